@@ -1,0 +1,1 @@
+"""Shoal: what does this model see in every image of this bucket?"""

@@ -1,0 +1,29 @@
+"""The errors people see: one line each, `what failed: the values - the way out`."""
+
+
+class ShoalError(Exception):
+    """Base of every error Shoal raises on purpose."""
+
+
+class ConfigError(ShoalError, ValueError):
+    """A setting, a model or a bucket is not as it must be; trying again cannot help."""
+
+
+class EmptyBucketError(ConfigError):
+    """The listing holds no image in scope."""
+
+
+class ModelRefusedError(ConfigError):
+    """The model file is not a YOLOv8 detection export that Shoal can run."""
+
+
+class InsufficientCapacityError(ShoalError):
+    """No node has room for one pod."""
+
+
+class StoreError(ShoalError):
+    """The object store did not answer as it should; trying again may help."""
+
+
+class ContractError(ShoalError):
+    """A stored object does not hold what its format promises."""

@@ -1,0 +1,18 @@
+"""The worker's exit codes; the values are those of BSD's sysexits(3)."""
+
+from enum import IntEnum
+
+
+class WorkerExit(IntEnum):
+    """Why a worker ended."""
+
+    DONE = 0
+    """Every image of the shard was tried, or the time budget was used up."""
+    TOO_MANY_FAILED = 65
+    """More images failed than the dataset tolerates; a retry would only repeat it."""
+    INFRASTRUCTURE = 69
+    """Store, mount or network failed for some images; they have no row and a retry takes them."""
+    STOPPED = 75
+    """Told to stop (SIGTERM, SIGINT): the part is written, the rest of the shard is open."""
+    CONFIG = 78
+    """Model, plan or credentials are wrong; a retry cannot help."""

@@ -1,0 +1,137 @@
+"""Where every stored object lies. No other module builds a key.
+
+<results>/<dataset>/current.json
+                    listings/<run_key>.parquet
+                    <model>-<version>-<variant12>/variant.json
+                                                  parts/   ledger/
+                                                  runs/<run_key>/plan.json …
+"""
+
+import re
+from dataclasses import dataclass
+
+FORMAT_VERSION = 1
+"""`format_version` of every JSON object stored; readers refuse a higher one."""
+
+RUN_KEY = r"\d{8}T\d{6}Z-[a-z0-9]{8}"
+ATTEMPT = r"[a-z0-9]{8}"
+
+_PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
+_LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Objects of one run below `<variant>/runs/<run_key>/`.
+
+    Attributes:
+        root: Key prefix, ends with a slash.
+    """
+
+    root: str
+
+    @property
+    def plan(self) -> str:
+        return f"{self.root}plan.json"
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.root}manifest.parquet"
+
+    def remaining(self, shard: int, attempt: str) -> str:
+        """Manifest of what a repeated shard still has to do."""
+        return f"{self.root}remaining-{shard:04d}-{attempt}.parquet"
+
+    @property
+    def summary(self) -> str:
+        return f"{self.root}summary.json"
+
+    def summary_file(self, attempt: str, name: str) -> str:
+        return f"{self.root}summary-{attempt}/{name}"
+
+
+@dataclass(frozen=True)
+class VariantLayout:
+    """Objects of one variant below `<dataset>/<model>-<version>-<variant12>/`.
+
+    Attributes:
+        root: Key prefix, ends with a slash.
+    """
+
+    root: str
+
+    @property
+    def variant(self) -> str:
+        return f"{self.root}variant.json"
+
+    @property
+    def parts(self) -> str:
+        return f"{self.root}parts/"
+
+    @property
+    def ledgers(self) -> str:
+        return f"{self.root}ledger/"
+
+    @property
+    def runs(self) -> str:
+        return f"{self.root}runs/"
+
+    def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
+        return f"{self.parts}{run_key}-{shard:04d}-{attempt}-{seq:04d}.parquet"
+
+    def ledger(self, run_key: str, attempt: str) -> str:
+        return f"{self.ledgers}{run_key}-{attempt}.parquet"
+
+    def run(self, run_key: str) -> RunLayout:
+        return RunLayout(f"{self.runs}{run_key}/")
+
+
+@dataclass(frozen=True)
+class DatasetLayout:
+    """Objects of one dataset below `<results prefix><dataset>/`.
+
+    Attributes:
+        prefix: The results prefix, empty or ending with a slash.
+        dataset: Name of the dataset.
+    """
+
+    prefix: str
+    dataset: str
+
+    @property
+    def root(self) -> str:
+        return f"{self.prefix}{self.dataset}/"
+
+    @property
+    def current(self) -> str:
+        return f"{self.root}current.json"
+
+    def listing(self, run_key: str) -> str:
+        return f"{self.root}listings/{run_key}.parquet"
+
+    def variant(self, directory: str) -> VariantLayout:
+        return VariantLayout(f"{self.root}{directory}/")
+
+
+@dataclass(frozen=True)
+class PartName:
+    """The facts a part's name carries."""
+
+    run_key: str
+    shard: int
+    attempt: str
+    seq: int
+
+
+def parse_part(key: str) -> PartName | None:
+    """Read the name of a part; None when `key` is not one."""
+    match = _PART.fullmatch(key.rsplit("/", 1)[-1])
+    if match is None:
+        return None
+    return PartName(match["run_key"], int(match["shard"]), match["attempt"], int(match["seq"]))
+
+
+def parse_ledger_run(key: str) -> str | None:
+    """Read the run_key of the run that wrote a ledger; None when `key` is not a ledger."""
+    match = _LEDGER.fullmatch(key.rsplit("/", 1)[-1])
+    return match["run_key"] if match else None
