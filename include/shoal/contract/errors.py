@@ -27,3 +27,7 @@ class StoreError(ShoalError):
 
 class ContractError(ShoalError):
     """A stored object does not hold what its format promises."""
+
+
+class WorkerError(ShoalError):
+    """A worker ended without finishing its shard; the next attempt takes what is left."""

@@ -71,6 +71,7 @@ class ShardJob:
     tolerated_failed_share: float = 0.5
 
     def to_json(self) -> dict[str, Any]:
+        """Write the job as plan.json holds it."""
         return asdict(self)
 
     @classmethod

@@ -32,10 +32,12 @@ class RunLayout:
 
     @property
     def plan(self) -> str:
+        """What the run intends; written before any pod starts."""
         return f"{self.root}plan.json"
 
     @property
     def manifest(self) -> str:
+        """The images to infer, with their shard."""
         return f"{self.root}manifest.parquet"
 
     def remaining(self, shard: int, attempt: str) -> str:
@@ -44,9 +46,11 @@ class RunLayout:
 
     @property
     def summary(self) -> str:
+        """The answer; written last."""
         return f"{self.root}summary.json"
 
     def summary_file(self, attempt: str, name: str) -> str:
+        """One file of the folder that one summarize attempt writes."""
         return f"{self.root}summary-{attempt}/{name}"
 
 
@@ -62,27 +66,34 @@ class VariantLayout:
 
     @property
     def variant(self) -> str:
+        """The variant's preimage and class names."""
         return f"{self.root}variant.json"
 
     @property
     def parts(self) -> str:
+        """Prefix of rows that are in no ledger yet."""
         return f"{self.root}parts/"
 
     @property
     def ledgers(self) -> str:
+        """Prefix of the ledgers."""
         return f"{self.root}ledger/"
 
     @property
     def runs(self) -> str:
+        """Prefix of all runs."""
         return f"{self.root}runs/"
 
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
+        """One immutable batch of rows by one attempt at one shard."""
         return f"{self.parts}{run_key}-{shard:04d}-{attempt}-{seq:04d}.parquet"
 
     def ledger(self, run_key: str, attempt: str) -> str:
+        """The rows one finished run settled."""
         return f"{self.ledgers}{run_key}-{attempt}.parquet"
 
     def run(self, run_key: str) -> RunLayout:
+        """Objects of one run."""
         return RunLayout(f"{self.runs}{run_key}/")
 
 
@@ -100,16 +111,20 @@ class DatasetLayout:
 
     @property
     def root(self) -> str:
+        """Prefix of everything of this dataset."""
         return f"{self.prefix}{self.dataset}/"
 
     @property
     def current(self) -> str:
+        """Which run is the dataset's answer."""
         return f"{self.root}current.json"
 
     def listing(self, run_key: str) -> str:
+        """The bucket as one run froze it."""
         return f"{self.root}listings/{run_key}.parquet"
 
     def variant(self, directory: str) -> VariantLayout:
+        """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
 
 

@@ -40,6 +40,7 @@ class StoreAccess:
 
     @property
     def secure(self) -> bool:
+        """Whether the endpoint speaks TLS."""
         return urlsplit(self.endpoint_url).scheme == "https"
 
     @property

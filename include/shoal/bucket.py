@@ -1,0 +1,188 @@
+"""The object store as Shoal uses it: list, read, write whole objects. The only orchestrator module that calls minio."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from minio.deleteobjects import DeleteObject
+
+from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
+
+ONE_PUT_BYTES = 5 * 1024**3
+"""Part size that keeps any object of ours one PUT: all or nothing, no multipart upload to leave behind."""
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """One object as a listing shows it; `last_modified` is UTC."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+
+
+class BucketClient:
+    """One bucket of one store.
+
+    Args:
+        access: The store and the right to use it.
+        bucket: Name of the bucket.
+    """
+
+    def __init__(self, access: StoreAccess, bucket: str) -> None:
+        self.access = access
+        self.bucket = bucket
+        self._client = access.connect()
+
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Stream every object below `prefix`, page by page, in the server's order; folders are left out.
+
+        Raises:
+            ConfigError: No such bucket, or access denied.
+            StoreError: The store does not answer.
+        """
+        try:
+            for found in self._client.list_objects(self.bucket, prefix=prefix, recursive=True):
+                if not found.is_dir:
+                    yield ListedObject(
+                        found.object_name, (found.etag or "").strip('"'), found.size, found.last_modified
+                    )
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """List the keys below `prefix`, sorted."""
+        return sorted(found.key for found in self.list_objects(prefix))
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """List the names one level below `prefix` that hold objects, sorted."""
+        try:
+            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=False)
+            return sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+
+    def find_bytes(self, key: str) -> bytes | None:
+        """Read a whole object, None when there is none."""
+        try:
+            response = self._client.get_object(self.bucket, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) == "NoSuchKey":
+                return None
+            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole object.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        data = self.find_bytes(key)
+        if data is None:
+            raise ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
+        return data
+
+    def find_json(self, key: str) -> dict[str, Any] | None:
+        """Read one of Shoal's JSON objects, None when there is none.
+
+        Raises:
+            ContractError: Not JSON, or of a later format than this release reads.
+        """
+        data = self.find_bytes(key)
+        if data is None:
+            return None
+        try:
+            value: dict[str, Any] = json.loads(data)
+            version = value["format_version"]
+        except (ValueError, KeyError, TypeError) as err:
+            raise ContractError(
+                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's - restore it"
+            ) from err
+        if version > FORMAT_VERSION:
+            raise ContractError(
+                f"Object {key!r} has format_version {version}, this release reads up to {FORMAT_VERSION} - upgrade Shoal"
+            )
+        return value
+
+    def read_json(self, key: str) -> dict[str, Any]:
+        """Read one of Shoal's JSON objects.
+
+        Raises:
+            ContractError: Missing, not JSON, or of a later format.
+        """
+        value = self.find_json(key)
+        if value is None:
+            raise ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
+        return value
+
+    def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Write a whole object with one PUT: readers see the old one or the new one."""
+        try:
+            self._client.put_object(
+                self.bucket, key, io.BytesIO(data), len(data), content_type=content_type, part_size=ONE_PUT_BYTES
+            )
+        except TRANSPORT_ERRORS as err:
+            raise self._explain_write(err, key) from err
+
+    def write_json(self, key: str, value: dict[str, Any]) -> None:
+        """Write a JSON object with one PUT."""
+        text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
+        self.write_bytes(key, text.encode(), "application/json")
+
+    def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
+        """Write a file as an object with one PUT."""
+        try:
+            self._client.fput_object(self.bucket, key, str(path), content_type=content_type, part_size=ONE_PUT_BYTES)
+        except TRANSPORT_ERRORS as err:
+            raise self._explain_write(err, key) from err
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object into a file.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        try:
+            self._client.fget_object(self.bucket, key, str(path))
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) == "NoSuchKey":
+                raise ContractError(
+                    f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written"
+                ) from err
+            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is gone already is no error."""
+        try:
+            errors = list(self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys]))
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+        if errors:
+            raise ConfigError(
+                f"Cannot delete {errors[0].name!r} in bucket {self.bucket!r}: {errors[0].code} - allow Delete on the results"
+            )
+
+    def uri(self, key: str) -> str:
+        """Write a key as people and DuckDB read it."""
+        return f"s3://{self.bucket}/{key}"
+
+    def _explain_write(self, err: BaseException, key: str) -> Exception:
+        problem = explain(err, self.access, f"bucket {self.bucket!r} to write {key!r} to")
+        if error_code(err) == "AccessDenied":
+            return ConfigError(
+                f"Bucket {self.bucket!r} at {self.access.endpoint_url} is not writable (AccessDenied) - "
+                "the results connection needs Put and Delete"
+            )
+        return problem

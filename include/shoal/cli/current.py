@@ -1,0 +1,31 @@
+"""`python -m shoal current DATASET`: the run that is the dataset's answer, and where it lies."""
+
+from argparse import ArgumentParser, Namespace
+
+from shoal.cli.stores import find_dataset, reach_stores
+from shoal.contract.errors import ConfigError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument("dataset", metavar="DATASET", help="name of a dataset file, without .yaml")
+
+
+def execute(arguments: Namespace) -> int:
+    """Print the dataset's answer."""
+    from shoal.current import read_current  # noqa: PLC0415 - other commands do not need it
+
+    with reach_stores(find_dataset(arguments.dataset)) as stores:
+        current = read_current(stores.results, stores.layout)
+        if current is None:
+            raise ConfigError(
+                f"Dataset {arguments.dataset!r} has no answer yet - trigger reanalyse_{arguments.dataset}"
+            )
+        run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
+        print(f"run      {arguments.dataset}/{current['run_key']}")
+        print(
+            f"model    {current['model']['name']} {current['model']['version']} (sha256 {current['model']['sha256']})"
+        )
+        print(f"result   sha256 {current['result_sha256']}")
+        print(f"summary  {stores.results.uri(run.summary)}")
+    return 0

@@ -1,0 +1,129 @@
+"""`python -m shoal demo`: the whole job once, on this machine, with nothing installed but Python."""
+
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from shoal.contract.store import StoreAccess
+from shoal.dataset import load_dataset
+from shoal.embedded.content import OwnFiles, fill_demo, prepare_folders
+from shoal.embedded.home import Home
+from shoal.embedded.store import embedded_store
+from shoal.stores import open_stores
+
+console = Console(highlight=False)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument(
+        "--model", type=Path, metavar="M.onnx", help="your own YOLOv8 export in place of the demo model"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="your own photos in place of the generated scenes"
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Run the demo and show its answer."""
+    own = OwnFiles(arguments.model, arguments.images)
+    own.check()
+    home = Home.find()
+    home.make()
+    started = time.monotonic()
+    with home.lock(), _store(home, own) as (access, dataset_name):
+        home.migrate(access, lambda: _say("airflow", "making its database, the first time only"))
+        _say("airflow", f"running DAG reanalyse_{dataset_name}: plan >> infer >> summarize")
+        succeeded = _run_dag(home, access, f"reanalyse_{dataset_name}")
+        if not succeeded:
+            _say("failed", f"the run did not succeed; Airflow's whole log: {home.logs / 'demo.log'}")
+            return 1
+        _show_answer(home, access, dataset_name)
+    _say("time", f"{time.monotonic() - started:.0f} s in all; run it again: nothing is inferred twice")
+    return 0
+
+
+@contextmanager
+def _store(home: Home, own: OwnFiles) -> Iterator[tuple[StoreAccess, str]]:
+    """Start the store with its content; gives the access and the name of the dataset to look at."""
+    dataset_name = prepare_folders(home, own)
+    with embedded_store(home.store, home.logs / "store.log") as access:
+        _say("store", f"an S3 server on loopback over {home.store}")
+        fill_demo(home, access)
+        yield access, dataset_name
+
+
+def _run_dag(home: Home, access: StoreAccess, dag_id: str) -> bool:
+    """Run a DAG in a process of its own, showing what its tasks say."""
+    command = [sys.executable, "-m", "shoal.embedded.run_dag", dag_id]
+    with (home.logs / "demo.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=home.airflow_environment(access), stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        try:
+            for line in process.stdout or ():
+                stage, _, text = line.rstrip("\n").partition("\t")
+                _say(stage, text)
+            return process.wait() == 0
+        except KeyboardInterrupt:
+            # Ctrl-C reached it too: it stops its worker, which writes its part into the store we still serve.
+            process.wait()
+            raise
+
+
+def _show_answer(home: Home, access: StoreAccess, dataset_name: str) -> None:
+    dataset = load_dataset(home.datasets / f"{dataset_name}.yaml")
+    stores = open_stores(dataset, lambda _: access)
+    current = stores.results.read_json(stores.layout.current)
+    run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
+    summary = stores.results.read_json(run.summary)
+    console.print()
+    console.print(_species_table(summary["result"]))
+    for line in _account(summary):
+        console.print(line)
+    folder = home.bucket(dataset.results.bucket)
+    console.print(f"\nsummary  {folder / run.summary}", soft_wrap=True)
+    console.print(f"report   {folder / summary['folder'] / 'report.html'}", soft_wrap=True)
+    console.print(f"verify   python -m shoal verify {dataset_name}/{current['run_key']}", soft_wrap=True)
+
+
+def _species_table(result: Mapping[str, Any]) -> Table:
+    model = result["model"]
+    table = Table(
+        title=f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+    )
+    table.add_column("Species", style="italic")
+    for name in ("Seen in images", "Mean per image", "MaxN"):
+        table.add_column(name, justify="right")
+    table.add_column("Image of MaxN", overflow="fold")
+    for entry in result["species"]:
+        mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
+        seen = f"{entry['images_with']} of {entry['images']}"
+        table.add_row(entry["taxon"], seen, mean, str(entry["maxn"]), entry["maxn_key"] or "")
+    return table
+
+
+def _account(summary: Mapping[str, Any]) -> list[str]:
+    balance, result = summary["run"]["balance"], summary["result"]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in result["failed_by_reason"].items())
+    lines = [
+        f"{balance['listed']} images listed: {balance['processed']} processed, {balance['reused']} reused, {balance['failed']} failed",
+        f"{result['examined']} examined: " + ", ".join(f"{count} {use}" for use, count in result["balance"].items()),
+    ]
+    if reasons:
+        lines.append(f"failed: {reasons} (failures.csv beside the report)")
+    if balance["listed"] == balance["reused"]:
+        lines.append("Nothing new in the bucket: no inference, the same result as before.")
+    return lines
+
+
+def _say(stage: str, text: str) -> None:
+    console.print(f"{stage:<10} {text}", markup=False, soft_wrap=True)

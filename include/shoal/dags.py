@@ -1,0 +1,80 @@
+"""What a dataset file contributes to its DAG besides the tasks: name, form, schedule, documentation."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from shoal.contract.errors import ConfigError
+from shoal.dataset import Dataset
+from shoal.run_params import RunParams
+
+
+def reanalyse_dag(dataset: Dataset) -> DAG:
+    """Make the DAG that brings a dataset's answer up to date, without its tasks."""
+    return DAG(
+        dag_id=f"reanalyse_{dataset.name}",
+        description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
+        doc_md=_doc(dataset),
+        schedule=dataset.run.schedule,
+        catchup=False,
+        # Two runs of one dataset would look for the same new images.
+        max_active_runs=1,
+        params=run_form(),
+        default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+        render_template_as_native_obj=True,
+        tags=["shoal", dataset.name],
+    )
+
+
+def broken_dag(name: str, error: ConfigError) -> DAG:
+    """Stand in for a dataset file that cannot be used: shows the error, and fails with it when run.
+
+    Airflow's own import errors are per Python file, and one file builds all DAGs: this way a broken file breaks only itself.
+    """
+    message = str(error)
+    with DAG(
+        dag_id=f"broken_{''.join(c if c.isalnum() or c in '_-.' else '_' for c in name)}",
+        description=message.split("\n", 1)[0][:300],
+        doc_md=f"### This dataset file cannot be used\n\n```\n{message}\n```",
+        schedule=None,
+        tags=["shoal", "broken"],
+    ) as dag:
+
+        @task(task_id="dataset_file", retries=0)
+        def show_error() -> None:
+            raise AirflowFailException(message)
+
+        show_error()
+    return dag
+
+
+def run_form() -> dict[str, Any]:
+    """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered."""
+    schema = RunParams.model_json_schema()
+    return {name: _param(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
+
+
+def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
+    """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
+    keywords = {key: value for key, value in field.items() if key not in {"anyOf", "default", "items", "description"}}
+    for option in field.get("anyOf", ()):
+        keywords |= {key: value for key, value in option.items() if key != "type"}
+    if "anyOf" in field:
+        keywords["type"] = [option["type"] for option in field["anyOf"]]
+    if "items" in field:
+        values = definitions[field["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
+        keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
+    return Param(field["default"], description_md=field["description"], **keywords)
+
+
+def _doc(dataset: Dataset) -> str:
+    return (
+        f"{dataset.description}\n\n"
+        f"Looks with model **{dataset.model.name}** ({dataset.model.version}) at every image of bucket "
+        f"`{dataset.source.bucket}` below `{dataset.source.prefix or '/'}` that it has not seen yet, and writes the answer to "
+        f"`{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/`.\n\n"
+        "`plan` lists the bucket, finds what is new and what fits; `infer` runs one worker per shard; `summarize` checks that "
+        "every image is accounted for and writes `summary.json` and `report.html`."
+    )

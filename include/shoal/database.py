@@ -1,0 +1,150 @@
+"""DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+from duckdb_extensions import import_extension
+
+from shoal.bucket import BucketClient
+from shoal.contract.errors import ConfigError, ShoalError, StoreError
+from shoal.contract.rows import ROW_COLUMNS, ddl
+
+MEMORY_LIMIT = "256MB"
+"""What DuckDB may hold before it spills; listings of any size plan within it."""
+
+_SQL_FOLDERS = (Path(__file__).parent / "sql", Path(__file__).parent.parent / "sql")
+
+
+class Database:
+    """One DuckDB session with a scratch folder.
+
+    Args:
+        results: Bucket whose Parquet objects the session reads.
+        folder: Scratch folder, for spilled data and for files on their way to the bucket.
+    """
+
+    def __init__(self, results: BucketClient, folder: Path) -> None:
+        self.results = results
+        self.folder = folder
+        self.connection = duckdb.connect()
+        self.run("SET TimeZone = 'UTC'")
+        self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self.set_option("temp_directory", str(folder / "spill"))
+        self._reach(results)
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+        """Execute one statement.
+
+        Raises:
+            StoreError: The results bucket did not answer.
+            ConfigError: The disk is full.
+        """
+        try:
+            return self.connection.execute(sql, list(parameters))
+        except duckdb.HTTPException as err:
+            raise StoreError(
+                f"Reading bucket {self.results.bucket!r} failed: {_first_line(err)} - see the store's log"
+            ) from err
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
+            raise _out_of_room(err, self.folder) from err
+
+    def run_file(self, name: str) -> None:
+        """Execute `include/sql/<name>.sql`."""
+        self.run(read_sql(name))
+
+    def set_variable(self, name: str, value: Any) -> None:
+        """Give SQL files a value: they read it with `getvariable('<name>')`."""
+        # An empty list has no type of its own.
+        cast = "::VARCHAR[]" if isinstance(value, list) else ""
+        self.run(f"SET VARIABLE {name} = ?{cast}", [value])
+
+    def set_option(self, name: str, value: str) -> None:
+        """Set a DuckDB option to a text value."""
+        self.run(f"SET {name} = '{value.replace(chr(39), chr(39) * 2)}'")
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Read the one value a query gives."""
+        row = self.run(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def records(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Read a small result as one dictionary per row."""
+        cursor = self.run(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def view_parquet(self, name: str, keys: Sequence[str], columns: dict[str, str]) -> None:
+        """Make Parquet objects of the results bucket one view; an empty table where there are none."""
+        self.run(f"DROP VIEW IF EXISTS {name}")
+        self.run(f"DROP TABLE IF EXISTS {name}")
+        if not keys:
+            self.run(f"CREATE TABLE {name} ({ddl(columns)})")
+            return
+        self.set_variable(f"{name}_files", [self.results.uri(key) for key in keys])
+        self.run(f"CREATE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet(getvariable('{name}_files'))")
+
+    def view_rows(self, keys: Sequence[str]) -> None:
+        """Make ledgers and parts readable as the view `rows`: one row per (key, etag)."""
+        self.view_parquet("stored_rows", keys, ROW_COLUMNS)
+        self.run_file("rows")
+
+    def store_parquet(self, query: str, key: str) -> int:
+        """Write a query's rows as one Parquet object; return how many."""
+        path = self.folder / "upload.parquet"
+        count = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        self.results.upload(path, key)
+        path.unlink()
+        return count
+
+    def copy(self, query: str, path: Path, options: str) -> int:
+        """Write a query's rows to a local file; return how many."""
+        quoted = str(path).replace("'", "''")
+        return int(self.value(f"COPY ({query}) TO '{quoted}' ({options})"))
+
+    def _reach(self, results: BucketClient) -> None:
+        import_extension("httpfs", con=self.connection)
+        access = results.access
+        if access.ca_file:
+            self.set_option("ca_cert_file", access.ca_file)
+        self.run("SET http_retries = 5")
+        self.set_option("s3_endpoint", access.host)
+        self.set_option("s3_region", access.region or "us-east-1")
+        self.set_option("s3_access_key_id", access.access_key)
+        self.set_option("s3_secret_access_key", access.secret_key)
+        self.set_option("s3_url_style", "path")
+        self.run(f"SET s3_use_ssl = {str(access.secure).lower()}")
+
+
+@contextmanager
+def open_database(results: BucketClient) -> Iterator[Database]:
+    """Open a session whose scratch folder goes with it."""
+    with TemporaryDirectory(prefix="shoal-") as folder:
+        database = Database(results, Path(folder))
+        try:
+            yield database
+        finally:
+            database.connection.close()
+
+
+def read_sql(name: str) -> str:
+    """Read one of the SQL files: beside the package in a wheel, in `include/sql` in a checkout."""
+    for folder in _SQL_FOLDERS:
+        path = folder / f"{name}.sql"
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+    raise ConfigError(f"SQL file {name}.sql not found in {_SQL_FOLDERS[1]} - reinstall Shoal")
+
+
+def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
+    text = _first_line(err)
+    if "No space left" in text or "out of memory" in text.lower() or "max_temp_directory_size" in text:
+        return ConfigError(f"No room left in {folder.parent} ({text}) - free some disk or set TMPDIR to a larger one")
+    return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).split("\n", 1)[0]

@@ -1,0 +1,272 @@
+"""A dataset file: the only place where a pipeline is configured, read and checked here."""
+
+import os
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.job import STORED_CONF
+from shoal.units import parse_duration, parse_quantity
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+DATASETS_VARIABLE = "SHOAL_DATASETS"
+BinWidth = Literal["30min", "hour", "day", "month"]
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as err:
+        raise ValueError(f"no time zone {name!r} - use an IANA name such as UTC or Europe/Madrid") from err
+    return name
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as err:
+        raise ValueError(f"bad regular expression: {err}") from err
+    if "time" not in groups or not groups <= {"time", "camera"}:
+        raise ValueError(f"named groups are {sorted(groups)} - it needs (?P<time>…) and may have (?P<camera>…)")
+    if re.search(r"\(\?[=!<](?!P)|\\[1-9]", pattern.replace("(?P<", "")):
+        raise ValueError("look-around and back-references are not supported - use plain groups")
+    return pattern
+
+
+def _check_key_prefix(prefix: str) -> str:
+    if prefix.startswith("/") or any(part in {".", ".."} for part in prefix.split("/")):
+        raise ValueError(f"{prefix!r} is no key prefix - it must not start with / nor hold . or .. segments")
+    return prefix
+
+
+def _check_folder(prefix: str) -> str:
+    return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
+
+
+Zone = Annotated[str, BeforeValidator(_check_zone)]
+KeyPrefix = Annotated[str, BeforeValidator(_check_key_prefix)]
+Folder = Annotated[str, BeforeValidator(_check_folder)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: f"{value.total_seconds():g}s"),
+]
+
+
+class Settings(BaseModel):
+    """Base of every group: unknown fields are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Settings):
+    """Where the images are. Shoal only lists and reads here."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
+    bucket: Bucket
+    prefix: KeyPrefix = Field("", description="Only keys that begin so")
+    suffixes: tuple[str, ...] = Field(IMAGE_SUFFIXES, description="Endings of image keys, any case")
+    ignore: tuple[str, ...] = Field((), description="Whole keys that are out of scope; counted in every summary")
+
+
+class Results(Settings):
+    """Where everything Shoal writes goes."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List, Get, Put and Delete")
+    bucket: Bucket
+    prefix: Folder = ""
+
+
+class Models(Settings):
+    """Where model files are: `<prefix><name>/<version>/model.onnx`."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
+    bucket: Bucket
+    prefix: Folder = ""
+
+
+class Model(Settings):
+    """Which model looks at the images, and how."""
+
+    name: Name
+    version: Name = Field(
+        "latest", description="A version, or latest: the highest in natural order, or what LATEST names"
+    )
+    imgsz: tuple[int, int] | None = Field(None, description="Letterbox (height, width) in px; default: the model's own")
+    iou: float = Field(0.7, gt=0, lt=1, description="NMS drops a box that overlaps a better one of its class by more")
+    max_det: int = Field(300, ge=1, le=1000, description="Most boxes per image")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _square(cls, data: Any) -> Any:
+        """Let `imgsz: 640` mean 640 x 640."""
+        if isinstance(data, dict) and isinstance(data.get("imgsz"), int):
+            return {**data, "imgsz": (data["imgsz"], data["imgsz"])}
+        return data
+
+
+class Clock(Settings):
+    """How a key tells camera and capture time."""
+
+    pattern: Annotated[str, BeforeValidator(_check_pattern)] = Field(
+        r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Za-z0-9_]+)", description="Regular expression searched in the whole key"
+    )
+    format: str = Field("%Y%m%d-%H%M%S", description="strptime format of the time group")
+    zone: Zone = Field("UTC", description="Zone the names are written in")
+    camera: str = Field("camera", description="Camera name where the pattern has no camera group")
+    unique: bool = Field(False, description="One image per camera and instant: further ones are duplicates")
+
+
+class Taxon(Settings):
+    """What one class of the model means."""
+
+    scientific_name: str | None = Field(None, description="Default: the class name")
+    aphia_id: int | None = Field(None, description="WoRMS identifier")
+    role: Literal["count", "ignore", "exclude_image"] = Field(
+        "count", description="exclude_image: an image that shows it is unusable (a diver, say)"
+    )
+    merge_into: str | None = Field(None, description="Count it as this other class")
+    conf: Score | None = Field(None, description="Own confidence threshold")
+
+
+class Usable(Settings):
+    """Which processed images count as effort; the others are `unusable`."""
+
+    luma_min: float = Field(0.0, ge=0, le=255, description="Darker images are unusable (mean luma, 0 to 255)")
+    luma_max: float = Field(255.0, ge=0, le=255, description="Brighter images are unusable")
+    sharpness_min: float = Field(0.0, ge=0, description="Blurrier images are unusable (variance of the Laplacian)")
+
+
+class Deployment(Settings):
+    """One stay of a camera at one place; series break where it ends."""
+
+    name: Name
+    camera: str
+    start: datetime
+    end: datetime | None = None
+    latitude: float | None = Field(None, ge=-90, le=90)
+    longitude: float | None = Field(None, ge=-180, le=180)
+    depth_m: float | None = None
+
+
+class Report(Settings):
+    """How numbers are binned in time."""
+
+    zone: Zone = Field("UTC", description="Zone of day and month bins; shorter bins are UTC")
+    bins: tuple[BinWidth, ...] = Field(("hour", "day", "month"), min_length=1)
+
+
+class Pod(Settings):
+    """What one worker asks for."""
+
+    cpu: str = Field("1", description="Cores, as a Kubernetes quantity")
+    memory: str = Field("2Gi", description="Memory, as a Kubernetes quantity")
+
+    @model_validator(mode="after")
+    def _quantities(self) -> "Pod":
+        for value in (self.cpu, self.memory):
+            if parse_quantity(value) <= 0:
+                raise ValueError(f"a pod cannot ask for {value}")
+        return self
+
+
+class Cluster(Settings):
+    """Where shards run."""
+
+    kind: Literal["local"] = Field("local", description="local: worker processes beside Airflow's own")
+    pod: Pod = Pod()
+    share: float = Field(0.8, gt=0, le=1, description="Part of the free room one run may take")
+    max_pods: int | None = Field(None, ge=1)
+
+
+class Run(Settings):
+    """When runs start and what bounds them."""
+
+    schedule: str | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
+    budget: Duration = Field(timedelta(hours=4), description="Time box of one run; what is left is for the next")
+    tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
+
+
+class Dataset(Settings):
+    """One bucket of images, one model, one series of answers."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    description: str = ""
+    source: Source
+    results: Results
+    models: Models
+    model: Model
+    clock: Clock = Clock()
+    conf: Score = Field(0.25, description="Confidence from which a detection counts")
+    taxa: dict[str, Taxon] = Field(default_factory=dict, description="By class name of the model")
+    usable: Usable = Usable()
+    deployments: tuple[Deployment, ...] = ()
+    report: Report = Report()
+    cluster: Cluster = Cluster()
+    run: Run = Run()
+
+    @model_validator(mode="after")
+    def _results_apart_from_source(self) -> "Dataset":
+        same_store = (self.source.conn_id, self.source.bucket) == (self.results.conn_id, self.results.bucket)
+        if same_store and self.results.prefix.startswith(self.source.prefix):
+            raise ValueError(
+                f"results prefix {self.results.prefix!r} lies under the source prefix {self.source.prefix!r} of bucket "
+                f"{self.source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _merges_end(self) -> "Dataset":
+        for name, taxon in self.taxa.items():
+            target = self.taxa.get(taxon.merge_into or "")
+            if taxon.merge_into == name or (target is not None and target.merge_into):
+                raise ValueError(
+                    f"taxa.{name}.merge_into {taxon.merge_into!r} - merge into a class that is not merged itself"
+                )
+        return self
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read one dataset file; its name without the ending names the dataset.
+
+    Raises:
+        ConfigError: Not readable, not YAML or not valid; one line per mistake, with the field's path.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
+    if not isinstance(data, dict):
+        raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from include/datasets/obsea.yaml")
+    try:
+        return Dataset.model_validate({"name": path.stem, **data})
+    except ValidationError as err:
+        raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+
+
+def datasets_folder() -> Path:
+    """Find the folder of dataset files: `SHOAL_DATASETS`, else `include/datasets` of the checkout."""
+    return Path(os.environ.get(DATASETS_VARIABLE) or Path(__file__).parents[1] / "datasets")
+
+
+def dataset_files(folder: Path) -> list[Path]:
+    """List the dataset files of a folder in name order."""
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+
+def _explain(file_name: str, error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "the file"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "no such field - remove it or correct its name"
+    shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
+    return f"Dataset file {file_name}: {field}: {message}{shown}"

@@ -1,0 +1,143 @@
+"""The folder everything embedded lives in (`.shoal` in the checkout), and the environment Airflow runs with there."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.store import StoreAccess
+
+CHECKOUT = Path(__file__).parents[3]
+HOME_VARIABLE = "SHOAL_HOME"
+CONN_ID = "shoal_demo"
+NEEDED_BYTES = 300 * 1000**2
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths of one embedded installation."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> "Home":
+        """Use `SHOAL_HOME`, else `.shoal` in the checkout."""
+        return cls(Path(os.environ.get(HOME_VARIABLE) or CHECKOUT / ".shoal").absolute())
+
+    @property
+    def store(self) -> Path:
+        """Buckets of the embedded store."""
+        return self.root / "store"
+
+    @property
+    def datasets(self) -> Path:
+        """Dataset files that Airflow sees."""
+        return self.root / "datasets"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.root / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        """Messages of what runs in the background."""
+        return self.root / "logs"
+
+    def bucket(self, name: str) -> Path:
+        """Folder of one bucket."""
+        return self.store / name
+
+    def make(self) -> None:
+        """Create the folders.
+
+        Raises:
+            ConfigError: Not writable, or the disk is nearly full.
+        """
+        try:
+            for folder in (self.store, self.datasets, self.airflow, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+        except OSError as err:
+            raise ConfigError(
+                f"Cannot write to {self.root}: {err.strerror} - set SHOAL_HOME to a folder of yours"
+            ) from err
+        free = shutil.disk_usage(self.root).free
+        if free < NEEDED_BYTES:
+            raise ConfigError(
+                f"Only {free / 1e6:.0f} MB free in {self.root}, the demo needs {NEEDED_BYTES / 1e6:.0f} MB - "
+                "free some disk or set SHOAL_HOME to a folder with room"
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder: one demo or web interface at a time.
+
+        Raises:
+            ConfigError: Another one holds it.
+        """
+        with (self.root / "lock").open("a+", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as err:
+                file.seek(0)
+                raise ConfigError(
+                    f"{self.root} is in use by process {file.read().strip() or '?'} (make demo or make up) - "
+                    "wait for it or stop it with Ctrl-C"
+                ) from err
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def migrate(self, access: StoreAccess, before: Callable[[], None]) -> None:
+        """Make or upgrade Airflow's database, once per Airflow version; `before` is called when there is work.
+
+        Raises:
+            ConfigError: Airflow cannot do it.
+        """
+        done = self.airflow / f"migrated-{version('apache-airflow')}"
+        if done.exists():
+            return
+        before()
+        log = self.logs / "migrate.log"
+        with log.open("wb") as messages:
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            ended = subprocess.run(
+                command, env=self.airflow_environment(access), stdout=messages, stderr=messages, check=False
+            )
+        if ended.returncode != 0:
+            raise ConfigError(
+                f"Airflow could not make its database in {self.airflow} - see {log}, or start anew: make clean"
+            )
+        done.touch()
+
+    def airflow_environment(self, access: StoreAccess) -> dict[str, str]:
+        """Write the environment of every Airflow process: all its files in this folder, the store as a connection."""
+        connection = {
+            "conn_type": "generic",
+            "login": access.access_key,
+            "password": access.secret_key,
+            "extra": {"endpoint_url": access.endpoint_url},
+        }
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "PYTHONPATH": str(CHECKOUT / "include"),
+            "SHOAL_DATASETS": str(self.datasets),
+            "MPLCONFIGDIR": str(self.root / "matplotlib"),
+            "AIRFLOW_HOME": str(self.airflow),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection),
+        }

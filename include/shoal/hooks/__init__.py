@@ -1,0 +1,1 @@
+"""Airflow connections as what the rest of Shoal takes."""

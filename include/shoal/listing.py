@@ -1,0 +1,98 @@
+"""The bucket, listed once and frozen: what a run's numbers are numbers of."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.bucket import BucketClient, ListedObject
+from shoal.contract.errors import EmptyBucketError
+from shoal.contract.rows import LISTING_COLUMNS
+from shoal.database import Database
+from shoal.dataset import Source
+from shoal.run_params import RunParams
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run looks at.
+
+    Attributes:
+        prefix: Whole key prefix, the dataset's and the run's.
+        limit: Most images, in listing order; None for all.
+    """
+
+    prefix: str
+    limit: int | None
+
+    @classmethod
+    def of(cls, source: Source, params: RunParams) -> "Scope":
+        """Join a dataset's scope and a run's."""
+        return cls(source.prefix + params.prefix, params.limit)
+
+
+@dataclass(frozen=True)
+class ListingCounts:
+    """What the listing saw; only `images` are in scope."""
+
+    images: int = 0
+    size_bytes: int = 0
+    not_images: int = 0
+    ignored: int = 0
+
+
+def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database: Database) -> ListingCounts:
+    """List the scope once, into the table `listing`, in memory that does not grow with the bucket.
+
+    Raises:
+        EmptyBucketError: No image in scope.
+        ConfigError: No such bucket, or access denied.
+        StoreError: The store does not answer.
+    """
+    path = database.folder / "listing.jsonl"
+    counts = _write_lines(bucket, source, scope, path)
+    if counts.images == 0:
+        raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
+    # The server's order is almost always the key order already; a key listed twice would break the balance.
+    database.run(
+        "CREATE TABLE listing AS SELECT DISTINCT ON (key) * FROM read_json(?, format = 'newline_delimited', columns = "
+        f"{LISTING_COLUMNS})",
+        [str(path)],
+    )
+    path.unlink()
+    return counts
+
+
+def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path) -> ListingCounts:
+    suffixes = tuple(suffix.lower() for suffix in source.suffixes)
+    ignore = frozenset(source.ignore)
+    images = size_bytes = not_images = ignored = 0
+    with path.open("w", encoding="utf-8") as lines:
+        for found in bucket.list_objects(scope.prefix):
+            if not found.key.lower().endswith(suffixes):
+                not_images += 1
+            elif found.key in ignore:
+                ignored += 1
+            else:
+                lines.write(_line(found))
+                images += 1
+                size_bytes += found.size_bytes
+                if images == scope.limit:
+                    break
+    return ListingCounts(images, size_bytes, not_images, ignored)
+
+
+def _line(found: ListedObject) -> str:
+    modified = found.last_modified.replace(tzinfo=None).isoformat()
+    values = {"key": found.key, "etag": found.etag, "size_bytes": found.size_bytes, "last_modified": modified}
+    return json.dumps(values) + "\n"
+
+
+def _nothing_there(bucket: BucketClient, source: Source, scope: Scope, counts: ListingCounts) -> str:
+    seen = counts.not_images + counts.ignored
+    where = f"Bucket {bucket.bucket!r} has no images under prefix {scope.prefix!r}"
+    if seen == 0:
+        return f"{where}: nothing lies there - check source.bucket, source.prefix and the run's prefix"
+    return (
+        f"{where}: {counts.not_images} objects do not end in {' '.join(source.suffixes)}, {counts.ignored} are ignored - "
+        "check source.suffixes and source.ignore"
+    )

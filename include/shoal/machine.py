@@ -1,0 +1,40 @@
+"""This machine as a node of one: what local worker processes can still get."""
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+
+from shoal.capacity import NodeHeadroom
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def read_headroom() -> NodeHeadroom:
+    """Measure free cores and memory, the way a container sees them where there is a cgroup limit."""
+    return NodeHeadroom(socket.gethostname(), {"cpu": _cores(), "memory": _memory_bytes()})
+
+
+def _cores() -> float:
+    """Cores this process may run on; other processes' load is theirs to share."""
+    cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    quota = _read_cgroup("cpu.max").split()
+    if len(quota) == 2 and quota[0].isdigit():
+        cores = min(cores, int(quota[0]) / int(quota[1]))
+    return cores
+
+
+def _memory_bytes() -> float:
+    available = float(psutil.virtual_memory().available)
+    limit, used = _read_cgroup("memory.max"), _read_cgroup("memory.current")
+    if limit.isdigit() and used.isdigit():
+        available = min(available, int(limit) - int(used))
+    return available
+
+
+def _read_cgroup(name: str) -> str:
+    try:
+        return (_CGROUP / name).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

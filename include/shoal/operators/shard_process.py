@@ -1,0 +1,133 @@
+"""One shard as a local process: the same worker, formats and results as in a pod."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from shoal.contract.errors import ConfigError, WorkerError
+from shoal.contract.exits import WorkerExit
+from shoal.dataset import Dataset
+from shoal.operators.errors import translated_errors
+
+log = logging.getLogger(__name__)
+
+STOP_S = 10
+"""A worker told to stop has written its part and left within 5 s; this is twice that."""
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""What a worker gets of Airflow's own environment: none of its secrets."""
+
+
+class ShardProcessOperator(BaseOperator):
+    """Run the worker over one shard, beside Airflow on this machine.
+
+    The task's state decides nothing: rows do. Before every attempt but the first, cleared or retried, the shard is joined
+    with what is settled now, so nothing is inferred twice.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        shard: One element of what the plan returned.
+    """
+
+    template_fields: Sequence[str] = ("shard",)
+    ui_color = "#d9efe3"
+
+    def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.shard = shard
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Context) -> None:
+        """Start the worker, pass its lines on, judge its exit."""
+        from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.plan import mint_attempt  # noqa: PLC0415
+        from shoal.stores import open_stores  # noqa: PLC0415
+
+        with translated_errors():
+            attempt = mint_attempt()
+            dataset = Dataset.model_validate(self.dataset)
+            stores = open_stores(dataset, read_access)
+            layout = stores.layout.variant(self.shard["variant"])
+            run = layout.run(self.shard["run_key"])
+            manifest = run.manifest
+            if context["ti"].try_number > 1:
+                left = self._write_remaining(stores, layout, attempt)
+                if left == 0:
+                    log.info("shard %s: nothing left to infer", self.shard["shard"])
+                    return
+                log.info("shard %s: %s images left of an earlier attempt", self.shard["shard"], left)
+                manifest = run.remaining(self.shard["shard"], attempt)
+            arguments = {
+                "--results-bucket": dataset.results.bucket,
+                "--plan": run.plan,
+                "--manifest": manifest,
+                "--shard": str(self.shard["shard"]),
+                "--attempt": attempt,
+            }
+            self._judge(*self._run_worker(arguments, stores.worker_env()))
+
+    def on_kill(self) -> None:
+        """Stop the worker; it writes what it has."""
+        self._stop()
+
+    def _write_remaining(self, stores: Any, layout: Any, attempt: str) -> int:
+        from shoal.database import open_database  # noqa: PLC0415
+        from shoal.planning import write_remaining  # noqa: PLC0415
+
+        with open_database(stores.results) as database:
+            return write_remaining(database, layout, self.shard["run_key"], self.shard["shard"], attempt)
+
+    def _run_worker(self, arguments: dict[str, str], credentials: dict[str, str]) -> tuple[int, str]:
+        """Run the worker to its end; return its exit code and last line."""
+        command = [sys.executable, "-m", "shoal_worker", "run", *(word for pair in arguments.items() for word in pair)]
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1", **credentials}
+        last = ""
+        # A session of its own: Ctrl-C in a terminal reaches Airflow, and Airflow stops the worker in order.
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            for line in self._process.stdout or ():
+                last = line.rstrip()
+                log.info("%s", last)
+            return self._process.wait(), last
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _judge(self, code: int, last_line: str) -> None:
+        shard = self.shard["shard"]
+        if code == WorkerExit.DONE:
+            return
+        if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
+            raise ConfigError(f"Shard {shard}: {last_line}")
+        if code < 0:
+            raise WorkerError(
+                f"Worker of shard {shard} was killed by signal {-code} (last line: {last_line}) - rows up to the last part are "
+                "kept, the next attempt takes the rest; if it was out of memory, lower cluster.share"
+            )
+        raise WorkerError(f"Shard {shard} ended with exit code {code}: {last_line}")

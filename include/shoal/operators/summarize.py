@@ -1,0 +1,54 @@
+"""The last task: it reads rows, not task states."""
+
+import logging
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from shoal.contract.errors import ConfigError
+from shoal.dataset import Dataset
+from shoal.operators.errors import translated_errors
+from shoal.operators.plan_shards import PLAN_XCOM
+
+log = logging.getLogger(__name__)
+
+
+class SummarizeOperator(BaseOperator):
+    """Write the ledger, check both balances, compute the numbers, write `summary.json` and move `current.json`.
+
+    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run; fails, and writes nothing,
+    when the plan failed.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        plan_task_id: Task that planned the run.
+    """
+
+    ui_color = "#f7e9d0"
+
+    def __init__(self, *, dataset: dict[str, Any], plan_task_id: str = "plan", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.plan_task_id = plan_task_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Summarize the run; return where the summary lies."""
+        from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.stores import open_stores  # noqa: PLC0415
+        from shoal.summarizing import summarize_run  # noqa: PLC0415
+
+        with translated_errors():
+            run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+            if run is None:
+                raise ConfigError(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
+            if run["plan_only"]:
+                raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
+            dataset = Dataset.model_validate(self.dataset)
+            stores = open_stores(dataset, read_access)
+            done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
+            for line in done.describe():
+                log.info("%s", line)
+            if done.failure:
+                raise ConfigError(done.failure)
+        return {"summary": stores.results.uri(done.key), "result_sha256": done.summary["result_sha256"]}

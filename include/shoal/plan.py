@@ -1,0 +1,189 @@
+"""What a run will do, decided and written down before any pod starts."""
+
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil, floor
+from typing import Any
+
+from shoal.capacity import Capacity
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.dataset import Dataset
+from shoal.listing import ListingCounts, Scope
+from shoal.run_params import RunParams
+from shoal.variant import Variant
+
+UNMEASURED_SECONDS_PER_IMAGE = 1.0
+"""Assumed until the variant has rows of its own."""
+
+WORTH_A_POD_S = 30.0
+"""A shard of less expected work than this costs more to start than to run."""
+
+
+def mint_run_key(now: datetime) -> str:
+    """Make a run_key: UTC time + 8 random characters, sorting by time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
+
+
+def mint_attempt() -> str:
+    """Make the 8 characters that tell two attempts at one thing apart."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
+
+
+def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
+    """Count the images `pods` workers can do in one time box."""
+    return max(1, floor(pods * budget_s / seconds_per_image))
+
+
+def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: int) -> int:
+    """Decide how many shards: one per pod, fewer when a shard would not be worth a pod's start.
+
+    Args:
+        images: Images to infer.
+        pods: Pods that may start.
+        seconds_per_image: Expected seconds of one worker per image.
+        max_shards: Airflow's max_map_length.
+    """
+    worth = ceil(images * seconds_per_image / WORTH_A_POD_S)
+    return min(images, pods, max_shards, max(1, worth))
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Expected seconds of one worker per image, and where the figure comes from."""
+
+    seconds_per_image: float
+    source: str
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One shard: a contiguous range of keys, balanced by expected seconds."""
+
+    shard: int
+    images: int
+    first_key: str
+    last_key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, frozen: `plan.json`.
+
+    Attributes:
+        run_key: The run.
+        dag_id: DAG that planned it, empty when none did.
+        run_id: Its Dag run.
+        dataset: Settings as they were.
+        params: What the person who started the run said.
+        scope: Prefix and limit.
+        variant: Model and inference settings.
+        listing_key: Object of the frozen listing.
+        listing: What the listing saw.
+        listed: Images in scope.
+        reused: Listed images that are settled and not reopened.
+        chosen: Images in the manifest.
+        capacity: What fits, None when nothing is to be inferred.
+        rate: Expected speed.
+        shards: The manifest's shards.
+        ledgers: Ledgers counted as reused.
+        parts: Parts counted as reused; this run's summary takes them into its ledger.
+        job: What the workers are told.
+    """
+
+    run_key: str
+    dag_id: str
+    run_id: str
+    dataset: Dataset
+    params: RunParams
+    scope: Scope
+    variant: Variant
+    listing_key: str
+    listing: ListingCounts
+    listed: int
+    reused: int
+    chosen: int
+    capacity: Capacity | None
+    rate: Rate
+    shards: tuple[PlannedShard, ...]
+    ledgers: Sequence[str]
+    parts: Sequence[str]
+    job: ShardJob
+
+    @property
+    def pending(self) -> int:
+        """Images in scope that this run leaves to the next."""
+        return self.listed - self.reused - self.chosen
+
+    @property
+    def eta_s(self) -> float:
+        """Expected seconds of inference: that of the largest shard."""
+        return max((shard.images for shard in self.shards), default=0) * self.rate.seconds_per_image
+
+    @property
+    def may_become_current(self) -> bool:
+        """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
+        return self.dag_id.startswith("reanalyse_") and self.params.full_scope and self.params.own_settings
+
+    def describe(self) -> list[str]:
+        """Tell the plan in five lines."""
+        release = self.variant.release
+        lines = [
+            f"plan {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
+            (
+                f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
+                f"{self.listing.ignored} ignored)"
+            ),
+            f"reused {self.reused}, to infer {self.chosen}, left for later {self.pending}",
+        ]
+        if self.capacity is None:
+            return [*lines, "nothing new: no inference"]
+        return [
+            *lines,
+            self.capacity.reason,
+            (
+                f"{len(self.shards)} shards, {self.rate.seconds_per_image:.3g} s per image ({self.rate.source}), "
+                f"about {self.eta_s:.0f} s"
+            ),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write `plan.json`."""
+        release = self.variant.release
+        return {
+            "format_version": FORMAT_VERSION,
+            "run_key": self.run_key,
+            "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
+            "params": self.params.model_dump(mode="json"),
+            "settings": self.dataset.model_dump(mode="json"),
+            "scope": {"prefix": self.scope.prefix, "limit": self.scope.limit, "full": self.params.full_scope},
+            "may_become_current": self.may_become_current,
+            "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
+            "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
+            "names": list(release.info.names),
+            "listing": {
+                "key": self.listing_key,
+                "size_bytes": self.listing.size_bytes,
+                "not_images": self.listing.not_images,
+                "ignored": self.listing.ignored,
+            },
+            "counts": {"listed": self.listed, "reused": self.reused, "chosen": self.chosen, "pending": self.pending},
+            "capacity": None if self.capacity is None else _capacity_json(self.capacity),
+            "seconds_per_image": {"value": self.rate.seconds_per_image, "source": self.rate.source},
+            "eta_s": round(self.eta_s, 3),
+            "shards": [
+                {"shard": s.shard, "images": s.images, "first_key": s.first_key, "last_key": s.last_key}
+                for s in self.shards
+            ],
+            "ledgers": list(self.ledgers),
+            "parts": list(self.parts),
+            "job": self.job.to_json(),
+        }
+
+
+def _capacity_json(capacity: Capacity) -> dict[str, Any]:
+    nodes = [{"name": node.name, "pods": node.pods, "binds": list(node.binds)} for node in capacity.nodes]
+    return {"pods": capacity.pods, "fit": capacity.fit, "reason": capacity.reason, "nodes": nodes}

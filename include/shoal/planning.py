@@ -1,0 +1,192 @@
+"""From bucket to plan: list, freeze, join with what is settled, capacity, choose, cut into shards, write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from shoal.capacity import Capacity, NodeHeadroom, plan_capacity
+from shoal.clock import view_clocked
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import VariantLayout
+from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
+from shoal.database import Database, open_database
+from shoal.dataset import Dataset
+from shoal.listing import Scope, freeze_listing
+from shoal.models import read_release
+from shoal.plan import (
+    UNMEASURED_SECONDS_PER_IMAGE,
+    Plan,
+    PlannedShard,
+    Rate,
+    images_in_budget,
+    mint_run_key,
+    shard_count,
+)
+from shoal.run_params import RunParams
+from shoal.stores import Stores
+from shoal.units import parse_quantity
+from shoal.variant import Variant, make_variant
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Who plans what.
+
+    Attributes:
+        dataset: The dataset.
+        params: What the person who started the run said.
+        dag_id: DAG that plans, empty when none does.
+        run_id: Its Dag run.
+        max_shards: Airflow's max_map_length.
+    """
+
+    dataset: Dataset
+    params: RunParams
+    dag_id: str = ""
+    run_id: str = ""
+    max_shards: int = 1024
+
+
+def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -> Plan:
+    """Plan a run and write listing, manifest, `variant.json` and last `plan.json`.
+
+    Args:
+        request: What to plan.
+        stores: The dataset's buckets.
+        nodes: Room for workers, per node.
+
+    Raises:
+        ConfigError: Bucket, model or a setting is wrong.
+        InsufficientCapacityError: Something is to be inferred and no pod fits.
+        StoreError: A store does not answer.
+    """
+    dataset, params = request.dataset, request.params
+    run_key = mint_run_key(datetime.now(UTC))
+    variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
+    layout = stores.layout.variant(variant.directory)
+    scope = Scope.of(dataset.source, params)
+    with open_database(stores.results) as database:
+        counts = freeze_listing(stores.source, dataset.source, scope, database)
+        listing_key = stores.layout.listing(run_key)
+        listed = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", listing_key)
+        ledgers, parts = (stores.results.list_keys(prefix) for prefix in (layout.ledgers, layout.parts))
+        to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
+        rate = _measure_rate(database)
+        capacity = _decide_capacity(dataset, nodes) if to_infer else None
+        shards: tuple[PlannedShard, ...] = ()
+        if capacity is not None:
+            most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
+            shards_of = partial(
+                shard_count, pods=capacity.pods, seconds_per_image=rate.seconds_per_image, max_shards=request.max_shards
+            )
+            shards = _choose(database, dataset, most, shards_of)
+            database.store_parquet(
+                f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
+            )
+    plan = Plan(
+        run_key=run_key,
+        dag_id=request.dag_id,
+        run_id=request.run_id,
+        dataset=dataset,
+        params=params,
+        scope=scope,
+        variant=variant,
+        listing_key=listing_key,
+        listing=counts,
+        listed=listed,
+        reused=listed - to_infer,
+        chosen=sum(shard.images for shard in shards),
+        capacity=capacity,
+        rate=rate,
+        shards=shards,
+        ledgers=ledgers,
+        parts=parts,
+        job=_job(dataset, variant, layout, run_key),
+    )
+    stores.results.write_json(layout.variant, variant.to_json())
+    stores.results.write_json(layout.run(run_key).plan, plan.to_json())
+    return plan
+
+
+def write_remaining(database: Database, layout: VariantLayout, run_key: str, shard: int, attempt: str) -> int:
+    """Write the manifest of what a repeated shard still has to do; return how many images that is.
+
+    Args:
+        database: A session on the results bucket.
+        layout: The variant.
+        run_key: The run.
+        shard: The shard.
+        attempt: 8 characters that name the new manifest.
+    """
+    run = layout.run(run_key)
+    plan = database.results.read_json(run.plan)
+    database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
+    database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
+    settled = [*database.results.list_keys(layout.ledgers), *database.results.list_keys(layout.parts)]
+    left = _find_open_images(database, settled, RunParams.parse(plan["params"]), run_key)
+    if left:
+        columns = ", ".join(MANIFEST_COLUMNS)
+        database.store_parquet(f"SELECT {columns} FROM open_images ORDER BY key", run.remaining(shard, attempt))
+    return left
+
+
+def _find_open_images(database: Database, settled: list[str], params: RunParams, run_key: str) -> int:
+    database.view_rows(settled)
+    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed])
+    database.set_variable("run_key", run_key)
+    database.run_file("open_images")
+    return int(database.value("SELECT count(*) FROM open_images"))
+
+
+def _measure_rate(database: Database) -> Rate:
+    seconds = database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
+    if seconds is None:
+        return Rate(UNMEASURED_SECONDS_PER_IMAGE, "assumed")
+    return Rate(max(float(seconds), 0.001), "measured")
+
+
+def _decide_capacity(dataset: Dataset, nodes: list[NodeHeadroom]) -> Capacity:
+    pod = dataset.cluster.pod
+    request = {"cpu": float(parse_quantity(pod.cpu)), "memory": float(parse_quantity(pod.memory))}
+    return plan_capacity(nodes, request, dataset.cluster.share, dataset.cluster.max_pods)
+
+
+def _choose(
+    database: Database, dataset: Dataset, most: int, shards_of: Callable[[int], int]
+) -> tuple[PlannedShard, ...]:
+    """Fill the table `chosen`: newest images first while the time box lasts, cut into shards contiguous in key order.
+
+    Args:
+        database: Has `listing` and `open_images`.
+        dataset: Its clock tells which images are newest.
+        most: Images the time box has room for.
+        shards_of: Number of shards for a number of images.
+    """
+    view_clocked(database, dataset.clock)
+    database.run(
+        "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
+        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
+        [most],
+    )
+    shards = shards_of(int(database.value("SELECT count(*) FROM picked")))
+    database.run("CREATE TABLE chosen AS SELECT *, ntile(?) OVER (ORDER BY key) - 1 AS shard FROM picked", [shards])
+    found = database.records(
+        "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"
+    )
+    return tuple(PlannedShard(**record) for record in found)
+
+
+def _job(dataset: Dataset, variant: Variant, layout: VariantLayout, run_key: str) -> ShardJob:
+    return ShardJob(
+        run_key=run_key,
+        source_bucket=dataset.source.bucket,
+        models_bucket=dataset.models.bucket,
+        model_key=variant.release.key,
+        model_sha256=variant.release.sha256,
+        results_bucket=dataset.results.bucket,
+        variant_root=layout.root,
+        inference=variant.inference,
+        budget_s=dataset.run.budget.total_seconds(),
+        tolerated_failed_share=dataset.run.tolerated_failed_share,
+    )

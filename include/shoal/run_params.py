@@ -1,0 +1,61 @@
+"""What a person may say when starting a run; Airflow's trigger form is made from this class."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.job import STORED_CONF
+from shoal.contract.rows import Reason
+
+
+class RunParams(BaseModel):
+    """Parameters of one run; the defaults are the dataset file's own settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = Field(
+        None, title="Model version", description="A version in the models bucket. Empty: the dataset's own."
+    )
+    conf: Annotated[float, Field(ge=STORED_CONF, le=1)] | None = Field(
+        None,
+        title="Confidence",
+        description="Count detections from this confidence on, for every class. Empty: the dataset's own. "
+        "Needs no new inference.",
+    )
+    prefix: Annotated[str, Field(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$", max_length=900)] = Field(
+        "", title="Prefix", description="Look only at keys that begin with the dataset's prefix and then this."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        None, title="Limit", description="Look only at the first N images of the listing. Empty: all."
+    )
+    plan_only: bool = Field(False, title="Plan only", description="Write the plan and stop before any inference.")
+    retry_failed: tuple[Reason, ...] = Field(
+        (), title="Retry failed", description="Infer images again that failed for these reasons."
+    )
+
+    @property
+    def full_scope(self) -> bool:
+        """Whether the run looks at the whole dataset."""
+        return not self.prefix and self.limit is None
+
+    @property
+    def own_settings(self) -> bool:
+        """Whether the run uses the dataset file's own settings throughout."""
+        return self.model_version is None and self.conf is None
+
+    @classmethod
+    def parse(cls, params: dict[str, Any]) -> "RunParams":
+        """Check parameters again where they are used: a run's conf is user input.
+
+        Raises:
+            ConfigError: One line naming the first bad parameter.
+        """
+        try:
+            return cls.model_validate(params)
+        except ValidationError as err:
+            first = err.errors()[0]
+            field = ".".join(str(part) for part in first["loc"][:1])
+            raise ConfigError(
+                f"Run parameter {field} is {first['input']!r:.80}: {first['msg']} - see the trigger form"
+            ) from err

@@ -1,0 +1,49 @@
+"""The three buckets of a dataset, opened together and checked against each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shoal.bucket import BucketClient
+from shoal.contract.errors import ConfigError
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.store import StoreAccess
+from shoal.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where a dataset's images, models and results are."""
+
+    source: BucketClient
+    models: BucketClient
+    results: BucketClient
+    layout: DatasetLayout
+
+    def worker_env(self) -> dict[str, str]:
+        """Write the credentials as a worker's environment reads them."""
+        env: dict[str, str] = {}
+        for role in ("source", "models", "results"):
+            env |= getattr(self, role).access.to_env(role)
+        return env
+
+
+def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> Stores:
+    """Open a dataset's buckets; nothing is sent yet.
+
+    Args:
+        dataset: Names connections and buckets.
+        read_access: Looks a connection id up.
+
+    Raises:
+        ConfigError: A connection is missing, or two of them reach the same place and results would lie among images.
+    """
+    source = BucketClient(read_access(dataset.source.conn_id), dataset.source.bucket)
+    models = BucketClient(read_access(dataset.models.conn_id), dataset.models.bucket)
+    results = BucketClient(read_access(dataset.results.conn_id), dataset.results.bucket)
+    same_bucket = (source.access.endpoint_url, source.bucket) == (results.access.endpoint_url, results.bucket)
+    if same_bucket and dataset.results.prefix.startswith(dataset.source.prefix):
+        raise ConfigError(
+            f"Results prefix {dataset.results.prefix!r} lies under the source prefix {dataset.source.prefix!r} of bucket "
+            f"{source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
+        )
+    return Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))

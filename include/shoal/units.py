@@ -1,0 +1,43 @@
+"""Values with units as people write them: durations (`4h`) and Kubernetes quantities (`500m`, `2Gi`)."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+
+from shoal.contract.errors import ConfigError
+
+_DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_QUANTITY_UNITS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", start=1)},
+}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as `90s`, `30m`, `4h` or `2d`.
+
+    Raises:
+        ConfigError: Not a number and one of these units.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if match is None:
+        raise ConfigError(f"Invalid duration {text!r} - write a number and a unit, such as 90s, 30m, 4h or 2d")
+    return timedelta(seconds=float(match[1]) * _DURATION_UNITS_S[match[2]])
+
+
+def parse_quantity(text: str | float) -> Decimal:
+    """Read a Kubernetes quantity: plain, decimal (`500m`, `2G`) or binary (`2Gi`).
+
+    Raises:
+        ConfigError: Unknown suffix, or no number before it.
+    """
+    match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text).strip())
+    number, unit = match.groups() if match else ("", "")
+    if unit not in _QUANTITY_UNITS:
+        raise ConfigError(f"Invalid quantity {text!r}: unknown suffix {unit!r} - use one of m, k, M, G, Ki, Mi, Gi")
+    try:
+        return Decimal(number) * _QUANTITY_UNITS[unit]
+    except InvalidOperation as err:
+        raise ConfigError(f"Invalid quantity {text!r} - write it as 1, 500m or 2Gi") from err

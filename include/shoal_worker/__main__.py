@@ -1,0 +1,156 @@
+"""`python -m shoal_worker run | predict`.
+
+Native libraries are imported only once the command line is known to be right and the process is prepared.
+"""
+
+import argparse
+import logging
+import os
+import re
+import secrets
+import string
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
+from shoal.contract.exits import WorkerExit
+from shoal.contract.layout import ATTEMPT
+from shoal_worker.run import RunArguments, run
+from shoal_worker.stop import StopRequest
+
+TERMINATION_LOG = "/dev/termination-log"
+"""Kubernetes shows what this file holds in the pod's status; SHOAL_TERMINATION_LOG names another one."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
+    if arguments.command == "predict":
+        return _predict(arguments)
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    stop = StopRequest()
+    stop.install()
+    try:
+        ending_exit, reason = _attempt(arguments, stop)
+    except Exception as err:  # an error of our own: its line belongs to the pod's status, its traceback to the log
+        _report(f"{type(err).__name__}: {err}")
+        raise
+    if ending_exit is not WorkerExit.DONE:
+        _report(reason)
+    return ending_exit
+
+
+def _attempt(arguments: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit, str]:
+    try:
+        ending = run(
+            RunArguments(
+                results_bucket=arguments.results_bucket,
+                plan=arguments.plan,
+                shard=arguments.shard,
+                manifest=arguments.manifest,
+                attempt=arguments.attempt or _random_attempt(),
+                mount=arguments.mount,
+                threads=arguments.threads,
+                progress_interval_s=arguments.progress_interval,
+            ),
+            stop,
+        )
+    except (ConfigError, ContractError) as err:
+        return WorkerExit.CONFIG, str(err)
+    except ShoalError as err:
+        return WorkerExit.INFRASTRUCTURE, str(err)
+    return ending.exit, ending.reason
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from shoal.contract.rows import Status  # noqa: PLC0415
+    from shoal_worker.predict import open_detector, predict  # noqa: PLC0415
+
+    missing = False
+    try:
+        detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou)
+        for status, line in predict(detector, arguments.images):
+            print(line, flush=True)  # noqa: T201
+            missing = missing or status is Status.GONE
+    except ModelRefusedError as err:
+        print(err, file=sys.stderr)  # noqa: T201
+        return WorkerExit.CONFIG
+    return 1 if missing else 0
+
+
+def _report(reason: str) -> None:
+    """Say why the worker ends early: in its log, and where Kubernetes looks for it."""
+    line = " ".join(reason.split())
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    path = Path(os.environ.get("SHOAL_TERMINATION_LOG", TERMINATION_LOG))
+    try:
+        if path.exists():
+            path.write_text(line + "\n", encoding="utf-8")
+    except OSError as err:
+        logging.getLogger(__name__).warning("Reason not written to %s: %s", path, err)
+
+
+def _random_attempt() -> str:
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
+
+
+def _attempt_name(text: str) -> str:
+    if re.fullmatch(ATTEMPT, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 8 characters of a-z and 0-9")
+    return text
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shoal_worker", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_run(commands.add_parser("run", help="examine one shard of a planned run; credentials come from SHOAL_…"))
+    _add_predict(commands.add_parser("predict", help="print what a model sees in single files, as JSON lines"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results-bucket", required=True, help="bucket of plan, manifest and parts")
+    parser.add_argument("--plan", required=True, metavar="KEY", help="key of plan.json")
+    parser.add_argument("--shard", required=True, type=int, metavar="N", help="number of the shard")
+    parser.add_argument("--manifest", metavar="KEY", help="key of the manifest (default: the one next to the plan)")
+    parser.add_argument("--attempt", type=_attempt_name, metavar="A8", help="8 of a-z, 0-9 (default: random)")
+    parser.add_argument("--mount", type=Path, metavar="DIR", help="read images below DIR, not over S3")
+    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of one inference (1)")
+    parser.add_argument("--progress-interval", type=float, default=30.0, metavar="S", help="seconds (30)")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
+    parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
+    parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
+    parser.add_argument("--imgsz", type=_positive, metavar="N", help="side of the input in px (default: the model's)")
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+
+
+if __name__ == "__main__":
+    status = main()
+    # Threads may still wait for a store or hang in an inference; the interpreter's end would wait or crash on them.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,85 @@
+"""Puts the parts of one attempt together: images, model, source, threads, loop."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import VariantLayout
+from shoal.contract.store import StoreAccess
+from shoal_worker.detector import Detector, check_sha256, open_model
+from shoal_worker.examine import Examiner
+from shoal_worker.mount_source import MountSource
+from shoal_worker.objects import Bucket
+from shoal_worker.parts import PartWriter, Stamp, read_manifest
+from shoal_worker.pipeline import Intake, Pipeline, Wake
+from shoal_worker.progress import Tally
+from shoal_worker.s3_source import S3Source
+from shoal_worker.shard import Ending, Limits, ShardRun
+from shoal_worker.source import ImageSource
+from shoal_worker.stop import StopRequest
+
+if TYPE_CHECKING:
+    from shoal_worker.run import RunArguments
+
+
+def run_shard(arguments: "RunArguments", job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
+    """Examine the images of one shard.
+
+    Args:
+        arguments: What the command line says.
+        job: What the plan says.
+        results: Bucket the parts go to.
+        manifest: The manifest, as a local file.
+        stop: Tells when to end early.
+
+    Raises:
+        ConfigError, ContractError: A retry cannot help.
+        StoreError: The store did not give the model.
+    """
+    cv2.setNumThreads(1)
+    images = read_manifest(manifest, arguments.shard)
+    detector = _open_detector(job, arguments.threads)
+    stamp = Stamp(worker_version(), job.run_key, arguments.attempt)
+    examiner = Examiner(_open_source(job, arguments.mount), detector, job.inference.pixel_limit, stamp)
+    layout = VariantLayout(job.variant_root)
+    parts = PartWriter(results, lambda seq: layout.part(job.run_key, arguments.shard, arguments.attempt, seq))
+    intake = Intake(images, job.budget_s)
+    pipeline = Pipeline(intake, examiner)
+
+    def leave() -> None:
+        intake.close()
+        detector.cancel()
+        pipeline.outcomes.put(Wake())
+
+    stop.listen(leave)
+    limits = Limits(
+        budget_s=job.budget_s,
+        part_interval_s=job.part_interval_s,
+        tolerated_failed_share=job.tolerated_failed_share,
+        progress_interval_s=arguments.progress_interval_s,
+    )
+    tally = Tally(arguments.shard, len(images))
+    return ShardRun(pipeline, intake, parts, tally, limits).run(stop, lambda line: print(line, flush=True))  # noqa: T201
+
+
+def _open_detector(job: ShardJob, threads: int) -> Detector:
+    data = Bucket(StoreAccess.from_env("models"), job.models_bucket).get_needed(job.model_key)
+    check_sha256(data, job.model_sha256, job.model_key)
+    return Detector(open_model(data, threads), job.inference)
+
+
+def _open_source(job: ShardJob, mount: Path | None) -> ImageSource:
+    if mount is not None:
+        return MountSource(mount)
+    return S3Source(Bucket(StoreAccess.from_env("source"), job.source_bucket))
+
+
+def worker_version() -> str:
+    """Name the installed release; a bare checkout on PYTHONPATH has none."""
+    try:
+        return version("shoal")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,138 @@
+"""What happens to one image, in two steps: up to the model's input, and through the model to its row."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shoal.contract.rows import Reason, Status
+from shoal_worker.decode import Undecodable, decode_pixels, read_header
+from shoal_worker.detector import Detector
+from shoal_worker.letterbox import Image
+from shoal_worker.parts import ListedImage, Row, Stamp, as_structs, new_row
+from shoal_worker.quality import measure
+from shoal_worker.source import Fetched, ImageChanged, ImageGone, ImageSource
+
+BYTES_PER_PIXEL = 8
+"""More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
+
+
+class Room:
+    """Bounds what several threads hold at once, in any unit; one that needs more than all of it goes alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, amount: int) -> Iterator[None]:
+        """Wait until `amount` fits, and hold it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held == 0 or self._held + amount <= self._size)
+            self._held += amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= amount
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An image on its way to the model; the decoded image is no longer held.
+
+    Attributes:
+        image: As listed.
+        facts: Row columns known so far.
+        frame: `(H, W, 3)` uint8 BGR, letterboxed.
+        image_hw: (height, width) of the decoded image in pixels.
+        seconds: Spent on it so far, without waiting.
+    """
+
+    image: ListedImage
+    facts: dict[str, Any]
+    frame: Image
+    image_hw: tuple[int, int]
+    seconds: float
+
+
+class Examiner:
+    """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's."""
+
+    def __init__(self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp) -> None:
+        self._source = source
+        self._detector = detector
+        self._pixel_limit = pixel_limit
+        self._stamp = stamp
+        self._bytes = Room(pixel_limit)
+        self._pixels = Room(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
+
+    def prepare(self, image: ListedImage) -> Ready | Row:
+        """Fetch and decode an image; a row where that already says what became of it.
+
+        Raises:
+            StoreError: Infrastructure failed.
+            ConfigError: Wrong bucket or credentials.
+            MemoryError: No room to decode it.
+        """
+        if image.size_bytes > self._pixel_limit * BYTES_PER_PIXEL:
+            return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE)
+        with self._bytes.hold(image.size_bytes):
+            try:
+                fetched = self._source.read(image.key, image.etag, image.size_bytes)
+            except ImageChanged:
+                return self._row(image, Status.CHANGED)
+            except ImageGone:
+                return self._row(image, Status.GONE)
+            return self._decode(image, fetched)
+
+    def finish(self, ready: Ready) -> Row:
+        """Run the model on an image.
+
+        Raises:
+            InferenceCancelledError: The worker is to end.
+            ModelRefusedError: The model does not run.
+            MemoryError: No room to run it.
+        """
+        started = time.perf_counter()
+        detections = self._detector.detect_frame(ready.frame, ready.image_hw)
+        return self._row(
+            ready.image,
+            Status.PROCESSED,
+            **ready.facts,
+            detections=as_structs(detections),
+            max_det_reached=detections.max_det_reached,
+            seconds=ready.seconds + time.perf_counter() - started,
+        )
+
+    def _decode(self, image: ListedImage, fetched: Fetched) -> Ready | Row:
+        started = time.perf_counter()
+        facts = {
+            "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
+            "etag_checked": fetched.etag_checked,
+        }
+        header = read_header(fetched.data, self._pixel_limit)
+        if isinstance(header, Undecodable):
+            return self._failed(image, header, facts, time.perf_counter() - started)
+        with self._pixels.hold(header.pixels):
+            started = time.perf_counter()
+            decoded = decode_pixels(fetched.data, header)
+            if isinstance(decoded, Undecodable):
+                return self._failed(image, decoded, facts, time.perf_counter() - started)
+            height, width = decoded.shape[:2]
+            facts |= {"width": width, "height": height, **asdict(measure(decoded))}
+            frame = self._detector.frame(decoded)
+            return Ready(image, facts, frame, (height, width), time.perf_counter() - started)
+
+    def _failed(self, image: ListedImage, failure: Undecodable, facts: dict[str, Any], seconds: float) -> Row:
+        header = failure.header
+        size = {} if header is None else {"width": header.width, "height": header.height}
+        return self._row(image, Status.FAILED, reason=failure.reason, **size, **facts, seconds=seconds)
+
+    def _row(self, image: ListedImage, status: Status, **columns: Any) -> Row:
+        return new_row(image, self._stamp, status, **columns)

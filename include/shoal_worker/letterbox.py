@@ -1,0 +1,91 @@
+"""Between an image and the model's input: there (letterbox, tensor) and back (boxes).
+
+Byte-identical to ultralytics 8.4: the same rounding, the same padding, the same separate gains per axis.
+"""
+
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""`(H, W, 3)` uint8, BGR."""
+
+PADDING_GREY = 114
+
+
+def letterbox(image: Image, imgsz: tuple[int, int], *, rect: bool, stride: int) -> Image:
+    """Scale an image into `imgsz` with its aspect kept, and pad it in grey on both sides.
+
+    Args:
+        image: `(h, w, 3)` uint8 BGR.
+        imgsz: (height, width) to fit into, in pixels; smaller images are scaled up.
+        rect: Pad only to the next multiple of `stride`, not to the whole of `imgsz`.
+        stride: The model's largest stride in pixels.
+
+    Returns:
+        `(H, W, 3)` uint8 BGR; (H, W) is `imgsz`, or at most `imgsz` with `rect`.
+    """
+    height, width = image.shape[:2]
+    new_height, new_width = _scaled_hw((height, width), imgsz)
+    pad_height, pad_width = imgsz[0] - new_height, imgsz[1] - new_width
+    if rect:
+        pad_height, pad_width = pad_height % stride, pad_width % stride
+    top, bottom = _split_padding(pad_height)
+    left, right = _split_padding(pad_width)
+    scaled: cv2.typing.MatLike = image
+    if (height, width) != (new_height, new_width):
+        scaled = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+    grey = (PADDING_GREY, PADDING_GREY, PADDING_GREY)
+    return cast(Image, cv2.copyMakeBorder(scaled, top, bottom, left, right, cv2.BORDER_CONSTANT, value=grey))
+
+
+def to_tensor(frame: Image) -> NDArray[np.float32]:
+    """Turn a letterboxed image into the model's input.
+
+    Args:
+        frame: `(H, W, 3)` uint8 BGR.
+
+    Returns:
+        `(1, 3, H, W)` float32 RGB in 0..1.
+    """
+    tensor = np.empty((1, 3, *frame.shape[:2]), np.float32)
+    for channel in range(3):
+        np.divide(frame[..., 2 - channel], np.float32(255), out=tensor[0, channel])
+    return tensor
+
+
+def to_original(xyxy: NDArray[np.float32], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring boxes from the letterboxed frame back into the original image, and clip them to it.
+
+    The gain is taken from the frame as it is, per axis, as ultralytics' scale_boxes does.
+
+    Args:
+        xyxy: `(n, 4)` float32, pixels of the letterboxed frame.
+        frame_hw: (height, width) of that frame in pixels.
+        image_hw: (height, width) of the original image in pixels.
+
+    Returns:
+        `(n, 4)` float32 `xyxy`, pixels of the original image, origin top left.
+    """
+    new_height, new_width = _scaled_hw(image_hw, frame_hw)
+    top, _ = _split_padding(frame_hw[0] - new_height)
+    left, _ = _split_padding(frame_hw[1] - new_width)
+    image_height, image_width = image_hw
+    boxes = xyxy.astype(np.float32, copy=True)
+    boxes[:, [0, 2]] = ((boxes[:, [0, 2]] - left) / (new_width / image_width)).clip(0, image_width)
+    boxes[:, [1, 3]] = ((boxes[:, [1, 3]] - top) / (new_height / image_height)).clip(0, image_height)
+    return boxes
+
+
+def _scaled_hw(image_hw: tuple[int, int], frame_hw: tuple[int, int]) -> tuple[int, int]:
+    """Size the image has inside the frame: aspect kept, at least one pixel."""
+    gain = min(frame_hw[0] / image_hw[0], frame_hw[1] / image_hw[1])
+    return max(round(image_hw[0] * gain), 1), max(round(image_hw[1] * gain), 1)
+
+
+def _split_padding(pixels: int) -> tuple[int, int]:
+    """Pixels before and after; an odd one goes after (±0.1 decides the rounding of halves)."""
+    half = pixels / 2
+    return round(half - 0.1), round(half + 0.1)

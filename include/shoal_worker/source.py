@@ -1,0 +1,51 @@
+"""How a worker gets the bytes of an image: what every source promises, and what can go wrong."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from shoal.contract.errors import StoreError
+
+
+class ImageChanged(Exception):  # noqa: N818 - a fact about the object, not an error
+    """The object is no longer the one that was listed."""
+
+
+class ImageGone(Exception):  # noqa: N818 - a fact about the object, not an error
+    """The object no longer exists."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The bytes of one object.
+
+    Attributes:
+        data: The whole object.
+        etag_checked: Whether the bytes were tied to the listed ETag, or to its size alone.
+    """
+
+    data: bytes
+    etag_checked: bool
+
+
+class ImageSource(Protocol):
+    """Reads whole objects by key; thread-safe."""
+
+    def read(self, key: str, etag: str, size_bytes: int) -> Fetched:
+        """Read the object that was listed with this key, ETag (unquoted) and size.
+
+        Raises:
+            ImageChanged: Another ETag or size.
+            ImageGone: No such object.
+            StoreError: Store, mount or network failed: says nothing about the image.
+            ConfigError: Wrong bucket or credentials.
+        """
+
+
+def refuse_segments(key: str, refused: frozenset[str], way_out: str) -> None:
+    """Refuse a key that would name another object once its path is normalised.
+
+    Raises:
+        StoreError: A part of the key between slashes is among `refused`.
+    """
+    if not refused.isdisjoint(key.split("/")):
+        raise StoreError(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")

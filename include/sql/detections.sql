@@ -1,0 +1,28 @@
+-- Detections that count: at or above the confidence that applies to their class, classes of role `ignore` left out,
+-- merged classes under the name they are merged into. `position` is the detection's place in its row.
+-- Tables: classes (class_id, class_name, taxon, aphia_id, role, conf, merged).
+-- merged_nms(boxes): places to keep when NMS runs again inside a merged class (one fish seen as two classes: one count).
+CREATE OR REPLACE TABLE detections AS
+WITH examined AS (
+    SELECT key, etag, detections
+    FROM accounted
+    WHERE fate IN ('reused', 'processed') AND status = 'processed'
+), boxes AS (
+    SELECT key, etag, unnest(range(len(detections))) AS position, unnest(detections, recursive := true)
+    FROM examined
+), thresholded AS (
+    SELECT boxes.*, classes.class_name, classes.taxon, classes.aphia_id, classes.role, classes.merged
+    FROM boxes JOIN classes USING (class_id)
+    WHERE boxes.confidence >= classes.conf AND classes.role <> 'ignore'
+), suppressed AS (
+    SELECT key, etag, unnest(merged_nms(list({
+        'position': position, 'confidence': confidence, 'x1': x1, 'y1': y1, 'x2': x2, 'y2': y2
+    }))) AS position
+    FROM thresholded
+    WHERE merged
+    GROUP BY key, etag, taxon
+    HAVING count(DISTINCT class_id) > 1
+)
+SELECT thresholded.* EXCLUDE (merged)
+FROM thresholded
+ANTI JOIN suppressed USING (key, etag, position);

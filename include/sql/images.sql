@@ -1,0 +1,56 @@
+-- Second balance: every examined image (processed or reused) has exactly one use.
+--   failed     the model never saw it: no count and no effort
+--   unusable   too dark, bright or blurred by the dataset's rule, or shows a class of role `exclude_image`
+--   duplicate  same content as an earlier one; with clock.unique also: same camera and instant
+--   undated    no capture time: counted here and kept out of every series
+--   used       the effort: beside every number stand the used images it was found in
+-- Variables: luma_min, luma_max, sharpness_min, clock_unique.
+CREATE OR REPLACE TABLE images AS
+WITH examined AS (
+    SELECT * EXCLUDE (detections) FROM accounted WHERE fate IN ('reused', 'processed', 'failed')
+), excluded AS (
+    SELECT DISTINCT key FROM detections WHERE role = 'exclude_image'
+), judged AS (
+    SELECT examined.*,
+        status = 'failed' AS is_failed,
+        status = 'processed' AND (
+            excluded.key IS NOT NULL
+            OR luma_mean < getvariable('luma_min') OR luma_mean > getvariable('luma_max')
+            OR sharpness < getvariable('sharpness_min')
+        ) AS is_unusable
+    FROM examined LEFT JOIN excluded USING (key)
+), ranked AS (
+    SELECT *,
+        row_number() OVER (
+            PARTITION BY is_failed OR is_unusable, content_sha256 ORDER BY captured_at IS NULL, captured_at, key
+        ) AS content_rank,
+        row_number() OVER (
+            PARTITION BY is_failed OR is_unusable, camera, captured_at ORDER BY key
+        ) AS instant_rank
+    FROM judged
+)
+SELECT ranked.* EXCLUDE (is_failed, is_unusable, content_rank, instant_rank),
+    deployments.name AS deployment,
+    CASE
+        WHEN is_failed THEN 'failed'
+        WHEN is_unusable THEN 'unusable'
+        WHEN content_rank > 1 THEN 'duplicate'
+        WHEN getvariable('clock_unique') AND captured_at IS NOT NULL AND instant_rank > 1 THEN 'duplicate'
+        WHEN captured_at IS NULL THEN 'undated'
+        ELSE 'used'
+    END AS use
+FROM ranked
+LEFT JOIN deployments
+    ON deployments.camera = ranked.camera
+    AND ranked.captured_at >= deployments.start_at
+    AND ranked.captured_at < deployments.end_at;
+
+-- One number per used image and taxon that was seen in it; confidences as integers, so that sums do not depend on
+-- the order in which threads add them.
+CREATE OR REPLACE TABLE image_counts AS
+SELECT images.key, camera, deployment, captured_at, taxon,
+    count(*)::BIGINT AS detections,
+    sum(round(confidence * 1000000)::BIGINT)::BIGINT AS confidence_millionths
+FROM detections JOIN images USING (key)
+WHERE images.use = 'used' AND detections.role = 'count'
+GROUP BY ALL;

@@ -1,0 +1,93 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.store import StoreAccess
+
+LOGIN, PASSWORD = "accesskey123", "secretkey123456"
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with `parity/parity.json` and `obsea/*.jpg`."""
+    folder = os.environ.get("SHOAL_TEST_DATA")
+    if not folder or not Path(folder, "parity/parity.json").exists():
+        pytest.skip(
+            "parity with ultralytics and real OBSEA photos are not tested: set SHOAL_TEST_DATA to the folder that "
+            "holds parity/parity.json and obsea/*.jpg"
+        )
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def parity(test_data) -> dict:
+    return json.loads((test_data / "parity/parity.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def obsea_photos(test_data) -> list[Path]:
+    return sorted((test_data / "obsea").glob("*.jpg"))
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """A running S3 server; its buckets are the folders below `root`."""
+
+    root: Path
+    access: StoreAccess
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        path = self.root / bucket / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+@pytest.fixture(scope="session")
+def running_store(tmp_path_factory) -> Iterator[LocalStore]:
+    root = tmp_path_factory.mktemp("store")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            str(Path(sys.executable).with_name("rclone")),
+            *("serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", "/dev/null"),
+            *("--vfs-cache-mode", "off", "--dir-cache-time", "0s", str(root)),
+        ],
+        env={**os.environ, "RCLONE_AUTH_KEY": f'"{LOGIN},{PASSWORD}"'},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for_port(port)
+        yield LocalStore(root, StoreAccess(f"http://127.0.0.1:{port}", LOGIN, PASSWORD))
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+
+
+@pytest.fixture
+def empty_bucket(running_store, request) -> str:
+    """Name of a bucket that exists and that no other test uses."""
+    name = f"bucket-{abs(hash(request.node.nodeid)) % 10**10}"
+    (running_store.root / name).mkdir()
+    return name
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")

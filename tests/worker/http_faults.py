@@ -1,0 +1,80 @@
+"""A real HTTP server that answers as a broken store would."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Answer = Callable[[BaseHTTPRequestHandler, int], None]
+"""Writes the answer to one request; the number counts the requests from 1."""
+
+
+@contextmanager
+def faulty_store(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+    """Serve `answer` for every request; yields the endpoint URL and the list of requests so far."""
+    requests: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            requests.append(f"{self.command} {self.path}")
+            answer(self, len(requests))
+
+        def do_PUT(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", requests
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def whole(body: bytes, etag: str = "") -> Answer:
+    def answer(handler, _number):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        if etag:
+            handler.send_header("ETag", f'"{etag}"')
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def cut(body: bytes, keep: int) -> Answer:
+    """Announce the whole body, send `keep` bytes of it and hang up."""
+
+    def answer(handler, _number):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body[:keep])
+        handler.close_connection = True
+
+    return answer
+
+
+def status(code: int, s3_code: str = "", content_type: str = "application/xml") -> Answer:
+    def answer(handler, _number):
+        body = f"<?xml version='1.0'?><Error><Code>{s3_code}</Code><Message>m</Message></Error>".encode()
+        handler.send_response(code)
+        handler.send_header("Content-Type", content_type)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def first(times: int, fault: Answer, then: Answer) -> Answer:
+    """Answer the first requests with a fault."""
+    return lambda handler, number: (fault if number <= times else then)(handler, number)
