@@ -10,6 +10,8 @@ from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.run_params import RunParams
 
+FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum"}
+
 
 def reanalyse_dag(dataset: Dataset) -> DAG:
     """Make the DAG that brings a dataset's answer up to date, without its tasks."""
@@ -58,14 +60,13 @@ def run_form() -> dict[str, Any]:
 
 def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
     """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
-    keywords = {key: value for key, value in field.items() if key not in {"anyOf", "default", "items", "description"}}
-    for option in field.get("anyOf", ()):
-        keywords |= {key: value for key, value in option.items() if key != "type"}
-    if "anyOf" in field:
-        keywords["type"] = [option["type"] for option in field["anyOf"]]
-    if "items" in field:
-        values = definitions[field["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
-        keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
+    options = field.get("anyOf", [field])
+    keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
+    for option in options:
+        keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
+        if "items" in option:
+            values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
+            keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
     return Param(field["default"], description_md=field["description"], **keywords)
 
 

@@ -27,7 +27,7 @@ class Scope:
     @classmethod
     def of(cls, source: Source, params: RunParams) -> "Scope":
         """Join a dataset's scope and a run's."""
-        return cls(source.prefix + params.prefix, params.limit)
+        return cls(source.prefix + (params.prefix or ""), params.limit)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def write_remaining(database: Database, layout: VariantLayout, run_key: str, sha
 
 def _find_open_images(database: Database, settled: list[str], params: RunParams, run_key: str) -> int:
     database.view_rows(settled)
-    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed])
+    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("run_key", run_key)
     database.run_file("open_images")
     return int(database.value("SELECT count(*) FROM open_images"))

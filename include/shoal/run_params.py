@@ -23,15 +23,17 @@ class RunParams(BaseModel):
         description="Count detections from this confidence on, for every class. Empty: the dataset's own. "
         "Needs no new inference.",
     )
-    prefix: Annotated[str, Field(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$", max_length=900)] = Field(
-        "", title="Prefix", description="Look only at keys that begin with the dataset's prefix and then this."
+    prefix: Annotated[str, Field(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$", max_length=900)] | None = Field(
+        None,
+        title="Prefix",
+        description="Look only at keys that begin with the dataset's prefix and then this. Empty: all.",
     )
     limit: Annotated[int, Field(ge=1)] | None = Field(
         None, title="Limit", description="Look only at the first N images of the listing. Empty: all."
     )
     plan_only: bool = Field(False, title="Plan only", description="Write the plan and stop before any inference.")
-    retry_failed: tuple[Reason, ...] = Field(
-        (), title="Retry failed", description="Infer images again that failed for these reasons."
+    retry_failed: tuple[Reason, ...] | None = Field(
+        None, title="Retry failed", description="Infer images again that failed for these reasons. Empty: none."
     )
 
     @property

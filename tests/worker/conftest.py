@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -45,10 +46,11 @@ class LocalStore:
     root: Path
     access: StoreAccess
 
+    def make_bucket(self, name: str) -> None:
+        self.access.connect().make_bucket(name)
+
     def put(self, bucket: str, key: str, data: bytes) -> None:
-        path = self.root / bucket / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        self.access.connect().put_object(bucket, key, io.BytesIO(data), len(data))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +63,7 @@ def running_store(tmp_path_factory) -> Iterator[LocalStore]:
         [
             str(Path(sys.executable).with_name("rclone")),
             *("serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", "/dev/null"),
-            *("--vfs-cache-mode", "off", "--dir-cache-time", "0s", str(root)),
+            *("--vfs-cache-mode", "off", "--dir-cache-time", "10ms", str(root)),
         ],
         env={**os.environ, "RCLONE_AUTH_KEY": f'"{LOGIN},{PASSWORD}"'},
         stderr=subprocess.DEVNULL,
@@ -79,7 +81,7 @@ def running_store(tmp_path_factory) -> Iterator[LocalStore]:
 def empty_bucket(running_store, request) -> str:
     """Name of a bucket that exists and that no other test uses."""
     name = f"bucket-{abs(hash(request.node.nodeid)) % 10**10}"
-    (running_store.root / name).mkdir()
+    running_store.make_bucket(name)
     return name
 
 

@@ -33,8 +33,8 @@ def constant_model(boxes=((320, 320, 64, 32, 0.9, 0.1),), **how) -> bytes:
     return finished(nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in values.items()], **how)
 
 
-def grid_model(**how) -> bytes:
-    """Answer with one box per 32 px cell, as many as the input has: shows which input size really ran."""
+def grid_model(shape=(0, 6, -1), **how) -> bytes:
+    """Answer with the same box for every 32 px cell of the input; `shape` is that of the output."""
     nodes = [
         helper.make_node("AveragePool", ["images"], ["cells"], kernel_shape=[32, 32], strides=[32, 32]),
         helper.make_node("Conv", ["cells", "weights", "bias"], ["maps"]),
@@ -44,7 +44,7 @@ def grid_model(**how) -> bytes:
     values = {
         "weights": np.zeros((channels, 3, 1, 1), np.float32),
         "bias": np.array([16, 16, 8, 8, 0.5, 0], np.float32),
-        "shape": np.array([0, channels, -1], np.int64),
+        "shape": np.array(shape, np.int64),
     }
     return finished(nodes, [numpy_helper.from_array(v, k) for k, v in values.items()], **how)
 

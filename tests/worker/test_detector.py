@@ -100,15 +100,16 @@ def test_a_static_model_refuses_rectangles():
 
 
 def test_names_that_do_not_fit_a_symbolic_output_are_found_when_it_runs():
-    model = constant_model(channels="channels", metadata={"names": "{0: 'fish'}"})
-    with pytest.raises(ModelRefusedError, match=r"output has shape \[1, 6, 1\], its 1 names need \[1, 5, anchors\]"):
-        detector(model).detect(photo())
+    model = grid_model(shape=(0, -1, 400), channels="channels")  # 20 x 20 cells; other sizes fold into other channels
+    assert len(detector(model, imgsz=(640, 640)).detect(photo(64, 64))) == 1
+    with pytest.raises(ModelRefusedError, match=r"output has shape \[1, 24, 400\], its 2 names need \[1, 6, anchors\]"):
+        detector(model, imgsz=(1280, 1280)).detect(photo(64, 64))
 
 
 def test_a_model_that_does_not_run_at_a_size_is_refused():
-    stride_too_small = grid_model(metadata={"stride": "8", "imgsz": "[24, 24]"})  # its cells are 32 px
-    with pytest.raises(ModelRefusedError, match="Model does not run on an input of 24x24 px: .* - export it with"):
-        detector(stride_too_small).detect(photo(24, 24))
+    only_640 = grid_model(shape=(0, 6, 400))
+    with pytest.raises(ModelRefusedError, match=r"Model does not run on an input of 320x320 px: .* - export it with"):
+        detector(only_640, imgsz=(320, 320)).detect(photo(64, 64))
 
 
 def test_a_replaced_model_file_is_refused():

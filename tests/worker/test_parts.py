@@ -86,7 +86,7 @@ def test_a_shard_reads_its_own_images_in_key_order(tmp_path):
 
 def test_a_file_that_is_no_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.parquet").write_bytes(b"not parquet")
-    with pytest.raises(ContractError, match="Manifest cannot be read: .* - plan the run again"):
+    with pytest.raises(ContractError, match=r"Manifest cannot be read: .* - plan the run again"):
         read_manifest(tmp_path / "manifest.parquet", 0)
 
 
@@ -124,5 +124,5 @@ def test_a_results_bucket_that_refuses_is_a_configuration_error():
     with faulty_store(status(403, "AccessDenied")) as (endpoint_url, _):
         parts = writer(endpoint_url)
         parts.add(row("a"))
-        with pytest.raises(ConfigError, match="Access to bucket 'results' .* denied"):
+        with pytest.raises(ConfigError, match=r"Access to bucket 'results' .* denied"):
             parts.write()

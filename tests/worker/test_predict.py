@@ -23,7 +23,9 @@ def folder(tmp_path):
 
 def predict(folder, *arguments):
     command = [sys.executable, "-m", "shoal_worker", "predict", *arguments]
-    done = subprocess.run(command, cwd=folder, env=worker_env(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=folder, env=worker_env(), capture_output=True, text=True, timeout=60, check=False
+    )
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
@@ -118,6 +120,6 @@ def test_wrong_usage_is_exit_2(folder, arguments):
 
 def test_a_wrong_attempt_name_is_exit_2(folder):
     command = [sys.executable, "-m", "shoal_worker", "run", "--results-bucket", "b", "--plan", "p", "--shard", "0"]
-    done = subprocess.run([*command, "--attempt", "A8"], env=worker_env(), capture_output=True, text=True)
+    done = subprocess.run([*command, "--attempt", "A8"], env=worker_env(), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "'A8' is not 8 characters of a-z and 0-9" in done.stderr

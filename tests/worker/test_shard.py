@@ -195,23 +195,24 @@ def test_missing_credentials_are_named(workplace):
 )
 def test_a_signal_amid_a_slow_inference_leaves_with_the_part_written(workplace, model, number):
     workplace.model = model()
-    workplace.images = {f"{n}.jpg": dark_jpeg(n) for n in range(3)} | {"9.jpg": white_jpeg(), "99.jpg": dark_jpeg()}
+    workplace.images = {f"{n:02}.jpg": dark_jpeg(n) for n in range(9)} | {"10.jpg": white_jpeg(), "11.jpg": dark_jpeg()}
     workplace.lay_out()
     worker = start(workplace)
-    wait_for_line(worker, "shard 0: 3/5 images")
+    finished = wait_until_it_stands_still(worker)
     started = time.monotonic()
     worker.send_signal(number)
     out, err = worker.communicate(timeout=20)
     assert time.monotonic() - started < 5
     assert worker.returncode == WorkerExit.STOPPED, err
-    assert workplace.statuses() == {f"{n}.jpg": "processed" for n in range(3)}
-    assert out.splitlines()[-1].endswith("3 processed, 0 failed, 0 changed, 0 gone, 2 open")
+    assert list(workplace.statuses().values()) == ["processed"] * finished
+    story = f"{finished} processed, 0 failed, 0 changed, 0 gone, {11 - finished} open"
+    assert out.splitlines()[-1].endswith(story)
     assert f"Stopped by {number.name} - the images left are open" in err
 
 
 def test_a_signal_while_the_store_hangs_leaves_all_the_same(workplace):
     workplace.model = slow_on_white()
-    workplace.images = {"1.jpg": dark_jpeg(), "9.jpg": white_jpeg()}
+    workplace.images = {f"{n:02}.jpg": dark_jpeg(n) for n in range(9)} | {"10.jpg": white_jpeg()}
     workplace.lay_out()
     plan, manifest, model = (
         (workplace.folder / key).read_bytes()
@@ -230,7 +231,7 @@ def test_a_signal_while_the_store_hangs_leaves_all_the_same(workplace):
 
     with faulty_store(hang_on_put) as (endpoint_url, _):
         worker = start(workplace, SHOAL_RESULTS_ENDPOINT_URL=endpoint_url)
-        wait_for_line(worker, "shard 0: 1/2 images")
+        wait_until_it_stands_still(worker)
         started = time.monotonic()
         worker.terminate()
         _, err = worker.communicate(timeout=20)
@@ -247,8 +248,11 @@ def start(workplace, **extra_env) -> subprocess.Popen:
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_line(worker, beginning):
+def wait_until_it_stands_still(worker) -> int:
+    """Read progress lines until the slow image has the model; returns how many images were finished before."""
+    counts = []
     for line in worker.stdout:
-        if line.startswith(beginning):
-            return
-    raise AssertionError(f"the worker ended without {beginning!r}: {worker.stderr.read()}")
+        counts.append(int(line.removeprefix("shard 0: ").split("/")[0]))
+        if counts[-1] > 0 and counts[-5:] == [counts[-1]] * 5:
+            return counts[-1]
+    raise AssertionError(f"the worker ended: {worker.stderr.read()}")

@@ -1,5 +1,4 @@
 import errno
-import hashlib
 from dataclasses import replace
 
 import pytest
@@ -12,9 +11,10 @@ from shoal_worker.objects import Bucket
 from shoal_worker.s3_source import S3Source
 from shoal_worker.source import Fetched, ImageChanged, ImageGone
 from worker.http_faults import cut, faulty_store, first, status, whole
+from worker.processes import md5
 
 DATA = b"the bytes of an image"
-MD5 = hashlib.md5(DATA).hexdigest()
+MD5 = md5(DATA)
 ODD_KEYS = ["raw/uni-fish #1%?.jpg", "ämter/魚 +&=.jpg", "a b/'quoted' \"twice\".jpg", "deep/" * 30 + "x.jpg"]
 
 
@@ -52,7 +52,7 @@ def test_s3_gives_the_bytes_and_has_checked_the_etag(s3_source, running_store, e
 
 def test_s3_gives_an_empty_object(s3_source, running_store, empty_bucket):
     running_store.put(empty_bucket, "empty.jpg", b"")
-    assert s3_source.read("empty.jpg", hashlib.md5(b"").hexdigest(), 0).data == b""
+    assert s3_source.read("empty.jpg", md5(b""), 0).data == b""
 
 
 def test_s3_tells_another_etag_at_the_same_size(s3_source, running_store, empty_bucket):
@@ -63,7 +63,7 @@ def test_s3_tells_another_etag_at_the_same_size(s3_source, running_store, empty_
 
 def test_s3_tells_another_size(s3_source, running_store, empty_bucket):
     running_store.put(empty_bucket, "a.jpg", DATA)
-    with pytest.raises(ImageChanged, match="a.jpg: 21 bytes, listed 22"):
+    with pytest.raises(ImageChanged, match=r"a.jpg: 21 bytes, listed 22"):
         s3_source.read("a.jpg", MD5, len(DATA) + 1)
 
 
@@ -74,7 +74,7 @@ def test_s3_tells_that_an_object_is_gone(s3_source):
 
 def test_a_missing_bucket_is_a_configuration_error(running_store):
     source = S3Source(Bucket(running_store.access, "no-such-bucket"))
-    with pytest.raises(ConfigError, match="No bucket 'no-such-bucket' at http.* - create it or correct its name"):
+    with pytest.raises(ConfigError, match=r"No bucket 'no-such-bucket' at http.* - create it or correct its name"):
         source.read("a.jpg", MD5, len(DATA))
 
 
@@ -107,7 +107,7 @@ def test_a_fault_that_passes_is_not_noticed(fault, short_pauses):
 def test_bodies_cut_again_and_again_are_an_infrastructure_error(short_pauses):
     with (
         faulty_store(cut(DATA, keep=7)) as (endpoint_url, requests),
-        pytest.raises(StoreError, match="No answer from http.* for bucket 'fish'"),
+        pytest.raises(StoreError, match=r"No answer from http.* for bucket 'fish'"),
     ):
         faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA))
     assert len(requests) == 3
@@ -172,7 +172,7 @@ def test_mount_tells_other_bytes_of_the_same_size(mounted):
 
 
 def test_mount_tells_another_size(mounted):
-    with pytest.raises(ImageChanged, match="a.jpg: 21 bytes, listed 20"):
+    with pytest.raises(ImageChanged, match=r"a.jpg: 21 bytes, listed 20"):
         mounted.read("raw/a.jpg", MD5, len(DATA) - 1)
 
 
@@ -183,7 +183,7 @@ def test_a_missing_file_of_a_mounted_bucket_is_gone(mounted, key):
 
 
 def test_a_missing_file_below_an_empty_root_is_an_infrastructure_error(tmp_path):
-    with pytest.raises(StoreError, match="Mount .* failed for 'raw/a.jpg': No such file.* - check the bucket sidecar"):
+    with pytest.raises(StoreError, match=r"Mount .* failed for 'raw/a.jpg': No such file.* - check the bucket sidecar"):
         MountSource(tmp_path, pauses_s=()).read("raw/a.jpg", MD5, len(DATA))
 
 

@@ -4,61 +4,39 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from shoal.cli.embedded import add_own_files, console, open_embedded, own_files, say
 from shoal.contract.store import StoreAccess
 from shoal.dataset import load_dataset
-from shoal.embedded.content import OwnFiles, fill_demo, prepare_folders
 from shoal.embedded.home import Home
-from shoal.embedded.store import embedded_store
 from shoal.stores import open_stores
-
-console = Console(highlight=False)
+from shoal.summary import FATES
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument(
-        "--model", type=Path, metavar="M.onnx", help="your own YOLOv8 export in place of the demo model"
-    )
-    parser.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="your own photos in place of the generated scenes"
-    )
+    add_own_files(parser)
 
 
 def execute(arguments: Namespace) -> int:
     """Run the demo and show its answer."""
-    own = OwnFiles(arguments.model, arguments.images)
-    own.check()
+    own = own_files(arguments)
     home = Home.find()
     home.make()
     started = time.monotonic()
-    with home.lock(), _store(home, own) as (access, dataset_name):
-        home.migrate(access, lambda: _say("airflow", "making its database, the first time only"))
-        _say("airflow", f"running DAG reanalyse_{dataset_name}: plan >> infer >> summarize")
+    with home.lock(), open_embedded(home, own) as (access, dataset_name):
+        say("airflow", f"running DAG reanalyse_{dataset_name}: plan >> infer >> summarize")
         succeeded = _run_dag(home, access, f"reanalyse_{dataset_name}")
         if not succeeded:
-            _say("failed", f"the run did not succeed; Airflow's whole log: {home.logs / 'demo.log'}")
+            say("failed", f"the run did not succeed; Airflow's whole log: {home.logs / 'demo.log'}")
             return 1
         _show_answer(home, access, dataset_name)
-    _say("time", f"{time.monotonic() - started:.0f} s in all; run it again: nothing is inferred twice")
+    say("time", f"{time.monotonic() - started:.0f} s in all; run it again: nothing is inferred twice")
     return 0
-
-
-@contextmanager
-def _store(home: Home, own: OwnFiles) -> Iterator[tuple[StoreAccess, str]]:
-    """Start the store with its content; gives the access and the name of the dataset to look at."""
-    dataset_name = prepare_folders(home, own)
-    with embedded_store(home.store, home.logs / "store.log") as access:
-        _say("store", f"an S3 server on loopback over {home.store}")
-        fill_demo(home, access)
-        yield access, dataset_name
 
 
 def _run_dag(home: Home, access: StoreAccess, dag_id: str) -> bool:
@@ -71,7 +49,7 @@ def _run_dag(home: Home, access: StoreAccess, dag_id: str) -> bool:
         try:
             for line in process.stdout or ():
                 stage, _, text = line.rstrip("\n").partition("\t")
-                _say(stage, text)
+                say(stage, text)
             return process.wait() == 0
         except KeyboardInterrupt:
             # Ctrl-C reached it too: it stops its worker, which writes its part into the store we still serve.
@@ -115,7 +93,8 @@ def _account(summary: Mapping[str, Any]) -> list[str]:
     balance, result = summary["run"]["balance"], summary["result"]
     reasons = ", ".join(f"{count} {reason}" for reason, count in result["failed_by_reason"].items())
     lines = [
-        f"{balance['listed']} images listed: {balance['processed']} processed, {balance['reused']} reused, {balance['failed']} failed",
+        f"{balance['listed']} images listed: "
+        + ", ".join(f"{balance[fate]} {fate}" for fate in FATES if balance[fate]),
         f"{result['examined']} examined: " + ", ".join(f"{count} {use}" for use, count in result["balance"].items()),
     ]
     if reasons:
@@ -123,7 +102,3 @@ def _account(summary: Mapping[str, Any]) -> list[str]:
     if balance["listed"] == balance["reused"]:
         lines.append("Nothing new in the bucket: no inference, the same result as before.")
     return lines
-
-
-def _say(stage: str, text: str) -> None:
-    console.print(f"{stage:<10} {text}", markup=False, soft_wrap=True)

@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 
-
 STAGES = {"plan_shards": "plan", "shard_process": "infer", "summarize": "summarize", "errors": "failed"}
 
 
@@ -38,7 +37,7 @@ def main(dag_id: str) -> int:
     dag = bag.dags.get(dag_id)
     if dag is None:
         broken = bag.dags.get(dag_id.replace("reanalyse_", "broken_"))
-        handler.say("failed", broken.description if broken else f"No DAG {dag_id}: {bag.import_errors}")
+        handler.say("failed", str(broken.description) if broken else f"No DAG {dag_id}: {bag.import_errors}")
         return 1
     dag_run = dag.test()
     return 0 if str(dag_run.state) == "success" else 1

@@ -1,0 +1,64 @@
+# Everything a checkout needs, from nothing but Python 3.11+ and make. `make help` lists the targets.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+TOOLS := .shoal/tools
+UV := $(TOOLS)/bin/uv
+RUN := PYTHONPATH=include .venv/bin/python
+PORT ?= 8080
+OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format lock bench clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/.demo  ## run the whole job once here; MODEL=best.onnx IMAGES=/folder for your own
+	@$(RUN) -m shoal demo $(OWN)
+
+up: .venv/.demo  ## run Airflow's web interface on loopback, PORT=8080, until Ctrl-C
+	@exec env $(RUN) -m shoal up --port $(PORT) $(OWN)
+
+test: .venv/.dev  ## run every test that can run on this machine
+	$(RUN) -m pytest $(ARGS)
+
+lint: .venv/.dev  ## check style, types, dependency rule and locked requirements
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	PYTHONPATH=include .venv/bin/mypy
+	PYTHONPATH=include .venv/bin/lint-imports
+	$(UV) lock --check
+	$(UV) export --frozen --quiet --all-extras --no-dev --no-emit-project | diff -q - requirements.txt \
+	  || { echo "requirements.txt is not what uv.lock says - run: make lock"; exit 1; }
+
+format: .venv/.dev  ## format the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirements.txt
+	$(UV) lock
+	$(UV) export --frozen --quiet --all-extras --no-dev --no-emit-project > requirements.txt
+
+bench: .venv/.dev  ## measure what README quotes
+	$(RUN) benchmarks/worker.py
+	$(RUN) benchmarks/planning.py
+
+clean:  ## remove the environment and every demo file
+	rm -rf .venv .shoal .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = (3, 11) <= v < (3, 14); \
+	  print("" if ok else "Python %d.%d is %s, Shoal needs 3.11 to 3.13 - say which: make demo PYTHON=python3.12" \
+	  % (v[0], v[1], "too old" if v < (3, 11) else "too new"), end=""); sys.exit(not ok)' || { echo; exit 1; }
+	@mkdir -p .shoal && chmod 700 .shoal
+	@$(PYTHON) -m venv $(TOOLS) || { echo "$(PYTHON) -m venv failed - on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.demo: pyproject.toml uv.lock | $(UV)
+	@echo "installing Shoal, Airflow and the worker into .venv (about 1 GB, the first time only)"
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --no-dev
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo
+	@touch .venv/.demo $@
