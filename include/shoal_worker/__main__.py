@@ -39,9 +39,10 @@ def _run(arguments: argparse.Namespace) -> int:
     stop.install()
     try:
         ending_exit, reason = _attempt(arguments, stop)
-    except Exception as err:  # an error of our own: its line belongs to the pod's status, its traceback to the log
+    except Exception as err:  # an error of our own: its traceback belongs to the log, its line to the pod's status
+        logging.getLogger(__name__).exception("The worker failed")
         _report(f"{type(err).__name__}: {err}")
-        raise
+        return 1
     if ending_exit is not WorkerExit.DONE:
         _report(reason)
     return ending_exit

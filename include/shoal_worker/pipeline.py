@@ -80,7 +80,9 @@ class Pipeline:
         self._intake = intake
         self._examiner = examiner
         self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=AHEAD)
-        self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()  # its put is safe in a signal handler
+        self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.inferring = False
+        """Whether the model runs right now: then nothing else need come out."""
 
     def start(self) -> None:
         """Begin."""
@@ -110,7 +112,9 @@ class Pipeline:
             elif not isinstance(item, Ready):
                 self.outcomes.put(item)
             elif not self._intake.closed:  # else it was fetched in vain: it stays open
+                self.inferring = True
                 self._finish(item)
+                self.inferring = False
         self.outcomes.put(Finished())
 
     def _finish(self, ready: Ready) -> None:

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 UNREACHED_IN_A_ROW = 20
 """So many images unreachable one after another: the store is down, not the images."""
 
+STALL_S = 600.0
+"""Nothing fetched for so long while the model waits: a read hangs that no timeout ends, as on a dead mount."""
+
 LAST_WRITE_PAUSES_S = (2.0, 4.0, 8.0, 16.0)
 """Waits before the last part is tried again: minutes of work are worth a restart of the store."""
 
@@ -33,6 +36,7 @@ class Limits:
         tolerated_failed_share: More `failed` than this share of the tried images ends the shard.
         progress_interval_s: Seconds between two progress lines.
         last_write_pauses_s: Waits before the last part is tried again.
+        stall_s: Seconds without anything fetched after which the source is taken for dead.
     """
 
     budget_s: float
@@ -40,6 +44,7 @@ class Limits:
     tolerated_failed_share: float
     progress_interval_s: float = 30.0
     last_write_pauses_s: tuple[float, ...] = LAST_WRITE_PAUSES_S
+    stall_s: float = STALL_S
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class ShardRun:
         self._parts = parts
         self._tally = tally
         self._limits = limits
-        self._started = time.monotonic()
+        self._started = self._last_outcome = time.monotonic()
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
@@ -102,7 +107,7 @@ class ShardRun:
     def _work(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s)
         while True:
-            outcome = self._next_outcome(min(part.wait_s, progress.wait_s))
+            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s))
             if outcome is not None:
                 self._count(outcome)
             ending = self._ending(outcome, stop)
@@ -121,6 +126,7 @@ class ShardRun:
             return None
 
     def _count(self, outcome: Outcome) -> None:
+        self._last_outcome = time.monotonic()
         if isinstance(outcome, Row):
             self._tally.add(outcome)
             self._parts.add(outcome)
@@ -130,25 +136,40 @@ class ShardRun:
 
     def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
         """Judge whether the shard ends here, and how."""
-        tally, tolerated = self._tally, self._limits.tolerated_failed_share
         if stop.requested:
             return Ending(WorkerExit.STOPPED, f"Stopped by {stop.signal_name} - the images left are open")
+        if isinstance(outcome, Finished):
+            return Ending(WorkerExit.DONE)
         if isinstance(outcome, Fatal):
             if isinstance(outcome.error, ConfigError):
                 return Ending(WorkerExit.CONFIG, str(outcome.error))
             self._write_last_part(Ending(WorkerExit.DONE), stop)
             raise outcome.error
-        if isinstance(outcome, Finished):
-            return Ending(WorkerExit.DONE)
-        if failed_too_often(tally.failed, tally.tried, tolerated):
-            return Ending(
-                WorkerExit.TOO_MANY_FAILED,
-                f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
-                f"{tolerated:.0%} - look at their reasons, and at what else lies in the bucket",
-            )
-        if isinstance(outcome, Unreached) and tally.unreached_in_a_row >= UNREACHED_IN_A_ROW:
+        return self._bad_images_ending() or self._bad_store_ending(outcome)
+
+    def _bad_images_ending(self) -> Ending | None:
+        tally, tolerated = self._tally, self._limits.tolerated_failed_share
+        if not failed_too_often(tally.failed, tally.tried, tolerated):
+            return None
+        return Ending(
+            WorkerExit.TOO_MANY_FAILED,
+            f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
+            f"{tolerated:.0%} - look at their reasons, and at what else lies in the bucket",
+        )
+
+    def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
+        if isinstance(outcome, Unreached) and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW:
             return self._unreached_ending(f"; {outcome.error}")
-        return None
+        if not self._stalled():
+            return None
+        return Ending(
+            WorkerExit.INFRASTRUCTURE,
+            f"Nothing was fetched for {self._limits.stall_s:.0f} s - check the store, or the bucket sidecar's log",
+        )
+
+    def _stalled(self) -> bool:
+        silent_s = time.monotonic() - self._last_outcome
+        return silent_s >= self._limits.stall_s and not self._pipeline.inferring
 
     def _write_part(self) -> Ending | None:
         """Write a part between two others; the rows wait for the next one where the store fails."""

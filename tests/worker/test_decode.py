@@ -38,6 +38,7 @@ PROGRESSIVE = saved(Image.fromarray(photo()), "JPEG", progressive=True)
         pytest.param(one_bit_png(10_001, 10_000), Reason.TOO_LARGE, id="one row more than the limit"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")  # Pillow's own word on the half TIFF
 def test_bad_bytes_have_a_reason(data, reason):
     result = decode(data, PIXEL_LIMIT)
     assert isinstance(result, Undecodable)

@@ -1,0 +1,59 @@
+"""Fixtures named by state; every server is a real one, started here and stopped by its own process id."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pipeline import Pipeline, make_pipeline
+
+from shoal.contract.store import StoreAccess
+from shoal.embedded.bad_files import BadFile, bad_files
+from shoal.embedded.demo_model import VERSIONS, build_demo_model
+from shoal.embedded.scenes import Scene, demo_scenes
+from shoal.embedded.store import embedded_store
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAccess]:
+    """A running object store without buckets."""
+    root = tmp_path_factory.mktemp("embedded-store")
+    (root / "data").mkdir()
+    with embedded_store(root / "data", root / "store.log") as access:
+        yield access
+
+
+@pytest.fixture(scope="session")
+def demo_models() -> dict[str, bytes]:
+    return {version: build_demo_model(species, version) for version, species in VERSIONS.items()}
+
+
+@pytest.fixture(scope="session")
+def scenes() -> tuple[Scene, ...]:
+    """Every demo scene, with its truth."""
+    return tuple(demo_scenes())
+
+
+@pytest.fixture(scope="session")
+def bad() -> tuple[BadFile, ...]:
+    """Every bad file of the demo, with its expected result."""
+    return bad_files()
+
+
+@pytest.fixture
+def empty_bucket(store: StoreAccess, demo_models: dict[str, bytes], tmp_path: Path) -> Pipeline:
+    """A dataset whose bucket is empty; both demo models are there."""
+    return make_pipeline(store, demo_models, tmp_path)
+
+
+@pytest.fixture
+def few_images(empty_bucket: Pipeline, scenes: tuple[Scene, ...]) -> Pipeline:
+    """A dataset with twelve daylight scenes, six of each camera."""
+    chosen = [scene for scene in scenes if "0602-" in scene.key and scene.fish][:12]
+    empty_bucket.put_scenes(chosen)
+    return empty_bucket
+
+
+@pytest.fixture
+def pipelines(store: StoreAccess, demo_models: dict[str, bytes], tmp_path: Path) -> Callable[..., Pipeline]:
+    """Makes datasets that differ in their settings."""
+    return lambda **settings: make_pipeline(store, demo_models, tmp_path, **settings)

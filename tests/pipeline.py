@@ -1,0 +1,132 @@
+"""The main job without Airflow: the same plan, worker processes and summary that its tasks call."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shoal.capacity import NodeHeadroom
+from shoal.contract.exits import WorkerExit
+from shoal.contract.store import StoreAccess
+from shoal.database import open_database
+from shoal.dataset import Dataset, load_dataset
+from shoal.embedded.scenes import Scene
+from shoal.plan import Plan, mint_attempt
+from shoal.planning import PlanRequest, make_plan
+from shoal.run_params import RunParams
+from shoal.stores import Stores, open_stores
+from shoal.summarizing import SummarizedRun, summarize_run
+from shoal.verify import Verification, verify_run
+
+INCLUDE = Path(__file__).parents[1] / "include"
+ROOM = NodeHeadroom("test-node", {"cpu": 2.0, "memory": 8 * 1024**3})
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A dataset with its buckets, and the steps of a run."""
+
+    dataset: Dataset
+    stores: Stores
+
+    def put(self, key: str, data: bytes) -> None:
+        self.stores.source.write_bytes(key, data)
+
+    def put_scenes(self, scenes: Iterable[Scene]) -> None:
+        for scene in scenes:
+            self.put(scene.key, scene.jpeg)
+
+    def plan(self, **params: Any) -> Plan:
+        dag_id = f"reanalyse_{self.dataset.name}"
+        request = PlanRequest(self.dataset, RunParams.parse(params), dag_id=dag_id, run_id="test")
+        return make_plan(request, self.stores, [ROOM])
+
+    def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:
+        """Run the worker over shards of a plan, each in a process, one after the other."""
+        for shard in [entry.shard for entry in plan.shards] if shards is None else shards:
+            ended = run_worker(self.stores, plan, shard)
+            assert ended.returncode == WorkerExit.DONE, ended.stdout
+
+    def summarize(self, plan: Plan) -> SummarizedRun:
+        return summarize_run(self.stores, self.stores.layout.variant(plan.variant.directory), plan.run_key)
+
+    def run(self, **params: Any) -> SummarizedRun:
+        """Plan, infer, summarize."""
+        plan = self.plan(**params)
+        self.infer(plan)
+        return self.summarize(plan)
+
+    def verify(self, plan_key: str, directory: str) -> Verification:
+        return verify_run(self.stores, self.stores.layout.variant(directory), plan_key)
+
+    def rows(self, summary: SummarizedRun) -> dict[str, dict[str, Any]]:
+        """Read the rows of a run's own ledger by key."""
+        with open_database(self.stores.results) as database:
+            database.view_rows([summary.summary["run"]["ledger"]])
+            return {row["key"]: row for row in database.records("SELECT * FROM rows")}
+
+    def with_settings(self, **settings: Any) -> "Pipeline":
+        """The same buckets under a changed dataset file."""
+        dataset = Dataset.model_validate({**self.dataset.model_dump(mode="json"), **settings})
+        return Pipeline(dataset, self.stores)
+
+
+def make_pipeline(access: StoreAccess, models: dict[str, bytes], folder: Path, **settings: Any) -> Pipeline:
+    """Make a dataset with three fresh buckets."""
+    name = f"t{secrets.token_hex(4)}"
+    client = access.connect()
+    for role in ("images", "results", "models"):
+        client.make_bucket(f"{name}-{role}")
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**_settings(name), **settings}), encoding="utf-8")
+    dataset = load_dataset(path)
+    pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
+    for version, model in models.items():
+        pipeline.stores.models.write_bytes(f"demo-fish/{version}/model.onnx", model)
+    return pipeline
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return {
+        "source": {"conn_id": "test", "bucket": f"{name}-images"},
+        "results": {"conn_id": "test", "bucket": f"{name}-results"},
+        "models": {"conn_id": "test", "bucket": f"{name}-models"},
+        "model": {"name": "demo-fish", "version": "v1"},
+        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+        "cluster": {"share": 1.0},
+    }
+
+
+def worker_command(stores: Stores, plan: Plan, shard: int) -> list[str]:
+    run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    return [
+        sys.executable, "-m", "shoal_worker", "run", "--results-bucket", stores.results.bucket, "--plan", run.plan,
+        "--shard", str(shard), "--attempt", mint_attempt(),
+    ]  # fmt: skip
+
+
+def worker_environment(stores: Stores) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(INCLUDE), **stores.worker_env()}
+
+
+def run_worker(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        worker_command(stores, plan, shard),
+        env=worker_environment(stores),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
