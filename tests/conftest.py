@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pipeline import Pipeline, make_pipeline
 
+from pipeline import Pipeline, make_pipeline
 from shoal.contract.store import StoreAccess
 from shoal.embedded.bad_files import BadFile, bad_files
 from shoal.embedded.demo_model import VERSIONS, build_demo_model

@@ -106,7 +106,7 @@ def _widths(series: list[dict[str, datetime]]) -> list[Any]:
 
 def _label(mean_axis: Any, effort_axis: Any, camera: str, bin_name: str | None) -> None:
     mean_axis.set_title(camera, loc="left", fontsize=11)
-    locator = AutoDateLocator(maxticks=7)
+    locator = AutoDateLocator(minticks=2)
     effort_axis.xaxis.set_major_locator(locator)
     effort_axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     if bin_name:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.job import Inference

@@ -26,7 +26,7 @@ def whole_demo(store, demo_models, scenes, bad, tmp_path_factory):
 def truth(scenes, bad, species, *, by):
     """Count the fish that were drawn, per species and whatever `by` takes from a key."""
     counts = Counter()
-    shown = [scene for scene in scenes] + [file for file in bad if file.fish and "copy of" not in file.key]
+    shown = list(scenes) + [file for file in bad if file.fish and "copy of" not in file.key]
     for scene in shown:
         for fish in scene.fish:
             if fish.species in species and "no date" not in scene.key:

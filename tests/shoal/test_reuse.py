@@ -5,15 +5,14 @@ import subprocess
 import time
 
 import pytest
-from pipeline import worker_command, worker_environment
 
+from pipeline import run_worker, worker_command, worker_environment
 from shoal.contract.exits import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.current import read_current
 from shoal.database import open_database
 from shoal.ledger import write_ledger
 from shoal.planning import write_remaining
-from shoal.summarizing import summarize_run
 
 
 def fates(done):
@@ -87,9 +86,7 @@ def test_a_kill_between_ledger_and_deletion_counts_nothing_twice(few_images):
     few_images.infer(plan)
     layout = layout_of(few_images, plan)
     with open_database(few_images.stores.results) as database:
-        write_ledger(
-            database, layout, plan.run_key, few_images.stores.results.list_keys(layout.parts), "killed00"
-        )
+        write_ledger(database, layout, plan.run_key, few_images.stores.results.list_keys(layout.parts), "killed00")
     done = few_images.summarize(plan)
     assert fates(done) == {"processed": 12}
     assert few_images.verify(plan.run_key, plan.variant.directory).deviations == ()
@@ -197,18 +194,17 @@ def test_an_object_that_changes_during_the_run_is_reported_and_redone(few_images
     assert fates(few_images.run()) == {"reused": 10, "processed": 1}
 
 
-def test_too_many_failures_stop_a_shard_and_are_reported(empty_bucket):
-    for number in range(80):
-        empty_bucket.put(f"IPC608/20260601-{number:06d}-IPC608.jpg", b"not a picture")
-    plan = empty_bucket.plan()
-    ended = subprocess.run(
-        worker_command(empty_bucket.stores, plan, 0), env=worker_environment(empty_bucket.stores),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
-    assert ended.returncode in {WorkerExit.TOO_MANY_FAILED, WorkerExit.DONE}
-    done = summarize_run(empty_bucket.stores, layout_of(empty_bucket, plan), plan.run_key)
-    if done.balance.fates["unsettled"]:
-        assert done.failure.startswith("Shards [0] stopped: more images failed")
+def test_too_many_failures_stop_a_shard_and_are_reported(pipelines):
+    pipeline = pipelines(cluster={"share": 1.0, "max_pods": 1})
+    for number in range(150):
+        pipeline.put(f"IPC608/20260601-{number:06d}-IPC608.jpg", b"not a picture")
+    plan = pipeline.plan()
+    ended = run_worker(pipeline.stores, plan, 0)
+    assert ended.returncode == WorkerExit.TOO_MANY_FAILED, ended.stdout
+    done = pipeline.summarize(plan)
+    assert done.balance.fates["failed"] >= 50
+    assert done.balance.fates["unsettled"] > 0
+    assert done.failure.startswith("Shards [0] stopped: more images failed")
 
 
 def total(done):

@@ -1,0 +1,66 @@
+"""An embedded installation in a folder of its own, used through the commands a person types."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A `.shoal` folder and the commands over it."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # COLUMNS: the table is not folded, so that tests can read it.
+        return {**os.environ, "SHOAL_HOME": str(self.home), "PYTHONPATH": str(ROOT / "include"), "COLUMNS": "160"}
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "shoal", *words], env=self.environment, cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *words: str, timeout_s: float = 240) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*words)
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            raise
+        return subprocess.CompletedProcess(words, process.returncode, output)
+
+    def airflow(self, code: str) -> str:
+        """Run Python where Airflow is configured as this installation configures it; return what it prints last."""
+        program = (
+            "from shoal.embedded.home import Home\nfrom shoal.contract.store import StoreAccess\nimport os\n"
+            "home = Home.find(); home.make()\n"
+            "os.environ.update(home.airflow_environment(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing')))\n"
+            f"{code}"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], env=self.environment, cwd=ROOT, text=True, capture_output=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One installation for the whole session: tests that need it changed say so."""
+    return Installation(tmp_path_factory.mktemp("shoal-home"))
+
+
+@pytest.fixture
+def fresh_installation(tmp_path: Path) -> Callable[[], Installation]:
+    return lambda: Installation(tmp_path / "home")

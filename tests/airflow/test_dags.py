@@ -1,0 +1,71 @@
+"""The DAGs Airflow sees: structure, form, broken files; parsed as Airflow parses them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PARSE = """
+from airflow.dag_processing.dagbag import DagBag
+import json, logging
+logging.disable(logging.CRITICAL)
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+def look(dag):
+    return {
+        "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
+        "defaults": dag.params.dump(), "doc": dag.doc_md, "max_active_runs": dag.max_active_runs, "schedule": str(dag.schedule),
+    }
+def schema(dag):
+    return {name: dag.params.get_param(name).schema for name in dag.params}
+print(json.dumps({
+    "errors": {path: error[-300:] for path, error in bag.import_errors.items()},
+    "dags": {name: {**look(dag), "params": schema(dag)} for name, dag in bag.dags.items()},
+}, default=str))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(installation, tmp_path_factory):
+    """What Airflow makes of one good and two broken dataset files."""
+    installation = type(installation)(tmp_path_factory.mktemp("parse"))
+    datasets = installation.home / "datasets"
+    datasets.mkdir(parents=True)
+    demo = (ROOT / "include/datasets/demo.yaml").read_text(encoding="utf-8")
+    (datasets / "demo.yaml").write_text(demo, encoding="utf-8")
+    (datasets / "torn.yaml").write_text("source: {conn_id: x", encoding="utf-8")
+    (datasets / "typo.yaml").write_text(demo.replace("clock:", "clocks:"), encoding="utf-8")
+    return json.loads(installation.airflow(PARSE))
+
+
+def test_a_broken_file_breaks_only_itself(parsed):
+    assert parsed["errors"] == {}
+    assert set(parsed["dags"]) == {"reanalyse_demo", "broken_torn", "broken_typo"}
+
+
+def test_the_broken_dag_shows_the_error(parsed):
+    assert (
+        "Dataset file typo.yaml: clocks: no such field - remove it or correct its name"
+        in parsed["dags"]["broken_typo"]["doc"]
+    )
+    assert "Dataset file torn.yaml cannot be read" in parsed["dags"]["broken_torn"]["doc"]
+
+
+def test_the_tasks_and_their_order(parsed):
+    dag = parsed["dags"]["reanalyse_demo"]
+    assert dag["tasks"] == {"plan": ["infer"], "infer": ["summarize"], "summarize": []}
+    assert dag["max_active_runs"] == 1
+
+
+def test_every_run_parameter_is_in_the_form_with_a_default(parsed):
+    from shoal.run_params import RunParams
+
+    dag = parsed["dags"]["reanalyse_demo"]
+    assert set(dag["params"]) == set(RunParams.model_fields)
+    RunParams.parse(dag["defaults"])
+    assert dag["params"]["limit"]["type"] == ["integer", "null"]
+    assert dag["params"]["retry_failed"]["items"]["enum"][0] == "empty"
+    for schema in dag["params"].values():
+        assert schema["title"]
+        assert schema["description_md"]

@@ -1,0 +1,140 @@
+"""`make demo` as a person runs it: through Airflow, twice, interrupted, two at once, with own files."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shoal.embedded.demo_model import build_demo_model
+
+
+@pytest.fixture(scope="module")
+def first_demo(installation):
+    return installation.run("demo")
+
+
+@pytest.fixture(scope="module")
+def second_demo(installation, first_demo):
+    return installation.run("demo")
+
+
+def summary_of(output: str) -> dict:
+    path = re.search(r"^summary\s+(/.*summary\.json)$", output, re.MULTILINE)[1]
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def test_the_first_demo_shows_progress_the_table_and_where_the_answer_lies(first_demo):
+    assert first_demo.returncode == 0, first_demo.stdout
+    for words in (
+        "listed 126 images", "shard 0:", "images/s", "Chromis chromis", "Image of MaxN", "126 images listed: 122 processed, 4 failed",
+        "failed: 1 empty, 1 not_image, 1 too_large, 1 truncated", "report.html", "this run is the dataset's answer",
+    ):  # fmt: skip
+        assert words in first_demo.stdout
+
+
+def test_the_second_demo_infers_nothing_and_says_so(first_demo, second_demo):
+    assert second_demo.returncode == 0, second_demo.stdout
+    assert "Nothing new in the bucket: no inference" in second_demo.stdout
+    first, second = summary_of(first_demo.stdout), summary_of(second_demo.stdout)
+    assert second["result_sha256"] == first["result_sha256"]
+    assert second["run"]["balance"]["reused"] == 126
+
+
+def test_verify_and_current_speak_of_the_demo_s_run(installation, second_demo):
+    run = re.search(r"python -m shoal verify (\S+)", second_demo.stdout)[1]
+    verified = installation.run("verify", run)
+    assert (verified.returncode, "every check holds" in verified.stdout) == (0, True), verified.stdout
+    current = installation.run("current", "demo")
+    assert run in current.stdout
+    assert "s3://demo-results/demo/demo-fish-v1-" in current.stdout
+
+
+def test_verify_exits_1_on_a_deviation(installation, second_demo):
+    report = Path(re.search(r"^report\s+(/.*report\.html)$", second_demo.stdout, re.MULTILINE)[1])
+    original = report.read_bytes()
+    report.write_bytes(original + b"<!-- touched -->")
+    run = re.search(r"python -m shoal verify (\S+)", second_demo.stdout)[1]
+    verified = installation.run("verify", run)
+    report.write_bytes(original)
+    assert verified.returncode == 1, verified.stdout
+    assert "G3: file report.html has another sha256" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        pytest.param(
+            ("verify", "demo/nonsense"), 2, "Run 'demo/nonsense' not understood - write <dataset>/<run_key>", id="run"
+        ),
+        pytest.param(
+            ("verify", "demo/20200101T000000Z-aaaaaaaa"), 2, "Run 20200101T000000Z-aaaaaaaa not found", id="no such run"
+        ),
+        pytest.param(("current", "nope"), 2, "No dataset 'nope' in", id="no such dataset"),
+        pytest.param(
+            ("demo", "--model", "missing.onnx"), 2, "No model file missing.onnx - give MODEL=", id="model file"
+        ),
+        pytest.param(("demo", "--model", "Makefile"), 2, "is not ONNX - export it with: yolo export", id="not a model"),
+        pytest.param(("demo", "--images", "missing"), 2, "No folder missing - give IMAGES=", id="folder"),
+        pytest.param(("dem",), 2, "invalid choice: 'dem'", id="typo in a command"),
+    ],
+)
+def test_bad_words_get_one_line(installation, second_demo, words, status, message):
+    ended = installation.run(*words)
+    assert ended.returncode == status
+    assert message in ended.stdout
+    assert "Traceback" not in ended.stdout
+
+
+def test_ctrl_c_keeps_what_was_done_and_the_next_demo_goes_on(fresh_installation):
+    installation = fresh_installation()
+    process = installation.start("demo")
+    children = []
+    for line in process.stdout:
+        if line.startswith("plan ") and "shards" in line:
+            time.sleep(2)
+            children = psutil.Process(process.pid).children(recursive=True)
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    output = process.stdout.read()
+    assert process.wait(timeout=60) == 130, output
+    assert "stopped - what was done is kept" in output
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    again = installation.run("demo")
+    assert again.returncode == 0, again.stdout
+    assert "126 images listed" in again.stdout
+
+
+def test_two_demos_at_once_are_refused_by_name(fresh_installation):
+    installation = fresh_installation()
+    process = installation.start("demo")
+    try:
+        for line in process.stdout:
+            if line.startswith("store"):
+                break
+        second = installation.run("demo")
+        assert second.returncode == 2
+        assert f"is in use by process {process.pid}" in second.stdout
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_demo, scenes, tmp_path):
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    for scene in scenes[5:9]:
+        (photos / scene.key.replace("/", "_")).write_bytes(scene.jpeg)
+    model = tmp_path / "best.onnx"
+    model.write_bytes(build_demo_model(("Sarpa salpa", "Chromis chromis"), "own"))
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in photos.iterdir()}
+    ended = installation.run("demo", "--model", str(model), "--images", str(photos))
+    assert ended.returncode == 0, ended.stdout
+    assert "4 images listed: 4 processed" in ended.stdout
+    assert "own: model own-model local" in ended.stdout
+    assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in photos.iterdir()} == before

@@ -1,0 +1,307 @@
+"""docs/formats.md says what the code writes: examples, fields, columns and words, checked against a real small run."""
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
+from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
+from shoal.database import open_database, read_sql
+from shoal.dataset import Dataset
+from shoal.exports import COUNTS, DETECTIONS, FAILURES
+from shoal.ledger import find_sources
+from shoal.run_params import RunParams
+from shoal.summary import FATES, SETTINGS_OF_NUMBERS, USES
+from shoal.summary_tables import build_tables
+from shoal.variant import canonical_sha256
+
+TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+JSON_OBJECTS = ("current.json", "variant.json", "plan.json", "summary.json")
+CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
+EXPORTS = {"counts.csv": COUNTS, "failures.csv": FAILURES, "detections.parquet": DETECTIONS}
+
+
+def example(name):
+    found = re.findall(rf"<!-- example: {re.escape(name)} -->\n```json\n(.*?)\n```\n", TEXT, re.DOTALL)
+    assert len(found) == 1, f"{len(found)} examples of {name}"
+    return json.loads(found[0])
+
+
+def table(marker):
+    """Read the table below a marker: its first two columns, without backticks."""
+    found = re.findall(rf"<!-- {re.escape(marker)} -->\n(\|[^\n]*\n)(\|[-|]+\n)((?:\|[^\n]*\n)+)", TEXT)
+    assert len(found) == 1, f"{len(found)} tables below {marker!r}"
+    lines = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[0][2].splitlines()]
+    assert all(cells[0] == f"`{cells[0].strip('`')}`" for cells in lines), f"first column of {marker!r}"
+    return [(cells[0].strip("`"), cells[1]) for cells in lines]
+
+
+def words(kind):
+    return [name for name, _ in table(f"words: {kind}")]
+
+
+def undocumented(node, documented, path=""):
+    """Compare an object with the documented field paths; a path without documented children is a leaf.
+
+    Lists of objects are written `list[]`; an empty list and null show no children, so nothing is compared there.
+    """
+    below = {name[len(path) :].split(".", 1)[0] for name in documented if name.startswith(path) and name != path}
+    fields = {name.removesuffix("[]"): name.endswith("[]") for name in below}
+    if set(fields) != set(node):
+        yield f"{path or 'top'}: documented {sorted(fields)}, found {sorted(node)}"
+        return
+    for name, is_list in fields.items():
+        prefix = f"{path}{name}{'[]' if is_list else ''}."
+        if not any(other.startswith(prefix) for other in documented):
+            continue
+        value = node[name]
+        for entry in (value or []) if is_list else [value]:
+            if entry is not None:
+                yield from undocumented(entry, documented, prefix)
+
+
+JSON_TYPES = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "null": (type(None),),
+    "list of text": (list,),
+    "list of integers": (list,),
+    "list of 2 integers": (list,),
+    "list of objects": (list,),
+}
+
+
+def values_at(node, path):
+    """Find the values of a documented field path."""
+    if not path:
+        yield node
+        return
+    name, _, rest = path.partition(".")
+    value = node[name.removesuffix("[]")]
+    for entry in (value or []) if name.endswith("[]") else [value]:
+        if entry is not None or not rest:
+            yield from values_at(entry, rest)
+
+
+def wrongly_typed(node, fields):
+    for path, kind in fields:
+        allowed = tuple(python for word in kind.split(" or ") for python in JSON_TYPES[word])
+        for value in values_at(node, path):
+            if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+                yield f"{path}: {value!r} is no {kind}"
+
+
+@pytest.fixture(scope="module")
+def run(store, demo_models, scenes, bad, tmp_path_factory):
+    """A small real run: its stored objects, one of its parts, and the columns its exports have."""
+    from pipeline import make_pipeline
+
+    pipeline = make_pipeline(store, demo_models, tmp_path_factory.mktemp("formats"))
+    results = pipeline.stores.results
+    pipeline.put_scenes(scenes[:6])
+    for file in bad:
+        pipeline.put(file.key, file.data)
+    plan = pipeline.plan()
+    pipeline.infer(plan)
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    [part] = results.list_keys(layout.parts)
+    folder = tmp_path_factory.mktemp("objects")
+    results.download(part, folder / "part.parquet")
+    done = pipeline.summarize(plan)
+    paths = layout.run(plan.run_key)
+    ledger = done.summary["run"]["ledger"]
+    (folder / "ledger").mkdir()
+    results.download(ledger, folder / "ledger" / ledger.rsplit("/", 1)[-1])
+    results.download(plan.listing_key, folder / "listing.parquet")
+    results.download(paths.manifest, folder / "manifest.parquet")
+    for name in done.summary["files"]:
+        results.download(done.summary["folder"] + name, folder / name)
+    with open_database(results) as database:
+        build_tables(database, plan.to_json(), paths, find_sources(results, layout, plan.to_json()))
+        columns = {name: describe(database, query) for name, query in EXPORTS.items()}
+        overlaps = [name for name, _ in describe(database, "SELECT * FROM overlapping_taxa")]
+    return {
+        "json": {
+            "current.json": results.read_json(pipeline.stores.layout.current),
+            "variant.json": results.read_json(layout.variant),
+            "plan.json": results.read_json(paths.plan),
+            "summary.json": results.read_json(paths.summary),
+        },
+        "keys": results.list_keys(pipeline.stores.layout.root),
+        "root": pipeline.stores.layout.root,
+        "part": part,
+        "folder": folder,
+        "columns": columns,
+        "overlaps": overlaps,
+    }
+
+
+def describe(database, query):
+    return [(record["column_name"], record["column_type"]) for record in database.records(f"DESCRIBE {query}")]
+
+
+@pytest.mark.parametrize("name", JSON_OBJECTS)
+def test_examples_have_the_format_version_of_the_code(name):
+    assert example(name)["format_version"] == FORMAT_VERSION
+    assert f"This document describes version **{FORMAT_VERSION}**" in TEXT
+
+
+def test_no_example_is_left_untested():
+    assert tuple(re.findall(r"<!-- example: (\S+) -->", TEXT)) == JSON_OBJECTS
+    assert TEXT.count("```json") == len(JSON_OBJECTS)
+
+
+@pytest.mark.parametrize("name", JSON_OBJECTS)
+def test_fields_are_those_of_the_example(name):
+    fields = table(f"fields: {name}")
+    assert list(undocumented(example(name), [path for path, _ in fields])) == []
+    assert list(wrongly_typed(example(name), fields)) == []
+
+
+@pytest.mark.parametrize("name", JSON_OBJECTS)
+def test_fields_are_those_the_code_writes(name, run):
+    fields = table(f"fields: {name}")
+    assert list(undocumented(run["json"][name], [path for path, _ in fields])) == []
+    assert list(wrongly_typed(run["json"][name], fields)) == []
+
+
+@pytest.mark.parametrize("name", JSON_OBJECTS)
+def test_examples_have_the_order_the_code_writes(name, run):
+    assert list(example(name)) == list(run["json"][name])
+
+
+def test_fields_of_overlaps_are_those_of_their_query(run):
+    prefix = "result.overlaps[]."
+    found = [path.removeprefix(prefix) for path, _ in table("fields: summary.json") if path.startswith(prefix)]
+    assert found == run["overlaps"]
+
+
+def test_plan_is_readable_by_the_code():
+    plan = example("plan.json")
+    job = ShardJob.from_plan(plan)
+    assert job.to_json() == {**plan["job"], "inference": {**plan["job"]["inference"], "imgsz": job.inference.imgsz}}
+    assert Dataset.model_validate(plan["settings"]).model_dump(mode="json") == plan["settings"]
+    assert RunParams.parse(plan["params"]).model_dump(mode="json") == plan["params"]
+    assert plan["counts"]["pending"] == (plan["counts"]["listed"] - plan["counts"]["reused"] - plan["counts"]["chosen"])
+
+
+def test_hashes_are_those_of_the_content():
+    variant, summary = example("variant.json"), example("summary.json")
+    assert variant["variant"] == canonical_sha256(variant["preimage"])
+    assert summary["result_sha256"] == canonical_sha256(summary["result"])
+    assert summary["result"]["counts_sha256"] == summary["files"]["counts.csv"]
+
+
+def test_examples_are_of_one_run():
+    current, variant, plan, summary = map(example, JSON_OBJECTS)
+    assert current["result_sha256"] == summary["result_sha256"]
+    assert current["run_key"] == plan["run_key"] == summary["run"]["run_key"]
+    assert current["listing"] == plan["listing"]["key"] == summary["run"]["listing"]["key"]
+    assert current["variant"] == plan["variant"]
+    assert variant["variant"] == plan["variant"]["sha256"] == summary["result"]["variant"]
+    assert variant["preimage"] == {"model_sha256": plan["model"]["sha256"], **plan["job"]["inference"]}
+    assert re.fullmatch(RUN_KEY, plan["run_key"])
+    assert parse_ledger_run(summary["run"]["ledger"]) == plan["run_key"]
+
+
+def test_both_balances_of_the_example_close():
+    summary = example("summary.json")
+    fates = dict(summary["run"]["balance"])
+    assert fates.pop("listed") == sum(fates.values())
+    assert summary["result"]["examined"] == sum(summary["result"]["balance"].values())
+    assert f"`listed = {' + '.join(FATES)}`" in TEXT
+    assert f"`examined = {' + '.join(USES)}`" in TEXT
+
+
+def test_settings_of_numbers_are_documented():
+    assert tuple(example("summary.json")["result"]["settings"]) == SETTINGS_OF_NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        ("statuses", [str(status) for status in Status]),
+        ("reasons", [str(reason) for reason in Reason]),
+        ("fates", list(FATES)),
+        ("uses", list(USES)),
+        ("clock flags", re.findall(r"THEN '(\w+)'", read_sql("clock"))),
+    ],
+)
+def test_words_are_those_of_the_code(kind, known):
+    assert words(kind) == known
+
+
+@pytest.mark.parametrize("name", CONTRACT_COLUMNS)
+def test_columns_are_those_of_the_contract(name):
+    assert table(f"columns: {name}") == list(CONTRACT_COLUMNS[name].items())
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_columns_are_those_of_the_export(name, run):
+    assert table(f"columns: {name}") == run["columns"][name]
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("listing", "listing.parquet"),
+        ("rows", "part.parquet"),
+        ("rows", "ledger/*.parquet"),
+        ("detections.parquet", "detections.parquet"),
+    ],
+)
+def test_stored_parquet_has_the_documented_columns(name, pattern, run):
+    stored = duckdb.sql(f"DESCRIBE FROM read_parquet('{run['folder'] / pattern}')").fetchall()
+    assert [(column, sql_type) for column, sql_type, *_ in stored] == table(f"columns: {name}")
+
+
+def test_stored_manifest_has_the_documented_columns(run):
+    stored = duckdb.sql(f"DESCRIBE FROM read_parquet('{run['folder'] / 'manifest.parquet'}')").fetchall()
+    assert [column for column, *_ in stored] == [column for column, _ in table("columns: manifest")]
+
+
+@pytest.mark.parametrize("name", ["counts.csv", "failures.csv"])
+def test_stored_csv_has_the_documented_header(name, run):
+    header = (run["folder"] / name).read_text(encoding="utf-8").splitlines()[0]
+    assert header.split(",") == [column for column, _ in table(f"columns: {name}")]
+
+
+def test_every_stored_object_lies_where_the_tree_says(run):
+    [tree] = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    assert parse_part(run["part"])
+    for key in [*run["keys"], run["part"]]:
+        name = re.sub(RUN_KEY, "<run_key>", key.removeprefix(run["root"]))
+        name = re.sub(rf"-\d{{4}}-{ATTEMPT}-\d{{4}}\.", "-<shard>-<attempt>-<seq>.", name)
+        name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
+        name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
+        assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name
+
+
+def test_sql_examples_run_on_what_is_stored(run, monkeypatch):
+    monkeypatch.chdir(run["folder"])
+    queries = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+    assert len(queries) == 3
+    for query in queries:
+        with duckdb.connect() as connection:
+            assert connection.execute(query).fetchall(), query
+
+
+def test_the_query_of_rows_is_shoals_own():
+    rule = read_sql("rows").split("QUALIFY")[1].split(";")[0]
+    assert f"QUALIFY{rule};" in TEXT
+
+
+def test_every_python_example_is_python():
+    for source in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        compile(source, "docs/formats.md", "exec")
+
+
+def test_guarantees_are_numbered_without_a_gap():
+    assert re.findall(r"^\| (G\d+) \|", TEXT, re.MULTILINE) == [f"G{number}" for number in range(1, 9)]
