@@ -1,5 +1,7 @@
 """Fixtures named by state; every server is a real one, started here and stopped by its own process id."""
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,28 @@ from shoal.embedded.bad_files import BadFile, bad_files
 from shoal.embedded.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.scenes import Scene, demo_scenes
 from shoal.embedded.store import embedded_store
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with `parity/parity.json` and `obsea/*.jpg`."""
+    folder = os.environ.get("SHOAL_TEST_DATA")
+    if not folder or not Path(folder, "parity/parity.json").exists():
+        pytest.skip(
+            "parity with ultralytics and real OBSEA photos are not tested: set SHOAL_TEST_DATA to the folder that "
+            "holds parity/parity.json and obsea/*.jpg"
+        )
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def parity(test_data) -> dict:
+    return json.loads((test_data / "parity/parity.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def obsea_photos(test_data) -> list[Path]:
+    return sorted((test_data / "obsea").glob("*.jpg"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
 import io
-import json
 import os
 import signal
 import socket
@@ -15,28 +14,6 @@ import pytest
 from shoal.contract.store import StoreAccess
 
 LOGIN, PASSWORD = "accesskey123", "secretkey123456"
-
-
-@pytest.fixture(scope="session")
-def test_data() -> Path:
-    """The folder with `parity/parity.json` and `obsea/*.jpg`."""
-    folder = os.environ.get("SHOAL_TEST_DATA")
-    if not folder or not Path(folder, "parity/parity.json").exists():
-        pytest.skip(
-            "parity with ultralytics and real OBSEA photos are not tested: set SHOAL_TEST_DATA to the folder that "
-            "holds parity/parity.json and obsea/*.jpg"
-        )
-    return Path(folder)
-
-
-@pytest.fixture(scope="session")
-def parity(test_data) -> dict:
-    return json.loads((test_data / "parity/parity.json").read_text())
-
-
-@pytest.fixture(scope="session")
-def obsea_photos(test_data) -> list[Path]:
-    return sorted((test_data / "obsea").glob("*.jpg"))
 
 
 @dataclass(frozen=True)

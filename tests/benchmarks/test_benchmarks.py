@@ -1,0 +1,43 @@
+"""The benchmarks run and print their tables; what they measure on a machine that also runs tests means nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def run_benchmark(name: str, *options: str) -> str:
+    command = [sys.executable, str(CHECKOUT / "benchmarks" / name), *options]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "include")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def row(table: str, name: str) -> list[str]:
+    """The values of one line of a printed table."""
+    (line,) = [line for line in table.splitlines() if line.startswith(f"{name}  ")]
+    return line.removeprefix(name).split()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each worker needs a CPU of its own: give the tests two")
+def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_bare_loop():
+    table = run_benchmark("worker.py", "--images", "24", "--rounds", "1")
+    rates = {case: float(row(table, case)[0]) for case in ("bare loop", "worker", "2 bare loops", "2 workers")}
+    assert min(rates.values()) > 0
+    assert float(row(table, "worker")[-1]) > 0, "the start-up is shown"
+    assert re.search(r"^worker / bare loop: \d\.\d{3} by wall time \(target 0\.85\)", table, re.MULTILINE)
+    assert re.search(r"^2 workers / worker, per core: \d\.\d{3} by wall time \(target 0\.95\)", table, re.MULTILINE)
+
+
+def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
+    table = run_benchmark("planning.py", "--keys", "3000", "--rounds", "1")
+    assert row(table, "bare listing")[0] == "3000"
+    assert row(table, "plan, all new")[:2] == ["3000", "3000"]
+    assert row(table, "plan, all settled")[:2] == ["3000", "0"]
+    assert "targets: 1.25 x listing, 500 MB" in table
