@@ -97,6 +97,20 @@ def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
     assert "demo/demo-fish-v2-" in str(result)
 
 
+def test_the_report_is_one_click_away_for_those_who_may_see_the_dag(web):
+    run_id = web.trigger(model_version="v1").json()["dag_run_id"]
+    assert web.finished(run_id) == "success"
+    links = web.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances/summarize/links")["extra_links"]
+    url = web.url + links["Report"]
+    assert web.http.request("GET", url).status in {401, 403}
+    page = web.http.request("GET", url, headers=web.headers)
+    assert (page.status, "Chromis chromis" in page.data.decode()) == (200, True)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    missing = url[: url.rindex("/")] + "/20200101T000000Z-aaaaaaaa"
+    assert web.http.request("GET", missing, headers=web.headers).status == 404
+    assert web.http.request("GET", web.url + "/shoal/openapi.json").status == 404
+
+
 def test_plan_only_starts_no_shard_and_summarizes_nothing(web):
     run_id = web.trigger(plan_only=True, model_version="v2", prefix="IPC608/").json()["dag_run_id"]
     assert web.finished(run_id) == "success"

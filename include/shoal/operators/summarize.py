@@ -10,6 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
 from shoal.operators.plan_shards import PLAN_XCOM
+from shoal.web.links import REPORT_XCOM, ReportLink, report_path
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class SummarizeOperator(BaseOperator):
     """
 
     ui_color = "#f7e9d0"
+    operator_extra_links = (ReportLink(),)
 
     def __init__(self, *, dataset: dict[str, Any], plan_task_id: str = "plan", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -47,6 +49,9 @@ class SummarizeOperator(BaseOperator):
             dataset = Dataset.model_validate(self.dataset)
             stores = open_stores(dataset, read_access)
             done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
+            context["ti"].xcom_push(
+                key=REPORT_XCOM, value=report_path(context["ti"].dag_id, run["variant"], run["run_key"])
+            )
             for line in done.describe():
                 log.info("%s", line)
             if done.failure:

@@ -1,0 +1,143 @@
+"""A bucket that can only be listed: any number of photos that never existed, in pages rendered before anyone asks.
+
+Answers ListObjectsV2 (prefix, start-after, continuation-token, max-keys, encoding-type) and nothing else; signatures
+are not checked. It renders all pages at the start, so that listing measures the client and not this server.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from shoal.contract.store import StoreAccess
+
+PAGE_KEYS = 1000
+FIRST = datetime(2022, 1, 1, tzinfo=UTC)
+AFTER_ALL = "\U0010ffff"
+"""Follows every character a key holds: a prefix with it appended ends the range of its keys."""
+
+_PAGE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<Name>images</Name><Prefix>{prefix}</Prefix><KeyCount>{count}</KeyCount><MaxKeys>{max_keys}</MaxKeys>"
+    "<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>{token}{contents}</ListBucketResult>"
+)
+_CONTENTS = (
+    "<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
+    "<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+)
+
+
+def key_at(number: int) -> str:
+    """Name the photo of one minute: keys sort as their numbers do."""
+    taken = FIRST + timedelta(minutes=number)
+    return f"{taken:%Y/%m/%d/%Y%m%d-%H%M%S}-IPC608_8B64_165.jpg"
+
+
+@contextmanager
+def list_server(keys: int) -> Iterator[StoreAccess]:
+    """Run the server in a process of its own, on loopback.
+
+    Args:
+        keys: Photos in the bucket.
+    """
+    process = subprocess.Popen([sys.executable, __file__, str(keys)], stdout=subprocess.PIPE, text=True)
+    try:
+        port = process.stdout.readline().strip()
+        if not port:
+            raise RuntimeError(f"{Path(__file__).name} did not start - see its message above")
+        yield StoreAccess(f"http://127.0.0.1:{port}", "anybody", "anything")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class _Bucket:
+    """The photos numbered from 0, as listing pages."""
+
+    def __init__(self, keys: int) -> None:
+        self._numbers = range(keys)
+        self.page = lru_cache(maxsize=keys // PAGE_KEYS + 100)(self._render)
+
+    def find(self, prefix: str, after: str) -> tuple[int, int]:
+        """Find the range of photos whose key begins with `prefix` and follows `after`."""
+        start = bisect_left(self._numbers, prefix, key=key_at)
+        if after:
+            start = max(start, bisect_right(self._numbers, after, key=key_at))
+        return start, bisect_left(self._numbers, prefix + AFTER_ALL, key=key_at)
+
+    def _render(self, prefix: str, start: int, end: int, max_keys: int) -> bytes:
+        """Render the page of photos from `start` on; `end` is the first photo out of the listing."""
+        last = min(start + max_keys, end)
+        truncated = last < end
+        page = _PAGE.format(
+            prefix=quote(prefix),
+            count=last - start,
+            max_keys=max_keys,
+            truncated=str(truncated).lower(),
+            token=f"<NextContinuationToken>{last}</NextContinuationToken>" if truncated else "",
+            contents="".join(map(_render_photo, range(start, last))),
+        )
+        return page.encode()
+
+
+def _render_photo(number: int) -> str:
+    modified = FIRST + timedelta(minutes=number, seconds=7)
+    return _CONTENTS.format(
+        key=key_at(number),  # needs no escape, neither in XML nor in a URL
+        modified=f"{modified:%Y-%m-%dT%H:%M:%S}.000Z",
+        etag=hashlib.md5(str(number).encode()).hexdigest(),
+        size=82_000 + number * 7919 % 11_000,
+    )
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and page leave together
+
+    bucket: _Bucket
+
+    def do_GET(self) -> None:
+        """Answer one page."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        if query.get("list-type") != "2" or "delimiter" in query:
+            self.send_error(501)
+            return
+        prefix = query.get("prefix", "")
+        start, end = self.bucket.find(prefix, query.get("start-after", ""))
+        start = int(query.get("continuation-token", start))
+        page = self.bucket.page(prefix, start, end, min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+def main() -> None:
+    """Render every page, print the port, serve until terminated."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("keys", type=int)
+    keys = parser.parse_args().keys
+    _Handler.bucket = _Bucket(keys)
+    for start in range(0, keys, PAGE_KEYS):
+        _Handler.bucket.page("", start, keys, PAGE_KEYS)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""One step of the planning benchmark in a process of its own: its last line says in JSON what it took.
+
+The stores are read from the environment, as a worker reads them. Imports are not timed, but count as memory.
+"""
+
+import argparse
+import json
+import resource
+import time
+
+from shoal.capacity import NodeHeadroom
+from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.store import StoreAccess
+from shoal.database import open_database
+from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.models import read_release
+from shoal.planning import PlanRequest, make_plan
+from shoal.run_params import RunParams
+from shoal.stores import Stores, open_stores
+from shoal.variant import make_variant
+
+MODEL_NAME = "demo-fish"
+NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(10)]
+"""Room for enough pods that every image is chosen: the largest manifest there can be."""
+
+_ROWS = {
+    "key": "key",
+    "etag": "etag",
+    "size_bytes": "size_bytes",
+    "content_sha256": "sha256(key)",
+    "status": "'processed'",
+    "width": "2688",
+    "height": "1520",
+    "detections": "list_transform(range((hash(key) % 4)::BIGINT), lambda number: {'class_id': number % 2, 'confidence': "
+    "0.05 + (hash(etag) % 900) / 1000, 'x1': 100 * number, 'y1': 50, 'x2': 100 * number + 90, 'y2': 140})",
+    "max_det_reached": "false",
+    "luma_mean": "60 + hash(key) % 1000 / 20",
+    "luma_std": "20",
+    "sharpness": "hash(etag) % 1000",
+    "seconds": "0.13 + (hash(key) % 100) / 10000",
+    "etag_checked": "true",
+    "worker_version": "'0.1.0'",
+    "run_key": "getvariable('run_key')",
+    "attempt": "'attempt1'",
+}
+"""What a run over the listing would have stored; columns not named are NULL."""
+
+
+def main() -> None:
+    """Run one step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=("list", "plan", "settle"))
+    parser.add_argument("--dataset", default="fresh")
+    parser.add_argument("--listing", default="", help="key of the frozen listing whose images are settled")
+    arguments = parser.parse_args()
+    dataset = _dataset(arguments.dataset)
+    stores = open_stores(dataset, StoreAccess.from_env)
+    started = time.perf_counter()
+    if arguments.step == "list":
+        found = _list(stores)
+    elif arguments.step == "plan":
+        found = _plan(dataset, stores)
+    else:
+        found = _settle(dataset, stores, arguments.listing)
+    seconds = time.perf_counter() - started
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes, **found}))
+
+
+def _dataset(name: str) -> Dataset:
+    return Dataset(
+        name=name,
+        source=Source(conn_id="source", bucket="images"),
+        models=Models(conn_id="models", bucket="models"),
+        results=Results(conn_id="results", bucket="results"),
+        model=Model(name=MODEL_NAME),
+        cluster=Cluster(share=1.0),
+    )
+
+
+def _list(stores: Stores) -> dict[str, object]:
+    """Do what nothing that lists the bucket can avoid: the client's own listing, counted."""
+    client = stores.source.access.connect()
+    return {"listed": sum(1 for _ in client.list_objects(stores.source.bucket, recursive=True))}
+
+
+def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
+    plan = make_plan(PlanRequest(dataset, RunParams()), stores, NODES)
+    return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.chosen, "listing_key": plan.listing_key}
+
+
+def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, object]:
+    """Write the ledger of a run that processed every image of a listing."""
+    layout = stores.layout.variant(make_variant(read_release(stores.models, dataset, None), dataset.model).directory)
+    run_key = "20250101T000000Z-settled0"
+    columns = ", ".join(f"({_ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
+    with open_database(stores.results) as database:
+        database.set_variable("run_key", run_key)
+        database.set_variable("listing", stores.results.uri(listing_key))
+        query = f"SELECT {columns} FROM read_parquet(getvariable('listing')) ORDER BY key"
+        return {"settled": database.store_parquet(query, layout.ledger(run_key, "attempt1"))}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What planning costs beyond listing the bucket, which nothing can avoid, and how much memory it takes.
+
+Lists a bucket of 1,000,000 photos three times over: with the S3 client alone, with `make_plan` where every image is
+to be inferred, and with `make_plan` where every image is settled. Each runs in a fresh process; source is a server of
+listing pages, models and results are in a real store.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from list_server import list_server
+from plan_once import MODEL_NAME
+
+from shoal.embedded.demo_model import VERSIONS, build_demo_model
+from shoal.embedded.store import embedded_store
+from shoal.models import MODEL_FILE
+
+TARGET_OF_LISTING = 1.25
+TARGET_PEAK_BYTES = 500 * 1000**2
+LISTING, FRESH, SETTLED = "bare listing", "plan, all new", "plan, all settled"
+STEPS: Mapping[str, Sequence[str]] = {
+    LISTING: ("list",),
+    FRESH: ("plan", "--dataset", "fresh"),
+    SETTLED: ("plan", "--dataset", "settled"),
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
+        root = Path(folder, "store")
+        _fill(root)
+        with embedded_store(root, Path(folder, "store.log")) as store, list_server(arguments.keys) as source:
+            environment = {**os.environ, **_code()}
+            environment |= source.to_env("source") | store.to_env("models") | store.to_env("results")
+            measured = _alternate(environment, arguments.rounds)
+    _print_table(measured, arguments)
+
+
+def _fill(root: Path) -> None:
+    (root / "results").mkdir(parents=True)
+    model = root / "models" / MODEL_NAME / "v1" / MODEL_FILE
+    model.parent.mkdir(parents=True)
+    model.write_bytes(build_demo_model(VERSIONS["v1"], "v1"))
+
+
+def _alternate(environment: Mapping[str, str], rounds: int) -> dict[str, list[dict[str, Any]]]:
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in STEPS}
+    for number in range(rounds):
+        for name, step in STEPS.items():
+            if name == SETTLED and number == 0:
+                _run(("settle", "--dataset", "settled", "--listing", measured[FRESH][0]["listing_key"]), environment)
+            measured[name].append(_run(step, environment))
+            print(f"round {number + 1}: {name} {measured[name][-1]['seconds']:.1f} s", file=sys.stderr)
+    return measured
+
+
+def _run(step: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    command = [sys.executable, str(Path(__file__).with_name("plan_once.py")), *step]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _print_table(measured: Mapping[str, Sequence[Mapping[str, Any]]], arguments: argparse.Namespace) -> None:
+    cores = len(os.sched_getaffinity(0))
+    print(f"{arguments.keys} keys, median of {arguments.rounds} rounds, {cores} cores")
+    print(f"{'':<20}{'listed':>10}{'to infer':>10}{'seconds':>9}{'x listing':>11}{'peak MB':>9}")
+    for name, found in measured.items():
+        seconds = median(step["seconds"] for step in found)
+        ratio = median(step["seconds"] / base["seconds"] for step, base in zip(found, measured[LISTING], strict=True))
+        peak_mb = max(step["peak_bytes"] for step in found) / 1e6
+        listed, chosen = found[0]["listed"], found[0].get("chosen", "")
+        print(f"{name:<20}{listed:>10}{chosen:>10}{seconds:>9.1f}{ratio:>11.2f}{peak_mb:>9.0f}")
+    print(f"targets: {TARGET_OF_LISTING} x listing, {TARGET_PEAK_BYTES / 1e6:.0f} MB")
+
+
+def _code() -> dict[str, str]:
+    return {"PYTHONPATH": str(Path(__file__).parents[1] / "include")}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="keys in the bucket (1000000)")
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="times every case is measured (2)")
+    arguments = parser.parse_args()
+    if arguments.keys < 1 or arguments.rounds < 1:
+        parser.error("at least 1 key and 1 round are needed")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Photos, a model and two plans in an embedded store: what a worker needs before it can be measured."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from photos import draw_photo
+from yolov8n_graph import build_yolov8n
+
+from shoal.capacity import NodeHeadroom
+from shoal.contract.store import StoreAccess
+from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.models import MODEL_FILE
+from shoal.plan import Plan, mint_attempt
+from shoal.planning import PlanRequest, make_plan
+from shoal.run_params import RunParams
+from shoal.stores import Stores, open_stores
+
+DISTINCT_PHOTOS = 24
+"""Photos drawn; the others are copies of them under names of their own."""
+
+PROGRESS_S = 0.05
+"""Seconds between two progress lines: often enough that each image's end is known to a few hundredths of a second."""
+
+_DATASET = Dataset(
+    name="bench",
+    source=Source(conn_id="bench", bucket="images"),
+    models=Models(conn_id="bench", bucket="models"),
+    results=Results(conn_id="bench", bucket="results"),
+    model=Model(name="yolov8n"),
+    cluster=Cluster(share=1.0),
+)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Folders that the embedded store serves as buckets.
+
+    Attributes:
+        root: Holds one folder per bucket.
+        images: Photos of one shard.
+    """
+
+    root: Path
+    images: int
+
+    @property
+    def model(self) -> Path:
+        """The model file."""
+        return self.root / "models" / "yolov8n" / "v1" / MODEL_FILE
+
+    def fill(self) -> None:
+        """Write the model and the photos of two shards."""
+        (self.root / "results").mkdir(parents=True)
+        self.model.parent.mkdir(parents=True)
+        self.model.write_bytes(build_yolov8n())
+        folder = self.root / "images"
+        folder.mkdir()
+        drawn = [draw_photo(seed) for seed in range(min(DISTINCT_PHOTOS, 2 * self.images))]
+        first = datetime(2024, 4, 22, 8, tzinfo=UTC)
+        for number in range(2 * self.images):
+            name = f"{first + timedelta(minutes=number):%Y%m%d-%H%M%S}-IPC608_8B64_165.jpg"
+            (folder / name).write_bytes(drawn[number % len(drawn)])
+
+    def plan(self, access: StoreAccess, shards: int) -> "PlannedWork":
+        """Plan one or two shards of the same size.
+
+        Args:
+            access: The running store.
+            shards: 1 or 2.
+        """
+        stores = open_stores(_DATASET, lambda _: access)
+        nodes = [NodeHeadroom("here", {"cpu": shards, "memory": shards * 4 * 1024**3})]
+        plan = make_plan(PlanRequest(_DATASET, RunParams(limit=shards * self.images)), stores, nodes)
+        if [shard.images for shard in plan.shards] != [self.images] * shards:
+            raise RuntimeError(f"Planned {len(plan.shards)} shards, expected {shards} of {self.images} images")
+        return PlannedWork(stores, plan)
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """A plan, ready for any number of attempts at its shards."""
+
+    stores: Stores
+    plan: Plan
+
+    def commands(self) -> Sequence[list[str]]:
+        """Write the command of one worker per shard, as the operator starts it."""
+        run = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
+        worker = [sys.executable, "-m", "shoal_worker", "run", "--progress-interval", str(PROGRESS_S)]
+        bucket = ["--results-bucket", self.stores.results.bucket]
+        return [
+            [*worker, *bucket, "--plan", run.plan, "--shard", str(shard.shard), "--attempt", mint_attempt()]
+            for shard in self.plan.shards
+        ]

@@ -1,0 +1,1 @@
+"""Pages Airflow's web server shows beside its own."""

@@ -1,0 +1,27 @@
+"""Registers Shoal's page and links with Airflow's web server; no logic.
+
+Airflow executes every file in this folder in every component, so the page itself is imported only by the web server.
+"""
+
+import sys
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+from shoal.web.links import URL_PREFIX, ReportLink
+
+
+def _web_apps() -> list[dict[str, Any]]:
+    if not any("api-server" in word or "api_server" in word for word in sys.argv):
+        return []
+    from shoal.web.app import app  # noqa: PLC0415 - see above
+
+    return [{"app": app, "url_prefix": URL_PREFIX, "name": "Shoal"}]
+
+
+class ShoalPlugin(AirflowPlugin):
+    """Shoal in Airflow's web interface."""
+
+    name = "shoal"
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = _web_apps()
+    operator_extra_links: ClassVar[list[Any]] = [ReportLink()]
