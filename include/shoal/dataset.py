@@ -2,13 +2,23 @@
 
 import os
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import STORED_CONF
@@ -34,9 +44,23 @@ def _check_pattern(pattern: str) -> str:
         raise ValueError(f"bad regular expression: {err}") from err
     if "time" not in groups or not groups <= {"time", "camera"}:
         raise ValueError(f"named groups are {sorted(groups)} - it needs (?P<time>…) and may have (?P<camera>…)")
-    if re.search(r"\(\?[=!<](?!P)|\\[1-9]", pattern.replace("(?P<", "")):
-        raise ValueError("look-around and back-references are not supported - use plain groups")
+    _try_in_duckdb("SELECT regexp_matches('', ?)", pattern, "regular expression that DuckDB cannot run")
     return pattern
+
+
+def _check_time_format(text: str) -> str:
+    _try_in_duckdb("SELECT try_strptime('', ?)", text, "time format that DuckDB cannot read")
+    return text
+
+
+def _try_in_duckdb(query: str, value: str, problem: str) -> None:
+    """Try where it is used: DuckDB's regular expressions (RE2) and formats are not quite Python's."""
+    import duckdb  # noqa: PLC0415 - only where a dataset file has a clock
+
+    try:
+        duckdb.execute(query, [value])
+    except duckdb.Error as err:
+        raise ValueError(f"{problem}: {str(err).splitlines()[0]}") from err
 
 
 def _check_key_prefix(prefix: str) -> str:
@@ -49,17 +73,43 @@ def _check_folder(prefix: str) -> str:
     return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
 
 
-Zone = Annotated[str, BeforeValidator(_check_zone)]
-KeyPrefix = Annotated[str, BeforeValidator(_check_key_prefix)]
-Folder = Annotated[str, BeforeValidator(_check_folder)]
+def _check_schedule(expression: str) -> str:
+    from croniter import croniter  # noqa: PLC0415 - only where a dataset file has a schedule
+
+    if not croniter.is_valid(expression):
+        raise ValueError(f"{expression!r} is no cron expression - write five fields, such as 0 2 * * *")
+    return expression
+
+
+def _read_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    duration = parse_duration(str(value))
+    if duration <= timedelta():
+        raise ValueError(f"{value!r} is no time at all - write a number above 0 and a unit, such as 4h")
+    return duration
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
+Folder = Annotated[str, AfterValidator(_check_folder)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+TimeFormat = Annotated[str, AfterValidator(_check_time_format)]
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+Quantity = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Side = Annotated[int, Field(strict=True, ge=32, le=8192)]
 Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]
 Duration = Annotated[
     timedelta,
-    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    BeforeValidator(_read_duration),
     PlainSerializer(lambda value: f"{value.total_seconds():g}s"),
 ]
+
+
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Settings(BaseModel):
@@ -74,7 +124,7 @@ class Source(Settings):
     conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
     bucket: Bucket
     prefix: KeyPrefix = Field("", description="Only keys that begin so")
-    suffixes: tuple[str, ...] = Field(IMAGE_SUFFIXES, description="Endings of image keys, any case")
+    suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
     ignore: tuple[str, ...] = Field((), description="Whole keys that are out of scope; counted in every summary")
 
 
@@ -101,7 +151,9 @@ class Model(Settings):
     version: Name = Field(
         "latest", description="A version, or latest: the highest in natural order, or what LATEST names"
     )
-    imgsz: tuple[int, int] | None = Field(None, description="Letterbox (height, width) in px; default: the model's own")
+    imgsz: tuple[Side, Side] | None = Field(
+        None, description="Letterbox (height, width) in px; default: the model's own"
+    )
     iou: float = Field(0.7, gt=0, lt=1, description="NMS drops a box that overlaps a better one of its class by more")
     max_det: int = Field(300, ge=1, le=1000, description="Most boxes per image")
 
@@ -117,10 +169,10 @@ class Model(Settings):
 class Clock(Settings):
     """How a key tells camera and capture time."""
 
-    pattern: Annotated[str, BeforeValidator(_check_pattern)] = Field(
+    pattern: Pattern = Field(
         r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Za-z0-9_]+)", description="Regular expression searched in the whole key"
     )
-    format: str = Field("%Y%m%d-%H%M%S", description="strptime format of the time group")
+    format: TimeFormat = Field("%Y%m%d-%H%M%S", description="strptime format of the time group")
     zone: Zone = Field("UTC", description="Zone the names are written in")
     camera: str = Field("camera", description="Camera name where the pattern has no camera group")
     unique: bool = Field(False, description="One image per camera and instant: further ones are duplicates")
@@ -145,6 +197,14 @@ class Usable(Settings):
     luma_max: float = Field(255.0, ge=0, le=255, description="Brighter images are unusable")
     sharpness_min: float = Field(0.0, ge=0, description="Blurrier images are unusable (variance of the Laplacian)")
 
+    @model_validator(mode="after")
+    def _some_light_is_usable(self) -> "Usable":
+        if self.luma_min > self.luma_max:
+            raise ValueError(
+                f"luma_min {self.luma_min:g} is above luma_max {self.luma_max:g} - no image would be usable"
+            )
+        return self
+
 
 class Deployment(Settings):
     """One stay of a camera at one place; series break where it ends."""
@@ -157,6 +217,21 @@ class Deployment(Settings):
     longitude: float | None = Field(None, ge=-180, le=180)
     depth_m: float | None = None
 
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """Start and end in UTC; times without offset are UTC, no end is the end of time."""
+        start, end = (
+            moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (self.start, self.end or _END_OF_TIME)
+        )
+        return start, end
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "Deployment":
+        start, end = self.span
+        if end <= start:
+            raise ValueError(f"deployment {self.name} ends at {self.end}, not after its start {self.start}")
+        return self
+
 
 class Report(Settings):
     """How numbers are binned in time."""
@@ -168,8 +243,8 @@ class Report(Settings):
 class Pod(Settings):
     """What one worker asks for."""
 
-    cpu: str = Field("1", description="Cores, as a Kubernetes quantity")
-    memory: str = Field("2Gi", description="Memory, as a Kubernetes quantity")
+    cpu: Quantity = Field("1", description="Cores, as a Kubernetes quantity")
+    memory: Quantity = Field("2Gi", description="Memory, as a Kubernetes quantity")
 
     @model_validator(mode="after")
     def _quantities(self) -> "Pod":
@@ -191,7 +266,7 @@ class Cluster(Settings):
 class Run(Settings):
     """When runs start and what bounds them."""
 
-    schedule: str | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
+    schedule: Schedule | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
     budget: Duration = Field(timedelta(hours=4), description="Time box of one run; what is left is for the next")
     tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
 
@@ -225,6 +300,17 @@ class Dataset(Settings):
         return self
 
     @model_validator(mode="after")
+    def _deployments_do_not_overlap(self) -> "Dataset":
+        stays = sorted(self.deployments, key=lambda stay: (stay.camera, stay.span))
+        for earlier, later in pairwise(stays):
+            if earlier.camera == later.camera and later.span[0] < earlier.span[1]:
+                raise ValueError(
+                    f"deployments {earlier.name} and {later.name} of camera {later.camera} overlap - "
+                    "an image belongs to one of them at most"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _merges_end(self) -> "Dataset":
         for name, taxon in self.taxa.items():
             target = self.taxa.get(taxon.merge_into or "")
@@ -245,6 +331,8 @@ def load_dataset(path: Path) -> Dataset:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
         raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
+    if data is None:
+        raise ConfigError(f"Dataset file {path.name} is empty - start from include/datasets/obsea.yaml")
     if not isinstance(data, dict):
         raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from include/datasets/obsea.yaml")
     try:
@@ -268,5 +356,9 @@ def _explain(file_name: str, error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "no such field - remove it or correct its name"
+    elif error["type"] == "missing":
+        message = "missing - add it, see include/datasets/obsea.yaml"
+    elif error["type"] == "string_pattern_mismatch":
+        message = f"is not a name of this kind, which must match {error['ctx']['pattern']}"
     shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
     return f"Dataset file {file_name}: {field}: {message}{shown}"

@@ -126,7 +126,9 @@ class Plan:
     @property
     def may_become_current(self) -> bool:
         """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
-        return self.dag_id.startswith("reanalyse_") and self.params.full_scope and self.params.own_settings
+        own_model = self.params.model_version in {None, self.dataset.model.version}
+        own_settings = own_model and self.params.conf is None
+        return self.dag_id.startswith("reanalyse_") and self.params.full_scope and own_settings
 
     def describe(self) -> list[str]:
         """Tell the plan in five lines."""
@@ -139,6 +141,8 @@ class Plan:
             ),
             f"reused {self.reused}, to infer {self.chosen}, left for later {self.pending}",
         ]
+        if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
+            lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
         if self.capacity is None:
             return [*lines, "nothing new: no inference"]
         return [

@@ -104,7 +104,8 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
         parts=parts,
         job=_job(dataset, variant, layout, run_key),
     )
-    stores.results.write_json(layout.variant, variant.to_json())
+    if stores.results.find_bytes(layout.variant) is None:
+        stores.results.write_json(layout.variant, variant.to_json())
     stores.results.write_json(layout.run(run_key).plan, plan.to_json())
     return plan
 
@@ -170,7 +171,9 @@ def _choose(
         [most],
     )
     shards = shards_of(int(database.value("SELECT count(*) FROM picked")))
-    database.run("CREATE TABLE chosen AS SELECT *, ntile(?) OVER (ORDER BY key) - 1 AS shard FROM picked", [shards])
+    database.run(
+        "CREATE TABLE chosen AS SELECT *, (ntile(?) OVER (ORDER BY key) - 1)::INTEGER AS shard FROM picked", [shards]
+    )
     found = database.records(
         "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"
     )

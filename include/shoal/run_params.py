@@ -39,12 +39,7 @@ class RunParams(BaseModel):
     @property
     def full_scope(self) -> bool:
         """Whether the run looks at the whole dataset."""
-        return not self.prefix and self.limit is None
-
-    @property
-    def own_settings(self) -> bool:
-        """Whether the run uses the dataset file's own settings throughout."""
-        return self.model_version is None and self.conf is None
+        return self.prefix is None and self.limit is None
 
     @classmethod
     def parse(cls, params: dict[str, Any]) -> "RunParams":
@@ -54,7 +49,8 @@ class RunParams(BaseModel):
             ConfigError: One line naming the first bad parameter.
         """
         try:
-            return cls.model_validate(params)
+            # A form sends what was left empty as null, an empty text or an empty list.
+            return cls.model_validate({name: value for name, value in params.items() if value not in (None, "", [])})
         except ValidationError as err:
             first = err.errors()[0]
             field = ".".join(str(part) for part in first["loc"][:1])

@@ -14,7 +14,7 @@ from shoal.ledger import find_sources, write_ledger
 from shoal.plan import mint_attempt
 from shoal.report import write_report
 from shoal.stores import Stores
-from shoal.summary import Balance, read_balance, read_result, read_run_facts
+from shoal.summary import Balance, read_balance, read_result, read_run_facts, utc_text
 from shoal.summary_tables import build_tables
 from shoal.variant import canonical_sha256
 
@@ -88,12 +88,12 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         if balance.complete:
             files += [export_counts(database), export_detections(database)]
         counts = next((file.sha256 for file in files if file.path.name == "counts.csv"), None)
-        result = read_result(database, plan, counts)
+        result = read_result(database, plan, balance, counts)
         facts = {
             **read_run_facts(database, plan, balance),
             "ledger": ledger,
             "removed_since_previous": _count_removed(database, stores, plan),
-            "summarized_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "summarized_at": utc_text(datetime.now(UTC).replace(tzinfo=None)),
         }
         files.append(write_report(database, result, facts))
         summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
@@ -138,5 +138,10 @@ def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) 
     current = read_current(stores.results, stores.layout)
     if current is None or not plan["scope"]["full"]:
         return None
+    if current["run_key"] == plan["run_key"]:
+        # Summarized before: what it was compared with then is no longer the answer.
+        run = stores.layout.variant(plan["variant"]["directory"]).run(plan["run_key"])
+        earlier: int | None = stores.results.read_json(run.summary)["run"]["removed_since_previous"]
+        return earlier
     database.view_parquet("previous", [current["listing"]], LISTING_COLUMNS)
     return int(database.value("SELECT count(*) FROM previous ANTI JOIN listing USING (key)"))

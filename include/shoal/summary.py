@@ -37,6 +37,11 @@ class Balance:
         """Images of the manifest that got a row."""
         return self.chosen - self.fates["unsettled"]
 
+    @property
+    def examined(self) -> int:
+        """Images the model, or the decoder that refused them, has judged."""
+        return self.fates["reused"] + self.fates["processed"] + self.fates["failed"]
+
     def check(self, plan: Mapping[str, Any]) -> None:
         """Check that the balance closes, against the plan too.
 
@@ -70,12 +75,15 @@ def read_balance(database: Database) -> Balance:
     return Balance(int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES})
 
 
-def read_result(database: Database, plan: Mapping[str, Any], counts_sha256: str | None) -> dict[str, Any]:
+def read_result(
+    database: Database, plan: Mapping[str, Any], balance: Balance, counts_sha256: str | None
+) -> dict[str, Any]:
     """Read the part of a summary that the same images, model and settings always give.
 
     Args:
         database: Holds the tables of `build_tables`.
         plan: The parsed plan.json.
+        balance: The first balance.
         counts_sha256: sha256 of counts.csv, None for a run that is not complete and writes none.
 
     Raises:
@@ -83,14 +91,16 @@ def read_result(database: Database, plan: Mapping[str, Any], counts_sha256: str 
     """
     uses = _count_by(database, "SELECT use, count(*)::BIGINT FROM images GROUP BY 1")
     examined = int(database.value("SELECT count(*) FROM images"))
-    if sum(uses.values()) != examined or not uses.keys() <= set(USES):
-        raise ContractError(f"Second balance of run {plan['run_key']} does not close: examined {examined}, {uses}")
+    if sum(uses.values()) != examined or not uses.keys() <= set(USES) or examined != balance.examined:
+        raise ContractError(
+            f"Second balance of run {plan['run_key']} does not close: examined {balance.examined}, {uses}"
+        )
     settings, params = plan["settings"], plan["params"]
     return {
         "dataset": settings["name"],
         "scope": plan["scope"],
         "model": plan["model"],
-        "variant": plan["variant"]["sha256"],
+        "variant_sha256": plan["variant"]["sha256"],
         "names": plan["names"],
         "conf": params["conf"] if params["conf"] is not None else settings["conf"],
         "conf_replaces_every_class": params["conf"] is not None,

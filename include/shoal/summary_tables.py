@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from shoal.clock import view_clocked
@@ -14,7 +14,6 @@ from shoal.ledger import RowSources, view_sources
 from shoal.run_params import RunParams
 
 Box = dict[str, Any]
-_END_OF_TIME = datetime(9999, 1, 1)  # noqa: DTZ001 - DuckDB timestamps are naive UTC
 
 
 def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, sources: RowSources) -> None:
@@ -34,6 +33,7 @@ def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, so
     view_sources(database, sources)
     view_clocked(database, dataset.clock)
     database.set_variable("run_key", plan["run_key"])
+    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.run_file("accounted")
     _fill_classes(database, plan["names"], dataset, params.conf)
     _fill_deployments(database, dataset)
@@ -109,7 +109,7 @@ def _fill_classes(database: Database, names: list[str], dataset: Dataset, conf: 
         database.run("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", list(entry.values()))
     database.run(
         "CREATE OR REPLACE VIEW taxa AS "
-        "SELECT taxon, any_value(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
+        "SELECT taxon, min(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
     )
     box = "STRUCT(position BIGINT, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
     database.connection.create_function(
@@ -125,13 +125,5 @@ def _fill_deployments(database: Database, dataset: Dataset) -> None:
         "CREATE OR REPLACE TABLE deployments (name VARCHAR, camera VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP)"
     )
     for stay in dataset.deployments:
-        database.run(
-            "INSERT INTO deployments VALUES (?, ?, ?, ?)", [stay.name, stay.camera, _utc(stay.start), _utc(stay.end)]
-        )
-
-
-def _utc(moment: datetime | None) -> datetime:
-    """Write a moment as DuckDB's naive UTC; a deployment's times without offset are UTC."""
-    if moment is None:
-        return _END_OF_TIME
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in stay.span)
+        database.run("INSERT INTO deployments VALUES (?, ?, ?, ?)", [stay.name, stay.camera, start, end])

@@ -38,7 +38,7 @@ class Variant:
         """Write `variant.json`."""
         return {
             "format_version": FORMAT_VERSION,
-            "variant": self.sha256,
+            "variant_sha256": self.sha256,
             "model": {"name": self.release.name, "version": self.release.version, "key": self.release.key},
             "preimage": self.preimage,
             "names": list(self.release.info.names),

@@ -51,7 +51,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         build_tables(database, plan, run, sources)
         balance = read_balance(database)
         counts = export_counts(database).sha256 if balance.complete else None
-        result = read_result(database, plan, counts)
+        result = read_result(database, plan, balance, counts)
         deviations = [
             *_check_balance(database, plan, summary, balance),
             *_check_files(stores.results, run, summary, result),

@@ -3,7 +3,8 @@
 --   processed, failed, changed, gone    this run's own row
 --   unsettled  in the manifest, without a row of this run, for whatever reason
 --   pending    in scope, not settled, not in this run's manifest
--- Variable: run_key.
+-- A failure that this run was told to retry, and left to a later one, is pending too.
+-- Variables: run_key, retry_reasons.
 CREATE OR REPLACE TABLE accounted AS
 WITH own AS (
     SELECT DISTINCT key, etag FROM stored_rows WHERE run_key = getvariable('run_key')
@@ -13,7 +14,10 @@ SELECT
     clocked.camera, clocked.captured_at, clocked.clock_flag,
     manifest.shard,
     CASE
-        WHEN manifest.key IS NULL THEN if(rows.status IN ('processed', 'failed'), 'reused', 'pending')
+        WHEN manifest.key IS NULL THEN if(
+            rows.status = 'processed'
+            OR rows.status = 'failed' AND NOT list_contains(getvariable('retry_reasons'), rows.reason),
+            'reused', 'pending')
         WHEN own.key IS NULL THEN 'unsettled'
         ELSE rows.status
     END AS fate,

@@ -2,7 +2,7 @@
 -- `images` is the effort. 0 detections: examined and not seen. Empty numbers: no effort in this bin. No row: the model
 -- does not know the class. `detections` are detections, never individuals; confidence is a score, not a probability.
 -- Bins of an hour or less are UTC; day and month begin at midnight in report.zone. Times are written in UTC.
--- `censored_images` reached max_det: their counts are lower bounds.
+-- `censored_images` reached max_det (judged at the lowest stored score): their counts may be lower bounds.
 -- Variables: bins, report_zone. Table: taxa (taxon, aphia_id).
 CREATE OR REPLACE MACRO local_bin(width, moment) AS
     ((date_trunc(width, (moment AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone')))

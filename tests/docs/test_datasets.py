@@ -145,7 +145,7 @@ BROKEN = {
     ),
     "missing field": (
         {"model": {}},
-        "model.name: Field required",
+        "model.name: missing - add it, see include/datasets/obsea.yaml",
     ),
     "bad regular expression": (
         {"clock": {"pattern": r"(?P<time>\d{8}"}},
@@ -157,11 +157,53 @@ BROKEN = {
     ),
     "look-around": (
         {"clock": {"pattern": r"(?<=-)(?P<time>\d{8})"}},
-        "clock.pattern: look-around and back-references are not supported - use plain groups",
+        "clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: invalid perl operator: (?<",
     ),
     "bad zone": (
         {"clock": {"zone": "Europe/Vilanova"}},
         "clock.zone: no time zone 'Europe/Vilanova' - use an IANA name such as UTC or Europe/Madrid",
+    ),
+    "a number where a zone belongs": (
+        {"clock": {"zone": 5}},
+        "clock.zone: Input should be a valid string (is 5)",
+    ),
+    "bad time format": (
+        {"clock": {"format": "%Q"}},
+        "clock.format: time format that DuckDB cannot read: Invalid Input Error: Failed to parse format specifier %Q: "
+        "Unrecognized format for strftime/strptime: %Q",
+    ),
+    "bad schedule": (
+        {"run": {"schedule": "nightly"}},
+        "run.schedule: 'nightly' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "duration without a unit": (
+        {"run": {"budget": 4}},
+        "run.budget: Invalid duration '4' - write a number and a unit, such as 90s, 30m, 4h or 2d",
+    ),
+    "no time at all": (
+        {"run": {"budget": "0s"}},
+        "run.budget: '0s' is no time at all - write a number above 0 and a unit, such as 4h",
+    ),
+    "an input size of nothing": (
+        {"model": {"name": "fish", "imgsz": [0, 640]}},
+        "model.imgsz.0: Input should be greater than or equal to 32 (is 0)",
+    ),
+    "no light is usable": (
+        {"usable": {"luma_min": 200, "luma_max": 100}},
+        "usable: luma_min 200 is above luma_max 100 - no image would be usable",
+    ),
+    "overlapping deployments": (
+        {
+            "deployments": [
+                {"name": "a", "camera": "IPC1", "start": "2026-01-01"},
+                {"name": "b", "camera": "IPC1", "start": "2026-02-01"},
+            ]
+        },
+        "the file: deployments a and b of camera IPC1 overlap - an image belongs to one of them at most",
+    ),
+    "a deployment that ends before it starts": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "start": "2026-02-01", "end": "2026-01-01"}]},
+        "deployments.0: deployment a ends at 2026-01-01 00:00:00, not after its start 2026-02-01 00:00:00",
     ),
     "bad duration": (
         {"run": {"budget": "4 hours"}},
@@ -203,6 +245,10 @@ UNREADABLE = {
     ),
     "empty": (
         "",
+        " is empty - start from include/datasets/obsea.yaml",
+    ),
+    "a list": (
+        "- source",
         " is no YAML mapping - start from include/datasets/obsea.yaml",
     ),
     "a list": (

@@ -154,6 +154,15 @@ def test_retry_failed_opens_only_the_named_reasons(few_images):
     assert again.summary["result_sha256"] == first.summary["result_sha256"]
 
 
+def test_a_reopened_failure_left_by_the_time_box_is_pending(few_images):
+    for hour in ("03", "05"):
+        few_images.put(f"IPC608/20260602-{hour}0000-IPC608.jpg", b"")
+    few_images.run()
+    hurried = few_images.with_settings(run={"budget": "0.01s"})
+    done = hurried.run(retry_failed=[Reason.EMPTY])
+    assert fates(done) == {"reused": 12, "failed": 1, "pending": 1}
+
+
 def test_a_repeated_shard_gets_only_what_is_left(few_images):
     plan = few_images.plan()
     layout = layout_of(few_images, plan)

@@ -10,7 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
 from shoal.operators.plan_shards import PLAN_XCOM
-from shoal.web.links import REPORT_XCOM, ReportLink, report_path
+from shoal.web.links import ReportLink, report_path
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class SummarizeOperator(BaseOperator):
         super().__init__(**kwargs)
         self.dataset = dataset
         self.plan_task_id = plan_task_id
+        self.report_path = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Summarize the run; return where the summary lies."""
@@ -49,9 +50,7 @@ class SummarizeOperator(BaseOperator):
             dataset = Dataset.model_validate(self.dataset)
             stores = open_stores(dataset, read_access)
             done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
-            context["ti"].xcom_push(
-                key=REPORT_XCOM, value=report_path(context["ti"].dag_id, run["variant"], run["run_key"])
-            )
+            self.report_path = report_path(context["ti"].dag_id, run["variant"], run["run_key"])
             for line in done.describe():
                 log.info("%s", line)
             if done.failure:

@@ -2,7 +2,6 @@
 
 from airflow.sdk import BaseOperatorLink
 
-REPORT_XCOM = "report_link"
 URL_PREFIX = "/shoal"
 
 
@@ -10,11 +9,10 @@ class ReportLink(BaseOperatorLink):
     """The button `Report` on a summarize task."""
 
     name = "Report"
-    xcom_key = REPORT_XCOM
 
-    def get_link(self, operator: object, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow reads the XCom itself
-        """Give nothing but what the task pushed."""
-        return ""
+    def get_link(self, operator: object, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's signature
+        """Give the page of the run the task has just summarized; Airflow keeps it when the task ends."""
+        return getattr(operator, "report_path", "")
 
 
 def report_path(dag_id: str, variant: str, run_key: str) -> str:
