@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from duckdb_extensions import import_extension
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import ConfigError, ShoalError, StoreError
@@ -106,7 +106,9 @@ class Database:
         return int(self.value(f"COPY ({query}) TO '{quoted}' ({options})"))
 
     def _reach(self, results: BucketClient) -> None:
-        import_extension("httpfs", con=self.connection)
+        # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
+        package = resources.files("duckdb_extension_httpfs")
+        self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
         access = results.access
         if access.ca_file:
             self.set_option("ca_cert_file", access.ca_file)

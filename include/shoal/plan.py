@@ -134,7 +134,7 @@ class Plan:
         """Tell the plan in five lines."""
         release = self.variant.release
         lines = [
-            f"plan {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
+            f"run {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
             (
                 f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
                 f"{self.listing.ignored} ignored)"

@@ -60,12 +60,22 @@ class Ending:
     reason: str = ""
 
 
-class Every:
-    """Says when the next time has come."""
+FIRST_PROGRESS_S = 1.0
+"""A person who watches sees at once that it goes on; a log of hours is not flooded."""
 
-    def __init__(self, interval_s: float) -> None:
+
+class Every:
+    """Says when the next time has come.
+
+    Args:
+        interval_s: Seconds between two times.
+        first_s: Seconds until the first one; from it the pauses double up to the interval.
+    """
+
+    def __init__(self, interval_s: float, first_s: float | None = None) -> None:
         self._interval_s = interval_s
-        self._next = time.monotonic() + interval_s
+        self._pause_s = min(first_s or interval_s, interval_s)
+        self._next = time.monotonic() + self._pause_s
 
     @property
     def wait_s(self) -> float:
@@ -76,7 +86,8 @@ class Every:
         """Whether it has come; if so, waits for the next one."""
         if self.wait_s > 0:
             return False
-        self._next = time.monotonic() + self._interval_s
+        self._pause_s = min(2 * self._pause_s, self._interval_s)
+        self._next = time.monotonic() + self._pause_s
         return True
 
 
@@ -105,7 +116,7 @@ class ShardRun:
         return ending
 
     def _work(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
-        part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s)
+        part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s, FIRST_PROGRESS_S)
         while True:
             outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s))
             if outcome is not None:

@@ -1,12 +1,15 @@
 """`python -m shoal demo`: the whole job once, on this machine, with nothing installed but Python."""
 
+import os
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from shoal.cli.embedded import add_own_files, console, open_embedded, own_files, say
@@ -66,22 +69,23 @@ def _show_answer(home: Home, access: StoreAccess, dataset_name: str) -> None:
     console.print()
     console.print(_species_table(summary["result"]))
     for line in _account(summary):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     folder = home.bucket(dataset.results.bucket)
     console.print(f"\nsummary  {folder / run.summary}", soft_wrap=True)
     console.print(f"report   {folder / summary['folder'] / 'report.html'}", soft_wrap=True)
-    console.print(f"verify   python -m shoal verify {dataset_name}/{current['run_key']}", soft_wrap=True)
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
+    console.print(f"verify   {python} -m shoal verify {dataset_name}/{current['run_key']}", soft_wrap=True)
 
 
 def _species_table(result: Mapping[str, Any]) -> Table:
     model = result["model"]
-    table = Table(
-        title=f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
-    )
-    table.add_column("Species", style="italic")
+    title = f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+    # Fits 80 columns with names as long as OBSEA's.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("Species", style="italic", no_wrap=True)
     for name in ("Seen in images", "Mean per image", "MaxN"):
         table.add_column(name, justify="right")
-    table.add_column("Image of MaxN", overflow="fold")
+    table.add_column("Image of MaxN", overflow="fold", min_width=33)
     for entry in result["species"]:
         mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
         seen = f"{entry['images_with']} of {entry['images']}"
