@@ -81,11 +81,11 @@ def _species_table(result: Mapping[str, Any]) -> Table:
     model = result["model"]
     title = f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
     # Fits 80 columns with names as long as OBSEA's.
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("Species", style="italic", no_wrap=True)
-    for name in ("Seen in images", "Mean per image", "MaxN"):
+    for name in ("Seen in\nimages", "Mean per\nimage", "MaxN"):
         table.add_column(name, justify="right")
-    table.add_column("Image of MaxN", overflow="fold", min_width=33)
+    table.add_column("Image of MaxN", overflow="fold")
     for entry in result["species"]:
         mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
         seen = f"{entry['images_with']} of {entry['images']}"
