@@ -81,7 +81,9 @@ def _species_table(result: Mapping[str, Any]) -> Table:
     model = result["model"]
     title = f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
     # Fits 80 columns with names as long as OBSEA's.
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True
+    )
     table.add_column("Species", style="italic", no_wrap=True)
     for name in ("Seen in\nimages", "Mean per\nimage", "MaxN"):
         table.add_column(name, justify="right")
