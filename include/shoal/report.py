@@ -67,6 +67,8 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
             color="#9aa7b0",
         )
         _label(mean_axis, effort_axis, camera, bin_name if column == 0 else None)
+    for row in axes:
+        row[0].set_ylim(bottom=0)  # only now: it ends the scaling to what the row's axes share
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
     return figure
@@ -113,7 +115,6 @@ def _label(mean_axis: Any, effort_axis: Any, camera: str, bin_name: str | None) 
         mean_axis.set_ylabel("detections per image")
         effort_axis.set_ylabel(f"images\nper {bin_name}")
     for axis in (mean_axis, effort_axis):
-        axis.set_ylim(bottom=0)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", color="#e6eaed", linewidth=0.8)
         axis.set_axisbelow(True)
