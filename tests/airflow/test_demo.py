@@ -37,6 +37,14 @@ def test_the_first_demo_shows_progress_the_table_and_where_the_answer_lies(first
         assert words in first_demo.stdout
 
 
+def test_the_readme_shows_what_the_demo_prints(first_demo):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- demo output -->")[1].split("```")[1].strip().splitlines()
+    printed = {" ".join(line.split()) for line in first_demo.stdout.splitlines()}
+    told = [line for line in shown if line and not line.startswith(("infer", "─"))]
+    assert [line for line in told if " ".join(line.split()) not in printed] == []
+
+
 def test_the_second_demo_infers_nothing_and_says_so(first_demo, second_demo):
     assert second_demo.returncode == 0, second_demo.stdout
     assert "Nothing new in the bucket: no inference" in second_demo.stdout

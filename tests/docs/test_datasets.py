@@ -169,8 +169,10 @@ BROKEN = {
     ),
     "bad time format": (
         {"clock": {"format": "%Q"}},
-        "clock.format: time format that DuckDB cannot read: Invalid Input Error: Failed to parse format specifier %Q: "
-        "Unrecognized format for strftime/strptime: %Q",
+        (
+            "clock.format: time format that DuckDB cannot read: Invalid Input Error: Failed to parse format specifier %Q: "
+            "Unrecognized format for strftime/strptime: %Q"
+        ),
     ),
     "bad schedule": (
         {"run": {"schedule": "nightly"}},
@@ -246,10 +248,6 @@ UNREADABLE = {
     "empty": (
         "",
         " is empty - start from include/datasets/obsea.yaml",
-    ),
-    "a list": (
-        "- source",
-        " is no YAML mapping - start from include/datasets/obsea.yaml",
     ),
     "a list": (
         "- source\n",

@@ -1,0 +1,56 @@
+"""README and the other pages say what the code does: every command, parameter and link is checked."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shoal.__main__ import COMMANDS
+from shoal.run_params import RunParams
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_every_run_parameter_is_explained_and_no_other():
+    section = README.split("## Run parameters")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(RunParams.model_fields)
+
+
+def test_every_command_is_shown():
+    for command in set(COMMANDS) - {"demo", "up"}:
+        assert f"python -m shoal {command}" in README
+    for target in ("demo", "up", "test", "lint", "bench", "clean"):
+        assert f"make {target}" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_and_command_named_exists(page):
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)\b", text, re.MULTILINE))
+    assert named <= targets
+    assert set(re.findall(r"python -m shoal ([a-z]+)\b", text)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_direct_dependency_earned_its_place():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(entry for extra in project["optional-dependencies"].values() for entry in extra),
+    ]
+    record = (ROOT / "docs/adr/0008-dependencies.md").read_text(encoding="utf-8")
+    for requirement in wanted:
+        name = re.match(r"[a-z0-9-]+", requirement)[0]
+        assert name == "shoal" or name in record, f"{name} is not in the record of dependencies"
