@@ -86,7 +86,7 @@ def _list(stores: Stores) -> dict[str, object]:
 
 def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
     plan = make_plan(PlanRequest(dataset, RunParams()), stores, NODES)
-    return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.chosen, "listing_key": plan.listing_key}
+    return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.work.images, "listing_key": plan.listing_key}
 
 
 def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, object]:

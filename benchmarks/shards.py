@@ -74,8 +74,8 @@ class Workplace:
         stores = open_stores(_DATASET, lambda _: access)
         nodes = [NodeHeadroom("here", {"cpu": shards, "memory": shards * 4 * 1024**3})]
         plan = make_plan(PlanRequest(_DATASET, RunParams(limit=shards * self.images)), stores, nodes)
-        if [shard.images for shard in plan.shards] != [self.images] * shards:
-            raise RuntimeError(f"Planned {len(plan.shards)} shards, expected {shards} of {self.images} images")
+        if [shard.images for shard in plan.work.shards] != [self.images] * shards:
+            raise RuntimeError(f"Planned {len(plan.work.shards)} shards, expected {shards} of {self.images} images")
         return PlannedWork(stores, plan)
 
 
@@ -93,5 +93,5 @@ class PlannedWork:
         bucket = ["--results-bucket", self.stores.results.bucket]
         return [
             [*worker, *bucket, "--plan", run.plan, "--shard", str(shard.shard), "--attempt", mint_attempt()]
-            for shard in self.plan.shards
+            for shard in self.plan.work.shards
         ]

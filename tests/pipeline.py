@@ -50,7 +50,7 @@ class Pipeline:
 
     def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:
         """Run the worker over shards of a plan, each in a process, one after the other."""
-        for shard in [entry.shard for entry in plan.shards] if shards is None else shards:
+        for shard in [entry.shard for entry in plan.work.shards] if shards is None else shards:
             ended = run_worker(self.stores, plan, shard)
             assert ended.returncode == WorkerExit.DONE, ended.stdout
 

@@ -16,9 +16,6 @@ from shoal.listing import ListingCounts, Scope
 from shoal.run_params import RunParams
 from shoal.variant import Variant
 
-UNMEASURED_SECONDS_PER_IMAGE = 1.0
-"""Assumed until the variant has rows of its own."""
-
 WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
 
@@ -59,6 +56,10 @@ class Rate:
     source: str
 
 
+UNMEASURED = Rate(1.0, "assumed")
+"""Until the variant has rows of its own."""
+
+
 @dataclass(frozen=True)
 class PlannedShard:
     """One shard: a contiguous range of keys, balanced by expected seconds."""
@@ -67,6 +68,31 @@ class PlannedShard:
     images: int
     first_key: str
     last_key: str
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """What is to be inferred, and on what room.
+
+    Attributes:
+        capacity: What fits; None when nothing is to be inferred.
+        rate: Expected speed.
+        shards: The manifest's shards.
+    """
+
+    capacity: Capacity | None
+    rate: Rate
+    shards: tuple[PlannedShard, ...]
+
+    @property
+    def images(self) -> int:
+        """Images in the manifest."""
+        return sum(shard.images for shard in self.shards)
+
+    @property
+    def eta_s(self) -> float:
+        """Expected seconds of inference: that of the largest shard."""
+        return max((shard.images for shard in self.shards), default=0) * self.rate.seconds_per_image
 
 
 @dataclass(frozen=True)
@@ -85,10 +111,7 @@ class Plan:
         listing: What the listing saw.
         listed: Images in scope.
         reused: Listed images that are settled and not reopened.
-        chosen: Images in the manifest.
-        capacity: What fits, None when nothing is to be inferred.
-        rate: Expected speed.
-        shards: The manifest's shards.
+        work: What is to be inferred.
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused; this run's summary takes them into its ledger.
         job: What the workers are told.
@@ -105,10 +128,7 @@ class Plan:
     listing: ListingCounts
     listed: int
     reused: int
-    chosen: int
-    capacity: Capacity | None
-    rate: Rate
-    shards: tuple[PlannedShard, ...]
+    work: PlannedWork
     ledgers: Sequence[str]
     parts: Sequence[str]
     job: ShardJob
@@ -116,12 +136,7 @@ class Plan:
     @property
     def pending(self) -> int:
         """Images in scope that this run leaves to the next."""
-        return self.listed - self.reused - self.chosen
-
-    @property
-    def eta_s(self) -> float:
-        """Expected seconds of inference: that of the largest shard."""
-        return max((shard.images for shard in self.shards), default=0) * self.rate.seconds_per_image
+        return self.listed - self.reused - self.work.images
 
     @property
     def may_become_current(self) -> bool:
@@ -139,18 +154,18 @@ class Plan:
                 f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
                 f"{self.listing.ignored} ignored)"
             ),
-            f"reused {self.reused}, to infer {self.chosen}, left for later {self.pending}",
+            f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
         ]
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
-        if self.capacity is None:
+        if self.work.capacity is None:
             return [*lines, "nothing new: no inference"]
         return [
             *lines,
-            self.capacity.reason,
+            self.work.capacity.reason,
             (
-                f"{len(self.shards)} shards, {self.rate.seconds_per_image:.3g} s per image ({self.rate.source}), "
-                f"about {self.eta_s:.0f} s"
+                f"{len(self.work.shards)} shards, {self.work.rate.seconds_per_image:.3g} s per image ({self.work.rate.source}), "
+                f"about {self.work.eta_s:.0f} s"
             ),
         ]
 
@@ -174,13 +189,18 @@ class Plan:
                 "not_images": self.listing.not_images,
                 "ignored": self.listing.ignored,
             },
-            "counts": {"listed": self.listed, "reused": self.reused, "chosen": self.chosen, "pending": self.pending},
-            "capacity": None if self.capacity is None else _capacity_json(self.capacity),
-            "seconds_per_image": {"value": self.rate.seconds_per_image, "source": self.rate.source},
-            "eta_s": round(self.eta_s, 3),
+            "counts": {
+                "listed": self.listed,
+                "reused": self.reused,
+                "chosen": self.work.images,
+                "pending": self.pending,
+            },
+            "capacity": None if self.work.capacity is None else _capacity_json(self.work.capacity),
+            "seconds_per_image": {"value": self.work.rate.seconds_per_image, "source": self.work.rate.source},
+            "eta_s": round(self.work.eta_s, 3),
             "shards": [
                 {"shard": s.shard, "images": s.images, "first_key": s.first_key, "last_key": s.last_key}
-                for s in self.shards
+                for s in self.work.shards
             ],
             "ledgers": list(self.ledgers),
             "parts": list(self.parts),

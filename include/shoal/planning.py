@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from shoal.capacity import Capacity, NodeHeadroom, plan_capacity
+from shoal.capacity import NodeHeadroom, plan_capacity
 from shoal.clock import view_clocked
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
@@ -15,9 +15,10 @@ from shoal.dataset import Dataset
 from shoal.listing import Scope, freeze_listing
 from shoal.models import read_release
 from shoal.plan import (
-    UNMEASURED_SECONDS_PER_IMAGE,
+    UNMEASURED,
     Plan,
     PlannedShard,
+    PlannedWork,
     Rate,
     images_in_budget,
     mint_run_key,
@@ -27,6 +28,8 @@ from shoal.run_params import RunParams
 from shoal.stores import Stores
 from shoal.units import parse_quantity
 from shoal.variant import Variant, make_variant
+
+_NOTHING_TO_DO = PlannedWork(None, UNMEASURED, ())
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,15 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
     run_key = mint_run_key(datetime.now(UTC))
     variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
     layout = stores.layout.variant(variant.directory)
-    scope = Scope.of(dataset.source, params)
+    # Parts first: one that a summary moves meanwhile is then seen in its ledger too, never in neither.
+    parts, ledgers = (stores.results.list_keys(prefix) for prefix in (layout.parts, layout.ledgers))
+    scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
     with open_database(stores.results) as database:
         counts = freeze_listing(stores.source, dataset.source, scope, database)
-        listing_key = stores.layout.listing(run_key)
         listed = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", listing_key)
-        ledgers, parts = (stores.results.list_keys(prefix) for prefix in (layout.ledgers, layout.parts))
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
-        rate = _measure_rate(database)
-        capacity = _decide_capacity(dataset, nodes) if to_infer else None
-        shards: tuple[PlannedShard, ...] = ()
-        if capacity is not None:
-            most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
-            shards_of = partial(
-                shard_count, pods=capacity.pods, seconds_per_image=rate.seconds_per_image, max_shards=request.max_shards
-            )
-            shards = _choose(database, dataset, most, shards_of)
+        work = _plan_work(database, request, nodes) if to_infer else _NOTHING_TO_DO
+        if work.shards:
             database.store_parquet(
                 f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
             )
@@ -96,10 +92,7 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
         listing=counts,
         listed=listed,
         reused=listed - to_infer,
-        chosen=sum(shard.images for shard in shards),
-        capacity=capacity,
-        rate=rate,
-        shards=shards,
+        work=work,
         ledgers=ledgers,
         parts=parts,
         job=_job(dataset, variant, layout, run_key),
@@ -140,17 +133,22 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     return int(database.value("SELECT count(*) FROM open_images"))
 
 
+def _plan_work(database: Database, request: PlanRequest, nodes: list[NodeHeadroom]) -> PlannedWork:
+    dataset = request.dataset
+    rate = _measure_rate(database)
+    pod = dataset.cluster.pod
+    pod_request = {"cpu": float(parse_quantity(pod.cpu)), "memory": float(parse_quantity(pod.memory))}
+    capacity = plan_capacity(nodes, pod_request, dataset.cluster.share, dataset.cluster.max_pods)
+    most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
+    shards_of = partial(
+        shard_count, pods=capacity.pods, seconds_per_image=rate.seconds_per_image, max_shards=request.max_shards
+    )
+    return PlannedWork(capacity, rate, _choose(database, dataset, most, shards_of))
+
+
 def _measure_rate(database: Database) -> Rate:
     seconds = database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
-    if seconds is None:
-        return Rate(UNMEASURED_SECONDS_PER_IMAGE, "assumed")
-    return Rate(max(float(seconds), 0.001), "measured")
-
-
-def _decide_capacity(dataset: Dataset, nodes: list[NodeHeadroom]) -> Capacity:
-    pod = dataset.cluster.pod
-    request = {"cpu": float(parse_quantity(pod.cpu)), "memory": float(parse_quantity(pod.memory))}
-    return plan_capacity(nodes, request, dataset.cluster.share, dataset.cluster.max_pods)
+    return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
 
 
 def _choose(

@@ -17,7 +17,8 @@ from pathlib import Path
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
 from shoal.contract.exits import WorkerExit
 from shoal.contract.layout import ATTEMPT
-from shoal_worker.run import RunArguments, run
+from shoal_worker.arguments import RunArguments
+from shoal_worker.run import run
 from shoal_worker.stop import StopRequest
 
 TERMINATION_LOG = "/dev/termination-log"

@@ -2,13 +2,13 @@
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.contract.store import StoreAccess
+from shoal_worker.arguments import RunArguments
 from shoal_worker.detector import Detector, check_sha256, open_model
 from shoal_worker.examine import Examiner
 from shoal_worker.mount_source import MountSource
@@ -21,11 +21,8 @@ from shoal_worker.shard import Ending, Limits, ShardRun
 from shoal_worker.source import ImageSource
 from shoal_worker.stop import StopRequest
 
-if TYPE_CHECKING:
-    from shoal_worker.run import RunArguments
 
-
-def run_shard(arguments: "RunArguments", job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
+def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
     """Examine the images of one shard.
 
     Args:

@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import RunLayout
 from shoal.contract.store import StoreAccess
+from shoal_worker.arguments import RunArguments
 from shoal_worker.objects import Bucket
 
 if TYPE_CHECKING:
@@ -18,31 +18,6 @@ if TYPE_CHECKING:
     from shoal_worker.stop import StopRequest
 
 PLAN_NAME = "plan.json"
-
-
-@dataclass(frozen=True)
-class RunArguments:
-    """What the command line says.
-
-    Attributes:
-        results_bucket: Bucket of plan, manifest and parts.
-        plan: Key of plan.json.
-        shard: Number of the shard.
-        manifest: Key of the manifest; None means the one next to the plan.
-        attempt: 8 characters that no other attempt has.
-        mount: Folder the image bucket is mounted at; None means GET by key.
-        threads: Threads of one inference.
-        progress_interval_s: Seconds between two progress lines.
-    """
-
-    results_bucket: str
-    plan: str
-    shard: int
-    manifest: str | None
-    attempt: str
-    mount: Path | None
-    threads: int
-    progress_interval_s: float
 
 
 def run(arguments: RunArguments, stop: "StopRequest") -> "Ending":

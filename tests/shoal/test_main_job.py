@@ -101,7 +101,7 @@ def test_verify_finds_nothing_and_the_run_is_the_answer(whole_demo):
 def test_a_second_run_infers_nothing_and_gives_the_same_result(whole_demo):
     pipeline, first = whole_demo
     plan = pipeline.plan()
-    assert plan.shards == ()
+    assert plan.work.shards == ()
     again = pipeline.summarize(plan)
     assert again.balance.fates["reused"] == again.balance.listed
     assert again.summary["result_sha256"] == first.summary["result_sha256"]
@@ -129,7 +129,7 @@ def test_parts_are_gone_once_the_ledger_holds_their_rows(whole_demo):
 def test_model_v2_sees_one_more_species_in_its_own_variant(few_images):
     first = few_images.run()
     plan = few_images.plan(model_version="v2")
-    assert plan.chosen == 12
+    assert plan.work.images == 12
     few_images.infer(plan)
     second = few_images.summarize(plan)
     names = [{entry["taxon"] for entry in done.summary["result"]["species"]} for done in (first, second)]

@@ -47,7 +47,7 @@ def test_a_removed_image_leaves_the_numbers_and_is_reported(few_images):
 def test_another_conf_needs_no_inference_and_never_moves_the_answer(few_images):
     first = few_images.run()
     plan = few_images.plan(conf=0.75)
-    assert plan.shards == ()
+    assert plan.work.shards == ()
     strict = few_images.summarize(plan)
     assert total(strict) < total(first)
     current = read_current(few_images.stores.results, few_images.stores.layout)
@@ -127,7 +127,7 @@ def test_a_missing_shard_is_unsettled_and_the_next_run_takes_it(few_images):
 def test_a_small_budget_takes_the_newest_images_and_leaves_the_rest(few_images):
     hurried = few_images.with_settings(run={"budget": "2s"})
     plan = hurried.plan()
-    assert (plan.chosen, plan.pending) == (4, 8)
+    assert (plan.work.images, plan.pending) == (4, 8)
     hurried.infer(plan)
     part = hurried.summarize(plan)
     assert fates(part) == {"processed": 4, "pending": 8}
@@ -148,7 +148,7 @@ def test_retry_failed_opens_only_the_named_reasons(few_images):
     few_images.put("IPC608/20260602-050000-IPC608.jpg", b"no picture at all")
     first = few_images.run()
     assert fates(first) == {"processed": 12, "failed": 2}
-    assert few_images.plan().chosen == 0
+    assert few_images.plan().work.images == 0
     again = few_images.run(retry_failed=[Reason.EMPTY])
     assert fates(again) == {"reused": 13, "failed": 1}
     assert again.summary["result_sha256"] == first.summary["result_sha256"]
@@ -167,7 +167,7 @@ def test_a_repeated_shard_gets_only_what_is_left(few_images):
     plan = few_images.plan()
     layout = layout_of(few_images, plan)
     with open_database(few_images.stores.results) as database:
-        assert write_remaining(database, layout, plan.run_key, 0, "first000") == plan.shards[0].images
+        assert write_remaining(database, layout, plan.run_key, 0, "first000") == plan.work.shards[0].images
     few_images.infer(plan)
     with open_database(few_images.stores.results) as database:
         assert write_remaining(database, layout, plan.run_key, 0, "second00") == 0

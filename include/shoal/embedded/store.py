@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess
+from shoal.processes import stop
 
 START_S = 20
 STOP_S = 10
@@ -45,12 +46,7 @@ def embedded_store(folder: Path, log: Path) -> Iterator[StoreAccess]:
         _wait_until_up(process, access, log)
         yield access
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, STOP_S)
 
 
 def _rclone() -> str:

@@ -57,4 +57,4 @@ class PlanShardsOperator(BaseOperator):
         if request.params.plan_only:
             log.info("plan_only: no shard is started")
             return []
-        return [{"shard": shard.shard, **run} for shard in plan.shards]
+        return [{"shard": shard.shard, **run} for shard in plan.work.shards]

@@ -14,6 +14,7 @@ from shoal.contract.errors import ConfigError, WorkerError
 from shoal.contract.exits import WorkerExit
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
+from shoal.processes import stop
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class ShardProcessOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the worker; it writes what it has."""
-        self._stop()
+        if self._process is not None:
+            stop(self._process, STOP_S)
 
     def _write_remaining(self, stores: Any, layout: Any, attempt: str) -> int:
         from shoal.database import open_database  # noqa: PLC0415
@@ -106,18 +108,7 @@ class ShardProcessOperator(BaseOperator):
                 log.info("%s", last)
             return self._process.wait(), last
         finally:
-            self._stop()
-
-    def _stop(self) -> None:
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            stop(self._process, STOP_S)
 
     def _judge(self, code: int, last_line: str) -> None:
         shard = self.shard["shard"]

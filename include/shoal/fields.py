@@ -1,0 +1,91 @@
+"""Types of a dataset file's fields: what each kind of value must look like, said in one line when it does not."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from shoal.contract.job import STORED_CONF
+from shoal.units import parse_duration
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as err:
+        raise ValueError(f"no time zone {name!r} - use an IANA name such as UTC or Europe/Madrid") from err
+    return name
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as err:
+        raise ValueError(f"bad regular expression: {err}") from err
+    if "time" not in groups or not groups <= {"time", "camera"}:
+        raise ValueError(f"named groups are {sorted(groups)} - it needs (?P<time>…) and may have (?P<camera>…)")
+    _try_in_duckdb("SELECT regexp_matches('', ?)", pattern, "regular expression that DuckDB cannot run")
+    return pattern
+
+
+def _check_time_format(text: str) -> str:
+    _try_in_duckdb("SELECT try_strptime('', ?)", text, "time format that DuckDB cannot read")
+    return text
+
+
+def _try_in_duckdb(query: str, value: str, problem: str) -> None:
+    """Try where it is used: DuckDB's regular expressions (RE2) and formats are not quite Python's."""
+    import duckdb  # noqa: PLC0415 - only where a dataset file has a clock
+
+    try:
+        duckdb.execute(query, [value])
+    except duckdb.Error as err:
+        raise ValueError(f"{problem}: {str(err).splitlines()[0]}") from err
+
+
+def _check_key_prefix(prefix: str) -> str:
+    if prefix.startswith("/") or any(part in {".", ".."} for part in prefix.split("/")):
+        raise ValueError(f"{prefix!r} is no key prefix - it must not start with / nor hold . or .. segments")
+    return prefix
+
+
+def _check_folder(prefix: str) -> str:
+    return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
+
+
+def _check_schedule(expression: str) -> str:
+    from croniter import croniter  # noqa: PLC0415 - only where a dataset file has a schedule
+
+    if not croniter.is_valid(expression):
+        raise ValueError(f"{expression!r} is no cron expression - write five fields, such as 0 2 * * *")
+    return expression
+
+
+def _read_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    duration = parse_duration(str(value))
+    if duration <= timedelta():
+        raise ValueError(f"{value!r} is no time at all - write a number above 0 and a unit, such as 4h")
+    return duration
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
+Folder = Annotated[str, AfterValidator(_check_folder)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+TimeFormat = Annotated[str, AfterValidator(_check_time_format)]
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+Quantity = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Side = Annotated[int, Field(strict=True, ge=32, le=8192)]
+Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_duration),
+    PlainSerializer(lambda value: f"{value.total_seconds():g}s"),
+]
