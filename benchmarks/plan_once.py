@@ -55,16 +55,16 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = _dataset(arguments.dataset)
     stores = open_stores(dataset, StoreAccess.from_env)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     if arguments.step == "list":
         found = _list(stores)
     elif arguments.step == "plan":
         found = _plan(dataset, stores)
     else:
         found = _settle(dataset, stores, arguments.listing)
-    seconds = time.perf_counter() - started
+    seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes, **found}))
+    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak_bytes, **found}))
 
 
 def _dataset(name: str) -> Dataset:

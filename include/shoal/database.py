@@ -32,6 +32,8 @@ class Database:
         self.folder = folder
         self.connection = duckdb.connect()
         self.run("SET TimeZone = 'UTC'")
+        # Each thread wants memory of its own: with four of them a million keys already break the limit. Sums come in one order.
+        self.run("SET threads = 1")
         self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         self.set_option("temp_directory", str(folder / "spill"))
         self._reach(results)
@@ -143,7 +145,11 @@ def read_sql(name: str) -> str:
 
 def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
     text = _first_line(err)
-    if "No space left" in text or "out of memory" in text.lower() or "max_temp_directory_size" in text:
+    if isinstance(err, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in text:
+        return StoreError(
+            f"{MEMORY_LIMIT} of memory were not enough for DuckDB ({text}) - report this with the size of the listing"
+        )
+    if "No space left" in text or "max_temp_directory_size" in text:
         return ConfigError(f"No room left in {folder.parent} ({text}) - free some disk or set TMPDIR to a larger one")
     return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
 

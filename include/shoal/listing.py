@@ -1,7 +1,7 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from shoal.bucket import BucketClient, ListedObject
@@ -82,9 +82,9 @@ def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path)
 
 
 def _line(found: ListedObject) -> str:
+    key, etag = encode_basestring_ascii(found.key), encode_basestring_ascii(found.etag)
     modified = found.last_modified.replace(tzinfo=None).isoformat()
-    values = {"key": found.key, "etag": found.etag, "size_bytes": found.size_bytes, "last_modified": modified}
-    return json.dumps(values) + "\n"
+    return f'{{"key":{key},"etag":{etag},"size_bytes":{found.size_bytes},"last_modified":"{modified}"}}\n'
 
 
 def _nothing_there(bucket: BucketClient, source: Source, scope: Scope, counts: ListingCounts) -> str:

@@ -162,15 +162,21 @@ def _choose(
         most: Images the time box has room for.
         shards_of: Number of shards for a number of images.
     """
-    view_clocked(database, dataset.clock)
+    if int(database.value("SELECT count(*) FROM open_images")) <= most:
+        database.run("CREATE VIEW picked AS SELECT * FROM open_images")
+    else:
+        view_clocked(database, dataset.clock)
+        database.run(
+            "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
+            "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
+            [most],
+        )
+    images = int(database.value("SELECT count(*) FROM picked"))
+    # Numbering sorted rows streams; ntile() would hold them all.
     database.run(
-        "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
-        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
-        [most],
-    )
-    shards = shards_of(int(database.value("SELECT count(*) FROM picked")))
-    database.run(
-        "CREATE TABLE chosen AS SELECT *, (ntile(?) OVER (ORDER BY key) - 1)::INTEGER AS shard FROM picked", [shards]
+        "CREATE TABLE chosen AS SELECT *, ((row_number() OVER () - 1) * ? // ?)::INTEGER AS shard "
+        "FROM (SELECT * FROM picked ORDER BY key)",
+        [shards_of(images), images],
     )
     found = database.records(
         "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"

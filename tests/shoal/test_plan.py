@@ -42,8 +42,8 @@ class AnyDataset:
 @given(keys=st.sets(KEYS, min_size=1, max_size=60), pods=st.integers(1, 9), rate=st.floats(0.01, 100))
 def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys, pods, rate):
     fill(database, keys)
-    for table in ("picked", "chosen"):
-        database.run(f"DROP TABLE IF EXISTS {table}")
+    database.run("DROP TABLE IF EXISTS chosen")
+    database.run("DROP VIEW IF EXISTS picked")
     database.run("CREATE OR REPLACE VIEW open_images AS SELECT * FROM listing")
     shards_of = partial(shard_count, pods=pods, seconds_per_image=rate, max_shards=1024)
     shards = _choose(database, AnyDataset, len(keys), shards_of)

@@ -63,9 +63,9 @@ ROW_COLUMNS = {
 """Parts and ledgers: one row per image, facts of its bytes and the model only.
 
 `detections` is NULL unless the status is `processed`, and `[]` when the model saw nothing. `seconds` is decoding
-plus inference. `luma_*` are of the 8-bit luma of the decoded image, `sharpness` is the variance of its Laplacian
-at 640 px on the long side. `etag` and `size_bytes` are the listed ones. `copied_from_etag` names the row's origin
-where an operator said that new ETags mean the same bytes.
+plus inference. `luma_*` are of the 8-bit luma, `sharpness` is the variance of its Laplacian, both of the decoded
+image halved until its long side is below 1280 px. `etag` and `size_bytes` are the listed ones. `copied_from_etag` names
+the row's origin where an operator said that new ETags mean the same bytes.
 """
 
 
