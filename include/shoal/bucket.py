@@ -14,8 +14,9 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
 
-ONE_PUT_BYTES = 5 * 1024**3
-"""Part size that keeps any object of ours one PUT: all or nothing, no multipart upload to leave behind."""
+ONE_PUT_BYTES = 64 * 1024**2
+"""Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
+way readers see all or nothing."""
 
 
 @dataclass(frozen=True)

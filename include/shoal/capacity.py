@@ -50,7 +50,7 @@ class Capacity:
 def fit_node(node: NodeHeadroom, request: Mapping[str, float]) -> NodeFit:
     """Count the pods one node takes: the smallest `floor(free / request)` over the requested resources."""
     per_resource = {
-        name: max(0, floor(node.free.get(name, 0) / wanted)) for name, wanted in request.items() if wanted > 0
+        name: max(0, floor(node.free.get(name, 0) / wanted + 1e-9)) for name, wanted in request.items() if wanted > 0
     }
     pods = min(per_resource.values(), default=0)
     return NodeFit(node.name, pods, tuple(sorted(name for name, count in per_resource.items() if count == pods)))

@@ -1,5 +1,6 @@
 """DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -112,8 +113,8 @@ class Database:
         package = resources.files("duckdb_extension_httpfs")
         self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
         access = results.access
-        if access.ca_file:
-            self.set_option("ca_cert_file", access.ca_file)
+        if ca_file := access.ca_file or os.environ.get("SSL_CERT_FILE"):
+            self.set_option("ca_cert_file", ca_file)
         self.run("SET http_retries = 5")
         self.set_option("s3_endpoint", access.host)
         self.set_option("s3_region", access.region or "us-east-1")

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.layout import DatasetLayout
 from shoal.fields import (
     Bucket,
     Duration,
@@ -213,9 +214,10 @@ class Dataset(Settings):
     @model_validator(mode="after")
     def _results_apart_from_source(self) -> "Dataset":
         same_store = (self.source.conn_id, self.source.bucket) == (self.results.conn_id, self.results.bucket)
-        if same_store and self.results.prefix.startswith(self.source.prefix):
+        layout = DatasetLayout(self.results.prefix, self.name)
+        if same_store and layout.lies_among(self.source.prefix):
             raise ValueError(
-                f"results prefix {self.results.prefix!r} lies under the source prefix {self.source.prefix!r} of bucket "
+                f"results in {layout.root!r} lie under the source prefix {self.source.prefix!r} of bucket "
                 f"{self.source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
             )
         return self
@@ -224,6 +226,10 @@ class Dataset(Settings):
     def _deployments_do_not_overlap(self) -> "Dataset":
         stays = sorted(self.deployments, key=lambda stay: (stay.camera, stay.span))
         for earlier, later in pairwise(stays):
+            if earlier.camera == later.camera and earlier.name == later.name:
+                raise ValueError(
+                    f"two deployments of camera {later.camera} are named {later.name} - give each its own name"
+                )
             if earlier.camera == later.camera and later.span[0] < earlier.span[1]:
                 raise ValueError(
                     f"deployments {earlier.name} and {later.name} of camera {later.camera} overlap - "
@@ -250,14 +256,16 @@ def load_dataset(path: Path) -> Dataset:
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
         raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
     if data is None:
         raise ConfigError(f"Dataset file {path.name} is empty - start from include/datasets/obsea.yaml")
     if not isinstance(data, dict):
         raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from include/datasets/obsea.yaml")
     try:
-        return Dataset.model_validate({"name": path.stem, **data})
+        if "name" in data:
+            raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
+        return Dataset.model_validate({**data, "name": path.stem})
     except ValidationError as err:
         raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
 

@@ -31,6 +31,10 @@ def _check_pattern(pattern: str) -> str:
 
 
 def _check_time_format(text: str) -> str:
+    if "%z" in text.lower():
+        raise ValueError(
+            "offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone"
+        )
     _try_in_duckdb("SELECT try_strptime('', ?)", text, "time format that DuckDB cannot read")
     return text
 
@@ -87,5 +91,5 @@ Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]
 Duration = Annotated[
     timedelta,
     BeforeValidator(_read_duration),
-    PlainSerializer(lambda value: f"{value.total_seconds():g}s"),
+    PlainSerializer(lambda value: f"{value.total_seconds():f}".rstrip("0").rstrip(".") + "s"),
 ]

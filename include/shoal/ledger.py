@@ -17,11 +17,11 @@ from shoal.database import Database
 
 @dataclass(frozen=True)
 class RowSources:
-    """Objects that hold the rows of one run's answer.
+    """Ledgers that hold the rows of one run's answer.
 
     Attributes:
-        whole: Ledgers and parts whose every row counts.
-        late: Ledgers of other runs that took parts this plan had counted.
+        whole: Ledgers whose every row counts.
+        late: Ledgers of later runs, which may have taken parts this plan had counted.
         late_origins: `<run_key>-<attempt>` of those parts: the rows of `late` that count.
     """
 
@@ -30,28 +30,27 @@ class RowSources:
     late_origins: tuple[str, ...] = ()
 
 
+def list_settled(results: BucketClient, layout: VariantLayout) -> tuple[list[str], list[str]]:
+    """List parts and ledgers, in this order: a part that a summary moves meanwhile is in both, never in neither."""
+    return results.list_keys(layout.parts), results.list_keys(layout.ledgers)
+
+
 def find_sources(results: BucketClient, layout: VariantLayout, plan: Mapping[str, Any]) -> RowSources:
-    """Find what a run's plan froze plus the run's own rows, and nothing newer.
+    """Find the ledgers a run's plan froze and its own, and nothing newer but what took a part the plan had counted.
+
+    Parts are not among them: the run's summary has moved its own and the adopted ones into its ledger, and a part that
+    comes later is the next run's.
 
     Args:
         results: The results bucket.
         layout: The variant.
         plan: The parsed plan.json.
     """
-    # Parts first: one that moves while we look is then seen in the ledger, or in both, never in neither.
-    parts = set(results.list_keys(layout.parts))
     ledgers = results.list_keys(layout.ledgers)
-    own = [key for key in parts if _part_run(key) == plan["run_key"]]
-    own_ledgers = [key for key in ledgers if parse_ledger_run(key) == plan["run_key"]]
-    adopted = [key for key in plan["parts"] if key in parts]
-    moved = [key for key in plan["parts"] if key not in parts]
-    counted = {*plan["ledgers"], *own_ledgers}
-    late = [key for key in ledgers if key not in counted] if moved else []
-    return RowSources(
-        tuple(sorted({*counted, *own, *adopted})),
-        tuple(late),
-        tuple(sorted({_origin(key) for key in moved})) if moved else (),
-    )
+    counted = {*plan["ledgers"], *(key for key in ledgers if parse_ledger_run(key) == plan["run_key"])}
+    adopted = sorted({_origin(key) for key in plan["parts"]})
+    late = [key for key in ledgers if key not in counted] if adopted else []
+    return RowSources(tuple(sorted(counted)), tuple(late), tuple(adopted))
 
 
 def view_sources(database: Database, sources: RowSources) -> None:
@@ -84,11 +83,13 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
     """
     key = layout.ledger(run_key, attempt)
     database.view_rows(parts)
-    written = database.store_parquet(f"SELECT {', '.join(ROW_COLUMNS)} FROM rows ORDER BY key, etag", key)
+    written = database.store_parquet(
+        f"SELECT {', '.join(ROW_COLUMNS)} FROM stored_rows ORDER BY key, etag, run_key, attempt", key
+    )
     database.view_parquet("written_ledger", [key], ROW_COLUMNS)
     found = int(
         database.value(
-            "SELECT count(*) FROM (SELECT key, etag, status FROM rows INTERSECT ALL "
+            "SELECT count(*) FROM (SELECT key, etag, status FROM stored_rows INTERSECT ALL "
             "SELECT key, etag, status FROM written_ledger)"
         )
     )
@@ -97,11 +98,6 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
             f"Ledger {key!r} holds {found} of {written} rows - its parts are kept, clear summarize to try again"
         )
     return key
-
-
-def _part_run(key: str) -> str | None:
-    name = parse_part(key)
-    return name.run_key if name else None
 
 
 def _origin(key: str) -> str:

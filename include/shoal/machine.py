@@ -29,7 +29,9 @@ def _memory_bytes() -> float:
     available = float(psutil.virtual_memory().available)
     limit, used = _read_cgroup("memory.max"), _read_cgroup("memory.current")
     if limit.isdigit() and used.isdigit():
-        available = min(available, int(limit) - int(used))
+        # What the page cache holds is given back when asked for; the kubelet leaves it out too.
+        cache = dict(line.split() for line in _read_cgroup("memory.stat").splitlines()).get("inactive_file", "0")
+        available = min(available, int(limit) - int(used) + int(cache))
     return available
 
 

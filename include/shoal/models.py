@@ -16,6 +16,7 @@ from shoal.contract.model import EXPORT_HINT, Dim, ModelInfo, read_model_info
 from shoal.dataset import Dataset
 
 MODEL_FILE = "model.onnx"
+VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def read_release(models: BucketClient, dataset: Dataset, version: str | None) ->
     try:
         chosen = choose_version(
             version or dataset.model.version,
-            [match[1] for match in files if match],
+            # A folder that is no name of a version, such as "v2 (old)", is none.
+            [match[1] for match in files if match and re.fullmatch(VERSION, match[1])],
             latest.decode().strip() if latest else None,
         )
     except ConfigError as err:

@@ -12,6 +12,7 @@ from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset
+from shoal.ledger import list_settled
 from shoal.listing import Scope, freeze_listing
 from shoal.models import read_release
 from shoal.plan import (
@@ -68,12 +69,11 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
     run_key = mint_run_key(datetime.now(UTC))
     variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
     layout = stores.layout.variant(variant.directory)
-    # Parts first: one that a summary moves meanwhile is then seen in its ledger too, never in neither.
-    parts, ledgers = (stores.results.list_keys(prefix) for prefix in (layout.parts, layout.ledgers))
     scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
     with open_database(stores.results) as database:
         counts = freeze_listing(stores.source, dataset.source, scope, database)
         listed = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", listing_key)
+        parts, ledgers = list_settled(stores.results, layout)
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
         work = _plan_work(database, request, nodes) if to_infer else _NOTHING_TO_DO
         if work.shards:
@@ -117,8 +117,8 @@ def write_remaining(database: Database, layout: VariantLayout, run_key: str, sha
     plan = database.results.read_json(run.plan)
     database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
     database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
-    settled = [*database.results.list_keys(layout.ledgers), *database.results.list_keys(layout.parts)]
-    left = _find_open_images(database, settled, RunParams.parse(plan["params"]), run_key)
+    parts, ledgers = list_settled(database.results, layout)
+    left = _find_open_images(database, [*ledgers, *parts], RunParams.parse(plan["params"]), run_key)
     if left:
         columns = ", ".join(MANIFEST_COLUMNS)
         database.store_parquet(f"SELECT {columns} FROM open_images ORDER BY key", run.remaining(shard, attempt))

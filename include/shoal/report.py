@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -25,9 +26,10 @@ def write_report(database: Database, result: Mapping[str, Any], facts: Mapping[s
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    html = environment.get_template("report.html.j2").render(
-        result=result, run=facts, plot=draw_svg(plot(database, result))
-    )
+    # A camera named `a$b` is no formula.
+    with rc_context({"text.parse_math": False}):
+        svg = draw_svg(plot(database, result))
+    html = environment.get_template("report.html.j2").render(result=result, run=facts, plot=svg)
     path = database.folder / "report.html"
     path.write_text(html, encoding="utf-8")
     return ExportedFile(path, "text/html; charset=utf-8")
@@ -41,7 +43,7 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     """
     bin_name = _plot_bin(result["settings"]["report"]["bins"])
     cameras = [r["camera"] for r in database.records("SELECT DISTINCT camera FROM counts ORDER BY camera LIMIT 4")]
-    if not cameras:
+    if not cameras or not result["species"]:
         return None
     taxa = [entry["taxon"] for entry in result["species"][:SHOWN_TAXA]]
     figure = Figure(figsize=(5.2 * max(len(cameras), 1.6), 4.6), layout="constrained")

@@ -40,10 +40,11 @@ def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> 
     source = BucketClient(read_access(dataset.source.conn_id), dataset.source.bucket)
     models = BucketClient(read_access(dataset.models.conn_id), dataset.models.bucket)
     results = BucketClient(read_access(dataset.results.conn_id), dataset.results.bucket)
+    layout = DatasetLayout(dataset.results.prefix, dataset.name)
     same_bucket = (source.access.endpoint_url, source.bucket) == (results.access.endpoint_url, results.bucket)
-    if same_bucket and dataset.results.prefix.startswith(dataset.source.prefix):
+    if same_bucket and layout.lies_among(dataset.source.prefix):
         raise ConfigError(
-            f"Results prefix {dataset.results.prefix!r} lies under the source prefix {dataset.source.prefix!r} of bucket "
+            f"Results in {layout.root!r} lie under the source prefix {dataset.source.prefix!r} of bucket "
             f"{source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
         )
-    return Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))
+    return Stores(source, models, results, layout)

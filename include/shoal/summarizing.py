@@ -105,8 +105,9 @@ def settle(database: Database, layout: VariantLayout, plan: Mapping[str, Any], a
     """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
     results = database.results
     run_key = plan["run_key"]
+    adopted = set(plan["parts"])
     present = results.list_keys(layout.parts)
-    taken = [key for key in present if key in plan["parts"] or ((name := parse_part(key)) and name.run_key == run_key)]
+    taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
     if not taken:
         return None
     ledger = write_ledger(database, layout, run_key, taken, attempt)
@@ -137,6 +138,8 @@ def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) 
     """Count keys of the answer's listing that this listing lacks; None without an answer or with a narrower scope."""
     current = read_current(stores.results, stores.layout)
     if current is None or not plan["scope"]["full"]:
+        return None
+    if current["run_key"] > plan["run_key"]:
         return None
     if current["run_key"] == plan["run_key"]:
         # Summarized before: what it was compared with then is no longer the answer.

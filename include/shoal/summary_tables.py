@@ -103,7 +103,7 @@ def _iou(a: Box, b: Box) -> float:
 def _fill_classes(database: Database, names: list[str], dataset: Dataset, conf: float | None) -> None:
     database.run(
         "CREATE OR REPLACE TABLE classes (class_id INTEGER, class_name VARCHAR, taxon VARCHAR, aphia_id INTEGER, "
-        "role VARCHAR, conf DOUBLE, merged BOOLEAN)"
+        "role VARCHAR, conf FLOAT, merged BOOLEAN)"
     )
     for entry in classes_of(names, dataset, conf):
         database.run("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", list(entry.values()))

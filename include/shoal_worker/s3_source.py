@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from shoal.contract.errors import AccessDeniedError, StoreError
 from shoal_worker.objects import Bucket, NoSuchKeyError
 from shoal_worker.source import Fetched, ImageChanged, ImageGone, refuse_segments
 
@@ -18,7 +19,7 @@ class S3Source:
         ETag and size are compared with those of the response that carries the bytes; If-Match would leave it to
         the server, and some (`rclone serve s3`) ignore it.
         """
-        refuse_segments(key, frozenset({".", ".."}), "read it with transfer: mount, or rename the object")
+        refuse_segments(key, frozenset({".", ".."}), "rename the object, or put the key into source.ignore")
         response_etag = ""
 
         def check(headers: Mapping[str, str]) -> None:
@@ -34,6 +35,9 @@ class S3Source:
             data = self._bucket.get(key, check)
         except NoSuchKeyError as err:
             raise ImageGone(key) from err
+        except AccessDeniedError as err:
+            # Of one image: it has no row. Of all of them: many in a row end the shard.
+            raise StoreError(str(err)) from err
         if len(data) != size_bytes:
             raise ImageChanged(f"{key}: {len(data)} bytes, listed {size_bytes}")
         return Fetched(data, etag_checked=bool(response_etag))

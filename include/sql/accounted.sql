@@ -8,16 +8,15 @@
 CREATE OR REPLACE TABLE accounted AS
 WITH own AS (
     SELECT DISTINCT key, etag FROM stored_rows WHERE run_key = getvariable('run_key')
+), settled AS (
+    SELECT DISTINCT key, etag FROM stored_rows WHERE settles(status, reason)
 )
 SELECT
     clocked.key, clocked.etag, clocked.size_bytes, clocked.last_modified,
     clocked.camera, clocked.captured_at, clocked.clock_flag,
     manifest.shard,
     CASE
-        WHEN manifest.key IS NULL THEN if(
-            rows.status = 'processed'
-            OR rows.status = 'failed' AND NOT list_contains(getvariable('retry_reasons'), rows.reason),
-            'reused', 'pending')
+        WHEN manifest.key IS NULL THEN if(settled.key IS NULL, 'pending', 'reused')
         WHEN own.key IS NULL THEN 'unsettled'
         ELSE rows.status
     END AS fate,
@@ -25,4 +24,5 @@ SELECT
 FROM clocked
 LEFT JOIN manifest ON manifest.key = clocked.key AND manifest.etag = clocked.etag
 LEFT JOIN own ON own.key = clocked.key AND own.etag = clocked.etag
+LEFT JOIN settled ON settled.key = clocked.key AND settled.etag = clocked.etag
 LEFT JOIN rows ON rows.key = clocked.key AND rows.etag = clocked.etag;

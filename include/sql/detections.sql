@@ -14,14 +14,18 @@ WITH examined AS (
     SELECT boxes.*, classes.class_name, classes.taxon, classes.aphia_id, classes.role, classes.merged
     FROM boxes JOIN classes USING (class_id)
     WHERE boxes.confidence >= classes.conf AND classes.role <> 'ignore'
+), crowded AS (
+    -- Only boxes of two classes of one taxon that overlap can be one fish seen twice: few, however large the archive.
+    SELECT DISTINCT a.key, a.etag, a.taxon
+    FROM thresholded AS a JOIN thresholded AS b USING (key, etag, taxon)
+    WHERE a.merged AND a.class_id < b.class_id
+      AND least(a.x2, b.x2) > greatest(a.x1, b.x1) AND least(a.y2, b.y2) > greatest(a.y1, b.y1)
 ), suppressed AS (
     SELECT key, etag, unnest(merged_nms(list({
         'position': position, 'confidence': confidence, 'x1': x1, 'y1': y1, 'x2': x2, 'y2': y2
     }))) AS position
-    FROM thresholded
-    WHERE merged
+    FROM thresholded SEMI JOIN crowded USING (key, etag, taxon)
     GROUP BY key, etag, taxon
-    HAVING count(DISTINCT class_id) > 1
 )
 SELECT thresholded.* EXCLUDE (merged)
 FROM thresholded

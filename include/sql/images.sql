@@ -19,15 +19,18 @@ WITH examined AS (
             OR sharpness < getvariable('sharpness_min')
         ) AS is_unusable
     FROM examined LEFT JOIN excluded USING (key)
-), ranked AS (
+), contents AS (
     SELECT *,
         row_number() OVER (
             PARTITION BY is_failed OR is_unusable, content_sha256 ORDER BY captured_at IS NULL, captured_at, key
-        ) AS content_rank,
-        row_number() OVER (
-            PARTITION BY is_failed OR is_unusable, camera, captured_at ORDER BY key
-        ) AS instant_rank
+        ) AS content_rank
     FROM judged
+), ranked AS (
+    SELECT *,
+        row_number() OVER (
+            PARTITION BY is_failed OR is_unusable, camera, captured_at, content_rank > 1 ORDER BY key
+        ) AS instant_rank
+    FROM contents
 )
 SELECT ranked.* EXCLUDE (is_failed, is_unusable, content_rank, instant_rank),
     deployments.name AS deployment,

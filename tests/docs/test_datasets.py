@@ -53,7 +53,7 @@ def test_every_dataset_file_loads(path):
 
 def test_the_annotated_example_names_every_field():
     _, settings = whole_obsea()
-    assert list(unnamed_fields(Dataset, settings)) == []
+    assert list(unnamed_fields(Dataset, settings)) == ["name"], "the file's own name names the dataset"
 
 
 def test_the_annotated_example_explains_every_field():
@@ -194,6 +194,23 @@ BROKEN = {
         {"usable": {"luma_min": 200, "luma_max": 100}},
         "usable: luma_min 200 is above luma_max 100 - no image would be usable",
     ),
+    "a name of its own": (
+        {"name": "reef2"},
+        "name: no such field - the file's own name names the dataset",
+    ),
+    "an offset in the name": (
+        {"clock": {"format": "%Y%m%d%z"}},
+        "clock.format: offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone",
+    ),
+    "two deployments of one name": (
+        {
+            "deployments": [
+                {"name": "a", "camera": "IPC1", "start": "2026-01-01", "end": "2026-02-01"},
+                {"name": "a", "camera": "IPC1", "start": "2026-02-01"},
+            ]
+        },
+        "the file: two deployments of camera IPC1 are named a - give each its own name",
+    ),
     "overlapping deployments": (
         {
             "deployments": [
@@ -226,7 +243,7 @@ BROKEN = {
     "results among the images": (
         {"results": {"conn_id": "s3", "bucket": "fish", "prefix": "raw/answers"}},
         (
-            "the file: results prefix 'raw/answers/' lies under the source prefix 'raw/' of bucket 'fish' - "
+            "the file: results in 'raw/answers/reef/' lie under the source prefix 'raw/' of bucket 'fish' - "
             "Shoal never writes among the images, choose another bucket or prefix"
         ),
     ),
@@ -248,6 +265,10 @@ UNREADABLE = {
     "empty": (
         "",
         " is empty - start from include/datasets/obsea.yaml",
+    ),
+    "an impossible date": (
+        "deployments: [{start: 2024-02-30}]",
+        " cannot be read: day is out of range for month",
     ),
     "a list": (
         "- source\n",
@@ -288,3 +309,11 @@ def test_each_mistake_has_its_line(tmp_path):
     path = tmp_path / "reef.yaml"
     path.write_text(yaml.safe_dump({**BASE, "conf": 2, "colour": "blue"}), encoding="utf-8")
     assert len(refusal(path).splitlines()) == 2
+
+
+@pytest.mark.parametrize("budget", ["14d", "100000.5s", "90m"])
+def test_a_budget_survives_the_way_into_plan_json(budget, tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "run": {"budget": budget}}), encoding="utf-8")
+    dataset = load_dataset(path)
+    assert Dataset.model_validate(dataset.model_dump(mode="json")) == dataset

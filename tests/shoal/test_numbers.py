@@ -159,6 +159,20 @@ def test_one_image_per_camera_and_instant_where_the_clock_says_so(empty_bucket):
     assert done.summary["result"]["balance"] == {"used": 2, "duplicate": 1, "undated": 0, "unusable": 0, "failed": 0}
 
 
+def test_a_content_duplicate_takes_no_instant_from_another_image(empty_bucket):
+    same = {"detections": [], "content_sha256": "x"}
+    images = {"c/20260601-110000-IPC1.jpg": same, "a/20260601-120000-IPC1.jpg": same, "b/20260601-120000-IPC1.jpg": []}
+    clock = {**empty_bucket.dataset.clock.model_dump(mode="json"), "unique": True}
+    _, done = seen(empty_bucket, images, clock=clock)
+    assert done.summary["result"]["balance"]["used"] == 2
+
+
+def test_a_camera_named_like_a_formula_is_drawn(empty_bucket):
+    clock = {"pattern": r"(?P<camera>[^/]+)/(?P<time>\d{8}-\d{6})"}
+    _, done = seen(empty_bucket, {"a$b_$/20260601-120000.jpg": [box(CHROMIS)]}, clock=clock)
+    assert done.summary["result"]["series"][0]["camera"] == "a$b_$"
+
+
 @pytest.mark.parametrize(
     ("usable", "row"),
     [

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -178,13 +177,13 @@ def test_a_worker_stopped_in_the_middle_loses_nothing_for_good(empty_bucket, sce
     empty_bucket.put_scenes(scenes[:60])
     untouched = empty_bucket.plan()
     process = subprocess.Popen(
-        worker_command(empty_bucket.stores, untouched, 0), env=worker_environment(empty_bucket.stores),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [*worker_command(empty_bucket.stores, untouched, 0), "--progress-interval", "0.1"],
+        env=worker_environment(empty_bucket.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    time.sleep(2.5)
+    assert "images/s" in process.stdout.readline()
     process.send_signal(number)
-    code = process.wait(timeout=10)
-    assert code in {WorkerExit.STOPPED, WorkerExit.DONE, -number}
+    process.stdout.read()
+    assert process.wait(timeout=10) in {WorkerExit.STOPPED, -number}
     done = empty_bucket.run()
     assert done.balance.complete
     assert done.balance.fates["reused"] + done.balance.fates["processed"] == 60
@@ -218,3 +217,21 @@ def test_too_many_failures_stop_a_shard_and_are_reported(pipelines):
 
 def total(done):
     return sum(entry["detections"] for entry in done.summary["result"]["species"])
+
+
+def test_a_failure_judged_again_is_this_run_s_own_even_when_an_adopted_part_has_it(few_images):
+    few_images.put("IPC608/20260602-030000-IPC608.jpg", b"no picture at all")
+    killed = few_images.plan()
+    few_images.infer(killed)
+    done = few_images.run(retry_failed=[Reason.NOT_IMAGE])
+    assert fates(done) == {"reused": 12, "failed": 1}
+    assert done.balance.complete
+
+
+def test_a_part_that_arrives_after_the_summary_is_the_next_run_s(few_images):
+    plan = few_images.plan()
+    few_images.infer(plan, shards=[])
+    few_images.summarize(plan)
+    few_images.infer(plan)
+    assert few_images.verify(plan.run_key, plan.variant.directory).deviations == ()
+    assert fates(few_images.run()) == {"reused": 12}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from shoal.cli.embedded import add_own_files, console, open_embedded, own_files, say
@@ -69,7 +70,7 @@ def _show_answer(home: Home, access: StoreAccess, dataset_name: str) -> None:
     console.print()
     console.print(_species_table(summary["result"]))
     for line in _account(summary):
-        console.print(line, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)
     folder = home.bucket(dataset.results.bucket)
     console.print(f"\nsummary  {folder / run.summary}", soft_wrap=True)
     console.print(f"report   {folder / summary['folder'] / 'report.html'}", soft_wrap=True)
@@ -91,7 +92,7 @@ def _species_table(result: Mapping[str, Any]) -> Table:
     for entry in result["species"]:
         mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
         seen = f"{entry['images_with']} of {entry['images']}"
-        table.add_row(entry["taxon"], seen, mean, str(entry["maxn"]), entry["maxn_key"] or "")
+        table.add_row(entry["taxon"], seen, mean, str(entry["maxn"]), escape(entry["maxn_key"] or ""))
     return table
 
 

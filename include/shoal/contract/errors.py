@@ -13,6 +13,10 @@ class EmptyBucketError(ConfigError):
     """The listing holds no image in scope."""
 
 
+class AccessDeniedError(ConfigError):
+    """The key is good, but has no right to what was asked for."""
+
+
 class ModelRefusedError(ConfigError):
     """The model file is not a YOLOv8 detection export that Shoal can run."""
 

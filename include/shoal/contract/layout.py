@@ -114,6 +114,10 @@ class DatasetLayout:
         """Prefix of everything of this dataset."""
         return f"{self.prefix}{self.dataset}/"
 
+    def lies_among(self, source_prefix: str) -> bool:
+        """Whether results would be written among the images, given that both are in one bucket."""
+        return self.root.startswith(source_prefix)
+
     @property
     def current(self) -> str:
         """Which run is the dataset's answer."""

@@ -1,6 +1,5 @@
 """Shows a run's report to people who may see its DAG; reads the results bucket and never writes."""
 
-import re
 from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
@@ -41,7 +40,9 @@ def report(
 
 
 def _dataset_of(dag_id: str) -> Dataset:
-    name = re.sub(r"^[a-z]+_", "", dag_id)
+    name = dag_id.removeprefix("reanalyse_")
+    if name == dag_id:
+        raise ConfigError(f"DAG {dag_id!r} is not of a dataset")
     for path in dataset_files(datasets_folder()):
         if path.stem == name:
             return load_dataset(path)
