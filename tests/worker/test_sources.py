@@ -87,7 +87,7 @@ def test_a_wrong_password_is_a_configuration_error(running_store, empty_bucket):
 @pytest.mark.parametrize("key", ["a/../b.jpg", "./b.jpg", "a/./b.jpg", ".."])
 def test_s3_refuses_keys_that_the_client_would_normalise(s3_source, key):
     with pytest.raises(
-        StoreError, match="would be normalised to another one - rename the object, or put the key into source.ignore"
+        StoreError, match=r"would be normalised to another one - rename the object, or put the key into source\.ignore"
     ):
         s3_source.read(key, MD5, len(DATA))
 
