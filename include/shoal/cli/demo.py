@@ -107,5 +107,5 @@ def _account(summary: Mapping[str, Any]) -> list[str]:
     if reasons:
         lines.append(f"failed: {reasons} (failures.csv beside the report)")
     if balance["listed"] == balance["reused"]:
-        lines.append("Nothing new in the bucket: no inference, the same result as before.")
+        lines.append("Nothing new in the bucket: no inference.")
     return lines

@@ -78,6 +78,8 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int, log: Path
 
 
 def _check_port(port: int) -> None:
+    if not 0 < port < 65534:
+        raise ConfigError(f"Port {port} is not between 1 and 65533 - choose another: make up PORT=8081")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
