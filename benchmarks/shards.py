@@ -10,10 +10,11 @@ from photos import draw_photo
 from yolov8n_graph import build_yolov8n
 
 from shoal.capacity import NodeHeadroom
+from shoal.contract.layout import mint_attempt
 from shoal.contract.store import StoreAccess
 from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
 from shoal.models import MODEL_FILE
-from shoal.plan import Plan, mint_attempt
+from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
 from shoal.stores import Stores, open_stores

@@ -14,11 +14,12 @@ import yaml
 
 from shoal.capacity import NodeHeadroom
 from shoal.contract.exits import WorkerExit
+from shoal.contract.layout import mint_attempt
 from shoal.contract.store import StoreAccess
 from shoal.database import open_database
 from shoal.dataset import Dataset, load_dataset
 from shoal.embedded.scenes import Scene
-from shoal.plan import Plan, mint_attempt
+from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
 from shoal.stores import Stores, open_stores

@@ -92,7 +92,7 @@ class BucketClient:
         """
         data = self.find_bytes(key)
         if data is None:
-            raise ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
+            raise self._missing(key)
         return data
 
     def find_json(self, key: str) -> dict[str, Any] | None:
@@ -125,7 +125,7 @@ class BucketClient:
         """
         value = self.find_json(key)
         if value is None:
-            raise ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
+            raise self._missing(key)
         return value
 
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
@@ -159,9 +159,7 @@ class BucketClient:
             self._client.fget_object(self.bucket, key, str(path))
         except TRANSPORT_ERRORS as err:
             if error_code(err) == "NoSuchKey":
-                raise ContractError(
-                    f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written"
-                ) from err
+                raise self._missing(key) from err
             raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -178,6 +176,9 @@ class BucketClient:
     def uri(self, key: str) -> str:
         """Write a key as people and DuckDB read it."""
         return f"s3://{self.bucket}/{key}"
+
+    def _missing(self, key: str) -> ContractError:
+        return ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
 
     def _explain_write(self, err: BaseException, key: str) -> Exception:
         problem = explain(err, self.access, f"bucket {self.bucket!r} to write {key!r} to")

@@ -1,7 +1,5 @@
 """What a run will do, decided and written down before any pod starts."""
 
-import secrets
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from typing import Any
 
 from shoal.capacity import Capacity
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.layout import FORMAT_VERSION, mint_attempt
 from shoal.dataset import Dataset
 from shoal.listing import ListingCounts, Scope
 from shoal.run_params import RunParams
@@ -23,11 +21,6 @@ WORTH_A_POD_S = 30.0
 def mint_run_key(now: datetime) -> str:
     """Make a run_key: UTC time + 8 random characters, sorting by time."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
-
-
-def mint_attempt() -> str:
-    """Make the 8 characters that tell two attempts at one thing apart."""
-    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
 
 
 def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:

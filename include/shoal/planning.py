@@ -1,9 +1,7 @@
 """From bucket to plan: list, freeze, join with what is settled, capacity, choose, cut into shards, write."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from shoal.capacity import NodeHeadroom, plan_capacity
 from shoal.clock import view_clocked
@@ -75,7 +73,7 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
         listed = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", listing_key)
         parts, ledgers = list_settled(stores.results, layout)
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
-        work = _plan_work(database, request, nodes) if to_infer else _NOTHING_TO_DO
+        work = _plan_work(database, request, nodes, to_infer) if to_infer else _NOTHING_TO_DO
         if work.shards:
             database.store_parquet(
                 f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
@@ -133,17 +131,20 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     return int(database.value("SELECT count(*) FROM open_images"))
 
 
-def _plan_work(database: Database, request: PlanRequest, nodes: list[NodeHeadroom]) -> PlannedWork:
+def _plan_work(database: Database, request: PlanRequest, nodes: list[NodeHeadroom], to_infer: int) -> PlannedWork:
     dataset = request.dataset
     rate = _measure_rate(database)
     pod = dataset.cluster.pod
     pod_request = {"cpu": float(parse_quantity(pod.cpu)), "memory": float(parse_quantity(pod.memory))}
     capacity = plan_capacity(nodes, pod_request, dataset.cluster.share, dataset.cluster.max_pods)
     most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
-    shards_of = partial(
-        shard_count, pods=capacity.pods, seconds_per_image=rate.seconds_per_image, max_shards=request.max_shards
-    )
-    return PlannedWork(capacity, rate, _choose(database, dataset, most, shards_of))
+    if to_infer <= most:
+        database.run("CREATE VIEW picked AS SELECT * FROM open_images")
+    else:
+        _pick_newest(database, dataset, most)
+    images = min(to_infer, most)
+    shards = shard_count(images, capacity.pods, rate.seconds_per_image, request.max_shards)
+    return PlannedWork(capacity, rate, _cut(database, images, shards))
 
 
 def _measure_rate(database: Database) -> Rate:
@@ -151,32 +152,23 @@ def _measure_rate(database: Database) -> Rate:
     return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
 
 
-def _choose(
-    database: Database, dataset: Dataset, most: int, shards_of: Callable[[int], int]
-) -> tuple[PlannedShard, ...]:
-    """Fill the table `chosen`: newest images first while the time box lasts, cut into shards contiguous in key order.
+def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
+    """Fill the table `picked` with as many open images as the time box has room for."""
+    view_clocked(database, dataset.clock)
+    database.run(
+        "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
+        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
+        [most],
+    )
 
-    Args:
-        database: Has `listing` and `open_images`.
-        dataset: Its clock tells which images are newest.
-        most: Images the time box has room for.
-        shards_of: Number of shards for a number of images.
-    """
-    if int(database.value("SELECT count(*) FROM open_images")) <= most:
-        database.run("CREATE VIEW picked AS SELECT * FROM open_images")
-    else:
-        view_clocked(database, dataset.clock)
-        database.run(
-            "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
-            "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
-            [most],
-        )
-    images = int(database.value("SELECT count(*) FROM picked"))
+
+def _cut(database: Database, images: int, shards: int) -> tuple[PlannedShard, ...]:
+    """Fill the table `chosen`: the images of `picked`, cut into shards contiguous in key order."""
     # Numbering sorted rows streams; ntile() would hold them all.
     database.run(
         "CREATE TABLE chosen AS SELECT *, ((row_number() OVER () - 1) * ? // ?)::INTEGER AS shard "
         "FROM (SELECT * FROM picked ORDER BY key)",
-        [shards_of(images), images],
+        [shards, images],
     )
     found = database.records(
         "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"

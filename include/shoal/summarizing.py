@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, parse_part
+from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt, parse_part
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.current import move_current, read_current
 from shoal.database import Database, open_database
 from shoal.exports import ExportedFile, export_counts, export_detections, export_failures
 from shoal.ledger import find_sources, write_ledger
-from shoal.plan import mint_attempt
 from shoal.report import write_report
 from shoal.stores import Stores
 from shoal.summary import Balance, read_balance, read_result, read_run_facts, utc_text

@@ -113,12 +113,10 @@ def _check_writers(database: Database, plan: Mapping[str, Any], sources: RowSour
         writers = database.run(
             "SELECT DISTINCT run_key, attempt FROM read_parquet(getvariable('verified_file')) ORDER BY ALL"
         ).fetchall()
-        part = parse_part(key)
         strangers = [
             f"{run_key}-{attempt}"
             for run_key, attempt in writers
-            if (part and (run_key, attempt) != (part.run_key, part.attempt))
-            or (run_key != plan["run_key"] and (run_key, attempt) not in adopted)
+            if run_key != plan["run_key"] and (run_key, attempt) not in adopted
         ]
         if strangers:
             yield f"G5: {key} holds rows written by {', '.join(strangers)}"

@@ -7,8 +7,6 @@ import argparse
 import logging
 import os
 import re
-import secrets
-import string
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
 from shoal.contract.exits import WorkerExit
-from shoal.contract.layout import ATTEMPT
+from shoal.contract.layout import ATTEMPT, mint_attempt
 from shoal_worker.arguments import RunArguments
 from shoal_worker.run import run
 from shoal_worker.stop import StopRequest
@@ -57,7 +55,7 @@ def _attempt(arguments: argparse.Namespace, stop: StopRequest) -> tuple[WorkerEx
                 plan=arguments.plan,
                 shard=arguments.shard,
                 manifest=arguments.manifest,
-                attempt=arguments.attempt or _random_attempt(),
+                attempt=arguments.attempt or mint_attempt(),
                 mount=arguments.mount,
                 threads=arguments.threads,
                 progress_interval_s=arguments.progress_interval,
@@ -97,10 +95,6 @@ def _report(reason: str) -> None:
             path.write_text(line + "\n", encoding="utf-8")
     except OSError as err:
         logging.getLogger(__name__).warning("Reason not written to %s: %s", path, err)
-
-
-def _random_attempt() -> str:
-    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
 
 
 def _attempt_name(text: str) -> str:

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from shoal.contract.layout import parse_part
+from shoal.contract.layout import mint_attempt, parse_part
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.database import open_database
-from shoal.plan import mint_attempt
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
 WHOLE = (0, 0, 100, 100)

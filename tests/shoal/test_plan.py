@@ -1,5 +1,4 @@
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,13 @@ from hypothesis import strategies as st
 
 from shoal.bucket import BucketClient
 from shoal.clock import name_groups, view_clocked
-from shoal.contract.layout import DatasetLayout, parse_ledger_run, parse_part
+from shoal.contract.layout import DatasetLayout, mint_attempt, parse_ledger_run, parse_part
 from shoal.contract.store import StoreAccess
 from shoal.database import Database
 from shoal.dataset import Clock
 from shoal.models import choose_version
-from shoal.plan import images_in_budget, mint_attempt, mint_run_key, shard_count
-from shoal.planning import _choose
+from shoal.plan import images_in_budget, mint_run_key, shard_count
+from shoal.planning import _cut
 from shoal.runs import parse_run
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
@@ -34,19 +33,13 @@ def fill(database, keys, modified="2026-06-10"):
         database.run("INSERT INTO listing VALUES (?, 'e', 1, ?::TIMESTAMP)", [key, modified])
 
 
-class AnyDataset:
-    clock = Clock()
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(keys=st.sets(KEYS, min_size=1, max_size=60), pods=st.integers(1, 9), rate=st.floats(0.01, 100))
 def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys, pods, rate):
     fill(database, keys)
     database.run("DROP TABLE IF EXISTS chosen")
-    database.run("DROP VIEW IF EXISTS picked")
-    database.run("CREATE OR REPLACE VIEW open_images AS SELECT * FROM listing")
-    shards_of = partial(shard_count, pods=pods, seconds_per_image=rate, max_shards=1024)
-    shards = _choose(database, AnyDataset, len(keys), shards_of)
+    database.run("CREATE OR REPLACE VIEW picked AS SELECT * FROM listing")
+    shards = _cut(database, len(keys), shard_count(len(keys), pods, rate, 1024))
     assert sum(shard.images for shard in shards) == len(keys)
     assert [shard.shard for shard in shards] == list(range(len(shards)))
     assert max(s.images for s in shards) - min(s.images for s in shards) <= 1

@@ -8,6 +8,8 @@
 """
 
 import re
+import secrets
+import string
 from dataclasses import dataclass
 
 FORMAT_VERSION = 1
@@ -130,6 +132,11 @@ class DatasetLayout:
     def variant(self, directory: str) -> VariantLayout:
         """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
+
+
+def mint_attempt() -> str:
+    """Make the 8 characters that tell two attempts at one thing apart."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class ShardProcessOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Start the worker, pass its lines on, judge its exit."""
+        from shoal.contract.layout import mint_attempt  # noqa: PLC0415
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.plan import mint_attempt  # noqa: PLC0415
         from shoal.stores import open_stores  # noqa: PLC0415
 
         with translated_errors():
