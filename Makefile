@@ -8,13 +8,13 @@ PORT ?= 8080
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format lock bench clean
+.PHONY: help demo up test lint format lock bench images clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/.demo  ## run the whole job once here; MODEL=best.onnx IMAGES=/folder for your own
-	@$(RUN) -m shoal demo $(OWN)
+	@exec env $(RUN) -m shoal demo $(OWN)
 
 up: .venv/.demo  ## run Airflow's web interface on loopback, PORT=8080, until Ctrl-C
 	@exec env $(RUN) -m shoal up --port $(PORT) $(OWN)
@@ -42,6 +42,9 @@ lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirem
 bench: .venv/.dev  ## measure what README quotes
 	$(RUN) benchmarks/worker.py
 	$(RUN) benchmarks/planning.py
+
+images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them
+	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh
 
 clean:  ## remove the environment and every demo file
 	rm -rf .venv .shoal .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.store import StoreAccess
 from shoal.database import open_database
 from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.machine import find_room
 from shoal.models import read_release
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
@@ -85,7 +86,7 @@ def _list(stores: Stores) -> dict[str, object]:
 
 
 def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
-    plan = make_plan(PlanRequest(dataset, RunParams()), stores, NODES)
+    plan = make_plan(PlanRequest(dataset, RunParams()), stores, lambda: find_room(dataset.cluster, NODES))
     return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.work.images, "listing_key": plan.listing_key}
 
 

@@ -13,6 +13,7 @@ from shoal.capacity import NodeHeadroom
 from shoal.contract.layout import mint_attempt
 from shoal.contract.store import StoreAccess
 from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.machine import find_room
 from shoal.models import MODEL_FILE
 from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
@@ -74,7 +75,11 @@ class Workplace:
         """
         stores = open_stores(_DATASET, lambda _: access)
         nodes = [NodeHeadroom("here", {"cpu": shards, "memory": shards * 4 * 1024**3})]
-        plan = make_plan(PlanRequest(_DATASET, RunParams(limit=shards * self.images)), stores, nodes)
+        plan = make_plan(
+            PlanRequest(_DATASET, RunParams(limit=shards * self.images)),
+            stores,
+            lambda: find_room(_DATASET.cluster, nodes),
+        )
         if [shard.images for shard in plan.work.shards] != [self.images] * shards:
             raise RuntimeError(f"Planned {len(plan.work.shards)} shards, expected {shards} of {self.images} images")
         return PlannedWork(stores, plan)

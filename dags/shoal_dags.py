@@ -3,11 +3,13 @@
 from airflow.sdk import TriggerRule
 
 from shoal.contract.errors import ConfigError
-from shoal.dags import broken_dag, reanalyse_dag
+from shoal.dags import broken_dag, reanalyse_dag, shard_operator
 from shoal.dataset import dataset_files, datasets_folder, load_dataset
+from shoal.operators.end_run import EndRunOperator
 from shoal.operators.plan_shards import PlanShardsOperator
-from shoal.operators.shard_process import ShardProcessOperator
 from shoal.operators.summarize import SummarizeOperator
+
+SHARD_LABEL = "shard {{ task.shard['shard'] }}"
 
 for path in dataset_files(datasets_folder()):
     try:
@@ -18,9 +20,9 @@ for path in dataset_files(datasets_folder()):
     settings = dataset.model_dump(mode="json")
     with reanalyse_dag(dataset) as dag:
         plan = PlanShardsOperator(task_id="plan", dataset=settings)
-        infer = ShardProcessOperator.partial(
-            task_id="infer", dataset=settings, map_index_template="shard {{ task.shard['shard'] }}"
-        ).expand(shard=plan.output)
+        infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, map_index_template=SHARD_LABEL)
+        infer = infer.expand(shard=plan.output)
         summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
-        plan >> infer >> summarize
+        end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
+        plan >> infer >> summarize >> end_run
     globals()[dag.dag_id] = dag

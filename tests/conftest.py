@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from shoal.embedded.bad_files import BadFile, bad_files
 from shoal.embedded.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.scenes import Scene, demo_scenes
 from shoal.embedded.store import embedded_store
+
+if TYPE_CHECKING:
+    from cluster.real_cluster import RealCluster
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +65,15 @@ def scenes() -> tuple[Scene, ...]:
 def bad() -> tuple[BadFile, ...]:
     """Every bad file of the demo, with its expected result."""
     return bad_files()
+
+
+@pytest.fixture(scope="session")
+def real_cluster() -> Iterator["RealCluster"]:
+    """A real Kubernetes and a real MinIO: of `make cluster`, of KUBECONFIG, or started here."""
+    from cluster.real_cluster import real_cluster as found_or_started
+
+    with found_or_started() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from shoal.contract.store import StoreAccess
 from shoal.database import open_database
 from shoal.dataset import Dataset, load_dataset
 from shoal.embedded.scenes import Scene
+from shoal.machine import find_room
 from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
@@ -47,7 +48,7 @@ class Pipeline:
     def plan(self, **params: Any) -> Plan:
         dag_id = f"reanalyse_{self.dataset.name}"
         request = PlanRequest(self.dataset, RunParams.parse(params), dag_id=dag_id, run_id="test")
-        return make_plan(request, self.stores, [ROOM])
+        return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 
     def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:
         """Run the worker over shards of a plan, each in a process, one after the other."""

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import floor
 
-from shoal.contract.errors import InsufficientCapacityError
+from shoal.contract.errors import InsufficientCapacityError, NeverFitsError
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,52 @@ class NodeHeadroom:
 
 @dataclass(frozen=True)
 class NodeFit:
-    """How many pods one node takes, and the resources that forbid one more."""
+    """How many pods one node takes, and why not one more.
+
+    Attributes:
+        name: The node.
+        pods: So many.
+        binds: The resources that forbid one more; what keeps pods away altogether, when `blocked`.
+        free: What the node has left of what a pod asks for; cpu in cores, memory in bytes.
+        blocked: Whether something else than room keeps pods away: a taint, a cordon, a selector.
+    """
 
     name: str
     pods: int
     binds: tuple[str, ...]
+    free: Mapping[str, float] = field(default_factory=dict)
+    blocked: bool = False
+
+    @property
+    def shortages(self) -> tuple[str, ...]:
+        """Say in the scheduler's words why it takes no more."""
+        return (
+            self.binds if self.blocked else tuple(_SHORTAGES.get(name, f"Insufficient {name}") for name in self.binds)
+        )
+
+
+_SHORTAGES = {"pods": "Too many pods"}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How many identical pods fit now.
+
+    Attributes:
+        pods: So many.
+        nodes: The same per node; more than `pods` together where a quota binds.
+        request: What one pod asks for; cpu in cores, memory in bytes.
+        shortage: Why not even one fits, in the scheduler's words; empty when one does.
+        never: Whether not even one would fit if everything else were gone.
+        notes: What else bounds the count, or makes it unsure.
+    """
+
+    pods: int
+    nodes: tuple[NodeFit, ...]
+    request: Mapping[str, float]
+    shortage: str = ""
+    never: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,49 +94,83 @@ def fit_node(node: NodeHeadroom, request: Mapping[str, float]) -> NodeFit:
         name: max(0, floor(node.free.get(name, 0) / wanted + 1e-9)) for name, wanted in request.items() if wanted > 0
     }
     pods = min(per_resource.values(), default=0)
-    return NodeFit(node.name, pods, tuple(sorted(name for name, count in per_resource.items() if count == pods)))
+    binds = tuple(sorted(name for name, count in per_resource.items() if count == pods))
+    return NodeFit(node.name, pods, binds, node.free)
+
+
+def fit_nodes(nodes: Sequence[NodeHeadroom], request: Mapping[str, float]) -> Fit:
+    """Count the pods that fit machines of which nothing but their headroom is known.
+
+    Pods do not span nodes, so the count is a sum of per-node floors, not a floor of sums: two nodes with 1.5 free
+    cores hold two pods of one core, not three.
+
+    Args:
+        nodes: Headroom per node.
+        request: What one pod asks for, in the units of the headroom.
+    """
+    fits = tuple(fit_node(node, request) for node in nodes)
+    pods = sum(node.pods for node in fits)
+    return Fit(pods, fits, request, "" if pods else describe_shortage(fits, request))
+
+
+def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
+    """Decide how many pods a run starts: `max(1, floor(share x fit))`, at most `max_pods`.
+
+    Args:
+        fit: What fits.
+        share: Part of the room one run may take, 0 to 1 (OSCAR-Batch takes 0.8).
+        max_pods: Upper bound, None for none.
+
+    Raises:
+        NeverFitsError: Not one pod would fit even if everything else were gone.
+        InsufficientCapacityError: Not one pod fits now.
+    """
+    if fit.never:
+        raise NeverFitsError(
+            f"{fit.shortage}, not even with nothing else running - lower cluster.pod in the dataset file, or add nodes "
+            "(cluster.pods: N if they are added when pods wait)"
+        )
+    if fit.pods == 0:
+        raise InsufficientCapacityError(f"{fit.shortage} - lower cluster.pod in the dataset file or free some room")
+    pods = max(1, floor(share * fit.pods))
+    reason = f"{fit.pods} pods fit ({describe(fit.request)}), share {share:g}"
+    if max_pods is not None and max_pods < pods:
+        pods, reason = max_pods, f"{reason}, max_pods {max_pods}"
+    binding = sorted({name for node in fit.nodes if not node.blocked for name in node.binds})
+    bounds = [f"bound by {', '.join(binding)}"] if binding else []
+    return Capacity(pods, fit.pods, fit.nodes, "; ".join([reason, *bounds, *fit.notes]))
 
 
 def plan_capacity(
     nodes: Sequence[NodeHeadroom], request: Mapping[str, float], share: float, max_pods: int | None
 ) -> Capacity:
-    """Decide how many pods a run starts: `max(1, floor(share x fit))`, at most `max_pods`.
-
-    Pods do not span nodes, so `fit` is a sum of per-node floors, not a floor of sums: two nodes with 1.5 free cores
-    hold two pods of one core, not three.
+    """Decide how many pods a run starts on machines with this headroom.
 
     Args:
         nodes: Headroom per node.
         request: What one pod asks for, in the units of the headroom.
-        share: Part of the room one run may take, 0 to 1 (OSCAR-Batch takes 0.8).
+        share: Part of the room one run may take, 0 to 1.
         max_pods: Upper bound, None for none.
 
     Raises:
         InsufficientCapacityError: No node has room for one pod.
     """
-    fits = tuple(fit_node(node, request) for node in nodes)
-    fit = sum(node.pods for node in fits)
-    if fit == 0:
-        raise InsufficientCapacityError(
-            f"0/{len(nodes)} nodes fit one pod ({describe(request)}): {_insufficient(fits)} - "
-            "lower cluster.pod in the dataset file or free some room"
-        )
-    pods = max(1, floor(share * fit))
-    reason = f"{fit} pods fit ({describe(request)}), share {share:g}"
-    if max_pods is not None and max_pods < pods:
-        pods, reason = max_pods, f"{reason}, max_pods {max_pods}"
-    binding = Counter(resource for node in fits for resource in node.binds)
-    return Capacity(pods, fit, fits, f"{reason}; bound by {', '.join(sorted(binding))}")
+    return take_share(fit_nodes(nodes, request), share, max_pods)
 
 
 def describe(request: Mapping[str, float]) -> str:
     """Write a request as operators write it: `cpu 1, memory 2Gi`."""
-    return ", ".join(
-        f"{name} {value / 1024**3:.3g}Gi" if name == "memory" else f"{name} {value:g}"
-        for name, value in request.items()
-    )
+    return ", ".join(f"{name} {_describe_amount(name, value)}" for name, value in request.items()) or "no requests"
 
 
-def _insufficient(fits: Sequence[NodeFit]) -> str:
-    counts = Counter(resource for node in fits for resource in node.binds)
-    return ", ".join(f"{count} Insufficient {resource}" for resource, count in sorted(counts.items()))
+def describe_shortage(nodes: Sequence[NodeFit], request: Mapping[str, float]) -> str:
+    """Write the scheduler's line: how many nodes refuse for which reason, the most frequent first."""
+    reasons = Counter(words for node in nodes for words in node.shortages)
+    ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    counted = ", ".join(f"{count} {words}" for words, count in ranked) or "there are no nodes"
+    return f"0/{len(nodes)} nodes fit one pod ({describe(request)}): {counted}"
+
+
+def _describe_amount(name: str, value: float) -> str:
+    is_bytes = name in {"memory", "ephemeral-storage"} or name.startswith("hugepages-")
+    return f"{value / 1024**3:.3g}Gi" if is_bytes else f"{value:g}"

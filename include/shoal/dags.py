@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, BaseOperator, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.contract.errors import ConfigError
@@ -28,6 +28,17 @@ def reanalyse_dag(dataset: Dataset) -> DAG:
         render_template_as_native_obj=True,
         tags=["shoal", dataset.name],
     )
+
+
+def shard_operator(dataset: Dataset) -> type[BaseOperator]:
+    """Choose what runs a shard; the provider, seconds of import, is loaded only where a dataset has pods."""
+    if dataset.cluster.kind == "kubernetes":
+        from shoal.operators.shard_pod import ShardPodOperator  # noqa: PLC0415
+
+        return ShardPodOperator
+    from shoal.operators.shard_process import ShardProcessOperator  # noqa: PLC0415
+
+    return ShardProcessOperator
 
 
 def broken_dag(name: str, error: ConfigError) -> DAG:

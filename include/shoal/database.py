@@ -1,7 +1,7 @@
 """DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -95,13 +95,23 @@ class Database:
         self.view_parquet("stored_rows", keys, ROW_COLUMNS)
         self.run_file("rows")
 
-    def store_parquet(self, query: str, key: str) -> int:
-        """Write a query's rows as one Parquet object; return how many."""
+    def store_parquet(self, query: str, key: str, metadata: Mapping[str, int] | None = None) -> int:
+        """Write a query's rows as one Parquet object, with metadata of its own; return how many."""
         path = self.folder / "upload.parquet"
-        count = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
+        if metadata:
+            options += f", KV_METADATA {{{', '.join(f'{name}: {value:d}' for name, value in metadata.items())}}}"
+        count = self.copy(query, path, options)
         self.results.upload(path, key)
         path.unlink()
         return count
+
+    def parquet_metadata(self, key: str) -> dict[str, int]:
+        """Read what `store_parquet` wrote beside the rows."""
+        found = self.records(
+            "SELECT decode(key) AS name, decode(value) AS value FROM parquet_kv_metadata(?)", [self.results.uri(key)]
+        )
+        return {entry["name"]: int(entry["value"]) for entry in found}
 
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write a query's rows to a local file; return how many."""

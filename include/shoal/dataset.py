@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from shoal.cluster_settings import Cluster, Container, Sidecar
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
 from shoal.fields import (
@@ -18,26 +19,19 @@ from shoal.fields import (
     KeyPrefix,
     Name,
     Pattern,
-    Quantity,
     Schedule,
     Score,
+    Settings,
     Side,
     Suffix,
     TimeFormat,
     Zone,
 )
-from shoal.units import parse_quantity
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 DATASETS_VARIABLE = "SHOAL_DATASETS"
 BinWidth = Literal["30min", "hour", "day", "month"]
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-class Settings(BaseModel):
-    """Base of every group: unknown fields are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(Settings):
@@ -162,29 +156,6 @@ class Report(Settings):
     bins: tuple[BinWidth, ...] = Field(("hour", "day", "month"), min_length=1)
 
 
-class Pod(Settings):
-    """What one worker asks for."""
-
-    cpu: Quantity = Field("1", description="Cores, as a Kubernetes quantity")
-    memory: Quantity = Field("2Gi", description="Memory, as a Kubernetes quantity")
-
-    @model_validator(mode="after")
-    def _quantities(self) -> "Pod":
-        for value in (self.cpu, self.memory):
-            if parse_quantity(value) <= 0:
-                raise ValueError(f"a pod cannot ask for {value}")
-        return self
-
-
-class Cluster(Settings):
-    """Where shards run."""
-
-    kind: Literal["local"] = Field("local", description="local: worker processes beside Airflow's own")
-    pod: Pod = Pod()
-    share: float = Field(0.8, gt=0, le=1, description="Part of the free room one run may take")
-    max_pods: int | None = Field(None, ge=1)
-
-
 class Run(Settings):
     """When runs start and what bounds them."""
 
@@ -209,6 +180,8 @@ class Dataset(Settings):
     deployments: tuple[Deployment, ...] = ()
     report: Report = Report()
     cluster: Cluster = Cluster()
+    worker: Container = Container()
+    sidecar: Sidecar = Sidecar()
     run: Run = Run()
 
     @model_validator(mode="after")
@@ -220,6 +193,17 @@ class Dataset(Settings):
                 f"results in {layout.root!r} lie under the source prefix {self.source.prefix!r} of bucket "
                 f"{self.source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pods_have_images(self) -> "Dataset":
+        if self.cluster.kind == "kubernetes":
+            if self.worker.image is None:
+                raise ValueError("cluster.kind kubernetes needs worker.image - `make images` builds it")
+            if self.cluster.pod.transfer == "mount" and self.sidecar.image is None:
+                raise ValueError(
+                    "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"
+                )
         return self
 
     @model_validator(mode="after")

@@ -2,13 +2,19 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from shoal.contract.job import STORED_CONF
 from shoal.units import parse_duration
+
+
+class Settings(BaseModel):
+    """Base of every group: unknown fields are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _check_zone(name: str) -> str:
@@ -76,6 +82,15 @@ def _read_duration(value: object) -> timedelta:
     return duration
 
 
+def _check_template(template: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(template) - {"metadata", "spec"}):
+        raise ValueError(f"a pod template holds metadata and spec, not {', '.join(unknown)}")
+    for part, value in template.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{part} of a pod template is a mapping, not {value!r:.60}")  # noqa: TRY004 - pydantic takes ValueErrors
+    return template
+
+
 Zone = Annotated[str, AfterValidator(_check_zone)]
 KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
 Folder = Annotated[str, AfterValidator(_check_folder)]
@@ -83,6 +98,7 @@ Pattern = Annotated[str, AfterValidator(_check_pattern)]
 TimeFormat = Annotated[str, AfterValidator(_check_time_format)]
 Schedule = Annotated[str, AfterValidator(_check_schedule)]
 Quantity = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+PodTemplate = Annotated[dict[str, Any], AfterValidator(_check_template)]
 Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]

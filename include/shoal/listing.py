@@ -1,11 +1,11 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from shoal.bucket import BucketClient, ListedObject
-from shoal.contract.errors import EmptyBucketError
+from shoal.contract.errors import ConfigError, EmptyBucketError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
@@ -40,8 +40,12 @@ class ListingCounts:
     ignored: int = 0
 
 
-def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database: Database) -> ListingCounts:
-    """List the scope once, into the table `listing`, in memory that does not grow with the bucket.
+MOUNTABLE_FAN_OUT = 50_000
+"""Opening one file through a mount lists its whole directory into memory, in every pod: above this many keys it is refused."""
+
+
+def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str) -> ListingCounts:
+    """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
 
     Raises:
         EmptyBucketError: No image in scope.
@@ -59,7 +63,43 @@ def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database:
         [str(path)],
     )
     path.unlink()
-    return counts
+    images = database.store_parquet(
+        f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key",
+        key,
+        {"not_images": counts.not_images, "ignored": counts.ignored},
+    )
+    return replace(counts, images=images)
+
+
+def view_listing(database: Database, key: str) -> ListingCounts:
+    """Make a frozen listing the view `listing`.
+
+    Raises:
+        StoreError: The results bucket does not answer, or the listing is no longer there.
+    """
+    database.view_parquet("listing", [key], LISTING_COLUMNS)
+    found = database.parquet_metadata(key)
+    (totals,) = database.records("SELECT count(*) AS images, coalesce(sum(size_bytes), 0) AS size_bytes FROM listing")
+    return ListingCounts(
+        int(totals["images"]), int(totals["size_bytes"]), int(found["not_images"]), int(found["ignored"])
+    )
+
+
+def check_fan_out(database: Database) -> None:
+    """Refuse a mount where one directory of the listing holds too many keys.
+
+    Raises:
+        ConfigError: A directory holds more than MOUNTABLE_FAN_OUT images.
+    """
+    (largest,) = database.records(
+        "SELECT regexp_extract(key, '^(.*/)?') AS directory, count(*) AS images FROM listing "
+        "GROUP BY directory ORDER BY images DESC, directory LIMIT 1"
+    )
+    if largest["images"] > MOUNTABLE_FAN_OUT:
+        raise ConfigError(
+            f"Directory {largest['directory']!r} holds {largest['images']} images, a mount takes {MOUNTABLE_FAN_OUT}: every "
+            "pod would list all of them before its first image - set cluster.pod.transfer: direct, or sort them into folders"
+        )
 
 
 def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path) -> ListingCounts:

@@ -2,13 +2,26 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-from shoal.capacity import NodeHeadroom
+from shoal.capacity import Capacity, NodeHeadroom, plan_capacity
+from shoal.cluster_settings import Cluster
+from shoal.units import parse_quantity
 
 _CGROUP = Path("/sys/fs/cgroup")
+
+
+def find_room(cluster: Cluster, nodes: Sequence[NodeHeadroom]) -> Capacity:
+    """Count the worker processes that may start on machines with this headroom.
+
+    Raises:
+        InsufficientCapacityError: Not one fits.
+    """
+    request = {"cpu": float(parse_quantity(cluster.pod.cpu)), "memory": float(parse_quantity(cluster.pod.memory))}
+    return plan_capacity(nodes, request, cluster.share, cluster.max_pods)
 
 
 def read_headroom() -> NodeHeadroom:

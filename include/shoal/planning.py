@@ -1,17 +1,18 @@
 """From bucket to plan: list, freeze, join with what is settled, capacity, choose, cut into shards, write."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shoal.capacity import NodeHeadroom, plan_capacity
+from shoal.capacity import Capacity
 from shoal.clock import view_clocked
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
-from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
+from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset
 from shoal.ledger import list_settled
-from shoal.listing import Scope, freeze_listing
+from shoal.listing import Scope, check_fan_out, freeze_listing, view_listing
 from shoal.models import read_release
 from shoal.plan import (
     UNMEASURED,
@@ -25,7 +26,6 @@ from shoal.plan import (
 )
 from shoal.run_params import RunParams
 from shoal.stores import Stores
-from shoal.units import parse_quantity
 from shoal.variant import Variant, make_variant
 
 _NOTHING_TO_DO = PlannedWork(None, UNMEASURED, ())
@@ -41,6 +41,8 @@ class PlanRequest:
         dag_id: DAG that plans, empty when none does.
         run_id: Its Dag run.
         max_shards: Airflow's max_map_length.
+        run_key: The run; its time is that of its listing.
+        frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
     """
 
     dataset: Dataset
@@ -48,32 +50,35 @@ class PlanRequest:
     dag_id: str = ""
     run_id: str = ""
     max_shards: int = 1024
+    run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
+    frozen: bool = False
 
 
-def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -> Plan:
+def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capacity]) -> Plan:
     """Plan a run and write listing, manifest, `variant.json` and last `plan.json`.
 
     Args:
         request: What to plan.
         stores: The dataset's buckets.
-        nodes: Room for workers, per node.
+        find_room: Counts the pods that may start now; asked only when something is to be inferred.
 
     Raises:
         ConfigError: Bucket, model or a setting is wrong.
-        InsufficientCapacityError: Something is to be inferred and no pod fits.
+        InsufficientCapacityError: Something is to be inferred and no pod fits now; the listing is frozen, nothing else written.
         StoreError: A store does not answer.
     """
-    dataset, params = request.dataset, request.params
-    run_key = mint_run_key(datetime.now(UTC))
+    dataset, params, run_key = request.dataset, request.params, request.run_key
     variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
     layout = stores.layout.variant(variant.directory)
     scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
     with open_database(stores.results) as database:
-        counts = freeze_listing(stores.source, dataset.source, scope, database)
-        listed = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", listing_key)
+        if request.frozen:
+            counts = view_listing(database, listing_key)
+        else:
+            counts = freeze_listing(stores.source, dataset.source, scope, database, listing_key)
         parts, ledgers = list_settled(stores.results, layout)
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
-        work = _plan_work(database, request, nodes, to_infer) if to_infer else _NOTHING_TO_DO
+        work = _plan_work(database, request, find_room, to_infer) if to_infer else _NOTHING_TO_DO
         if work.shards:
             database.store_parquet(
                 f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
@@ -88,8 +93,8 @@ def make_plan(request: PlanRequest, stores: Stores, nodes: list[NodeHeadroom]) -
         variant=variant,
         listing_key=listing_key,
         listing=counts,
-        listed=listed,
-        reused=listed - to_infer,
+        listed=counts.images,
+        reused=counts.images - to_infer,
         work=work,
         ledgers=ledgers,
         parts=parts,
@@ -131,12 +136,14 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     return int(database.value("SELECT count(*) FROM open_images"))
 
 
-def _plan_work(database: Database, request: PlanRequest, nodes: list[NodeHeadroom], to_infer: int) -> PlannedWork:
+def _plan_work(
+    database: Database, request: PlanRequest, find_room: Callable[[], Capacity], to_infer: int
+) -> PlannedWork:
     dataset = request.dataset
+    if dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount":
+        check_fan_out(database)
     rate = _measure_rate(database)
-    pod = dataset.cluster.pod
-    pod_request = {"cpu": float(parse_quantity(pod.cpu)), "memory": float(parse_quantity(pod.memory))}
-    capacity = plan_capacity(nodes, pod_request, dataset.cluster.share, dataset.cluster.max_pods)
+    capacity = find_room()
     most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
     if to_infer <= most:
         database.run("CREATE VIEW picked AS SELECT * FROM open_images")

@@ -19,12 +19,13 @@ class Stores:
     results: BucketClient
     layout: DatasetLayout
 
+    def accesses(self) -> dict[str, StoreAccess]:
+        """Name the access of each role, as workers read it."""
+        return {"source": self.source.access, "models": self.models.access, "results": self.results.access}
+
     def worker_env(self) -> dict[str, str]:
         """Write the credentials as a worker's environment reads them."""
-        env: dict[str, str] = {}
-        for role in ("source", "models", "results"):
-            env |= getattr(self, role).access.to_env(role)
-        return env
+        return {name: value for role, access in self.accesses().items() for name, value in access.to_env(role).items()}
 
 
 def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> Stores:

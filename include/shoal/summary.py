@@ -118,6 +118,7 @@ def read_result(
         "censored_images": int(database.value("SELECT count(*) FROM images WHERE use = 'used' AND max_det_reached")),
         "species": _plain(database.records("SELECT * FROM species ORDER BY detections DESC, taxon")),
         "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
+        "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
         "counts_sha256": counts_sha256,
     }

@@ -3,15 +3,16 @@
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from shoal.contract.errors import ConfigError
 
 _DURATION_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _QUANTITY_UNITS = {
     "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", start=1)},
+    **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", start=1)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
 
 
@@ -27,13 +28,14 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=float(match[1]) * _DURATION_UNITS_S[match[2]])
 
 
+@lru_cache(maxsize=4096)  # a cluster's pods ask for the same few quantities, 100,000 times
 def parse_quantity(text: str | float) -> Decimal:
-    """Read a Kubernetes quantity: plain, decimal (`500m`, `2G`) or binary (`2Gi`).
+    """Read a Kubernetes quantity: plain, decimal (`500m`, `2G`, `1e3`) or binary (`2Gi`).
 
     Raises:
         ConfigError: Unknown suffix, or no number before it.
     """
-    match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text).strip())
+    match = re.fullmatch(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)", str(text).strip())
     number, unit = match.groups() if match else ("", "")
     if unit not in _QUANTITY_UNITS:
         raise ConfigError(f"Invalid quantity {text!r}: unknown suffix {unit!r} - use one of m, k, M, G, Ki, Mi, Gi")

@@ -22,6 +22,13 @@ SELECT taxa.taxon, taxa.aphia_id, effort.images,
     maxn_key
 FROM taxa CROSS JOIN effort LEFT JOIN seen ON seen.taxon = taxa.taxon;
 
+-- What undated images hold: it is in no number, and a person whose names carry no date must see that it is there.
+CREATE OR REPLACE VIEW undated_species AS
+SELECT taxon, count(DISTINCT key)::BIGINT AS images_with, count(*)::BIGINT AS detections
+FROM detections JOIN images USING (key)
+WHERE images.use = 'undated' AND detections.role = 'count'
+GROUP BY taxon;
+
 -- Boxes of two taxa on one spot: one of them is wrong. Intersection over union above 0.7.
 CREATE OR REPLACE VIEW overlapping_taxa AS
 WITH counted AS (

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from pipeline import ROOM
 from shoal.bucket import BucketClient
 from shoal.capacity import NodeHeadroom
 from shoal.contract.errors import (
@@ -15,6 +16,7 @@ from shoal.contract.errors import (
 )
 from shoal.contract.store import StoreAccess
 from shoal.embedded.store import SERVE_FLAGS, embedded_store
+from shoal.machine import find_room
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
 from shoal.stores import open_stores
@@ -107,12 +109,12 @@ def test_a_full_machine_says_which_resource_is_short(few_images):
     with pytest.raises(
         InsufficientCapacityError, match=r"0/1 nodes fit one pod \(cpu 1, memory 2Gi\): 1 Insufficient memory - "
     ):
-        make_plan(request, few_images.stores, nodes)
+        make_plan(request, few_images.stores, lambda: find_room(few_images.dataset.cluster, nodes))
 
 
 def test_nothing_new_needs_no_room(few_images):
     few_images.run()
-    make_plan(PlanRequest(few_images.dataset, RunParams()), few_images.stores, [NodeHeadroom("full", {"cpu": 0.0})])
+    make_plan(PlanRequest(few_images.dataset, RunParams()), few_images.stores, lambda: pytest.fail("asked for room"))
 
 
 def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch):
@@ -122,7 +124,9 @@ def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch
         stores = dataclasses.replace(few_images.stores, results=BucketClient(read_only, "results"))
         with pytest.raises((ConfigError, StoreError), match=r"bucket 'results'.*write .*listings/"):
             make_plan(
-                PlanRequest(few_images.dataset, RunParams()), stores, [NodeHeadroom("n", {"cpu": 2.0, "memory": 8e9})]
+                PlanRequest(few_images.dataset, RunParams()),
+                stores,
+                lambda: find_room(few_images.dataset.cluster, [ROOM]),
             )
 
 

@@ -4,9 +4,10 @@ import duckdb
 import pytest
 
 from shoal.bucket import ListedObject
+from shoal.contract.errors import ConfigError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import open_database
-from shoal.listing import Scope, _line, freeze_listing
+from shoal.listing import Scope, _line, check_fan_out, freeze_listing, view_listing
 from shoal.run_params import RunParams
 
 ODD_KEYS = [
@@ -40,10 +41,27 @@ def odd_bucket(empty_bucket):
 def test_every_key_is_listed_as_it_is(odd_bucket):
     with open_database(odd_bucket.stores.results) as database:
         scope = Scope.of(odd_bucket.dataset.source, RunParams())
-        counts = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database)
+        counts = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
     assert (counts.images, counts.not_images, counts.ignored) == (len(ODD_KEYS), 2, 0)
+
+
+def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
+    scope = Scope.of(odd_bucket.dataset.source, RunParams())
+    with open_database(odd_bucket.stores.results) as database:
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+    with open_database(odd_bucket.stores.results) as database:
+        assert view_listing(database, "listing.parquet") == frozen
+        assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
+
+
+def test_a_mount_is_refused_where_one_directory_holds_too_many_images(odd_bucket, monkeypatch):
+    monkeypatch.setattr("shoal.listing.MOUNTABLE_FAN_OUT", 3)
+    with open_database(odd_bucket.stores.results) as database:
+        database.run("CREATE TABLE listing AS SELECT 'cam1/' || n || '.jpg' AS key FROM range(4) numbers(n)")
+        with pytest.raises(ConfigError, match=r"Directory 'cam1/' holds 4 images, a mount takes 3: .* - set .*direct"):
+            check_fan_out(database)
 
 
 def test_odd_keys_go_all_the_way_and_are_failed_by_name(odd_bucket):

@@ -2,21 +2,25 @@
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from shoal.cli.embedded import add_own_files, open_embedded, own_files, say
+from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
 from shoal.contract.errors import ConfigError, StoreError
-from shoal.embedded.airflow import LOGIN, end_all, read_password, web_environment, web_is_healthy
-from shoal.embedded.home import Home
+from shoal.embedded.airflow import (
+    LOGIN,
+    Processes,
+    airflow_processes,
+    log_of,
+    read_password,
+    web_environment,
+    web_is_healthy,
+)
 
 DEFAULT_PORT = 8080
 HEALTHY_S = 300
+WATCH_INTERVAL_S = 1.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,57 +33,46 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Serve until Ctrl-C; leaves no process behind."""
-    own = own_files(arguments)
-    _check_port(arguments.port)
-    home = Home.find()
-    home.make()
-    with home.lock(), open_embedded(home, own) as (access, dataset_name):
+    port: int = arguments.port
+    if not 0 < port < 65536:
+        raise ConfigError(f"Port {port} is not between 1 and 65535 - choose another: make up PORT=8081")
+    with open_embedded(arguments, scheduler_follows=True) as embedded:
+        _check_free(port)
         say("airflow", "starting: scheduler, web interface, triggerer (about a minute)")
-        environment = home.airflow_environment(access) | web_environment(arguments.port)
-        with _standalone(environment, home.logs / "airflow.log") as process:
-            _wait_until_healthy(process, arguments.port, home.logs / "airflow.log")
-            say("ready", f"http://127.0.0.1:{arguments.port}  login {LOGIN}  password {read_password(home.airflow)}")
-            say("", f"trigger DAG reanalyse_{dataset_name}; Ctrl-C stops everything")
-            code = process.wait()
-            raise StoreError(f"Airflow ended by itself with exit code {code} - see {home.logs / 'airflow.log'}")
+        environment = embedded.home.airflow_environment(embedded.access) | web_environment(port)
+        with airflow_processes(environment, embedded.home.logs) as processes:
+            try:
+                _wait_until_healthy(embedded, processes, port)
+                password = read_password(embedded.home.airflow)
+                say("ready", f"http://127.0.0.1:{port}  login {LOGIN}  password {password}")
+                say("", f"trigger DAG reanalyse_{embedded.dataset_name}; Ctrl-C stops everything")
+                while True:
+                    _check_running(embedded, processes)
+                    time.sleep(WATCH_INTERVAL_S)
+            finally:
+                say("stopping", "Airflow and its tasks; Ctrl-C again ends them at once")
 
 
-@contextmanager
-def _standalone(environment: dict[str, str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run `airflow standalone`; at the end stop it and everything it started.
-
-    It is interrupted, not terminated: on SIGTERM it would leave its children behind. Workers that outlive their task are
-    ended last, so that they write their part while the store is still there.
-    """
-    with log.open("wb") as messages:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "standalone"],
-            env=environment,
-            stdout=messages,
-            stderr=messages,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            say("stopping", "Airflow and its tasks")
-            end_all(process)
-
-
-def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_healthy(embedded: Embedded, processes: Processes, port: int) -> None:
     deadline = time.monotonic() + HEALTHY_S
-    while time.monotonic() < deadline:
+    while not web_is_healthy(port):
+        _check_running(embedded, processes)
+        if time.monotonic() > deadline:
+            raise StoreError(f"Airflow was not healthy within {HEALTHY_S} s - see {embedded.home.logs}/airflow-*.log")
+        time.sleep(WATCH_INTERVAL_S)
+
+
+def _check_running(embedded: Embedded, processes: Processes) -> None:
+    """Raise what ends the web interface: trouble of this machine, or a process of Airflow's that ended by itself."""
+    if (trouble := embedded.find_trouble()) is not None:
+        raise trouble
+    for name, process in processes.items():
         if process.poll() is not None:
-            raise StoreError(f"Airflow ended with exit code {process.returncode} while starting - see {log}")
-        if web_is_healthy(port):
-            return
-        time.sleep(1)
-    raise StoreError(f"Airflow was not healthy within {HEALTHY_S} s - see {log}")
+            log: Path = log_of(embedded.home.logs, name)
+            raise StoreError(f"Airflow's {name} ended by itself with exit code {process.returncode} - see {log}")
 
 
-def _check_port(port: int) -> None:
-    if not 0 < port < 65534:
-        raise ConfigError(f"Port {port} is not between 1 and 65533 - choose another: make up PORT=8081")
+def _check_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -25,6 +25,18 @@ class InsufficientCapacityError(ShoalError):
     """No node has room for one pod."""
 
 
+class NeverFitsError(ConfigError):
+    """No node would have room for one pod even if it were empty; waiting cannot help."""
+
+
+class ClusterError(ShoalError):
+    """The Kubernetes API did not answer as it should; trying again may help."""
+
+
+class QuotaExceededError(ClusterError):
+    """A ResourceQuota has no room for one more pod; there may be some later."""
+
+
 class StoreError(ShoalError):
     """The object store did not answer as it should; trying again may help."""
 

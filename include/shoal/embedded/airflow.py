@@ -1,17 +1,32 @@
-"""Airflow's own processes on this machine: how they are configured, watched and ended."""
+"""Airflow's own processes on this machine: how they are configured, started, watched and ended."""
 
 import json
 import os
-import signal
 import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
 import urllib3
 
+from shoal.embedded.families import end_family, family_of
+
 LOGIN = "admin"
-STOP_S = 30
+TASKS_LEAVE_S = 20
+"""Tasks told to stop end their worker, which writes its part, and report that to the API server."""
+SERVERS_LEAVE_S = 10
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+_SCHEDULER = "scheduler"
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    # All runs on one machine, where the web interface reads logs as files: log servers would only bind to every address.
+    _SCHEDULER: (_SCHEDULER, "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "api-server": ("api-server",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+Processes = Mapping[str, "subprocess.Popen[bytes]"]
 
 
 def web_environment(port: int) -> dict[str, str]:
@@ -26,10 +41,47 @@ def web_environment(port: int) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN}:admin",
         "AIRFLOW__CORE__PARALLELISM": str((os.cpu_count() or 2) + 2),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        # Task logs are read from this folder; the log servers only need ports of their own.
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 1),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 2),
     }
+
+
+@contextmanager
+def airflow_processes(environment: Mapping[str, str], logs: Path) -> Iterator[Processes]:
+    """Run Airflow's four processes; at the end stop them and everything they started.
+
+    `airflow standalone` would run the same four, serve logs to every address, and leave its children behind on SIGTERM.
+    """
+    with ExitStack() as files:
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for name, words in _COMMANDS.items():
+                log = files.enter_context(log_of(logs, name).open("wb"))
+                processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", "airflow", *words],
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is ours: they are ended in order
+                )
+            yield processes
+        finally:
+            _end(processes)
+
+
+def log_of(logs: Path, name: str) -> Path:
+    """Name the log of one of the four."""
+    return logs / f"airflow-{name}.log"
+
+
+def _end(processes: Processes) -> None:
+    """End the scheduler with its tasks while they can still report to the API server, then the rest."""
+    scheduler = [process.pid for name, process in processes.items() if name == _SCHEDULER]
+    everything = family_of(process.pid for process in processes.values())
+    try:
+        end_family(family_of(scheduler), TASKS_LEAVE_S)
+    finally:
+        end_family(everything, SERVERS_LEAVE_S)
+        for process in processes.values():
+            process.wait()
 
 
 def web_is_healthy(port: int) -> bool:
@@ -47,26 +99,3 @@ def read_password(airflow_home: Path) -> str:
     path = airflow_home / "simple_auth_manager_passwords.json.generated"
     path.chmod(0o600)
     return str(json.loads(path.read_text(encoding="utf-8"))[LOGIN])
-
-
-def end_all(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all its descendants: interrupt it, then terminate what is left, then kill."""
-    if process.poll() is None:
-        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-        process.send_signal(signal.SIGINT)
-    else:
-        family = []
-    _, alive = psutil.wait_procs(family, timeout=STOP_S)
-    for left in alive:
-        _signal(left, signal.SIGTERM)
-    _, alive = psutil.wait_procs(alive, timeout=STOP_S / 3)
-    for left in alive:
-        _signal(left, signal.SIGKILL)
-    process.wait()
-
-
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return

@@ -1,58 +1,43 @@
 """What lies in the embedded buckets: the demo's scenes and models, or a person's own photos and model."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from shoal.bucket import BucketClient
-from shoal.contract.errors import ConfigError
 from shoal.contract.store import StoreAccess
+from shoal.dataset import Clock, load_dataset
 from shoal.embedded.home import CHECKOUT, CONN_ID, Home
-from shoal.models import MODEL_FILE, inspect_model
+from shoal.embedded.own_files import OwnFiles
+from shoal.models import MODEL_FILE
 
-DEMO, OWN = "demo", "own"
+DEMO = "demo"
 DEMO_MODEL = "demo-fish"
 BUCKETS = ("demo-images", "demo-results", "demo-models")
-
-
-@dataclass(frozen=True)
-class OwnFiles:
-    """A person's own model and photos; None takes the demo's.
-
-    Attributes:
-        model: ONNX file.
-        images: Folder of photos; it is linked, never copied and never written to.
-    """
-
-    model: Path | None
-    images: Path | None
-
-    def check(self) -> None:
-        """Check that they can be used before anything is started.
-
-        Raises:
-            ConfigError: A path is wrong.
-            ModelRefusedError: The model is not a detection export.
-        """
-        if self.model is not None and not self.model.is_file():
-            raise ConfigError(f"No model file {self.model} - give MODEL=path/to/best.onnx")
-        if self.images is not None and not self.images.is_dir():
-            raise ConfigError(f"No folder {self.images} - give IMAGES=/path/to/photos")
-        if self.model is not None:
-            inspect_model(self.model)
+_HEADER = "# Made for {images}. Yours to edit: only source, and model when MODEL is given, are set anew.\n"
 
 
 def prepare_folders(home: Home, own: OwnFiles) -> str:
-    """Make buckets and dataset files, before the store starts; return the name of the dataset to look at."""
+    """Make buckets and dataset files, before the store starts; return the name of the dataset to look at.
+
+    Raises:
+        ConfigError: A dataset file that a person edited is broken.
+    """
     for name in BUCKETS:
         home.bucket(name).mkdir(exist_ok=True)
     _link(home.datasets / f"{DEMO}.yaml", CHECKOUT / "include" / "datasets" / f"{DEMO}.yaml")
     if own.model is None and own.images is None:
         return DEMO
-    _prepare_own(home, own)
-    return OWN
+    if own.model is not None:
+        folder = home.bucket("demo-models") / own.model.name / own.model.version
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(own.model.path, folder / MODEL_FILE)
+    if own.images is not None:
+        _link(home.bucket(own.dataset_name), own.images.resolve())
+    _write_dataset(home.datasets / f"{own.dataset_name}.yaml", own)
+    return own.dataset_name
 
 
 def fill_demo(home: Home, access: StoreAccess) -> None:
@@ -75,28 +60,29 @@ def fill_demo(home: Home, access: StoreAccess) -> None:
     filled.touch()
 
 
-def _prepare_own(home: Home, own: OwnFiles) -> None:
-    """Make the dataset `own` of a person's files, next to the demo's."""
-    model = {"name": DEMO_MODEL, "version": "v1"}
+def _write_dataset(path: Path, own: OwnFiles) -> None:
+    """Write the dataset file of a person's own files, or bring the one they may have edited up to date."""
+    before: dict[str, Any] = {}
+    if path.exists():
+        load_dataset(path)
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    source = {"conn_id": CONN_ID, "bucket": "demo-images" if own.images is None else own.dataset_name}
+    model = before.get("model") or {"name": DEMO_MODEL, "version": "v1"}
     if own.model is not None:
-        folder = home.bucket("demo-models") / "own-model" / "local"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(own.model, folder / MODEL_FILE)
-        model = {"name": "own-model", "version": "local"}
-    bucket = "demo-images"
-    if own.images is not None:
-        bucket = "own-images"
-        _link(home.bucket(bucket), own.images.absolute())
-    dataset = {
-        "description": f"Photos of {own.images or 'the demo'} seen by {own.model or 'the demo model'}.",
-        "source": {"conn_id": CONN_ID, "bucket": bucket},
+        model = {**model, "name": own.model.name, "version": own.model.version}
+    after = {
+        "description": f"Photos of {own.images or 'the demo'}.",
         "results": {"conn_id": CONN_ID, "bucket": "demo-results"},
         "models": {"conn_id": CONN_ID, "bucket": "demo-models"},
-        "model": model,
+        "clock": {"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone},
         "cluster": {"share": 1.0},
+        **before,
+        "source": {**before.get("source", {}), **source},
+        "model": model,
     }
-    text = yaml.safe_dump(dataset, sort_keys=False, allow_unicode=True)
-    (home.datasets / f"{OWN}.yaml").write_text(text, encoding="utf-8")
+    if after != before:
+        text = yaml.safe_dump(after, sort_keys=False, allow_unicode=True)
+        path.write_text(_HEADER.format(images=own.images or "the demo's photos") + text, encoding="utf-8")
 
 
 def _link(link: Path, target: Path) -> None:

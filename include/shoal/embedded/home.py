@@ -17,8 +17,12 @@ from shoal.contract.store import StoreAccess
 
 CHECKOUT = Path(__file__).parents[3]
 HOME_VARIABLE = "SHOAL_HOME"
+OWNER_VARIABLE = "SHOAL_STARTED_OVER"
+"""Names the folder in the environment of all that `demo` and `up` start, so that what a killed command left is found."""
 CONN_ID = "shoal_demo"
 NEEDED_BYTES = 300 * 1000**2
+FULL_BYTES = 8 * 1000**2
+"""With less than this free a run has no room left for its next parts."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,16 @@ class Home:
         """Messages of what runs in the background."""
         return self.root / "logs"
 
+    @property
+    def airflow_database(self) -> Path:
+        """Airflow's database."""
+        return self.airflow / "airflow.db"
+
+    @property
+    def free_bytes(self) -> int:
+        """Room left on the disk the folder lies on."""
+        return shutil.disk_usage(self.root).free
+
     def bucket(self, name: str) -> Path:
         """Folder of one bucket."""
         return self.store / name
@@ -70,16 +84,15 @@ class Home:
             raise ConfigError(
                 f"Cannot write to {self.root}: {err.strerror} - set SHOAL_HOME to a folder of yours"
             ) from err
-        free = shutil.disk_usage(self.root).free
-        if free < NEEDED_BYTES:
+        if self.free_bytes < NEEDED_BYTES:
             raise ConfigError(
-                f"Only {free / 1e6:.0f} MB free in {self.root}, the demo needs {NEEDED_BYTES / 1e6:.0f} MB - "
+                f"Only {self.free_bytes / 1e6:.0f} MB of disk free in {self.root}, the demo needs {NEEDED_BYTES / 1e6:.0f} MB - "
                 "free some disk or set SHOAL_HOME to a folder with room"
             )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder: one demo or web interface at a time.
+        """Hold the folder: one demo or web interface at a time, which marks every process it starts.
 
         Raises:
             ConfigError: Another one holds it.
@@ -96,7 +109,11 @@ class Home:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
-            yield
+            os.environ[OWNER_VARIABLE] = str(self.root)
+            try:
+                yield
+            finally:
+                del os.environ[OWNER_VARIABLE]
 
     def migrate(self, access: StoreAccess, before: Callable[[], None]) -> None:
         """Make or upgrade Airflow's database, once per Airflow version; `before` is called when there is work.
@@ -128,8 +145,10 @@ class Home:
             "password": access.secret_key,
             "extra": {"endpoint_url": access.endpoint_url},
         }
+        # Settings of another Airflow of this person, its database above all, are not this one's.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
         return {
-            **os.environ,
+            **inherited,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "PYTHONPATH": str(CHECKOUT / "include"),
             "SHOAL_DATASETS": str(self.datasets),

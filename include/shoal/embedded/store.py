@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, StoreError
@@ -20,8 +21,28 @@ SERVE_FLAGS = ("--config", os.devnull, "--copy-links", "--dir-cache-time", "2s")
 """Photos dropped into a folder while the store runs are seen within two seconds."""
 
 
+@dataclass(frozen=True)
+class RunningStore:
+    """A store that was started here.
+
+    Attributes:
+        access: Its address and keys.
+        process: The server.
+    """
+
+    access: StoreAccess
+    process: "subprocess.Popen[bytes]"
+
+
 @contextmanager
 def embedded_store(folder: Path, log: Path) -> Iterator[StoreAccess]:
+    """Serve the subfolders of `folder` as buckets, for those who only want to use them: see `running_store`."""
+    with running_store(folder, log) as store:
+        yield store.access
+
+
+@contextmanager
+def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
     """Serve the subfolders of `folder` as buckets; keys are made anew at every start and stay in memory.
 
     Args:
@@ -44,7 +65,7 @@ def embedded_store(folder: Path, log: Path) -> Iterator[StoreAccess]:
         )
     try:
         _wait_until_up(process, access, log)
-        yield access
+        yield RunningStore(access, process)
     finally:
         stop(process, STOP_S)
 

@@ -2,16 +2,22 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
 
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
+from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
+from shoal.operators.room import open_room
+from shoal.plan import mint_run_key
 from shoal.run_params import RunParams
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = timedelta(minutes=1)
 PLAN_XCOM = "plan"
 """XCom key under which a plan says where it lies, also when it has no shards."""
 
@@ -34,27 +40,55 @@ class PlanShardsOperator(BaseOperator):
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
+        return self._plan(context, mint_run_key(datetime.now(UTC)), waited=None)
+
+    def look_again(self, context: Context, event: Any, run_key: str, waited_s: float) -> Sequence[dict[str, Any]]:  # noqa: ARG002
+        """Plan the run whose listing is frozen already, after it waited for room."""
+        return self._plan(context, run_key, timedelta(seconds=waited_s))
+
+    def _plan(self, context: Context, run_key: str, waited: timedelta | None) -> Sequence[dict[str, Any]]:
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.machine import read_headroom  # noqa: PLC0415
         from shoal.planning import PlanRequest, make_plan  # noqa: PLC0415
         from shoal.stores import open_stores  # noqa: PLC0415
 
-        task_instance = context["ti"]
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
             request = PlanRequest(
                 dataset=dataset,
                 params=RunParams.parse(dict(context["params"])),
-                dag_id=task_instance.dag_id,
-                run_id=task_instance.run_id,
+                dag_id=context["ti"].dag_id,
+                run_id=context["ti"].run_id,
                 max_shards=conf.getint("core", "max_map_length"),
+                run_key=run_key,
+                frozen=waited is not None,
             )
-            plan = make_plan(request, open_stores(dataset, read_access), [read_headroom()])
+            room = open_room(dataset, context["ti"])
+            try:
+                plan = make_plan(
+                    request, open_stores(dataset, read_access), lambda: room.find(promise=not request.params.plan_only)
+                )
+            except InsufficientCapacityError as err:
+                self._wait(dataset, err, run_key, waited or timedelta())
+            if not request.params.plan_only:
+                room.settle(len(plan.work.shards))
         for line in plan.describe():
             log.info("%s", line)
         run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        task_instance.xcom_push(key=PLAN_XCOM, value={**run, "plan_only": request.params.plan_only})
+        context["ti"].xcom_push(key=PLAN_XCOM, value={**run, "plan_only": request.params.plan_only})
         if request.params.plan_only:
             log.info("plan_only: no shard is started")
             return []
         return [{"shard": shard.shard, **run} for shard in plan.work.shards]
+
+    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, waited: timedelta) -> NoReturn:
+        """Come back later without holding a slot; a machine's own room is not waited for."""
+        if dataset.cluster.kind == "local":
+            raise err
+        if waited >= dataset.cluster.wait:
+            raise ConfigError(f"No room for one pod in {waited} (cluster.wait): {err}") from err
+        log.info("%s; looking again in %.0f s", err, LOOK_AGAIN.total_seconds())
+        self.defer(
+            trigger=TimeDeltaTrigger(LOOK_AGAIN),
+            method_name="look_again",
+            kwargs={"run_key": run_key, "waited_s": (waited + LOOK_AGAIN).total_seconds()},
+        )

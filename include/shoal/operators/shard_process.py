@@ -47,48 +47,22 @@ class ShardProcessOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Start the worker, pass its lines on, judge its exit."""
-        from shoal.contract.layout import mint_attempt  # noqa: PLC0415
-        from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.stores import open_stores  # noqa: PLC0415
+        from shoal.operators.shard_work import prepare_shard  # noqa: PLC0415 - see the package's docstring
 
         with translated_errors():
-            attempt = mint_attempt()
             dataset = Dataset.model_validate(self.dataset)
-            stores = open_stores(dataset, read_access)
-            layout = stores.layout.variant(self.shard["variant"])
-            run = layout.run(self.shard["run_key"])
-            manifest = run.manifest
-            if context["ti"].try_number > 1:
-                left = self._write_remaining(stores, layout, attempt)
-                if left == 0:
-                    log.info("shard %s: nothing left to infer", self.shard["shard"])
-                    return
-                log.info("shard %s: %s images left of an earlier attempt", self.shard["shard"], left)
-                manifest = run.remaining(self.shard["shard"], attempt)
-            arguments = {
-                "--results-bucket": dataset.results.bucket,
-                "--plan": run.plan,
-                "--manifest": manifest,
-                "--shard": str(self.shard["shard"]),
-                "--attempt": attempt,
-            }
-            self._judge(*self._run_worker(arguments, stores.worker_env()))
+            work = prepare_shard(dataset, self.shard, context["ti"].try_number)
+            if work is not None:
+                self._judge(*self._run_worker(work.arguments, work.stores.worker_env()))
 
     def on_kill(self) -> None:
         """Stop the worker; it writes what it has."""
         if self._process is not None:
             stop(self._process, STOP_S)
 
-    def _write_remaining(self, stores: Any, layout: Any, attempt: str) -> int:
-        from shoal.database import open_database  # noqa: PLC0415
-        from shoal.planning import write_remaining  # noqa: PLC0415
-
-        with open_database(stores.results) as database:
-            return write_remaining(database, layout, self.shard["run_key"], self.shard["shard"], attempt)
-
-    def _run_worker(self, arguments: dict[str, str], credentials: dict[str, str]) -> tuple[int, str]:
+    def _run_worker(self, arguments: Sequence[str], credentials: dict[str, str]) -> tuple[int, str]:
         """Run the worker to its end; return its exit code and last line."""
-        command = [sys.executable, "-m", "shoal_worker", "run", *(word for pair in arguments.items() for word in pair)]
+        command = [sys.executable, "-m", "shoal_worker", "run", *arguments]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1", **credentials}
         last = ""

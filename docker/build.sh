@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds the four images with the builder that is there: make images [REGISTRY=registry.example.org/team] [PUSH=1]
+set -eu
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+registry=${REGISTRY:+${REGISTRY%/}/}
+
+if [ -n "${PUSH:-}" ] && [ -z "$registry" ]; then
+  echo "PUSH=1 without a registry - say where to: make images REGISTRY=registry.example.org/team PUSH=1" >&2
+  exit 2
+fi
+
+builder=""
+problem="no docker, podman or buildah found"
+for candidate in docker podman buildah; do
+  command -v "$candidate" >/dev/null || continue
+  if complaint=$("$candidate" info 2>&1); then
+    builder=$candidate
+    break
+  fi
+  problem="$candidate cannot be used: $(echo "$complaint" | tail -n 1)"
+done
+if [ -z "$builder" ]; then
+  echo "Images cannot be built: $problem - install docker, podman or buildah, or start its service" >&2
+  exit 2
+fi
+
+for name in worker sidecar airflow minio; do
+  image=${registry}shoal-$name:$version
+  "$builder" build --file "docker/$name/Dockerfile" --tag "$image" .
+  [ -z "${PUSH:-}" ] || "$builder" push "$image"
+  echo "built ${PUSH:+and pushed }$image"
+done

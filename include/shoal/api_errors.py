@@ -1,0 +1,83 @@
+"""What a failed request to Kubernetes means, in one line with its way out."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiException
+from kubernetes.config import ConfigException
+
+from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError, ShoalError
+
+REQUEST_ERRORS = (ApiException, urllib3.exceptions.HTTPError, ConfigException, OSError)
+"""What a request to a cluster can raise."""
+
+_REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
+    ("exceeded quota", QuotaExceededError, "lower cluster.pod or cluster.share, or raise the quota"),
+    (
+        "violates PodSecurity",
+        ConfigError,
+        "a bucket sidecar needs the namespace label pod-security.kubernetes.io/enforce=privileged; or set "
+        "cluster.pod.transfer: direct",
+    ),
+    ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
+    ("Unauthorized", ConfigError, "renew the login of the Airflow connection"),
+)
+"""What the API server says, and the way out."""
+
+_NOT_MENDED_BY_RETRY = {400, 401, 403, 404, 422}
+_FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
+
+
+@contextmanager
+def explained(action: str) -> Iterator[None]:
+    """Turn what a request to the cluster raises into the error to show.
+
+    Args:
+        action: What is done, such as `list nodes`.
+    """
+    try:
+        yield
+    except REQUEST_ERRORS as err:
+        raise explain_api_error(err, action) from err
+
+
+def explain_api_error(err: BaseException, action: str) -> ShoalError:
+    """Turn a failed request into the error to show: a ConfigError where a retry cannot help, else a ClusterError.
+
+    Args:
+        err: What the client raised.
+        action: What was to be done, such as `list nodes`.
+    """
+    if isinstance(err, ConfigException):
+        return ConfigError(
+            f"No cluster to {action}: {_one_line(err)} - set KUBECONFIG, or kube_config_path in the Airflow connection"
+        )
+    if not isinstance(err, ApiException):
+        return ClusterError(f"The API server does not answer, cannot {action} ({_one_line(err)}) - check that it runs")
+    message = _message(err)
+    if forbidden := _FORBIDDEN.search(message):
+        return ConfigError(
+            f"Not allowed to {action}: the service account may not {forbidden['verb']} {forbidden['resource']} - apply "
+            f"deploy/rbac.yaml ({message})"
+        )
+    for said, kind, way_out in _REFUSALS:
+        if said in message:
+            return kind(f"Cannot {action}: {message} - {way_out}")
+    kind = ConfigError if err.status in _NOT_MENDED_BY_RETRY else ClusterError
+    return kind(f"Cannot {action}: the API server says {err.status} {err.reason}: {message}")
+
+
+def _message(err: ApiException) -> str:
+    try:
+        body: Any = json.loads(err.body or "")
+    except ValueError:
+        return _one_line(err.body or err.reason)
+    return _one_line(body.get("message", "") if isinstance(body, dict) else body)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())[:500]

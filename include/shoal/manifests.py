@@ -1,0 +1,28 @@
+"""Kubernetes manifests as plain values, and one laid over another."""
+
+from typing import Any
+
+Manifest = dict[str, Any]
+"""A Kubernetes object, camelCase, as its YAML says it."""
+
+
+def overlay(base: Any, over: Any) -> Any:
+    """Lay a manifest over another: mappings by key, lists of named things by name, other lists one after the other.
+
+    So a template adds tolerations, volumes or a label, and cannot take away what Shoal sets.
+    """
+    if isinstance(base, dict) and isinstance(over, dict):
+        merged = {key: overlay(base[key], value) if key in base else value for key, value in over.items()}
+        return {**base, **merged}
+    if isinstance(base, list) and isinstance(over, list):
+        return _overlay_lists(base, over)
+    return over
+
+
+def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
+    if not all(isinstance(item, dict) and "name" in item for item in [*base, *over]):
+        return [*base, *(item for item in over if item not in base)]
+    merged = {item["name"]: item for item in base}
+    for item in over:
+        merged[item["name"]] = overlay(merged.get(item["name"], {}), item)
+    return list(merged.values())

@@ -1,0 +1,169 @@
+"""One shard as a pod: the worker, and beside it the sidecar that mounts the bucket."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import Context
+from kubernetes.client import ApiClient, ApiException, V1Pod
+
+from shoal.api_errors import REQUEST_ERRORS, explained
+from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
+from shoal.dataset import Dataset
+from shoal.manifests import Manifest
+from shoal.mount_sidecar import SIDECAR
+from shoal.operators.errors import translated_errors
+from shoal.operators.shard_work import ShardWork, prepare_shard
+from shoal.pod_status import find_failure
+from shoal.pods import GRACE_S, WORKER, ShardPod, run_name, run_secret, shard_pod
+from shoal.run_objects import DagRunId, RunObjects
+from shoal.triggers.shard_pod import ShardPodTrigger
+
+log = logging.getLogger(__name__)
+
+NOT_FOUND = 404
+QUOTA_PAUSE = timedelta(seconds=30)
+SIDECAR_LINES = 20
+
+
+class ShardPodOperator(KubernetesPodOperator):
+    """Run the worker over one shard in a pod, and wait for it without holding a task slot.
+
+    The task's state decides nothing: rows do. Before every attempt but the first, cleared or retried, the shard is joined
+    with what is settled now, so nothing is inferred twice and a shard without open images starts no pod.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        shard: One element of what the plan returned.
+    """
+
+    template_fields: Sequence[str] = ("shard",)
+    ui_color = "#d9efe3"
+
+    def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
+        self.dataset = dataset
+        self.shard = shard
+        super().__init__(
+            kubernetes_conn_id=dataset["cluster"]["conn_id"],
+            namespace=dataset["cluster"]["namespace"],
+            base_container_name=WORKER,
+            deferrable=True,
+            # The stored identity of a pod outlives clearing and is not checked against the shard.
+            durable=False,
+            termination_grace_period=GRACE_S,
+            termination_message_policy="FallbackToLogsOnError",
+            **kwargs,
+        )
+
+        self._manifest: Manifest | None = None
+
+    def execute(self, context: Context) -> None:
+        """Start the pod and wait for it, unless the shard has nothing left to do."""
+        self._start(context, waited=timedelta())
+
+    def try_again(self, context: Context, event: Any, waited_s: float) -> None:  # noqa: ARG002 - Airflow passes the event
+        """Start the pod after a ResourceQuota was full."""
+        self._start(context, timedelta(seconds=waited_s))
+
+    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
+        """Make the shard's pod, with the labels by which the provider knows it."""
+        self.pod_template_dict = self._manifest
+        return super().build_pod_request_obj(context, dry_run=dry_run)
+
+    def invoke_defer_method(self, last_log_time: Any = None, context: Context | None = None) -> None:  # noqa: ARG002
+        """Wait with Shoal's own trigger: it sees the sidecar too, and stores no credentials."""
+        if self.pod is None:
+            raise WorkerError("No pod was started - clear the task")
+        cluster = self.dataset["cluster"]
+        trigger = ShardPodTrigger(cluster["conn_id"], cluster["namespace"], self.pod.metadata.name, GRACE_S)
+        self.defer(trigger=trigger, method_name="trigger_reentry")
+
+    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - Airflow passes it
+        """Pass the worker's lines on, judge the pod, delete it."""
+        with translated_errors(), explained("look at the pod"):
+            failure = self._judge(event)
+            if failure is not None:
+                raise failure
+
+    def _start(self, context: Context, waited: timedelta) -> None:
+        with translated_errors():
+            dataset = Dataset.model_validate(self.dataset)
+            work = prepare_shard(dataset, self.shard, context["ti"].try_number)
+            if work is None:
+                return
+            try:
+                with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
+                    self._manifest = self._make_manifest(context, dataset, work)
+                    super().execute(context)
+            except QuotaExceededError as err:
+                if waited >= dataset.cluster.wait:
+                    raise
+                log.info("%s; trying again in %.0f s", err, QUOTA_PAUSE.total_seconds())
+                waited_s = (waited + QUOTA_PAUSE).total_seconds()
+                self.defer(
+                    trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waited_s": waited_s}
+                )
+
+    def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork) -> Manifest:
+        """Write what the pod needs into the cluster, end the shard's earlier pods, make the pod."""
+        instance = context["ti"]
+        name = run_name(instance.dag_id, instance.run_id)
+        objects = RunObjects(self.client, dataset.cluster)
+        owner_uid = objects.ensure_config_map(name, DagRunId(instance.dag_id, instance.run_id))
+        objects.put_secret(run_secret(dataset.cluster, name, owner_uid, work.stores.accesses()))
+        if instance.try_number > 1:
+            objects.delete_pods(name, work.shard)
+        shard = ShardPod(
+            run_name=name,
+            run_key=work.run_key,
+            shard=work.shard,
+            arguments=work.arguments,
+            source_bucket=dataset.source.bucket,
+            probe_key=work.first_key,
+            owner_uid=owner_uid,
+        )
+        return shard_pod(dataset.cluster, dataset.worker, dataset.sidecar, shard)
+
+    def _judge(self, event: dict[str, Any]) -> ShoalError | None:
+        name = event["name"]
+        try:
+            pod = self.hook.get_pod(name, self.dataset["cluster"]["namespace"])
+        except ApiException as err:
+            if err.status != NOT_FOUND:
+                raise
+            return WorkerError(
+                f"Pod {name} is gone (deleted, or its node was lost) - rows up to the last part are kept, the next attempt "
+                "takes the rest"
+            )
+        self._pass_on_log(name, WORKER)
+        stuck = WorkerError(event["message"]) if event["status"] == "stuck" else None
+        failure = stuck or find_failure(ApiClient().sanitize_for_serialization(pod))
+        if failure is not None:
+            self._tell_about(pod)
+        self.pod_manager.delete_pod(pod)
+        return failure
+
+    def _tell_about(self, pod: V1Pod) -> None:
+        """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""
+        if any(container.name == SIDECAR for container in pod.spec.init_containers or ()):
+            self._pass_on_log(pod.metadata.name, SIDECAR, SIDECAR_LINES)
+        for event in self.pod_manager.read_pod_events(pod).items:
+            if event.type == "Warning":
+                log.warning("pod event %s: %s", event.reason, event.message)
+
+    def _pass_on_log(self, name: str, container: str, lines: int | None = None) -> None:
+        options = {} if lines is None else {"tail_lines": lines}
+        try:
+            # The client would hand over the text of a bytes object.
+            reply = self.client.read_namespaced_pod_log(
+                name, self.namespace, container=container, _preload_content=False, **options
+            )
+            text = reply.data.decode("utf-8", "replace")
+        except REQUEST_ERRORS as err:
+            log.warning("The log of container %s cannot be read: %s", container, str(err).split("\n", 1)[0])
+            return
+        for line in text.splitlines():
+            log.info("%s: %s", container, line)

@@ -1,0 +1,84 @@
+"""How many of a dataset's pods may start now, counted and promised in one turn."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kubernetes.client import ApiClient, CoreV1Api
+
+from shoal.api_errors import explained
+from shoal.capacity import Capacity, take_share
+from shoal.cluster import measure_room
+from shoal.dataset import Dataset
+from shoal.manifests import Manifest
+from shoal.pods import ShardPod, run_name, shard_pod
+from shoal.run_objects import DagRunId, RunObjects, RunPromise
+from shoal.scheduling.snapshot import Promise
+
+
+@dataclass(frozen=True)
+class PodRoom:
+    """The cluster of a dataset, as one Dag run sees it.
+
+    Attributes:
+        api_client: The cluster.
+        dataset: Pod, namespace and share.
+        owner: The Dag run that asks.
+    """
+
+    api_client: ApiClient
+    dataset: Dataset
+    owner: DagRunId
+
+    @property
+    def name(self) -> str:
+        """Name of what the run owns."""
+        return run_name(self.owner.dag_id, self.owner.run_id)
+
+    @property
+    def objects(self) -> RunObjects:
+        """What Shoal's runs own in the namespace."""
+        return RunObjects(CoreV1Api(self.api_client), self.dataset.cluster)
+
+    def find(self, *, promise: bool) -> Capacity:
+        """Count the pods that may start now, less what other runs promised, and promise them.
+
+        Args:
+            promise: Whether pods will follow; a plan alone promises nothing.
+
+        Raises:
+            InsufficientCapacityError: Not one fits now.
+            NeverFitsError: Not one would ever fit.
+            ConfigError: Namespace, rights or pod are wrong.
+            ClusterError: The cluster does not answer.
+        """
+        cluster, pod = self.dataset.cluster, sample_pod(self.dataset)
+        with explained(f"plan in namespace {cluster.namespace}"), self.objects.planning_turn() as now:
+            capacity = self._count(pod, now)
+            if promise:
+                self.objects.promise(self.owner, RunPromise(self.name, capacity.pods, pod), now)
+        return capacity
+
+    def _count(self, pod: Manifest, now: datetime) -> Capacity:
+        cluster = self.dataset.cluster
+        if cluster.pods is not None:
+            reason = f"cluster.pods {cluster.pods}: started whatever fits now, they wait Pending for room"
+            return Capacity(cluster.pods, cluster.pods, (), reason)
+        promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.name, now)]
+        fit = measure_room(self.api_client, cluster.namespace, pod, promised)
+        return take_share(fit, cluster.share, cluster.max_pods)
+
+
+def sample_pod(dataset: Dataset) -> Manifest:
+    """Make a pod like those of a dataset's shards, to ask the cluster about."""
+    shard = ShardPod(
+        run_name="shoal-sample",
+        run_key="sample",
+        shard=0,
+        arguments=(),
+        source_bucket=dataset.source.bucket,
+        probe_key="",
+    )
+    pod = shard_pod(dataset.cluster, dataset.worker, dataset.sidecar, shard)
+    # A sample has no name of its own: it must not meet a real pod's.
+    pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
+    return pod

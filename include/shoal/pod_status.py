@@ -1,0 +1,99 @@
+"""What a shard's pod says about itself: whether it starts, and why it ended."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from shoal.contract.errors import ConfigError, ShoalError, WorkerError
+from shoal.contract.exits import WorkerExit
+from shoal.mount_sidecar import SIDECAR
+from shoal.pods import WORKER
+
+_PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+_CANNOT_START = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_TOLD_TO_GO = {"Evicted", "Preempting", "NodeShutdown", "Terminated", "NodeLost", "Shutdown"}
+_SIGNALLED = 128
+_KEPT = "rows up to the last part are kept, the next attempt takes the rest"
+
+
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod has ended, its sidecar too."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def find_start_problem(pod: Mapping[str, Any]) -> str | None:
+    """Say what keeps the pod from starting; None while it may start, or has.
+
+    Pending without a node is no problem: Kubernetes queues pods, and waiting costs nothing.
+    """
+    for container in _containers(pod):
+        waiting = container.get("state", {}).get("waiting", {})
+        reason, detail = waiting.get("reason"), _one_line(waiting.get("message"))
+        role = "sidecar" if container["name"] == SIDECAR else "worker"
+        if reason in _PULL_FAILED:
+            return (
+                f"Image {container.get('image')!r} of the {role} cannot be pulled ({reason}: {detail}) - correct {role}.image, "
+                "or give cluster.pod.template an imagePullSecrets"
+            )
+        if reason in _CANNOT_START:
+            return f"The {role} cannot be started ({reason}: {detail}) - check cluster.pod.template and the namespace"
+        if container["name"] == SIDECAR and _mount_failed(container):
+            ended = container.get("lastState", {}).get("terminated", {})
+            return (
+                f"The sidecar could not mount the bucket ({_one_line(ended.get('message')) or ended.get('reason')}) - check "
+                "that the store can be reached from the cluster's nodes and that the source key may list and read"
+            )
+    return None
+
+
+def find_failure(pod: Mapping[str, Any]) -> ShoalError | None:
+    """Judge a pod that is over: None when the worker did its shard.
+
+    Returns:
+        ConfigError where a retry cannot help, else WorkerError.
+    """
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    if disruption := _find_disruption(status):
+        return WorkerError(f"Pod {name} was told to go ({disruption}) - {_KEPT}")
+    ended = next((entry for entry in _containers(pod) if entry["name"] == WORKER), {}).get("state", {})
+    worker = ended.get("terminated")
+    if worker is None:
+        said = _one_line(status.get("message")) or status.get("reason") or status.get("phase")
+        return WorkerError(f"Pod {name} ended before its worker did ({said}) - {_KEPT}")
+    return _judge_worker(name, worker)
+
+
+def _judge_worker(name: str, worker: Mapping[str, Any]) -> ShoalError | None:
+    code, said = worker.get("exitCode", 1), _one_line(worker.get("message"))
+    if code == WorkerExit.DONE:
+        return None
+    if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
+        return ConfigError(f"Pod {name}: {said}")
+    if worker.get("reason") == "OOMKilled":
+        return WorkerError(f"Worker of pod {name} ran out of memory - raise cluster.pod.memory; {_KEPT}")
+    if code > _SIGNALLED:
+        return WorkerError(f"Worker of pod {name} was killed by signal {code - _SIGNALLED} - {_KEPT}")
+    return WorkerError(f"Worker of pod {name} ended with exit code {code}: {said}")
+
+
+def _find_disruption(status: Mapping[str, Any]) -> str | None:
+    if status.get("reason") in _TOLD_TO_GO:
+        return f"{status['reason']}: {_one_line(status.get('message'))}"
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return f"{condition.get('reason')}: {_one_line(condition.get('message'))}"
+    return None
+
+
+def _mount_failed(sidecar: Mapping[str, Any]) -> bool:
+    """Whether the kubelet gave up on a mount that never showed the bucket; a sidecar that dies later comes back by itself."""
+    return not sidecar.get("started") and sidecar.get("restartCount", 0) > 0
+
+
+def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    status = pod.get("status", {})
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text or "").split())[:400]

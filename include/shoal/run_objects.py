@@ -1,0 +1,227 @@
+"""What a Dag run owns in the cluster: one ConfigMap, which owns its Secret and its pods.
+
+The ConfigMap also tells other runs how many pods this one is about to start, so that no room is promised twice.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from kubernetes.client import ApiException, CoreV1Api
+
+from shoal.cluster_settings import Cluster
+from shoal.contract.errors import WorkerError
+from shoal.manifests import Manifest
+from shoal.pods import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map
+
+log = logging.getLogger(__name__)
+
+PROMISE_HOLDS = timedelta(minutes=10)
+"""A plan's pods are there by then; what has not come will not come."""
+
+TURN_NAME = "shoal-planning"
+TURN_S = 120.0
+"""A plan that holds its turn for so long has died in it."""
+
+_SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED.items())
+_NOT_FOUND, _CONFLICT = 404, 409
+
+
+@dataclass(frozen=True)
+class RunPromise:
+    """Pods another run is about to start.
+
+    Attributes:
+        run: Name of the run.
+        pods: How many are still to come.
+        pod: What one of them looks like.
+    """
+
+    run: str
+    pods: int
+    pod: Manifest
+
+
+@dataclass(frozen=True)
+class DagRunId:
+    """Which Dag run of which Airflow owns something."""
+
+    dag_id: str
+    run_id: str
+
+
+class RunObjects:
+    """The objects of Shoal's runs in one namespace.
+
+    Args:
+        core: Client of the cluster.
+        cluster: Names the namespace.
+    """
+
+    def __init__(self, core: CoreV1Api, cluster: Cluster) -> None:
+        self._core = core
+        self._cluster = cluster
+        self._namespace = cluster.namespace
+
+    @contextmanager
+    def planning_turn(self) -> Iterator[datetime]:
+        """Hold the namespace's only turn to look at what fits and to promise it: two plans never see the same room.
+
+        Yields:
+            The cluster's own time: planners' clocks may differ.
+        """
+        turn = self._take_turn()
+        try:
+            yield turn.creation_timestamp
+        finally:
+            self._end_turn(turn.uid)
+
+    def list_promises(self, but: str, now: datetime) -> list[RunPromise]:
+        """List what the other runs' plans of the last minutes still have to start.
+
+        Args:
+            but: Name of the run that asks.
+            now: Time of the planning turn.
+        """
+        found = []
+        for config_map in self._core.list_namespaced_config_map(self._namespace, label_selector=_SELECTOR).items:
+            name, data = config_map.metadata.name, config_map.data or {}
+            if name in {but, TURN_NAME} or "pods" not in data:
+                continue
+            if now - datetime.fromisoformat(data["promised_at"]) > PROMISE_HOLDS:
+                continue
+            there = len(self._core.list_namespaced_pod(self._namespace, label_selector=f"{RUN_LABEL}={name}").items)
+            if (pods := int(data["pods"]) - there) > 0:
+                found.append(RunPromise(name, pods, json.loads(data["pod"])))
+        return found
+
+    def promise(self, owner: DagRunId, promise: RunPromise, now: datetime) -> None:
+        """Write down, within a planning turn, that a run is about to start pods."""
+        data = {
+            "dag_id": owner.dag_id,
+            "run_id": owner.run_id,
+            "pods": str(promise.pods),
+            "pod": json.dumps(promise.pod, separators=(",", ":")),
+            "promised_at": now.isoformat(timespec="seconds"),
+        }
+        self._write_config_map(promise.run, data)
+
+    def lower_promise(self, name: str, pods: int) -> None:
+        """Say that fewer pods than promised will start."""
+        self._core.patch_namespaced_config_map(name, self._namespace, {"data": {"pods": str(pods)}})
+
+    def ensure_config_map(self, name: str, owner: DagRunId) -> str:
+        """Find or make a run's ConfigMap; return its uid."""
+        try:
+            found = self._core.read_namespaced_config_map(name, self._namespace)
+        except ApiException as err:
+            if err.status != _NOT_FOUND:
+                raise
+            found = self._write_config_map(name, {"dag_id": owner.dag_id, "run_id": owner.run_id})
+        return str(found.metadata.uid)
+
+    def put_secret(self, secret: Manifest) -> None:
+        """Write a run's Secret; credentials that were changed meanwhile reach the pods to come."""
+        name = secret["metadata"]["name"]
+        try:
+            self._core.create_namespaced_secret(self._namespace, secret)
+        except ApiException as err:
+            if err.status != _CONFLICT:
+                raise
+            self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]})
+
+    def delete_pods(self, name: str, shard: int | None = None, wait_s: float = 0.0) -> int:
+        """Delete a run's pods, or those of one shard; return how many there were.
+
+        Args:
+            name: Name of the run.
+            shard: Only this shard's; None for all.
+            wait_s: Seconds to wait until they are gone.
+
+        Raises:
+            WorkerError: Some are still there after that time.
+        """
+        selector = f"{RUN_LABEL}={name}" + ("" if shard is None else f",{SHARD_LABEL}={shard}")
+        pods = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        for pod in pods:
+            self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
+        until = time.monotonic() + wait_s
+        left = pods
+        while left and time.monotonic() < until:
+            time.sleep(1)
+            left = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        if left and wait_s:
+            raise WorkerError(
+                f"{len(left)} pods of run {name} are still there {wait_s:.0f} s after they were deleted, the first is "
+                f"{left[0].metadata.name} on node {left[0].spec.node_name} - look at that node; they end when it answers"
+            )
+        return len(pods)
+
+    def delete_run(self, name: str, wait_s: float) -> int:
+        """Delete everything of a run: pods, Secret, ConfigMap; return how many pods there were."""
+        pods = self.delete_pods(name, wait_s=wait_s)
+        self._ignore_missing(self._core.delete_namespaced_secret, name)
+        self._delete_config_map(name)
+        return pods
+
+    def list_runs(self) -> dict[str, DagRunId]:
+        """List the runs that own something here, by name."""
+        found = self._core.list_namespaced_config_map(self._namespace, label_selector=_SELECTOR).items
+        return {
+            entry.metadata.name: DagRunId(entry.data["dag_id"], entry.data["run_id"])
+            for entry in found
+            if entry.metadata.name != TURN_NAME and entry.data
+        }
+
+    def _take_turn(self) -> Any:
+        """Create the turn's ConfigMap, once the plan that has it is through; return its metadata."""
+        holder, held_since = "", time.monotonic()
+        while True:
+            try:
+                turn = run_config_map(self._cluster, TURN_NAME, {})
+                return self._core.create_namespaced_config_map(self._namespace, turn).metadata
+            except ApiException as err:
+                if err.status != _CONFLICT:
+                    raise
+            current = self._find_turn_uid()
+            if current != holder:
+                holder, held_since = current, time.monotonic()
+            elif time.monotonic() - held_since > TURN_S:
+                log.warning("A plan has held ConfigMap %s for %.0f s; it is taken for dead", TURN_NAME, TURN_S)
+                self._end_turn(holder)
+            time.sleep(1)
+
+    def _find_turn_uid(self) -> str:
+        try:
+            return str(self._core.read_namespaced_config_map(TURN_NAME, self._namespace).metadata.uid)
+        except ApiException as err:
+            if err.status == _NOT_FOUND:
+                return ""
+            raise
+
+    def _end_turn(self, uid: str) -> None:
+        self._ignore_missing(self._core.delete_namespaced_config_map, TURN_NAME, body={"preconditions": {"uid": uid}})
+
+    def _write_config_map(self, name: str, data: dict[str, str]) -> Any:
+        manifest = run_config_map(self._cluster, name, data)
+        try:
+            return self._core.create_namespaced_config_map(self._namespace, manifest)
+        except ApiException as err:
+            if err.status != _CONFLICT:
+                raise
+            return self._core.patch_namespaced_config_map(name, self._namespace, {"data": data})
+
+    def _delete_config_map(self, name: str) -> None:
+        self._ignore_missing(self._core.delete_namespaced_config_map, name)
+
+    def _ignore_missing(self, delete: Any, name: str, **options: Any) -> None:
+        try:
+            delete(name, self._namespace, **options)
+        except ApiException as err:
+            if err.status not in {_NOT_FOUND, _CONFLICT}:
+                raise

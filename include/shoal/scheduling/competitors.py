@@ -1,0 +1,53 @@
+"""Pods that wait for the same room: they are put on nodes before anything of ours is counted."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from shoal.scheduling.counting import count_pods
+from shoal.scheduling.nodes import reject_by_rules
+from shoal.scheduling.pods import Pod, Rules
+from shoal.scheduling.room import Room, find_space
+
+
+def find_competitors(pods: Iterable[Pod], priority: int) -> list[tuple[Pod, int]]:
+    """Find the pods that the scheduler serves before new ones of a priority, and how many there are of each.
+
+    Unbound, not held back by gates, not being deleted, of the same priority or a higher one. Highest first, else in
+    the order given. A nominated pod is no competitor: room is made for it already, see `fit_pods`.
+
+    Args:
+        pods: Pods of the cluster.
+        priority: Priority of the new pods.
+    """
+    counts: dict[Hashable, list[Pod]] = {}
+    for pod in pods:
+        waits = not (pod.node or pod.nominated_node or pod.gated or pod.terminating)
+        if waits and pod.priority >= priority:
+            counts.setdefault(pod.identity, []).append(pod)
+    batches = [(same[0], len(same)) for same in counts.values()]
+    return sorted(batches, key=lambda batch: -batch[0].priority)
+
+
+@dataclass
+class Packing:
+    """Puts pods on nodes, first fit; what is full for one pod stays full for the next of its shape."""
+
+    rooms: Sequence[Room]
+    _candidates: dict[Hashable, list[Room]] = field(default_factory=dict)
+
+    def put(self, pod: Pod, count: int) -> None:
+        """Put up to `count` identical pods where they fit; those that fit nowhere take nothing."""
+        if not self._find_candidates(pod):
+            return
+        for room, counted in zip(self.rooms, count_pods(pod, self.rooms, count), strict=True):
+            if counted.pods:
+                room.take(pod, counted.pods)
+
+    def _find_candidates(self, pod: Pod) -> list[Room]:
+        """Find the nodes with space for one pod, apart from what its neighbours say."""
+        rules: Rules = replace(pod.rules, affinity=(), spread=())
+        shape = (frozenset(pod.requests.items()), rules, pod.host_ports)
+        rooms = self._candidates.get(shape, self.rooms)
+        found = [room for room in rooms if not reject_by_rules(rules, room.node) and find_space(pod, room).pods]
+        self._candidates[shape] = found
+        return found

@@ -1,0 +1,93 @@
+"""Waits for a shard's pod, and sees what the provider's own trigger does not: a sidecar that cannot start."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from kubernetes.client import ApiClient
+from kubernetes_asyncio.client import ApiException
+
+from shoal.pod_status import find_start_problem, is_over
+
+START_PROBLEM_S = 30.0
+"""A registry that failed once is asked again by the kubelet within this; what lasts longer is reported."""
+
+MAX_PAUSE_S = 60.0
+_NOT_FOUND = 404
+
+
+class ShardPodTrigger(BaseTrigger):
+    """Fires when the pod is over, cannot start, or is gone.
+
+    Nothing secret is stored with it: the triggerer looks the connection up itself. An API server that does not answer is
+    waited for; the pod goes on meanwhile.
+
+    Args:
+        conn_id: Airflow connection of the cluster.
+        namespace: The pod's namespace.
+        name: The pod.
+        grace_s: Seconds a deleted pod gets.
+        poll_s: Seconds between two looks.
+    """
+
+    def __init__(self, conn_id: str, namespace: str, name: str, grace_s: int, poll_s: float = 5.0) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.conn_id = conn_id
+        self.namespace = namespace
+        self.name = name
+        self.grace_s = grace_s
+        self.poll_s = poll_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the class and its arguments, for the triggerer."""
+        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {argument: getattr(self, argument) for argument in arguments}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the pod until there is something to tell."""
+        pause_s, problem, since = self.poll_s, None, time.monotonic()
+        while True:
+            try:
+                pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
+            except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
+                if isinstance(err, ApiException) and err.status == _NOT_FOUND:
+                    yield self._event("gone")
+                    return
+                pause_s = min(2 * pause_s, MAX_PAUSE_S)
+                self.log.warning(
+                    "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
+                )
+            else:
+                pause_s = self.poll_s
+                if is_over(pod):
+                    yield self._event("over")
+                    return
+                found = find_start_problem(pod)
+                if found is None or problem is None:
+                    problem, since = found, time.monotonic()
+                elif time.monotonic() - since >= START_PROBLEM_S:
+                    yield self._event("stuck", found)
+                    return
+            await asyncio.sleep(pause_s)
+
+    async def on_kill(self) -> None:
+        """Delete the pod when a person marks or clears the waiting task; it writes what it has."""
+        await self._hook.delete_pod(self.name, self.namespace, self.grace_s)
+
+    @cached_property
+    def _hook(self) -> AsyncKubernetesHook:
+        return AsyncKubernetesHook(conn_id=self.conn_id)
+
+    def _event(self, status: str, message: str = "") -> TriggerEvent:
+        return TriggerEvent(  # type: ignore[no-untyped-call]
+            {"status": status, "name": self.name, "message": message}
+        )
+
+
+def _first_line(err: BaseException) -> str:
+    return f"{type(err).__name__}: {err}".split("\n", 1)[0]

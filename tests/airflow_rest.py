@@ -1,0 +1,58 @@
+"""Airflow's REST API, as a person's scripts use it."""
+
+import time
+from typing import Any
+
+import urllib3
+
+RUN_S = 600
+
+
+class AirflowRest:
+    """A session of the web interface's user."""
+
+    def __init__(self, port: int, password: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = urllib3.PoolManager(retries=urllib3.Retry(3, backoff_factor=1))
+        login = self.http.request("POST", f"{self.url}/auth/token", json={"username": "admin", "password": password})
+        self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=self.headers)
+        assert answer.status < 300, (path, answer.status, answer.data)
+        return answer.json() if answer.data else None
+
+    def try_to_trigger(self, dag_id: str, **conf: Any) -> "urllib3.BaseHTTPResponse":
+        path = f"{self.url}/api/v2/dags/{dag_id}/dagRuns"
+        return self.http.request("POST", path, json={"logical_date": None, "conf": conf}, headers=self.headers)
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        answer = self.try_to_trigger(dag_id, **conf)
+        assert answer.status == 200, answer.data
+        return str(answer.json()["dag_run_id"])
+
+    def get(self, path: str) -> Any:
+        return self.send("GET", path)
+
+    def finished(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> str:
+        """Wait until a run has ended; return its state."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            state = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+            if state in {"success", "failed"}:
+                return str(state)
+            time.sleep(1)
+        raise AssertionError(f"run {run_id} did not end in {within_s} s: {self.tasks(dag_id, run_id)}")
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[tuple[str, str | None], str]:
+        found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        return {(task["task_id"], task["rendered_map_index"]): task["state"] for task in found}
+
+    def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, attempt: int = 1) -> str:
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}?map_index={map_index}&full_content=true"
+        return "\n".join(str(entry.get("event", entry)) for entry in self.get(path)["content"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        return self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true")[
+            "value"
+        ]

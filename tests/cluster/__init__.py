@@ -1,0 +1,1 @@
+"""A real Kubernetes and a real MinIO for the tests: `make cluster`, `make cluster-down`."""

@@ -1,0 +1,92 @@
+"""The cgroup of one cluster: kubelet works below it, and it names every process that containerd ever started."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from shoal.contract.errors import ShoalError
+
+ROOT = Path("/sys/fs/cgroup")
+V2_CONTROLLERS = "+cpuset +cpu +io +memory +pids"
+END_S = 20
+
+
+def create(name: str) -> None:
+    """Make the cgroup in every hierarchy, with a leaf `node` for the node's own programs."""
+    if _is_v2():
+        (ROOT / "cgroup.subtree_control").write_text(V2_CONTROLLERS)
+    for hierarchy in _hierarchies():
+        group = hierarchy / name
+        group.mkdir(exist_ok=True)
+        if _is_v2():
+            (group / "cgroup.subtree_control").write_text(V2_CONTROLLERS)
+        if hierarchy.name == "cpuset":
+            # Version 1 takes no process into a cpuset that names no CPU.
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                (group / file).write_text((hierarchy / file).read_text())
+    _leaf(name).parent.mkdir(exist_ok=True)
+
+
+def enter_command(name: str) -> list[str]:
+    """Prefix that makes a command and all its children processes of the cgroup."""
+    return ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(_leaf(name))]
+
+
+def kill_all(name: str) -> None:
+    """Kill every process of the cgroup: containers, their shims, containerd, kubelet."""
+    deadline = time.monotonic() + END_S
+    while pids := _pids(name):
+        if time.monotonic() > deadline:
+            raise ShoalError(f"Processes {sorted(pids)} of cgroup {name} outlive SIGKILL for {END_S} s - see ps -l")
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.1)
+
+
+def container_pids(name: str, container_id: str) -> set[int]:
+    """List the processes of one container, by the id that its pod's status shows (`containerd://…`)."""
+    wanted = container_id.removeprefix("containerd://")
+    leaf = _leaf(name).parents[1]
+    return {int(pid) for procs in leaf.rglob(f"{wanted}/cgroup.procs") for pid in procs.read_text().split()}
+
+
+def remove(name: str) -> None:
+    """Remove the cgroup and all below it; nothing happens when there is none."""
+    for hierarchy in _hierarchies():
+        for folder, _, _ in os.walk(hierarchy / name, topdown=False):
+            Path(folder).rmdir()
+
+
+def exists(name: str) -> bool:
+    """Whether any hierarchy has the cgroup."""
+    return any((hierarchy / name).exists() for hierarchy in _hierarchies())
+
+
+def _is_v2() -> bool:
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def _hierarchies() -> list[Path]:
+    if _is_v2():
+        return [ROOT]
+    return sorted({path.resolve() for path in ROOT.iterdir() if (path / "cgroup.procs").exists()})
+
+
+def _leaf(name: str) -> Path:
+    return (ROOT if _is_v2() else ROOT / "pids") / name / "node/cgroup.procs"
+
+
+def _pids(name: str) -> set[int]:
+    found: set[int] = set()
+    for hierarchy in _hierarchies():
+        for procs in (hierarchy / name).rglob("cgroup.procs"):
+            try:
+                found.update(int(pid) for pid in procs.read_text().split())
+            except OSError:
+                continue  # the group went with its last process
+    # 0 is a process of another pid namespace: not ours to see, and kill(0) would end ourselves.
+    return found - {0}

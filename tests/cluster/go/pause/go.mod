@@ -1,0 +1,3 @@
+module shoal.test/pause
+
+go 1.24.0

@@ -1,0 +1,214 @@
+"""Builds the project's own Dockerfiles where no registry can be reached: `python -m cluster.images [NAME …]`.
+
+The base is a Debian root made by mmdebstrap from the machine's package mirror, with the machine's certificates. Images
+and their layers stay in `.shoal/cluster/images`; an image is built again when what it is made of has changed.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.binaries import CHECKOUT, minio_program
+from shoal.contract.errors import ConfigError, ShoalError
+
+log = logging.getLogger(__name__)
+
+FOLDER = CHECKOUT / ".shoal/cluster/images"
+NAMES = ("worker", "sidecar", "airflow", "minio")
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "buildah": "buildah"}
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+SUITE = "bookworm"
+BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
+BASE, GO_BASE = "shoal-test/base", "shoal-test/go"
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
+_BASE_DOCKERFILE = f"""FROM scratch
+ADD base.tar /
+ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}
+"""
+_GO_DOCKERFILE = f"""FROM {BASE}
+COPY minio /go/bin/minio
+"""
+"""In place of Go: MinIO as it was built for the tests."""
+
+
+def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
+    """Build what is missing or out of date.
+
+    Args:
+        names: Of NAMES.
+
+    Returns:
+        Image reference -> docker-archive, as `ctr images import` and `docker load` take it.
+
+    Raises:
+        ConfigError: A program to build with is missing.
+        ShoalError: A build failed; names its log.
+    """
+    missing = missing_programs()
+    if missing:
+        raise ConfigError(f"Images cannot be built: no {', no '.join(missing)} - apt install {' '.join(missing)}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with _one_builder():
+        return {reference(name): _image(name) for name in names}
+
+
+def missing_programs() -> list[str]:
+    """Name the Debian packages without which nothing can be built here."""
+    return [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+
+
+def run_in(name: str, *command: str, volume: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run a command in a built image, as the image's user and with its environment.
+
+    Args:
+        name: Of NAMES.
+        command: What to run in place of the image's entry point.
+        volume: `folder:folder in the image`.
+    """
+    created = subprocess.run([*_storage(), "from", reference(name)], capture_output=True, text=True, check=True)
+    container = created.stdout.strip()
+    volumes = ["--volume", volume] if volume else []
+    try:
+        running = [*_storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
+        return subprocess.run(running, capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        subprocess.run([*_storage(), "rm", container], capture_output=True, check=True)
+
+
+def reference(name: str) -> str:
+    """Give the name and tag that `make images` gives, too."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    return f"shoal-{name}:{project['version']}"
+
+
+def _image(name: str) -> Path:
+    dockerfile = CHECKOUT / "docker" / name / "Dockerfile"
+    arguments = ["--build-arg", f"BASE={BASE}"]
+    if name == "minio":
+        arguments += ["--build-arg", f"GO_BASE={GO_BASE}"]
+        inputs = [dockerfile, minio_program()]
+    else:
+        inputs = [dockerfile, CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
+    archive = FOLDER / f"{name}.tar"
+    _make_base()
+    digest = _digest([*inputs, _stamp(FOLDER / "base.tar")])
+    if _is_made_of(archive, digest):
+        return archive
+    if name == "minio":
+        _make_go_base()
+    log.info("building %s", reference(name))
+    archive.unlink(missing_ok=True)
+    context = ["--file", str(dockerfile), "--tag", reference(name), str(CHECKOUT)]
+    _buildah(name, "build", "--layers", *arguments, *context)
+    _buildah(name, "push", reference(name), f"docker-archive:{archive}:{reference(name)}")
+    _note(archive, digest)
+    return archive
+
+
+def _make_base() -> None:
+    root = FOLDER / "base.tar"
+    left_out = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+    certificates = f"--customize-hook=copy-in {CERTIFICATES} {CERTIFICATES.parent}"
+    packages = f"--include={','.join(BASE_PACKAGES)}"
+    command = ["mmdebstrap", "--variant=minbase", packages, *left_out, certificates, SUITE, str(root)]
+    digest = _digest([CERTIFICATES], _BASE_DOCKERFILE, *command)
+    if _is_made_of(root, digest):
+        return
+    log.info("making a Debian %s root, the base of all images", SUITE)
+    _run("base", *command)
+    _build_inline("base", BASE, _BASE_DOCKERFILE, FOLDER)
+    _note(root, digest)
+
+
+def _make_go_base() -> None:
+    _build_inline("minio", GO_BASE, _GO_DOCKERFILE, minio_program().parent)
+
+
+def _build_inline(log_name: str, tag: str, dockerfile: str, context: Path) -> None:
+    path = FOLDER / f"{log_name}.Dockerfile"
+    path.write_text(dockerfile)
+    _buildah(log_name, "build", "--file", str(path), "--tag", tag, str(context))
+
+
+def _buildah(log_name: str, command: str, *arguments: str) -> None:
+    isolation = ["--isolation", "chroot"] if command == "build" else []
+    _run(log_name, *_storage(), command, *isolation, *arguments)
+
+
+def _storage() -> list[str]:
+    """Begin every buildah command: all it stores is in this folder.
+
+    Overlay cannot be stacked on another overlay, such as a container's root: there layers are copies.
+    """
+    found = subprocess.run(["stat", "-f", "-c", "%T", FOLDER], capture_output=True, text=True, check=True)
+    driver = "vfs" if found.stdout.strip() == "overlayfs" else "overlay"
+    return ["buildah", "--root", str(FOLDER / "storage"), "--runroot", str(FOLDER / "run"), "--storage-driver", driver]
+
+
+def _run(log_name: str, *command: str) -> None:
+    path = FOLDER / f"{log_name}.log"
+    with path.open("ab") as messages:
+        ended = subprocess.run(command, stdout=messages, stderr=messages, check=False)
+    if ended.returncode != 0:
+        raise ShoalError(f"{' '.join(command[:1])} of {log_name} ended with code {ended.returncode} - see {path}")
+
+
+def _copied(dockerfile: str) -> Iterator[Path]:
+    """List the files a Dockerfile copies from the checkout."""
+    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE):
+        for word in line.split():
+            if not word.startswith("--"):
+                yield from _files(CHECKOUT / word)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc")
+
+
+def _digest(paths: Sequence[Path], *words: str) -> str:
+    digest = hashlib.sha256("\0".join(words).encode())
+    for path in paths:
+        digest.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _is_made_of(made: Path, digest: str) -> bool:
+    return made.exists() and _stamp(made).exists() and _stamp(made).read_text() == digest
+
+
+def _note(made: Path, digest: str) -> None:
+    _stamp(made).write_text(digest)
+
+
+def _stamp(made: Path) -> Path:
+    return made.with_suffix(".sha256")
+
+
+@contextmanager
+def _one_builder() -> Iterator[None]:
+    """Let two test runs share a build in place of disturbing each other."""
+    with (FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    os.umask(0o022)
+    try:
+        for image, path in built_images(sys.argv[1:] or NAMES).items():
+            print(f"{image}\t{path}\t{path.stat().st_size / 1e6:.0f} MB")
+    except ShoalError as error:
+        sys.exit(str(error))

@@ -1,0 +1,57 @@
+"""MinIO on the bridge's address: an administrator, and a reader who may list and get and nothing else."""
+
+import secrets
+from pathlib import Path
+
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+
+from cluster.binaries import minio_program
+from cluster.processes import Processes, answers, free_port
+from shoal.contract.store import StoreAccess
+
+START_S = 60
+READER_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject"],
+            "Resource": ["arn:aws:s3:::*"],
+        }
+    ],
+}
+
+
+def start_object_store(processes: Processes, data: Path, address: str) -> StoreAccess:
+    """Start MinIO over a folder and wait until it answers.
+
+    Returns:
+        The administrator's access.
+    """
+    access = StoreAccess(f"http://{address}:{free_port(address)}", secrets.token_hex(8), secrets.token_hex(20))
+    data.mkdir()
+    processes.start(
+        "minio",
+        [str(minio_program()), "server", str(data), "--address", access.host],
+        {
+            "MINIO_ROOT_USER": access.access_key,
+            "MINIO_ROOT_PASSWORD": access.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+        },
+    )
+    processes.wait_until("minio", lambda: answers(f"{access.endpoint_url}/minio/health/ready"), START_S)
+    return access
+
+
+def add_reader(admin: StoreAccess) -> StoreAccess:
+    """Make the user that source credentials should be: List and Get in every bucket."""
+    reader = StoreAccess(admin.endpoint_url, secrets.token_hex(8), secrets.token_hex(20))
+    client = MinioAdmin(
+        endpoint=admin.host, credentials=StaticProvider(admin.access_key, admin.secret_key), secure=admin.secure
+    )
+    client.user_add(reader.access_key, reader.secret_key)
+    client.policy_add("list-and-get", policy=READER_POLICY)
+    client.policy_set("list-and-get", user=reader.access_key)
+    return reader

@@ -1,0 +1,35 @@
+"""Where one test cluster lives on this machine: its folder, bridge, addresses and cgroup, all named after it."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.binaries import CHECKOUT
+
+NODE = "shoal-node"
+NODE_IMAGES = ("worker", "sidecar")
+"""The images its pods run, of `images.NAMES`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One cluster's place.
+
+    Attributes:
+        name: Names the bridge and the cgroup; at most 15 characters.
+        subnet: The pods' addresses; the bridge has the first one.
+        folder: Everything the cluster writes.
+    """
+
+    name: str
+    subnet: str
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        """The bridge's address: pods and containers reach API server, kubelet and MinIO there."""
+        return str(next(ipaddress.ip_network(self.subnet).hosts()))
+
+
+MAIN = Place("shoal0", "10.203.0.0/24", CHECKOUT / ".shoal/cluster/run")
+"""The one cluster of `make cluster`."""

@@ -1,0 +1,170 @@
+"""A real cluster as tests see it: the one of `make cluster`, one started for them, or any that KUBECONFIG names."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from cluster import cgroups, images
+from cluster.binaries import missing_requirements
+from cluster.lifecycle import in_use, not_running
+from cluster.place import MAIN, NODE_IMAGES
+from cluster.processes import Processes
+from shoal.contract.store import StoreAccess
+
+BACK_S = 60
+PODS_GONE_S = 60
+
+
+@dataclass(frozen=True)
+class RealCluster:
+    """A cluster and the object store its pods reach.
+
+    Attributes:
+        kubeconfig: A cluster admin's.
+        store: The store's administrator.
+        reader: The store's user with List and Get only: what a source connection should hold.
+        images: Image references by name: worker, sidecar.
+        address: Address of this machine that pods reach; empty where it is not known.
+        processes: The programs of the tests' own cluster; None for one of KUBECONFIG.
+    """
+
+    kubeconfig: Path
+    store: StoreAccess
+    reader: StoreAccess
+    images: Mapping[str, str]
+    address: str = ""
+    processes: Processes | None = field(default=None, repr=False)
+
+    def connect(self, kubeconfig: Path | None = None) -> client.ApiClient:
+        """Open a client, as the admin or as whom `kubeconfig` names."""
+        return config.new_client_from_config(str(kubeconfig or self.kubeconfig))
+
+    @contextmanager
+    def namespace(self, labels: Mapping[str, str] | None = None) -> Iterator[str]:
+        """Make a namespace with these labels, and remove it and its pods afterwards."""
+        core = client.CoreV1Api(self.connect())
+        name = f"test-{uuid4().hex[:8]}"
+        core.create_namespace({"metadata": {"name": name, "labels": dict(labels or {})}})
+        try:
+            yield name
+        finally:
+            core.delete_namespace(name)
+            _wait_until_empty(core, name)
+
+    def kubeconfig_of(self, service_account: str, namespace: str, folder: Path) -> Path:
+        """Write a kubeconfig with a service account's token of one hour: that account's rights and no more."""
+        token = client.CoreV1Api(self.connect()).create_namespaced_service_account_token(
+            service_account, namespace, {"spec": {"expirationSeconds": 3600}}
+        )
+        content = yaml.safe_load(self.kubeconfig.read_text())
+        current = next(entry for entry in content["contexts"] if entry["name"] == content["current-context"])
+        current["context"].update(user=service_account, namespace=namespace)
+        content["users"] = [{"name": service_account, "user": {"token": token.status.token}}]
+        path = folder / f"{namespace}-{service_account}.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    def kill(self, program: str) -> None:
+        """Crash one of `lifecycle.PROGRAMS`: SIGKILL, nothing is cleaned up."""
+        self._own().send(program, signal.SIGKILL)
+
+    def stop(self, program: str) -> None:
+        """End a program as a shutdown would."""
+        self._own().stop(program)
+
+    def pause(self, program: str) -> None:
+        """Freeze a program: it holds its connections and says nothing."""
+        self._own().send(program, signal.SIGSTOP)
+
+    def resume(self, program: str) -> None:
+        """Let a paused program go on."""
+        self._own().send(program, signal.SIGCONT)
+
+    def restart(self, program: str) -> None:
+        """Start a program again, ending it first if it runs, and wait until the cluster is whole."""
+        self._own().restart(program)
+        self._own().wait_until(program, lambda: not not_running(MAIN), BACK_S)
+
+    def container_pids(self, namespace: str, pod: str, container: str) -> set[int]:
+        """List the host's process ids of a running container, for signals from outside."""
+        self._own()
+        status = client.CoreV1Api(self.connect()).read_namespaced_pod(pod, namespace).status
+        found = [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
+        ids = [entry.container_id for entry in found if entry.name == container and entry.container_id]
+        return cgroups.container_pids(MAIN.name, ids[0]) if ids else set()
+
+    def _own(self) -> Processes:
+        if self.processes is None:
+            pytest.skip("faults are injected into the tests' own cluster only: unset KUBECONFIG")
+        return self.processes
+
+
+@contextmanager
+def real_cluster() -> Iterator[RealCluster]:
+    """Find or start the cluster; without one the test skips, or fails under CI."""
+    if _foreign_kubeconfig():
+        yield _foreign_cluster()
+        return
+    missing = [*missing_requirements(), *(f"no {package}" for package in images.missing_programs())]
+    if missing:
+        _unavailable(
+            f"no real cluster: {', '.join(missing)} - run the tests as root with Go after make cluster-packages, "
+            "or set KUBECONFIG and SHOAL_TEST_S3_ENDPOINT_URL"
+        )
+    archives = images.built_images(NODE_IMAGES)
+    with in_use(MAIN, archives) as state:
+        yield RealCluster(
+            kubeconfig=state.kubeconfig,
+            store=state.store,
+            reader=state.reader,
+            images={name: images.reference(name) for name in NODE_IMAGES},
+            address=state.address,
+            processes=Processes(MAIN.folder),
+        )
+
+
+def _foreign_kubeconfig() -> bool:
+    """Whether KUBECONFIG names a cluster that is not the tests' own."""
+    named = os.environ.get("KUBECONFIG")
+    return bool(named) and Path(named).resolve() != (MAIN.folder / "admin.kubeconfig").resolve()
+
+
+def _foreign_cluster() -> RealCluster:
+    """Read where the cluster of KUBECONFIG, its store and its images are."""
+    if "SHOAL_TEST_S3_ENDPOINT_URL" not in os.environ:
+        _unavailable(
+            "KUBECONFIG names a cluster, and no object store its pods reach: set SHOAL_TEST_S3_{ENDPOINT_URL,ACCESS_KEY,"
+            "SECRET_KEY}, SHOAL_TEST_S3_READER_{…} for a user with List and Get only, and SHOAL_TEST_{WORKER,SIDECAR}_IMAGE"
+        )
+    return RealCluster(
+        kubeconfig=Path(os.environ["KUBECONFIG"]),
+        store=StoreAccess.from_env("test_s3"),
+        reader=StoreAccess.from_env("test_s3_reader"),
+        images={name: os.environ[f"SHOAL_TEST_{name.upper()}_IMAGE"] for name in NODE_IMAGES},
+    )
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must test on a real cluster; {reason}")
+    pytest.skip(reason)
+
+
+def _wait_until_empty(core: client.CoreV1Api, namespace: str) -> None:
+    deadline = time.monotonic() + PODS_GONE_S
+    while pods := core.list_namespaced_pod(namespace).items:
+        if time.monotonic() > deadline:
+            names = ", ".join(pod.metadata.name for pod in pods)
+            pytest.fail(f"Pods of namespace {namespace} are still there after {PODS_GONE_S} s: {names}")
+        time.sleep(0.2)

@@ -1,0 +1,249 @@
+"""The whole product on a real cluster: Airflow with its scheduler, executor and triggerer, Kubernetes, MinIO."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+from kubernetes import client, utils
+
+from airflow_rest import AirflowRest
+from pipeline import Pipeline
+from shoal.contract.store import StoreAccess
+from shoal.dataset import Dataset, load_dataset
+from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
+from shoal.embedded.home import Home
+from shoal.embedded.scenes import demo_scene
+from shoal.stores import open_stores
+
+ROOT = Path(__file__).parents[2]
+IMAGES = 304
+HEALTHY_S = 300
+SERVICE_ACCOUNT = "shoal-airflow"
+TRANSFERS = ("mount", "direct")
+
+
+@dataclass(frozen=True)
+class PodTier:
+    """A running Airflow over datasets whose shards are pods.
+
+    Attributes:
+        rest: Airflow's REST API.
+        home: Where dataset files and Airflow's files lie.
+        core: The cluster, as its admin.
+        admin: The store, as its admin.
+        reader: The store with List and Get only.
+        namespaces: Namespace per transfer.
+        images: Image references: worker, sidecar.
+        prefix: Begins the names of all buckets.
+    """
+
+    rest: AirflowRest
+    home: Home
+    core: client.CoreV1Api
+    admin: StoreAccess
+    reader: StoreAccess
+    namespaces: dict[str, str]
+    images: dict[str, str]
+    prefix: str
+
+    def add_dataset(self, name: str, transfer: str, *, images: str | None = None, **cluster: Any) -> Dataset:
+        """Write a dataset file and wait until Airflow has its DAG; results go to a bucket of its own."""
+        self.make_bucket(f"{self.prefix}-{name}")
+        pod = {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **cluster.pop("pod", {})}
+        run = cluster.pop("run", {})
+        settings = {
+            "source": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-{images or 'images'}"},
+            "results": {"conn_id": "shoal_results", "bucket": f"{self.prefix}-{name}"},
+            "models": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-models"},
+            "model": {"name": "demo-fish", "version": "v1"},
+            "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+            "cluster": {
+                "kind": "kubernetes", "namespace": self.namespaces[transfer], "pod": pod, "share": 1.0, "max_pods": 3, **cluster,
+            },
+            "worker": {"image": self.images["worker"]},
+            "sidecar": {"image": self.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
+            "run": run,
+        }  # fmt: skip
+        path = self.home.datasets / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        self._wait_for_dag(f"reanalyse_{name}")
+        return load_dataset(path)
+
+    def make_bucket(self, name: str) -> None:
+        store = self.admin.connect()
+        if not store.bucket_exists(name):
+            store.make_bucket(name)
+
+    def pipeline(self, dataset: Dataset) -> Pipeline:
+        """The same dataset's buckets for a run without Airflow and without pods."""
+        return Pipeline(dataset, open_stores(dataset, lambda _: self.admin))
+
+    def run(self, dataset: Dataset, **conf: Any) -> str:
+        """Trigger a run and wait for its success; return its id."""
+        dag_id = f"reanalyse_{dataset.name}"
+        run_id = self.rest.trigger(dag_id, **conf)
+        state = self.rest.finished(dag_id, run_id)
+        assert state == "success", self.story(dataset, run_id)
+        return run_id
+
+    def story(self, dataset: Dataset, run_id: str) -> str:
+        """Every task's state and the end of its log, for a person who asks why."""
+        dag_id = f"reanalyse_{dataset.name}"
+        found = self.rest.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        logs = [
+            f"== {task['task_id']} {task['map_index']} {task['state']}\n"
+            + self.rest.log(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))[-3000:]
+            for task in found
+        ]
+        return "\n".join(logs)
+
+    def summary(self, dataset: Dataset, run_id: str) -> dict[str, Any]:
+        uri = self.rest.xcom(f"reanalyse_{dataset.name}", run_id, "summarize")["summary"]
+        return self.pipeline(dataset).stores.results.read_json(uri.split("/", 3)[3])
+
+    def shards(self, dataset: Dataset, run_id: str) -> dict[str, str]:
+        tasks = self.rest.tasks(f"reanalyse_{dataset.name}", run_id)
+        return {label or "": state for (task, label), state in tasks.items() if task == "infer"}
+
+    def left_in(self, namespace: str) -> list[str]:
+        """What runs left behind in a namespace (G10)."""
+        selector = "app.kubernetes.io/managed-by=shoal"
+        return [
+            f"{kind} {item.metadata.name}"
+            for kind in ("pod", "secret", "config_map")
+            for item in getattr(self.core, f"list_namespaced_{kind}")(namespace, label_selector=selector).items
+        ]
+
+    def pods_started(self, namespace: str) -> set[str]:
+        """Names of all pods the namespace's events tell of."""
+        events = self.core.list_namespaced_event(namespace, field_selector="reason=Scheduled").items
+        return {event.involved_object.name for event in events}
+
+    def _wait_for_dag(self, dag_id: str) -> None:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
+            if any(dag["dag_id"] == dag_id for dag in found):
+                return
+            time.sleep(1)
+        raise AssertionError(f"Airflow has no DAG {dag_id}")
+
+
+@pytest.fixture(scope="session")
+def pods(real_cluster, demo_models, tmp_path_factory) -> Iterator[PodTier]:
+    """Airflow over a populated bucket; in the cluster it is the service account of deploy/rbac.yaml, never an admin."""
+    prefix, folder = f"e2e{uuid4().hex[:6]}", tmp_path_factory.mktemp("pods")
+    api = real_cluster.connect()
+    core = client.CoreV1Api(api)
+    _fill(real_cluster.store, prefix, demo_models)
+    home = Home(folder / "home")
+    home.make()
+    namespaces = {transfer: f"{prefix}-{transfer}" for transfer in TRANSFERS}
+    try:
+        for transfer, namespace in namespaces.items():
+            apply("namespace-mount.yaml" if transfer == "mount" else "namespace.yaml", api, namespace)
+            apply("rbac.yaml", api, namespace)
+        kubeconfig = _kubeconfig(real_cluster, api, namespaces, folder)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        home.migrate(real_cluster.store, lambda: None)
+        environment = {**_environment(home, real_cluster, kubeconfig), **web_environment(port)}
+        with airflow_processes(environment, home.logs):
+            deadline = time.monotonic() + HEALTHY_S
+            while not web_is_healthy(port):
+                assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
+                time.sleep(1)
+            rest = AirflowRest(port, read_password(home.airflow))
+            yield PodTier(
+                rest, home, core, real_cluster.store, real_cluster.reader, namespaces, dict(real_cluster.images), prefix
+            )
+    finally:
+        for namespace in namespaces.values():
+            core.delete_namespace(namespace)
+
+
+def apply(file: str, api: client.ApiClient, namespace: str) -> None:
+    """Apply a file of deploy/ to a namespace of another name than the one it is written for."""
+    for document in yaml.safe_load_all((ROOT / "deploy" / file).read_text(encoding="utf-8")):
+        metadata = document["metadata"]
+        if document["kind"] == "Namespace":
+            metadata["name"] = namespace
+        elif "namespace" in metadata:
+            metadata["namespace"] = namespace
+        else:
+            metadata["name"] += f"-{namespace}"
+        for subject in document.get("subjects", ()):
+            subject["namespace"] = namespace
+        if document["kind"] == "ClusterRoleBinding":
+            document["roleRef"]["name"] += f"-{namespace}"
+        utils.create_from_dict(api, document)
+
+
+def _kubeconfig(real_cluster, api, namespaces, folder) -> Path:
+    """One login for both namespaces: the direct one's service account, bound in the other one too."""
+    home, other = namespaces["direct"], namespaces["mount"]
+    client.RbacAuthorizationV1Api(api).create_namespaced_role_binding(
+        other,
+        {
+            "metadata": {"name": "from-direct"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": SERVICE_ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": home}],
+        },
+    )
+    return real_cluster.kubeconfig_of(SERVICE_ACCOUNT, home, folder)
+
+
+def _environment(home: Home, real_cluster, kubeconfig: Path) -> dict[str, str]:
+    environment = home.airflow_environment(real_cluster.store)
+    del environment["AIRFLOW_CONN_SHOAL_DEMO"]
+    connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(kubeconfig)}}
+    return {
+        **{name: value for name, value in environment.items() if name != "KUBECONFIG"},
+        "AIRFLOW_CONN_SHOAL_SOURCE": _store_connection(real_cluster.reader),
+        "AIRFLOW_CONN_SHOAL_RESULTS": _store_connection(real_cluster.store),
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection),
+        "AIRFLOW__CORE__PARALLELISM": str(2 * (os.cpu_count() or 2)),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        # A task process inherits the provider's import, ten seconds of it, from the server it is forked from.
+        "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
+        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,shoal.operators.shard_pod",
+        "HOME": str(home.root),
+    }
+
+
+def _store_connection(access: StoreAccess) -> str:
+    return json.dumps(
+        {
+            "conn_type": "generic", "login": access.access_key, "password": access.secret_key,
+            "extra": {"endpoint_url": access.endpoint_url},
+        }
+    )  # fmt: skip
+
+
+def _fill(access: StoreAccess, prefix: str, models: dict[str, bytes]) -> None:
+    """Put scenes of two cameras and both models into the store."""
+    store = access.connect()
+    for name in ("images", "models"):
+        store.make_bucket(f"{prefix}-{name}")
+    for version, model in models.items():
+        _put(store, f"{prefix}-models", f"demo-fish/{version}/model.onnx", model)
+    start = datetime(2026, 6, 1, 8, tzinfo=UTC)
+    for number in range(IMAGES):
+        scene = demo_scene(("IPC608", "IPC710")[number % 2], start + timedelta(minutes=7 * number))
+        _put(store, f"{prefix}-images", scene.key, scene.jpeg)
+
+
+def _put(store: Any, bucket: str, key: str, data: bytes) -> None:
+    store.put_object(bucket, key, BytesIO(data), len(data))

@@ -1,0 +1,294 @@
+"""Random clusters as JSON objects of the Kubernetes API, made from a seed: nodes, pods, quotas, waiting pods, our pod.
+
+Waiting pods fit exactly one node or none, so which of them the scheduler serves first does not matter.
+"""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+OURS, THEIRS = "ours", "theirs"
+"""Namespaces."""
+
+PRIORITIES = {"low": -100, "same": 0, "high": 1000}
+"""Priority classes; none of them preempts."""
+
+HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+GPU = "nvidia.com/gpu"
+TAINTS = (
+    {"key": "gpu", "effect": "NoSchedule"},
+    {"key": "gpu", "value": "a100", "effect": "NoExecute"},
+    {"key": "team", "value": "b", "effect": "NoExecute"},
+    {"key": "slow", "effect": "PreferNoSchedule"},
+    {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"},
+)
+TOLERATIONS = (
+    {"key": "gpu", "operator": "Exists"},
+    {"key": "gpu", "operator": "Equal", "value": "a100", "effect": "NoExecute"},
+    {"key": "team", "value": "b"},
+    {"operator": "Exists", "effect": "NoSchedule"},
+    {"operator": "Exists"},
+)
+
+
+@dataclass
+class RandomCluster:
+    """A cluster that is to be built.
+
+    Attributes:
+        nodes: Node objects.
+        quotas: ResourceQuotas of our namespace.
+        bound: Pods on nodes, with what is to become of them (`status`, `terminating`).
+        waiting: Pods without a node.
+        ours: The pod whose copies are counted.
+    """
+
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    quotas: list[dict[str, Any]] = field(default_factory=list)
+    bound: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    ours: dict[str, Any] = field(default_factory=dict)
+
+
+def random_cluster(seed: int) -> RandomCluster:
+    """Make the cluster of a seed."""
+    rng = random.Random(seed)
+    cluster = RandomCluster()
+    for number in range(rng.randint(1, 6)):
+        cluster.nodes.append(_node(rng, f"s{seed}-n{number}"))
+    for node in cluster.nodes:
+        for _ in range(rng.randint(0, 5)):
+            cluster.bound.append(_bound_pod(rng, node["metadata"]["name"]))
+    for node in cluster.nodes:
+        if rng.random() < 0.25:
+            cluster.waiting += _waiting_for(rng, node["metadata"]["name"])
+    if rng.random() < 0.3:
+        cluster.waiting += _waiting_for_nothing(rng)
+    cluster.ours = _our_pod(rng)
+    if rng.random() < 0.25:
+        cluster.quotas = [_quota(rng, number) for number in range(rng.randint(1, 2))]
+    return cluster
+
+
+def _node(rng: random.Random, name: str) -> dict[str, Any]:
+    labels = {"disk": rng.choice(["ssd", "hdd"]), "generation": str(rng.randint(1, 9)), ZONE: rng.choice("ab")}
+    if rng.random() < 0.95:
+        labels[HOSTNAME] = name
+    allocatable = {
+        "cpu": rng.choice(["1", "1900m", "2", "3500m", "4", "7910m"]),
+        "memory": rng.choice(["2Gi", "3900Mi", "8Gi", "15500000Ki", "16G"]),
+        "ephemeral-storage": rng.choice(["10Gi", "50Gi"]),
+        "pods": rng.choice(["3", "6", "12", "110"]),
+    }
+    if rng.random() < 0.25:
+        allocatable[GPU] = rng.choice(["1", "2", "4"])
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "unschedulable": rng.random() < 0.1,
+            "taints": rng.sample(TAINTS, rng.choice([0, 0, 0, 1, 1, 2])),
+        },
+        "status": {"allocatable": allocatable, "capacity": allocatable},
+    }
+
+
+def _bound_pod(rng: random.Random, node: str) -> dict[str, Any]:
+    pod = _pod(rng, rng.choice([OURS, THEIRS]), largest=3)
+    pod["spec"] |= {"nodeName": node, "priorityClassName": rng.choice(list(PRIORITIES))}
+    if rng.random() < 0.15:
+        pod["spec"]["affinity"] = _anti_affinity(rng, rng.choice([HOSTNAME, HOSTNAME, ZONE]))
+        if rng.random() < 0.5:
+            term = pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]
+            term |= rng.choice([{"namespaces": [OURS]}, {"namespaceSelector": {}}])
+    fate = rng.random()
+    if fate < 0.2:
+        pod["status"] = {"phase": rng.choice(["Succeeded", "Failed"])}
+    elif fate < 0.35:
+        pod["terminating"] = True
+    elif fate < 0.45:
+        # Resized in place: what it has is more than what it wants.
+        has = {"requests": {"cpu": "900m", "memory": "700Mi"}}
+        pod["status"] = {
+            "phase": "Running",
+            "containerStatuses": [
+                {
+                    "name": "main",
+                    "image": "i",
+                    "imageID": "i",
+                    "ready": True,
+                    "restartCount": 0,
+                    "resources": has,
+                    "allocatedResources": has["requests"],
+                }
+            ],
+        }
+    return pod
+
+
+def _waiting_for(rng: random.Random, node: str) -> list[dict[str, Any]]:
+    """Make some identical pods that may go to one node only."""
+    pod = _pod(rng, rng.choice([OURS, THEIRS]), largest=2)
+    pod["spec"]["priorityClassName"] = rng.choice(["same", "high"])
+    pod["spec"]["tolerations"] = [{"operator": "Exists"}]
+    pod["spec"]["affinity"] = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+                ]
+            }
+        }
+    }
+    if rng.random() < 0.2:
+        pod["spec"]["schedulingGates"] = [{"name": "test/wait"}]
+    return [pod] * rng.randint(1, 3)
+
+
+def _waiting_for_nothing(rng: random.Random) -> list[dict[str, Any]]:
+    """Make a pod that fits no node, of any priority."""
+    pod = _pod(rng, THEIRS, largest=2)
+    pod["spec"]["priorityClassName"] = rng.choice(list(PRIORITIES))
+    pod["spec"]["nodeSelector"] = {"disk": "tape"}
+    return [pod]
+
+
+def _our_pod(rng: random.Random) -> dict[str, Any]:
+    pod = _pod(rng, OURS, largest=2)
+    pod["metadata"]["labels"] = {"app": "ours"}
+    spec = pod["spec"]
+    spec["priorityClassName"] = rng.choice(["same", "same", "low"])
+    spec["tolerations"] = rng.sample(TOLERATIONS, rng.choice([0, 0, 1, 2]))
+    if rng.random() < 0.2:
+        spec["nodeSelector"] = {"disk": rng.choice(["ssd", "hdd"])}
+    affinity = {}
+    if rng.random() < 0.25:
+        affinity |= _node_affinity(rng)
+    if rng.random() < 0.2:
+        affinity |= _anti_affinity(rng, HOSTNAME)
+    elif rng.random() < 0.3:
+        spec["topologySpreadConstraints"] = [_spread(rng)]
+    if affinity:
+        spec["affinity"] = affinity
+    if rng.random() < 0.1:
+        spec["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 8080}]
+    if rng.random() < 0.15:
+        spec["activeDeadlineSeconds"] = 600
+    return pod
+
+
+def _pod(rng: random.Random, namespace: str, largest: int) -> dict[str, Any]:
+    """Make a pod with random requests: of containers, init containers, sidecars or the pod itself."""
+    main = {"name": "main", "image": "i", "resources": _resources(rng, largest)}
+    containers = [main]
+    if rng.random() < 0.2:
+        containers.append({"name": "second", "image": "i", "resources": _resources(rng, 1)})
+    inits = []
+    for number in range(rng.choice([0, 0, 1, 2])):
+        init = {"name": f"init{number}", "image": "i", "resources": _resources(rng, largest)}
+        if rng.random() < 0.5:
+            init["restartPolicy"] = "Always"
+        inits.append(init)
+    spec: dict[str, Any] = {"containers": containers, "initContainers": inits, "restartPolicy": "Never"}
+    if rng.random() < 0.1:
+        spec["resources"] = {"requests": {"cpu": "6", "memory": "7Gi"}}
+    if rng.random() < 0.1:
+        spec["runtimeClassName"] = "heavy"
+    labels = {"app": rng.choice(["ours", "web", "db"])}
+    if namespace == THEIRS and rng.random() < 0.1:
+        main["ports"] = [{"containerPort": 80, "hostPort": 8080, "hostIP": rng.choice(["0.0.0.0", "10.0.0.1"])}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "generateName": "p-", "labels": labels},
+        "spec": spec,
+    }
+
+
+def _resources(rng: random.Random, largest: int) -> dict[str, Any]:
+    requests = {}
+    if rng.random() < 0.9:
+        requests["cpu"] = rng.choice(["100m", "250m", "333m", "0.5", "1", "1500m"][: 2 + 2 * largest])
+    if rng.random() < 0.9:
+        requests["memory"] = rng.choice(["64Mi", "300M", "1Gi", "0.5Gi", "1500Mi", "2Gi"][: 2 + 2 * largest])
+    if rng.random() < 0.15:
+        requests["ephemeral-storage"] = rng.choice(["1Gi", "8G"])
+    resources = {"requests": requests}
+    if rng.random() < 0.1:
+        requests[GPU] = "1"
+        resources["limits"] = {GPU: "1"}
+    return resources
+
+
+def _node_affinity(rng: random.Random) -> dict[str, Any]:
+    expressions = [
+        {"key": "disk", "operator": "In", "values": ["ssd"]},
+        {"key": "disk", "operator": "NotIn", "values": ["ssd"]},
+        {"key": "generation", "operator": "Gt", "values": ["4"]},
+        {"key": "generation", "operator": "Lt", "values": ["6"]},
+        {"key": HOSTNAME, "operator": "Exists"},
+        {"key": "special", "operator": "DoesNotExist"},
+    ]
+    terms = [{"matchExpressions": rng.sample(expressions, rng.randint(1, 2))} for _ in range(rng.randint(1, 2))]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def _anti_affinity(rng: random.Random, key: str) -> dict[str, Any]:
+    selector = rng.choice(
+        [
+            {"matchLabels": {"app": "ours"}},
+            {"matchExpressions": [{"key": "app", "operator": "In", "values": ["ours", "db"]}]},
+            {"matchLabels": {"app": "db"}},
+        ]
+    )
+    term = {"labelSelector": selector, "topologyKey": key}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def _spread(rng: random.Random) -> dict[str, Any]:
+    constraint = {
+        "maxSkew": rng.randint(1, 2),
+        "topologyKey": rng.choice([HOSTNAME, HOSTNAME, HOSTNAME, ZONE]),
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": rng.choice(["ours", "ours", "db"])}},
+    }
+    if rng.random() < 0.3:
+        constraint["nodeTaintsPolicy"] = "Honor"
+    if rng.random() < 0.2:
+        constraint["nodeAffinityPolicy"] = "Ignore"
+    if rng.random() < 0.2:
+        constraint["minDomains"] = 2
+    return constraint
+
+
+def _quota(rng: random.Random, number: int) -> dict[str, Any]:
+    hard = {"pods": str(rng.randint(8, 30)), "requests.cpu": str(rng.randint(1, 12))}
+    if rng.random() < 0.5:
+        hard["requests.memory"] = rng.choice(["3Gi", "9Gi", "20Gi"])
+    if rng.random() < 0.3:
+        hard["count/pods"] = str(rng.randint(15, 40))
+    if rng.random() < 0.2:
+        hard = {f"requests.{GPU}": str(rng.randint(0, 3))}
+    used = {name: "0" for name in hard}
+    if "pods" in hard:
+        used["pods"] = str(rng.randint(0, 5))
+    spec: dict[str, Any] = {"hard": hard}
+    scope = rng.random()
+    if scope < 0.2:
+        spec["scopes"] = [rng.choice(["NotTerminating", "Terminating"])]
+    elif scope < 0.3:
+        spec["scopes"] = ["NotBestEffort"]
+    elif scope < 0.5:
+        values = rng.choice([["same"], ["high", "low"]])
+        operator = rng.choice(["In", "NotIn"])
+        spec["scopeSelector"] = {
+            "matchExpressions": [{"scopeName": "PriorityClass", "operator": operator, "values": values}]
+        }
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": f"quota{number}", "namespace": OURS},
+        "spec": spec,
+        "status": {"hard": hard, "used": used},
+    }
