@@ -44,6 +44,24 @@ class AirflowRest:
             time.sleep(1)
         raise AssertionError(f"run {run_id} did not end in {within_s} s: {self.tasks(dag_id, run_id)}")
 
+    def reached(self, dag_id: str, run_id: str, task_id: str, state: str, within_s: float = RUN_S) -> None:
+        """Wait until a task, or one of its mapped instances, is in a state."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            states = {found for (task, _), found in self.tasks(dag_id, run_id).items() if task == task_id}
+            if state in states:
+                return
+            time.sleep(1)
+        raise AssertionError(f"{task_id} of {run_id} was not {state} in {within_s} s: {self.tasks(dag_id, run_id)}")
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task and all after it, as the button in the web interface does; wait until it runs again."""
+        body = {
+            "dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "include_downstream": True,
+            "only_failed": False, "reset_dag_runs": True,
+        }  # fmt: skip
+        self.send("POST", f"dags/{dag_id}/clearTaskInstances", body)
+
     def tasks(self, dag_id: str, run_id: str) -> dict[tuple[str, str | None], str]:
         found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
         return {(task["task_id"], task["rendered_map_index"]): task["state"] for task in found}

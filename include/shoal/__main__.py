@@ -5,13 +5,15 @@ import sys
 from argparse import ArgumentParser
 from typing import NoReturn
 
-from shoal.cli import current, demo, up, verify
+from shoal.cli import check, current, demo, fit, up, verify
 from shoal.contract.errors import ShoalError
 
 COMMANDS = {
     "demo": (demo, "run the whole job once on this machine and show the answer"),
     "up": (up, "run Airflow's web interface on this machine until Ctrl-C"),
+    "check": (check, "try every step of a dataset, one line each with its fix"),
     "verify": (verify, "recompute a run from the bucket and compare"),
+    "fit": (fit, "count the pods a Kubernetes cluster has room for now"),
     "current": (current, "show which run is a dataset's answer"),
 }
 

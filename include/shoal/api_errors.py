@@ -20,8 +20,10 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
     (
         "violates PodSecurity",
         ConfigError,
-        "a bucket sidecar needs the namespace label pod-security.kubernetes.io/enforce=privileged; or set "
-        "cluster.pod.transfer: direct",
+        (
+            "a bucket sidecar needs the namespace label pod-security.kubernetes.io/enforce=privileged; or set "
+            "cluster.pod.transfer: direct"
+        ),
     ),
     ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
     ("Unauthorized", ConfigError, "renew the login of the Airflow connection"),

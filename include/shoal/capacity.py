@@ -7,6 +7,9 @@ from math import floor
 
 from shoal.contract.errors import InsufficientCapacityError, NeverFitsError
 
+DEFAULT_SHARE = 0.8
+"""Part of the free room one run takes, as in OSCAR-Batch: others share the cluster."""
+
 
 @dataclass(frozen=True)
 class NodeHeadroom:
@@ -118,7 +121,7 @@ def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
 
     Args:
         fit: What fits.
-        share: Part of the room one run may take, 0 to 1 (OSCAR-Batch takes 0.8).
+        share: Part of the room one run may take, 0 to 1.
         max_pods: Upper bound, None for none.
 
     Raises:
@@ -160,7 +163,7 @@ def plan_capacity(
 
 def describe(request: Mapping[str, float]) -> str:
     """Write a request as operators write it: `cpu 1, memory 2Gi`."""
-    return ", ".join(f"{name} {_describe_amount(name, value)}" for name, value in request.items()) or "no requests"
+    return ", ".join(f"{name} {describe_amount(name, value)}" for name, value in request.items()) or "no requests"
 
 
 def describe_shortage(nodes: Sequence[NodeFit], request: Mapping[str, float]) -> str:
@@ -171,6 +174,7 @@ def describe_shortage(nodes: Sequence[NodeFit], request: Mapping[str, float]) ->
     return f"0/{len(nodes)} nodes fit one pod ({describe(request)}): {counted}"
 
 
-def _describe_amount(name: str, value: float) -> str:
+def describe_amount(name: str, value: float) -> str:
+    """Write an amount of one resource: `1.5`, `2Gi`."""
     is_bytes = name in {"memory", "ephemeral-storage"} or name.startswith("hugepages-")
     return f"{value / 1024**3:.3g}Gi" if is_bytes else f"{value:g}"

@@ -24,7 +24,8 @@ TIMEOUT_S = (10, 60)
 NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 FORBIDDEN = 403
 EXPIRED = 410
-_DEFAULT_KUBECONFIG = "~/.kube/config"
+DEFAULT_KUBECONFIG = "~/.kube/config"
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 Parsed = TypeVar("Parsed")
 
@@ -35,20 +36,35 @@ def connect() -> client.ApiClient:
     Raises:
         ConfigError: There is none of these, or it is broken.
     """
-    paths = os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG
-    found = [path for path in paths.split(os.pathsep) if Path(path).expanduser().is_file()]
+    found = _kubeconfigs()
     try:
         if found:
-            return config.new_client_from_config(os.pathsep.join(found))
+            return config.new_client_from_config(found)
         settings = client.Configuration()
         config.load_incluster_config(client_configuration=settings)
         return client.ApiClient(settings)
     except config.ConfigException as err:
         if found:
-            raise ConfigError(f"Cannot use kubeconfig {os.pathsep.join(found)}: {err} - correct it") from err
+            raise ConfigError(f"Cannot use kubeconfig {found}: {err} - correct it") from err
+        asked = os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
         raise ConfigError(
-            f"No cluster: no kubeconfig at {paths}, and this is no pod of one - set KUBECONFIG to a kubeconfig file"
+            f"No cluster: no kubeconfig at {asked}, and this is no pod of one - set KUBECONFIG to a kubeconfig file"
         ) from err
+
+
+def default_namespace() -> str:
+    """Name the namespace of the kubeconfig's context, or of the pod this runs in, else `default`."""
+    if found := _kubeconfigs():
+        _, active = config.list_kube_config_contexts(found)
+        return str(active["context"].get("namespace") or "default")
+    return OWN_NAMESPACE.read_text(encoding="utf-8").strip() if OWN_NAMESPACE.exists() else "default"
+
+
+def _kubeconfigs() -> str:
+    """Find the kubeconfig files that exist, joined as KUBECONFIG joins them."""
+    paths = (os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG).split(os.pathsep)
+    expanded = [Path(path).expanduser() for path in paths]
+    return os.pathsep.join(str(path) for path in expanded if path.is_file())
 
 
 @dataclass(frozen=True)

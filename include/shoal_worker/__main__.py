@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
     if arguments.command == "predict":
         return _predict(arguments)

@@ -58,8 +58,13 @@ def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
     if missing:
         raise ConfigError(f"Images cannot be built: no {', no '.join(missing)} - apt install {' '.join(missing)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with _one_builder():
-        return {reference(name): _image(name) for name in names}
+    with _one_builder("base"):
+        _make_base()
+    built = {}
+    for name in names:
+        with _one_builder(name):
+            built[reference(name)] = _image(name)
+    return built
 
 
 def missing_programs() -> list[str]:
@@ -91,26 +96,37 @@ def reference(name: str) -> str:
     return f"shoal-{name}:{project['version']}"
 
 
+def stand_in(folder: Path) -> Path:
+    """Build what a registry would give: `folder/Dockerfile` as `shoal-test/<folder's name>`, over the same Debian root.
+
+    Returns:
+        A docker-archive.
+    """
+    with _one_builder(folder.name):
+        return _build(folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)])
+
+
 def _image(name: str) -> Path:
     dockerfile = CHECKOUT / "docker" / name / "Dockerfile"
-    arguments = ["--build-arg", f"BASE={BASE}"]
     if name == "minio":
-        arguments += ["--build-arg", f"GO_BASE={GO_BASE}"]
-        inputs = [dockerfile, minio_program()]
+        _make_go_base()
+        arguments, inputs = [f"BASE={BASE}", f"GO_BASE={GO_BASE}"], [dockerfile, minio_program()]
     else:
-        inputs = [dockerfile, CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
+        arguments, inputs = [f"BASE={BASE}"], [dockerfile, CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
+    return _build(name, reference(name), CHECKOUT, arguments, inputs)
+
+
+def _build(name: str, tag: str, context: Path, arguments: Sequence[str], inputs: Sequence[Path]) -> Path:
+    """Build an image unless its archive was made of the same inputs."""
     archive = FOLDER / f"{name}.tar"
-    _make_base()
     digest = _digest([*inputs, _stamp(FOLDER / "base.tar")])
     if _is_made_of(archive, digest):
         return archive
-    if name == "minio":
-        _make_go_base()
-    log.info("building %s", reference(name))
+    log.info("building %s", tag)
     archive.unlink(missing_ok=True)
-    context = ["--file", str(dockerfile), "--tag", reference(name), str(CHECKOUT)]
-    _buildah(name, "build", "--layers", *arguments, *context)
-    _buildah(name, "push", reference(name), f"docker-archive:{archive}:{reference(name)}")
+    settings = [word for argument in arguments for word in ("--build-arg", argument)]
+    _buildah(name, "build", "--layers", *settings, "--file", str(inputs[0]), "--tag", tag, str(context))
+    _buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
     _note(archive, digest)
     return archive
 
@@ -131,13 +147,16 @@ def _make_base() -> None:
 
 
 def _make_go_base() -> None:
-    _build_inline("minio", GO_BASE, _GO_DOCKERFILE, minio_program().parent)
+    digest = _digest([minio_program(), _stamp(FOLDER / "base.tar")], _GO_DOCKERFILE)
+    if not _is_made_of(FOLDER / "go.Dockerfile", digest):
+        _note(_build_inline("go", GO_BASE, _GO_DOCKERFILE, minio_program().parent), digest)
 
 
-def _build_inline(log_name: str, tag: str, dockerfile: str, context: Path) -> None:
-    path = FOLDER / f"{log_name}.Dockerfile"
+def _build_inline(name: str, tag: str, dockerfile: str, context: Path) -> Path:
+    path = FOLDER / f"{name}.Dockerfile"
     path.write_text(dockerfile)
-    _buildah(log_name, "build", "--file", str(path), "--tag", tag, str(context))
+    _buildah(name, "build", "--file", str(path), "--tag", tag, str(context))
+    return path
 
 
 def _buildah(log_name: str, command: str, *arguments: str) -> None:
@@ -197,9 +216,9 @@ def _stamp(made: Path) -> Path:
 
 
 @contextmanager
-def _one_builder() -> Iterator[None]:
+def _one_builder(name: str) -> Iterator[None]:
     """Let two test runs share a build in place of disturbing each other."""
-    with (FOLDER / "lock").open("w") as file:
+    with (FOLDER / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -209,6 +228,6 @@ if __name__ == "__main__":
     os.umask(0o022)
     try:
         for image, path in built_images(sys.argv[1:] or NAMES).items():
-            print(f"{image}\t{path}\t{path.stat().st_size / 1e6:.0f} MB")
+            log.info("%s\t%s\t%.0f MB", image, path, path.stat().st_size / 1e6)
     except ShoalError as error:
         sys.exit(str(error))

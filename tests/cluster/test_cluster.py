@@ -45,7 +45,8 @@ def test_a_pod_reads_the_bucket_through_a_mounting_sidecar_and_completes(real_cl
         core.create_namespaced_pod(namespace, _mounting_pod(real_cluster, bucket))
         pod = _wait_for(core, namespace, "reader", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
         assert pod.status.phase == "Succeeded", pod.status
-        assert core.read_namespaced_pod_log("reader", namespace, container="main") == CONTENT
+        log = core.read_namespaced_pod_log("reader", namespace, container="main", _preload_content=False)
+        assert log.data.decode() == CONTENT
 
 
 def test_pod_security_refuses_a_privileged_sidecar_where_the_namespace_says_restricted(real_cluster, core, bucket):

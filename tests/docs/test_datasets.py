@@ -98,7 +98,10 @@ def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
         "clock.pattern",
         "report.zone",
         "report.bins",
+        "cluster.kind",
         "cluster.pod",
+        "worker.image",
+        "sidecar.image",
         "run.schedule",
     }
     assert {field: default[field] for field in ("conf", "description")} == {"conf": 0.25, "description": ""}

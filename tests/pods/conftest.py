@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -14,21 +15,22 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from kubernetes import client, utils
+from kubernetes import client
 
 from airflow_rest import AirflowRest
 from pipeline import Pipeline
+from pods.deployed import SERVICE_ACCOUNT, deployed_namespace
+from shoal.cluster import read_cluster
 from shoal.contract.store import StoreAccess
 from shoal.dataset import Dataset, load_dataset
 from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
 from shoal.embedded.home import Home
 from shoal.embedded.scenes import demo_scene
+from shoal.scheduling.fit import fit_pods
 from shoal.stores import open_stores
 
-ROOT = Path(__file__).parents[2]
 IMAGES = 304
 HEALTHY_S = 300
-SERVICE_ACCOUNT = "shoal-airflow"
 TRANSFERS = ("mount", "direct")
 
 
@@ -115,6 +117,16 @@ class PodTier:
         tasks = self.rest.tasks(f"reanalyse_{dataset.name}", run_id)
         return {label or "": state for (task, label), state in tasks.items() if task == "infer"}
 
+    @contextmanager
+    def full_cluster(self, namespace: str) -> Iterator[None]:
+        """A pod of somebody else takes all CPU that is left, until the end of the block."""
+        (node,) = fit_pods(read_cluster(self.core.api_client, namespace), _hog(1)).nodes
+        name = self.core.create_namespaced_pod(namespace, _hog(int(node.free["cpu"] * 1000))).metadata.name
+        try:
+            yield
+        finally:
+            self.core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
+
     def left_in(self, namespace: str) -> list[str]:
         """What runs left behind in a namespace (G10)."""
         selector = "app.kubernetes.io/managed-by=shoal"
@@ -140,68 +152,62 @@ class PodTier:
 
 
 @pytest.fixture(scope="session")
-def pods(real_cluster, demo_models, tmp_path_factory) -> Iterator[PodTier]:
-    """Airflow over a populated bucket; in the cluster it is the service account of deploy/rbac.yaml, never an admin."""
-    prefix, folder = f"e2e{uuid4().hex[:6]}", tmp_path_factory.mktemp("pods")
-    api = real_cluster.connect()
-    core = client.CoreV1Api(api)
-    _fill(real_cluster.store, prefix, demo_models)
-    home = Home(folder / "home")
-    home.make()
-    namespaces = {transfer: f"{prefix}-{transfer}" for transfer in TRANSFERS}
-    try:
-        for transfer, namespace in namespaces.items():
-            apply("namespace-mount.yaml" if transfer == "mount" else "namespace.yaml", api, namespace)
-            apply("rbac.yaml", api, namespace)
-        kubeconfig = _kubeconfig(real_cluster, api, namespaces, folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        home.migrate(real_cluster.store, lambda: None)
-        environment = {**_environment(home, real_cluster, kubeconfig), **web_environment(port)}
-        with airflow_processes(environment, home.logs):
-            deadline = time.monotonic() + HEALTHY_S
-            while not web_is_healthy(port):
-                assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
-                time.sleep(1)
-            rest = AirflowRest(port, read_password(home.airflow))
-            yield PodTier(
-                rest, home, core, real_cluster.store, real_cluster.reader, namespaces, dict(real_cluster.images), prefix
-            )
-    finally:
-        for namespace in namespaces.values():
-            core.delete_namespace(namespace)
+def namespaces(real_cluster) -> Iterator[dict[str, str]]:
+    """A namespace per transfer: privileged for mount, restricted for direct."""
+    with ExitStack() as stack:
+        yield {transfer: stack.enter_context(deployed_namespace(real_cluster, transfer)) for transfer in TRANSFERS}
 
 
-def apply(file: str, api: client.ApiClient, namespace: str) -> None:
-    """Apply a file of deploy/ to a namespace of another name than the one it is written for."""
-    for document in yaml.safe_load_all((ROOT / "deploy" / file).read_text(encoding="utf-8")):
-        metadata = document["metadata"]
-        if document["kind"] == "Namespace":
-            metadata["name"] = namespace
-        elif "namespace" in metadata:
-            metadata["namespace"] = namespace
-        else:
-            metadata["name"] += f"-{namespace}"
-        for subject in document.get("subjects", ()):
-            subject["namespace"] = namespace
-        if document["kind"] == "ClusterRoleBinding":
-            document["roleRef"]["name"] += f"-{namespace}"
-        utils.create_from_dict(api, document)
-
-
-def _kubeconfig(real_cluster, api, namespaces, folder) -> Path:
-    """One login for both namespaces: the direct one's service account, bound in the other one too."""
-    home, other = namespaces["direct"], namespaces["mount"]
-    client.RbacAuthorizationV1Api(api).create_namespaced_role_binding(
+@pytest.fixture(scope="session")
+def kubeconfig(real_cluster, namespaces, tmp_path_factory) -> Path:
+    """The login of the service account of deploy/rbac.yaml: all that Airflow has, never an admin's."""
+    login, other = namespaces["direct"], namespaces["mount"]
+    client.RbacAuthorizationV1Api(real_cluster.connect()).create_namespaced_role_binding(
         other,
         {
             "metadata": {"name": "from-direct"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": SERVICE_ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": home}],
+            "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": login}],
         },
     )
-    return real_cluster.kubeconfig_of(SERVICE_ACCOUNT, home, folder)
+    return real_cluster.kubeconfig_of(SERVICE_ACCOUNT, login, tmp_path_factory.mktemp("kube"))
+
+
+@pytest.fixture(scope="session")
+def pods(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) -> Iterator[PodTier]:
+    """Airflow with scheduler, executor and triggerer over a populated bucket."""
+    prefix = f"e2e{uuid4().hex[:6]}"
+    _fill(real_cluster.store, prefix, demo_models)
+    home = Home(tmp_path_factory.mktemp("pods") / "home")
+    home.make()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home.migrate(real_cluster.store, lambda: None)
+    environment = {**_environment(home, real_cluster, kubeconfig), **web_environment(port)}
+    with airflow_processes(environment, home.logs):
+        deadline = time.monotonic() + HEALTHY_S
+        while not web_is_healthy(port):
+            assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
+            time.sleep(1)
+        rest = AirflowRest(port, read_password(home.airflow))
+        core = client.CoreV1Api(real_cluster.connect())
+        yield PodTier(
+            rest, home, core, real_cluster.store, real_cluster.reader, namespaces, dict(real_cluster.images), prefix
+        )
+
+
+def _hog(cpu_milli: int) -> dict[str, Any]:
+    """A pod that requests CPU and never starts: requests alone decide what is free."""
+    container = {
+        "name": "hog", "image": "127.0.0.1:1/none:1", "resources": {"requests": {"cpu": f"{cpu_milli}m", "memory": "1Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "hog-"},
+        "spec": {"containers": [container], "securityContext": security},
+    }  # fmt: skip
 
 
 def _environment(home: Home, real_cluster, kubeconfig: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from cluster.control_plane import ControlPlane
 from scheduling.random_clusters import OURS, PRIORITIES, THEIRS, RandomCluster
 
 SETTLES_S = 60
+HEARS_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,15 @@ class SchedulerTruth:
     @contextmanager
     def built(self, cluster: RandomCluster) -> Iterator[None]:
         """Create everything but our pods; the scheduler stands still, so waiting pods still wait."""
-        for node in cluster.nodes:
-            self.core.create_node(node)
-        self._let_scheduler_see_nodes(cluster.nodes[0]["metadata"]["name"])
-        self.plane.processes.send("kube-scheduler", signal.SIGSTOP)
         try:
+            for node in cluster.nodes:
+                self.core.create_node(node)
             for pod in cluster.bound:
                 self._create_bound(pod)
+            self._let_scheduler_see_nodes(cluster.nodes[0]["metadata"]["name"])
+            # It hears of bound and of waiting pods in two queues: nothing tells when it has heard of all the bound ones.
+            time.sleep(HEARS_S)
+            self.plane.processes.send("kube-scheduler", signal.SIGSTOP)
             for pod in cluster.waiting:
                 self._create(pod)
             for quota in cluster.quotas:

@@ -5,10 +5,11 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 
 from shoal.cli.answer import show_answer
 from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
-from shoal.contract.errors import ShoalError
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.embedded.dag_runs import fail_unfinished_runs
 from shoal.embedded.families import end_family, family_of
 from shoal.embedded.run_dag import ANSWER
@@ -32,7 +33,8 @@ def execute(arguments: Namespace) -> int:
         try:
             summary_uri = _run_dag(embedded, f"reanalyse_{embedded.dataset_name}")
         finally:
-            fail_unfinished_runs(embedded.home.airflow_database, also_scheduled=True)
+            with suppress(ConfigError):  # a full disk, say; the next start does it again
+                fail_unfinished_runs(embedded.home.airflow_database, also_scheduled=True)
         if summary_uri is None:
             say("failed", f"the run did not succeed; Airflow's whole log: {embedded.home.logs / 'demo.log'}")
             return 1

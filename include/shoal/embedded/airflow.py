@@ -76,10 +76,12 @@ def _end(processes: Processes) -> None:
     """End the scheduler with its tasks while they can still report to the API server, then the rest."""
     scheduler = [process.pid for name, process in processes.items() if name == _SCHEDULER]
     everything = family_of(process.pid for process in processes.values())
+    patience_s = 0
     try:
         end_family(family_of(scheduler), TASKS_LEAVE_S)
+        patience_s = SERVERS_LEAVE_S
     finally:
-        end_family(everything, SERVERS_LEAVE_S)
+        end_family(everything, patience_s)
         for process in processes.values():
             process.wait()
 

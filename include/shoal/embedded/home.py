@@ -152,6 +152,8 @@ class Home:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "PYTHONPATH": str(CHECKOUT / "include"),
             "SHOAL_DATASETS": str(self.datasets),
+            # Else the titles Airflow gives its processes overwrite what they were started with: see OWNER_VARIABLE.
+            "SPT_NOENV": "1",
             "MPLCONFIGDIR": str(self.root / "matplotlib"),
             "AIRFLOW_HOME": str(self.airflow),
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),

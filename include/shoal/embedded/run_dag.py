@@ -13,7 +13,13 @@ from typing import NoReturn
 
 from shoal.embedded.families import WORKER_LEAVES_S, end_family, family_of
 
-STAGES = {"plan_shards": "plan", "shard_work": "infer", "shard_process": "infer", "summarize": "summarize", "errors": "failed"}
+STAGES = {
+    "plan_shards": "plan",
+    "shard_work": "infer",
+    "shard_process": "infer",
+    "summarize": "summarize",
+    "errors": "failed",
+}
 ANSWER = "answer"
 """Stage of the one line that names the summary the run wrote."""
 

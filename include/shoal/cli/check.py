@@ -1,0 +1,78 @@
+"""`python -m shoal check DATASET`: try every step from the dataset file to its first rows; exit status 1 when one fails."""
+
+import logging
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from shoal.cli.stores import find_dataset, reach_stores
+from shoal.contract.errors import ConfigError
+from shoal.dataset import Dataset
+from shoal.stores import Stores
+
+if TYPE_CHECKING:
+    from shoal.checks import Step
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    parser.add_argument("--no-worker", action="store_true", help="do not start a worker over the first images")
+
+
+def execute(arguments: Namespace) -> int:
+    """Try every step; each is one line."""
+    from shoal.checks import try_steps  # noqa: PLC0415 - other commands do not need it
+
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each step says itself what did not answer
+    dataset = find_dataset(arguments.dataset)
+    print(f"ok   {'dataset':8} {dataset.name} is valid", flush=True)
+    failed = 0
+    with reach_stores(dataset) as stores:
+        for checked in try_steps(_steps(dataset, stores)):
+            print(f"{'ok ' if checked.ok else 'FIX'}  {checked.name:8} {checked.text}", flush=True)
+            failed += not checked.ok
+        if failed or arguments.no_worker:
+            print(f"skip {'worker':8} {f'{failed} steps to fix first' if failed else '--no-worker'}")
+        else:
+            (worker,) = try_steps(iter([("worker", lambda: _try_worker(dataset, stores))]))
+            print(f"{'ok ' if worker.ok else 'FIX'}  {worker.name:8} {worker.text}")
+            failed += not worker.ok
+    return 1 if failed else 0
+
+
+def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
+    from shoal.checks import store_steps  # noqa: PLC0415
+
+    yield from store_steps(dataset, stores)
+    if dataset.cluster.kind == "kubernetes":
+        from shoal.cluster_checks import cluster_steps  # noqa: PLC0415
+        from shoal.hooks.cluster import connect  # noqa: PLC0415
+
+        yield from cluster_steps(dataset, lambda: connect(dataset.cluster.conn_id))
+    else:
+        from shoal.machine import find_room, read_headroom  # noqa: PLC0415
+
+        yield "room", lambda: find_room(dataset.cluster, [read_headroom()]).reason
+
+
+def _try_worker(dataset: Dataset, stores: Stores) -> str:
+    from shoal.sample_run import IMAGES, SampleRun  # noqa: PLC0415
+
+    sample = SampleRun.prepare(dataset, stores)
+    if sample is None:
+        return f"the first {IMAGES} images have rows already, so a worker has read and written here before"
+    if dataset.cluster.kind == "kubernetes":
+        from shoal.hooks.cluster import connect  # noqa: PLC0415
+
+        sample.run_pod(connect(dataset.cluster.conn_id), _say)
+    else:
+        sample.run_process(_say)
+    images, seconds = sample.count_rows()
+    if images == 0:
+        raise ConfigError("The worker ended well and wrote no row - see its lines above")
+    return f"{images} images have rows, {seconds:.3g} s each; the next run reuses them and plans with this speed"
+
+
+def _say(line: str) -> None:
+    print(f"     {line}", flush=True)

@@ -1,0 +1,174 @@
+"""`python -m shoal fit`: how many pods of a kind a Kubernetes cluster has room for now, and why not more.
+
+Exit status 0 when at least one fits, 1 when none does, 2 when it cannot be told.
+"""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shoal.capacity import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
+from shoal.contract.errors import ConfigError, InsufficientCapacityError
+from shoal.units import parse_quantity
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be counted.
+
+    Attributes:
+        pod: One of the pods.
+        namespace: Where they go; empty for that of the kubeconfig.
+        share: Part of the room one run may take.
+        max_pods: Upper bound, None for none.
+    """
+
+    pod: Mapping[str, Any]
+    namespace: str = ""
+    share: float = DEFAULT_SHARE
+    max_pods: int | None = None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--cpu", type=_quantity, metavar="CORES", help="a pod of this size, such as 1 or 500m")
+    what.add_argument("--pod", type=Path, metavar="FILE", help="the pod in this manifest, YAML or JSON")
+    what.add_argument("--dataset", metavar="NAME", help="the pods of this dataset")
+    parser.add_argument("--memory", type=_quantity, metavar="BYTES", help="with --cpu: memory, such as 2Gi")
+    parser.add_argument("--gpu", type=int, default=0, metavar="N", help="with --cpu: GPUs (nvidia.com/gpu)")
+    parser.add_argument("--namespace", help="where the pods go (default: the pod's, the dataset's, the kubeconfig's)")
+    parser.add_argument("--share", type=_share, help=f"part of the room to take, 0 to 1 (default {DEFAULT_SHARE:g})")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def execute(arguments: Namespace) -> int:
+    """Count, and print what fits."""
+    from shoal.cluster import connect, default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
+
+    question = _question(arguments)
+    share = question.share if arguments.share is None else arguments.share
+    api_client = connect()
+    namespace = arguments.namespace or question.namespace or default_namespace()
+    try:
+        fit = measure_room(api_client, namespace, question.pod)
+    except InsufficientCapacityError as err:
+        fit = Fit(0, (), {}, str(err))
+    capacity = take_share(fit, share, question.max_pods) if fit.pods else _no_room(fit)
+    print(_as_json(capacity, namespace) if arguments.json else _as_text(capacity, namespace))
+    return 0 if capacity.pods else 1
+
+
+def _question(arguments: Namespace) -> Question:
+    if arguments.cpu is None and (arguments.memory is not None or arguments.gpu):
+        raise ConfigError("--memory and --gpu go with --cpu - a manifest and a dataset say it themselves")
+    if arguments.pod is not None:
+        pod = _read_pod(arguments.pod)
+        return Question(pod, (pod.get("metadata") or {}).get("namespace") or "")
+    if arguments.dataset is not None:
+        return _dataset_question(arguments.dataset)
+    return Question(_sized_pod(arguments.cpu, arguments.memory, arguments.gpu))
+
+
+def _dataset_question(name: str) -> Question:
+    from shoal.cli.stores import find_dataset  # noqa: PLC0415 - other questions do not need Airflow's libraries
+    from shoal.pod_room import sample_pod  # noqa: PLC0415
+
+    dataset = find_dataset(name)
+    cluster = dataset.cluster
+    # A dataset that runs on one machine says no images, but how large its workers are.
+    pod = sample_pod(dataset) if cluster.kind == "kubernetes" else _sized_pod(cluster.pod.cpu, cluster.pod.memory, 0)
+    return Question(pod, cluster.namespace, cluster.share, cluster.max_pods)
+
+
+def _sized_pod(cpu: str, memory: str | None, gpu: int) -> dict[str, Any]:
+    """Make a pod of a size that every namespace lets in, however strict its Pod Security."""
+    resources = {"cpu": cpu}
+    if memory is not None:
+        resources["memory"] = memory
+    if gpu:
+        resources["nvidia.com/gpu"] = str(gpu)
+    container = {
+        "name": "main",
+        "image": "shoal-fit",
+        "resources": {"requests": resources, "limits": resources},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "metadata": {"generateName": "shoal-fit-"},
+        "spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]},
+    }
+
+
+def _read_pod(path: Path) -> dict[str, Any]:
+    """Read a manifest; JSON is YAML.
+
+    Raises:
+        ConfigError: No such file, or it holds something else than one pod.
+    """
+    import yaml  # noqa: PLC0415 - other questions do not need it
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        reason = " ".join(str(err).split())
+        raise ConfigError(f"Cannot read pod {path}: {reason} - give one pod as YAML or JSON") from err
+    kind = found.get("kind") if isinstance(found, dict) else type(found).__name__
+    if kind != "Pod" or not (isinstance(found.get("spec"), dict) and found["spec"].get("containers")):
+        raise ConfigError(f"{path} holds no pod with containers (kind {kind}) - give one pod as YAML or JSON")
+    metadata = found.setdefault("metadata", {})
+    # A copy is asked about: it must not meet the pod itself in the cluster.
+    metadata["generateName"] = f"{metadata.pop('name', 'shoal-fit')}-"
+    return dict(found)
+
+
+def _no_room(fit: Fit) -> Capacity:
+    way_out = "it would not fit empty nodes either, ask for less or add nodes" if fit.never else "ask for less, or wait"
+    return Capacity(0, 0, fit.nodes, "; ".join([fit.shortage, *fit.notes]) + f" - {way_out}")
+
+
+def _as_json(capacity: Capacity, namespace: str) -> str:
+    nodes = [
+        {"name": node.name, "pods": node.pods, "free": dict(node.free), "binds": list(node.shortages)}
+        for node in capacity.nodes
+    ]
+    found = {"pods": capacity.pods, "fit": capacity.fit, "namespace": namespace, "reason": capacity.reason}
+    return json.dumps({**found, "nodes": nodes})
+
+
+def _as_text(capacity: Capacity, namespace: str) -> str:
+    rows = [("NODE", "FREE", "FITS", "ONE MORE"), *map(_row, capacity.nodes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    table = [
+        "  ".join((row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3])) for row in rows
+    ]
+    lines = [capacity.reason, f"{capacity.pods} pods may start in namespace {namespace}"]
+    return "\n".join([*(table if capacity.nodes else ()), *lines])
+
+
+def _row(node: NodeFit) -> tuple[str, str, str, str]:
+    return node.name, describe(node.free), str(node.pods), ", ".join(node.shortages)
+
+
+def _quantity(text: str) -> str:
+    try:
+        positive = parse_quantity(text) > 0
+    except ConfigError as err:
+        raise ArgumentTypeError(str(err)) from err
+    if not positive:
+        raise ArgumentTypeError(f"a pod cannot ask for {text}")
+    return text
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0
+    if not 0 < share <= 1:
+        raise ArgumentTypeError(f"a share is above 0 and at most 1, not {text}")
+    return share

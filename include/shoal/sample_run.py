@@ -1,0 +1,128 @@
+"""A plan of a few images and one worker over them: the last step of a check, whose rows the next run reuses."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes.client import ApiClient, CoreV1Api
+
+from shoal.api_errors import explained
+from shoal.capacity import Capacity
+from shoal.contract.errors import WorkerError
+from shoal.contract.layout import mint_attempt
+from shoal.database import open_database
+from shoal.dataset import Dataset
+from shoal.plan import Plan
+from shoal.planning import PlanRequest, make_plan
+from shoal.pod_status import find_failure, find_start_problem, is_over
+from shoal.pods import WORKER, ShardPod, run_name, run_secret, shard_pod
+from shoal.run_objects import DagRunId, RunObjects
+from shoal.run_params import RunParams
+from shoal.stores import Stores
+from shoal.worker_process import WorkerProcess
+
+IMAGES = 20
+STARTS_S = 600.0
+"""Pulling an image of half a gigabyte over a slow line takes minutes."""
+
+GONE_S = 90.0
+_PROBLEM_S = 20.0
+_ONE_POD = Capacity(1, 1, (), "one pod, for a check")
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """One worker over the first images of a dataset.
+
+    Attributes:
+        dataset: The dataset.
+        stores: Its buckets.
+        plan: A plan of one shard.
+    """
+
+    dataset: Dataset
+    stores: Stores
+    plan: Plan
+
+    @classmethod
+    def prepare(cls, dataset: Dataset, stores: Stores) -> "SampleRun | None":
+        """Plan the first images; None when they have rows already."""
+        request = PlanRequest(dataset, RunParams(limit=IMAGES))
+        plan = make_plan(request, stores, lambda: _ONE_POD)
+        return cls(dataset, stores, plan) if plan.work.shards else None
+
+    def run_process(self, say: Callable[[str], None]) -> None:
+        """Run the worker on this machine.
+
+        Raises:
+            ConfigError, WorkerError: See `judge_exit`.
+        """
+        WorkerProcess().run(0, self._arguments(), self.stores.worker_env(), say)
+
+    def run_pod(self, api_client: ApiClient, say: Callable[[str], None]) -> None:
+        """Run the worker in a pod, wait for it, and leave nothing behind.
+
+        Raises:
+            ConfigError, WorkerError: It could not start, or did not do its shard.
+            ClusterError: The cluster does not answer.
+        """
+        cluster, owner = self.dataset.cluster, DagRunId("check", self.plan.run_key)
+        name, core = run_name(owner.dag_id, owner.run_id), CoreV1Api(api_client)
+        objects = RunObjects(core, cluster)
+        with explained(f"run a pod in namespace {cluster.namespace}"):
+            uid = objects.ensure_config_map(name, owner)
+            try:
+                objects.put_secret(run_secret(cluster, name, uid, self.stores.accesses()))
+                shard = ShardPod(
+                    run_name=name,
+                    run_key=self.plan.run_key,
+                    shard=0,
+                    arguments=self._arguments(),
+                    source_bucket=self.dataset.source.bucket,
+                    probe_key=self.plan.work.shards[0].first_key,
+                    owner_uid=uid,
+                )
+                pod = shard_pod(cluster, self.dataset.worker, self.dataset.sidecar, shard)
+                core.create_namespaced_pod(cluster.namespace, pod)
+                self._watch(core, pod["metadata"]["name"], say)
+            finally:
+                objects.delete_run(name, GONE_S)
+
+    def count_rows(self) -> tuple[int, float]:
+        """Count the rows the worker wrote, and average their seconds."""
+        layout = self.stores.layout.variant(self.plan.variant.directory)
+        parts = [key for key in self.stores.results.list_keys(layout.parts) if self.plan.run_key in key]
+        with open_database(self.stores.results) as database:
+            database.view_rows(parts)
+            (found,) = database.records("SELECT count(*) AS images, coalesce(avg(seconds), 0) AS seconds FROM rows")
+        return int(found["images"]), float(found["seconds"])
+
+    def _arguments(self) -> tuple[str, ...]:
+        run = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
+        bucket = self.stores.results.bucket
+        return ("--results-bucket", bucket, "--plan", run.plan, "--shard", "0", "--attempt", mint_attempt())
+
+    def _watch(self, core: CoreV1Api, name: str, say: Callable[[str], None]) -> None:
+        namespace, started = self.dataset.cluster.namespace, time.monotonic()
+        problem_since: float | None = None
+        while not is_over(pod := _read(core, name, namespace)):
+            problem = find_start_problem(pod)
+            problem_since = None if problem is None else problem_since or time.monotonic()
+            if problem is not None and time.monotonic() - (problem_since or 0) > _PROBLEM_S:
+                raise WorkerError(problem)
+            if pod["status"].get("phase") == "Pending" and time.monotonic() - started > STARTS_S:
+                raise WorkerError(
+                    f"Pod {name} is Pending for {STARTS_S:.0f} s - see its events: kubectl describe pod -n {namespace} {name}"
+                )
+            time.sleep(1)
+        reply = core.read_namespaced_pod_log(name, namespace, container=WORKER, _preload_content=False)
+        for line in reply.data.decode("utf-8", "replace").splitlines():
+            say(line)
+        if (failure := find_failure(pod)) is not None:
+            raise failure
+
+
+def _read(core: CoreV1Api, name: str, namespace: str) -> dict[str, Any]:
+    pod: dict[str, Any] = core.api_client.sanitize_for_serialization(core.read_namespaced_pod(name, namespace))
+    return pod

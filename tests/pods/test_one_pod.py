@@ -1,0 +1,207 @@
+"""One worker in one pod, and what is said when it cannot work: real kubelet, real registry errors, real admission."""
+
+import dataclasses
+import re
+import time
+
+import pytest
+from kubernetes import client
+
+from pipeline import make_pipeline
+from shoal.cluster_checks import check_rights, check_room
+from shoal.contract.errors import (
+    ConfigError,
+    InsufficientCapacityError,
+    NeverFitsError,
+    QuotaExceededError,
+    WorkerError,
+)
+from shoal.sample_run import SampleRun
+from shoal.stores import Stores
+
+
+@pytest.fixture(scope="module")
+def api(real_cluster, kubeconfig):
+    """The cluster as Airflow's service account sees it."""
+    return real_cluster.connect(kubeconfig)
+
+
+@pytest.fixture
+def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path):
+    """Makes datasets of five scenes in MinIO whose workers are pods."""
+
+    def make(transfer="direct", **changes):
+        cluster = {
+            "kind": "kubernetes", "namespace": namespaces[transfer], "share": 1.0,
+            "pod": {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **changes.pop("pod", {})}, **changes.pop("cluster", {}),
+        }  # fmt: skip
+        images = {
+            "worker": {"image": real_cluster.images["worker"]},
+            "sidecar": {"image": real_cluster.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
+        }
+        made = make_pipeline(real_cluster.store, demo_models, tmp_path, cluster=cluster, **{**images, **changes})
+        made.put_scenes(scenes[:5])
+        return made
+
+    return make
+
+
+def left_behind(real_cluster, namespace):
+    core = client.CoreV1Api(real_cluster.connect())
+    selector = "app.kubernetes.io/managed-by=shoal"
+    return [
+        item.metadata.name
+        for kind in ("pod", "secret", "config_map")
+        for item in getattr(core, f"list_namespaced_{kind}")(namespace, label_selector=selector).items
+    ]
+
+
+@pytest.mark.parametrize("transfer", ["mount", "direct"])
+def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_cluster, namespaces):
+    pipeline = pipelines(transfer)
+    sample, lines = SampleRun.prepare(pipeline.dataset, pipeline.stores), []
+    sample.run_pod(api, lines.append)
+    assert sample.count_rows()[0] == 5
+    assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
+    assert left_behind(real_cluster, namespaces[transfer]) == []
+
+
+def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):
+    pipeline = pipelines()
+    SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+    assert SampleRun.prepare(pipeline.dataset, pipeline.stores) is None
+
+
+def elsewhere(stores: Stores, **changes) -> Stores:
+    """The same buckets, whose pods are told another way to the images."""
+    access = dataclasses.replace(stores.source.access, **changes)
+    source = object.__new__(type(stores.source))
+    source.__dict__.update(stores.source.__dict__)
+    source.access = access
+    return dataclasses.replace(stores, source=source)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "changes", "message"),
+    [
+        pytest.param(
+            "direct",
+            {"worker": {"image": "127.0.0.1:1/none:1"}},
+            r"Image '127\.0\.0\.1:1/none:1' of the worker cannot be pulled",
+            id="worker image",
+        ),
+        pytest.param(
+            "mount",
+            {"sidecar": {"image": "127.0.0.1:1/none:1"}},
+            r"Image '127\.0\.0\.1:1/none:1' of the sidecar cannot be pulled",
+            id="sidecar image",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, changes, message, pipelines, api):
+    pipeline = pipelines(transfer, **changes)
+    sample, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), time.monotonic()
+    with pytest.raises(WorkerError, match=message):
+        sample.run_pod(api, lambda _: None)
+    assert time.monotonic() - started < 60
+
+
+def test_a_mount_that_shows_nothing_is_named_within_a_minute(pipelines, api):
+    pipeline = pipelines("mount")
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, secret_key="wrong-secret-key"))
+    started = time.monotonic()
+    with pytest.raises(WorkerError, match=r"The sidecar could not mount the bucket \(.*\) - check"):
+        sample.run_pod(api, lambda _: None)
+    assert time.monotonic() - started < 100
+
+
+def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
+    pipeline = pipelines()
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, endpoint_url="http://127.0.0.1:9"))
+    with pytest.raises(WorkerError, match=r"exit code 69: .*127\.0\.0\.1:9"):
+        sample.run_pod(api, lambda _: None)
+
+
+def test_a_model_that_was_replaced_is_refused_by_its_sha256(pipelines, api, demo_models):
+    pipeline = pipelines()
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    pipeline.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
+    with pytest.raises(ConfigError, match=r"sha256"):
+        sample.run_pod(api, lambda _: None)
+
+
+def test_a_mount_in_a_restricted_namespace_says_which_label_it_needs(pipelines, api, namespaces):
+    pipeline = pipelines("mount", cluster={"namespace": namespaces["direct"]})
+    with pytest.raises(ConfigError, match=r"enforce=privileged; or set cluster\.pod\.transfer: direct"):
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+
+
+def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, real_cluster, namespaces):
+    core = client.CoreV1Api(real_cluster.connect())
+    core.create_namespaced_resource_quota(
+        namespaces["direct"], {"metadata": {"name": "none"}, "spec": {"hard": {"requests.cpu": "100m"}}}
+    )
+    try:
+        time.sleep(1)
+        pipeline = pipelines()
+        with pytest.raises(QuotaExceededError, match=r"exceeded quota: none.* - lower cluster\.pod or cluster\.share"):
+            SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+        with pytest.raises(InsufficientCapacityError):
+            check_room(api, pipeline.dataset)
+    finally:
+        core.delete_namespaced_resource_quota("none", namespaces["direct"])
+
+
+def test_room_is_counted_with_the_service_account_s_rights(pipelines, api):
+    assert re.match(r"\d+ pods may start now: \d+ pods fit \(cpu 0\.2, memory", check_room(api, pipelines().dataset))
+
+
+def test_a_pod_that_fits_no_node_says_so_at_once(pipelines, api):
+    with pytest.raises(
+        NeverFitsError, match=r"0/1 nodes fit one pod \(cpu 500, .*Insufficient cpu.*not even with nothing else"
+    ):
+        check_room(api, pipelines(pod={"cpu": "500"}).dataset)
+
+
+def test_a_missing_namespace_is_named(pipelines, real_cluster):
+    with pytest.raises(ConfigError, match=r"namespace"):
+        check_room(real_cluster.connect(), pipelines(cluster={"namespace": "nowhere"}).dataset)
+
+
+def test_a_missing_right_is_named_with_its_verb(pipelines, api):
+    with pytest.raises(ConfigError, match=r"may not create pods, .* - apply deploy/rbac\.yaml"):
+        check_rights(api, "default")
+
+
+def test_an_api_server_that_does_not_answer_is_named(pipelines):
+    settings = client.Configuration(host="https://127.0.0.1:9")
+    settings.retries = False
+    with pytest.raises(Exception, match=r"API.*(127\.0\.0\.1|check that it runs)"):
+        check_room(client.ApiClient(settings), pipelines().dataset)
+
+
+def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from shoal.pod_room import PodRoom
+    from shoal.run_objects import DagRunId
+
+    dataset = pipelines().dataset
+    alone = PodRoom(api, dataset, DagRunId("d", "alone")).find(promise=False).fit
+    rooms = [PodRoom(api, dataset, DagRunId("d", f"run{n}")) for n in range(2)]
+
+    def find(room):
+        try:
+            return room.find(promise=True).pods
+        except InsufficientCapacityError:
+            return 0
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            promised = list(pool.map(find, rooms))
+        assert sum(promised) == alone
+    finally:
+        for room in rooms:
+            room.objects.delete_run(room.name, wait_s=0)
