@@ -5,6 +5,7 @@ from airflow.sdk import TriggerRule
 from shoal.contract.errors import ConfigError
 from shoal.dags import broken_dag, reanalyse_dag, shard_operator
 from shoal.dataset import dataset_files, datasets_folder, load_dataset
+from shoal.operators.continue_run import ContinueRunOperator
 from shoal.operators.end_run import EndRunOperator
 from shoal.operators.plan_shards import PlanShardsOperator
 from shoal.operators.summarize import SummarizeOperator
@@ -23,6 +24,7 @@ for path in dataset_files(datasets_folder()):
         infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, map_index_template=SHARD_LABEL)
         infer = infer.expand(shard=plan.output)
         summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
+        continue_run = ContinueRunOperator(task_id="continue_run")
         end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
-        plan >> infer >> summarize >> end_run
+        plan >> infer >> summarize >> [continue_run, end_run]
     globals()[dag.dag_id] = dag

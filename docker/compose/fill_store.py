@@ -51,7 +51,8 @@ def _add_user(
 ) -> None:
     resources = [f"arn:aws:s3:::{bucket}{path}" for bucket in buckets for path in ("", "/*")]
     statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
-    admin = MinioAdmin(root.host, StaticProvider(root.access_key, root.secret_key), secure=root.secure)
+    credentials = StaticProvider(root.access_key, root.secret_key)
+    admin = MinioAdmin(endpoint=root.host, credentials=credentials, secure=root.secure)
     admin.policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
     admin.user_add(*user)
     admin.policy_set(policy, user=user[0])

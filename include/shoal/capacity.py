@@ -130,8 +130,8 @@ def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
     """
     if fit.never:
         raise NeverFitsError(
-            f"{fit.shortage}, not even with nothing else running - lower cluster.pod in the dataset file, or add nodes "
-            "(cluster.pods: N if they are added when pods wait)"
+            f"{fit.shortage}, not even with nothing else running - lower cluster.pod in the dataset file, raise the quota if "
+            "it says so, or add nodes (cluster.pods: N if they are added when pods wait)"
         )
     if fit.pods == 0:
         raise InsufficientCapacityError(f"{fit.shortage} - lower cluster.pod in the dataset file or free some room")
@@ -163,7 +163,8 @@ def plan_capacity(
 
 def describe(request: Mapping[str, float]) -> str:
     """Write a request as operators write it: `cpu 1, memory 2Gi`."""
-    return ", ".join(f"{name} {describe_amount(name, value)}" for name, value in request.items()) or "no requests"
+    ordered = sorted(request.items(), key=lambda each: (each[0] != "cpu", each[0] != "memory", each[0]))
+    return ", ".join(f"{name} {_describe_amount(name, value)}" for name, value in ordered) or "no requests"
 
 
 def describe_shortage(nodes: Sequence[NodeFit], request: Mapping[str, float]) -> str:
@@ -174,7 +175,6 @@ def describe_shortage(nodes: Sequence[NodeFit], request: Mapping[str, float]) ->
     return f"0/{len(nodes)} nodes fit one pod ({describe(request)}): {counted}"
 
 
-def describe_amount(name: str, value: float) -> str:
-    """Write an amount of one resource: `1.5`, `2Gi`."""
+def _describe_amount(name: str, value: float) -> str:
     is_bytes = name in {"memory", "ephemeral-storage"} or name.startswith("hugepages-")
     return f"{value / 1024**3:.3g}Gi" if is_bytes else f"{value:g}"

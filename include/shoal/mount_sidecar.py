@@ -11,7 +11,7 @@ MOUNT_ROOT = "/bucket"
 IMAGES = f"{MOUNT_ROOT}/images"
 """Below the volume's root: a dead mount on the root itself would keep the sidecar from ever starting again."""
 
-MOUNT_PROBE_S = 40
+MOUNT_PROBE_S = 30
 """A mount that does not show the bucket by then is restarted, which the task reports: within a minute of the start."""
 
 _PROBE = (

@@ -54,6 +54,16 @@ class SummarizedRun:
             )
         return None
 
+    @property
+    def left(self) -> int:
+        """Images in scope without a row."""
+        return self.balance.fates["pending"] + self.balance.fates["unsettled"]
+
+    @property
+    def continues(self) -> bool:
+        """Whether another run should follow at once: work is left, and this one did at least a tenth of its own."""
+        return self.left > 0 and self.failure is None and self.balance.settled * 10 >= self.balance.chosen
+
     def describe(self) -> list[str]:
         """Tell the summary in a few lines."""
         fates = ", ".join(f"{count} {fate}" for fate, count in self.balance.fates.items())

@@ -102,6 +102,7 @@ class ShardRun:
         self._tally = tally
         self._limits = limits
         self._started = self._last_outcome = time.monotonic()
+        self._last_error = ""
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
@@ -143,6 +144,7 @@ class ShardRun:
             self._parts.add(outcome)
         elif isinstance(outcome, Unreached):
             self._tally.add_unreached()
+            self._last_error = str(outcome.error)
             log.warning("%r has no row: %s", outcome.image.key, outcome.error)
 
     def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
@@ -170,7 +172,7 @@ class ShardRun:
 
     def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
         if isinstance(outcome, Unreached) and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW:
-            return self._unreached_ending(f"; {outcome.error}")
+            return self._unreached_ending()
         if not self._stalled():
             return None
         return Ending(
@@ -212,9 +214,9 @@ class ShardRun:
                 break
         return ending
 
-    def _unreached_ending(self, cause: str = "") -> Ending:
+    def _unreached_ending(self) -> Ending:
         return Ending(
             WorkerExit.INFRASTRUCTURE,
             f"{self._tally.unreached} images of shard {self._tally.shard} have no row because store, mount or memory "
-            f"failed{cause} - a retry takes them",
+            f"failed - a retry takes them; the last said: {self._last_error}",
         )

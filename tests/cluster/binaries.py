@@ -16,9 +16,11 @@ CHECKOUT = Path(__file__).parents[2]
 BIN = CHECKOUT / ".shoal/cluster/bin"
 GO_MODULES = Path(__file__).parent / "go"
 
-KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
+KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet")
 KUBERNETES_VERSION = "1.34.4"
 """What `go/kubernetes/go.mod` requires; a program built as a module does not know its own version."""
+
+COMPOSE_FLAGS = "-X github.com/docker/compose/v2/internal.Version=v2.40.3"
 
 DEBIAN_PACKAGES = {
     # program: package
@@ -53,6 +55,12 @@ def pause_program() -> Path:
     return _build(GO_MODULES / "pause", "shoal.test/pause", "")
 
 
+def compose_program() -> Path:
+    """Locate Docker Compose, building it first when it is missing or its go.sum changed."""
+    module = CHECKOUT / "tests/compose/go"
+    return _build(module, "github.com/docker/compose/v2/cmd", COMPOSE_FLAGS, name="docker-compose")
+
+
 def debian_program(name: str) -> Path:
     """Locate a program that comes from a Debian package.
 
@@ -77,14 +85,14 @@ def missing_requirements() -> list[str]:
     return missing
 
 
-def _build(module: Path, package: str, ldflags: str, *flags: str) -> Path:
+def _build(module: Path, package: str, ldflags: str, *flags: str, name: str = "") -> Path:
     """Build one program of a Go module, unless the one that is there came from the same go.sum.
 
     Raises:
         ConfigError: It must be built, and there is no Go.
         ShoalError: The build failed; names its log.
     """
-    program = BIN / package.rpartition("/")[2]
+    program = BIN / (name or package.rpartition("/")[2])
     stamp = BIN / f"{program.name}.sum"
     digest = _digest(module)
     if program.exists() and stamp.exists() and stamp.read_text() == digest:

@@ -19,7 +19,7 @@ from kubernetes import client
 
 from airflow_rest import AirflowRest
 from pipeline import Pipeline
-from pods.deployed import SERVICE_ACCOUNT, deployed_namespace
+from pods.deployed import SERVICE_ACCOUNT, deployed_namespace, waiting_pod
 from shoal.cluster import read_cluster
 from shoal.contract.store import StoreAccess
 from shoal.dataset import Dataset, load_dataset
@@ -120,8 +120,8 @@ class PodTier:
     @contextmanager
     def full_cluster(self, namespace: str) -> Iterator[None]:
         """A pod of somebody else takes all CPU that is left, until the end of the block."""
-        (node,) = fit_pods(read_cluster(self.core.api_client, namespace), _hog(1)).nodes
-        name = self.core.create_namespaced_pod(namespace, _hog(int(node.free["cpu"] * 1000))).metadata.name
+        (node,) = fit_pods(read_cluster(self.core.api_client, namespace), waiting_pod(1)).nodes
+        name = self.core.create_namespaced_pod(namespace, waiting_pod(int(node.free["cpu"] * 1000))).metadata.name
         try:
             yield
         finally:
@@ -195,19 +195,6 @@ def pods(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) ->
         yield PodTier(
             rest, home, core, real_cluster.store, real_cluster.reader, namespaces, dict(real_cluster.images), prefix
         )
-
-
-def _hog(cpu_milli: int) -> dict[str, Any]:
-    """A pod that requests CPU and never starts: requests alone decide what is free."""
-    container = {
-        "name": "hog", "image": "127.0.0.1:1/none:1", "resources": {"requests": {"cpu": f"{cpu_milli}m", "memory": "1Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }  # fmt: skip
-    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "hog-"},
-        "spec": {"containers": [container], "securityContext": security},
-    }  # fmt: skip
 
 
 def _environment(home: Home, real_cluster, kubeconfig: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import yaml
@@ -47,3 +47,16 @@ def apply(file: str, api: client.ApiClient, namespace: str) -> None:
         if document["kind"] == "ClusterRoleBinding":
             document["roleRef"]["name"] += f"-{namespace}"
         utils.create_from_dict(api, document)
+
+
+def waiting_pod(cpu_milli: int) -> dict[str, Any]:
+    """A pod that requests CPU and never starts: requests alone decide what is free."""
+    container = {
+        "name": "hog", "image": "127.0.0.1:1/none:1", "resources": {"requests": {"cpu": f"{cpu_milli}m", "memory": "1Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "hog-"},
+        "spec": {"containers": [container], "securityContext": security},
+    }  # fmt: skip

@@ -52,9 +52,12 @@ def test_a_new_model_version_starts_every_image_again(pods, finished):
 
 @pytest.fixture(scope="module")
 def small_budget(pods):
-    """A dataset whose time box holds a third of its images, on less room than before; two runs of it have ended."""
+    """A dataset whose time box holds a third of its images, on less room than before; its run and the next have ended."""
     dataset = pods.add_dataset("budget", "direct", max_pods=1, run={"budget": "100s"})
-    return dataset, pods.run(dataset), pods.run(dataset)
+    dag_id, first = f"reanalyse_{dataset.name}", pods.run(dataset)
+    continuation = f"continue__{pods.summary(dataset, first)['run']['run_key']}"
+    assert pods.rest.finished(dag_id, continuation) == "success", pods.story(dataset, continuation)
+    return dataset, first, continuation
 
 
 def test_a_budget_too_small_leaves_images_pending(pods, small_budget):
@@ -65,9 +68,9 @@ def test_a_budget_too_small_leaves_images_pending(pods, small_budget):
     assert (balance["processed"], balance["pending"]) == (100, IMAGES - 100)
 
 
-def test_the_next_run_finishes_what_was_pending_with_the_same_result(pods, small_budget, finished):
-    dataset, _, second = small_budget
-    summary = pods.summary(dataset, second)
+def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, finished):
+    dataset, _, continuation = small_budget
+    summary = pods.summary(dataset, continuation)
     assert summary["run"]["balance"]["reused"] == 100
     assert summary["complete"]
     other, run_id = finished

@@ -8,6 +8,7 @@ import pytest
 from kubernetes import client
 
 from pipeline import make_pipeline
+from pods.deployed import waiting_pod
 from shoal.cluster_checks import check_rights, check_room
 from shoal.contract.errors import (
     ConfigError,
@@ -138,20 +139,27 @@ def test_a_mount_in_a_restricted_namespace_says_which_label_it_needs(pipelines, 
         SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
 
 
-def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, real_cluster, namespaces):
-    core = client.CoreV1Api(real_cluster.connect())
+@pytest.fixture
+def full_quota(real_cluster, namespaces):
+    """A quota of the restricted namespace that somebody else's pod has nearly used up."""
+    core, namespace = client.CoreV1Api(real_cluster.connect()), namespaces["direct"]
+    hog = core.create_namespaced_pod(namespace, waiting_pod(cpu_milli=150)).metadata.name
     core.create_namespaced_resource_quota(
-        namespaces["direct"], {"metadata": {"name": "none"}, "spec": {"hard": {"requests.cpu": "100m"}}}
+        namespace, {"metadata": {"name": "tight"}, "spec": {"hard": {"requests.cpu": "300m"}}}
     )
-    try:
-        time.sleep(1)
-        pipeline = pipelines()
-        with pytest.raises(QuotaExceededError, match=r"exceeded quota: none.* - lower cluster\.pod or cluster\.share"):
-            SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
-        with pytest.raises(InsufficientCapacityError):
-            check_room(api, pipeline.dataset)
-    finally:
-        core.delete_namespaced_resource_quota("none", namespaces["direct"])
+    while not core.read_namespaced_resource_quota("tight", namespace).status.used:
+        time.sleep(0.2)
+    yield
+    core.delete_namespaced_resource_quota("tight", namespace)
+    core.delete_namespaced_pod(hog, namespace, grace_period_seconds=0)
+
+
+def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, full_quota):
+    pipeline = pipelines()
+    with pytest.raises(QuotaExceededError, match=r"exceeded quota: tight.* - lower cluster\.pod or cluster\.share"):
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+    with pytest.raises(InsufficientCapacityError, match=r"quota tight leaves 0.*free some room"):
+        check_room(api, pipeline.dataset)
 
 
 def test_room_is_counted_with_the_service_account_s_rights(pipelines, api):

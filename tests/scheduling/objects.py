@@ -5,9 +5,9 @@ from typing import Any
 HOSTNAME = "kubernetes.io/hostname"
 
 
-def container(name="main", *, sidecar=False, limits=None, ports=(), **requests) -> dict[str, Any]:
+def container(name="main", *, image="i", sidecar=False, limits=None, ports=(), **requests) -> dict[str, Any]:
     """A container that asks for `cpu`, `memory`, …"""
-    found: dict[str, Any] = {"name": name, "resources": {"requests": requests}}
+    found: dict[str, Any] = {"name": name, "image": image, "resources": {"requests": requests}}
     if limits:
         found["resources"]["limits"] = limits
     if ports:

@@ -7,14 +7,19 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-OURS, THEIRS = "ours", "theirs"
-"""Namespaces."""
+from scheduling.random_pods import (
+    GPU,
+    HOSTNAME,
+    OURS,
+    PRIORITIES,
+    THEIRS,
+    ZONE,
+    anti_affinity,
+    node_affinity,
+    random_pod,
+    spread,
+)
 
-PRIORITIES = {"low": -100, "same": 0, "high": 1000}
-"""Priority classes; none of them preempts."""
-
-HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
-GPU = "nvidia.com/gpu"
 TAINTS = (
     {"key": "gpu", "effect": "NoSchedule"},
     {"key": "gpu", "value": "a100", "effect": "NoExecute"},
@@ -95,10 +100,10 @@ def _node(rng: random.Random, name: str) -> dict[str, Any]:
 
 
 def _bound_pod(rng: random.Random, node: str) -> dict[str, Any]:
-    pod = _pod(rng, rng.choice([OURS, THEIRS]), largest=3)
+    pod = random_pod(rng, rng.choice([OURS, THEIRS]), largest=3)
     pod["spec"] |= {"nodeName": node, "priorityClassName": rng.choice(list(PRIORITIES))}
     if rng.random() < 0.07:
-        pod["spec"]["affinity"] = _anti_affinity(rng, rng.choice([HOSTNAME, HOSTNAME, ZONE]))
+        pod["spec"]["affinity"] = anti_affinity(rng, rng.choice([HOSTNAME, HOSTNAME, ZONE]))
         if rng.random() < 0.5:
             term = pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]
             term |= rng.choice([{"namespaces": [OURS]}, {"namespaceSelector": {}}])
@@ -129,7 +134,7 @@ def _bound_pod(rng: random.Random, node: str) -> dict[str, Any]:
 
 def _waiting_for(rng: random.Random, node: str) -> list[dict[str, Any]]:
     """Make some identical pods that may go to one node only."""
-    pod = _pod(rng, rng.choice([OURS, THEIRS]), largest=2)
+    pod = random_pod(rng, rng.choice([OURS, THEIRS]), largest=2)
     pod["spec"]["priorityClassName"] = rng.choice(["same", "high"])
     pod["spec"]["tolerations"] = [{"operator": "Exists"}]
     pod["spec"]["affinity"] = {
@@ -146,14 +151,14 @@ def _waiting_for(rng: random.Random, node: str) -> list[dict[str, Any]]:
 
 def _waiting_for_nothing(rng: random.Random) -> list[dict[str, Any]]:
     """Make a pod that fits no node, of any priority."""
-    pod = _pod(rng, THEIRS, largest=2)
+    pod = random_pod(rng, THEIRS, largest=2)
     pod["spec"]["priorityClassName"] = rng.choice(list(PRIORITIES))
     pod["spec"]["nodeSelector"] = {"disk": "tape"}
     return [pod]
 
 
 def _our_pod(rng: random.Random) -> dict[str, Any]:
-    pod = _pod(rng, OURS, largest=rng.choice([0, 1, 2]))
+    pod = random_pod(rng, OURS, largest=rng.choice([0, 1, 2]))
     pod["metadata"]["labels"] = {"app": "ours"}
     spec = pod["spec"]
     spec["priorityClassName"] = rng.choice(["same", "same", "low"])
@@ -162,11 +167,11 @@ def _our_pod(rng: random.Random) -> dict[str, Any]:
         spec["nodeSelector"] = {"disk": rng.choice(["ssd", "hdd"])}
     affinity = {}
     if rng.random() < 0.25:
-        affinity |= _node_affinity(rng)
+        affinity |= node_affinity(rng)
     if rng.random() < 0.2:
-        affinity |= _anti_affinity(rng, HOSTNAME)
+        affinity |= anti_affinity(rng, HOSTNAME)
     elif rng.random() < 0.4:
-        spec["topologySpreadConstraints"] = [_spread(rng)]
+        spec["topologySpreadConstraints"] = [spread(rng)]
     if affinity:
         spec["affinity"] = affinity
     if rng.random() < 0.1:
@@ -174,90 +179,6 @@ def _our_pod(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.15:
         spec["activeDeadlineSeconds"] = 600
     return pod
-
-
-def _pod(rng: random.Random, namespace: str, largest: int) -> dict[str, Any]:
-    """Make a pod with random requests: of containers, init containers, sidecars or the pod itself."""
-    main = {"name": "main", "image": "i", "resources": _resources(rng, largest)}
-    containers = [main]
-    if rng.random() < 0.2:
-        containers.append({"name": "second", "image": "i", "resources": _resources(rng, 1)})
-    inits = []
-    for number in range(rng.choice([0, 0, 1, 2])):
-        init = {"name": f"init{number}", "image": "i", "resources": _resources(rng, largest)}
-        if rng.random() < 0.5:
-            init["restartPolicy"] = "Always"
-        inits.append(init)
-    spec: dict[str, Any] = {"containers": containers, "initContainers": inits, "restartPolicy": "Never"}
-    if rng.random() < 0.05:
-        spec["resources"] = {"requests": {"cpu": "6", "memory": "7Gi"}}
-    if rng.random() < 0.1:
-        spec["runtimeClassName"] = "heavy"
-    labels = {"app": rng.choice(["ours", "web", "db"])}
-    if namespace == THEIRS and rng.random() < 0.1:
-        main["ports"] = [{"containerPort": 80, "hostPort": 8080, "hostIP": rng.choice(["", "10.0.0.1"])}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"namespace": namespace, "generateName": "p-", "labels": labels},
-        "spec": spec,
-    }
-
-
-def _resources(rng: random.Random, largest: int) -> dict[str, Any]:
-    requests = {}
-    if rng.random() < 0.9:
-        requests["cpu"] = rng.choice(["100m", "250m", "333m", "0.5", "1", "1500m"][: 2 + 2 * largest])
-    if rng.random() < 0.9:
-        requests["memory"] = rng.choice(["64Mi", "300M", "1Gi", "0.5Gi", "1500Mi", "2Gi"][: 2 + 2 * largest])
-    if rng.random() < 0.15:
-        requests["ephemeral-storage"] = rng.choice(["1Gi", "8G"])
-    resources = {"requests": requests}
-    if rng.random() < 0.05:
-        requests[GPU] = "1"
-        resources["limits"] = {GPU: "1"}
-    return resources
-
-
-def _node_affinity(rng: random.Random) -> dict[str, Any]:
-    expressions = [
-        {"key": "disk", "operator": "In", "values": ["ssd"]},
-        {"key": "disk", "operator": "NotIn", "values": ["ssd"]},
-        {"key": "generation", "operator": "Gt", "values": ["4"]},
-        {"key": "generation", "operator": "Lt", "values": ["6"]},
-        {"key": HOSTNAME, "operator": "Exists"},
-        {"key": "special", "operator": "DoesNotExist"},
-    ]
-    terms = [{"matchExpressions": rng.sample(expressions, rng.randint(1, 2))} for _ in range(rng.randint(1, 2))]
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-
-
-def _anti_affinity(rng: random.Random, key: str) -> dict[str, Any]:
-    selector = rng.choice(
-        [
-            {"matchLabels": {"app": "ours"}},
-            {"matchExpressions": [{"key": "app", "operator": "In", "values": ["ours", "db"]}]},
-            {"matchLabels": {"app": "db"}},
-        ]
-    )
-    term = {"labelSelector": selector, "topologyKey": key}
-    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
-
-
-def _spread(rng: random.Random) -> dict[str, Any]:
-    constraint = {
-        "maxSkew": rng.randint(1, 2),
-        "topologyKey": rng.choice([HOSTNAME, HOSTNAME, HOSTNAME, ZONE]),
-        "whenUnsatisfiable": "DoNotSchedule",
-        "labelSelector": {"matchLabels": {"app": rng.choice(["ours", "ours", "db"])}},
-    }
-    if rng.random() < 0.3:
-        constraint["nodeTaintsPolicy"] = "Honor"
-    if rng.random() < 0.2:
-        constraint["nodeAffinityPolicy"] = "Ignore"
-    if rng.random() < 0.2:
-        constraint["minDomains"] = 2
-    return constraint
 
 
 def _quota(rng: random.Random, number: int) -> dict[str, Any]:

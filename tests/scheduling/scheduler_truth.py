@@ -10,7 +10,8 @@ from typing import Any
 from kubernetes import client
 
 from cluster.control_plane import ControlPlane
-from scheduling.random_clusters import OURS, PRIORITIES, THEIRS, RandomCluster
+from scheduling.random_clusters import RandomCluster
+from scheduling.random_pods import OURS, PRIORITIES, THEIRS
 
 SETTLES_S = 60
 HEARS_S = 0.1

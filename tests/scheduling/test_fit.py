@@ -233,6 +233,12 @@ def test_other_topologies_give_a_lower_bound_and_say_so(template, fits):
     assert found.notes == (f"a lower bound: topology key {ZONE}",)
 
 
+def test_volumes_that_bind_pods_to_nodes_give_an_upper_bound():
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    assert fit(THREE, [], ours(volumes=[claim])).notes == ("an upper bound: persistent volumes are not looked at",)
+    assert fit(THREE, [], ours(volumes=[{"name": "scratch", "emptyDir": {}}])).notes == ()
+
+
 def test_hostnames_give_the_count_itself():
     assert fit(THREE, [], ours(affinity=anti_affinity())).notes == ()
 

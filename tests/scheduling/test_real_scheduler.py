@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from scheduling.random_clusters import OURS, random_cluster
+from scheduling.random_clusters import random_cluster
+from scheduling.random_pods import OURS
 from scheduling.scheduler_truth import SchedulerTruth, Truth
 from shoal.cluster import measure_room
 

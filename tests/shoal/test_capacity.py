@@ -68,13 +68,25 @@ def test_this_machine_has_cores_and_memory():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1", 1), ("500m", 0.5), ("2Gi", 2 * GIB), ("1.5", 1.5), ("2G", 2_000_000_000), ("100k", 100_000), (2, 2)],
+    [
+        ("1", 1),
+        ("500m", 0.5),
+        ("2Gi", 2 * GIB),
+        ("1.5", 1.5),
+        ("2G", 2_000_000_000),
+        ("100k", 100_000),
+        (2, 2),
+        ("1e3", 1000),
+        ("2E", 2e18),
+        ("250u", 0.00025),
+        ("5n", 5e-9),
+    ],
 )
 def test_quantities(text, value):
-    assert parse_quantity(text) == pytest.approx(value)
+    assert float(parse_quantity(text)) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["2GB", "two", "", "1.2.3", "-1"])
+@pytest.mark.parametrize("text", ["2GB", "two", "", "1.2.3", "-1", "1e", "2ki"])
 def test_bad_quantities_are_refused(text):
     with pytest.raises(ConfigError, match="Invalid quantity"):
         parse_quantity(text)

@@ -127,8 +127,9 @@ def _read_pod(path: Path) -> dict[str, Any]:
 
 
 def _no_room(fit: Fit) -> Capacity:
-    way_out = "it would not fit empty nodes either, ask for less or add nodes" if fit.never else "ask for less, or wait"
-    return Capacity(0, 0, fit.nodes, "; ".join([fit.shortage, *fit.notes]) + f" - {way_out}")
+    way_out = "raise the quota if it says so, or add nodes" if fit.never else "or wait"
+    never = ", not even with nothing else running" if fit.never else ""
+    return Capacity(0, 0, fit.nodes, "; ".join([f"{fit.shortage}{never}", *fit.notes]) + f" - ask for less, {way_out}")
 
 
 def _as_json(capacity: Capacity, namespace: str) -> str:
@@ -146,7 +147,7 @@ def _as_text(capacity: Capacity, namespace: str) -> str:
     table = [
         "  ".join((row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3])) for row in rows
     ]
-    lines = [capacity.reason, f"{capacity.pods} pods may start in namespace {namespace}"]
+    lines = [capacity.reason, f"may start in namespace {namespace}: {capacity.pods}"]
     return "\n".join([*(table if capacity.nodes else ()), *lines])
 
 

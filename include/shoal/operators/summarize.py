@@ -55,4 +55,10 @@ class SummarizeOperator(BaseOperator):
                 log.info("%s", line)
             if done.failure:
                 raise ConfigError(done.failure)
-        return {"summary": stores.results.uri(done.key), "result_sha256": done.summary["result_sha256"]}
+        return {
+            "run_key": run["run_key"],
+            "summary": stores.results.uri(done.key),
+            "result_sha256": done.summary["result_sha256"],
+            "left": done.left,
+            "continues": done.continues,
+        }

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from shoal.scheduling.counting import count_pods
+from shoal.scheduling.counting import place_pods
 from shoal.scheduling.nodes import reject_by_rules
 from shoal.scheduling.pods import Pod, Rules
 from shoal.scheduling.room import Room, find_space
@@ -30,24 +30,30 @@ def find_competitors(pods: Iterable[Pod], priority: int) -> list[tuple[Pod, int]
 
 @dataclass
 class Packing:
-    """Puts pods on nodes, first fit; what is full for one pod stays full for the next of its shape."""
+    """Puts pods on nodes, first fit; a node that is full for one pod stays full for the next of its shape."""
 
     rooms: Sequence[Room]
-    _candidates: dict[Hashable, list[Room]] = field(default_factory=dict)
+    _starts: dict[Hashable, int] = field(default_factory=dict)
 
     def put(self, pod: Pod, count: int) -> None:
         """Put up to `count` identical pods where they fit; those that fit nowhere take nothing."""
-        if not self._find_candidates(pod):
+        start = self._find_start(pod)
+        if start == len(self.rooms):
             return
-        for room, counted in zip(self.rooms, count_pods(pod, self.rooms, count), strict=True):
-            if counted.pods:
-                room.take(pod, counted.pods)
+        placed = place_pods(pod, self.rooms, start, count)
+        for room, pods in placed:
+            room.take(pod, pods)
 
-    def _find_candidates(self, pod: Pod) -> list[Room]:
-        """Find the nodes with space for one pod, apart from what its neighbours say."""
+    def _find_start(self, pod: Pod) -> int:
+        """Find the first node with space for one pod, apart from what its neighbours say."""
         rules: Rules = replace(pod.rules, affinity=(), spread=())
         shape = (frozenset(pod.requests.items()), rules, pod.host_ports)
-        rooms = self._candidates.get(shape, self.rooms)
-        found = [room for room in rooms if not reject_by_rules(rules, room.node) and find_space(pod, room).pods]
-        self._candidates[shape] = found
-        return found
+        start = self._starts.get(shape, 0)
+        while start < len(self.rooms) and not _has_space(pod, self.rooms[start]):
+            start += 1
+        self._starts[shape] = start
+        return start
+
+
+def _has_space(pod: Pod, room: Room) -> bool:
+    return reject_by_rules(pod.rules, room.node) is None and find_space(pod, room).pods > 0

@@ -1,6 +1,6 @@
 """How many identical pods the nodes take, one node at a time and all together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shoal.scheduling.domains import DomainLimit, place_within
@@ -30,7 +30,7 @@ def count_pods(pod: Pod, rooms: Sequence[Room], most: int = EVERY) -> list[Count
     Args:
         pod: One of them.
         rooms: Every node, with what is on it.
-        most: Pods there are; nodes are filled in their order.
+        most: Pods there are.
     """
     neighbours = Neighbours.find(pod, rooms)
     spaces = [_space(pod, room, neighbours) for room in rooms]
@@ -40,8 +40,33 @@ def count_pods(pod: Pod, rooms: Sequence[Room], most: int = EVERY) -> list[Count
         caps = [cap if index in group else 0 for index, cap in enumerate(caps)]
     limits = limits_of(pod, rooms)
     nodes = [room.node for room in rooms]
-    placed = place_within(caps, nodes, limits, most) if limits else _fill(caps, most)
+    placed = place_within(caps, nodes, limits, most) if limits or most < EVERY else caps
     return [_explain(*each, limits) for each in zip(placed, caps, spaces, rooms, strict=True)]
+
+
+def place_pods(pod: Pod, rooms: Sequence[Room], start: int, most: int) -> Iterator[tuple[Room, int]]:
+    """Find where up to `most` identical pods go, first fit, without looking at more nodes than needed.
+
+    Args:
+        pod: One of them.
+        rooms: Every node, with what is on it.
+        start: The first node that may have space.
+        most: Pods there are.
+
+    Yields:
+        A node and how many pods go there, at least one.
+    """
+    if pod.anti_affinity or pod.rules.affinity or pod.rules.spread:
+        counts = count_pods(pod, rooms, most)
+        yield from ((room, each.pods) for room, each in zip(rooms, counts, strict=True) if each.pods)
+        return
+    neighbours = Neighbours.find(pod, rooms)
+    for room in rooms[start:]:
+        if most == 0:
+            return
+        if pods := min(most, _space(pod, room, neighbours).pods):
+            yield room, pods
+            most -= pods
 
 
 def _space(pod: Pod, room: Room, neighbours: Neighbours) -> Space:
@@ -52,14 +77,6 @@ def _space(pod: Pod, room: Room, neighbours: Neighbours) -> Space:
     if space.pods > 0 and (rejection := neighbours.reject(room.node)):
         return Space(0, (), rejection)
     return space
-
-
-def _fill(caps: Sequence[int], most: int) -> list[int]:
-    placed = []
-    for cap in caps:
-        placed.append(min(cap, most))
-        most -= placed[-1]
-    return placed
 
 
 def _explain(placed: int, cap: int, space: Space, room: Room, limits: Sequence[DomainLimit]) -> Counted:

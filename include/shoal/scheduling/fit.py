@@ -39,7 +39,7 @@ def fit_pods(snapshot: ClusterSnapshot, pod: Mapping[str, Any], promised: Sequen
     counts = count_pods(template, rooms)
     nodes = tuple(_node_fit(*each, template) for each in zip(rooms, counts, strict=True))
     fit = sum(node.pods for node in nodes)
-    notes = [*_lower_bound(template, rooms), *snapshot.notes]
+    notes = [*_lower_bound(template, rooms), *_upper_bound(pod["spec"]), *snapshot.notes]
     if fit == 0:
         never = all(_never_fits(*each, template) for each in zip(snapshot.nodes, counts, strict=True))
         return Fit(0, nodes, request, describe_shortage(nodes, request), never, tuple(notes))
@@ -108,6 +108,13 @@ def _never_fits(node: Node, counted: Counted, template: Pod) -> bool:
 def _lower_bound(template: Pod, rooms: Sequence[Room]) -> list[str]:
     found = doubts(template, (pod for room in rooms for pod in room.refusing))
     return [f"a lower bound: {', '.join(found)}"] if found else []
+
+
+def _upper_bound(spec: Mapping[str, Any]) -> list[str]:
+    found = [] if not spec.get("resourceClaims") else ["resource claims"]
+    if any(kind in volume for volume in spec.get("volumes") or () for kind in ("persistentVolumeClaim", "ephemeral")):
+        found.append("persistent volumes")
+    return [f"an upper bound: {' and '.join(found)} are not looked at"] if found else []
 
 
 def _plain_units(amounts: Mapping[str, int]) -> dict[str, float]:

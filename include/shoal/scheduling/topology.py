@@ -37,12 +37,17 @@ class Neighbours:
     @classmethod
     def find(cls, pod: Pod, rooms: Sequence[Room]) -> "Neighbours":
         """Look at every pod on every node."""
-        near, refused, refusing = set[Domain](), set[Domain](), set[Domain]()
-        for room in rooms:
-            for other in room.refusing:
-                theirs = [term for term in other.anti_affinity if term.matches(pod, if_unsure=True)]
-                refusing.update(_domains(theirs, room.node))
-            for other, _ in room.pods if pod.anti_affinity or pod.rules.affinity else ():
+        near, refused = set[Domain](), set[Domain]()
+        refusing = {
+            domain
+            for room in rooms
+            for other in room.refusing
+            for term in other.anti_affinity
+            if term.matches(pod, if_unsure=True)
+            for domain in _domains([term], room.node)
+        }
+        for room in rooms if pod.anti_affinity or pod.rules.affinity else ():
+            for other, _ in room.pods:
                 own = [term for term in pod.anti_affinity if term.matches(other, if_unsure=True)]
                 refused.update(_domains(own, room.node))
                 if _is_near(pod, other):

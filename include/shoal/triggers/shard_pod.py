@@ -13,7 +13,7 @@ from kubernetes_asyncio.client import ApiException
 
 from shoal.pod_status import find_start_problem, is_over
 
-START_PROBLEM_S = 30.0
+START_PROBLEM_S = 20.0
 """A registry that failed once is asked again by the kubelet within this; what lasts longer is reported."""
 
 MAX_PAUSE_S = 60.0
