@@ -7,11 +7,14 @@ RUN := PYTHONPATH=include .venv/bin/python
 PORT ?= 8080
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
+CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
+  mmdebstrap buildah docker.io
+
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format lock bench images clean
+.PHONY: help demo up test lint format lock bench images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: .venv/.demo  ## run the whole job once here; MODEL=best.onnx IMAGES=/folder for your own
 	@exec env $(RUN) -m shoal demo $(OWN)
@@ -46,7 +49,18 @@ bench: .venv/.dev  ## measure what README quotes
 images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them
 	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh
 
+cluster: .venv/.dev  ## start a real Kubernetes and MinIO for the tests and keep them (root, Go, Debian)
+	PYTHONPATH=include:tests .venv/bin/python -m cluster up
+
+cluster-down: .venv/.dev  ## end that cluster; nothing of it stays
+	PYTHONPATH=include:tests .venv/bin/python -m cluster down
+
+cluster-packages:  ## install the Debian packages that the cluster, its images and compose need (root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CLUSTER_PACKAGES)
+
 clean:  ## remove the environment and every demo file
+	@! grep -q " $(CURDIR)/.shoal/" /proc/mounts 2>/dev/null || { echo "a test cluster still runs - first: make cluster-down"; exit 1; }
 	rm -rf .venv .shoal .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(UV):

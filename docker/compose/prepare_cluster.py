@@ -42,7 +42,9 @@ def _wait_for_token(api: client.CoreV1Api) -> dict[str, str]:
         if "token" in data:
             return data
         time.sleep(0.5)
-    raise TimeoutError(f"The cluster gave no token to service account shoal-airflow in {TOKEN_S} s - see: docker compose logs k3s")
+    raise TimeoutError(
+        f"The cluster gave no token to service account shoal-airflow in {TOKEN_S} s - see: docker compose logs k3s"
+    )
 
 
 def _write_kubeconfig(url: str, token: dict[str, str]) -> None:

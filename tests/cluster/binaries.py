@@ -23,7 +23,6 @@ KUBERNETES_VERSION = "1.34.4"
 COMPOSE_FLAGS = "-X github.com/docker/compose/v2/internal.Version=v2.40.3"
 
 DEBIAN_PACKAGES = {
-    # program: package
     "etcd": "etcd-server",
     "containerd": "containerd",
     "ctr": "containerd",
@@ -33,6 +32,7 @@ DEBIAN_PACKAGES = {
     "ip": "iproute2",
     "fusermount3": "fuse3",
 }
+"""The package of each program."""
 CNI_PLUGINS = Path("/usr/lib/cni")
 
 
@@ -69,7 +69,9 @@ def debian_program(name: str) -> Path:
     """
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if found is None:
-        raise ConfigError(f"No program {name} (Debian package {DEBIAN_PACKAGES[name]}) - install: make cluster-packages")
+        raise ConfigError(
+            f"No program {name} (Debian package {DEBIAN_PACKAGES[name]}) - install: make cluster-packages"
+        )
     return Path(found)
 
 

@@ -103,7 +103,9 @@ def stand_in(folder: Path) -> Path:
         A docker-archive.
     """
     with _one_builder(folder.name):
-        return _build(folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)])
+        return _build(
+            folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)]
+        )
 
 
 def _image(name: str) -> Path:

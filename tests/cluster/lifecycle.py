@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from cluster import cgroups
 from cluster.binaries import debian_program, missing_requirements
-from cluster.control_plane import ControlPlane, start_control_plane
+from cluster.control_plane import start_control_plane
 from cluster.network import bridge_exists, create_bridge, remove_bridge
 from cluster.node import in_node, make_node, start_kubelet
 from cluster.object_store import add_reader, start_object_store
@@ -179,7 +179,15 @@ def _import(processes: Processes, archive: Path) -> None:
     Raises:
         ShoalError: containerd refused it; says why.
     """
-    command = [*in_node(processes), str(debian_program("ctr")), "--namespace", "k8s.io", "images", "import", str(archive)]
+    command = [
+        *in_node(processes),
+        str(debian_program("ctr")),
+        "--namespace",
+        "k8s.io",
+        "images",
+        "import",
+        str(archive),
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise ShoalError(f"Image {archive} was not imported: {ended.stderr.strip()[-300:]} - build it again")

@@ -84,7 +84,11 @@ def _kubelet_config(place: Place) -> dict[str, object]:
         "address": place.address,
         "port": free_port(place.address),
         "healthzPort": 0,
-        "authentication": {"x509": {"clientCAFile": str(pki / "ca.crt")}, "anonymous": {"enabled": False}, "webhook": {"enabled": False}},
+        "authentication": {
+            "x509": {"clientCAFile": str(pki / "ca.crt")},
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": False},
+        },
         "authorization": {"mode": "AlwaysAllow"},
         "tlsCertFile": str(pki / "server.crt"),
         "tlsPrivateKeyFile": str(pki / "server.key"),

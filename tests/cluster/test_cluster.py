@@ -51,7 +51,7 @@ def test_a_pod_reads_the_bucket_through_a_mounting_sidecar_and_completes(real_cl
 
 def test_pod_security_refuses_a_privileged_sidecar_where_the_namespace_says_restricted(real_cluster, core, bucket):
     with real_cluster.namespace(RESTRICTED_NAMESPACE) as namespace:
-        with pytest.raises(client.ApiException, match="violates PodSecurity .*restricted:latest") as refused:
+        with pytest.raises(client.ApiException, match=r"violates PodSecurity .*restricted:latest") as refused:
             core.create_namespaced_pod(namespace, _mounting_pod(real_cluster, bucket))
         assert refused.value.status == 403
 
@@ -63,7 +63,7 @@ def test_a_quota_refuses_the_pod_it_has_no_room_for(real_cluster, core):
         )
         _wait_until(lambda: core.read_namespaced_resource_quota("small", namespace).status.used)
         core.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "first"))
-        with pytest.raises(client.ApiException, match="exceeded quota: small, requested: requests.cpu=200m"):
+        with pytest.raises(client.ApiException, match=r"exceeded quota: small, requested: requests.cpu=200m"):
             core.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "second"))
 
 
@@ -84,7 +84,7 @@ def test_a_service_account_may_do_what_its_role_says_and_nothing_else(real_clust
         kubeconfig = real_cluster.kubeconfig_of("lister", namespace, tmp_path)
         lister = client.CoreV1Api(real_cluster.connect(kubeconfig))
         _wait_until(lambda: _allowed(lambda: lister.list_namespaced_pod(namespace)))
-        with pytest.raises(client.ApiException, match="lister.* cannot create resource"):
+        with pytest.raises(client.ApiException, match=r"lister.* cannot create resource"):
             lister.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "refused"))
 
 

@@ -83,7 +83,14 @@ def running_engine(place: Place) -> Iterator[Engine]:
 
 def _command(socket: Path) -> list[str]:
     """Begin in the cgroup by which everything is found again, in namespaces with which network and mounts go."""
-    places = ["--data-root", str(FOLDER / "data"), "--exec-root", str(FOLDER / "exec"), "--pidfile", str(FOLDER / "pid")]
+    places = [
+        "--data-root",
+        str(FOLDER / "data"),
+        "--exec-root",
+        str(FOLDER / "exec"),
+        "--pidfile",
+        str(FOLDER / "pid"),
+    ]
     settings = ["--bridge=none", f"--cgroup-parent=/{NAME}", "--exec-opt=native.cgroupdriver=cgroupfs"]
     namespaces = ["nsenter", f"--net=/run/netns/{NAME}", "unshare", "--mount"]
     return [*cgroups.enter_command(NAME), *namespaces, "dockerd", "--host", f"unix://{socket}", *places, *settings]

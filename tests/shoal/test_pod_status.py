@@ -40,10 +40,16 @@ def test_a_worker_that_did_its_shard_has_no_failure():
 @pytest.mark.parametrize(
     ("failed", "kind", "message"),
     [
-        pytest.param(pod(worker=ended(78, message="sha256 differs")), ConfigError, "sha256 differs", id="configuration"),
+        pytest.param(
+            pod(worker=ended(78, message="sha256 differs")), ConfigError, "sha256 differs", id="configuration"
+        ),
         pytest.param(pod(worker=ended(65, message="51 of 60 images failed")), ConfigError, "51 of 60", id="bad images"),
-        pytest.param(pod(worker=ended(69, message="No answer from")), WorkerError, "exit code 69: No answer", id="store down"),
-        pytest.param(pod(worker=ended(137, "OOMKilled")), WorkerError, r"out of memory - raise cluster\.pod\.memory", id="memory"),
+        pytest.param(
+            pod(worker=ended(69, message="No answer from")), WorkerError, "exit code 69: No answer", id="store down"
+        ),
+        pytest.param(
+            pod(worker=ended(137, "OOMKilled")), WorkerError, r"out of memory - raise cluster\.pod\.memory", id="memory"
+        ),
         pytest.param(pod(worker=ended(139)), WorkerError, "killed by signal 11", id="crash"),
         pytest.param(
             pod(reason="Evicted", message="The node was low on resource: memory."),
@@ -54,13 +60,20 @@ def test_a_worker_that_did_its_shard_has_no_failure():
         pytest.param(
             pod(
                 worker=ended(143),
-                conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "m"}],
+                conditions=[
+                    {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "m"}
+                ],
             ),
             WorkerError,
             r"told to go \(PreemptionByScheduler: m\)",
             id="preempted",
         ),
-        pytest.param(pod(message="Pod was rejected: OutOfcpu"), WorkerError, "before its worker did .*OutOfcpu", id="rejected by the node"),
+        pytest.param(
+            pod(message="Pod was rejected: OutOfcpu"),
+            WorkerError,
+            "before its worker did .*OutOfcpu",
+            id="rejected by the node",
+        ),
     ],
 )
 def test_a_failed_pod_says_why_and_whether_to_try_again(failed, kind, message):
@@ -74,7 +87,9 @@ def test_a_failed_pod_says_why_and_whether_to_try_again(failed, kind, message):
     ("stuck", "message"),
     [
         pytest.param(
-            pod("Pending", waiting("ImagePullBackOff", "not found")), r"Image 'worker:1' of the worker .*worker\.image", id="image"
+            pod("Pending", waiting("ImagePullBackOff", "not found")),
+            r"Image 'worker:1' of the worker .*worker\.image",
+            id="image",
         ),
         pytest.param(
             pod("Pending", waiting("PodInitializing"), sidecar=waiting("ErrImagePull", "denied")),
@@ -91,7 +106,9 @@ def test_a_failed_pod_says_why_and_whether_to_try_again(failed, kind, message):
             id="mount",
         ),
         pytest.param(
-            pod("Pending", waiting("CreateContainerConfigError", 'secret "x" not found')), "secret .* not found", id="secret"
+            pod("Pending", waiting("CreateContainerConfigError", 'secret "x" not found')),
+            "secret .* not found",
+            id="secret",
         ),
     ],
 )
@@ -106,7 +123,8 @@ def test_a_pod_that_cannot_start_says_why(stuck, message):
         pytest.param(pod("Pending", waiting("ContainerCreating")), id="being created"),
         pytest.param({"metadata": {"name": "p"}, "status": {"phase": "Pending"}}, id="without a node"),
         pytest.param(
-            pod("Running", {"state": {"running": {}}}, sidecar={"started": True, "restartCount": 2}), id="sidecar came back"
+            pod("Running", {"state": {"running": {}}}, sidecar={"started": True, "restartCount": 2}),
+            id="sidecar came back",
         ),
     ],
 )

@@ -157,7 +157,10 @@ def test_a_store_that_is_down_ends_the_shard_early(workplace):
         assert 20 <= len(requests) <= 20 + 10  # those on their way when the 20th failed
     assert done.returncode == WorkerExit.INFRASTRUCTURE
     assert workplace.rows() == {}
-    assert "have no row because store, mount or memory failed - a retry takes them; the last said: Request for bucket" in done.stderr
+    assert (
+        "have no row because store, mount or memory failed - a retry takes them; the last said: Request for bucket"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
