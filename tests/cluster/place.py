@@ -1,6 +1,7 @@
 """Where one test cluster lives on this machine: its folder, bridge, addresses and cgroup, all named after it."""
 
 import ipaddress
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,5 +32,9 @@ class Place:
         return str(next(ipaddress.ip_network(self.subnet).hosts()))
 
 
-MAIN = Place("shoal0", "10.203.0.0/24", CHECKOUT / ".shoal/cluster/run")
-"""The one cluster of `make cluster`."""
+_CHECKOUT_MARK = zlib.crc32(str(CHECKOUT).encode())
+
+MAIN = Place(
+    f"shoal{_CHECKOUT_MARK % 10000:04d}", f"10.203.{_CHECKOUT_MARK % 256}.0/24", CHECKOUT / ".shoal/cluster/run"
+)
+"""The one cluster of `make cluster`; another checkout on this machine has another one."""

@@ -61,6 +61,15 @@ class Processes:
         except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
 
+    def _wait_ended(self, name: str, timeout_s: float) -> bool:
+        """Wait until a process has ended; whoever started it may not have taken notice yet, then it is a zombie."""
+        deadline = time.monotonic() + timeout_s
+        while self.find(name) is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
     def send(self, name: str, signum: signal.Signals) -> None:
         """Send a signal: SIGSTOP and SIGCONT pause and resume, SIGKILL is the crash of fault tests."""
         process = self.find(name)
@@ -68,7 +77,7 @@ class Processes:
             raise ShoalError(f"{name} is not running in {self.folder} - its log: {self.log(name)}")
         process.send_signal(signum)
         if signum == signal.SIGKILL:
-            process.wait()
+            self._wait_ended(name, STOP_S)
 
     def stop(self, name: str) -> None:
         """Ask a process to end, wait, and kill it when it does not; nothing happens when it has ended."""
@@ -77,11 +86,9 @@ class Processes:
             return
         process.terminate()
         process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(STOP_S)
-        except psutil.TimeoutExpired:
+        if not self._wait_ended(name, STOP_S):
             process.kill()
-            process.wait()
+            self._wait_ended(name, STOP_S)
 
     def restart(self, name: str) -> None:
         """Start a process again with the command it had, ending it first if it still runs."""
@@ -91,7 +98,7 @@ class Processes:
 
     def names(self) -> list[str]:
         """Name every process ever started here, in no order that matters."""
-        return sorted(path.stem for path in self.folder.glob("*.json"))
+        return sorted(path.stem for path in self.folder.glob("*.json") if "pid" in json.loads(path.read_text()))
 
     def log(self, name: str) -> Path:
         """Where a process writes."""
