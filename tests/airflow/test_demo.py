@@ -4,7 +4,9 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -106,16 +108,37 @@ def test_ctrl_c_keeps_what_was_done_and_the_next_demo_goes_on(fresh_installation
         if line.startswith("plan ") and "shards" in line:
             time.sleep(2)
             children = psutil.Process(process.pid).children(recursive=True)
+            told = time.monotonic()
             os.killpg(process.pid, signal.SIGINT)
             break
     output = process.stdout.read()
     assert process.wait(timeout=60) == 130, output
+    assert time.monotonic() - told < 20
     assert "stopped - what was done is kept" in output
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
+    assert list(installation.home.glob("store/demo-results/demo/*/runs/*/summary.json")) == []
     again = installation.run("demo")
     assert again.returncode == 0, again.stdout
     assert "126 images listed" in again.stdout
+
+
+def test_what_a_killed_demo_left_is_ended_and_its_run_failed_by_the_next(fresh_installation):
+    installation = fresh_installation()
+    process = installation.start("demo")
+    for line in process.stdout:
+        if line.startswith("plan ") and "shards" in line:
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            break
+    process.communicate(timeout=60)
+    again = installation.run("demo")
+    assert again.returncode == 0, again.stdout
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    with closing(sqlite3.connect(installation.home / "airflow/airflow.db")) as database:
+        states = [row[0] for row in database.execute("SELECT state FROM dag_run ORDER BY id")]
+    assert states == ["failed", "success"]
 
 
 def test_two_demos_at_once_are_refused_by_name(fresh_installation):
@@ -144,5 +167,5 @@ def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_d
     ended = installation.run("demo", "--model", str(model), "--images", str(photos))
     assert ended.returncode == 0, ended.stdout
     assert "4 images listed: 4 processed" in ended.stdout
-    assert "own: model own-model local" in ended.stdout
+    assert re.search(r"own-my-photos-[0-9a-f]{6}: model best [0-9a-f]{8}", ended.stdout)
     assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in photos.iterdir()} == before
