@@ -3,8 +3,6 @@
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +11,11 @@ from minio.deleteobjects import DeleteObject
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
+from shoal.listing_page import ListedObject, ListingPage, parse_page
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
 way readers see all or nothing."""
-
-
-@dataclass(frozen=True)
-class ListedObject:
-    """One object as a listing shows it; `last_modified` is UTC."""
-
-    key: str
-    etag: str
-    size_bytes: int
-    last_modified: datetime
 
 
 class BucketClient:
@@ -49,14 +38,11 @@ class BucketClient:
             ConfigError: No such bucket, or access denied.
             StoreError: The store does not answer.
         """
-        try:
-            for found in self._client.list_objects(self.bucket, prefix=prefix, recursive=True):
-                if not found.is_dir:
-                    yield ListedObject(
-                        found.object_name, (found.etag or "").strip('"'), found.size, found.last_modified
-                    )
-        except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+        token: str | None = ""
+        while token is not None:
+            page = self._list_page(prefix, token)
+            yield from page.objects
+            token = page.next_token
 
     def list_keys(self, prefix: str) -> list[str]:
         """List the keys below `prefix`, sorted."""
@@ -176,6 +162,24 @@ class BucketClient:
     def uri(self, key: str) -> str:
         """Write a key as people and DuckDB read it."""
         return f"s3://{self.bucket}/{key}"
+
+    def _list_page(self, prefix: str, token: str) -> ListingPage:
+        # Empty values are sent too: a bucket policy may ask for them.
+        query: dict[str, str | list[str] | tuple[str]] = {
+            "list-type": "2",
+            "encoding-type": "url",
+            "delimiter": "",
+            "max-keys": "1000",
+            "prefix": prefix,
+        }
+        if token:
+            query["continuation-token"] = token
+        try:
+            # Private, but it signs, finds the region and names errors; the version is pinned below the next.
+            response = self._client._execute("GET", self.bucket, query_params=query)  # noqa: SLF001
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+        return parse_page(response.data)
 
     def _missing(self, key: str) -> ContractError:
         return ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")

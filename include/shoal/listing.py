@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
-from shoal.bucket import BucketClient, ListedObject
+from shoal.bucket import BucketClient
 from shoal.contract.errors import ConfigError, EmptyBucketError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
+from shoal.listing_page import ListedObject
 from shoal.run_params import RunParams
 
 

@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from shoal.bucket import ListedObject
 from shoal.contract.errors import ConfigError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import open_database
 from shoal.listing import Scope, _line, check_fan_out, freeze_listing, view_listing
+from shoal.listing_page import ListedObject
 from shoal.run_params import RunParams
 
 ODD_KEYS = [
