@@ -11,8 +11,8 @@ RUN_S = 600
 class AirflowRest:
     """A session of the web interface's user."""
 
-    def __init__(self, port: int, password: str) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, password: str, host: str = "127.0.0.1") -> None:
+        self.url = f"http://{host}:{port}"
         self.http = urllib3.PoolManager(retries=urllib3.Retry(3, backoff_factor=1))
         login = self.http.request("POST", f"{self.url}/auth/token", json={"username": "admin", "password": password})
         self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}

@@ -51,6 +51,9 @@ def parse_page(data: bytes) -> ListingPage:
         raise StoreError(
             f"The store's listing cannot be read ({type(err).__name__}: {err}) - see the store's log"
         ) from err
+    if root.tag != f"{namespace}ListBucketResult":
+        # Taken for a listing without objects, it would be a bucket whose images are all gone.
+        raise StoreError(f"The store's listing cannot be read (it is a {root.tag} document) - see the store's log")
     if (root.findtext(f"{namespace}IsTruncated") or "").lower() != "true":
         return ListingPage(objects, None)
     token = root.findtext(f"{namespace}NextContinuationToken")

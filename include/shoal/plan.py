@@ -153,11 +153,13 @@ class Plan:
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
         if self.work.capacity is None:
             return [*lines, "nothing new: no inference"]
+        shards = len(self.work.shards)
         return [
             *lines,
             self.work.capacity.reason,
             (
-                f"{len(self.work.shards)} shards, {self.work.rate.seconds_per_image:.3g} s per image ({self.work.rate.source}), "
+                f"{shards} shard{'' if shards == 1 else 's'}, {self.work.rate.seconds_per_image:.3g} s per image "
+                f"({self.work.rate.source}), "
                 f"about {self.work.eta_s:.0f} s"
             ),
         ]

@@ -71,19 +71,18 @@ def _attempt(arguments: argparse.Namespace, stop: StopRequest) -> tuple[WorkerEx
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from shoal.contract.rows import Status  # noqa: PLC0415
     from shoal_worker.predict import open_detector, predict  # noqa: PLC0415
 
-    missing = False
+    all_read = True
     try:
         detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou)
-        for status, line in predict(detector, arguments.images):
+        for was_read, line in predict(detector, arguments.images):
             print(line, flush=True)  # noqa: T201
-            missing = missing or status is Status.GONE
+            all_read = all_read and was_read
     except ModelRefusedError as err:
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
-    return 1 if missing else 0
+    return 0 if all_read else 1
 
 
 def _report(reason: str) -> None:

@@ -1,5 +1,6 @@
 """Puts the parts of one attempt together: images, model, source, threads, loop."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -59,7 +60,18 @@ def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest:
         progress_interval_s=arguments.progress_interval_s,
     )
     tally = Tally(arguments.shard, len(images))
-    return ShardRun(pipeline, intake, parts, tally, limits).run(stop, lambda line: print(line, flush=True))  # noqa: T201
+    return ShardRun(pipeline, intake, parts, tally, limits).run(stop, lambda line: _say(line, stop))
+
+
+def _say(line: str, stop: StopRequest) -> None:
+    """Print a line; stop when whoever started us and read it has gone: another attempt may be on the way."""
+    try:
+        print(line, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        stop.request("the end of its reader")
 
 
 def _open_detector(job: ShardJob, threads: int) -> Detector:

@@ -35,11 +35,16 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float) -> De
     return Detector(opened, Inference(imgsz=resolved, rect=opened.info.rect, iou=iou, stored_conf=conf))
 
 
-def predict(detector: Detector, images: Sequence[str]) -> Iterator[tuple[Status, str]]:
-    """Examine files one by one; yields the status and one line of JSON for each, in the order given."""
+UNREADABLE = "unreadable"
+"""Reason of a file that is there and cannot be read. It is none of its bytes, so no row ever has it."""
+
+
+def predict(detector: Detector, images: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
         answer = {"image": image, **_examine(detector, image)}
-        yield answer["status"], json.dumps(answer, ensure_ascii=False)
+        was_read = answer["status"] != Status.GONE and answer["reason"] != UNREADABLE
+        yield was_read, json.dumps(answer, ensure_ascii=False)
 
 
 def _examine(detector: Detector, path: str) -> dict[str, Any]:
@@ -47,7 +52,9 @@ def _examine(detector: Detector, path: str) -> dict[str, Any]:
         data = Path(path).read_bytes()
     except OSError as err:
         log.error("%s cannot be read: %s", path, err.strerror)  # noqa: TRY400 - no traceback for a wrong path
-        return _answer(Status.GONE)
+        if isinstance(err, FileNotFoundError):
+            return _answer(Status.GONE)
+        return _answer(Status.FAILED, reason=UNREADABLE)
     decoded = decode(data, PIXEL_LIMIT)
     if isinstance(decoded, Undecodable):
         header = decoded.header

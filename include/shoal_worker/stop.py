@@ -24,7 +24,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal came, or the worker has a reason of its own."""
         return self.signal_name is not None
 
     def install(self) -> None:
@@ -38,6 +38,11 @@ class StopRequest:
         self._listeners.append(listener)
         if self.requested:
             listener()
+
+    def request(self, because: str) -> None:
+        """Stop as on a signal, for a reason of our own."""
+        self.signal_name = because
+        self._bell.put(0)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         # Nothing but an assignment and a reentrant put: the handler may have interrupted a holder of any lock.
