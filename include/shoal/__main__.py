@@ -3,6 +3,7 @@
 Only the module of the command is imported: some need libraries that come with an extra, or take seconds to load.
 """
 
+import logging
 import signal
 import sys
 from argparse import ArgumentParser
@@ -33,6 +34,7 @@ def main(words: list[str] | None = None) -> int:
             command.description = module.__doc__
             module.add_arguments(command)
     arguments = parser.parse_args(words)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     # Also SIGINT: a shell starts background jobs with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

@@ -20,6 +20,7 @@ class Settings(BaseModel):
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
+        _try_in_duckdb("SELECT TIMESTAMP '2000-01-01' AT TIME ZONE ?", name, "zone that DuckDB does not know")
     except (KeyError, ValueError, OSError) as err:
         raise ValueError(f"no time zone {name!r} - use an IANA name such as UTC or Europe/Madrid") from err
     return name
@@ -62,13 +63,19 @@ def _check_key_prefix(prefix: str) -> str:
 
 
 def _check_folder(prefix: str) -> str:
+    if odd := set(prefix) & set("*?[]{}#%\\"):
+        raise ValueError(
+            f"{prefix!r} holds {' '.join(sorted(odd))} - patterns and URLs read these in their own way, leave them out"
+        )
     return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
 
 
 def _check_schedule(expression: str) -> str:
     from croniter import croniter  # noqa: PLC0415 - only where a dataset file has a schedule
 
-    if not croniter.is_valid(expression):
+    # croniter also takes a sixth field for seconds, and R for a random value, another one at every parse.
+    five_fields = expression.startswith("@") or len(expression.split()) == 5
+    if not five_fields or re.search(r"\bR\b", expression, re.IGNORECASE) or not croniter.is_valid(expression):
         raise ValueError(f"{expression!r} is no cron expression - write five fields, such as 0 2 * * *")
     return expression
 

@@ -166,6 +166,10 @@ BROKEN = {
         {"clock": {"zone": "Europe/Vilanova"}},
         "clock.zone: no time zone 'Europe/Vilanova' - use an IANA name such as UTC or Europe/Madrid",
     ),
+    "this machine's zone": (
+        {"clock": {"zone": "localtime"}},
+        "clock.zone: no time zone 'localtime' - use an IANA name such as UTC or Europe/Madrid",
+    ),
     "a number where a zone belongs": (
         {"clock": {"zone": 5}},
         "clock.zone: Input should be a valid string (is 5)",
@@ -180,6 +184,18 @@ BROKEN = {
     "bad schedule": (
         {"run": {"schedule": "nightly"}},
         "run.schedule: 'nightly' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "a random schedule": (
+        {"run": {"schedule": "R R * * *"}},
+        "run.schedule: 'R R * * *' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "a schedule with seconds": (
+        {"run": {"schedule": "0 2 * * * 30"}},
+        "run.schedule: '0 2 * * * 30' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "results in a folder that reads as a pattern": (
+        {"results": {"conn_id": "shoal_results", "bucket": "results", "prefix": "what?/"}},
+        "results.prefix: 'what?/' holds ? - patterns and URLs read these in their own way, leave them out",
     ),
     "duration without a unit": (
         {"run": {"budget": 4}},

@@ -72,14 +72,20 @@ def test_conf_is_the_one_given(folder):
     assert [box["confidence"] for box in answer["detections"]] == [0.75, 0.2]
 
 
-@pytest.mark.parametrize("path", ["nothing.jpg", "."])
-def test_a_path_that_cannot_be_read_is_gone_and_the_others_are_examined(folder, path):
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        pytest.param("nothing.jpg", "gone", None, id="no such file"),
+        pytest.param(".", "failed", "unreadable", id="a folder"),
+    ],
+)
+def test_a_path_that_cannot_be_read_says_so_and_the_others_are_examined(folder, path, status, reason):
     code, answers, stderr = predict(folder, "--model", "model.onnx", path, "good.jpg")
     assert code == 1
     assert answers[0] == {
         "image": path,
-        "status": "gone",
-        "reason": None,
+        "status": status,
+        "reason": reason,
         "width": None,
         "height": None,
         "detections": None,

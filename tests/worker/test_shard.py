@@ -213,6 +213,20 @@ def test_a_signal_amid_a_slow_inference_leaves_with_the_part_written(workplace, 
     assert f"Stopped by {number.name} - the images left are open" in err
 
 
+def test_a_worker_whose_reader_has_gone_leaves_with_the_part_written(workplace):
+    workplace.model = slow_on_white()
+    workplace.images = {f"{n:03}.jpg": dark_jpeg(n) for n in range(400)}
+    workplace.lay_out()
+    worker = start(workplace)
+    worker.stdout.readline()
+    worker.stdout.close()
+    worker.stderr.close()
+    assert worker.wait(timeout=60) == WorkerExit.STOPPED
+    finished = set(workplace.statuses().values())
+    assert finished == {"processed"}
+    assert len(workplace.rows()) < len(workplace.images)
+
+
 def test_a_signal_while_the_store_hangs_leaves_all_the_same(workplace):
     workplace.model = slow_on_white()
     workplace.images = {f"{n:02}.jpg": dark_jpeg(n) for n in range(9)} | {"10.jpg": white_jpeg()}

@@ -1,6 +1,5 @@
 """`python -m shoal check DATASET`: try every step from the dataset file to its first rows; exit status 1 when one fails."""
 
-import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -24,7 +23,6 @@ def execute(arguments: Namespace) -> int:
     """Try every step; each is one line."""
     from shoal.checks import try_steps  # noqa: PLC0415 - other commands do not need it
 
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each step says itself what did not answer
     dataset = find_dataset(arguments.dataset)
     print(f"ok   {'dataset':8} {dataset.name} is valid", flush=True)
     failed = 0

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from shoal.contract.errors import ConfigError
 from shoal.dataset import DATASETS_VARIABLE, Dataset, dataset_files, datasets_folder, load_dataset
@@ -17,26 +18,42 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         ConfigError: There is none, or it is broken.
     """
-    home = Home.find()
-    folders = [datasets_folder()]
-    if DATASETS_VARIABLE not in os.environ and home.datasets.is_dir():
-        folders.insert(0, home.datasets)
-    files = {path.stem: path for folder in reversed(folders) for path in dataset_files(folder)}
+    files = list_datasets()
     if name not in files:
         known = ", ".join(sorted(files)) or "none"
-        raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, folders))} - there are: {known}")
+        raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, _folders()))} - there are: {known}")
     return load_dataset(files[name])
+
+
+def list_datasets() -> dict[str, Path]:
+    """List the dataset files commands know, by name: those of the embedded folder come before the checkout's."""
+    return {path.stem: path for folder in reversed(_folders()) for path in dataset_files(folder)}
+
+
+def _folders() -> list[Path]:
+    home = Home.find()
+    if DATASETS_VARIABLE not in os.environ and home.datasets.is_dir():
+        return [home.datasets, datasets_folder()]
+    return [datasets_folder()]
 
 
 @contextmanager
 def reach_stores(dataset: Dataset) -> Iterator[Stores]:
-    """Open a dataset's buckets for one command."""
+    """Open a dataset's buckets for one command, which may find the embedded folder read-only.
+
+    Raises:
+        ConfigError: The buckets are embedded and were never made.
+    """
     if dataset.results.conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
 
         yield open_stores(dataset, read_access)
         return
     home = Home.find()
-    home.make()
-    with embedded_store(home.store, home.logs / "store.log") as access:
+    if not home.store.is_dir():
+        raise ConfigError(
+            f"Dataset {dataset.name!r} lies in the embedded store, and {home.store} is not there - make demo"
+        )
+    log = home.logs / "store.log"
+    with embedded_store(home.store, log if os.access(log, os.W_OK) else Path(os.devnull)) as access:
         yield open_stores(dataset, lambda _: access)

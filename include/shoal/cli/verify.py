@@ -1,13 +1,20 @@
 """`python -m shoal verify RUN`: exit status 0 when everything holds, 1 on any deviation, 2 when it cannot be told."""
 
+import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import suppress
 
-from shoal.cli.stores import find_dataset, reach_stores
+from shoal.cli.stores import find_dataset, list_datasets, reach_stores
+from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.layout import RUN_KEY
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument("run", metavar="RUN", help="<dataset>/<run_key>, or the URI of its summary.json")
+    parser.add_argument(
+        "run", metavar="RUN", help="<dataset>/<run_key>, the URI of its summary.json, or a run_key that one dataset has"
+    )
 
 
 def execute(arguments: Namespace) -> int:
@@ -15,7 +22,8 @@ def execute(arguments: Namespace) -> int:
     from shoal.runs import find_variant, parse_run  # noqa: PLC0415 - other commands do not need it
     from shoal.verify import verify_run  # noqa: PLC0415
 
-    name, run_key = parse_run(arguments.run)
+    text = arguments.run
+    name, run_key = (_find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
     with reach_stores(find_dataset(name)) as stores:
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     print(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
@@ -24,3 +32,26 @@ def execute(arguments: Namespace) -> int:
         print(deviation)
     print("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
     return 1 if found.deviations else 0
+
+
+def _find_owner(run_key: str) -> str:
+    """Find the one dataset that has a run.
+
+    Raises:
+        ConfigError: None has it, or several.
+    """
+    owners = list(_owners(run_key))
+    if len(owners) != 1:
+        which = f"datasets {', '.join(owners)} have it" if owners else f"none of {', '.join(list_datasets())} has it"
+        raise ConfigError(f"Run {run_key}: {which} - write <dataset>/{run_key}")
+    return owners[0]
+
+
+def _owners(run_key: str) -> Iterator[str]:
+    from shoal.runs import find_variant  # noqa: PLC0415
+
+    for name in list_datasets():
+        # A dataset that cannot be reached, or lacks the run, is not the one.
+        with suppress(ShoalError), reach_stores(find_dataset(name)) as stores:
+            find_variant(stores, run_key)
+            yield name
