@@ -14,14 +14,27 @@ READY_S, RUN_S = 300, 240
 
 
 @pytest.fixture(scope="module")
-def web(installation):
-    """A running web interface with a session; stopped by Ctrl-C, after which nothing may be left."""
+def port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def web(installation, port):
+    """A running web interface with a session, after another one was killed over the same folder and port; stopped by Ctrl-C,
+    after which nothing may be left."""
+    killed = installation.start("up", "--port", str(port))
+    _password(killed)
+    left = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert all(process.is_running() for process in left), "what a killed command leaves"
     process = installation.start("up", "--port", str(port))
     try:
         client = Client(port, _password(process))
+        client.process = psutil.Process(process.pid)
+        _, client.left_by_the_killed = psutil.wait_procs(left, timeout=1)
         yield client
     finally:
         family = psutil.Process(process.pid).children(recursive=True)
@@ -69,6 +82,21 @@ class Client:
     def tasks(self, run_id):
         found = self.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {(task["task_id"], task["rendered_map_index"]): task["state"] for task in found}
+
+
+def test_what_a_killed_web_interface_left_is_ended_by_the_next(web):
+    assert web.left_by_the_killed == []
+
+
+def test_every_server_listens_on_loopback_only(web):
+    listening = [
+        connection.laddr.ip
+        for process in web.process.children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 2, "the web interface and the store"
+    assert set(listening) == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(
