@@ -7,7 +7,9 @@ import logging
 import signal
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from importlib import import_module
+from types import FrameType
 from typing import NoReturn
 
 from shoal.contract.errors import ShoalError
@@ -36,10 +38,13 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     # Also SIGINT: a shell starts background jobs with it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _on_stop_signals(_interrupt)
     try:
-        status: int = module.execute(arguments)
+        try:
+            status: int = module.execute(arguments)
+        finally:
+            # All is done or stopped by now: a further Ctrl-C must not turn the exit status into "killed by a signal".
+            _on_stop_signals(signal.SIG_IGN)
     except ShoalError as err:
         print(f"shoal: {err}", file=sys.stderr)
         return 2
@@ -49,7 +54,12 @@ def main(words: list[str] | None = None) -> int:
     return status
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
+def _on_stop_signals(action: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 

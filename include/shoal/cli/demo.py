@@ -102,9 +102,9 @@ class _Watch(threading.Thread):
 
 def _let_go(process: "subprocess.Popen[str]") -> None:
     """Have a run stop in order; kill it and what it started when it takes too long or the person is impatient."""
-    family = family_of([process.pid]) if process.poll() is None else []
-    _close_leash(process)
+    family = family_of([process.pid])
     try:
+        _close_leash(process)
         process.wait(STOP_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         end_family(family, 0)
