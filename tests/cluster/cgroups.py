@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from shoal.contract.errors import ShoalError
@@ -36,14 +37,12 @@ def enter_command(name: str) -> list[str]:
 def kill_all(name: str) -> None:
     """Kill every process of the cgroup: containers, their shims, containerd, kubelet."""
     deadline = time.monotonic() + END_S
-    while pids := _pids(name):
+    while left := pids(name):
         if time.monotonic() > deadline:
-            raise ShoalError(f"Processes {sorted(pids)} of cgroup {name} outlive SIGKILL for {END_S} s - see ps -l")
-        for pid in pids:
-            try:
+            raise ShoalError(f"Processes {sorted(left)} of cgroup {name} outlive SIGKILL for {END_S} s - see ps -l")
+        for pid in left:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         time.sleep(0.1)
 
 
@@ -52,6 +51,18 @@ def container_pids(name: str, container_id: str) -> set[int]:
     wanted = container_id.removeprefix("containerd://")
     leaf = _leaf(name).parents[1]
     return {int(pid) for procs in leaf.rglob(f"{wanted}/cgroup.procs") for pid in procs.read_text().split()}
+
+
+def pids(name: str) -> set[int]:
+    """List every process of the cgroup."""
+    found: set[int] = set()
+    for hierarchy in _hierarchies():
+        # os.walk passes over what goes meanwhile; rglob does not.
+        for folder, _, _ in os.walk(hierarchy / name):
+            with suppress(OSError):
+                found.update(int(pid) for pid in Path(folder, "cgroup.procs").read_text().split())
+    # 0 is a process of another pid namespace: not ours to see, and kill(0) would end ourselves.
+    return found - {0}
 
 
 def remove(name: str) -> None:
@@ -78,15 +89,3 @@ def _hierarchies() -> list[Path]:
 
 def _leaf(name: str) -> Path:
     return (ROOT if _is_v2() else ROOT / "pids") / name / "node/cgroup.procs"
-
-
-def _pids(name: str) -> set[int]:
-    found: set[int] = set()
-    for hierarchy in _hierarchies():
-        for procs in (hierarchy / name).rglob("cgroup.procs"):
-            try:
-                found.update(int(pid) for pid in procs.read_text().split())
-            except OSError:
-                continue  # the group went with its last process
-    # 0 is a process of another pid namespace: not ours to see, and kill(0) would end ourselves.
-    return found - {0}

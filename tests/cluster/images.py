@@ -29,6 +29,8 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 SUITE = "bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
+KEPT_STAGE = "libraries"
+"""A stage that takes a minute to build and seldom changes; what other stages leave behind is removed after each build."""
 BASE, GO_BASE = "shoal-test/base", "shoal-test/go"
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 _BASE_DOCKERFILE = f"""FROM scratch
@@ -58,11 +60,11 @@ def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
     if missing:
         raise ConfigError(f"Images cannot be built: no {', no '.join(missing)} - apt install {' '.join(missing)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with _one_builder("base"):
+    with _lock("base"):
         _make_base()
     built = {}
     for name in names:
-        with _one_builder(name):
+        with _lock(name):
             built[reference(name)] = _image(name)
     return built
 
@@ -80,14 +82,15 @@ def run_in(name: str, *command: str, volume: str = "") -> "subprocess.CompletedP
         command: What to run in place of the image's entry point.
         volume: `folder:folder in the image`.
     """
-    created = subprocess.run([*_storage(), "from", reference(name)], capture_output=True, text=True, check=True)
-    container = created.stdout.strip()
     volumes = ["--volume", volume] if volume else []
-    try:
-        running = [*_storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
-        return subprocess.run(running, capture_output=True, text=True, timeout=120, check=False)
-    finally:
-        subprocess.run([*_storage(), "rm", container], capture_output=True, check=True)
+    with _lock("storage", fcntl.LOCK_SH):
+        created = subprocess.run([*_storage(), "from", reference(name)], capture_output=True, text=True, check=True)
+        container = created.stdout.strip()
+        try:
+            running = [*_storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
+            return subprocess.run(running, capture_output=True, text=True, timeout=120, check=False)
+        finally:
+            subprocess.run([*_storage(), "rm", container], capture_output=True, check=True)
 
 
 def reference(name: str) -> str:
@@ -102,7 +105,7 @@ def stand_in(folder: Path) -> Path:
     Returns:
         A docker-archive.
     """
-    with _one_builder(folder.name):
+    with _lock(folder.name):
         return _build(
             folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)]
         )
@@ -127,10 +130,25 @@ def _build(name: str, tag: str, context: Path, arguments: Sequence[str], inputs:
     log.info("building %s", tag)
     archive.unlink(missing_ok=True)
     settings = [word for argument in arguments for word in ("--build-arg", argument)]
-    _buildah(name, "build", "--layers", *settings, "--file", str(inputs[0]), "--tag", tag, str(context))
-    _buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
+    command = ["--layers", *settings, "--file", str(inputs[0])]
+    with _lock("storage", fcntl.LOCK_SH):
+        if f" AS {KEPT_STAGE}\n" in inputs[0].read_text():
+            _buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", f"{tag}-{KEPT_STAGE}", str(context))
+        _buildah(name, "build", *command, "--tag", tag, str(context))
+        _buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
+    _prune()
     _note(archive, digest)
     return archive
+
+
+def _prune() -> None:
+    """Remove what earlier and broken builds left, unless somebody builds just now."""
+    try:
+        with _lock("storage", fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _run("prune", *_storage(), "rm", "--all")
+            _run("prune", *_storage(), "rmi", "--prune")
+    except BlockingIOError:
+        return  # that build will
 
 
 def _make_base() -> None:
@@ -218,10 +236,10 @@ def _stamp(made: Path) -> Path:
 
 
 @contextmanager
-def _one_builder(name: str) -> Iterator[None]:
+def _lock(name: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Let two test runs share a build in place of disturbing each other."""
     with (FOLDER / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, how)
         yield
 
 

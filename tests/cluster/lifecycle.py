@@ -103,7 +103,11 @@ def _up(place: Place, images: Mapping[str, Path], *, keep: bool) -> State:
     state = State.read(_state_file(place))
     if state is None or (not_running(place) and not _recovers(place)):
         _down(place)
-        state = _start(place, keep=keep)
+        try:
+            state = _start(place, keep=keep)
+        except BaseException:
+            _down(place)
+            raise
     state = replace(state, keep=keep or state.keep, images=_import_changed(place, images, state.images))
     state.write(_state_file(place))
     return state

@@ -59,7 +59,10 @@ def write_cni(place: Place, folder: Path) -> None:
         "bridge": place.name,
         # The bridge has its address already; as a gateway the plugin would switch on the host's IP forwarding.
         "isGateway": False,
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": place.subnet, "gateway": place.address}]]},
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": place.subnet, "gateway": place.address, "rangeEnd": place.last_pod_address}]],
+        },
     }
     folder.mkdir(parents=True, exist_ok=True)
     content = {"cniVersion": "1.0.0", "name": place.name, "plugins": [bridge]}

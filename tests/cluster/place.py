@@ -31,6 +31,16 @@ class Place:
         """The bridge's address: pods and containers reach API server, kubelet and MinIO there."""
         return str(next(ipaddress.ip_network(self.subnet).hosts()))
 
+    @property
+    def engine_address(self) -> str:
+        """The subnet's last address: that of the compose tests' Docker Engine; no pod gets it."""
+        return str(ipaddress.ip_network(self.subnet)[-2])
+
+    @property
+    def last_pod_address(self) -> str:
+        """The one before."""
+        return str(ipaddress.ip_network(self.subnet)[-3])
+
 
 _CHECKOUT_MARK = zlib.crc32(str(CHECKOUT).encode())
 

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -61,15 +62,6 @@ class Processes:
         except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
 
-    def _wait_ended(self, name: str, timeout_s: float) -> bool:
-        """Wait until a process has ended; whoever started it may not have taken notice yet, then it is a zombie."""
-        deadline = time.monotonic() + timeout_s
-        while self.find(name) is not None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
-
     def send(self, name: str, signum: signal.Signals) -> None:
         """Send a signal: SIGSTOP and SIGCONT pause and resume, SIGKILL is the crash of fault tests."""
         process = self.find(name)
@@ -84,10 +76,12 @@ class Processes:
         process = self.find(name)
         if process is None:
             return
-        process.terminate()
-        process.send_signal(signal.SIGCONT)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+            process.send_signal(signal.SIGCONT)
         if not self._wait_ended(name, STOP_S):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
             self._wait_ended(name, STOP_S)
 
     def restart(self, name: str) -> None:
@@ -117,6 +111,15 @@ class Processes:
                 how = "ended at its start" if process is None else f"is not ready after {timeout_s:.0f} s"
                 raise ShoalError(f"{name} {how}: {self._last_line(name)} - see {self.log(name)}")
             time.sleep(0.1)
+
+    def _wait_ended(self, name: str, timeout_s: float) -> bool:
+        """Wait until a process has ended; whoever started it may not have taken notice yet, then it is a zombie."""
+        deadline = time.monotonic() + timeout_s
+        while self.find(name) is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _record(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -116,12 +116,7 @@ def real_cluster() -> Iterator[RealCluster]:
     if _foreign_kubeconfig():
         yield _foreign_cluster()
         return
-    missing = [*missing_requirements(), *(f"no {package}" for package in images.missing_programs())]
-    if missing:
-        _unavailable(
-            f"no real cluster: {', '.join(missing)} - run the tests as root with Go after make cluster-packages, "
-            "or set KUBECONFIG and SHOAL_TEST_S3_ENDPOINT_URL"
-        )
+    need_own_cluster()
     archives = images.built_images(NODE_IMAGES)
     with in_use(MAIN, archives) as state:
         yield RealCluster(
@@ -131,6 +126,18 @@ def real_cluster() -> Iterator[RealCluster]:
             images={name: images.reference(name) for name in NODE_IMAGES},
             address=state.address,
             processes=Processes(MAIN.folder),
+        )
+
+
+def need_own_cluster() -> None:
+    """Go on where this machine can run a cluster of the tests' own."""
+    if _foreign_kubeconfig():
+        pytest.skip("tests of the tests' own cluster only: unset KUBECONFIG")
+    missing = [*missing_requirements(), *(f"no {package}" for package in images.missing_programs())]
+    if missing:
+        _unavailable(
+            f"no real cluster: {', '.join(missing)} - run the tests as root with Go after make cluster-packages, "
+            "or set KUBECONFIG and SHOAL_TEST_S3_ENDPOINT_URL"
         )
 
 

@@ -3,19 +3,18 @@
 import io
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from kubernetes import client
 from minio.error import S3Error
 
+from cluster.example_pods import mounting_pod, sleeping_pod, wait_for_pod, wait_until
 from cluster.real_cluster import RealCluster
 
 KEY = "camera/2024/one.txt"
 CONTENT = "one fish, two fish"
 PRIVILEGED_NAMESPACE = {"pod-security.kubernetes.io/enforce": "privileged"}
 RESTRICTED_NAMESPACE = {"pod-security.kubernetes.io/enforce": "restricted"}
-POD_S = 60
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def test_the_node_is_ready_and_has_room(core):
 
 def test_a_pod_reads_the_bucket_through_a_mounting_sidecar_and_completes(real_cluster, core, bucket):
     with real_cluster.namespace(PRIVILEGED_NAMESPACE) as namespace:
-        core.create_namespaced_pod(namespace, _mounting_pod(real_cluster, bucket))
-        pod = _wait_for(core, namespace, "reader", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+        core.create_namespaced_pod(namespace, mounting_pod(real_cluster.reader, bucket, KEY, real_cluster.images))
+        pod = wait_for_pod(core, namespace, "reader", lambda pod: pod.status.phase in ("Succeeded", "Failed"))
         assert pod.status.phase == "Succeeded", pod.status
         log = core.read_namespaced_pod_log("reader", namespace, container="main", _preload_content=False)
         assert log.data.decode() == CONTENT
@@ -52,7 +51,7 @@ def test_a_pod_reads_the_bucket_through_a_mounting_sidecar_and_completes(real_cl
 def test_pod_security_refuses_a_privileged_sidecar_where_the_namespace_says_restricted(real_cluster, core, bucket):
     with real_cluster.namespace(RESTRICTED_NAMESPACE) as namespace:
         with pytest.raises(client.ApiException, match=r"violates PodSecurity .*restricted:latest") as refused:
-            core.create_namespaced_pod(namespace, _mounting_pod(real_cluster, bucket))
+            core.create_namespaced_pod(namespace, mounting_pod(real_cluster.reader, bucket, KEY, real_cluster.images))
         assert refused.value.status == 403
 
 
@@ -61,10 +60,10 @@ def test_a_quota_refuses_the_pod_it_has_no_room_for(real_cluster, core):
         core.create_namespaced_resource_quota(
             namespace, {"metadata": {"name": "small"}, "spec": {"hard": {"requests.cpu": "300m"}}}
         )
-        _wait_until(lambda: core.read_namespaced_resource_quota("small", namespace).status.used)
-        core.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "first"))
+        wait_until(lambda: core.read_namespaced_resource_quota("small", namespace).status.used)
+        core.create_namespaced_pod(namespace, sleeping_pod(real_cluster.images, "first"))
         with pytest.raises(client.ApiException, match=r"exceeded quota: small, requested: requests.cpu=200m"):
-            core.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "second"))
+            core.create_namespaced_pod(namespace, sleeping_pod(real_cluster.images, "second"))
 
 
 def test_a_service_account_may_do_what_its_role_says_and_nothing_else(real_cluster, core, tmp_path):
@@ -83,9 +82,9 @@ def test_a_service_account_may_do_what_its_role_says_and_nothing_else(real_clust
         )
         kubeconfig = real_cluster.kubeconfig_of("lister", namespace, tmp_path)
         lister = client.CoreV1Api(real_cluster.connect(kubeconfig))
-        _wait_until(lambda: _allowed(lambda: lister.list_namespaced_pod(namespace)))
+        wait_until(lambda: _allowed(lambda: lister.list_namespaced_pod(namespace)))
         with pytest.raises(client.ApiException, match=r"lister.* cannot create resource"):
-            lister.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "refused"))
+            lister.create_namespaced_pod(namespace, sleeping_pod(real_cluster.images, "refused"))
 
 
 def test_the_reader_lists_and_gets_and_writes_nothing(real_cluster, bucket):
@@ -101,69 +100,14 @@ def test_the_reader_lists_and_gets_and_writes_nothing(real_cluster, bucket):
 @pytest.mark.parametrize("program", ["kube-apiserver", "kubelet", "containerd", "minio"])
 def test_a_killed_program_comes_back_and_a_running_pod_does_not_notice(real_cluster, core, program):
     with real_cluster.namespace() as namespace:
-        core.create_namespaced_pod(namespace, _sleeping_pod(real_cluster, "sleeper"))
-        _wait_for(core, namespace, "sleeper", lambda pod: pod.status.phase == "Running")
+        core.create_namespaced_pod(namespace, sleeping_pod(real_cluster.images, "sleeper"))
+        wait_for_pod(core, namespace, "sleeper", lambda pod: pod.status.phase == "Running")
         before = real_cluster.container_pids(namespace, "sleeper", "main")
         assert before
         real_cluster.kill(program)
         real_cluster.restart(program)
         assert real_cluster.container_pids(namespace, "sleeper", "main") == before
         assert core.read_namespaced_pod("sleeper", namespace).status.container_statuses[0].restart_count == 0
-
-
-def _mounting_pod(cluster: RealCluster, bucket: str) -> dict[str, Any]:
-    """A pod like a shard's: a native sidecar mounts the bucket, the main container reads a plain file."""
-    mount = "mkdir -p /bucket/images; exec rclone mount :s3:$BUCKET /bucket/images --read-only --allow-other --s3-provider Minio"
-    sidecar = {
-        "name": "bucket",
-        "image": cluster.images["sidecar"],
-        "restartPolicy": "Always",
-        "command": ["sh", "-c", mount],
-        "env": [
-            {"name": "BUCKET", "value": bucket},
-            {"name": "RCLONE_S3_ENDPOINT", "value": cluster.reader.endpoint_url},
-            {"name": "RCLONE_S3_ACCESS_KEY_ID", "value": cluster.reader.access_key},
-            {"name": "RCLONE_S3_SECRET_ACCESS_KEY", "value": cluster.reader.secret_key},
-        ],
-        "securityContext": {"privileged": True},
-        "startupProbe": {
-            "exec": {"command": ["head", "-c", "1", f"/bucket/images/{KEY}"]},
-            "periodSeconds": 1,
-            "failureThreshold": 30,
-        },
-        "volumeMounts": [{"name": "bucket", "mountPath": "/bucket", "mountPropagation": "Bidirectional"}],
-    }
-    main = {
-        "name": "main",
-        "image": cluster.images["worker"],
-        "command": ["cat", f"/bucket/images/{KEY}"],
-        "volumeMounts": [
-            {"name": "bucket", "mountPath": "/bucket", "mountPropagation": "HostToContainer", "readOnly": True}
-        ],
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "initContainers": [sidecar],
-        "containers": [main],
-        "volumes": [{"name": "bucket", "emptyDir": {}}],
-    }
-    return {"metadata": {"name": "reader"}, "spec": spec}
-
-
-def _sleeping_pod(cluster: RealCluster, name: str) -> dict[str, Any]:
-    container = {
-        "name": "main",
-        "image": cluster.images["worker"],
-        "command": ["sleep", "infinity"],
-        "resources": {"requests": {"cpu": "200m"}},
-    }
-    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]}
-    return {"metadata": {"name": name}, "spec": spec}
-
-
-def _wait_for(core: client.CoreV1Api, namespace: str, name: str, reached: Callable[[Any], bool]) -> Any:
-    _wait_until(lambda: reached(core.read_namespaced_pod(name, namespace)))
-    return core.read_namespaced_pod(name, namespace)
 
 
 def _allowed(request: Callable[[], object]) -> bool:
@@ -173,10 +117,3 @@ def _allowed(request: Callable[[], object]) -> bool:
     except client.ApiException:
         return False
     return True
-
-
-def _wait_until(reached: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + POD_S
-    while not reached():
-        assert time.monotonic() < deadline, f"not reached within {POD_S} s"
-        time.sleep(0.2)
