@@ -4,10 +4,12 @@ It runs in a network namespace with one leg in the test cluster's bridge, so pod
 reach the API server; Docker's firewall rules never meet those of this machine.
 """
 
-import ipaddress
+import fcntl
+import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +17,12 @@ from pathlib import Path
 
 from cluster import cgroups
 from cluster.binaries import CHECKOUT
-from cluster.place import Place
+from cluster.place import MAIN, Place
 from cluster.processes import Processes
 from shoal.contract.errors import ShoalError
 
 FOLDER = CHECKOUT / ".shoal/compose"
-NAME = "shoal-compose"
+NAME = f"{MAIN.name}-compose"
 """Names the network namespace and the cgroup."""
 START_S = 60
 PROGRAMS = {"dockerd": "docker.io", "containerd": "containerd", "docker": "docker.io", "iptables": "iptables"}
@@ -51,12 +53,19 @@ class Engine:
         return ran.stdout
 
     def load(self, archive: Path) -> None:
-        """Bring an image in, unless this very archive is there."""
-        mark = FOLDER / f"{archive.stem}.loaded"
-        state = f"{archive} {archive.stat().st_mtime_ns}"
-        if not mark.exists() or mark.read_text() != state:
+        """Bring an image in, unless it is there."""
+        with tarfile.open(archive) as tar:
+            image = json.load(tar.extractfile("manifest.json"))[0]
+        found = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{.Id}}", image["RepoTags"][0]],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.stdout.strip() != f"sha256:{image['Config'].removesuffix('.json')}":
             self.docker("load", "--input", str(archive))
-            mark.write_text(state)
+            self.docker("image", "prune", "--force")
 
 
 def missing_programs() -> list[str]:
@@ -69,16 +78,18 @@ def missing_programs() -> list[str]:
 def running_engine(place: Place) -> Iterator[Engine]:
     """Start an engine beside the cluster of `place`, end it and all its containers afterwards; images stay."""
     processes = Processes(FOLDER)
-    _end(processes)
-    address = _make_namespace(place)
-    try:
-        socket = FOLDER / "docker.sock"
-        cgroups.create(NAME)
-        processes.start("dockerd", _command(socket))
-        processes.wait_until("dockerd", lambda: _answers(socket), START_S)
-        yield Engine(socket, address)
-    finally:
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test run's engine is left alone until it ends
         _end(processes)
+        try:
+            address = _make_namespace(place)
+            socket = FOLDER / "docker.sock"
+            cgroups.create(NAME)
+            processes.start("dockerd", _command(socket))
+            processes.wait_until("dockerd", lambda: _answers(socket), START_S)
+            yield Engine(socket, address)
+        finally:
+            _end(processes)
 
 
 def _command(socket: Path) -> list[str]:
@@ -102,8 +113,8 @@ def _answers(socket: Path) -> bool:
 
 
 def _make_namespace(place: Place) -> str:
-    """Make the network namespace; returns its address in the cluster's subnet: the last one, pods get the first ones."""
-    address = str(list(ipaddress.ip_network(place.subnet).hosts())[-1])
+    """Make the network namespace; returns its address in the cluster's subnet."""
+    address = place.engine_address
     inside = ["-n", NAME]
     _ip("netns", "add", NAME)
     _ip("link", "add", f"{place.name}-dock", "type", "veth", "peer", "name", "eth0", "netns", NAME)
