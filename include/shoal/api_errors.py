@@ -15,6 +15,8 @@ from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError,
 REQUEST_ERRORS = (ApiException, urllib3.exceptions.HTTPError, ConfigException, OSError)
 """What a request to a cluster can raise."""
 
+_GIVE_WHAT_IS_ASKED = "give cluster.pod.template what this cluster's admission policy asks for"
+
 _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
     ("exceeded quota", QuotaExceededError, "lower cluster.pod or cluster.share, or raise the quota"),
     (
@@ -25,6 +27,8 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
             "cluster.pod.transfer: direct"
         ),
     ),
+    ("denied request", ConfigError, _GIVE_WHAT_IS_ASKED),
+    ("denied the request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
     ("Unauthorized", ConfigError, "renew the login of the Airflow connection"),
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 from cluster import cgroups
@@ -55,10 +56,37 @@ def start_kubelet(place: Place, plane: ControlPlane) -> None:
     )
 
 
+def crash_node(place: Place) -> None:
+    """Pull the node's plug: kubelet, containerd and every container end at once and tell nobody."""
+    cgroups.kill_all(place.name)
+
+
+def boot_node(processes: Processes) -> None:
+    """Switch a crashed node on again; as after a real crash, the mounts its containers had made are gone."""
+    unmount = ["umount", "--all", "--lazy", "--types", "fuse.rclone"]
+    # One mount shows in several places, and with the first all are gone: umount complains.
+    subprocess.run([*in_node(processes), *unmount], capture_output=True, check=False)
+    processes.restart("containerd")
+    asked = [*in_node(processes), str(debian_program("ctr")), "version"]
+    processes.wait_until("containerd", lambda: _succeeds(asked), START_S)
+    processes.restart("kubelet")
+
+
+def trust_registry(place: Place, host: str) -> None:
+    """Let the node pull from a registry without TLS."""
+    folder = place.folder / "etc/registries" / host
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hosts.toml").write_text(f'[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n')
+
+
 def in_node(processes: Processes) -> list[str]:
     """Prefix that runs a command in the node's mount namespace."""
     holder = processes.find("node")
     return [shutil.which("nsenter") or "nsenter", "--mount", "--target", str(holder.pid if holder else 0), "--"]
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _containerd_config(place: Place) -> str:
@@ -72,6 +100,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{CNI_PLUGINS}"
     conf_dir = "{place.folder}/etc/cni"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{place.folder}/etc/registries"
 """
 
 

@@ -17,6 +17,7 @@ from kubernetes import client, config
 from cluster import cgroups, images
 from cluster.binaries import missing_requirements
 from cluster.lifecycle import in_use, not_running
+from cluster.node import boot_node, crash_node
 from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import Processes
 from shoal.contract.store import StoreAccess
@@ -95,6 +96,17 @@ class RealCluster:
         """Start a program again, ending it first if it runs, and wait until the cluster is whole."""
         self._own().restart(program)
         self._own().wait_until(program, lambda: not not_running(MAIN), BACK_S)
+
+    def crash_node(self) -> None:
+        """Pull the node's plug, with all pods on it."""
+        self._own()
+        crash_node(MAIN)
+
+    def boot_node(self) -> None:
+        """Switch a crashed node on again, and wait until it is ready; nothing happens to one that runs."""
+        if not_running(MAIN):
+            boot_node(self._own())
+            self._own().wait_until("kubelet", lambda: not not_running(MAIN), BACK_S)
 
     def container_pids(self, namespace: str, pod: str, container: str) -> set[int]:
         """List the host's process ids of a running container, for signals from outside."""

@@ -7,7 +7,6 @@ import time
 import pytest
 from kubernetes import client
 
-from pipeline import make_pipeline
 from pods.deployed import waiting_pod
 from shoal.cluster_checks import check_rights, check_room
 from shoal.contract.errors import (
@@ -19,32 +18,6 @@ from shoal.contract.errors import (
 )
 from shoal.sample_run import SampleRun
 from shoal.stores import Stores
-
-
-@pytest.fixture(scope="module")
-def api(real_cluster, kubeconfig):
-    """The cluster as Airflow's service account sees it."""
-    return real_cluster.connect(kubeconfig)
-
-
-@pytest.fixture
-def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path):
-    """Makes datasets of five scenes in MinIO whose workers are pods."""
-
-    def make(transfer="direct", **changes):
-        cluster = {
-            "kind": "kubernetes", "namespace": namespaces[transfer], "share": 1.0,
-            "pod": {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **changes.pop("pod", {})}, **changes.pop("cluster", {}),
-        }  # fmt: skip
-        images = {
-            "worker": {"image": real_cluster.images["worker"]},
-            "sidecar": {"image": real_cluster.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
-        }
-        made = make_pipeline(real_cluster.store, demo_models, tmp_path, cluster=cluster, **{**images, **changes})
-        made.put_scenes(scenes[:5])
-        return made
-
-    return make
 
 
 def left_behind(real_cluster, namespace):
@@ -181,13 +154,6 @@ def test_a_missing_namespace_is_named(pipelines, real_cluster):
 def test_a_missing_right_is_named_with_its_verb(pipelines, api):
     with pytest.raises(ConfigError, match=r"may not create pods, .* - apply deploy/rbac\.yaml"):
         check_rights(api, "default")
-
-
-def test_an_api_server_that_does_not_answer_is_named(pipelines):
-    settings = client.Configuration(host="https://127.0.0.1:9")
-    settings.retries = False
-    with pytest.raises(Exception, match=r"API.*(127\.0\.0\.1|check that it runs)"):
-        check_room(client.ApiClient(settings), pipelines().dataset)
 
 
 def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):

@@ -45,6 +45,8 @@ def reach_stores(dataset: Dataset) -> Iterator[Stores]:
         ConfigError: The buckets are embedded and were never made.
     """
     if dataset.results.conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
+        # Without it Airflow looks for connections in the environment only, and not in its database.
+        os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
 
         yield open_stores(dataset, read_access)

@@ -1,10 +1,13 @@
 """An Airflow connection to a Kubernetes cluster."""
 
+from pathlib import Path
+
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from kubernetes.client import ApiClient
 from kubernetes.config import ConfigException
 
 from shoal.api_errors import explain_api_error
+from shoal.contract.errors import ConfigError
 
 
 def connect(conn_id: str) -> ApiClient:
@@ -13,8 +16,14 @@ def connect(conn_id: str) -> ApiClient:
     Raises:
         ConfigError: None of them is there.
     """
+    hook = KubernetesHook(conn_id=conn_id)
     try:
-        client: ApiClient = KubernetesHook(conn_id=conn_id).api_client
+        client: ApiClient = hook.api_client
     except ConfigException as err:
+        path = hook.conn_extras.get("kube_config_path")
+        if path and not Path(path).is_file():
+            raise ConfigError(
+                f"Kubeconfig {path} of Airflow connection {conn_id!r} is not there - correct its kube_config_path"
+            ) from err
         raise explain_api_error(err, f"reach through Airflow connection {conn_id!r}") from err
     return client

@@ -20,7 +20,7 @@ def read_access(conn_id: str) -> StoreAccess:
     except AirflowNotFoundException as err:
         raise ConfigError(
             f"Airflow connection {conn_id!r} is not defined - add it under Admin > Connections "
-            f"or set AIRFLOW_CONN_{conn_id.upper()}; commands outside Airflow need the variable"
+            f"or set AIRFLOW_CONN_{conn_id.upper()}"
         ) from err
     extra = connection.extra_dejson
     if not connection.login or not connection.password or not (connection.host or extra.get("endpoint_url")):

@@ -138,6 +138,8 @@ class ShardPodOperator(KubernetesPodOperator):
                 f"Pod {name} is gone (deleted, or its node was lost) - rows up to the last part are kept, the next attempt "
                 "takes the rest"
             )
+        if event["status"] == "lost":
+            return self._give_up(pod)
         self._pass_on_log(name, WORKER)
         stuck = WorkerError(event["message"]) if event["status"] == "stuck" else None
         failure = stuck or find_failure(ApiClient().sanitize_for_serialization(pod))
@@ -145,6 +147,18 @@ class ShardPodOperator(KubernetesPodOperator):
             self._tell_about(pod)
         self.pod_manager.delete_pod(pod)
         return failure
+
+    def _give_up(self, pod: V1Pod) -> ShoalError:
+        """Forget a pod whose node does not answer; if it works on unseen, its rows are as good as the next one's."""
+        try:
+            self.client.delete_namespaced_pod(pod.metadata.name, self.namespace, grace_period_seconds=0)
+        except ApiException as err:
+            if err.status != NOT_FOUND:
+                raise
+        return WorkerError(
+            f"Pod {pod.metadata.name} was told to go and node {pod.spec.node_name} does not say that it went - rows up to "
+            "the last part are kept, the next attempt takes the rest"
+        )
 
     def _tell_about(self, pod: V1Pod) -> None:
         """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""

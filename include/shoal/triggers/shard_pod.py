@@ -16,12 +16,15 @@ from shoal.pod_status import find_start_problem, is_over
 START_PROBLEM_S = 20.0
 """A registry that failed once is asked again by the kubelet within this; what lasts longer is reported."""
 
+LOST_S = 60.0
+"""A pod that is still there so long after its grace is on a node that does not answer."""
+
 MAX_PAUSE_S = 60.0
 _NOT_FOUND = 404
 
 
 class ShardPodTrigger(BaseTrigger):
-    """Fires when the pod is over, cannot start, or is gone.
+    """Fires when the pod is over, cannot start, is gone, or lost with its node.
 
     Nothing secret is stored with it: the triggerer looks the connection up itself. An API server that does not answer is
     waited for; the pod goes on meanwhile.
@@ -50,7 +53,7 @@ class ShardPodTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the pod until there is something to tell."""
-        pause_s, problem, since = self.poll_s, None, time.monotonic()
+        pause_s, stuck, leaving = self.poll_s, _Stopwatch(), _Stopwatch()
         while True:
             try:
                 pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
@@ -67,11 +70,12 @@ class ShardPodTrigger(BaseTrigger):
                 if is_over(pod):
                     yield self._event("over")
                     return
-                found = find_start_problem(pod)
-                if found is None or problem is None:
-                    problem, since = found, time.monotonic()
-                elif time.monotonic() - since >= START_PROBLEM_S:
-                    yield self._event("stuck", found)
+                problem = find_start_problem(pod)
+                if stuck.seconds(while_true=problem is not None) >= START_PROBLEM_S:
+                    yield self._event("stuck", problem or "")
+                    return
+                if leaving.seconds(while_true="deletionTimestamp" in pod["metadata"]) >= self.grace_s + LOST_S:
+                    yield self._event("lost")
                     return
             await asyncio.sleep(pause_s)
 
@@ -87,6 +91,21 @@ class ShardPodTrigger(BaseTrigger):
         return TriggerEvent(  # type: ignore[no-untyped-call]
             {"status": status, "name": self.name, "message": message}
         )
+
+
+class _Stopwatch:
+    """Measures how long something has been true, by this machine's own clock."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def seconds(self, *, while_true: bool) -> float:
+        if not while_true:
+            self._since = None
+            return 0.0
+        if self._since is None:
+            self._since = time.monotonic()
+        return time.monotonic() - self._since
 
 
 def _first_line(err: BaseException) -> str:

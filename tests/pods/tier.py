@@ -1,0 +1,137 @@
+"""A running Airflow whose shards are pods, as tests use it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from kubernetes import client
+
+from airflow_rest import AirflowRest
+from pipeline import Pipeline
+from pods.deployed import waiting_pod
+from shoal.cluster import read_cluster
+from shoal.contract.store import StoreAccess
+from shoal.dataset import Dataset, load_dataset
+from shoal.embedded.home import Home
+from shoal.scheduling.fit import fit_pods
+from shoal.stores import open_stores
+
+
+@dataclass(frozen=True)
+class PodTier:
+    """A running Airflow over datasets whose shards are pods.
+
+    Attributes:
+        rest: Airflow's REST API.
+        home: Where dataset files and Airflow's files lie.
+        core: The cluster, as its admin.
+        admin: The store, as its admin.
+        reader: The store with List and Get only.
+        namespaces: Namespace per transfer.
+        images: Image references: worker, sidecar.
+        prefix: Begins the names of all buckets.
+    """
+
+    rest: AirflowRest
+    home: Home
+    core: client.CoreV1Api
+    admin: StoreAccess
+    reader: StoreAccess
+    namespaces: dict[str, str]
+    images: dict[str, str]
+    prefix: str
+
+    def add_dataset(self, name: str, transfer: str, *, images: str | None = None, **cluster: Any) -> Dataset:
+        """Write a dataset file and wait until Airflow has its DAG; results go to a bucket of its own."""
+        self.make_bucket(f"{self.prefix}-{name}")
+        pod = {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **cluster.pop("pod", {})}
+        run = cluster.pop("run", {})
+        settings = {
+            "source": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-{images or 'images'}"},
+            "results": {"conn_id": "shoal_results", "bucket": f"{self.prefix}-{name}"},
+            "models": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-models"},
+            "model": {"name": "demo-fish", "version": "v1"},
+            "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+            "cluster": {
+                "kind": "kubernetes", "namespace": self.namespaces[transfer], "pod": pod, "share": 1.0, "max_pods": 3, **cluster,
+            },
+            "worker": {"image": self.images["worker"]},
+            "sidecar": {"image": self.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
+            "run": run,
+        }  # fmt: skip
+        path = self.home.datasets / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        self._wait_for_dag(f"reanalyse_{name}")
+        return load_dataset(path)
+
+    def make_bucket(self, name: str) -> None:
+        store = self.admin.connect()
+        if not store.bucket_exists(name):
+            store.make_bucket(name)
+
+    def pipeline(self, dataset: Dataset) -> Pipeline:
+        """The same dataset's buckets for a run without Airflow and without pods."""
+        return Pipeline(dataset, open_stores(dataset, lambda _: self.admin))
+
+    def run(self, dataset: Dataset, **conf: Any) -> str:
+        """Trigger a run and wait for its success; return its id."""
+        dag_id = f"reanalyse_{dataset.name}"
+        run_id = self.rest.trigger(dag_id, **conf)
+        state = self.rest.finished(dag_id, run_id)
+        assert state == "success", self.story(dataset, run_id)
+        return run_id
+
+    def story(self, dataset: Dataset, run_id: str) -> str:
+        """Every task's state and the end of its log, for a person who asks why."""
+        dag_id = f"reanalyse_{dataset.name}"
+        found = self.rest.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        logs = [
+            f"== {task['task_id']} {task['map_index']} {task['state']}\n"
+            + self.rest.log(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))[-3000:]
+            for task in found
+        ]
+        return "\n".join(logs)
+
+    def summary(self, dataset: Dataset, run_id: str) -> dict[str, Any]:
+        uri = self.rest.xcom(f"reanalyse_{dataset.name}", run_id, "summarize")["summary"]
+        return self.pipeline(dataset).stores.results.read_json(uri.split("/", 3)[3])
+
+    def shards(self, dataset: Dataset, run_id: str) -> dict[str, str]:
+        tasks = self.rest.tasks(f"reanalyse_{dataset.name}", run_id)
+        return {label or "": state for (task, label), state in tasks.items() if task == "infer"}
+
+    @contextmanager
+    def full_cluster(self, namespace: str) -> Iterator[None]:
+        """A pod of somebody else takes all CPU that is left, until the end of the block."""
+        (node,) = fit_pods(read_cluster(self.core.api_client, namespace), waiting_pod(1)).nodes
+        name = self.core.create_namespaced_pod(namespace, waiting_pod(int(node.free["cpu"] * 1000))).metadata.name
+        try:
+            yield
+        finally:
+            self.core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
+
+    def left_in(self, namespace: str) -> list[str]:
+        """What runs left behind in a namespace (G10)."""
+        selector = "app.kubernetes.io/managed-by=shoal"
+        return [
+            f"{kind} {item.metadata.name}"
+            for kind in ("pod", "secret", "config_map")
+            for item in getattr(self.core, f"list_namespaced_{kind}")(namespace, label_selector=selector).items
+        ]
+
+    def pods_started(self, namespace: str) -> set[str]:
+        """Names of all pods the namespace's events tell of."""
+        events = self.core.list_namespaced_event(namespace, field_selector="reason=Scheduled").items
+        return {event.involved_object.name for event in events}
+
+    def _wait_for_dag(self, dag_id: str) -> None:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
+            if any(dag["dag_id"] == dag_id for dag in found):
+                return
+            time.sleep(1)
+        raise AssertionError(f"Airflow has no DAG {dag_id}")
