@@ -8,7 +8,7 @@ PORT ?= 8080
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
-  mmdebstrap buildah docker.io
+  mmdebstrap buildah docker.io docker-registry
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint format lock bench images cluster cluster-down cluster-packages clean

@@ -14,15 +14,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.binaries import CHECKOUT, minio_program
+from cluster.buildah import FOLDER, buildah, lock, prune, run_logged, storage
 from shoal.contract.errors import ConfigError, ShoalError
 
 log = logging.getLogger(__name__)
 
-FOLDER = CHECKOUT / ".shoal/cluster/images"
 NAMES = ("worker", "sidecar", "airflow", "minio")
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "buildah": "buildah"}
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -60,11 +59,11 @@ def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
     if missing:
         raise ConfigError(f"Images cannot be built: no {', no '.join(missing)} - apt install {' '.join(missing)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with _lock("base"):
+    with lock("base"):
         _make_base()
     built = {}
     for name in names:
-        with _lock(name):
+        with lock(name):
             built[reference(name)] = _image(name)
     return built
 
@@ -83,14 +82,14 @@ def run_in(name: str, *command: str, volume: str = "") -> "subprocess.CompletedP
         volume: `folder:folder in the image`.
     """
     volumes = ["--volume", volume] if volume else []
-    with _lock("storage", fcntl.LOCK_SH):
-        created = subprocess.run([*_storage(), "from", reference(name)], capture_output=True, text=True, check=True)
+    with lock("storage", fcntl.LOCK_SH):
+        created = subprocess.run([*storage(), "from", reference(name)], capture_output=True, text=True, check=True)
         container = created.stdout.strip()
         try:
-            running = [*_storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
+            running = [*storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
             return subprocess.run(running, capture_output=True, text=True, timeout=120, check=False)
         finally:
-            subprocess.run([*_storage(), "rm", container], capture_output=True, check=True)
+            subprocess.run([*storage(), "rm", container], capture_output=True, check=True)
 
 
 def reference(name: str) -> str:
@@ -105,7 +104,7 @@ def stand_in(folder: Path) -> Path:
     Returns:
         A docker-archive.
     """
-    with _lock(folder.name):
+    with lock(folder.name):
         return _build(
             folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)]
         )
@@ -131,24 +130,14 @@ def _build(name: str, tag: str, context: Path, arguments: Sequence[str], inputs:
     archive.unlink(missing_ok=True)
     settings = [word for argument in arguments for word in ("--build-arg", argument)]
     command = ["--layers", *settings, "--file", str(inputs[0])]
-    with _lock("storage", fcntl.LOCK_SH):
+    with lock("storage", fcntl.LOCK_SH):
         if f" AS {KEPT_STAGE}\n" in inputs[0].read_text():
-            _buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", f"{tag}-{KEPT_STAGE}", str(context))
-        _buildah(name, "build", *command, "--tag", tag, str(context))
-        _buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
-    _prune()
+            buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", f"{tag}-{KEPT_STAGE}", str(context))
+        buildah(name, "build", *command, "--tag", tag, str(context))
+        buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
+    prune()
     _note(archive, digest)
     return archive
-
-
-def _prune() -> None:
-    """Remove what earlier and broken builds left, unless somebody builds just now."""
-    try:
-        with _lock("storage", fcntl.LOCK_EX | fcntl.LOCK_NB):
-            _run("prune", *_storage(), "rm", "--all")
-            _run("prune", *_storage(), "rmi", "--prune")
-    except BlockingIOError:
-        return  # that build will
 
 
 def _make_base() -> None:
@@ -161,7 +150,7 @@ def _make_base() -> None:
     if _is_made_of(root, digest):
         return
     log.info("making a Debian %s root, the base of all images", SUITE)
-    _run("base", *command)
+    run_logged("base", *command)
     _build_inline("base", BASE, _BASE_DOCKERFILE, FOLDER)
     _note(root, digest)
 
@@ -175,31 +164,8 @@ def _make_go_base() -> None:
 def _build_inline(name: str, tag: str, dockerfile: str, context: Path) -> Path:
     path = FOLDER / f"{name}.Dockerfile"
     path.write_text(dockerfile)
-    _buildah(name, "build", "--file", str(path), "--tag", tag, str(context))
+    buildah(name, "build", "--file", str(path), "--tag", tag, str(context))
     return path
-
-
-def _buildah(log_name: str, command: str, *arguments: str) -> None:
-    isolation = ["--isolation", "chroot"] if command == "build" else []
-    _run(log_name, *_storage(), command, *isolation, *arguments)
-
-
-def _storage() -> list[str]:
-    """Begin every buildah command: all it stores is in this folder.
-
-    Overlay cannot be stacked on another overlay, such as a container's root: there layers are copies.
-    """
-    found = subprocess.run(["stat", "-f", "-c", "%T", FOLDER], capture_output=True, text=True, check=True)
-    driver = "vfs" if found.stdout.strip() == "overlayfs" else "overlay"
-    return ["buildah", "--root", str(FOLDER / "storage"), "--runroot", str(FOLDER / "run"), "--storage-driver", driver]
-
-
-def _run(log_name: str, *command: str) -> None:
-    path = FOLDER / f"{log_name}.log"
-    with path.open("ab") as messages:
-        ended = subprocess.run(command, stdout=messages, stderr=messages, check=False)
-    if ended.returncode != 0:
-        raise ShoalError(f"{' '.join(command[:1])} of {log_name} ended with code {ended.returncode} - see {path}")
 
 
 def _copied(dockerfile: str) -> Iterator[Path]:
@@ -233,14 +199,6 @@ def _note(made: Path, digest: str) -> None:
 
 def _stamp(made: Path) -> Path:
     return made.with_suffix(".sha256")
-
-
-@contextmanager
-def _lock(name: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Let two test runs share a build in place of disturbing each other."""
-    with (FOLDER / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, how)
-        yield
 
 
 if __name__ == "__main__":

@@ -11,16 +11,8 @@ from cluster.processes import Processes, answers, free_port
 from shoal.contract.store import StoreAccess
 
 START_S = 60
-READER_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject"],
-            "Resource": ["arn:aws:s3:::*"],
-        }
-    ],
-}
+READ = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject")
+WRITE = (*READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
 def start_object_store(processes: Processes, data: Path, address: str) -> StoreAccess:
@@ -47,11 +39,22 @@ def start_object_store(processes: Processes, data: Path, address: str) -> StoreA
 
 def add_reader(admin: StoreAccess) -> StoreAccess:
     """Make the user that source credentials should be: List and Get in every bucket."""
-    reader = StoreAccess(admin.endpoint_url, secrets.token_hex(8), secrets.token_hex(20))
+    return _add_user(admin, "list-and-get", READ, "*")
+
+
+def add_writer(admin: StoreAccess, bucket: str) -> StoreAccess:
+    """Make the user that results credentials should be: List, Get, Put and Delete in one bucket."""
+    return _add_user(admin, f"write-{bucket}", WRITE, bucket)
+
+
+def _add_user(admin: StoreAccess, policy: str, actions: tuple[str, ...], buckets: str) -> StoreAccess:
+    user = StoreAccess(admin.endpoint_url, secrets.token_hex(8), secrets.token_hex(20))
     client = MinioAdmin(
         endpoint=admin.host, credentials=StaticProvider(admin.access_key, admin.secret_key), secure=admin.secure
     )
-    client.user_add(reader.access_key, reader.secret_key)
-    client.policy_add("list-and-get", policy=READER_POLICY)
-    client.policy_set("list-and-get", user=reader.access_key)
-    return reader
+    resources = [f"arn:aws:s3:::{buckets}{path}" for path in ("", "/*")]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    client.user_add(user.access_key, user.secret_key)
+    client.policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
+    client.policy_set(policy, user=user.access_key)
+    return user
