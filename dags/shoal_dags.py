@@ -1,9 +1,9 @@
-"""Every dataset file becomes a DAG: the tasks and their order, and nothing else."""
+"""Every dataset file becomes two DAGs: the tasks and their order, and nothing else."""
 
 from airflow.sdk import TriggerRule
 
 from shoal.contract.errors import ConfigError
-from shoal.dags import broken_dag, reanalyse_dag, shard_operator
+from shoal.dags import backfill_dag, broken_dag, reanalyse_dag, shard_operator
 from shoal.dataset import dataset_files, datasets_folder, load_dataset
 from shoal.operators.continue_run import ContinueRunOperator
 from shoal.operators.end_run import EndRunOperator
@@ -19,12 +19,14 @@ for path in dataset_files(datasets_folder()):
         globals()[f"broken_{path.stem}"] = broken_dag(path.stem, error)
         continue
     settings = dataset.model_dump(mode="json")
-    with reanalyse_dag(dataset) as dag:
-        plan = PlanShardsOperator(task_id="plan", dataset=settings)
-        infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, map_index_template=SHARD_LABEL)
-        infer = infer.expand(shard=plan.output)
-        summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
-        continue_run = ContinueRunOperator(task_id="continue_run")
-        end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
-        plan >> infer >> summarize >> [continue_run, end_run]
-    globals()[dag.dag_id] = dag
+    for dag in (reanalyse_dag(dataset), backfill_dag(dataset)):
+        with dag:
+            # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
+            plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
+            infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, map_index_template=SHARD_LABEL)
+            infer = infer.expand(shard=plan.output)
+            summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
+            continue_run = ContinueRunOperator(task_id="continue_run")
+            end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
+            plan >> infer >> summarize >> [continue_run, end_run]
+        globals()[dag.dag_id] = dag

@@ -1,4 +1,4 @@
-"""Registers Shoal's page and links with Airflow's web server; no logic.
+"""Registers Shoal's page, links and timetable with Airflow; no logic.
 
 Airflow executes every file in this folder in every component, so the page itself is imported only by the web server.
 """
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from shoal.monthly_windows import MonthlyWindows
 from shoal.web.links import URL_PREFIX, ReportLink
 
 
@@ -25,3 +26,4 @@ class ShoalPlugin(AirflowPlugin):
     name = "shoal"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = _web_apps()
     operator_extra_links: ClassVar[list[Any]] = [ReportLink()]
+    timetables: ClassVar[list[Any]] = [MonthlyWindows]

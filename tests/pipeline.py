@@ -45,9 +45,12 @@ class Pipeline:
         for scene in scenes:
             self.put(scene.key, scene.jpeg)
 
-    def plan(self, **params: Any) -> Plan:
-        dag_id = f"reanalyse_{self.dataset.name}"
-        request = PlanRequest(self.dataset, RunParams.parse(params), dag_id=dag_id, run_id="test")
+    def plan(self, *, beside: str | None = None, **params: Any) -> Plan:
+        """Plan a run, `beside` another Dag run that is still at work."""
+        request = PlanRequest(
+            self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
+            run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
+        )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 
     def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:

@@ -4,6 +4,7 @@ import re
 
 from shoal.database import Database
 from shoal.dataset import Clock
+from shoal.run_params import Window
 
 
 def view_clocked(database: Database, clock: Clock) -> None:
@@ -15,6 +16,25 @@ def view_clocked(database: Database, clock: Clock) -> None:
     database.set_variable("clock_zone", clock.zone)
     database.set_variable("clock_camera", clock.camera)
     database.run_file("clock")
+
+
+def narrow_listing(database: Database, clock: Clock, window: Window) -> None:
+    """Leave only the images of a window in the table `listing`; it may have been a view.
+
+    Args:
+        database: A session with the listing.
+        clock: How a key tells the capture time.
+        window: Which times; see there for images without one.
+    """
+    if window.is_open:
+        return
+    view_clocked(database, clock)
+    database.set_variable("window_start", window.start)
+    database.set_variable("window_end", window.end)
+    database.run_file("windowed")
+    kind = database.value("SELECT table_type FROM information_schema.tables WHERE table_name = 'listing'")
+    database.run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} listing")
+    database.run("ALTER TABLE windowed RENAME TO listing")
 
 
 def name_groups(pattern: str) -> tuple[str, list[str]]:

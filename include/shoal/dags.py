@@ -1,6 +1,6 @@
 """What a dataset file contributes to its DAG besides the tasks: name, form, schedule, documentation."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Param, task
@@ -8,9 +8,17 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
+from shoal.monthly_windows import MonthlyWindows
 from shoal.run_params import RunParams
 
-FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum"}
+FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
+
+
+REANALYSE_PRIORITY, BACKFILL_PRIORITY = 2, 1
+"""Where task slots are short, nightly runs go before backfills."""
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Earlier capture times are taken for clocks that were never set; see include/sql/clock.sql."""
 
 
 def reanalyse_dag(dataset: Dataset) -> DAG:
@@ -20,14 +28,39 @@ def reanalyse_dag(dataset: Dataset) -> DAG:
         description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
         doc_md=_doc(dataset),
         schedule=dataset.run.schedule,
-        catchup=False,
-        # Two runs of one dataset would look for the same new images.
-        max_active_runs=1,
-        params=run_form(),
-        default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
-        render_template_as_native_obj=True,
-        tags=["shoal", dataset.name],
+        **_common(dataset, priority=REANALYSE_PRIORITY),
     )
+
+
+def backfill_dag(dataset: Dataset) -> DAG:
+    """Make the DAG for Airflow's backfill: one run per month of capture time; nothing starts it by itself."""
+    return DAG(
+        dag_id=f"backfill_{dataset.name}",
+        description=f"Months of {dataset.name} by capture time, for another model version",
+        doc_md=_backfill_doc(dataset),
+        schedule=MonthlyWindows(),
+        start_date=EARLIEST,
+        # Nothing starts by itself; a run that goes on here must not wait for somebody to unpause it.
+        is_paused_upon_creation=False,
+        **_common(dataset, priority=BACKFILL_PRIORITY),
+    )
+
+
+def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
+    return {
+        "catchup": False,
+        # Two runs of one DAG would look for the same new images.
+        "max_active_runs": 1,
+        "params": run_form(),
+        "default_args": {
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "priority_weight": priority,
+            "weight_rule": "absolute",
+        },
+        "render_template_as_native_obj": True,
+        "tags": ["shoal", dataset.name],
+    }
 
 
 def shard_operator(dataset: Dataset) -> type[BaseOperator]:
@@ -89,4 +122,17 @@ def _doc(dataset: Dataset) -> str:
         f"`{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/`.\n\n"
         "`plan` lists the bucket, finds what is new and what fits; `infer` runs one worker per shard; `summarize` checks that "
         "every image is accounted for and writes `summary.json` and `report.html`."
+    )
+
+
+def _backfill_doc(dataset: Dataset) -> str:
+    name = dataset.name
+    return (
+        f"Looks at months of `{name}` by capture time, usually with another model version, through Airflow's backfill:\n\n"
+        f"```\nairflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 \\\n"
+        '  --reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\'\n```\n\n'
+        "makes one run for each month that begins in that span. It may also be triggered by hand, with `window_start` and "
+        "`window_end`. Every image is in exactly one month: one without a usable date counts where it was last modified. The "
+        f"month in progress belongs to the next full run. What is inferred here is reused by `reanalyse_{name}`; the "
+        "dataset's answer is never moved from here."
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
+from typing import Any
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import ConfigError, EmptyBucketError
@@ -10,7 +11,9 @@ from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
 from shoal.listing_page import ListedObject
-from shoal.run_params import RunParams
+from shoal.run_params import RunParams, Window
+
+EVER = Window(None, None)
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,22 @@ class Scope:
     Attributes:
         prefix: Whole key prefix, the dataset's and the run's.
         limit: Most images, in listing order; None for all.
+        window: Span of capture time; what is outside it is listed by the store and by nobody else.
     """
 
     prefix: str
     limit: int | None
+    window: Window = EVER
 
     @classmethod
     def of(cls, source: Source, params: RunParams) -> "Scope":
         """Join a dataset's scope and a run's."""
-        return cls(source.prefix + (params.prefix or ""), params.limit)
+        return cls(source.prefix + (params.prefix or ""), params.limit, params.window)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the scope as plans and summaries show it."""
+        start, end = (moment and f"{moment.isoformat()}Z" for moment in (self.window.start, self.window.end))
+        return {"prefix": self.prefix, "limit": self.limit, "window_start": start, "window_end": end}
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,13 @@ def view_listing(database: Database, key: str) -> ListingCounts:
     """
     database.view_parquet("listing", [key], LISTING_COLUMNS)
     found = database.parquet_metadata(key)
-    (totals,) = database.records("SELECT count(*) AS images, coalesce(sum(size_bytes), 0) AS size_bytes FROM listing")
-    return ListingCounts(
-        int(totals["images"]), int(totals["size_bytes"]), int(found["not_images"]), int(found["ignored"])
-    )
+    return count_images(database, ListingCounts(not_images=int(found["not_images"]), ignored=int(found["ignored"])))
+
+
+def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
+    """Count what is left in the table `listing` after it was narrowed; what was no image stays counted as it was."""
+    (left,) = database.records("SELECT count(*) AS images, coalesce(sum(size_bytes), 0) AS size_bytes FROM listing")
+    return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
 def check_fan_out(database: Database) -> None:

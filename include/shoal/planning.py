@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shoal.capacity import Capacity
-from shoal.clock import view_clocked
+from shoal.clock import narrow_listing, view_clocked
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset
 from shoal.ledger import list_settled
-from shoal.listing import Scope, check_fan_out, freeze_listing, view_listing
+from shoal.listing import Scope, check_fan_out, count_images, freeze_listing, view_listing
 from shoal.models import read_release
+from shoal.overlap import IsRunning, find_taken
 from shoal.plan import (
     UNMEASURED,
     Plan,
@@ -43,6 +44,7 @@ class PlanRequest:
         max_shards: Airflow's max_map_length.
         run_key: The run; its time is that of its listing.
         frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
+        is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
     """
 
     dataset: Dataset
@@ -52,6 +54,7 @@ class PlanRequest:
     max_shards: int = 1024
     run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
     frozen: bool = False
+    is_running: IsRunning = lambda _dag_id, _run_id: False
 
 
 def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capacity]) -> Plan:
@@ -76,9 +79,14 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
             counts = view_listing(database, listing_key)
         else:
             counts = freeze_listing(stores.source, dataset.source, scope, database, listing_key)
+        if not scope.window.is_open:
+            narrow_listing(database, dataset.clock, scope.window)
+            counts = count_images(database, counts)
         parts, ledgers = list_settled(stores.results, layout)
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
-        work = _plan_work(database, request, find_room, to_infer) if to_infer else _NOTHING_TO_DO
+        others = find_taken(stores.results, layout, (request.dag_id, request.run_id), request.is_running)
+        free = _leave_to_others(database, others) if others else to_infer
+        work = _plan_work(database, request, find_room, free) if free else _NOTHING_TO_DO
         if work.shards:
             database.store_parquet(
                 f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
@@ -133,7 +141,17 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("run_key", run_key)
     database.run_file("open_images")
+    database.run("CREATE VIEW free_images AS SELECT * FROM open_images")
     return int(database.value("SELECT count(*) FROM open_images"))
+
+
+def _leave_to_others(database: Database, manifests: list[str]) -> int:
+    """Make `free_images`: the open images that no other run is at work on; return how many."""
+    database.view_parquet("taken", manifests, MANIFEST_COLUMNS)
+    database.run(
+        "CREATE OR REPLACE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, etag)"
+    )
+    return int(database.value("SELECT count(*) FROM free_images"))
 
 
 def _plan_work(
@@ -146,7 +164,7 @@ def _plan_work(
     capacity = find_room()
     most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
     if to_infer <= most:
-        database.run("CREATE VIEW picked AS SELECT * FROM open_images")
+        database.run("CREATE VIEW picked AS SELECT * FROM free_images")
     else:
         _pick_newest(database, dataset, most)
     images = min(to_infer, most)
@@ -163,7 +181,7 @@ def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
     """Fill the table `picked` with as many open images as the time box has room for."""
     view_clocked(database, dataset.clock)
     database.run(
-        "CREATE TABLE picked AS SELECT open_images.* FROM open_images JOIN clocked USING (key) "
+        "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
         "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
         [most],
     )

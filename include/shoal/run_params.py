@@ -1,12 +1,31 @@
 """What a person may say when starting a run; Airflow's trigger form is made from this class."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of capture time: from `start` on, before `end`, UTC without offset; None is open.
+
+    An image without a capture time belongs where its object was last modified, so that every image is in exactly one of
+    windows that follow each other.
+    """
+
+    start: datetime | None
+    end: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every image is in it."""
+        return self.start is None and self.end is None
 
 
 class RunParams(BaseModel):
@@ -31,15 +50,37 @@ class RunParams(BaseModel):
     limit: Annotated[int, Field(ge=1)] | None = Field(
         None, title="Limit", description="Look only at the first N images of the listing. Empty: all."
     )
+    window_start: AwareDatetime | None = Field(
+        None, title="Window start", description="Look only at images captured at this time or later. Empty: all."
+    )
+    window_end: AwareDatetime | None = Field(
+        None, title="Window end", description="Look only at images captured before this time. Empty: all."
+    )
     plan_only: bool = Field(False, title="Plan only", description="Write the plan and stop before any inference.")
     retry_failed: tuple[Reason, ...] | None = Field(
         None, title="Retry failed", description="Infer images again that failed for these reasons. Empty: none."
     )
 
+    @field_validator("window_end")
+    @classmethod
+    def _ends_after_its_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("window_start")
+        if start is not None and end is not None and end <= start:
+            raise ValueError(f"not after window_start {start.isoformat()}")
+        return end
+
     @property
     def full_scope(self) -> bool:
         """Whether the run looks at the whole dataset."""
-        return self.prefix is None and self.limit is None
+        return self.prefix is None and self.limit is None and self.window.is_open
+
+    @property
+    def window(self) -> Window:
+        """The span of capture time the run looks at."""
+        start, end = (
+            moment and moment.astimezone(UTC).replace(tzinfo=None) for moment in (self.window_start, self.window_end)
+        )
+        return Window(start, end)
 
     @classmethod
     def parse(cls, params: dict[str, Any]) -> "RunParams":

@@ -62,7 +62,8 @@ class SummarizedRun:
     @property
     def continues(self) -> bool:
         """Whether another run should follow at once: work is left, and this one did at least a tenth of its own."""
-        return self.left > 0 and self.failure is None and self.balance.settled * 10 >= self.balance.chosen
+        did_its_part = self.balance.chosen > 0 and self.balance.settled * 10 >= self.balance.chosen
+        return self.left > 0 and self.failure is None and did_its_part
 
     def describe(self) -> list[str]:
         """Tell the summary in a few lines."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from shoal.clock import view_clocked
+from shoal.clock import narrow_listing, view_clocked
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.database import Database
@@ -31,6 +31,7 @@ def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, so
     database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")
     database.view_parquet("manifest", [run.manifest] if plan["shards"] else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
+    narrow_listing(database, dataset.clock, params.window)
     view_clocked(database, dataset.clock)
     database.set_variable("run_key", plan["run_key"])
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])

@@ -41,7 +41,7 @@ def parsed(installation, tmp_path_factory):
 
 def test_a_broken_file_breaks_only_itself(parsed):
     assert parsed["errors"] == {}
-    assert set(parsed["dags"]) == {"reanalyse_demo", "broken_torn", "broken_typo"}
+    assert set(parsed["dags"]) == {"reanalyse_demo", "backfill_demo", "broken_torn", "broken_typo"}
 
 
 def test_the_broken_dag_shows_the_error(parsed):
@@ -52,8 +52,9 @@ def test_the_broken_dag_shows_the_error(parsed):
     assert "Dataset file torn.yaml cannot be read" in parsed["dags"]["broken_torn"]["doc"]
 
 
-def test_the_tasks_and_their_order(parsed):
-    dag = parsed["dags"]["reanalyse_demo"]
+@pytest.mark.parametrize("dag_id", ["reanalyse_demo", "backfill_demo"])
+def test_the_tasks_and_their_order(parsed, dag_id):
+    dag = parsed["dags"][dag_id]
     assert dag["tasks"] == {
         "plan": ["infer"], "infer": ["summarize"], "summarize": ["continue_run", "end_run"], "continue_run": [], "end_run": [],
     }  # fmt: skip

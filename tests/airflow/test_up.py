@@ -1,5 +1,6 @@
 """`make up`: the real scheduler, executor and REST API over the embedded store, until Ctrl-C."""
 
+import json
 import os
 import re
 import signal
@@ -62,18 +63,18 @@ class Client:
         login = self.http.request("POST", f"{self.url}/auth/token", json={"username": "admin", "password": password})
         self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
 
-    def trigger(self, **conf):
+    def trigger(self, dag_id="reanalyse_demo", **conf):
         body = {"logical_date": None, "conf": conf}
-        path = f"{self.url}/api/v2/dags/reanalyse_demo/dagRuns"
+        path = f"{self.url}/api/v2/dags/{dag_id}/dagRuns"
         return self.http.request("POST", path, json=body, headers=self.headers)
 
     def get(self, path):
         return self.http.request("GET", f"{self.url}/api/v2/{path}", headers=self.headers).json()
 
-    def finished(self, run_id):
+    def finished(self, run_id, dag_id="reanalyse_demo"):
         deadline = time.monotonic() + RUN_S
         while time.monotonic() < deadline:
-            state = self.get(f"dags/reanalyse_demo/dagRuns/{run_id}")["state"]
+            state = self.get(f"dags/{dag_id}/dagRuns/{run_id}").get("state")
             if state in {"success", "failed"}:
                 return state
             time.sleep(2)
@@ -143,6 +144,74 @@ def test_plan_only_starts_no_shard_and_summarizes_nothing(web):
     run_id = web.trigger(plan_only=True, model_version="v2", prefix="IPC608/").json()["dag_run_id"]
     assert web.finished(run_id) == "success"
     assert set(web.tasks(run_id).values()) == {"success", "skipped"}
+
+
+def test_no_backfill_starts_by_itself(web):
+    assert web.get("dags/backfill_demo")["is_paused"] is False
+    assert web.get("dags/backfill_demo/dagRuns")["dag_runs"] == []
+
+
+@pytest.fixture(scope="module")
+def backfilled(web):
+    """A backfill of three months for another model version, which has ended: its runs by month."""
+    body = {
+        "dag_id": "backfill_demo", "from_date": "2026-05-01T00:00:00Z", "to_date": "2026-07-01T00:00:00Z",
+        "reprocess_behavior": "completed", "max_active_runs": 1, "dag_run_conf": {"model_version": "v2", "conf": 0.5},
+    }  # fmt: skip
+    answer = web.http.request("POST", f"{web.url}/api/v2/backfills", json=body, headers=web.headers)
+    assert answer.status == 200, answer.data
+    deadline = time.monotonic() + RUN_S
+    while time.monotonic() < deadline:
+        runs = web.get("dags/backfill_demo/dagRuns?order_by=logical_date")["dag_runs"]
+        if len(runs) == 3 and {run["state"] for run in runs} <= {"success", "failed"}:
+            return runs
+        time.sleep(2)
+    raise AssertionError(runs)
+
+
+def test_a_backfill_makes_one_run_per_month_with_its_conf(web, backfilled):
+    assert [run["state"] for run in backfilled] == ["success"] * 3
+    assert [run["data_interval_start"][:10] for run in backfilled] == ["2026-05-01", "2026-06-01", "2026-07-01"]
+    assert {run["conf"]["model_version"] for run in backfilled} == {"v2"}
+
+
+def test_each_month_of_a_backfill_has_its_own_summary(web, backfilled, installation):
+    listed = []
+    for run in backfilled:
+        path = f"dags/backfill_demo/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
+        uri = web.get(f"{path}?deserialize=true")["value"]["summary"]
+        summary = json.loads((installation.home / "store" / uri.removeprefix("s3://")).read_text(encoding="utf-8"))
+        assert summary["result"]["scope"]["window_start"] == run["data_interval_start"]
+        listed.append(summary["run"]["balance"]["listed"])
+    # All scenes are of June; bad files without a date count where they were last modified.
+    assert listed[0] == listed[2] == 0
+    assert listed[1] >= 117
+
+
+@pytest.fixture(scope="module")
+def hurried(web, installation):
+    """The first run of a dataset whose time box holds two images, with a model version of its own, and the run that continues it."""
+    demo = (installation.home / "datasets/demo.yaml").read_text(encoding="utf-8")
+    (installation.home / "datasets/hurried.yaml").write_text(demo + "run: {budget: 1s}\n", encoding="utf-8")
+    deadline = time.monotonic() + 120
+    while (
+        web.get("dags/reanalyse_hurried").get("dag_id") is None
+        or web.get("dags/backfill_hurried").get("dag_id") is None
+    ):
+        assert time.monotonic() < deadline, "Airflow does not see the new dataset file"
+        time.sleep(2)
+    first = web.trigger("reanalyse_hurried", model_version="v1", limit=6).json()["dag_run_id"]
+    assert web.finished(first, "reanalyse_hurried") == "success"
+    path = f"dags/reanalyse_hurried/dagRuns/{first}/taskInstances/summarize/xcomEntries/return_value?deserialize=true"
+    return web.get(path)["value"]
+
+
+def test_a_run_with_its_own_settings_goes_on_in_the_backfill_dag(web, hurried):
+    assert hurried["left"] == 4
+    continuation = f"continue__{hurried['run_key']}"
+    assert web.finished(continuation, "backfill_hurried") == "success"
+    conf = web.get(f"dags/backfill_hurried/dagRuns/{continuation}")["conf"]
+    assert conf == {"model_version": "v1", "limit": 6}
 
 
 def test_a_failed_plan_fails_the_run(web):

@@ -7,11 +7,17 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from shoal.operators.parameters import read_params
+from shoal.run_params import RunParams
+
 log = logging.getLogger(__name__)
 
 
 class ContinueRunOperator(TriggerDagRunOperator):
-    """Trigger the same DAG with the same parameters when work was left and the run got on; skipped otherwise.
+    """Trigger the next run with the same parameters when work was left and the run got on; skipped otherwise.
+
+    A run with the dataset's own settings goes on in reanalyse_<dataset>, any other in backfill_<dataset>: so a long chain
+    with another model or conf holds up no nightly run.
 
     The new run is named after the plan it continues, so that a cleared task triggers nothing twice. A trigger that is lost
     costs one night: the next run finds what is left by itself.
@@ -22,7 +28,7 @@ class ContinueRunOperator(TriggerDagRunOperator):
 
     def __init__(self, *, summarize_task_id: str = "summarize", **kwargs: Any) -> None:
         super().__init__(
-            trigger_dag_id="",  # this one; its name is known when it runs
+            trigger_dag_id="",  # known when it runs
             logical_date=None,
             skip_when_already_exists=True,
             openlineage_inject_parent_info=False,
@@ -35,8 +41,10 @@ class ContinueRunOperator(TriggerDagRunOperator):
         done = context["ti"].xcom_pull(task_ids=self.summarize_task_id)
         if not done or not done["continues"]:
             raise AirflowSkipException("Nothing is left that another run could do now")
-        self.trigger_dag_id = context["ti"].dag_id
+        params = read_params(context)
+        dataset = context["ti"].dag_id.partition("_")[2]
+        self.trigger_dag_id = f"reanalyse_{dataset}" if params == RunParams() else f"backfill_{dataset}"
         self.trigger_run_id = f"continue__{done['run_key']}"
-        self.conf = {name: value for name, value in context["params"].items() if value is not None}
+        self.conf = params.model_dump(mode="json", exclude_defaults=True)
         log.info("%s images are left: run %s goes on", done["left"], self.trigger_run_id)
         super().execute(context)

@@ -11,12 +11,13 @@ from airflow.sdk import BaseOperator, Context, conf
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
-from shoal.operators.room import open_room
+from shoal.operators.parameters import read_params
+from shoal.operators.room import dag_run_state, open_room
 from shoal.plan import mint_run_key
-from shoal.run_params import RunParams
 
 log = logging.getLogger(__name__)
 
+RUNNING = {"queued", "running"}
 LOOK_AGAIN = timedelta(minutes=1)
 PLAN_XCOM = "plan"
 """XCom key under which a plan says where it lies, also when it has no shards."""
@@ -55,12 +56,13 @@ class PlanShardsOperator(BaseOperator):
             dataset = Dataset.model_validate(self.dataset)
             request = PlanRequest(
                 dataset=dataset,
-                params=RunParams.parse(dict(context["params"])),
+                params=read_params(context),
                 dag_id=context["ti"].dag_id,
                 run_id=context["ti"].run_id,
                 max_shards=conf.getint("core", "max_map_length"),
                 run_key=run_key,
                 frozen=waited is not None,
+                is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             )
             room = open_room(dataset, context["ti"])
             try:

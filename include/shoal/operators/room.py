@@ -23,6 +23,16 @@ class Room(Protocol):
         ...
 
 
+def dag_run_state(task_instance: Any, dag_id: str, run_id: str) -> str | None:
+    """Ask Airflow for the state of a Dag run; None for one it does not know, such as another Airflow's."""
+    try:
+        state: str = task_instance.get_dagrun_state(dag_id, run_id)
+    except Exception as err:  # noqa: BLE001 - Airflow's own errors differ from release to release
+        log.debug("Run %s of %s is not known here: %s", run_id, dag_id, err)
+        return None
+    return state
+
+
 def open_room(dataset: Dataset, task_instance: Any) -> Room:
     """Choose by `cluster.kind`.
 
@@ -66,11 +76,7 @@ class _ClusterRoom:
     def _delete_ended_runs(self) -> None:
         """Delete what the runs left that Airflow no longer reports as running, whatever became of their own teardown."""
         for name, owner in self._room.objects.list_runs().items():
-            try:
-                state = self._task_instance.get_dagrun_state(owner.dag_id, owner.run_id)
-            except Exception as err:  # noqa: BLE001 - a run of another Airflow is none of ours
-                log.debug("Run %s is not known here: %s", name, err)
-                continue
+            state = dag_run_state(self._task_instance, owner.dag_id, owner.run_id)
             if state in ENDED:
                 log.info("deleting what run %s of %s left: it is %s", owner.run_id, owner.dag_id, state)
                 self._room.objects.delete_run(name, wait_s=0)

@@ -40,8 +40,8 @@ def report(
 
 
 def _dataset_of(dag_id: str) -> Dataset:
-    name = dag_id.removeprefix("reanalyse_")
-    if name == dag_id:
+    kind, _, name = dag_id.partition("_")
+    if kind not in {"reanalyse", "backfill"}:
         raise ConfigError(f"DAG {dag_id!r} is not of a dataset")
     for path in dataset_files(datasets_folder()):
         if path.stem == name:
