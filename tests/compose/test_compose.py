@@ -15,7 +15,7 @@ from shoal.contract.errors import ConfigError
 from shoal.embedded.bad_files import bad_files
 from shoal.embedded.scenes import demo_scenes
 
-DAG = "reanalyse_demo"
+DAG, BACKFILL = "reanalyse_demo", "backfill_demo"
 SERVERS = {
     "airflow-api-server", "airflow-dag-processor", "airflow-scheduler", "airflow-triggerer", "k3s", "minio", "postgres",
 }  # fmt: skip
@@ -41,7 +41,7 @@ def test_every_service_is_healthy_or_has_done_its_work(project):
 
 
 def test_airflow_has_the_demo_and_no_file_it_cannot_read(rest):
-    assert [dag["dag_id"] for dag in rest.get("dags")["dags"]] == [DAG]
+    assert sorted(dag["dag_id"] for dag in rest.get("dags")["dags"]) == [BACKFILL, DAG]
     assert rest.get("importErrors")["total_entries"] == 0
 
 
