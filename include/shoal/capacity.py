@@ -139,7 +139,9 @@ def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
     reason = f"{fit.pods} pods fit ({describe(fit.request)}), share {share:g}"
     if max_pods is not None and max_pods < pods:
         pods, reason = max_pods, f"{reason}, max_pods {max_pods}"
-    binding = sorted({name for node in fit.nodes if not node.blocked for name in node.binds})
+    # Where a quota leaves less than the nodes do, it binds; the notes name it.
+    nodes_bind = sum(node.pods for node in fit.nodes) == fit.pods
+    binding = sorted({name for node in fit.nodes if nodes_bind and not node.blocked for name in node.binds})
     bounds = [f"bound by {', '.join(binding)}"] if binding else []
     return Capacity(pods, fit.pods, fit.nodes, "; ".join([reason, *bounds, *fit.notes]))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
@@ -43,7 +44,7 @@ def connect() -> client.ApiClient:
         settings = client.Configuration()
         config.load_incluster_config(client_configuration=settings)
         return client.ApiClient(settings)
-    except config.ConfigException as err:
+    except (config.ConfigException, yaml.YAMLError) as err:
         if found:
             raise ConfigError(f"Cannot use kubeconfig {found}: {err} - correct it") from err
         asked = os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
@@ -132,7 +133,9 @@ def effective_pod(api_client: client.ApiClient, namespace: str, pod: Mapping[str
         ConfigError: The namespace is missing, or admission refuses the pod.
         ClusterError: The API server does not answer.
     """
-    body = {"apiVersion": "v1", "kind": "Pod", **pod}
+    # The server refuses a pod that names another namespace than the one it is asked about in.
+    metadata = {**(pod.get("metadata") or {}), "namespace": namespace}
+    body = {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}
     create = client.CoreV1Api(api_client).create_namespaced_pod
     try:
         reply = create(namespace, body, dry_run="All", _preload_content=False, _request_timeout=TIMEOUT_S)

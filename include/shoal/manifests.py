@@ -20,9 +20,13 @@ def overlay(base: Any, over: Any) -> Any:
 
 
 def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
-    if not all(isinstance(item, dict) and "name" in item for item in [*base, *over]):
+    both = [*base, *over]
+    # One volume may be mounted at several places: mounts are told apart by their path.
+    mounts = both and all(isinstance(item, dict) and "mountPath" in item for item in both)
+    mark = "mountPath" if mounts else "name"
+    if not all(isinstance(item, dict) and mark in item for item in both):
         return [*base, *(item for item in over if item not in base)]
-    merged = {item["name"]: item for item in base}
+    merged = {item[mark]: item for item in base}
     for item in over:
-        merged[item["name"]] = overlay(merged.get(item["name"], {}), item)
+        merged[item[mark]] = overlay(merged.get(item[mark], {}), item)
     return list(merged.values())

@@ -7,7 +7,7 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.api_errors import explained
 from shoal.capacity import Capacity, take_share
-from shoal.cluster import measure_room
+from shoal.cluster import effective_pod, measure_room
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.pods import ShardPod, run_name, shard_pod
@@ -61,6 +61,7 @@ class PodRoom:
     def _count(self, pod: Manifest, now: datetime) -> Capacity:
         cluster = self.dataset.cluster
         if cluster.pods is not None:
+            effective_pod(self.api_client, cluster.namespace, pod)  # what admission refuses now it refuses every shard
             reason = f"cluster.pods {cluster.pods}: started whatever fits now, they wait Pending for room"
             return Capacity(cluster.pods, cluster.pods, (), reason)
         promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.name, now)]

@@ -28,6 +28,9 @@ TURN_NAME = "shoal-planning"
 TURN_S = 120.0
 """A plan that holds its turn for so long has died in it."""
 
+_UNREAD = {"_preload_content": False}
+"""The client writes every answer it reads into the log at level DEBUG, and a Secret's answer holds the Secret."""
+
 _SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED.items())
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -129,11 +132,11 @@ class RunObjects:
         """Write a run's Secret; credentials that were changed meanwhile reach the pods to come."""
         name = secret["metadata"]["name"]
         try:
-            self._core.create_namespaced_secret(self._namespace, secret)
+            self._core.create_namespaced_secret(self._namespace, secret, **_UNREAD)
         except ApiException as err:
             if err.status != _CONFLICT:
                 raise
-            self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]})
+            self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]}, **_UNREAD)
 
     def delete_pods(self, name: str, shard: int | None = None, wait_s: float = 0.0) -> int:
         """Delete a run's pods, or those of one shard; return how many there were.
@@ -163,9 +166,18 @@ class RunObjects:
         return len(pods)
 
     def delete_run(self, name: str, wait_s: float) -> int:
-        """Delete everything of a run: pods, Secret, ConfigMap; return how many pods there were."""
-        pods = self.delete_pods(name, wait_s=wait_s)
-        self._ignore_missing(self._core.delete_namespaced_secret, name)
+        """Delete everything of a run: pods, Secret, ConfigMap; return how many pods there were.
+
+        The Secret goes before pods are waited for: one on a node that does not answer must not keep it, and the others
+        have read it.
+
+        Raises:
+            WorkerError: Pods are still there after `wait_s`; everything else is gone.
+        """
+        pods = self.delete_pods(name)
+        self._ignore_missing(self._core.delete_namespaced_secret, name, **_UNREAD)
+        if wait_s:
+            self.delete_pods(name, wait_s=wait_s)
         self._delete_config_map(name)
         return pods
 

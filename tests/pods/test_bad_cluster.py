@@ -68,6 +68,13 @@ def test_a_kubeconfig_that_is_not_there_is_named(check, tmp_path):
     )
 
 
+def test_a_connection_that_is_not_defined_is_named():
+    from shoal.hooks.cluster import connect
+
+    with pytest.raises(ConfigError, match=r"Airflow connection 'nowhere' cannot be used .* set AIRFLOW_CONN_NOWHERE"):
+        connect("nowhere")
+
+
 def test_an_api_server_that_does_not_answer_is_named(check, kubeconfig, tmp_path):
     content = yaml.safe_load(kubeconfig.read_text())
     address = f"127.0.0.1:{free_port()}"

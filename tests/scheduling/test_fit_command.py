@@ -102,6 +102,28 @@ def test_any_pod_is_counted(fit, tmp_path, write):
     assert "third   cpu 4, nvidia.com/gpu 2, pods 110       2  Insufficient nvidia.com/gpu" in printed
 
 
+def test_the_namespace_asked_for_goes_before_the_pod_s_own(fit, tmp_path):
+    path = tmp_path / "pod.yaml"
+    path.write_text(yaml.safe_dump({"kind": "Pod", **pod(container(cpu="1"), namespace="elsewhere")}))
+    status, printed = fit("--pod", str(path), "--namespace", "default")
+    assert (status, printed.splitlines()[-1]) == (0, "may start in namespace default: 4")
+
+
+def test_a_pod_with_empty_metadata_is_counted(fit, tmp_path):
+    path = tmp_path / "pod.yaml"
+    path.write_text(
+        "kind: Pod\nmetadata:\nspec: {containers: [{name: a, image: b, resources: {requests: {cpu: 1}}}]}\n"
+    )
+    assert fit("--pod", str(path), "--namespace", "default")[0] == 0
+
+
+def test_a_kubeconfig_that_is_no_yaml_is_one_line(fit, tmp_path, monkeypatch):
+    (tmp_path / "config").write_text("clusters: [")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    status, printed = fit("--cpu", "1")
+    assert (status, printed.startswith(f"shoal: Cannot use kubeconfig {tmp_path}/config: ")) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.capacity import NodeHeadroom, fit_node, plan_capacity
+from shoal.capacity import Fit, NodeFit, NodeHeadroom, fit_node, plan_capacity, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.machine import read_headroom
 from shoal.units import parse_duration, parse_quantity
@@ -58,6 +58,12 @@ def test_what_fits_really_fits_and_one_more_does_not(sizes):
         assert found.pods * POD["cpu"] <= cpu
         assert found.pods * POD["memory"] <= memory * GIB
         assert (found.pods + 1) * POD["cpu"] > cpu or (found.pods + 1) * POD["memory"] > memory * GIB
+
+
+def test_nodes_are_not_named_where_a_quota_binds():
+    node = NodeFit("n", 5, ("cpu",), {"cpu": 5.0})
+    found = take_share(Fit(2, (node,), {"cpu": 1.0}, notes=("quota q leaves 2",)), share=1.0, max_pods=None)
+    assert found.reason == "2 pods fit (cpu 1), share 1; quota q leaves 2"
 
 
 def test_this_machine_has_cores_and_memory():

@@ -120,7 +120,7 @@ def _read_pod(path: Path) -> dict[str, Any]:
     kind = found.get("kind") if isinstance(found, dict) else type(found).__name__
     if kind != "Pod" or not (isinstance(found.get("spec"), dict) and found["spec"].get("containers")):
         raise ConfigError(f"{path} holds no pod with containers (kind {kind}) - give one pod as YAML or JSON")
-    metadata = found.setdefault("metadata", {})
+    metadata = found["metadata"] = found.get("metadata") or {}
     # A copy is asked about: it must not meet the pod itself in the cluster.
     metadata["generateName"] = f"{metadata.pop('name', 'shoal-fit')}-"
     return dict(found)

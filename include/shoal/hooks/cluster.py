@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient
 from kubernetes.config import ConfigException
 
@@ -14,11 +15,17 @@ def connect(conn_id: str) -> ApiClient:
     """Open a client by the provider's rules: connection, else the pod's own service account, else the default kubeconfig.
 
     Raises:
-        ConfigError: None of them is there.
+        ConfigError: None of them is there, or the connection is not defined.
     """
     hook = KubernetesHook(conn_id=conn_id)
     try:
         client: ApiClient = hook.api_client
+    except AirflowException as err:
+        reason = str(err).split("\n", 1)[0]
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} cannot be used ({reason}) - add or correct it under Admin > Connections, or "
+            f"set AIRFLOW_CONN_{conn_id.upper()}"
+        ) from err
     except ConfigException as err:
         path = hook.conn_extras.get("kube_config_path")
         if path and not Path(path).is_file():

@@ -66,12 +66,18 @@ class _ClusterRoom:
         self._task_instance = task_instance
 
     def find(self, *, promise: bool) -> Capacity:
-        self._delete_ended_runs()
+        from shoal.api_errors import explained  # noqa: PLC0415
+
+        with explained(f"look for what ended runs left in namespace {self._room.dataset.cluster.namespace}"):
+            self._delete_ended_runs()
         return self._room.find(promise=promise)
 
     def settle(self, pods: int) -> None:
+        from shoal.api_errors import explained  # noqa: PLC0415
+
         if pods:
-            self._room.objects.lower_promise(self._room.name, pods)
+            with explained(f"promise {pods} pods in namespace {self._room.dataset.cluster.namespace}"):
+                self._room.objects.lower_promise(self._room.name, pods)
 
     def _delete_ended_runs(self) -> None:
         """Delete what the runs left that Airflow no longer reports as running, whatever became of their own teardown."""

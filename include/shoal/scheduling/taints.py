@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
-_PASSING_PREFIX = "node.kubernetes.io/"
+_PASSING_PREFIXES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "node.cilium.io/")
+_PASSING_KEYS = {"ToBeDeletedByClusterAutoscaler"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Taint:
 
     @property
     def passes(self) -> bool:
-        """Whether the taint states a condition of the node (not ready, cordoned, short of disk) that may end."""
-        return self.key.startswith(_PASSING_PREFIX)
+        """Whether the taint states a condition of the node (not ready, cordoned, just made, on its way out) that may end."""
+        return self.key.startswith(_PASSING_PREFIXES) or self.key in _PASSING_KEYS
 
     def __str__(self) -> str:
         key = f"{self.key}={self.value}" if self.value else self.key

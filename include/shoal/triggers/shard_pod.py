@@ -62,6 +62,7 @@ class ShardPodTrigger(BaseTrigger):
                     yield self._event("gone")
                     return
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
+                self.__dict__.pop("_hook", None)  # the connection's login may have been renewed meanwhile
                 self.log.warning(
                     "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
                 )
