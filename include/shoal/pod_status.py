@@ -11,6 +11,8 @@ from shoal.pods import WORKER
 _PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _CANNOT_START = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _TOLD_TO_GO = {"Evicted", "Preempting", "NodeShutdown", "Terminated", "NodeLost", "Shutdown"}
+_ROLES = {SIDECAR: "sidecar", WORKER: "worker"}
+"""Shoal's own containers; others come from a template or a webhook, and keep their names."""
 _SIGNALLED = 128
 _KEPT = "rows up to the last part are kept, the next attempt takes the rest"
 
@@ -23,26 +25,42 @@ def is_over(pod: Mapping[str, Any]) -> bool:
 def find_start_problem(pod: Mapping[str, Any]) -> str | None:
     """Say what keeps the pod from starting; None while it may start, or has.
 
-    Pending without a node is no problem: Kubernetes queues pods, and waiting costs nothing.
+    Pending without a node is no problem: Kubernetes queues pods, and waiting costs nothing. A sidecar that dies beside a
+    working worker is none either: the kubelet starts it again, and the worker says what it could not read.
     """
+    worker = next((entry for entry in _containers(pod) if entry["name"] == WORKER), {}).get("state", {})
+    has_started = "running" in worker or "terminated" in worker
     for container in _containers(pod):
         waiting = container.get("state", {}).get("waiting", {})
         reason, detail = waiting.get("reason"), _one_line(waiting.get("message"))
-        role = "sidecar" if container["name"] == SIDECAR else "worker"
+        role = _ROLES.get(container["name"], container["name"])
         if reason in _PULL_FAILED:
             return (
-                f"Image {container.get('image')!r} of the {role} cannot be pulled ({reason}: {detail}) - correct {role}.image, "
-                "or give cluster.pod.template an imagePullSecrets"
+                f"Image {container.get('image')!r} of the {role} cannot be pulled ({reason}: {detail}) - correct "
+                f"{_image_setting(role)}, or give cluster.pod.template an imagePullSecrets"
             )
         if reason in _CANNOT_START:
             return f"The {role} cannot be started ({reason}: {detail}) - check cluster.pod.template and the namespace"
-        if container["name"] == SIDECAR and _mount_failed(container):
+        if container["name"] == SIDECAR and not has_started and _mount_failed(container):
             ended = container.get("lastState", {}).get("terminated", {})
+            if ended.get("reason") == "OOMKilled":
+                return "The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory"
             return (
                 f"The sidecar could not mount the bucket ({_one_line(ended.get('message')) or ended.get('reason')}) - check "
                 "that the store can be reached from the cluster's nodes and that the source key may list and read"
             )
     return None
+
+
+def find_sidecar_end(pod: Mapping[str, Any]) -> str | None:
+    """Say how the sidecar ended before it was started again; None where it was not."""
+    sidecar = next((entry for entry in _containers(pod) if entry["name"] == SIDECAR), {})
+    ended = sidecar.get("lastState", {}).get("terminated")
+    if not ended:
+        return None
+    out_of_memory = " - raise sidecar.memory" if ended.get("reason") == "OOMKilled" else ""
+    said = _one_line(ended.get("message"))
+    return f"{ended.get('reason')}, exit code {ended.get('exitCode')}{f': {said}' if said else ''}{out_of_memory}"
 
 
 def find_failure(pod: Mapping[str, Any]) -> ShoalError | None:
@@ -87,6 +105,10 @@ def _find_disruption(status: Mapping[str, Any]) -> str | None:
 def _mount_failed(sidecar: Mapping[str, Any]) -> bool:
     """Whether the kubelet gave up on a mount that never showed the bucket; a sidecar that dies later comes back by itself."""
     return not sidecar.get("started") and sidecar.get("restartCount", 0) > 0
+
+
+def _image_setting(role: str) -> str:
+    return f"{role}.image" if role in _ROLES.values() else "the image in cluster.pod.template"
 
 
 def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

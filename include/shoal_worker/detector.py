@@ -71,7 +71,7 @@ def open_model(data: bytes, threads: int = 1) -> Model:
     if threads > 1:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(data, options, providers=_providers())
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
         raise ModelRefusedError(
             f"Model file is not an ONNX model that ONNX Runtime {ort.__version__} opens "
@@ -151,6 +151,11 @@ class Detector:
         return ModelRefusedError(
             f"Model does not run on an input of {frame.shape[0]}x{frame.shape[1]} px: {message} - {EXPORT_HINT}"
         )
+
+
+def _providers() -> list[str]:
+    """A GPU where this build of ONNX Runtime has one to offer, and the CPU."""
+    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
 
 
 def _read_info(session: ort.InferenceSession) -> ModelInfo:

@@ -276,6 +276,13 @@ GPU_TAINT = {"key": "gpu", "effect": "NoSchedule"}
             "0/2 nodes fit one pod (cpu 1, memory 1Gi): 1 Too many pods, 1 unschedulable (cordoned)",
             id="a cordon may be lifted",
         ),
+        pytest.param(
+            [node("a", unschedulable=True, taints=[GPU_TAINT]), node("b", taints=[GPU_TAINT])],
+            [],
+            True,
+            "0/2 nodes fit one pod (cpu 1, memory 1Gi): 1 unschedulable (cordoned), 1 untolerated taint {gpu: NoSchedule}",
+            id="a cordon that hides a lasting taint",
+        ),
         pytest.param([], [], True, "0/0 nodes fit one pod (cpu 1, memory 1Gi): there are no nodes", id="no nodes"),
     ],
 )
@@ -325,8 +332,7 @@ def test_a_plan_says_what_bounds_it():
     found = take_share(fit([node(cpu="9")], quotas=[quota({"pods": "5"})]), 0.8, 3)
     assert (found.pods, found.fit) == (3, 5)
     assert found.reason == (
-        "5 pods fit (cpu 1, memory 1Gi), share 0.8, max_pods 3; bound by memory; "
-        "quota quota leaves 5 (pods 1 each, 0 of 5 used)"
+        "5 pods fit (cpu 1, memory 1Gi), share 0.8, max_pods 3; quota quota leaves 5 (pods 1 each, 0 of 5 used)"
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shoal.contract.errors import ConfigError, WorkerError
-from shoal.pod_status import find_failure, find_start_problem, is_over
+from shoal.pod_status import find_failure, find_sidecar_end, find_start_problem, is_over
 
 
 def pod(phase="Failed", worker=None, sidecar=None, **status):
@@ -106,6 +106,23 @@ def test_a_failed_pod_says_why_and_whether_to_try_again(failed, kind, message):
             id="mount",
         ),
         pytest.param(
+            pod(
+                "Pending",
+                waiting("PodInitializing"),
+                sidecar={"started": False, "restartCount": 1, "lastState": ended(137, "OOMKilled")["state"]},
+            ),
+            r"ran out of memory .* raise sidecar\.memory",
+            id="memory of the sidecar",
+        ),
+        pytest.param(
+            pod(
+                "Pending",
+                containerStatuses=[{"name": "proxy", "image": "proxy:1", **waiting("ErrImagePull", "denied")}],
+            ),
+            r"Image 'proxy:1' of the proxy .* the image in cluster\.pod\.template",
+            id="image of another container",
+        ),
+        pytest.param(
             pod("Pending", waiting("CreateContainerConfigError", 'secret "x" not found')),
             "secret .* not found",
             id="secret",
@@ -126,7 +143,21 @@ def test_a_pod_that_cannot_start_says_why(stuck, message):
             pod("Running", {"state": {"running": {}}}, sidecar={"started": True, "restartCount": 2}),
             id="sidecar came back",
         ),
+        pytest.param(
+            pod(
+                "Running",
+                {"state": {"running": {}}},
+                sidecar={"started": False, "restartCount": 1, "lastState": ended(137, "OOMKilled")["state"]},
+            ),
+            id="sidecar on its way back beside a working worker",
+        ),
     ],
 )
 def test_a_pod_that_may_still_start_has_no_problem(fine):
     assert find_start_problem(fine) is None
+
+
+def test_a_sidecar_that_was_started_again_says_how_it_ended():
+    restarted = {"started": True, "restartCount": 1, "lastState": ended(137, "OOMKilled")["state"]}
+    assert find_sidecar_end(pod("Running", sidecar=restarted)) == "OOMKilled, exit code 137 - raise sidecar.memory"
+    assert find_sidecar_end(pod("Running", sidecar={"started": True})) is None

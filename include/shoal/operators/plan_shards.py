@@ -41,13 +41,13 @@ class PlanShardsOperator(BaseOperator):
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
-        return self._plan(context, mint_run_key(datetime.now(UTC)), waited=None)
+        return self._plan(context, mint_run_key(datetime.now(UTC)), since=None)
 
-    def look_again(self, context: Context, event: Any, run_key: str, waited_s: float) -> Sequence[dict[str, Any]]:  # noqa: ARG002
+    def look_again(self, context: Context, event: Any, run_key: str, since: str) -> Sequence[dict[str, Any]]:  # noqa: ARG002
         """Plan the run whose listing is frozen already, after it waited for room."""
-        return self._plan(context, run_key, timedelta(seconds=waited_s))
+        return self._plan(context, run_key, datetime.fromisoformat(since))
 
-    def _plan(self, context: Context, run_key: str, waited: timedelta | None) -> Sequence[dict[str, Any]]:
+    def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
         from shoal.planning import PlanRequest, make_plan  # noqa: PLC0415
         from shoal.stores import open_stores  # noqa: PLC0415
@@ -61,7 +61,7 @@ class PlanShardsOperator(BaseOperator):
                 run_id=context["ti"].run_id,
                 max_shards=conf.getint("core", "max_map_length"),
                 run_key=run_key,
-                frozen=waited is not None,
+                frozen=since is not None,
                 is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             )
             room = open_room(dataset, context["ti"])
@@ -70,7 +70,7 @@ class PlanShardsOperator(BaseOperator):
                     request, open_stores(dataset, read_access), lambda: room.find(promise=not request.params.plan_only)
                 )
             except InsufficientCapacityError as err:
-                self._wait(dataset, err, run_key, waited or timedelta())
+                self._wait(dataset, err, run_key, since or datetime.now(UTC))
             if not request.params.plan_only:
                 room.settle(len(plan.work.shards))
         for line in plan.describe():
@@ -82,15 +82,15 @@ class PlanShardsOperator(BaseOperator):
             return []
         return [{"shard": shard.shard, **run} for shard in plan.work.shards]
 
-    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, waited: timedelta) -> NoReturn:
+    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, since: datetime) -> NoReturn:
         """Come back later without holding a slot; a machine's own room is not waited for."""
         if dataset.cluster.kind == "local":
             raise err
-        if waited >= dataset.cluster.wait:
-            raise ConfigError(f"No room for one pod in {waited} (cluster.wait): {err}") from err
+        if datetime.now(UTC) - since >= dataset.cluster.wait:
+            raise ConfigError(f"No room for one pod in {dataset.cluster.wait} (cluster.wait): {err}") from err
         log.info("%s; looking again in %.0f s", err, LOOK_AGAIN.total_seconds())
         self.defer(
             trigger=TimeDeltaTrigger(LOOK_AGAIN),
             method_name="look_again",
-            kwargs={"run_key": run_key, "waited_s": (waited + LOOK_AGAIN).total_seconds()},
+            kwargs={"run_key": run_key, "since": since.isoformat()},
         )

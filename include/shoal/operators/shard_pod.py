@@ -8,6 +8,7 @@ from typing import Any
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
 from shoal.api_errors import REQUEST_ERRORS, explained
@@ -17,7 +18,7 @@ from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
 from shoal.operators.errors import translated_errors
 from shoal.operators.shard_work import ShardWork, prepare_shard
-from shoal.pod_status import find_failure
+from shoal.pod_status import find_failure, find_sidecar_end
 from shoal.pods import GRACE_S, WORKER, ShardPod, run_name, run_secret, shard_pod
 from shoal.run_objects import DagRunId, RunObjects
 from shoal.triggers.shard_pod import ShardPodTrigger
@@ -78,7 +79,8 @@ class ShardPodOperator(KubernetesPodOperator):
         if self.pod is None:
             raise WorkerError("No pod was started - clear the task")
         cluster = self.dataset["cluster"]
-        trigger = ShardPodTrigger(cluster["conn_id"], cluster["namespace"], self.pod.metadata.name, GRACE_S)
+        name, in_cluster = self.pod.metadata.name, bool(self.hook.is_in_cluster)
+        trigger = ShardPodTrigger(cluster["conn_id"], cluster["namespace"], name, GRACE_S, in_cluster=in_cluster)
         self.defer(trigger=trigger, method_name="trigger_reentry")
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - Airflow passes it
@@ -141,7 +143,7 @@ class ShardPodOperator(KubernetesPodOperator):
         if event["status"] == "lost":
             return self._give_up(pod)
         self._pass_on_log(name, WORKER)
-        stuck = WorkerError(event["message"]) if event["status"] == "stuck" else None
+        stuck = WorkerError(event["message"]) if event["status"] in {"stuck", "refused"} else None
         failure = stuck or find_failure(ApiClient().sanitize_for_serialization(pod))
         if failure is not None:
             self._tell_about(pod)
@@ -163,13 +165,20 @@ class ShardPodOperator(KubernetesPodOperator):
     def _tell_about(self, pod: V1Pod) -> None:
         """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""
         if any(container.name == SIDECAR for container in pod.spec.init_containers or ()):
-            self._pass_on_log(pod.metadata.name, SIDECAR, SIDECAR_LINES)
-        for event in self.pod_manager.read_pod_events(pod).items:
+            if ended := find_sidecar_end(ApiClient().sanitize_for_serialization(pod)):
+                log.warning("The sidecar ended and was started again (%s); what it said before:", ended)
+                self._pass_on_log(pod.metadata.name, SIDECAR, tail_lines=SIDECAR_LINES, previous=True)
+            self._pass_on_log(pod.metadata.name, SIDECAR, tail_lines=SIDECAR_LINES)
+        try:
+            events = self.pod_manager.read_pod_events(pod).items
+        except (*REQUEST_ERRORS, AirflowException) as err:
+            log.warning("The pod's events cannot be read: %s", str(err).split("\n", 1)[0])
+            return
+        for event in events:
             if event.type == "Warning":
                 log.warning("pod event %s: %s", event.reason, event.message)
 
-    def _pass_on_log(self, name: str, container: str, lines: int | None = None) -> None:
-        options = {} if lines is None else {"tail_lines": lines}
+    def _pass_on_log(self, name: str, container: str, **options: Any) -> None:
         try:
             # The client would hand over the text of a bytes object.
             reply = self.client.read_namespaced_pod_log(

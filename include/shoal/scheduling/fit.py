@@ -7,7 +7,7 @@ from shoal.capacity import Fit, NodeFit, describe, describe_shortage
 from shoal.contract.errors import ConfigError
 from shoal.scheduling.competitors import Packing, find_competitors
 from shoal.scheduling.counting import Counted, count_pods
-from shoal.scheduling.nodes import Node
+from shoal.scheduling.nodes import Node, rejects_for_good
 from shoal.scheduling.pods import Pod, parse_template
 from shoal.scheduling.quotas import QuotaRoom, charge_of, charge_quota, find_quota_room
 from shoal.scheduling.room import PODS, Room, lacks_when_empty
@@ -102,7 +102,7 @@ def _node_fit(room: Room, counted: Counted, template: Pod) -> NodeFit:
 
 def _never_fits(node: Node, counted: Counted, template: Pod) -> bool:
     lasts = counted.rejection is not None and counted.rejection.lasts
-    return lasts or lacks_when_empty(template.requests, node)
+    return lasts or rejects_for_good(template.rules, node) or lacks_when_empty(template.requests, node)
 
 
 def _lower_bound(template: Pod, rooms: Sequence[Room]) -> list[str]:

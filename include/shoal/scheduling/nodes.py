@@ -69,6 +69,13 @@ def reject_by_rules(rules: Rules, node: Node) -> Rejection | None:
     return None
 
 
+def rejects_for_good(rules: Rules, node: Node) -> bool:
+    """Whether a rule that does not pass with time keeps the pod away, whatever else does so now, such as a cordon."""
+    lasting = tuple(taint for taint in node.taints if not taint.passes)
+    misnamed = bool(rules.node_name) and rules.node_name != node.name
+    return misnamed or not matches_affinity(rules, node) or bool(find_untolerated(lasting, rules.tolerations))
+
+
 def matches_affinity(rules: Rules, node: Node) -> bool:
     """Whether a node meets `nodeSelector` and the required node affinity."""
     if not all(each.matches(node.labels) for each in rules.node_selector):

@@ -10,6 +10,7 @@ from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHo
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from kubernetes.client import ApiClient
 from kubernetes_asyncio.client import ApiException
+from kubernetes_asyncio.config import ConfigException
 
 from shoal.pod_status import find_start_problem, is_over
 
@@ -19,8 +20,11 @@ START_PROBLEM_S = 20.0
 LOST_S = 60.0
 """A pod that is still there so long after its grace is on a node that does not answer."""
 
+REFUSED_S = 600.0
+"""A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
+
 MAX_PAUSE_S = 60.0
-_NOT_FOUND = 404
+_NOT_FOUND, _REFUSALS = 404, {401, 403}
 
 
 class ShardPodTrigger(BaseTrigger):
@@ -35,10 +39,14 @@ class ShardPodTrigger(BaseTrigger):
         name: The pod.
         grace_s: Seconds a deleted pod gets.
         poll_s: Seconds between two looks.
+        in_cluster: Whether the task reached the cluster as a pod of it; the provider's asynchronous hook does not find out.
     """
 
-    def __init__(self, conn_id: str, namespace: str, name: str, grace_s: int, poll_s: float = 5.0) -> None:
+    def __init__(
+        self, conn_id: str, namespace: str, name: str, grace_s: int, poll_s: float = 5.0, *, in_cluster: bool = False
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.in_cluster = in_cluster
         self.conn_id = conn_id
         self.namespace = namespace
         self.name = name
@@ -47,13 +55,13 @@ class ShardPodTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Name the class and its arguments, for the triggerer."""
-        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s")
+        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s", "in_cluster")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {argument: getattr(self, argument) for argument in arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the pod until there is something to tell."""
-        pause_s, stuck, leaving = self.poll_s, _Stopwatch(), _Stopwatch()
+        pause_s, stuck, leaving, refused = self.poll_s, _Stopwatch(), _Stopwatch(), _Stopwatch()
         while True:
             try:
                 pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
@@ -66,7 +74,11 @@ class ShardPodTrigger(BaseTrigger):
                 self.log.warning(
                     "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
                 )
+                if refused.seconds(while_true=_is_refusal(err)) >= REFUSED_S:
+                    yield self._event("refused", f"The pod cannot be looked at: {_first_line(err)}")
+                    return
             else:
+                refused.seconds(while_true=False)
                 pause_s = self.poll_s
                 if is_over(pod):
                     yield self._event("over")
@@ -86,7 +98,7 @@ class ShardPodTrigger(BaseTrigger):
 
     @cached_property
     def _hook(self) -> AsyncKubernetesHook:
-        return AsyncKubernetesHook(conn_id=self.conn_id)
+        return AsyncKubernetesHook(conn_id=self.conn_id, in_cluster=self.in_cluster or None)
 
     def _event(self, status: str, message: str = "") -> TriggerEvent:
         return TriggerEvent(  # type: ignore[no-untyped-call]
@@ -107,6 +119,11 @@ class _Stopwatch:
         if self._since is None:
             self._since = time.monotonic()
         return time.monotonic() - self._since
+
+
+def _is_refusal(err: BaseException) -> bool:
+    """Whether time alone mends nothing: no login, or one the API server does not take."""
+    return isinstance(err, ConfigException) or (isinstance(err, ApiException) and err.status in _REFUSALS)
 
 
 def _first_line(err: BaseException) -> str:
