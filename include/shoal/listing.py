@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from shoal.bucket import BucketClient
-from shoal.contract.errors import ConfigError, EmptyBucketError
+from shoal.contract.errors import EmptyBucketError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
+from shoal.fan_out import FanOut
 from shoal.listing_page import ListedObject
 from shoal.run_params import RunParams, Window
 
@@ -51,11 +52,9 @@ class ListingCounts:
     ignored: int = 0
 
 
-MOUNTABLE_FAN_OUT = 50_000
-"""Opening one file through a mount lists its whole directory into memory, in every pod: above this many keys it is refused."""
-
-
-def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str) -> ListingCounts:
+def freeze_listing(
+    bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str
+) -> tuple[ListingCounts, FanOut]:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
 
     Raises:
@@ -64,7 +63,7 @@ def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database:
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
-    counts = _write_lines(bucket, source, scope, path)
+    counts, fan_out = _write_lines(bucket, source, scope, path)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
     # The server's order is almost always the key order already; a key listed twice would break the balance.
@@ -79,7 +78,7 @@ def freeze_listing(bucket: BucketClient, source: Source, scope: Scope, database:
         key,
         {"not_images": counts.not_images, "ignored": counts.ignored},
     )
-    return replace(counts, images=images)
+    return replace(counts, images=images), fan_out
 
 
 def view_listing(database: Database, key: str) -> ListingCounts:
@@ -99,29 +98,14 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
-def check_fan_out(database: Database) -> None:
-    """Refuse a mount where one directory of the listing holds too many keys.
-
-    Raises:
-        ConfigError: A directory holds more than MOUNTABLE_FAN_OUT images.
-    """
-    (largest,) = database.records(
-        "SELECT regexp_extract(key, '^(.*/)?') AS directory, count(*) AS images FROM listing "
-        "GROUP BY directory ORDER BY images DESC, directory LIMIT 1"
-    )
-    if largest["images"] > MOUNTABLE_FAN_OUT:
-        raise ConfigError(
-            f"Directory {largest['directory']!r} holds {largest['images']} images, a mount takes {MOUNTABLE_FAN_OUT}: every "
-            "pod would list all of them before its first image - set cluster.pod.transfer: direct, or sort them into folders"
-        )
-
-
-def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path) -> ListingCounts:
+def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path) -> tuple[ListingCounts, FanOut]:
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
     ignore = frozenset(source.ignore)
     images = size_bytes = not_images = ignored = 0
+    fan_out = FanOut()
     with path.open("w", encoding="utf-8") as lines:
         for found in bucket.list_objects(scope.prefix):
+            fan_out.add(found.key)
             if not found.key.lower().endswith(suffixes):
                 not_images += 1
             elif found.key in ignore:
@@ -132,7 +116,7 @@ def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path)
                 size_bytes += found.size_bytes
                 if images == scope.limit:
                     break
-    return ListingCounts(images, size_bytes, not_images, ignored)
+    return ListingCounts(images, size_bytes, not_images, ignored), fan_out
 
 
 def _line(found: ListedObject) -> str:

@@ -11,8 +11,9 @@ from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset
+from shoal.fan_out import FanOut
 from shoal.ledger import list_settled
-from shoal.listing import Scope, check_fan_out, count_images, freeze_listing, view_listing
+from shoal.listing import Scope, count_images, freeze_listing, view_listing
 from shoal.models import read_release
 from shoal.overlap import IsRunning, find_taken
 from shoal.plan import (
@@ -76,9 +77,9 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
     with open_database(stores.results) as database:
         if request.frozen:
-            counts = view_listing(database, listing_key)
+            counts, fan_out = view_listing(database, listing_key), FanOut()  # checked before the run began to wait
         else:
-            counts = freeze_listing(stores.source, dataset.source, scope, database, listing_key)
+            counts, fan_out = freeze_listing(stores.source, dataset.source, scope, database, listing_key)
         if not scope.window.is_open:
             narrow_listing(database, dataset.clock, scope.window)
             counts = count_images(database, counts)
@@ -86,6 +87,8 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
         others = find_taken(stores.results, layout, (request.dag_id, request.run_id), request.is_running)
         free = _leave_to_others(database, others) if others else to_infer
+        if free and dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount":
+            fan_out.check()
         work = _plan_work(database, request, find_room, free) if free else _NOTHING_TO_DO
         if work.shards:
             database.store_parquet(
@@ -158,8 +161,6 @@ def _plan_work(
     database: Database, request: PlanRequest, find_room: Callable[[], Capacity], to_infer: int
 ) -> PlannedWork:
     dataset = request.dataset
-    if dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount":
-        check_fan_out(database)
     rate = _measure_rate(database)
     capacity = find_room()
     most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)

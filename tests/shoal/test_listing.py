@@ -2,11 +2,14 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import open_database
-from shoal.listing import Scope, _line, check_fan_out, freeze_listing, view_listing
+from shoal.fan_out import FanOut
+from shoal.listing import Scope, _line, freeze_listing, view_listing
 from shoal.listing_page import ListedObject
 from shoal.run_params import RunParams
 
@@ -41,7 +44,9 @@ def odd_bucket(empty_bucket):
 def test_every_key_is_listed_as_it_is(odd_bucket):
     with open_database(odd_bucket.stores.results) as database:
         scope = Scope.of(odd_bucket.dataset.source, RunParams())
-        counts = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+        counts, _ = freeze_listing(
+            odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet"
+        )
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
     assert (counts.images, counts.not_images, counts.ignored) == (len(ODD_KEYS), 2, 0)
@@ -50,18 +55,55 @@ def test_every_key_is_listed_as_it_is(odd_bucket):
 def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
     scope = Scope.of(odd_bucket.dataset.source, RunParams())
     with open_database(odd_bucket.stores.results) as database:
-        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+        frozen, _ = freeze_listing(
+            odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet"
+        )
     with open_database(odd_bucket.stores.results) as database:
         assert view_listing(database, "listing.parquet") == frozen
         assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
 
 
-def test_a_mount_is_refused_where_one_directory_holds_too_many_images(odd_bucket, monkeypatch):
-    monkeypatch.setattr("shoal.listing.MOUNTABLE_FAN_OUT", 3)
-    with open_database(odd_bucket.stores.results) as database:
-        database.run("CREATE TABLE listing AS SELECT 'cam1/' || n || '.jpg' AS key FROM range(4) numbers(n)")
-        with pytest.raises(ConfigError, match=r"Directory 'cam1/' holds 4 images, a mount takes 3: .* - set .*direct"):
-            check_fan_out(database)
+def counted(keys):
+    fan_out = FanOut()
+    for key in sorted(keys, key=str.encode):
+        fan_out.add(key)
+    return fan_out
+
+
+@pytest.mark.parametrize(
+    ("keys", "largest"),
+    [
+        pytest.param([f"cam1/{n}.jpg" for n in range(4)], ("cam1/", 4), id="images"),
+        pytest.param(
+            [f"cam1/{n}.{end}" for n in range(4) for end in ("jpg", "json")], ("cam1/", 8), id="other objects too"
+        ),
+        pytest.param([f"cam1/{n}/x.jpg" for n in range(5)], ("cam1/", 5), id="folders"),
+        pytest.param([f"{n}.jpg" for n in range(3)], ("", 3), id="the bucket itself"),
+        pytest.param(["a/1.jpg", "a/b/1.jpg", "a/b/2.jpg", "a/c.jpg"], ("a/", 3), id="a folder between two objects"),
+        pytest.param(["a/b/1.jpg", "a/b-2/1.jpg", "a/b/2.jpg"], ("a/", 2), id="names that begin alike"),
+    ],
+)
+def test_every_entry_of_a_directory_is_counted(keys, largest):
+    assert counted(keys).largest == largest
+
+
+@given(st.sets(st.lists(st.sampled_from("ab-é"), min_size=1, max_size=4).map("/".join), min_size=1, max_size=40))
+def test_the_largest_directory_is_that_of_a_walk_over_all_of_them(keys):
+    entries = {}
+    for key in keys:
+        names = key.split("/")
+        for depth in range(len(names)):
+            last = depth == len(names) - 1
+            # An object and a folder may have one name: a mount shows one of them, a listing both.
+            entries.setdefault("".join(f"{n}/" for n in names[:depth]), set()).add((names[depth], last))
+    assert counted(keys).largest[1] == max(map(len, entries.values()))
+
+
+def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
+    monkeypatch.setattr("shoal.fan_out.MOUNTABLE_FAN_OUT", 3)
+    counted(f"cam1/{n}.jpg" for n in range(3)).check()
+    with pytest.raises(ConfigError, match=r"Directory 'cam1/' holds 4 objects .*, a mount takes 3: .* - set .*direct"):
+        counted(f"cam1/{n}.jpg" for n in range(4)).check()
 
 
 def test_odd_keys_go_all_the_way_and_are_failed_by_name(odd_bucket):
