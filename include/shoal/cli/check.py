@@ -59,7 +59,7 @@ def _try_worker(dataset: Dataset, stores: Stores) -> str:
 
     sample = SampleRun.prepare(dataset, stores)
     if sample is None:
-        return f"the first {IMAGES} images have rows already, so a worker has read and written here before"
+        return f"not started: the first {IMAGES} images have rows already; a new image, or a new model version, tries this setup"
     if dataset.cluster.kind == "kubernetes":
         from shoal.hooks.cluster import connect  # noqa: PLC0415
 
