@@ -85,8 +85,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
             counts = count_images(database, counts)
         parts, ledgers = list_settled(stores.results, layout)
         to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
-        others = find_taken(stores.results, layout, (request.dag_id, request.run_id), request.is_running)
-        free = _leave_to_others(database, others) if others else to_infer
+        free = _leave_to_others(database, request, layout, to_infer) if to_infer else 0
         if free and dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount":
             fan_out.check()
         work = _plan_work(database, request, find_room, free) if free else _NOTHING_TO_DO
@@ -144,16 +143,18 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("run_key", run_key)
     database.run_file("open_images")
-    database.run("CREATE VIEW free_images AS SELECT * FROM open_images")
     return int(database.value("SELECT count(*) FROM open_images"))
 
 
-def _leave_to_others(database: Database, manifests: list[str]) -> int:
+def _leave_to_others(database: Database, request: PlanRequest, layout: VariantLayout, to_infer: int) -> int:
     """Make `free_images`: the open images that no other run is at work on; return how many."""
-    database.view_parquet("taken", manifests, MANIFEST_COLUMNS)
-    database.run(
-        "CREATE OR REPLACE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, etag)"
-    )
+    own = (request.dag_id, request.run_id)
+    taken = find_taken(database.results, layout, own, request.is_running)
+    if not taken:
+        database.run("CREATE VIEW free_images AS SELECT * FROM open_images")
+        return to_infer  # counting them again would join the whole listing again
+    database.view_parquet("taken", taken, MANIFEST_COLUMNS)
+    database.run("CREATE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, etag)")
     return int(database.value("SELECT count(*) FROM free_images"))
 
 

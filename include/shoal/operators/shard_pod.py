@@ -143,7 +143,7 @@ class ShardPodOperator(KubernetesPodOperator):
         if event["status"] == "lost":
             return self._give_up(pod)
         self._pass_on_log(name, WORKER)
-        stuck = WorkerError(event["message"]) if event["status"] in {"stuck", "refused"} else None
+        stuck = WorkerError(event["message"]) if event["status"] == "stuck" else None
         failure = stuck or find_failure(ApiClient().sanitize_for_serialization(pod))
         if failure is not None:
             self._tell_about(pod)

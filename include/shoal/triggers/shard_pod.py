@@ -75,7 +75,7 @@ class ShardPodTrigger(BaseTrigger):
                     "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
                 )
                 if refused.seconds(while_true=_is_refusal(err)) >= REFUSED_S:
-                    yield self._event("refused", f"The pod cannot be looked at: {_first_line(err)}")
+                    yield self._event("stuck", f"The pod cannot be looked at: {_first_line(err)}")
                     return
             else:
                 refused.seconds(while_true=False)
