@@ -10,9 +10,9 @@ from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.pod_room import PodRoom
 from shoal.rights import FOR_CAPACITY, NEEDED, Right
-from shoal.run_objects import DagRunId
+from shoal.run_objects import CHECK_DAG_ID, DagRunId
 
-CHECK = DagRunId("check", "check")
+CHECK = DagRunId("", CHECK_DAG_ID, "check")
 
 
 def cluster_steps(dataset: Dataset, connect: Callable[[], ApiClient]) -> Iterator[Step]:

@@ -10,7 +10,7 @@ from shoal.capacity import Capacity, take_share
 from shoal.cluster import effective_pod, measure_room
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
-from shoal.pods import ShardPod, run_name, shard_pod
+from shoal.pods import ShardPod, shard_pod
 from shoal.run_objects import DagRunId, RunObjects, RunPromise
 from shoal.scheduling.snapshot import Promise
 
@@ -28,11 +28,6 @@ class PodRoom:
     api_client: ApiClient
     dataset: Dataset
     owner: DagRunId
-
-    @property
-    def name(self) -> str:
-        """Name of what the run owns."""
-        return run_name(self.owner.dag_id, self.owner.run_id)
 
     @property
     def objects(self) -> RunObjects:
@@ -55,7 +50,7 @@ class PodRoom:
         with explained(f"plan in namespace {cluster.namespace}"), self.objects.planning_turn() as now:
             capacity = self._count(pod, now)
             if promise:
-                self.objects.promise(self.owner, RunPromise(self.name, capacity.pods, pod), now)
+                self.objects.promise(self.owner, RunPromise(self.owner.name, capacity.pods, pod), now)
         return capacity
 
     def _count(self, pod: Manifest, now: datetime) -> Capacity:
@@ -64,7 +59,7 @@ class PodRoom:
             effective_pod(self.api_client, cluster.namespace, pod)  # what admission refuses now it refuses every shard
             reason = f"cluster.pods {cluster.pods}: started whatever fits now, they wait Pending for room"
             return Capacity(cluster.pods, cluster.pods, (), reason)
-        promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.name, now)]
+        promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.owner.name, now)]
         fit = measure_room(self.api_client, cluster.namespace, pod, promised)
         return take_share(fit, cluster.share, cluster.max_pods)
 

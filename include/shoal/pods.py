@@ -56,9 +56,9 @@ class ShardPod:
     owner_uid: str = ""
 
 
-def run_name(dag_id: str, run_id: str) -> str:
+def run_name(installation: str, dag_id: str, run_id: str) -> str:
     """Name the ConfigMap and Secret of one Dag run: the same in every task, valid whatever the ids hold."""
-    ids = f"{dag_id}\n{run_id}"
+    ids = f"{installation}\n{dag_id}\n{run_id}"
     return f"shoal-{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
 
 

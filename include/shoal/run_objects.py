@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,15 @@ from kubernetes.client import ApiException, CoreV1Api
 from shoal.cluster_settings import Cluster
 from shoal.contract.errors import WorkerError
 from shoal.manifests import Manifest
-from shoal.pods import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map
+from shoal.pods import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map, run_name
 
 log = logging.getLogger(__name__)
 
 PROMISE_HOLDS = timedelta(minutes=10)
 """A plan's pods are there by then; what has not come will not come."""
+
+CHECK_DAG_ID = "check"
+"""Owns what `python -m shoal check` makes, which no Airflow knows of."""
 
 TURN_NAME = "shoal-planning"
 TURN_S = 120.0
@@ -52,10 +55,37 @@ class RunPromise:
 
 @dataclass(frozen=True)
 class DagRunId:
-    """Which Dag run of which Airflow owns something."""
+    """Which Dag run of which Airflow owns something.
 
+    Attributes:
+        installation: The Airflow; empty for what an earlier version wrote, and for a check.
+        dag_id: The DAG.
+        run_id: Its run.
+    """
+
+    installation: str
     dag_id: str
     run_id: str
+
+    @property
+    def name(self) -> str:
+        """Name of what the run owns."""
+        return run_name(self.installation, self.dag_id, self.run_id)
+
+
+@dataclass(frozen=True)
+class OwnedRun:
+    """A Dag run that owns something.
+
+    Attributes:
+        name: Name of its objects.
+        owner: The Dag run.
+        created_at: When the first of them was made.
+    """
+
+    name: str
+    owner: DagRunId
+    created_at: datetime
 
 
 class RunObjects:
@@ -106,8 +136,7 @@ class RunObjects:
     def promise(self, owner: DagRunId, promise: RunPromise, now: datetime) -> None:
         """Write down, within a planning turn, that a run is about to start pods."""
         data = {
-            "dag_id": owner.dag_id,
-            "run_id": owner.run_id,
+            **asdict(owner),
             "pods": str(promise.pods),
             "pod": json.dumps(promise.pod, separators=(",", ":")),
             "promised_at": now.isoformat(timespec="seconds"),
@@ -118,14 +147,15 @@ class RunObjects:
         """Say that fewer pods than promised will start."""
         self._core.patch_namespaced_config_map(name, self._namespace, {"data": {"pods": str(pods)}})
 
-    def ensure_config_map(self, name: str, owner: DagRunId) -> str:
+    def ensure_config_map(self, owner: DagRunId) -> str:
         """Find or make a run's ConfigMap; return its uid."""
+        name = owner.name
         try:
             found = self._core.read_namespaced_config_map(name, self._namespace)
         except ApiException as err:
             if err.status != _NOT_FOUND:
                 raise
-            found = self._write_config_map(name, {"dag_id": owner.dag_id, "run_id": owner.run_id})
+            found = self._write_config_map(name, asdict(owner))
         return str(found.metadata.uid)
 
     def put_secret(self, secret: Manifest) -> None:
@@ -181,14 +211,18 @@ class RunObjects:
         self._delete_config_map(name)
         return pods
 
-    def list_runs(self) -> dict[str, DagRunId]:
-        """List the runs that own something here, by name."""
+    def list_runs(self) -> list[OwnedRun]:
+        """List the runs that own something here, whatever Airflow they are of."""
         found = self._core.list_namespaced_config_map(self._namespace, label_selector=_SELECTOR).items
-        return {
-            entry.metadata.name: DagRunId(entry.data["dag_id"], entry.data["run_id"])
+        return [
+            OwnedRun(
+                entry.metadata.name,
+                DagRunId(entry.data.get("installation", ""), entry.data["dag_id"], entry.data["run_id"]),
+                entry.metadata.creation_timestamp,
+            )
             for entry in found
-            if entry.metadata.name != TURN_NAME and entry.data
-        }
+            if "run_id" in (entry.data or {})
+        ]
 
     def _take_turn(self) -> Any:
         """Create the turn's ConfigMap, once the plan that has it is through; return its metadata."""

@@ -16,8 +16,8 @@ from shoal.dataset import Dataset
 from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.pod_status import find_failure, find_start_problem, is_over
-from shoal.pods import WORKER, ShardPod, run_name, run_secret, shard_pod
-from shoal.run_objects import DagRunId, RunObjects
+from shoal.pods import WORKER, ShardPod, run_secret, shard_pod
+from shoal.run_objects import CHECK_DAG_ID, DagRunId, RunObjects
 from shoal.run_params import RunParams
 from shoal.stores import Stores
 from shoal.worker_process import WorkerProcess
@@ -67,11 +67,11 @@ class SampleRun:
             ConfigError, WorkerError: It could not start, or did not do its shard.
             ClusterError: The cluster does not answer.
         """
-        cluster, owner = self.dataset.cluster, DagRunId("check", self.plan.run_key)
-        name, core = run_name(owner.dag_id, owner.run_id), CoreV1Api(api_client)
+        cluster, owner = self.dataset.cluster, DagRunId("", CHECK_DAG_ID, self.plan.run_key)
+        name, core = owner.name, CoreV1Api(api_client)
         objects = RunObjects(core, cluster)
         with explained(f"run a pod in namespace {cluster.namespace}"):
-            uid = objects.ensure_config_map(name, owner)
+            uid = objects.ensure_config_map(owner)
             try:
                 objects.put_secret(run_secret(cluster, name, uid, self.stores.accesses()))
                 shard = ShardPod(

@@ -163,8 +163,8 @@ def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
     from shoal.run_objects import DagRunId
 
     dataset = pipelines().dataset
-    alone = PodRoom(api, dataset, DagRunId("d", "alone")).find(promise=False).fit
-    rooms = [PodRoom(api, dataset, DagRunId("d", f"run{n}")) for n in range(2)]
+    alone = PodRoom(api, dataset, DagRunId("", "d", "alone")).find(promise=False).fit
+    rooms = [PodRoom(api, dataset, DagRunId("", "d", f"run{n}")) for n in range(2)]
 
     def find(room):
         try:
@@ -178,4 +178,4 @@ def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
         assert sum(promised) == alone
     finally:
         for room in rooms:
-            room.objects.delete_run(room.name, wait_s=0)
+            room.objects.delete_run(room.owner.name, wait_s=0)

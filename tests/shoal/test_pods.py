@@ -113,8 +113,11 @@ def test_no_secret_is_in_the_pod_and_all_are_in_the_run_secret(tmp_path):
 
 
 def test_run_names_are_valid_and_differ():
-    names = {run_name("dag", "manual__2026-06-01T02:00:00+00:00"), run_name("dag", "x" * 250), run_name("dag\nx", "")}
-    assert len(names) == 3
+    names = {
+        run_name("a", "dag", "manual__2026-06-01T02:00:00+00:00"), run_name("b", "dag", "manual__2026-06-01T02:00:00+00:00"),
+        run_name("a", "dag", "x" * 250), run_name("a", "dag\nx", ""),
+    }  # fmt: skip
+    assert len(names) == 4
     assert all(len(name) <= 40 and name.replace("-", "").isalnum() for name in names)
 
 

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
+from shoal.operators.installation import find_installation
 from shoal.operators.plan_shards import PLAN_XCOM
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,9 @@ class EndRunOperator(BaseOperator):
 
         from shoal.api_errors import explained  # noqa: PLC0415
         from shoal.hooks.cluster import connect  # noqa: PLC0415
-        from shoal.pods import run_name  # noqa: PLC0415
-        from shoal.run_objects import RunObjects  # noqa: PLC0415
+        from shoal.run_objects import DagRunId, RunObjects  # noqa: PLC0415
 
-        name = run_name(instance.dag_id, instance.run_id)
+        name = DagRunId(find_installation(), instance.dag_id, instance.run_id).name
         with explained(f"delete what run {name} left in namespace {dataset.cluster.namespace}"):
             core = CoreV1Api(connect(dataset.cluster.conn_id))
             pods = RunObjects(core, dataset.cluster).delete_run(name, PODS_GONE_S)

@@ -65,6 +65,7 @@ class PlanShardsOperator(BaseOperator):
                 is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             )
             room = open_room(dataset, context["ti"])
+            room.clean_up()
             try:
                 plan = make_plan(
                     request, open_stores(dataset, read_access), lambda: room.find(promise=not request.params.plan_only)

@@ -1,18 +1,31 @@
 """Where a plan asks what fits: this machine, or a cluster."""
 
 import logging
-from typing import Any, Protocol
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shoal.capacity import Capacity
+from shoal.contract.errors import ShoalError
 from shoal.dataset import Dataset
+from shoal.operators.installation import find_installation
+
+if TYPE_CHECKING:
+    from shoal.pod_room import PodRoom
+    from shoal.run_objects import DagRunId, OwnedRun
 
 log = logging.getLogger(__name__)
 
 ENDED = {"success", "failed"}
+CHECK_LASTS = timedelta(hours=1)
 
 
 class Room(Protocol):
     """What fits, and what of it a run takes."""
+
+    def clean_up(self) -> None:
+        """Delete what ended runs left; what stands in the way is a warning."""
+        ...
 
     def find(self, *, promise: bool) -> Capacity:
         """Count the workers that may start now."""
@@ -34,17 +47,16 @@ def dag_run_state(task_instance: Any, dag_id: str, run_id: str) -> str | None:
 
 
 def open_room(dataset: Dataset, task_instance: Any) -> Room:
-    """Choose by `cluster.kind`.
-
-    Raises:
-        ConfigError: The cluster's connection is not defined.
-    """
+    """Choose by `cluster.kind`; a cluster is reached when it is needed."""
     return _ClusterRoom(dataset, task_instance) if dataset.cluster.kind == "kubernetes" else _MachineRoom(dataset)
 
 
 class _MachineRoom:
     def __init__(self, dataset: Dataset) -> None:
         self._cluster = dataset.cluster
+
+    def clean_up(self) -> None:
+        pass
 
     def find(self, *, promise: bool) -> Capacity:  # noqa: ARG002 - nobody else plans here
         from shoal.machine import find_room, read_headroom  # noqa: PLC0415 - see the package's docstring
@@ -57,32 +69,66 @@ class _MachineRoom:
 
 class _ClusterRoom:
     def __init__(self, dataset: Dataset, task_instance: Any) -> None:
-        from shoal.hooks.cluster import connect  # noqa: PLC0415
-        from shoal.pod_room import PodRoom  # noqa: PLC0415
-        from shoal.run_objects import DagRunId  # noqa: PLC0415
-
-        owner = DagRunId(task_instance.dag_id, task_instance.run_id)
-        self._room = PodRoom(connect(dataset.cluster.conn_id), dataset, owner)
+        self._dataset = dataset
         self._task_instance = task_instance
 
-    def find(self, *, promise: bool) -> Capacity:
+    def clean_up(self) -> None:
         from shoal.api_errors import explained  # noqa: PLC0415
 
-        with explained(f"look for what ended runs left in namespace {self._room.dataset.cluster.namespace}"):
-            self._delete_ended_runs()
+        try:
+            with explained(f"look for what ended runs left in namespace {self._dataset.cluster.namespace}"):
+                self._delete_ended_runs()
+        except ShoalError as err:
+            log.warning("What ended runs left is not deleted now: %s", err)
+
+    def find(self, *, promise: bool) -> Capacity:
         return self._room.find(promise=promise)
 
     def settle(self, pods: int) -> None:
         from shoal.api_errors import explained  # noqa: PLC0415
 
         if pods:
-            with explained(f"promise {pods} pods in namespace {self._room.dataset.cluster.namespace}"):
-                self._room.objects.lower_promise(self._room.name, pods)
+            with explained(f"promise {pods} pods in namespace {self._dataset.cluster.namespace}"):
+                self._room.objects.lower_promise(self._room.owner.name, pods)
+
+    @cached_property
+    def _room(self) -> "PodRoom":
+        """Reach the cluster when it is needed: a night with nothing to infer does without it."""
+        from shoal.hooks.cluster import connect  # noqa: PLC0415
+        from shoal.pod_room import PodRoom  # noqa: PLC0415
+        from shoal.run_objects import DagRunId  # noqa: PLC0415
+
+        owner = DagRunId(find_installation(), self._task_instance.dag_id, self._task_instance.run_id)
+        return PodRoom(connect(self._dataset.cluster.conn_id), self._dataset, owner)
 
     def _delete_ended_runs(self) -> None:
-        """Delete what the runs left that Airflow no longer reports as running, whatever became of their own teardown."""
-        for name, owner in self._room.objects.list_runs().items():
-            state = dag_run_state(self._task_instance, owner.dag_id, owner.run_id)
-            if state in ENDED:
-                log.info("deleting what run %s of %s left: it is %s", owner.run_id, owner.dag_id, state)
-                self._room.objects.delete_run(name, wait_s=0)
+        """Delete what the runs left that run no longer, whatever became of their own teardown."""
+        for run in self._room.objects.list_runs():
+            if why := self._why_ended(run):
+                log.info("deleting what run %s of %s left: %s", run.owner.run_id, run.owner.dag_id, why)
+                self._room.objects.delete_run(run.name, wait_s=0)
+
+    def _why_ended(self, run: "OwnedRun") -> str:
+        """Say why a run cannot be at work any more; empty while it may be, or is another Airflow's."""
+        from shoal.run_objects import CHECK_DAG_ID  # noqa: PLC0415
+
+        owner = run.owner
+        if owner.dag_id == CHECK_DAG_ID:
+            return "no check takes so long" if datetime.now(UTC) - run.created_at > CHECK_LASTS else ""
+        if owner.installation not in {"", self._room.owner.installation}:
+            return ""
+        state = dag_run_state(self._task_instance, owner.dag_id, owner.run_id)
+        if state in ENDED:
+            return f"it is {state}"
+        if state is None and owner.installation and self._is_deleted(owner):
+            return "it was deleted from this Airflow"
+        return ""
+
+    def _is_deleted(self, owner: "DagRunId") -> bool:
+        """Whether Airflow answers, and has no such run."""
+        try:
+            count: int = self._task_instance.get_dr_count(dag_id=owner.dag_id, run_ids=[owner.run_id])
+        except Exception as err:  # noqa: BLE001 - see dag_run_state
+            log.debug("Runs of %s cannot be counted: %s", owner.dag_id, err)
+            return False
+        return count == 0

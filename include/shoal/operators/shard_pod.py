@@ -17,9 +17,10 @@ from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
 from shoal.operators.errors import translated_errors
+from shoal.operators.installation import find_installation
 from shoal.operators.shard_work import ShardWork, prepare_shard
 from shoal.pod_status import find_failure, find_sidecar_end
-from shoal.pods import GRACE_S, WORKER, ShardPod, run_name, run_secret, shard_pod
+from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.run_objects import DagRunId, RunObjects
 from shoal.triggers.shard_pod import ShardPodTrigger
 
@@ -112,9 +113,10 @@ class ShardPodOperator(KubernetesPodOperator):
     def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork) -> Manifest:
         """Write what the pod needs into the cluster, end the shard's earlier pods, make the pod."""
         instance = context["ti"]
-        name = run_name(instance.dag_id, instance.run_id)
+        owner = DagRunId(find_installation(), instance.dag_id, instance.run_id)
+        name = owner.name
         objects = RunObjects(self.client, dataset.cluster)
-        owner_uid = objects.ensure_config_map(name, DagRunId(instance.dag_id, instance.run_id))
+        owner_uid = objects.ensure_config_map(owner)
         objects.put_secret(run_secret(dataset.cluster, name, owner_uid, work.stores.accesses()))
         if instance.try_number > 1:
             objects.delete_pods(name, work.shard)
