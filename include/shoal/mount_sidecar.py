@@ -1,5 +1,7 @@
 """The bucket sidecar: rclone mounts the image bucket for the worker, which then reads plain files."""
 
+from collections.abc import Mapping
+
 from shoal.cluster_settings import Container, Sidecar
 from shoal.contract.errors import ConfigError
 from shoal.manifests import Manifest
@@ -11,12 +13,21 @@ MOUNT_ROOT = "/bucket"
 IMAGES = f"{MOUNT_ROOT}/images"
 """Below the volume's root: a dead mount on the root itself would keep the sidecar from ever starting again."""
 
-MOUNT_PROBE_S = 30
-"""A mount that does not show the bucket by then is restarted, which the task reports: within a minute of the start."""
+STORE_ANSWERS_S = 20
+"""A store that has not answered one request by then is a failed mount: the task says so within a minute of the start."""
+
+ANSWER_S = 10
+"""One request to a store that takes it and says nothing."""
+
+MOUNT_PROBES = 20
+"""One a second: so often a mount may say at once that it shows nothing."""
+
+SLOW_PROBE_S = 300
+"""One look may wait so long: rclone lists a key's whole directory first, tens of thousands of keys of a slow store."""
 
 _PROBE = (
     f"grep -q ' {IMAGES} fuse.rclone ' /proc/mounts && "
-    f'{{ timeout 5 head -c 1 "{IMAGES}/$SHOAL_PROBE_KEY" >/dev/null || [ -n "$(timeout 5 ls -A {IMAGES} | head -n 1)" ]; }}'
+    f'{{ head -c 1 "{IMAGES}/$SHOAL_PROBE_KEY" >/dev/null || [ -n "$(ls -A {IMAGES} | head -n 1)" ]; }}'
 )
 """Reads a real key, since a missing bucket looks like an empty folder; that key may be gone, then the folder has others."""
 
@@ -59,8 +70,8 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
         "startupProbe": {
             "exec": {"command": ["sh", "-c", _PROBE]},
             "periodSeconds": 1,
-            "timeoutSeconds": 11,
-            "failureThreshold": MOUNT_PROBE_S,
+            "timeoutSeconds": SLOW_PROBE_S,
+            "failureThreshold": MOUNT_PROBES,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["fusermount3", "-uz", IMAGES]}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -74,9 +85,6 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
 def _mount_script(bucket: str) -> str:
     # A sidecar that starts again finds the dead mount of the one before it.
     options = {
-        "--config": "/dev/null",
-        "--s3-provider": "Other",
-        "--s3-no-check-bucket": "",
         "--s3-no-head-object": "",
         "--read-only": "",
         "--allow-other": "",
@@ -91,14 +99,36 @@ def _mount_script(bucket: str) -> str:
         "--buffer-size": "0",
         "--vfs-read-chunk-size": "32M",
         "--low-level-retries": "10",
-        "--contimeout": "5s",
         "--timeout": "60s",
     }
-    words = " ".join(f"{option} {value}".rstrip() for option, value in options.items())
     return (
         f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; "
-        f'exec rclone mount ":s3:{bucket}" {IMAGES} {words} ${{SHOAL_SOURCE_CA_FILE:+--ca-cert "$SHOAL_SOURCE_CA_FILE"}}'
+        f'{_ask_store(bucket)} exec rclone mount ":s3:{bucket}" {IMAGES} {_STORE_OPTIONS} {_words(options)}'
     )
+
+
+def _ask_store(bucket: str) -> str:
+    """Ask for one key until the store answers: that costs one request, while a mount lists a directory before it can fail.
+
+    A key that is gone is an answer too. What the store says last is the container's last word.
+    """
+    options = _words({"--count": "1", "--retries": "1", "--low-level-retries": "1"})
+    ask = f'timeout {ANSWER_S} rclone cat ":s3:{bucket}/$SHOAL_PROBE_KEY" {_STORE_OPTIONS} {options}'
+    return (
+        f"trap 'exit 143' TERM; until=$(($(date +%s) + {STORE_ANSWERS_S})); "
+        f'while ! said=$({ask} 2>&1 >/dev/null); do [ "$(date +%s)" -lt "$until" ] || '
+        f'{{ echo "${{said:-no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s}}"; exit 1; }}; sleep 1; done; trap - TERM;'
+    )
+
+
+def _words(options: Mapping[str, str]) -> str:
+    return " ".join(f"{option} {value}".rstrip() for option, value in options.items())
+
+
+_STORE_OPTIONS = (
+    _words({"--config": "/dev/null", "--s3-provider": "Other", "--s3-no-check-bucket": "", "--contimeout": "5s"})
+    + ' ${SHOAL_SOURCE_CA_FILE:+--ca-cert "$SHOAL_SOURCE_CA_FILE"}'
+)
 
 
 def image_of(container: Container, role: str) -> str:

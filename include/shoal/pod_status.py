@@ -52,6 +52,28 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
     return None
 
 
+def find_start_stage(pod: Mapping[str, Any]) -> str:
+    """Say how far a pod on its node is; empty before it has one and from the start of its worker on."""
+    if pod.get("status", {}).get("phase") != "Pending" or not pod.get("spec", {}).get("nodeName"):
+        return ""
+    containers = {entry["name"]: entry for entry in _containers(pod)}
+    sidecar = containers.get(SIDECAR, {})
+    if sidecar.get("started"):
+        return "its bucket is mounted, its worker is not started"
+    if "running" in sidecar.get("state", {}):
+        return "its sidecar is mounting the bucket, which lists the whole directory of the shard's first key"
+    return "its volumes, network and images are being made ready"
+
+
+def describe_wait(pod: Mapping[str, Any]) -> str:
+    """Say what a pod without a node waits for, in the scheduler's words; empty when it has one."""
+    for condition in pod.get("status", {}).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            said = f"{condition.get('reason')}: {_one_line(condition.get('message'))}"
+            return f"Pod {pod['metadata']['name']} waits for a node ({said})"
+    return ""
+
+
 def find_sidecar_end(pod: Mapping[str, Any]) -> str | None:
     """Say how the sidecar ended before it was started again; None where it was not."""
     sidecar = next((entry for entry in _containers(pod) if entry["name"] == SIDECAR), {})

@@ -1,7 +1,7 @@
 """A plan of a few images and one worker over them: the last step of a check, whose rows the next run reuses."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,16 @@ from shoal.database import open_database
 from shoal.dataset import Dataset
 from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
-from shoal.pod_status import find_failure, find_start_problem, is_over
-from shoal.pods import WORKER, ShardPod, run_secret, shard_pod
+from shoal.pod_status import find_failure
+from shoal.pod_watch import STARTS_S, PodWatch, last_event, look
+from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.run_objects import CHECK_DAG_ID, DagRunId, RunObjects
 from shoal.run_params import RunParams
 from shoal.stores import Stores
 from shoal.worker_process import WorkerProcess
 
 IMAGES = 20
-STARTS_S = 600.0
-"""Pulling an image of half a gigabyte over a slow line takes minutes."""
-
 GONE_S = 90.0
-_PROBLEM_S = 20.0
 _ONE_POD = Capacity(1, 1, (), "one pod, for a check")
 
 
@@ -104,14 +101,20 @@ class SampleRun:
         return ("--results-bucket", bucket, "--plan", run.plan, "--shard", "0", "--attempt", mint_attempt())
 
     def _watch(self, core: CoreV1Api, name: str, say: Callable[[str], None]) -> None:
-        namespace, started = self.dataset.cluster.namespace, time.monotonic()
-        problem_since: float | None = None
-        while not is_over(pod := _read(core, name, namespace)):
-            problem = find_start_problem(pod)
-            problem_since = None if problem is None else problem_since or time.monotonic()
-            if problem is not None and time.monotonic() - (problem_since or 0) > _PROBLEM_S:
-                raise WorkerError(problem)
-            if pod["status"].get("phase") == "Pending" and time.monotonic() - started > STARTS_S:
+        namespace, started_s, watch = self.dataset.cluster.namespace, time.monotonic(), PodWatch()
+        while watch.status != "over":
+            pod = _read(core, name, namespace)
+            event = _read_last_event(core, name, namespace) if watch.wants_event(time.monotonic()) else None
+            watch = look(watch, pod, time.monotonic(), GRACE_S, event)
+            if watch.news:
+                say(watch.news)
+            if watch.status == "lost":
+                raise WorkerError(
+                    f"Pod {name} was told to go and node {pod['spec']['nodeName']} does not say that it went"
+                )
+            if watch.status == "stuck":
+                raise WorkerError(watch.message)
+            if pod["status"].get("phase") == "Pending" and time.monotonic() - started_s > STARTS_S:
                 raise WorkerError(
                     f"Pod {name} is Pending for {STARTS_S:.0f} s - see its events: kubectl describe pod -n {namespace} {name}"
                 )
@@ -126,3 +129,8 @@ class SampleRun:
 def _read(core: CoreV1Api, name: str, namespace: str) -> dict[str, Any]:
     pod: dict[str, Any] = core.api_client.sanitize_for_serialization(core.read_namespaced_pod(name, namespace))
     return pod
+
+
+def _read_last_event(core: CoreV1Api, name: str, namespace: str) -> Mapping[str, Any] | None:
+    found = core.list_namespaced_event(namespace, field_selector=f"involvedObject.name={name}").items
+    return last_event(core.api_client.sanitize_for_serialization(found))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,7 @@ from kubernetes.client import ApiClient
 from kubernetes_asyncio.client import ApiException
 from kubernetes_asyncio.config import ConfigException
 
-from shoal.pod_status import find_start_problem, is_over
-
-START_PROBLEM_S = 20.0
-"""A registry that failed once is asked again by the kubelet within this; what lasts longer is reported."""
-
-LOST_S = 60.0
-"""A pod that is still there so long after its grace is on a node that does not answer."""
+from shoal.pod_watch import PodWatch, last_event, look
 
 REFUSED_S = 600.0
 """A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
@@ -61,10 +55,12 @@ class ShardPodTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the pod until there is something to tell."""
-        pause_s, stuck, leaving, refused = self.poll_s, _Stopwatch(), _Stopwatch(), _Stopwatch()
+        pause_s, watch = self.poll_s, PodWatch()
+        refused_since_s: float | None = None
         while True:
             try:
                 pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
+                event = await self._last_event() if watch.wants_event(time.monotonic()) else None
             except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
                 if isinstance(err, ApiException) and err.status == _NOT_FOUND:
                     yield self._event("gone")
@@ -74,27 +70,31 @@ class ShardPodTrigger(BaseTrigger):
                 self.log.warning(
                     "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
                 )
-                if refused.seconds(while_true=_is_refusal(err)) >= REFUSED_S:
+                refused_since_s = (refused_since_s or time.monotonic()) if _is_refusal(err) else None
+                if refused_since_s is not None and time.monotonic() - refused_since_s >= REFUSED_S:
                     yield self._event("stuck", f"The pod cannot be looked at: {_first_line(err)}")
                     return
             else:
-                refused.seconds(while_true=False)
-                pause_s = self.poll_s
-                if is_over(pod):
-                    yield self._event("over")
-                    return
-                problem = find_start_problem(pod)
-                if stuck.seconds(while_true=problem is not None) >= START_PROBLEM_S:
-                    yield self._event("stuck", problem or "")
-                    return
-                if leaving.seconds(while_true="deletionTimestamp" in pod["metadata"]) >= self.grace_s + LOST_S:
-                    yield self._event("lost")
+                pause_s, refused_since_s = self.poll_s, None
+                watch = look(watch, pod, time.monotonic(), self.grace_s, event)
+                if watch.news:
+                    self.log.info("%s", watch.news)
+                if watch.status:
+                    yield self._event(watch.status, watch.message)
                     return
             await asyncio.sleep(pause_s)
 
     async def on_kill(self) -> None:
         """Delete the pod when a person marks or clears the waiting task; it writes what it has."""
         await self._hook.delete_pod(self.name, self.namespace, self.grace_s)
+
+    async def _last_event(self) -> Mapping[str, Any] | None:
+        try:
+            found = await self._hook.get_pod_events(self.name, self.namespace)
+        except Exception as err:  # noqa: BLE001 - a wait is not ended by what only explains it
+            self.log.debug("The events of pod %s cannot be read: %s", self.name, _first_line(err))
+            return None
+        return last_event(ApiClient().sanitize_for_serialization(found.items))
 
     @cached_property
     def _hook(self) -> AsyncKubernetesHook:
@@ -104,21 +104,6 @@ class ShardPodTrigger(BaseTrigger):
         return TriggerEvent(  # type: ignore[no-untyped-call]
             {"status": status, "name": self.name, "message": message}
         )
-
-
-class _Stopwatch:
-    """Measures how long something has been true, by this machine's own clock."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-
-    def seconds(self, *, while_true: bool) -> float:
-        if not while_true:
-            self._since = None
-            return 0.0
-        if self._since is None:
-            self._since = time.monotonic()
-        return time.monotonic() - self._since
 
 
 def _is_refusal(err: BaseException) -> bool:
