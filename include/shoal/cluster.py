@@ -99,7 +99,13 @@ def measure_room(
         InsufficientCapacityError: The API server's quota check refuses the pod, and only it knows why.
         ClusterError: The API server does not answer.
     """
-    effective = effective_pod(api_client, namespace, pod)
+    return fit_effective(api_client, namespace, effective_pod(api_client, namespace, pod), promised)
+
+
+def fit_effective(
+    api_client: client.ApiClient, namespace: str, effective: EffectivePod, promised: Sequence[Promise] = ()
+) -> Fit:
+    """Count how many pods fit of which the API server was asked already; see `measure_room`."""
     fit = fit_pods(read_cluster(api_client, namespace), effective.pod, promised)
     if effective.refusal and fit.pods:
         raise InsufficientCapacityError(effective.refusal)

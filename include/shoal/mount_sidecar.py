@@ -114,10 +114,13 @@ def _ask_store(bucket: str) -> str:
     """
     options = _words({"--count": "1", "--retries": "1", "--low-level-retries": "1"})
     ask = f'timeout {ANSWER_S} rclone cat ":s3:{bucket}/$SHOAL_PROBE_KEY" {_STORE_OPTIONS} {options}'
+    silence = f"no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s"
+    # A shell hears of SIGTERM while it waits, and not while a program runs before it.
     return (
         f"trap 'exit 143' TERM; until=$(($(date +%s) + {STORE_ANSWERS_S})); "
-        f'while ! said=$({ask} 2>&1 >/dev/null); do [ "$(date +%s)" -lt "$until" ] || '
-        f'{{ echo "${{said:-no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s}}"; exit 1; }}; sleep 1; done; trap - TERM;'
+        f"while {ask} >/dev/null 2>/tmp/said & ! wait $!; do "
+        f'[ "$(date +%s)" -lt "$until" ] || {{ [ -s /tmp/said ] && cat /tmp/said || echo "{silence}"; exit 1; }}; '
+        "sleep 1; done; trap - TERM;"
     )
 
 

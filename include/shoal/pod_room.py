@@ -7,11 +7,12 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.api_errors import explained
 from shoal.capacity import Capacity, take_share
-from shoal.cluster import effective_pod, measure_room
+from shoal.cluster import EffectivePod, effective_pod, fit_effective
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.pods import ShardPod, shard_pod
 from shoal.run_objects import DagRunId, RunObjects, RunPromise
+from shoal.scheduling.pods import scheduled_part
 from shoal.scheduling.snapshot import Promise
 
 
@@ -46,21 +47,23 @@ class PodRoom:
             ConfigError: Namespace, rights or pod are wrong.
             ClusterError: The cluster does not answer.
         """
-        cluster, pod = self.dataset.cluster, sample_pod(self.dataset)
-        with explained(f"plan in namespace {cluster.namespace}"), self.objects.planning_turn() as now:
+        namespace = self.dataset.cluster.namespace
+        with explained(f"plan in namespace {namespace}"), self.objects.planning_turn() as now:
+            # What admission refuses now it refuses every shard.
+            pod = effective_pod(self.api_client, namespace, sample_pod(self.dataset))
             capacity = self._count(pod, now)
             if promise:
-                self.objects.promise(self.owner, RunPromise(self.owner.name, capacity.pods, pod), now)
+                promised = RunPromise(self.owner.name, capacity.pods, scheduled_part(pod.pod))
+                self.objects.promise(self.owner, promised, now)
         return capacity
 
-    def _count(self, pod: Manifest, now: datetime) -> Capacity:
+    def _count(self, pod: EffectivePod, now: datetime) -> Capacity:
         cluster = self.dataset.cluster
         if cluster.pods is not None:
-            effective_pod(self.api_client, cluster.namespace, pod)  # what admission refuses now it refuses every shard
             reason = f"cluster.pods {cluster.pods}: started whatever fits now, they wait Pending for room"
             return Capacity(cluster.pods, cluster.pods, (), reason)
         promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.owner.name, now)]
-        fit = measure_room(self.api_client, cluster.namespace, pod, promised)
+        fit = fit_effective(self.api_client, cluster.namespace, pod, promised)
         return take_share(fit, cluster.share, cluster.max_pods)
 
 

@@ -9,13 +9,18 @@ from shoal.capacity import take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, NeverFitsError
 from shoal.scheduling.fit import fit_pods
 from shoal.scheduling.nodes import parse_node
-from shoal.scheduling.pods import parse_pod
+from shoal.scheduling.pods import parse_pod, scheduled_part
 from shoal.scheduling.quotas import parse_quota
 from shoal.scheduling.snapshot import ClusterSnapshot, Promise
 
 ZONE = "topology.kubernetes.io/zone"
 OURS = pod(labels={"app": "ours"})
 """cpu 1, memory 1Gi."""
+
+EFFECTIVE = pod(
+    {**container(cpu="1"), "env": [{"name": "TOKEN", "value": "canary"}]}, overhead={"cpu": "500m"}, volumes=[{"name": "v"}],
+    inits=[container("proxy", sidecar=True, cpu="500m")],
+)  # fmt: skip
 
 
 def fit(nodes, pods=(), ours=OURS, *, quotas=(), promised=()):
@@ -134,6 +139,7 @@ def test_waiting_pods_obey_their_own_spread():
         pytest.param([Promise(OURS, 9)], 0, id="all room is promised"),
         pytest.param([Promise(pod(container(cpu="9")), 9)], 4, id="what fits nowhere takes nothing"),
         pytest.param([Promise(OURS, 0)], 4, id="all of them exist"),
+        pytest.param([Promise(scheduled_part(EFFECTIVE), 1)], 2, id="webhook's sidecar and overhead count too"),
     ],
 )
 def test_room_is_not_promised_twice(promised, fits):
@@ -146,6 +152,12 @@ def test_room_is_not_promised_twice(promised, fits):
 def test_promised_pods_use_the_quota_of_their_namespace(namespace, fits):
     promise = Promise(pod(namespace=namespace), 2)
     assert fit([node(cpu="9")], quotas=[quota({"cpu": "3"})], promised=[promise]).pods == fits
+
+
+def test_a_promise_tells_others_nothing_that_only_its_containers_need():
+    told = str(scheduled_part(EFFECTIVE))
+    assert "canary" not in told
+    assert "volumes" not in told
 
 
 THREE = [node("a"), node("b"), node("c", cpu="1")]

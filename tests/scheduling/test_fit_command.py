@@ -162,6 +162,32 @@ def test_a_dataset_is_counted_with_its_own_settings(fit, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("conn_id", "said"),
+    [
+        pytest.param("ours", "by Airflow connection 'ours'", id="its connection goes before KUBECONFIG"),
+        pytest.param(
+            "theirs", "by the kubeconfig, since Airflow connection 'theirs' is not defined", id="no connection"
+        ),
+    ],
+)
+def test_a_dataset_is_counted_in_its_own_cluster(control_plane, three_nodes, tmp_path, conn_id, said):
+    stores = "source: {conn_id: c, bucket: images}\nresults: {conn_id: c, bucket: results}\nmodels: {conn_id: c, bucket: models}\n"
+    settings = {"kind": "kubernetes", "conn_id": conn_id, "namespace": "default", "pod": {"transfer": "direct"}}
+    images = "worker: {image: w}\nsidecar: {image: s}\n"
+    (tmp_path / "reef.yaml").write_text(f"{stores}{images}model: {{name: m}}\ncluster: {json.dumps(settings)}\n")
+    connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(control_plane.kubeconfig)}}
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(INCLUDE), "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "SHOAL_DATASETS": str(tmp_path), "AIRFLOW_CONN_OURS": json.dumps(connection),
+        "KUBECONFIG": str(tmp_path / "nowhere") if conn_id == "ours" else str(control_plane.kubeconfig),
+    }  # fmt: skip
+    words = [sys.executable, "-m", "shoal", "fit", "--dataset", "reef"]
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == f"asked cluster {control_plane.connect().configuration.host} {said}"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         pytest.param(["--namespace", "nowhere", "--cpu", "1"], 'namespaces "nowhere" not found', id="no namespace"),

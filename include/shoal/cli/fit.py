@@ -8,11 +8,14 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shoal.capacity import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.units import parse_quantity
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class Question:
         namespace: Where they go; empty for that of the kubeconfig.
         share: Part of the room one run may take.
         max_pods: Upper bound, None for none.
+        conn_id: Airflow connection of the cluster; empty for the kubeconfig.
     """
 
     pod: Mapping[str, Any]
     namespace: str = ""
     share: float = DEFAULT_SHARE
     max_pods: int | None = None
+    conn_id: str = ""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,19 +52,37 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Count, and print what fits."""
-    from shoal.cluster import connect, default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
+    from shoal.cluster import default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
 
     question = _question(arguments)
     share = question.share if arguments.share is None else arguments.share
-    api_client = connect()
+    api_client, asked = _reach_cluster(question.conn_id)
     namespace = arguments.namespace or question.namespace or default_namespace()
     try:
         fit = measure_room(api_client, namespace, question.pod)
     except InsufficientCapacityError as err:
         fit = Fit(0, (), {}, str(err))
     capacity = take_share(fit, share, question.max_pods) if fit.pods else _no_room(fit)
-    print(_as_json(capacity, namespace) if arguments.json else _as_text(capacity, namespace))
+    print(_as_json(capacity, namespace, asked) if arguments.json else _as_text(capacity, namespace, asked))
     return 0 if capacity.pods else 1
+
+
+def _reach_cluster(conn_id: str) -> tuple["ApiClient", str]:
+    """Open the cluster of a dataset, or else the kubeconfig's; say for a dataset which one it is."""
+    from shoal.cluster import connect  # noqa: PLC0415
+
+    if not conn_id:
+        return connect(), ""
+    from shoal.cli.stores import look_into_airflow  # noqa: PLC0415 - Airflow takes seconds to import
+
+    look_into_airflow()
+    from shoal.hooks import cluster  # noqa: PLC0415
+
+    if cluster.is_defined(conn_id):
+        api_client, way = cluster.connect(conn_id), f"Airflow connection {conn_id!r}"
+    else:
+        api_client, way = connect(), f"the kubeconfig, since Airflow connection {conn_id!r} is not defined"
+    return api_client, f"{api_client.configuration.host} by {way}"
 
 
 def _question(arguments: Namespace) -> Question:
@@ -81,7 +104,8 @@ def _dataset_question(name: str) -> Question:
     cluster = dataset.cluster
     # A dataset that runs on one machine says no images, but how large its workers are.
     pod = sample_pod(dataset) if cluster.kind == "kubernetes" else _sized_pod(cluster.pod.cpu, cluster.pod.memory, 0)
-    return Question(pod, cluster.namespace, cluster.share, cluster.max_pods)
+    conn_id = cluster.conn_id if cluster.kind == "kubernetes" else ""
+    return Question(pod, cluster.namespace, cluster.share, cluster.max_pods, conn_id)
 
 
 def _sized_pod(cpu: str, memory: str | None, gpu: int) -> dict[str, Any]:
@@ -132,23 +156,23 @@ def _no_room(fit: Fit) -> Capacity:
     return Capacity(0, 0, fit.nodes, "; ".join([f"{fit.shortage}{never}", *fit.notes]) + f" - ask for less, {way_out}")
 
 
-def _as_json(capacity: Capacity, namespace: str) -> str:
+def _as_json(capacity: Capacity, namespace: str, asked: str) -> str:
     nodes = [
         {"name": node.name, "pods": node.pods, "free": dict(node.free), "binds": list(node.shortages)}
         for node in capacity.nodes
     ]
     found = {"pods": capacity.pods, "fit": capacity.fit, "namespace": namespace, "reason": capacity.reason}
-    return json.dumps({**found, "nodes": nodes})
+    return json.dumps({**found, **({"cluster": asked} if asked else {}), "nodes": nodes})
 
 
-def _as_text(capacity: Capacity, namespace: str) -> str:
+def _as_text(capacity: Capacity, namespace: str, asked: str) -> str:
     rows = [("NODE", "FREE", "FITS", "ONE MORE"), *map(_row, capacity.nodes)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = [
         "  ".join((row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3])) for row in rows
     ]
     lines = [capacity.reason, f"may start in namespace {namespace}: {capacity.pods}"]
-    return "\n".join([*(table if capacity.nodes else ()), *lines])
+    return "\n".join([*(table if capacity.nodes else ()), *lines, *([f"asked cluster {asked}"] if asked else ())])
 
 
 def _row(node: NodeFit) -> tuple[str, str, str, str]:

@@ -37,6 +37,11 @@ def _folders() -> list[Path]:
     return [datasets_folder()]
 
 
+def look_into_airflow() -> None:
+    """Let commands find connections as Airflow's server does: by default only the environment is looked at, no database."""
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
 @contextmanager
 def reach_stores(dataset: Dataset) -> Iterator[Stores]:
     """Open a dataset's buckets for one command, which may find the embedded folder read-only.
@@ -45,8 +50,7 @@ def reach_stores(dataset: Dataset) -> Iterator[Stores]:
         ConfigError: The buckets are embedded and were never made.
     """
     if dataset.results.conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
-        # Without it Airflow looks for connections in the environment only, and not in its database.
-        os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+        look_into_airflow()
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
 
         yield open_stores(dataset, read_access)

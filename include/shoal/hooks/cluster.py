@@ -3,12 +3,22 @@
 from pathlib import Path
 
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from kubernetes.client import ApiClient
 from kubernetes.config import ConfigException
 
 from shoal.api_errors import explain_api_error
 from shoal.contract.errors import ConfigError
+
+
+def is_defined(conn_id: str) -> bool:
+    """Whether Airflow has such a connection; without one `kubernetes_default` means the default kubeconfig."""
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
 
 
 def connect(conn_id: str) -> ApiClient:

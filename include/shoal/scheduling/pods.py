@@ -8,6 +8,8 @@ from shoal.scheduling.requests import is_sidecar, pod_requests, scheduler_units
 from shoal.scheduling.selectors import LabelSelector, NodeTerm, Requirement
 from shoal.scheduling.taints import Toleration
 
+_COUNTED = ("name", "resources", "ports", "restartPolicy")
+
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
@@ -149,6 +151,15 @@ def parse_pod(raw: Mapping[str, Any]) -> Pod:
 def parse_template(raw: Mapping[str, Any], namespace: str) -> Pod:
     """Read a pod that is to be created in a namespace; a node it names is one it must go to, not one it is on."""
     return _parse(raw, namespace, "")
+
+
+def scheduled_part(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of a pod what scheduler and quotas look at: what a webhook put into its environment is not told to others."""
+    meta, spec = raw.get("metadata") or {}, {**raw["spec"]}
+    spec.pop("volumes", None)
+    for kind in ("initContainers", "containers"):
+        spec[kind] = [{name: each[name] for name in _COUNTED if name in each} for each in spec.get(kind) or ()]
+    return {"metadata": {name: meta[name] for name in ("namespace", "labels") if name in meta}, "spec": spec}
 
 
 def _parse(raw: Mapping[str, Any], namespace: str, node: str) -> Pod:
