@@ -116,7 +116,9 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     return plan
 
 
-def write_remaining(database: Database, layout: VariantLayout, run_key: str, shard: int, attempt: str) -> int:
+def write_remaining(
+    database: Database, layout: VariantLayout, run_key: str, shard: int, attempt: str, *, written: int = 0
+) -> int:
     """Write the manifest of what a repeated shard still has to do; return how many images that is.
 
     Args:
@@ -125,6 +127,8 @@ def write_remaining(database: Database, layout: VariantLayout, run_key: str, sha
         run_key: The run.
         shard: The shard.
         attempt: 8 characters that name the new manifest.
+        written: Images of the manifest that the same task wrote before it waited. While as many are left it stays as it is:
+            what is left only ever becomes less.
     """
     run = layout.run(run_key)
     plan = database.results.read_json(run.plan)
@@ -132,7 +136,7 @@ def write_remaining(database: Database, layout: VariantLayout, run_key: str, sha
     database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
     parts, ledgers = list_settled(database.results, layout)
     left = _find_open_images(database, [*ledgers, *parts], RunParams.parse(plan["params"]), run_key)
-    if left:
+    if left and left != written:
         columns = ", ".join(MANIFEST_COLUMNS)
         database.store_parquet(f"SELECT {columns} FROM open_images ORDER BY key", run.remaining(shard, attempt))
     return left

@@ -172,6 +172,20 @@ def test_a_repeated_shard_gets_only_what_is_left(few_images):
         assert write_remaining(database, layout, plan.run_key, 0, "second00") == 0
 
 
+def test_a_shard_that_waits_writes_no_second_manifest_of_the_same_images(few_images):
+    plan = few_images.plan()
+    layout, images = layout_of(few_images, plan), plan.work.shards[0].images
+
+    def remaining(attempt, written):
+        with open_database(few_images.stores.results) as database:
+            write_remaining(database, layout, plan.run_key, 0, attempt, written=written)
+        return layout.run(plan.run_key).remaining(0, attempt) in few_images.stores.results.list_keys(layout.runs)
+
+    assert remaining("first000", 0)
+    assert not remaining("second00", images)
+    assert remaining("third000", images - 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told to stop", "killed outright"])
 def test_a_worker_stopped_in_the_middle_loses_nothing_for_good(empty_bucket, scenes, number):
     empty_bucket.put_scenes(scenes[:60])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
 from shoal.operators.errors import translated_errors
 from shoal.operators.installation import find_installation
-from shoal.operators.shard_work import ShardWork, prepare_shard
+from shoal.operators.shard_work import ShardWork, Waiting, prepare_shard
 from shoal.pod_status import find_failure, find_sidecar_end
 from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.run_objects import DagRunId, RunObjects
@@ -64,16 +65,28 @@ class ShardPodOperator(KubernetesPodOperator):
 
     def execute(self, context: Context) -> None:
         """Start the pod and wait for it, unless the shard has nothing left to do."""
-        self._start(context, waited=timedelta())
+        self._start(context, None)
 
-    def try_again(self, context: Context, event: Any, waited_s: float) -> None:  # noqa: ARG002 - Airflow passes the event
+    def try_again(self, context: Context, event: Any, waiting: dict[str, Any]) -> None:  # noqa: ARG002 - Airflow passes the event
         """Start the pod after a ResourceQuota was full."""
-        self._start(context, timedelta(seconds=waited_s))
+        self._start(context, Waiting(**waiting))
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
         """Make the shard's pod, with the labels by which the provider knows it."""
         self.pod_template_dict = self._manifest
         return super().build_pod_request_obj(context, dry_run=dry_run)
+
+    def get_or_create_pod(self, pod_request_obj: V1Pod, context: Context) -> V1Pod:
+        """Create the pod once no quota is in the way: the provider logs the whole of a pod that is refused."""
+        try:
+            with explained(f"start a pod in namespace {self.namespace}"):
+                body = ApiClient().sanitize_for_serialization(pod_request_obj)
+                self.client.create_namespaced_pod(self.namespace, body, dry_run="All")
+        except QuotaExceededError:
+            raise
+        except ShoalError as err:
+            log.debug("The pod could not be tried beforehand: %s", err)  # the real one says it better
+        return super().get_or_create_pod(pod_request_obj, context)
 
     def invoke_defer_method(self, last_log_time: Any = None, context: Context | None = None) -> None:  # noqa: ARG002
         """Wait with Shoal's own trigger: it sees the sidecar too, and stores no credentials."""
@@ -91,10 +104,10 @@ class ShardPodOperator(KubernetesPodOperator):
             if failure is not None:
                 raise failure
 
-    def _start(self, context: Context, waited: timedelta) -> None:
+    def _start(self, context: Context, waiting: Waiting | None) -> None:
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
-            work = prepare_shard(dataset, self.shard, context["ti"].try_number)
+            work = prepare_shard(dataset, self.shard, context["ti"].try_number, waiting)
             if work is None:
                 return
             try:
@@ -102,12 +115,15 @@ class ShardPodOperator(KubernetesPodOperator):
                     self._manifest = self._make_manifest(context, dataset, work)
                     super().execute(context)
             except QuotaExceededError as err:
-                if waited >= dataset.cluster.wait:
+                before = waiting or Waiting(work.attempt, work.left)
+                if before.waited_s >= dataset.cluster.wait.total_seconds():
                     raise
-                log.info("%s; trying again in %.0f s", err, QUOTA_PAUSE.total_seconds())
-                waited_s = (waited + QUOTA_PAUSE).total_seconds()
+                pause_s = QUOTA_PAUSE.total_seconds()
+                if before.said != str(err):
+                    log.info("%s; trying again every %.0f s", err, pause_s)
+                now = Waiting(work.attempt, work.left, before.waited_s + pause_s, str(err))
                 self.defer(
-                    trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waited_s": waited_s}
+                    trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)}
                 )
 
     def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork) -> Manifest:

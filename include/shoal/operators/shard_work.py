@@ -16,10 +16,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What a task takes with it while it waits for a ResourceQuota.
+
+    Attributes:
+        attempt: The attempt that found it full.
+        left: Images of that attempt's own manifest; 0 when it has the plan's.
+        waited_s: Seconds waited until now.
+        said: What the API server said last.
+    """
+
+    attempt: str
+    left: int
+    waited_s: float = 0.0
+    said: str = ""
+
+
+@dataclass(frozen=True)
 class ShardWork:
     """One attempt at one shard.
 
     Attributes:
+        attempt: 8 characters that name it.
+        left: Images of its own manifest; 0 when it has the plan's.
         stores: The dataset's buckets.
         run_key: The run.
         shard: Number of the shard.
@@ -27,6 +46,8 @@ class ShardWork:
         arguments: Command line of the worker's `run`.
     """
 
+    attempt: str
+    left: int
     stores: Stores
     run_key: str
     shard: int
@@ -34,13 +55,16 @@ class ShardWork:
     arguments: tuple[str, ...]
 
 
-def prepare_shard(dataset: Dataset, shard: Mapping[str, Any], try_number: int) -> ShardWork | None:
+def prepare_shard(
+    dataset: Dataset, shard: Mapping[str, Any], try_number: int, waiting: Waiting | None = None
+) -> ShardWork | None:
     """Decide what an attempt infers: the shard's images, from the second attempt on those without a row.
 
     Args:
         dataset: The dataset.
         shard: One element of what the plan returned.
         try_number: Airflow's count of attempts; clearing goes on counting.
+        waiting: What the task brings from its wait, if it waited.
 
     Returns:
         None when nothing is left.
@@ -49,18 +73,22 @@ def prepare_shard(dataset: Dataset, shard: Mapping[str, Any], try_number: int) -
         ConfigError: A connection is wrong.
         StoreError: The results bucket does not answer.
     """
-    attempt, number = mint_attempt(), int(shard["shard"])
+    attempt, left, number = mint_attempt(), 0, int(shard["shard"])
     stores = open_stores(dataset, read_access)
     layout = stores.layout.variant(shard["variant"])
     run = layout.run(shard["run_key"])
     manifest = run.manifest
     if try_number > 1:
         with open_database(stores.results) as database:
-            left = write_remaining(database, layout, shard["run_key"], number, attempt)
+            written = waiting.left if waiting else 0
+            left = write_remaining(database, layout, shard["run_key"], number, attempt, written=written)
         if left == 0:
             log.info("shard %s: nothing left to infer", number)
             return None
-        log.info("shard %s: %s images left of an earlier attempt", number, left)
+        if waiting and left == waiting.left:
+            attempt = waiting.attempt
+        else:
+            log.info("shard %s: %s images left of an earlier attempt", number, left)
         manifest = run.remaining(number, attempt)
     options = {
         "--results-bucket": dataset.results.bucket,
@@ -71,4 +99,4 @@ def prepare_shard(dataset: Dataset, shard: Mapping[str, Any], try_number: int) -
     }
     words = tuple(word for option in options.items() for word in option)
     plan = stores.results.read_json(run.plan)
-    return ShardWork(stores, shard["run_key"], number, plan["shards"][number]["first_key"], words)
+    return ShardWork(attempt, left, stores, shard["run_key"], number, plan["shards"][number]["first_key"], words)
