@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NoReturn, cast
 
+from shoal.bucket import BucketClient
 from shoal.clock import view_clocked
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.layout import mint_attempt
+from shoal.contract.layout import DatasetLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.contract.store import StoreAccess
 from shoal.database import Database, open_database
-from shoal.dataset import Dataset
+from shoal.dataset import Dataset, Models, Results, Source
 from shoal.models import read_release
-from shoal.stores import Stores
+from shoal.stores import Stores, refuse_results_among_images
 
 SAMPLED_OBJECTS = 1000
 
@@ -33,6 +36,41 @@ class Checked:
 
 
 Step = tuple[str, Callable[[], str]]
+
+
+class _Unreached:
+    """Stands in for a bucket that cannot be opened; the steps that need it say why."""
+
+    def __init__(self, err: ConfigError) -> None:
+        self._err = err
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._err
+
+
+def open_for_check(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> Stores:
+    """Open a dataset's buckets so that one that cannot be opened does not keep the others from being tried.
+
+    Args:
+        dataset: Names connections and buckets.
+        read_access: Looks a connection id up.
+    """
+
+    def open_bucket(place: Source | Models | Results) -> BucketClient:
+        try:
+            return BucketClient(read_access(place.conn_id), place.bucket)
+        except ConfigError as err:
+            return cast("BucketClient", _Unreached(err))
+
+    source, results = open_bucket(dataset.source), open_bucket(dataset.results)
+    layout = DatasetLayout(dataset.results.prefix, dataset.name)
+    stores = Stores(source, open_bucket(dataset.models), results, layout)
+    if isinstance(source, BucketClient) and isinstance(results, BucketClient):
+        try:
+            refuse_results_among_images(dataset, stores)
+        except ConfigError as err:
+            return replace(stores, results=cast("BucketClient", _Unreached(err)))
+    return stores
 
 
 def try_steps(steps: Iterator[Step]) -> Iterator[Checked]:
@@ -76,7 +114,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         ConfigError: Not one of them is dated.
     """
     keys, _ = _sample(dataset, stores)
-    with open_database(stores.results) as database:
+    with open_database(stores.source) as database:
         _fill_listing(database, keys)
         view_clocked(database, dataset.clock)
         dated = database.records(

@@ -1,5 +1,8 @@
 """How many entries the directories of a bucket have: what opening one file through a mount lists into memory, in every pod."""
 
+from collections.abc import Iterable
+from itertools import islice
+
 from shoal.contract.errors import ConfigError
 
 MOUNTABLE_FAN_OUT = 50_000
@@ -10,7 +13,7 @@ class FanOut:
     """Counts the entries of every directory: objects of any kind, and folders.
 
     Keys come in listing order, so all keys below one directory follow each other and only those on the way to the present key
-    are held. A listing that ends early, by a run's `limit`, has counted no further.
+    are held. A listing that ends early, by a run's `limit`, may leave the last directory to `finish`.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,18 @@ class FanOut:
         self._counts[-1] += 1
         if self._counts[-1] > self.largest[1]:
             self.largest = (folder, self._counts[-1])
+
+    def finish(self, keys: Iterable[str]) -> None:
+        """Count what else the last key's directory holds.
+
+        Args:
+            keys: The keys that a listing goes on with; no more are taken than tell whether a mount is refused.
+        """
+        folder = self._folder
+        for key in islice(keys, MOUNTABLE_FAN_OUT):
+            if not key.startswith(folder):
+                return
+            self.add(key)
 
     def check(self) -> None:
         """Refuse a mount where one directory holds too much.

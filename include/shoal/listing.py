@@ -53,9 +53,17 @@ class ListingCounts:
 
 
 def freeze_listing(
-    bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str
+    bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
 ) -> tuple[ListingCounts, FanOut]:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
+
+    Args:
+        bucket: The image bucket.
+        source: What of it is an image.
+        scope: What is listed.
+        database: A session on the results bucket.
+        key: Key of the frozen listing.
+        mounts: Whether pods will mount the bucket: where a limit ends the listing, the last image's directory is counted on.
 
     Raises:
         EmptyBucketError: No image in scope.
@@ -63,7 +71,7 @@ def freeze_listing(
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
-    counts, fan_out = _write_lines(bucket, source, scope, path)
+    counts, fan_out = _write_lines(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
     # The server's order is almost always the key order already; a key listed twice would break the balance.
@@ -98,13 +106,16 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
-def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path) -> tuple[ListingCounts, FanOut]:
+def _write_lines(
+    bucket: BucketClient, source: Source, scope: Scope, path: Path, *, mounts: bool
+) -> tuple[ListingCounts, FanOut]:
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
     ignore = frozenset(source.ignore)
     images = size_bytes = not_images = ignored = 0
     fan_out = FanOut()
     with path.open("w", encoding="utf-8") as lines:
-        for found in bucket.list_objects(scope.prefix):
+        listed = bucket.list_objects(scope.prefix)
+        for found in listed:
             fan_out.add(found.key)
             if not found.key.lower().endswith(suffixes):
                 not_images += 1
@@ -115,6 +126,8 @@ def _write_lines(bucket: BucketClient, source: Source, scope: Scope, path: Path)
                 images += 1
                 size_bytes += found.size_bytes
                 if images == scope.limit:
+                    if mounts:
+                        fan_out.finish(rest.key for rest in listed)
                     break
     return ListingCounts(images, size_bytes, not_images, ignored), fan_out
 

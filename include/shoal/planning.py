@@ -44,6 +44,7 @@ class PlanRequest:
         run_id: Its Dag run.
         max_shards: Airflow's max_map_length.
         run_key: The run; its time is that of its listing.
+        again: Whether images that have a row are taken too: a check tries the whole way every time.
         frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
     """
@@ -54,6 +55,7 @@ class PlanRequest:
     run_id: str = ""
     max_shards: int = 1024
     run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
+    again: bool = False
     frozen: bool = False
     is_running: IsRunning = lambda _dag_id, _run_id: False
 
@@ -75,18 +77,20 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
     layout = stores.layout.variant(variant.directory)
     scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
+    mounts = dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"
     with open_database(stores.results) as database:
         if request.frozen:
             counts, fan_out = view_listing(database, listing_key), FanOut()  # checked before the run began to wait
         else:
-            counts, fan_out = freeze_listing(stores.source, dataset.source, scope, database, listing_key)
+            counts, fan_out = freeze_listing(stores.source, dataset.source, scope, database, listing_key, mounts=mounts)
         if not scope.window.is_open:
             narrow_listing(database, dataset.clock, scope.window)
             counts = count_images(database, counts)
         parts, ledgers = list_settled(stores.results, layout)
-        to_infer = _find_open_images(database, [*ledgers, *parts], params, run_key)
+        settled = [] if request.again else [*ledgers, *parts]
+        to_infer = _find_open_images(database, settled, params, run_key)
         free = _leave_to_others(database, request, layout, to_infer) if to_infer else 0
-        if free and dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount":
+        if free and mounts:
             fan_out.check()
         work = _plan_work(database, request, find_room, free) if free else _NOTHING_TO_DO
         if work.shards:

@@ -43,11 +43,10 @@ class SampleRun:
     plan: Plan
 
     @classmethod
-    def prepare(cls, dataset: Dataset, stores: Stores) -> "SampleRun | None":
-        """Plan the first images; None when they have rows already."""
-        request = PlanRequest(dataset, RunParams(limit=IMAGES))
-        plan = make_plan(request, stores, lambda: _ONE_POD)
-        return cls(dataset, stores, plan) if plan.work.shards else None
+    def prepare(cls, dataset: Dataset, stores: Stores) -> "SampleRun":
+        """Plan the first images, also those that have a row: two rows of one image say the same and count once."""
+        request = PlanRequest(dataset, RunParams(limit=IMAGES), again=True)
+        return cls(dataset, stores, make_plan(request, stores, lambda: _ONE_POD))
 
     def run_process(self, say: Callable[[str], None]) -> None:
         """Run the worker on this machine.

@@ -41,11 +41,21 @@ def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> 
     source = BucketClient(read_access(dataset.source.conn_id), dataset.source.bucket)
     models = BucketClient(read_access(dataset.models.conn_id), dataset.models.bucket)
     results = BucketClient(read_access(dataset.results.conn_id), dataset.results.bucket)
-    layout = DatasetLayout(dataset.results.prefix, dataset.name)
+    stores = Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))
+    refuse_results_among_images(dataset, stores)
+    return stores
+
+
+def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
+    """Refuse buckets in which Shoal would write where the images are.
+
+    Raises:
+        ConfigError: They are such.
+    """
+    source, results, layout = stores.source, stores.results, stores.layout
     same_bucket = (source.access.endpoint_url, source.bucket) == (results.access.endpoint_url, results.bucket)
     if same_bucket and layout.lies_among(dataset.source.prefix):
         raise ConfigError(
             f"Results in {layout.root!r} lie under the source prefix {dataset.source.prefix!r} of bucket "
             f"{source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
         )
-    return Stores(source, models, results, layout)

@@ -5,7 +5,15 @@ import dataclasses
 import pytest
 
 from shoal.bucket import BucketClient
-from shoal.checks import check_clock, check_images, check_model, check_results, store_steps, try_steps
+from shoal.checks import (
+    check_clock,
+    check_images,
+    check_model,
+    check_results,
+    open_for_check,
+    store_steps,
+    try_steps,
+)
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.store import StoreAccess
 from shoal.sample_run import SampleRun
@@ -34,7 +42,16 @@ def test_a_worker_s_first_rows_are_reused_by_the_next_plan(few_images):
     plan = few_images.plan()
     assert (images, plan.reused, plan.work.images) == (12, 12, 0)
     assert seconds > 0
-    assert SampleRun.prepare(few_images.dataset, few_images.stores) is None
+
+
+def test_a_check_after_a_run_starts_its_worker_all_the_same_and_changes_no_answer(few_images):
+    answer = few_images.run().summary
+    sample = SampleRun.prepare(few_images.dataset, few_images.stores)
+    sample.run_process(lambda _: None)
+    again = few_images.run()
+    assert sample.count_rows()[0] == 0  # the run has taken them into its ledger
+    assert again.balance.fates["reused"] == 12
+    assert again.summary["result_sha256"] == answer["result_sha256"]
 
 
 def test_a_bucket_that_is_not_there_is_named_and_the_other_steps_are_tried(few_images):
@@ -43,6 +60,30 @@ def test_a_bucket_that_is_not_there_is_named_and_the_other_steps_are_tried(few_i
     checked = {step.name: step for step in try_steps(store_steps(few_images.dataset, stores))}
     assert "No bucket 'nowhere'" in checked["images"].text
     assert (checked["results"].ok, checked["model"].ok) == (True, True)
+
+
+def test_a_connection_that_is_missing_is_named_and_the_other_steps_are_tried(few_images):
+    access = few_images.stores.source.access
+    changed = few_images.with_settings(results={**few_images.dataset.results.model_dump(), "conn_id": "gone"}).dataset
+
+    def read(conn_id):
+        if conn_id == "gone":
+            raise ConfigError("Airflow connection 'gone' is not defined")
+        return access
+
+    checked = {step.name: step for step in try_steps(store_steps(changed, open_for_check(changed, read)))}
+    assert {name: step.ok for name, step in checked.items()} == {
+        "images": True, "clock": True, "results": False, "model": True,
+    }  # fmt: skip
+    assert checked["results"].text == "Airflow connection 'gone' is not defined"
+
+
+def test_results_among_the_images_are_refused_and_the_other_steps_are_tried(few_images):
+    bucket, access = few_images.dataset.source.bucket, few_images.stores.source.access
+    changed = few_images.with_settings(results={"conn_id": "same store by another name", "bucket": bucket}).dataset
+    checked = {step.name: step for step in try_steps(store_steps(changed, open_for_check(changed, lambda _: access)))}
+    assert "Shoal never writes among the images" in checked["results"].text
+    assert [checked[name].ok for name in ("images", "clock", "model")] == [True, True, True]
 
 
 def test_a_store_that_does_not_answer_is_named(few_images):

@@ -106,6 +106,27 @@ def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
         counted(f"cam1/{n}.jpg" for n in range(4)).check()
 
 
+def test_a_limited_listing_counts_its_last_directory_on(few_images, monkeypatch):
+    monkeypatch.setattr("shoal.fan_out.MOUNTABLE_FAN_OUT", 4)
+    source, scope = few_images.dataset.source, Scope("", 2)
+    for mounts, entries in ((True, 6), (False, 2)):
+        with open_database(few_images.stores.results) as database:
+            counts, fan_out = freeze_listing(
+                few_images.stores.source, source, scope, database, "l.parquet", mounts=mounts
+            )
+        assert (counts.images, fan_out.largest) == (2, ("IPC608/", entries))
+
+
+def test_counting_a_directory_on_ends_with_it_and_where_a_mount_is_refused_anyway(monkeypatch):
+    monkeypatch.setattr("shoal.fan_out.MOUNTABLE_FAN_OUT", 3)
+    fan_out, rest = counted(["a/1"]), iter(["a/2", "b/1", "b/2"])
+    fan_out.finish(rest)
+    assert (fan_out.largest, next(rest)) == (("a/", 2), "b/2")
+    endless = (f"a/{n}" for n in range(3, 10**12))
+    fan_out.finish(endless)
+    assert fan_out.largest == ("a/", 5)
+
+
 def test_odd_keys_go_all_the_way_and_are_failed_by_name(odd_bucket):
     done = odd_bucket.run()
     assert done.balance.fates["failed"] == len(ODD_KEYS)

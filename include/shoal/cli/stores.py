@@ -1,15 +1,18 @@
 """Datasets and buckets as commands reach them: by Airflow's connections, or by serving the embedded folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.store import StoreAccess
 from shoal.dataset import DATASETS_VARIABLE, Dataset, dataset_files, datasets_folder, load_dataset
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.store import embedded_store
 from shoal.stores import Stores, open_stores
+
+OpenStores = Callable[[Dataset, Callable[[str], StoreAccess]], Stores]
 
 
 def find_dataset(name: str) -> Dataset:
@@ -43,8 +46,12 @@ def look_into_airflow() -> None:
 
 
 @contextmanager
-def reach_stores(dataset: Dataset) -> Iterator[Stores]:
+def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Iterator[Stores]:
     """Open a dataset's buckets for one command, which may find the embedded folder read-only.
+
+    Args:
+        dataset: The dataset.
+        open_them: What opens them, once it is known how connections are read.
 
     Raises:
         ConfigError: The buckets are embedded and were never made.
@@ -53,7 +60,7 @@ def reach_stores(dataset: Dataset) -> Iterator[Stores]:
         look_into_airflow()
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
 
-        yield open_stores(dataset, read_access)
+        yield open_them(dataset, read_access)
         return
     home = Home.find()
     if not home.store.is_dir():
@@ -62,4 +69,4 @@ def reach_stores(dataset: Dataset) -> Iterator[Stores]:
         )
     log = home.logs / "store.log"
     with embedded_store(home.store, log if os.access(log, os.W_OK) else Path(os.devnull)) as access:
-        yield open_stores(dataset, lambda _: access)
+        yield open_them(dataset, lambda _: access)
