@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "try every step of a dataset, one line each with its fix",
     "verify": "recompute a run from the bucket and compare",
     "fit": "count the pods a Kubernetes cluster has room for now",
+    "gc": "delete what only recomputing an old run needs",
     "current": "show which run is a dataset's answer",
 }
 

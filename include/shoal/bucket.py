@@ -3,12 +3,15 @@
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 from minio.deleteobjects import DeleteObject
 
-from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
 from shoal.listing_page import ListedObject, ListingPage, parse_page
@@ -16,6 +19,15 @@ from shoal.listing_page import ListedObject, ListingPage, parse_page
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
 way readers see all or nothing."""
+
+
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """An upload in parts that was begun and not finished; no reader sees any of it."""
+
+    key: str
+    upload_id: str
+    started_at: datetime
 
 
 class BucketClient:
@@ -55,6 +67,29 @@ class BucketClient:
             return sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
         except TRANSPORT_ERRORS as err:
             raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is such an object."""
+        try:
+            self._client.stat_object(self.bucket, key)
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) in {"NoSuchKey", "NotFound"}:
+                return False
+            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+        return True
+
+    def read_clock(self) -> datetime:
+        """Read the store's own time, UTC: what `last_modified` is told in."""
+        try:
+            # Private, as in _list_page.
+            response = self._client._execute("GET", self.bucket, query_params={"list-type": "2", "max-keys": "1"})  # noqa: SLF001
+            return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+        except (KeyError, ValueError) as err:
+            raise StoreError(
+                f"{self.access.endpoint_url} does not say what time it is (no Date in its answers)"
+            ) from err
 
     def find_bytes(self, key: str) -> bytes | None:
         """Read a whole object, None when there is none."""
@@ -158,6 +193,40 @@ class BucketClient:
             raise ConfigError(
                 f"Cannot delete {errors[0].name!r} in bucket {self.bucket!r}: {errors[0].code} - allow Delete on the results"
             )
+
+    def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
+        """List uploads in parts below `prefix` that were begun and never finished.
+
+        MinIO names none, and removes them by itself after a day.
+
+        Raises:
+            StoreError: The store does not answer, or has no such list.
+        """
+        found: list[UnfinishedUpload] = []
+        key_marker = id_marker = None
+        try:
+            while True:
+                page = self._client._list_multipart_uploads(  # noqa: SLF001 - as above
+                    self.bucket, prefix=prefix, key_marker=key_marker, upload_id_marker=id_marker
+                )
+                found += [
+                    UnfinishedUpload(entry.object_name, entry.upload_id, entry.initiated_time)
+                    for entry in page.uploads
+                    if entry.upload_id and entry.initiated_time and entry.object_name.startswith(prefix)
+                ]
+                if not page.is_truncated or not page.uploads:
+                    return found
+                key_marker, id_marker = page.next_key_marker, page.uploads[-1].upload_id
+        except (*TRANSPORT_ERRORS, ValueError) as err:
+            raise explain(err, self.access, f"unfinished uploads of bucket {self.bucket!r}") from err
+
+    def abort_upload(self, upload: UnfinishedUpload) -> None:
+        """Give up an upload in parts; one that is gone already is no error."""
+        try:
+            self._client._abort_multipart_upload(self.bucket, upload.key, upload.upload_id)  # noqa: SLF001 - as above
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) != "NoSuchUpload":
+                raise explain(err, self.access, f"upload of {upload.key!r} to bucket {self.bucket!r}") from err
 
     def uri(self, key: str) -> str:
         """Write a key as people and DuckDB read it."""

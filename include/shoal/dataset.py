@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shoal.cluster_settings import Cluster, Container, Sidecar
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import DatasetLayout
+from shoal.contract.layout import RUN_KEY, DatasetLayout
 from shoal.fields import (
     Bucket,
     Duration,
@@ -164,6 +164,19 @@ class Run(Settings):
     tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
 
 
+class Retention(Settings):
+    """How long `gc` keeps what only recomputing an old run needs; rows, plans and summaries are kept for good."""
+
+    keep: Duration = Field(
+        timedelta(days=90),
+        ge=timedelta(days=2),
+        description="Age from which a run's listing, manifest and files may go",
+    )
+    runs: tuple[Annotated[str, Field(pattern=f"^{RUN_KEY}$")], ...] = Field(
+        (), description="Runs that keep everything, because somebody cites them"
+    )
+
+
 class Dataset(Settings):
     """One bucket of images, one model, one series of answers."""
 
@@ -183,6 +196,7 @@ class Dataset(Settings):
     worker: Container = Container()
     sidecar: Sidecar = Sidecar()
     run: Run = Run()
+    retention: Retention = Retention()
 
     @model_validator(mode="after")
     def _results_apart_from_source(self) -> "Dataset":

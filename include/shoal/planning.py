@@ -28,6 +28,7 @@ from shoal.plan import (
 )
 from shoal.run_params import RunParams
 from shoal.stores import Stores
+from shoal.summary_tables import need_inputs
 from shoal.variant import Variant, make_variant
 
 _NOTHING_TO_DO = PlannedWork(None, UNMEASURED, ())
@@ -136,6 +137,7 @@ def write_remaining(
     """
     run = layout.run(run_key)
     plan = database.results.read_json(run.plan)
+    need_inputs(database.results, plan, run)
     database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
     database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
     parts, ledgers = list_settled(database.results, layout)

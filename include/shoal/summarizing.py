@@ -14,7 +14,7 @@ from shoal.ledger import find_sources, write_ledger
 from shoal.report import write_report
 from shoal.stores import Stores
 from shoal.summary import Balance, read_balance, read_result, read_run_facts, utc_text
-from shoal.summary_tables import build_tables
+from shoal.summary_tables import build_tables, need_inputs
 from shoal.variant import canonical_sha256
 
 
@@ -88,6 +88,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     """
     run = layout.run(run_key)
     plan = stores.results.read_json(run.plan)
+    need_inputs(stores.results, plan, run)
     attempt = mint_attempt()
     with open_database(stores.results) as database:
         ledger = settle(database, layout, plan, attempt)
@@ -156,5 +157,7 @@ def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) 
         run = stores.layout.variant(plan["variant"]["directory"]).run(plan["run_key"])
         earlier: int | None = stores.results.read_json(run.summary)["run"]["removed_since_previous"]
         return earlier
+    if not stores.results.has(current["listing"]):
+        return None
     database.view_parquet("previous", [current["listing"]], LISTING_COLUMNS)
     return int(database.value("SELECT count(*) FROM previous ANTI JOIN listing USING (key)"))

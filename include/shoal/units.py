@@ -28,6 +28,13 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=float(match[1]) * _DURATION_UNITS_S[match[2]])
 
 
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as `parse_duration` reads it, in the largest unit that keeps it whole: `90d`, `36h`."""
+    seconds = duration.total_seconds()
+    unit = next(unit for unit in "dhms" if seconds % _DURATION_UNITS_S[unit] == 0 or unit == "s")
+    return f"{seconds / _DURATION_UNITS_S[unit]:g}{unit}"
+
+
 @lru_cache(maxsize=4096)  # a cluster's pods ask for the same few quantities, 100,000 times
 def parse_quantity(text: str | float) -> Decimal:
     """Read a Kubernetes quantity: plain, decimal (`500m`, `2G`, `1e3`) or binary (`2Gi`).

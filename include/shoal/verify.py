@@ -14,7 +14,7 @@ from shoal.exports import export_counts
 from shoal.ledger import RowSources, find_sources
 from shoal.stores import Stores
 from shoal.summary import Balance, read_balance, read_result
-from shoal.summary_tables import build_tables
+from shoal.summary_tables import build_tables, need_inputs
 from shoal.variant import canonical_sha256
 
 
@@ -37,7 +37,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     """Check G1, G3, G5 and G8, both balances, the files and the result of one run.
 
     Raises:
-        ContractError: There is no such run, or it has no summary.
+        ContractError: There is no such run, it has no summary, or what it was computed from was deleted.
         StoreError: The results bucket does not answer.
     """
     run = layout.run(run_key)
@@ -46,6 +46,8 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         raise ContractError(
             f"Run {run_key} has no summary - it is still running, or its summarize task failed: see its log"
         )
+    need_inputs(stores.results, plan, run)
+    _need_files(stores.results, summary)
     with open_database(stores.results) as database:
         sources = find_sources(stores.results, layout, plan)
         build_tables(database, plan, run, sources)
@@ -60,6 +62,19 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
             *_check_current(stores, plan, summary),
         ]
     return Verification(balance, canonical_sha256(result), tuple(deviations))
+
+
+def _need_files(results: BucketClient, summary: Mapping[str, Any]) -> None:
+    """Tell a folder that was deleted whole from one that lacks a file, which is a deviation.
+
+    Raises:
+        ContractError: None of the files is there.
+    """
+    if not any(results.has(summary["folder"] + name) for name in summary["files"]):
+        raise ContractError(
+            f"Run {summary['run']['run_key']} cannot be verified: the files of its summary are not in the bucket - python -m "
+            "shoal gc deletes them after retention.keep; summary.json and all rows stay"
+        )
 
 
 def _check_balance(

@@ -11,6 +11,8 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 
 FORMAT_VERSION = 1
 """`format_version` of every JSON object stored; readers refuse a higher one."""
@@ -20,6 +22,49 @@ ATTEMPT = r"[a-z0-9]{8}"
 
 _PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
+_LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.parquet")
+_OF_RUN = re.compile(
+    rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
+    rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
+    rf"|(?P<attempt>attempts/[^/]+\.json)|(?P<file>summary-{ATTEMPT}/[^/]+))"
+)
+_ROWS = re.compile(rf"[^/]+/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
+_RECORD = re.compile(r"[^/]+\.json|[^/]+/(?:variant|approval)\.json")
+
+
+class Kind(StrEnum):
+    """What a stored object is, as its key tells."""
+
+    LISTING = "listing"
+    MANIFEST = "manifest"
+    """Also what a repeated shard still had to do."""
+    FILE = "file"
+    """In a folder that one summarize attempt wrote."""
+    ATTEMPT = "attempt"
+    PLAN = "plan"
+    SUMMARY = "summary"
+    ROWS = "rows"
+    """A part or a ledger."""
+    RECORD = "record"
+    """current.json, variant.json and the like."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class StoredName:
+    """What the key of a dataset's object tells.
+
+    Attributes:
+        kind: What it is.
+        run_key: The run it belongs to; empty for rows, records and others.
+        variant: Folder of the run's variant; empty for a listing.
+        folder: Key prefix of the summary folder a file lies in.
+    """
+
+    kind: Kind
+    run_key: str = ""
+    variant: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +90,15 @@ class RunLayout:
     def remaining(self, shard: int, attempt: str) -> str:
         """Manifest of what a repeated shard still has to do."""
         return f"{self.root}remaining-{shard:04d}-{attempt}.parquet"
+
+    @property
+    def attempts(self) -> str:
+        """Prefix of what became of attempts at shards that failed."""
+        return f"{self.root}attempts/"
+
+    def failed_attempt(self, shard: int, attempt: str) -> str:
+        """Why one attempt at one shard failed."""
+        return f"{self.attempts}{shard:04d}-{attempt}.json"
 
     @property
     def summary(self) -> str:
@@ -125,13 +179,35 @@ class DatasetLayout:
         """Which run is the dataset's answer."""
         return f"{self.root}current.json"
 
+    @property
+    def listings(self) -> str:
+        """Prefix of the listings."""
+        return f"{self.root}listings/"
+
     def listing(self, run_key: str) -> str:
         """The bucket as one run froze it."""
-        return f"{self.root}listings/{run_key}.parquet"
+        return f"{self.listings}{run_key}.parquet"
+
+    def read_name(self, key: str) -> StoredName:
+        """Tell what a key below `root` is; what Shoal did not name is OTHER."""
+        name = key.removeprefix(self.root)
+        if listing := _LISTING.fullmatch(name):
+            return StoredName(Kind.LISTING, listing["run_key"])
+        if found := _OF_RUN.fullmatch(name):
+            folder = key.rsplit("/", 1)[0] + "/" if found.lastgroup == "file" else ""
+            return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)
+        if _ROWS.fullmatch(name):
+            return StoredName(Kind.ROWS)
+        return StoredName(Kind.RECORD if _RECORD.fullmatch(name) else Kind.OTHER)
 
     def variant(self, directory: str) -> VariantLayout:
         """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
+
+
+def run_time(run_key: str) -> datetime:
+    """Read when a run was planned, UTC."""
+    return datetime.strptime(run_key[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def mint_attempt() -> str:

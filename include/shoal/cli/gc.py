@@ -1,0 +1,97 @@
+"""`python -m shoal gc DATASET`: delete what only recomputing an old run needs; --dry-run shows it and deletes nothing.
+
+Rows, plans and summaries are never deleted. Nothing starts this by itself: put it into a cron job if you like.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from shoal.cli.stores import find_dataset, reach_stores
+from shoal.contract.errors import ConfigError
+from shoal.contract.layout import Kind
+from shoal.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from shoal.pruning import Survey
+
+SHORTEST = timedelta(days=2)
+"""A continuation may share a listing that is a day old."""
+
+NAMES = {
+    Kind.LISTING: "listings",
+    Kind.MANIFEST: "manifests",
+    Kind.FILE: "summary files",
+    Kind.ATTEMPT: "failed attempts",
+    Kind.PLAN: "plans",
+    Kind.SUMMARY: "summaries",
+    Kind.ROWS: "rows",
+    Kind.RECORD: "records",
+    Kind.OTHER: "other objects",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be deleted, delete nothing")
+    parser.add_argument(
+        "--keep", type=_keep, metavar="AGE", help="such as 30d, in place of the dataset file's retention.keep (90d)"
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Show what is there, what of it goes and why the rest stays; then delete."""
+    from shoal.pruning import delete, survey, terms_of  # noqa: PLC0415 - other commands do not need it
+
+    dataset = find_dataset(arguments.dataset)
+    with reach_stores(dataset) as stores:
+        found = survey(stores.results, stores.layout, terms_of(dataset, stores.results, arguments.keep))
+        print(_table(found), flush=True)
+        if arguments.dry_run:
+            print(f"dry run: {len(found.goes)} objects would be deleted, none was")
+            return 0
+        deleted = delete(stores.results, stores.layout, found)
+    size_bytes = sum(entry.size_bytes for entry in deleted)
+    print(f"deleted {len(deleted)} objects, {_mb(size_bytes)} MB")
+    return 0
+
+
+def _table(found: "Survey") -> str:
+    """Count every object once: what it is, whether it goes, and why."""
+    objects: Counter[tuple[Kind, bool, str]] = Counter()
+    sizes: Counter[tuple[Kind, bool, str]] = Counter()
+    for verdict in found.verdicts:
+        line = (verdict.stored.name.kind, not verdict.goes, verdict.reason)
+        objects[line] += 1
+        sizes[line] += verdict.stored.size_bytes
+    order = list(NAMES)
+    rows = [("WHAT", "OBJECTS", "MB", "", "BECAUSE")]
+    for kind, stays, reason in sorted(objects, key=lambda line: (order.index(line[0]), *line[1:])):
+        line = (kind, stays, reason)
+        rows.append((NAMES[kind], str(objects[line]), _mb(sizes[line]), "kept" if stays else "goes", reason))
+    if found.uploads:
+        rows.append(("unfinished uploads", str(len(found.uploads)), "", "goes", "begun more than a day ago"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:<{widths[3]}}  {row[4]}".rstrip()
+        for row in rows
+    ]
+    if found.uploads_unknown:
+        lines.append(f"unfinished uploads are not looked for: {found.uploads_unknown}")
+    return "\n".join(lines)
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _keep(text: str) -> timedelta:
+    try:
+        keep = parse_duration(text)
+    except ConfigError as err:
+        raise ArgumentTypeError(str(err)) from err
+    if keep < SHORTEST:
+        raise ArgumentTypeError(f"{text} is too short, runs share listings - keep {format_duration(SHORTEST)} or more")
+    return keep
