@@ -3,14 +3,12 @@
 from airflow.sdk import TriggerRule
 
 from shoal.contract.errors import ConfigError
-from shoal.dags import backfill_dag, broken_dag, reanalyse_dag, shard_operator
+from shoal.dags import backfill_dag, broken_dag, reanalyse_dag, shard_operator, shard_settings
 from shoal.dataset import dataset_files, datasets_folder, load_dataset
 from shoal.operators.continue_run import ContinueRunOperator
 from shoal.operators.end_run import EndRunOperator
 from shoal.operators.plan_shards import PlanShardsOperator
 from shoal.operators.summarize import SummarizeOperator
-
-SHARD_LABEL = "shard {{ task.shard['shard'] }}"
 
 for path in dataset_files(datasets_folder()):
     try:
@@ -23,7 +21,7 @@ for path in dataset_files(datasets_folder()):
         with dag:
             # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
             plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
-            infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, map_index_template=SHARD_LABEL)
+            infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
             infer = infer.expand(shard=plan.output)
             summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
             continue_run = ContinueRunOperator(task_id="continue_run")

@@ -1,6 +1,6 @@
-"""Registers Shoal's page, links and timetable with Airflow; no logic.
+"""Registers Shoal's pages, links, timetable and what the scheduler asks for each run with Airflow; no logic.
 
-Airflow executes every file in this folder in every component, so the page itself is imported only by the web server.
+Airflow executes every file in this folder in every component, so the pages themselves are imported only by the web server.
 """
 
 import sys
@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from shoal import pools
 from shoal.monthly_windows import MonthlyWindows
-from shoal.web.links import URL_PREFIX, ReportLink
+from shoal.web.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
 
 
 def _web_apps() -> list[dict[str, Any]]:
@@ -25,5 +26,6 @@ class ShoalPlugin(AirflowPlugin):
 
     name = "shoal"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = _web_apps()
-    operator_extra_links: ClassVar[list[Any]] = [ReportLink()]
+    operator_extra_links: ClassVar[list[Any]] = [PlanLink(), SummaryLink(), ReportLink()]
     timetables: ClassVar[list[Any]] = [MonthlyWindows]
+    listeners: ClassVar[list[Any]] = [pools]

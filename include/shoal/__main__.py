@@ -21,6 +21,7 @@ COMMANDS = {
     "verify": "recompute a run from the bucket and compare",
     "fit": "count the pods a Kubernetes cluster has room for now",
     "gc": "delete what only recomputing an old run needs",
+    "pools": "make the Airflow pools that dataset files name",
     "current": "show which run is a dataset's answer",
 }
 

@@ -6,7 +6,9 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from shoal.alerts import TellRunFailed, deadline_alert
 from shoal.contract.errors import ConfigError
+from shoal.dag_docs import backfill_doc, reanalyse_doc
 from shoal.dataset import Dataset
 from shoal.monthly_windows import MonthlyWindows
 from shoal.run_params import RunParams
@@ -26,7 +28,7 @@ def reanalyse_dag(dataset: Dataset) -> DAG:
     return DAG(
         dag_id=f"reanalyse_{dataset.name}",
         description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
-        doc_md=_doc(dataset),
+        doc_md=reanalyse_doc(dataset),
         schedule=dataset.run.schedule,
         **_common(dataset, priority=REANALYSE_PRIORITY),
     )
@@ -37,7 +39,7 @@ def backfill_dag(dataset: Dataset) -> DAG:
     return DAG(
         dag_id=f"backfill_{dataset.name}",
         description=f"Months of {dataset.name} by capture time, for another model version",
-        doc_md=_backfill_doc(dataset),
+        doc_md=backfill_doc(dataset),
         schedule=MonthlyWindows(),
         start_date=EARLIEST,
         # Nothing starts by itself; a run that goes on here must not wait for somebody to unpause it.
@@ -52,6 +54,8 @@ def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
         # Two runs of one DAG would look for the same new images.
         "max_active_runs": 1,
         "params": run_form(),
+        "deadline": deadline_alert(dataset),
+        "on_failure_callback": TellRunFailed(dataset) if dataset.alerts.reach_somebody else None,
         "default_args": {
             "retries": 2,
             "retry_delay": timedelta(seconds=30),
@@ -61,6 +65,20 @@ def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
         "render_template_as_native_obj": True,
         "tags": ["shoal", dataset.name],
     }
+
+
+SHARD_LABEL = "{{ task.shard.get('label', 'shard ' ~ task.shard['shard']) }}"
+"""A plan written by an earlier release carries no label."""
+
+
+def shard_settings(dataset: Dataset) -> dict[str, Any]:
+    """Make the settings of `infer` that Airflow itself looks at: its slots, and how its shards are labelled.
+
+    Only shards wait in the dataset's pool. Plan and summary are short, and a plan that waited behind shards could not say
+    that there is nothing to do.
+    """
+    pool = {"pool": dataset.run.pool} if dataset.run.pool else {}
+    return {"map_index_template": SHARD_LABEL, **pool}
 
 
 def shard_operator(dataset: Dataset) -> type[BaseOperator]:
@@ -112,27 +130,3 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
             values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
             keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
     return Param(field["default"], description_md=field["description"], **keywords)
-
-
-def _doc(dataset: Dataset) -> str:
-    return (
-        f"{dataset.description}\n\n"
-        f"Looks with model **{dataset.model.name}** ({dataset.model.version}) at every image of bucket "
-        f"`{dataset.source.bucket}` below `{dataset.source.prefix or '/'}` that it has not seen yet, and writes the answer to "
-        f"`{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/`.\n\n"
-        "`plan` lists the bucket, finds what is new and what fits; `infer` runs one worker per shard; `summarize` checks that "
-        "every image is accounted for and writes `summary.json` and `report.html`."
-    )
-
-
-def _backfill_doc(dataset: Dataset) -> str:
-    name = dataset.name
-    return (
-        f"Looks at months of `{name}` by capture time, usually with another model version, through Airflow's backfill:\n\n"
-        f"```\nairflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 \\\n"
-        '  --reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\'\n```\n\n'
-        "makes one run for each month that begins in that span. It may also be triggered by hand, with `window_start` and "
-        "`window_end`. Every image is in exactly one month: one without a usable date counts where it was last modified. The "
-        f"month in progress belongs to the next full run. What is inferred here is reused by `reanalyse_{name}`; the "
-        "dataset's answer is never moved from here."
-    )

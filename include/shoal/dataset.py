@@ -1,6 +1,7 @@
 """A dataset file: the only place where a pipeline is configured, read and checked here."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from shoal.alert_settings import Alerts
 from shoal.cluster_settings import Cluster, Container, Sidecar
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, DatasetLayout
@@ -162,6 +164,13 @@ class Run(Settings):
     schedule: Schedule | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
     budget: Duration = Field(timedelta(hours=4), description="Time box of one run; what is left is for the next")
     tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
+    deadline: Duration | None = Field(
+        None, description="Somebody is told of a run that has not ended this long after it was queued"
+    )
+    expect_new_within: Duration | None = Field(
+        None, description="Somebody is told when the newest image of the dataset, or of a camera, is older than this"
+    )
+    pool: Name | None = Field(None, description="Airflow pool in which shards wait for a slot; default: default_pool")
 
 
 class Retention(Settings):
@@ -197,6 +206,7 @@ class Dataset(Settings):
     sidecar: Sidecar = Sidecar()
     run: Run = Run()
     retention: Retention = Retention()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _results_apart_from_source(self) -> "Dataset":
@@ -207,6 +217,12 @@ class Dataset(Settings):
                 f"results in {layout.root!r} lie under the source prefix {self.source.prefix!r} of bucket "
                 f"{self.source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_deadline_reaches_somebody(self) -> "Dataset":
+        if self.run.deadline is not None and not self.alerts.reach_somebody:
+            raise ValueError("run.deadline has nobody to tell - set alerts.email or alerts.notifiers")
         return self
 
     @model_validator(mode="after")
@@ -266,6 +282,11 @@ def load_dataset(path: Path) -> Dataset:
         return Dataset.model_validate({**data, "name": path.stem})
     except ValidationError as err:
         raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+
+
+def stored_settings(plan: Mapping[str, Any]) -> Dataset:
+    """Read the settings a plan.json holds; fields of a later release are ignored, as after a rollback."""
+    return Dataset.model_validate(plan["settings"], extra="ignore")
 
 
 def datasets_folder() -> Path:

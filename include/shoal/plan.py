@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil, floor
+from os.path import commonprefix
 from typing import Any
 
 from shoal.capacity import Capacity
@@ -12,15 +13,25 @@ from shoal.contract.layout import FORMAT_VERSION, mint_attempt
 from shoal.dataset import Dataset
 from shoal.listing import ListingCounts, Scope
 from shoal.run_params import RunParams
+from shoal.silence import Silent
 from shoal.variant import Variant
 
 WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
 
 
+LABEL_KEY = 40
+"""Most characters of a key that the label of a shard shows."""
+
+
 def mint_run_key(now: datetime) -> str:
     """Make a run_key: UTC time + 8 random characters, sorting by time."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
+
+
+def planned_at(run_key: str) -> datetime:
+    """Read the time of a run_key: that of the run's listing."""
+    return datetime.strptime(run_key.split("-", maxsplit=1)[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
@@ -61,6 +72,19 @@ class PlannedShard:
     images: int
     first_key: str
     last_key: str
+
+    @property
+    def label(self) -> str:
+        """Name the shard for people, never longer than 100 characters: its number, and where its images begin and end."""
+        # Keys are not paths: what counts is what they share as text.
+        shared = commonprefix([self.first_key, self.last_key]).rpartition("/")[0]  # noqa: RUF071
+        first, last = (_shorten(key[len(shared) :].removeprefix("/")) for key in (self.first_key, self.last_key))
+        return f"shard {self.shard}: {first}" + (f" to {last}" if last != first else "")
+
+
+def _shorten(key: str) -> str:
+    """Keep both ends of a long key: cameras stand in front, times often at the end."""
+    return key if len(key) <= LABEL_KEY else f"{key[: LABEL_KEY // 2 - 1]}…{key[-LABEL_KEY // 2 :]}"
 
 
 @dataclass(frozen=True)
@@ -108,6 +132,7 @@ class Plan:
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused; this run's summary takes them into its ledger.
         job: What the workers are told.
+        silent: What should have sent images and did not; None where that was not looked for.
     """
 
     run_key: str
@@ -125,6 +150,7 @@ class Plan:
     ledgers: Sequence[str]
     parts: Sequence[str]
     job: ShardJob
+    silent: Sequence[Silent] | None = None
 
     @property
     def pending(self) -> int:
@@ -151,6 +177,7 @@ class Plan:
         ]
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
+        lines += [silent.describe(self.dataset) for silent in self.silent or ()]
         if self.work.capacity is None:
             return [*lines, "nothing new: no inference"]
         shards = len(self.work.shards)
@@ -190,6 +217,7 @@ class Plan:
                 "chosen": self.work.images,
                 "pending": self.pending,
             },
+            "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
             "capacity": None if self.work.capacity is None else _capacity_json(self.work.capacity),
             "seconds_per_image": {"value": self.work.rate.seconds_per_image, "source": self.work.rate.source},
             "eta_s": round(self.work.eta_s, 3),

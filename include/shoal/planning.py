@@ -24,9 +24,11 @@ from shoal.plan import (
     Rate,
     images_in_budget,
     mint_run_key,
+    planned_at,
     shard_count,
 )
 from shoal.run_params import RunParams
+from shoal.silence import find_silent
 from shoal.stores import Stores
 from shoal.summary_tables import need_inputs
 from shoal.variant import Variant, make_variant
@@ -87,6 +89,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         if not scope.window.is_open:
             narrow_listing(database, dataset.clock, scope.window)
             counts = count_images(database, counts)
+        silent = find_silent(database, dataset, planned_at(run_key)) if params.full_scope else None
         parts, ledgers = list_settled(stores.results, layout)
         settled = [] if request.again else [*ledgers, *parts]
         to_infer = _find_open_images(database, settled, params, run_key)
@@ -114,6 +117,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         ledgers=ledgers,
         parts=parts,
         job=_job(dataset, variant, layout, run_key),
+        silent=silent,
     )
     if stores.results.find_bytes(layout.variant) is None:
         stores.results.write_json(layout.variant, variant.to_json())

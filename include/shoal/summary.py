@@ -8,7 +8,7 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.job import failed_too_often
 from shoal.database import Database
-from shoal.dataset import Dataset
+from shoal.dataset import stored_settings
 
 FATES = ("reused", "processed", "failed", "changed", "gone", "unsettled", "pending")
 USES = ("used", "duplicate", "undated", "unusable", "failed")
@@ -126,7 +126,7 @@ def read_result(
 
 def read_run_facts(database: Database, plan: Mapping[str, Any], balance: Balance) -> dict[str, Any]:
     """Read the part of a summary that tells how this run got there."""
-    dataset = Dataset.model_validate(plan["settings"])
+    dataset = stored_settings(plan)
     shards = database.records(
         "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
         "count(*) FILTER (fate = 'failed')::BIGINT AS failed, "
@@ -141,6 +141,7 @@ def read_run_facts(database: Database, plan: Mapping[str, Any], balance: Balance
         "params": plan["params"],
         "listing": plan["listing"],
         "balance": balance.to_json(),
+        "silent": plan.get("silent"),  # plans of 0.1 before it was looked for have none
         "shards": shards,
         "stopped_shards": [
             entry["shard"]

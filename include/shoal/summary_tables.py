@@ -11,7 +11,7 @@ from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.database import Database
-from shoal.dataset import Dataset, Taxon
+from shoal.dataset import Dataset, Taxon, stored_settings
 from shoal.ledger import RowSources, view_sources
 from shoal.run_params import RunParams
 
@@ -27,7 +27,7 @@ def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, so
         run: The run's objects.
         sources: Where its rows lie.
     """
-    dataset = Dataset.model_validate(plan["settings"])
+    dataset = stored_settings(plan)
     params = RunParams.parse(plan["params"])
     database.view_parquet("frozen", [plan["listing"]["key"]], LISTING_COLUMNS)
     database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")

@@ -39,7 +39,7 @@ class Installation:
             raise
         return subprocess.CompletedProcess(words, process.returncode, output)
 
-    def airflow(self, code: str) -> str:
+    def airflow(self, code: str, **variables: str) -> str:
         """Run Python where Airflow is configured as this installation configures it; return what it prints last."""
         program = (
             "from shoal.embedded.home import Home\nfrom shoal.contract.store import StoreAccess\nimport os\n"
@@ -48,7 +48,7 @@ class Installation:
             f"{code}"
         )
         ended = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", program], env=self.environment, cwd=ROOT, text=True, capture_output=True,
+            [sys.executable, "-W", "ignore", "-c", program], env=self.environment | variables, cwd=ROOT, text=True, capture_output=True,
             check=False, timeout=120,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr

@@ -11,6 +11,8 @@ import psutil
 import pytest
 import urllib3
 
+from smtp_server import running_mailbox
+
 READY_S, RUN_S = 300, 240
 
 
@@ -22,7 +24,17 @@ def port():
 
 
 @pytest.fixture(scope="module")
-def web(installation, port):
+def mailbox():
+    """A mail server that Airflow's connection smtp_default leads to."""
+    with running_mailbox() as mailbox, pytest.MonkeyPatch.context() as patch:
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": mailbox.port}
+        connection["extra"] = {"disable_ssl": True, "disable_tls": True, "from_email": "shoal@example.org"}
+        patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        yield mailbox
+
+
+@pytest.fixture(scope="module")
+def web(installation, port, mailbox):
     """A running web interface with a session, after another one was killed over the same folder and port; stopped by Ctrl-C,
     after which nothing may be left."""
     killed = installation.start("up", "--port", str(port))
@@ -118,25 +130,57 @@ def test_a_bad_parameter_is_refused_when_triggering(web, conf, message):
 def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
     run_id = web.trigger(model_version="v2").json()["dag_run_id"]
     assert web.finished(run_id) == "success"
-    assert web.tasks(run_id) == {
+    assert {(task, label and label.split(":")[0]): state for (task, label), state in web.tasks(run_id).items()} == {
         ("plan", None): "success", ("infer", "shard 0"): "success", ("infer", "shard 1"): "success",
         ("summarize", None): "success", ("continue_run", None): "skipped", ("end_run", None): "success",
     }  # fmt: skip
+    labels = sorted(label for task, label in web.tasks(run_id) if task == "infer")
+    assert re.fullmatch(r"shard 1: IPC608/.+ to IPC710/.+", labels[1]), "where its images begin and end"
     result = web.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances/summarize/xcomEntries/return_value")["value"]
     assert "demo/demo-fish-v2-" in str(result)
 
 
-def test_the_report_is_one_click_away_for_those_who_may_see_the_dag(web):
+PAGES = {
+    "Plan": ("plan", lambda page: json.loads(page)["counts"]["listed"] == 126, "application/json"),
+    "Summary": ("summarize", lambda page: json.loads(page)["result"]["examined"] == 126, "application/json"),
+    "Report": ("summarize", lambda page: "Chromis chromis" in page, "text/html"),
+}
+
+
+@pytest.fixture(scope="module")
+def linked(web):
+    """The pages that the buttons on the tasks of a run lead to."""
     run_id = web.trigger(model_version="v1").json()["dag_run_id"]
     assert web.finished(run_id) == "success"
-    links = web.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances/summarize/links")["extra_links"]
-    url = web.url + links["Report"]
-    assert web.http.request("GET", url).status in {401, 403}
-    page = web.http.request("GET", url, headers=web.headers)
-    assert (page.status, "Chromis chromis" in page.data.decode()) == (200, True)
+    tasks = f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances"
+    found = {name: web.get(f"{tasks}/{task}/links")["extra_links"][name] for name, (task, _, _) in PAGES.items()}
+    return {name: web.url + path for name, path in found.items()}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_task_wrote_is_one_click_away(web, linked, name):
+    _, holds, kind = PAGES[name]
+    page = web.http.request("GET", linked[name], headers=web.headers)
+    assert page.status == 200
+    assert page.headers["Content-Type"].startswith(kind)
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    missing = url[: url.rindex("/")] + "/20200101T000000Z-aaaaaaaa"
-    assert web.http.request("GET", missing, headers=web.headers).status == 404
+    assert holds(page.data.decode())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_only_those_who_may_see_the_dag_see_its_pages(web, linked, name):
+    assert web.http.request("GET", linked[name]).status == 401
+    assert web.http.request("GET", linked[name], headers={"Authorization": "Bearer forged"}).status in {401, 403}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_of_a_run_that_is_not_there_says_so(web, linked, name):
+    missing = linked[name][: linked[name].rindex("/")] + "/20200101T000000Z-aaaaaaaa"
+    answer = web.http.request("GET", missing, headers=web.headers)
+    assert (answer.status, "20200101T000000Z-aaaaaaaa" in answer.json()["detail"]) == (404, True)
+
+
+def test_the_pages_describe_themselves_to_nobody(web):
     assert web.http.request("GET", web.url + "/shoal/openapi.json").status == 404
 
 
@@ -191,15 +235,7 @@ def test_each_month_of_a_backfill_has_its_own_summary(web, backfilled, installat
 @pytest.fixture(scope="module")
 def hurried(web, installation):
     """The first run of a dataset whose time box holds two images, with a model version of its own, and the run that continues it."""
-    demo = (installation.home / "datasets/demo.yaml").read_text(encoding="utf-8")
-    (installation.home / "datasets/hurried.yaml").write_text(demo + "run: {budget: 1s}\n", encoding="utf-8")
-    deadline = time.monotonic() + 120
-    while (
-        web.get("dags/reanalyse_hurried").get("dag_id") is None
-        or web.get("dags/backfill_hurried").get("dag_id") is None
-    ):
-        assert time.monotonic() < deadline, "Airflow does not see the new dataset file"
-        time.sleep(2)
+    new_dataset(web, installation, "hurried", "run: {budget: 1s}\n")
     first = web.trigger("reanalyse_hurried", model_version="v1", limit=6).json()["dag_run_id"]
     assert web.finished(first, "reanalyse_hurried") == "success"
     path = f"dags/reanalyse_hurried/dagRuns/{first}/taskInstances/summarize/xcomEntries/return_value?deserialize=true"
@@ -212,6 +248,67 @@ def test_a_run_with_its_own_settings_goes_on_in_the_backfill_dag(web, hurried):
     assert web.finished(continuation, "backfill_hurried") == "success"
     conf = web.get(f"dags/backfill_hurried/dagRuns/{continuation}")["conf"]
     assert conf == {"model_version": "v1", "limit": 6}
+
+
+def new_dataset(web, installation, name, settings):
+    """Lay a dataset file beside the demo's and wait until Airflow sees it; return its DAG."""
+    demo = (installation.home / "datasets/demo.yaml").read_text(encoding="utf-8")
+    (installation.home / f"datasets/{name}.yaml").write_text(demo + settings, encoding="utf-8")
+    deadline = time.monotonic() + 120
+    while any(web.get(f"dags/{kind}_{name}").get("dag_id") is None for kind in ("reanalyse", "backfill")):
+        assert time.monotonic() < deadline, "Airflow does not see the new dataset file"
+        time.sleep(2)
+    return f"reanalyse_{name}"
+
+
+@pytest.fixture(scope="module")
+def crowded(web, installation):
+    """A dataset whose pool was never made."""
+    return new_dataset(web, installation, "crowded", "run: {pool: nobody-made-it}\n")
+
+
+@pytest.fixture(scope="module")
+def told(web, installation):
+    """A dataset with somebody to tell, who hears of every run that takes longer than a second."""
+    settings = "run: {deadline: 1s, expect_new_within: 26h}\nalerts: {email: [operator@example.org]}\n"
+    return new_dataset(web, installation, "told", settings)
+
+
+def test_somebody_is_told_of_a_silent_camera_and_of_a_late_run(web, mailbox, told):
+    """The demo's scenes are of June 2026: both cameras have been silent since."""
+    run_id = web.trigger(told).json()["dag_run_id"]
+    late = mailbox.wait_for(lambda subject: "should have ended by" in subject)
+    assert (late["From"], late["To"]) == ("shoal@example.org", "operator@example.org")
+    assert late["Subject"].startswith(f"Shoal told: Run {run_id} of {told} is ")
+    assert f"{web.url}/dags/{told}/runs/" in late.get_body().get_content()
+    silent = mailbox.wait_for(lambda subject: "no image of camera" in subject).get_body().get_content()
+    assert "no image of camera IPC710 since 2026-06-0" in silent
+    assert web.finished(run_id, told) == "success"
+
+
+def test_somebody_is_told_of_a_failed_run(web, mailbox, told):
+    run_id = web.trigger(told, model_version="v99").json()["dag_run_id"]
+    assert web.finished(run_id, told) == "failed"
+    assert mailbox.wait_for(lambda subject: f"Run {run_id} of {told} failed" in subject)
+
+
+def test_a_run_whose_pool_is_missing_fails_at_once_and_says_how_to_make_it(web, crowded):
+    run_id = web.trigger(crowded).json()["dag_run_id"]
+    assert web.finished(run_id, crowded) == "failed"
+    assert web.get(f"dags/{crowded}/dagRuns/{run_id}")["note"] == (
+        "Airflow pool 'nobody-made-it' does not exist: no shard would ever start - "
+        "airflow pools set nobody-made-it 16 'Shoal shards at work' --include-deferred"
+    )
+
+
+def test_a_pool_once_made_lets_the_run_go_on(web, crowded, installation):
+    made = installation.airflow(
+        "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-m', 'shoal', 'pools'], text=True))"
+    )
+    assert made == "pool nobody-made-it: made with 16 slots"
+    assert web.get("pools/nobody-made-it")["include_deferred"] is True
+    run_id = web.trigger(crowded, plan_only=True).json()["dag_run_id"]
+    assert web.finished(run_id, crowded) == "success"
 
 
 def test_a_failed_plan_fails_the_run(web):

@@ -18,9 +18,9 @@ PHOTO = "archive/2024/20240422-080001-IPC608_8B64_165.jpg"
 
 
 def whole_obsea():
-    """Read obsea.yaml with its example deployment written out."""
-    text = OBSEA.read_text(encoding="utf-8").replace("deployments: []\n", "")
-    text = re.sub(r"^# (deployments:|  )", r"\1", text, flags=re.MULTILINE)
+    """Read obsea.yaml with its example deployment and notifier written out."""
+    text = OBSEA.read_text(encoding="utf-8").replace("deployments: []\n", "").replace("  notifiers: []\n", "")
+    text = re.sub(r"^(|  )# (deployments:|notifiers:|  )", r"\1\2", text, flags=re.MULTILINE)
     return text, yaml.safe_load(text)
 
 
@@ -41,7 +41,7 @@ def unnamed_fields(model, node, path=""):
         value = node[name]
         for group in models_in(field.annotation):
             # Groups that come in numbers, by name or in a list, are shown whole in their first entry.
-            several = group.__name__ in {"Taxon", "Deployment"}
+            several = group.__name__ in {"Taxon", "Deployment", "Notifier"}
             entry = next(iter(value.values() if isinstance(value, dict) else value)) if several else value
             yield from unnamed_fields(group, entry, f"{path}{name}.")
 
@@ -242,6 +242,14 @@ BROKEN = {
     "a deployment that ends before it starts": (
         {"deployments": [{"name": "a", "camera": "IPC1", "start": "2026-02-01", "end": "2026-01-01"}]},
         "deployments.0: deployment a ends at 2026-01-01 00:00:00, not after its start 2026-02-01 00:00:00",
+    ),
+    "a deadline that nobody is told of": (
+        {"run": {"deadline": "12h"}},
+        "the file: run.deadline has nobody to tell - set alerts.email or alerts.notifiers",
+    ),
+    "no address": (
+        {"alerts": {"email": ["the operator"]}},
+        r"alerts.email.0: is not a name of this kind, which must match ^[^@\s,;<>]+@[^@\s,;<>]+$ (is 'the operator')",
     ),
     "bad duration": (
         {"run": {"budget": "4 hours"}},

@@ -12,7 +12,7 @@ from shoal.contract.store import StoreAccess
 from shoal.database import Database
 from shoal.dataset import Clock
 from shoal.models import choose_version
-from shoal.plan import images_in_budget, mint_run_key, shard_count
+from shoal.plan import PlannedShard, images_in_budget, mint_run_key, shard_count
 from shoal.planning import _cut
 from shoal.runs import parse_run
 
@@ -118,3 +118,24 @@ def test_run_keys_sort_by_time_and_names_of_parts_can_be_read_back():
     assert parse_part(layout.ledger(early, attempt)) is None
     assert parse_run(f"obsea/{early}") == ("obsea", early)
     assert parse_run(f"s3://bucket/{layout.run(early).summary}") == ("obsea", early)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "label"),
+    [
+        pytest.param("a/b/1.jpg", "a/b/9.jpg", "shard 3: 1.jpg to 9.jpg", id="what the keys share is left out"),
+        pytest.param("IPC608/1.jpg", "IPC710/1.jpg", "shard 3: IPC608/1.jpg to IPC710/1.jpg", id="two folders"),
+        pytest.param("a/1.jpg", "a/1.jpg", "shard 3: 1.jpg", id="one image"),
+        pytest.param(
+            "{{ 7 * 7 }}.jpg", "é/{% x %}", "shard 3: {{ 7 * 7 }}.jpg to é/{% x %}", id="a key is no template"
+        ),
+    ],
+)
+def test_a_shard_is_labelled_by_where_its_images_begin_and_end(first, last, label):
+    assert PlannedShard(3, 2, first, last).label == label
+
+
+def test_the_label_of_a_shard_is_short_however_long_its_keys_are():
+    label = PlannedShard(1023, 2, "x" * 500 + "/20240501.jpg", "y" * 1024).label
+    assert len(label) <= 100
+    assert "20240501.jpg" in label

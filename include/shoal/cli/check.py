@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shoal.cli.stores import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
+from shoal.embedded.home import CONN_ID
 from shoal.stores import Stores
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
     from shoal.checks import store_steps  # noqa: PLC0415
 
     yield from store_steps(dataset, stores)
+    # The embedded tier makes its pools itself, in a database of its own.
+    if dataset.run.pool and dataset.results.conn_id != CONN_ID:
+        from shoal.pools import check_pool  # noqa: PLC0415
+
+        yield "pool", lambda: check_pool(dataset.run.pool or "")
     if dataset.cluster.kind == "kubernetes":
         from shoal.cluster_checks import cluster_steps  # noqa: PLC0415
         from shoal.hooks.cluster import connect  # noqa: PLC0415

@@ -2,11 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
+from shoal.cli.pools import named_pools
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.embedded.airflow import (
     LOGIN,
@@ -40,6 +44,7 @@ def execute(arguments: Namespace) -> int:
         _check_free(port)
         say("airflow", "starting: scheduler, web interface, triggerer (about a minute)")
         environment = embedded.home.airflow_environment(embedded.access) | web_environment(port)
+        _make_pools(environment, embedded.home.logs)
         with airflow_processes(environment, embedded.home.logs) as processes:
             try:
                 _wait_until_healthy(embedded, processes, port)
@@ -51,6 +56,17 @@ def execute(arguments: Namespace) -> int:
                     time.sleep(WATCH_INTERVAL_S)
             finally:
                 say("stopping", "Airflow and its tasks; Ctrl-C again ends them at once")
+
+
+def _make_pools(environment: Mapping[str, str], logs: Path) -> None:
+    """Make the pools that dataset files name; beside this process, which must not take Airflow for its own library."""
+    if not named_pools():
+        return
+    log = logs / "pools.log"
+    with log.open("wb") as messages:
+        command = [sys.executable, "-m", "shoal", "pools"]
+        if subprocess.run(command, env=environment, stdout=messages, stderr=messages, check=False).returncode:
+            raise ConfigError(f"Airflow could not make the pools that dataset files name (run.pool) - see {log}")
 
 
 def _wait_until_healthy(embedded: Embedded, processes: Processes, port: int) -> None:

@@ -8,6 +8,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from shoal.operators.parameters import read_params
+from shoal.operators.plan_shards import CONTINUATION
 from shoal.run_params import RunParams
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class ContinueRunOperator(TriggerDagRunOperator):
         params = read_params(context)
         dataset = context["ti"].dag_id.partition("_")[2]
         self.trigger_dag_id = f"reanalyse_{dataset}" if params == RunParams() else f"backfill_{dataset}"
-        self.trigger_run_id = f"continue__{done['run_key']}"
+        self.trigger_run_id = f"{CONTINUATION}{done['run_key']}"
         self.conf = params.model_dump(mode="json", exclude_defaults=True)
         log.info("%s images are left: run %s goes on", done["left"], self.trigger_run_id)
         super().execute(context)

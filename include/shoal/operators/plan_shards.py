@@ -13,12 +13,15 @@ from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
 from shoal.operators.parameters import read_params
 from shoal.operators.room import dag_run_state, open_room
-from shoal.plan import mint_run_key
+from shoal.plan import Plan, mint_run_key
+from shoal.web.links import PlanLink
 
 log = logging.getLogger(__name__)
 
 RUNNING = {"queued", "running"}
 LOOK_AGAIN = timedelta(minutes=1)
+CONTINUATION = "continue__"
+"""How the id of a run begins that goes on with what another left."""
 PLAN_XCOM = "plan"
 """XCom key under which a plan says where it lies, also when it has no shards."""
 
@@ -26,18 +29,20 @@ PLAN_XCOM = "plan"
 class PlanShardsOperator(BaseOperator):
     """List the bucket, freeze it, find what is new, compute what fits, and cut it into shards.
 
-    Returns one small dictionary per shard to map over: its number, and which run it belongs to. Every attempt is a plan
-    of its own with its own run_key.
+    Returns one small dictionary per shard to map over: its number, a label for people, and which run it belongs to. Every
+    attempt is a plan of its own with its own run_key.
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
     """
 
     ui_color = "#d6e9f2"
+    operator_extra_links = (PlanLink(),)
 
     def __init__(self, *, dataset: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.linked_run: dict[str, str] | None = None
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
@@ -76,12 +81,22 @@ class PlanShardsOperator(BaseOperator):
                 room.settle(len(plan.work.shards))
         for line in plan.describe():
             log.info("%s", line)
-        run = {"variant": plan.variant.directory, "run_key": plan.run_key}
+        self._tell_of_silence(plan)
+        self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         context["ti"].xcom_push(key=PLAN_XCOM, value={**run, "plan_only": request.params.plan_only})
         if request.params.plan_only:
             log.info("plan_only: no shard is started")
             return []
-        return [{"shard": shard.shard, **run} for shard in plan.work.shards]
+        # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
+        return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
+
+    def _tell_of_silence(self, plan: Plan) -> None:
+        """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
+        if plan.silent and plan.may_become_current and not plan.run_id.startswith(CONTINUATION):
+            from shoal.alerts import tell  # noqa: PLC0415
+
+            alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
+            tell(plan.dataset, alert, plan.dag_id, plan.run_id)
 
     def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, since: datetime) -> NoReturn:
         """Come back later without holding a slot; a machine's own room is not waited for."""

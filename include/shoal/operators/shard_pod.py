@@ -24,6 +24,7 @@ from shoal.pod_status import find_failure, find_sidecar_end
 from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.run_objects import DagRunId, RunObjects
 from shoal.triggers.shard_pod import ShardPodTrigger
+from shoal.web.links import PlanLink
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class ShardPodOperator(KubernetesPodOperator):
 
     template_fields: Sequence[str] = ("shard",)
     ui_color = "#d9efe3"
+    operator_extra_links = (PlanLink(),)
 
     def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
         self.dataset = dataset
@@ -62,6 +64,11 @@ class ShardPodOperator(KubernetesPodOperator):
         )
 
         self._manifest: Manifest | None = None
+
+    @property
+    def linked_run(self) -> dict[str, Any]:
+        """The run whose plan the button shows."""
+        return self.shard
 
     def execute(self, context: Context) -> None:
         """Start the pod and wait for it, unless the shard has nothing left to do."""

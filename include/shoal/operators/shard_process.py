@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator, Context
 
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
+from shoal.web.links import PlanLink
 from shoal.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -26,12 +27,18 @@ class ShardProcessOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("shard",)
     ui_color = "#d9efe3"
+    operator_extra_links = (PlanLink(),)
 
     def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.shard = shard
         self._worker = WorkerProcess()
+
+    @property
+    def linked_run(self) -> dict[str, Any]:
+        """The run whose plan the button shows."""
+        return self.shard
 
     def execute(self, context: Context) -> None:
         """Start the worker, pass its lines on, judge its exit."""

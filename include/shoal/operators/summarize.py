@@ -10,7 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
 from shoal.operators.plan_shards import PLAN_XCOM
-from shoal.web.links import ReportLink, report_path
+from shoal.web.links import PlanLink, ReportLink, SummaryLink
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ class SummarizeOperator(BaseOperator):
     """
 
     ui_color = "#f7e9d0"
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), SummaryLink(), PlanLink())
 
     def __init__(self, *, dataset: dict[str, Any], plan_task_id: str = "plan", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.plan_task_id = plan_task_id
-        self.report_path = ""
+        self.linked_run: dict[str, str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Summarize the run; return where the summary lies."""
@@ -50,7 +50,7 @@ class SummarizeOperator(BaseOperator):
             dataset = Dataset.model_validate(self.dataset)
             stores = open_stores(dataset, read_access)
             done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
-            self.report_path = report_path(context["ti"].dag_id, run["variant"], run["run_key"])
+            self.linked_run = run
             for line in done.describe():
                 log.info("%s", line)
             if done.failure:

@@ -1,16 +1,18 @@
-"""Shows a run's report to people who may see its DAG; reads the results bucket and never writes."""
+"""Shows a run's plan, summary and report to people who may see its DAG; reads the results bucket and never writes."""
 
+import json
+from collections.abc import Callable
 from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Path
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
-from shoal.contract.layout import RUN_KEY
+from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.dataset import Dataset, dataset_files, datasets_folder, load_dataset
 from shoal.hooks.object_store import read_access
-from shoal.stores import open_stores
+from shoal.stores import Stores, open_stores
 
 # The report has its pictures and styles inside; it runs no script and asks no other site.
 HEADERS = {
@@ -21,18 +23,45 @@ HEADERS = {
 app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
 
 
-@app.get("/report/{dag_id}/{variant}/{run_key}", dependencies=[Depends(requires_access_dag(method="GET"))])
-def report(
-    dag_id: str,
-    variant: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
-    run_key: Annotated[str, Path(pattern=f"^{RUN_KEY}$")],
-) -> HTMLResponse:
+may_see_dag = [Depends(requires_access_dag(method="GET"))]
+Variant = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
+
+
+@app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
+def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+    """Show what one run intended."""
+    return _show(dag_id, variant, run_key, lambda stores, run: _as_json(stores, run.plan))
+
+
+@app.get("/summary/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
+def summary(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+    """Show the answer of one run."""
+    return _show(dag_id, variant, run_key, lambda stores, run: _as_json(stores, run.summary))
+
+
+@app.get("/report/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
+def report(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show the report of one run."""
+    return _show(dag_id, variant, run_key, _report)
+
+
+def _report(stores: Stores, run: RunLayout) -> Response:
+    folder = stores.results.read_json(run.summary)["folder"]
+    return HTMLResponse(stores.results.read_bytes(f"{folder}report.html"), headers=HEADERS)
+
+
+def _as_json(stores: Stores, key: str) -> Response:
+    """Indent the stored object for reading; its values are untouched."""
+    text = json.dumps(stores.results.read_json(key), indent=2, ensure_ascii=False)
+    return Response(text, media_type="application/json", headers=HEADERS)
+
+
+def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Stores, RunLayout], Response]) -> Response:
+    """Read one object of a run: 404 where there is none, 502 where the store does not answer."""
     try:
-        dataset = _dataset_of(dag_id)
-        stores = open_stores(dataset, read_access)
-        summary = stores.results.read_json(stores.layout.variant(variant).run(run_key).summary)
-        return HTMLResponse(stores.results.read_bytes(summary["folder"] + "report.html"), headers=HEADERS)
+        stores = open_stores(_dataset_of(dag_id), read_access)
+        return read(stores, stores.layout.variant(variant).run(run_key))
     except (ConfigError, ContractError) as err:
         raise HTTPException(404, str(err)) from err
     except ShoalError as err:

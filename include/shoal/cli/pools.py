@@ -1,0 +1,44 @@
+"""`python -m shoal pools`: make the Airflow pools that dataset files name; one that exists stays as it is."""
+
+import os
+from argparse import ArgumentParser, Namespace
+
+from shoal.cli.stores import list_datasets
+from shoal.contract.errors import ConfigError
+from shoal.dataset import load_dataset
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument(
+        "--slots", type=int, help="slots of a new pool (default 16); the web interface changes them later"
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Make them, in Airflow's database: to be run where its scheduler runs."""
+    if arguments.slots is not None and arguments.slots < 1:
+        raise ConfigError(f"--slots is {arguments.slots} - a pool without slots starts nothing, give 1 or more")
+    names = named_pools()
+    if not names:
+        print("No dataset file names a pool (run.pool): shards use default_pool")
+        return 0
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from shoal.pools import DEFAULT_SLOTS, make_pools  # noqa: PLC0415 - Airflow takes seconds to import
+
+    slots = arguments.slots or DEFAULT_SLOTS
+    new = make_pools(names, slots)
+    for name in names:
+        print(f"pool {name}: {f'made with {slots} slots' if name in new else 'is there'}")
+    return 0
+
+
+def named_pools() -> list[str]:
+    """List the pools that dataset files name; a broken file names none."""
+    names = set()
+    for path in list_datasets().values():
+        try:
+            names.add(load_dataset(path).run.pool)
+        except ConfigError:
+            continue  # its DAG says what is wrong
+    return sorted(name for name in names if name)
