@@ -14,11 +14,10 @@ from shoal.contract.store import StoreAccess
 from shoal.database import open_database
 from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
 from shoal.machine import find_room
-from shoal.models import read_release
 from shoal.planning import PlanRequest, make_plan
+from shoal.releases import Shelf
 from shoal.run_params import RunParams
 from shoal.stores import Stores, open_stores
-from shoal.variant import make_variant
 
 MODEL_NAME = "demo-fish"
 NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(10)]
@@ -92,7 +91,7 @@ def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
 
 def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, object]:
     """Write the ledger of a run that processed every image of a listing."""
-    layout = stores.layout.variant(make_variant(read_release(stores.models, dataset, None), dataset.model).directory)
+    layout = stores.layout.variant(Shelf(stores, dataset, None).first().directory)
     run_key = "20250101T000000Z-settled0"
     columns = ", ".join(f"({_ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
     with open_database(stores.results) as database:

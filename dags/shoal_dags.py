@@ -5,6 +5,7 @@ from airflow.sdk import TriggerRule
 from shoal.contract.errors import ConfigError
 from shoal.dags import backfill_dag, broken_dag, reanalyse_dag, shard_operator, shard_settings
 from shoal.dataset import dataset_files, datasets_folder, load_dataset
+from shoal.operators.approve import ApproveOperator
 from shoal.operators.continue_run import ContinueRunOperator
 from shoal.operators.end_run import EndRunOperator
 from shoal.operators.plan_shards import PlanShardsOperator
@@ -21,10 +22,11 @@ for path in dataset_files(datasets_folder()):
         with dag:
             # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
             plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
+            approve = ApproveOperator(task_id="approve", dataset=settings)
             infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
             infer = infer.expand(shard=plan.output)
             summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
             continue_run = ContinueRunOperator(task_id="continue_run")
             end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
-            plan >> infer >> summarize >> [continue_run, end_run]
+            plan >> approve >> infer >> summarize >> [continue_run, end_run]
         globals()[dag.dag_id] = dag

@@ -14,7 +14,7 @@ from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.store import StoreAccess
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset, Models, Results, Source
-from shoal.models import read_release
+from shoal.releases import Shelf
 from shoal.stores import Stores, refuse_results_among_images
 
 SAMPLED_OBJECTS = 1000
@@ -153,9 +153,11 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     Raises:
         ConfigError: It is missing or refused.
     """
-    release = read_release(stores.models, dataset, None)
+    shelf = Shelf(stores, dataset, None)
+    release = shelf.first().release
     unknown = sorted(set(dataset.taxa) - set(release.info.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
+    note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"
 
 

@@ -11,6 +11,7 @@ from shoal.contract.errors import ConfigError
 from shoal.dag_docs import backfill_doc, reanalyse_doc
 from shoal.dataset import Dataset
 from shoal.monthly_windows import MonthlyWindows
+from shoal.release_watch import reanalyse_schedule
 from shoal.run_params import RunParams
 
 FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
@@ -29,7 +30,7 @@ def reanalyse_dag(dataset: Dataset) -> DAG:
         dag_id=f"reanalyse_{dataset.name}",
         description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
         doc_md=reanalyse_doc(dataset),
-        schedule=dataset.run.schedule,
+        schedule=reanalyse_schedule(dataset),
         **_common(dataset, priority=REANALYSE_PRIORITY),
     )
 

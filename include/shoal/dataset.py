@@ -69,6 +69,9 @@ class Model(Settings):
     version: Name = Field(
         "latest", description="A version, or latest: the highest in natural order, or what LATEST names"
     )
+    watch: bool | None = Field(
+        None, description="Start a run when a version is released; default: only where run.schedule is set"
+    )
     imgsz: tuple[Side, Side] | None = Field(
         None, description="Letterbox (height, width) in px; default: the model's own"
     )
@@ -164,6 +167,10 @@ class Run(Settings):
     schedule: Schedule | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
     budget: Duration = Field(timedelta(hours=4), description="Time box of one run; what is left is for the next")
     tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
+    approval_cpu_hours: float | None = Field(
+        24.0, ge=0, description="A model version whose remaining work is more than this is asked for; none: never asked"
+    )
+    approval_timeout: Duration = Field(timedelta(days=1), description="No answer for so long means no")
     deadline: Duration | None = Field(
         None, description="Somebody is told of a run that has not ended this long after it was queued"
     )

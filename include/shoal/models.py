@@ -15,6 +15,10 @@ from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.model import EXPORT_HINT, Dim, ModelInfo, read_model_info
 from shoal.dataset import Dataset
 
+LATEST = "latest"
+"""What a dataset or a run says to mean no version of its own."""
+
+LATEST_OBJECT = "LATEST"
 MODEL_FILE = "model.onnx"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
@@ -30,13 +34,24 @@ class ModelRelease:
     info: ModelInfo
 
 
+@dataclass(frozen=True)
+class PassedOver:
+    """A version that is better than the one a run uses, and why it does not use it."""
+
+    version: str
+    reason: str
+
+
 def natural_order(version: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key under which v10 follows v9: runs of digits compare as numbers."""
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.findall(r"\d+|\D+", version))
 
 
-def choose_version(wanted: str, available: Sequence[str], named_latest: str | None) -> str:
-    """Choose a version: the wanted one, or for `latest` what LATEST names, else the highest in natural order.
+def order_candidates(wanted: str, available: Sequence[str], named_latest: str | None) -> list[str]:
+    """List the versions a run may use, best first: the wanted one, or for `latest` what LATEST names and all below it.
+
+    Without LATEST that is every version, the highest in natural order first. A version that LATEST names is a candidate
+    also where it has no file: it may be on its way.
 
     Args:
         wanted: A version or `latest`.
@@ -46,20 +61,38 @@ def choose_version(wanted: str, available: Sequence[str], named_latest: str | No
     Raises:
         ConfigError: There is no such version.
     """
-    version = wanted
-    if wanted == "latest":
-        version = named_latest or max(available, key=natural_order, default="")
-    if version in available:
-        return version
-    known = ", ".join(sorted(available, key=natural_order)) or "none"
-    shown = f"{wanted!r} (LATEST names {version!r})" if wanted == "latest" and named_latest else f"{wanted!r}"
+    ordered = sorted(available, key=natural_order, reverse=True)
+    if wanted != LATEST:
+        candidates = [version for version in ordered if version == wanted]
+    elif named_latest:
+        below = (version for version in ordered if natural_order(version) < natural_order(named_latest))
+        candidates = [named_latest, *below]
+    else:
+        candidates = ordered
+    if candidates:
+        return candidates
+    known = ", ".join(reversed(ordered)) or "none"
     raise ConfigError(
-        f"Model version {shown} not found, there are: {known} - put <version>/{MODEL_FILE} there or choose another"
+        f"Model version {wanted!r} not found, there are: {known} - put <version>/{MODEL_FILE} there or choose another"
     )
 
 
-def read_release(models: BucketClient, dataset: Dataset, version: str | None) -> ModelRelease:
-    """Find and inspect the model a run uses.
+def model_root(dataset: Dataset) -> str:
+    """Prefix of all versions of a dataset's model."""
+    return f"{dataset.models.prefix}{dataset.model.name}/"
+
+
+def read_version(root: str, key: str) -> str | None:
+    """Read the version of a model file; None when `key` is none.
+
+    A folder that is no name of a version, such as "v2 (old)", is none.
+    """
+    match = re.fullmatch(rf"({VERSION})/{re.escape(MODEL_FILE)}", key[len(root) :])
+    return match[1] if match else None
+
+
+def list_candidates(models: BucketClient, dataset: Dataset, version: str | None) -> list[str]:
+    """List the versions a run may use, best first.
 
     Args:
         models: The models bucket.
@@ -68,21 +101,24 @@ def read_release(models: BucketClient, dataset: Dataset, version: str | None) ->
 
     Raises:
         ConfigError: No such version.
-        ModelRefusedError: The file is not a model Shoal runs.
     """
-    root = f"{dataset.models.prefix}{dataset.model.name}/"
-    files = (re.fullmatch(rf"([^/]+)/{re.escape(MODEL_FILE)}", key[len(root) :]) for key in models.list_keys(root))
-    latest = models.find_bytes(f"{root}LATEST")
+    root = model_root(dataset)
+    available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
+    latest = models.find_bytes(f"{root}{LATEST_OBJECT}")
     try:
-        chosen = choose_version(
-            version or dataset.model.version,
-            # A folder that is no name of a version, such as "v2 (old)", is none.
-            [match[1] for match in files if match and re.fullmatch(VERSION, match[1])],
-            latest.decode().strip() if latest else None,
-        )
+        return order_candidates(version or dataset.model.version, available, _version_named(latest))
     except ConfigError as err:
         raise ConfigError(f"{models.uri(root)}: {err}") from err
-    key = f"{root}{chosen}/{MODEL_FILE}"
+
+
+def read_release(models: BucketClient, dataset: Dataset, version: str) -> ModelRelease:
+    """Read and inspect one version.
+
+    Raises:
+        ContractError: It has no file.
+        ModelRefusedError: The file is not a model Shoal runs.
+    """
+    key = f"{model_root(dataset)}{version}/{MODEL_FILE}"
     with TemporaryDirectory(prefix="shoal-model-") as folder:
         path = Path(folder) / MODEL_FILE
         models.download(key, path)
@@ -92,7 +128,7 @@ def read_release(models: BucketClient, dataset: Dataset, version: str | None) ->
             raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelRelease(dataset.model.name, chosen, key, sha256, info)
+    return ModelRelease(dataset.model.name, version, key, sha256, info)
 
 
 def inspect_model(path: Path) -> ModelInfo:
@@ -113,6 +149,12 @@ def inspect_model(path: Path) -> ModelInfo:
     if not inputs:
         raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
     return read_model_info(metadata, _shape(inputs[0]), [_shape(value) for value in model.graph.output])
+
+
+def _version_named(latest: bytes | None) -> str | None:
+    """Read the LATEST object; what is no name of a version, an empty object too, names none."""
+    text = latest.decode(errors="replace").strip() if latest else ""
+    return text if re.fullmatch(VERSION, text) else None
 
 
 def _shape(value: onnx.ValueInfoProto) -> list[Dim]:

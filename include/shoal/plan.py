@@ -7,11 +7,13 @@ from math import ceil, floor
 from os.path import commonprefix
 from typing import Any
 
+from shoal.approval import Approval, Rate
 from shoal.capacity import Capacity
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION, mint_attempt
 from shoal.dataset import Dataset
 from shoal.listing import ListingCounts, Scope
+from shoal.models import PassedOver
 from shoal.run_params import RunParams
 from shoal.silence import Silent
 from shoal.variant import Variant
@@ -50,14 +52,6 @@ def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: in
     """
     worth = ceil(images * seconds_per_image / WORTH_A_POD_S)
     return min(images, pods, max_shards, max(1, worth))
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Expected seconds of one worker per image, and where the figure comes from."""
-
-    seconds_per_image: float
-    source: str
 
 
 UNMEASURED = Rate(1.0, "assumed")
@@ -132,6 +126,9 @@ class Plan:
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused; this run's summary takes them into its ledger.
         job: What the workers are told.
+        approval: Whether a person has to be asked first.
+        selected: Whether the model is the one the dataset's own setting means now.
+        passed_over: Better versions that are not used.
         silent: What should have sent images and did not; None where that was not looked for.
     """
 
@@ -150,6 +147,9 @@ class Plan:
     ledgers: Sequence[str]
     parts: Sequence[str]
     job: ShardJob
+    approval: Approval
+    selected: bool
+    passed_over: Sequence[PassedOver]
     silent: Sequence[Silent] | None = None
 
     @property
@@ -160,12 +160,11 @@ class Plan:
     @property
     def may_become_current(self) -> bool:
         """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
-        own_model = self.params.model_version in {None, self.dataset.model.version}
-        own_settings = own_model and self.params.conf is None
+        own_settings = self.selected and self.params.conf is None
         return self.dag_id.startswith("reanalyse_") and self.params.full_scope and own_settings
 
     def describe(self) -> list[str]:
-        """Tell the plan in five lines."""
+        """Tell the plan in a few lines."""
         release = self.variant.release
         lines = [
             f"run {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
@@ -177,6 +176,10 @@ class Plan:
         ]
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
+        lines += [
+            f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over
+        ]
+        lines += self.approval.describe()
         lines += [silent.describe(self.dataset) for silent in self.silent or ()]
         if self.work.capacity is None:
             return [*lines, "nothing new: no inference"]
@@ -218,8 +221,10 @@ class Plan:
                 "pending": self.pending,
             },
             "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
+            "approval": self.approval.to_json(),
+            "passed_over": [{"version": passed.version, "reason": passed.reason} for passed in self.passed_over],
             "capacity": None if self.work.capacity is None else _capacity_json(self.work.capacity),
-            "seconds_per_image": {"value": self.work.rate.seconds_per_image, "source": self.work.rate.source},
+            "seconds_per_image": self.work.rate.to_json(),
             "eta_s": round(self.work.eta_s, 3),
             "shards": [
                 {"shard": s.shard, "images": s.images, "first_key": s.first_key, "last_key": s.last_key}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shoal.approval import Approval, Asks, Rate, Work, decide
 from shoal.capacity import Capacity
 from shoal.clock import narrow_listing, view_clocked
 from shoal.contract.job import ShardJob
@@ -14,26 +15,23 @@ from shoal.dataset import Dataset
 from shoal.fan_out import FanOut
 from shoal.ledger import list_settled
 from shoal.listing import Scope, count_images, freeze_listing, view_listing
-from shoal.models import read_release
 from shoal.overlap import IsRunning, find_taken
 from shoal.plan import (
     UNMEASURED,
     Plan,
     PlannedShard,
     PlannedWork,
-    Rate,
     images_in_budget,
     mint_run_key,
     planned_at,
     shard_count,
 )
+from shoal.releases import ChosenRelease, Shelf, choose_release
 from shoal.run_params import RunParams
 from shoal.silence import find_silent
 from shoal.stores import Stores
 from shoal.summary_tables import need_inputs
-from shoal.variant import Variant, make_variant
-
-_NOTHING_TO_DO = PlannedWork(None, UNMEASURED, ())
+from shoal.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ class PlanRequest:
         again: Whether images that have a row are taken too: a check tries the whole way every time.
         frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
+        asks: When this run asks a person.
     """
 
     dataset: Dataset
@@ -61,6 +60,7 @@ class PlanRequest:
     again: bool = False
     frozen: bool = False
     is_running: IsRunning = lambda _dag_id, _run_id: False
+    asks: Asks = Asks.AGAIN
 
 
 def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capacity]) -> Plan:
@@ -77,8 +77,8 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         StoreError: A store does not answer.
     """
     dataset, params, run_key = request.dataset, request.params, request.run_key
-    variant = make_variant(read_release(stores.models, dataset, params.model_version), dataset.model)
-    layout = stores.layout.variant(variant.directory)
+    shelf = Shelf(stores, dataset, params.model_version)
+    shelf.first()  # a model that cannot be used is said before millions of keys are listed
     scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
     mounts = dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"
     with open_database(stores.results) as database:
@@ -90,13 +90,17 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
             narrow_listing(database, dataset.clock, scope.window)
             counts = count_images(database, counts)
         silent = find_silent(database, dataset, planned_at(run_key)) if params.full_scope else None
+        chosen = choose_release(shelf, request.asks, lambda variant: _count_work(database, request, stores, variant))
+        layout = stores.layout.variant(chosen.variant.directory)
         parts, ledgers = list_settled(stores.results, layout)
         settled = [] if request.again else [*ledgers, *parts]
         to_infer = _find_open_images(database, settled, params, run_key)
-        free = _leave_to_others(database, request, layout, to_infer) if to_infer else 0
+        rate = _measure_rate(database) if to_infer else UNMEASURED
+        approval = _approve(request, chosen, Work(to_infer, rate))
+        free = _leave_to_others(database, request, layout, to_infer) if to_infer and approval.decision.starts else 0
         if free and mounts:
             fan_out.check()
-        work = _plan_work(database, request, find_room, free) if free else _NOTHING_TO_DO
+        work = _plan_work(database, request, find_room, rate, free) if free else PlannedWork(None, rate, ())
         if work.shards:
             database.store_parquet(
                 f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
@@ -108,7 +112,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         dataset=dataset,
         params=params,
         scope=scope,
-        variant=variant,
+        variant=chosen.variant,
         listing_key=listing_key,
         listing=counts,
         listed=counts.images,
@@ -116,11 +120,14 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         work=work,
         ledgers=ledgers,
         parts=parts,
-        job=_job(dataset, variant, layout, run_key),
         silent=silent,
+        job=_job(dataset, chosen.variant, layout, run_key),
+        approval=approval,
+        selected=chosen.selected,
+        passed_over=chosen.passed_over,
     )
     if stores.results.find_bytes(layout.variant) is None:
-        stores.results.write_json(layout.variant, variant.to_json())
+        stores.results.write_json(layout.variant, chosen.variant.to_json())
     stores.results.write_json(layout.run(run_key).plan, plan.to_json())
     return plan
 
@@ -160,6 +167,19 @@ def _find_open_images(database: Database, settled: list[str], params: RunParams,
     return int(database.value("SELECT count(*) FROM open_images"))
 
 
+def _count_work(database: Database, request: PlanRequest, stores: Stores, variant: Variant) -> Work:
+    """Count what a variant still has to infer in the listing of this run."""
+    parts, ledgers = list_settled(stores.results, stores.layout.variant(variant.directory))
+    images = _find_open_images(database, [*ledgers, *parts], request.params, request.run_key)
+    return Work(images, _measure_rate(database))
+
+
+def _approve(request: PlanRequest, chosen: ChosenRelease, work: Work) -> Approval:
+    threshold, standing = request.dataset.run.approval_cpu_hours, chosen.standing
+    decision = decide(work, threshold, standing.answer, request.asks, in_use=standing.in_use)
+    return Approval(decision, work, threshold, standing.answer)
+
+
 def _leave_to_others(database: Database, request: PlanRequest, layout: VariantLayout, to_infer: int) -> int:
     """Make `free_images`: the open images that no other run is at work on; return how many."""
     own = (request.dag_id, request.run_id)
@@ -173,10 +193,9 @@ def _leave_to_others(database: Database, request: PlanRequest, layout: VariantLa
 
 
 def _plan_work(
-    database: Database, request: PlanRequest, find_room: Callable[[], Capacity], to_infer: int
+    database: Database, request: PlanRequest, find_room: Callable[[], Capacity], rate: Rate, to_infer: int
 ) -> PlannedWork:
     dataset = request.dataset
-    rate = _measure_rate(database)
     capacity = find_room()
     most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
     if to_infer <= most:

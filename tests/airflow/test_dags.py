@@ -56,7 +56,7 @@ def test_the_broken_dag_shows_the_error(parsed):
 def test_the_tasks_and_their_order(parsed, dag_id):
     dag = parsed["dags"][dag_id]
     assert dag["tasks"] == {
-        "plan": ["infer"], "infer": ["summarize"], "summarize": ["continue_run", "end_run"], "continue_run": [], "end_run": [],
+        "plan": ["approve", "infer"], "approve": ["infer"], "infer": ["summarize"], "summarize": ["continue_run", "end_run"], "continue_run": [], "end_run": [],
     }  # fmt: skip
     assert dag["max_active_runs"] == 1
 

@@ -131,7 +131,7 @@ def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
     run_id = web.trigger(model_version="v2").json()["dag_run_id"]
     assert web.finished(run_id) == "success"
     assert {(task, label and label.split(":")[0]): state for (task, label), state in web.tasks(run_id).items()} == {
-        ("plan", None): "success", ("infer", "shard 0"): "success", ("infer", "shard 1"): "success",
+        ("plan", None): "success", ("approve", None): "success", ("infer", "shard 0"): "success", ("infer", "shard 1"): "success",
         ("summarize", None): "success", ("continue_run", None): "skipped", ("end_run", None): "success",
     }  # fmt: skip
     labels = sorted(label for task, label in web.tasks(run_id) if task == "infer")

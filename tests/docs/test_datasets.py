@@ -95,6 +95,7 @@ def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
         "conf",
         "model.imgsz",
         "model.iou",
+        "model.watch",
         "clock.pattern",
         "report.zone",
         "report.bins",

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from shoal.approval import Answer, Decision, write_answer
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
@@ -14,13 +15,15 @@ from shoal.database import open_database, read_sql
 from shoal.dataset import Dataset
 from shoal.exports import COUNTS, DETECTIONS, FAILURES
 from shoal.ledger import find_sources
+from shoal.release_notice import notice_release
 from shoal.run_params import RunParams
 from shoal.summary import FATES, SETTINGS_OF_NUMBERS, USES
 from shoal.summary_tables import build_tables
 from shoal.variant import canonical_sha256
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
-JSON_OBJECTS = ("current.json", "variant.json", "plan.json", "summary.json")
+OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
+JSON_OBJECTS = ("current.json", "variant.json", "approval.json", "releases.json", "plan.json", "summary.json")
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
 EXPORTS = {"counts.csv": COUNTS, "failures.csv": FAILURES, "detections.parquet": DETECTIONS}
 
@@ -115,6 +118,8 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     folder = tmp_path_factory.mktemp("objects")
     results.download(part, folder / "part.parquet")
     done = pipeline.summarize(plan)
+    write_answer(results, layout, plan.to_json(), Answer(yes=True, by="ana", at="2026-11-22T21:53:10Z"))
+    notice_release(pipeline.stores, pipeline.plan(model_version="latest", plan_only=True))
     paths = layout.run(plan.run_key)
     ledger = done.summary["run"]["ledger"]
     (folder / "ledger").mkdir()
@@ -131,6 +136,8 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
         "json": {
             "current.json": results.read_json(pipeline.stores.layout.current),
             "variant.json": results.read_json(layout.variant),
+            "approval.json": results.read_json(layout.approval),
+            "releases.json": results.read_json(pipeline.stores.layout.releases),
             "plan.json": results.read_json(paths.plan),
             "summary.json": results.read_json(paths.summary),
         },
@@ -200,7 +207,7 @@ def test_hashes_are_those_of_the_content():
 
 
 def test_examples_are_of_one_run():
-    current, variant, plan, summary = map(example, JSON_OBJECTS)
+    current, variant, plan, summary = map(example, OF_ONE_RUN)
     assert current["result_sha256"] == summary["result_sha256"]
     assert current["run_key"] == plan["run_key"] == summary["run"]["run_key"]
     assert current["listing"] == plan["listing"]["key"] == summary["run"]["listing"]["key"]
@@ -227,6 +234,7 @@ def test_settings_of_numbers_are_documented():
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
+        ("decisions", [str(decision) for decision in Decision]),
         ("statuses", [str(status) for status in Status]),
         ("reasons", [str(reason) for reason in Reason]),
         ("fates", list(FATES)),

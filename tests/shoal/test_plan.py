@@ -11,7 +11,6 @@ from shoal.contract.layout import DatasetLayout, mint_attempt, parse_ledger_run,
 from shoal.contract.store import StoreAccess
 from shoal.database import Database
 from shoal.dataset import Clock
-from shoal.models import choose_version
 from shoal.plan import PlannedShard, images_in_budget, mint_run_key, shard_count
 from shoal.planning import _cut
 from shoal.runs import parse_run
@@ -93,18 +92,6 @@ def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
     view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"))
     assert database.value("SELECT camera FROM clocked") == "jetty"
     assert name_groups(r"(a)(?P<time>b)(?P<camera>c)")[1] == ["group_1", "time", "camera"]
-
-
-@pytest.mark.parametrize(
-    ("available", "latest", "expected"),
-    [
-        pytest.param(["v1", "v9", "v10"], None, "v10", id="natural order"),
-        pytest.param(["2024-06", "2025-02"], None, "2025-02", id="dates"),
-        pytest.param(["v1", "v2"], "v1", "v1", id="LATEST decides"),
-    ],
-)
-def test_latest_version(available, latest, expected):
-    assert choose_version("latest", available, latest) == expected
 
 
 def test_run_keys_sort_by_time_and_names_of_parts_can_be_read_back():

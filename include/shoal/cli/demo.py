@@ -29,7 +29,7 @@ def execute(arguments: Namespace) -> int:
     """Run the demo and show its answer."""
     started = time.monotonic()
     with open_embedded(arguments, scheduler_follows=False) as embedded:
-        say("airflow", f"running DAG reanalyse_{embedded.dataset_name}: plan >> infer >> summarize")
+        say("airflow", f"running DAG reanalyse_{embedded.dataset_name}: plan >> approve >> infer >> summarize")
         try:
             summary_uri = _run_dag(embedded, f"reanalyse_{embedded.dataset_name}")
         finally:

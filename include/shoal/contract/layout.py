@@ -1,8 +1,9 @@
 """Where every stored object lies. No other module builds a key.
 
 <results>/<dataset>/current.json
+                    releases.json
                     listings/<run_key>.parquet
-                    <model>-<version>-<variant12>/variant.json
+                    <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/
                                                   runs/<run_key>/plan.json …
 """
@@ -126,6 +127,11 @@ class VariantLayout:
         return f"{self.root}variant.json"
 
     @property
+    def approval(self) -> str:
+        """What a person answered when asked whether to infer with this variant."""
+        return f"{self.root}approval.json"
+
+    @property
     def parts(self) -> str:
         """Prefix of rows that are in no ledger yet."""
         return f"{self.root}parts/"
@@ -183,6 +189,11 @@ class DatasetLayout:
     def listings(self) -> str:
         """Prefix of the listings."""
         return f"{self.root}listings/"
+
+    @property
+    def releases(self) -> str:
+        """Notice of a model version that is newer than the one the dataset names."""
+        return f"{self.root}releases.json"
 
     def listing(self, run_key: str) -> str:
         """The bucket as one run froze it."""

@@ -15,6 +15,7 @@ from shoal.embedded.families import WORKER_LEAVES_S, end_family, family_of
 
 STAGES = {
     "plan_shards": "plan",
+    "approve": "approve",
     "shard_work": "infer",
     "shard_process": "infer",
     "summarize": "summarize",

@@ -7,6 +7,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.dataset import Dataset
+from shoal.operators.approve import REFUSED_XCOM
 from shoal.operators.errors import translated_errors
 from shoal.operators.installation import find_installation
 from shoal.operators.plan_shards import PLAN_XCOM
@@ -26,6 +27,7 @@ class EndRunOperator(BaseOperator):
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
         plan_task_id: Task that planned the run.
+        approve_task_id: Task that asked whether to infer.
         summarize_task_id: Task that summarizes it.
     """
 
@@ -36,12 +38,14 @@ class EndRunOperator(BaseOperator):
         *,
         dataset: dict[str, Any],
         plan_task_id: str = "plan",
+        approve_task_id: str = "approve",
         summarize_task_id: str = "summarize",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.plan_task_id = plan_task_id
+        self.approve_task_id = approve_task_id
         self.summarize_task_id = summarize_task_id
 
     def execute(self, context: Context) -> None:
@@ -56,7 +60,8 @@ class EndRunOperator(BaseOperator):
         )
         state = states.get(instance.run_id, {}).get(self.summarize_task_id)
         plan = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM) or {}
-        if state == "success" or (state == "skipped" and plan.get("plan_only")):
+        refused = instance.xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM)
+        if state == "success" or (state == "skipped" and (plan.get("plan_only") or refused)):
             return
         raise AirflowFailException(
             f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is kept "

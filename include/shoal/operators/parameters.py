@@ -1,12 +1,15 @@
-"""A run's parameters: what a person or a backfill said, and for a backfill the window of its month."""
+"""A run's parameters: what a person or a backfill said, for a backfill the window of its month; and how the run started."""
 
 from typing import Any
 
 from airflow.sdk import Context
 
+from shoal.approval import Asks
+from shoal.dataset import Dataset
+from shoal.models import LATEST
 from shoal.run_params import RunParams
 
-BACKFILL = "backfill"
+BACKFILL, SCHEDULED, MANUAL, RELEASE = "backfill", "scheduled", "manual", "asset_triggered"
 
 
 def read_params(context: Context) -> RunParams:
@@ -22,3 +25,14 @@ def read_params(context: Context) -> RunParams:
     if dag_run.run_type == BACKFILL and dag_run.data_interval_start and dag_run.data_interval_end:
         given |= {"window_start": dag_run.data_interval_start, "window_end": dag_run.data_interval_end}
     return RunParams.parse(given)
+
+
+def only_notices(context: Context, dataset: Dataset) -> bool:
+    """Whether the run only tells of a release: it was started by one, and the dataset names the version it uses."""
+    return context["dag_run"].run_type == RELEASE and dataset.model.version != LATEST
+
+
+def when_to_ask(context: Context) -> Asks:
+    """Tell by how a run was started whether a person may be asked."""
+    started = context["dag_run"].run_type
+    return {SCHEDULED: Asks.NEVER, MANUAL: Asks.AGAIN}.get(started, Asks.ONCE)

@@ -8,12 +8,15 @@ from typing import Any, NoReturn
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
+from shoal.approval import Decision
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.dataset import Dataset
+from shoal.models import LATEST
 from shoal.operators.errors import translated_errors
-from shoal.operators.parameters import read_params
+from shoal.operators.parameters import only_notices, read_params, when_to_ask
 from shoal.operators.room import dag_run_state, open_room
 from shoal.plan import Plan, mint_run_key
+from shoal.run_params import RunParams
 from shoal.web.links import PlanLink
 
 log = logging.getLogger(__name__)
@@ -55,35 +58,42 @@ class PlanShardsOperator(BaseOperator):
     def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
         from shoal.planning import PlanRequest, make_plan  # noqa: PLC0415
+        from shoal.release_notice import notice_release  # noqa: PLC0415
         from shoal.stores import open_stores  # noqa: PLC0415
 
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
+            notices = only_notices(context, dataset)
             request = PlanRequest(
                 dataset=dataset,
-                params=read_params(context),
+                params=RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context),
                 dag_id=context["ti"].dag_id,
                 run_id=context["ti"].run_id,
                 max_shards=conf.getint("core", "max_map_length"),
                 run_key=run_key,
                 frozen=since is not None,
                 is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
+                asks=when_to_ask(context),
             )
+            stores = open_stores(dataset, read_access)
             room = open_room(dataset, context["ti"])
             room.clean_up()
             try:
-                plan = make_plan(
-                    request, open_stores(dataset, read_access), lambda: room.find(promise=not request.params.plan_only)
-                )
+                plan = make_plan(request, stores, lambda: room.find(promise=not request.params.plan_only))
             except InsufficientCapacityError as err:
                 self._wait(dataset, err, run_key, since or datetime.now(UTC))
-            if not request.params.plan_only:
-                room.settle(len(plan.work.shards))
+            if plan.work.shards and not request.params.plan_only:
+                # Until somebody has answered nothing starts: others may have the room meanwhile.
+                room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
+            if notices:
+                for line in notice_release(stores, plan):
+                    log.info("%s", line)
         for line in plan.describe():
             log.info("%s", line)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        context["ti"].xcom_push(key=PLAN_XCOM, value={**run, "plan_only": request.params.plan_only})
+        state = {"plan_only": request.params.plan_only, "approval": str(plan.approval.decision)}
+        context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
         if request.params.plan_only:
             log.info("plan_only: no shard is started")
             return []

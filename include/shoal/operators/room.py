@@ -32,7 +32,7 @@ class Room(Protocol):
         ...
 
     def settle(self, pods: int) -> None:
-        """Say how many will."""
+        """Say how many will start, of those that were promised."""
         ...
 
 
@@ -87,9 +87,8 @@ class _ClusterRoom:
     def settle(self, pods: int) -> None:
         from shoal.api_errors import explained  # noqa: PLC0415
 
-        if pods:
-            with explained(f"promise {pods} pods in namespace {self._dataset.cluster.namespace}"):
-                self._room.objects.lower_promise(self._room.owner.name, pods)
+        with explained(f"promise {pods} pods in namespace {self._dataset.cluster.namespace}"):
+            self._room.objects.lower_promise(self._room.owner.name, pods)
 
     @cached_property
     def _room(self) -> "PodRoom":

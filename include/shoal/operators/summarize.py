@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
+from shoal.operators.approve import REFUSED_XCOM
 from shoal.operators.errors import translated_errors
 from shoal.operators.plan_shards import PLAN_XCOM
 from shoal.web.links import PlanLink, ReportLink, SummaryLink
@@ -18,22 +19,26 @@ log = logging.getLogger(__name__)
 class SummarizeOperator(BaseOperator):
     """Write the ledger, check both balances, compute the numbers, write `summary.json` and move `current.json`.
 
-    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run; fails, and writes nothing,
-    when the plan failed.
+    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run and where the run's approval
+    was refused; fails, and writes nothing, when the plan failed.
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
         plan_task_id: Task that planned the run.
+        approve_task_id: Task that asked whether to infer.
     """
 
     ui_color = "#f7e9d0"
     operator_extra_links = (ReportLink(), SummaryLink(), PlanLink())
 
-    def __init__(self, *, dataset: dict[str, Any], plan_task_id: str = "plan", **kwargs: Any) -> None:
+    def __init__(
+        self, *, dataset: dict[str, Any], plan_task_id: str = "plan", approve_task_id: str = "approve", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.plan_task_id = plan_task_id
         self.linked_run: dict[str, str] | None = None
+        self.approve_task_id = approve_task_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Summarize the run; return where the summary lies."""
@@ -47,6 +52,8 @@ class SummarizeOperator(BaseOperator):
                 raise ConfigError(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
             if run["plan_only"]:
                 raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
+            if refused := context["ti"].xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM):
+                raise AirflowSkipException(f"Run {run['run_key']} infers nothing: {refused}")
             dataset = Dataset.model_validate(self.dataset)
             stores = open_stores(dataset, read_access)
             done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
