@@ -15,6 +15,7 @@ from shoal.dataset import Dataset
 from shoal.fan_out import FanOut
 from shoal.ledger import list_settled
 from shoal.listing import Scope, count_images, freeze_listing, view_listing
+from shoal.open_images import find_open_images
 from shoal.overlap import IsRunning, find_taken
 from shoal.plan import (
     UNMEASURED,
@@ -30,7 +31,6 @@ from shoal.releases import ChosenRelease, Shelf, choose_release
 from shoal.run_params import RunParams
 from shoal.silence import find_silent
 from shoal.stores import Stores
-from shoal.summary_tables import need_inputs
 from shoal.variant import Variant
 
 
@@ -94,7 +94,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         layout = stores.layout.variant(chosen.variant.directory)
         parts, ledgers = list_settled(stores.results, layout)
         settled = [] if request.again else [*ledgers, *parts]
-        to_infer = _find_open_images(database, settled, params, run_key)
+        to_infer = find_open_images(database, settled, params, run_key)
         rate = _measure_rate(database) if to_infer else UNMEASURED
         approval = _approve(request, chosen, Work(to_infer, rate))
         free = _leave_to_others(database, request, layout, to_infer) if to_infer and approval.decision.starts else 0
@@ -132,45 +132,10 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     return plan
 
 
-def write_remaining(
-    database: Database, layout: VariantLayout, run_key: str, shard: int, attempt: str, *, written: int = 0
-) -> int:
-    """Write the manifest of what a repeated shard still has to do; return how many images that is.
-
-    Args:
-        database: A session on the results bucket.
-        layout: The variant.
-        run_key: The run.
-        shard: The shard.
-        attempt: 8 characters that name the new manifest.
-        written: Images of the manifest that the same task wrote before it waited. While as many are left it stays as it is:
-            what is left only ever becomes less.
-    """
-    run = layout.run(run_key)
-    plan = database.results.read_json(run.plan)
-    need_inputs(database.results, plan, run)
-    database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
-    database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
-    parts, ledgers = list_settled(database.results, layout)
-    left = _find_open_images(database, [*ledgers, *parts], RunParams.parse(plan["params"]), run_key)
-    if left and left != written:
-        columns = ", ".join(MANIFEST_COLUMNS)
-        database.store_parquet(f"SELECT {columns} FROM open_images ORDER BY key", run.remaining(shard, attempt))
-    return left
-
-
-def _find_open_images(database: Database, settled: list[str], params: RunParams, run_key: str) -> int:
-    database.view_rows(settled)
-    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
-    database.set_variable("run_key", run_key)
-    database.run_file("open_images")
-    return int(database.value("SELECT count(*) FROM open_images"))
-
-
 def _count_work(database: Database, request: PlanRequest, stores: Stores, variant: Variant) -> Work:
     """Count what a variant still has to infer in the listing of this run."""
     parts, ledgers = list_settled(stores.results, stores.layout.variant(variant.directory))
-    images = _find_open_images(database, [*ledgers, *parts], request.params, request.run_key)
+    images = find_open_images(database, [*ledgers, *parts], request.params, request.run_key)
     return Work(images, _measure_rate(database))
 
 

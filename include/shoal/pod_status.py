@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shoal.contract.errors import ConfigError, ShoalError, WorkerError
-from shoal.contract.exits import WorkerExit
+from shoal.contract.errors import ConfigError, ShoalError, WorkerCrashError, WorkerError
+from shoal.contract.exits import CRASH_SIGNALS, WorkerExit
 from shoal.mount_sidecar import SIDECAR
 from shoal.pods import WORKER
 
@@ -89,7 +89,8 @@ def find_failure(pod: Mapping[str, Any]) -> ShoalError | None:
     """Judge a pod that is over: None when the worker did its shard.
 
     Returns:
-        ConfigError where a retry cannot help, else WorkerError.
+        ConfigError where a retry cannot help, WorkerCrashError where the worker may have been ended by one of its images,
+        else WorkerError.
     """
     name, status = pod["metadata"]["name"], pod.get("status", {})
     if disruption := _find_disruption(status):
@@ -109,9 +110,10 @@ def _judge_worker(name: str, worker: Mapping[str, Any]) -> ShoalError | None:
     if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
         return ConfigError(f"Pod {name}: {said}")
     if worker.get("reason") == "OOMKilled":
-        return WorkerError(f"Worker of pod {name} ran out of memory - raise cluster.pod.memory; {_KEPT}")
+        return WorkerCrashError(f"Worker of pod {name} ran out of memory - raise cluster.pod.memory; {_KEPT}")
     if code > _SIGNALLED:
-        return WorkerError(f"Worker of pod {name} was killed by signal {code - _SIGNALLED} - {_KEPT}")
+        kind = WorkerCrashError if code - _SIGNALLED in CRASH_SIGNALS else WorkerError
+        return kind(f"Worker of pod {name} was killed by signal {code - _SIGNALLED} - {_KEPT}")
     return WorkerError(f"Worker of pod {name} ended with exit code {code}: {said}")
 
 

@@ -108,6 +108,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         }
         files.append(write_report(database, result, facts))
         summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
+    stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(stores.results, stores.layout, plan, summary)
     return SummarizedRun(summary, balance, run.summary, not_current)
 

@@ -60,6 +60,7 @@ def _attempt(arguments: argparse.Namespace, stop: StopRequest) -> tuple[WorkerEx
                 mount=arguments.mount,
                 threads=arguments.threads,
                 progress_interval_s=arguments.progress_interval,
+                careful=arguments.careful,
             ),
             stop,
         )
@@ -134,6 +135,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mount", type=Path, metavar="DIR", help="read images below DIR, not over S3")
     parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of one inference (1)")
     parser.add_argument("--progress-interval", type=float, default=30.0, metavar="S", help="seconds (30)")
+    parser.add_argument("--careful", action="store_true", help="first images one by one: an earlier attempt crashed")
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ class RunArguments:
         mount: Folder the image bucket is mounted at; None means GET by key.
         threads: Threads of one inference.
         progress_interval_s: Seconds between two progress lines.
+        careful: Whether an earlier attempt crashed: the first images go one by one, each named first.
     """
 
     results_bucket: str
@@ -27,3 +28,4 @@ class RunArguments:
     mount: Path | None
     threads: int
     progress_interval_s: float
+    careful: bool = False

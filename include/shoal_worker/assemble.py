@@ -10,6 +10,7 @@ from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.contract.store import StoreAccess
 from shoal_worker.arguments import RunArguments
+from shoal_worker.careful import Naming, OneByOne
 from shoal_worker.detector import Detector, check_sha256, open_model
 from shoal_worker.examine import Examiner
 from shoal_worker.mount_source import MountSource
@@ -46,6 +47,10 @@ def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest:
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, arguments.shard, arguments.attempt, seq))
     intake = Intake(images, job.budget_s)
     pipeline = Pipeline(intake, examiner)
+    if arguments.careful:
+        name = layout.run(job.run_key).trying(arguments.shard, arguments.attempt)
+        naming = Naming(results, name, stamp.worker_version)
+        pipeline = OneByOne(intake, examiner, naming, detector.imgsz, job.part_interval_s)
 
     def leave() -> None:
         intake.close()

@@ -1,5 +1,6 @@
 """Whole objects from and to one bucket, with the errors to show."""
 
+import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -87,6 +88,31 @@ class Bucket:
             self._client.fput_object(self.name, key, str(path), part_size=part_size)
         except TRANSPORT_ERRORS as err:
             raise explain(err, self.access, self._target) from err
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Write a small object with one request, in place of the one that was there.
+
+        Raises:
+            ConfigError: No such bucket, or no right to write to it.
+            StoreError: The store did not take it.
+        """
+        try:
+            self._client.put_object(self.name, key, io.BytesIO(data), len(data))
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, self._target) from err
+
+    def remove(self, key: str) -> None:
+        """Delete an object; one that is not there is no error.
+
+        Raises:
+            ConfigError: No such bucket, or no right to delete from it.
+            StoreError: The store did not do it.
+        """
+        try:
+            self._client.remove_object(self.name, key)
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) != "NoSuchKey":
+                raise explain(err, self.access, self._target) from err
 
     @property
     def _target(self) -> str:

@@ -46,7 +46,14 @@ class Wake:
     """Put in from outside, so that the reader looks up."""
 
 
-Outcome = Row | Unreached | Fatal | Finished | Wake
+class Checkpoint:
+    """What came out so far belongs into a part now; who put it in waits until that is done."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+
+
+Outcome = Row | Unreached | Fatal | Finished | Wake | Checkpoint
 
 
 class Intake:
@@ -112,17 +119,19 @@ class Pipeline:
             elif not isinstance(item, Ready):
                 self.outcomes.put(item)
             elif not self._intake.closed:  # else it was fetched in vain: it stays open
-                self.inferring = True
-                self._finish(item)
-                self.inferring = False
+                self.outcomes.put(self._finish(item))
         self.outcomes.put(Finished())
 
-    def _finish(self, ready: Ready) -> None:
+    def _finish(self, ready: Ready) -> Outcome:
+        self.inferring = True
         try:
-            self.outcomes.put(self._examiner.finish(ready))
+            return self._examiner.finish(ready)
         except InferenceCancelledError:
             self._intake.close()
+            return Wake()
         except MemoryError as err:
-            self.outcomes.put(Unreached(ready.image, err))
+            return Unreached(ready.image, err)
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
-            self.outcomes.put(Fatal(err))
+            return Fatal(err)
+        finally:
+            self.inferring = False

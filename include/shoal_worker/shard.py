@@ -10,7 +10,7 @@ from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.exits import WorkerExit
 from shoal.contract.job import failed_too_often
 from shoal_worker.parts import PartWriter, Row
-from shoal_worker.pipeline import Fatal, Finished, Intake, Outcome, Pipeline, Unreached
+from shoal_worker.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Unreached
 from shoal_worker.progress import Tally
 from shoal_worker.stop import StopRequest
 
@@ -123,10 +123,12 @@ class ShardRun:
             if outcome is not None:
                 self._count(outcome)
             ending = self._ending(outcome, stop)
-            if ending is None and part.due():
+            if ending is None and (part.due() or isinstance(outcome, Checkpoint)):
                 ending = self._write_part()
             if ending is not None:
                 return ending
+            if isinstance(outcome, Checkpoint):
+                outcome.done.set()
             if progress.due():
                 seconds = time.monotonic() - self._started
                 say(self._tally.progress(seconds, self._limits.budget_s - seconds))

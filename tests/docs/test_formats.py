@@ -15,15 +15,21 @@ from shoal.database import open_database, read_sql
 from shoal.dataset import Dataset
 from shoal.exports import COUNTS, DETECTIONS, FAILURES
 from shoal.ledger import find_sources
+from shoal.poison import ShardAttempt, settle_crash
 from shoal.release_notice import notice_release
 from shoal.run_params import RunParams
 from shoal.summary import FATES, SETTINGS_OF_NUMBERS, USES
 from shoal.summary_tables import build_tables
 from shoal.variant import canonical_sha256
+from shoal_worker.careful import Naming
+from shoal_worker.objects import Bucket
+from shoal_worker.parts import ListedImage
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
-JSON_OBJECTS = ("current.json", "variant.json", "approval.json", "releases.json", "plan.json", "summary.json")
+JSON_OBJECTS = (
+    "current.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "summary.json",
+)  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
 EXPORTS = {"counts.csv": COUNTS, "failures.csv": FAILURES, "detections.parquet": DETECTIONS}
 
@@ -117,10 +123,14 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     [part] = results.list_keys(layout.parts)
     folder = tmp_path_factory.mktemp("objects")
     results.download(part, folder / "part.parquet")
+    paths, attempt = layout.run(plan.run_key), "attempt1"
+    settle_crash(results, ShardAttempt(layout, plan.run_key, 0, attempt), "Worker of shard 0 was killed by SIGSEGV")
+    naming = Naming(Bucket(results.access, results.bucket), paths.trying(0, attempt), "0.1.0")
+    naming.name(ListedImage(scenes[0].key, "0" * 32, 1))
+    trying = results.read_json(paths.trying(0, attempt))
     done = pipeline.summarize(plan)
     write_answer(results, layout, plan.to_json(), Answer(yes=True, by="ana", at="2026-11-22T21:53:10Z"))
     notice_release(pipeline.stores, pipeline.plan(model_version="latest", plan_only=True))
-    paths = layout.run(plan.run_key)
     ledger = done.summary["run"]["ledger"]
     (folder / "ledger").mkdir()
     results.download(ledger, folder / "ledger" / ledger.rsplit("/", 1)[-1])
@@ -139,9 +149,11 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
             "approval.json": results.read_json(layout.approval),
             "releases.json": results.read_json(pipeline.stores.layout.releases),
             "plan.json": results.read_json(paths.plan),
+            "crashed.json": results.read_json(paths.crashed(0, attempt)),
+            "trying.json": trying,
             "summary.json": results.read_json(paths.summary),
         },
-        "keys": results.list_keys(pipeline.stores.layout.root),
+        "keys": [*results.list_keys(pipeline.stores.layout.root), paths.trying(0, attempt)],
         "root": pipeline.stores.layout.root,
         "part": part,
         "folder": folder,
@@ -283,6 +295,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
     for key in [*run["keys"], run["part"]]:
         name = re.sub(RUN_KEY, "<run_key>", key.removeprefix(run["root"]))
         name = re.sub(rf"-\d{{4}}-{ATTEMPT}-\d{{4}}\.", "-<shard>-<attempt>-<seq>.", name)
+        name = re.sub(rf"(crashed|trying)-\d{{4}}-{ATTEMPT}\.", r"\1-<shard>-<attempt>.", name)
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
         name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
         assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name
@@ -308,4 +321,4 @@ def test_every_python_example_is_python():
 
 
 def test_guarantees_are_numbered_without_a_gap():
-    assert re.findall(r"^\| (G\d+) \|", TEXT, re.MULTILINE) == [f"G{number}" for number in range(1, 9)]
+    assert re.findall(r"^\| (G\d+) \|", TEXT, re.MULTILINE) == [f"G{number}" for number in range(1, 10)]

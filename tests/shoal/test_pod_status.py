@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.contract.errors import ConfigError, WorkerError
+from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
 from shoal.pod_status import find_failure, find_sidecar_end, find_start_problem, is_over
 
 
@@ -81,6 +81,37 @@ def test_a_failed_pod_says_why_and_whether_to_try_again(failed, kind, message):
     assert isinstance(failure, kind)
     with pytest.raises(kind, match=message):
         raise failure
+
+
+CRASHES = {"SIGSEGV": 139, "SIGBUS": 135, "SIGABRT": 134, "SIGILL": 132, "SIGFPE": 136}
+
+
+@pytest.mark.parametrize(
+    "crashed",
+    [
+        *(pytest.param(pod(worker=ended(code)), id=name) for name, code in CRASHES.items()),
+        pytest.param(pod(worker=ended(137, "OOMKilled")), id="out of memory"),
+    ],
+)
+def test_a_worker_that_one_of_its_images_may_have_ended_has_crashed(crashed):
+    assert isinstance(find_failure(crashed), WorkerCrashError)
+
+
+@pytest.mark.parametrize(
+    "ended_otherwise",
+    [
+        pytest.param(pod(worker=ended(137)), id="SIGKILL from outside"),
+        pytest.param(pod(worker=ended(143)), id="SIGTERM"),
+        pytest.param(pod(worker=ended(137, "OOMKilled"), reason="Evicted", message="memory"), id="evicted"),
+        pytest.param(pod(worker=ended(139), reason="NodeShutdown", message="reboot"), id="node shut down"),
+        pytest.param(pod(worker=ended(69)), id="store down"),
+        pytest.param(pod(message="Pod was rejected: OutOfcpu"), id="never started"),
+    ],
+)
+def test_what_is_no_image_s_fault_is_no_crash(ended_otherwise):
+    failure = find_failure(ended_otherwise)
+    assert isinstance(failure, WorkerError)
+    assert not isinstance(failure, WorkerCrashError)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from shoal.contract.rows import Reason
 from shoal.current import read_current
 from shoal.database import open_database
 from shoal.ledger import write_ledger
-from shoal.planning import write_remaining
+from shoal.open_images import write_remaining
 
 
 def fates(done):

@@ -1,9 +1,11 @@
 """A real HTTP server that answers as a broken store would."""
 
+import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
 
 Answer = Callable[[BaseHTTPRequestHandler, int], None]
 """Writes the answer to one request; the number counts the requests from 1."""
@@ -19,11 +21,10 @@ def faulty_store(answer: Answer) -> Iterator[tuple[str, list[str]]]:
 
         def do_GET(self):
             requests.append(f"{self.command} {self.path}")
+            self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer(self, len(requests))
 
-        def do_PUT(self):
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.do_GET()
+        do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_):
             pass
@@ -78,3 +79,38 @@ def status(code: int, s3_code: str = "", content_type: str = "application/xml") 
 def first(times: int, fault: Answer, then: Answer) -> Answer:
     """Answer the first requests with a fault."""
     return lambda handler, number: (fault if number <= times else then)(handler, number)
+
+
+def passed_on(endpoint_url: str) -> Answer:
+    """Let a real store answer; the signature stays valid, since the store is told the name that was asked for."""
+
+    def answer(handler, _number):
+        store = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=60)
+        store.request(handler.command, handler.path, handler.body, dict(handler.headers))
+        reply = store.getresponse()
+        body = reply.read()
+        handler.send_response(reply.status)
+        for name, value in reply.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)) if body or handler.command != "HEAD" else "0")
+        handler.end_headers()
+        handler.wfile.write(body)
+        store.close()
+
+    return answer
+
+
+def of(ending: str, fault: Answer, then: Answer) -> Answer:
+    """Answer with a fault whatever is asked of the object whose key ends so."""
+
+    def answer(handler, number):
+        asked = unquote(urlsplit(handler.path).path)
+        (fault if asked.endswith(ending) else then)(handler, number)
+
+    return answer
+
+
+def after(times: int, fault: Answer, then: Answer) -> Answer:
+    """Answer with a fault once so many requests went well."""
+    return lambda handler, number: (fault if number > times else then)(handler, number)

@@ -89,6 +89,38 @@ def stubborn_on_white(side=9000) -> bytes:
     )
 
 
+def crash_on_white(*, always=False) -> bytes:
+    """Answer dark images at once and crash the process on white ones: the one quotient of integers that a CPU refuses."""
+    return _with_delay(
+        [
+            helper.make_node("Mul", ["is_white", "minus_two"], ["below"]),
+            helper.make_node("Add", ["below", "start"], ["one_or_minus_one"]),
+            helper.make_node("Cast", ["one_or_minus_one"], ["divisor"], to=TensorProto.INT64),
+            helper.make_node("Div", ["lowest", "divisor"], ["quotient"]),
+            helper.make_node("Cast", ["quotient"], ["delay"], to=TensorProto.FLOAT),
+        ],
+        {
+            "minus_two": np.float32(0 if always else -2),
+            "start": np.float32(-1 if always else 1),
+            "lowest": np.array([-(2**63)], np.int64),
+        },
+    )
+
+
+def hungry_on_white(gigabytes=8) -> bytes:
+    """Answer dark images at once and fill so much memory on white ones."""
+    values = gigabytes * 1024**3 / 4
+    return _with_delay(
+        [
+            helper.make_node("Mul", ["is_white", "values"], ["wanted"]),
+            helper.make_node("Add", ["wanted", "ones"], ["sides"]),
+            helper.make_node("Cast", ["sides"], ["shape"], to=TensorProto.INT64),
+            helper.make_node("Expand", ["is_white", "shape"], ["delay"]),
+        ],
+        {"values": np.float32(values), "ones": np.ones(1, np.float32)},
+    )
+
+
 def _with_delay(nodes, values) -> bytes:
     """One constant box per image, once the nodes made `delay` of `is_white` (1.0 where a channel is at its full)."""
     prediction = np.array([[320, 320, 64, 32, 0.9, 0.1]], np.float32).T[None]

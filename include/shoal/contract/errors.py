@@ -47,3 +47,7 @@ class ContractError(ShoalError):
 
 class WorkerError(ShoalError):
     """A worker ended without finishing its shard; the next attempt takes what is left."""
+
+
+class WorkerCrashError(WorkerError):
+    """A worker was ended by what it did itself: one of its images may be why."""

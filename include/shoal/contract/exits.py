@@ -1,5 +1,6 @@
-"""The worker's exit codes; the values are those of BSD's sysexits(3)."""
+"""How a worker ends: its own exit codes, those of BSD's sysexits(3), and the signals of a crash."""
 
+import signal
 from enum import IntEnum
 
 
@@ -16,3 +17,8 @@ class WorkerExit(IntEnum):
     """Told to stop (SIGTERM, SIGINT): the part is written, the rest of the shard is open."""
     CONFIG = 78
     """Model, plan or credentials are wrong; a retry cannot help."""
+
+
+CRASH_SIGNALS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+"""What a process brings upon itself. SIGKILL is not among them: it comes from outside, or for want of memory, and who
+sent it says which."""

@@ -27,7 +27,7 @@ _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.parquet")
 _OF_RUN = re.compile(
     rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
     rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
-    rf"|(?P<attempt>attempts/[^/]+\.json)|(?P<file>summary-{ATTEMPT}/[^/]+))"
+    rf"|(?P<attempt>attempts/[^/]+\.json|(?:crashed|trying)-\d{{4,}}-{ATTEMPT}\.json)|(?P<file>summary-{ATTEMPT}/[^/]+))"
 )
 _ROWS = re.compile(rf"[^/]+/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _RECORD = re.compile(r"[^/]+\.json|[^/]+/(?:variant|approval)\.json")
@@ -92,6 +92,23 @@ class RunLayout:
         """Manifest of what a repeated shard still has to do."""
         return f"{self.root}remaining-{shard:04d}-{attempt}.parquet"
 
+    def trying(self, shard: int, attempt: str) -> str:
+        """The one image that a careful attempt tries right now; replaced by that attempt, deleted when it tries several."""
+        return f"{self.root}trying-{shard:04d}-{attempt}.json"
+
+    def crashed(self, shard: int, attempt: str) -> str:
+        """Says that an attempt crashed, so that the next ones are careful."""
+        return f"{self.crashes(shard)}{attempt}.json"
+
+    def crashes(self, shard: int) -> str:
+        """Prefix of what the crashed attempts at a shard left."""
+        return f"{self.root}crashed-{shard:04d}-"
+
+    @property
+    def tries(self) -> str:
+        """Prefix of every image that a careful attempt named last."""
+        return f"{self.root}trying-"
+
     @property
     def attempts(self) -> str:
         """Prefix of what became of attempts at shards that failed."""
@@ -148,7 +165,11 @@ class VariantLayout:
 
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
         """One immutable batch of rows by one attempt at one shard."""
-        return f"{self.parts}{run_key}-{shard:04d}-{attempt}-{seq:04d}.parquet"
+        return f"{self.part_prefix(run_key, shard, attempt)}{seq:04d}.parquet"
+
+    def part_prefix(self, run_key: str, shard: int, attempt: str) -> str:
+        """Prefix of all parts of one attempt at one shard."""
+        return f"{self.parts}{run_key}-{shard:04d}-{attempt}-"
 
     def ledger(self, run_key: str, attempt: str) -> str:
         """The rows one finished run settled."""

@@ -13,13 +13,13 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
 from shoal.api_errors import REQUEST_ERRORS, explained
-from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
+from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, WorkerError
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
 from shoal.operators.errors import translated_errors
 from shoal.operators.installation import find_installation
-from shoal.operators.shard_work import ShardWork, Waiting, prepare_shard
+from shoal.operators.shard_work import ShardWork, Waiting, go_on_after, prepare_shard
 from shoal.pod_status import find_failure, find_sidecar_end
 from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.run_objects import DagRunId, RunObjects
@@ -64,6 +64,8 @@ class ShardPodOperator(KubernetesPodOperator):
         )
 
         self._manifest: Manifest | None = None
+        self._attempt = ""
+        self._rounds = 0
 
     @property
     def linked_run(self) -> dict[str, Any]:
@@ -76,6 +78,7 @@ class ShardPodOperator(KubernetesPodOperator):
 
     def try_again(self, context: Context, event: Any, waiting: dict[str, Any]) -> None:  # noqa: ARG002 - Airflow passes the event
         """Start the pod after a ResourceQuota was full."""
+        self._rounds = waiting.get("rounds", 0)
         self._start(context, Waiting(**waiting))
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
@@ -102,24 +105,34 @@ class ShardPodOperator(KubernetesPodOperator):
         cluster = self.dataset["cluster"]
         name, in_cluster = self.pod.metadata.name, bool(self.hook.is_in_cluster)
         trigger = ShardPodTrigger(cluster["conn_id"], cluster["namespace"], name, GRACE_S, in_cluster=in_cluster)
-        self.defer(trigger=trigger, method_name="trigger_reentry")
+        kwargs = {"attempt": self._attempt, "rounds": self._rounds + 1}
+        self.defer(trigger=trigger, method_name="trigger_reentry", kwargs=kwargs)
 
-    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - Airflow passes it
-        """Pass the worker's lines on, judge the pod, delete it."""
-        with translated_errors(), explained("look at the pod"):
-            failure = self._judge(event)
-            if failure is not None:
+    def trigger_reentry(self, context: Context, event: dict[str, Any], attempt: str = "", rounds: int = 1) -> None:
+        """Pass the worker's lines on, judge the pod, delete it; start the next one where a crash showed its image."""
+        with translated_errors():
+            with explained("look at the pod"):
+                failure = self._judge(event)
+            if isinstance(failure, WorkerCrashError):
+                go_on_after(failure, Dataset.model_validate(self.dataset), self.shard, attempt, rounds)
+            elif failure is not None:
                 raise failure
+            else:
+                return
+        self._rounds = rounds
+        self._start(context, None)
 
     def _start(self, context: Context, waiting: Waiting | None) -> None:
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
-            work = prepare_shard(dataset, self.shard, context["ti"].try_number, waiting)
+            repeated = context["ti"].try_number > 1 or self._rounds > 0
+            work = prepare_shard(dataset, self.shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
+            self._attempt = work.attempt
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
-                    self._manifest = self._make_manifest(context, dataset, work)
+                    self._manifest = self._make_manifest(context, dataset, work, repeated=repeated)
                     super().execute(context)
             except QuotaExceededError as err:
                 before = waiting or Waiting(work.attempt, work.left)
@@ -128,12 +141,12 @@ class ShardPodOperator(KubernetesPodOperator):
                 pause_s = QUOTA_PAUSE.total_seconds()
                 if before.said != str(err):
                     log.info("%s; trying again every %.0f s", err, pause_s)
-                now = Waiting(work.attempt, work.left, before.waited_s + pause_s, str(err))
+                now = Waiting(work.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)
                 self.defer(
                     trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)}
                 )
 
-    def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork) -> Manifest:
+    def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork, *, repeated: bool) -> Manifest:
         """Write what the pod needs into the cluster, end the shard's earlier pods, make the pod."""
         instance = context["ti"]
         owner = DagRunId(find_installation(), instance.dag_id, instance.run_id)
@@ -141,7 +154,7 @@ class ShardPodOperator(KubernetesPodOperator):
         objects = RunObjects(self.client, dataset.cluster)
         owner_uid = objects.ensure_config_map(owner)
         objects.put_secret(run_secret(dataset.cluster, name, owner_uid, work.stores.accesses()))
-        if instance.try_number > 1:
+        if repeated:
             objects.delete_pods(name, work.shard)
         shard = ShardPod(
             run_name=name,

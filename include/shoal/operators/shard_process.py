@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from shoal.contract.errors import WorkerCrashError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
 from shoal.web.links import PlanLink
@@ -42,13 +43,20 @@ class ShardProcessOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Start the worker, pass its lines on, judge its exit."""
-        from shoal.operators.shard_work import prepare_shard  # noqa: PLC0415 - see the package's docstring
+        from shoal.operators.shard_work import go_on_after, prepare_shard  # noqa: PLC0415 - see the package's docstring
 
+        rounds, is_first_try = 0, context["ti"].try_number == 1
         with translated_errors():
-            work = prepare_shard(Dataset.model_validate(self.dataset), self.shard, context["ti"].try_number)
-            if work is not None:
+            dataset = Dataset.model_validate(self.dataset)
+            while work := prepare_shard(dataset, self.shard, repeated=rounds > 0 or not is_first_try):
+                rounds += 1
                 credentials = work.stores.worker_env()
-                self._worker.run(work.shard, work.arguments, credentials, lambda line: log.info("%s", line))
+                try:
+                    self._worker.run(work.shard, work.arguments, credentials, lambda line: log.info("%s", line))
+                except WorkerCrashError as crash:
+                    go_on_after(crash, dataset, self.shard, work.attempt, rounds)
+                else:
+                    break
 
     def on_kill(self) -> None:
         """Stop the worker; it writes what it has."""
