@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,12 @@ class Pipeline:
         for scene in scenes:
             self.put(scene.key, scene.jpeg)
 
-    def plan(self, *, beside: str | None = None, **params: Any) -> Plan:
+    def plan(self, *, beside: str | None = None, reuse_since: datetime | None = None, **params: Any) -> Plan:
         """Plan a run, `beside` another Dag run that is still at work."""
         request = PlanRequest(
             self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
             run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
+            reuse_since=reuse_since,
         )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 

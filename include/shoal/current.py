@@ -46,7 +46,7 @@ def _why_not(plan: Mapping[str, Any], summary: Mapping[str, Any], current: Mappi
         return "the run is not complete"
     if not plan["may_become_current"]:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
-    # A run_key begins with its time of planning, and so with the time of its listing.
-    if current is not None and current["run_key"] > plan["run_key"]:
+    # The name of a listing begins with its time; runs that share one are ordered by their own.
+    if current is not None and (current["listing"], current["run_key"]) > (plan["listing"]["key"], plan["run_key"]):
         return f"run {current['run_key']} on a later listing is the answer already"
     return None

@@ -127,6 +127,8 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
     keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
     for option in options:
         keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
+        if "enum" in option:
+            keywords["enum"] = [*option["enum"], None]
         if "items" in option:
             values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
             keywords |= {"items": {"type": "string", "enum": values}, "examples": values}

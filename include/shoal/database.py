@@ -67,7 +67,7 @@ class Database:
 
     def set_option(self, name: str, value: str) -> None:
         """Set a DuckDB option to a text value."""
-        self.run(f"SET {name} = '{value.replace(chr(39), chr(39) * 2)}'")
+        self.run(f"SET {name} = {_quoted(value)}")
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Read the one value a query gives."""
@@ -95,28 +95,28 @@ class Database:
         self.view_parquet("stored_rows", keys, ROW_COLUMNS)
         self.run_file("rows")
 
-    def store_parquet(self, query: str, key: str, metadata: Mapping[str, int] | None = None) -> int:
+    def store_parquet(self, query: str, key: str, metadata: Mapping[str, str] | None = None) -> int:
         """Write a query's rows as one Parquet object, with metadata of its own; return how many."""
         path = self.folder / "upload.parquet"
         options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
         if metadata:
-            options += f", KV_METADATA {{{', '.join(f'{name}: {value:d}' for name, value in metadata.items())}}}"
+            pairs = (f"{name}: {_quoted(value)}" for name, value in metadata.items())
+            options += f", KV_METADATA {{{', '.join(pairs)}}}"
         count = self.copy(query, path, options)
         self.results.upload(path, key)
         path.unlink()
         return count
 
-    def parquet_metadata(self, key: str) -> dict[str, int]:
+    def parquet_metadata(self, key: str) -> dict[str, str]:
         """Read what `store_parquet` wrote beside the rows."""
         found = self.records(
             "SELECT decode(key) AS name, decode(value) AS value FROM parquet_kv_metadata(?)", [self.results.uri(key)]
         )
-        return {entry["name"]: int(entry["value"]) for entry in found}
+        return {entry["name"]: entry["value"] for entry in found}
 
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write a query's rows to a local file; return how many."""
-        quoted = str(path).replace("'", "''")
-        return int(self.value(f"COPY ({query}) TO '{quoted}' ({options})"))
+        return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
 
     def _reach(self, results: BucketClient) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
@@ -152,6 +152,11 @@ def read_sql(name: str) -> str:
         if path.exists():
             return path.read_text(encoding="utf-8")
     raise ConfigError(f"SQL file {name}.sql not found in {_SQL_FOLDERS[1]} - reinstall Shoal")
+
+
+def _quoted(text: str) -> str:
+    """Write a text as SQL does, where DuckDB takes no parameter."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:

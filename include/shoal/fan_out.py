@@ -2,11 +2,31 @@
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from shoal.contract.errors import ConfigError
 
 MOUNTABLE_FAN_OUT = 50_000
 """Above this many entries in one directory a mount is refused."""
+
+
+class LargestDirectory(NamedTuple):
+    """The directory with the most entries; `("", 0)` where nothing was counted."""
+
+    name: str
+    entries: int
+
+    def check(self) -> None:
+        """Refuse a mount where one directory holds too much.
+
+        Raises:
+            ConfigError: A directory has more than MOUNTABLE_FAN_OUT entries.
+        """
+        if self.entries > MOUNTABLE_FAN_OUT:
+            raise ConfigError(
+                f"Directory {self.name!r} holds {self.entries} objects and folders, a mount takes {MOUNTABLE_FAN_OUT}: every pod "
+                "would list all of them before its first image - set cluster.pod.transfer: direct, or sort them into folders"
+            )
 
 
 class FanOut:
@@ -17,7 +37,7 @@ class FanOut:
     """
 
     def __init__(self) -> None:
-        self.largest = ("", 0)
+        self.largest = LargestDirectory("", 0)
         self._folder = ""
         self._names: list[str] = []
         self._counts = [0]
@@ -29,7 +49,7 @@ class FanOut:
             self._enter(folder)
         self._counts[-1] += 1
         if self._counts[-1] > self.largest[1]:
-            self.largest = (folder, self._counts[-1])
+            self.largest = LargestDirectory(folder, self._counts[-1])
 
     def finish(self, keys: Iterable[str]) -> None:
         """Count what else the last key's directory holds.
@@ -43,19 +63,6 @@ class FanOut:
                 return
             self.add(key)
 
-    def check(self) -> None:
-        """Refuse a mount where one directory holds too much.
-
-        Raises:
-            ConfigError: A directory has more than MOUNTABLE_FAN_OUT entries.
-        """
-        directory, entries = self.largest
-        if entries > MOUNTABLE_FAN_OUT:
-            raise ConfigError(
-                f"Directory {directory!r} holds {entries} objects and folders, a mount takes {MOUNTABLE_FAN_OUT}: every pod "
-                "would list all of them before its first image - set cluster.pod.transfer: direct, or sort them into folders"
-            )
-
     def _enter(self, folder: str) -> None:
         names = folder.split("/")[:-1]
         shared = 0
@@ -66,7 +73,7 @@ class FanOut:
             self._counts[-1] += 1
             parent = "".join(f"{each}/" for each in self._names)
             if self._counts[-1] > self.largest[1]:
-                self.largest = (parent, self._counts[-1])
+                self.largest = LargestDirectory(parent, self._counts[-1])
             self._names.append(name)
             self._counts.append(0)
         self._folder = folder

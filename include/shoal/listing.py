@@ -1,18 +1,21 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import EmptyBucketError
+from shoal.contract.layout import DatasetLayout, Kind, planned_at
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
-from shoal.fan_out import FanOut
+from shoal.fan_out import FanOut, LargestDirectory
 from shoal.listing_page import ListedObject
 from shoal.run_params import RunParams, Window
+from shoal.variant import canonical_sha256
 
 EVER = Window(None, None)
 
@@ -52,9 +55,24 @@ class ListingCounts:
     ignored: int = 0
 
 
+@dataclass(frozen=True)
+class FrozenListing:
+    """A listing that is the table or view `listing` of a session.
+
+    Attributes:
+        key: Its object in the results bucket.
+        counts: What it saw.
+        largest: Its largest directory; not known of a listing of an earlier release.
+    """
+
+    key: str
+    counts: ListingCounts
+    largest: LargestDirectory
+
+
 def freeze_listing(
     bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
-) -> tuple[ListingCounts, FanOut]:
+) -> FrozenListing:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
 
     Args:
@@ -71,7 +89,7 @@ def freeze_listing(
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
-    counts, fan_out = _write_lines(bucket, source, scope, path, mounts=mounts)
+    counts, largest = _write_lines(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
     # The server's order is almost always the key order already; a key listed twice would break the balance.
@@ -81,23 +99,50 @@ def freeze_listing(
         [str(path)],
     )
     path.unlink()
-    images = database.store_parquet(
-        f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key",
-        key,
-        {"not_images": counts.not_images, "ignored": counts.ignored},
-    )
-    return replace(counts, images=images), fan_out
+    facts = {
+        "not_images": str(counts.not_images),
+        "ignored": str(counts.ignored),
+        "listed_sha256": _identity(source, scope),
+        "largest_directory": largest.name,
+        "largest_directory_entries": str(largest.entries),
+    }
+    images = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", key, facts)
+    return FrozenListing(key, replace(counts, images=images), largest)
 
 
-def view_listing(database: Database, key: str) -> ListingCounts:
+def view_listing(database: Database, key: str) -> FrozenListing:
     """Make a frozen listing the view `listing`.
 
     Raises:
         StoreError: The results bucket does not answer, or the listing is no longer there.
     """
     database.view_parquet("listing", [key], LISTING_COLUMNS)
-    found = database.parquet_metadata(key)
-    return count_images(database, ListingCounts(not_images=int(found["not_images"]), ignored=int(found["ignored"])))
+    facts = database.parquet_metadata(key)
+    counts = ListingCounts(not_images=int(facts["not_images"]), ignored=int(facts["ignored"]))
+    largest = LargestDirectory(facts.get("largest_directory", ""), int(facts.get("largest_directory_entries", 0)))
+    return FrozenListing(key, count_images(database, counts), largest)
+
+
+def find_listing(
+    database: Database, layout: DatasetLayout, source: Source, scope: Scope, since: datetime
+) -> str | None:
+    """Find the newest listing that another run froze of the same objects; windows do not matter, they narrow it later.
+
+    Args:
+        database: A session on the results bucket.
+        layout: The dataset's objects.
+        source: What is listed.
+        scope: The run's scope.
+        since: Not older than this; UTC.
+    """
+    identity = _identity(source, scope)
+    for key in sorted(database.results.list_keys(layout.listings), reverse=True):
+        name = layout.read_name(key)
+        if name.kind is not Kind.LISTING or planned_at(name.run_key) < since:
+            continue
+        if database.parquet_metadata(key).get("listed_sha256") == identity:
+            return key
+    return None
 
 
 def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
@@ -106,9 +151,22 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
+def _identity(source: Source, scope: Scope) -> str:
+    """Tell what decides which objects a listing holds."""
+    listed = {
+        "conn_id": source.conn_id,
+        "bucket": source.bucket,
+        "prefix": scope.prefix,
+        "limit": scope.limit,
+        "suffixes": sorted(source.suffixes),
+        "ignore": sorted(source.ignore),
+    }
+    return canonical_sha256(listed)
+
+
 def _write_lines(
     bucket: BucketClient, source: Source, scope: Scope, path: Path, *, mounts: bool
-) -> tuple[ListingCounts, FanOut]:
+) -> tuple[ListingCounts, LargestDirectory]:
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
     ignore = frozenset(source.ignore)
     images = size_bytes = not_images = ignored = 0
@@ -129,7 +187,7 @@ def _write_lines(
                     if mounts:
                         fan_out.finish(rest.key for rest in listed)
                     break
-    return ListingCounts(images, size_bytes, not_images, ignored), fan_out
+    return ListingCounts(images, size_bytes, not_images, ignored), fan_out.largest
 
 
 def _line(found: ListedObject) -> str:

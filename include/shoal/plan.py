@@ -12,6 +12,7 @@ from shoal.capacity import Capacity
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION, mint_attempt
 from shoal.dataset import Dataset
+from shoal.guard import Drift
 from shoal.listing import ListingCounts, Scope
 from shoal.models import PassedOver
 from shoal.run_params import RunParams
@@ -29,11 +30,6 @@ LABEL_KEY = 40
 def mint_run_key(now: datetime) -> str:
     """Make a run_key: UTC time + 8 random characters, sorting by time."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
-
-
-def planned_at(run_key: str) -> datetime:
-    """Read the time of a run_key: that of the run's listing."""
-    return datetime.strptime(run_key.split("-", maxsplit=1)[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
@@ -122,6 +118,7 @@ class Plan:
         listing: What the listing saw.
         listed: Images in scope.
         reused: Listed images that are settled and not reopened.
+        drift: How the bucket differs from what is known of it.
         work: What is to be inferred.
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused; this run's summary takes them into its ledger.
@@ -143,6 +140,7 @@ class Plan:
     listing: ListingCounts
     listed: int
     reused: int
+    drift: Drift
     work: PlannedWork
     ledgers: Sequence[str]
     parts: Sequence[str]
@@ -173,6 +171,7 @@ class Plan:
                 f"{self.listing.ignored} ignored)"
             ),
             f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
+            *self.drift.describe(),
         ]
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
@@ -221,6 +220,7 @@ class Plan:
                 "pending": self.pending,
             },
             "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
+            "drift": self.drift.to_json(),
             "approval": self.approval.to_json(),
             "passed_over": [{"version": passed.version, "reason": passed.reason} for passed in self.passed_over],
             "capacity": None if self.work.capacity is None else _capacity_json(self.work.capacity),

@@ -1,20 +1,21 @@
 """From bucket to plan: list, freeze, join with what is settled, capacity, choose, cut into shards, write."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shoal.approval import Approval, Asks, Rate, Work, decide
 from shoal.capacity import Capacity
 from shoal.clock import narrow_listing, view_clocked
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import VariantLayout, planned_at
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.current import read_current
 from shoal.database import Database, open_database
 from shoal.dataset import Dataset
-from shoal.fan_out import FanOut
+from shoal.guard import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.ledger import list_settled
-from shoal.listing import Scope, count_images, freeze_listing, view_listing
+from shoal.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.open_images import find_open_images
 from shoal.overlap import IsRunning, find_taken
 from shoal.plan import (
@@ -24,7 +25,6 @@ from shoal.plan import (
     PlannedWork,
     images_in_budget,
     mint_run_key,
-    planned_at,
     shard_count,
 )
 from shoal.releases import ChosenRelease, Shelf, choose_release
@@ -47,6 +47,7 @@ class PlanRequest:
         run_key: The run; its time is that of its listing.
         again: Whether images that have a row are taken too: a check tries the whole way every time.
         frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
+        reuse_since: A listing that another run froze at this time or later serves as well; None to list anew.
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
         asks: When this run asks a person.
     """
@@ -59,6 +60,7 @@ class PlanRequest:
     run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
     again: bool = False
     frozen: bool = False
+    reuse_since: datetime | None = None
     is_running: IsRunning = lambda _dag_id, _run_id: False
     asks: Asks = Asks.AGAIN
 
@@ -79,27 +81,24 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     dataset, params, run_key = request.dataset, request.params, request.run_key
     shelf = Shelf(stores, dataset, params.model_version)
     shelf.first()  # a model that cannot be used is said before millions of keys are listed
-    scope, listing_key = Scope.of(dataset.source, params), stores.layout.listing(run_key)
-    mounts = dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"
+    scope = Scope.of(dataset.source, params)
     with open_database(stores.results) as database:
-        if request.frozen:
-            counts, fan_out = view_listing(database, listing_key), FanOut()  # checked before the run began to wait
-        else:
-            counts, fan_out = freeze_listing(stores.source, dataset.source, scope, database, listing_key, mounts=mounts)
-        if not scope.window.is_open:
-            narrow_listing(database, dataset.clock, scope.window)
-            counts = count_images(database, counts)
+        listing = _list_scope(database, request, stores, scope)
         silent = find_silent(database, dataset, planned_at(run_key)) if params.full_scope else None
         chosen = choose_release(shelf, request.asks, lambda variant: _count_work(database, request, stores, variant))
         layout = stores.layout.variant(chosen.variant.directory)
         parts, ledgers = list_settled(stores.results, layout)
         settled = [] if request.again else [*ledgers, *parts]
         to_infer = find_open_images(database, settled, params, run_key)
+        drift = _guard(database, request, stores, listing, to_infer)
+        if drift.copied:
+            to_infer -= drift.copied
+            parts = [*parts, *_copy_rows(database, request, layout)]
         rate = _measure_rate(database) if to_infer else UNMEASURED
         approval = _approve(request, chosen, Work(to_infer, rate))
         free = _leave_to_others(database, request, layout, to_infer) if to_infer and approval.decision.starts else 0
-        if free and mounts:
-            fan_out.check()
+        if free and _mounts(dataset):
+            listing.largest.check()
         work = _plan_work(database, request, find_room, rate, free) if free else PlannedWork(None, rate, ())
         if work.shards:
             database.store_parquet(
@@ -113,10 +112,11 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         params=params,
         scope=scope,
         variant=chosen.variant,
-        listing_key=listing_key,
-        listing=counts,
-        listed=counts.images,
-        reused=counts.images - to_infer,
+        listing_key=listing.key,
+        listing=listing.counts,
+        listed=listing.counts.images,
+        reused=listing.counts.images - to_infer,
+        drift=drift,
         work=work,
         ledgers=ledgers,
         parts=parts,
@@ -130,6 +130,47 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         stores.results.write_json(layout.variant, chosen.variant.to_json())
     stores.results.write_json(layout.run(run_key).plan, plan.to_json())
     return plan
+
+
+def _list_scope(database: Database, request: PlanRequest, stores: Stores, scope: Scope) -> FrozenListing:
+    """Make the table or view `listing`: the run's own if it waited for room, a fresh one of another run, else a new one."""
+    dataset, key = request.dataset, stores.layout.listing(request.run_key)
+    found = key if request.frozen else None
+    if found is None and request.reuse_since is not None:
+        found = find_listing(database, stores.layout, dataset.source, scope, request.reuse_since)
+    if found is None:
+        listing = freeze_listing(stores.source, dataset.source, scope, database, key, mounts=_mounts(dataset))
+    else:
+        listing = view_listing(database, found)
+    if scope.window.is_open:
+        return listing
+    narrow_listing(database, dataset.clock, scope.window)
+    return replace(listing, counts=count_images(database, listing.counts))
+
+
+def _guard(database: Database, request: PlanRequest, stores: Stores, listing: FrozenListing, to_infer: int) -> Drift:
+    """Measure how the bucket differs from what is known of it, and stop at what nobody accepted."""
+    if request.again:
+        return Drift()
+    answer = read_current(stores.results, stores.layout)
+    scope = Scope.of(request.dataset.source, request.params)
+    drift = count_gone(database, listing.key, None if answer is None else answer["listing"], scope)
+    drift.check(request.params)
+    if to_infer:
+        drift = count_changed(database, drift, listing.counts.images - to_infer)
+        drift.check(request.params)
+    return replace(drift, copied=drift.changed) if request.params.accept_changed == "same" else drift
+
+
+def _copy_rows(database: Database, request: PlanRequest, layout: VariantLayout) -> list[str]:
+    """Close the images whose rows are copied; write those rows, which a plan alone does not, and list their part."""
+    part = [] if request.params.plan_only else [copy_rows(database, layout, request.run_key)]
+    close_copied(database)
+    return part
+
+
+def _mounts(dataset: Dataset) -> bool:
+    return dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"
 
 
 def _count_work(database: Database, request: PlanRequest, stores: Stores, variant: Variant) -> Work:

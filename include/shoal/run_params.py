@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -60,6 +60,15 @@ class RunParams(BaseModel):
     retry_failed: tuple[Reason, ...] | None = Field(
         None, title="Retry failed", description="Infer images again that failed for these reasons. Empty: none."
     )
+    accept_changed: Literal["infer", "same"] | None = Field(
+        None,
+        title="Accept changed",
+        description="When more than a tenth of the settled images have a new ETag at the same size. same: their bytes are the "
+        "same, copy their rows; infer: look at them again. Empty: stop.",
+    )
+    accept_gone: bool = Field(
+        False, title="Accept gone", description="Go on although more than a tenth of the known images are gone."
+    )
 
     @field_validator("window_end")
     @classmethod
@@ -73,6 +82,11 @@ class RunParams(BaseModel):
     def full_scope(self) -> bool:
         """Whether the run looks at the whole dataset."""
         return self.prefix is None and self.limit is None and self.window.is_open
+
+    @property
+    def own_settings(self) -> bool:
+        """Whether nothing was said but what the guard is to accept."""
+        return self.model_copy(update={"accept_changed": None, "accept_gone": False}) == RunParams()
 
     @property
     def window(self) -> Window:

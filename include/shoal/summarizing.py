@@ -15,6 +15,7 @@ from shoal.report import write_report
 from shoal.stores import Stores
 from shoal.summary import Balance, read_balance, read_result, read_run_facts, utc_text
 from shoal.summary_tables import build_tables, need_inputs
+from shoal.unreadable import describe_unreadable, find_unreadable
 from shoal.variant import canonical_sha256
 
 
@@ -76,6 +77,7 @@ class SummarizedRun:
             f"{result['examined']} examined = {uses}",
             f"result sha256 {self.summary['result_sha256']}",
             answer,
+            *describe_unreadable(self.summary["run"]["unreadable"]),
         ]
 
 
@@ -103,6 +105,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         facts = {
             **read_run_facts(database, plan, balance),
             "ledger": ledger,
+            "unreadable": find_unreadable(database, layout, run_key, balance),
             "removed_since_previous": _count_removed(database, stores, plan),
             "summarized_at": utc_text(datetime.now(UTC).replace(tzinfo=None)),
         }
@@ -151,7 +154,7 @@ def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) 
     current = read_current(stores.results, stores.layout)
     if current is None or not plan["scope"]["full"]:
         return None
-    if current["run_key"] > plan["run_key"]:
+    if current["listing"] > plan["listing"]["key"]:
         return None
     if current["run_key"] == plan["run_key"]:
         # Summarized before: what it was compared with then is no longer the answer.

@@ -44,20 +44,16 @@ def odd_bucket(empty_bucket):
 def test_every_key_is_listed_as_it_is(odd_bucket):
     with open_database(odd_bucket.stores.results) as database:
         scope = Scope.of(odd_bucket.dataset.source, RunParams())
-        counts, _ = freeze_listing(
-            odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet"
-        )
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
-    assert (counts.images, counts.not_images, counts.ignored) == (len(ODD_KEYS), 2, 0)
+    assert (frozen.counts.images, frozen.counts.not_images, frozen.counts.ignored) == (len(ODD_KEYS), 2, 0)
 
 
 def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
     scope = Scope.of(odd_bucket.dataset.source, RunParams())
     with open_database(odd_bucket.stores.results) as database:
-        frozen, _ = freeze_listing(
-            odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet"
-        )
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
     with open_database(odd_bucket.stores.results) as database:
         assert view_listing(database, "listing.parquet") == frozen
         assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
@@ -101,9 +97,9 @@ def test_the_largest_directory_is_that_of_a_walk_over_all_of_them(keys):
 
 def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
     monkeypatch.setattr("shoal.fan_out.MOUNTABLE_FAN_OUT", 3)
-    counted(f"cam1/{n}.jpg" for n in range(3)).check()
+    counted(f"cam1/{n}.jpg" for n in range(3)).largest.check()
     with pytest.raises(ConfigError, match=r"Directory 'cam1/' holds 4 objects .*, a mount takes 3: .* - set .*direct"):
-        counted(f"cam1/{n}.jpg" for n in range(4)).check()
+        counted(f"cam1/{n}.jpg" for n in range(4)).largest.check()
 
 
 def test_a_limited_listing_counts_its_last_directory_on(few_images, monkeypatch):
@@ -111,10 +107,8 @@ def test_a_limited_listing_counts_its_last_directory_on(few_images, monkeypatch)
     source, scope = few_images.dataset.source, Scope("", 2)
     for mounts, entries in ((True, 6), (False, 2)):
         with open_database(few_images.stores.results) as database:
-            counts, fan_out = freeze_listing(
-                few_images.stores.source, source, scope, database, "l.parquet", mounts=mounts
-            )
-        assert (counts.images, fan_out.largest) == (2, ("IPC608/", entries))
+            listing = freeze_listing(few_images.stores.source, source, scope, database, "l.parquet", mounts=mounts)
+        assert (listing.counts.images, listing.largest) == (2, ("IPC608/", entries))
 
 
 def test_counting_a_directory_on_ends_with_it_and_where_a_mount_is_refused_anyway(monkeypatch):

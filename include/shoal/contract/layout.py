@@ -265,6 +265,11 @@ def parse_part(key: str) -> PartName | None:
     return PartName(match["run_key"], int(match["shard"]), match["attempt"], int(match["seq"]))
 
 
+def planned_at(run_key: str) -> datetime:
+    """Read when a run was planned, UTC."""
+    return datetime.strptime(run_key[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def parse_ledger_run(key: str) -> str | None:
     """Read the run_key of the run that wrote a ledger; None when `key` is not a ledger."""
     match = _LEDGER.fullmatch(key.rsplit("/", 1)[-1])

@@ -7,9 +7,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from shoal.operators.parameters import read_params
-from shoal.operators.plan_shards import CONTINUATION
-from shoal.run_params import RunParams
+from shoal.operators.parameters import CONTINUATION, read_params
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class ContinueRunOperator(TriggerDagRunOperator):
             raise AirflowSkipException("Nothing is left that another run could do now")
         params = read_params(context)
         dataset = context["ti"].dag_id.partition("_")[2]
-        self.trigger_dag_id = f"reanalyse_{dataset}" if params == RunParams() else f"backfill_{dataset}"
+        self.trigger_dag_id = f"reanalyse_{dataset}" if params.own_settings else f"backfill_{dataset}"
         self.trigger_run_id = f"{CONTINUATION}{done['run_key']}"
         self.conf = params.model_dump(mode="json", exclude_defaults=True)
         log.info("%s images are left: run %s goes on", done["left"], self.trigger_run_id)

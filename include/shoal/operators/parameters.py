@@ -1,5 +1,6 @@
 """A run's parameters: what a person or a backfill said, for a backfill the window of its month; and how the run started."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
@@ -10,6 +11,10 @@ from shoal.models import LATEST
 from shoal.run_params import RunParams
 
 BACKFILL, SCHEDULED, MANUAL, RELEASE = "backfill", "scheduled", "manual", "asset_triggered"
+CONTINUATION = "continue__"
+"""How the id of a run begins that goes on with what another left."""
+
+LISTING_SERVES = timedelta(hours=24)
 
 
 def read_params(context: Context) -> RunParams:
@@ -36,3 +41,25 @@ def when_to_ask(context: Context) -> Asks:
     """Tell by how a run was started whether a person may be asked."""
     started = context["dag_run"].run_type
     return {SCHEDULED: Asks.NEVER, MANUAL: Asks.AGAIN}.get(started, Asks.ONCE)
+
+
+def reuse_listing_since(context: Context, schedule: str | None, now: datetime) -> datetime | None:
+    """Tell from when on another run's listing serves this one as well; None where it must list anew.
+
+    A continuation and the months of a backfill share a listing of the last 24 hours, but none from before the dataset's cron
+    fired: while a chain of continuations runs Airflow starts no nightly run, so the chain looks for the new images.
+
+    Args:
+        context: Airflow's.
+        schedule: The dataset's cron expression, in UTC.
+        now: UTC.
+    """
+    dag_run = context["dag_run"]
+    if dag_run.run_type != BACKFILL and not dag_run.run_id.startswith(CONTINUATION):
+        return None
+    if schedule is None:
+        return now - LISTING_SERVES
+    from croniter import croniter  # noqa: PLC0415 - only where a dataset has a schedule
+
+    fired: datetime = croniter(schedule, now).get_prev(datetime)
+    return max(now - LISTING_SERVES, fired)

@@ -13,7 +13,7 @@ from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.dataset import Dataset
 from shoal.models import LATEST
 from shoal.operators.errors import translated_errors
-from shoal.operators.parameters import only_notices, read_params, when_to_ask
+from shoal.operators.parameters import CONTINUATION, only_notices, read_params, reuse_listing_since, when_to_ask
 from shoal.operators.room import dag_run_state, open_room
 from shoal.plan import Plan, mint_run_key
 from shoal.run_params import RunParams
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 RUNNING = {"queued", "running"}
 LOOK_AGAIN = timedelta(minutes=1)
-CONTINUATION = "continue__"
-"""How the id of a run begins that goes on with what another left."""
 PLAN_XCOM = "plan"
 """XCom key under which a plan says where it lies, also when it has no shards."""
 
@@ -72,6 +70,7 @@ class PlanShardsOperator(BaseOperator):
                 max_shards=conf.getint("core", "max_map_length"),
                 run_key=run_key,
                 frozen=since is not None,
+                reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
                 is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
                 asks=when_to_ask(context),
             )
