@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "run Airflow's web interface on this machine until Ctrl-C",
     "check": "try every step of a dataset, one line each with its fix",
     "verify": "recompute a run from the bucket and compare",
+    "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",
     "gc": "delete what only recomputing an old run needs",
     "pools": "make the Airflow pools that dataset files name",

@@ -17,7 +17,6 @@ from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
 from shoal.__main__ import main
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import RUN_KEY, Kind, run_time
-from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
 from shoal.current import read_current
 from shoal.database import open_database
 from shoal.embedded.store import embedded_store
@@ -27,6 +26,7 @@ from shoal.planning import PlanRequest, make_plan, write_remaining
 from shoal.pruning import delete, survey
 from shoal.retention import Terms
 from shoal.run_params import RunParams
+from written_rows import write_rows
 
 NOW = datetime.now(UTC) + timedelta(days=200)
 """The rule's now: what the tests write today is old, unless its run_key says otherwise."""
@@ -48,23 +48,6 @@ def run_at(pipeline: Pipeline, days_ago: float, **params):
     write_rows(pipeline, plan)
     pipeline.summarize(plan)
     return plan
-
-
-def write_rows(pipeline: Pipeline, plan) -> None:
-    """Write what workers would have written, were there nothing to see: `gc` asks where rows lie, not what they say."""
-    layout = pipeline.stores.layout.variant(plan.variant.directory)
-    values = {
-        **dict.fromkeys(("key", "etag", "size_bytes")), "content_sha256": "sha256(key)", "status": "'processed'", "width": "640",
-        "height": "480", "detections": "[]", "max_det_reached": "false", "luma_mean": "100", "luma_std": "20", "sharpness": "50",
-        "seconds": "0.1", "etag_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'",
-        "attempt": "'attempt1'",
-    }  # fmt: skip
-    columns = ", ".join(f"({values.get(name, 'NULL') or name})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
-    with open_database(pipeline.stores.results) as database:
-        for shard in plan.work.shards:
-            database.view_parquet("manifest", [layout.run(plan.run_key).manifest], MANIFEST_COLUMNS)
-            query = f"SELECT {columns} FROM manifest WHERE shard = {shard.shard}"
-            database.store_parquet(query, layout.part(plan.run_key, shard.shard, "attempt1", 0))
 
 
 def prune(pipeline: Pipeline, terms: Terms = TERMS):

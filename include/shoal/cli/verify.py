@@ -23,7 +23,7 @@ def execute(arguments: Namespace) -> int:
     from shoal.verify import verify_run  # noqa: PLC0415
 
     text = arguments.run
-    name, run_key = (_find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
+    name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
     with reach_stores(find_dataset(name)) as stores:
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     print(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
@@ -34,7 +34,7 @@ def execute(arguments: Namespace) -> int:
     return 1 if found.deviations else 0
 
 
-def _find_owner(run_key: str) -> str:
+def find_owner(run_key: str) -> str:
     """Find the one dataset that has a run.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
 from shoal.operators.errors import translated_errors
+from shoal.operators.failure_notes import noted_failures
 from shoal.operators.installation import find_installation
 from shoal.operators.shard_work import ShardWork, Waiting, go_on_after, prepare_shard
 from shoal.pod_status import find_failure, find_sidecar_end
@@ -66,6 +68,7 @@ class ShardPodOperator(KubernetesPodOperator):
         self._manifest: Manifest | None = None
         self._attempt = ""
         self._rounds = 0
+        self._seen: dict[str, str | None] = {}
 
     @property
     def linked_run(self) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class ShardPodOperator(KubernetesPodOperator):
 
     def trigger_reentry(self, context: Context, event: dict[str, Any], attempt: str = "", rounds: int = 1) -> None:
         """Pass the worker's lines on, judge the pod, delete it; start the next one where a crash showed its image."""
-        with translated_errors():
+        with translated_errors(), self._noted(context):
             with explained("look at the pod"):
                 failure = self._judge(event)
             if isinstance(failure, WorkerCrashError):
@@ -122,8 +125,11 @@ class ShardPodOperator(KubernetesPodOperator):
         self._rounds = rounds
         self._start(context, None)
 
+    def _noted(self, context: Context) -> AbstractContextManager[None]:
+        return noted_failures(self.dataset, self.shard, context["ti"].try_number, self._seen)
+
     def _start(self, context: Context, waiting: Waiting | None) -> None:
-        with translated_errors():
+        with translated_errors(), self._noted(context):
             dataset = Dataset.model_validate(self.dataset)
             repeated = context["ti"].try_number > 1 or self._rounds > 0
             work = prepare_shard(dataset, self.shard, repeated=repeated, waiting=waiting)
@@ -168,7 +174,7 @@ class ShardPodOperator(KubernetesPodOperator):
         return shard_pod(dataset.cluster, dataset.worker, dataset.sidecar, shard)
 
     def _judge(self, event: dict[str, Any]) -> ShoalError | None:
-        name = event["name"]
+        self._seen["pod"] = name = event["name"]
         try:
             pod = self.hook.get_pod(name, self.dataset["cluster"]["namespace"])
         except ApiException as err:
@@ -178,6 +184,7 @@ class ShardPodOperator(KubernetesPodOperator):
                 f"Pod {name} is gone (deleted, or its node was lost) - rows up to the last part are kept, the next attempt "
                 "takes the rest"
             )
+        self._seen["node"] = pod.spec.node_name
         if event["status"] == "lost":
             return self._give_up(pod)
         self._pass_on_log(name, WORKER)

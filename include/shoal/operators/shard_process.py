@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, Context
 from shoal.contract.errors import WorkerCrashError
 from shoal.dataset import Dataset
 from shoal.operators.errors import translated_errors
+from shoal.operators.failure_notes import noted_failures
 from shoal.web.links import PlanLink
 from shoal.worker_process import WorkerProcess
 
@@ -46,7 +47,7 @@ class ShardProcessOperator(BaseOperator):
         from shoal.operators.shard_work import go_on_after, prepare_shard  # noqa: PLC0415 - see the package's docstring
 
         rounds, is_first_try = 0, context["ti"].try_number == 1
-        with translated_errors():
+        with translated_errors(), noted_failures(self.dataset, self.shard, context["ti"].try_number):
             dataset = Dataset.model_validate(self.dataset)
             while work := prepare_shard(dataset, self.shard, repeated=rounds > 0 or not is_first_try):
                 rounds += 1

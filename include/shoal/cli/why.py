@@ -1,0 +1,105 @@
+"""`python -m shoal why RUN`: why a run is as it is, from the results bucket alone and, if it answers, the cluster.
+
+Exit status 0 when the run is complete, 1 when it is not, 2 when it cannot be told.
+"""
+
+import json
+import re
+from argparse import ArgumentParser, Namespace
+
+from shoal.cli.stores import find_dataset, list_datasets, reach_stores
+from shoal.cli.verify import find_owner
+from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.layout import RUN_KEY
+from shoal.dataset import Dataset
+from shoal.run_facts import RunFacts
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument(
+        "run", metavar="RUN", help="<dataset>/<run_key>, the URI of something of the run, or a dataset: its latest run"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def execute(arguments: Namespace) -> int:
+    """Find the run, read what is known of it, say why."""
+    from shoal.diagnosis import State, diagnose  # noqa: PLC0415 - other commands do not need it
+    from shoal.run_facts import list_runs, read_facts  # noqa: PLC0415
+    from shoal.runs import parse_run  # noqa: PLC0415
+
+    text, run_key = arguments.run, None
+    if text in list_datasets():
+        name = text
+    else:
+        name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
+    dataset = find_dataset(name)
+    with reach_stores(dataset) as stores:
+        runs = list_runs(stores)
+        if run_key is not None and run_key not in runs:
+            raise ConfigError(
+                f"Nothing of run {run_key} lies below {stores.results.uri(stores.layout.root)}: there is no such run, or its "
+                f"plan failed before it froze its listing - see the log of its task plan, and: python -m shoal check {name}"
+            )
+        if not runs:
+            raise ConfigError(
+                f"Dataset {name!r} has no run yet, or its plans failed before they froze a listing - see the log of task plan, "
+                f"and: python -m shoal check {name}"
+            )
+        facts = read_facts(stores, run_key or list(runs)[-1], runs)
+    found, pods = diagnose(facts), _ask_cluster(dataset, facts)
+    if arguments.json:
+        print(json.dumps({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods}))
+    else:
+        print("\n".join(_lines(f"{name}/{facts.run_key}", facts, found.to_json(), pods)))
+    return 0 if found.state is State.COMPLETE else 1
+
+
+def _planned(facts: RunFacts) -> dict[str, object]:
+    """Name the Dag run and the model, where there is a plan."""
+    if facts.plan is None:
+        return {"dag_run": None, "model": None}
+    model = facts.plan["model"]
+    return {"dag_run": facts.plan["dag_run"], "model": f"{model['name']} {model['version']}"}
+
+
+def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str]) -> list[str]:
+    lines = [("run", run)]
+    if facts.plan is not None:
+        dag_run, counts = facts.plan["dag_run"], facts.plan["counts"]
+        lines.append(
+            ("planned", f"by {dag_run['dag_id'] or 'hand'} {dag_run['run_id']}, model {_planned(facts)['model']}")
+        )
+        lines.append(("", ", ".join(f"{count} {what}" for what, count in counts.items())))
+    if facts.summary is not None:
+        lines.append(
+            ("balance", ", ".join(f"{count} {fate}" for fate, count in facts.summary["run"]["balance"].items()))
+        )
+    lines += [("state", str(found["state"])), ("cause", str(found["cause"]))]
+    for label in ("shards", "images"):
+        values = found[label]
+        lines += [
+            (label if number == 0 else "", str(value))
+            for number, value in enumerate(values if isinstance(values, list) else ())
+        ]
+    lines += [("pods" if number == 0 else "", line) for number, line in enumerate(pods)]
+    lines.append(("next", str(found["next"])))
+    return [f"{label:<8} {text}" for label, text in lines]
+
+
+def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:
+    """Ask the dataset's cluster about the run's pods, where there is one and the run is not complete."""
+    if dataset.cluster.kind == "local" or facts.plan is None or (facts.summary and facts.summary["complete"]):
+        return []
+    from shoal.api_errors import explained  # noqa: PLC0415 - the client takes a second
+    from shoal.hooks.cluster import connect  # noqa: PLC0415
+    from shoal.run_pods import tell_pods  # noqa: PLC0415
+
+    try:
+        with explained(f"look at the pods of run {facts.run_key}"):
+            names = {failed.pod for failed in facts.attempts if failed.pod}
+            found = tell_pods(connect(dataset.cluster.conn_id), dataset.cluster.namespace, facts.run_key, names)
+    except ShoalError as err:
+        return [f"not asked: {err}"]
+    return found or ["the cluster has none of its pods, and no event about them any more (events are kept for an hour)"]

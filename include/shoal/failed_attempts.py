@@ -1,0 +1,61 @@
+"""Notes on attempts at a shard that failed: what a run's bucket tells when Airflow's logs are gone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shoal.bucket import BucketClient
+from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
+
+
+@dataclass(frozen=True)
+class FailedAttempt:
+    """One attempt at one shard that failed.
+
+    Attributes:
+        shard: Number of the shard.
+        try_number: Airflow's count of attempts at the task.
+        failed_at: When that was seen, ISO 8601 UTC.
+        error: Why, in one line with its way out.
+        retried: Whether Airflow may try again: a wrong setting is not retried.
+        pod: The pod; None where there was none.
+        node: Its node; None where it had none.
+    """
+
+    shard: int
+    try_number: int
+    failed_at: str
+    error: str
+    retried: bool
+    pod: str | None = None
+    node: str | None = None
+
+
+def write_failed_attempt(results: BucketClient, run: RunLayout, failed: FailedAttempt) -> None:
+    """Write a note; each has a key of its own."""
+    note = {
+        "format_version": FORMAT_VERSION,
+        "shard": failed.shard,
+        "try_number": failed.try_number,
+        "failed_at": failed.failed_at,
+        "error": failed.error,
+        "retried": failed.retried,
+        "pod": failed.pod,
+        "node": failed.node,
+    }
+    results.write_json(run.failed_attempt(failed.shard, mint_attempt()), note)
+
+
+def read_failed_attempts(results: BucketClient, run: RunLayout) -> list[FailedAttempt]:
+    """Read a run's notes, the first failure first."""
+    notes = [results.find_json(key) for key in results.list_keys(run.attempts)]
+    found = [
+        FailedAttempt(**{name: note[name] for name in FailedAttempt.__dataclass_fields__})
+        for note in notes
+        if note is not None  # gc was faster
+    ]
+    return sorted(found, key=lambda failed: (failed.failed_at, failed.shard))
+
+
+def utc_second(moment: datetime) -> str:
+    """Write a UTC time as notes hold it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
