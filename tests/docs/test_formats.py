@@ -14,6 +14,7 @@ from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, 
 from shoal.database import open_database, read_sql
 from shoal.dataset import Dataset
 from shoal.exports import COUNTS, DETECTIONS, FAILURES
+from shoal.failed_attempts import FailedAttempt, write_failed_attempt
 from shoal.ledger import find_sources
 from shoal.poison import ShardAttempt, settle_crash
 from shoal.release_notice import notice_release
@@ -28,7 +29,7 @@ from shoal_worker.parts import ListedImage
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
-    "current.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "summary.json",
+    "current.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
 EXPORTS = {"counts.csv": COUNTS, "failures.csv": FAILURES, "detections.parquet": DETECTIONS}
@@ -131,6 +132,10 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     done = pipeline.summarize(plan)
     write_answer(results, layout, plan.to_json(), Answer(yes=True, by="ana", at="2026-11-22T21:53:10Z"))
     notice_release(pipeline.stores, pipeline.plan(model_version="latest", plan_only=True))
+    failed = FailedAttempt(
+        0, 1, "2026-11-22T22:10:03Z", "Worker died - the next attempt takes the rest", True, "infer-x", "n1"
+    )
+    write_failed_attempt(results, paths, failed)
     ledger = done.summary["run"]["ledger"]
     (folder / "ledger").mkdir()
     results.download(ledger, folder / "ledger" / ledger.rsplit("/", 1)[-1])
@@ -151,6 +156,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
             "plan.json": results.read_json(paths.plan),
             "crashed.json": results.read_json(paths.crashed(0, attempt)),
             "trying.json": trying,
+            "attempt.json": results.read_json(*results.list_keys(paths.attempts)),
             "summary.json": results.read_json(paths.summary),
         },
         "keys": [*results.list_keys(pipeline.stores.layout.root), paths.trying(0, attempt)],
@@ -296,6 +302,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(RUN_KEY, "<run_key>", key.removeprefix(run["root"]))
         name = re.sub(rf"-\d{{4}}-{ATTEMPT}-\d{{4}}\.", "-<shard>-<attempt>-<seq>.", name)
         name = re.sub(rf"(crashed|trying)-\d{{4}}-{ATTEMPT}\.", r"\1-<shard>-<attempt>.", name)
+        name = re.sub(rf"/\d{{4}}-{ATTEMPT}\.", "/<shard>-<attempt>.", name)
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
         name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
         assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name

@@ -322,6 +322,27 @@ def test_the_command_shows_what_goes_and_deletes_it_only_when_told(aged):
     assert verified.stderr.count("\n") == 1
 
 
+def test_why_finds_a_run_by_all_its_names_and_its_exit_status_says_complete(aged):
+    pipeline, name = aged.pipeline, aged.pipeline.dataset.name
+    latest = aged.command("why", name)
+    assert latest.returncode == 0, latest.stderr
+    assert [line.split(" ", 1)[0] for line in latest.stdout.splitlines() if line[0] != " "] == [
+        "run", "planned", "balance", "state", "cause", "next",
+    ]  # fmt: skip
+    assert f"run      {name}/{aged.answer}\n" in latest.stdout
+    pipeline.put("new/20260609-120000-IPC608.jpg", b"")
+    plan = pipeline.plan()
+    uri = pipeline.stores.results.uri(pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan)
+    as_json = aged.command("why", uri, "--json")
+    assert as_json.returncode == 1, as_json.stderr
+    found = json.loads(as_json.stdout)
+    assert (found["run"], found["state"]) == (f"{name}/{plan.run_key}", "running")
+    assert found["images"] == ["1 open now: 'new/20260609-120000-IPC608.jpg'"]
+    unknown = aged.command("why", f"{name}/20200101T000000Z-aaaaaaaa")
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith("shoal: Nothing of run 20200101T000000Z-aaaaaaaa lies below s3://")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
