@@ -1,4 +1,4 @@
-"""`python -m shoal current DATASET`: the run that is the dataset's answer, and where it lies."""
+"""`python -m shoal current DATASET`: the run that is the dataset's answer, where it lies, and what is under way."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -12,20 +12,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def execute(arguments: Namespace) -> int:
-    """Print the dataset's answer."""
-    from shoal.current import read_current  # noqa: PLC0415 - other commands do not need it
+    """Print the dataset's answer, and the chains of runs that are not through."""
+    from shoal.chains import list_open_chains  # noqa: PLC0415 - other commands do not need it
+    from shoal.current import read_current  # noqa: PLC0415
 
     with reach_stores(find_dataset(arguments.dataset)) as stores:
         current = read_current(stores.results, stores.layout)
-        if current is None:
+        open_chains = [line for chain in list_open_chains(stores) for line in chain.describe()]
+        if current is None and open_chains:
+            print("no answer yet: no run over the whole dataset is complete")
+        elif current is None:
             raise ConfigError(
                 f"Dataset {arguments.dataset!r} has no answer yet - trigger reanalyse_{arguments.dataset}"
             )
-        run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
-        print(f"run      {arguments.dataset}/{current['run_key']}")
-        print(
-            f"model    {current['model']['name']} {current['model']['version']} (sha256 {current['model']['sha256']})"
-        )
-        print(f"result   sha256 {current['result_sha256']}")
-        print(f"summary  {stores.results.uri(run.summary)}")
+        else:
+            run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
+            print(f"run      {arguments.dataset}/{current['run_key']}")
+            print(
+                f"model    {current['model']['name']} {current['model']['version']} (sha256 {current['model']['sha256']})"
+            )
+            print(f"result   sha256 {current['result_sha256']}")
+            print(f"summary  {stores.results.uri(run.summary)}")
+        for line in open_chains:
+            print(line)
     return 0
