@@ -11,19 +11,19 @@ def reanalyse_doc(dataset: Dataset) -> str:
         [
             *([dataset.description] if dataset.description else []),
             (
-                f"Looks with model **{dataset.model.name}** ({dataset.model.version}) at every image of bucket "
-                f"`{dataset.source.bucket}` below `{dataset.source.prefix or '/'}` that it has not seen yet, and writes the "
-                f"answer to `{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/`."
-            ),
-            (
-                "`plan` lists the bucket, finds what is new and what fits; `infer` runs one worker per shard; `summarize` "
-                "checks that every image is accounted for and writes `summary.json` and `report.html`. The buttons *Plan*, "
-                "*Summary* and *Report* on these tasks show what they wrote."
+                f"Looks with model **{dataset.model.name}** at every image of bucket **{dataset.source.bucket}** that it has "
+                "not seen yet, and keeps the dataset's answer up to date."
             ),
             _table(_settings(dataset)),
             (
-                "One run at a time (`max_active_runs` 1): two would look for the same new images. Everything is set in the "
-                f"dataset file `{dataset.name}.yaml`, nothing here."
+                "One run at a time (max_active_runs 1): two would look for the same new images. What a run leaves, the next "
+                f"goes on with. All this is set in the dataset file {dataset.name}.yaml, nothing here."
+            ),
+            (
+                "- **plan** lists the bucket, finds what is new and what fits\n"
+                "- **infer** runs one worker per shard\n"
+                "- **summarize** accounts for every image and writes summary.json and report.html\n\n"
+                "Buttons on these tasks show plan, summary and report."
             ),
         ]
     )
@@ -32,23 +32,25 @@ def reanalyse_doc(dataset: Dataset) -> str:
 def backfill_doc(dataset: Dataset) -> str:
     """Describe the DAG for Airflow's backfill."""
     name = dataset.name
+    # In one line: the web interface breaks lines as it likes, and a backslash would be copied with them.
+    command = (
+        f"airflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 "
+        '--reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\''
+    )
     return "\n\n".join(
         [
-            f"Looks at months of `{name}` by capture time, usually with another model version, through Airflow's backfill:",
+            f"Looks at months of **{name}** by capture time, usually with another model version, through Airflow's backfill:",
+            f"```\n{command}\n```",
             (
-                f"```\nairflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 \\\n"
-                '  --reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\'\n```'
-            ),
-            (
-                "makes one run for each month that begins in that span. It may also be triggered by hand, with "
-                "`window_start` and `window_end`. Every image is in exactly one month: one without a usable date counts where "
-                "it was last modified. The month in progress belongs to the next full run. What is inferred here is reused by "
-                f"`reanalyse_{name}`; the dataset's answer is never moved from here."
+                "makes one run for each month that begins in that span. By hand it takes window_start and window_end. Every "
+                "image is in exactly one month: one without a usable date counts where it was last modified. The month in "
+                f"progress belongs to the next full run. What is inferred here is reused by **reanalyse_{name}**; the dataset's answer is "
+                "never moved from here."
             ),
             _table(_settings(dataset)),
             (
-                "One run at a time (`max_active_runs` 1), and one plan at a time in a backfill that allows more runs. Where "
-                f"task slots are short, `reanalyse_{name}` goes first."
+                "One run at a time (max_active_runs 1), and one plan at a time in a backfill that allows more runs. Where task "
+                f"slots are short, reanalyse_{name} goes first."
             ),
         ]
     )
@@ -56,19 +58,20 @@ def backfill_doc(dataset: Dataset) -> str:
 
 def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     run, cluster = dataset.run, dataset.cluster
-    yield "Images", f"`{dataset.source.bucket}/{dataset.source.prefix}`, {' '.join(dataset.source.suffixes)}"
-    yield "Model", f"`{dataset.model.name}`, version {dataset.model.version}, confidence from {dataset.conf:g}"
-    yield "Clock", f"`{dataset.clock.pattern}` as `{dataset.clock.format}`, {dataset.clock.zone}"
-    yield "Taxa", _taxa(dataset)
-    yield "Deployments", ", ".join(f"{stay.name} ({stay.camera})" for stay in dataset.deployments) or "none"
-    yield "Bins", f"{', '.join(dataset.report.bins)}; days and months in {dataset.report.zone}"
+    yield "Images", f"{dataset.source.bucket}/{dataset.source.prefix} ({' '.join(dataset.source.suffixes)})"
+    yield "Results", f"{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/"
+    yield "Model", f"{dataset.model.name}, version {dataset.model.version}, confidence from {dataset.conf:g}"
     yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"
     yield "Time box", f"{_hours(run.budget.total_seconds())}; what is left is for the run that continues it"
     yield "Workers", _workers(dataset)
     yield "Room", f"{cluster.share:.0%} of what is free, at most {cluster.max_pods or 'what fits'}"
-    yield "Pool", f"shards wait for slots of `{run.pool}`" if run.pool else "`default_pool`"
+    yield "Pool", f"shards wait for slots of {run.pool}" if run.pool else "default_pool"
     yield "Told", _alerts(dataset)
     yield "Failures", f"a shard stops when more than {run.tolerated_failed_share:.0%} of its images fail"
+    yield "Taxa", _taxa(dataset)
+    yield "Clock", f"`{dataset.clock.pattern}` as `{dataset.clock.format}`, {dataset.clock.zone}"
+    yield "Deployments", ", ".join(f"{stay.name} ({stay.camera})" for stay in dataset.deployments) or "none"
+    yield "Bins", f"{', '.join(dataset.report.bins)}; days and months in {dataset.report.zone}"
 
 
 def _taxa(dataset: Dataset) -> str:
@@ -84,7 +87,7 @@ def _workers(dataset: Dataset) -> str:
     size = f"cpu {pod.cpu}, memory {pod.memory}{f', gpu {pod.gpu}' if pod.gpu else ''}"
     if cluster.kind == "local":
         return f"processes beside Airflow's own, {size}"
-    return f"pods in namespace `{cluster.namespace}`, {size}, transfer {pod.transfer}, image `{dataset.worker.image}`"
+    return f"pods in namespace {cluster.namespace}, {size}, transfer {pod.transfer}, image {dataset.worker.image}"
 
 
 def _alerts(dataset: Dataset) -> str:
