@@ -21,9 +21,10 @@ def reanalyse_doc(dataset: Dataset) -> str:
             ),
             (
                 "- **plan** lists the bucket, finds what is new and what fits\n"
+                "- **approve** asks a person where a model version has more to infer than the dataset file allows\n"
                 "- **infer** runs one worker per shard\n"
                 "- **summarize** accounts for every image and writes summary.json and report.html\n\n"
-                "Buttons on these tasks show plan, summary and report."
+                "Buttons under *Details* of these tasks show plan, summary and report."
             ),
         ]
     )
@@ -44,8 +45,8 @@ def backfill_doc(dataset: Dataset) -> str:
             (
                 "makes one run for each month that begins in that span. By hand it takes window_start and window_end. Every "
                 "image is in exactly one month: one without a usable date counts where it was last modified. The month in "
-                f"progress belongs to the next full run. What is inferred here is reused by **reanalyse_{name}**; the dataset's answer is "
-                "never moved from here."
+                f"progress belongs to the next full run. What is inferred here is reused by **reanalyse_{name}**; the "
+                "dataset's answer is never moved from here."
             ),
             _table(_settings(dataset)),
             (
@@ -63,6 +64,7 @@ def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     yield "Model", f"{dataset.model.name}, version {dataset.model.version}, confidence from {dataset.conf:g}"
     yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"
     yield "Time box", f"{_hours(run.budget.total_seconds())}; what is left is for the run that continues it"
+    yield "Approval", _approval(dataset)
     yield "Workers", _workers(dataset)
     yield "Room", f"{cluster.share:.0%} of what is free, at most {cluster.max_pods or 'what fits'}"
     yield "Pool", f"shards wait for slots of {run.pool}" if run.pool else "default_pool"
@@ -90,11 +92,19 @@ def _workers(dataset: Dataset) -> str:
     return f"pods in namespace {cluster.namespace}, {size}, transfer {pod.transfer}, image {dataset.worker.image}"
 
 
+def _approval(dataset: Dataset) -> str:
+    if dataset.run.approval_cpu_hours is None:
+        return "never asked for"
+    timeout = _hours(dataset.run.approval_timeout.total_seconds())
+    hours = dataset.run.approval_cpu_hours
+    return f"a version that leaves more than {hours:g} CPU hours to infer is asked for; no answer in {timeout} means no"
+
+
 def _alerts(dataset: Dataset) -> str:
     run, alerts = dataset.run, dataset.alerts
     told = [*alerts.email, *(entry.notifier.rsplit(".", 1)[-1] for entry in alerts.notifiers)]
     when = [
-        "a run fails",
+        "a run fails or asks for approval",
         *([f"one has not ended {_hours(run.deadline.total_seconds())} after it was queued"] if run.deadline else []),
         *([f"no image comes for {_hours(run.expect_new_within.total_seconds())}"] if run.expect_new_within else []),
     ]

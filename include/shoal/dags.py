@@ -1,6 +1,7 @@
 """What a dataset file contributes to its DAG besides the tasks: name, form, schedule, documentation."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, Param, task
@@ -117,8 +118,13 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
 
 def run_form() -> dict[str, Any]:
     """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered."""
-    schema = RunParams.model_json_schema()
+    schema = _params_schema()
     return {name: _param(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
+
+
+@cache
+def _params_schema() -> dict[str, Any]:
+    return RunParams.model_json_schema()
 
 
 def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:

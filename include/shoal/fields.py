@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,7 @@ def _check_time_format(text: str) -> str:
     return text
 
 
+@cache  # twenty dataset files are parsed at once, and most have the same zone
 def _try_in_duckdb(query: str, value: str, problem: str) -> None:
     """Try where it is used: DuckDB's regular expressions (RE2) and formats are not quite Python's."""
     import duckdb  # noqa: PLC0415 - only where a dataset file has a clock

@@ -69,6 +69,11 @@ class FrozenListing:
     counts: ListingCounts
     largest: LargestDirectory
 
+    @property
+    def listed_at(self) -> datetime:
+        """When the bucket was listed: by this run, or by one before it."""
+        return planned_at(self.key.rpartition("/")[2].removesuffix(".parquet"))
+
 
 def freeze_listing(
     bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False

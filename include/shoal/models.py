@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import onnx
-from google.protobuf.message import DecodeError
+from typing import TYPE_CHECKING
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.model import EXPORT_HINT, Dim, ModelInfo, read_model_info
 from shoal.dataset import Dataset
+
+if TYPE_CHECKING:
+    import onnx
 
 LATEST = "latest"
 """What a dataset or a run says to mean no version of its own."""
@@ -137,6 +138,9 @@ def inspect_model(path: Path) -> ModelInfo:
     Raises:
         ModelRefusedError: Not an ONNX file, or not a detection export.
     """
+    import onnx  # noqa: PLC0415 - a second of import; DAG files name models without reading any
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, ValueError, OSError) as err:
@@ -157,6 +161,6 @@ def _version_named(latest: bytes | None) -> str | None:
     return text if re.fullmatch(VERSION, text) else None
 
 
-def _shape(value: onnx.ValueInfoProto) -> list[Dim]:
+def _shape(value: "onnx.ValueInfoProto") -> list[Dim]:
     dims = value.type.tensor_type.shape.dim
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in dims]

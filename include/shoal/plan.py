@@ -23,7 +23,7 @@ WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
 
 
-LABEL_KEY = 40
+LABEL_KEY = 32
 """Most characters of a key that the label of a shard shows."""
 
 

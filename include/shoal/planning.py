@@ -8,7 +8,7 @@ from shoal.approval import Approval, Asks, Rate, Work, decide
 from shoal.capacity import Capacity
 from shoal.clock import narrow_listing, view_clocked
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import VariantLayout, planned_at
+from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.current import read_current
 from shoal.database import Database, open_database
@@ -84,7 +84,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     scope = Scope.of(dataset.source, params)
     with open_database(stores.results) as database:
         listing = _list_scope(database, request, stores, scope)
-        silent = find_silent(database, dataset, planned_at(run_key)) if params.full_scope else None
+        silent = find_silent(database, dataset, listing.listed_at) if params.full_scope else None
         chosen = choose_release(shelf, request.asks, lambda variant: _count_work(database, request, stores, variant))
         layout = stores.layout.variant(chosen.variant.directory)
         parts, ledgers = list_settled(stores.results, layout)

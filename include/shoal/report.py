@@ -1,6 +1,7 @@
 """report.html: the summary for people, one self-contained file."""
 
 import io
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,9 @@ from matplotlib.figure import Figure
 
 from shoal.database import Database
 from shoal.exports import ExportedFile
+
+# It tells of fonts it looked at, in the log of a task that has a story of its own to tell.
+logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 SHOWN_TAXA = 5
 """Lines of the plot; the table has every taxon."""

@@ -41,3 +41,9 @@ def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
     assert row(table, "plan, all new")[:2] == ["3000", "3000"]
     assert row(table, "plan, all settled")[:2] == ["3000", "0"]
     assert "targets: 1.25 x listing, 500 MB" in table
+
+
+def test_the_parsing_benchmark_parses_every_file_of_both_kinds():
+    table = run_benchmark("parsing.py", "--files", "2", "--rounds", "1")
+    assert row(table, "local processes")[0] == row(table, "pods")[0] == "4"
+    assert "target: 2 s beyond the imports of Airflow" in table

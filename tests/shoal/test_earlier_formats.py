@@ -76,7 +76,7 @@ def test_the_numbers_of_an_earlier_summary_are_those_of_today(earlier):
 def test_a_shard_of_an_earlier_plan_is_continued(earlier):
     """A worker is killed during the upgrade: what its part lacks is found by the next attempt."""
     from shoal.database import open_database
-    from shoal.planning import write_remaining
+    from shoal.open_images import write_remaining
 
     layout = earlier.stores.layout.variant(DIRECTORY)
     earlier.stores.results.delete(earlier.stores.results.list_keys(layout.parts))

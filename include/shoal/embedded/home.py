@@ -159,6 +159,9 @@ class Home:
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # The Kubernetes provider takes seconds to import, on a busy machine more than the 30 that Airflow allows.
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+            "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection),
         }

@@ -8,14 +8,16 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from shoal.alerts import tell
 from shoal.approval import Answer, Decision, is_newer, read_answer, write_answer
-from shoal.dataset import Dataset
+from shoal.dataset import Dataset, Run
 from shoal.operators.errors import translated_errors
 from shoal.operators.plan_shards import PLAN_XCOM
 from shoal.stores import Stores
 
 log = logging.getLogger(__name__)
 
+HOW_TO_ANSWER = "say yes or no under Required actions; no answer in time (run.approval_timeout) means no"
 REFUSED_XCOM = "refused"
 """XCom key under which this task says why nothing is inferred."""
 
@@ -39,7 +41,7 @@ class ApproveOperator(ApprovalOperator):
             subject=f"Infer all images of {dataset['name']} with another model version?",
             body="",  # known when it asks
             defaults=self.REJECT,
-            response_timeout=Dataset.model_validate(dataset).run.approval_timeout,
+            response_timeout=Run.model_validate(dataset["run"]).approval_timeout,
             max_active_tis_per_dag=1,
             **kwargs,
         )
@@ -68,6 +70,8 @@ class ApproveOperator(ApprovalOperator):
         model = plan["model"]
         self.subject = f"Infer {plan['approval']['images']} images with {model['name']} {model['version']}?"
         self.body = write_question(plan)
+        dataset = Dataset.model_validate(self.dataset)
+        tell(dataset, f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}", context["ti"].dag_id, context["ti"].run_id)
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:

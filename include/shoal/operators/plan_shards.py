@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
+from shoal.alerts import tell
 from shoal.approval import Decision
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.dataset import Dataset
@@ -85,8 +86,11 @@ class PlanShardsOperator(BaseOperator):
                 # Until somebody has answered nothing starts: others may have the room meanwhile.
                 room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
             if notices:
-                for line in notice_release(stores, plan):
+                notice = notice_release(stores, plan)
+                for line in notice:
                     log.info("%s", line)
+                if len(notice) > 1:
+                    tell(dataset, "; ".join(notice), plan.dag_id, plan.run_id)
         for line in plan.describe():
             log.info("%s", line)
         self._tell_of_silence(plan)
@@ -102,8 +106,6 @@ class PlanShardsOperator(BaseOperator):
     def _tell_of_silence(self, plan: Plan) -> None:
         """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
         if plan.silent and plan.may_become_current and not plan.run_id.startswith(CONTINUATION):
-            from shoal.alerts import tell  # noqa: PLC0415
-
             alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
             tell(plan.dataset, alert, plan.dag_id, plan.run_id)
 
