@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from shoal.approval import Asks
 from shoal.capacity import NodeHeadroom
 from shoal.contract.exits import WorkerExit
 from shoal.contract.layout import mint_attempt
@@ -46,12 +47,15 @@ class Pipeline:
         for scene in scenes:
             self.put(scene.key, scene.jpeg)
 
-    def plan(self, *, beside: str | None = None, reuse_since: datetime | None = None, **params: Any) -> Plan:
+    def plan(
+        self, *, beside: str | None = None, reuse_since: datetime | None = None, asks: Asks = Asks.AGAIN, **params: Any
+    ) -> Plan:
         """Plan a run, `beside` another Dag run that is still at work."""
         request = PlanRequest(
             self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
             run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
             reuse_since=reuse_since,
+            asks=asks,
         )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 

@@ -12,7 +12,7 @@ import duckdb
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import ConfigError, ShoalError, StoreError
-from shoal.contract.rows import ROW_COLUMNS, ddl
+from shoal.contract.rows import ROW_COLUMNS
 
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
@@ -81,14 +81,15 @@ class Database:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def view_parquet(self, name: str, keys: Sequence[str], columns: dict[str, str]) -> None:
-        """Make Parquet objects of the results bucket one view; an empty table where there are none."""
-        self.run(f"DROP VIEW IF EXISTS {name}")
-        self.run(f"DROP TABLE IF EXISTS {name}")
+        """Make Parquet objects of the results bucket one view, in place of an earlier one; an empty one where there are none."""
         if not keys:
-            self.run(f"CREATE TABLE {name} ({ddl(columns)})")
+            nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
             return
         self.set_variable(f"{name}_files", [self.results.uri(key) for key in keys])
-        self.run(f"CREATE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet(getvariable('{name}_files'))")
+        self.run(
+            f"CREATE OR REPLACE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet(getvariable('{name}_files'))"
+        )
 
     def view_rows(self, keys: Sequence[str]) -> None:
         """Make ledgers and parts readable as the view `rows`: one row per (key, etag)."""

@@ -181,7 +181,7 @@ class Plan:
         lines += self.approval.describe()
         lines += [silent.describe(self.dataset) for silent in self.silent or ()]
         if self.work.capacity is None:
-            return [*lines, "nothing new: no inference"]
+            return [*lines, "nothing new: no inference" if self.approval.decision.starts else "no inference"]
         shards = len(self.work.shards)
         return [
             *lines,

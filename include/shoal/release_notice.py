@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from shoal.clock import view_clocked
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.database import open_database
+from shoal.dataset import Dataset
 from shoal.listing import view_listing
 from shoal.plan import Plan
 from shoal.stores import Stores
@@ -47,6 +49,12 @@ def notice_release(stores: Stores, plan: Plan) -> list[str]:
         f"to do so month by month: {command}",
         f"then set model.version to {release.version} in the dataset file",
     ]
+
+
+def read_notice(stores: Stores, dataset: Dataset) -> dict[str, Any] | None:
+    """Read the notice; None when there is none, or it was about another version than the dataset names now."""
+    notice = stores.results.find_json(stores.layout.releases)
+    return notice if notice and notice["instead_of"] == dataset.model.version else None
 
 
 def backfill_command(dataset: str, version: str, first: datetime, last: datetime, now: datetime) -> str:

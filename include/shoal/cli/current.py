@@ -1,4 +1,4 @@
-"""`python -m shoal current DATASET`: the run that is the dataset's answer, where it lies, and what is under way."""
+"""`python -m shoal current DATASET`: the dataset's answer, where it lies, what is under way, and a newer model version."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -15,9 +15,11 @@ def execute(arguments: Namespace) -> int:
     """Print the dataset's answer, and the chains of runs that are not through."""
     from shoal.chains import list_open_chains  # noqa: PLC0415 - other commands do not need it
     from shoal.current import read_current  # noqa: PLC0415
+    from shoal.release_notice import read_notice  # noqa: PLC0415
 
-    with reach_stores(find_dataset(arguments.dataset)) as stores:
-        current = read_current(stores.results, stores.layout)
+    dataset = find_dataset(arguments.dataset)
+    with reach_stores(dataset) as stores:
+        current, notice = read_current(stores.results, stores.layout), read_notice(stores, dataset)
         open_chains = [line for chain in list_open_chains(stores) for line in chain.describe()]
         if current is None and open_chains:
             print("no answer yet: no run over the whole dataset is complete")
@@ -35,4 +37,10 @@ def execute(arguments: Namespace) -> int:
             print(f"summary  {stores.results.uri(run.summary)}")
         for line in open_chains:
             print(line)
+        if notice:
+            print(
+                f"newer    {notice['model']['name']} {notice['model']['version']}: {notice['images']} images, "
+                f"{notice['cpu_hours']:.3g} CPU hours ({notice['seconds_per_image']['source']})"
+            )
+            print(f"         {notice['command']}")
     return 0

@@ -13,6 +13,7 @@ from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.dataset import Dataset, dataset_files, datasets_folder, load_dataset
 from shoal.hooks.object_store import read_access
 from shoal.stores import Stores, open_stores
+from shoal.web.plan_page import render_plan
 
 # The report has its pictures and styles inside; it runs no script and asks no other site.
 HEADERS = {
@@ -31,7 +32,7 @@ RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
 @app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show what one run intended."""
-    return _show(dag_id, variant, run_key, lambda stores, run: _as_json(stores, run.plan))
+    return _show(dag_id, variant, run_key, lambda stores, run: _as_page(stores, run.plan))
 
 
 @app.get("/summary/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
@@ -49,6 +50,10 @@ def report(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
 def _report(stores: Stores, run: RunLayout) -> Response:
     folder = stores.results.read_json(run.summary)["folder"]
     return HTMLResponse(stores.results.read_bytes(f"{folder}report.html"), headers=HEADERS)
+
+
+def _as_page(stores: Stores, key: str) -> Response:
+    return HTMLResponse(render_plan(stores.results.read_json(key)), headers=HEADERS)
 
 
 def _as_json(stores: Stores, key: str) -> Response:

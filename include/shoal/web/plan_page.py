@@ -1,0 +1,72 @@
+"""A plan as a page: what a run found, what it would do, and the plan itself."""
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+_STYLE = (
+    "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}"
+    "table{border-collapse:collapse;margin:0 0 1.5em}td,th{border:1px solid #ccc;padding:.3em .7em;text-align:left}"
+    "th{background:#f2f2f2}pre{background:#f7f7f7;padding:1em;overflow:auto}"
+)
+_DECISIONS = {
+    "not_needed": "not needed",
+    "approved": "given",
+    "ask": "a person is asked before anything is inferred",
+    "refused": "refused: nothing is inferred",
+    "waits": "needed, and a scheduled run asks nobody: nothing is inferred",
+}
+
+
+def render_plan(plan: Mapping[str, Any]) -> str:
+    """Write a plan.json as HTML; one of an earlier release, too."""
+    name = f"{plan['settings']['name']}/{plan['run_key']}"
+    parts = [
+        f"<h1>Plan {escape(name)}</h1>",
+        _table((), _facts(plan)),
+        _passed_over(plan.get("passed_over") or ()),
+        _capacity(plan["capacity"]),
+        _shards(plan["shards"]),
+        f"<h2>plan.json</h2><pre>{escape(json.dumps(plan, indent=1, ensure_ascii=False))}</pre>",
+    ]
+    head = f"<meta charset='utf-8'><title>Plan {escape(name)}</title><style>{_STYLE}</style>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
+
+
+def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[object, object]]:
+    counts, rate, model = plan["counts"], plan["seconds_per_image"], plan["model"]
+    yield "Model", f"{model['name']} {model['version']} ({plan['variant']['directory']})"
+    yield "Started as", "plan only: nothing is inferred" if plan["params"]["plan_only"] else "a run"
+    yield "Images listed", f"{counts['listed']:,} ({plan['listing']['size_bytes'] / 1e6:,.1f} MB)"
+    yield "Reused", f"{counts['reused']:,}"
+    yield "To infer in this run", f"{counts['chosen']:,}"
+    yield "Left for later", f"{counts['pending']:,}"
+    yield "Seconds per image", f"{rate['value']:.3g} ({rate['source']})"
+    yield "Done in about", f"{plan['eta_s'] / 60:,.1f} min of inference"
+    if approval := plan.get("approval"):
+        yield "All that is left", f"{approval['images']:,} images, {approval['cpu_hours']:,.3g} CPU hours"
+        yield "Approval", _DECISIONS.get(approval["decision"], approval["decision"])
+
+
+def _passed_over(passed: Iterable[Mapping[str, Any]]) -> str:
+    rows = [(entry["version"], entry["reason"]) for entry in passed]
+    return f"<h2>Versions passed over</h2>{_table(('Version', 'Why'), rows)}" if rows else ""
+
+
+def _capacity(capacity: Mapping[str, Any] | None) -> str:
+    if capacity is None:
+        return "<p>Room was not looked for.</p>"
+    rows = [(node["name"], node["pods"], ", ".join(node["binds"])) for node in capacity["nodes"]]
+    return f"<h2>Room</h2><p>{escape(capacity['reason'])}</p>{_table(('Node', 'Workers', 'Bound by'), rows)}"
+
+
+def _shards(shards: Iterable[Mapping[str, Any]]) -> str:
+    rows = [(shard["shard"], f"{shard['images']:,}", shard["first_key"], shard["last_key"]) for shard in shards]
+    return f"<h2>Shards</h2>{_table(('Shard', 'Images', 'First key', 'Last key'), rows)}" if rows else ""
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    top = "".join(f"<th>{escape(text)}</th>" for text in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"
