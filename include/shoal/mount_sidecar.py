@@ -26,10 +26,11 @@ SLOW_PROBE_S = 300
 """One look may wait so long: rclone lists a key's whole directory first, tens of thousands of keys of a slow store."""
 
 _PROBE = (
-    f"grep -q ' {IMAGES} fuse.rclone ' /proc/mounts && "
+    f"until grep -q ' {IMAGES} fuse.rclone ' /proc/mounts; do sleep 0.5; done; "
     f'{{ head -c 1 "{IMAGES}/$SHOAL_PROBE_KEY" >/dev/null || [ -n "$(ls -A {IMAGES} | head -n 1)" ]; }}'
 )
-"""Reads a real key, since a missing bucket looks like an empty folder; that key may be gone, then the folder has others."""
+"""Waits for the mount, whose sidecar ends where the store does not answer. Then reads a real key, since a missing bucket
+looks like an empty folder; that key may be gone, then the folder has others."""
 
 
 def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: str) -> Manifest:
@@ -85,7 +86,6 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
 def _mount_script(bucket: str) -> str:
     # A sidecar that starts again finds the dead mount of the one before it.
     options = {
-        "--s3-no-head-object": "",
         "--read-only": "",
         "--allow-other": "",
         "--umask": "0222",
@@ -108,18 +108,20 @@ def _mount_script(bucket: str) -> str:
 
 
 def _ask_store(bucket: str) -> str:
-    """Ask for one key until the store answers: that costs one request, while a mount lists a directory before it can fail.
+    """Ask what lies below one key until the store answers: one request, where a mount lists a directory before it can fail.
 
-    A key that is gone is an answer too. What the store says last is the container's last word.
+    That there is nothing is the answer of a store that works. Any other one is the container's last word.
     """
-    options = _words({"--count": "1", "--retries": "1", "--low-level-retries": "1"})
+    options = _words({"--no-traverse": "", "--count": "1", "--retries": "1", "--low-level-retries": "1"})
     ask = f'timeout {ANSWER_S} rclone cat ":s3:{bucket}/$SHOAL_PROBE_KEY" {_STORE_OPTIONS} {options}'
     silence = f"no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s"
-    # A shell hears of SIGTERM while it waits, and not while a program runs before it.
+    # A shell hears of SIGTERM while it waits, and not while a program runs before it. The log of a container that ends at
+    # once may come too late for the kubelet, which takes the file first.
     return (
         f"trap 'exit 143' TERM; until=$(($(date +%s) + {STORE_ANSWERS_S})); "
         f"while {ask} >/dev/null 2>/tmp/said & ! wait $!; do "
-        f'[ "$(date +%s)" -lt "$until" ] || {{ [ -s /tmp/said ] && cat /tmp/said || echo "{silence}"; exit 1; }}; '
+        f'[ "$(date +%s)" -lt "$until" ] || {{ {{ [ -s /tmp/said ] && tail -n 1 /tmp/said || echo "{silence}"; }} | '
+        "tee /dev/termination-log; exit 1; }; "
         "sleep 1; done; trap - TERM;"
     )
 
@@ -129,7 +131,15 @@ def _words(options: Mapping[str, str]) -> str:
 
 
 _STORE_OPTIONS = (
-    _words({"--config": "/dev/null", "--s3-provider": "Other", "--s3-no-check-bucket": "", "--contimeout": "5s"})
+    _words(
+        {
+            "--config": "/dev/null",
+            "--s3-provider": "Other",
+            "--s3-no-check-bucket": "",
+            "--s3-no-head-object": "",
+            "--contimeout": "5s",
+        }
+    )
     + ' ${SHOAL_SOURCE_CA_FILE:+--ca-cert "$SHOAL_SOURCE_CA_FILE"}'
 )
 

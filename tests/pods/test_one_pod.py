@@ -8,6 +8,7 @@ import pytest
 from kubernetes import client
 
 from pods.deployed import waiting_pod
+from pods.odd_stores import elsewhere
 from shoal.cluster_checks import check_rights, check_room
 from shoal.contract.errors import (
     ConfigError,
@@ -17,7 +18,6 @@ from shoal.contract.errors import (
     WorkerError,
 )
 from shoal.sample_run import SampleRun
-from shoal.stores import Stores
 
 
 def left_behind(real_cluster, namespace):
@@ -43,16 +43,8 @@ def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_clu
 def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):
     pipeline = pipelines()
     SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
-    assert SampleRun.prepare(pipeline.dataset, pipeline.stores) is None
-
-
-def elsewhere(stores: Stores, **changes) -> Stores:
-    """The same buckets, whose pods are told another way to the images."""
-    access = dataclasses.replace(stores.source.access, **changes)
-    source = object.__new__(type(stores.source))
-    source.__dict__.update(stores.source.__dict__)
-    source.access = access
-    return dataclasses.replace(stores, source=source)
+    plan = pipeline.plan()
+    assert (plan.reused, plan.work.shards) == (5, ())
 
 
 @pytest.mark.parametrize(
@@ -78,16 +70,6 @@ def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, chang
     with pytest.raises(WorkerError, match=message):
         sample.run_pod(api, lambda _: None)
     assert time.monotonic() - started < 60
-
-
-def test_a_mount_that_shows_nothing_is_named_within_a_minute(pipelines, api):
-    pipeline = pipelines("mount")
-    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
-    sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, secret_key="wrong-secret-key"))
-    started = time.monotonic()
-    with pytest.raises(WorkerError, match=r"The sidecar could not mount the bucket \(.*\) - check"):
-        sample.run_pod(api, lambda _: None)
-    assert time.monotonic() - started < 100
 
 
 def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
