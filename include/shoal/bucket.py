@@ -197,7 +197,7 @@ class BucketClient:
     def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
         """List uploads in parts below `prefix` that were begun and never finished.
 
-        MinIO names none, and removes them by itself after a day.
+        The whole bucket is asked for: MinIO takes a prefix for the whole key of an upload.
 
         Raises:
             StoreError: The store does not answer, or has no such list.
@@ -207,7 +207,7 @@ class BucketClient:
         try:
             while True:
                 page = self._client._list_multipart_uploads(  # noqa: SLF001 - as above
-                    self.bucket, prefix=prefix, key_marker=key_marker, upload_id_marker=id_marker
+                    self.bucket, key_marker=key_marker, upload_id_marker=id_marker
                 )
                 found += [
                     UnfinishedUpload(entry.object_name, entry.upload_id, entry.initiated_time)

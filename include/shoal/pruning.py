@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from shoal.bucket import BucketClient, UnfinishedUpload
-from shoal.contract.errors import StoreError
+from shoal.contract.errors import ShoalError
 from shoal.contract.layout import DatasetLayout, Kind
 from shoal.current import read_current
 from shoal.dataset import Dataset
@@ -188,6 +188,6 @@ def _find_uploads(
 ) -> tuple[tuple[UnfinishedUpload, ...], str | None]:
     try:
         found = results.list_unfinished_uploads(layout.root)
-    except StoreError as err:
+    except ShoalError as err:  # also a key that may not: the store gives them up by its own rule
         return (), str(err)
     return tuple(upload for upload in found if terms.now - upload.started_at > WRITTEN_WITHIN), None

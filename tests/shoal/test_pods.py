@@ -48,7 +48,7 @@ def test_the_worker_has_no_rights_at_all(transfer):
 def test_keys_reach_the_shell_as_values_never_as_code():
     (sidecar,) = make_pod(transfer="mount")["spec"]["initContainers"]
     assert "$(x)" not in json.dumps([sidecar["command"], sidecar["startupProbe"]])
-    assert {"name": "SHOAL_PROBE_KEY", "value": "cam/a'b $(x).jpg"} in sidecar["env"]
+    assert {"name": "SHOAL_PROBE_KEY", "value": "cam/a'b $$(x).jpg"} in sidecar["env"], "$$: Kubernetes expands nothing"
 
 
 @pytest.mark.parametrize(
