@@ -56,8 +56,7 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": key}}}
         for name, key in from_secret.items()
     ]
-    # Kubernetes replaces $(NAME) in a value by another variable of the container, the secret key say; $$ is a plain $.
-    environment.append({"name": "SHOAL_PROBE_KEY", "value": probe_key.replace("$", "$$")})
+    environment.append({"name": "SHOAL_PROBE_KEY", "value": probe_key})
     requests = {"cpu": sidecar.cpu, "memory": sidecar.memory}
     return {
         "name": SIDECAR,

@@ -95,7 +95,9 @@ def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: Shar
         ],
     }
     if mounts:
-        spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, shard.source_bucket, shard.probe_key)]
+        spec["initContainers"] = [
+            mount_sidecar(sidecar, shard.run_name, shard.source_bucket, _literal(shard.probe_key))
+        ]
         spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
     metadata: Manifest = {
         "name": f"{shard.run_name}-{shard.shard:04d}",
@@ -184,6 +186,14 @@ def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
         "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+
+
+def _literal(value: str) -> str:
+    """Write a value for a container's environment as it stands.
+
+    Kubernetes replaces $(NAME) in it by another variable of the container, the secret key say; $$ is a plain $.
+    """
+    return value.replace("$", "$$")
 
 
 def _owner(name: str, uid: str) -> Manifest:
