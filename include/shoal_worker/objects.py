@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minio import Minio
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError
 from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Bucket:
         self.access = access
         self.name = name
         self._client: Minio = access.connect()
+        self._was_let_in = False
 
     def get(self, key: str, check: Callable[[Mapping[str, str]], None] = _accept_any) -> bytes:
         """Read a whole object, as it is stored (a Content-Encoding is not undone).
@@ -53,11 +54,12 @@ class Bucket:
         for pause_s in (*BODY_PAUSES_S, None):
             response = self._send_get(key)
             try:
+                self._was_let_in = True
                 check(response.headers)
                 return response.read(decode_content=False)
             except TRANSPORT_ERRORS as err:
                 if pause_s is None:
-                    raise explain(err, self.access, self._target) from err
+                    raise self._explain(err) from err
                 time.sleep(pause_s)
             finally:
                 response.close()
@@ -87,7 +89,7 @@ class Bucket:
         try:
             self._client.fput_object(self.name, key, str(path), part_size=part_size)
         except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, self._target) from err
+            raise self._explain(err) from err
 
     def put_bytes(self, key: str, data: bytes) -> None:
         """Write a small object with one request, in place of the one that was there.
@@ -99,7 +101,7 @@ class Bucket:
         try:
             self._client.put_object(self.name, key, io.BytesIO(data), len(data))
         except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, self._target) from err
+            raise self._explain(err) from err
 
     def remove(self, key: str) -> None:
         """Delete an object; one that is not there is no error.
@@ -112,11 +114,18 @@ class Bucket:
             self._client.remove_object(self.name, key)
         except TRANSPORT_ERRORS as err:
             if error_code(err) != "NoSuchKey":
-                raise explain(err, self.access, self._target) from err
+                raise self._explain(err) from err
 
     @property
     def _target(self) -> str:
         return f"bucket {self.name!r}"
+
+    def _explain(self, err: BaseException) -> ShoalError:
+        """Name an error; a login that was good and is refused now has ended, and the next attempt brings a new one."""
+        problem = explain(err, self.access, self._target)
+        if self._was_let_in and isinstance(problem, LoginRefusedError):
+            return StoreError(f"{problem}; it was good until now")
+        return problem
 
     def _send_get(self, key: str) -> "BaseHTTPResponse":
         try:
@@ -124,6 +133,6 @@ class Bucket:
         except TRANSPORT_ERRORS as err:
             if error_code(err) == "NoSuchKey":
                 raise NoSuchKeyError(f"No object {key!r} in {self._target} at {self.access.endpoint_url}") from err
-            raise explain(err, self.access, self._target) from err
+            raise self._explain(err) from err
         except ValueError as err:  # the client's own check of the names
             raise ConfigError(f"Object {key!r} in {self._target} cannot be asked for: {err}") from err

@@ -39,7 +39,8 @@ class S3Source:
             # Of one image: it has no row. Of all of them: many in a row end the shard.
             raise StoreError(str(err)) from err
         if len(data) != size_bytes:
-            raise ImageChanged(f"{key}: {len(data)} bytes, listed {size_bytes}")
+            # No length was announced, else it would have been compared: a body that broke off looks the same.
+            raise StoreError(f"{key!r}: {len(data)} bytes came, {size_bytes} are listed - see the store's log")
         return Fetched(data, etag_checked=bool(response_etag))
 
 

@@ -135,12 +135,12 @@ def _fill(access: StoreAccess, prefix: str, models: dict[str, bytes]) -> None:
     for name in ("images", "models"):
         store.make_bucket(f"{prefix}-{name}")
     for version, model in models.items():
-        _put(store, f"{prefix}-models", f"demo-fish/{version}/model.onnx", model)
+        put(store, f"{prefix}-models", f"demo-fish/{version}/model.onnx", model)
     start = datetime(2026, 6, 1, 8, tzinfo=UTC)
     for number in range(IMAGES):
         scene = demo_scene(("IPC608", "IPC710")[number % 2], start + timedelta(minutes=7 * number))
-        _put(store, f"{prefix}-images", scene.key, scene.jpeg)
+        put(store, f"{prefix}-images", scene.key, scene.jpeg)
 
 
-def _put(store: Any, bucket: str, key: str, data: bytes) -> None:
+def put(store: Any, bucket: str, key: str, data: bytes) -> None:
     store.put_object(bucket, key, BytesIO(data), len(data))

@@ -44,7 +44,9 @@ class PodTier:
     images: dict[str, str]
     prefix: str
 
-    def add_dataset(self, name: str, transfer: str, *, images: str | None = None, **cluster: Any) -> Dataset:
+    def add_dataset(
+        self, name: str, transfer: str, *, images: str | None = None, model: str = "demo-fish", **cluster: Any
+    ) -> Dataset:
         """Write a dataset file and wait until Airflow has its DAG; results go to a bucket of its own."""
         self.make_bucket(f"{self.prefix}-{name}")
         pod = {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **cluster.pop("pod", {})}
@@ -53,7 +55,7 @@ class PodTier:
             "source": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-{images or 'images'}"},
             "results": {"conn_id": "shoal_results", "bucket": f"{self.prefix}-{name}"},
             "models": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-models"},
-            "model": {"name": "demo-fish", "version": "v1"},
+            "model": {"name": model, "version": "v1"},
             "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
             "cluster": {
                 "kind": "kubernetes", "namespace": self.namespaces[transfer], "pod": pod, "share": 1.0, "max_pods": 3, **cluster,

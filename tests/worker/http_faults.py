@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,12 +52,13 @@ def whole(body: bytes, etag: str = "") -> Answer:
     return answer
 
 
-def cut(body: bytes, keep: int) -> Answer:
-    """Announce the whole body, send `keep` bytes of it and hang up."""
+def cut(body: bytes, keep: int, *, announce: bool = True) -> Answer:
+    """Announce the whole body, unless told not to, send `keep` bytes of it and hang up."""
 
     def answer(handler, _number):
         handler.send_response(200)
-        handler.send_header("Content-Length", str(len(body)))
+        if announce:
+            handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body[:keep])
         handler.close_connection = True
@@ -107,6 +109,16 @@ def of(ending: str, fault: Answer, then: Answer) -> Answer:
     def answer(handler, number):
         asked = unquote(urlsplit(handler.path).path)
         (fault if asked.endswith(ending) else then)(handler, number)
+
+    return answer
+
+
+def late(seconds: float, then: Answer) -> Answer:
+    """Answer after a while."""
+
+    def answer(handler, number):
+        time.sleep(seconds)
+        then(handler, number)
 
     return answer
 

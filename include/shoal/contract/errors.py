@@ -17,6 +17,10 @@ class AccessDeniedError(ConfigError):
     """The key is good, but has no right to what was asked for."""
 
 
+class LoginRefusedError(ConfigError):
+    """The key is unknown, wrong or has ended."""
+
+
 class ModelRefusedError(ConfigError):
     """The model file is not a YOLOv8 detection export that Shoal can run."""
 

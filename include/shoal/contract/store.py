@@ -11,7 +11,7 @@ import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
 
 TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError)
 """What a request to a store can raise."""
@@ -128,7 +128,7 @@ def explain(err: BaseException, access: StoreAccess, target: str) -> ShoalError:
     if code == "NoSuchBucket":
         return ConfigError(f"No {target} at {access.endpoint_url} - create it or correct its name in the dataset file")
     if code in _DENIED:
-        kind = AccessDeniedError if code == "AccessDenied" else ConfigError
+        kind = AccessDeniedError if code == "AccessDenied" else LoginRefusedError
         return kind(
             f"Access to {target} at {access.endpoint_url} denied ({code}) - check the login and password of "
             "the connection and the rights of that key"
