@@ -25,7 +25,7 @@ def faulty_store(answer: Answer) -> Iterator[tuple[str, list[str]]]:
             self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer(self, len(requests))
 
-        do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815
+        do_PUT = do_DELETE = do_POST = do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_):
             pass
@@ -95,7 +95,8 @@ def passed_on(endpoint_url: str) -> Answer:
         for name, value in reply.getheaders():
             if name.lower() not in ("transfer-encoding", "content-length", "connection"):
                 handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)) if body or handler.command != "HEAD" else "0")
+        length = reply.getheader("Content-Length") if handler.command == "HEAD" else None
+        handler.send_header("Content-Length", length or str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
         store.close()
