@@ -45,6 +45,7 @@ lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirem
 bench: .venv/.dev  ## measure what README quotes
 	$(RUN) benchmarks/worker.py
 	$(RUN) benchmarks/planning.py
+	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
 
 images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them

@@ -67,7 +67,7 @@ def terms_of(dataset: Dataset, results: BucketClient, keep: timedelta | None = N
     return Terms(
         now=results.read_clock(),
         keep=keep or retention.keep,
-        unfinished_for=UNFINISHED_FOR + dataset.cluster.wait,
+        unfinished_for=UNFINISHED_FOR + dataset.cluster.wait + dataset.run.approval_timeout,
         pinned=frozenset(retention.runs),
     )
 

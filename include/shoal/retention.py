@@ -12,7 +12,7 @@ from shoal.contract.layout import Kind, StoredName, run_time
 from shoal.units import format_duration
 
 UNFINISHED_FOR = timedelta(days=30)
-"""A run without a summary for so long, and for as long as it may wait for room, has died."""
+"""A run without a summary for so long, and for as long as it may wait for room and for a person, has died."""
 
 WRITTEN_WITHIN = timedelta(days=1)
 """A summary's folder is written before summary.json names it; what is younger may be just that."""

@@ -122,7 +122,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         now=facts.now,
         plan=plan,
         summary=summary,
-        answer=results.find_json(f"{layout.root}approval.json"),
+        answer=results.find_json(layout.approval),
         attempts=attempts,
         shards=shards,
         open=left,

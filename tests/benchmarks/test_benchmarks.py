@@ -47,3 +47,13 @@ def test_the_parsing_benchmark_parses_every_file_of_both_kinds():
     table = run_benchmark("parsing.py", "--files", "2", "--rounds", "1")
     assert row(table, "local processes")[0] == row(table, "pods")[0] == "4"
     assert "target: 2 s beyond the imports of Airflow" in table
+
+
+def test_the_storage_benchmark_counts_a_first_run_and_an_idle_night():
+    table = run_benchmark("storage.py", "--keys", "2000")
+    (first, idle), kept = ([float(size) for size in row(table, name)[:2]] for name in ("all", "kept for good"))
+    assert first > idle > 0
+    assert kept[0] > kept[1]
+    assert [float(size) for size in row(table, "rows (ledger)")[:2]][1] == 0, "an idle night writes no row"
+    listings = [float(size) for size in row(table, "listing")[:2]]
+    assert listings[0] == pytest.approx(listings[1], rel=0.01), "and a whole listing"
