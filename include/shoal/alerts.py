@@ -31,7 +31,7 @@ def tell(dataset: Dataset, alert: str, dag_id: str, run_id: str) -> None:
         try:
             notifier(dict(message))
         except Exception as err:  # noqa: BLE001 - a notifier may be anybody's
-            _log_unsent(name, alert, err)
+            _log_unsent(name, message["alert"], err)
 
 
 class TellRunFailed:
@@ -77,7 +77,7 @@ async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping
                 notifier.context = dict(message)
                 await notifier
         except Exception as err:  # noqa: BLE001
-            _log_unsent(name, alert, err)
+            _log_unsent(name, message["alert"], err)
 
 
 def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
@@ -94,6 +94,7 @@ def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
 
 
 def _message(dataset: str, alert: str, dag_id: str, run_id: str) -> dict[str, str]:
+    alert = " ".join(alert.split())  # a subject is one line, whatever keys and errors hold
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return {"dataset": dataset, "alert": alert, "url": f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}"}
 

@@ -290,6 +290,22 @@ def test_somebody_is_told_of_a_silent_camera_and_of_a_late_run(web, mailbox, tol
     assert web.finished(run_id, told) == "success"
 
 
+def test_somebody_is_told_that_a_run_asks_for_approval(web, mailbox, installation):
+    settings = "run: {approval_cpu_hours: 0}\nalerts: {email: [operator@example.org]}\n"
+    asked = new_dataset(web, installation, "asked", settings)
+    run_id = web.trigger(asked, model_version="v2").json()["dag_run_id"]
+    asks = (
+        mailbox.wait_for(lambda subject: "Infer 126 images with demo-fish v2?" in subject, RUN_S)
+        .get_body()
+        .get_content()
+    )
+    assert "say yes or no under Required actions; no answer in time (run.approval_timeout) means no" in asks
+    stopped = web.http.request(
+        "PATCH", f"{web.url}/api/v2/dags/{asked}/dagRuns/{run_id}", json={"state": "failed"}, headers=web.headers
+    )
+    assert stopped.status == 200
+
+
 def test_somebody_is_told_of_a_failed_run(web, mailbox, told):
     run_id = web.trigger(told, model_version="v99").json()["dag_run_id"]
     assert web.finished(run_id, told) == "failed"
