@@ -115,6 +115,21 @@ def shorten_part_interval(pipeline, plan):
     pipeline.stores.results.write_json(layout.run(plan.run_key).plan, written)
 
 
+def test_a_task_attempt_starts_no_more_workers_than_it_may(pipelines, monkeypatch):
+    """What they found is kept: Airflow's next attempt goes on behind it."""
+    from shoal.operators import shard_work
+
+    monkeypatch.setattr(shard_work, "MOST_ROUNDS", 1)
+    pipeline = pipelines(images(6, white=(1, 2)))
+    plan = pipeline.plan()
+    for try_number in (1, 2, 3):
+        with pytest.raises(WorkerCrashError):
+            attempt(pipeline, plan, try_number)
+    attempt(pipeline, plan, try_number=4)
+    done = pipeline.summarize(plan)
+    assert failures(pipeline, done) == {key(1): "killed_worker", key(2): "killed_worker"}
+
+
 def test_a_model_that_crashes_on_every_image_blames_none(pipelines):
     pipeline = pipelines(images(3), model=crash_on_white(always=True))
     plan = pipeline.plan()
