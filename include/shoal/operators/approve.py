@@ -1,7 +1,7 @@
 """Between plan and shards: ask a person where a model version's work is large; pass at once where it is not."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, NoReturn
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -80,7 +80,7 @@ class ApproveOperator(ApprovalOperator):
         user = event.get("responded_by_user") or {}
         yes = event["chosen_options"] == [self.APPROVE]
         by = None if event.get("timedout") else str(user.get("name") or user.get("id") or "somebody")
-        answer = Answer(yes, by, datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
+        answer = Answer(yes, by, f"{event['responded_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
         with translated_errors():
             stores, plan = self._read_plan(run)
             write_answer(stores.results, stores.layout.variant(run["variant"]), plan, answer)
@@ -105,6 +105,7 @@ def write_question(plan: dict[str, Any]) -> str:
     approval, rate, settings = plan["approval"], plan["seconds_per_image"], plan["settings"]
     model, workers = plan["model"], max(len(plan["shards"]), 1)
     measured = "assumed: this version was never measured here" if rate["source"] == "assumed" else rate["source"]
+    at_once = "1 worker" if workers == 1 else f"{workers} workers at once"
     hours = approval["cpu_hours"] / workers
     budget_s = float(settings["run"]["budget"].removesuffix("s"))
     return (
@@ -114,7 +115,7 @@ def write_question(plan: dict[str, Any]) -> str:
         f"| Images to infer | {approval['images']:,} of {plan['counts']['listed']:,} in scope |\n"
         f"| CPU hours | {approval['cpu_hours']:,.3g} |\n"
         f"| Seconds per image | {rate['value']:.3g} ({measured}) |\n"
-        f"| Done in about | {hours:,.3g} h with the {workers} workers that fit now, in runs of {budget_s / 3600:.3g} h |\n"
+        f"| Done in about | {hours:,.3g} h with {at_once}, in runs of {budget_s / 3600:.3g} h |\n"
         f"| Asked above | {approval['threshold_cpu_hours']:g} CPU hours (run.approval_cpu_hours) |\n\n"
         "**Approve**: this run and all later ones of this variant infer without asking again. "
         "**Reject**, or no answer in time: nothing is inferred, and nightly runs go on with the version in use."
