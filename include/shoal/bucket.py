@@ -218,6 +218,8 @@ class BucketClient:
                     return found
                 key_marker, id_marker = page.next_key_marker, page.uploads[-1].upload_id
         except (*TRANSPORT_ERRORS, ValueError) as err:
+            if error_code(err) == "NoSuchUpload":  # how rclone says that there is none
+                return []
             raise explain(err, self.access, f"unfinished uploads of bucket {self.bucket!r}") from err
 
     def abort_upload(self, upload: UnfinishedUpload) -> None:

@@ -15,14 +15,15 @@ import pytest
 
 from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
 from shoal.__main__ import main
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.layout import RUN_KEY, Kind, run_time
 from shoal.current import read_current
 from shoal.database import open_database
 from shoal.embedded.store import embedded_store
 from shoal.machine import find_room
+from shoal.open_images import write_remaining
 from shoal.plan import mint_run_key
-from shoal.planning import PlanRequest, make_plan, write_remaining
+from shoal.planning import PlanRequest, make_plan
 from shoal.pruning import delete, survey
 from shoal.retention import Terms
 from shoal.run_params import RunParams
@@ -413,11 +414,19 @@ def test_the_store_tells_its_own_time(few_images):
     assert abs(few_images.stores.results.read_clock() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_unfinished_uploads_are_given_up_or_said_to_be_unknown(few_images):
-    results, layout = few_images.stores.results, few_images.stores.layout
-    key = f"{layout.root}v/ledger/20260101T000000Z-aaaaaaaa-bbbbbbbb.parquet"
-    results._client._create_multipart_upload(results.bucket, key, {})
-    found = survey(results, layout, TERMS)
-    delete(results, layout, found)
-    after = survey(results, layout, TERMS)
-    assert (after.uploads, after.uploads_unknown) == ((), found.uploads_unknown)
+def test_a_store_without_unfinished_uploads_says_so(few_images):
+    """That one is given up is tested on MinIO, see tests/pods: rclone lists none."""
+    found = survey(few_images.stores.results, few_images.stores.layout, TERMS)
+    assert (found.uploads, found.uploads_unknown) == ((), None)
+
+
+def test_a_store_that_lists_no_uploads_is_told_and_nothing_else_suffers(few_images, monkeypatch):
+    run_at(few_images, 180)
+
+    def refuse(_prefix):
+        raise ConfigError("Access to unfinished uploads denied (AccessDenied) - check the rights of that key")
+
+    monkeypatch.setattr(few_images.stores.results, "list_unfinished_uploads", refuse)
+    found = survey(few_images.stores.results, few_images.stores.layout, TERMS)
+    assert found.uploads_unknown.startswith("Access to unfinished uploads denied")
+    assert found.verdicts
