@@ -72,6 +72,23 @@ def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, chang
     assert time.monotonic() - started < 60
 
 
+def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelines, api, monkeypatch):
+    monkeypatch.setattr("shoal.pod_watch.STARTS_S", 60.0)
+    volume = {"name": "extra", "secret": {"secretName": "nowhere"}}
+    mounting = {"name": "worker", "volumeMounts": [{"name": "extra", "mountPath": "/extra"}]}
+    pipeline = pipelines(pod={"template": {"spec": {"volumes": [volume], "containers": [mounting]}}})
+    sample, lines, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), [], time.monotonic()
+
+    def say(line):
+        lines.append((time.monotonic() - started, line))
+
+    with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*secret "nowhere" not found'):
+        sample.run_pod(api, say)
+    ((after_s, line),) = lines
+    assert after_s < 60
+    assert 'its last event is FailedMount: MountVolume.SetUp failed for volume "extra"' in line
+
+
 def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
     pipeline = pipelines()
     sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
