@@ -201,7 +201,7 @@ class Plan:
             "run_key": self.run_key,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
             "params": self.params.model_dump(mode="json"),
-            "settings": self.dataset.model_dump(mode="json"),
+            "settings": self.dataset.model_dump(mode="json", exclude={"alerts"}),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
             "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},

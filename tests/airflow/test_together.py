@@ -1,0 +1,288 @@
+"""Nights, chains, backfills, runs by hand and what goes wrong, on the real scheduler and together: the numbers stay whole.
+
+One Airflow runs for the whole file, and one dataset whose cron fires every minute; its images are no images, which is a row as
+good as any and quick. The tests follow each other as the weeks of an installation do.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from airflow_rest import AirflowRest
+from pipeline import Pipeline
+from shoal.current import read_current
+from shoal.database import open_database
+from shoal.dataset import load_dataset
+from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
+from shoal.embedded.home import Home
+from shoal.stores import open_stores
+
+MONTHS = ("202604", "202605", "202606")
+PER_MONTH = 20
+HEALTHY_S, SETTLED_S = 300, 420
+NIGHTS, MONTHLY = "reanalyse_reef", "backfill_reef"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A running Airflow over one dataset."""
+
+    rest: AirflowRest
+    pipeline: Pipeline
+
+    def put(self, names: list[str]) -> None:
+        for name in names:
+            self.pipeline.put(f"cam/{name}-CAM1.jpg", f"no image, {name}".encode())
+
+    def runs(self, dag_id: str = NIGHTS) -> list[dict[str, Any]]:
+        return list(self.rest.get(f"dags/{dag_id}/dagRuns?limit=200&order_by=run_after")["dag_runs"])
+
+    def pause(self, *, paused: bool, dag_id: str = NIGHTS) -> None:
+        self.rest.send("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
+
+    def wait(self, what: str, reached: Any, within_s: float = SETTLED_S) -> Any:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if found := reached():
+                return found
+            time.sleep(1)
+        raise AssertionError(f"not within {within_s} s: {what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}")
+
+    def answer(self) -> dict[str, Any]:
+        """The summary of the dataset's answer; nothing before there is one."""
+        stores = self.pipeline.stores
+        current = read_current(stores.results, stores.layout)
+        if current is None:
+            return {}
+        run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
+        return stores.results.read_json(run.summary)
+
+    def answered(self, images: int) -> dict[str, Any]:
+        """Wait until the answer is about so many images."""
+        return dict(
+            self.wait(
+                f"an answer about {images} images",
+                lambda: (found := self.answer()) and found["result"]["examined"] == images and found,
+            )
+        )
+
+    def idle(self) -> None:
+        """Wait until no run is at work."""
+        self.wait("all runs ended", lambda: not self.at_work(NIGHTS) and not self.at_work(MONTHLY))
+
+    def at_work(self, dag_id: str) -> list[str]:
+        return [run["dag_run_id"] for run in self.runs(dag_id) if run["state"] in {"queued", "running"}]
+
+    def inferences(self, version: str) -> dict[str, int]:
+        """How often each image was looked at by a model version."""
+        results, root = self.pipeline.stores.results, self.pipeline.stores.layout.root
+        rows = [
+            key for key in results.list_keys(root)
+            if f"/demo-fish-{version}-" in f"/{key[len(root):]}" and ("/ledger/" in key or "/parts/" in key)
+        ]  # fmt: skip
+        with open_database(results) as database:
+            database.view_rows(rows)
+            return dict(database.run("SELECT key, count(*) FROM stored_rows GROUP BY key").fetchall())
+
+    def summaries(self) -> list[dict[str, Any]]:
+        results = self.pipeline.stores.results
+        keys = results.list_keys(self.pipeline.stores.layout.root)
+        return [results.read_json(key) for key in keys if key.endswith("/summary.json")]
+
+
+@pytest.fixture(scope="module")
+def installation(store, demo_models, tmp_path_factory) -> Iterator[Installation]:
+    """Airflow with scheduler, executor and triggerer; the dataset is paused until a test wants nights."""
+    home = Home(tmp_path_factory.mktemp("together") / "home")
+    home.make()
+    home.migrate(store, lambda: None)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pipeline = _make_dataset(home, store, demo_models)
+    paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
+    environment = {**home.airflow_environment(store), **web_environment(port), **paused}
+    with airflow_processes(environment, home.logs):
+        deadline = time.monotonic() + HEALTHY_S
+        while not web_is_healthy(port):
+            assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
+            time.sleep(1)
+        made = Installation(AirflowRest(port, read_password(home.airflow)), pipeline)
+        made.put([f"{month}{day:02d}-120000" for month in MONTHS for day in range(1, PER_MONTH + 1)])
+        made.wait("the DAGs", lambda: len(made.rest.get("dags?dag_id_pattern=reef")["dags"]) == 2)
+        yield made
+
+
+def _make_dataset(home: Home, store, models) -> Pipeline:
+    client = store.connect()
+    for role in ("images", "results", "models"):
+        client.make_bucket(f"reef-{role}")
+    settings = {
+        "source": {"conn_id": "shoal_demo", "bucket": "reef-images"},
+        "results": {"conn_id": "shoal_demo", "bucket": "reef-results"},
+        "models": {"conn_id": "shoal_demo", "bucket": "reef-models"},
+        "model": {"name": "demo-fish", "version": "v1"},
+        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+        "cluster": {"share": 1.0, "max_pods": 2},
+        # At the assumed second per image a run takes fourteen of them or twice as many.
+        "run": {"schedule": "* * * * *", "budget": "14s", "tolerated_failed_share": 1.0},
+    }  # fmt: skip
+    path = home.datasets / "reef.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    dataset = load_dataset(path)
+    pipeline = Pipeline(dataset, open_stores(dataset, lambda _: store))
+    for version, model in models.items():
+        pipeline.stores.models.write_bytes(f"demo-fish/{version}/model.onnx", model)
+    return pipeline
+
+
+def test_a_chain_goes_on_while_the_cron_fires_and_takes_what_is_new_meanwhile(installation):
+    installation.pause(paused=False)
+    first = installation.wait(
+        "a first continuation", lambda: [r for r in ids(installation) if r.startswith("continue__")]
+    )
+    assert ids(installation)[0].startswith("scheduled__")
+    assert installation.answer() == {}, "no answer before the chain is through"
+    installation.put([f"20260621-12{minute:02d}00" for minute in range(5)])
+    answer = installation.answered(65)
+    installation.pause(paused=True)
+    installation.idle()
+    assert len(first) >= 1
+    assert answer["complete"]
+    assert set(installation.inferences("v1").values()) == {1}
+
+
+def ids(installation, dag_id=NIGHTS):
+    return [run["dag_run_id"] for run in installation.runs(dag_id)]
+
+
+def test_a_night_without_new_images_infers_nothing_and_says_the_same(installation):
+    before = installation.answer()["result_sha256"]
+    run_id = installation.rest.trigger(NIGHTS)
+    installation.pause(paused=False)
+    assert installation.rest.finished(NIGHTS, run_id) == "success"
+    installation.pause(paused=True)
+    installation.idle()
+    assert installation.answer()["result_sha256"] == before
+    assert set(installation.inferences("v1").values()) == {1}
+
+
+def test_months_are_backfilled_with_a_new_version_while_nights_go_on(installation):
+    answer = installation.answer()["result_sha256"]
+    body = {
+        "dag_id": MONTHLY, "from_date": "2026-04-01T00:00:00Z", "to_date": "2026-06-01T00:00:00Z",
+        "reprocess_behavior": "completed", "max_active_runs": 1, "dag_run_conf": {"model_version": "v2"},
+    }  # fmt: skip
+    for dag_id in (NIGHTS, MONTHLY):
+        installation.pause(paused=False, dag_id=dag_id)
+    nights = len(ids(installation))
+    installation.rest.send("POST", "backfills", body)
+    installation.wait("all images seen by v2", lambda: len(installation.inferences("v2")) == 65)
+    installation.wait("a night meanwhile", lambda: len(ids(installation)) > nights)
+    installation.pause(paused=True)
+    installation.idle()
+    assert set(installation.inferences("v2").values()) == {1}
+    assert installation.answer()["result_sha256"] == answer, "a backfill never moves the answer"
+    months = [run for run in installation.runs(MONTHLY) if run["run_type"] == "backfill"]
+    assert [(run["state"], run["data_interval_start"][:7]) for run in months] == [
+        ("success", "2026-04"), ("success", "2026-05"), ("success", "2026-06"),
+    ]  # fmt: skip
+    listings = {s["run"]["listing"]["key"] for s in installation.summaries() if s["result"]["model"]["version"] == "v2"}
+    assert len(listings) <= 2, "months share a listing"
+
+
+def test_a_backfill_that_is_repeated_infers_nothing(installation):
+    body = {
+        "dag_id": MONTHLY, "from_date": "2026-04-01T00:00:00Z", "to_date": "2026-06-01T00:00:00Z",
+        "reprocess_behavior": "completed", "max_active_runs": 1, "dag_run_conf": {"model_version": "v2"},
+    }  # fmt: skip
+    before = len([s for s in installation.summaries() if s["result"]["model"]["version"] == "v2"])
+    installation.rest.send("POST", "backfills", body)
+    installation.wait(
+        "three more summaries",
+        lambda: len([s for s in installation.summaries() if s["result"]["model"]["version"] == "v2"]) == before + 3,
+    )
+    installation.idle()
+    assert set(installation.inferences("v2").values()) == {1}
+
+
+def test_a_lost_continuation_costs_one_night(installation):
+    """A person deletes the run that was to go on; the next night takes what is left."""
+    installation.put([f"20260622-12{minute:02d}00" for minute in range(40)])
+    run_id = installation.rest.trigger(NIGHTS)
+    installation.pause(paused=False)
+    installation.rest.finished(NIGHTS, run_id)
+    (lost,) = installation.wait(
+        "a continuation",
+        lambda: [r for r in ids(installation)[-3:] if r.startswith("continue__") and r not in (run_id,)][-1:],
+    )
+    installation.rest.http.request(
+        "DELETE", f"{installation.rest.url}/api/v2/dags/{NIGHTS}/dagRuns/{lost}", headers=installation.rest.headers
+    )
+    installation.answered(105)
+    installation.pause(paused=True)
+    installation.idle()
+    assert max(installation.inferences("v1").values()) <= 2, "a deleted run's worker may have been at it"
+
+
+def test_a_run_with_other_settings_chains_in_the_backfill_dag_and_leaves_the_answer(installation):
+    answer = installation.answer()["result_sha256"]
+    installation.pause(paused=False)
+    run_id = installation.rest.trigger(NIGHTS, model_version="v2", conf=0.4)
+    assert installation.rest.finished(NIGHTS, run_id) == "success"
+    installation.pause(paused=True)
+    installation.wait("all images seen by v2", lambda: len(installation.inferences("v2")) == 105)
+    installation.idle()
+    chained = [run for run in installation.runs(MONTHLY) if run["dag_run_id"].startswith("continue__")]
+    assert chained
+    assert {run["conf"]["conf"] for run in chained} >= {0.4}
+    assert installation.answer()["result_sha256"] == answer
+
+
+def test_a_run_marked_failed_ends_failed_and_the_next_one_finishes(installation):
+    installation.put([f"20260623-12{minute:02d}00" for minute in range(5)])
+    run_id = installation.rest.trigger(NIGHTS)
+    installation.pause(paused=False)
+    installation.wait("it runs", lambda: run_id in installation.at_work(NIGHTS))
+    installation.rest.send("PATCH", f"dags/{NIGHTS}/dagRuns/{run_id}", {"state": "failed"})
+    assert installation.rest.finished(NIGHTS, run_id) == "failed"
+    installation.answered(110)
+    installation.pause(paused=True)
+    installation.idle()
+    assert installation.rest.get(f"dags/{NIGHTS}/dagRuns/{run_id}")["state"] == "failed"
+
+
+def test_cleared_shards_and_a_cleared_plan_say_the_same(installation):
+    installation.put([f"20260624-12{minute:02d}00" for minute in range(3)])
+    installation.pause(paused=False)
+    run_id = installation.rest.trigger(NIGHTS)
+    assert installation.rest.finished(NIGHTS, run_id) == "success"
+    installation.answered(113)
+    installation.pause(paused=True)
+    installation.idle()
+    said = installation.answer()["result_sha256"]
+    for task in ("infer", "plan"):
+        installation.rest.clear(NIGHTS, run_id, task)
+        installation.pause(paused=False)
+        installation.wait("it runs again", lambda: run_id in installation.at_work(NIGHTS), 60)
+        assert installation.rest.finished(NIGHTS, run_id) == "success"
+        installation.pause(paused=True)
+        installation.idle()
+        assert installation.answer()["result_sha256"] == said, f"after {task} was cleared"
+    assert set(installation.inferences("v1")) == set(installation.inferences("v1"))
+
+
+def test_after_all_of_it_every_balance_is_closed(installation):
+    for summary in installation.summaries():
+        balance = dict(summary["run"]["balance"])
+        assert balance.pop("listed") == sum(balance.values())
+        assert summary["result"]["examined"] == sum(summary["result"]["balance"].values())
+    assert len(installation.inferences("v1")) == 113
+    stores = installation.pipeline.stores
+    current = read_current(stores.results, stores.layout)
+    assert installation.pipeline.verify(current["run_key"], current["variant"]["directory"]).deviations == ()
