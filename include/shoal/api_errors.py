@@ -72,7 +72,9 @@ def explain_api_error(err: BaseException, action: str) -> ShoalError:
         )
     for said, kind, way_out in _REFUSALS:
         if said in message:
-            return kind(f"Cannot {action}: {message} - {way_out}")
+            # Each try names another pod, and the same quota says the same.
+            shown = message[message.index(said) :] if kind is QuotaExceededError else message
+            return kind(f"Cannot {action}: {shown} - {way_out}")
     kind = ConfigError if err.status in _NOT_MENDED_BY_RETRY else ClusterError
     return kind(f"Cannot {action}: the API server says {err.status} {err.reason}: {message}")
 

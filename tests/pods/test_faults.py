@@ -81,6 +81,28 @@ def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, exp
     assert attempts(pods, dataset, run_id) == [1, 1, 1]
 
 
+@pytest.fixture
+def room_for_one(pods):
+    """A quota of the restricted namespace that lets in one pod of 200m."""
+    namespace = pods.namespaces["direct"]
+    quota = {"metadata": {"name": "room-for-one"}, "spec": {"hard": {"requests.cpu": "300m"}}}
+    pods.core.create_namespaced_resource_quota(namespace, quota)
+    wait_until(lambda: pods.core.read_namespaced_resource_quota("room-for-one", namespace).status.used)
+    yield
+    pods.core.delete_namespaced_resource_quota("room-for-one", namespace)
+
+
+def test_a_shard_that_waits_for_a_quota_says_so_once_and_finishes(pods, expected, room_for_one):
+    dataset = pods.add_dataset("quota", "direct", pods=2)
+    dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+    logs = [pods.rest.log(dag_id, run_id, "infer", shard) for shard in range(2)]
+    waited = [line for line in "\n".join(logs).splitlines() if "exceeded quota" in line]
+    assert 1 <= len(waited) <= 2, waited
+    assert all("trying again every 30 s" in line for line in waited)
+    assert attempts(pods, dataset, run_id) == [1, 1]
+
+
 def wait_until_working(pods, dataset):
     """Wait until all workers run and have had time for some images; return their pods."""
     wait_until(lambda: (found := shard_pods(pods, dataset)) and all(map(is_working, found)), 180)

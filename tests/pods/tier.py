@@ -66,7 +66,7 @@ class PodTier:
         }  # fmt: skip
         path = self.home.datasets / f"{name}.yaml"
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        self._wait_for_dag(f"reanalyse_{name}")
+        self.wait_for_dag(f"reanalyse_{name}")
         return load_dataset(path)
 
     def make_bucket(self, name: str) -> None:
@@ -129,7 +129,8 @@ class PodTier:
         events = self.core.list_namespaced_event(namespace, field_selector="reason=Scheduled").items
         return {event.involved_object.name for event in events}
 
-    def _wait_for_dag(self, dag_id: str) -> None:
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until Airflow has a DAG."""
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
