@@ -102,8 +102,9 @@ class PodTier:
         return self.pipeline(dataset).stores.results.read_json(uri.split("/", 3)[3])
 
     def shards(self, dataset: Dataset, run_id: str) -> dict[str, str]:
+        """The state of each shard, by the first words of its label: `shard 0`."""
         tasks = self.rest.tasks(f"reanalyse_{dataset.name}", run_id)
-        return {label or "": state for (task, label), state in tasks.items() if task == "infer"}
+        return {(label or "").partition(":")[0]: state for (task, label), state in tasks.items() if task == "infer"}
 
     @contextmanager
     def full_cluster(self, namespace: str) -> Iterator[None]:
