@@ -45,8 +45,9 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
             ended = container.get("lastState", {}).get("terminated", {})
             if ended.get("reason") == "OOMKilled":
                 return "The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory"
+            said = _one_line(ended.get("message")) or ended.get("reason") or "its mount shows nothing of it"
             return (
-                f"The sidecar could not mount the bucket ({_one_line(ended.get('message')) or ended.get('reason')}) - check "
+                f"The sidecar could not mount the bucket ({said}) - check that the bucket is there, "
                 "that the store can be reached from the cluster's nodes and that the source key may list and read"
             )
     return None
