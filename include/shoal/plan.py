@@ -19,6 +19,9 @@ from shoal.run_params import RunParams
 from shoal.silence import Silent
 from shoal.variant import Variant
 
+UNSTORED = {"alerts": {"notifiers": {"__all__": {"arguments"}}}}
+"""What plan.json leaves out of a dataset file: arguments of notifiers are for the notifier alone."""
+
 WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
 
@@ -201,7 +204,7 @@ class Plan:
             "run_key": self.run_key,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
             "params": self.params.model_dump(mode="json"),
-            "settings": self.dataset.model_dump(mode="json", exclude={"alerts"}),
+            "settings": self.dataset.model_dump(mode="json", exclude=UNSTORED),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
             "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},

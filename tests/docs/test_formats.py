@@ -16,6 +16,7 @@ from shoal.dataset import Dataset
 from shoal.exports import COUNTS, DETECTIONS, FAILURES
 from shoal.failed_attempts import FailedAttempt, write_failed_attempt
 from shoal.ledger import find_sources
+from shoal.plan import UNSTORED
 from shoal.poison import ShardAttempt, settle_crash
 from shoal.release_notice import notice_release
 from shoal.run_params import RunParams
@@ -213,7 +214,7 @@ def test_plan_is_readable_by_the_code():
     job = ShardJob.from_plan(plan)
     assert job.to_json() == {**plan["job"], "inference": {**plan["job"]["inference"], "imgsz": job.inference.imgsz}}
     settings = Dataset.model_validate(plan["settings"])
-    assert settings.model_dump(mode="json", exclude={"alerts"}) == plan["settings"]
+    assert settings.model_dump(mode="json", exclude=UNSTORED) == plan["settings"]
     assert RunParams.parse(plan["params"]).model_dump(mode="json") == plan["params"]
     assert plan["counts"]["pending"] == (plan["counts"]["listed"] - plan["counts"]["reused"] - plan["counts"]["chosen"])
 

@@ -126,3 +126,14 @@ def test_the_label_of_a_shard_is_short_however_long_its_keys_are():
     label = PlannedShard(1023, 2, "x" * 500 + "/20240501.jpg", "y" * 1024).label
     assert len(label) <= 100
     assert "20240501.jpg" in label
+
+
+def test_a_plan_keeps_no_argument_of_a_notifier_and_is_still_read(few_images):
+    notifier = {"notifier": "some.module.Notifier", "arguments": {"token": "not-for-the-bucket"}}
+    told = few_images.with_settings(
+        alerts={"notifiers": [notifier]}, run={"deadline": "1h", "expect_new_within": "26h"}
+    )
+    plan = told.plan()
+    assert "not-for-the-bucket" not in str(plan.to_json())
+    told.infer(plan)
+    assert told.summarize(plan).balance.complete
