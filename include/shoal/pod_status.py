@@ -42,7 +42,9 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
         if reason in _CANNOT_START:
             return f"The {role} cannot be started ({reason}: {detail}) - check cluster.pod.template and the namespace"
         if container["name"] == SIDECAR and not has_started and _mount_failed(container):
-            ended = container.get("lastState", {}).get("terminated", {})
+            # Right after an end that is its state and not yet its last state.
+            ends = (container.get(state, {}).get("terminated") for state in ("state", "lastState"))
+            ended: dict[str, Any] = next(filter(None, ends), {})
             if ended.get("reason") == "OOMKilled":
                 return "The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory"
             said = _one_line(ended.get("message")) or ended.get("reason") or "its mount shows nothing of it"

@@ -140,6 +140,15 @@ def test_what_is_no_image_s_fault_is_no_crash(ended_otherwise):
             pod(
                 "Pending",
                 waiting("PodInitializing"),
+                sidecar={"started": False, "restartCount": 1, **ended(1, message="AccessDenied"), "lastState": {}},
+            ),
+            r"could not mount the bucket \(AccessDenied\)",
+            id="mount that has just ended again",
+        ),
+        pytest.param(
+            pod(
+                "Pending",
+                waiting("PodInitializing"),
                 sidecar={"started": False, "restartCount": 1, "lastState": ended(137, "OOMKilled")["state"]},
             ),
             r"ran out of memory .* raise sidecar\.memory",
