@@ -14,7 +14,7 @@ import pytest
 
 from hostile import FILE_NAMES
 
-TEMPLATES = ("0{{conn.shoal_demo.password}}.jpg", "zz{{600+66}}.jpg")
+TEMPLATES = ("0{{600+66}}.jpg", "{{conn.shoal_demo.password}}.jpg")
 """Short enough to stand whole in the label of the only shard, whose first and last key they are."""
 
 
