@@ -39,7 +39,7 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         root = Path(folder, "store")
-        _fill(root)
+        fill_store(root)
         with embedded_store(root, Path(folder, "store.log")) as store, list_server(arguments.keys) as source:
             environment = {**os.environ, **_code()}
             environment |= source.to_env("source") | store.to_env("models") | store.to_env("results")
@@ -47,7 +47,8 @@ def main() -> None:
     _print_table(measured, arguments)
 
 
-def _fill(root: Path) -> None:
+def fill_store(root: Path) -> None:
+    """Lay an empty results bucket and a model into a store's folder."""
     (root / "results").mkdir(parents=True)
     model = root / "models" / MODEL_NAME / "v1" / MODEL_FILE
     model.parent.mkdir(parents=True)

@@ -13,16 +13,15 @@ from pathlib import Path
 
 from list_server import list_server
 from plan_once import MODEL_NAME, NODES
+from planning import fill_store
 
 from shoal.bucket import BucketClient
 from shoal.contract.layout import Kind, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
 from shoal.database import open_database
 from shoal.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
-from shoal.embedded.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.store import embedded_store
 from shoal.machine import find_room
-from shoal.models import MODEL_FILE
 from shoal.plan import Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.retention import ALWAYS
@@ -76,20 +75,13 @@ def main() -> None:
     keys = _arguments().keys
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         root = Path(folder, "store")
-        _fill(root)
+        fill_store(root)
         with embedded_store(root, Path(folder, "store.log")) as store, list_server(keys) as source:
             dataset = _dataset()
             stores = open_stores(dataset, {"source": source, "models": store, "results": store}.__getitem__)
             runs = {"first run": _run(dataset, stores), "idle night": _run(dataset, stores)}
             found = {name: _count(stores, run_key) for name, run_key in runs.items()}
     _print_table(found, keys)
-
-
-def _fill(root: Path) -> None:
-    (root / "results").mkdir(parents=True)
-    model = root / "models" / MODEL_NAME / "v1" / MODEL_FILE
-    model.parent.mkdir(parents=True)
-    model.write_bytes(build_demo_model(VERSIONS["v1"], "v1"))
 
 
 def _dataset() -> Dataset:

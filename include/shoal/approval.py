@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from shoal.bucket import BucketClient
-from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -198,5 +198,4 @@ def write_answer(results: BucketClient, layout: VariantLayout, plan: dict[str, A
 
 def is_newer(answer: Answer, run_key: str) -> bool:
     """Whether an answer was given after a run was planned; a run_key begins with that time."""
-    planned = datetime.strptime(run_key[:16], "%Y%m%dT%H%M%S%z")
-    return datetime.fromisoformat(answer.at) >= planned
+    return datetime.fromisoformat(answer.at) >= run_time(run_key)

@@ -1,13 +1,12 @@
 """Chains of runs that are not through: what they have examined so far, and the command that goes on with them."""
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.contract.layout import RUN_KEY, VariantLayout
+from shoal.contract.layout import VariantLayout
 from shoal.run_params import RunParams
 from shoal.stores import Stores
 
@@ -37,10 +36,9 @@ class OpenChain:
     @property
     def command(self) -> str:
         """Start the next run by hand; whether one is under way is Airflow's to say."""
-        dag = "reanalyse" if self.params.own_settings else "backfill"
         said = self.params.model_dump(mode="json", exclude_defaults=True)
         conf = f" --conf {shlex.quote(json.dumps(said))}" if said else ""
-        return f"airflow dags trigger {dag}_{self.dataset}{conf}"
+        return f"airflow dags trigger {self.params.goes_on_in(self.dataset)}{conf}"
 
     def describe(self) -> list[str]:
         """Tell it in three lines."""
@@ -69,10 +67,8 @@ def list_open_chains(stores: Stores) -> list[OpenChain]:
 
 
 def _open_in_variant(stores: Stores, layout: VariantLayout) -> list[OpenChain]:
-    keys = stores.results.list_keys(layout.runs)
-    found = (re.match(rf"{re.escape(layout.runs)}({RUN_KEY})/summary\.json$", key) for key in keys)
     chains, seen = [], set[str]()
-    for run_key in sorted((match[1] for match in found if match), reverse=True):
+    for run_key in reversed(layout.runs_with("summary.json", stores.results.list_keys(layout.runs))):
         summary = stores.results.read_json(layout.run(run_key).summary)
         result, facts = summary["result"], summary["run"]
         if summary["complete"] and result["scope"]["full"]:

@@ -1,7 +1,6 @@
 """Notes on attempts at a shard that failed: what a run's bucket tells when Airflow's logs are gone."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 
 from shoal.bucket import BucketClient
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
@@ -32,16 +31,7 @@ class FailedAttempt:
 
 def write_failed_attempt(results: BucketClient, run: RunLayout, failed: FailedAttempt) -> None:
     """Write a note; each has a key of its own."""
-    note = {
-        "format_version": FORMAT_VERSION,
-        "shard": failed.shard,
-        "try_number": failed.try_number,
-        "failed_at": failed.failed_at,
-        "error": failed.error,
-        "retried": failed.retried,
-        "pod": failed.pod,
-        "node": failed.node,
-    }
+    note = {"format_version": FORMAT_VERSION, **asdict(failed)}
     results.write_json(run.failed_attempt(failed.shard, mint_attempt()), note)
 
 
@@ -54,8 +44,3 @@ def read_failed_attempts(results: BucketClient, run: RunLayout) -> list[FailedAt
         if note is not None  # gc was faster
     ]
     return sorted(found, key=lambda failed: (failed.failed_at, failed.shard))
-
-
-def utc_second(moment: datetime) -> str:
-    """Write a UTC time as notes hold it."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ from typing import Any
 
 from shoal.bucket import BucketClient
 from shoal.contract.errors import EmptyBucketError
-from shoal.contract.layout import DatasetLayout, Kind, planned_at
+from shoal.contract.layout import DatasetLayout, Kind, run_time
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.database import Database
 from shoal.dataset import Source
@@ -72,7 +72,7 @@ class FrozenListing:
     @property
     def listed_at(self) -> datetime:
         """When the bucket was listed: by this run, or by one before it."""
-        return planned_at(self.key.rpartition("/")[2].removesuffix(".parquet"))
+        return run_time(self.key.rpartition("/")[2].removesuffix(".parquet"))
 
 
 def freeze_listing(
@@ -143,7 +143,7 @@ def find_listing(
     identity = _identity(source, scope)
     for key in sorted(database.results.list_keys(layout.listings), reverse=True):
         name = layout.read_name(key)
-        if name.kind is not Kind.LISTING or planned_at(name.run_key) < since:
+        if name.kind is not Kind.LISTING or run_time(name.run_key) < since:
             continue
         if database.parquet_metadata(key).get("listed_sha256") == identity:
             return key

@@ -1,10 +1,9 @@
 """Images that another run, still at work on the same variant, has in its manifest: they are left to it."""
 
-import re
 from collections.abc import Callable
 
 from shoal.bucket import BucketClient
-from shoal.contract.layout import RUN_KEY, VariantLayout
+from shoal.contract.layout import VariantLayout
 
 IsRunning = Callable[[str, str], bool]
 """Tells of a Dag run, by dag_id and run_id, whether it still runs."""
@@ -22,10 +21,8 @@ def find_taken(results: BucketClient, layout: VariantLayout, own: tuple[str, str
         is_running: Asks Airflow.
     """
     keys = set(results.list_keys(layout.runs))
-    found = (re.match(rf"{re.escape(layout.runs)}({RUN_KEY})/plan\.json$", key) for key in keys)
-    runs = [layout.run(match[1]) for match in found if match]
     taken = []
-    for run in runs:
+    for run in map(layout.run, layout.runs_with("plan.json", keys)):
         if run.manifest in keys and run.summary not in keys:
             planned_by = results.read_json(run.plan)["dag_run"]
             other = (planned_by["dag_id"], planned_by["run_id"])

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -116,10 +116,8 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         return facts
     attempts = tuple(read_failed_attempts(results, run))
     shards, left = _read_progress(results, layout, run, plan)
-    return RunFacts(
-        dataset=facts.dataset,
-        run_key=run_key,
-        now=facts.now,
+    return replace(
+        facts,
         plan=plan,
         summary=summary,
         answer=results.find_json(layout.approval),
@@ -128,7 +126,6 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         open=left,
         fates=_read_failures(results, summary) if summary else {},
         last_sign=_last_sign(results, layout, run, run_key),
-        later=later,
         is_answer=current is not None and current["run_key"] == run_key,
     )
 

@@ -88,6 +88,10 @@ class RunParams(BaseModel):
         """Whether nothing was said but what the guard is to accept."""
         return self.model_copy(update={"accept_changed": None, "accept_gone": False}) == RunParams()
 
+    def goes_on_in(self, dataset: str) -> str:
+        """Name the DAG in which a chain goes on: with other settings than the dataset's own it holds up no night."""
+        return f"reanalyse_{dataset}" if self.own_settings else f"backfill_{dataset}"
+
     @property
     def window(self) -> Window:
         """The span of capture time the run looks at."""

@@ -8,6 +8,7 @@ from typing import Any
 from shoal.clock import view_clocked
 from shoal.database import Database
 from shoal.dataset import Dataset
+from shoal.units import utc_text
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class Silent:
     def describe(self, dataset: Dataset) -> str:
         """Say it in one line."""
         who = f"camera {self.camera}" if self.camera is not None else f"dataset {dataset.name}"
-        since = f"since {_text(self.newest)}" if self.newest else "at all"
+        since = f"since {utc_text(self.newest)}" if self.newest else "at all"
         hours = dataset.run.expect_new_within or timedelta()
         return f"no image of {who} {since} - expected within {hours.total_seconds() / 3600:g} h (run.expect_new_within)"
 
     def to_json(self) -> dict[str, Any]:
         """Write one entry of `silent` in plan.json."""
-        return {"camera": self.camera, "newest_image": self.newest and _text(self.newest)}
+        return {"camera": self.camera, "newest_image": self.newest and utc_text(self.newest)}
 
 
 def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Silent, ...] | None:
@@ -76,7 +77,3 @@ def _deployed(dataset: Dataset, now: datetime, limit: datetime) -> dict[str, boo
         start, end = stay.span
         expected[stay.camera] = expected.get(stay.camera, False) or (start <= limit.replace(tzinfo=UTC) and now < end)
     return expected
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds") + "Z"

@@ -13,8 +13,9 @@ from shoal.exports import ExportedFile, export_counts, export_detections, export
 from shoal.ledger import find_sources, write_ledger
 from shoal.report import write_report
 from shoal.stores import Stores
-from shoal.summary import Balance, read_balance, read_result, read_run_facts, utc_text
+from shoal.summary import Balance, read_balance, read_result, read_run_facts
 from shoal.summary_tables import build_tables, need_inputs
+from shoal.units import utc_text
 from shoal.unreadable import describe_unreadable, find_unreadable
 from shoal.variant import canonical_sha256
 
@@ -107,7 +108,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
             "ledger": ledger,
             "unreadable": find_unreadable(database, layout, run_key, balance),
             "removed_since_previous": _count_removed(database, stores, plan),
-            "summarized_at": utc_text(datetime.now(UTC).replace(tzinfo=None)),
+            "summarized_at": utc_text(datetime.now(UTC)),
         }
         files.append(write_report(database, result, facts))
         summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})

@@ -9,6 +9,7 @@ from shoal.contract.errors import ContractError
 from shoal.contract.job import failed_too_often
 from shoal.database import Database
 from shoal.dataset import stored_settings
+from shoal.units import utc_text
 
 FATES = ("reused", "processed", "failed", "changed", "gone", "unsettled", "pending")
 USES = ("used", "duplicate", "undated", "unusable", "failed")
@@ -164,8 +165,3 @@ def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {name: utc_text(value) if isinstance(value, datetime) else value for name, value in record.items()}
         for record in records
     ]
-
-
-def utc_text(moment: datetime) -> str:
-    """Write a naive UTC time as ISO 8601."""
-    return moment.isoformat(timespec="seconds") + "Z"

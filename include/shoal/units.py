@@ -1,7 +1,7 @@
-"""Values with units as people write them: durations (`4h`) and Kubernetes quantities (`500m`, `2Gi`)."""
+"""Values with units as people write them: durations (`4h`), Kubernetes quantities (`500m`, `2Gi`), and times (UTC)."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -50,3 +50,8 @@ def parse_quantity(text: str | float) -> Decimal:
         return Decimal(number) * _QUANTITY_UNITS[unit]
     except InvalidOperation as err:
         raise ConfigError(f"Invalid quantity {text!r} - write it as 1, 500m or 2Gi") from err
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a UTC time as every stored object does: ISO 8601, whole seconds; a naive time is UTC."""
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

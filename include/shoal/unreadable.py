@@ -1,11 +1,10 @@
 """Images that get no row run after run while others do: named, so that they do not freeze the dataset's answer for ever."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.contract.layout import RUN_KEY, VariantLayout
+from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.database import Database
 from shoal.summary import Balance
@@ -60,7 +59,6 @@ def describe_unreadable(found: Mapping[str, Any]) -> list[str]:
 def _earlier_manifests(database: Database, layout: VariantLayout, run_key: str) -> list[str]:
     """List the manifests of the last summarized runs before this one that had any."""
     keys = set(database.results.list_keys(layout.runs))
-    found = (re.match(rf"{re.escape(layout.runs)}({RUN_KEY})/summary\.json$", key) for key in keys)
-    runs = sorted((match[1] for match in found if match and match[1] < run_key), reverse=True)
-    manifests = [layout.run(run).manifest for run in runs]
+    runs = [run for run in layout.runs_with("summary.json", keys) if run < run_key]
+    manifests = [layout.run(run).manifest for run in reversed(runs)]
     return [manifest for manifest in manifests if manifest in keys][: RUNS - 1]

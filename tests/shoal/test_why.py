@@ -9,8 +9,9 @@ import pytest
 from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
 from shoal.diagnosis import State, diagnose
-from shoal.failed_attempts import FailedAttempt, read_failed_attempts, utc_second, write_failed_attempt
+from shoal.failed_attempts import FailedAttempt, read_failed_attempts, write_failed_attempt
 from shoal.run_facts import list_runs, read_facts
+from shoal.units import utc_text
 from written_rows import write_rows
 
 OUT_OF_MEMORY = "Worker of pod infer-x ran out of memory - raise cluster.pod.memory; rows up to the last part are kept"
@@ -31,7 +32,7 @@ def run_of(pipeline, plan):
 
 
 def note(pipeline, plan, shard=0, try_number=1, error=OUT_OF_MEMORY, **pod):
-    failed = FailedAttempt(shard, try_number, utc_second(datetime.now(UTC)), error, retried=True, **pod)
+    failed = FailedAttempt(shard, try_number, utc_text(datetime.now(UTC)), error, retried=True, **pod)
     write_failed_attempt(pipeline.stores.results, run_of(pipeline, plan), failed)
 
 

@@ -11,6 +11,7 @@
 import re
 import secrets
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -179,6 +180,11 @@ class VariantLayout:
         """Objects of one run."""
         return RunLayout(f"{self.runs}{run_key}/")
 
+    def runs_with(self, name: str, keys: Iterable[str]) -> list[str]:
+        """Pick from keys the runs that have an object of this name, such as summary.json; the oldest first."""
+        found = (re.fullmatch(rf"{re.escape(self.runs)}({RUN_KEY})/{re.escape(name)}", key) for key in keys)
+        return sorted(match[1] for match in found if match)
+
 
 @dataclass(frozen=True)
 class DatasetLayout:
@@ -263,11 +269,6 @@ def parse_part(key: str) -> PartName | None:
     if match is None:
         return None
     return PartName(match["run_key"], int(match["shard"]), match["attempt"], int(match["seq"]))
-
-
-def planned_at(run_key: str) -> datetime:
-    """Read when a run was planned, UTC."""
-    return datetime.strptime(run_key[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def parse_ledger_run(key: str) -> str | None:

@@ -42,7 +42,7 @@ class ContinueRunOperator(TriggerDagRunOperator):
             raise AirflowSkipException("Nothing is left that another run could do now")
         params = read_params(context)
         dataset = context["ti"].dag_id.partition("_")[2]
-        self.trigger_dag_id = f"reanalyse_{dataset}" if params.own_settings else f"backfill_{dataset}"
+        self.trigger_dag_id = params.goes_on_in(dataset)
         self.trigger_run_id = f"{CONTINUATION}{done['run_key']}"
         self.conf = params.model_dump(mode="json", exclude_defaults=True)
         log.info("%s images are left: run %s goes on", done["left"], self.trigger_run_id)

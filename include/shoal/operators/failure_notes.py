@@ -41,15 +41,16 @@ def _write(
     pod: Mapping[str, str | None],
 ) -> None:
     from shoal.dataset import Dataset  # noqa: PLC0415 - see the package's docstring
-    from shoal.failed_attempts import FailedAttempt, utc_second, write_failed_attempt  # noqa: PLC0415
+    from shoal.failed_attempts import FailedAttempt, write_failed_attempt  # noqa: PLC0415
     from shoal.hooks.object_store import read_access  # noqa: PLC0415
     from shoal.stores import open_stores  # noqa: PLC0415
+    from shoal.units import utc_text  # noqa: PLC0415
 
     stores = open_stores(Dataset.model_validate(dataset), read_access)
     failed = FailedAttempt(
         shard=int(shard["shard"]),
         try_number=try_number,
-        failed_at=utc_second(datetime.now(UTC)),
+        failed_at=utc_text(datetime.now(UTC)),
         error=" ".join(str(err).split()),
         retried=not isinstance(err, ConfigError | ContractError),
         pod=pod.get("pod"),
