@@ -6,6 +6,7 @@ from typing import Any
 import urllib3
 
 RUN_S = 600
+LOG_CHARACTERS, MAX_FAILED_LOGS = 4000, 3
 
 
 class AirflowRest:
@@ -68,9 +69,28 @@ class AirflowRest:
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, attempt: int = 1) -> str:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}?map_index={map_index}&full_content=true"
-        return "\n".join(str(entry.get("event", entry)) for entry in self.get(path)["content"])
+        return "\n".join(_line(entry) for entry in self.get(path)["content"])
+
+    def failures(self, dag_id: str, run_id: str) -> str:
+        """Show the end of the log of each task that failed itself: what a test that wanted success prints."""
+        found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        failed = [task for task in found if task["state"] == "failed"]
+        logs = {
+            (task["task_id"], task["map_index"]): self.log(
+                dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"])
+            )[-LOG_CHARACTERS:]
+            for task in failed[:MAX_FAILED_LOGS]
+        }
+        states = {(task["task_id"], task["map_index"]): task["state"] for task in found}
+        return "\n".join([str(states), *(f"--- {task}\n{log}" for task, log in logs.items())])
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         return self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true")[
             "value"
         ]
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """Show what a person reads: the message, and of an exception its type and text, outermost last."""
+    causes = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
+    return "\n".join([str(entry.get("event", entry)), *causes])
