@@ -5,13 +5,14 @@ TOOLS := .shoal/tools
 UV := $(TOOLS)/bin/uv
 RUN := PYTHONPATH=include .venv/bin/python
 PORT ?= 8080
+SEEDS ?= 20
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
-  mmdebstrap buildah docker.io docker-registry
+  mmdebstrap buildah docker.io docker-registry postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format lock bench images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test soak lint format lock bench images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,6 +25,11 @@ up: .venv/.demo  ## run Airflow's web interface on loopback, PORT=8080, until Ct
 
 test: .venv/.dev  ## run every test that can run on this machine
 	$(RUN) -m pytest $(ARGS)
+
+soak: .venv/.dev  ## break everything at random moments on a real cluster for SEEDS=20 seeds, print what it cost
+	@mkdir -p .shoal && rm -f .shoal/faults.jsonl
+	SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/faults $(ARGS)
+	PYTHONPATH=include:tests .venv/bin/python -m faults
 
 lint: .venv/.dev  ## check style, types, dependency rule and locked requirements
 	.venv/bin/ruff format --check .
@@ -59,6 +65,8 @@ cluster-down: .venv/.dev  ## end that cluster; nothing of it stays
 
 cluster-packages:  ## install the Debian packages that the cluster, its images and compose need (root)
 	apt-get update -qq
+	@mkdir -p /etc/postgresql-common  # the tests start a PostgreSQL of their own, on this machine none starts
+	@test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CLUSTER_PACKAGES)
 
 clean:  ## remove the environment and every demo file
@@ -79,5 +87,5 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --extra postgres
 	@touch .venv/.demo $@

@@ -51,6 +51,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAccess]:
 
 
 @pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAccess]:
+    """A running MinIO without buckets, beside nothing else."""
+    from cluster.binaries import BIN, minio_program
+    from cluster.object_store import start_object_store
+    from cluster.processes import Processes
+
+    if not (BIN / "minio").exists():
+        if os.environ.get("CI") != "true":
+            pytest.skip("MinIO is not built, what only it does is not tested: make cluster")
+        minio_program()
+    folder = tmp_path_factory.mktemp("minio")
+    processes = Processes(folder / "run")
+    try:
+        yield start_object_store(processes, folder / "data", "127.0.0.1")
+    finally:
+        processes.stop("minio")
+
+
+@pytest.fixture(scope="session")
 def demo_models() -> dict[str, bytes]:
     return {version: build_demo_model(species, version) for version, species in VERSIONS.items()}
 

@@ -5,9 +5,9 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from shoal.database import open_database
 from shoal.dataset import Dataset, load_dataset
 from shoal.embedded.scenes import Scene
 from shoal.machine import find_room
-from shoal.plan import Plan
+from shoal.plan import Plan, mint_run_key
 from shoal.planning import PlanRequest, make_plan
 from shoal.run_params import RunParams
 from shoal.stores import Stores, open_stores
@@ -48,14 +48,21 @@ class Pipeline:
             self.put(scene.key, scene.jpeg)
 
     def plan(
-        self, *, beside: str | None = None, reuse_since: datetime | None = None, asks: Asks = Asks.AGAIN, **params: Any
+        self,
+        *,
+        beside: str | None = None,
+        reuse_since: datetime | None = None,
+        asks: Asks = Asks.AGAIN,
+        at: datetime | None = None,
+        **params: Any,
     ) -> Plan:
-        """Plan a run, `beside` another Dag run that is still at work."""
+        """Plan a run, `beside` another Dag run that is still at work, by a clock that says it is `at`."""
         request = PlanRequest(
             self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
             run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
             reuse_since=reuse_since,
             asks=asks,
+            run_key=mint_run_key(at or datetime.now(UTC)),
         )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 
@@ -68,9 +75,9 @@ class Pipeline:
     def summarize(self, plan: Plan) -> SummarizedRun:
         return summarize_run(self.stores, self.stores.layout.variant(plan.variant.directory), plan.run_key)
 
-    def run(self, **params: Any) -> SummarizedRun:
+    def run(self, *, at: datetime | None = None, **params: Any) -> SummarizedRun:
         """Plan, infer, summarize."""
-        plan = self.plan(**params)
+        plan = self.plan(at=at, **params)
         self.infer(plan)
         return self.summarize(plan)
 
@@ -82,6 +89,17 @@ class Pipeline:
         with open_database(self.stores.results) as database:
             database.view_rows([summary.summary["run"]["ledger"]])
             return {row["key"]: row for row in database.records("SELECT * FROM rows")}
+
+    def inferences(self, version: str = "v1") -> dict[str, int]:
+        """Count the attempts that inferred each image with a model version; a row may lie in a part and in ledgers."""
+        results, root = self.stores.results, self.stores.layout.root
+        rows = [
+            key for key in results.list_keys(root)
+            if f"/{self.dataset.model.name}-{version}-" in f"/{key[len(root):]}" and ("/ledger/" in key or "/parts/" in key)
+        ]  # fmt: skip
+        with open_database(results) as database:
+            database.view_rows(rows)
+            return dict(database.run("SELECT key, count(DISTINCT attempt) FROM stored_rows GROUP BY key").fetchall())
 
     def with_settings(self, **settings: Any) -> "Pipeline":
         """The same buckets under a changed dataset file."""
@@ -137,6 +155,11 @@ def run_worker(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedP
         timeout=300,
         check=False,
     )
+
+
+def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary's result but for the dataset's name: what two datasets over the same images have in common."""
+    return {name: value for name, value in summary["result"].items() if name != "dataset"}
 
 
 def canonical(value: Any) -> str:

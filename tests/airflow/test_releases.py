@@ -1,11 +1,6 @@
 """Releases and approval on a real Airflow: scheduler, executor, triggerer, REST API, over the embedded store."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -14,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_rest import AirflowRest
+from running_airflow import RunningAirflow, running_airflow
 from shoal.contract.layout import DatasetLayout
-from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.store import embedded_store
 
@@ -31,11 +25,8 @@ DATASETS = {
 class Site:
     """A running Airflow with three datasets of one model, whose versions lie in a bucket."""
 
-    def __init__(
-        self, home: Home, access: Any, rest: AirflowRest, processes: dict, environment: dict[str, str]
-    ) -> None:
-        self.home, self.access, self.rest = home, access, rest
-        self.processes, self.environment = processes, environment
+    def __init__(self, home: Home, access: Any, airflow: RunningAirflow) -> None:
+        self.home, self.access, self.airflow, self.rest = home, access, airflow, airflow.rest
         self.client = access.connect()
 
     def release(self, version: str, data: bytes) -> None:
@@ -89,15 +80,9 @@ class Site:
 
     def restart_triggerer(self, then: Callable[[], None] = lambda: None) -> None:
         """Kill the triggerer as a lost machine would, and start another."""
-        old = self.processes["triggerer"]
-        os.killpg(old.pid, signal.SIGKILL)
-        old.wait()
+        self.airflow.kill("triggerer")
         then()
-        log = (self.home.logs / "triggerer-again.log").open("ab")
-        self.processes["triggerer"] = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
-            env=self.environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+        self.airflow.start("triggerer")
 
     def _question(self, dataset: str, run_id: str) -> str:
         return f"dags/reanalyse_{dataset}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
@@ -118,9 +103,6 @@ def running_site(folder, demo_models, scenes):
     for name, own in DATASETS.items():
         settings = {**common, **own, "run": {**run, **own.get("run", {})}}
         (home.datasets / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with embedded_store(home.store, home.logs / "store.log") as access:
         client = access.connect()
         for role in ("images", "results", "models"):
@@ -132,22 +114,10 @@ def running_site(folder, demo_models, scenes):
         model = home.store / "site-models" / "reef" / "v1" / "model.onnx"
         model.parent.mkdir(parents=True)
         model.write_bytes(demo_models["v1"])
-        home.migrate(access, lambda: None)
-        environment = home.airflow_environment(access) | web_environment(port)
-        with airflow_processes(environment, home.logs) as processes:
-            deadline = time.monotonic() + READY_S
-            while not web_is_healthy(port):
-                assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
-                time.sleep(1)
-            site = Site(home, access, AirflowRest(port, read_password(home.airflow)), dict(processes), environment)
-            try:
-                site.wait(site.told, READY_S)
-                yield site
-            finally:
-                again = site.processes["triggerer"]
-                if again is not processes["triggerer"]:
-                    os.killpg(again.pid, signal.SIGKILL)
-                    again.wait()
+        with running_airflow(home, home.airflow_environment(access)) as airflow:
+            site = Site(home, access, airflow)
+            site.wait(site.told, READY_S)
+            yield site
 
 
 @pytest.fixture(scope="module")
@@ -303,10 +273,6 @@ def test_two_releases_at_once_start_one_run_for_the_newest(site, released, demo_
 
 
 def test_the_watcher_s_row_holds_no_secret(site):
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(site.home.airflow_database)) as database:
-        rows = database.execute("SELECT classpath, kwargs FROM trigger").fetchall()
+    rows = site.airflow.database.rows("SELECT classpath, kwargs FROM trigger")
     assert any("ModelReleaseTrigger" in classpath for classpath, _ in rows)
     assert all(site.access.secret_key not in str(row) for row in rows)

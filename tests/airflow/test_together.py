@@ -4,7 +4,6 @@ One Airflow runs for the whole file, and one dataset whose cron fires every minu
 good as any and quick. The tests follow each other as the weeks of an installation do.
 """
 
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +14,16 @@ import yaml
 
 from airflow_rest import AirflowRest
 from pipeline import Pipeline
+from running_airflow import running_airflow
 from shoal.contract.errors import StoreError
 from shoal.current import read_current
-from shoal.database import open_database
 from shoal.dataset import load_dataset
-from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
 from shoal.embedded.home import Home
 from shoal.stores import open_stores
 
 MONTHS = ("202604", "202605", "202606")
 PER_MONTH = 20
-HEALTHY_S, SETTLED_S = 300, 420
+SETTLED_S = 420
 NIGHTS, MONTHLY = "reanalyse_reef", "backfill_reef"
 
 
@@ -44,20 +42,8 @@ class Installation:
         return list(self.rest.get(f"dags/{dag_id}/dagRuns?limit=200&order_by=run_after")["dag_runs"])
 
     def backfill(self, version: str) -> None:
-        """Backfill the three months, as a person's script does: SQLite takes no backfill while another task writes."""
-        body = {
-            "dag_id": MONTHLY, "from_date": "2026-04-01T00:00:00Z", "to_date": "2026-06-01T00:00:00Z",
-            "reprocess_behavior": "completed", "max_active_runs": 1, "dag_run_conf": {"model_version": version},
-        }  # fmt: skip
-
-        def made() -> bool:
-            answer = self.rest.http.request(
-                "POST", f"{self.rest.url}/api/v2/backfills", json=body, headers=self.rest.headers, retries=False
-            )
-            assert answer.status in {200, 409, 503}, answer.data  # 409: the one before is not through
-            return answer.status == 200
-
-        self.wait("a backfill", made)
+        """Backfill the three months, as a person's script does."""
+        self.rest.backfill(MONTHLY, "2026-04-01T00:00:00Z", "2026-06-01T00:00:00Z", model_version=version)
 
     def pause(self, *, paused: bool, dag_id: str = NIGHTS) -> None:
         self.rest.send("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
@@ -105,23 +91,12 @@ class Installation:
     def at_work(self, dag_id: str) -> list[str]:
         return [run["dag_run_id"] for run in self.runs(dag_id) if run["state"] in {"queued", "running"}]
 
-    def inferences(self, version: str) -> dict[str, int]:
-        """How often each image was looked at by a model version; once no run is at work."""
-        results, root = self.pipeline.stores.results, self.pipeline.stores.layout.root
-        rows = [
-            key for key in results.list_keys(root)
-            if f"/demo-fish-{version}-" in f"/{key[len(root):]}" and ("/ledger/" in key or "/parts/" in key)
-        ]  # fmt: skip
-        with open_database(results) as database:
-            database.view_rows(rows)
-            return dict(database.run("SELECT key, count(*) FROM stored_rows GROUP BY key").fetchall())
-
     def seen(self, version: str, images: int) -> None:
         """Wait until a model version has looked at so many images."""
 
         def all_seen() -> bool:
             try:
-                return len(self.inferences(version)) == images
+                return len(self.pipeline.inferences(version)) == images
             except StoreError:
                 return False  # a summary has just moved a part into its ledger
 
@@ -138,19 +113,10 @@ def installation(store, demo_models, tmp_path_factory) -> Iterator[Installation]
     """Airflow with scheduler, executor and triggerer; the dataset is paused until a test wants nights."""
     home = Home(tmp_path_factory.mktemp("together") / "home")
     home.make()
-    home.migrate(store, lambda: None)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     pipeline = _make_dataset(home, store, demo_models)
     paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
-    environment = {**home.airflow_environment(store), **web_environment(port), **paused}
-    with airflow_processes(environment, home.logs):
-        deadline = time.monotonic() + HEALTHY_S
-        while not web_is_healthy(port):
-            assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
-            time.sleep(1)
-        made = Installation(AirflowRest(port, read_password(home.airflow)), pipeline)
+    with running_airflow(home, {**home.airflow_environment(store), **paused}) as airflow:
+        made = Installation(airflow.rest, pipeline)
         made.put([f"{month}{day:02d}-120000" for month in MONTHS for day in range(1, PER_MONTH + 1)])
         made.wait("the DAGs", lambda: len(made.rest.get("dags?dag_id_pattern=reef")["dags"]) == 2)
         yield made
@@ -191,7 +157,7 @@ def test_a_chain_goes_on_while_the_cron_fires_and_takes_what_is_new_meanwhile(in
     installation.idle()
     assert len(first) >= 1
     assert answer["complete"]
-    assert set(installation.inferences("v1").values()) == {1}
+    assert set(installation.pipeline.inferences("v1").values()) == {1}
 
 
 def ids(installation, dag_id=NIGHTS):
@@ -205,7 +171,7 @@ def test_a_night_without_new_images_infers_nothing_and_says_the_same(installatio
     assert installation.rest.finished(NIGHTS, run_id) == "success"
     installation.idle()
     assert installation.answer()["result_sha256"] == before
-    assert set(installation.inferences("v1").values()) == {1}
+    assert set(installation.pipeline.inferences("v1").values()) == {1}
 
 
 def test_months_are_backfilled_with_a_new_version_while_nights_go_on(installation):
@@ -217,7 +183,7 @@ def test_months_are_backfilled_with_a_new_version_while_nights_go_on(installatio
     installation.seen("v2", 65)
     installation.wait("a night meanwhile", lambda: len(ids(installation)) > nights)
     installation.idle()
-    assert set(installation.inferences("v2").values()) == {1}
+    assert set(installation.pipeline.inferences("v2").values()) == {1}
     assert installation.answer()["result_sha256"] == answer, "a backfill never moves the answer"
     months = [run for run in installation.runs(MONTHLY) if run["run_type"] == "backfill"]
     assert [(run["state"], run["data_interval_start"][:7]) for run in months] == [
@@ -235,7 +201,7 @@ def test_a_backfill_that_is_repeated_infers_nothing(installation):
         lambda: len([s for s in installation.summaries() if s["result"]["model"]["version"] == "v2"]) == before + 3,
     )
     installation.idle()
-    assert set(installation.inferences("v2").values()) == {1}
+    assert set(installation.pipeline.inferences("v2").values()) == {1}
 
 
 def test_a_lost_continuation_costs_one_night(installation):
@@ -253,7 +219,7 @@ def test_a_lost_continuation_costs_one_night(installation):
     )
     installation.answered(105)
     installation.idle()
-    assert max(installation.inferences("v1").values()) <= 2, "a deleted run's worker may have been at it"
+    assert max(installation.pipeline.inferences("v1").values()) <= 2, "a deleted run's worker may have been at it"
 
 
 def test_a_run_with_other_settings_chains_in_the_backfill_dag_and_leaves_the_answer(installation):
@@ -288,7 +254,7 @@ def test_cleared_shards_and_a_cleared_plan_say_the_same(installation):
     assert installation.rest.finished(NIGHTS, run_id) == "success"
     installation.answered(113)
     installation.idle()
-    said, inferences = installation.answer()["result_sha256"], installation.inferences("v1")
+    said, inferences = installation.answer()["result_sha256"], installation.pipeline.inferences("v1")
     for task in ("infer", "plan"):
         installation.rest.clear(NIGHTS, run_id, task)
         installation.pause(paused=False)
@@ -296,7 +262,7 @@ def test_cleared_shards_and_a_cleared_plan_say_the_same(installation):
         assert installation.rest.finished(NIGHTS, run_id) == "success"
         installation.idle()
         assert installation.answer()["result_sha256"] == said, f"after {task} was cleared"
-    assert installation.inferences("v1") == inferences, "nothing was inferred again"
+    assert installation.pipeline.inferences("v1") == inferences, "nothing was inferred again"
 
 
 def test_after_all_of_it_every_balance_is_closed(installation):
@@ -304,7 +270,7 @@ def test_after_all_of_it_every_balance_is_closed(installation):
         balance = dict(summary["run"]["balance"])
         assert balance.pop("listed") == sum(balance.values())
         assert summary["result"]["examined"] == sum(summary["result"]["balance"].values())
-    assert len(installation.inferences("v1")) == 113
+    assert len(installation.pipeline.inferences("v1")) == 113
     stores = installation.pipeline.stores
     current = read_current(stores.results, stores.layout)
     assert installation.pipeline.verify(current["run_key"], current["variant"]["directory"]).deviations == ()

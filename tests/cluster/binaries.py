@@ -4,10 +4,12 @@
 `.shoal/cluster/bin` until a `go.sum` changes.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ShoalError
@@ -95,13 +97,20 @@ def _build(module: Path, package: str, ldflags: str, *flags: str, name: str = ""
         ShoalError: The build failed; names its log.
     """
     program = BIN / (name or package.rpartition("/")[2])
+    BIN.mkdir(parents=True, exist_ok=True)
+    with (BIN / f"{program.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other tests may need the same program
+        _build_alone(module, package, ldflags, flags, program)
+    return program
+
+
+def _build_alone(module: Path, package: str, ldflags: str, flags: Sequence[str], program: Path) -> None:
     stamp = BIN / f"{program.name}.sum"
     digest = _digest(module)
     if program.exists() and stamp.exists() and stamp.read_text() == digest:
-        return program
+        return
     if shutil.which("go") is None:
         raise ConfigError(f"No Go toolchain to build {program.name} - install Go 1.25 or newer, https://go.dev/dl")
-    BIN.mkdir(parents=True, exist_ok=True)
     log = BIN / f"{program.name}.build.log"
     command = ["go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", *flags, "-o", str(program), package]
     with log.open("wb") as output:
@@ -116,7 +125,6 @@ def _build(module: Path, package: str, ldflags: str, *flags: str, name: str = ""
     if built.returncode != 0:
         raise ShoalError(f"go build {package} in {module} ended with code {built.returncode} - see {log}")
     stamp.write_text(digest)
-    return program
 
 
 def _digest(module: Path) -> str:

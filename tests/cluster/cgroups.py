@@ -11,6 +11,7 @@ from shoal.contract.errors import ShoalError
 ROOT = Path("/sys/fs/cgroup")
 V2_CONTROLLERS = "+cpuset +cpu +io +memory +pids"
 END_S = 20
+LIMIT_TRIES, SPARE_BYTES = 20, 64 * 1024
 
 
 def create(name: str) -> None:
@@ -51,6 +52,27 @@ def container_pids(name: str, container_id: str) -> set[int]:
     wanted = container_id.removeprefix("containerd://")
     leaf = _leaf(name).parents[1]
     return {int(pid) for procs in leaf.rglob(f"{wanted}/cgroup.procs") for pid in procs.read_text().split()}
+
+
+def starve_of_memory(name: str, container_id: str) -> bool:
+    """Take from a running container all memory it does not use yet, so that the kernel ends it when it asks for more.
+
+    Returns:
+        Whether the container was still there.
+    """
+    wanted = container_id.removeprefix("containerd://")
+    hierarchy, used, limit = (
+        (ROOT, "memory.current", "memory.max")
+        if _is_v2()
+        else (ROOT / "memory", "memory.usage_in_bytes", "memory.limit_in_bytes")
+    )
+    for folder in (hierarchy / name).rglob(wanted):
+        for _ in range(LIMIT_TRIES):
+            # Version 1 takes no limit below what is used, which may have grown meanwhile.
+            with suppress(OSError):
+                (folder / limit).write_text(str(int((folder / used).read_text()) + SPARE_BYTES))
+                return True
+    return False
 
 
 def pids(name: str) -> set[int]:

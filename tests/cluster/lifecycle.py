@@ -177,6 +177,17 @@ def _import_changed(place: Place, images: Mapping[str, Path], imported: Mapping[
     return {**imported, **marks}
 
 
+def lose_image(place: Place, reference: str) -> None:
+    """Take an image off the node, as its garbage collection would; running containers keep what they have."""
+    ctr = [*in_node(Processes(place.folder)), str(debian_program("ctr")), "--namespace", "k8s.io", "images", "rm"]
+    subprocess.run([*ctr, "--sync", f"docker.io/library/{reference}"], check=True, capture_output=True)
+
+
+def bring_image(place: Place, archive: Path) -> None:
+    """Bring an image to the node, as a registry would that answers again."""
+    _import(Processes(place.folder), archive)
+
+
 def _import(processes: Processes, archive: Path) -> None:
     """Bring an image where kubelet looks for it.
 

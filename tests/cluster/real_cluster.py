@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ from kubernetes import client, config
 
 from cluster import cgroups, images
 from cluster.binaries import missing_requirements
-from cluster.lifecycle import in_use, not_running
-from cluster.node import boot_node, crash_node
+from cluster.lifecycle import bring_image, in_use, lose_image, not_running
+from cluster.node import boot_node, crash_node, in_node
 from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import Processes
 from shoal.contract.store import StoreAccess
@@ -111,10 +112,35 @@ class RealCluster:
     def container_pids(self, namespace: str, pod: str, container: str) -> set[int]:
         """List the host's process ids of a running container, for signals from outside."""
         self._own()
+        ids = self._container_ids(namespace, pod, container)
+        return cgroups.container_pids(MAIN.name, ids[0]) if ids else set()
+
+    def out_of_memory(self, namespace: str, pod: str, container: str) -> bool:
+        """Let the kernel end a container at the next memory it asks for; whether it was still there."""
+        self._own()
+        ids = self._container_ids(namespace, pod, container)
+        return bool(ids) and cgroups.starve_of_memory(MAIN.name, ids[0])
+
+    def lose_image(self, name: str) -> None:
+        """Take an image off the node: worker or sidecar."""
+        self._own()
+        lose_image(MAIN, images.reference(name))
+
+    def bring_image(self, name: str) -> None:
+        """Bring it back."""
+        bring_image(MAIN, images.built_images((name,))[images.reference(name)])
+
+    def rclone_mounts(self) -> list[str]:
+        """List the buckets that are mounted on the node, sidecars' own and what kubelet sees of them."""
+        mounts = subprocess.run(
+            [*in_node(self._own()), "cat", "/proc/mounts"], capture_output=True, text=True, check=True
+        ).stdout
+        return [line for line in mounts.splitlines() if " fuse.rclone " in line]
+
+    def _container_ids(self, namespace: str, pod: str, container: str) -> list[str]:
         status = client.CoreV1Api(self.connect()).read_namespaced_pod(pod, namespace).status
         found = [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
-        ids = [entry.container_id for entry in found if entry.name == container and entry.container_id]
-        return cgroups.container_pids(MAIN.name, ids[0]) if ids else set()
+        return [entry.container_id for entry in found if entry.name == container and entry.container_id]
 
     def _own(self) -> Processes:
         if self.processes is None:

@@ -22,7 +22,7 @@ def test_every_run_parameter_is_explained_and_no_other():
 def test_every_command_is_shown():
     for command in set(COMMANDS) - {"demo", "up"}:
         assert f"python -m shoal {command}" in README
-    for target in ("demo", "up", "test", "lint", "bench", "clean"):
+    for target in ("demo", "up", "test", "soak", "lint", "bench", "clean"):
         assert f"make {target}" in README
 
 

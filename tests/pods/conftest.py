@@ -2,8 +2,6 @@
 
 import json
 import os
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -15,17 +13,15 @@ from uuid import uuid4
 import pytest
 from kubernetes import client
 
-from airflow_rest import AirflowRest
 from pipeline import make_pipeline
 from pods.deployed import SERVICE_ACCOUNT, deployed_namespace
 from pods.tier import PodTier
+from running_airflow import RunningAirflow, running_airflow
 from shoal.contract.store import StoreAccess
-from shoal.embedded.airflow import airflow_processes, read_password, web_environment, web_is_healthy
 from shoal.embedded.home import Home
 from shoal.embedded.scenes import demo_scene
 
 IMAGES = 304
-HEALTHY_S = 300
 TRANSFERS = ("mount", "direct")
 
 
@@ -81,34 +77,32 @@ def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path):
 def pods(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) -> Iterator[PodTier]:
     """Airflow with scheduler, executor and triggerer over a populated bucket."""
     prefix = f"e2e{uuid4().hex[:6]}"
-    _fill(real_cluster.store, prefix, demo_models)
+    populate(real_cluster.store, prefix, demo_models)
     home = Home(tmp_path_factory.mktemp("pods") / "home")
     home.make()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    home.migrate(real_cluster.store, lambda: None)
-    environment = {**_environment(home, real_cluster, kubeconfig), **web_environment(port)}
-    with airflow_processes(environment, home.logs):
-        deadline = time.monotonic() + HEALTHY_S
-        while not web_is_healthy(port):
-            assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
-            time.sleep(1)
-        rest = AirflowRest(port, read_password(home.airflow))
-        core = client.CoreV1Api(real_cluster.connect())
-        yield PodTier(
-            rest, home, core, real_cluster.store, real_cluster.reader, namespaces, dict(real_cluster.images), prefix
-        )
+    environment = airflow_environment(home, real_cluster, kubeconfig)
+    with running_airflow(home, environment) as airflow:
+        yield make_tier(airflow, home, real_cluster, namespaces, prefix)
 
 
-def _environment(home: Home, real_cluster, kubeconfig: Path) -> dict[str, str]:
+def make_tier(airflow: RunningAirflow, home: Home, real_cluster, namespaces: dict[str, str], prefix: str) -> PodTier:
+    """The tier of a running Airflow."""
+    core = client.CoreV1Api(real_cluster.connect())
+    stores, images = (real_cluster.store, real_cluster.reader), dict(real_cluster.images)
+    return PodTier(airflow.rest, home, core, *stores, namespaces, images, prefix, airflow)
+
+
+def airflow_environment(
+    home: Home, real_cluster, kubeconfig: Path, *, source: StoreAccess | None = None, results: StoreAccess | None = None
+) -> dict[str, str]:
+    """What Airflow is told: the store's two connections, elsewhere where that is said, and the cluster's."""
     environment = home.airflow_environment(real_cluster.store)
     del environment["AIRFLOW_CONN_SHOAL_DEMO"]
     connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(kubeconfig)}}
     return {
         **{name: value for name, value in environment.items() if name != "KUBECONFIG"},
-        "AIRFLOW_CONN_SHOAL_SOURCE": _store_connection(real_cluster.reader),
-        "AIRFLOW_CONN_SHOAL_RESULTS": _store_connection(real_cluster.store),
+        "AIRFLOW_CONN_SHOAL_SOURCE": _store_connection(source or real_cluster.reader),
+        "AIRFLOW_CONN_SHOAL_RESULTS": _store_connection(results or real_cluster.store),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__PARALLELISM": str(2 * (os.cpu_count() or 2)),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
@@ -129,7 +123,7 @@ def _store_connection(access: StoreAccess) -> str:
     )  # fmt: skip
 
 
-def _fill(access: StoreAccess, prefix: str, models: dict[str, bytes]) -> None:
+def populate(access: StoreAccess, prefix: str, models: dict[str, bytes]) -> None:
     """Put scenes of two cameras and both models into the store."""
     store = access.connect()
     for name in ("images", "models"):

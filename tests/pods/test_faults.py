@@ -59,6 +59,22 @@ def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
 
 
+def test_a_plan_cleared_in_mid_run_infers_nothing_twice(pods, expected):
+    dataset = pods.add_dataset("plan-cleared", "direct")
+    dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
+    working = wait_until_working(pods, dataset)
+    pods.rest.clear(dag_id, run_id, "plan")
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    assert f"{len(working)} pods of this run's earlier plan are ended; what they saw is kept" in pods.rest.log(
+        dag_id, run_id, "plan", attempt=2
+    )
+    summary = pods.summary(dataset, run_id)
+    assert summary["complete"]
+    assert summary["result"]["species"] == expected["result"]["species"]
+    assert set(pods.pipeline(dataset).inferences().values()) == {1}
+    assert pods.left_in(dataset.cluster.namespace) == []
+
+
 def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expected):
     dataset = pods.add_dataset("scales-up", "direct", pods=3)
     with pods.full_cluster(dataset.cluster.namespace):

@@ -1,9 +1,12 @@
 """A running Airflow whose shards are pods, as tests use it."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,12 +15,15 @@ from kubernetes import client
 from airflow_rest import AirflowRest
 from pipeline import Pipeline
 from pods.deployed import waiting_pod
+from running_airflow import RunningAirflow
 from shoal.cluster import read_cluster
 from shoal.contract.store import StoreAccess
 from shoal.dataset import Dataset, load_dataset
 from shoal.embedded.home import Home
 from shoal.scheduling.fit import fit_pods
 from shoal.stores import open_stores
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class PodTier:
         namespaces: Namespace per transfer.
         images: Image references: worker, sidecar.
         prefix: Begins the names of all buckets.
+        airflow: The Airflow itself.
     """
 
     rest: AirflowRest
@@ -43,6 +50,23 @@ class PodTier:
     namespaces: dict[str, str]
     images: dict[str, str]
     prefix: str
+    airflow: RunningAirflow = field(repr=False)
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of `python -m shoal` where Airflow's connections are known."""
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "shoal", *words], env=dict(self.airflow.environment), cwd=ROOT, text=True,
+            capture_output=True, check=False, timeout=120,
+        )  # fmt: skip
+
+    def change(self, dataset: Dataset, **sections: Any) -> Dataset:
+        """Change sections of a dataset file; the next plan reads it."""
+        path = self.home.datasets / f"{dataset.name}.yaml"
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name, changes in sections.items():
+            settings[name] |= changes
+        path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        return load_dataset(path)
 
     def add_dataset(
         self, name: str, transfer: str, *, images: str | None = None, model: str = "demo-fish", **cluster: Any
@@ -97,8 +121,9 @@ class PodTier:
         ]
         return "\n".join(logs)
 
-    def summary(self, dataset: Dataset, run_id: str) -> dict[str, Any]:
-        uri = self.rest.xcom(f"reanalyse_{dataset.name}", run_id, "summarize")["summary"]
+    def summary(self, dataset: Dataset, run_id: str, dag_id: str = "") -> dict[str, Any]:
+        """Read what a run of reanalyse_<dataset>, or of another DAG of it, came to."""
+        uri = self.rest.xcom(dag_id or f"reanalyse_{dataset.name}", run_id, "summarize")["summary"]
         return self.pipeline(dataset).stores.results.read_json(uri.split("/", 3)[3])
 
     def shards(self, dataset: Dataset, run_id: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ class RandomCluster:
 
 def random_cluster(seed: int) -> RandomCluster:
     """Make the cluster of a seed."""
-    rng = random.Random(seed)  # noqa: S311 - replayable, not secret
+    rng = random.Random(seed)
     cluster = RandomCluster()
     for number in range(rng.randint(1, 6)):
         cluster.nodes.append(_node(rng, f"s{seed}-n{number}"))

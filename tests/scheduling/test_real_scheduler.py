@@ -1,23 +1,17 @@
 """K equals the number of identical pods the real kube-scheduler places: not one Pending, not one place left.
 
-`SHOAL_SEEDS=200` compares the clusters of 200 seeds, `SHOAL_SEEDS=17,` that of one, `SHOAL_SEEDS=17,23` those of two.
+`SHOAL_SEEDS` says which clusters, see seeds.py.
 """
-
-import os
 
 import pytest
 
 from scheduling.random_clusters import random_cluster
 from scheduling.random_pods import OURS
 from scheduling.scheduler_truth import SchedulerTruth, Truth
+from seeds import chosen_seeds
 from shoal.cluster import measure_room
 
 SEEDS_HERE = 15
-
-
-def seeds():
-    chosen = os.environ.get("SHOAL_SEEDS", str(SEEDS_HERE))
-    return [int(seed) for seed in chosen.split(",") if seed] if "," in chosen else range(int(chosen))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +19,7 @@ def scheduler(control_plane):
     return SchedulerTruth(control_plane)
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", chosen_seeds(SEEDS_HERE))
 def test_the_scheduler_places_exactly_the_pods_that_fit(scheduler, seed, record_property):
     cluster = random_cluster(seed)
     with scheduler.built(cluster):

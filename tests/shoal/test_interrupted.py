@@ -8,9 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.binaries import BIN
-from cluster.object_store import start_object_store
-from cluster.processes import Processes
 from pipeline import INCLUDE, make_pipeline, run_worker, worker_command, worker_environment
 from shoal.contract.exits import WorkerExit
 from shoal.database import open_database
@@ -20,20 +17,10 @@ from worker.http_faults import faulty_store, passed_on
 IMAGES = 40
 
 
-@pytest.fixture(scope="module", params=["rclone", "minio"])
-def any_store(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=["store", "minio"], ids=["rclone", "minio"])
+def any_store(request):
     """Each kind of store in turn."""
-    if request.param == "rclone":
-        yield request.getfixturevalue("store")
-        return
-    if not (BIN / "minio").exists():
-        pytest.skip("interrupted runs on MinIO are not tested: make cluster builds it")
-    folder = tmp_path_factory.mktemp("minio")
-    processes = Processes(folder / "run")
-    try:
-        yield start_object_store(processes, folder / "data", "127.0.0.1")
-    finally:
-        processes.stop("minio")
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

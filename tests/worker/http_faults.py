@@ -1,6 +1,8 @@
 """A real HTTP server that answers as a broken store would."""
 
 import http.client
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +14,17 @@ Answer = Callable[[BaseHTTPRequestHandler, int], None]
 """Writes the answer to one request; the number counts the requests from 1."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        """Clients that hang up are what these tests are about."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(*_)
+
+
 @contextmanager
-def faulty_store(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+def faulty_store(answer: Answer, address: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
     """Serve `answer` for every request; yields the endpoint URL and the list of requests so far."""
     requests: list[str] = []
 
@@ -25,16 +36,16 @@ def faulty_store(answer: Answer) -> Iterator[tuple[str, list[str]]]:
             self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer(self, len(requests))
 
-        do_PUT = do_DELETE = do_POST = do_HEAD = do_GET  # noqa: N815
+        do_PUT = do_DELETE = do_POST = do_PATCH = do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server((address, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
+        yield f"http://{address}:{server.server_port}", requests
     finally:
         server.shutdown()
         server.server_close()
@@ -83,25 +94,62 @@ def first(times: int, fault: Answer, then: Answer) -> Answer:
     return lambda handler, number: (fault if number <= times else then)(handler, number)
 
 
-def passed_on(endpoint_url: str) -> Answer:
-    """Let a real store answer; the signature stays valid, since the store is told the name that was asked for."""
+def passed_on(endpoint_url: str, *, ca_file: str | None = None, keep: float = 1.0) -> Answer:
+    """Let the real server answer; a signature stays valid, since the server is told the name that was asked for.
+
+    Args:
+        endpoint_url: The real server.
+        ca_file: Who signed its certificate; None for one without TLS.
+        keep: Share of each body that is sent on before the connection is cut.
+    """
+    connect = _connector(endpoint_url, ca_file)
 
     def answer(handler, _number):
-        store = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=60)
-        store.request(handler.command, handler.path, handler.body, dict(handler.headers))
-        reply = store.getresponse()
-        body = reply.read()
-        handler.send_response(reply.status)
-        for name, value in reply.getheaders():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                handler.send_header(name, value)
-        length = reply.getheader("Content-Length") if handler.command == "HEAD" else None
-        handler.send_header("Content-Length", length or str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-        store.close()
+        server = connect()
+        try:
+            server.request(handler.command, handler.path, handler.body, dict(handler.headers))
+            reply = server.getresponse()
+            handler.send_response_only(reply.status)
+            for name, value in reply.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    handler.send_header(name, value)
+            if reply.getheader("Transfer-Encoding") and keep == 1.0:
+                _relay_pieces(handler, reply)
+            else:
+                _relay_whole(handler, reply, keep)
+        except OSError:
+            handler.close_connection = True  # the real server is away: so are we
+        finally:
+            server.close()
 
     return answer
+
+
+def _connector(endpoint_url: str, ca_file: str | None) -> Callable[[], http.client.HTTPConnection]:
+    address = urlsplit(endpoint_url).netloc
+    if ca_file is None:
+        return lambda: http.client.HTTPConnection(address, timeout=60)
+    context = ssl.create_default_context(cafile=ca_file)
+    return lambda: http.client.HTTPSConnection(address, timeout=60, context=context)
+
+
+def _relay_pieces(handler: BaseHTTPRequestHandler, reply: http.client.HTTPResponse) -> None:
+    """Send on what comes when it comes: some answers never end."""
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    while piece := reply.read1(65536):
+        handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def _relay_whole(handler: BaseHTTPRequestHandler, reply: http.client.HTTPResponse, keep: float) -> None:
+    body = reply.read()
+    length = reply.getheader("Content-Length") if handler.command == "HEAD" else None
+    handler.send_header("Content-Length", length or str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: int(len(body) * keep)])
+    if keep < 1.0:
+        handler.close_connection = True
 
 
 def of(ending: str, fault: Answer, then: Answer) -> Answer:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import certifi
@@ -132,6 +133,11 @@ def explain(err: BaseException, access: StoreAccess, target: str) -> ShoalError:
         return kind(
             f"Access to {target} at {access.endpoint_url} denied ({code}) - check the login and password of "
             "the connection and the rights of that key"
+        )
+    if code == "RequestTimeTooSkewed":
+        return StoreError(
+            f"{access.endpoint_url} refuses what is asked of {target}: its clock and this machine's, which says "
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - set both by NTP"
         )
     if isinstance(err, urllib3.exceptions.HTTPError | OSError):
         return StoreError(

@@ -103,9 +103,18 @@ class _ClusterRoom:
     def _delete_ended_runs(self) -> None:
         """Delete what the runs left that run no longer, whatever became of their own teardown."""
         for run in self._room.objects.list_runs():
-            if why := self._why_ended(run):
+            if run.owner == self._room.owner:
+                self._end_earlier_plan(run.name)
+            elif why := self._why_ended(run):
                 log.info("deleting what run %s of %s left: %s", run.owner.run_id, run.owner.dag_id, why)
                 self._room.objects.delete_run(run.name, wait_s=0)
+
+    def _end_earlier_plan(self, name: str) -> None:
+        """End the pods of a plan that was cleared while they were at work: what they write last is reused, not done again."""
+        from shoal.pods import GRACE_S  # noqa: PLC0415
+
+        if pods := self._room.objects.delete_pods(name, wait_s=2 * GRACE_S):
+            log.info("%d pods of this run's earlier plan are ended; what they saw is kept", pods)
 
     def _why_ended(self, run: "OwnedRun") -> str:
         """Say why a run cannot be at work any more; empty while it may be, or is another Airflow's."""

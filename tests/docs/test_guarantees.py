@@ -1,0 +1,31 @@
+"""docs/guarantees.md: every promise names tests that exist, and every fault that is dealt has its line."""
+
+import re
+from pathlib import Path
+
+from faults.faults import FAULTS, HAND, SEEDS_PER_DECK
+from faults.test_storms import SIDE_BY_SIDE
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+NUMBERS = {3: "three", 4: "four", 7: "seven"}
+
+
+def test_every_guarantee_names_tests_that_exist():
+    rows = re.findall(r"^\| (G\d+) \| .+ \| (.+) \|$", PAGE, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"G{number}" for number in range(1, 11)]
+    for name, tests in rows:
+        files = re.findall(r"`([^`]+)`", tests)
+        assert files, name
+        assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_every_fault_has_a_line():
+    table = PAGE.split("<!-- storms -->")[1]
+    assert re.findall(r"^\| ([^|-][^|]*) \| \d", table, re.MULTILINE) == [fault.name for fault in FAULTS]
+
+
+def test_the_page_says_how_storms_are_dealt():
+    assert f"A seed deals {NUMBERS[HAND]} of the faults" in PAGE
+    assert f"{NUMBERS[SIDE_BY_SIDE]} seeds run side by side" in PAGE
+    assert f"{NUMBERS[SEEDS_PER_DECK].capitalize()} seeds" in PAGE

@@ -1,0 +1,68 @@
+"""What faults are injected into: Airflow, its way to the cluster's API, the pods' way to the store, and the cluster."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+
+from cluster.real_cluster import RealCluster
+from pods.tier import PodTier
+from running_airflow import RunningAirflow
+from worker.http_faults import Answer
+
+
+class Line:
+    """A way to a server that is good until it is broken for a while."""
+
+    def __init__(self, good: Answer) -> None:
+        self._good = good
+        self._broken: Answer | None = None
+
+    def __call__(self, handler: BaseHTTPRequestHandler, number: int) -> None:
+        """Answer one request."""
+        (self._broken or self._good)(handler, number)
+
+    def break_for(self, seconds: float, fault: Answer, every: int = 1) -> None:
+        """Answer each `every`-th request with a fault until the time is over."""
+        with self.broken(lambda handler, number: (self._good if number % every else fault)(handler, number)):
+            time.sleep(seconds)
+
+    @contextmanager
+    def broken(self, answer: Answer) -> Iterator[None]:
+        """Let `answer` answer everything until the end of the block."""
+        self._broken = answer
+        try:
+            yield
+        finally:
+            self._broken = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running installation, as its faults see it.
+
+    Attributes:
+        tier: Airflow and its datasets.
+        airflow: Its processes.
+        cluster: Kubernetes and MinIO.
+        store: The way from Airflow and the pods to MinIO.
+        store_url: MinIO itself.
+        api: The way from Airflow to the API server.
+        whole: Held by a fault that hits everybody: one at a time.
+    """
+
+    tier: PodTier
+    airflow: RunningAirflow
+    cluster: RealCluster
+    store: Line
+    store_url: str
+    api: Line
+    whole: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other fault that hits everybody happen meanwhile."""
+        with self.whole:
+            yield

@@ -1,0 +1,171 @@
+"""Where an Airflow of the tests' own keeps its state: PostgreSQL as in production, SQLite where there is none.
+
+SQLite has one writer and no row locks: under load Airflow's REST API then answers 503, an answer given at the wrong moment is
+lost, and now and then its scheduler ends with StaleDataError.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from cluster.processes import free_port
+from shoal.embedded.home import Home
+
+START_S = 60
+NOBODY = 65534
+"""PostgreSQL does not run as root."""
+
+
+class MetadataDatabase(Protocol):
+    """Airflow's database."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What Airflow is told."""
+        ...
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read from it."""
+        ...
+
+    def dump(self) -> bytes:
+        """All that is in it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sqlite:
+    """A file in Airflow's folder."""
+
+    path: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path)) as database:
+            return database.execute(query).fetchall()
+
+    def dump(self) -> bytes:
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A server of the tests' own, on loopback."""
+
+    programs: Path
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        url = f"airflow:{self.password}@127.0.0.1:{self.port}/postgres"
+        return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{url}"}
+
+    @property
+    def login(self) -> dict[str, str]:
+        return {
+            "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "airflow", "PGDATABASE": "postgres",
+            "PGPASSWORD": self.password,
+        }  # fmt: skip
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        import psycopg2
+
+        with closing(
+            psycopg2.connect(self.settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", ""))
+        ) as database:
+            cursor = database.cursor()
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    def dump(self) -> bytes:
+        command = [str(self.programs / "pg_dump"), "--inserts"]
+        return subprocess.run(command, env=os.environ | self.login, check=True, capture_output=True).stdout
+
+
+@contextmanager
+def metadata_database(home: Home) -> Iterator[MetadataDatabase]:
+    """Start a database for the Airflow of a folder, with all tables in it, and end it afterwards."""
+    programs = _find_programs()
+    if programs is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must test on PostgreSQL: make cluster-packages")
+        yield Sqlite(home.airflow_database)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="shoal-postgres-"))
+    try:
+        with _running(programs, folder) as database:
+            yield database
+    finally:
+        shutil.rmtree(folder)
+
+
+def migrate(environment: dict[str, str], log: Path) -> None:
+    """Make Airflow's tables."""
+    with log.open("ab") as messages:
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, env=environment, stdout=messages, stderr=messages, check=True)
+
+
+def _find_programs() -> Path | None:
+    """Debian keeps each version's programs in a folder of its own."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = str(folders[-1]) if folders else shutil.which("initdb")
+    return Path(found).parent if found else None
+
+
+@contextmanager
+def _running(programs: Path, folder: Path) -> Iterator[Postgres]:
+    database = Postgres(programs, free_port(), secrets.token_hex(16))
+    password = folder / "password"
+    password.write_text(database.password)
+    as_nobody = []
+    if os.geteuid() == 0:
+        for path in (folder, password):
+            os.chown(path, NOBODY, NOBODY)
+        as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    data = folder / "data"
+    words = [
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+        "--username=airflow",
+        f"--pwfile={password}",
+        "--auth=scram-sha-256",
+    ]
+    subprocess.run([*as_nobody, programs / "initdb", "-D", data, *words], check=True, capture_output=True, cwd="/")
+    settings = {
+        "listen_addresses": "127.0.0.1", "port": database.port, "unix_socket_directories": "", "fsync": "off", "max_connections": 200,
+    }  # fmt: skip
+    words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*as_nobody, programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd="/", start_new_session=True
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_S
+        while subprocess.run(
+            [programs / "pg_isready", "--quiet"], env=os.environ | database.login, check=False
+        ).returncode:
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield database
+    finally:
+        server.send_signal(signal.SIGINT)  # the fast shutdown: connections are ended
+        server.wait(START_S)

@@ -1,0 +1,89 @@
+"""An Airflow of the tests' own: database, scheduler, executor, triggerer and web interface, as `make up` runs them."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from airflow_rest import AirflowRest
+from metadata_database import MetadataDatabase, metadata_database, migrate
+from shoal.embedded.airflow import airflow_processes, log_of, read_password, web_environment, web_is_healthy
+from shoal.embedded.home import Home
+
+HEALTHY_S = 300
+
+
+@dataclass(frozen=True)
+class RunningAirflow:
+    """An Airflow that runs.
+
+    Attributes:
+        rest: Its REST API.
+        processes: Its four programs by name; one that was killed is replaced by the one started after it.
+        environment: What each was started with.
+        logs: Where each writes.
+        database: Where it keeps its state.
+    """
+
+    rest: AirflowRest
+    processes: dict[str, "subprocess.Popen[bytes]"]
+    environment: Mapping[str, str]
+    logs: Path
+    database: MetadataDatabase
+
+    def kill(self, name: str) -> None:
+        """End a program with all its children as a lost machine would: nobody is told."""
+        os.killpg(self.processes[name].pid, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def start(self, name: str) -> None:
+        """Start a killed program again."""
+        with log_of(self.logs, name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                self.processes[name].args, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def task_pids(self) -> list[int]:
+        """List the processes of running tasks, and those that watch them: Airflow names both after the task instance."""
+        family = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
+        return [process.pid for process in family if _runs_a_task(process)]
+
+
+def _runs_a_task(process: psutil.Process) -> bool:
+    try:
+        title = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return title.startswith("airflow worker -- ") and "<idle>" not in title
+
+
+@contextmanager
+def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[RunningAirflow]:
+    """Start Airflow over a folder, wait until all of it is healthy, and end it afterwards.
+
+    Args:
+        home: Its folder.
+        environment: What its processes are told, beside where the web interface listens and where the database is.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with metadata_database(home) as database:
+        settings = {**web_environment(port), **environment, **database.settings}
+        migrate(settings, home.logs / "migrate.log")
+        with airflow_processes(settings, home.logs) as processes:
+            deadline = time.monotonic() + HEALTHY_S
+            while not web_is_healthy(port):
+                assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
+                time.sleep(1)
+            # The same dictionary: what was started in another's place is ended with the rest.
+            assert isinstance(processes, dict)
+            rest = AirflowRest(port, read_password(home.airflow))
+            yield RunningAirflow(rest, processes, settings, home.logs, database)
