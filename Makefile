@@ -9,7 +9,7 @@ SEEDS ?= 20
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
-  mmdebstrap buildah docker.io docker-registry postgresql
+  mmdebstrap buildah docker.io docker-registry
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test soak lint format lock bench images cluster cluster-down cluster-packages clean
@@ -28,8 +28,8 @@ test: .venv/.dev  ## run every test that can run on this machine
 
 soak: .venv/.dev  ## break everything at random moments on a real cluster for SEEDS=20 seeds, print what it cost
 	@mkdir -p .shoal && rm -f .shoal/faults.jsonl
-	SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/faults $(ARGS)
-	PYTHONPATH=include:tests .venv/bin/python -m faults
+	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/faults $(ARGS); ended=$$?; \
+	  PYTHONPATH=include:tests .venv/bin/python -m faults; exit $$ended
 
 lint: .venv/.dev  ## check style, types, dependency rule and locked requirements
 	.venv/bin/ruff format --check .
@@ -65,9 +65,8 @@ cluster-down: .venv/.dev  ## end that cluster; nothing of it stays
 
 cluster-packages:  ## install the Debian packages that the cluster, its images and compose need (root)
 	apt-get update -qq
-	@mkdir -p /etc/postgresql-common  # the tests start a PostgreSQL of their own, on this machine none starts
-	@test -e /etc/postgresql-common/createcluster.conf || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CLUSTER_PACKAGES)
+	sh tests/cluster/postgresql.sh
 
 clean:  ## remove the environment and every demo file
 	@! grep -q " $(CURDIR)/.shoal/" /proc/mounts 2>/dev/null || { echo "a test cluster still runs - first: make cluster-down"; exit 1; }

@@ -101,7 +101,7 @@ class Postgres:
 
 @contextmanager
 def metadata_database(home: Home) -> Iterator[MetadataDatabase]:
-    """Start a database for the Airflow of a folder, with all tables in it, and end it afterwards."""
+    """Start a database for the Airflow of a folder, still without tables, and end it afterwards."""
     programs = _find_programs()
     if programs is None:
         if os.environ.get("CI") == "true":
@@ -125,7 +125,7 @@ def migrate(environment: dict[str, str], log: Path) -> None:
 
 def _find_programs() -> Path | None:
     """Debian keeps each version's programs in a folder of its own."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     found = str(folders[-1]) if folders else shutil.which("initdb")
     return Path(found).parent if found else None
 
@@ -168,4 +168,8 @@ def _running(programs: Path, folder: Path) -> Iterator[Postgres]:
         yield database
     finally:
         server.send_signal(signal.SIGINT)  # the fast shutdown: connections are ended
-        server.wait(START_S)
+        try:
+            server.wait(START_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()

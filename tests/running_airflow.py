@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from airflow_rest import AirflowRest
+from cluster.processes import free_port
 from metadata_database import MetadataDatabase, metadata_database, migrate
 from shoal.embedded.airflow import airflow_processes, log_of, read_password, web_environment, web_is_healthy
 from shoal.embedded.home import Home
@@ -39,7 +39,7 @@ class RunningAirflow:
     database: MetadataDatabase
 
     def kill(self, name: str) -> None:
-        """End a program with all its children as a lost machine would: nobody is told."""
+        """End a program and what watches its tasks, as a lost machine would: nobody is told; the tasks end with their watchers."""
         os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
 
@@ -72,12 +72,10 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
         home: Its folder.
         environment: What its processes are told, beside where the web interface listens and where the database is.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with metadata_database(home) as database:
+        migrate({**environment, **database.settings}, home.logs / "migrate.log")
+        port = free_port()
         settings = {**web_environment(port), **environment, **database.settings}
-        migrate(settings, home.logs / "migrate.log")
         with airflow_processes(settings, home.logs) as processes:
             deadline = time.monotonic() + HEALTHY_S
             while not web_is_healthy(port):

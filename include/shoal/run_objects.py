@@ -180,20 +180,25 @@ class RunObjects:
             WorkerError: Some are still there after that time.
         """
         selector = f"{RUN_LABEL}={name}" + ("" if shard is None else f",{SHARD_LABEL}={shard}")
-        pods = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
-        for pod in pods:
-            self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
+        pods = left = self._delete_selected(selector)
         until = time.monotonic() + wait_s
-        left = pods
         while left and time.monotonic() < until:
             time.sleep(1)
-            left = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+            left = self._delete_selected(selector)
         if left and wait_s:
             raise WorkerError(
                 f"{len(left)} pods of run {name} are still there {wait_s:.0f} s after they were deleted, the first is "
                 f"{left[0].metadata.name} on node {left[0].spec.node_name} - look at that node; they end when it answers"
             )
         return len(pods)
+
+    def _delete_selected(self, selector: str) -> list[Any]:
+        """Delete the pods a selector finds and nobody has deleted yet; return all it finds."""
+        pods: list[Any] = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        for pod in pods:
+            if pod.metadata.deletion_timestamp is None:
+                self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
+        return pods
 
     def delete_run(self, name: str, wait_s: float) -> int:
         """Delete everything of a run: pods, Secret, ConfigMap; return how many pods there were.

@@ -51,7 +51,11 @@ def container_pids(name: str, container_id: str) -> set[int]:
     """List the processes of one container, by the id that its pod's status shows (`containerd://…`)."""
     wanted = container_id.removeprefix("containerd://")
     leaf = _leaf(name).parents[1]
-    return {int(pid) for procs in leaf.rglob(f"{wanted}/cgroup.procs") for pid in procs.read_text().split()}
+    found: set[int] = set()
+    for folder in _folders_of(leaf, wanted):
+        with suppress(OSError):
+            found.update(int(pid) for pid in (folder / "cgroup.procs").read_text().split())
+    return found
 
 
 def starve_of_memory(name: str, container_id: str) -> bool:
@@ -66,13 +70,19 @@ def starve_of_memory(name: str, container_id: str) -> bool:
         if _is_v2()
         else (ROOT / "memory", "memory.usage_in_bytes", "memory.limit_in_bytes")
     )
-    for folder in (hierarchy / name).rglob(wanted):
+    for folder in _folders_of(hierarchy / name, wanted):
         for _ in range(LIMIT_TRIES):
             # Version 1 takes no limit below what is used, which may have grown meanwhile.
             with suppress(OSError):
                 (folder / limit).write_text(str(int((folder / used).read_text()) + SPARE_BYTES))
                 return True
+            time.sleep(0.05)
     return False
+
+
+def _folders_of(root: Path, container: str) -> list[Path]:
+    """Find a container's folders; os.walk passes over what goes meanwhile, rglob does not."""
+    return [Path(folder) for folder, _, _ in os.walk(root) if Path(folder).name == container]
 
 
 def pids(name: str) -> set[int]:

@@ -180,6 +180,10 @@ def _import_changed(place: Place, images: Mapping[str, Path], imported: Mapping[
 def lose_image(place: Place, reference: str) -> None:
     """Take an image off the node, as its garbage collection would; running containers keep what they have."""
     ctr = [*in_node(Processes(place.folder)), str(debian_program("ctr")), "--namespace", "k8s.io", "images", "rm"]
+    state = State.read(_state_file(place))
+    if state is not None:  # whoever comes next imports it again
+        kept = {name: mark for name, mark in state.images.items() if name != reference}
+        replace(state, images=kept).write(_state_file(place))
     subprocess.run([*ctr, "--sync", f"docker.io/library/{reference}"], check=True, capture_output=True)
 
 

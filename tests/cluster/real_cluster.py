@@ -64,9 +64,9 @@ class RealCluster:
             _wait_until_empty(core, name)
 
     def kubeconfig_of(self, service_account: str, namespace: str, folder: Path) -> Path:
-        """Write a kubeconfig with a service account's token of one hour: that account's rights and no more."""
+        """Write a kubeconfig with a service account's token of one day: that account's rights and no more."""
         token = client.CoreV1Api(self.connect()).create_namespaced_service_account_token(
-            service_account, namespace, {"spec": {"expirationSeconds": 3600}}
+            service_account, namespace, {"spec": {"expirationSeconds": 24 * 3600}}
         )
         content = yaml.safe_load(self.kubeconfig.read_text())
         current = next(entry for entry in content["contexts"] if entry["name"] == content["current-context"])

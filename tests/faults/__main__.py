@@ -32,7 +32,7 @@ def _table(entries: Iterable[Entry]) -> list[str]:
                 hits[fault["fault"]].append(entry)
             else:
                 misses[fault["fault"]] += 1
-    lines = ["| Fault | Seeds it hit | Came too late | Nights until whole, at most |", "|---|---|---|---|"]
+    lines = ["| Fault | Seeds it hit | Found nothing to hit | Nights until whole, at most |", "|---|---|---|---|"]
     for fault in FAULTS:
         found = hits[fault.name]
         nights = max((entry["nights"] for entry in found), default=0)
@@ -44,7 +44,7 @@ def _figures(entries: list[Entry]) -> list[str]:
     gaps = [gap for entry in entries for gap in entry["seconds_to_next_attempt"]]
     attempts = f", median {median(gaps):.1f} s, at most {max(gaps):.1f} s" if gaps else ""
     return [
-        f"{len(entries)} seeds, every answer that of a quiet night, every image accounted for.",
+        f"{len(entries)} seeds whose answer was that of a quiet night, every image accounted for.",
         f"Nights until whole: {max(entry['nights'] for entry in entries)} at most.",
         f"Images inferred twice: {sum(entry['inferred_twice'] for entry in entries)} in all seeds.",
         f"From a failed attempt to the next: {len(gaps)} times{attempts}.",

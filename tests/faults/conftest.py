@@ -27,7 +27,7 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) -> Iterator[Site]:
     """A running installation: Airflow reaches the API server, and everybody the store, through lines that break."""
     if real_cluster.processes is None:

@@ -10,7 +10,7 @@ from functools import partial
 
 from kubernetes import client
 
-from faults.scenario import Fault, Scenario
+from faults.scenario import Fault, Scenario, patiently
 from shoal.pods import SIDECAR, WORKER
 from worker.http_faults import Answer, late, passed_on, status
 
@@ -25,28 +25,43 @@ def _on_a_pod(hit: Callable[[Scenario, client.V1Pod], None]) -> Callable[[Scenar
         pod = scenario.working_pod()
         if pod is None:
             return ""
-        with suppress(client.ApiException, ProcessLookupError):  # it has just ended
-            hit(scenario, pod)
-            return str(pod.metadata.name)
-        return ""
+        try:
+            patiently(lambda: _unless_gone(hit, scenario, pod))
+        except PodGoneError:
+            return ""
+        return str(pod.metadata.name)
 
     return inject
+
+
+class PodGoneError(Exception):
+    """A pod ended just before it was hit."""
+
+
+def _unless_gone(hit: Callable[[Scenario, client.V1Pod], None], scenario: Scenario, pod: client.V1Pod) -> None:
+    try:
+        hit(scenario, pod)
+    except client.ApiException as err:
+        if err.status in {404, 409}:
+            raise PodGoneError(pod.metadata.name) from err
+        raise
 
 
 def _signal(container: str, signum: signal.Signals) -> Callable[[Scenario], str]:
     def hit(scenario: Scenario, pod: client.V1Pod) -> None:
         pids = scenario.site.cluster.container_pids(scenario.namespace, pod.metadata.name, container)
         if not pids:
-            raise ProcessLookupError
+            raise PodGoneError(pod.metadata.name)
         for pid in pids:
-            os.kill(pid, signum)
+            with suppress(ProcessLookupError):  # it went with another one
+                os.kill(pid, signum)
 
     return _on_a_pod(hit)
 
 
 def _out_of_memory(scenario: Scenario, pod: client.V1Pod) -> None:
     if not scenario.site.cluster.out_of_memory(scenario.namespace, pod.metadata.name, WORKER):
-        raise ProcessLookupError
+        raise PodGoneError(pod.metadata.name)
 
 
 def _delete(scenario: Scenario, pod: client.V1Pod) -> None:
@@ -93,11 +108,10 @@ def _program_away(program: str, seconds: float, *, killed: bool = True) -> Calla
 
 
 def _api_answers(code: int) -> Callable[[Scenario], str]:
-    """Two of three requests of Airflow to the API server are answered so."""
+    """Every other request of Airflow to the API server is answered so."""
 
     def inject(scenario: Scenario) -> str:
-        scenario.site.api.break_for(REFUSES_S, status(code, content_type="application/json"), every=2)
-        return f"API server for {REFUSES_S} s"
+        return _requests(scenario.site.api.break_for(REFUSES_S, status(code, content_type="application/json"), every=2))
 
     return inject
 
@@ -107,16 +121,18 @@ def _store_answers(fault: Answer | None, seconds: float, every: int = 1) -> Call
 
     def inject(scenario: Scenario) -> str:
         site = scenario.site
-        site.store.break_for(seconds, fault or passed_on(site.store_url, keep=0.5), every)
-        return f"store for {seconds} s"
+        return _requests(site.store.break_for(seconds, fault or passed_on(site.store_url, keep=0.5), every))
 
     return inject
 
 
 def _store_slow(scenario: Scenario) -> str:
     site = scenario.site
-    site.store.break_for(SLOW_S, late(10, passed_on(site.store_url)))
-    return f"store for {SLOW_S} s"
+    return _requests(site.store.break_for(SLOW_S, late(10, passed_on(site.store_url))))
+
+
+def _requests(count: int) -> str:
+    return f"{count} requests" if count else ""
 
 
 def _airflow_killed(program: str) -> Callable[[Scenario], str]:

@@ -3,12 +3,15 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from kubernetes import client
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
 
 from faults.site import Site
 from shoal.contract.errors import StoreError
@@ -16,12 +19,14 @@ from shoal.current import read_current
 from shoal.dataset import Dataset
 from shoal.pods import MANAGED, WORKER
 
-IDLE_S, FIND_S = 900, 150
+IDLE_S, FIND_S, PATIENCE_S = 900, 150, 120
 FIRST_GAP_S, GAP_S = (1.0, 20.0), (0.5, 8.0)
-MAX_NIGHTS = 5
+MAX_NIGHTS = 8
 """The nights in which everything has to be whole again, the one with the faults among them."""
 
 ENDED = {"success", "failed"}
+OTHER_VERSION = "v2"
+"""Of the model: a trial of it is work that leaves the answer alone."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +81,18 @@ class Scenario:
         return str(self.dataset.cluster.namespace)
 
     def play(self, faults: Sequence[Fault]) -> None:
-        """Begin a night, inject the faults one after the other at random moments, and go on until the answer is whole."""
+        """Begin a night, inject the faults one after the other at random moments, and go on until the answer is whole.
+
+        A fault that finds nothing at work is given something: the next night, or a trial of the other model version.
+        """
         began, gap = time.monotonic(), FIRST_GAP_S
         self.start_night()
         for fault in faults:
             time.sleep(self.rng.uniform(*gap))
             gap = GAP_S
-            at = time.monotonic()
-            if fault.hits_everybody:
-                with self.site.alone():
-                    at = time.monotonic()
-                    hit = fault.inject(self)
-            else:
+            with self.site.alone() if fault.hits_everybody else nullcontext():
+                self.be_at_work()
+                at = time.monotonic()
                 hit = fault.inject(self)
             self.injected.append(Injected(fault.name, hit, at - began, time.monotonic() - at))
         self.wait_idle()
@@ -100,6 +105,16 @@ class Scenario:
         self.nights += 1
         return str(self.site.tier.rest.trigger(self.dag_id))
 
+    def be_at_work(self) -> None:
+        """Have a run of the dataset at work, and be some seconds into it."""
+        if self.active_run():
+            return
+        if self.whole():
+            self.site.tier.rest.trigger(self.dag_id, model_version=OTHER_VERSION)
+        else:
+            self.start_night()
+        time.sleep(self.rng.uniform(*FIRST_GAP_S))
+
     def runs(self) -> list[dict[str, Any]]:
         """All Dag runs of the dataset, oldest first."""
         found = [
@@ -110,9 +125,9 @@ class Scenario:
         return sorted(found, key=lambda run: run["run_after"])
 
     def active_run(self) -> str:
-        """The run that is at work; empty when none is."""
+        """The run that is at work, or will be next; empty when there is none."""
         active = [
-            run["dag_run_id"] for run in self.runs() if run["state"] == "running" and run["dag_id"] == self.dag_id
+            run["dag_run_id"] for run in self.runs() if run["state"] not in ENDED and run["dag_id"] == self.dag_id
         ]
         return active[0] if active else ""
 
@@ -125,6 +140,10 @@ class Scenario:
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of the dataset's answer."""
+        found: dict[str, Any] | None = patiently(self._read_summary)
+        return found
+
+    def _read_summary(self) -> dict[str, Any] | None:
         stores = self.site.tier.pipeline(self.dataset).stores
         current = read_current(stores.results, stores.layout)
         if current is None:
@@ -138,12 +157,13 @@ class Scenario:
 
     def inferences(self) -> dict[str, int]:
         """In how many attempts each image was inferred."""
-        return self.site.tier.pipeline(self.dataset).inferences()
+        return dict(patiently(self.site.tier.pipeline(self.dataset).inferences))
 
     def pods(self) -> list[client.V1Pod]:
         """The dataset's pods now; those of others in the same namespace write to other buckets."""
         selector = ",".join(f"{label}={value}" for label, value in MANAGED.items())
-        found = self.site.tier.core.list_namespaced_pod(self.namespace, label_selector=selector).items
+        core = self.site.tier.core
+        found = patiently(lambda: core.list_namespaced_pod(self.namespace, label_selector=selector)).items
         return [pod for pod in found if self.dataset.results.bucket in pod.spec.containers[0].args]
 
     def working_pod(self) -> client.V1Pod | None:
@@ -176,9 +196,8 @@ class Scenario:
         """What happened, for a person who asks why."""
         runs = [f"{run['dag_run_id']} {run['state']}" for run in self.runs()]
         faults = [f"{entry.began_s:.0f} s: {entry.fault} ({entry.hit or 'hit nothing'})" for entry in self.injected]
-        last = self.runs()[-1]
-        tasks = self.site.tier.rest.failures(last["dag_id"], last["dag_run_id"])
-        return "\n".join([self.dataset.name, *faults, *runs, tasks])
+        tasks = [self.site.tier.rest.failures(last["dag_id"], last["dag_run_id"]) for last in self.runs()[-1:]]
+        return "\n".join([self.dataset.name, *faults, *runs, *tasks])
 
 
 def twice(inferences: dict[str, int]) -> int:
@@ -186,14 +205,16 @@ def twice(inferences: dict[str, int]) -> int:
     return sum(inferences.values()) - len(inferences)
 
 
-def settled(read: Callable[[], Any]) -> Any:
-    """Read what a summary may just be moving."""
-    for _ in range(5):
+def patiently(read: Callable[[], Any]) -> Any:
+    """Read what a summary may just be moving, from servers that somebody else's fault may have taken away."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
         try:
             return read()
-        except StoreError:
-            time.sleep(2)
-    return read()
+        except (StoreError, client.ApiException, HTTPError, MinioException, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _works(pod: client.V1Pod) -> bool:

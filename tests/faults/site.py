@@ -24,10 +24,20 @@ class Line:
         """Answer one request."""
         (self._broken or self._good)(handler, number)
 
-    def break_for(self, seconds: float, fault: Answer, every: int = 1) -> None:
-        """Answer each `every`-th request with a fault until the time is over."""
-        with self.broken(lambda handler, number: (self._good if number % every else fault)(handler, number)):
+    def break_for(self, seconds: float, fault: Answer, every: int = 1) -> int:
+        """Answer each `every`-th request with a fault until the time is over; return how many were."""
+        hits: list[int] = []
+
+        def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
+            if number % every:
+                self._good(handler, number)
+            else:
+                hits.append(number)
+                fault(handler, number)
+
+        with self.broken(answer):
             time.sleep(seconds)
+        return len(hits)
 
     @contextmanager
     def broken(self, answer: Answer) -> Iterator[None]:
@@ -50,7 +60,7 @@ class Site:
         store: The way from Airflow and the pods to MinIO.
         store_url: MinIO itself.
         api: The way from Airflow to the API server.
-        whole: Held by a fault that hits everybody: one at a time.
+        everybody: Held by a fault that hits everybody: one at a time.
     """
 
     tier: PodTier
@@ -59,10 +69,10 @@ class Site:
     store: Line
     store_url: str
     api: Line
-    whole: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    everybody: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let no other fault that hits everybody happen meanwhile."""
-        with self.whole:
+        with self.everybody:
             yield

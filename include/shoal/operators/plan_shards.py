@@ -78,6 +78,8 @@ class PlanShardsOperator(BaseOperator):
             stores = open_stores(dataset, read_access)
             room = open_room(dataset, context["ti"])
             room.clean_up()
+            if since is None and context["ti"].try_number > 1:
+                room.end_earlier_plan()
             try:
                 plan = make_plan(request, stores, lambda: room.find(promise=not request.params.plan_only))
             except InsufficientCapacityError as err:

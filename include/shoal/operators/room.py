@@ -27,6 +27,10 @@ class Room(Protocol):
         """Delete what ended runs left; what stands in the way is a warning."""
         ...
 
+    def end_earlier_plan(self) -> None:
+        """End the pods of a cleared plan of the same run, and wait for their last rows: they are reused, not done again."""
+        ...
+
     def find(self, *, promise: bool) -> Capacity:
         """Count the workers that may start now."""
         ...
@@ -58,6 +62,9 @@ class _MachineRoom:
     def clean_up(self) -> None:
         pass
 
+    def end_earlier_plan(self) -> None:
+        pass  # Airflow ends the processes of tasks that are cleared
+
     def find(self, *, promise: bool) -> Capacity:  # noqa: ARG002 - nobody else plans here
         from shoal.machine import find_room, read_headroom  # noqa: PLC0415 - see the package's docstring
 
@@ -81,6 +88,22 @@ class _ClusterRoom:
         except ShoalError as err:
             log.warning("What ended runs left is not deleted now: %s", err)
 
+    def end_earlier_plan(self) -> None:
+        from shoal.api_errors import explained  # noqa: PLC0415
+        from shoal.pods import GRACE_S  # noqa: PLC0415
+
+        namespace = self._dataset.cluster.namespace
+        try:
+            with explained(f"look for pods of this run's earlier plan in namespace {namespace}"):
+                pods = self._room.objects.delete_pods(self._room.owner.name, wait_s=2 * GRACE_S)
+        except ShoalError as err:
+            log.warning(
+                "Pods of this run's earlier plan may be at work, what they write last is inferred again: %s", err
+            )
+        else:
+            if pods:
+                log.info("%d pods of this run's earlier plan are ended; what they saw is kept", pods)
+
     def find(self, *, promise: bool) -> Capacity:
         return self._room.find(promise=promise)
 
@@ -103,18 +126,9 @@ class _ClusterRoom:
     def _delete_ended_runs(self) -> None:
         """Delete what the runs left that run no longer, whatever became of their own teardown."""
         for run in self._room.objects.list_runs():
-            if run.owner == self._room.owner:
-                self._end_earlier_plan(run.name)
-            elif why := self._why_ended(run):
+            if why := self._why_ended(run):
                 log.info("deleting what run %s of %s left: %s", run.owner.run_id, run.owner.dag_id, why)
                 self._room.objects.delete_run(run.name, wait_s=0)
-
-    def _end_earlier_plan(self, name: str) -> None:
-        """End the pods of a plan that was cleared while they were at work: what they write last is reused, not done again."""
-        from shoal.pods import GRACE_S  # noqa: PLC0415
-
-        if pods := self._room.objects.delete_pods(name, wait_s=2 * GRACE_S):
-            log.info("%d pods of this run's earlier plan are ended; what they saw is kept", pods)
 
     def _why_ended(self, run: "OwnedRun") -> str:
         """Say why a run cannot be at work any more; empty while it may be, or is another Airflow's."""
