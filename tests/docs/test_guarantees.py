@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from faults.faults import FAULTS, HAND, SEEDS_PER_DECK
-from faults.test_storms import SIDE_BY_SIDE
+from faults.test_storms import SEEDS_HERE, SIDE_BY_SIDE
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
@@ -29,3 +29,4 @@ def test_the_page_says_how_storms_are_dealt():
     assert f"A seed deals {NUMBERS[HAND]} of the faults" in PAGE
     assert f"{NUMBERS[SIDE_BY_SIDE]} seeds run side by side" in PAGE
     assert f"{NUMBERS[SEEDS_PER_DECK].capitalize()} seeds" in PAGE
+    assert f"`make test` plays the first {NUMBERS[SEEDS_HERE]}" in PAGE

@@ -20,8 +20,8 @@ from pipeline import numbers
 from pods.conftest import IMAGES, TRANSFERS
 from seeds import chosen_seeds
 
-SEEDS = chosen_seeds(SEEDS_PER_DECK)
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = SEEDS_HERE = 4
+SEEDS = chosen_seeds(SEEDS_HERE)
 
 
 @pytest.fixture(scope="module")
