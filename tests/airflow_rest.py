@@ -7,7 +7,7 @@ import urllib3
 
 RUN_S = 600
 LOCKED_S = 60
-LOG_CHARACTERS, MAX_FAILED_LOGS = 4000, 3
+LOG_CHARACTERS = 3000
 
 
 class AirflowRest:
@@ -100,18 +100,15 @@ class AirflowRest:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}?map_index={map_index}&full_content=true"
         return "\n".join(_line(entry) for entry in self.get(path)["content"])
 
-    def failures(self, dag_id: str, run_id: str) -> str:
-        """Show the end of the log of each task that failed itself: what a test that wanted success prints."""
+    def story(self, dag_id: str, run_id: str) -> str:
+        """Every task's state and the end of its log, for a person who asks why."""
         found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
-        failed = [task for task in found if task["state"] == "failed"]
-        logs = {
-            (task["task_id"], task["map_index"]): self.log(
-                dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"])
-            )[-LOG_CHARACTERS:]
-            for task in failed[:MAX_FAILED_LOGS]
-        }
-        states = {(task["task_id"], task["map_index"]): task["state"] for task in found}
-        return "\n".join([str(states), *(f"--- {task}\n{log}" for task, log in logs.items())])
+        logs = [
+            f"== {task['task_id']} {task['map_index']} {task['state']}\n"
+            + self.log(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))[-LOG_CHARACTERS:]
+            for task in found
+        ]
+        return "\n".join(logs)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         return self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true")[

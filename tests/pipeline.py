@@ -1,6 +1,5 @@
 """The main job without Airflow: the same plan, worker processes and summary that its tasks call."""
 
-import json
 import os
 import secrets
 import subprocess
@@ -160,7 +159,3 @@ def run_worker(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedP
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """A summary's result but for the dataset's name: what two datasets over the same images have in common."""
     return {name: value for name, value in summary["result"].items() if name != "dataset"}
-
-
-def canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

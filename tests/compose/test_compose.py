@@ -26,7 +26,7 @@ ONE_SHOTS = {"airflow-init", "cluster", "pod-images", "secrets", "sidecar-image"
 def finished_run(rest):
     """The id of a run that ended well, triggered by REST."""
     run_id = rest.trigger(DAG)
-    assert rest.finished(DAG, run_id) == "success", rest.failures(DAG, run_id)
+    assert rest.finished(DAG, run_id) == "success", rest.story(DAG, run_id)
     return run_id
 
 

@@ -52,7 +52,7 @@ def site(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) ->
         )
         with running_airflow(home, environment | QUICK) as airflow:
             tier = make_tier(airflow, home, real_cluster, namespaces, prefix)
-            yield Site(tier, airflow, real_cluster, store, store_url, api)
+            yield Site(tier, real_cluster, store, store_url, api)
 
 
 def _written(path: Path, content: object) -> Path:

@@ -137,7 +137,7 @@ def _requests(count: int) -> str:
 
 def _airflow_killed(program: str) -> Callable[[Scenario], str]:
     def inject(scenario: Scenario) -> str:
-        airflow = scenario.site.airflow
+        airflow = scenario.site.tier.airflow
         airflow.kill(program)
         time.sleep(scenario.rng.uniform(0, 5))
         airflow.start(program)
@@ -147,7 +147,7 @@ def _airflow_killed(program: str) -> Callable[[Scenario], str]:
 
 
 def _task_killed(scenario: Scenario) -> str:
-    pids = sorted(scenario.site.airflow.task_pids())
+    pids = sorted(scenario.site.tier.airflow.task_pids())
     if not pids:
         return ""
     pid = scenario.rng.choice(pids)
@@ -203,10 +203,6 @@ def _last_run(scenario: Scenario) -> str:
     return str(runs[-1]) if runs else ""
 
 
-def _pull(scenario: Scenario) -> str:
-    return _on_a_pod(_pull_fails)(scenario)
-
-
 _everybody = partial(Fault, hits_everybody=True)
 
 FAULTS: Sequence[Fault] = (
@@ -217,7 +213,7 @@ FAULTS: Sequence[Fault] = (
     Fault("mount hung", _signal(SIDECAR, signal.SIGSTOP), needs_mount=True),
     Fault("pod deleted", _on_a_pod(_delete)),
     Fault("pod evicted", _on_a_pod(_evict)),
-    _everybody("image pull fails once", _pull),
+    _everybody("image pull fails once", _on_a_pod(_pull_fails)),
     _everybody("kubelet stopped", _program_away("kubelet", NODE_AWAY_S, killed=False)),
     _everybody("containerd stopped", _program_away("containerd", NODE_AWAY_S, killed=False)),
     _everybody("kube-apiserver restarted", _program_away("kube-apiserver", AWAY_S)),

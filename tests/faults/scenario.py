@@ -90,7 +90,7 @@ class Scenario:
         for fault in faults:
             time.sleep(self.rng.uniform(*gap))
             gap = GAP_S
-            with self.site.alone() if fault.hits_everybody else nullcontext():
+            with self.site.everybody if fault.hits_everybody else nullcontext():
                 self.be_at_work()
                 at = time.monotonic()
                 hit = fault.inject(self)
@@ -196,7 +196,7 @@ class Scenario:
         """What happened, for a person who asks why."""
         runs = [f"{run['dag_run_id']} {run['state']}" for run in self.runs()]
         faults = [f"{entry.began_s:.0f} s: {entry.fault} ({entry.hit or 'hit nothing'})" for entry in self.injected]
-        tasks = [self.site.tier.rest.failures(last["dag_id"], last["dag_run_id"]) for last in self.runs()[-1:]]
+        tasks = [self.site.tier.rest.story(last["dag_id"], last["dag_run_id"]) for last in self.runs()[-1:]]
         return "\n".join([self.dataset.name, *faults, *runs, *tasks])
 
 

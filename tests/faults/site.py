@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler
 
 from cluster.real_cluster import RealCluster
 from pods.tier import PodTier
-from running_airflow import RunningAirflow
 from worker.http_faults import Answer
 
 
@@ -55,7 +54,6 @@ class Site:
 
     Attributes:
         tier: Airflow and its datasets.
-        airflow: Its processes.
         cluster: Kubernetes and MinIO.
         store: The way from Airflow and the pods to MinIO.
         store_url: MinIO itself.
@@ -64,15 +62,8 @@ class Site:
     """
 
     tier: PodTier
-    airflow: RunningAirflow
     cluster: RealCluster
     store: Line
     store_url: str
     api: Line
-    everybody: threading.RLock = field(default_factory=threading.RLock, repr=False)
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Let no other fault that hits everybody happen meanwhile."""
-        with self.everybody:
-            yield
+    everybody: threading.Lock = field(default_factory=threading.Lock, repr=False)

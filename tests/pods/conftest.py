@@ -89,7 +89,7 @@ def make_tier(airflow: RunningAirflow, home: Home, real_cluster, namespaces: dic
     """The tier of a running Airflow."""
     core = client.CoreV1Api(real_cluster.connect())
     stores, images = (real_cluster.store, real_cluster.reader), dict(real_cluster.images)
-    return PodTier(airflow.rest, home, core, *stores, namespaces, images, prefix, airflow)
+    return PodTier(airflow, home, core, *stores, namespaces, images, prefix)
 
 
 def airflow_environment(

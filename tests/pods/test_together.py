@@ -35,7 +35,7 @@ def test_both_nights_and_every_month_end_well(pods, together):
         assert pods.summary(dataset, started[dataset.name])["run"]["balance"]["processed"] == IMAGES
     assert set(months(pods)) == {*BEFORE, JUNE}
     for month, run_id in months(pods).items():
-        assert pods.rest.finished("backfill_reef", run_id) == "success", pods.rest.failures("backfill_reef", run_id)
+        assert pods.rest.finished("backfill_reef", run_id) == "success", pods.rest.story("backfill_reef", run_id)
         balance = pods.summary(reef, run_id, "backfill_reef")["run"]["balance"]
         assert balance["processed"] == (IMAGES if month == JUNE else 0)
 

@@ -31,7 +31,7 @@ class PodTier:
     """A running Airflow over datasets whose shards are pods.
 
     Attributes:
-        rest: Airflow's REST API.
+        airflow: The Airflow itself.
         home: Where dataset files and Airflow's files lie.
         core: The cluster, as its admin.
         admin: The store, as its admin.
@@ -39,10 +39,9 @@ class PodTier:
         namespaces: Namespace per transfer.
         images: Image references: worker, sidecar.
         prefix: Begins the names of all buckets.
-        airflow: The Airflow itself.
     """
 
-    rest: AirflowRest
+    airflow: RunningAirflow = field(repr=False)
     home: Home
     core: client.CoreV1Api
     admin: StoreAccess
@@ -50,7 +49,11 @@ class PodTier:
     namespaces: dict[str, str]
     images: dict[str, str]
     prefix: str
-    airflow: RunningAirflow = field(repr=False)
+
+    @property
+    def rest(self) -> AirflowRest:
+        """Airflow's REST API."""
+        return self.airflow.rest
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of `python -m shoal` where Airflow's connections are known."""
@@ -111,15 +114,8 @@ class PodTier:
         return run_id
 
     def story(self, dataset: Dataset, run_id: str) -> str:
-        """Every task's state and the end of its log, for a person who asks why."""
-        dag_id = f"reanalyse_{dataset.name}"
-        found = self.rest.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
-        logs = [
-            f"== {task['task_id']} {task['map_index']} {task['state']}\n"
-            + self.rest.log(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))[-3000:]
-            for task in found
-        ]
-        return "\n".join(logs)
+        """What happened in a run of reanalyse_<dataset>, for a person who asks why."""
+        return self.rest.story(f"reanalyse_{dataset.name}", run_id)
 
     def summary(self, dataset: Dataset, run_id: str, dag_id: str = "") -> dict[str, Any]:
         """Read what a run of reanalyse_<dataset>, or of another DAG of it, came to."""
