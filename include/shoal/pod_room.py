@@ -10,6 +10,7 @@ from shoal.capacity import Capacity, take_share
 from shoal.cluster import EffectivePod, effective_pod, fit_effective
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
+from shoal.planning_turn import planning_turn
 from shoal.pods import ShardPod, shard_pod
 from shoal.run_objects import DagRunId, RunObjects, RunPromise
 from shoal.scheduling.pods import scheduled_part
@@ -33,7 +34,11 @@ class PodRoom:
     @property
     def objects(self) -> RunObjects:
         """What Shoal's runs own in the namespace."""
-        return RunObjects(CoreV1Api(self.api_client), self.dataset.cluster)
+        return RunObjects(self._core, self.dataset.cluster)
+
+    @property
+    def _core(self) -> CoreV1Api:
+        return CoreV1Api(self.api_client)
 
     def find(self, *, promise: bool) -> Capacity:
         """Count the pods that may start now, less what other runs promised, and promise them.
@@ -48,7 +53,8 @@ class PodRoom:
             ClusterError: The cluster does not answer.
         """
         namespace = self.dataset.cluster.namespace
-        with explained(f"plan in namespace {namespace}"), self.objects.planning_turn() as now:
+        turn = planning_turn(self._core, self.dataset.cluster)
+        with explained(f"plan in namespace {namespace}"), turn as now:
             # What admission refuses now it refuses every shard.
             pod = effective_pod(self.api_client, namespace, sample_pod(self.dataset))
             capacity = self._count(pod, now)

@@ -67,6 +67,7 @@ def check_pool(name: str) -> str:
 @hookimpl
 def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - Airflow's signature
     """Fail a run of Shoal's that would wait for ever; the scheduler calls this in its own session when it starts one."""
+    from airflow.callbacks.database_callback_sink import DatabaseCallbackSink  # noqa: PLC0415
     from airflow.utils.state import DagRunState  # noqa: PLC0415
     from sqlalchemy.orm import object_session  # noqa: PLC0415
 
@@ -77,6 +78,11 @@ def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - A
         dag_run.note = _describe_missing(missing)
         dag_run.set_state(DagRunState.FAILED)
         log.error("Run %s of %s: %s", dag_run.run_id, dag_run.dag_id, dag_run.note)
+        # The scheduler asks for this where it fails a run itself; the DAG processor then tells who is to be told.
+        if dag.has_on_failure_callback and (
+            told := dag_run.produce_dag_callback(dag, success=False, reason=dag_run.note)
+        ):
+            DatabaseCallbackSink().send(told, session=session)
 
 
 @contextmanager

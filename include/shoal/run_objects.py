@@ -6,8 +6,6 @@ The ConfigMap also tells other runs how many pods this one is about to start, so
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +15,7 @@ from kubernetes.client import ApiException, CoreV1Api
 from shoal.cluster_settings import Cluster
 from shoal.contract.errors import WorkerError
 from shoal.manifests import Manifest
+from shoal.planning_turn import CONFLICT, NOT_FOUND, TURN_NAME
 from shoal.pods import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map, run_name
 
 log = logging.getLogger(__name__)
@@ -27,15 +26,10 @@ PROMISE_HOLDS = timedelta(minutes=10)
 CHECK_DAG_ID = "check"
 """Owns what `python -m shoal check` makes, which no Airflow knows of."""
 
-TURN_NAME = "shoal-planning"
-TURN_S = 120.0
-"""A plan that holds its turn for so long has died in it."""
-
 _UNREAD = {"_preload_content": False}
 """The client writes every answer it reads into the log at level DEBUG, and a Secret's answer holds the Secret."""
 
 _SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED.items())
-_NOT_FOUND, _CONFLICT = 404, 409
 
 
 @dataclass(frozen=True)
@@ -101,19 +95,6 @@ class RunObjects:
         self._cluster = cluster
         self._namespace = cluster.namespace
 
-    @contextmanager
-    def planning_turn(self) -> Iterator[datetime]:
-        """Hold the namespace's only turn to look at what fits and to promise it: two plans never see the same room.
-
-        Yields:
-            The cluster's own time: planners' clocks may differ.
-        """
-        turn = self._take_turn()
-        try:
-            yield turn.creation_timestamp
-        finally:
-            self._end_turn(turn.uid)
-
     def list_promises(self, but: str, now: datetime) -> list[RunPromise]:
         """List what the other runs' plans of the last minutes still have to start.
 
@@ -153,7 +134,7 @@ class RunObjects:
         try:
             found = self._core.read_namespaced_config_map(name, self._namespace)
         except ApiException as err:
-            if err.status != _NOT_FOUND:
+            if err.status != NOT_FOUND:
                 raise
             found = self._write_config_map(name, asdict(owner))
         return str(found.metadata.uid)
@@ -164,7 +145,7 @@ class RunObjects:
         try:
             self._core.create_namespaced_secret(self._namespace, secret, **_UNREAD)
         except ApiException as err:
-            if err.status != _CONFLICT:
+            if err.status != CONFLICT:
                 raise
             self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]}, **_UNREAD)
 
@@ -229,41 +210,12 @@ class RunObjects:
             if "run_id" in (entry.data or {})
         ]
 
-    def _take_turn(self) -> Any:
-        """Create the turn's ConfigMap, once the plan that has it is through; return its metadata."""
-        holder, held_since = "", time.monotonic()
-        while True:
-            try:
-                turn = run_config_map(self._cluster, TURN_NAME, {})
-                return self._core.create_namespaced_config_map(self._namespace, turn).metadata
-            except ApiException as err:
-                if err.status != _CONFLICT:
-                    raise
-            current = self._find_turn_uid()
-            if current != holder:
-                holder, held_since = current, time.monotonic()
-            elif time.monotonic() - held_since > TURN_S:
-                log.warning("A plan has held ConfigMap %s for %.0f s; it is taken for dead", TURN_NAME, TURN_S)
-                self._end_turn(holder)
-            time.sleep(1)
-
-    def _find_turn_uid(self) -> str:
-        try:
-            return str(self._core.read_namespaced_config_map(TURN_NAME, self._namespace).metadata.uid)
-        except ApiException as err:
-            if err.status == _NOT_FOUND:
-                return ""
-            raise
-
-    def _end_turn(self, uid: str) -> None:
-        self._ignore_missing(self._core.delete_namespaced_config_map, TURN_NAME, body={"preconditions": {"uid": uid}})
-
     def _write_config_map(self, name: str, data: dict[str, str]) -> Any:
         manifest = run_config_map(self._cluster, name, data)
         try:
             return self._core.create_namespaced_config_map(self._namespace, manifest)
         except ApiException as err:
-            if err.status != _CONFLICT:
+            if err.status != CONFLICT:
                 raise
             return self._core.patch_namespaced_config_map(name, self._namespace, {"data": data})
 
@@ -274,5 +226,5 @@ class RunObjects:
         try:
             delete(name, self._namespace, **options)
         except ApiException as err:
-            if err.status not in {_NOT_FOUND, _CONFLICT}:
+            if err.status not in {NOT_FOUND, CONFLICT}:
                 raise

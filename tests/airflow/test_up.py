@@ -1,5 +1,6 @@
 """`make up`: the real scheduler, executor and REST API over the embedded store, until Ctrl-C."""
 
+import html
 import json
 import os
 import re
@@ -267,8 +268,9 @@ def new_dataset(web, installation, name, settings):
 
 @pytest.fixture(scope="module")
 def crowded(web, installation):
-    """A dataset whose pool was never made."""
-    return new_dataset(web, installation, "crowded", "run: {pool: nobody-made-it}\n")
+    """A dataset whose pool was never made, with somebody to tell."""
+    settings = "run: {pool: nobody-made-it}\nalerts: {email: [operator@example.org]}\n"
+    return new_dataset(web, installation, "crowded", settings)
 
 
 @pytest.fixture(scope="module")
@@ -312,13 +314,16 @@ def test_somebody_is_told_of_a_failed_run(web, mailbox, told):
     assert mailbox.wait_for(lambda subject: f"Run {run_id} of {told} failed" in subject)
 
 
-def test_a_run_whose_pool_is_missing_fails_at_once_and_says_how_to_make_it(web, crowded):
+def test_a_run_whose_pool_is_missing_fails_at_once_and_says_how_to_make_it(web, crowded, mailbox):
     run_id = web.trigger(crowded).json()["dag_run_id"]
     assert web.finished(run_id, crowded) == "failed"
-    assert web.get(f"dags/{crowded}/dagRuns/{run_id}")["note"] == (
+    note = web.get(f"dags/{crowded}/dagRuns/{run_id}")["note"]
+    assert note == (
         "Airflow pool 'nobody-made-it' does not exist: no shard would ever start - "
         "airflow pools set nobody-made-it 16 'Shoal shards at work' --include-deferred"
     )
+    mail = mailbox.wait_for(lambda subject: f"Run {run_id} of {crowded} failed" in subject).get_body().get_content()
+    assert note in html.unescape(mail)
 
 
 def test_a_pool_once_made_lets_the_run_go_on(web, crowded, installation):

@@ -61,18 +61,31 @@ def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes
 
 def test_a_plan_cleared_in_mid_run_infers_nothing_twice(pods, expected):
     dataset = pods.add_dataset("plan-cleared", "direct")
+    run_id, working = cleared_in_mid_run(pods, dataset, "plan", expected)
+    said = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "plan", attempt=2)
+    assert f"this run's earlier plan is ended (pods: {len(working)}); what was seen is kept" in said
+
+
+def test_shards_cleared_in_mid_run_infer_nothing_twice(pods, expected):
+    dataset = pods.add_dataset("shards-cleared", "direct")
+    run_id, working = cleared_in_mid_run(pods, dataset, "infer", expected)
+    for shard in range(len(working)):
+        said = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "infer", shard, attempt=2)
+        assert f"shard {shard}'s earlier attempt is ended (pods: 1); what was seen is kept" in said
+
+
+def cleared_in_mid_run(pods, dataset, task_id, expected):
+    """Clear a task while all workers of a run work; check that the run ends as if nothing had been; return it and its pods."""
     dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
     working = wait_until_working(pods, dataset)
-    pods.rest.clear(dag_id, run_id, "plan")
+    pods.rest.clear(dag_id, run_id, task_id)
     assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
-    assert f"{len(working)} pods of this run's earlier plan are ended; what they saw is kept" in pods.rest.log(
-        dag_id, run_id, "plan", attempt=2
-    )
     summary = pods.summary(dataset, run_id)
     assert summary["complete"]
     assert summary["result"]["species"] == expected["result"]["species"]
     assert set(pods.pipeline(dataset).inferences().values()) == {1}
     assert pods.left_in(dataset.cluster.namespace) == []
+    return run_id, working
 
 
 def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expected):

@@ -89,20 +89,10 @@ class _ClusterRoom:
             log.warning("What ended runs left is not deleted now: %s", err)
 
     def end_earlier_plan(self) -> None:
-        from shoal.api_errors import explained  # noqa: PLC0415
-        from shoal.pods import GRACE_S  # noqa: PLC0415
+        from shoal.operators.earlier_pods import end_earlier_pods  # noqa: PLC0415
 
         namespace = self._dataset.cluster.namespace
-        try:
-            with explained(f"look for pods of this run's earlier plan in namespace {namespace}"):
-                pods = self._room.objects.delete_pods(self._room.owner.name, wait_s=2 * GRACE_S)
-        except ShoalError as err:
-            log.warning(
-                "Pods of this run's earlier plan may be at work, what they write last is inferred again: %s", err
-            )
-        else:
-            if pods:
-                log.info("%d pods of this run's earlier plan are ended; what they saw is kept", pods)
+        end_earlier_pods(lambda: self._room.objects, self._owner.name, namespace, shard=None)
 
     def find(self, *, promise: bool) -> Capacity:
         return self._room.find(promise=promise)
@@ -118,10 +108,14 @@ class _ClusterRoom:
         """Reach the cluster when it is needed: a night with nothing to infer does without it."""
         from shoal.hooks.cluster import connect  # noqa: PLC0415
         from shoal.pod_room import PodRoom  # noqa: PLC0415
+
+        return PodRoom(connect(self._dataset.cluster.conn_id), self._dataset, self._owner)
+
+    @cached_property
+    def _owner(self) -> "DagRunId":
         from shoal.run_objects import DagRunId  # noqa: PLC0415
 
-        owner = DagRunId(find_installation(), self._task_instance.dag_id, self._task_instance.run_id)
-        return PodRoom(connect(self._dataset.cluster.conn_id), self._dataset, owner)
+        return DagRunId(find_installation(), self._task_instance.dag_id, self._task_instance.run_id)
 
     def _delete_ended_runs(self) -> None:
         """Delete what the runs left that run no longer, whatever became of their own teardown."""
@@ -137,7 +131,7 @@ class _ClusterRoom:
         owner = run.owner
         if owner.dag_id == CHECK_DAG_ID:
             return "no check takes so long" if datetime.now(UTC) - run.created_at > CHECK_LASTS else ""
-        if owner.installation not in {"", self._room.owner.installation}:
+        if owner.installation not in {"", self._owner.installation}:
             return ""
         state = dag_run_state(self._task_instance, owner.dag_id, owner.run_id)
         if state in ENDED:

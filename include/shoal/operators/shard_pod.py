@@ -18,6 +18,7 @@ from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashErr
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
 from shoal.mount_sidecar import SIDECAR
+from shoal.operators.earlier_pods import end_earlier_pods
 from shoal.operators.errors import translated_errors
 from shoal.operators.failure_notes import noted_failures
 from shoal.operators.installation import find_installation
@@ -132,13 +133,19 @@ class ShardPodOperator(KubernetesPodOperator):
         with translated_errors(), self._noted(context):
             dataset = Dataset.model_validate(self.dataset)
             repeated = context["ti"].try_number > 1 or self._rounds > 0
+            owner = DagRunId(find_installation(), context["ti"].dag_id, context["ti"].run_id)
+            if repeated and not waiting:
+                shard = int(self.shard["shard"])
+                end_earlier_pods(
+                    lambda: RunObjects(self.client, dataset.cluster), owner.name, dataset.cluster.namespace, shard
+                )
             work = prepare_shard(dataset, self.shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
             self._attempt = work.attempt
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
-                    self._manifest = self._make_manifest(context, dataset, work, repeated=repeated)
+                    self._manifest = self._make_manifest(owner, dataset, work)
                     super().execute(context)
             except QuotaExceededError as err:
                 before = waiting or Waiting(work.attempt, work.left)
@@ -152,16 +159,12 @@ class ShardPodOperator(KubernetesPodOperator):
                     trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)}
                 )
 
-    def _make_manifest(self, context: Context, dataset: Dataset, work: ShardWork, *, repeated: bool) -> Manifest:
-        """Write what the pod needs into the cluster, end the shard's earlier pods, make the pod."""
-        instance = context["ti"]
-        owner = DagRunId(find_installation(), instance.dag_id, instance.run_id)
+    def _make_manifest(self, owner: DagRunId, dataset: Dataset, work: ShardWork) -> Manifest:
+        """Write what the pod needs into the cluster, make the pod."""
         name = owner.name
         objects = RunObjects(self.client, dataset.cluster)
         owner_uid = objects.ensure_config_map(owner)
         objects.put_secret(run_secret(dataset.cluster, name, owner_uid, work.stores.accesses()))
-        if repeated:
-            objects.delete_pods(name, work.shard)
         shard = ShardPod(
             run_name=name,
             run_key=work.run_key,
