@@ -64,6 +64,15 @@ class AirflowRest:
             time.sleep(1)
         raise AssertionError(f"{task_id} of {run_id} was not {state} in {within_s} s: {self.tasks(dag_id, run_id)}")
 
+    def asked(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> Any:
+        """Wait until a run asks a person; return the question."""
+        self.reached(dag_id, run_id, "approve", "awaiting_input", within_s)
+        return self.get(_question(dag_id, run_id))
+
+    def answer(self, dag_id: str, run_id: str, option: str) -> None:
+        """Answer what a run asks, as the button under Required actions does."""
+        self.send("PATCH", _question(dag_id, run_id), {"chosen_options": [option], "params_input": {}})
+
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Clear a task and all after it, as the button in the web interface does; wait until it runs again."""
         body = {
@@ -120,3 +129,7 @@ def _line(entry: dict[str, Any]) -> str:
     """Show what a person reads: the message, and of an exception its type and text, outermost last."""
     causes = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
     return "\n".join([str(entry.get("event", entry)), *causes])
+
+
+def _question(dag_id: str, run_id: str) -> str:
+    return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"

@@ -1,6 +1,7 @@
 """An Airflow of the tests' own: database, scheduler, executor, triggerer and web interface, as `make up` runs them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from shoal.embedded.airflow import airflow_processes, log_of, read_password, web
 from shoal.embedded.home import Home
 
 HEALTHY_S = 300
+DAGS = Path(__file__).parents[1] / "dags"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class RunningAirflow:
         environment: What each was started with.
         logs: Where each writes.
         database: Where it keeps its state.
+        dags: Its own copy of the DAG file.
     """
 
     rest: AirflowRest
@@ -37,6 +40,12 @@ class RunningAirflow:
     environment: Mapping[str, str]
     logs: Path
     database: MetadataDatabase
+    dags: Path
+
+    def read_datasets(self) -> None:
+        """Have the DAG processor look again at the dataset files: it parses a DAG file that has changed at once."""
+        for path in self.dags.glob("*.py"):
+            path.touch()
 
     def kill(self, name: str) -> None:
         """End a program and what watches its tasks, as a lost machine would: nobody is told; the tasks end with their watchers."""
@@ -75,7 +84,13 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
     with metadata_database(home) as database:
         migrate({**environment, **database.settings}, home.logs / "migrate.log")
         port = free_port()
-        settings = {**web_environment(port), **environment, **database.settings}
+        dags = shutil.copytree(DAGS, home.root / "dags")
+        parsing = {
+            # Each time it costs seconds of a processor, in vain: tests say when there is something new.
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        }
+        settings = {**web_environment(port), **environment, **parsing, **database.settings}
         with airflow_processes(settings, home.logs) as processes:
             deadline = time.monotonic() + HEALTHY_S
             while not web_is_healthy(port):
@@ -84,4 +99,4 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
             # The same dictionary: what was started in another's place is ended with the rest.
             assert isinstance(processes, dict)
             rest = AirflowRest(port, read_password(home.airflow))
-            yield RunningAirflow(rest, processes, settings, home.logs, database)
+            yield RunningAirflow(rest, processes, settings, home.logs, database, dags)

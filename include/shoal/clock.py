@@ -3,7 +3,7 @@
 import re
 
 from shoal.database import Database
-from shoal.dataset import Clock
+from shoal.number_settings import Clock
 from shoal.run_params import Window
 
 

@@ -11,8 +11,9 @@ from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.database import Database
-from shoal.dataset import Dataset, Taxon, stored_settings
+from shoal.dataset import Dataset, stored_settings
 from shoal.ledger import RowSources, view_sources
+from shoal.number_settings import Taxon
 from shoal.run_params import RunParams
 
 Box = dict[str, Any]

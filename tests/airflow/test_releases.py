@@ -64,11 +64,10 @@ class Site:
         return {task: state for (task, _), state in self.rest.tasks(f"reanalyse_{dataset}", run_id).items()}
 
     def asked(self, dataset: str, run_id: str) -> dict:
-        self.rest.reached(f"reanalyse_{dataset}", run_id, "approve", "awaiting_input", RUN_S)
-        return self.rest.get(self._question(dataset, run_id))
+        return self.rest.asked(f"reanalyse_{dataset}", run_id, RUN_S)
 
     def answer(self, dataset: str, run_id: str, option: str) -> None:
-        self.rest.send("PATCH", self._question(dataset, run_id), {"chosen_options": [option], "params_input": {}})
+        self.rest.answer(f"reanalyse_{dataset}", run_id, option)
 
     def told(self) -> dict | None:
         """What the watcher says it has told of."""
@@ -83,9 +82,6 @@ class Site:
         self.airflow.kill("triggerer")
         then()
         self.airflow.start("triggerer")
-
-    def _question(self, dataset: str, run_id: str) -> str:
-        return f"dags/reanalyse_{dataset}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
 
 
 @contextmanager

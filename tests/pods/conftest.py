@@ -105,8 +105,6 @@ def airflow_environment(
         "AIRFLOW_CONN_SHOAL_RESULTS": _store_connection(results or real_cluster.store),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__PARALLELISM": str(2 * (os.cpu_count() or 2)),
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
         # A task process inherits the provider's import, ten seconds of it, from the server it is forked from.
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
         "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,shoal.operators.shard_pod",

@@ -6,6 +6,7 @@ from pipeline import numbers
 from pods.conftest import IMAGES
 from shoal.current import read_current
 
+FEW = 20
 JUNE, BEFORE = "20260601", ("20260401", "20260501")
 
 
@@ -57,6 +58,18 @@ def test_a_whole_run_of_the_new_version_finds_every_month_done_and_starts_no_pod
     balance = pods.summary(reef, pods.run(reef, model_version="v2"))["run"]["balance"]
     assert (balance["processed"], balance["reused"]) == (0, IMAGES)
     assert pods.pods_started(reef.cluster.namespace) == before
+
+
+def test_a_new_version_starts_pods_once_a_person_said_yes(pods, together):
+    wreck = pods.change(together[1], run={"approval_cpu_hours": 0})
+    dag_id, before = "reanalyse_wreck", pods.pods_started(wreck.cluster.namespace)
+    run_id = pods.rest.trigger(dag_id, model_version="v2", limit=FEW)
+    assert pods.rest.asked(dag_id, run_id)["subject"] == f"Infer {FEW} images with demo-fish v2?"
+    assert pods.pods_started(wreck.cluster.namespace) == before
+    pods.rest.answer(dag_id, run_id, "Approve")
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(wreck, run_id)
+    assert pods.summary(wreck, run_id)["run"]["balance"]["processed"] == FEW
+    assert pods.pods_started(wreck.cluster.namespace) > before
 
 
 def test_nothing_of_them_is_left(pods, together):

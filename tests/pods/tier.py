@@ -152,9 +152,10 @@ class PodTier:
         return {event.involved_object.name for event in events}
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """Wait until Airflow has a DAG."""
+        """Have Airflow look at the dataset files until it has a DAG."""
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
+            self.airflow.read_datasets()
             found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
             if any(dag["dag_id"] == dag_id for dag in found):
                 return

@@ -10,7 +10,7 @@ from shoal.clock import name_groups, view_clocked
 from shoal.contract.layout import DatasetLayout, mint_attempt, parse_ledger_run, parse_part
 from shoal.contract.store import StoreAccess
 from shoal.database import Database
-from shoal.dataset import Clock
+from shoal.number_settings import Clock
 from shoal.plan import PlannedShard, images_in_budget, mint_run_key, shard_count
 from shoal.planning import _cut
 from shoal.runs import parse_run

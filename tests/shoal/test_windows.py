@@ -12,8 +12,8 @@ from shoal.clock import narrow_listing
 from shoal.contract.errors import ConfigError
 from shoal.contract.store import StoreAccess
 from shoal.database import Database
-from shoal.dataset import Clock
 from shoal.embedded.scenes import demo_scene
+from shoal.number_settings import Clock
 from shoal.run_params import RunParams, Window
 
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5, 6, 7)]

@@ -8,10 +8,11 @@ import yaml
 
 from shoal.bucket import BucketClient
 from shoal.contract.store import StoreAccess
-from shoal.dataset import Clock, load_dataset
+from shoal.dataset import load_dataset
 from shoal.embedded.home import CHECKOUT, CONN_ID, Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.models import MODEL_FILE
+from shoal.number_settings import Clock
 
 DEMO = "demo"
 DEMO_MODEL = "demo-fish"
