@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from shoal.approval import Approval, Asks, Rate, Work, decide
 from shoal.capacity import Capacity
-from shoal.clock import narrow_listing, view_clocked
+from shoal.clock import narrow_listing
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
@@ -18,18 +18,11 @@ from shoal.ledger import list_settled
 from shoal.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.open_images import find_open_images
 from shoal.overlap import IsRunning, find_taken
-from shoal.plan import (
-    UNMEASURED,
-    Plan,
-    PlannedShard,
-    PlannedWork,
-    images_in_budget,
-    mint_run_key,
-    shard_count,
-)
+from shoal.plan import UNMEASURED, Plan, PlannedWork, mint_run_key
 from shoal.releases import ChosenRelease, Shelf, choose_release
 from shoal.run_params import RunParams
-from shoal.silence import find_silent
+from shoal.sharding import Supply, cut_shards
+from shoal.silence import Silent, find_silent
 from shoal.stores import Stores
 from shoal.variant import Variant
 
@@ -78,58 +71,93 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         InsufficientCapacityError: Something is to be inferred and no pod fits now; the listing is frozen, nothing else written.
         StoreError: A store does not answer.
     """
-    dataset, params, run_key = request.dataset, request.params, request.run_key
-    shelf = Shelf(stores, dataset, params.model_version)
+    shelf = Shelf(stores, request.dataset, request.params.model_version)
     shelf.first()  # a model that cannot be used is said before millions of keys are listed
-    scope = Scope.of(dataset.source, params)
     with open_database(stores.results) as database:
-        listing = _list_scope(database, request, stores, scope)
-        silent = find_silent(database, dataset, listing.listed_at) if params.full_scope else None
-        chosen = choose_release(shelf, request.asks, lambda variant: _count_work(database, request, stores, variant))
-        layout = stores.layout.variant(chosen.variant.directory)
-        parts, ledgers = list_settled(stores.results, layout)
-        settled = [] if request.again else [*ledgers, *parts]
-        to_infer = find_open_images(database, settled, params, run_key)
-        drift = _guard(database, request, stores, listing, to_infer)
-        if drift.copied:
-            to_infer -= drift.copied
-            parts = [*parts, *_copy_rows(database, request, layout)]
-        rate = _measure_rate(database) if to_infer else UNMEASURED
-        approval = _approve(request, chosen, Work(to_infer, rate))
-        free = _leave_to_others(database, request, layout, to_infer) if to_infer and approval.decision.starts else 0
-        if free and _mounts(dataset):
-            listing.largest.check()
-        work = _plan_work(database, request, find_room, rate, free) if free else PlannedWork(None, rate, ())
+        found = _find_work(database, request, stores, shelf)
+        work = _plan_work(database, request, find_room, found)
         if work.shards:
             database.store_parquet(
-                f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", layout.run(run_key).manifest
+                f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key",
+                found.layout.run(request.run_key).manifest,
             )
-    plan = Plan(
-        run_key=run_key,
+    plan = _compose(request, found, work)
+    if stores.results.find_bytes(found.layout.variant) is None:
+        stores.results.write_json(found.layout.variant, plan.variant.to_json())
+    stores.results.write_json(found.layout.run(request.run_key).plan, plan.to_json())
+    return plan
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a run found before it looked for room.
+
+    Attributes:
+        listing: The bucket's images in scope, frozen.
+        silent: Cameras that have stopped sending; None where that is not looked for.
+        chosen: The model version.
+        layout: The variant's objects.
+        ledgers: Ledgers of the variant.
+        parts: Its parts that are in no ledger yet.
+        to_infer: Images in scope without a row.
+        drift: How the bucket differs from what was known of it.
+        approval: Whether those images may be inferred.
+    """
+
+    listing: FrozenListing
+    silent: tuple[Silent, ...] | None
+    chosen: ChosenRelease
+    layout: VariantLayout
+    ledgers: list[str]
+    parts: list[str]
+    to_infer: int
+    drift: Drift
+    approval: Approval
+
+
+def _find_work(database: Database, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
+    """List the bucket, choose the model, subtract what is settled."""
+    dataset, params = request.dataset, request.params
+    listing = _list_scope(database, request, stores, Scope.of(dataset.source, params))
+    silent = find_silent(database, dataset, listing.listed_at) if params.full_scope else None
+    chosen = choose_release(shelf, request.asks, lambda variant: _count_work(database, request, stores, variant))
+    layout = stores.layout.variant(chosen.variant.directory)
+    parts, ledgers = list_settled(stores.results, layout)
+    settled = [] if request.again else [*ledgers, *parts]
+    to_infer = find_open_images(database, settled, params, request.run_key)
+    drift = _guard(database, request, stores, listing, to_infer)
+    if drift.copied:
+        to_infer -= drift.copied
+        parts = [*parts, *_copy_rows(database, request, layout)]
+    rate = _measure_rate(database) if to_infer else UNMEASURED
+    approval = _approve(request, chosen, Work(to_infer, rate))
+    return _Found(listing, silent, chosen, layout, ledgers, parts, to_infer, drift, approval)
+
+
+def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
+    counts = found.listing.counts
+    return Plan(
+        run_key=request.run_key,
         dag_id=request.dag_id,
         run_id=request.run_id,
-        dataset=dataset,
-        params=params,
-        scope=scope,
-        variant=chosen.variant,
-        listing_key=listing.key,
-        listing=listing.counts,
-        listed=listing.counts.images,
-        reused=listing.counts.images - to_infer,
-        drift=drift,
+        dataset=request.dataset,
+        params=request.params,
+        scope=Scope.of(request.dataset.source, request.params),
+        variant=found.chosen.variant,
+        listing_key=found.listing.key,
+        listing=counts,
+        listed=counts.images,
+        reused=counts.images - found.to_infer,
+        drift=found.drift,
         work=work,
-        ledgers=ledgers,
-        parts=parts,
-        silent=silent,
-        job=_job(dataset, chosen.variant, layout, run_key),
-        approval=approval,
-        selected=chosen.selected,
-        passed_over=chosen.passed_over,
+        ledgers=found.ledgers,
+        parts=found.parts,
+        silent=found.silent,
+        job=_job(request.dataset, found.chosen.variant, found.layout, request.run_key),
+        approval=found.approval,
+        selected=found.chosen.selected,
+        passed_over=found.chosen.passed_over,
     )
-    if stores.results.find_bytes(layout.variant) is None:
-        stores.results.write_json(layout.variant, chosen.variant.to_json())
-    stores.results.write_json(layout.run(run_key).plan, plan.to_json())
-    return plan
 
 
 def _list_scope(database: Database, request: PlanRequest, stores: Stores, scope: Scope) -> FrozenListing:
@@ -199,47 +227,22 @@ def _leave_to_others(database: Database, request: PlanRequest, layout: VariantLa
 
 
 def _plan_work(
-    database: Database, request: PlanRequest, find_room: Callable[[], Capacity], rate: Rate, to_infer: int
+    database: Database, request: PlanRequest, find_room: Callable[[], Capacity], found: _Found
 ) -> PlannedWork:
-    dataset = request.dataset
-    capacity = find_room()
-    most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), rate.seconds_per_image)
-    if to_infer <= most:
-        database.run("CREATE VIEW picked AS SELECT * FROM free_images")
-    else:
-        _pick_newest(database, dataset, most)
-    images = min(to_infer, most)
-    shards = shard_count(images, capacity.pods, rate.seconds_per_image, request.max_shards)
-    return PlannedWork(capacity, rate, _cut(database, images, shards))
+    """Choose what this run infers, where that is allowed and nobody else does; ask for room only then."""
+    dataset, rate, to_infer = request.dataset, found.approval.work.rate, 0
+    if found.to_infer and found.approval.decision.starts:
+        to_infer = _leave_to_others(database, request, found.layout, found.to_infer)
+    if to_infer == 0:
+        return PlannedWork(None, rate, ())
+    if _mounts(dataset):
+        found.listing.largest.check()
+    return cut_shards(database, dataset, Supply(find_room(), rate, request.max_shards), to_infer)
 
 
 def _measure_rate(database: Database) -> Rate:
     seconds = database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
     return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
-
-
-def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
-    """Fill the table `picked` with as many open images as the time box has room for."""
-    view_clocked(database, dataset.clock)
-    database.run(
-        "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
-        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
-        [most],
-    )
-
-
-def _cut(database: Database, images: int, shards: int) -> tuple[PlannedShard, ...]:
-    """Fill the table `chosen`: the images of `picked`, cut into shards contiguous in key order."""
-    # Numbering sorted rows streams; ntile() would hold them all.
-    database.run(
-        "CREATE TABLE chosen AS SELECT *, ((row_number() OVER () - 1) * ? // ?)::INTEGER AS shard "
-        "FROM (SELECT * FROM picked ORDER BY key)",
-        [shards, images],
-    )
-    found = database.records(
-        "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"
-    )
-    return tuple(PlannedShard(**record) for record in found)
 
 
 def _job(dataset: Dataset, variant: Variant, layout: VariantLayout, run_key: str) -> ShardJob:

@@ -12,8 +12,8 @@ from shoal.contract.store import StoreAccess
 from shoal.database import Database
 from shoal.number_settings import Clock
 from shoal.plan import PlannedShard, images_in_budget, mint_run_key, shard_count
-from shoal.planning import _cut
 from shoal.runs import parse_run
+from shoal.sharding import cut_in_key_order
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
 
@@ -38,7 +38,7 @@ def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys
     fill(database, keys)
     database.run("DROP TABLE IF EXISTS chosen")
     database.run("CREATE OR REPLACE VIEW picked AS SELECT * FROM listing")
-    shards = _cut(database, len(keys), shard_count(len(keys), pods, rate, 1024))
+    shards = cut_in_key_order(database, len(keys), shard_count(len(keys), pods, rate, 1024))
     assert sum(shard.images for shard in shards) == len(keys)
     assert [shard.shard for shard in shards] == list(range(len(shards)))
     assert max(s.images for s in shards) - min(s.images for s in shards) <= 1
