@@ -74,51 +74,8 @@ def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: Shar
     Raises:
         ConfigError: An image is not set.
     """
-    mounts = cluster.pod.transfer == "mount"
-    container = _worker(cluster, worker, shard)
-    spec: Manifest = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_S,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "scratch", "emptyDir": {}},
-            {"name": "ca", "secret": {"secretName": shard.run_name, "items": _ca_items(), "optional": True}},
-        ],
-    }
-    if mounts:
-        spec["initContainers"] = [
-            mount_sidecar(sidecar, shard.run_name, shard.source_bucket, _literal(shard.probe_key))
-        ]
-        spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
-    metadata: Manifest = {
-        "name": f"{shard.run_name}-{shard.shard:04d}",
-        "namespace": cluster.namespace,
-        "labels": {
-            **MANAGED,
-            RUN_LABEL: shard.run_name,
-            RUN_KEY_LABEL: shard.run_key,
-            SHARD_LABEL: str(shard.shard),
-        },
-        # A bare pod that an autoscaler moves away begins its shard anew.
-        "annotations": {
-            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
-            "karpenter.sh/do-not-disrupt": "true",
-        },
-    }
-    if shard.owner_uid:
-        metadata["ownerReferences"] = [_owner(shard.run_name, shard.owner_uid)]
-    pod: Manifest = overlay(
-        cluster.pod.template, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-    )
+    own = {"metadata": _metadata(cluster, shard), "spec": _spec(cluster, worker, sidecar, shard)}
+    pod: Manifest = overlay(cluster.pod.template, {"apiVersion": "v1", "kind": "Pod", **own})
     # The provider takes the first container for its own.
     pod["spec"]["containers"].sort(key=lambda container: container["name"] != WORKER)
     return pod
@@ -158,6 +115,54 @@ def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[st
         },
         "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
     }
+
+
+def _metadata(cluster: Cluster, shard: ShardPod) -> Manifest:
+    metadata: Manifest = {
+        "name": f"{shard.run_name}-{shard.shard:04d}",
+        "namespace": cluster.namespace,
+        "labels": {
+            **MANAGED,
+            RUN_LABEL: shard.run_name,
+            RUN_KEY_LABEL: shard.run_key,
+            SHARD_LABEL: str(shard.shard),
+        },
+        # A bare pod that an autoscaler moves away begins its shard anew.
+        "annotations": {
+            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            "karpenter.sh/do-not-disrupt": "true",
+        },
+    }
+    if shard.owner_uid:
+        metadata["ownerReferences"] = [_owner(shard.run_name, shard.owner_uid)]
+    return metadata
+
+
+def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
+    spec: Manifest = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_S,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_worker(cluster, worker, shard)],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "ca", "secret": {"secretName": shard.run_name, "items": _ca_items(), "optional": True}},
+        ],
+    }
+    if cluster.pod.transfer == "mount":
+        spec["initContainers"] = [
+            mount_sidecar(sidecar, shard.run_name, shard.source_bucket, _literal(shard.probe_key))
+        ]
+        spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
+    return spec
 
 
 def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:

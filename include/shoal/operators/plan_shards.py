@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
@@ -19,6 +19,10 @@ from shoal.operators.room import dag_run_state, open_room
 from shoal.plan import Plan, mint_run_key
 from shoal.run_params import RunParams
 from shoal.web.links import PlanLink
+
+if TYPE_CHECKING:
+    from shoal.planning import PlanRequest
+    from shoal.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -56,54 +60,64 @@ class PlanShardsOperator(BaseOperator):
 
     def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
         from shoal.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.planning import PlanRequest, make_plan  # noqa: PLC0415
-        from shoal.release_notice import notice_release  # noqa: PLC0415
         from shoal.stores import open_stores  # noqa: PLC0415
 
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
             notices = only_notices(context, dataset)
-            request = PlanRequest(
-                dataset=dataset,
-                params=RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context),
-                dag_id=context["ti"].dag_id,
-                run_id=context["ti"].run_id,
-                max_shards=conf.getint("core", "max_map_length"),
-                run_key=run_key,
-                frozen=since is not None,
-                reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
-                is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
-                asks=when_to_ask(context),
-            )
+            params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
+            request = self._request(context, dataset, params, run_key, since)
             stores = open_stores(dataset, read_access)
-            room = open_room(dataset, context["ti"])
-            room.clean_up()
-            if since is None and context["ti"].try_number > 1:
-                room.end_earlier_plan()
-            try:
-                plan = make_plan(request, stores, lambda: room.find(promise=not request.params.plan_only))
-            except InsufficientCapacityError as err:
-                self._wait(dataset, err, run_key, since or datetime.now(UTC))
-            if plan.work.shards and not request.params.plan_only:
-                # Until somebody has answered nothing starts: others may have the room meanwhile.
-                room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
+            plan = self._make_plan(context, request, stores, since)
             if notices:
-                notice = notice_release(stores, plan)
-                for line in notice:
-                    log.info("%s", line)
-                if len(notice) > 1:
-                    tell(dataset, "; ".join(notice), plan.dag_id, plan.run_id)
+                _notice(stores, plan)
         for line in plan.describe():
             log.info("%s", line)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        state = {"plan_only": request.params.plan_only, "approval": str(plan.approval.decision)}
+        state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision)}
         context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
-        if request.params.plan_only:
+        if params.plan_only:
             log.info("plan_only: no shard is started")
             return []
         # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
         return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
+
+    def _request(
+        self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None
+    ) -> "PlanRequest":
+        from shoal.planning import PlanRequest  # noqa: PLC0415
+
+        return PlanRequest(
+            dataset=dataset,
+            params=params,
+            dag_id=context["ti"].dag_id,
+            run_id=context["ti"].run_id,
+            max_shards=conf.getint("core", "max_map_length"),
+            run_key=run_key,
+            frozen=since is not None,
+            reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
+            is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
+            asks=when_to_ask(context),
+        )
+
+    def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", since: datetime | None) -> Plan:
+        """Clean up what stands in the way, plan, and promise the room; or wait for it."""
+        from shoal.planning import make_plan  # noqa: PLC0415
+
+        plan_only = request.params.plan_only
+        room = open_room(request.dataset, context["ti"])
+        room.clean_up()
+        if since is None and context["ti"].try_number > 1:
+            room.end_earlier_plan()
+        try:
+            plan = make_plan(request, stores, lambda: room.find(promise=not plan_only))
+        except InsufficientCapacityError as err:
+            self._wait(request.dataset, err, request.run_key, since or datetime.now(UTC))
+        if plan.work.shards and not plan_only:
+            # Until somebody has answered nothing starts: others may have the room meanwhile.
+            room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
+        return plan
 
     def _tell_of_silence(self, plan: Plan) -> None:
         """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
@@ -123,3 +137,14 @@ class PlanShardsOperator(BaseOperator):
             method_name="look_again",
             kwargs={"run_key": run_key, "since": since.isoformat()},
         )
+
+
+def _notice(stores: "Stores", plan: Plan) -> None:
+    """Write down a release that the dataset does not use, and tell of it once."""
+    from shoal.release_notice import notice_release  # noqa: PLC0415
+
+    notice = notice_release(stores, plan)
+    for line in notice:
+        log.info("%s", line)
+    if len(notice) > 1:
+        tell(plan.dataset, "; ".join(notice), plan.dag_id, plan.run_id)
