@@ -11,6 +11,11 @@ OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
   mmdebstrap buildah docker.io docker-registry
 
+# A misspelt variable would be passed over in silence.
+SAID := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH MAKEFLAGS MAKEOVERRIDES -%,$(SAID))
+$(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test soak lint format lock bench images cluster cluster-down cluster-packages clean
 

@@ -17,6 +17,7 @@ from shoal.contract.errors import ShoalError
 COMMANDS = {
     "demo": "run the whole job once on this machine and show the answer",
     "up": "run Airflow's web interface on this machine until Ctrl-C",
+    "airflow": "run a command of the Airflow that make up and make demo use",
     "check": "try every step of a dataset, one line each with its fix",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",

@@ -8,9 +8,10 @@ from shoal.api_errors import explained
 from shoal.checks import Step
 from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
+from shoal.plan import CHECK_DAG_ID
 from shoal.pod_room import PodRoom
 from shoal.rights import FOR_CAPACITY, NEEDED, Right
-from shoal.run_objects import CHECK_DAG_ID, DagRunId
+from shoal.run_objects import DagRunId
 
 CHECK = DagRunId("", CHECK_DAG_ID, "check")
 

@@ -18,6 +18,9 @@ from shoal.run_params import RunParams
 FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
 
 
+INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$"
+"""A time with its zone, as RunParams reads one."""
+
 REANALYSE_PRIORITY, BACKFILL_PRIORITY = 2, 1
 """Where task slots are short, nightly runs go before backfills."""
 
@@ -131,6 +134,8 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
     """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
     options = field.get("anyOf", [field])
     keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
+    if any(option.get("format") == "date-time" for option in options):
+        keywords["pattern"] = INSTANT  # jsonschema does not look at formats
     for option in options:
         keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
         if "enum" in option:

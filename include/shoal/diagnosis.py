@@ -1,6 +1,5 @@
 """Why a run is as it is: from what is known of it to one cause and one way on, in the words of its own errors."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -8,7 +7,9 @@ from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.dataset import Dataset
-from shoal.run_facts import Images, RunFacts
+from shoal.plan import CHECK_DAG_ID
+from shoal.run_details import tell_images, tell_shards
+from shoal.run_facts import RunFacts
 from shoal.units import format_duration
 
 QUIET = timedelta(minutes=10)
@@ -64,7 +65,7 @@ def diagnose(facts: RunFacts) -> Diagnosis:
     if facts.plan is None:
         return _without_plan(facts)
     state, cause, way_on = _judge_summarized(facts) if facts.summary else _judge_unsummarized(facts)
-    return Diagnosis(state, cause, way_on, tuple(_tell_shards(facts)), tuple(_tell_images(facts)))
+    return Diagnosis(state, cause, way_on, tuple(tell_shards(facts)), tuple(tell_images(facts)))
 
 
 def _without_plan(facts: RunFacts) -> Diagnosis:
@@ -119,15 +120,9 @@ def _judge_summarized(facts: RunFacts) -> tuple[State, str, str]:
 
 
 def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
-    plan, quiet = facts.plan or {}, facts.now - (facts.last_sign or facts.now)
-    if plan["params"]["plan_only"]:
-        return (
-            State.STOPPED,
-            "plan_only: the run was to write its plan and no more",
-            f"{_start_again(facts)} without plan_only",
-        )
-    if asked := _judge_approval(facts):
-        return asked
+    quiet = facts.now - (facts.last_sign or facts.now)
+    if judged := _judge_through(facts) or _judge_approval(facts):
+        return judged
     if facts.open is not None and facts.open.count == 0:
         state = State.RUNNING if quiet < QUIET else State.ENDED
         return (
@@ -139,7 +134,7 @@ def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
         failed = f"; so far: {_first_failure(facts)}" if facts.attempts else ""
         return (
             State.RUNNING,
-            f"it is at work, last sign {_ago(quiet)} ago{failed}",
+            f"it is at work, or ended a moment ago: last sign {_ago(quiet)} ago{failed}",
             f"python -m shoal why {_run(facts)}",
         )
     if facts.attempts:
@@ -151,6 +146,30 @@ def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
         f"{what} and no attempt left a note, last sign {_ago(quiet)} ago: its pods wait for room, or somebody ended it",
         f"python -m shoal fit --dataset {facts.dataset}, and the state of the run's infer tasks; then {_start_again(facts)}",
     )
+
+
+def _judge_through(facts: RunFacts) -> tuple[State, str, str] | None:
+    """Tell of a run that needs no summary: it was never to have one, or other runs have done its work."""
+    plan = facts.plan or {}
+    if plan["params"]["plan_only"]:
+        return (
+            State.STOPPED,
+            "plan_only: the run was to write its plan and no more",
+            f"{_start_again(facts)} without plan_only",
+        )
+    if plan["dag_run"]["dag_id"] == CHECK_DAG_ID:
+        return (
+            State.ENDED,
+            f"a sample that python -m shoal check {facts.dataset} tried; it has no summary, and later runs reuse its rows",
+            f"nothing; the latest run: python -m shoal why {facts.dataset}",
+        )
+    if facts.open is not None and facts.open.count == 0 and facts.later is not None:
+        return (
+            State.ENDED,
+            "it ended before its summary, and every image of its manifest has a row by now",
+            f"nothing: a later run goes on from there: python -m shoal why {facts.dataset}/{facts.later}",
+        )
+    return None
 
 
 def _judge_approval(facts: RunFacts) -> tuple[State, str, str] | None:
@@ -208,31 +227,6 @@ def _go_on(facts: RunFacts) -> str:
 def _start_again(facts: RunFacts) -> str:
     dag_id = (facts.plan or {}).get("dag_run", {}).get("dag_id") or f"reanalyse_{facts.dataset}"
     return f"airflow dags trigger {dag_id}"
-
-
-def _tell_shards(facts: RunFacts) -> Iterator[str]:
-    for shard in facts.shards:
-        failures = [failed for failed in facts.attempts if failed.shard == shard.shard]
-        if shard.open or failures:
-            tried = f", {len(failures)} failed attempts, last: {failures[-1].error}" if failures else ""
-            yield f"shard {shard.shard}: {shard.open} of {shard.images} images without a row{tried}"
-    if facts.plan and facts.plan["shards"] and facts.open is None:
-        yield "not told any more: python -m shoal gc has deleted the manifest"
-
-
-def _tell_images(facts: RunFacts) -> Iterator[str]:
-    if facts.open is not None and facts.open.count:
-        yield _tell("open now", facts.open)
-    yield from (_tell(what, images) for what, images in sorted(facts.fates.items()))
-    balance = facts.summary["run"]["balance"] if facts.summary else (facts.plan or {}).get("counts", {})
-    if balance.get("pending"):
-        yield f"{balance['pending']} pending: left to a later run"
-
-
-def _tell(what: str, images: Images) -> str:
-    keys = ", ".join(map(repr, images.first_keys))
-    more = ", …" if images.count > len(images.first_keys) else ""
-    return f"{images.count} {what}: {keys}{more}"
 
 
 def _budget(facts: RunFacts) -> str:

@@ -57,6 +57,10 @@ UNMEASURED = Rate(1.0, "assumed")
 """Until the variant has rows of its own."""
 
 
+CHECK_DAG_ID = "check"
+"""Plans and owns the sample that `python -m shoal check` runs; no Airflow knows of it."""
+
+
 @dataclass(frozen=True)
 class PlannedShard:
     """One shard: a contiguous range of keys, balanced by expected seconds."""

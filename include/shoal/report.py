@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,59 @@ SHOWN_TAXA = 5
 COLOURS = ("#0b6e99", "#d9730d", "#0f7b6c", "#ad1a72", "#6940a5")
 
 
-def write_report(database: Database, result: Mapping[str, Any], facts: Mapping[str, Any]) -> ExportedFile:
-    """Write report.html for one summary."""
+def write_report(
+    database: Database,
+    plan: Mapping[str, Any],
+    result: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    beside: Sequence[str],
+) -> ExportedFile:
+    """Write report.html for one summary.
+
+    Args:
+        database: Holds the tables of `build_tables`.
+        plan: The parsed plan.json.
+        result: The summary's result.
+        facts: The summary's run.
+        beside: Names of the files that lie in the report's folder.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     # A camera named `a$b` is no formula.
     with rc_context({"text.parse_math": False}):
         svg = draw_svg(plot(database, result))
-    html = environment.get_template("report.html.j2").render(result=result, run=facts, plot=svg)
+    html = environment.get_template("report.html.j2").render(
+        description=plan["settings"].get("description"),
+        narrowed=describe_narrowing(plan, result),
+        is_trial=not plan["may_become_current"],
+        result=result,
+        run=facts,
+        plot=svg,
+        beside=beside,
+    )
     path = database.folder / "report.html"
     path.write_text(html, encoding="utf-8")
     return ExportedFile(path, "text/html; charset=utf-8")
+
+
+def describe_narrowing(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    """Say in words what the person who started the run made other than the dataset file has it."""
+    params, scope = plan["params"], plan["scope"]
+    words = []
+    if params["prefix"]:
+        words.append(f"only images whose keys begin with {scope['prefix']}")
+    if params["limit"] is not None:
+        words.append(f"only the first {params['limit']} images of the listing")
+    if scope["window_start"]:
+        words.append(f"only images captured at {scope['window_start']} or later")
+    if scope["window_end"]:
+        words.append(f"only images captured before {scope['window_end']}")
+    if params["conf"] is not None:
+        words.append(f"detections from confidence {result['conf']} on, for every species")
+    if params["model_version"] is not None:
+        words.append(f"model version {params['model_version']}")
+    return words
 
 
 def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:

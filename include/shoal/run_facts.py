@@ -14,6 +14,7 @@ from shoal.current import read_current
 from shoal.database import open_database
 from shoal.failed_attempts import FailedAttempt, read_failed_attempts
 from shoal.ledger import list_settled
+from shoal.plan import CHECK_DAG_ID
 from shoal.stores import Stores
 
 SHOWN_KEYS = 3
@@ -88,6 +89,18 @@ def list_runs(stores: Stores) -> dict[str, str | None]:
     return dict(sorted(found.items()))
 
 
+def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
+    """Find a dataset's latest run, passing over samples of `check` where there is anything else."""
+    mine = (run_key for run_key in reversed(runs) if not _is_sample(stores, run_key, runs[run_key]))
+    return next(mine, None) or next(reversed(runs))
+
+
+def _is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
+    """Tell whether a run is the sample of a `check`."""
+    plan = stores.results.find_json(stores.layout.variant(variant).run(run_key).plan) if variant else None
+    return plan is not None and plan["dag_run"]["dag_id"] == CHECK_DAG_ID
+
+
 def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> RunFacts:
     """Read what the bucket tells about a run.
 
@@ -101,7 +114,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         StoreError: The results bucket does not answer.
     """
     results, variant = stores.results, runs[run_key]
-    later = next((other for other in runs if other > run_key), None)
+    later = next((other for other in runs if other > run_key and not _is_sample(stores, other, runs[other])), None)
     facts = RunFacts(stores.layout.dataset, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
     if variant is None:
         return facts

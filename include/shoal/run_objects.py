@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 PROMISE_HOLDS = timedelta(minutes=10)
 """A plan's pods are there by then; what has not come will not come."""
 
-CHECK_DAG_ID = "check"
-"""Owns what `python -m shoal check` makes, which no Airflow knows of."""
-
 _UNREAD = {"_preload_content": False}
 """The client writes every answer it reads into the log at level DEBUG, and a Secret's answer holds the Secret."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -9,6 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
+
+AN_INSTANT = "2026-06-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class RunParams(BaseModel):
     conf: Annotated[float, Field(ge=STORED_CONF, le=1)] | None = Field(
         None,
         title="Confidence",
-        description="Count detections from this confidence on, for every class. Empty: the dataset's own. "
+        description=f"Count detections from this confidence on, {STORED_CONF:g} to 1, for every class. Empty: the dataset's own. "
         "Needs no new inference.",
     )
     prefix: Annotated[str, Field(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$", max_length=900)] | None = Field(
@@ -51,10 +54,12 @@ class RunParams(BaseModel):
         None, title="Limit", description="Look only at the first N images of the listing. Empty: all."
     )
     window_start: AwareDatetime | None = Field(
-        None, title="Window start", description="Look only at images captured at this time or later. Empty: all."
+        None,
+        title="Window start",
+        description=f"Look only at images captured at this time or later, with its zone: {AN_INSTANT}. Empty: all.",
     )
     window_end: AwareDatetime | None = Field(
-        None, title="Window end", description="Look only at images captured before this time. Empty: all."
+        None, title="Window end", description="Look only at images captured before this time, likewise. Empty: all."
     )
     plan_only: bool = Field(False, title="Plan only", description="Write the plan and stop before any inference.")
     retry_failed: tuple[Reason, ...] | None = Field(
@@ -111,8 +116,18 @@ class RunParams(BaseModel):
             # A form sends what was left empty as null, an empty text or an empty list.
             return cls.model_validate({name: value for name, value in params.items() if value not in (None, "", [])})
         except ValidationError as err:
-            first = err.errors()[0]
-            field = ".".join(str(part) for part in first["loc"][:1])
-            raise ConfigError(
-                f"Run parameter {field} is {first['input']!r:.80}: {first['msg']} - see the trigger form"
-            ) from err
+            raise ConfigError(_explain(err.errors()[0])) from err
+
+
+def _explain(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"][:1])
+    if error["type"] == "extra_forbidden":
+        known = list(RunParams.model_fields)
+        meant = get_close_matches(name, known, 1)
+        way_out = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
+        return f"No run parameter is called {name!r:.80} - {way_out}"
+    if error["type"].startswith(("datetime", "timezone")):
+        problem = f"no time with a zone, such as {AN_INSTANT}"
+    else:
+        problem = error["msg"].removeprefix("Value error, ")
+    return f"Run parameter {name} is {error['input']!r:.80}: {problem} - see the trigger form"

@@ -1,4 +1,4 @@
-"""Finding a run from what a person types: `<dataset>/<run_key>` or the URI of something of the run."""
+"""Finding a run from what a person types: `<dataset>/<run_key>`, or the URI or path of something of the run."""
 
 import re
 
@@ -7,6 +7,7 @@ from shoal.contract.layout import RUN_KEY, VariantLayout
 from shoal.stores import Stores
 
 _URI = re.compile(rf"s3://(?P<bucket>[^/]+)/(?P<root>.*?)runs/(?P<run_key>{RUN_KEY})(/.*)?")
+_PATH = re.compile(rf"(?!s3://)(?:.*/)?(?P<dataset>[a-z0-9][a-z0-9_-]*)/[^/]+/runs/(?P<run_key>{RUN_KEY})(/.*)?")
 _SHORT = re.compile(rf"(?P<dataset>[a-z0-9][a-z0-9_-]*)/(?P<run_key>{RUN_KEY})")
 
 
@@ -14,15 +15,17 @@ def parse_run(text: str) -> tuple[str, str]:
     """Split a RUN into dataset name and run_key.
 
     Raises:
-        ConfigError: It is neither `<dataset>/<run_key>` nor a URI below `…/<dataset>/<variant>/runs/<run_key>`.
+        ConfigError: It is neither `<dataset>/<run_key>` nor a URI or path below `…/<dataset>/<variant>/runs/<run_key>`.
     """
     if short := _SHORT.fullmatch(text):
         return short["dataset"], short["run_key"]
     if (uri := _URI.fullmatch(text)) and uri["root"].count("/") >= 2:
         return uri["root"].rstrip("/").split("/")[-2], uri["run_key"]
+    if path := _PATH.fullmatch(text):
+        return path["dataset"], path["run_key"]
     raise ConfigError(
-        f"Run {text!r} not understood - write <dataset>/<run_key>, such as demo/20260601T020000Z-abcd1234, or the URI of its "
-        "summary.json"
+        f"Run {text!r} not understood - write <dataset>/<run_key>, such as demo/20260601T020000Z-abcd1234, or the URI "
+        "or path of its summary.json"
     )
 
 

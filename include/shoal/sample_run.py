@@ -13,12 +13,12 @@ from shoal.contract.errors import WorkerError
 from shoal.contract.layout import mint_attempt
 from shoal.database import open_database
 from shoal.dataset import Dataset
-from shoal.plan import Plan
+from shoal.plan import CHECK_DAG_ID, Plan
 from shoal.planning import PlanRequest, make_plan
 from shoal.pod_status import find_failure
 from shoal.pod_watch import STARTS_S, PodWatch, last_event, look
 from shoal.pods import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
-from shoal.run_objects import CHECK_DAG_ID, DagRunId, RunObjects
+from shoal.run_objects import DagRunId, RunObjects
 from shoal.run_params import RunParams
 from shoal.stores import Stores
 from shoal.worker_process import WorkerProcess
@@ -45,7 +45,7 @@ class SampleRun:
     @classmethod
     def prepare(cls, dataset: Dataset, stores: Stores) -> "SampleRun":
         """Plan the first images, also those that have a row: two rows of one image say the same and count once."""
-        request = PlanRequest(dataset, RunParams(limit=IMAGES), again=True)
+        request = PlanRequest(dataset, RunParams(limit=IMAGES), dag_id=CHECK_DAG_ID, again=True)
         return cls(dataset, stores, make_plan(request, stores, lambda: _ONE_POD))
 
     def run_process(self, say: Callable[[str], None]) -> None:

@@ -110,7 +110,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
             "removed_since_previous": _count_removed(database, stores, plan),
             "summarized_at": utc_text(datetime.now(UTC)),
         }
-        files.append(write_report(database, result, facts))
+        files.append(write_report(database, plan, result, facts, sorted(file.path.name for file in files)))
         summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(stores.results, stores.layout, plan, summary)

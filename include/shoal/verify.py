@@ -43,8 +43,9 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     run = layout.run(run_key)
     plan, summary = stores.results.read_json(run.plan), stores.results.find_json(run.summary)
     if summary is None:
+        what = "is plan_only and" if plan["params"]["plan_only"] else "has no summary and"
         raise ContractError(
-            f"Run {run_key} has no summary - it is still running, or its summarize task failed: see its log"
+            f"Run {run_key} {what} holds nothing to verify - python -m shoal why {stores.layout.dataset}/{run_key} says why"
         )
     need_inputs(stores.results, plan, run)
     _need_files(stores.results, summary)

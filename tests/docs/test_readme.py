@@ -1,6 +1,7 @@
 """README and the other pages say what the code does: every command, parameter and link is checked."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,9 @@ def test_every_direct_dependency_earned_its_place():
     for requirement in wanted:
         name = re.match(r"[a-z0-9-]+", requirement)[0]
         assert name == "shoal" or name in record, f"{name} is not in the record of dependencies"
+
+
+def test_a_misspelt_variable_of_make_is_refused():
+    ended = subprocess.run(["make", "help", "MODLE=best.onnx"], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert ended.returncode != 0
+    assert "no such variable: MODLE - there are MODEL IMAGES PORT" in ended.stderr

@@ -5,7 +5,7 @@ import yaml
 
 from shoal.contract.errors import ConfigError
 from shoal.dataset import load_dataset
-from shoal.embedded.content import prepare_folders
+from shoal.embedded.content import ONLY_SCENES, prepare_folders
 from shoal.embedded.demo_model import build_demo_model
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
@@ -52,6 +52,13 @@ def test_the_file_shows_the_clock_to_edit(home, photos):
     assert set(yaml.safe_load((home.datasets / f"{name}.yaml").read_text())["clock"]) == {"pattern", "format", "zone"}
     assert (dataset.source.bucket, dataset.model.name) == (name, "demo-fish")
     assert (home.bucket(name) / "IMG_20260601_120000.jpg").exists()
+
+
+def test_the_file_says_that_the_demo_s_model_knows_no_real_photos_until_there_is_another(home, photos, own_model):
+    path = home.datasets / f"{prepare_folders(home, OwnFiles.read(None, photos, home))}.yaml"
+    assert load_dataset(path).description == f"Photos of {photos}. {ONLY_SCENES}"
+    prepare_folders(home, OwnFiles.read(own_model, photos, home))
+    assert load_dataset(path).description == f"Photos of {photos}."
 
 
 def test_an_edited_file_is_kept_as_it_is(home, photos, edited):

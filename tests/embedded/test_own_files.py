@@ -1,5 +1,7 @@
 """A person's own photos: what is refused before anything is started, and how their dataset is named."""
 
+from pathlib import Path
+
 import pytest
 
 from shoal.contract.errors import ConfigError
@@ -35,6 +37,11 @@ def test_a_folder_without_photos_is_refused_by_its_name(home, tmp_path):
     empty.mkdir()
     with pytest.raises(ConfigError, match=r"IMAGES=.*empty holds no photos: none of its 0 files"):
         OwnFiles.read(None, empty, home)
+
+
+def test_a_tilde_is_the_person_s_folder(home, photos, monkeypatch):
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert OwnFiles.read(None, Path("~") / photos.name, home).images == photos
 
 
 def test_a_folder_around_shoal_s_own_is_refused(home, tmp_path):

@@ -21,8 +21,9 @@ from pipeline import INCLUDE
 from shoal.operators import room
 from shoal.operators.installation import VARIABLE
 from shoal.operators.room import open_room
+from shoal.plan import CHECK_DAG_ID
 from shoal.pods import RUN_LABEL
-from shoal.run_objects import CHECK_DAG_ID, DagRunId, RunObjects
+from shoal.run_objects import DagRunId, RunObjects
 
 HERE = "this-airflow"
 

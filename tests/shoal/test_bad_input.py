@@ -141,7 +141,11 @@ def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch
         pytest.param({"prefix": "a\nb"}, r"Run parameter prefix is 'a\\nb'", id="newline"),
         pytest.param({"model_version": "../v1"}, r"Run parameter model_version is '\.\./v1'", id="path in a version"),
         pytest.param({"retry_failed": ["nope"]}, r"Run parameter retry_failed is 'nope'", id="unknown reason"),
-        pytest.param({"modelversion": "v1"}, r"Run parameter modelversion is 'v1': Extra inputs", id="typo in a name"),
+        pytest.param(
+            {"modelversion": "v1"}, r"called 'modelversion' - did you mean model_version\?", id="typo in a name"
+        ),
+        pytest.param({"camera": "C1"}, r"called 'camera' - there are model_version, conf, prefix", id="unknown name"),
+        pytest.param({"window_start": "June"}, r"is 'June': no time with a zone, such as 2026-", id="no time"),
     ],
 )
 def test_bad_run_parameters_are_named(params, message):

@@ -118,6 +118,23 @@ def test_report_names_every_species_and_both_balances(whole_demo):
     ), "the report needs nothing from elsewhere"
 
 
+def test_the_report_of_a_part_of_the_dataset_says_so_and_names_the_files_beside_it(few_images):
+    whole = few_images.run()
+    part = few_images.run(prefix="IPC608/", conf=0.5, window_start="2026-06-02T00:00:00Z")
+
+    def report(done):
+        return few_images.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+
+    assert "Not the dataset's answer" not in report(whole)
+    assert (
+        "This run was started with: only images whose keys begin with IPC608/; only images captured at "
+        "2026-06-02T00:00:00Z or later; detections from confidence 0.5 on, for every species."
+    ) in report(part)
+    assert "<strong>Not the dataset's answer.</strong>" in report(part)
+    for name in ("counts.csv", "detections.parquet", "failures.csv"):
+        assert f'<a href="{name}">{name}</a>' in report(whole)
+
+
 def test_parts_are_gone_once_the_ledger_holds_their_rows(whole_demo):
     pipeline, done = whole_demo
     directory = read_current(pipeline.stores.results, pipeline.stores.layout)["variant"]["directory"]

@@ -105,6 +105,7 @@ def test_run_keys_sort_by_time_and_names_of_parts_can_be_read_back():
     assert parse_part(layout.ledger(early, attempt)) is None
     assert parse_run(f"obsea/{early}") == ("obsea", early)
     assert parse_run(f"s3://bucket/{layout.run(early).summary}") == ("obsea", early)
+    assert parse_run(f"/home/me/.shoal/store/bucket/{layout.run(early).summary}") == ("obsea", early)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
 from shoal.diagnosis import State, diagnose
 from shoal.failed_attempts import FailedAttempt, read_failed_attempts, write_failed_attempt
-from shoal.run_facts import list_runs, read_facts
+from shoal.run_facts import latest_run, list_runs, read_facts
+from shoal.sample_run import SampleRun
 from shoal.units import utc_text
 from written_rows import write_rows
 
@@ -132,7 +133,7 @@ def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
 @pytest.mark.parametrize(
     ("later_s", "state", "cause"),
     [
-        (0, State.RUNNING, "it is at work, last sign"),
+        (0, State.RUNNING, "it is at work, or ended a moment ago: last sign"),
         (
             3600,
             State.WAITING,
@@ -153,6 +154,24 @@ def test_a_running_run_tells_what_failed_so_far_and_an_ended_one_why(few_images)
     assert "so far: shard 0 failed once, at" in why(few_images).cause
     ended = why(few_images, later_s=3600)
     assert (ended.state, "told to go (Evicted" in ended.cause) == (State.ENDED, True)
+
+
+def test_a_sample_of_check_hides_no_run_and_is_told_as_one(few_images):
+    few_images.run()
+    latest = few_images.plan(at=datetime.now(UTC) + timedelta(seconds=5))
+    sample = SampleRun.prepare(few_images.dataset, few_images.stores)
+    runs = list_runs(few_images.stores)
+    assert latest_run(few_images.stores, {**runs, sample.plan.run_key: sample.plan.variant.directory}) == latest.run_key
+    found = why(few_images, sample.plan.run_key)
+    assert (found.state, "a sample that python -m shoal check" in found.cause) == (State.ENDED, True)
+
+
+def test_a_run_whose_images_others_have_settled_is_over(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    few_images.run(at=datetime.now(UTC) + timedelta(seconds=5))
+    found = why(few_images, plan.run_key)
+    assert (found.state, found.next.startswith("nothing: a later run goes on")) == (State.ENDED, True)
 
 
 def test_a_killed_summarize_is_told_from_missing_rows(few_images):

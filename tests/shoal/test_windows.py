@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from shoal.contract.store import StoreAccess
 from shoal.database import Database
 from shoal.embedded.scenes import demo_scene
 from shoal.number_settings import Clock
+from shoal.operators.parameters import read_params
 from shoal.run_params import RunParams, Window
 
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5, 6, 7)]
@@ -128,3 +130,14 @@ def keys_in(folder, moments, zone, window):
         database.run("INSERT INTO listing VALUES (?, 'e', 1, ?)", [f"{n}-{key_time(moment)}-A", moment[1]])
     narrow_listing(database, Clock(zone=zone), window)
     return [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
+
+
+def test_a_backfill_refuses_windows_beside_its_months():
+    month = {
+        "data_interval_start": datetime(2026, 6, 1, tzinfo=UTC),
+        "data_interval_end": datetime(2026, 7, 1, tzinfo=UTC),
+    }
+    dag_run = SimpleNamespace(run_type="backfill", dag_id="backfill_reef", **month)
+    assert read_params({"params": {}, "dag_run": dag_run}).window_start == month["data_interval_start"]
+    with pytest.raises(ConfigError, match=r"months: window_end in its conf would count for none - leave it out"):
+        read_params({"params": {"window_end": "2026-06-02T00:00:00Z"}, "dag_run": dag_run})

@@ -13,6 +13,7 @@ from rich.table import Table
 from shoal.cli.embedded import Embedded, console
 from shoal.current import read_current
 from shoal.dataset import load_dataset
+from shoal.embedded.content import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.stores import open_stores
 from shoal.summary import FATES
 
@@ -27,10 +28,13 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
     key = summary_uri.removeprefix(stores.results.uri(""))
     summary, current = stores.results.read_json(key), read_current(stores.results, stores.layout)
     console.print()
+    console.print(_title(summary["result"]), markup=False, soft_wrap=True)
     console.print(_species_table(summary["result"]))
     run_key = summary["run"]["run_key"]
     for line in [*account(summary, embedded.dataset_file), *_not_current(run_key, current)]:
         console.print(line, markup=False, soft_wrap=True)
+    if dataset.model.name == DEMO_MODEL and dataset.name != DEMO:
+        console.print(ONLY_SCENES, markup=False, soft_wrap=True)
     folder = embedded.home.bucket(dataset.results.bucket)
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
     console.print(f"\nsummary  {folder / key}", soft_wrap=True)
@@ -79,13 +83,14 @@ def _not_current(run_key: str, current: Mapping[str, Any] | None) -> list[str]:
     return [f"This run is not the dataset's answer, {answer}; run it again: it goes on where this one ended."]
 
 
-def _species_table(result: Mapping[str, Any]) -> Table:
+def _title(result: Mapping[str, Any]) -> str:
     model = result["model"]
-    title = f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+    return f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+
+
+def _species_table(result: Mapping[str, Any]) -> Table:
     # Fits 80 columns with names as long as OBSEA's.
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("Species", style="italic", no_wrap=True)
     for name in ("Seen in\nimages", "Mean per\nimage", "MaxN"):
         table.add_column(name, justify="right")

@@ -29,17 +29,13 @@ WATCH_INTERVAL_S = 1.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"port of the web interface (default {DEFAULT_PORT})"
-    )
+    parser.add_argument("--port", default=str(DEFAULT_PORT), help=f"port of the web interface (default {DEFAULT_PORT})")
     add_own_files(parser)
 
 
 def execute(arguments: Namespace) -> int:
     """Serve until Ctrl-C; leaves no process behind."""
-    port: int = arguments.port
-    if not 0 < port < 65536:
-        raise ConfigError(f"Port {port} is not between 1 and 65535 - choose another: make up PORT=8081")
+    port = _read_port(arguments.port)
     with open_embedded(arguments, scheduler_follows=True) as embedded:
         _check_free(port)
         say("airflow", "starting: scheduler, web interface, triggerer (about a minute)")
@@ -56,6 +52,12 @@ def execute(arguments: Namespace) -> int:
                     time.sleep(WATCH_INTERVAL_S)
             finally:
                 say("stopping", "Airflow and its tasks; Ctrl-C again ends them at once")
+
+
+def _read_port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigError(f"Port {text} is not between 1 and 65535 - choose another: make up PORT=8081")
+    return int(text)
 
 
 def _make_pools(environment: Mapping[str, str], logs: Path) -> None:

@@ -6,6 +6,7 @@ Exit status 0 when the run is complete, 1 when it is not, 2 when it cannot be to
 import json
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 
 from shoal.cli.stores import find_dataset, list_datasets, reach_stores
 from shoal.cli.verify import find_owner
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Find the run, read what is known of it, say why."""
     from shoal.diagnosis import State, diagnose  # noqa: PLC0415 - other commands do not need it
-    from shoal.run_facts import list_runs, read_facts  # noqa: PLC0415
+    from shoal.run_facts import latest_run, list_runs, read_facts  # noqa: PLC0415
     from shoal.runs import parse_run  # noqa: PLC0415
 
     text, run_key = arguments.run, None
@@ -47,7 +48,7 @@ def execute(arguments: Namespace) -> int:
                 f"Dataset {name!r} has no run yet, or its plans failed before they froze a listing - see the log of task plan, "
                 f"and: python -m shoal check {name}"
             )
-        facts = read_facts(stores, run_key or list(runs)[-1], runs)
+        facts = read_facts(stores, run_key or latest_run(stores, runs), runs)
     found, pods = diagnose(facts), _ask_cluster(dataset, facts)
     if arguments.json:
         print(json.dumps({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods}))
@@ -68,9 +69,7 @@ def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str])
     lines = [("run", run)]
     if facts.plan is not None:
         dag_run, counts = facts.plan["dag_run"], facts.plan["counts"]
-        lines.append(
-            ("planned", f"by {dag_run['dag_id'] or 'hand'} {dag_run['run_id']}, model {_planned(facts)['model']}")
-        )
+        lines.append(("planned", f"{_planner(dag_run)}, model {_planned(facts)['model']}"))
         lines.append(("", ", ".join(f"{count} {what}" for what, count in counts.items())))
     if facts.summary is not None:
         lines.append(
@@ -86,6 +85,10 @@ def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str])
     lines += [("pods" if number == 0 else "", line) for number, line in enumerate(pods)]
     lines.append(("next", str(found["next"])))
     return [f"{label:<8} {text}" for label, text in lines]
+
+
+def _planner(dag_run: Mapping[str, str]) -> str:
+    return f"by {dag_run['dag_id'] or 'hand'} {dag_run['run_id']}".rstrip()
 
 
 def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:

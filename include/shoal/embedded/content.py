@@ -16,6 +16,7 @@ from shoal.number_settings import Clock
 
 DEMO = "demo"
 DEMO_MODEL = "demo-fish"
+ONLY_SCENES = f"Model {DEMO_MODEL} knows generated scenes only and finds nothing in real photos: give MODEL=best.onnx."
 BUCKETS = ("demo-images", "demo-results", "demo-models")
 _HEADER = "# Made for {images}. Yours to edit: only source, and model when MODEL is given, are set anew.\n"
 
@@ -72,7 +73,7 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
     if own.model is not None:
         model = {**model, "name": own.model.name, "version": own.model.version}
     after = {
-        "description": f"Photos of {own.images or 'the demo'}.",
+        "description": "",
         "results": {"conn_id": CONN_ID, "bucket": "demo-results"},
         "models": {"conn_id": CONN_ID, "bucket": "demo-models"},
         "clock": {"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone},
@@ -81,9 +82,17 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
         "source": {**before.get("source", {}), **source},
         "model": model,
     }
+    if after["description"] in {"", *_descriptions(own)}:
+        after["description"] = _descriptions(own)[own.model is None and model["name"] == DEMO_MODEL]
     if after != before:
         text = yaml.safe_dump(after, sort_keys=False, allow_unicode=True)
         path.write_text(_HEADER.format(images=own.images or "the demo's photos") + text, encoding="utf-8")
+
+
+def _descriptions(own: OwnFiles) -> tuple[str, str]:
+    """Describe photos that a person's own model looks at, and photos that the demo's does."""
+    plain = f"Photos of {own.images or 'the demo'}."
+    return plain, f"{plain} {ONLY_SCENES}"
 
 
 def _link(link: Path, target: Path) -> None:

@@ -54,6 +54,8 @@ class OwnFiles:
             ConfigError: A path is wrong, or the folder has no photos or never ends.
             ModelRefusedError: The model is not a detection export.
         """
+        # A shell leaves ~ as it is behind MODEL= and IMAGES=.
+        model, images = (path and path.expanduser() for path in (model, images))
         if model is not None and not model.is_file():
             raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
         if images is not None:

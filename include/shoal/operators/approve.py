@@ -53,7 +53,7 @@ class ApproveOperator(ApprovalOperator):
         run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
         decision = Decision(run["approval"])
         if run["plan_only"] or decision in {Decision.NOT_NEEDED, Decision.APPROVED}:
-            log.info("nothing is to be asked: %s", decision)
+            log.info("nobody has to be asked (%s)", str(decision).replace("_", " "))
             return
         with translated_errors():
             stores, plan = self._read_plan(run)

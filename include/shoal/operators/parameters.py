@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from shoal.approval import Asks
+from shoal.contract.errors import ConfigError
 from shoal.dataset import Dataset
 from shoal.models import LATEST
 from shoal.run_params import RunParams
@@ -28,6 +29,11 @@ def read_params(context: Context) -> RunParams:
     given: dict[str, Any] = dict(context["params"])
     dag_run = context["dag_run"]
     if dag_run.run_type == BACKFILL and dag_run.data_interval_start and dag_run.data_interval_end:
+        if said := [name for name in ("window_start", "window_end") if given.get(name)]:
+            raise ConfigError(
+                f"A backfill's windows are its months: {' and '.join(said)} in its conf would count for none - leave it out, "
+                f"or trigger {dag_run.dag_id} by hand with it"
+            )
         given |= {"window_start": dag_run.data_interval_start, "window_end": dag_run.data_interval_end}
     return RunParams.parse(given)
 

@@ -9,6 +9,7 @@ from shoal.capacity import Capacity
 from shoal.contract.errors import ShoalError
 from shoal.dataset import Dataset
 from shoal.operators.installation import find_installation
+from shoal.plan import CHECK_DAG_ID
 
 if TYPE_CHECKING:
     from shoal.pod_room import PodRoom
@@ -126,8 +127,6 @@ class _ClusterRoom:
 
     def _why_ended(self, run: "OwnedRun") -> str:
         """Say why a run cannot be at work any more; empty while it may be, or is another Airflow's."""
-        from shoal.run_objects import CHECK_DAG_ID  # noqa: PLC0415
-
         owner = run.owner
         if owner.dag_id == CHECK_DAG_ID:
             return "no check takes so long" if datetime.now(UTC) - run.created_at > CHECK_LASTS else ""

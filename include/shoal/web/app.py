@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path as FilePath
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Path
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.background import BackgroundTask
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
@@ -41,15 +44,27 @@ def summary(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     return _show(dag_id, variant, run_key, lambda stores, run: _as_json(stores, run.summary))
 
 
-@app.get("/report/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
-def report(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
-    """Show the report of one run."""
-    return _show(dag_id, variant, run_key, _report)
+@app.get("/report/{dag_id}/{variant}/{run_key}/{name}", dependencies=may_see_dag)
+def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Response:
+    """Show the report of one run, or hand over a file that lies beside it."""
+    return _show(dag_id, variant, run_key, lambda stores, run: _file(stores, run, name))
 
 
-def _report(stores: Stores, run: RunLayout) -> Response:
-    folder = stores.results.read_json(run.summary)["folder"]
-    return HTMLResponse(stores.results.read_bytes(f"{folder}report.html"), headers=HEADERS)
+def _file(stores: Stores, run: RunLayout, name: str) -> Response:
+    summary = stores.results.read_json(run.summary)
+    if name not in summary["files"]:
+        raise ContractError(f"{run.summary} names no file {name!r} - it has {', '.join(summary['files'])}")
+    key = summary["folder"] + name
+    if name == "report.html":
+        return HTMLResponse(stores.results.read_bytes(key), headers=HEADERS)
+    # On disk, not in memory: the boxes of a large dataset are gigabytes.
+    folder = TemporaryDirectory(prefix="shoal-")
+    try:
+        stores.results.download(key, path := FilePath(folder.name) / name)
+    except ShoalError:
+        folder.cleanup()
+        raise
+    return FileResponse(path, filename=name, headers=HEADERS, background=BackgroundTask(folder.cleanup))
 
 
 def _as_page(stores: Stores, key: str) -> Response:

@@ -55,4 +55,6 @@ def run_path(page: str, dag_id: str, run: Mapping[str, str]) -> str:
     """
     # An Airflow behind a path of its own, https://example.org/airflow, shows Shoal's pages below that path.
     below = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{below}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}"
+    # The report names the files that lie beside it.
+    file = "/report.html" if page == "report" else ""
+    return f"{below}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
