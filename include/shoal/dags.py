@@ -140,6 +140,7 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
         keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
         if "enum" in option:
             keywords["enum"] = [*option["enum"], None]
+            keywords["values_display"] = {**{value: value for value in option["enum"]}, "null": "(empty)"}
         if "items" in option:
             values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
             keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
