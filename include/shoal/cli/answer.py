@@ -72,7 +72,7 @@ def _undated(result: Mapping[str, Any], dataset_file: Path) -> list[str]:
     images = f"{undated} image{' has' if undated == 1 else 's have'}"
     return [
         f"undated: {images} no usable date in the name, in no number above; detections there: {seen or 'none'}{more}",
-        f"  say where the date stands: clock.pattern and clock.format in {dataset_file}",
+        f"  say where the date stands: clock.pattern and clock.format in {dataset_file}; a name without one is in no table",
     ]
 
 
