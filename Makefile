@@ -12,9 +12,11 @@ CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse
   mmdebstrap buildah docker.io docker-registry
 
 # A misspelt variable would be passed over in silence.
+ifeq ($(MAKELEVEL),0)
 SAID := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH MAKEFLAGS MAKEOVERRIDES -%,$(SAID))
-$(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH))
+UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_% SHELL MAKEFLAGS MAKEOVERRIDES -%,$(SAID))
+$(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_HOME))
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test soak lint format lock bench images cluster cluster-down cluster-packages clean

@@ -34,6 +34,8 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
 )
 """What the API server says, and the way out."""
 
+NOT_FOUND, CONFLICT = 404, 409
+
 _NOT_MENDED_BY_RETRY = {400, 401, 403, 404, 422}
 _FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
 

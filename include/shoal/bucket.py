@@ -20,6 +20,9 @@ ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
 way readers see all or nothing."""
 
+PIECE_BYTES = 256 * 1024
+"""What of a streamed object is in memory."""
+
 
 @dataclass(frozen=True)
 class UnfinishedUpload:
@@ -115,6 +118,20 @@ class BucketClient:
         if data is None:
             raise self._missing(key)
         return data
+
+    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
+        """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        try:
+            response = self._client.get_object(self.bucket, key)
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) == "NoSuchKey":
+                raise self._missing(key) from err
+            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+        return int(response.headers["Content-Length"]), _pieces(response)
 
     def find_json(self, key: str) -> dict[str, Any] | None:
         """Read one of Shoal's JSON objects, None when there is none.
@@ -263,3 +280,11 @@ class BucketClient:
                 "the results connection needs Put and Delete"
             )
         return problem
+
+
+def _pieces(response: Any) -> Iterator[bytes]:
+    try:
+        yield from response.stream(PIECE_BYTES)
+    finally:
+        response.close()
+        response.release_conn()

@@ -13,13 +13,10 @@ from shoal.dag_docs import backfill_doc, reanalyse_doc
 from shoal.dataset import Dataset
 from shoal.monthly_windows import MonthlyWindows
 from shoal.release_watch import reanalyse_schedule
-from shoal.run_params import RunParams
+from shoal.run_params import INSTANT, RunParams
 
 FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
 
-
-INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$"
-"""A time with its zone, as RunParams reads one."""
 
 REANALYSE_PRIORITY, BACKFILL_PRIORITY = 2, 1
 """Where task slots are short, nightly runs go before backfills."""

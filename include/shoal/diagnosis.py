@@ -121,14 +121,19 @@ def _judge_summarized(facts: RunFacts) -> tuple[State, str, str]:
 
 def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
     quiet = facts.now - (facts.last_sign or facts.now)
-    if judged := _judge_through(facts) or _judge_approval(facts):
+    if judged := _judge_without_end(facts) or _judge_approval(facts):
         return judged
     if facts.open is not None and facts.open.count == 0:
         state = State.RUNNING if quiet < QUIET else State.ENDED
+        first = (
+            f"see whether python -m shoal why {facts.dataset}/{facts.later} is complete; if not, "
+            if facts.later
+            else ""
+        )
         return (
             state,
             f"every image of its manifest has a row, the summary is missing: last sign {_ago(quiet)} ago",
-            "clear task summarize of its Dag run, or start a new run: it reuses the rows",
+            f"{first}clear task summarize of its Dag run, or start a new run: it reuses the rows",
         )
     if quiet < QUIET:
         failed = f"; so far: {_first_failure(facts)}" if facts.attempts else ""
@@ -148,8 +153,8 @@ def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
     )
 
 
-def _judge_through(facts: RunFacts) -> tuple[State, str, str] | None:
-    """Tell of a run that needs no summary: it was never to have one, or other runs have done its work."""
+def _judge_without_end(facts: RunFacts) -> tuple[State, str, str] | None:
+    """Tell of a run that was never to have a summary."""
     plan = facts.plan or {}
     if plan["params"]["plan_only"]:
         return (
@@ -159,15 +164,9 @@ def _judge_through(facts: RunFacts) -> tuple[State, str, str] | None:
         )
     if plan["dag_run"]["dag_id"] == CHECK_DAG_ID:
         return (
-            State.ENDED,
-            f"a sample that python -m shoal check {facts.dataset} tried; it has no summary, and later runs reuse its rows",
-            f"nothing; the latest run: python -m shoal why {facts.dataset}",
-        )
-    if facts.open is not None and facts.open.count == 0 and facts.later is not None:
-        return (
-            State.ENDED,
-            "it ended before its summary, and every image of its manifest has a row by now",
-            f"nothing: a later run goes on from there: python -m shoal why {facts.dataset}/{facts.later}",
+            State.STOPPED,
+            f"a sample that python -m shoal check {facts.dataset} tries: it has no summary, and later runs reuse its rows",
+            f"nothing; a run over the dataset: airflow dags trigger reanalyse_{facts.dataset}",
         )
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kubernetes.client import ApiException, CoreV1Api
 
+from shoal.api_errors import CONFLICT, NOT_FOUND
 from shoal.cluster_settings import Cluster
 from shoal.pods import run_config_map
 
@@ -17,8 +18,6 @@ log = logging.getLogger(__name__)
 TURN_NAME = "shoal-planning"
 TURN_S = 120.0
 """A plan that holds its turn for so long has died in it."""
-
-NOT_FOUND, CONFLICT = 404, 409
 
 
 @contextmanager

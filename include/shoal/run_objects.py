@@ -12,10 +12,11 @@ from typing import Any
 
 from kubernetes.client import ApiException, CoreV1Api
 
+from shoal.api_errors import CONFLICT, NOT_FOUND
 from shoal.cluster_settings import Cluster
 from shoal.contract.errors import WorkerError
 from shoal.manifests import Manifest
-from shoal.planning_turn import CONFLICT, NOT_FOUND, TURN_NAME
+from shoal.planning_turn import TURN_NAME
 from shoal.pods import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map, run_name
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,8 @@ from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
 
 AN_INSTANT = "2026-06-01T00:00:00Z"
+INSTANT = r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d))?$(?!\n)"
+"""A time with its zone, or nothing; Airflow's form, which looks at no formats, asks for it."""
 
 
 @dataclass(frozen=True)

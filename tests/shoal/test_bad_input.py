@@ -1,6 +1,7 @@
 """Bad input gets one line: what failed, the value, the way out; nothing is lost."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -18,7 +19,7 @@ from shoal.contract.store import StoreAccess
 from shoal.embedded.store import SERVE_FLAGS, embedded_store
 from shoal.machine import find_room
 from shoal.planning import PlanRequest, make_plan
-from shoal.run_params import RunParams
+from shoal.run_params import INSTANT, RunParams
 from shoal.stores import open_stores
 
 
@@ -151,3 +152,19 @@ def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch
 def test_bad_run_parameters_are_named(params, message):
     with pytest.raises(ConfigError, match=message):
         RunParams.parse(params)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-06-01T00:00:00Z", "2026-06-01t00:00:00z", "2026-06-01T00:00:00.000Z", "2026-06-01 00:00+02:00", ""],
+)
+def test_a_time_that_the_form_takes_is_one_for_the_plan(text):
+    assert re.search(INSTANT, text)
+    assert (RunParams.parse({"window_start": text}).window_start is None) == (text == "")
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-06-01", "2026-06-01T00:00:00", "2026-06-01T00:00:00Z\n", "1780000000"]
+)
+def test_a_time_that_says_no_zone_or_no_time_is_refused_by_the_form(text):
+    assert not re.search(INSTANT, text)

@@ -163,15 +163,19 @@ def test_a_sample_of_check_hides_no_run_and_is_told_as_one(few_images):
     runs = list_runs(few_images.stores)
     assert latest_run(few_images.stores, {**runs, sample.plan.run_key: sample.plan.variant.directory}) == latest.run_key
     found = why(few_images, sample.plan.run_key)
-    assert (found.state, "a sample that python -m shoal check" in found.cause) == (State.ENDED, True)
+    assert (found.state, "a sample that python -m shoal check" in found.cause) == (State.STOPPED, True)
 
 
-def test_a_run_whose_images_others_have_settled_is_over(few_images):
+@pytest.mark.parametrize(("later_s", "state"), [(0, State.RUNNING), (3600, State.ENDED)], ids=["at work", "killed"])
+def test_a_run_without_summary_before_a_later_one_names_that_first(few_images, later_s, state):
     plan = few_images.plan()
     write_rows(few_images, plan)
-    few_images.run(at=datetime.now(UTC) + timedelta(seconds=5))
-    found = why(few_images, plan.run_key)
-    assert (found.state, found.next.startswith("nothing: a later run goes on")) == (State.ENDED, True)
+    later = few_images.run(at=datetime.now(UTC) + timedelta(seconds=5)).summary["run"]["run_key"]
+    found = why(few_images, plan.run_key, later_s)
+    assert found.state is state
+    assert found.next.startswith(
+        f"see whether python -m shoal why {few_images.dataset.name}/{later} is complete; if not, clear"
+    )
 
 
 def test_a_killed_summarize_is_told_from_missing_rows(few_images):

@@ -13,7 +13,9 @@ from shoal.contract.layout import RUN_KEY
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
     parser.add_argument(
-        "run", metavar="RUN", help="<dataset>/<run_key>, the URI of its summary.json, or a run_key that one dataset has"
+        "run",
+        metavar="RUN",
+        help="<dataset>/<run_key>, the URI or path of its summary.json, or a run_key that one dataset has",
     )
 
 

@@ -19,7 +19,9 @@ from shoal.run_facts import RunFacts
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
     parser.add_argument(
-        "run", metavar="RUN", help="<dataset>/<run_key>, the URI of something of the run, or a dataset: its latest run"
+        "run",
+        metavar="RUN",
+        help="<dataset>/<run_key>, the URI or path of something of the run, or a dataset: its latest run",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

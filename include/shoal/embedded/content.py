@@ -82,17 +82,16 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
         "source": {**before.get("source", {}), **source},
         "model": model,
     }
-    if after["description"] in {"", *_descriptions(own)}:
-        after["description"] = _descriptions(own)[own.model is None and model["name"] == DEMO_MODEL]
+    if after["description"] in {"", _describe(own)} or after["description"].endswith(ONLY_SCENES):
+        knows_scenes_only = own.model is None and model["name"] == DEMO_MODEL
+        after["description"] = f"{_describe(own)} {ONLY_SCENES}" if knows_scenes_only else _describe(own)
     if after != before:
         text = yaml.safe_dump(after, sort_keys=False, allow_unicode=True)
         path.write_text(_HEADER.format(images=own.images or "the demo's photos") + text, encoding="utf-8")
 
 
-def _descriptions(own: OwnFiles) -> tuple[str, str]:
-    """Describe photos that a person's own model looks at, and photos that the demo's does."""
-    plain = f"Photos of {own.images or 'the demo'}."
-    return plain, f"{plain} {ONLY_SCENES}"
+def _describe(own: OwnFiles) -> str:
+    return f"Photos of {own.images.resolve() if own.images else 'the demo'}."
 
 
 def _link(link: Path, target: Path) -> None:

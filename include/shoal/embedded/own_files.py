@@ -55,7 +55,7 @@ class OwnFiles:
             ModelRefusedError: The model is not a detection export.
         """
         # A shell leaves ~ as it is behind MODEL= and IMAGES=.
-        model, images = (path and path.expanduser() for path in (model, images))
+        model, images = (path and Path(os.path.expanduser(path)) for path in (model, images))  # noqa: PTH111 - leaves ~nobody
         if model is not None and not model.is_file():
             raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
         if images is not None:

@@ -59,13 +59,15 @@ class EndRunOperator(BaseOperator):
             dag_id=instance.dag_id, task_ids=[self.summarize_task_id], run_ids=[instance.run_id]
         )
         state = states.get(instance.run_id, {}).get(self.summarize_task_id)
+        if state == "success":
+            return
         plan = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
         if plan is None:
             raise AirflowFailException(
-                f"Task {self.plan_task_id} made no plan: its log says why - nothing was inferred"
+                f"Task {self.plan_task_id} made no plan: its log says why - what was settled is kept"
             )
         refused = instance.xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM)
-        if state == "success" or (state == "skipped" and (plan["plan_only"] or refused)):
+        if state == "skipped" and (plan["plan_only"] or refused):
             return
         raise AirflowFailException(
             f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is kept "

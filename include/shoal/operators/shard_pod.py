@@ -13,7 +13,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
-from shoal.api_errors import REQUEST_ERRORS, explained
+from shoal.api_errors import NOT_FOUND, REQUEST_ERRORS, explained
 from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, WorkerError
 from shoal.dataset import Dataset
 from shoal.manifests import Manifest
@@ -31,7 +31,6 @@ from shoal.web.links import PlanLink
 
 log = logging.getLogger(__name__)
 
-NOT_FOUND = 404
 QUOTA_PAUSE = timedelta(seconds=30)
 SIDECAR_LINES = 20
 

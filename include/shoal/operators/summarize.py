@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class SummarizeOperator(BaseOperator):
     """Write the ledger, check both balances, compute the numbers, write `summary.json` and move `current.json`.
 
-    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run, where the run's approval
-    was refused, and where the plan failed: then `end_run` fails the run.
+    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run and where the run's approval
+    was refused; fails, and writes nothing, when the plan failed: clearing failed tasks then clears it, too.
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
@@ -49,7 +49,7 @@ class SummarizeOperator(BaseOperator):
         with translated_errors():
             run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
             if run is None:
-                raise AirflowSkipException(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
+                raise ConfigError(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
             if run["plan_only"]:
                 raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
             if refused := context["ti"].xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM):

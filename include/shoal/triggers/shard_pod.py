@@ -12,13 +12,14 @@ from kubernetes.client import ApiClient
 from kubernetes_asyncio.client import ApiException
 from kubernetes_asyncio.config import ConfigException
 
+from shoal.api_errors import NOT_FOUND
 from shoal.pod_watch import PodWatch, last_event, look
 
 REFUSED_S = 600.0
 """A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
 
 MAX_PAUSE_S = 60.0
-_NOT_FOUND, _REFUSALS = 404, {401, 403}
+_REFUSALS = {401, 403}
 
 
 class ShardPodTrigger(BaseTrigger):
@@ -62,7 +63,7 @@ class ShardPodTrigger(BaseTrigger):
                 pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
                 event = await self._last_event() if watch.wants_event(time.monotonic()) else None
             except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
-                if isinstance(err, ApiException) and err.status == _NOT_FOUND:
+                if isinstance(err, ApiException) and err.status == NOT_FOUND:
                     yield self._event("gone")
                     return
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)

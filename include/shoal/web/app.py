@@ -2,14 +2,11 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path as FilePath
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Path
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from starlette.background import BackgroundTask
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
@@ -57,14 +54,10 @@ def _file(stores: Stores, run: RunLayout, name: str) -> Response:
     key = summary["folder"] + name
     if name == "report.html":
         return HTMLResponse(stores.results.read_bytes(key), headers=HEADERS)
-    # On disk, not in memory: the boxes of a large dataset are gigabytes.
-    folder = TemporaryDirectory(prefix="shoal-")
-    try:
-        stores.results.download(key, path := FilePath(folder.name) / name)
-    except ShoalError:
-        folder.cleanup()
-        raise
-    return FileResponse(path, filename=name, headers=HEADERS, background=BackgroundTask(folder.cleanup))
+    # Piece by piece: the boxes of a large dataset are gigabytes.
+    size_bytes, pieces = stores.results.stream(key)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(size_bytes), **HEADERS}
+    return StreamingResponse(pieces, media_type="application/octet-stream", headers=headers)
 
 
 def _as_page(stores: Stores, key: str) -> Response:
