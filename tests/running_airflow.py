@@ -15,7 +15,7 @@ import psutil
 from airflow_rest import AirflowRest
 from cluster.processes import free_port
 from metadata_database import MetadataDatabase, metadata_database, migrate
-from shoal.embedded.airflow import airflow_processes, log_of, read_password, web_environment, web_is_healthy
+from shoal.embedded.airflow import airflow_processes, read_password, start_process, web_environment, web_is_healthy
 from shoal.embedded.home import Home
 
 HEALTHY_S = 300
@@ -54,10 +54,7 @@ class RunningAirflow:
 
     def start(self, name: str) -> None:
         """Start a killed program again."""
-        with log_of(self.logs, name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                self.processes[name].args, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
+        start_process(self.processes, name, self.environment, self.logs)
 
     def task_pids(self) -> list[int]:
         """List the processes of running tasks, and those that watch them: Airflow names both after the task instance."""
@@ -96,7 +93,5 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
             while not web_is_healthy(port):
                 assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
                 time.sleep(1)
-            # The same dictionary: what was started in another's place is ended with the rest.
-            assert isinstance(processes, dict)
             rest = AirflowRest(port, read_password(home.airflow))
             yield RunningAirflow(rest, processes, settings, home.logs, database, dags)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import urllib3
 
+from airflow_rest import AirflowRest
 from smtp_server import running_mailbox
 
 READY_S, RUN_S = 300, 240
@@ -73,6 +74,7 @@ class Client:
     def __init__(self, port: int, password: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.http = urllib3.PoolManager(retries=urllib3.Retry(3, backoff_factor=1))
+        self.rest = AirflowRest(port, password)
         login = self.http.request("POST", f"{self.url}/auth/token", json={"username": "admin", "password": password})
         self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
 
@@ -225,12 +227,7 @@ def test_no_backfill_starts_by_itself(web):
 @pytest.fixture(scope="module")
 def backfilled(web):
     """A backfill of three months for another model version, which has ended: its runs by month."""
-    body = {
-        "dag_id": "backfill_demo", "from_date": "2026-05-01T00:00:00Z", "to_date": "2026-07-01T00:00:00Z",
-        "reprocess_behavior": "completed", "max_active_runs": 1, "dag_run_conf": {"model_version": "v2", "conf": 0.5},
-    }  # fmt: skip
-    answer = web.http.request("POST", f"{web.url}/api/v2/backfills", json=body, headers=web.headers)
-    assert answer.status == 200, answer.data
+    web.rest.backfill("backfill_demo", "2026-05-01T00:00:00Z", "2026-07-01T00:00:00Z", model_version="v2", conf=0.5)
     deadline = time.monotonic() + RUN_S
     while time.monotonic() < deadline:
         runs = web.get("dags/backfill_demo/dagRuns?order_by=logical_date")["dag_runs"]
@@ -362,3 +359,11 @@ def test_a_failed_plan_fails_the_run(web):
     run_id = web.trigger(model_version="v99").json()["dag_run_id"]
     assert web.finished(run_id) == "failed"
     assert web.tasks(run_id)["summarize", None] == "failed", "clearing what failed clears it, too"
+
+
+def test_a_scheduler_that_ends_by_itself_is_started_again(web):
+    [scheduler] = [child for child in web.process.children() if "scheduler" in child.cmdline()]
+    scheduler.kill()
+    run_id = web.trigger(plan_only=True, limit=1).json()["dag_run_id"]
+    assert web.finished(run_id) == "success"
+    assert not scheduler.is_running()

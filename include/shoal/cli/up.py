@@ -1,13 +1,16 @@
 """`python -m shoal up`: Airflow's web interface on loopback over the embedded store, until Ctrl-C."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
 from shoal.cli.pools import named_pools
@@ -18,6 +21,7 @@ from shoal.embedded.airflow import (
     airflow_processes,
     log_of,
     read_password,
+    start_process,
     web_environment,
     web_is_healthy,
 )
@@ -25,6 +29,8 @@ from shoal.embedded.airflow import (
 DEFAULT_PORT = 8080
 HEALTHY_S = 300
 WATCH_INTERVAL_S = 1.0
+MOST_RESTARTS = 5
+"""A process that ends again and again has a trouble of its own, which its log tells."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,9 +53,7 @@ def execute(arguments: Namespace) -> int:
                 password = read_password(embedded.home.airflow)
                 say("ready", f"http://127.0.0.1:{port}  login {LOGIN}  password {password}")
                 say("", f"trigger DAG reanalyse_{embedded.dataset_name}; Ctrl-C stops everything")
-                while True:
-                    _check_running(embedded, processes)
-                    time.sleep(WATCH_INTERVAL_S)
+                _keep_running(embedded, processes, environment)
             finally:
                 say("stopping", "Airflow and its tasks; Ctrl-C again ends them at once")
 
@@ -77,6 +81,24 @@ def _wait_until_healthy(embedded: Embedded, processes: Processes, port: int) -> 
         _check_running(embedded, processes)
         if time.monotonic() > deadline:
             raise StoreError(f"Airflow was not healthy within {HEALTHY_S} s - see {embedded.home.logs}/airflow-*.log")
+        time.sleep(WATCH_INTERVAL_S)
+
+
+def _keep_running(embedded: Embedded, processes: Processes, environment: Mapping[str, str]) -> NoReturn:
+    """Watch until Ctrl-C, and start again what ends by itself.
+
+    Airflow's scheduler ends where SQLite, which locks no rows, loses a row under it: seen when a backfill is created.
+    """
+    restarts = 0
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None and restarts < MOST_RESTARTS:
+                restarts += 1
+                with suppress(ProcessLookupError):  # its tasks write what they have and are done again
+                    os.killpg(process.pid, signal.SIGTERM)
+                say("airflow", f"its {name} ended by itself and is started again; {log_of(embedded.home.logs, name)}")
+                start_process(processes, name, environment, embedded.home.logs)
+        _check_running(embedded, processes)
         time.sleep(WATCH_INTERVAL_S)
 
 

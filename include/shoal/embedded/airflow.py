@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
@@ -26,7 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
-Processes = Mapping[str, "subprocess.Popen[bytes]"]
+Processes = dict[str, "subprocess.Popen[bytes]"]
 
 
 def web_environment(port: int) -> dict[str, str]:
@@ -50,21 +50,26 @@ def airflow_processes(environment: Mapping[str, str], logs: Path) -> Iterator[Pr
 
     `airflow standalone` would run the same four, serve logs to every address, and leave its children behind on SIGTERM.
     """
-    with ExitStack() as files:
-        processes: dict[str, subprocess.Popen[bytes]] = {}
-        try:
-            for name, words in _COMMANDS.items():
-                log = files.enter_context(log_of(logs, name).open("wb"))
-                processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *words],
-                    env=environment,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is ours: they are ended in order
-                )
-            yield processes
-        finally:
-            _end(processes)
+    processes: Processes = {}
+    try:
+        for name in _COMMANDS:
+            log_of(logs, name).unlink(missing_ok=True)
+            start_process(processes, name, environment, logs)
+        yield processes
+    finally:
+        _end(processes)
+
+
+def start_process(processes: Processes, name: str, environment: Mapping[str, str], logs: Path) -> None:
+    """Start one of Airflow's four processes, or start it again in the place of one that has ended; its log goes on."""
+    with log_of(logs, name).open("ab") as log:
+        processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "airflow", *_COMMANDS[name]],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is ours: they are ended in order
+        )
 
 
 def log_of(logs: Path, name: str) -> Path:
