@@ -44,5 +44,6 @@ def test_a_key_is_text_and_never_markup(plan):
 
 def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(plan):
     del plan["approval"], plan["passed_over"]
-    plan |= {"capacity": None, "shards": []}
+    plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
     assert "Room was not looked for" in render_plan(plan)
+    assert "Seconds per image" not in render_plan(plan)

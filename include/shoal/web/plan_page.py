@@ -42,8 +42,9 @@ def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[object, object]]:
     yield "Reused", f"{counts['reused']:,}"
     yield "To infer in this run", f"{counts['chosen']:,}"
     yield "Left for later", f"{counts['pending']:,}"
-    yield "Seconds per image", f"{rate['value']:.3g} ({rate['source']})"
-    yield "Done in about", f"{plan['eta_s'] / 60:,.1f} min of inference"
+    if counts["chosen"] or counts["pending"]:
+        yield "Seconds per image", f"{rate['value']:.3g} ({rate['source']})"
+        yield "Done in about", f"{plan['eta_s'] / 60:,.1f} min of inference"
     if approval := plan.get("approval"):
         yield "All that is left", f"{approval['images']:,} images, {approval['cpu_hours']:,.3g} CPU hours"
         yield "Approval", _DECISIONS.get(approval["decision"], approval["decision"])
