@@ -85,7 +85,7 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
         parsing = {
             # Each time it costs seconds of a processor, in vain: tests say when there is something new.
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         }
         settings = {**web_environment(port), **environment, **parsing, **database.settings}
         with airflow_processes(settings, home.logs) as processes:
