@@ -10,7 +10,6 @@ import time
 
 import psutil
 import pytest
-import urllib3
 
 from airflow_rest import AirflowRest
 from smtp_server import running_mailbox
@@ -72,16 +71,11 @@ class Client:
     """Airflow's REST API, as a person's scripts use it."""
 
     def __init__(self, port: int, password: str) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.http = urllib3.PoolManager(retries=urllib3.Retry(3, backoff_factor=1))
         self.rest = AirflowRest(port, password)
-        login = self.http.request("POST", f"{self.url}/auth/token", json={"username": "admin", "password": password})
-        self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
+        self.url, self.http, self.headers = self.rest.url, self.rest.http, self.rest.headers
 
     def trigger(self, dag_id="reanalyse_demo", **conf):
-        body = {"logical_date": None, "conf": conf}
-        path = f"{self.url}/api/v2/dags/{dag_id}/dagRuns"
-        return self.http.request("POST", path, json=body, headers=self.headers)
+        return self.rest.try_to_trigger(dag_id, **conf)
 
     def get(self, path):
         return self.http.request("GET", f"{self.url}/api/v2/{path}", headers=self.headers).json()
