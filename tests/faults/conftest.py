@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from faults.scenario import TRIALS
 from faults.site import Line, Site
 from pods.conftest import airflow_environment, kubeconfig, make_tier, namespaces, populate
 from running_airflow import running_airflow
+from shoal.embedded.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.home import Home
 from worker.http_faults import faulty_store, passed_on
 
@@ -33,7 +35,8 @@ def site(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) ->
     if real_cluster.processes is None:
         pytest.skip("faults are injected into the tests' own cluster only: unset KUBECONFIG")
     prefix = f"faults{uuid4().hex[:6]}"
-    populate(real_cluster.store, prefix, demo_models)
+    trials = {version: build_demo_model(VERSIONS["v2"], version) for version in TRIALS}
+    populate(real_cluster.store, prefix, demo_models | trials)
     folder = tmp_path_factory.mktemp("faults")
     home = Home(folder / "home")
     home.make()
