@@ -128,9 +128,7 @@ class BucketClient:
         try:
             response = self._client.get_object(self.bucket, key)
         except TRANSPORT_ERRORS as err:
-            if error_code(err) == "NoSuchKey":
-                raise self._missing(key) from err
-            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+            raise self._explain_read(err, key) from err
         return int(response.headers["Content-Length"]), _pieces(response)
 
     def find_json(self, key: str) -> dict[str, Any] | None:
@@ -196,9 +194,7 @@ class BucketClient:
         try:
             self._client.fget_object(self.bucket, key, str(path))
         except TRANSPORT_ERRORS as err:
-            if error_code(err) == "NoSuchKey":
-                raise self._missing(key) from err
-            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+            raise self._explain_read(err, key) from err
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one that is gone already is no error."""
@@ -271,6 +267,11 @@ class BucketClient:
 
     def _missing(self, key: str) -> ContractError:
         return ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
+
+    def _explain_read(self, err: BaseException, key: str) -> Exception:
+        if error_code(err) == "NoSuchKey":
+            return self._missing(key)
+        return explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}")
 
     def _explain_write(self, err: BaseException, key: str) -> Exception:
         problem = explain(err, self.access, f"bucket {self.bucket!r} to write {key!r} to")
