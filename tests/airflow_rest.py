@@ -8,6 +8,9 @@ import urllib3
 RUN_S = 600
 LOCKED_S = 60
 LOG_CHARACTERS = 3000
+READING_S = 5
+"""A person reads first. An answer within the second in which a question is asked can reach Airflow before its scheduler has
+heard that the asking process ended: it takes that for a failed attempt ("state mismatch") and asks once more."""
 
 
 class AirflowRest:
@@ -67,6 +70,7 @@ class AirflowRest:
     def asked(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> Any:
         """Wait until a run asks a person; return the question."""
         self.reached(dag_id, run_id, "approve", "awaiting_input", within_s)
+        time.sleep(READING_S)
         return self.get(_question(dag_id, run_id))
 
     def answer(self, dag_id: str, run_id: str, option: str) -> None:

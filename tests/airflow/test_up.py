@@ -237,14 +237,16 @@ def test_a_backfill_makes_one_run_per_month_with_its_conf(web, backfilled):
     assert {run["conf"]["model_version"] for run in backfilled} == {"v2"}
 
 
-def test_each_month_of_a_backfill_has_its_own_summary(web, backfilled, installation):
-    listed = []
+def test_each_month_of_a_backfill_has_its_own_summary_and_all_share_a_listing(web, backfilled, installation):
+    listed, listings = [], set()
     for run in backfilled:
         path = f"dags/backfill_demo/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
         uri = web.get(f"{path}?deserialize=true")["value"]["summary"]
         summary = json.loads((installation.home / "store" / uri.removeprefix("s3://")).read_text(encoding="utf-8"))
         assert summary["result"]["scope"]["window_start"] == run["data_interval_start"]
         listed.append(summary["run"]["balance"]["listed"])
+        listings.add(summary["run"]["listing"]["key"])
+    assert len(listings) == 1
     # All scenes are of June; bad files without a date count where they were last modified.
     assert listed[0] == listed[2] == 0
     assert listed[1] >= 117

@@ -58,7 +58,7 @@ class Processes:
             record = json.loads(self._record(name).read_text())
             process = psutil.Process(record["pid"])
             same = process.create_time() == record["started"]
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if same and not _is_through(process) else None
         except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
 
@@ -127,6 +127,11 @@ class Processes:
     def _last_line(self, name: str) -> str:
         lines = self.log(name).read_text(errors="replace").splitlines()
         return lines[-1][:300] if lines else "it said nothing"
+
+
+def _is_through(process: psutil.Process) -> bool:
+    """Whether nothing of a process runs: its first thread may be a zombie while others still hold its ports."""
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
 
 
 def free_port(address: str = "127.0.0.1") -> int:
