@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,15 @@ class Site:
     def approval(self, dataset: str, version: str) -> dict | None:
         found = list((self.home.store / "site-results" / dataset).glob(f"reef-{version}-*/approval.json"))
         return json.loads(found[0].read_text(encoding="utf-8")) if found else None
+
+    @contextmanager
+    def approval_refused(self, dataset: str, run_id: str) -> Iterator[None]:
+        """Let the store refuse what a person says about a run's variant: a folder lies where the object would."""
+        run = self.rest.xcom(f"reanalyse_{dataset}", run_id, "plan", "plan")
+        path = self.home.store / "site-results" / DatasetLayout("", dataset).variant(run["variant"]).approval
+        path.mkdir()
+        yield
+        path.rmdir()
 
     def plan(self, dataset: str, run_id: str) -> dict:
         run = self.rest.xcom(f"reanalyse_{dataset}", run_id, "plan", "plan")
@@ -124,10 +133,12 @@ def site(tmp_path_factory, demo_models, scenes):
 
 @pytest.fixture(scope="module")
 def first_answer(site):
-    """The dataset has an answer of v1, which a person approved by REST."""
+    """The dataset has an answer of v1, which a person approved by REST while nothing could be written about it."""
     run_id = site.rest.trigger("reanalyse_newest")
     question = site.asked("newest", run_id)
-    site.answer("newest", run_id, "Approve")
+    with site.approval_refused("newest", run_id):
+        site.answer("newest", run_id, "Approve")
+        site.rest.reached("reanalyse_newest", run_id, "approve", "up_for_retry", RUN_S)
     return run_id, question, site.finished("newest", run_id)
 
 
@@ -151,7 +162,7 @@ def test_a_person_s_run_asks_with_all_figures(first_answer):
         assert figure in question["body"]
 
 
-def test_a_yes_is_written_down_and_the_run_goes_on(site, first_answer):
+def test_a_yes_is_written_down_and_the_run_goes_on_even_where_that_takes_two_attempts(site, first_answer):
     run_id, _, states = first_answer
     assert (states["approve"], states["infer"], states["summarize"]) == ("success",) * 3
     answer = site.approval("newest", "v1")

@@ -1,6 +1,7 @@
 """Between plan and shards: ask a person where a model version's work is large; pass at once where it is not."""
 
 import logging
+from dataclasses import asdict
 from datetime import UTC
 from typing import Any, NoReturn
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 HOW_TO_ANSWER = "say yes or no under Required actions; no answer in time (run.approval_timeout) means no"
 REFUSED_XCOM = "refused"
 """XCom key under which this task says why nothing is inferred."""
+
+SAID = "said"
+"""Key of the task's own state, which outlives its attempts: what a person said about a plan."""
 
 
 class ApproveOperator(ApprovalOperator):
@@ -58,6 +62,10 @@ class ApproveOperator(ApprovalOperator):
         with translated_errors():
             stores, plan = self._read_plan(run)
             answer = read_answer(stores.results, stores.layout.variant(run["variant"]))
+        said = _remember(context, run["run_key"])
+        if said is not None and (answer is None or answer.at < said.at):
+            self._write_down(context, stores, plan, said)
+            return
         if answer is not None and answer.yes:
             log.info("%s", answer.describe())
             return
@@ -81,10 +89,16 @@ class ApproveOperator(ApprovalOperator):
         yes = event["chosen_options"] == [self.APPROVE]
         by = None if event.get("timedout") else str(user.get("name") or user.get("id") or "somebody")
         answer = Answer(yes, by, f"{event['responded_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        # Airflow hands an answer over once: an attempt that finds the bucket down must not cost it.
+        context["task_state_store"].set(SAID, {"run_key": run["run_key"], **asdict(answer)})
         with translated_errors():
             stores, plan = self._read_plan(run)
-            write_answer(stores.results, stores.layout.variant(run["variant"]), plan, answer)
-        if not yes:
+        self._write_down(context, stores, plan, answer)
+
+    def _write_down(self, context: Context, stores: Stores, plan: dict[str, Any], answer: Answer) -> None:
+        with translated_errors():
+            write_answer(stores.results, stores.layout.variant(plan["variant"]["directory"]), plan, answer)
+        if not answer.yes:
             self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
         log.info("%s: %s", answer.describe(), _figures(plan))
 
@@ -98,6 +112,14 @@ class ApproveOperator(ApprovalOperator):
     def _refuse(self, context: Context, reason: str) -> NoReturn:
         context["ti"].xcom_push(key=REFUSED_XCOM, value=reason)
         raise AirflowSkipException(f"Nothing is inferred: {reason}")
+
+
+def _remember(context: Context, run_key: str) -> Answer | None:
+    """Find what a person said to an earlier attempt of this task, about this plan."""
+    said = context["task_state_store"].get(SAID)
+    if not isinstance(said, dict) or said["run_key"] != run_key:
+        return None
+    return Answer(bool(said["yes"]), None if said["by"] is None else str(said["by"]), str(said["at"]))
 
 
 def write_question(plan: dict[str, Any]) -> str:
