@@ -1,6 +1,7 @@
 """Where one test cluster lives on this machine: its folder, bridge, addresses and cgroup, all named after it."""
 
 import ipaddress
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,11 @@ class Place:
         return str(ipaddress.ip_network(self.subnet)[-3])
 
 
-_CHECKOUT_MARK = zlib.crc32(str(CHECKOUT).encode())
+_NUMBER = int(os.environ.get("SHOAL_TEST_CLUSTER", "0"))
+_MARK = zlib.crc32(str(CHECKOUT).encode()) + _NUMBER
 
-MAIN = Place(
-    f"shoal{_CHECKOUT_MARK % 10000:04d}", f"10.203.{_CHECKOUT_MARK % 256}.0/24", CHECKOUT / ".shoal/cluster/run"
-)
-"""The one cluster of `make cluster`; another checkout on this machine has another one."""
+MAIN = Place(f"shoal{_MARK % 10000:04d}", f"10.203.{_MARK % 256}.0/24", CHECKOUT / f".shoal/cluster/run{_NUMBER or ''}")
+"""The one cluster of `make cluster`; another checkout on this machine has another one.
+
+`SHOAL_TEST_CLUSTER=1` has a second one in this checkout, for tests that break theirs while others use the first.
+"""

@@ -53,8 +53,8 @@ def api(real_cluster, kubeconfig):
     return real_cluster.connect(kubeconfig)
 
 
-@pytest.fixture
-def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path):
+@pytest.fixture(scope="session")
+def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path_factory):
     """Makes datasets of five scenes in MinIO whose workers are pods."""
 
     def make(transfer="direct", **changes):
@@ -66,7 +66,8 @@ def pipelines(real_cluster, namespaces, demo_models, scenes, tmp_path):
             "worker": {"image": real_cluster.images["worker"]},
             "sidecar": {"image": real_cluster.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
         }
-        made = make_pipeline(real_cluster.store, demo_models, tmp_path, cluster=cluster, **{**images, **changes})
+        folder = tmp_path_factory.mktemp("pipeline")
+        made = make_pipeline(real_cluster.store, demo_models, folder, cluster=cluster, **{**images, **changes})
         made.put_scenes(scenes[:5])
         return made
 

@@ -1,11 +1,11 @@
 """A bucket that cannot be mounted is told within a minute of the sidecar's start, and a slow one is waited for."""
 
-import dataclasses
 import logging
 import re
 import threading
 import time
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import pytest
 from kubernetes import client
@@ -13,6 +13,7 @@ from kubernetes import client
 from pods.odd_stores import elsewhere, packet_drop, silent_store, slow_lister
 from shoal.contract.errors import WorkerError
 from shoal.mount_sidecar import SIDECAR
+from shoal.pods import RUN_KEY_LABEL
 from shoal.sample_run import SampleRun
 
 log = logging.getLogger(__name__)
@@ -22,75 +23,96 @@ LISTING_S = 25
 """Longer than a store gets to answer at all; the bucket and a folder in it are listed, one after the other."""
 
 
-class Watched:
-    """Runs sample pods, and knows when their sidecar started."""
+@dataclass(frozen=True)
+class Told:
+    """How a sample pod failed: in which words, and how long after its sidecar's start."""
 
-    def __init__(self, real_cluster, namespace, api):
-        self.address, self.api, self.namespace = real_cluster.address, api, namespace
-        self.core = client.CoreV1Api(real_cluster.connect())
-        self.started_s = 0.0
-
-    def failure(self, sample):
-        """Run a sample that fails; return what is said, within a minute of the sidecar's start."""
-        threading.Thread(target=self._note_start, daemon=True).start()
-        with pytest.raises(WorkerError) as failed:
-            sample.run_pod(self.api, lambda _: None)
-        told_s = time.monotonic() - self.started_s
-        log.info("told %.1f s after the sidecar's start: %s", told_s, failed.value)
-        assert told_s < TOLD_S
-        return str(failed.value)
-
-    def _note_start(self):
-        while not self.started_s:
-            pods = self.core.list_namespaced_pod(
-                self.namespace, label_selector="app.kubernetes.io/managed-by=shoal"
-            ).items
-            statuses = [status for pod in pods for status in pod.status.init_container_statuses or ()]
-            if any(entry.name == SIDECAR and (entry.state.running or entry.restart_count) for entry in statuses):
-                self.started_s = time.monotonic()
-            time.sleep(0.2)
+    words: str
+    after_s: float
 
 
-@pytest.fixture
-def watched(real_cluster, namespaces, api):
-    return Watched(real_cluster, namespaces["mount"], api)
+FAILURES = {
+    "a key that is refused": "SignatureDoesNotMatch|403",
+    "a store that is down": "connection refused",
+    "a store that drops packets": "i/o timeout|no answer",
+    "a store that never answers": "no answer from http",
+    "a bucket that is not there": "not found|shows nothing",
+}
 
 
-@pytest.fixture
-def sample(pipelines):
-    """A pod over five images that mounts its bucket."""
-    pipeline = pipelines("mount")
-    return SampleRun.prepare(pipeline.dataset, pipeline.stores)
+@pytest.fixture(scope="module")
+def pipeline(pipelines):
+    """A dataset whose pods mount its bucket."""
+    return pipelines("mount")
 
 
-@pytest.mark.parametrize(
-    ("find", "changes", "said"),
-    [
-        pytest.param(None, {"secret_key": "wrong-secret-key"}, "SignatureDoesNotMatch|403", id="a key that is refused"),
-        pytest.param(None, {"endpoint_url": "http://127.0.0.1:9"}, "connection refused", id="a store that is down"),
-        pytest.param(packet_drop, {}, "i/o timeout|no answer", id="a store that drops packets"),
-        pytest.param(silent_store, {}, "no answer from http", id="a store that never answers"),
-    ],
-)
-def test_a_mount_that_shows_nothing_is_named_within_a_minute(find, changes, said, sample, watched):
-    with find(watched.address) if find else nullcontext() as url:
-        stores = elsewhere(sample.stores, **changes, **({"endpoint_url": url} if url else {}))
-        failure = watched.failure(dataclasses.replace(sample, stores=stores))
-    assert re.search(rf"The sidecar could not mount the bucket \(.*({said}).*\) - check", failure)
+@pytest.fixture(scope="module")
+def told(pipeline, real_cluster, namespaces, api):
+    """Pods whose bucket cannot be mounted, all at once; how each was told."""
+    prepared = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    source = prepared.dataset.source.model_copy(update={"bucket": "no-such-bucket"})
+    with packet_drop(real_cluster.address) as dropping, silent_store(real_cluster.address) as silent:
+        samples = {
+            "a key that is refused": _led_elsewhere(pipeline, secret_key="wrong-secret-key"),
+            "a store that is down": _led_elsewhere(pipeline, endpoint_url="http://127.0.0.1:9"),
+            "a store that drops packets": _led_elsewhere(pipeline, endpoint_url=dropping),
+            "a store that never answers": _led_elsewhere(pipeline, endpoint_url=silent),
+            "a bucket that is not there": replace(
+                prepared, dataset=prepared.dataset.model_copy(update={"source": source})
+            ),
+        }
+        core = client.CoreV1Api(real_cluster.connect())
+        with ThreadPoolExecutor(len(samples)) as pool:
+            ends = {
+                name: pool.submit(_fail, sample, core, namespaces["mount"], api) for name, sample in samples.items()
+            }
+            return {name: end.result() for name, end in ends.items()}
 
 
-def test_a_bucket_that_is_not_there_is_named_within_a_minute(sample, watched):
-    source = sample.dataset.source.model_copy(update={"bucket": "no-such-bucket"})
-    changed = dataclasses.replace(sample, dataset=sample.dataset.model_copy(update={"source": source}))
-    said = r"The sidecar could not mount the bucket \(.*(not found|shows nothing).*\) - check that the bucket is there"
-    assert re.search(said, watched.failure(changed))
+def _led_elsewhere(pipeline, **changes):
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    return replace(sample, stores=elsewhere(sample.stores, **changes))
 
 
-def test_a_bucket_that_is_listed_slowly_is_waited_for(sample, watched):
+def _fail(sample, core, namespace, api):
+    """Run a sample pod that fails."""
+    started: list[float] = []
+    threading.Thread(target=_note_start, args=(started, sample.plan.run_key, core, namespace), daemon=True).start()
+    with pytest.raises(WorkerError) as failed:
+        sample.run_pod(api, lambda _: None)
+    told = Told(str(failed.value), time.monotonic() - started[0])
+    log.info("told %.1f s after the sidecar's start: %s", told.after_s, told.words)
+    return told
+
+
+def _note_start(started, run_key, core, namespace):
+    """Note when the sidecar of a run's pod started."""
+    while not started:
+        pods = core.list_namespaced_pod(namespace, label_selector=f"{RUN_KEY_LABEL}={run_key}").items
+        statuses = [status for pod in pods for status in pod.status.init_container_statuses or ()]
+        if any(entry.name == SIDECAR and (entry.state.running or entry.restart_count) for entry in statuses):
+            started.append(time.monotonic())
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_mount_that_shows_nothing_is_named_within_a_minute(told, failure):
+    assert re.search(
+        rf"The sidecar could not mount the bucket \(.*({FAILURES[failure]}).*\) - check", told[failure].words
+    )
+    assert told[failure].after_s < TOLD_S
+
+
+def test_who_names_a_bucket_that_is_not_there_is_told_to_look(told):
+    assert ") - check that the bucket is there" in told["a bucket that is not there"].words
+
+
+def test_a_bucket_that_is_listed_slowly_is_waited_for(pipeline, real_cluster, api):
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
     host, port = sample.stores.source.access.host.split(":")
     began = time.monotonic()
-    with slow_lister(watched.address, (host, int(port)), LISTING_S) as url:
-        slow = dataclasses.replace(sample, stores=elsewhere(sample.stores, endpoint_url=url))
-        slow.run_pod(watched.api, lambda _: None)
+    with slow_lister(real_cluster.address, (host, int(port)), LISTING_S) as url:
+        slow = replace(sample, stores=elsewhere(sample.stores, endpoint_url=url))
+        slow.run_pod(api, lambda _: None)
     assert time.monotonic() - began > 2 * LISTING_S
     assert sample.count_rows()[0] == 5
