@@ -54,7 +54,7 @@ class AirflowRest:
             state = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
             if state in {"success", "failed"}:
                 return str(state)
-            time.sleep(1)
+            time.sleep(2)
         raise AssertionError(f"run {run_id} did not end in {within_s} s: {self.tasks(dag_id, run_id)}")
 
     def reached(self, dag_id: str, run_id: str, task_id: str, state: str, within_s: float = RUN_S) -> None:

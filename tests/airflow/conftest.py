@@ -1,10 +1,10 @@
 """An embedded installation in a folder of its own, used through the commands a person types."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,21 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return Installation(tmp_path_factory.mktemp("shoal-home"))
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's folder once its database is made, seconds of a processor, and nothing has run."""
+    installation = Installation(tmp_path_factory.mktemp("new") / "home")
+    installation.airflow("home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint()")
+    return installation.home / "airflow"
+
+
 @pytest.fixture
-def fresh_installation(tmp_path: Path) -> Callable[[], Installation]:
-    return lambda: Installation(tmp_path / "home")
+def fresh_installation(tmp_path: Path, new_database: Path) -> Installation:
+    """An installation in which nothing has run."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "airflow").mkdir(mode=0o700)
+    for path in new_database.iterdir():
+        if path.name.startswith(("airflow.db", "migrated-")):
+            shutil.copy2(path, home / "airflow")
+    return Installation(home)

@@ -23,7 +23,7 @@ def kill_a_worker(process):
 
 
 def test_a_killed_worker_is_told_by_the_bucket_alone(fresh_installation):
-    installation = fresh_installation()
+    installation = fresh_installation
     process = installation.start("demo")
     kill_a_worker(process)
     output = process.stdout.read()

@@ -100,7 +100,12 @@ def test_a_namespace_without_rights_names_the_verb_that_is_missing(pipelines, ap
 
 
 @pytest.fixture
-def policy(real_cluster, namespaces):
+def dataset(pipelines):
+    return pipelines().dataset
+
+
+@pytest.fixture
+def policy(real_cluster, namespaces, api, dataset):
     """A policy of the cluster's operator: each pod of the namespace names its team."""
     admission = client.AdmissionregistrationV1Api(real_cluster.connect())
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
@@ -114,15 +119,15 @@ def policy(real_cluster, namespaces):
     )
     binding = {"policyName": POLICY, "validationActions": ["Deny"]}
     admission.create_validating_admission_policy_binding({"metadata": {"name": POLICY}, "spec": binding})
+    wait_until(lambda: refusal(api, dataset))  # a policy takes effect, and ends, a moment after it is written
     yield
     admission.delete_validating_admission_policy_binding(POLICY)
     admission.delete_validating_admission_policy(POLICY)
+    wait_until(lambda: not refusal(api, dataset))
 
 
-def test_a_pod_the_cluster_s_policy_denies_is_told_what_it_lacks(pipelines, api, policy):
-    dataset = pipelines().dataset
+def test_a_pod_the_cluster_s_policy_denies_is_told_what_it_lacks(pipelines, api, dataset, policy):
     message = r"every pod names its team - give cluster\.pod\.template what this cluster's admission policy asks for"
-    wait_until(lambda: refusal(api, dataset))  # a policy takes effect a moment after it is written
     assert re.search(message, refusal(api, dataset))
     labelled = pipelines(pod={"template": {"metadata": {"labels": {"team": "ecology"}}}}).dataset
     assert "fit" in check_room(api, labelled)

@@ -5,23 +5,25 @@ import pytest
 from pods.conftest import IMAGES, TRANSFERS
 
 
-@pytest.fixture(scope="module", params=TRANSFERS)
-def finished(request, pods):
-    """A dataset whose first run has ended, with its run id."""
-    dataset = pods.add_dataset(f"first-{request.param}", request.param)
-    return dataset, pods.run(dataset)
+@pytest.fixture(scope="module")
+def first_runs(pods):
+    """By transfer, a dataset whose first run has ended, with its run id."""
+    datasets = {transfer: pods.add_dataset(f"first-{transfer}", transfer) for transfer in TRANSFERS}
+    return {name: (datasets[name], run_id) for name, run_id in pods.run_side_by_side(datasets).items()}
 
 
-def test_every_image_is_accounted_for_in_at_least_three_pods(pods, finished):
-    dataset, run_id = finished
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_every_image_is_accounted_for_in_at_least_three_pods(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
     summary = pods.summary(dataset, run_id)
     assert summary["complete"]
     assert summary["run"]["balance"]["processed"] == IMAGES
     assert pods.shards(dataset, run_id) == {f"shard {n}": "success" for n in range(3)}
 
 
-def test_the_result_is_that_of_local_processes(pods, finished):
-    dataset, run_id = finished
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_the_result_is_that_of_local_processes(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
     pods.make_bucket(f"{pods.prefix}-local-{dataset.name}")
     local = dataset.model_dump(mode="json") | {"cluster": {"kind": "local", "share": 1.0}}
     local["results"]["bucket"] = f"{pods.prefix}-local-{dataset.name}"
@@ -29,21 +31,23 @@ def test_the_result_is_that_of_local_processes(pods, finished):
     assert done.summary["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
 
 
-def test_nothing_of_the_run_is_left_in_the_cluster(pods, finished):
-    dataset, _ = finished
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_nothing_of_the_run_is_left_in_the_cluster(pods, first_runs, transfer):
+    dataset, _ = first_runs[transfer]
     assert pods.left_in(dataset.cluster.namespace) == []
 
 
-def test_a_rerun_with_nothing_new_starts_no_pod(pods, finished):
-    dataset, run_id = finished
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
     before = pods.pods_started(dataset.cluster.namespace)
     again = pods.run(dataset)
     assert pods.pods_started(dataset.cluster.namespace) == before
     assert pods.summary(dataset, again)["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
 
 
-def test_a_new_model_version_starts_every_image_again(pods, finished):
-    dataset, _ = finished
+def test_a_new_model_version_starts_every_image_again(pods, first_runs):
+    dataset, _ = first_runs["mount"]
     run_id = pods.run(dataset, model_version="v2")
     balance = pods.summary(dataset, run_id)["run"]["balance"]
     assert (balance["processed"], balance["reused"]) == (IMAGES, 0)
@@ -68,17 +72,17 @@ def test_a_budget_too_small_leaves_images_pending(pods, small_budget):
     assert (balance["processed"], balance["pending"]) == (100, IMAGES - 100)
 
 
-def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, finished):
+def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, first_runs):
     dataset, _, continuation = small_budget
     summary = pods.summary(dataset, continuation)
     assert summary["run"]["balance"]["reused"] == 100
     assert summary["complete"]
-    other, run_id = finished
+    other, run_id = first_runs["direct"]
     assert summary["result"]["species"] == pods.summary(other, run_id)["result"]["species"]
 
 
-def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, finished):
-    dataset, run_id = finished
+def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_runs):
+    dataset, run_id = first_runs["direct"]
     dag_id = f"reanalyse_{dataset.name}"
     expected, before = pods.summary(dataset, run_id)["result_sha256"], pods.pods_started(dataset.cluster.namespace)
     pods.rest.clear(dag_id, run_id, "infer")
@@ -87,8 +91,8 @@ def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, finishe
     assert pods.pods_started(dataset.cluster.namespace) == before
 
 
-def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, finished):
-    dataset, run_id = finished
+def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, first_runs):
+    dataset, run_id = first_runs["direct"]
     dag_id, summary = f"reanalyse_{dataset.name}", pods.summary(dataset, run_id)
     pods.rest.clear(dag_id, run_id, "plan")
     assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)

@@ -31,25 +31,16 @@ def datasets(pods):
     }
 
 
-def run_side_by_side(pods, datasets, **conf):
-    """Run all datasets at once; their run ids once they have ended well."""
-    started = {name: pods.rest.trigger(f"reanalyse_{dataset.name}", **conf) for name, dataset in datasets.items()}
-    for name, run_id in started.items():
-        state = pods.rest.finished(f"reanalyse_{datasets[name].name}", run_id)
-        assert state == "success", pods.story(datasets[name], run_id)
-    return started
-
-
 @pytest.fixture(scope="module")
 def first(pods, datasets):
-    return run_side_by_side(pods, datasets)
+    return pods.run_side_by_side(datasets)
 
 
 @pytest.fixture(scope="module")
 def second(pods, datasets, first):
     """The runs after, and by dataset how many pods they started."""
     before = {name: pods.pods_started(dataset.cluster.namespace) for name, dataset in datasets.items()}
-    runs = run_side_by_side(pods, datasets)
+    runs = pods.run_side_by_side(datasets)
     return runs, {
         name: pods.pods_started(dataset.cluster.namespace) - before[name] for name, dataset in datasets.items()
     }
@@ -57,7 +48,7 @@ def second(pods, datasets, first):
 
 @pytest.fixture(scope="module")
 def retried(pods, datasets, second):
-    return run_side_by_side(pods, datasets, retry_failed=["killed_worker"])
+    return pods.run_side_by_side(datasets, retry_failed=["killed_worker"])
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from shoal.scheduling.fit import fit_pods
 from shoal.stores import open_stores
 
 ROOT = Path(__file__).parents[2]
+PARSED_S, PARSED_TIMES = 40, 4
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,15 @@ class PodTier:
 
     def run(self, dataset: Dataset, **conf: Any) -> str:
         """Trigger a run and wait for its success; return its id."""
-        dag_id = f"reanalyse_{dataset.name}"
-        run_id = self.rest.trigger(dag_id, **conf)
-        state = self.rest.finished(dag_id, run_id)
-        assert state == "success", self.story(dataset, run_id)
-        return run_id
+        return self.run_side_by_side({"": dataset}, **conf)[""]
+
+    def run_side_by_side(self, datasets: Mapping[str, Dataset], **conf: Any) -> dict[str, str]:
+        """Trigger a run of each dataset and wait for their success; return their ids."""
+        started = {name: self.rest.trigger(f"reanalyse_{dataset.name}", **conf) for name, dataset in datasets.items()}
+        for name, run_id in started.items():
+            state = self.rest.finished(f"reanalyse_{datasets[name].name}", run_id)
+            assert state == "success", self.story(datasets[name], run_id)
+        return started
 
     def story(self, dataset: Dataset, run_id: str) -> str:
         """What happened in a run of reanalyse_<dataset>, for a person who asks why."""
@@ -152,12 +157,13 @@ class PodTier:
         return {event.involved_object.name for event in events}
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """Have Airflow look at the dataset files until it has a DAG."""
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
+        """Have Airflow look at the dataset files until it has a DAG; a look costs seconds of a processor."""
+        for _ in range(PARSED_TIMES):
             self.airflow.read_datasets()
-            found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
-            if any(dag["dag_id"] == dag_id for dag in found):
-                return
-            time.sleep(1)
+            deadline = time.monotonic() + PARSED_S
+            while time.monotonic() < deadline:
+                found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
+                if any(dag["dag_id"] == dag_id for dag in found):
+                    return
+                time.sleep(1)
         raise AssertionError(f"Airflow has no DAG {dag_id}")
