@@ -116,13 +116,14 @@ def fit_nodes(nodes: Sequence[NodeHeadroom], request: Mapping[str, float]) -> Fi
     return Fit(pods, fits, request, "" if pods else describe_shortage(fits, request))
 
 
-def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
+def take_share(fit: Fit, share: float, max_pods: int | None, what: str = "pods") -> Capacity:
     """Decide how many pods a run starts: `max(1, floor(share x fit))`, at most `max_pods`.
 
     Args:
         fit: What fits.
         share: Part of the room one run may take, 0 to 1.
         max_pods: Upper bound, None for none.
+        what: What is started, in the reason.
 
     Raises:
         NeverFitsError: Not one pod would fit even if everything else were gone.
@@ -136,7 +137,7 @@ def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
     if fit.pods == 0:
         raise InsufficientCapacityError(f"{fit.shortage} - lower cluster.pod in the dataset file or free some room")
     pods = max(1, floor(share * fit.pods))
-    reason = f"{fit.pods} pods fit ({describe(fit.request)}), share {share:g}"
+    reason = f"{fit.pods} {what} fit ({describe(fit.request)}), share {share:g}"
     if max_pods is not None and max_pods < pods:
         pods, reason = max_pods, f"{reason}, max_pods {max_pods}"
     # Where a quota leaves less than the nodes do, it binds; the notes name it.
@@ -149,7 +150,7 @@ def take_share(fit: Fit, share: float, max_pods: int | None) -> Capacity:
 def plan_capacity(
     nodes: Sequence[NodeHeadroom], request: Mapping[str, float], share: float, max_pods: int | None
 ) -> Capacity:
-    """Decide how many pods a run starts on machines with this headroom.
+    """Decide how many worker processes a run starts on machines with this headroom.
 
     Args:
         nodes: Headroom per node.
@@ -160,7 +161,7 @@ def plan_capacity(
     Raises:
         InsufficientCapacityError: No node has room for one pod.
     """
-    return take_share(fit_nodes(nodes, request), share, max_pods)
+    return take_share(fit_nodes(nodes, request), share, max_pods, "workers")
 
 
 def describe(request: Mapping[str, float]) -> str:
