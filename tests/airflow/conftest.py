@@ -65,7 +65,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Airflow's folder once its database is made, seconds of a processor, and nothing has run."""
     installation = Installation(tmp_path_factory.mktemp("new") / "home")
-    installation.airflow("home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint()")
+    installation.airflow(
+        "home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint('made')"
+    )
     return installation.home / "airflow"
 
 
