@@ -46,8 +46,9 @@ def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, transfer):
     assert pods.summary(dataset, again)["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
 
 
-def test_a_new_model_version_starts_every_image_again(pods, first_runs):
-    dataset, _ = first_runs["mount"]
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_new_model_version_starts_every_image_again(pods, first_runs, transfer):
+    dataset, _ = first_runs[transfer]
     run_id = pods.run(dataset, model_version="v2")
     balance = pods.summary(dataset, run_id)["run"]["balance"]
     assert (balance["processed"], balance["reused"]) == (IMAGES, 0)
@@ -72,17 +73,19 @@ def test_a_budget_too_small_leaves_images_pending(pods, small_budget):
     assert (balance["processed"], balance["pending"]) == (100, IMAGES - 100)
 
 
-def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, first_runs):
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, first_runs, transfer):
     dataset, _, continuation = small_budget
     summary = pods.summary(dataset, continuation)
     assert summary["run"]["balance"]["reused"] == 100
     assert summary["complete"]
-    other, run_id = first_runs["direct"]
+    other, run_id = first_runs[transfer]
     assert summary["result"]["species"] == pods.summary(other, run_id)["result"]["species"]
 
 
-def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_runs):
-    dataset, run_id = first_runs["direct"]
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
     dag_id = f"reanalyse_{dataset.name}"
     expected, before = pods.summary(dataset, run_id)["result_sha256"], pods.pods_started(dataset.cluster.namespace)
     pods.rest.clear(dag_id, run_id, "infer")
@@ -91,8 +94,9 @@ def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_r
     assert pods.pods_started(dataset.cluster.namespace) == before
 
 
-def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, first_runs):
-    dataset, run_id = first_runs["direct"]
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
     dag_id, summary = f"reanalyse_{dataset.name}", pods.summary(dataset, run_id)
     pods.rest.clear(dag_id, run_id, "plan")
     assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
