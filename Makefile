@@ -35,8 +35,8 @@ test: .venv/.dev  ## run every test that can run on this machine
 
 soak: .venv/.dev  ## break everything at random moments on a real cluster for SEEDS=20 seeds, print what it cost
 	@mkdir -p .shoal && rm -f .shoal/faults.jsonl
-	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/faults $(ARGS); ended=$$?; \
-	  PYTHONPATH=include:tests .venv/bin/python -m faults; exit $$ended
+	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/faults $(ARGS); ended=$$?; \
+	  PYTHONPATH=include:tests/houses .venv/bin/python -m faults; exit $$ended
 
 lint: .venv/.dev  ## check style, types, dependency rule and locked requirements
 	.venv/bin/ruff format --check .
@@ -65,15 +65,15 @@ images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=
 	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh
 
 cluster: .venv/.dev  ## start a real Kubernetes and MinIO for the tests and keep them (root, Go, Debian)
-	PYTHONPATH=include:tests .venv/bin/python -m cluster up
+	PYTHONPATH=include:tests/houses .venv/bin/python -m cluster up
 
 cluster-down: .venv/.dev  ## end that cluster; nothing of it stays
-	PYTHONPATH=include:tests .venv/bin/python -m cluster down
+	PYTHONPATH=include:tests/houses .venv/bin/python -m cluster down
 
 cluster-packages:  ## install the Debian packages that the cluster, its images and compose need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CLUSTER_PACKAGES)
-	sh tests/cluster/postgresql.sh
+	sh tests/houses/cluster/postgresql.sh
 
 clean:  ## remove the environment and every demo file
 	@! grep -q " $(CURDIR)/.shoal/" /proc/mounts 2>/dev/null || { echo "a test cluster still runs - first: make cluster-down"; exit 1; }

@@ -6,9 +6,9 @@ from pathlib import Path
 from photos import draw_photo
 
 from shoal.contract.job import PIXEL_LIMIT, Inference
-from shoal_worker.decode import Undecodable, decode
-from shoal_worker.detector import Detector, open_model
-from shoal_worker.letterbox import to_tensor
+from shoal_worker.image.decode import Undecodable, decode
+from shoal_worker.image.letterbox import to_tensor
+from shoal_worker.tasks.detector import Detector, open_model
 
 TENSORS = 8
 

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from shoal.contract.store import StoreAccess
+from shoal.stores.s3_access import StoreAccess
 
 PAGE_KEYS = 1000
 FIRST = datetime(2022, 1, 1, tzinfo=UTC)

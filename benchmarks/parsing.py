@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from shoal.contract.store import StoreAccess
 from shoal.embedded.home import CHECKOUT, Home
+from shoal.stores.s3_access import StoreAccess
 
 TARGET_S = 2.0
 _PARSE = """

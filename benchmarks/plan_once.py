@@ -8,16 +8,16 @@ import json
 import resource
 import time
 
-from shoal.capacity import NodeHeadroom
+from shoal.capacity.share import NodeHeadroom
 from shoal.contract.rows import ROW_COLUMNS
-from shoal.contract.store import StoreAccess
-from shoal.database import open_database
-from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
-from shoal.machine import find_room
-from shoal.planning import PlanRequest, make_plan
-from shoal.releases import Shelf
-from shoal.run_params import RunParams
-from shoal.stores import Stores, open_stores
+from shoal.engines.local.machine import find_room
+from shoal.models.choice import Shelf
+from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3_access import StoreAccess
+from shoal.tables.session import open_database
 
 MODEL_NAME = "demo-fish"
 NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(10)]

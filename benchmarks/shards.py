@@ -9,16 +9,16 @@ from pathlib import Path
 from photos import draw_photo
 from yolov8n_graph import build_yolov8n
 
-from shoal.capacity import NodeHeadroom
+from shoal.capacity.share import NodeHeadroom
 from shoal.contract.layout import mint_attempt
-from shoal.contract.store import StoreAccess
-from shoal.dataset import Cluster, Dataset, Model, Models, Results, Source
-from shoal.machine import find_room
-from shoal.models import MODEL_FILE
-from shoal.plan import Plan
-from shoal.planning import PlanRequest, make_plan
-from shoal.run_params import RunParams
-from shoal.stores import Stores, open_stores
+from shoal.engines.local.machine import find_room
+from shoal.models.versions import MODEL_FILE
+from shoal.plan.document import Plan
+from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Source
+from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3_access import StoreAccess
 
 DISTINCT_PHOTOS = 24
 """Photos drawn; the others are copies of them under names of their own."""

@@ -15,19 +15,19 @@ from list_server import list_server
 from plan_once import MODEL_NAME, NODES
 from planning import fill_store
 
-from shoal.bucket import BucketClient
 from shoal.contract.layout import Kind, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
-from shoal.database import open_database
-from shoal.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
-from shoal.embedded.store import embedded_store
-from shoal.machine import find_room
-from shoal.plan import Plan
-from shoal.planning import PlanRequest, make_plan
-from shoal.retention import ALWAYS
-from shoal.run_params import RunParams
-from shoal.stores import Stores, open_stores
-from shoal.summarizing import summarize_run
+from shoal.embedded.processes.rclone import embedded_store
+from shoal.engines.local.machine import find_room
+from shoal.history.retention import ALWAYS
+from shoal.plan.document import Plan
+from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
+from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3 import BucketClient
+from shoal.summary.summarize import summarize_run
+from shoal.tables.session import open_database
 
 MEAN_BOXES = 4
 WHAT = {

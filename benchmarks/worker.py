@@ -16,7 +16,7 @@ import photos
 from pinned_process import LEFT_OUT, Speed, run_side_by_side
 from shards import PlannedWork, Workplace
 
-from shoal.embedded.store import embedded_store
+from shoal.embedded.processes.rclone import embedded_store
 
 LEAST_IMAGES = 3 * LEFT_OUT
 TARGET_OF_BARE = 0.85

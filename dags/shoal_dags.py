@@ -2,14 +2,14 @@
 
 from airflow.sdk import TriggerRule
 
+from shoal.airflow.dag_parts import backfill_dag, broken_dag, reanalyse_dag, shard_operator, shard_settings
+from shoal.airflow.operators.approve import ApproveOperator
+from shoal.airflow.operators.continue_run import ContinueRunOperator
+from shoal.airflow.operators.end_run import EndRunOperator
+from shoal.airflow.operators.plan_shards import PlanShardsOperator
+from shoal.airflow.operators.summarize import SummarizeOperator
 from shoal.contract.errors import ConfigError
-from shoal.dags import backfill_dag, broken_dag, reanalyse_dag, shard_operator, shard_settings
-from shoal.dataset import dataset_files, datasets_folder, load_dataset
-from shoal.operators.approve import ApproveOperator
-from shoal.operators.continue_run import ContinueRunOperator
-from shoal.operators.end_run import EndRunOperator
-from shoal.operators.plan_shards import PlanShardsOperator
-from shoal.operators.summarize import SummarizeOperator
+from shoal.settings.dataset import dataset_files, datasets_folder, load_dataset
 
 for path in dataset_files(datasets_folder()):
     try:

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from shoal import pools
-from shoal.monthly_windows import MonthlyWindows
-from shoal.web.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
+from shoal.airflow.monthly_windows import MonthlyWindows
+from shoal.airflow.pages.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
 
 
 def _web_apps() -> list[dict[str, Any]]:
     if not any("api-server" in word or "api_server" in word for word in sys.argv):
         return []
-    from shoal.web.app import app  # noqa: PLC0415 - see above
+    from shoal.airflow.pages.app import app  # noqa: PLC0415 - see above
 
     return [{"app": app, "url_prefix": URL_PREFIX, "name": "Shoal"}]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import Pipeline, make_pipeline
-from shoal.contract.store import StoreAccess
-from shoal.embedded.bad_files import BadFile, bad_files
-from shoal.embedded.demo_model import VERSIONS, build_demo_model
-from shoal.embedded.scenes import Scene, demo_scenes
-from shoal.embedded.store import embedded_store
+from shoal.embedded.processes.rclone import embedded_store
+from shoal.embedded.samples.bad_files import BadFile, bad_files
+from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
+from shoal.embedded.samples.scenes import Scene, demo_scenes
+from shoal.stores.s3_access import StoreAccess
 
 if TYPE_CHECKING:
     from cluster.real_cluster import RealCluster

@@ -7,13 +7,13 @@ from pathlib import Path
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
-from shoal.bucket import BucketClient
-from shoal.contract.store import StoreAccess
-from shoal.embedded.bad_files import bad_files
-from shoal.embedded.content import DEMO_MODEL
-from shoal.embedded.demo_model import VERSIONS, build_demo_model
-from shoal.embedded.scenes import demo_scenes
-from shoal.models import MODEL_FILE
+from shoal.embedded.fill import DEMO_MODEL
+from shoal.embedded.samples.bad_files import bad_files
+from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
+from shoal.embedded.samples.scenes import demo_scenes
+from shoal.models.versions import MODEL_FILE
+from shoal.stores.s3 import BucketClient
+from shoal.stores.s3_access import StoreAccess
 
 IMAGES, MODELS, RESULTS = "demo-images", "demo-models", "demo-results"
 FILLED = "filled"

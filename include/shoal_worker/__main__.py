@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
-from shoal.contract.exits import WorkerExit
+from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.layout import ATTEMPT, mint_attempt
 from shoal_worker.arguments import RunArguments
-from shoal_worker.run import run
-from shoal_worker.stop import StopRequest
+from shoal_worker.loop.stop import StopRequest
+from shoal_worker.start import run
 
 TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes shows what this file holds in the pod's status; SHOAL_TERMINATION_LOG names another one."""

@@ -8,20 +8,20 @@ import cv2
 
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
-from shoal.contract.store import StoreAccess
+from shoal.stores.s3_access import StoreAccess
 from shoal_worker.arguments import RunArguments
-from shoal_worker.careful import Naming, OneByOne
-from shoal_worker.detector import Detector, check_sha256, open_model
 from shoal_worker.examine import Examiner
-from shoal_worker.mount_source import MountSource
+from shoal_worker.loop.loop import Ending, Limits, ShardRun
+from shoal_worker.loop.one_by_one import Naming, OneByOne
+from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
+from shoal_worker.loop.stop import StopRequest
+from shoal_worker.loop.tally import Tally
 from shoal_worker.objects import Bucket
-from shoal_worker.parts import PartWriter, Stamp, read_manifest
-from shoal_worker.pipeline import Intake, Pipeline, Wake
-from shoal_worker.progress import Tally
-from shoal_worker.s3_source import S3Source
-from shoal_worker.shard import Ending, Limits, ShardRun
-from shoal_worker.source import ImageSource
-from shoal_worker.stop import StopRequest
+from shoal_worker.rows.parts import PartWriter, Stamp, read_manifest
+from shoal_worker.sources.direct import S3Source
+from shoal_worker.sources.image_source import ImageSource
+from shoal_worker.sources.mount import MountSource
+from shoal_worker.tasks.detector import Detector, check_sha256, open_model
 
 
 def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:

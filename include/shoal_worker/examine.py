@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shoal.contract.rows import Reason, Status
-from shoal_worker.decode import Undecodable, decode_pixels, read_header
-from shoal_worker.detector import Detector
-from shoal_worker.letterbox import Image
-from shoal_worker.parts import ListedImage, Row, Stamp, as_structs, new_row
-from shoal_worker.quality import measure
-from shoal_worker.source import Fetched, ImageChanged, ImageGone, ImageSource
+from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
+from shoal_worker.image.letterbox import Image
+from shoal_worker.image.quality import measure
+from shoal_worker.rows.parts import ListedImage, Row, Stamp, as_structs, new_row
+from shoal_worker.sources.image_source import Fetched, ImageChanged, ImageGone, ImageSource
+from shoal_worker.tasks.detector import Detector
 
 BYTES_PER_PIXEL = 8
 """More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from minio import Minio
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError
-from shoal.contract.store import TRANSPORT_ERRORS, StoreAccess, error_code, explain
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code, explain
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

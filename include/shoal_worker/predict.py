@@ -10,11 +10,11 @@ import cv2
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
-from shoal.contract.model import resolve_imgsz
+from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Status
-from shoal_worker.decode import Undecodable, decode
-from shoal_worker.detector import Detector, open_model
-from shoal_worker.postprocess import Detections
+from shoal_worker.image.decode import Undecodable, decode
+from shoal_worker.tasks.detect_nms import Detections
+from shoal_worker.tasks.detector import Detector, open_model
 
 log = logging.getLogger(__name__)
 

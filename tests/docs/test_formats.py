@@ -7,25 +7,25 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shoal.approval import Answer, Decision, write_answer
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
-from shoal.database import open_database, read_sql
-from shoal.dataset import Dataset
-from shoal.exports import COUNTS, DETECTIONS, FAILURES
-from shoal.failed_attempts import FailedAttempt, write_failed_attempt
-from shoal.ledger import find_sources
-from shoal.plan import UNSTORED
-from shoal.poison import ShardAttempt, settle_crash
-from shoal.release_notice import notice_release
-from shoal.run_params import RunParams
-from shoal.summary import FATES, SETTINGS_OF_NUMBERS, USES
-from shoal.summary_tables import build_tables
-from shoal.variant import canonical_sha256
-from shoal_worker.careful import Naming
+from shoal.exports.export import COUNTS, DETECTIONS, FAILURES
+from shoal.models.approval import Answer, Decision, write_answer
+from shoal.models.variant import canonical_sha256
+from shoal.plan.document import UNSTORED
+from shoal.plan.release_notice import notice_release
+from shoal.results.ledger import find_sources
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+from shoal.shards.crashes import ShardAttempt, settle_crash
+from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
+from shoal.summary.balance import FATES, SETTINGS_OF_NUMBERS, USES
+from shoal.summary.tables import build_tables
+from shoal.tables.session import open_database, read_sql
+from shoal_worker.loop.one_by_one import Naming
 from shoal_worker.objects import Bucket
-from shoal_worker.parts import ListedImage
+from shoal_worker.rows.parts import ListedImage
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")

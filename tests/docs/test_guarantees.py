@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from faults.faults import FAULTS, HAND, SEEDS_PER_DECK
-from faults.test_storms import SEEDS_HERE, SIDE_BY_SIDE
+from faults.faults import FAULTS, HAND, SEEDS_HERE, SEEDS_PER_DECK, SIDE_BY_SIDE
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from shoal.__main__ import COMMANDS
-from shoal.alert_settings import Alerts
-from shoal.dataset import Run, load_dataset
-from shoal.run_params import RunParams
+from shoal.settings.alerts import Alerts
+from shoal.settings.dataset import Run, load_dataset
+from shoal.settings.run_form import RunParams
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

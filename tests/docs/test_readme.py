@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shoal.__main__ import COMMANDS
-from shoal.run_params import RunParams
+from shoal.settings.run_form import RunParams
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,1 +1,7 @@
-"""The command line: `python -m shoal COMMAND`."""
+"""The command line, one file a command: `python -m shoal COMMAND`.
+
+Enters: words
+Leaves: lines, an exit status
+May import: airflow, embedded, history, preflight, engines, summary, plan, shards, exports, models, bucket, results,
+    tables, capacity, settings, stores, contract
+"""

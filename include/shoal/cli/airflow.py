@@ -5,8 +5,8 @@ import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.store import StoreAccess
 from shoal.embedded.home import Home
+from shoal.stores.s3_access import StoreAccess
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -4,14 +4,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shoal.cli.stores import find_dataset, reach_stores
+from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
-from shoal.dataset import Dataset
 from shoal.embedded.home import CONN_ID
-from shoal.stores import Stores
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
-    from shoal.checks import Step
+    from shoal.preflight.steps import Step
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Try every step; each is one line."""
-    from shoal.checks import open_for_check, try_steps  # noqa: PLC0415 - other commands do not need it
+    from shoal.preflight.steps import open_for_check, try_steps  # noqa: PLC0415 - other commands do not need it
 
     dataset = find_dataset(arguments.dataset)
     print(f"ok   {'dataset':8} {dataset.name} is valid", flush=True)
@@ -41,31 +41,31 @@ def execute(arguments: Namespace) -> int:
 
 
 def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
-    from shoal.checks import store_steps  # noqa: PLC0415
+    from shoal.preflight.steps import store_steps  # noqa: PLC0415
 
     yield from store_steps(dataset, stores)
     # The embedded tier makes its pools itself, in a database of its own.
     if dataset.run.pool and dataset.results.conn_id != CONN_ID:
-        from shoal.pools import check_pool  # noqa: PLC0415
+        from shoal.airflow.pools import check_pool  # noqa: PLC0415
 
         yield "pool", lambda: check_pool(dataset.run.pool or "")
     if dataset.cluster.kind == "kubernetes":
-        from shoal.cluster_checks import cluster_steps  # noqa: PLC0415
-        from shoal.hooks.cluster import connect  # noqa: PLC0415
+        from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
+        from shoal.engines.kubernetes.checks import cluster_steps  # noqa: PLC0415
 
         yield from cluster_steps(dataset, lambda: connect(dataset.cluster.conn_id))
     else:
-        from shoal.machine import find_room, read_headroom  # noqa: PLC0415
+        from shoal.engines.local.machine import find_room, read_headroom  # noqa: PLC0415
 
         yield "room", lambda: find_room(dataset.cluster, [read_headroom()]).reason
 
 
 def _try_worker(dataset: Dataset, stores: Stores) -> str:
-    from shoal.sample_run import SampleRun  # noqa: PLC0415
+    from shoal.preflight.sample_run import SampleRun  # noqa: PLC0415
 
     sample = SampleRun.prepare(dataset, stores)
     if dataset.cluster.kind == "kubernetes":
-        from shoal.hooks.cluster import connect  # noqa: PLC0415
+        from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
 
         sample.run_pod(connect(dataset.cluster.conn_id), _say)
     else:

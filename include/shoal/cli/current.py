@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from shoal.cli.stores import find_dataset, reach_stores
+from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 
 
@@ -13,9 +13,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Print the dataset's answer, and the chains of runs that are not through."""
-    from shoal.chains import list_open_chains  # noqa: PLC0415 - other commands do not need it
-    from shoal.current import read_current  # noqa: PLC0415
-    from shoal.release_notice import read_notice  # noqa: PLC0415
+    from shoal.history.open_chains import list_open_chains  # noqa: PLC0415 - other commands do not need it
+    from shoal.plan.release_notice import read_notice  # noqa: PLC0415
+    from shoal.results.answer import read_current  # noqa: PLC0415
 
     dataset = find_dataset(arguments.dataset)
     with reach_stores(dataset) as stores:

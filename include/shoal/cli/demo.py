@@ -7,12 +7,12 @@ import time
 from argparse import ArgumentParser, Namespace
 from contextlib import suppress
 
-from shoal.cli.answer import show_answer
-from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
+from shoal.cli._demo_answer import show_answer
+from shoal.cli._embedded import Embedded, add_own_files, open_embedded, say
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.embedded.dag_runs import fail_unfinished_runs
-from shoal.embedded.families import end_family, family_of
-from shoal.embedded.run_dag import ANSWER
+from shoal.embedded.processes.process_trees import end_family, family_of
+from shoal.embedded.processes.run_dag import ANSWER
+from shoal.embedded.processes.unfinished_runs import fail_unfinished_runs
 
 STOP_S = 15
 """What a run that is let go may take to stop its workers and leave."""
@@ -49,7 +49,7 @@ def _run_dag(embedded: Embedded, dag_id: str) -> str | None:
     Raises:
         ShoalError: The disk is full or the store has gone.
     """
-    command = [sys.executable, "-m", "shoal.embedded.run_dag", dag_id]
+    command = [sys.executable, "-m", "shoal.embedded.processes.run_dag", dag_id]
     summary_uri = None
     with (embedded.home.logs / "demo.log").open("wb") as log:
         process = subprocess.Popen(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shoal.capacity import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
+from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
-from shoal.units import parse_quantity
+from shoal.contract.units import parse_quantity
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Count, and print what fits."""
-    from shoal.cluster import default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
+    from shoal.engines.kubernetes.cluster import default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
 
     question = _question(arguments)
     share = question.share if arguments.share is None else arguments.share
@@ -69,14 +69,14 @@ def execute(arguments: Namespace) -> int:
 
 def _reach_cluster(conn_id: str) -> tuple["ApiClient", str]:
     """Open the cluster of a dataset, or else the kubeconfig's; say for a dataset which one it is."""
-    from shoal.cluster import connect  # noqa: PLC0415
+    from shoal.engines.kubernetes.cluster import connect  # noqa: PLC0415
 
     if not conn_id:
         return connect(), ""
-    from shoal.cli.stores import look_into_airflow  # noqa: PLC0415 - Airflow takes seconds to import
+    from shoal.cli._reach import look_into_airflow  # noqa: PLC0415 - Airflow takes seconds to import
 
     look_into_airflow()
-    from shoal.hooks import cluster  # noqa: PLC0415
+    from shoal.airflow.hooks import cluster  # noqa: PLC0415
 
     if cluster.is_defined(conn_id):
         api_client, way = cluster.connect(conn_id), f"Airflow connection {conn_id!r}"
@@ -97,8 +97,8 @@ def _question(arguments: Namespace) -> Question:
 
 
 def _dataset_question(name: str) -> Question:
-    from shoal.cli.stores import find_dataset  # noqa: PLC0415 - other questions do not need Airflow's libraries
-    from shoal.pod_room import sample_pod  # noqa: PLC0415
+    from shoal.cli._reach import find_dataset  # noqa: PLC0415 - other questions do not need Airflow's libraries
+    from shoal.engines.kubernetes.room import sample_pod  # noqa: PLC0415
 
     dataset = find_dataset(name)
     cluster = dataset.cluster

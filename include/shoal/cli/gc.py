@@ -8,13 +8,13 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shoal.cli.stores import find_dataset, reach_stores
+from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import Kind
-from shoal.units import format_duration, parse_duration
+from shoal.contract.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from shoal.pruning import Survey
+    from shoal.history.gc import Survey
 
 SHORTEST = timedelta(days=2)
 """A continuation may share a listing that is a day old."""
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Show what is there, what of it goes and why the rest stays; then delete."""
-    from shoal.pruning import delete, survey, terms_of  # noqa: PLC0415 - other commands do not need it
+    from shoal.history.gc import delete, survey, terms_of  # noqa: PLC0415 - other commands do not need it
 
     dataset = find_dataset(arguments.dataset)
     with reach_stores(dataset) as stores:

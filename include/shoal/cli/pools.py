@@ -3,9 +3,9 @@
 import os
 from argparse import ArgumentParser, Namespace
 
-from shoal.cli.stores import list_datasets
+from shoal.cli._reach import list_datasets
 from shoal.contract.errors import ConfigError
-from shoal.dataset import load_dataset
+from shoal.settings.dataset import load_dataset
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def execute(arguments: Namespace) -> int:
         print("No dataset file names a pool (run.pool): shards use default_pool")
         return 0
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from shoal.pools import DEFAULT_SLOTS, make_pools  # noqa: PLC0415 - Airflow takes seconds to import
+    from shoal.airflow.pools import DEFAULT_SLOTS, make_pools  # noqa: PLC0415 - Airflow takes seconds to import
 
     slots = arguments.slots or DEFAULT_SLOTS
     new = make_pools(names, slots)

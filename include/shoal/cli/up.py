@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from shoal.cli.embedded import Embedded, add_own_files, open_embedded, say
+from shoal.cli._embedded import Embedded, add_own_files, open_embedded, say
 from shoal.cli.pools import named_pools
 from shoal.contract.errors import ConfigError, StoreError
-from shoal.embedded.airflow import (
+from shoal.embedded.processes.airflow_servers import (
     LOGIN,
     Processes,
     airflow_processes,

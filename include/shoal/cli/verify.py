@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 
-from shoal.cli.stores import find_dataset, list_datasets, reach_stores
+from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 
@@ -21,8 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Verify one run."""
-    from shoal.runs import find_variant, parse_run  # noqa: PLC0415 - other commands do not need it
-    from shoal.verify import verify_run  # noqa: PLC0415
+    from shoal.history.find_run import find_variant, parse_run  # noqa: PLC0415 - other commands do not need it
+    from shoal.history.verify import verify_run  # noqa: PLC0415
 
     text = arguments.run
     name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
@@ -50,7 +50,7 @@ def find_owner(run_key: str) -> str:
 
 
 def _owners(run_key: str) -> Iterator[str]:
-    from shoal.runs import find_variant  # noqa: PLC0415
+    from shoal.history.find_run import find_variant  # noqa: PLC0415
 
     for name in list_datasets():
         # A dataset that cannot be reached, or lacks the run, is not the one.

@@ -8,12 +8,12 @@ import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from shoal.cli.stores import find_dataset, list_datasets, reach_stores
+from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
-from shoal.dataset import Dataset
-from shoal.run_facts import RunFacts
+from shoal.history.facts import RunFacts
+from shoal.settings.dataset import Dataset
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Find the run, read what is known of it, say why."""
-    from shoal.diagnosis import State, diagnose  # noqa: PLC0415 - other commands do not need it
-    from shoal.run_facts import latest_run, list_runs, read_facts  # noqa: PLC0415
-    from shoal.runs import parse_run  # noqa: PLC0415
+    from shoal.history.facts import latest_run, list_runs, read_facts  # noqa: PLC0415
+    from shoal.history.find_run import parse_run  # noqa: PLC0415
+    from shoal.history.why import State, diagnose  # noqa: PLC0415 - other commands do not need it
 
     text, run_key = arguments.run, None
     if text in list_datasets():
@@ -97,9 +97,9 @@ def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:
     """Ask the dataset's cluster about the run's pods, where there is one and the run is not complete."""
     if dataset.cluster.kind == "local" or facts.plan is None or (facts.summary and facts.summary["complete"]):
         return []
-    from shoal.api_errors import explained  # noqa: PLC0415 - the client takes a second
-    from shoal.hooks.cluster import connect  # noqa: PLC0415
-    from shoal.run_pods import tell_pods  # noqa: PLC0415
+    from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
+    from shoal.engines.kubernetes.errors import explained  # noqa: PLC0415 - the client takes a second
+    from shoal.engines.kubernetes.pod_story import tell_pods  # noqa: PLC0415
 
     try:
         with explained(f"look at the pods of run {facts.run_key}"):

@@ -1,5 +1,6 @@
-"""What the orchestrator and the worker agree on: stored objects, settings, exit codes, errors.
+"""Words that both sides use: keys, columns, the worker's job, exit codes, errors.
 
-This package is all that `shoal_worker` may import of ours. Everything in it needs the standard library only,
-but `store`, which opens the S3 client both sides use.
+Enters: -
+Leaves: dataclasses, key names, errors
+May import: -
 """

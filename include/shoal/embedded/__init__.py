@@ -1,1 +1,7 @@
-"""Shoal on one machine with Python only: demo data, an object store on loopback, Airflow in a folder."""
+"""Shoal on one machine with Python only: samples, a store on loopback, Airflow in a folder.
+
+Enters: a folder
+Leaves: a running store, a running Airflow
+May import: history, preflight, engines, summary, plan, shards, exports, models, bucket, results, tables, capacity,
+    settings, stores, contract
+"""

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.store import StoreAccess
+from shoal.stores.s3_access import StoreAccess
 
 CHECKOUT = Path(__file__).parents[3]
 HOME_VARIABLE = "SHOAL_HOME"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
-from shoal.dataset import IMAGE_SUFFIXES
 from shoal.embedded.home import Home
-from shoal.models import inspect_model
+from shoal.models.versions import inspect_model
+from shoal.settings.dataset import IMAGE_SUFFIXES
 
 OWN = "own"
 

@@ -1,0 +1,7 @@
+"""All that imports Airflow: DAGs, operators, triggers, hooks, pages.
+
+Enters: Airflow's contexts
+Leaves: calls into the rooms below
+May import: history, preflight, engines, summary, plan, shards, exports, models, bucket, results, tables, capacity,
+    settings, stores, contract
+"""

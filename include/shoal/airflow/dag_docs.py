@@ -1,0 +1,125 @@
+"""What the page of a DAG says about it: the dataset file in words, written in Markdown."""
+
+from collections.abc import Iterable
+
+from shoal.settings.dataset import Dataset
+
+
+def reanalyse_doc(dataset: Dataset) -> str:
+    """Describe the DAG that brings a dataset's answer up to date."""
+    return "\n\n".join(
+        [
+            *([dataset.description] if dataset.description else []),
+            (
+                f"Looks with model **{dataset.model.name}** at every image of bucket **{dataset.source.bucket}** that it has "
+                "not seen yet, and keeps the dataset's answer up to date."
+            ),
+            _table(_settings(dataset)),
+            (
+                "One run at a time (max_active_runs 1): two would look for the same new images. What a run leaves, the next "
+                f"goes on with. All this is set in the dataset file {dataset.name}.yaml, nothing here."
+            ),
+            (
+                "- **plan** lists the bucket, finds what is new and what fits\n"
+                "- **approve** asks a person where a model version has more to infer than the dataset file allows\n"
+                "- **infer** runs one worker per shard\n"
+                "- **summarize** accounts for every image and writes summary.json and report.html\n\n"
+                "Buttons under *Details* of these tasks show plan, summary and report."
+            ),
+        ]
+    )
+
+
+def backfill_doc(dataset: Dataset) -> str:
+    """Describe the DAG for Airflow's backfill."""
+    name = dataset.name
+    # In one line: the web interface breaks lines as it likes, and a backslash would be copied with them.
+    command = (
+        f"airflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 "
+        '--reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\''
+    )
+    return "\n\n".join(
+        [
+            f"Looks at months of **{name}** by capture time, usually with another model version, through Airflow's backfill:",
+            f"```\n{command}\n```",
+            (
+                "makes one run for each month that begins in that span. By hand it takes window_start and window_end. Every "
+                "image is in exactly one month: one without a usable date counts where it was last modified. The month in "
+                f"progress belongs to the next full run. What is inferred here is reused by **reanalyse_{name}**; the "
+                "dataset's answer is never moved from here."
+            ),
+            _table(_settings(dataset)),
+            (
+                "One run at a time (max_active_runs 1), and one plan at a time in a backfill that allows more runs. Where task "
+                f"slots are short, reanalyse_{name} goes first."
+            ),
+        ]
+    )
+
+
+def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
+    run, cluster = dataset.run, dataset.cluster
+    yield "Images", f"{dataset.source.bucket}/{dataset.source.prefix} ({' '.join(dataset.source.suffixes)})"
+    yield "Results", f"{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/"
+    yield "Model", f"{dataset.model.name}, version {dataset.model.version}, confidence from {dataset.conf:g}"
+    yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"
+    yield "Time box", f"{_hours(run.budget.total_seconds())}; what is left is for the run that continues it"
+    yield "Approval", _approval(dataset)
+    yield "Workers", _workers(dataset)
+    yield "Room", f"{cluster.share:.0%} of what is free, at most {cluster.max_pods or 'what fits'}"
+    yield "Pool", f"shards wait for slots of {run.pool}" if run.pool else "default_pool"
+    yield "Told", _alerts(dataset)
+    yield "Failures", f"a shard stops when more than {run.tolerated_failed_share:.0%} of its images fail"
+    yield "Taxa", _taxa(dataset)
+    yield "Clock", f"`{dataset.clock.pattern}` as `{dataset.clock.format}`, {dataset.clock.zone}"
+    yield "Deployments", ", ".join(f"{stay.name} ({stay.camera})" for stay in dataset.deployments) or "none"
+    yield "Bins", f"{', '.join(dataset.report.bins)}; days and months in {dataset.report.zone}"
+
+
+def _taxa(dataset: Dataset) -> str:
+    named = [
+        name if taxon.role == "count" and not taxon.merge_into else f"{name} ({taxon.merge_into or taxon.role})"
+        for name, taxon in dataset.taxa.items()
+    ]
+    return ", ".join(named) or "every class of the model under its own name"
+
+
+def _workers(dataset: Dataset) -> str:
+    pod, cluster = dataset.cluster.pod, dataset.cluster
+    size = f"cpu {pod.cpu}, memory {pod.memory}{f', gpu {pod.gpu}' if pod.gpu else ''}"
+    if cluster.kind == "local":
+        return f"processes beside Airflow's own, {size}"
+    return f"pods in namespace {cluster.namespace}, {size}, transfer {pod.transfer}, image {dataset.worker.image}"
+
+
+def _approval(dataset: Dataset) -> str:
+    if dataset.run.approval_cpu_hours is None:
+        return "never asked for"
+    timeout = _hours(dataset.run.approval_timeout.total_seconds())
+    hours = dataset.run.approval_cpu_hours
+    return f"a version that leaves more than {hours:g} CPU hours to infer is asked for; no answer in {timeout} means no"
+
+
+def _alerts(dataset: Dataset) -> str:
+    run, alerts = dataset.run, dataset.alerts
+    told = [*alerts.email, *(entry.notifier.rsplit(".", 1)[-1] for entry in alerts.notifiers)]
+    when = [
+        "a run fails or asks for approval",
+        *([f"one has not ended {_hours(run.deadline.total_seconds())} after it was queued"] if run.deadline else []),
+        *([f"no image comes for {_hours(run.expect_new_within.total_seconds())}"] if run.expect_new_within else []),
+    ]
+    return f"{', '.join(told)} when {' or '.join(when)}" if told else "nobody"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"| {name} | {_cell(text)} |" for name, text in rows]
+    return "\n".join(["| Setting | Value |", "| --- | --- |", *lines])
+
+
+def _cell(text: str) -> str:
+    """Keep a value within its cell: a regular expression may hold a bar, a description a line end."""
+    return " ".join(text.split()).replace("|", "\\|")

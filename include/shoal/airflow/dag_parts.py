@@ -1,0 +1,144 @@
+"""What a dataset file contributes to its DAG besides the tasks: name, form, schedule, documentation."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Param, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from shoal.airflow.alerts import TellRunFailed, deadline_alert
+from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
+from shoal.airflow.monthly_windows import MonthlyWindows
+from shoal.airflow.schedule import reanalyse_schedule
+from shoal.contract.errors import ConfigError
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import INSTANT, RunParams
+
+FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
+
+
+REANALYSE_PRIORITY, BACKFILL_PRIORITY = 2, 1
+"""Where task slots are short, nightly runs go before backfills."""
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Earlier capture times are taken for clocks that were never set; see include/shoal/tables/sql/clock.sql."""
+
+
+def reanalyse_dag(dataset: Dataset) -> DAG:
+    """Make the DAG that brings a dataset's answer up to date, without its tasks."""
+    return DAG(
+        dag_id=f"reanalyse_{dataset.name}",
+        description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
+        doc_md=reanalyse_doc(dataset),
+        schedule=reanalyse_schedule(dataset),
+        **_common(dataset, priority=REANALYSE_PRIORITY),
+    )
+
+
+def backfill_dag(dataset: Dataset) -> DAG:
+    """Make the DAG for Airflow's backfill: one run per month of capture time; nothing starts it by itself."""
+    return DAG(
+        dag_id=f"backfill_{dataset.name}",
+        description=f"Months of {dataset.name} by capture time, for another model version",
+        doc_md=backfill_doc(dataset),
+        schedule=MonthlyWindows(),
+        start_date=EARLIEST,
+        # Nothing starts by itself; a run that goes on here must not wait for somebody to unpause it.
+        is_paused_upon_creation=False,
+        **_common(dataset, priority=BACKFILL_PRIORITY),
+    )
+
+
+def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
+    return {
+        "catchup": False,
+        # Two runs of one DAG would look for the same new images.
+        "max_active_runs": 1,
+        "params": run_form(),
+        "deadline": deadline_alert(dataset),
+        "on_failure_callback": TellRunFailed(dataset) if dataset.alerts.reach_somebody else None,
+        "default_args": {
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "priority_weight": priority,
+            "weight_rule": "absolute",
+        },
+        "render_template_as_native_obj": True,
+        "tags": ["shoal", dataset.name],
+    }
+
+
+SHARD_LABEL = "{{ task.shard.get('label', 'shard ' ~ task.shard['shard']) }}"
+"""A plan written by an earlier release carries no label."""
+
+
+def shard_settings(dataset: Dataset) -> dict[str, Any]:
+    """Make the settings of `infer` that Airflow itself looks at: its slots, and how its shards are labelled.
+
+    Only shards wait in the dataset's pool. Plan and summary are short, and a plan that waited behind shards could not say
+    that there is nothing to do.
+    """
+    pool = {"pool": dataset.run.pool} if dataset.run.pool else {}
+    return {"map_index_template": SHARD_LABEL, **pool}
+
+
+def shard_operator(dataset: Dataset) -> type[BaseOperator]:
+    """Choose what runs a shard; the provider, seconds of import, is loaded only where a dataset has pods."""
+    if dataset.cluster.kind == "kubernetes":
+        from shoal.airflow.operators.shard_pod import ShardPodOperator  # noqa: PLC0415
+
+        return ShardPodOperator
+    from shoal.airflow.operators.shard_process import ShardProcessOperator  # noqa: PLC0415
+
+    return ShardProcessOperator
+
+
+def broken_dag(name: str, error: ConfigError) -> DAG:
+    """Stand in for a dataset file that cannot be used: shows the error, and fails with it when run.
+
+    Airflow's own import errors are per Python file, and one file builds all DAGs: this way a broken file breaks only itself.
+    """
+    message = str(error)
+    with DAG(
+        dag_id=f"broken_{''.join(c if c.isalnum() or c in '_-.' else '_' for c in name)}",
+        description=message.split("\n", 1)[0][:300],
+        doc_md=f"### This dataset file cannot be used\n\n```\n{message}\n```",
+        schedule=None,
+        tags=["shoal", "broken"],
+    ) as dag:
+
+        @task(task_id="dataset_file", retries=0)
+        def show_error() -> None:
+            raise AirflowFailException(message)
+
+        show_error()
+    return dag
+
+
+def run_form() -> dict[str, Any]:
+    """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered."""
+    schema = _params_schema()
+    return {name: _param(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
+
+
+@cache
+def _params_schema() -> dict[str, Any]:
+    return RunParams.model_json_schema()
+
+
+def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
+    """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
+    options = field.get("anyOf", [field])
+    keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
+    if any(option.get("format") == "date-time" for option in options):
+        keywords["pattern"] = INSTANT  # jsonschema does not look at formats
+    for option in options:
+        keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
+        if "enum" in option:
+            keywords["enum"] = [*option["enum"], None]
+            keywords["values_display"] = {**{value: value for value in option["enum"]}, "null": "(empty)"}
+        if "items" in option:
+            values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
+            keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
+    return Param(field["default"], description_md=field["description"], **keywords)

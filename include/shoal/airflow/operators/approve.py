@@ -1,0 +1,156 @@
+"""Between plan and shards: ask a person where a model version's work is large; pass at once where it is not."""
+
+import logging
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any, NoReturn
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from shoal.airflow.alerts import tell
+from shoal.airflow.operators.plan_shards import PLAN_XCOM
+from shoal.airflow.operators.translate import translated_errors
+from shoal.models.approval import Answer, Decision, is_newer, read_answer, write_answer
+from shoal.settings.dataset import Dataset, Run
+from shoal.settings.dataset_stores import Stores
+
+log = logging.getLogger(__name__)
+
+HOW_TO_ANSWER = "say yes or no under Required actions; no answer in time (run.approval_timeout) means no"
+REFUSED_XCOM = "refused"
+"""XCom key under which this task says why nothing is inferred."""
+
+SAID = "said"
+"""Key of the task's own state, which outlives its attempts: what a person said about a plan."""
+
+
+class ApproveOperator(ApprovalOperator):
+    """Pass, ask, or skip what follows.
+
+    A person answers in the web interface (Required actions) or by REST. The answer lies in the variant's `approval.json`
+    and holds for all its later runs; no answer in time means no. One instance at a time asks, so that the months of a
+    backfill ask once: those that waited meanwhile read the answer.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        plan_task_id: Task that planned the run.
+    """
+
+    ui_color = "#e9dff2"
+
+    def __init__(self, *, dataset: dict[str, Any], plan_task_id: str = "plan", **kwargs: Any) -> None:
+        super().__init__(
+            subject=f"Infer all images of {dataset['name']} with another model version?",
+            body="",  # known when it asks
+            defaults=self.REJECT,
+            response_timeout=Run.model_validate(dataset["run"]).approval_timeout,
+            max_active_tis_per_dag=1,
+            **kwargs,
+        )
+        self.dataset = dataset
+        self.plan_task_id = plan_task_id
+
+    def execute(self, context: Context) -> None:
+        """Pass or skip where the answer is known; else ask and wait without holding a slot."""
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        decision = Decision(run["approval"])
+        if run["plan_only"] or decision in {Decision.NOT_NEEDED, Decision.APPROVED}:
+            log.info("nobody has to be asked (%s)", str(decision).replace("_", " "))
+            return
+        with translated_errors():
+            stores, plan = self._read_plan(run)
+            answer = read_answer(stores.results, stores.layout.variant(run["variant"]))
+        said = _remember(context, run["run_key"])
+        if said is not None and (answer is None or answer.at < said.at):
+            self._write_down(context, stores, plan, said)
+            return
+        if answer is not None and answer.yes:
+            log.info("%s", answer.describe())
+            return
+        if answer is not None and (decision is Decision.REFUSED or is_newer(answer, run["run_key"])):
+            self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
+        if decision is not Decision.ASK:
+            self._refuse(
+                context, f"{_figures(plan)} wait for approval, and this run may not ask. {_way_out(context, plan)}"
+            )
+        model = plan["model"]
+        self.subject = f"Infer {plan['approval']['images']} images with {model['name']} {model['version']}?"
+        self.body = write_question(plan)
+        dataset = Dataset.model_validate(self.dataset)
+        tell(dataset, f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}", context["ti"].dag_id, context["ti"].run_id)
+        super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
+        """Write the answer down; skip what follows after a no."""
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        user = event.get("responded_by_user") or {}
+        yes = event["chosen_options"] == [self.APPROVE]
+        by = None if event.get("timedout") else str(user.get("name") or user.get("id") or "somebody")
+        answer = Answer(yes, by, f"{event['responded_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        # Airflow hands an answer over once: an attempt that finds the bucket down must not cost it.
+        context["task_state_store"].set(SAID, {"run_key": run["run_key"], **asdict(answer)})
+        with translated_errors():
+            stores, plan = self._read_plan(run)
+        self._write_down(context, stores, plan, answer)
+
+    def _write_down(self, context: Context, stores: Stores, plan: dict[str, Any], answer: Answer) -> None:
+        with translated_errors():
+            write_answer(stores.results, stores.layout.variant(plan["variant"]["directory"]), plan, answer)
+        if not answer.yes:
+            self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
+        log.info("%s: %s", answer.describe(), _figures(plan))
+
+    def _read_plan(self, run: dict[str, Any]) -> tuple[Stores, dict[str, Any]]:
+        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+
+        stores = open_stores(Dataset.model_validate(self.dataset), read_access)
+        return stores, stores.results.read_json(stores.layout.variant(run["variant"]).run(run["run_key"]).plan)
+
+    def _refuse(self, context: Context, reason: str) -> NoReturn:
+        context["ti"].xcom_push(key=REFUSED_XCOM, value=reason)
+        raise AirflowSkipException(f"Nothing is inferred: {reason}")
+
+
+def _remember(context: Context, run_key: str) -> Answer | None:
+    """Find what a person said to an earlier attempt of this task, about this plan."""
+    said = context["task_state_store"].get(SAID)
+    if not isinstance(said, dict) or said["run_key"] != run_key:
+        return None
+    return Answer(bool(said["yes"]), None if said["by"] is None else str(said["by"]), str(said["at"]))
+
+
+def write_question(plan: dict[str, Any]) -> str:
+    """Write what a person reads before they answer, in Markdown."""
+    approval, rate, settings = plan["approval"], plan["seconds_per_image"], plan["settings"]
+    model, workers = plan["model"], max(len(plan["shards"]), 1)
+    measured = "assumed: this version was never measured here" if rate["source"] == "assumed" else rate["source"]
+    at_once = "1 worker" if workers == 1 else f"{workers} workers at once"
+    hours = approval["cpu_hours"] / workers
+    budget_s = float(settings["run"]["budget"].removesuffix("s"))
+    return (
+        f"Dataset **{settings['name']}**, model **{model['name']} {model['version']}**, variant "
+        f"`{plan['variant']['directory']}`\n\n"
+        "| | |\n|---|---|\n"
+        f"| Images to infer | {approval['images']:,} of {plan['counts']['listed']:,} in scope |\n"
+        f"| CPU hours | {approval['cpu_hours']:,.3g} |\n"
+        f"| Seconds per image | {rate['value']:.3g} ({measured}) |\n"
+        f"| Done in about | {hours:,.3g} h with {at_once}, in runs of {budget_s / 3600:.3g} h |\n"
+        f"| Asked above | {approval['threshold_cpu_hours']:g} CPU hours (run.approval_cpu_hours) |\n\n"
+        "**Approve**: this run and all later ones of this variant infer without asking again. "
+        "**Reject**, or no answer in time: nothing is inferred, and nightly runs go on with the version in use."
+    )
+
+
+def _figures(plan: dict[str, Any]) -> str:
+    approval, model = plan["approval"], plan["model"]
+    return (
+        f"{model['name']} {model['version']}: {approval['images']} images, {approval['cpu_hours']:.3g} CPU hours "
+        f"({plan['seconds_per_image']['source']})"
+    )
+
+
+def _way_out(context: Context, plan: dict[str, Any]) -> str:
+    return f"To be asked again, trigger {context['ti'].dag_id} by hand with model_version {plan['model']['version']}"

@@ -1,0 +1,150 @@
+"""The first task: what is there, what is new, what fits, who does what."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, Context, conf
+
+from shoal.airflow.alerts import tell
+from shoal.airflow.operators.room import dag_run_state, open_room
+from shoal.airflow.operators.run_conf import CONTINUATION, only_notices, read_params, reuse_listing_since, when_to_ask
+from shoal.airflow.operators.translate import translated_errors
+from shoal.airflow.pages.links import PlanLink
+from shoal.contract.errors import ConfigError, InsufficientCapacityError
+from shoal.models.approval import Decision
+from shoal.models.versions import LATEST
+from shoal.plan.document import Plan, mint_run_key
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+
+if TYPE_CHECKING:
+    from shoal.plan.make_plan import PlanRequest
+    from shoal.settings.dataset_stores import Stores
+
+log = logging.getLogger(__name__)
+
+RUNNING = {"queued", "running"}
+LOOK_AGAIN = timedelta(minutes=1)
+PLAN_XCOM = "plan"
+"""XCom key under which a plan says where it lies, also when it has no shards."""
+
+
+class PlanShardsOperator(BaseOperator):
+    """List the bucket, freeze it, find what is new, compute what fits, and cut it into shards.
+
+    Returns one small dictionary per shard to map over: its number, a label for people, and which run it belongs to. Every
+    attempt is a plan of its own with its own run_key.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+    """
+
+    ui_color = "#d6e9f2"
+    operator_extra_links = (PlanLink(),)
+
+    def __init__(self, *, dataset: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.linked_run: dict[str, str] | None = None
+
+    def execute(self, context: Context) -> Sequence[dict[str, Any]]:
+        """Plan the run and write its plan."""
+        return self._plan(context, mint_run_key(datetime.now(UTC)), since=None)
+
+    def look_again(self, context: Context, event: Any, run_key: str, since: str) -> Sequence[dict[str, Any]]:  # noqa: ARG002
+        """Plan the run whose listing is frozen already, after it waited for room."""
+        return self._plan(context, run_key, datetime.fromisoformat(since))
+
+    def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
+        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+
+        with translated_errors():
+            dataset = Dataset.model_validate(self.dataset)
+            notices = only_notices(context, dataset)
+            params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
+            request = self._request(context, dataset, params, run_key, since)
+            stores = open_stores(dataset, read_access)
+            plan = self._make_plan(context, request, stores, since)
+            if notices:
+                _notice(stores, plan)
+        for line in plan.describe():
+            log.info("%s", line)
+        self._tell_of_silence(plan)
+        self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
+        state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision)}
+        context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
+        if params.plan_only:
+            log.info("plan_only: no shard is started")
+            return []
+        # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
+        return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
+
+    def _request(
+        self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None
+    ) -> "PlanRequest":
+        from shoal.plan.make_plan import PlanRequest  # noqa: PLC0415
+
+        return PlanRequest(
+            dataset=dataset,
+            params=params,
+            dag_id=context["ti"].dag_id,
+            run_id=context["ti"].run_id,
+            max_shards=conf.getint("core", "max_map_length"),
+            run_key=run_key,
+            frozen=since is not None,
+            reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
+            is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
+            asks=when_to_ask(context),
+        )
+
+    def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", since: datetime | None) -> Plan:
+        """Clean up what stands in the way, plan, and promise the room; or wait for it."""
+        from shoal.plan.make_plan import make_plan  # noqa: PLC0415
+
+        plan_only = request.params.plan_only
+        room = open_room(request.dataset, context["ti"])
+        room.clean_up()
+        if since is None and context["ti"].try_number > 1:
+            room.end_earlier_plan()
+        try:
+            plan = make_plan(request, stores, lambda: room.find(promise=not plan_only))
+        except InsufficientCapacityError as err:
+            self._wait(request.dataset, err, request.run_key, since or datetime.now(UTC))
+        if plan.work.shards and not plan_only:
+            # Until somebody has answered nothing starts: others may have the room meanwhile.
+            room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
+        return plan
+
+    def _tell_of_silence(self, plan: Plan) -> None:
+        """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
+        if plan.silent and plan.may_become_current and not plan.run_id.startswith(CONTINUATION):
+            alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
+            tell(plan.dataset, alert, plan.dag_id, plan.run_id)
+
+    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, since: datetime) -> NoReturn:
+        """Come back later without holding a slot; a machine's own room is not waited for."""
+        if dataset.cluster.kind == "local":
+            raise err
+        if datetime.now(UTC) - since >= dataset.cluster.wait:
+            raise ConfigError(f"No room for one pod in {dataset.cluster.wait} (cluster.wait): {err}") from err
+        log.info("%s; looking again in %.0f s", err, LOOK_AGAIN.total_seconds())
+        self.defer(
+            trigger=TimeDeltaTrigger(LOOK_AGAIN),
+            method_name="look_again",
+            kwargs={"run_key": run_key, "since": since.isoformat()},
+        )
+
+
+def _notice(stores: "Stores", plan: Plan) -> None:
+    """Write down a release that the dataset does not use, and tell of it once."""
+    from shoal.plan.release_notice import notice_release  # noqa: PLC0415
+
+    notice = notice_release(stores, plan)
+    for line in notice:
+        log.info("%s", line)
+    if len(notice) > 1:
+        tell(plan.dataset, "; ".join(notice), plan.dag_id, plan.run_id)

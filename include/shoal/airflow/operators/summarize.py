@@ -1,0 +1,71 @@
+"""The last task: it reads rows, not task states."""
+
+import logging
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from shoal.airflow.operators.approve import REFUSED_XCOM
+from shoal.airflow.operators.plan_shards import PLAN_XCOM
+from shoal.airflow.operators.translate import translated_errors
+from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
+from shoal.contract.errors import ConfigError
+from shoal.settings.dataset import Dataset
+
+log = logging.getLogger(__name__)
+
+
+class SummarizeOperator(BaseOperator):
+    """Write the ledger, check both balances, compute the numbers, write `summary.json` and move `current.json`.
+
+    Runs whatever became of the shards (trigger rule all_done). Skipped after a plan_only run and where the run's approval
+    was refused; fails, and writes nothing, when the plan failed: clearing failed tasks then clears it, too.
+
+    Args:
+        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        plan_task_id: Task that planned the run.
+        approve_task_id: Task that asked whether to infer.
+    """
+
+    ui_color = "#f7e9d0"
+    operator_extra_links = (ReportLink(), SummaryLink(), PlanLink())
+
+    def __init__(
+        self, *, dataset: dict[str, Any], plan_task_id: str = "plan", approve_task_id: str = "approve", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.plan_task_id = plan_task_id
+        self.linked_run: dict[str, str] | None = None
+        self.approve_task_id = approve_task_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Summarize the run; return where the summary lies."""
+        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+        from shoal.summary.summarize import summarize_run  # noqa: PLC0415
+
+        with translated_errors():
+            run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+            if run is None:
+                raise ConfigError(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
+            if run["plan_only"]:
+                raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
+            if refused := context["ti"].xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM):
+                raise AirflowSkipException(f"Run {run['run_key']} infers nothing: {refused}")
+            dataset = Dataset.model_validate(self.dataset)
+            stores = open_stores(dataset, read_access)
+            done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
+            self.linked_run = run
+            for line in done.describe():
+                log.info("%s", line)
+            if done.failure:
+                raise ConfigError(done.failure)
+        return {
+            "run_key": run["run_key"],
+            "summary": stores.results.uri(done.key),
+            "result_sha256": done.summary["result_sha256"],
+            "left": done.left,
+            "continues": done.continues,
+        }

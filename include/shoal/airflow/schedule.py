@@ -1,0 +1,36 @@
+"""When `reanalyse_<dataset>` starts by itself: at night, and when a version of its model is released."""
+
+from typing import Any
+
+from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
+
+from shoal.airflow.triggers.model_release import ModelReleaseTrigger
+from shoal.models.versions import model_root
+from shoal.settings.dataset import Dataset
+
+
+def reanalyse_schedule(dataset: Dataset) -> Any:
+    """Make the schedule from run.schedule and model.watch; None starts nothing by itself."""
+    schedule = dataset.run.schedule
+    watch = dataset.model.watch if dataset.model.watch is not None else schedule is not None
+    if not watch:
+        return schedule
+    released = [model_asset(dataset)]
+    if schedule is None:
+        return released
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(schedule, timezone="UTC"), assets=released)
+
+
+def model_asset(dataset: Dataset) -> Asset:
+    """Make the asset that stands for all versions of a model; datasets that use the same model share it.
+
+    Its URI begins with the connection, as two stores may have buckets of one name.
+    """
+    models, root = dataset.models, model_root(dataset)
+    place = f"{models.conn_id}/{models.bucket}/{root.rstrip('/')}"
+    trigger = ModelReleaseTrigger(models.conn_id, models.bucket, root)
+    return Asset(
+        name=f"model {place}",
+        uri=f"shoal://{place}",
+        watchers=[AssetWatcher(name=f"releases {place}", trigger=trigger)],
+    )

@@ -1,0 +1,116 @@
+"""Waits for a shard's pod, and sees what the provider's own trigger does not: a sidecar that cannot start."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from kubernetes.client import ApiClient
+from kubernetes_asyncio.client import ApiException
+from kubernetes_asyncio.config import ConfigException
+
+from shoal.engines.kubernetes.errors import NOT_FOUND
+from shoal.engines.kubernetes.pod_watch import PodWatch, last_event, look
+
+REFUSED_S = 600.0
+"""A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
+
+MAX_PAUSE_S = 60.0
+_REFUSALS = {401, 403}
+
+
+class ShardPodTrigger(BaseTrigger):
+    """Fires when the pod is over, cannot start, is gone, or lost with its node.
+
+    Nothing secret is stored with it: the triggerer looks the connection up itself. An API server that does not answer is
+    waited for; the pod goes on meanwhile.
+
+    Args:
+        conn_id: Airflow connection of the cluster.
+        namespace: The pod's namespace.
+        name: The pod.
+        grace_s: Seconds a deleted pod gets.
+        poll_s: Seconds between two looks.
+        in_cluster: Whether the task reached the cluster as a pod of it; the provider's asynchronous hook does not find out.
+    """
+
+    def __init__(
+        self, conn_id: str, namespace: str, name: str, grace_s: int, poll_s: float = 5.0, *, in_cluster: bool = False
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.in_cluster = in_cluster
+        self.conn_id = conn_id
+        self.namespace = namespace
+        self.name = name
+        self.grace_s = grace_s
+        self.poll_s = poll_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the class and its arguments, for the triggerer."""
+        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s", "in_cluster")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {argument: getattr(self, argument) for argument in arguments}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the pod until there is something to tell."""
+        pause_s, watch = self.poll_s, PodWatch()
+        refused_since_s: float | None = None
+        while True:
+            try:
+                pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
+                event = await self._last_event() if watch.wants_event(time.monotonic()) else None
+            except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
+                if isinstance(err, ApiException) and err.status == NOT_FOUND:
+                    yield self._event("gone")
+                    return
+                pause_s = min(2 * pause_s, MAX_PAUSE_S)
+                self.__dict__.pop("_hook", None)  # the connection's login may have been renewed meanwhile
+                self.log.warning(
+                    "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
+                )
+                refused_since_s = (refused_since_s or time.monotonic()) if _is_refusal(err) else None
+                if refused_since_s is not None and time.monotonic() - refused_since_s >= REFUSED_S:
+                    yield self._event("stuck", f"The pod cannot be looked at: {_first_line(err)}")
+                    return
+            else:
+                pause_s, refused_since_s = self.poll_s, None
+                watch = look(watch, pod, time.monotonic(), self.grace_s, event)
+                if watch.news:
+                    self.log.info("%s", watch.news)
+                if watch.status:
+                    yield self._event(watch.status, watch.message)
+                    return
+            await asyncio.sleep(pause_s)
+
+    async def on_kill(self) -> None:
+        """Delete the pod when a person marks or clears the waiting task; it writes what it has."""
+        await self._hook.delete_pod(self.name, self.namespace, self.grace_s)
+
+    async def _last_event(self) -> Mapping[str, Any] | None:
+        try:
+            found = await self._hook.get_pod_events(self.name, self.namespace)
+        except Exception as err:  # noqa: BLE001 - a wait is not ended by what only explains it
+            self.log.debug("The events of pod %s cannot be read: %s", self.name, _first_line(err))
+            return None
+        return last_event(ApiClient().sanitize_for_serialization(found.items))
+
+    @cached_property
+    def _hook(self) -> AsyncKubernetesHook:
+        return AsyncKubernetesHook(conn_id=self.conn_id, in_cluster=self.in_cluster or None)
+
+    def _event(self, status: str, message: str = "") -> TriggerEvent:
+        return TriggerEvent(  # type: ignore[no-untyped-call]
+            {"status": status, "name": self.name, "message": message}
+        )
+
+
+def _is_refusal(err: BaseException) -> bool:
+    """Whether time alone mends nothing: no login, or one the API server does not take."""
+    return isinstance(err, ConfigException) or (isinstance(err, ApiException) and err.status in _REFUSALS)
+
+
+def _first_line(err: BaseException) -> str:
+    return f"{type(err).__name__}: {err}".split("\n", 1)[0]

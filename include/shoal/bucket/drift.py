@@ -1,0 +1,144 @@
+"""The guard: a bucket that changed as no camera changes it stops the plan, until a person says what that means.
+
+A moved bucket gives every object a new ETag, a broken listing lacks half of them: taken as they come, the one would infer
+everything again and the other would publish numbers of half the images.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from shoal.bucket.listing import Scope
+from shoal.contract.errors import ConfigError
+from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.rows import LISTING_COLUMNS, ROW_COLUMNS
+from shoal.settings.run_form import RunParams
+from shoal.tables.session import Database
+
+GUARDED_FROM = 100
+"""Below this many known images any change is a large share."""
+
+TOLERATED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the bucket differs from what is known of it.
+
+    Attributes:
+        known: Images the dataset's answer listed in this scope; those with a settled row before there is an answer.
+        gone: Those of them that are no longer listed.
+        settled: Listed images whose key has a settled row.
+        changed: Those of them that have a new ETag at the size of such a row.
+        copied: Those of them whose rows were copied to the new ETag.
+    """
+
+    known: int = 0
+    gone: int = 0
+    settled: int = 0
+    changed: int = 0
+    copied: int = 0
+
+    def check(self, params: RunParams) -> None:
+        """Stop a plan that a person has not accepted.
+
+        Raises:
+            ConfigError: From 100 images on more than a tenth is gone, or has a new ETag at the same size.
+        """
+        if _too_many(self.gone, self.known) and not params.accept_gone:
+            raise ConfigError(
+                f"{self.gone} of {self.known} known images ({self.gone / self.known:.0%}) are not in the bucket's listing any "
+                "more; nothing was started - if they were removed on purpose, start the run with accept_gone: true, else look "
+                "at the bucket and start it again"
+            )
+        if _too_many(self.changed, self.settled) and params.accept_changed is None:
+            raise ConfigError(
+                f"{self.changed} of {self.settled} settled images ({self.changed / self.settled:.0%}) have a new ETag at the "
+                "same size, as in a bucket that was moved; nothing was started - start the run with accept_changed: same "
+                "(same bytes: their rows are copied) or infer (other bytes: look at them again)"
+            )
+
+    def describe(self) -> list[str]:
+        """Tell what is worth a line."""
+        lines = []
+        if self.gone:
+            lines.append(f"{self.gone} of {self.known} known images are gone from the bucket")
+        if self.changed:
+            done = f", the rows of {self.copied} were copied" if self.copied else ""
+            lines.append(f"{self.changed} of {self.settled} settled images have a new ETag at the same size{done}")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for plan.json."""
+        return asdict(self)
+
+
+def count_gone(database: Database, listing_key: str, answer_key: str | None, scope: Scope) -> Drift:
+    """Count the known images of a scope that the listing lacks.
+
+    Args:
+        database: A session with the listing and the settled rows.
+        listing_key: Object of the listing.
+        answer_key: Object of the listing that the dataset's answer is about; None before there is one.
+        scope: The run's scope; with a limit or a window nothing is known to be gone.
+    """
+    if scope.limit is not None or not scope.window.is_open:
+        return Drift()
+    if answer_key is None:
+        database.run("CREATE VIEW known_images AS SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason)")
+    elif PurePosixPath(answer_key).name >= PurePosixPath(listing_key).name:
+        return Drift()  # this listing is no news
+    else:
+        database.view_parquet("known_images", [answer_key], LISTING_COLUMNS)
+    known = "SELECT count(*) FROM (SELECT key FROM known_images WHERE starts_with(key, ?))"
+    return Drift(
+        known=int(database.value(known, [scope.prefix])),
+        gone=int(database.value(f"{known} ANTI JOIN listing USING (key)", [scope.prefix])),
+    )
+
+
+def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
+    """Fill the table `moved_images`; add how many listed images are known under another ETag.
+
+    Args:
+        database: A session with the view `open_images`.
+        drift: What is gone.
+        reused: Listed images that are settled as they are.
+    """
+    database.run_file("moved_images")
+    moved, changed = database.run("SELECT count(*), count(from_etag) FROM moved_images").fetchall()[0]
+    return Drift(known=drift.known, gone=drift.gone, settled=reused + moved, changed=changed)
+
+
+def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
+    """Copy the rows of moved images to their new ETags, as a part that names where each came from; return its key."""
+    key = layout.part(run_key, 0, mint_attempt(), 0)
+    attempt = key.rsplit("-", 2)[-2]
+    replaced = {
+        "etag": "moved_images.etag",
+        "etag_checked": "false",
+        "copied_from_etag": "rows.etag",
+        "run_key": f"'{run_key}'",
+        "attempt": f"'{attempt}'",
+    }
+    columns = ", ".join(f"{replaced.get(name, f'rows.{name}')} AS {name}" for name in ROW_COLUMNS)
+    database.store_parquet(
+        f"SELECT {columns} FROM rows JOIN moved_images ON rows.key = moved_images.key AND rows.etag = moved_images.from_etag "
+        "ORDER BY key",
+        key,
+    )
+    return key
+
+
+def close_copied(database: Database) -> None:
+    """Take the images whose rows are copied out of `open_images`."""
+    database.run(
+        "CREATE TABLE still_open AS SELECT open_images.* FROM open_images "
+        "ANTI JOIN (SELECT key FROM moved_images WHERE from_etag IS NOT NULL) AS copied USING (key)"
+    )
+    database.run("DROP VIEW open_images")
+    database.run("ALTER TABLE still_open RENAME TO open_images")
+
+
+def _too_many(some: int, of_all: int) -> bool:
+    return of_all >= GUARDED_FROM and some > TOLERATED_SHARE * of_all

@@ -1,0 +1,79 @@
+"""A camera that sends nothing is news: which are silent for longer than `run.expect_new_within`."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shoal.contract.units import utc_text
+from shoal.settings.dataset import Dataset
+from shoal.tables.capture_times import view_clocked
+from shoal.tables.session import Database
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Something that should have sent images.
+
+    Attributes:
+        camera: The camera; None is the dataset as a whole.
+        newest: When its newest image was taken (an undated one: last modified), UTC; None when it never sent any.
+    """
+
+    camera: str | None
+    newest: datetime | None
+
+    def describe(self, dataset: Dataset) -> str:
+        """Say it in one line."""
+        who = f"camera {self.camera}" if self.camera is not None else f"dataset {dataset.name}"
+        since = f"since {utc_text(self.newest)}" if self.newest else "at all"
+        hours = dataset.run.expect_new_within or timedelta()
+        return f"no image of {who} {since} - expected within {hours.total_seconds() / 3600:g} h (run.expect_new_within)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Write one entry of `silent` in plan.json."""
+        return {"camera": self.camera, "newest_image": self.newest and utc_text(self.newest)}
+
+
+def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Silent, ...] | None:
+    """Look at the whole listing for what is silent; None where the dataset file expects nothing.
+
+    A camera counts where `clock.pattern` finds it in dated keys, until its last deployment has ended; one with a deployment
+    under way counts from its start, also without any image.
+
+    Args:
+        database: A session with the table `listing`, not narrowed to a window.
+        dataset: The dataset.
+        now: When the listing was made.
+    """
+    if dataset.run.expect_new_within is None:
+        return None
+    limit = now.astimezone(UTC).replace(tzinfo=None) - dataset.run.expect_new_within
+    view_clocked(database, dataset.clock)
+    newest = {
+        record["camera"]: record["newest"]
+        for record in database.records(
+            "SELECT CASE WHEN captured_at IS NOT NULL THEN camera END AS camera, "
+            "max(coalesce(captured_at, last_modified)) AS newest FROM clocked GROUP BY ALL"
+        )
+    }
+    whole = max(newest.values(), default=None)
+    newest.pop(None, None)
+    if "camera" not in re.compile(dataset.clock.pattern).groupindex:
+        newest = {}
+    for camera, expected in _deployed(dataset, now, limit).items():
+        if not expected:
+            newest.pop(camera, None)
+        else:
+            newest.setdefault(camera, None)
+    found = [Silent(None, whole), *(Silent(camera, newest[camera]) for camera in sorted(newest))]
+    return tuple(silent for silent in found if silent.newest is None or silent.newest < limit)
+
+
+def _deployed(dataset: Dataset, now: datetime, limit: datetime) -> dict[str, bool]:
+    """Tell of each camera with deployments whether images are expected of it: one is under way, since before the limit."""
+    expected: dict[str, bool] = {}
+    for stay in dataset.deployments:
+        start, end = stay.span
+        expected[stay.camera] = expected.get(stay.camera, False) or (start <= limit.replace(tzinfo=UTC) and now < end)
+    return expected

@@ -1,0 +1,102 @@
+"""The end of `demo`: what the run's summary says, as a table and a few lines for a terminal."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from shoal.cli._embedded import Embedded, console
+from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
+from shoal.results.answer import read_current
+from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_stores import open_stores
+from shoal.summary.balance import FATES
+
+SHOWN_UNDATED = 4
+"""Species named in the line on undated images; the report names all."""
+
+
+def show_answer(embedded: Embedded, summary_uri: str) -> None:
+    """Print the summary a run wrote, whether or not it is the dataset's answer."""
+    dataset = load_dataset(embedded.dataset_file)
+    stores = open_stores(dataset, lambda _: embedded.access)
+    key = summary_uri.removeprefix(stores.results.uri(""))
+    summary, current = stores.results.read_json(key), read_current(stores.results, stores.layout)
+    console.print()
+    console.print(_title(summary["result"]), markup=False, soft_wrap=True)
+    console.print(_species_table(summary["result"]))
+    run_key = summary["run"]["run_key"]
+    for line in [*account(summary, embedded.dataset_file), *_not_current(run_key, current)]:
+        console.print(line, markup=False, soft_wrap=True)
+    if dataset.model.name == DEMO_MODEL and dataset.name != DEMO:
+        console.print(ONLY_SCENES, markup=False, soft_wrap=True)
+    folder = embedded.home.bucket(dataset.results.bucket)
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
+    console.print(f"\nsummary  {folder / key}", soft_wrap=True)
+    console.print(f"report   {folder / summary['folder'] / 'report.html'}", soft_wrap=True)
+    console.print(f"verify   {python} -m shoal verify {dataset.name}/{run_key}", soft_wrap=True)
+
+
+def account(summary: Mapping[str, Any], dataset_file: Path) -> list[str]:
+    """Say what became of every image.
+
+    Args:
+        summary: The parsed summary.json.
+        dataset_file: Where a person can mend what is said.
+    """
+    balance, result = summary["run"]["balance"], summary["result"]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in result["failed_by_reason"].items())
+    lines = [
+        f"{balance['listed']} images listed: "
+        + ", ".join(f"{balance[fate]} {fate}" for fate in FATES if balance[fate]),
+        f"{result['examined']} examined: " + ", ".join(f"{count} {use}" for use, count in result["balance"].items()),
+    ]
+    if reasons:
+        lines.append(f"failed: {reasons} (failures.csv beside the report)")
+    if result["balance"]["undated"]:
+        lines += _undated(result, dataset_file)
+    if balance["listed"] == balance["reused"]:
+        lines.append("Nothing new in the bucket: no inference.")
+    return lines
+
+
+def _undated(result: Mapping[str, Any], dataset_file: Path) -> list[str]:
+    undated, species = result["balance"]["undated"], result["undated_species"]
+    seen = ", ".join(f"{entry['taxon']} {entry['detections']}" for entry in species[:SHOWN_UNDATED])
+    more = f" and {len(species) - SHOWN_UNDATED} more species" if len(species) > SHOWN_UNDATED else ""
+    images = f"{undated} image{' has' if undated == 1 else 's have'}"
+    return [
+        f"undated: {images} no usable date in the name, in no number above; detections there: {seen or 'none'}{more}",
+        f"  say where the date stands: clock.pattern and clock.format in {dataset_file}; a name without one is in no table",
+    ]
+
+
+def _not_current(run_key: str, current: Mapping[str, Any] | None) -> list[str]:
+    if current is not None and current["run_key"] == run_key:
+        return []
+    answer = "there is none yet" if current is None else f"that is still run {current['run_key']}"
+    return [f"This run is not the dataset's answer, {answer}; run it again: it goes on where this one ended."]
+
+
+def _title(result: Mapping[str, Any]) -> str:
+    model = result["model"]
+    return f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+
+
+def _species_table(result: Mapping[str, Any]) -> Table:
+    # Fits 80 columns with names as long as OBSEA's.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("Species", style="italic", no_wrap=True)
+    for name in ("Seen in\nimages", "Mean per\nimage", "MaxN"):
+        table.add_column(name, justify="right")
+    table.add_column("Image of MaxN", overflow="fold")
+    for entry in result["species"]:
+        mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
+        seen = f"{entry['images_with']} of {entry['images']}"
+        table.add_row(entry["taxon"], seen, mean, str(entry["maxn"]), escape(entry["maxn_key"] or ""))
+    return table

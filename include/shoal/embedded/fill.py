@@ -1,0 +1,100 @@
+"""What lies in the embedded buckets: the demo's scenes and models, or a person's own photos and model."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shoal.embedded.home import CHECKOUT, CONN_ID, Home
+from shoal.embedded.own_files import OwnFiles
+from shoal.models.versions import MODEL_FILE
+from shoal.settings.analysis import Clock
+from shoal.settings.dataset import load_dataset
+from shoal.stores.s3 import BucketClient
+from shoal.stores.s3_access import StoreAccess
+
+DEMO = "demo"
+DEMO_MODEL = "demo-fish"
+ONLY_SCENES = f"Model {DEMO_MODEL} knows generated scenes only and finds nothing in real photos: give MODEL=best.onnx."
+BUCKETS = ("demo-images", "demo-results", "demo-models")
+_HEADER = "# Made for {images}. Yours to edit: only source, and model when MODEL is given, are set anew.\n"
+
+
+def prepare_folders(home: Home, own: OwnFiles) -> str:
+    """Make buckets and dataset files, before the store starts; return the name of the dataset to look at.
+
+    Raises:
+        ConfigError: A dataset file that a person edited is broken.
+    """
+    for name in BUCKETS:
+        home.bucket(name).mkdir(exist_ok=True)
+    _link(home.datasets / f"{DEMO}.yaml", CHECKOUT / "include" / "datasets" / f"{DEMO}.yaml")
+    if own.model is None and own.images is None:
+        return DEMO
+    if own.model is not None:
+        folder = home.bucket("demo-models") / own.model.name / own.model.version
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(own.model.path, folder / MODEL_FILE)
+    if own.images is not None:
+        _link(home.bucket(own.dataset_name), own.images.resolve())
+    _write_dataset(home.datasets / f"{own.dataset_name}.yaml", own)
+    return own.dataset_name
+
+
+def fill_demo(home: Home, access: StoreAccess) -> None:
+    """Fill the demo's buckets once; what a person changes there afterwards stays."""
+    filled = home.root / "filled"
+    if filled.exists():
+        return
+    from shoal.embedded.samples.bad_files import bad_files  # noqa: PLC0415 - drawing needs OpenCV, a second run does not
+    from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model  # noqa: PLC0415
+    from shoal.embedded.samples.scenes import demo_scenes  # noqa: PLC0415
+
+    models = BucketClient(access, "demo-models")
+    for version, species in VERSIONS.items():
+        models.write_bytes(f"{DEMO_MODEL}/{version}/{MODEL_FILE}", build_demo_model(species, version))
+    images = BucketClient(access, "demo-images")
+    for scene in demo_scenes():
+        images.write_bytes(scene.key, scene.jpeg, "image/jpeg")
+    for bad in bad_files():
+        images.write_bytes(bad.key, bad.data, "image/jpeg")
+    filled.touch()
+
+
+def _write_dataset(path: Path, own: OwnFiles) -> None:
+    """Write the dataset file of a person's own files, or bring the one they may have edited up to date."""
+    before: dict[str, Any] = {}
+    if path.exists():
+        load_dataset(path)
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    source = {"conn_id": CONN_ID, "bucket": "demo-images" if own.images is None else own.dataset_name}
+    model = before.get("model") or {"name": DEMO_MODEL, "version": "v1"}
+    if own.model is not None:
+        model = {**model, "name": own.model.name, "version": own.model.version}
+    after = {
+        "description": "",
+        "results": {"conn_id": CONN_ID, "bucket": "demo-results"},
+        "models": {"conn_id": CONN_ID, "bucket": "demo-models"},
+        "clock": {"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone},
+        "cluster": {"share": 1.0},
+        **before,
+        "source": {**before.get("source", {}), **source},
+        "model": model,
+    }
+    if after["description"] in {"", _describe(own)} or after["description"].endswith(ONLY_SCENES):
+        knows_scenes_only = own.model is None and model["name"] == DEMO_MODEL
+        after["description"] = f"{_describe(own)} {ONLY_SCENES}" if knows_scenes_only else _describe(own)
+    if after != before:
+        text = yaml.safe_dump(after, sort_keys=False, allow_unicode=True)
+        path.write_text(_HEADER.format(images=own.images or "the demo's photos") + text, encoding="utf-8")
+
+
+def _describe(own: OwnFiles) -> str:
+    return f"Photos of {own.images.resolve() if own.images else 'the demo'}."
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(target)

@@ -1,0 +1,1 @@
+"""The programs of an embedded installation: started, watched, ended."""

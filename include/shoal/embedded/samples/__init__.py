@@ -1,0 +1,1 @@
+"""Photos, models and bad files that are made, not stored: with their truth."""

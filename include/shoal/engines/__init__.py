@@ -1,0 +1,6 @@
+"""Where a worker runs, one folder a kind: room, start, watch, judge, clean up.
+
+Enters: a worker's command line, credentials
+Leaves: an exit, judged
+May import: summary, plan, shards, exports, models, bucket, results, tables, capacity, settings, stores, contract
+"""

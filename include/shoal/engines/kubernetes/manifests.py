@@ -1,0 +1,216 @@
+"""The pod of one shard, and the two objects its run owns: plain Kubernetes manifests, made from plain values."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+from pathlib import Path
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.units import parse_quantity
+from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
+from shoal.engines.kubernetes.overlay import Manifest, overlay
+from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.stores.s3_access import StoreAccess
+
+WORKER = "worker"
+RUN_LABEL = "shoal/run"
+RUN_KEY_LABEL = "shoal/run-key"
+SHARD_LABEL = "shoal/shard"
+MANAGED = {"app.kubernetes.io/name": "shoal", "app.kubernetes.io/managed-by": "shoal"}
+
+USER_ID = 65532
+"""The worker's user, that of the image; no name is needed for it."""
+
+GRACE_S = 60
+"""The worker has written its part 5 s after SIGTERM; the sidecar is told to unmount after it."""
+
+_UNPRIVILEGED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@dataclass(frozen=True)
+class ShardPod:
+    """What tells one shard's pod from another's.
+
+    Attributes:
+        run_name: Name of the run's ConfigMap and Secret.
+        run_key: The run.
+        shard: Number of the shard.
+        arguments: Command line of the worker.
+        source_bucket: Bucket a sidecar mounts.
+        probe_key: A key of the shard.
+        owner_uid: uid of the run's ConfigMap; empty for a dry run.
+    """
+
+    run_name: str
+    run_key: str
+    shard: int
+    arguments: tuple[str, ...]
+    source_bucket: str
+    probe_key: str
+    owner_uid: str = ""
+
+
+def run_name(installation: str, dag_id: str, run_id: str) -> str:
+    """Name the ConfigMap and Secret of one Dag run: the same in every task, valid whatever the ids hold."""
+    ids = f"{installation}\n{dag_id}\n{run_id}"
+    return f"shoal-{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
+
+
+def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
+    """Make the pod of one shard: the dataset's template, and over it what Shoal needs.
+
+    Args:
+        cluster: Namespace, requests, transfer and template.
+        worker: Image of the main container.
+        sidecar: Image and requests of the container that mounts the bucket.
+        shard: The shard.
+
+    Raises:
+        ConfigError: An image is not set.
+    """
+    own = {"metadata": _metadata(cluster, shard), "spec": _spec(cluster, worker, sidecar, shard)}
+    pod: Manifest = overlay(cluster.pod.template, {"apiVersion": "v1", "kind": "Pod", **own})
+    # The provider takes the first container for its own.
+    pod["spec"]["containers"].sort(key=lambda container: container["name"] != WORKER)
+    return pod
+
+
+def run_config_map(cluster: Cluster, name: str, data: Mapping[str, str]) -> Manifest:
+    """Make the object that owns everything of one Dag run; its data are the run's promise."""
+    metadata = {"name": name, "namespace": cluster.namespace, "labels": {**MANAGED, RUN_LABEL: name}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+
+
+def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[str, StoreAccess]) -> Manifest:
+    """Make the Secret that the pods of one run read their credentials from.
+
+    Args:
+        cluster: Names the namespace.
+        name: Name of the run.
+        owner_uid: uid of the run's ConfigMap.
+        accesses: Store access by role: source, models, results.
+    """
+    data: dict[str, bytes] = {}
+    for role, access in accesses.items():
+        values = access.to_env(role)
+        if access.ca_file:
+            data[f"{role}.pem"] = _read_ca(access.ca_file)
+            values[f"SHOAL_{role.upper()}_CA_FILE"] = f"{CA_FOLDER}/{role}.pem"
+        data |= {variable: value.encode() for variable, value in values.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {
+            "name": name,
+            "namespace": cluster.namespace,
+            "labels": {**MANAGED, RUN_LABEL: name},
+            "ownerReferences": [_owner(name, owner_uid)],
+        },
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }
+
+
+def _metadata(cluster: Cluster, shard: ShardPod) -> Manifest:
+    metadata: Manifest = {
+        "name": f"{shard.run_name}-{shard.shard:04d}",
+        "namespace": cluster.namespace,
+        "labels": {
+            **MANAGED,
+            RUN_LABEL: shard.run_name,
+            RUN_KEY_LABEL: shard.run_key,
+            SHARD_LABEL: str(shard.shard),
+        },
+        # A bare pod that an autoscaler moves away begins its shard anew.
+        "annotations": {
+            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            "karpenter.sh/do-not-disrupt": "true",
+        },
+    }
+    if shard.owner_uid:
+        metadata["ownerReferences"] = [_owner(shard.run_name, shard.owner_uid)]
+    return metadata
+
+
+def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
+    spec: Manifest = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_S,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_worker(cluster, worker, shard)],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "ca", "secret": {"secretName": shard.run_name, "items": _ca_items(), "optional": True}},
+        ],
+    }
+    if cluster.pod.transfer == "mount":
+        spec["initContainers"] = [
+            mount_sidecar(sidecar, shard.run_name, shard.source_bucket, _literal(shard.probe_key))
+        ]
+        spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
+    return spec
+
+
+def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
+    pod = cluster.pod
+    resources = {"cpu": pod.cpu, "memory": pod.memory}
+    if pod.gpu:
+        resources["nvidia.com/gpu"] = str(pod.gpu)
+    mounts = [
+        {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
+        {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},
+    ]
+    arguments = [*shard.arguments, "--threads", str(max(1, floor(parse_quantity(pod.cpu))))]
+    if pod.transfer == "mount":
+        mounts.append(
+            {"name": SIDECAR, "mountPath": MOUNT_ROOT, "mountPropagation": "HostToContainer", "readOnly": True}
+        )
+        arguments += ["--mount", IMAGES]
+    return {
+        "name": WORKER,
+        "image": image_of(worker, "worker"),
+        "imagePullPolicy": worker.pull_policy,
+        "args": ["run", *arguments],
+        "envFrom": [{"secretRef": {"name": shard.run_name}}],
+        "resources": {"requests": resources, "limits": resources},
+        "securityContext": _UNPRIVILEGED,
+        "volumeMounts": mounts,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _literal(value: str) -> str:
+    """Write a value for a container's environment as it stands.
+
+    Kubernetes replaces $(NAME) in it by another variable of the container, the secret key say; $$ is a plain $.
+    """
+    return value.replace("$", "$$")
+
+
+def _owner(name: str, uid: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid, "blockOwnerDeletion": False}
+
+
+def _ca_items() -> list[Manifest]:
+    return [{"key": f"{role}.pem", "path": f"{role}.pem"} for role in ("source", "models", "results")]
+
+
+def _read_ca(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as err:
+        raise ConfigError(f"CA file {path} of a connection cannot be read: {err.strerror} - correct ca_file") from err

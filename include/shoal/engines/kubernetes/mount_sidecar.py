@@ -1,0 +1,155 @@
+"""The bucket sidecar: rclone mounts the image bucket for the worker, which then reads plain files."""
+
+from collections.abc import Mapping
+
+from shoal.contract.errors import ConfigError
+from shoal.engines.kubernetes.overlay import Manifest
+from shoal.settings.execution import Container, Sidecar
+
+SIDECAR = "bucket"
+CA_FOLDER = "/etc/shoal/ca"
+
+MOUNT_ROOT = "/bucket"
+IMAGES = f"{MOUNT_ROOT}/images"
+"""Below the volume's root: a dead mount on the root itself would keep the sidecar from ever starting again."""
+
+STORE_ANSWERS_S = 20
+"""A store that has not answered one request by then is a failed mount: the task says so within a minute of the start."""
+
+ANSWER_S = 10
+"""One request to a store that takes it and says nothing."""
+
+MOUNT_PROBES = 20
+"""One a second: so often a mount may say at once that it shows nothing."""
+
+SLOW_PROBE_S = 300
+"""One look may wait so long: rclone lists a key's whole directory first, tens of thousands of keys of a slow store."""
+
+_PROBE = (
+    f"until grep -q ' {IMAGES} fuse.rclone ' /proc/mounts; do sleep 0.5; done; "
+    f'{{ head -c 1 "{IMAGES}/$SHOAL_PROBE_KEY" >/dev/null || [ -n "$(ls -A {IMAGES} | head -n 1)" ]; }}'
+)
+"""Waits for the mount, whose sidecar ends where the store does not answer. Then reads a real key, since a missing bucket
+looks like an empty folder; that key may be gone, then the folder has others."""
+
+
+def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: str) -> Manifest:
+    """Make the container that mounts the bucket: rclone, read-only, nothing cached, started before the worker.
+
+    Args:
+        sidecar: Image and requests.
+        secret_name: Secret with the source's credentials.
+        bucket: The bucket.
+        probe_key: A key that the bucket should hold.
+
+    Raises:
+        ConfigError: The image is not set.
+    """
+    from_secret = {
+        "RCLONE_S3_ENDPOINT": "SHOAL_SOURCE_ENDPOINT_URL",
+        "RCLONE_S3_ACCESS_KEY_ID": "SHOAL_SOURCE_ACCESS_KEY",
+        "RCLONE_S3_SECRET_ACCESS_KEY": "SHOAL_SOURCE_SECRET_KEY",
+        "RCLONE_S3_REGION": "SHOAL_SOURCE_REGION",
+        "SHOAL_SOURCE_CA_FILE": "SHOAL_SOURCE_CA_FILE",
+    }
+    environment: list[Manifest] = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": key}}}
+        for name, key in from_secret.items()
+    ]
+    environment.append({"name": "SHOAL_PROBE_KEY", "value": probe_key})
+    requests = {"cpu": sidecar.cpu, "memory": sidecar.memory}
+    return {
+        "name": SIDECAR,
+        "image": image_of(sidecar, "sidecar"),
+        "imagePullPolicy": sidecar.pull_policy,
+        "restartPolicy": "Always",
+        "command": ["sh", "-c", _mount_script(bucket)],
+        "env": environment,
+        "resources": {"requests": requests, "limits": requests},
+        # A mount that another container sees can only be made by a privileged one.
+        "securityContext": {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False},
+        "startupProbe": {
+            "exec": {"command": ["sh", "-c", _PROBE]},
+            "periodSeconds": 1,
+            "timeoutSeconds": SLOW_PROBE_S,
+            "failureThreshold": MOUNT_PROBES,
+        },
+        "lifecycle": {"preStop": {"exec": {"command": ["fusermount3", "-uz", IMAGES]}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": SIDECAR, "mountPath": MOUNT_ROOT, "mountPropagation": "Bidirectional"},
+            {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},
+        ],
+    }
+
+
+def _mount_script(bucket: str) -> str:
+    # A sidecar that starts again finds the dead mount of the one before it.
+    options = {
+        "--read-only": "",
+        "--allow-other": "",
+        "--umask": "0222",
+        "--no-modtime": "",
+        "--no-checksum": "",
+        "--no-unicode-normalization": "",
+        "--vfs-cache-mode": "off",
+        "--dir-cache-time": "9999h",
+        "--poll-interval": "0",
+        "--attr-timeout": "1h",
+        "--buffer-size": "0",
+        "--vfs-read-chunk-size": "32M",
+        "--low-level-retries": "10",
+        "--timeout": "60s",
+    }
+    return (
+        f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; "
+        f'{_ask_store(bucket)} exec rclone mount ":s3:{bucket}" {IMAGES} {_STORE_OPTIONS} {_words(options)}'
+    )
+
+
+def _ask_store(bucket: str) -> str:
+    """Ask what lies below one key until the store answers: one request, where a mount lists a directory before it can fail.
+
+    That there is nothing is the answer of a store that works. Any other one is the container's last word.
+    """
+    options = _words({"--no-traverse": "", "--count": "1", "--retries": "1", "--low-level-retries": "1"})
+    ask = f'timeout {ANSWER_S} rclone cat ":s3:{bucket}/$SHOAL_PROBE_KEY" {_STORE_OPTIONS} {options}'
+    silence = f"no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s"
+    # A shell hears of SIGTERM while it waits, and not while a program runs before it. The log of a container that ends at
+    # once may come too late for the kubelet, which takes the file first.
+    return (
+        f"trap 'exit 143' TERM; until=$(($(date +%s) + {STORE_ANSWERS_S})); "
+        f"while {ask} >/dev/null 2>/tmp/said & ! wait $!; do "
+        f'[ "$(date +%s)" -lt "$until" ] || {{ {{ [ -s /tmp/said ] && tail -n 1 /tmp/said || echo "{silence}"; }} | '
+        "tee /dev/termination-log; exit 1; }; "
+        "sleep 1; done; trap - TERM;"
+    )
+
+
+def _words(options: Mapping[str, str]) -> str:
+    return " ".join(f"{option} {value}".rstrip() for option, value in options.items())
+
+
+_STORE_OPTIONS = (
+    _words(
+        {
+            "--config": "/dev/null",
+            "--s3-provider": "Other",
+            "--s3-no-check-bucket": "",
+            "--s3-no-head-object": "",
+            "--contimeout": "5s",
+        }
+    )
+    + ' ${SHOAL_SOURCE_CA_FILE:+--ca-cert "$SHOAL_SOURCE_CA_FILE"}'
+)
+
+
+def image_of(container: Container, role: str) -> str:
+    """Read a container's image.
+
+    Raises:
+        ConfigError: It is not set.
+    """
+    if container.image is None:
+        raise ConfigError(f"{role}.image is not set - `make images` builds it, name it in the dataset file")
+    return container.image

@@ -1,0 +1,228 @@
+"""What a Dag run owns in the cluster: one ConfigMap, which owns its Secret and its pods.
+
+The ConfigMap also tells other runs how many pods this one is about to start, so that no room is promised twice.
+"""
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from kubernetes.client import ApiException, CoreV1Api
+
+from shoal.contract.errors import WorkerError
+from shoal.engines.kubernetes.errors import CONFLICT, NOT_FOUND
+from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map, run_name
+from shoal.engines.kubernetes.overlay import Manifest
+from shoal.engines.kubernetes.planning_turn import TURN_NAME
+from shoal.settings.execution import Cluster
+
+log = logging.getLogger(__name__)
+
+PROMISE_HOLDS = timedelta(minutes=10)
+"""A plan's pods are there by then; what has not come will not come."""
+
+_UNREAD = {"_preload_content": False}
+"""The client writes every answer it reads into the log at level DEBUG, and a Secret's answer holds the Secret."""
+
+_SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED.items())
+
+
+@dataclass(frozen=True)
+class RunPromise:
+    """Pods another run is about to start.
+
+    Attributes:
+        run: Name of the run.
+        pods: How many are still to come.
+        pod: What one of them looks like.
+    """
+
+    run: str
+    pods: int
+    pod: Manifest
+
+
+@dataclass(frozen=True)
+class DagRunId:
+    """Which Dag run of which Airflow owns something.
+
+    Attributes:
+        installation: The Airflow; empty for what an earlier version wrote, and for a check.
+        dag_id: The DAG.
+        run_id: Its run.
+    """
+
+    installation: str
+    dag_id: str
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """Name of what the run owns."""
+        return run_name(self.installation, self.dag_id, self.run_id)
+
+
+@dataclass(frozen=True)
+class OwnedRun:
+    """A Dag run that owns something.
+
+    Attributes:
+        name: Name of its objects.
+        owner: The Dag run.
+        created_at: When the first of them was made.
+    """
+
+    name: str
+    owner: DagRunId
+    created_at: datetime
+
+
+class RunObjects:
+    """The objects of Shoal's runs in one namespace.
+
+    Args:
+        core: Client of the cluster.
+        cluster: Names the namespace.
+    """
+
+    def __init__(self, core: CoreV1Api, cluster: Cluster) -> None:
+        self._core = core
+        self._cluster = cluster
+        self._namespace = cluster.namespace
+
+    def list_promises(self, but: str, now: datetime) -> list[RunPromise]:
+        """List what the other runs' plans of the last minutes still have to start.
+
+        Args:
+            but: Name of the run that asks.
+            now: Time of the planning turn.
+        """
+        found = []
+        for config_map in self._core.list_namespaced_config_map(self._namespace, label_selector=_SELECTOR).items:
+            name, data = config_map.metadata.name, config_map.data or {}
+            if name in {but, TURN_NAME} or "pods" not in data:
+                continue
+            if now - datetime.fromisoformat(data["promised_at"]) > PROMISE_HOLDS:
+                continue
+            there = len(self._core.list_namespaced_pod(self._namespace, label_selector=f"{RUN_LABEL}={name}").items)
+            if (pods := int(data["pods"]) - there) > 0:
+                found.append(RunPromise(name, pods, json.loads(data["pod"])))
+        return found
+
+    def promise(self, owner: DagRunId, promise: RunPromise, now: datetime) -> None:
+        """Write down, within a planning turn, that a run is about to start pods."""
+        data = {
+            **asdict(owner),
+            "pods": str(promise.pods),
+            "pod": json.dumps(promise.pod, separators=(",", ":")),
+            "promised_at": now.isoformat(timespec="seconds"),
+        }
+        self._write_config_map(promise.run, data)
+
+    def lower_promise(self, name: str, pods: int) -> None:
+        """Say that fewer pods than promised will start."""
+        self._core.patch_namespaced_config_map(name, self._namespace, {"data": {"pods": str(pods)}})
+
+    def ensure_config_map(self, owner: DagRunId) -> str:
+        """Find or make a run's ConfigMap; return its uid."""
+        name = owner.name
+        try:
+            found = self._core.read_namespaced_config_map(name, self._namespace)
+        except ApiException as err:
+            if err.status != NOT_FOUND:
+                raise
+            found = self._write_config_map(name, asdict(owner))
+        return str(found.metadata.uid)
+
+    def put_secret(self, secret: Manifest) -> None:
+        """Write a run's Secret; credentials that were changed meanwhile reach the pods to come."""
+        name = secret["metadata"]["name"]
+        try:
+            self._core.create_namespaced_secret(self._namespace, secret, **_UNREAD)
+        except ApiException as err:
+            if err.status != CONFLICT:
+                raise
+            self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]}, **_UNREAD)
+
+    def delete_pods(self, name: str, shard: int | None = None, wait_s: float = 0.0) -> int:
+        """Delete a run's pods, or those of one shard; return how many there were.
+
+        Args:
+            name: Name of the run.
+            shard: Only this shard's; None for all.
+            wait_s: Seconds to wait until they are gone.
+
+        Raises:
+            WorkerError: Some are still there after that time.
+        """
+        selector = f"{RUN_LABEL}={name}" + ("" if shard is None else f",{SHARD_LABEL}={shard}")
+        pods = left = self._delete_selected(selector)
+        until = time.monotonic() + wait_s
+        while left and time.monotonic() < until:
+            time.sleep(1)
+            left = self._delete_selected(selector)
+        if left and wait_s:
+            raise WorkerError(
+                f"{len(left)} pods of run {name} are still there {wait_s:.0f} s after they were deleted, the first is "
+                f"{left[0].metadata.name} on node {left[0].spec.node_name} - look at that node; they end when it answers"
+            )
+        return len(pods)
+
+    def _delete_selected(self, selector: str) -> list[Any]:
+        """Delete the pods a selector finds and nobody has deleted yet; return all it finds."""
+        pods: list[Any] = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        for pod in pods:
+            if pod.metadata.deletion_timestamp is None:
+                self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
+        return pods
+
+    def delete_run(self, name: str, wait_s: float) -> int:
+        """Delete everything of a run: pods, Secret, ConfigMap; return how many pods there were.
+
+        The Secret goes before pods are waited for: one on a node that does not answer must not keep it, and the others
+        have read it.
+
+        Raises:
+            WorkerError: Pods are still there after `wait_s`; everything else is gone.
+        """
+        pods = self.delete_pods(name)
+        self._ignore_missing(self._core.delete_namespaced_secret, name, **_UNREAD)
+        if wait_s:
+            self.delete_pods(name, wait_s=wait_s)
+        self._delete_config_map(name)
+        return pods
+
+    def list_runs(self) -> list[OwnedRun]:
+        """List the runs that own something here, whatever Airflow they are of."""
+        found = self._core.list_namespaced_config_map(self._namespace, label_selector=_SELECTOR).items
+        return [
+            OwnedRun(
+                entry.metadata.name,
+                DagRunId(entry.data.get("installation", ""), entry.data["dag_id"], entry.data["run_id"]),
+                entry.metadata.creation_timestamp,
+            )
+            for entry in found
+            if "run_id" in (entry.data or {})
+        ]
+
+    def _write_config_map(self, name: str, data: dict[str, str]) -> Any:
+        manifest = run_config_map(self._cluster, name, data)
+        try:
+            return self._core.create_namespaced_config_map(self._namespace, manifest)
+        except ApiException as err:
+            if err.status != CONFLICT:
+                raise
+            return self._core.patch_namespaced_config_map(name, self._namespace, {"data": data})
+
+    def _delete_config_map(self, name: str) -> None:
+        self._ignore_missing(self._core.delete_namespaced_config_map, name)
+
+    def _ignore_missing(self, delete: Any, name: str, **options: Any) -> None:
+        try:
+            delete(name, self._namespace, **options)
+        except ApiException as err:
+            if err.status not in {NOT_FOUND, CONFLICT}:
+                raise

@@ -1,0 +1,6 @@
+"""Files made of a summary's tables, one module a format; the report is one of them.
+
+Enters: a summary's tables
+Leaves: files, each in one stated order
+May import: models, bucket, results, tables, capacity, settings, stores, contract
+"""

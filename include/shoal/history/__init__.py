@@ -1,0 +1,7 @@
+"""What the bucket tells of past runs: found, explained, verified, pruned.
+
+Enters: stored objects
+Leaves: sentences, deleted objects
+May import: engines, summary, plan, shards, exports, models, bucket, results, tables, capacity, settings, stores,
+    contract
+"""

@@ -1,0 +1,189 @@
+"""What the results bucket tells about one run, whatever became of it and of Airflow's logs."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shoal.contract.layout import RunLayout, VariantLayout, parse_part, run_time
+from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.plan.document import CHECK_DAG_ID
+from shoal.results.answer import read_current
+from shoal.results.ledger import list_settled
+from shoal.settings.dataset_stores import Stores
+from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts
+from shoal.stores.s3 import BucketClient
+from shoal.tables.session import open_database
+
+SHOWN_KEYS = 3
+"""Keys named where more could be."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images: how many, and the first of them in key order."""
+
+    count: int = 0
+    first_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShardProgress:
+    """How far one shard is now.
+
+    Attributes:
+        shard: Its number.
+        images: Its images.
+        open: Of these, images without a row.
+    """
+
+    shard: int
+    images: int
+    open: int
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run.
+
+    Attributes:
+        dataset: Name of the dataset.
+        run_key: The run.
+        now: The store's time.
+        plan: The parsed plan.json; None where the plan was never written.
+        summary: The parsed summary.json; None where there is none.
+        answer: What was said when the variant's work had to be approved: the parsed approval.json.
+        attempts: Failed attempts, the first first.
+        shards: Progress by now; empty where the manifest was deleted, or nothing was to be inferred.
+        open: Images of the manifest without a row by now; None where the manifest was deleted.
+        fates: Images that failures.csv names, by fate and reason.
+        last_sign: When the run last wrote anything.
+        later: run_key of the next run of the dataset; None where this is the newest.
+        is_answer: Whether current.json names the run.
+    """
+
+    dataset: str
+    run_key: str
+    now: datetime
+    plan: Mapping[str, Any] | None = None
+    summary: Mapping[str, Any] | None = None
+    answer: Mapping[str, Any] | None = None
+    attempts: tuple[FailedAttempt, ...] = ()
+    shards: tuple[ShardProgress, ...] = ()
+    open: Images | None = None
+    fates: Mapping[str, Images] = field(default_factory=dict)
+    last_sign: datetime | None = None
+    later: str | None = None
+    is_answer: bool = False
+
+
+def list_runs(stores: Stores) -> dict[str, str | None]:
+    """List a dataset's runs, the oldest first: the variant's folder by run_key, None for a run without a plan."""
+    found: dict[str, str | None] = {}
+    for entry in stores.results.list_objects(stores.layout.root):
+        name = stores.layout.read_name(entry.key)
+        if name.run_key:
+            found[name.run_key] = name.variant or found.get(name.run_key)
+    return dict(sorted(found.items()))
+
+
+def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
+    """Find a dataset's latest run, passing over samples of `check` where there is anything else."""
+    mine = (run_key for run_key in reversed(runs) if not _is_sample(stores, run_key, runs[run_key]))
+    return next(mine, None) or next(reversed(runs))
+
+
+def _is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
+    """Tell whether a run is the sample of a `check`."""
+    plan = stores.results.find_json(stores.layout.variant(variant).run(run_key).plan) if variant else None
+    return plan is not None and plan["dag_run"]["dag_id"] == CHECK_DAG_ID
+
+
+def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> RunFacts:
+    """Read what the bucket tells about a run.
+
+    Args:
+        stores: The dataset's buckets.
+        run_key: The run, one of `runs`.
+        runs: Every run of the dataset, see `list_runs`.
+
+    Raises:
+        ContractError: A stored object is not what it must be.
+        StoreError: The results bucket does not answer.
+    """
+    results, variant = stores.results, runs[run_key]
+    later = next((other for other in runs if other > run_key and not _is_sample(stores, other, runs[other])), None)
+    facts = RunFacts(stores.layout.dataset, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
+    if variant is None:
+        return facts
+    layout = stores.layout.variant(variant)
+    run = layout.run(run_key)
+    plan, summary, current = (
+        results.find_json(run.plan),
+        results.find_json(run.summary),
+        read_current(results, stores.layout),
+    )
+    if plan is None:
+        return facts
+    attempts = tuple(read_failed_attempts(results, run))
+    shards, left = _read_progress(results, layout, run, plan)
+    return replace(
+        facts,
+        plan=plan,
+        summary=summary,
+        answer=results.find_json(layout.approval),
+        attempts=attempts,
+        shards=shards,
+        open=left,
+        fates=_read_failures(results, summary) if summary else {},
+        last_sign=_last_sign(results, layout, run, run_key),
+        is_answer=current is not None and current["run_key"] == run_key,
+    )
+
+
+def _read_progress(
+    results: BucketClient, layout: VariantLayout, run: RunLayout, plan: Mapping[str, Any]
+) -> tuple[tuple[ShardProgress, ...], Images | None]:
+    """Join the manifest with every row there is now, whichever run wrote it."""
+    if not plan["shards"]:
+        return (), Images()
+    if not results.has(run.manifest):
+        return (), None
+    with open_database(results) as database:
+        parts, ledgers = list_settled(results, layout)
+        database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
+        database.view_rows([*ledgers, *parts])
+        database.run(
+            "CREATE TABLE progress AS SELECT manifest.key, shard, status IS NULL AS is_open "
+            "FROM manifest LEFT JOIN rows USING (key, etag)"
+        )
+        shards = database.records(
+            "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "
+            "GROUP BY shard ORDER BY shard"
+        )
+        first = database.run("SELECT key FROM progress WHERE is_open ORDER BY key LIMIT ?", [SHOWN_KEYS]).fetchall()
+    left = Images(sum(entry["open"] for entry in shards), tuple(key for (key,) in first))
+    return tuple(ShardProgress(**entry) for entry in shards), left
+
+
+def _read_failures(results: BucketClient, summary: Mapping[str, Any]) -> dict[str, Images]:
+    """Count failures.csv by what befell an image; empty where gc has deleted it."""
+    data = results.find_bytes(summary["folder"] + "failures.csv")
+    found: dict[str, Images] = {}
+    for row in csv.DictReader(io.StringIO((data or b"").decode())):
+        what = f"failed: {row['reason']}" if row["reason"] else row["fate"]
+        seen = found.get(what, Images())
+        found[what] = Images(seen.count + 1, (*seen.first_keys, row["key"])[:SHOWN_KEYS])
+    return found
+
+
+def _last_sign(results: BucketClient, layout: VariantLayout, run: RunLayout, run_key: str) -> datetime:
+    """Find when the run, or one of its workers, last wrote anything."""
+    written = [found.last_modified for found in results.list_objects(run.root)]
+    for found in results.list_objects(layout.parts):
+        name = parse_part(found.key)
+        if name is not None and name.run_key == run_key:
+            written.append(found.last_modified)
+    return max(written, default=run_time(run_key))

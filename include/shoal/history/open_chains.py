@@ -1,0 +1,92 @@
+"""Chains of runs that are not through: what they have examined so far, and the command that goes on with them."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.contract.layout import VariantLayout
+from shoal.settings.dataset_stores import Stores
+from shoal.settings.run_form import RunParams
+
+
+@dataclass(frozen=True)
+class OpenChain:
+    """The newest run of a chain, when it left images to the next.
+
+    Attributes:
+        dataset: The dataset.
+        run_key: The run.
+        model: Name and version of its model.
+        examined: Images with a row, of `listed`; the run's summary.json has the numbers of these.
+        listed: Images in its scope.
+        summary_uri: Where its summary lies.
+        params: What was said when the chain was started.
+    """
+
+    dataset: str
+    run_key: str
+    model: str
+    examined: int
+    listed: int
+    summary_uri: str
+    params: RunParams
+
+    @property
+    def command(self) -> str:
+        """Start the next run by hand; whether one is under way is Airflow's to say."""
+        said = self.params.model_dump(mode="json", exclude_defaults=True)
+        conf = f" --conf {shlex.quote(json.dumps(said))}" if said else ""
+        return f"airflow dags trigger {self.params.goes_on_in(self.dataset)}{conf}"
+
+    def describe(self) -> list[str]:
+        """Tell it in three lines."""
+        far = f"{self.examined} of {self.listed} images examined ({self.examined / self.listed:.1%})"
+        return [
+            f"open     {self.dataset}/{self.run_key}: {self.model}, {far}",
+            f"         so far   {self.summary_uri}",
+            f"         goes on with its next run, or by: {self.command}",
+        ]
+
+
+def list_open_chains(stores: Stores) -> list[OpenChain]:
+    """List the chains that are not through, one per variant and scope, newest first.
+
+    A later complete run over the whole dataset closes all of its variant's.
+
+    Raises:
+        StoreError: The results bucket does not answer.
+    """
+    chains = [
+        chain
+        for directory in stores.results.list_folders(stores.layout.root)
+        for chain in _open_in_variant(stores, stores.layout.variant(directory))
+    ]
+    return sorted(chains, key=lambda chain: chain.run_key, reverse=True)
+
+
+def _open_in_variant(stores: Stores, layout: VariantLayout) -> list[OpenChain]:
+    chains, seen = [], set[str]()
+    for run_key in reversed(layout.runs_with("summary.json", stores.results.list_keys(layout.runs))):
+        summary = stores.results.read_json(layout.run(run_key).summary)
+        result, facts = summary["result"], summary["run"]
+        if summary["complete"] and result["scope"]["full"]:
+            break
+        scope = json.dumps(result["scope"], sort_keys=True)
+        if not summary["complete"] and scope not in seen:
+            chains.append(_chain(stores, layout, result, facts))
+        seen.add(scope)
+    return chains
+
+
+def _chain(stores: Stores, layout: VariantLayout, result: Mapping[str, Any], facts: Mapping[str, Any]) -> OpenChain:
+    return OpenChain(
+        dataset=result["dataset"],
+        run_key=facts["run_key"],
+        model=f"{result['model']['name']} {result['model']['version']}",
+        examined=result["examined"],
+        listed=facts["balance"]["listed"],
+        summary_uri=stores.results.uri(layout.run(facts["run_key"]).summary),
+        params=RunParams.parse(facts["params"]),
+    )

@@ -1,0 +1,164 @@
+"""Recompute a run from the bucket alone and say where the stored answer deviates."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.contract.layout import RunLayout, VariantLayout, parse_part
+from shoal.exports.export import export_counts
+from shoal.models.variant import canonical_sha256
+from shoal.results.answer import read_current
+from shoal.results.ledger import RowSources, find_sources
+from shoal.settings.dataset_stores import Stores
+from shoal.stores.s3 import BucketClient
+from shoal.summary.balance import Balance, read_balance, read_result
+from shoal.summary.tables import build_tables, need_inputs
+from shoal.tables.session import Database, open_database
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verify found.
+
+    Attributes:
+        balance: The first balance, recomputed.
+        result_sha256: The result's hash, recomputed.
+        deviations: One sentence each; empty when everything holds.
+    """
+
+    balance: Balance
+    result_sha256: str
+    deviations: tuple[str, ...]
+
+
+def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verification:
+    """Check G1, G3, G5 and G8, both balances, the files and the result of one run.
+
+    Raises:
+        ContractError: There is no such run, it has no summary, or what it was computed from was deleted.
+        StoreError: The results bucket does not answer.
+    """
+    run = layout.run(run_key)
+    plan, summary = stores.results.read_json(run.plan), stores.results.find_json(run.summary)
+    if summary is None:
+        what = "is plan_only and" if plan["params"]["plan_only"] else "has no summary and"
+        raise ContractError(
+            f"Run {run_key} {what} holds nothing to verify - python -m shoal why {stores.layout.dataset}/{run_key} says why"
+        )
+    need_inputs(stores.results, plan, run)
+    _need_files(stores.results, summary)
+    with open_database(stores.results) as database:
+        sources = find_sources(stores.results, layout, plan)
+        build_tables(database, plan, run, sources)
+        balance = read_balance(database)
+        counts = export_counts(database).sha256 if balance.complete else None
+        result = read_result(database, plan, balance, counts)
+        deviations = [
+            *_check_balance(database, plan, summary, balance),
+            *_check_files(stores.results, run, summary, result),
+            *_check_writers(database, plan, sources),
+            *_check_rows(database),
+            *_check_current(stores, plan, summary),
+        ]
+    return Verification(balance, canonical_sha256(result), tuple(deviations))
+
+
+def _need_files(results: BucketClient, summary: Mapping[str, Any]) -> None:
+    """Tell a folder that was deleted whole from one that lacks a file, which is a deviation.
+
+    Raises:
+        ContractError: None of the files is there.
+    """
+    if not any(results.has(summary["folder"] + name) for name in summary["files"]):
+        raise ContractError(
+            f"Run {summary['run']['run_key']} cannot be verified: the files of its summary are not in the bucket - python -m "
+            "shoal gc deletes them after retention.keep; summary.json and all rows stay"
+        )
+
+
+def _check_balance(
+    database: Database, plan: Mapping[str, Any], summary: Mapping[str, Any], balance: Balance
+) -> Iterator[str]:
+    """G1: each listed key in exactly one fate, and the manifest is what the plan says."""
+    try:
+        balance.check(plan)
+    except ContractError as err:
+        yield f"G1: {err}"
+    if balance.to_json() != summary["run"]["balance"]:
+        yield f"G1: recomputed balance {balance.to_json()} differs from the summary's {summary['run']['balance']}"
+    if summary["complete"] != balance.complete:
+        yield f"G1: summary says complete {summary['complete']}, recomputed {balance.complete}"
+    for table, columns in (("listing", "key"), ("accounted", "key"), ("manifest", "key")):
+        twice = database.value(f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > 1)")
+        if twice:
+            yield f"G1: {twice} keys appear more than once in {table}"
+    foreign = database.value("SELECT count(*) FROM manifest ANTI JOIN listing USING (key, etag)")
+    if foreign:
+        yield f"G1: {foreign} images of the manifest are not in the listing"
+    planned = {entry["shard"]: entry["images"] for entry in plan["shards"]}
+    found = dict(database.run("SELECT shard, count(*)::BIGINT FROM manifest GROUP BY shard").fetchall())
+    if found != planned:
+        yield f"G1: shards of the manifest {found} differ from the plan's {planned}"
+
+
+def _check_files(
+    results: BucketClient, run: RunLayout, summary: Mapping[str, Any], result: Mapping[str, Any]
+) -> Iterator[str]:
+    """G3: every file the summary names is there, whole, and the numbers are those of the rows."""
+    for name, sha256 in summary["files"].items():
+        data = results.find_bytes(summary["folder"] + name)
+        if data is None:
+            yield f"G3: file {name} of the summary is missing"
+        elif hashlib.sha256(data).hexdigest() != sha256:
+            yield f"G3: file {name} has another sha256 than the summary says"
+    if canonical_sha256(summary["result"]) != summary["result_sha256"]:
+        yield f"G3: the result in {run.summary} does not have the sha256 beside it"
+    for field in sorted({*result, *summary["result"]}):
+        if result.get(field) != summary["result"].get(field):
+            yield f"result: {field} recomputed from the rows differs from the summary's"
+
+
+def _check_writers(database: Database, plan: Mapping[str, Any], sources: RowSources) -> Iterator[str]:
+    """G5: every row of this run's own objects comes from this run or from a part its plan adopted."""
+    adopted = {(name.run_key, name.attempt) for name in map(parse_part, plan["parts"]) if name}
+    mine = [key for key in sources.whole if key.rsplit("/", 1)[-1].startswith(plan["run_key"])]
+    for key in mine:
+        database.set_variable("verified_file", [database.results.uri(key)])
+        writers = database.run(
+            "SELECT DISTINCT run_key, attempt FROM read_parquet(getvariable('verified_file')) ORDER BY ALL"
+        ).fetchall()
+        strangers = [
+            f"{run_key}-{attempt}"
+            for run_key, attempt in writers
+            if run_key != plan["run_key"] and (run_key, attempt) not in adopted
+        ]
+        if strangers:
+            yield f"G5: {key} holds rows written by {', '.join(strangers)}"
+
+
+def _check_rows(database: Database) -> Iterator[str]:
+    """G8: counted rows belong to the listed object; G4: rows of one image agree."""
+    resized = database.value(
+        "SELECT count(*) FROM listing JOIN rows USING (key, etag) WHERE listing.size_bytes <> rows.size_bytes"
+    )
+    if resized:
+        yield f"G8: {resized} rows have another size than the listed object"
+    torn = database.value(
+        "SELECT count(*) FROM (SELECT 1 FROM stored_rows WHERE status = 'processed' GROUP BY key, etag "
+        "HAVING count(DISTINCT (content_sha256, width, height, detections)) > 1)"
+    )
+    if torn:
+        yield f"G4: {torn} images have rows that differ from each other"
+
+
+def _check_current(stores: Stores, plan: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[str]:
+    """G3: `current.json` names only complete runs, with the result they have."""
+    current = read_current(stores.results, stores.layout)
+    if current is None or current["run_key"] != plan["run_key"]:
+        return
+    if not summary["complete"]:
+        yield "G3: current.json names this run, which is not complete"
+    if current["result_sha256"] != summary["result_sha256"]:
+        yield "G3: current.json has another result sha256 than the summary"

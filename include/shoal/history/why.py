@@ -1,0 +1,247 @@
+"""Why a run is as it is: from what is known of it to one cause and one way on, in the words of its own errors."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.contract.units import format_duration
+from shoal.history.facts import RunFacts
+from shoal.history.run_details import tell_images, tell_shards
+from shoal.plan.document import CHECK_DAG_ID
+from shoal.settings.dataset import Dataset
+
+QUIET = timedelta(minutes=10)
+"""A worker writes every two minutes; a run that wrote nothing for so long has no worker at work."""
+
+
+class State(StrEnum):
+    """What a run has come to."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    """Summarized, and images were left."""
+    RUNNING = "running"
+    WAITING = "waiting"
+    """For room, for a person, for pods."""
+    STOPPED = "stopped"
+    """On purpose: plan_only, or approval refused."""
+    ENDED = "ended"
+    """Without a summary."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `why` says.
+
+    Attributes:
+        state: What the run has come to.
+        cause: The first cause, in one sentence.
+        next: The command or the change that goes on from there.
+        shards: One line per shard that is not done.
+        images: One line per group of images that are in no number.
+    """
+
+    state: State
+    cause: str
+    next: str
+    shards: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as `why --json` prints it."""
+        return {
+            "state": str(self.state),
+            "cause": self.cause,
+            "next": self.next,
+            "shards": list(self.shards),
+            "images": list(self.images),
+        }
+
+
+def diagnose(facts: RunFacts) -> Diagnosis:
+    """Name the first cause of a run's state and the next step."""
+    if facts.plan is None:
+        return _without_plan(facts)
+    state, cause, way_on = _judge_summarized(facts) if facts.summary else _judge_unsummarized(facts)
+    return Diagnosis(state, cause, way_on, tuple(tell_shards(facts)), tuple(tell_images(facts)))
+
+
+def _without_plan(facts: RunFacts) -> Diagnosis:
+    age = facts.now - (facts.last_sign or facts.now)
+    if facts.later is not None:
+        state, cause = (
+            State.ENDED,
+            "the listing was frozen and no plan.json written: the plan failed, or was killed or cleared",
+        )
+    elif age < QUIET:
+        state, cause = State.RUNNING, "the listing is frozen, plan.json is not written yet: the plan is at work"
+    else:
+        state, cause = (
+            State.WAITING,
+            f"the listing was frozen {_ago(age)} ago and no plan.json written: the plan waits for room, or it failed",
+        )
+    way_on = f"see the log of task plan of the run that began at {facts.run_key[:16]}, and: python -m shoal check {facts.dataset}"
+    return Diagnosis(state, cause, way_on)
+
+
+def _judge_summarized(facts: RunFacts) -> tuple[State, str, str]:
+    summary = facts.summary or {}
+    run, balance = summary["run"], summary["run"]["balance"]
+    if summary["complete"]:
+        failed = f"; {balance['failed']} of its images cannot be used" if balance["failed"] else ""
+        answer = ", and the run is the dataset's answer" if facts.is_answer else ""
+        return State.COMPLETE, f"every image is accounted for{failed}{answer}", f"python -m shoal verify {_run(facts)}"
+    if stopped := run["stopped_shards"]:
+        shard = next(entry for entry in run["shards"] if entry["shard"] == stopped[0])
+        cause = (
+            f"shard {stopped[0]} stopped: {shard['failed']} of {shard['tried']} tried images failed, more than "
+            "run.tolerated_failed_share allows"
+        )
+        return (
+            State.INCOMPLETE,
+            cause,
+            f"look at their reasons below; mend the bucket or raise run.tolerated_failed_share, then {_start_again(facts)}",
+        )
+    if balance["unsettled"]:
+        return State.INCOMPLETE, _cause_of_unsettled(facts), _go_on(facts)
+    if balance["listed"] == balance["reused"] + balance["pending"]:
+        return (
+            State.INCOMPLETE,
+            f"its {balance['pending']} open images were left to a run that was at work on them",
+            _go_on(facts),
+        )
+    return (
+        State.INCOMPLETE,
+        f"{balance['pending']} images did not fit into the time box of {_budget(facts)} (run.budget); nothing failed",
+        _go_on(facts),
+    )
+
+
+def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
+    quiet = facts.now - (facts.last_sign or facts.now)
+    if judged := _judge_without_end(facts) or _judge_approval(facts):
+        return judged
+    if facts.open is not None and facts.open.count == 0:
+        state = State.RUNNING if quiet < QUIET else State.ENDED
+        first = (
+            f"see whether python -m shoal why {facts.dataset}/{facts.later} is complete; if not, "
+            if facts.later
+            else ""
+        )
+        return (
+            state,
+            f"every image of its manifest has a row, the summary is missing: last sign {_ago(quiet)} ago",
+            f"{first}clear task summarize of its Dag run, or start a new run: it reuses the rows",
+        )
+    if quiet < QUIET:
+        failed = f"; so far: {_first_failure(facts)}" if facts.attempts else ""
+        return (
+            State.RUNNING,
+            f"it is at work, or ended a moment ago: last sign {_ago(quiet)} ago{failed}",
+            f"python -m shoal why {_run(facts)}",
+        )
+    if facts.attempts:
+        return State.ENDED, _first_failure(facts), _go_on(facts)
+    nobody = facts.open is not None and facts.open.count == sum(shard.images for shard in facts.shards)
+    what = "no worker has written anything" if nobody else "its workers fell silent"
+    return (
+        State.WAITING if nobody and facts.later is None else State.ENDED,
+        f"{what} and no attempt left a note, last sign {_ago(quiet)} ago: its pods wait for room, or somebody ended it",
+        f"python -m shoal fit --dataset {facts.dataset}, and the state of the run's infer tasks; then {_start_again(facts)}",
+    )
+
+
+def _judge_without_end(facts: RunFacts) -> tuple[State, str, str] | None:
+    """Tell of a run that was never to have a summary."""
+    plan = facts.plan or {}
+    if plan["params"]["plan_only"]:
+        return (
+            State.STOPPED,
+            "plan_only: the run was to write its plan and no more",
+            f"{_start_again(facts)} without plan_only",
+        )
+    if plan["dag_run"]["dag_id"] == CHECK_DAG_ID:
+        return (
+            State.STOPPED,
+            f"a sample that python -m shoal check {facts.dataset} tries: it has no summary, and later runs reuse its rows",
+            f"nothing; a run over the dataset: airflow dags trigger reanalyse_{facts.dataset}",
+        )
+    return None
+
+
+def _judge_approval(facts: RunFacts) -> tuple[State, str, str] | None:
+    """Read what was planned about approval, and what was said; None where inference may start."""
+    plan = facts.plan or {}
+    approval = plan.get("approval") or {}
+    decision = approval.get("decision", "not_needed")
+    if decision in {"not_needed", "approved"} or (facts.answer or {}).get("answer") == "yes":
+        return None
+    model = f"{plan['model']['name']} {plan['model']['version']}"
+    work = f"{approval['images']} images, {approval['cpu_hours']:.3g} CPU hours of {model}"
+    if facts.answer:
+        by = f"refused by {facts.answer['by']}" if facts.answer["by"] else "answered by nobody in time"
+        return (
+            State.STOPPED,
+            f"{work}: {by} at {facts.answer['at']}",
+            f"to be asked again, trigger {plan['dag_run']['dag_id']} by hand with model_version {plan['model']['version']}",
+        )
+    state = State.WAITING if decision == "ask" else State.STOPPED
+    return (
+        state,
+        f"{work} need approval: more than run.approval_cpu_hours {approval['threshold_cpu_hours']:g}",
+        "answer task approve of its Dag run"
+        if decision == "ask"
+        else f"{_start_again(facts)} by hand, and answer its task approve",
+    )
+
+
+def _cause_of_unsettled(facts: RunFacts) -> str:
+    if facts.attempts:
+        return _first_failure(facts)
+    return (
+        f"its workers ended with images left and no attempt failed: the time box of {_budget(facts)} (run.budget) was over, or a "
+        "person ended the tasks"
+    )
+
+
+def _first_failure(facts: RunFacts) -> str:
+    first = facts.attempts[0]
+    times = sum(failed.shard == first.shard for failed in facts.attempts)
+    node = f" on node {first.node}" if first.node else ""
+    often = f"{times} times, first" if times > 1 else "once,"
+    return f"shard {first.shard} failed {often} at {first.failed_at}{node}: {first.error}"
+
+
+def _go_on(facts: RunFacts) -> str:
+    if facts.open is not None and facts.open.count == 0 and facts.plan and facts.plan["shards"]:
+        return f"nothing: other runs have settled its images since; python -m shoal why {facts.dataset}"
+    if facts.later is not None:
+        return f"a later run goes on from there: python -m shoal why {facts.dataset}/{facts.later}"
+    mend = "mend that, then " if facts.attempts else ""
+    return f"{mend}{_start_again(facts)}: what is settled is kept"
+
+
+def _start_again(facts: RunFacts) -> str:
+    dag_id = (facts.plan or {}).get("dag_run", {}).get("dag_id") or f"reanalyse_{facts.dataset}"
+    return f"airflow dags trigger {dag_id}"
+
+
+def _budget(facts: RunFacts) -> str:
+    try:
+        return format_duration(Dataset.model_validate((facts.plan or {})["settings"]).run.budget)
+    except ValueError as err:  # written by a later release
+        raise ContractError(f"plan.json of run {facts.run_key} cannot be read ({err}) - upgrade Shoal") from err
+
+
+def _run(facts: RunFacts) -> str:
+    return f"{facts.dataset}/{facts.run_key}"
+
+
+def _ago(age: timedelta) -> str:
+    """Write an age in the largest unit that tells enough."""
+    seconds = max(0, int(age.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

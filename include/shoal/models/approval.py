@@ -1,0 +1,201 @@
+"""Approval: whether a model version's remaining work is large enough to ask a person, and what they said.
+
+The answer lies in the variant's `approval.json` and holds for all its work: a person is asked once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
+from shoal.stores.s3 import BucketClient
+
+SECONDS_PER_HOUR = 3600.0
+
+
+class Asks(StrEnum):
+    """When the run that plans asks a person."""
+
+    NEVER = "never"
+    """Nobody is awake: a scheduled run."""
+    ONCE = "once"
+    """Unless somebody has answered: a run that a release, a backfill or an earlier run started."""
+    AGAIN = "again"
+    """Also after a no: a run that a person started by hand."""
+
+
+class Decision(StrEnum):
+    """What becomes of a plan's inference."""
+
+    NOT_NEEDED = "not_needed"
+    APPROVED = "approved"
+    ASK = "ask"
+    REFUSED = "refused"
+    WAITS = "waits"
+
+    @property
+    def starts(self) -> bool:
+        """Whether inference starts, at once or after a yes."""
+        return self not in {Decision.REFUSED, Decision.WAITS}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Expected seconds of one worker per image, and where the figure comes from."""
+
+    seconds_per_image: float
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the rate as plan.json shows it."""
+        return {"value": self.seconds_per_image, "source": self.source}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a variant still has to infer in a run's scope."""
+
+    images: int
+    rate: Rate
+
+    @property
+    def cpu_hours(self) -> float:
+        """Hours of one core: a worker uses one."""
+        return self.images * self.rate.seconds_per_image / SECONDS_PER_HOUR
+
+    def describe(self) -> str:
+        """Tell the figures and where they come from."""
+        return (
+            f"{self.images} images, {self.cpu_hours:.3g} CPU hours at {self.rate.seconds_per_image:.3g} s per image "
+            f"({self.rate.source})"
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person said.
+
+    Attributes:
+        yes: Whether the work may be done.
+        by: Name of the person, None when nobody answered in time.
+        at: When, as it is stored: UTC.
+    """
+
+    yes: bool
+    by: str | None
+    at: str
+
+    def describe(self) -> str:
+        """Tell who said what, and when."""
+        if self.by is None:
+            return f"nobody answered until {self.at}"
+        return f"{'approved' if self.yes else 'refused'} by {self.by} at {self.at}"
+
+
+def exceeds(work: Work, threshold_cpu_hours: float | None) -> bool:
+    """Whether work is more than may be done without asking; no threshold lets everything pass."""
+    return threshold_cpu_hours is not None and work.images > 0 and work.cpu_hours > threshold_cpu_hours
+
+
+def decide(
+    work: Work, threshold_cpu_hours: float | None, answer: Answer | None, asks: Asks, *, in_use: bool
+) -> Decision:
+    """Decide whether a plan's inference starts.
+
+    Args:
+        work: All that the variant still has to infer in the run's scope.
+        threshold_cpu_hours: More than this is asked for; None for never.
+        answer: What was said about the variant before, None when nothing was.
+        asks: When this run asks.
+        in_use: Whether the dataset's answer is of this variant: new images are no reason to stop a series.
+    """
+    if answer is not None and answer.yes:
+        return Decision.APPROVED
+    if work.images == 0 or in_use:
+        return Decision.NOT_NEEDED
+    if answer is not None and asks is not Asks.AGAIN:
+        return Decision.REFUSED
+    if not exceeds(work, threshold_cpu_hours):
+        return Decision.NOT_NEEDED
+    return Decision.WAITS if asks is Asks.NEVER else Decision.ASK
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What a plan says about its approval: `plan.json`'s `approval`.
+
+    Attributes:
+        decision: What becomes of the inference.
+        work: All that the variant still has to infer in the run's scope.
+        threshold_cpu_hours: The dataset's run.approval_cpu_hours.
+        answer: What was said before.
+    """
+
+    decision: Decision
+    work: Work
+    threshold_cpu_hours: float | None
+    answer: Answer | None
+
+    def describe(self) -> list[str]:
+        """Tell it in one line; nothing where nobody has to be asked."""
+        figures = self.work.describe()
+        said = self.answer.describe() if self.answer else ""
+        match self.decision:
+            case Decision.NOT_NEEDED:
+                return []
+            case Decision.APPROVED:
+                return [f"{said}: {figures}"]
+            case Decision.REFUSED:
+                return [f"{said}: {figures} are not inferred"]
+            case _:
+                return [f"needs approval: {figures}, more than run.approval_cpu_hours {self.threshold_cpu_hours:g}"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as plan.json shows it."""
+        return {
+            "decision": str(self.decision),
+            "images": self.work.images,
+            "cpu_hours": round(self.work.cpu_hours, 3),
+            "threshold_cpu_hours": self.threshold_cpu_hours,
+            "answered_by": self.answer.by if self.answer else None,
+            "answered_at": self.answer.at if self.answer else None,
+        }
+
+
+def read_answer(results: BucketClient, layout: VariantLayout) -> Answer | None:
+    """Read what was said about a variant; None when nobody was asked."""
+    found = results.find_json(layout.approval)
+    return Answer(found["answer"] == "yes", found["by"], found["at"]) if found else None
+
+
+def write_answer(results: BucketClient, layout: VariantLayout, plan: dict[str, Any], answer: Answer) -> None:
+    """Write `approval.json`: the answer and the figures it was given on.
+
+    Args:
+        results: The results bucket.
+        layout: The variant.
+        plan: The parsed plan.json of the run that asked.
+        answer: What was said.
+    """
+    results.write_json(
+        layout.approval,
+        {
+            "format_version": FORMAT_VERSION,
+            "variant_sha256": plan["variant"]["sha256"],
+            "model": {"name": plan["model"]["name"], "version": plan["model"]["version"]},
+            "answer": "yes" if answer.yes else "no",
+            "by": answer.by,
+            "at": answer.at,
+            "run_key": plan["run_key"],
+            "images": plan["approval"]["images"],
+            "cpu_hours": plan["approval"]["cpu_hours"],
+            "seconds_per_image": plan["seconds_per_image"],
+            "threshold_cpu_hours": plan["approval"]["threshold_cpu_hours"],
+        },
+    )
+
+
+def is_newer(answer: Answer, run_key: str) -> bool:
+    """Whether an answer was given after a run was planned; a run_key begins with that time."""
+    return datetime.fromisoformat(answer.at) >= run_time(run_key)

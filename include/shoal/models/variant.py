@@ -1,0 +1,66 @@
+"""Identity of a result: everything that can change a stored box, and nothing else."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shoal.contract.job import Inference
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.model_info import resolve_imgsz
+from shoal.models.versions import ModelRelease
+from shoal.settings.dataset import Model
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model file under one set of inference settings; rows of a variant are interchangeable."""
+
+    release: ModelRelease
+    inference: Inference
+
+    @property
+    def preimage(self) -> dict[str, Any]:
+        """What the identity is made of."""
+        return {"model_sha256": self.release.sha256, **asdict(self.inference)}
+
+    @property
+    def sha256(self) -> str:
+        """The identity: sha256 of the preimage's canonical JSON."""
+        return canonical_sha256(self.preimage)
+
+    @property
+    def directory(self) -> str:
+        """Name of the variant's folder."""
+        return f"{self.release.name}-{self.release.version}-{self.sha256[:12]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Write `variant.json`."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "variant_sha256": self.sha256,
+            "model": {"name": self.release.name, "version": self.release.version, "key": self.release.key},
+            "preimage": self.preimage,
+            "names": list(self.release.info.names),
+        }
+
+
+def make_variant(release: ModelRelease, model: Model) -> Variant:
+    """Resolve a dataset's inference settings for one release.
+
+    Raises:
+        ModelRefusedError: The model cannot take the requested imgsz.
+    """
+    inference = Inference(
+        imgsz=resolve_imgsz(release.info, model.imgsz),
+        rect=release.info.rect,
+        iou=model.iou,
+        max_det=model.max_det,
+    )
+    return Variant(release, inference)
+
+
+def canonical_sha256(value: Any) -> str:
+    """Hash JSON in its one canonical form: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,166 @@
+"""Model releases: which versions there are, which one is meant, and what its file says."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from shoal.contract.errors import ConfigError, ModelRefusedError
+from shoal.contract.model_info import EXPORT_HINT, Dim, ModelInfo, read_model_info
+from shoal.settings.dataset import Dataset
+from shoal.stores.s3 import BucketClient
+
+if TYPE_CHECKING:
+    import onnx
+
+LATEST = "latest"
+"""What a dataset or a run says to mean no version of its own."""
+
+LATEST_OBJECT = "LATEST"
+MODEL_FILE = "model.onnx"
+VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+
+
+@dataclass(frozen=True)
+class ModelRelease:
+    """One version of a model, identified by the sha256 of its file."""
+
+    name: str
+    version: str
+    key: str
+    sha256: str
+    info: ModelInfo
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A version that is better than the one a run uses, and why it does not use it."""
+
+    version: str
+    reason: str
+
+
+def natural_order(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key under which v10 follows v9: runs of digits compare as numbers."""
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.findall(r"\d+|\D+", version))
+
+
+def order_candidates(wanted: str, available: Sequence[str], named_latest: str | None) -> list[str]:
+    """List the versions a run may use, best first: the wanted one, or for `latest` what LATEST names and all below it.
+
+    Without LATEST that is every version, the highest in natural order first. A version that LATEST names is a candidate
+    also where it has no file: it may be on its way.
+
+    Args:
+        wanted: A version or `latest`.
+        available: Versions that have a model file.
+        named_latest: Content of the LATEST object, None when there is none.
+
+    Raises:
+        ConfigError: There is no such version.
+    """
+    ordered = sorted(available, key=natural_order, reverse=True)
+    if wanted != LATEST:
+        candidates = [version for version in ordered if version == wanted]
+    elif named_latest:
+        below = (version for version in ordered if natural_order(version) < natural_order(named_latest))
+        candidates = [named_latest, *below]
+    else:
+        candidates = ordered
+    if candidates:
+        return candidates
+    known = ", ".join(reversed(ordered)) or "none"
+    raise ConfigError(
+        f"Model version {wanted!r} not found, there are: {known} - put <version>/{MODEL_FILE} there or choose another"
+    )
+
+
+def model_root(dataset: Dataset) -> str:
+    """Prefix of all versions of a dataset's model."""
+    return f"{dataset.models.prefix}{dataset.model.name}/"
+
+
+def read_version(root: str, key: str) -> str | None:
+    """Read the version of a model file; None when `key` is none.
+
+    A folder that is no name of a version, such as "v2 (old)", is none.
+    """
+    match = re.fullmatch(rf"({VERSION})/{re.escape(MODEL_FILE)}", key[len(root) :])
+    return match[1] if match else None
+
+
+def list_candidates(models: BucketClient, dataset: Dataset, version: str | None) -> list[str]:
+    """List the versions a run may use, best first.
+
+    Args:
+        models: The models bucket.
+        dataset: Names the model.
+        version: The run's own choice; None takes the dataset's.
+
+    Raises:
+        ConfigError: No such version.
+    """
+    root = model_root(dataset)
+    available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
+    latest = models.find_bytes(f"{root}{LATEST_OBJECT}")
+    try:
+        return order_candidates(version or dataset.model.version, available, _version_named(latest))
+    except ConfigError as err:
+        raise ConfigError(f"{models.uri(root)}: {err}") from err
+
+
+def read_release(models: BucketClient, dataset: Dataset, version: str) -> ModelRelease:
+    """Read and inspect one version.
+
+    Raises:
+        ContractError: It has no file.
+        ModelRefusedError: The file is not a model Shoal runs.
+    """
+    key = f"{model_root(dataset)}{version}/{MODEL_FILE}"
+    with TemporaryDirectory(prefix="shoal-model-") as folder:
+        path = Path(folder) / MODEL_FILE
+        models.download(key, path)
+        try:
+            info = inspect_model(path)
+        except ModelRefusedError as err:
+            raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelRelease(dataset.model.name, version, key, sha256, info)
+
+
+def inspect_model(path: Path) -> ModelInfo:
+    """Read what an ONNX file says of itself, without running it.
+
+    Raises:
+        ModelRefusedError: Not an ONNX file, or not a detection export.
+    """
+    import onnx  # noqa: PLC0415 - a second of import; DAG files name models without reading any
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except (DecodeError, ValueError, OSError) as err:
+        raise ModelRefusedError(f"Model file of {path.stat().st_size} bytes is not ONNX - {EXPORT_HINT}") from err
+    if not model.graph.output:
+        raise ModelRefusedError(f"Model file of {path.stat().st_size} bytes holds no ONNX graph - {EXPORT_HINT}")
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if not inputs:
+        raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
+    return read_model_info(metadata, _shape(inputs[0]), [_shape(value) for value in model.graph.output])
+
+
+def _version_named(latest: bytes | None) -> str | None:
+    """Read the LATEST object; what is no name of a version, an empty object too, names none."""
+    text = latest.decode(errors="replace").strip() if latest else ""
+    return text if re.fullmatch(VERSION, text) else None
+
+
+def _shape(value: "onnx.ValueInfoProto") -> list[Dim]:
+    dims = value.type.tensor_type.shape.dim
+    return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in dims]

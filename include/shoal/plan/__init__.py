@@ -1,0 +1,6 @@
+"""What a run will do, decided and written down before any worker starts.
+
+Enters: listing, variant, capacity
+Leaves: `plan.json`, `manifest.parquet`
+May import: models, bucket, results, tables, capacity, settings, stores, contract
+"""

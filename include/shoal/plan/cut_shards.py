@@ -1,0 +1,69 @@
+"""From open images to shards: as many as room and time box allow, the newest first, cut in key order."""
+
+from dataclasses import dataclass
+
+from shoal.capacity.share import Capacity
+from shoal.models.approval import Rate
+from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
+from shoal.settings.dataset import Dataset
+from shoal.tables.capture_times import view_clocked
+from shoal.tables.session import Database
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What there is to infer with.
+
+    Attributes:
+        capacity: The pods that may start now.
+        rate: Seconds that an image takes.
+        max_shards: Airflow's max_map_length.
+    """
+
+    capacity: Capacity
+    rate: Rate
+    max_shards: int
+
+
+def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) -> PlannedWork:
+    """Fill the table `chosen`: images of the view `free_images`, each with its shard.
+
+    Args:
+        database: Holds `free_images` and the listing.
+        dataset: Its time box and its clock.
+        supply: What there is to infer with.
+        free: How many images `free_images` has, at least 1.
+    """
+    capacity, seconds_per_image = supply.capacity, supply.rate.seconds_per_image
+    most = images_in_budget(capacity.pods, dataset.run.budget.total_seconds(), seconds_per_image)
+    if free <= most:
+        database.run("CREATE VIEW picked AS SELECT * FROM free_images")
+    else:
+        _pick_newest(database, dataset, most)
+    images = min(free, most)
+    shards = shard_count(images, capacity.pods, seconds_per_image, supply.max_shards)
+    return PlannedWork(capacity, supply.rate, cut_in_key_order(database, images, shards))
+
+
+def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
+    """Fill the table `picked` with as many open images as the time box has room for."""
+    view_clocked(database, dataset.clock)
+    database.run(
+        "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
+        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
+        [most],
+    )
+
+
+def cut_in_key_order(database: Database, images: int, shards: int) -> tuple[PlannedShard, ...]:
+    """Fill the table `chosen`: the images of `picked`, cut into shards contiguous in key order."""
+    # Numbering sorted rows streams; ntile() would hold them all.
+    database.run(
+        "CREATE TABLE chosen AS SELECT *, ((row_number() OVER () - 1) * ? // ?)::INTEGER AS shard "
+        "FROM (SELECT * FROM picked ORDER BY key)",
+        [shards, images],
+    )
+    found = database.records(
+        "SELECT shard, count(*)::BIGINT AS images, min(key) AS first_key, max(key) AS last_key FROM chosen GROUP BY 1 ORDER BY 1"
+    )
+    return tuple(PlannedShard(**record) for record in found)

@@ -1,0 +1,248 @@
+"""What a run will do, decided and written down before any pod starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil, floor
+from os.path import commonprefix
+from typing import Any
+
+from shoal.bucket.drift import Drift
+from shoal.bucket.listing import ListingCounts, Scope
+from shoal.bucket.silent_cameras import Silent
+from shoal.capacity.share import Capacity
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import FORMAT_VERSION, mint_attempt
+from shoal.models.approval import Approval, Rate
+from shoal.models.variant import Variant
+from shoal.models.versions import PassedOver
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+
+UNSTORED = {"alerts": {"notifiers": {"__all__": {"arguments"}}}}
+"""What plan.json leaves out of a dataset file: arguments of notifiers are for the notifier alone."""
+
+WORTH_A_POD_S = 30.0
+"""A shard of less expected work than this costs more to start than to run."""
+
+
+LABEL_KEY = 32
+"""Most characters of a key that the label of a shard shows."""
+
+
+def mint_run_key(now: datetime) -> str:
+    """Make a run_key: UTC time + 8 random characters, sorting by time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
+
+
+def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
+    """Count the images `pods` workers can do in one time box."""
+    return max(1, floor(pods * budget_s / seconds_per_image))
+
+
+def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: int) -> int:
+    """Decide how many shards: one per pod, fewer when a shard would not be worth a pod's start.
+
+    Args:
+        images: Images to infer.
+        pods: Pods that may start.
+        seconds_per_image: Expected seconds of one worker per image.
+        max_shards: Airflow's max_map_length.
+    """
+    worth = ceil(images * seconds_per_image / WORTH_A_POD_S)
+    return min(images, pods, max_shards, max(1, worth))
+
+
+UNMEASURED = Rate(1.0, "assumed")
+"""Until the variant has rows of its own."""
+
+
+CHECK_DAG_ID = "check"
+"""Plans and owns the sample that `python -m shoal check` runs; no Airflow knows of it."""
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One shard: a contiguous range of keys, balanced by expected seconds."""
+
+    shard: int
+    images: int
+    first_key: str
+    last_key: str
+
+    @property
+    def label(self) -> str:
+        """Name the shard for people, never longer than 100 characters: its number, and where its images begin and end."""
+        # Keys are not paths: what counts is what they share as text.
+        shared = commonprefix([self.first_key, self.last_key]).rpartition("/")[0]  # noqa: RUF071
+        first, last = (_shorten(key[len(shared) :].removeprefix("/")) for key in (self.first_key, self.last_key))
+        return f"shard {self.shard}: {first}" + (f" to {last}" if last != first else "")
+
+
+def _shorten(key: str) -> str:
+    """Keep both ends of a long key: cameras stand in front, times often at the end."""
+    return key if len(key) <= LABEL_KEY else f"{key[: LABEL_KEY // 2 - 1]}…{key[-LABEL_KEY // 2 :]}"
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """What is to be inferred, and on what room.
+
+    Attributes:
+        capacity: What fits; None when nothing is to be inferred.
+        rate: Expected speed.
+        shards: The manifest's shards.
+    """
+
+    capacity: Capacity | None
+    rate: Rate
+    shards: tuple[PlannedShard, ...]
+
+    @property
+    def images(self) -> int:
+        """Images in the manifest."""
+        return sum(shard.images for shard in self.shards)
+
+    @property
+    def eta_s(self) -> float:
+        """Expected seconds of inference: that of the largest shard."""
+        return max((shard.images for shard in self.shards), default=0) * self.rate.seconds_per_image
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, frozen: `plan.json`.
+
+    Attributes:
+        run_key: The run.
+        dag_id: DAG that planned it, empty when none did.
+        run_id: Its Dag run.
+        dataset: Settings as they were.
+        params: What the person who started the run said.
+        scope: Prefix and limit.
+        variant: Model and inference settings.
+        listing_key: Object of the frozen listing.
+        listing: What the listing saw.
+        listed: Images in scope.
+        reused: Listed images that are settled and not reopened.
+        drift: How the bucket differs from what is known of it.
+        work: What is to be inferred.
+        ledgers: Ledgers counted as reused.
+        parts: Parts counted as reused; this run's summary takes them into its ledger.
+        job: What the workers are told.
+        approval: Whether a person has to be asked first.
+        selected: Whether the model is the one the dataset's own setting means now.
+        passed_over: Better versions that are not used.
+        silent: What should have sent images and did not; None where that was not looked for.
+    """
+
+    run_key: str
+    dag_id: str
+    run_id: str
+    dataset: Dataset
+    params: RunParams
+    scope: Scope
+    variant: Variant
+    listing_key: str
+    listing: ListingCounts
+    listed: int
+    reused: int
+    drift: Drift
+    work: PlannedWork
+    ledgers: Sequence[str]
+    parts: Sequence[str]
+    job: ShardJob
+    approval: Approval
+    selected: bool
+    passed_over: Sequence[PassedOver]
+    silent: Sequence[Silent] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Images in scope that this run leaves to the next."""
+        return self.listed - self.reused - self.work.images
+
+    @property
+    def may_become_current(self) -> bool:
+        """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
+        own_settings = self.selected and self.params.conf is None
+        return self.dag_id.startswith("reanalyse_") and self.params.full_scope and own_settings
+
+    def describe(self) -> list[str]:
+        """Tell the plan in a few lines."""
+        release = self.variant.release
+        lines = [
+            f"run {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
+            (
+                f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
+                f"{self.listing.ignored} ignored)"
+            ),
+            f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
+            *self.drift.describe(),
+        ]
+        if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
+            lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
+        lines += [
+            f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over
+        ]
+        lines += self.approval.describe()
+        lines += [silent.describe(self.dataset) for silent in self.silent or ()]
+        if self.work.capacity is None:
+            return [*lines, "nothing new: no inference" if self.approval.decision.starts else "no inference"]
+        shards = len(self.work.shards)
+        return [
+            *lines,
+            self.work.capacity.reason,
+            (
+                f"{shards} shard{'' if shards == 1 else 's'}, {self.work.rate.seconds_per_image:.3g} s per image "
+                f"({self.work.rate.source}), "
+                f"about {self.work.eta_s:.0f} s"
+            ),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write `plan.json`."""
+        release = self.variant.release
+        return {
+            "format_version": FORMAT_VERSION,
+            "run_key": self.run_key,
+            "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
+            "params": self.params.model_dump(mode="json"),
+            "settings": self.dataset.model_dump(mode="json", exclude=UNSTORED),
+            "scope": {**self.scope.to_json(), "full": self.params.full_scope},
+            "may_become_current": self.may_become_current,
+            "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
+            "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
+            "names": list(release.info.names),
+            "listing": {
+                "key": self.listing_key,
+                "size_bytes": self.listing.size_bytes,
+                "not_images": self.listing.not_images,
+                "ignored": self.listing.ignored,
+            },
+            "counts": {
+                "listed": self.listed,
+                "reused": self.reused,
+                "chosen": self.work.images,
+                "pending": self.pending,
+            },
+            "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
+            "drift": self.drift.to_json(),
+            "approval": self.approval.to_json(),
+            "passed_over": [{"version": passed.version, "reason": passed.reason} for passed in self.passed_over],
+            "capacity": None if self.work.capacity is None else _capacity_json(self.work.capacity),
+            "seconds_per_image": self.work.rate.to_json(),
+            "eta_s": round(self.work.eta_s, 3),
+            "shards": [
+                {"shard": s.shard, "images": s.images, "first_key": s.first_key, "last_key": s.last_key}
+                for s in self.work.shards
+            ],
+            "ledgers": list(self.ledgers),
+            "parts": list(self.parts),
+            "job": self.job.to_json(),
+        }
+
+
+def _capacity_json(capacity: Capacity) -> dict[str, Any]:
+    nodes = [{"name": node.name, "pods": node.pods, "binds": list(node.binds)} for node in capacity.nodes]
+    return {"pods": capacity.pods, "fit": capacity.fit, "reason": capacity.reason, "nodes": nodes}

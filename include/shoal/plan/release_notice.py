@@ -1,0 +1,92 @@
+"""Notice of a release to a dataset that names the version it uses: what looking at everything again would cost, and how."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shoal.bucket.listing import view_listing
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.plan.document import Plan
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import Stores
+from shoal.tables.capture_times import view_clocked
+from shoal.tables.session import open_database
+
+_A_DAY = timedelta(days=1)
+
+
+def notice_release(stores: Stores, plan: Plan) -> list[str]:
+    """Write `releases.json` from a plan of the newest version; return what a person should read.
+
+    Args:
+        stores: The dataset's buckets.
+        plan: A plan of the whole dataset for the newest version.
+    """
+    release, own = plan.variant.release, plan.dataset.model.version
+    if release.version == own:
+        return [f"the newest model version, {own}, is the one the dataset names: nothing to tell"]
+    first, last = _find_months(stores, plan)
+    command = backfill_command(plan.dataset.name, release.version, first, last, datetime.now(UTC))
+    approval = plan.approval.to_json()
+    stores.results.write_json(
+        stores.layout.releases,
+        {
+            "format_version": FORMAT_VERSION,
+            "dataset": plan.dataset.name,
+            "run_key": plan.run_key,
+            "variant": {"sha256": plan.variant.sha256, "directory": plan.variant.directory},
+            "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
+            "instead_of": own,
+            "images": approval["images"],
+            "cpu_hours": approval["cpu_hours"],
+            "seconds_per_image": plan.work.rate.to_json(),
+            "command": command,
+        },
+    )
+    return [
+        f"{release.name} {release.version} was released; the dataset names {own}, so nothing is inferred",
+        f"{release.version} would infer {plan.approval.work.describe()}",
+        f"to do so month by month: {command}",
+        f"then set model.version to {release.version} in the dataset file",
+    ]
+
+
+def read_notice(stores: Stores, dataset: Dataset) -> dict[str, Any] | None:
+    """Read the notice; None when there is none, or it was about another version than the dataset names now."""
+    notice = stores.results.find_json(stores.layout.releases)
+    return notice if notice and notice["instead_of"] == dataset.model.version else None
+
+
+def backfill_command(dataset: str, version: str, first: datetime, last: datetime, now: datetime) -> str:
+    """Write the command that looks at a span of capture time with another version.
+
+    Airflow backfills past months only; where all images are of the month in progress, it is a run of the whole dataset.
+
+    Args:
+        dataset: Name of the dataset.
+        version: The model version.
+        first: Earliest capture time.
+        last: Latest capture time.
+        now: The time; months before its own are past.
+    """
+    conf = json.dumps({"model_version": version})
+    start = first.replace(day=1)
+    end = min(last, now.replace(day=1, tzinfo=last.tzinfo) - _A_DAY).replace(day=1)
+    if start.date() > end.date():
+        return f"airflow dags trigger reanalyse_{dataset} --conf '{conf}'"
+    return (
+        f"airflow backfill create --dag-id backfill_{dataset} --from-date {start:%Y-%m-%d} --to-date {end:%Y-%m-%d} "
+        f"--reprocess-behavior completed --max-active-runs 1 --dag-run-conf '{conf}'"
+    )
+
+
+def _find_months(stores: Stores, plan: Plan) -> tuple[datetime, datetime]:
+    """Find the earliest and latest time of the listed images, by which the windows of a backfill take them."""
+    with open_database(stores.results) as database:
+        view_listing(database, plan.listing_key)
+        view_clocked(database, plan.dataset.clock)
+        (span,) = database.records(
+            "SELECT min(coalesce(captured_at, last_modified)) AS first, max(coalesce(captured_at, last_modified)) AS last "
+            "FROM clocked"
+        )
+    return span["first"], span["last"]

@@ -1,0 +1,52 @@
+"""`current.json`: which run is the dataset's answer, and the rule that moves it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.stores.s3 import BucketClient
+
+
+def read_current(results: BucketClient, layout: DatasetLayout) -> dict[str, Any] | None:
+    """Read the dataset's answer; None before its first complete run."""
+    return results.find_json(layout.current)
+
+
+def move_current(
+    results: BucketClient, layout: DatasetLayout, plan: Mapping[str, Any], summary: Mapping[str, Any]
+) -> str | None:
+    """Make a run the dataset's answer where the rule allows it.
+
+    The rule: planned by reanalyse_<dataset>, complete, of full scope, with the dataset file's own settings and selected
+    model, on a listing not older than the one the answer names. So a run with another conf or model never changes a
+    published series.
+
+    Returns:
+        None when it is the answer now, else the reason why not.
+    """
+    reason = _why_not(plan, summary, read_current(results, layout))
+    if reason is None:
+        results.write_json(
+            layout.current,
+            {
+                "format_version": FORMAT_VERSION,
+                "dataset": plan["settings"]["name"],
+                "run_key": plan["run_key"],
+                "variant": plan["variant"],
+                "model": plan["model"],
+                "listing": plan["listing"]["key"],
+                "result_sha256": summary["result_sha256"],
+            },
+        )
+    return reason
+
+
+def _why_not(plan: Mapping[str, Any], summary: Mapping[str, Any], current: Mapping[str, Any] | None) -> str | None:
+    if not summary["complete"]:
+        return "the run is not complete"
+    if not plan["may_become_current"]:
+        return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
+    # The name of a listing begins with its time; runs that share one are ordered by their own.
+    if current is not None and (current["listing"], current["run_key"]) > (plan["listing"]["key"], plan["run_key"]):
+        return f"run {current['run_key']} on a later listing is the answer already"
+    return None

@@ -1,0 +1,241 @@
+"""A dataset file: the only place where a pipeline is configured, read and checked here."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.layout import RUN_KEY, DatasetLayout
+from shoal.settings.alerts import Alerts
+from shoal.settings.analysis import Clock, Deployment, Report, Taxon, Usable
+from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.field_types import (
+    Bucket,
+    Duration,
+    Folder,
+    KeyPrefix,
+    Name,
+    Schedule,
+    Score,
+    Settings,
+    Side,
+    Suffix,
+)
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+DATASETS_VARIABLE = "SHOAL_DATASETS"
+
+
+class Source(Settings):
+    """Where the images are. Shoal only lists and reads here."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
+    bucket: Bucket
+    prefix: KeyPrefix = Field("", description="Only keys that begin so")
+    suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
+    ignore: tuple[str, ...] = Field((), description="Whole keys that are out of scope; counted in every summary")
+
+
+class Results(Settings):
+    """Where everything Shoal writes goes."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List, Get, Put and Delete")
+    bucket: Bucket
+    prefix: Folder = ""
+
+
+class Models(Settings):
+    """Where model files are: `<prefix><name>/<version>/model.onnx`."""
+
+    conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
+    bucket: Bucket
+    prefix: Folder = ""
+
+
+class Model(Settings):
+    """Which model looks at the images, and how."""
+
+    name: Name
+    version: Name = Field(
+        "latest", description="A version, or latest: the highest in natural order, or what LATEST names"
+    )
+    watch: bool | None = Field(
+        None, description="Start a run when a version is released; default: only where run.schedule is set"
+    )
+    imgsz: tuple[Side, Side] | None = Field(
+        None, description="Letterbox (height, width) in px; default: the model's own"
+    )
+    iou: float = Field(0.7, gt=0, lt=1, description="NMS drops a box that overlaps a better one of its class by more")
+    max_det: int = Field(300, ge=1, le=1000, description="Most boxes per image")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _square(cls, data: Any) -> Any:
+        """Let `imgsz: 640` mean 640 x 640."""
+        if isinstance(data, dict) and isinstance(data.get("imgsz"), int):
+            return {**data, "imgsz": (data["imgsz"], data["imgsz"])}
+        return data
+
+
+class Run(Settings):
+    """When runs start and what bounds them."""
+
+    schedule: Schedule | None = Field(None, description="Cron expression (UTC) of the nightly run; none: by hand only")
+    budget: Duration = Field(timedelta(hours=4), description="Time box of one run; what is left is for the next")
+    tolerated_failed_share: float = Field(0.5, ge=0, le=1, description="More failed images than this stop a shard")
+    approval_cpu_hours: float | None = Field(
+        24.0, ge=0, description="A model version whose remaining work is more than this is asked for; none: never asked"
+    )
+    approval_timeout: Duration = Field(timedelta(days=1), description="No answer for so long means no")
+    deadline: Duration | None = Field(
+        None, description="Somebody is told of a run that has not ended this long after it was queued"
+    )
+    expect_new_within: Duration | None = Field(
+        None, description="Somebody is told when the newest image of the dataset, or of a camera, is older than this"
+    )
+    pool: Name | None = Field(None, description="Airflow pool in which shards wait for a slot; default: default_pool")
+
+
+class Retention(Settings):
+    """How long `gc` keeps what only recomputing an old run needs; rows, plans and summaries are kept for good."""
+
+    keep: Duration = Field(
+        timedelta(days=90),
+        ge=timedelta(days=2),
+        description="Age from which a run's listing, manifest and files may go",
+    )
+    runs: tuple[Annotated[str, Field(pattern=f"^{RUN_KEY}$")], ...] = Field(
+        (), description="Runs that keep everything, because somebody cites them"
+    )
+
+
+class Dataset(Settings):
+    """One bucket of images, one model, one series of answers."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    description: str = ""
+    source: Source
+    results: Results
+    models: Models
+    model: Model
+    clock: Clock = Clock()
+    conf: Score = Field(0.25, description="Confidence from which a detection counts")
+    taxa: dict[str, Taxon] = Field(default_factory=dict, description="By class name of the model")
+    usable: Usable = Usable()
+    deployments: tuple[Deployment, ...] = ()
+    report: Report = Report()
+    cluster: Cluster = Cluster()
+    worker: Container = Container()
+    sidecar: Sidecar = Sidecar()
+    run: Run = Run()
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
+
+    @model_validator(mode="after")
+    def _results_apart_from_source(self) -> "Dataset":
+        same_store = (self.source.conn_id, self.source.bucket) == (self.results.conn_id, self.results.bucket)
+        layout = DatasetLayout(self.results.prefix, self.name)
+        if same_store and layout.lies_among(self.source.prefix):
+            raise ValueError(
+                f"results in {layout.root!r} lie under the source prefix {self.source.prefix!r} of bucket "
+                f"{self.source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_deadline_reaches_somebody(self) -> "Dataset":
+        if self.run.deadline is not None and not self.alerts.reach_somebody:
+            raise ValueError("run.deadline has nobody to tell - set alerts.email or alerts.notifiers")
+        return self
+
+    @model_validator(mode="after")
+    def _pods_have_images(self) -> "Dataset":
+        if self.cluster.kind == "kubernetes":
+            if self.worker.image is None:
+                raise ValueError("cluster.kind kubernetes needs worker.image - `make images` builds it")
+            if self.cluster.pod.transfer == "mount" and self.sidecar.image is None:
+                raise ValueError(
+                    "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _deployments_do_not_overlap(self) -> "Dataset":
+        stays = sorted(self.deployments, key=lambda stay: (stay.camera, stay.span))
+        for earlier, later in pairwise(stays):
+            if earlier.camera == later.camera and earlier.name == later.name:
+                raise ValueError(
+                    f"two deployments of camera {later.camera} are named {later.name} - give each its own name"
+                )
+            if earlier.camera == later.camera and later.span[0] < earlier.span[1]:
+                raise ValueError(
+                    f"deployments {earlier.name} and {later.name} of camera {later.camera} overlap - "
+                    "an image belongs to one of them at most"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _merges_end(self) -> "Dataset":
+        for name, taxon in self.taxa.items():
+            target = self.taxa.get(taxon.merge_into or "")
+            if taxon.merge_into == name or (target is not None and target.merge_into):
+                raise ValueError(
+                    f"taxa.{name}.merge_into {taxon.merge_into!r} - merge into a class that is not merged itself"
+                )
+        return self
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read one dataset file; its name without the ending names the dataset.
+
+    Raises:
+        ConfigError: Not readable, not YAML or not valid; one line per mistake, with the field's path.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
+    if data is None:
+        raise ConfigError(f"Dataset file {path.name} is empty - start from include/datasets/obsea.yaml")
+    if not isinstance(data, dict):
+        raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from include/datasets/obsea.yaml")
+    try:
+        if "name" in data:
+            raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
+        return Dataset.model_validate({**data, "name": path.stem})
+    except ValidationError as err:
+        raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+
+
+def stored_settings(plan: Mapping[str, Any]) -> Dataset:
+    """Read the settings a plan.json holds; fields of a later release are ignored, as after a rollback."""
+    return Dataset.model_validate(plan["settings"], extra="ignore")
+
+
+def datasets_folder() -> Path:
+    """Find the folder of dataset files: `SHOAL_DATASETS`, else `include/datasets` of the checkout."""
+    return Path(os.environ.get(DATASETS_VARIABLE) or Path(__file__).parents[2] / "datasets")
+
+
+def dataset_files(folder: Path) -> list[Path]:
+    """List the dataset files of a folder in name order."""
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+
+def _explain(file_name: str, error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "the file"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "no such field - remove it or correct its name"
+    elif error["type"] == "missing":
+        message = "missing - add it, see include/datasets/obsea.yaml"
+    elif error["type"] == "string_pattern_mismatch":
+        message = f"is not a name of this kind, which must match {error['ctx']['pattern']}"
+    shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
+    return f"Dataset file {file_name}: {field}: {message}{shown}"

@@ -1,0 +1,120 @@
+"""Types of a dataset file's fields: what each kind of value must look like, said in one line when it does not."""
+
+import re
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from shoal.contract.job import STORED_CONF
+from shoal.contract.units import parse_duration
+
+
+class Settings(BaseModel):
+    """Base of every group: unknown fields are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+        _try_in_duckdb("SELECT TIMESTAMP '2000-01-01' AT TIME ZONE ?", name, "zone that DuckDB does not know")
+    except (KeyError, ValueError, OSError) as err:
+        raise ValueError(f"no time zone {name!r} - use an IANA name such as UTC or Europe/Madrid") from err
+    return name
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as err:
+        raise ValueError(f"bad regular expression: {err}") from err
+    if "time" not in groups or not groups <= {"time", "camera"}:
+        raise ValueError(f"named groups are {sorted(groups)} - it needs (?P<time>…) and may have (?P<camera>…)")
+    _try_in_duckdb("SELECT regexp_matches('', ?)", pattern, "regular expression that DuckDB cannot run")
+    return pattern
+
+
+def _check_time_format(text: str) -> str:
+    if "%z" in text.lower():
+        raise ValueError(
+            "offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone"
+        )
+    _try_in_duckdb("SELECT try_strptime('', ?)", text, "time format that DuckDB cannot read")
+    return text
+
+
+@cache  # twenty dataset files are parsed at once, and most have the same zone
+def _try_in_duckdb(query: str, value: str, problem: str) -> None:
+    """Try where it is used: DuckDB's regular expressions (RE2) and formats are not quite Python's."""
+    import duckdb  # noqa: PLC0415 - only where a dataset file has a clock
+
+    try:
+        duckdb.execute(query, [value])
+    except duckdb.Error as err:
+        raise ValueError(f"{problem}: {str(err).splitlines()[0]}") from err
+
+
+def _check_key_prefix(prefix: str) -> str:
+    if prefix.startswith("/") or any(part in {".", ".."} for part in prefix.split("/")):
+        raise ValueError(f"{prefix!r} is no key prefix - it must not start with / nor hold . or .. segments")
+    return prefix
+
+
+def _check_folder(prefix: str) -> str:
+    if odd := set(prefix) & set("*?[]{}#%\\"):
+        raise ValueError(
+            f"{prefix!r} holds {' '.join(sorted(odd))} - patterns and URLs read these in their own way, leave them out"
+        )
+    return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
+
+
+def _check_schedule(expression: str) -> str:
+    from croniter import croniter  # noqa: PLC0415 - only where a dataset file has a schedule
+
+    # croniter also takes a sixth field for seconds, and R for a random value, another one at every parse.
+    five_fields = expression.startswith("@") or len(expression.split()) == 5
+    if not five_fields or re.search(r"\bR\b", expression, re.IGNORECASE) or not croniter.is_valid(expression):
+        raise ValueError(f"{expression!r} is no cron expression - write five fields, such as 0 2 * * *")
+    return expression
+
+
+def _read_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    duration = parse_duration(str(value))
+    if duration <= timedelta():
+        raise ValueError(f"{value!r} is no time at all - write a number above 0 and a unit, such as 4h")
+    return duration
+
+
+def _check_template(template: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(template) - {"metadata", "spec"}):
+        raise ValueError(f"a pod template holds metadata and spec, not {', '.join(unknown)}")
+    for part, value in template.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{part} of a pod template is a mapping, not {value!r:.60}")  # noqa: TRY004 - pydantic takes ValueErrors
+    return template
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
+Folder = Annotated[str, AfterValidator(_check_folder)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+TimeFormat = Annotated[str, AfterValidator(_check_time_format)]
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+Quantity = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+PodTemplate = Annotated[dict[str, Any], AfterValidator(_check_template)]
+Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Side = Annotated[int, Field(strict=True, ge=32, le=8192)]
+Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_duration),
+    PlainSerializer(lambda value: f"{value.total_seconds():f}".rstrip("0").rstrip(".") + "s"),
+]

@@ -1,0 +1,6 @@
+"""One attempt at one shard: what is left of it, what a crash means, why it failed.
+
+Enters: plan.json, rows
+Leaves: the worker's command line, `remaining` manifests, notes
+May import: models, bucket, results, tables, capacity, settings, stores, contract
+"""

@@ -1,0 +1,125 @@
+"""Which image ended a worker: what is noted after a crash, and the row of an image that did it alone.
+
+The first crash says nothing but that the next attempts must be careful. A careful attempt names each image before it tries
+it alone; when that attempt crashes too, and the image it named has no row, the image is why.
+"""
+
+from dataclasses import dataclass
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.job import failed_too_often
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
+from shoal.contract.rows import ROW_COLUMNS, Reason, Status, ddl
+from shoal.results.open_images import find_open_of_shard
+from shoal.stores.s3 import BucketClient
+from shoal.tables.session import Database, open_database
+
+
+@dataclass(frozen=True)
+class ShardAttempt:
+    """One attempt at one shard of a run.
+
+    Attributes:
+        layout: The variant.
+        run_key: The run.
+        shard: Number of the shard.
+        attempt: 8 characters that no other attempt has.
+    """
+
+    layout: VariantLayout
+    run_key: str
+    shard: int
+    attempt: str
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What a crash led to.
+
+    Attributes:
+        blamed_key: The image that got a row because of it; None when nobody is blamed.
+        got_on: Whether the shard has fewer open images than before the attempt.
+    """
+
+    blamed_key: str | None
+    got_on: bool
+
+
+def has_crashed(results: BucketClient, layout: VariantLayout, run_key: str, shard: int) -> bool:
+    """Whether an attempt at the shard crashed before: then the next one must be careful."""
+    return bool(results.list_keys(layout.run(run_key).crashes(shard)))
+
+
+def settle_crash(results: BucketClient, crashed: ShardAttempt, how: str) -> Aftermath:
+    """Note that an attempt crashed, and give the image that it named, and that has no row, the row `failed: killed_worker`.
+
+    Killed in between, this costs one more crash: the image is open as before.
+
+    Args:
+        results: The results bucket.
+        crashed: The attempt.
+        how: One line.
+
+    Raises:
+        ConfigError: More images of the shard failed than the dataset tolerates.
+        StoreError: The results bucket does not answer.
+    """
+    layout, run = crashed.layout, crashed.layout.run(crashed.run_key)
+    results.write_json(run.crashed(crashed.shard, crashed.attempt), {"format_version": FORMAT_VERSION, "how": how})
+    wrote_parts = bool(results.list_keys(layout.part_prefix(crashed.run_key, crashed.shard, crashed.attempt)))
+    name = run.trying(crashed.shard, crashed.attempt)
+    named = results.find_json(name)
+    if named is None:
+        return Aftermath(None, wrote_parts)
+    with open_database(results) as database:
+        find_open_of_shard(database, layout, crashed.run_key, crashed.shard)
+        is_open = database.value(
+            "SELECT count(*) FROM open_images WHERE key = ? AND etag = ?", [named["key"], named["etag"]]
+        )
+        if is_open:
+            _write_row(database, crashed, named)
+            _check_failed_share(database, crashed)
+    results.delete([name])
+    return Aftermath(named["key"] if is_open else None, wrote_parts or bool(is_open))
+
+
+def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, object]) -> None:
+    """Write a part with one row; the attempt is one of its own, so no part has two writers."""
+    attempt = mint_attempt()
+    values = {
+        "key": named["key"],
+        "etag": named["etag"],
+        "size_bytes": named["size_bytes"],
+        "status": str(Status.FAILED),
+        "reason": str(Reason.KILLED_WORKER),
+        "etag_checked": False,
+        "worker_version": named["worker_version"],
+        "run_key": crashed.run_key,
+        "attempt": attempt,
+    }
+    database.run(f"CREATE TABLE killed_worker ({ddl(ROW_COLUMNS)})")
+    marks = ", ".join("?" for _ in values)
+    database.run(f"INSERT INTO killed_worker ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+    part = crashed.layout.part(crashed.run_key, crashed.shard, attempt, 0)
+    database.store_parquet(f"SELECT {', '.join(ROW_COLUMNS)} FROM killed_worker", part)
+
+
+def _check_failed_share(database: Database, crashed: ShardAttempt) -> None:
+    """Judge the shard as its worker does, by all its rows of this run: a worker that was killed cannot.
+
+    Raises:
+        ConfigError: Too many images failed.
+    """
+    job = database.results.read_json(crashed.layout.run(crashed.run_key).plan)["job"]
+    (counts,) = database.records(
+        "SELECT count(*) FILTER (failed) AS failed, count(*) AS tried FROM ("
+        "SELECT bool_and(status = 'failed') AS failed "
+        "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) SEMI JOIN listing USING (key, etag) "
+        "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, etag)"
+    )
+    tolerated = job["tolerated_failed_share"]
+    if failed_too_often(counts["failed"], counts["tried"], tolerated):
+        raise ConfigError(
+            f"{counts['failed']} of {counts['tried']} images of shard {crashed.shard} failed, tolerated are {tolerated:.0%}; "
+            "the last one killed the worker - look at their reasons, and at cluster.pod.memory"
+        )

@@ -1,0 +1,46 @@
+"""Notes on attempts at a shard that failed: what a run's bucket tells when Airflow's logs are gone."""
+
+from dataclasses import asdict, dataclass
+
+from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
+from shoal.stores.s3 import BucketClient
+
+
+@dataclass(frozen=True)
+class FailedAttempt:
+    """One attempt at one shard that failed.
+
+    Attributes:
+        shard: Number of the shard.
+        try_number: Airflow's count of attempts at the task.
+        failed_at: When that was seen, ISO 8601 UTC.
+        error: Why, in one line with its way out.
+        retried: Whether Airflow may try again: a wrong setting is not retried.
+        pod: The pod; None where there was none.
+        node: Its node; None where it had none.
+    """
+
+    shard: int
+    try_number: int
+    failed_at: str
+    error: str
+    retried: bool
+    pod: str | None = None
+    node: str | None = None
+
+
+def write_failed_attempt(results: BucketClient, run: RunLayout, failed: FailedAttempt) -> None:
+    """Write a note; each has a key of its own."""
+    note = {"format_version": FORMAT_VERSION, **asdict(failed)}
+    results.write_json(run.failed_attempt(failed.shard, mint_attempt()), note)
+
+
+def read_failed_attempts(results: BucketClient, run: RunLayout) -> list[FailedAttempt]:
+    """Read a run's notes, the first failure first."""
+    notes = [results.find_json(key) for key in results.list_keys(run.attempts)]
+    found = [
+        FailedAttempt(**{name: note[name] for name in FailedAttempt.__dataclass_fields__})
+        for note in notes
+        if note is not None  # gc was faster
+    ]
+    return sorted(found, key=lambda failed: (failed.failed_at, failed.shard))

@@ -1,0 +1,167 @@
+"""A run's answer as JSON: `result`, the same for the same inputs, and `run`, what depends on the way there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.contract.job import failed_too_often
+from shoal.contract.units import utc_text
+from shoal.settings.dataset import stored_settings
+from shoal.tables.session import Database
+
+FATES = ("reused", "processed", "failed", "changed", "gone", "unsettled", "pending")
+USES = ("used", "duplicate", "undated", "unusable", "failed")
+SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Every listed image in exactly one fate (G1)."""
+
+    listed: int
+    fates: Mapping[str, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left."""
+        return self.fates["unsettled"] == 0 and self.fates["pending"] == 0
+
+    @property
+    def chosen(self) -> int:
+        """Images of the manifest."""
+        return self.listed - self.fates["reused"] - self.fates["pending"]
+
+    @property
+    def settled(self) -> int:
+        """Images of the manifest that got a row."""
+        return self.chosen - self.fates["unsettled"]
+
+    @property
+    def examined(self) -> int:
+        """Images the model, or the decoder that refused them, has judged."""
+        return self.fates["reused"] + self.fates["processed"] + self.fates["failed"]
+
+    def check(self, plan: Mapping[str, Any]) -> None:
+        """Check that the balance closes, against the plan too.
+
+        Raises:
+            ContractError: It does not; nothing is to be believed.
+        """
+        counts = plan["counts"]
+        expected = {"listed": counts["listed"], "reused": counts["reused"], "pending": counts["pending"]}
+        # The worker of an adopted part may have settled some pending image since.
+        late = self.fates["reused"] - counts["reused"]
+        as_planned = self.listed == counts["listed"] and late >= 0 and self.fates["pending"] + late == counts["pending"]
+        if sum(self.fates.values()) != self.listed or not as_planned:
+            raise ContractError(
+                f"Balance of run {plan['run_key']} does not close: listed {self.listed}, {dict(self.fates)}, planned {expected}"
+                " - rows or manifest are incomplete, start a new run"
+            )
+
+    def to_json(self) -> dict[str, int]:
+        """Write the balance."""
+        return {"listed": self.listed, **self.fates}
+
+
+def read_balance(database: Database) -> Balance:
+    """Count the fates."""
+    counts = {
+        record["fate"]: record["images"]
+        for record in database.records("SELECT fate, count(*)::BIGINT AS images FROM accounted GROUP BY fate")
+    }
+    if not counts.keys() <= set(FATES):
+        raise ContractError(
+            f"Rows with status {sorted(counts.keys() - set(FATES))} - written by a later release, upgrade Shoal"
+        )
+    return Balance(int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES})
+
+
+def read_result(
+    database: Database, plan: Mapping[str, Any], balance: Balance, counts_sha256: str | None
+) -> dict[str, Any]:
+    """Read the part of a summary that the same images, model and settings always give.
+
+    Args:
+        database: Holds the tables of `build_tables`.
+        plan: The parsed plan.json.
+        balance: The first balance.
+        counts_sha256: sha256 of counts.csv, None for a run that is not complete and writes none.
+
+    Raises:
+        ContractError: The second balance does not close.
+    """
+    uses = _count_by(database, "SELECT use, count(*)::BIGINT FROM images GROUP BY 1")
+    examined = int(database.value("SELECT count(*) FROM images"))
+    if sum(uses.values()) != examined or not uses.keys() <= set(USES) or examined != balance.examined:
+        raise ContractError(
+            f"Second balance of run {plan['run_key']} does not close: examined {balance.examined}, {uses}"
+        )
+    settings, params = plan["settings"], plan["params"]
+    return {
+        "dataset": settings["name"],
+        "scope": plan["scope"],
+        "model": plan["model"],
+        "variant_sha256": plan["variant"]["sha256"],
+        "names": plan["names"],
+        "conf": params["conf"] if params["conf"] is not None else settings["conf"],
+        "conf_replaces_every_class": params["conf"] is not None,
+        "settings": {name: settings[name] for name in SETTINGS_OF_NUMBERS},
+        "examined": examined,
+        "balance": {use: uses.get(use, 0) for use in USES},
+        "failed_by_reason": _count_by(
+            database, "SELECT reason, count(*)::BIGINT FROM images WHERE use = 'failed' GROUP BY 1"
+        ),
+        "clock_flags": _count_by(
+            database, "SELECT clock_flag, count(*)::BIGINT FROM images WHERE clock_flag IS NOT NULL GROUP BY 1"
+        ),
+        "censored_images": int(database.value("SELECT count(*) FROM images WHERE use = 'used' AND max_det_reached")),
+        "species": _plain(database.records("SELECT * FROM species ORDER BY detections DESC, taxon")),
+        "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
+        "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
+        "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
+        "counts_sha256": counts_sha256,
+    }
+
+
+def read_run_facts(database: Database, plan: Mapping[str, Any], balance: Balance) -> dict[str, Any]:
+    """Read the part of a summary that tells how this run got there."""
+    dataset = stored_settings(plan)
+    shards = database.records(
+        "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
+        "count(*) FILTER (fate = 'failed')::BIGINT AS failed, "
+        "count(*) FILTER (fate IN ('processed', 'failed'))::BIGINT AS tried "
+        "FROM accounted WHERE shard IS NOT NULL GROUP BY shard ORDER BY shard"
+    )
+    own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"
+    tolerated = dataset.run.tolerated_failed_share
+    return {
+        "run_key": plan["run_key"],
+        "dag_run": plan["dag_run"],
+        "params": plan["params"],
+        "listing": plan["listing"],
+        "balance": balance.to_json(),
+        "silent": plan.get("silent"),  # plans of 0.1 before it was looked for have none
+        "shards": shards,
+        "stopped_shards": [
+            entry["shard"]
+            for entry in shards
+            if entry["settled"] < entry["images"] and failed_too_often(entry["failed"], entry["tried"], tolerated)
+        ],
+        "etag_unchecked_images": int(database.value("SELECT count(*) FROM images WHERE NOT etag_checked")),
+        "inference_seconds": round(float(database.value(f"SELECT coalesce(sum(seconds), 0) {own}")), 3),
+        "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
+    }
+
+
+def _count_by(database: Database, sql: str) -> dict[str, int]:
+    return dict(sorted(database.run(sql).fetchall()))
+
+
+def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write times as ISO 8601 UTC; everything else is JSON already."""
+    return [
+        {name: utc_text(value) if isinstance(value, datetime) else value for name, value in record.items()}
+        for record in records
+    ]

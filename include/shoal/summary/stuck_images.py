@@ -1,0 +1,64 @@
+"""Images that get no row run after run while others do: named, so that they do not freeze the dataset's answer for ever."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shoal.contract.layout import VariantLayout
+from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.summary.balance import Balance
+from shoal.tables.session import Database
+
+RUNS = 3
+"""Without a row in so many runs of their variant, one after the other."""
+
+SHOWN = 20
+
+
+def find_unreadable(database: Database, layout: VariantLayout, run_key: str, balance: Balance) -> dict[str, Any]:
+    """Find the run's unsettled images that the two runs before it had in their manifests too.
+
+    Nothing is said when they are not the exception: when this run settled nothing and they are more than a hundredth of what
+    is examined, something else is wrong.
+
+    Args:
+        database: Holds the table `accounted` of the run.
+        layout: The variant.
+        run_key: The run.
+        balance: Its first balance.
+
+    Returns:
+        `images`, how many, and `first_keys`, the first twenty.
+    """
+    none = {"images": 0, "first_keys": []}
+    if balance.fates["unsettled"] == 0:
+        return none
+    earlier = _earlier_manifests(database, layout, run_key)
+    if len(earlier) < RUNS - 1:
+        return none
+    stuck = "accounted"
+    for number, manifest in enumerate(earlier):
+        database.view_parquet(f"earlier_{number}", [manifest], MANIFEST_COLUMNS)
+        stuck += f" SEMI JOIN earlier_{number} USING (key, etag)"
+    images = int(database.value(f"SELECT count(*) FROM {stuck} WHERE fate = 'unsettled'"))
+    if balance.settled == 0 and images * 100 > balance.examined:
+        return none
+    keys = database.run(f"SELECT key FROM {stuck} WHERE fate = 'unsettled' ORDER BY key LIMIT {SHOWN}").fetchall()
+    return {"images": images, "first_keys": [key for (key,) in keys]}
+
+
+def describe_unreadable(found: Mapping[str, Any]) -> list[str]:
+    """Say what to write into the dataset file; nothing where every image gets its row in the end."""
+    if not found["images"]:
+        return []
+    count = f"{found['images']} images got no row in {RUNS} runs"
+    advice = f"{count} - if they cannot be read, leave them out by source.ignore in the dataset file:"
+    return [advice, *(f"  - {json.dumps(key, ensure_ascii=False)}" for key in found["first_keys"])]
+
+
+def _earlier_manifests(database: Database, layout: VariantLayout, run_key: str) -> list[str]:
+    """List the manifests of the last summarized runs before this one that had any."""
+    keys = set(database.results.list_keys(layout.runs))
+    runs = [run for run in layout.runs_with("summary.json", keys) if run < run_key]
+    manifests = [layout.run(run).manifest for run in reversed(runs)]
+    return [manifest for manifest in manifests if manifest in keys][: RUNS - 1]

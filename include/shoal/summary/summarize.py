@@ -1,0 +1,168 @@
+"""The last task: rows into the ledger, both balances, numbers, files, `summary.json`, `current.json` - in this order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt, parse_part
+from shoal.contract.rows import LISTING_COLUMNS
+from shoal.contract.units import utc_text
+from shoal.exports.export import ExportedFile, export_counts, export_detections, export_failures
+from shoal.exports.report.page import write_report
+from shoal.models.variant import canonical_sha256
+from shoal.results.answer import move_current, read_current
+from shoal.results.ledger import find_sources, write_ledger
+from shoal.settings.dataset_stores import Stores
+from shoal.summary.balance import Balance, read_balance, read_result, read_run_facts
+from shoal.summary.stuck_images import describe_unreadable, find_unreadable
+from shoal.summary.tables import build_tables, need_inputs
+from shoal.tables.session import Database, open_database
+
+
+@dataclass(frozen=True)
+class SummarizedRun:
+    """What summarize did.
+
+    Attributes:
+        summary: The parsed summary.json.
+        balance: The first balance.
+        key: Key of summary.json.
+        not_current_because: None when the run is the dataset's answer now.
+    """
+
+    summary: Mapping[str, Any]
+    balance: Balance
+    key: str
+    not_current_because: str | None
+
+    @property
+    def failure(self) -> str | None:
+        """Why the task must fail although everything is written; None when the run did its part.
+
+        Work was left and less than a tenth of the manifest was settled, or a shard stopped because too many images failed.
+        """
+        stopped = self.summary["run"]["stopped_shards"]
+        if stopped:
+            return (
+                f"Shards {stopped} stopped: more images failed than run.tolerated_failed_share allows - see failures.csv "
+                "beside the summary"
+            )
+        left = self.balance.fates["unsettled"]
+        if left and self.balance.settled * 10 < self.balance.chosen:
+            return (
+                f"{left} of {self.balance.chosen} images have no row - see the log of the infer tasks, then start the run "
+                "again: what is settled is kept"
+            )
+        return None
+
+    @property
+    def left(self) -> int:
+        """Images in scope without a row."""
+        return self.balance.fates["pending"] + self.balance.fates["unsettled"]
+
+    @property
+    def continues(self) -> bool:
+        """Whether another run should follow at once: work is left, and this one did at least a tenth of its own."""
+        did_its_part = self.balance.chosen > 0 and self.balance.settled * 10 >= self.balance.chosen
+        return self.left > 0 and self.failure is None and did_its_part
+
+    def describe(self) -> list[str]:
+        """Tell the summary in a few lines."""
+        fates = ", ".join(f"{count} {fate}" for fate, count in self.balance.fates.items())
+        result = self.summary["result"]
+        uses = ", ".join(f"{count} {use}" for use, count in result["balance"].items())
+        answer = "this run is the dataset's answer" if self.not_current_because is None else self.not_current_because
+        return [
+            f"{self.balance.listed} listed = {fates}",
+            f"{result['examined']} examined = {uses}",
+            f"result sha256 {self.summary['result_sha256']}",
+            answer,
+            *describe_unreadable(self.summary["run"]["unreadable"]),
+        ]
+
+
+def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> SummarizedRun:
+    """Summarize a planned run from what its plan froze and the rows its shards wrote.
+
+    Raises:
+        ContractError: A balance does not close, or a stored object is not what it must be.
+        StoreError: The results bucket does not answer.
+    """
+    run = layout.run(run_key)
+    plan = stores.results.read_json(run.plan)
+    need_inputs(stores.results, plan, run)
+    attempt = mint_attempt()
+    with open_database(stores.results) as database:
+        ledger = settle(database, layout, plan, attempt)
+        build_tables(database, plan, run, find_sources(stores.results, layout, plan))
+        balance = read_balance(database)
+        balance.check(plan)
+        files = [export_failures(database)]
+        if balance.complete:
+            files += [export_counts(database), export_detections(database)]
+        counts = next((file.sha256 for file in files if file.path.name == "counts.csv"), None)
+        result = read_result(database, plan, balance, counts)
+        facts = {
+            **read_run_facts(database, plan, balance),
+            "ledger": ledger,
+            "unreadable": find_unreadable(database, layout, run_key, balance),
+            "removed_since_previous": _count_removed(database, stores, plan),
+            "summarized_at": utc_text(datetime.now(UTC)),
+        }
+        files.append(write_report(database, plan, result, facts, sorted(file.path.name for file in files)))
+        summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
+    stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
+    not_current = move_current(stores.results, stores.layout, plan, summary)
+    return SummarizedRun(summary, balance, run.summary, not_current)
+
+
+def settle(database: Database, layout: VariantLayout, plan: Mapping[str, Any], attempt: str) -> str | None:
+    """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
+    results = database.results
+    run_key = plan["run_key"]
+    adopted = set(plan["parts"])
+    present = results.list_keys(layout.parts)
+    taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
+    if not taken:
+        return None
+    ledger = write_ledger(database, layout, run_key, taken, attempt)
+    results.delete(taken)
+    return ledger
+
+
+def _publish(
+    stores: Stores, run: RunLayout, attempt: str, files: list[ExportedFile], content: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Upload the folder, then `summary.json`: readers see no summary or a whole one (G3)."""
+    for file in files:
+        stores.results.upload(file.path, run.summary_file(attempt, file.path.name), file.content_type)
+    summary = {
+        "format_version": FORMAT_VERSION,
+        "complete": content["complete"],
+        "result": content["result"],
+        "result_sha256": canonical_sha256(content["result"]),
+        "run": content["run"],
+        "folder": run.summary_file(attempt, ""),
+        "files": {file.path.name: file.sha256 for file in sorted(files, key=lambda file: file.path.name)},
+    }
+    stores.results.write_json(run.summary, summary)
+    return summary
+
+
+def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) -> int | None:
+    """Count keys of the answer's listing that this listing lacks; None without an answer or with a narrower scope."""
+    current = read_current(stores.results, stores.layout)
+    if current is None or not plan["scope"]["full"]:
+        return None
+    if current["listing"] > plan["listing"]["key"]:
+        return None
+    if current["run_key"] == plan["run_key"]:
+        # Summarized before: what it was compared with then is no longer the answer.
+        run = stores.layout.variant(plan["variant"]["directory"]).run(plan["run_key"])
+        earlier: int | None = stores.results.read_json(run.summary)["run"]["removed_since_previous"]
+        return earlier
+    if not stores.results.has(current["listing"]):
+        return None
+    database.view_parquet("previous", [current["listing"]], LISTING_COLUMNS)
+    return int(database.value("SELECT count(*) FROM previous ANTI JOIN listing USING (key)"))

@@ -1,0 +1,171 @@
+"""DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from shoal.contract.errors import ConfigError, ShoalError, StoreError
+from shoal.contract.rows import ROW_COLUMNS
+from shoal.stores.s3 import BucketClient
+
+MEMORY_LIMIT = "256MB"
+"""What DuckDB may hold before it spills; listings of any size plan within it."""
+
+_SQL_FOLDER = Path(__file__).parent / "sql"
+
+
+class Database:
+    """One DuckDB session with a scratch folder.
+
+    Args:
+        results: Bucket whose Parquet objects the session reads.
+        folder: Scratch folder, for spilled data and for files on their way to the bucket.
+    """
+
+    def __init__(self, results: BucketClient, folder: Path) -> None:
+        self.results = results
+        self.folder = folder
+        self.connection = duckdb.connect()
+        self.run("SET TimeZone = 'UTC'")
+        # Each thread wants memory of its own: with four of them a million keys already break the limit. Sums come in one order.
+        self.run("SET threads = 1")
+        self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self.set_option("temp_directory", str(folder / "spill"))
+        self._reach(results)
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+        """Execute one statement.
+
+        Raises:
+            StoreError: The results bucket did not answer.
+            ConfigError: The disk is full.
+        """
+        try:
+            return self.connection.execute(sql, list(parameters))
+        except duckdb.HTTPException as err:
+            raise StoreError(
+                f"Reading bucket {self.results.bucket!r} failed: {_first_line(err)} - see the store's log"
+            ) from err
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
+            raise _out_of_room(err, self.folder) from err
+
+    def run_file(self, name: str) -> None:
+        """Execute `include/shoal/tables/sql/<name>.sql`."""
+        self.run(read_sql(name))
+
+    def set_variable(self, name: str, value: Any) -> None:
+        """Give SQL files a value: they read it with `getvariable('<name>')`."""
+        # An empty list has no type of its own.
+        cast = "::VARCHAR[]" if isinstance(value, list) else ""
+        self.run(f"SET VARIABLE {name} = ?{cast}", [value])
+
+    def set_option(self, name: str, value: str) -> None:
+        """Set a DuckDB option to a text value."""
+        self.run(f"SET {name} = {_quoted(value)}")
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Read the one value a query gives."""
+        row = self.run(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def records(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Read a small result as one dictionary per row."""
+        cursor = self.run(sql, parameters)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def view_parquet(self, name: str, keys: Sequence[str], columns: dict[str, str]) -> None:
+        """Make Parquet objects of the results bucket one view, in place of an earlier one; an empty one where there are none."""
+        if not keys:
+            nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
+            return
+        self.set_variable(f"{name}_files", [self.results.uri(key) for key in keys])
+        self.run(
+            f"CREATE OR REPLACE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet(getvariable('{name}_files'))"
+        )
+
+    def view_rows(self, keys: Sequence[str]) -> None:
+        """Make ledgers and parts readable as the view `rows`: one row per (key, etag)."""
+        self.view_parquet("stored_rows", keys, ROW_COLUMNS)
+        self.run_file("rows")
+
+    def store_parquet(self, query: str, key: str, metadata: Mapping[str, str] | None = None) -> int:
+        """Write a query's rows as one Parquet object, with metadata of its own; return how many."""
+        path = self.folder / "upload.parquet"
+        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
+        if metadata:
+            pairs = (f"{name}: {_quoted(value)}" for name, value in metadata.items())
+            options += f", KV_METADATA {{{', '.join(pairs)}}}"
+        count = self.copy(query, path, options)
+        self.results.upload(path, key)
+        path.unlink()
+        return count
+
+    def parquet_metadata(self, key: str) -> dict[str, str]:
+        """Read what `store_parquet` wrote beside the rows."""
+        found = self.records(
+            "SELECT decode(key) AS name, decode(value) AS value FROM parquet_kv_metadata(?)", [self.results.uri(key)]
+        )
+        return {entry["name"]: entry["value"] for entry in found}
+
+    def copy(self, query: str, path: Path, options: str) -> int:
+        """Write a query's rows to a local file; return how many."""
+        return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
+
+    def _reach(self, results: BucketClient) -> None:
+        # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
+        package = resources.files("duckdb_extension_httpfs")
+        self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
+        access = results.access
+        if ca_file := access.ca_file or os.environ.get("SSL_CERT_FILE"):
+            self.set_option("ca_cert_file", ca_file)
+        self.run("SET http_retries = 5")
+        self.set_option("s3_endpoint", access.host)
+        self.set_option("s3_region", access.region or "us-east-1")
+        self.set_option("s3_access_key_id", access.access_key)
+        self.set_option("s3_secret_access_key", access.secret_key)
+        self.set_option("s3_url_style", "path")
+        self.run(f"SET s3_use_ssl = {str(access.secure).lower()}")
+
+
+@contextmanager
+def open_database(results: BucketClient) -> Iterator[Database]:
+    """Open a session whose scratch folder goes with it."""
+    with TemporaryDirectory(prefix="shoal-") as folder:
+        database = Database(results, Path(folder))
+        try:
+            yield database
+        finally:
+            database.connection.close()
+
+
+def read_sql(name: str) -> str:
+    """Read one of the SQL files of this room."""
+    return (_SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _quoted(text: str) -> str:
+    """Write a text as SQL does, where DuckDB takes no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
+    text = _first_line(err)
+    if isinstance(err, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in text:
+        return StoreError(
+            f"{MEMORY_LIMIT} of memory were not enough for DuckDB ({text}) - report this with the size of the listing"
+        )
+    if "No space left" in text or "max_temp_directory_size" in text:
+        return ConfigError(f"No room left in {folder.parent} ({text}) - free some disk or set TMPDIR to a larger one")
+    return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).split("\n", 1)[0]

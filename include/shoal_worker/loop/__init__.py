@@ -1,0 +1,1 @@
+"""The loop over a shard: what goes where, and when it ends."""

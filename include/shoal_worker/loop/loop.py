@@ -1,0 +1,224 @@
+"""The loop over one shard: counts what comes out of the pipeline, writes parts, and decides when to end."""
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import failed_too_often
+from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Unreached
+from shoal_worker.loop.stop import StopRequest
+from shoal_worker.loop.tally import Tally
+from shoal_worker.rows.parts import PartWriter, Row
+
+log = logging.getLogger(__name__)
+
+UNREACHED_IN_A_ROW = 20
+"""So many images unreachable one after another: the store is down, not the images."""
+
+STALL_S = 600.0
+"""Nothing fetched for so long while the model waits: a read hangs that no timeout ends, as on a dead mount."""
+
+LAST_WRITE_PAUSES_S = (2.0, 4.0, 8.0, 16.0)
+"""Waits before the last part is tried again: minutes of work are worth a restart of the store."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a shard writes, speaks and ends.
+
+    Attributes:
+        budget_s: Seconds after the start at which no further image is begun.
+        part_interval_s: Seconds between two parts.
+        tolerated_failed_share: More `failed` than this share of the tried images ends the shard.
+        progress_interval_s: Seconds between two progress lines.
+        last_write_pauses_s: Waits before the last part is tried again.
+        stall_s: Seconds without anything fetched after which the source is taken for dead.
+    """
+
+    budget_s: float
+    part_interval_s: float
+    tolerated_failed_share: float
+    progress_interval_s: float = 30.0
+    last_write_pauses_s: tuple[float, ...] = LAST_WRITE_PAUSES_S
+    stall_s: float = STALL_S
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ends.
+
+    Attributes:
+        exit: The exit code.
+        reason: One line; empty when all is well.
+    """
+
+    exit: WorkerExit
+    reason: str = ""
+
+
+FIRST_PROGRESS_S = 1.0
+"""A person who watches sees at once that it goes on; a log of hours is not flooded."""
+
+
+class Every:
+    """Says when the next time has come.
+
+    Args:
+        interval_s: Seconds between two times.
+        first_s: Seconds until the first one; from it the pauses double up to the interval.
+    """
+
+    def __init__(self, interval_s: float, first_s: float | None = None) -> None:
+        self._interval_s = interval_s
+        self._pause_s = min(first_s or interval_s, interval_s)
+        self._next = time.monotonic() + self._pause_s
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until then, 0 when it has come."""
+        return max(self._next - time.monotonic(), 0.0)
+
+    def due(self) -> bool:
+        """Whether it has come; if so, waits for the next one."""
+        if self.wait_s > 0:
+            return False
+        self._pause_s = min(2 * self._pause_s, self._interval_s)
+        self._next = time.monotonic() + self._pause_s
+        return True
+
+
+class ShardRun:
+    """One attempt at one shard."""
+
+    def __init__(self, pipeline: Pipeline, intake: Intake, parts: PartWriter, tally: Tally, limits: Limits) -> None:
+        """Nothing is begun yet."""
+        self._pipeline = pipeline
+        self._intake = intake
+        self._parts = parts
+        self._tally = tally
+        self._limits = limits
+        self._started = self._last_outcome = time.monotonic()
+        self._last_error = ""
+
+    def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
+        """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
+        self._pipeline.start()
+        ending = self._work(stop, say)
+        self._intake.close()
+        self._take_what_is_there()
+        ending = self._write_last_part(ending, stop)
+        if ending.exit is WorkerExit.DONE and self._tally.unreached:
+            ending = self._unreached_ending()
+        say(self._tally.story(time.monotonic() - self._started))
+        return ending
+
+    def _work(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
+        part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s, FIRST_PROGRESS_S)
+        while True:
+            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s))
+            if outcome is not None:
+                self._count(outcome)
+            ending = self._ending(outcome, stop)
+            if ending is None and (part.due() or isinstance(outcome, Checkpoint)):
+                ending = self._write_part()
+            if ending is not None:
+                return ending
+            if isinstance(outcome, Checkpoint):
+                outcome.done.set()
+            if progress.due():
+                seconds = time.monotonic() - self._started
+                say(self._tally.progress(seconds, self._limits.budget_s - seconds))
+
+    def _next_outcome(self, timeout_s: float) -> Outcome | None:
+        try:
+            return self._pipeline.outcomes.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _count(self, outcome: Outcome) -> None:
+        self._last_outcome = time.monotonic()
+        if isinstance(outcome, Row):
+            self._tally.add(outcome)
+            self._parts.add(outcome)
+        elif isinstance(outcome, Unreached):
+            self._tally.add_unreached()
+            self._last_error = str(outcome.error)
+            log.warning("%r has no row: %s", outcome.image.key, outcome.error)
+
+    def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
+        """Judge whether the shard ends here, and how."""
+        if stop.requested:
+            return Ending(WorkerExit.STOPPED, f"Stopped by {stop.signal_name} - the images left are open")
+        if isinstance(outcome, Finished):
+            return Ending(WorkerExit.DONE)
+        if isinstance(outcome, Fatal):
+            if isinstance(outcome.error, ConfigError):
+                return Ending(WorkerExit.CONFIG, str(outcome.error))
+            self._write_last_part(Ending(WorkerExit.DONE), stop)
+            raise outcome.error
+        return self._bad_images_ending() or self._bad_store_ending(outcome)
+
+    def _bad_images_ending(self) -> Ending | None:
+        tally, tolerated = self._tally, self._limits.tolerated_failed_share
+        if not failed_too_often(tally.failed, tally.tried, tolerated):
+            return None
+        return Ending(
+            WorkerExit.TOO_MANY_FAILED,
+            f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
+            f"{tolerated:.0%} - look at their reasons, and at what else lies in the bucket",
+        )
+
+    def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
+        if isinstance(outcome, Unreached) and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW:
+            return self._unreached_ending()
+        if not self._stalled():
+            return None
+        return Ending(
+            WorkerExit.INFRASTRUCTURE,
+            f"Nothing was fetched for {self._limits.stall_s:.0f} s - check the store, or the bucket sidecar's log",
+        )
+
+    def _stalled(self) -> bool:
+        silent_s = time.monotonic() - self._last_outcome
+        return silent_s >= self._limits.stall_s and not self._pipeline.inferring
+
+    def _write_part(self) -> Ending | None:
+        """Write a part between two others; the rows wait for the next one where the store fails."""
+        try:
+            self._parts.write()
+        except StoreError as err:
+            log.warning("%s rows wait for the next part: %s", self._parts.unwritten, err)
+        except ConfigError as err:
+            return Ending(WorkerExit.CONFIG, str(err))
+        return None
+
+    def _take_what_is_there(self) -> None:
+        """Keep what was finished while the end was decided."""
+        while (outcome := self._next_outcome(0)) is not None:
+            self._count(outcome)
+
+    def _write_last_part(self, ending: Ending, stop: StopRequest) -> Ending:
+        """Write what is left, patiently; a store that stays away turns any ending into a failed one."""
+        for pause_s in (*self._limits.last_write_pauses_s, None):
+            try:
+                self._parts.write()
+            except ConfigError as err:
+                return Ending(WorkerExit.CONFIG, str(err))
+            except StoreError as err:
+                if pause_s is None or stop.requested:
+                    return Ending(WorkerExit.INFRASTRUCTURE, f"{self._parts.unwritten} rows are lost: {err}")
+                time.sleep(pause_s)
+            else:
+                break
+        return ending
+
+    def _unreached_ending(self) -> Ending:
+        return Ending(
+            WorkerExit.INFRASTRUCTURE,
+            f"{self._tally.unreached} images of shard {self._tally.shard} have no row because store, mount or memory "
+            f"failed - a retry takes them; the last said: {self._last_error}",
+        )

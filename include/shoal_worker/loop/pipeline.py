@@ -1,0 +1,137 @@
+"""The threads: a few fetch and decode ahead, one runs the model; what they find comes out of one queue.
+
+Images pass through in about the order they were taken, failed ones too, so a share of failures at any moment is
+that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, and decoding holds
+at most one image of the largest size allowed.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shoal.contract.errors import StoreError
+from shoal_worker.examine import Examiner, Ready
+from shoal_worker.rows.parts import ListedImage, Row
+from shoal_worker.tasks.detector import InferenceCancelledError
+
+FETCHERS = 4
+"""Threads that fetch and decode: requests wait for the store, not for the CPU."""
+
+AHEAD = 4
+"""Images that wait for the model."""
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """An image without a row, because the infrastructure failed."""
+
+    image: ListedImage
+    error: StoreError | MemoryError
+
+
+@dataclass(frozen=True)
+class Fatal:
+    """No further image can succeed: a wrong configuration, or an error of our own."""
+
+    error: Exception
+
+
+class Finished:
+    """Nothing more will come."""
+
+
+class Wake:
+    """Put in from outside, so that the reader looks up."""
+
+
+class Checkpoint:
+    """What came out so far belongs into a part now; who put it in waits until that is done."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+
+
+Outcome = Row | Unreached | Fatal | Finished | Wake | Checkpoint
+
+
+class Intake:
+    """Hands out the images until it is closed or its time is over; thread-safe."""
+
+    def __init__(self, images: Iterable[ListedImage], budget_s: float) -> None:
+        self._images = iter(images)
+        self._lock = threading.Lock()
+        self._deadline = time.monotonic() + budget_s
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further image may be begun."""
+        return self._closed or time.monotonic() >= self._deadline
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        self._closed = True
+
+    def take(self) -> ListedImage | None:
+        """Take the next image; None when there is none, or none may be begun."""
+        with self._lock:
+            return None if self.closed else next(self._images, None)
+
+
+class Pipeline:
+    """Examines images in threads that never hold the process back from ending."""
+
+    def __init__(self, intake: Intake, examiner: Examiner) -> None:
+        self._intake = intake
+        self._examiner = examiner
+        self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=AHEAD)
+        self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.inferring = False
+        """Whether the model runs right now: then nothing else need come out."""
+
+    def start(self) -> None:
+        """Begin."""
+        for _ in range(FETCHERS):
+            threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
+        threading.Thread(target=self._infer, name="infer", daemon=True).start()
+
+    def _fetch(self) -> None:
+        while (image := self._intake.take()) is not None:
+            self._waiting.put(self._prepare(image))
+        self._waiting.put(Finished())
+
+    def _prepare(self, image: ListedImage) -> Ready | Outcome:
+        try:
+            return self._examiner.prepare(image)
+        except (StoreError, MemoryError) as err:
+            return Unreached(image, err)
+        except Exception as err:  # noqa: BLE001 - the main thread raises it again
+            return Fatal(err)
+
+    def _infer(self) -> None:
+        fetching = FETCHERS
+        while fetching:
+            item = self._waiting.get()
+            if isinstance(item, Finished):
+                fetching -= 1
+            elif not isinstance(item, Ready):
+                self.outcomes.put(item)
+            elif not self._intake.closed:  # else it was fetched in vain: it stays open
+                self.outcomes.put(self._finish(item))
+        self.outcomes.put(Finished())
+
+    def _finish(self, ready: Ready) -> Outcome:
+        self.inferring = True
+        try:
+            return self._examiner.finish(ready)
+        except InferenceCancelledError:
+            self._intake.close()
+            return Wake()
+        except MemoryError as err:
+            return Unreached(ready.image, err)
+        except Exception as err:  # noqa: BLE001 - the main thread raises it again
+            return Fatal(err)
+        finally:
+            self.inferring = False

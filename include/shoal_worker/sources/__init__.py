@@ -1,0 +1,1 @@
+"""How a worker gets the bytes of an image: one module a way."""

@@ -1,0 +1,56 @@
+"""From the command line to the loop: reads plan, manifest and model, opens the source."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.job import ShardJob
+from shoal.contract.layout import RunLayout
+from shoal.stores.s3_access import StoreAccess
+from shoal_worker.arguments import RunArguments
+from shoal_worker.objects import Bucket
+
+if TYPE_CHECKING:
+    from shoal_worker.loop.loop import Ending
+    from shoal_worker.loop.stop import StopRequest
+
+PLAN_NAME = "plan.json"
+
+
+def run(arguments: RunArguments, stop: "StopRequest") -> "Ending":
+    """Examine one shard.
+
+    Raises:
+        ConfigError, ContractError: A retry cannot help.
+        StoreError: The store did not give plan, manifest or model.
+    """
+    results = Bucket(StoreAccess.from_env("results"), arguments.results_bucket)
+    job = ShardJob.from_plan(_read_plan(results, arguments.plan))
+    # OpenCV reads its own limit once, when it is loaded: the modules that load it are imported only now.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(job.inference.pixel_limit)
+    from shoal_worker.assemble import run_shard  # noqa: PLC0415
+
+    manifest = arguments.manifest or _manifest_beside(arguments.plan)
+    with tempfile.TemporaryDirectory(prefix="shoal-manifest-") as folder:
+        path = Path(folder, "manifest.parquet")
+        path.write_bytes(results.get_needed(manifest))
+        return run_shard(arguments, job, results, path, stop)
+
+
+def _read_plan(results: Bucket, key: str) -> dict[str, object]:
+    try:
+        plan = json.loads(results.get_needed(key))
+    except ValueError as err:
+        raise ContractError(f"{key} is no JSON: {err} - plan the run again") from err
+    if not isinstance(plan, dict):
+        raise ContractError(f"{key} holds a {type(plan).__name__}, expected an object - plan the run again")
+    return plan
+
+
+def _manifest_beside(plan: str) -> str:
+    if not plan.endswith(PLAN_NAME):
+        raise ConfigError(f"Plan key {plan!r} does not end with {PLAN_NAME} - give the manifest with --manifest")
+    return RunLayout(plan.removesuffix(PLAN_NAME)).manifest

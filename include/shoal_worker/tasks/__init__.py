@@ -1,0 +1,1 @@
+"""From the model's output to what was found."""

@@ -1,0 +1,116 @@
+"""From the model's raw output to boxes: the steps and the order of ultralytics' non-maximum suppression.
+
+No clock: the same output always gives the same boxes, however slow the machine is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal_worker.image.letterbox import to_original
+
+Floats = NDArray[np.float32]
+
+MAX_CANDIDATES = 30_000
+"""Best-scored boxes that take part in the suppression."""
+
+CLASS_OFFSET = 7680
+"""Pixels between the planes the classes are moved to, so that boxes of two classes never overlap."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What the model saw in one image, most confident first.
+
+    Attributes:
+        class_id: `(n,)` int32, positions in the model's names.
+        confidence: `(n,)` float32, 0..1.
+        xyxy: `(n, 4)` float32, pixels of the original image, origin top left.
+        max_det_reached: As many boxes as may be kept were found; there may be more.
+    """
+
+    class_id: NDArray[np.int32]
+    confidence: Floats
+    xyxy: Floats
+    max_det_reached: bool
+
+    def __len__(self) -> int:
+        return len(self.class_id)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What decides which boxes are kept.
+
+    Attributes:
+        conf: A box must score more than this.
+        iou: A box that overlaps a better one of its class by more than this is dropped.
+        max_det: Most boxes kept per image.
+    """
+
+    conf: float
+    iou: float
+    max_det: int
+
+
+def postprocess(
+    prediction: Floats, frame_hw: tuple[int, int], image_hw: tuple[int, int], thresholds: Thresholds
+) -> Detections:
+    """Choose the boxes of one image from the model's output.
+
+    Args:
+        prediction: `(4 + classes, anchors)` float32: rows 0-3 are centre x, centre y, width, height in pixels
+            of the letterboxed frame, the others the classes' probabilities.
+        frame_hw: (height, width) of the letterboxed frame in pixels.
+        image_hw: (height, width) of the original image in pixels.
+        thresholds: What decides which boxes are kept.
+    """
+    xyxy, class_id, confidence = _candidates(prediction, thresholds.conf)
+    planes = xyxy + (class_id * CLASS_OFFSET).astype(np.float32)[:, None]
+    kept = suppress(planes, thresholds.iou, thresholds.max_det)
+    return Detections(
+        class_id=class_id[kept].astype(np.int32),
+        confidence=confidence[kept],
+        xyxy=to_original(xyxy[kept], frame_hw, image_hw),
+        max_det_reached=len(kept) >= thresholds.max_det,
+    )
+
+
+def suppress(xyxy: Floats, iou: float, max_det: int) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        xyxy: `(n, 4)` float32 boxes, best first.
+        iou: A later box that overlaps an earlier kept one by more than this is dropped.
+        max_det: Stop when this many are kept; boxes kept earlier do not depend on later ones.
+
+    Returns:
+        Positions of the kept boxes, best first.
+    """
+    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    open_boxes = np.arange(len(xyxy))
+    kept: list[int] = []
+    while open_boxes.size and len(kept) < max_det:
+        best, rest = open_boxes[0], open_boxes[1:]
+        kept.append(int(best))
+        low = np.maximum(xyxy[best, :2], xyxy[rest, :2])
+        high = np.minimum(xyxy[best, 2:], xyxy[rest, 2:])
+        sides = np.clip(high - low, 0, None)
+        shared = sides[:, 0] * sides[:, 1]
+        with np.errstate(divide="ignore", invalid="ignore"):  # two empty boxes overlap by 0/0: not suppressed
+            overlap = shared / (areas[best] + areas[rest] - shared)
+        open_boxes = rest[~(overlap > iou)]
+    return np.array(kept, dtype=np.intp)
+
+
+def _candidates(prediction: Floats, conf: float) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Boxes whose best class scores above `conf`, best first: `(n, 4)` xyxy, `(n,)` class, `(n,)` score."""
+    scores = prediction[4:]
+    best = scores.max(axis=0)
+    chosen = np.flatnonzero((best > conf) & np.isfinite(prediction[:4]).all(axis=0))
+    order = np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]
+    chosen = chosen[order]
+    centre, half = prediction[:2, chosen].T, prediction[2:4, chosen].T / 2
+    xyxy = np.concatenate([centre - half, centre + half], axis=1)
+    return xyxy, scores[:, chosen].argmax(axis=0), best[chosen]

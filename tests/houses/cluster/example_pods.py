@@ -1,0 +1,76 @@
+"""Pods for the tests of the cluster itself; those of shards are made by `shoal.engines.kubernetes.manifests`."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kubernetes import client
+
+from shoal.stores.s3_access import StoreAccess
+
+REACHED_S = 60
+
+
+def mounting_pod(store: StoreAccess, bucket: str, key: str, images: Mapping[str, str]) -> dict[str, Any]:
+    """A pod like a shard's: a native sidecar mounts the bucket, the main container prints one object."""
+    mount = "mkdir -p /bucket/images; exec rclone mount :s3:$BUCKET /bucket/images --read-only --allow-other --s3-provider Minio"
+    sidecar = {
+        "name": "bucket",
+        "image": images["sidecar"],
+        "restartPolicy": "Always",
+        "command": ["sh", "-c", mount],
+        "env": [
+            {"name": "BUCKET", "value": bucket},
+            {"name": "RCLONE_S3_ENDPOINT", "value": store.endpoint_url},
+            {"name": "RCLONE_S3_ACCESS_KEY_ID", "value": store.access_key},
+            {"name": "RCLONE_S3_SECRET_ACCESS_KEY", "value": store.secret_key},
+        ],
+        "securityContext": {"privileged": True},
+        "startupProbe": {
+            "exec": {"command": ["head", "-c", "1", f"/bucket/images/{key}"]},
+            "periodSeconds": 1,
+            "failureThreshold": 30,
+        },
+        "volumeMounts": [{"name": "bucket", "mountPath": "/bucket", "mountPropagation": "Bidirectional"}],
+    }
+    main = {
+        "name": "main",
+        "image": images["worker"],
+        "command": ["cat", f"/bucket/images/{key}"],
+        "volumeMounts": [
+            {"name": "bucket", "mountPath": "/bucket", "mountPropagation": "HostToContainer", "readOnly": True}
+        ],
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "initContainers": [sidecar],
+        "containers": [main],
+        "volumes": [{"name": "bucket", "emptyDir": {}}],
+    }
+    return {"metadata": {"name": "reader"}, "spec": spec}
+
+
+def sleeping_pod(images: Mapping[str, str], name: str) -> dict[str, Any]:
+    """A pod that runs until it is ended, and ends at once."""
+    container = {
+        "name": "main",
+        "image": images["worker"],
+        "command": ["sleep", "infinity"],
+        "resources": {"requests": {"cpu": "200m"}},
+    }
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+def wait_for_pod(core: client.CoreV1Api, namespace: str, name: str, reached: Callable[[Any], bool]) -> Any:
+    """Wait for a pod's state, and give the pod."""
+    wait_until(lambda: reached(core.read_namespaced_pod(name, namespace)))
+    return core.read_namespaced_pod(name, namespace)
+
+
+def wait_until(reached: Callable[[], Any], within_s: float = REACHED_S) -> None:
+    """Ask again and again."""
+    deadline = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached within {within_s:.0f} s"
+        time.sleep(0.2)

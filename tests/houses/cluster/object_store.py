@@ -1,0 +1,60 @@
+"""MinIO on the bridge's address: an administrator, and a reader who may list and get and nothing else."""
+
+import secrets
+from pathlib import Path
+
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+
+from cluster.binaries import minio_program
+from cluster.processes import Processes, answers, free_port
+from shoal.stores.s3_access import StoreAccess
+
+START_S = 60
+READ = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject")
+WRITE = (*READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+
+
+def start_object_store(processes: Processes, data: Path, address: str) -> StoreAccess:
+    """Start MinIO over a folder and wait until it answers.
+
+    Returns:
+        The administrator's access.
+    """
+    access = StoreAccess(f"http://{address}:{free_port(address)}", secrets.token_hex(8), secrets.token_hex(20))
+    data.mkdir()
+    processes.start(
+        "minio",
+        [str(minio_program()), "server", str(data), "--address", access.host],
+        {
+            "MINIO_ROOT_USER": access.access_key,
+            "MINIO_ROOT_PASSWORD": access.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+        },
+    )
+    processes.wait_until("minio", lambda: answers(f"{access.endpoint_url}/minio/health/ready"), START_S)
+    return access
+
+
+def add_reader(admin: StoreAccess) -> StoreAccess:
+    """Make the user that source credentials should be: List and Get in every bucket."""
+    return _add_user(admin, "list-and-get", READ, "*")
+
+
+def add_writer(admin: StoreAccess, bucket: str) -> StoreAccess:
+    """Make the user that results credentials should be: List, Get, Put and Delete in one bucket."""
+    return _add_user(admin, f"write-{bucket}", WRITE, bucket)
+
+
+def _add_user(admin: StoreAccess, policy: str, actions: tuple[str, ...], buckets: str) -> StoreAccess:
+    user = StoreAccess(admin.endpoint_url, secrets.token_hex(8), secrets.token_hex(20))
+    client = MinioAdmin(
+        endpoint=admin.host, credentials=StaticProvider(admin.access_key, admin.secret_key), secure=admin.secure
+    )
+    resources = [f"arn:aws:s3:::{buckets}{path}" for path in ("", "/*")]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    client.user_add(user.access_key, user.secret_key)
+    client.policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
+    client.policy_set(policy, user=user.access_key)
+    return user

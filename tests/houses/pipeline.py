@@ -1,0 +1,161 @@
+"""The main job without Airflow: the same plan, worker processes and summary that its tasks call."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shoal.capacity.share import NodeHeadroom
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.layout import mint_attempt
+from shoal.embedded.samples.scenes import Scene
+from shoal.engines.local.machine import find_room
+from shoal.history.verify import Verification, verify_run
+from shoal.models.approval import Asks
+from shoal.plan.document import Plan, mint_run_key
+from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.settings.dataset import Dataset, load_dataset
+from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3_access import StoreAccess
+from shoal.summary.summarize import SummarizedRun, summarize_run
+from shoal.tables.session import open_database
+
+INCLUDE = Path(__file__).parents[2] / "include"
+ROOM = NodeHeadroom("test-node", {"cpu": 2.0, "memory": 8 * 1024**3})
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A dataset with its buckets, and the steps of a run."""
+
+    dataset: Dataset
+    stores: Stores
+
+    def put(self, key: str, data: bytes) -> None:
+        self.stores.source.write_bytes(key, data)
+
+    def put_scenes(self, scenes: Iterable[Scene]) -> None:
+        for scene in scenes:
+            self.put(scene.key, scene.jpeg)
+
+    def plan(
+        self,
+        *,
+        beside: str | None = None,
+        reuse_since: datetime | None = None,
+        asks: Asks = Asks.AGAIN,
+        at: datetime | None = None,
+        **params: Any,
+    ) -> Plan:
+        """Plan a run, `beside` another Dag run that is still at work, by a clock that says it is `at`."""
+        request = PlanRequest(
+            self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
+            run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
+            reuse_since=reuse_since,
+            asks=asks,
+            run_key=mint_run_key(at or datetime.now(UTC)),
+        )  # fmt: skip
+        return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
+
+    def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:
+        """Run the worker over shards of a plan, each in a process, one after the other."""
+        for shard in [entry.shard for entry in plan.work.shards] if shards is None else shards:
+            ended = run_worker(self.stores, plan, shard)
+            assert ended.returncode == WorkerExit.DONE, ended.stdout
+
+    def summarize(self, plan: Plan) -> SummarizedRun:
+        return summarize_run(self.stores, self.stores.layout.variant(plan.variant.directory), plan.run_key)
+
+    def run(self, *, at: datetime | None = None, **params: Any) -> SummarizedRun:
+        """Plan, infer, summarize."""
+        plan = self.plan(at=at, **params)
+        self.infer(plan)
+        return self.summarize(plan)
+
+    def verify(self, plan_key: str, directory: str) -> Verification:
+        return verify_run(self.stores, self.stores.layout.variant(directory), plan_key)
+
+    def rows(self, summary: SummarizedRun) -> dict[str, dict[str, Any]]:
+        """Read the rows of a run's own ledger by key."""
+        with open_database(self.stores.results) as database:
+            database.view_rows([summary.summary["run"]["ledger"]])
+            return {row["key"]: row for row in database.records("SELECT * FROM rows")}
+
+    def inferences(self, version: str = "v1") -> dict[str, int]:
+        """Count the attempts that inferred each image with a model version; a row may lie in a part and in ledgers."""
+        results, root = self.stores.results, self.stores.layout.root
+        rows = [
+            key for key in results.list_keys(root)
+            if f"/{self.dataset.model.name}-{version}-" in f"/{key[len(root):]}" and ("/ledger/" in key or "/parts/" in key)
+        ]  # fmt: skip
+        with open_database(results) as database:
+            database.view_rows(rows)
+            return dict(database.run("SELECT key, count(DISTINCT attempt) FROM stored_rows GROUP BY key").fetchall())
+
+    def with_settings(self, **settings: Any) -> "Pipeline":
+        """The same buckets under a changed dataset file."""
+        dataset = Dataset.model_validate({**self.dataset.model_dump(mode="json"), **settings})
+        return Pipeline(dataset, self.stores)
+
+
+def make_pipeline(access: StoreAccess, models: dict[str, bytes], folder: Path, **settings: Any) -> Pipeline:
+    """Make a dataset with three fresh buckets."""
+    name = f"t{secrets.token_hex(4)}"
+    client = access.connect()
+    for role in ("images", "results", "models"):
+        client.make_bucket(f"{name}-{role}")
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**_settings(name), **settings}), encoding="utf-8")
+    dataset = load_dataset(path)
+    pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
+    for version, model in models.items():
+        pipeline.stores.models.write_bytes(f"demo-fish/{version}/model.onnx", model)
+    return pipeline
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return {
+        "source": {"conn_id": "test", "bucket": f"{name}-images"},
+        "results": {"conn_id": "test", "bucket": f"{name}-results"},
+        "models": {"conn_id": "test", "bucket": f"{name}-models"},
+        "model": {"name": "demo-fish", "version": "v1"},
+        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+        "cluster": {"share": 1.0},
+    }
+
+
+def worker_command(stores: Stores, plan: Plan, shard: int) -> list[str]:
+    run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    return [
+        sys.executable, "-m", "shoal_worker", "run", "--results-bucket", stores.results.bucket, "--plan", run.plan,
+        "--shard", str(shard), "--attempt", mint_attempt(),
+    ]  # fmt: skip
+
+
+def worker_environment(stores: Stores) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(INCLUDE), **stores.worker_env()}
+
+
+def run_worker(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        worker_command(stores, plan, shard),
+        env=worker_environment(stores),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary's result but for the dataset's name: what two datasets over the same images have in common."""
+    return {name: value for name, value in summary["result"].items() if name != "dataset"}

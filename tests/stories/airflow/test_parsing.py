@@ -1,0 +1,96 @@
+"""What reading the DAG file costs and touches: no network, no database, no provider that no dataset uses, the same DAG each time."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+PARSE = """
+import json, logging, socket, sqlite3, sys
+def refuse(*_, **__):
+    raise AssertionError("the DAG file asked the network or the database")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+sqlite3.connect = sqlite3.dbapi2.connect = refuse
+logging.disable(logging.CRITICAL)
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+print(json.dumps({
+    "errors": bag.import_errors,
+    "dags": {name: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for name, dag in sorted(bag.dags.items())},
+    "provider": "airflow.providers.cncf.kubernetes.operators.pod" in sys.modules,
+}, default=str))
+"""
+
+DEMO = (ROOT / "include/datasets/demo.yaml").read_text(encoding="utf-8")
+PODS = """
+cluster: {kind: kubernetes, pod: {transfer: direct}}
+worker: {image: shoal-worker}
+"""
+TOLD = """
+run: {schedule: 0 2 * * *, pool: shoal}
+"""
+
+
+@pytest.fixture(scope="module")
+def parse(installation, tmp_path_factory):
+    """Parses dataset files in a process of its own, without network and database."""
+
+    def parse_files(files, hash_seed="0"):
+        home = type(installation)(tmp_path_factory.mktemp("parsing"))
+        (home.home / "datasets").mkdir(parents=True)
+        for name, text in files.items():
+            (home.home / f"datasets/{name}.yaml").write_text(text, encoding="utf-8")
+        found = json.loads(home.airflow(PARSE, PYTHONHASHSEED=hash_seed))
+        assert found["errors"] == {}
+        return found
+
+    return parse_files
+
+
+@pytest.fixture(scope="module")
+def local_only(parse):
+    return parse({"demo": DEMO, "told": DEMO + TOLD})
+
+
+@pytest.fixture(scope="module")
+def with_pods(parse):
+    """Two processes that hash differently, over the same files."""
+    pods = DEMO.split("cluster:")[0] + PODS + TOLD
+    return [parse({"demo": DEMO, "reef": pods}, seed) for seed in ("1", "2")]
+
+
+def test_the_kubernetes_provider_is_imported_only_where_a_dataset_has_pods(local_only, with_pods):
+    assert local_only["provider"] is False
+    assert with_pods[0]["provider"] is True
+
+
+def test_a_dag_is_the_same_from_parse_to_parse(with_pods):
+    """Airflow makes a new version of a DAG whenever its serialized form changes."""
+    first, second = with_pods
+    assert set(first["dags"]) == {f"{kind}_{name}" for kind in ("backfill", "reanalyse") for name in ("demo", "reef")}
+    assert first["dags"] == second["dags"]
+
+
+def test_only_shards_wait_in_the_dataset_s_pool(local_only):
+    tasks = {task["__var"]["task_id"]: task["__var"] for task in dag_of(local_only, "reanalyse_told")["tasks"]}
+    pools = {
+        name: task.get("pool") or task.get("partial_kwargs", {}).get("pool", "default_pool")
+        for name, task in tasks.items()
+    }
+    assert pools.pop("infer") == "shoal"
+    assert set(pools.values()) == {"default_pool"}
+
+
+def test_a_backfill_waits_behind_nightly_runs(local_only):
+    weights = {
+        name: dag_of(local_only, f"{name}_told")["default_args"]["__var"]["priority_weight"]
+        for name in ("reanalyse", "backfill")
+    }
+    assert weights["backfill"] < weights["reanalyse"]
+
+
+def dag_of(parsed, dag_id):
+    return json.loads(parsed["dags"][dag_id])["dag"]

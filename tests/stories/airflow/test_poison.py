@@ -1,0 +1,141 @@
+"""Images that end their worker: each costs itself only. The shard's task as Airflow calls it, with real workers that crash."""
+
+import json
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+from shoal.contract.errors import WorkerCrashError
+from shoal.contract.rows import Reason
+from worker.images import dark_jpeg, white_jpeg
+from worker.onnx_models import constant_model, crash_on_white
+
+
+@pytest.fixture
+def pipelines(store, tmp_path, monkeypatch):
+    """Makes datasets whose model crashes on white images; one shard, and Airflow knows the store."""
+    from pipeline import make_pipeline
+
+    extra = {"endpoint_url": store.endpoint_url}
+    connection = {"conn_type": "generic", "login": store.access_key, "password": store.secret_key, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+
+    def make(images, model=None, **settings):
+        cluster = {"share": 1.0, "max_pods": 1}
+        models = {"v1": model or crash_on_white(), "v2": constant_model()}
+        pipeline = make_pipeline(store, models, tmp_path, cluster=cluster, **settings)
+        for key, data in images.items():
+            pipeline.put(key, data)
+        return pipeline
+
+    return make
+
+
+def key(number):
+    return f"20260601-{number // 60:02}{number % 60:02}00-IPC608.jpg"
+
+
+def images(count, white=()):
+    return {
+        key(n): white_jpeg() + str(n).encode() if n in white else dark_jpeg(n % 9) + str(n).encode()
+        for n in range(count)
+    }
+
+
+def attempt(pipeline, plan, try_number=1, shard=0):
+    """One attempt of Airflow's at one shard."""
+    from shoal.airflow.operators.shard_process import ShardProcessOperator
+
+    element = {"shard": shard, "variant": plan.variant.directory, "run_key": plan.run_key}
+    operator = ShardProcessOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=element)
+    operator.execute({"ti": SimpleNamespace(try_number=try_number)})
+
+
+def failures(pipeline, done):
+    return {row_key: row["reason"] for row_key, row in pipeline.rows(done).items() if row["status"] == "failed"}
+
+
+def infer(pipeline, plan):
+    """The first attempt crashes, the second one does the shard."""
+    with pytest.raises(WorkerCrashError, match=r"Worker of shard 0 was killed by SIGFPE"):
+        attempt(pipeline, plan)
+    attempt(pipeline, plan, try_number=2)
+
+
+def test_three_poison_images_cost_one_attempt_and_themselves(pipelines):
+    white = (5, 6, 20)
+    pipeline = pipelines(images(40, white))
+    plan = pipeline.plan()
+    infer(pipeline, plan)
+    done = pipeline.summarize(plan)
+    assert failures(pipeline, done) == {key(n): "killed_worker" for n in white}
+    assert (done.balance.fates["processed"], done.balance.complete) == (37, True)
+    assert done.summary["result"]["failed_by_reason"] == {"killed_worker": 3}
+    assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    assert pipeline.stores.results.list_keys(layout.run(plan.run_key).tries) == []
+
+
+def test_a_poison_image_is_not_tried_again_unless_a_run_says_so(pipelines):
+    pipeline = pipelines(images(4, white=(1,)))
+    plan = pipeline.plan()
+    infer(pipeline, plan)
+    first = pipeline.summarize(plan)
+    assert pipeline.plan().work.images == 0
+    again = pipeline.plan(retry_failed=[Reason.KILLED_WORKER])
+    assert again.work.images == 1
+    infer(pipeline, again)
+    done = pipeline.summarize(again)
+    assert failures(pipeline, done) == {key(1): "killed_worker"}
+    assert done.summary["result_sha256"] == first.summary["result_sha256"]
+    # Another model does not crash on it: a failure belongs to the variant.
+    assert pipeline.run(model_version="v2").balance.fates["processed"] == 4
+
+
+def test_poison_images_far_from_each_other_are_all_found_in_one_run(pipelines):
+    """Each crashes a worker that goes on as ever, then one that is careful: the parts between count as progress."""
+    white = (30, 60)
+    pipeline = pipelines(images(80, white))
+    plan = pipeline.plan()
+    shorten_part_interval(pipeline, plan)
+    for try_number in (1, 2, 3):
+        with suppress(WorkerCrashError):
+            attempt(pipeline, plan, try_number)
+    done = pipeline.summarize(plan)
+    assert failures(pipeline, done) == {key(n): "killed_worker" for n in white}
+    assert done.balance.complete
+
+
+def shorten_part_interval(pipeline, plan):
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    written = pipeline.stores.results.read_json(layout.run(plan.run_key).plan)
+    written["job"]["part_interval_s"] = 0.05
+    pipeline.stores.results.write_json(layout.run(plan.run_key).plan, written)
+
+
+def test_a_task_attempt_starts_no_more_workers_than_it_may(pipelines, monkeypatch):
+    """What they found is kept: Airflow's next attempt goes on behind it."""
+    from shoal.airflow.operators import shard_work
+
+    monkeypatch.setattr(shard_work, "MOST_ROUNDS", 1)
+    pipeline = pipelines(images(6, white=(1, 2)))
+    plan = pipeline.plan()
+    for try_number in (1, 2, 3):
+        with pytest.raises(WorkerCrashError):
+            attempt(pipeline, plan, try_number)
+    attempt(pipeline, plan, try_number=4)
+    done = pipeline.summarize(plan)
+    assert failures(pipeline, done) == {key(1): "killed_worker", key(2): "killed_worker"}
+
+
+def test_a_model_that_crashes_on_every_image_blames_none(pipelines):
+    pipeline = pipelines(images(3), model=crash_on_white(always=True))
+    plan = pipeline.plan()
+    for try_number in (1, 2, 3):
+        with pytest.raises(WorkerCrashError):
+            attempt(pipeline, plan, try_number)
+    done = pipeline.summarize(plan)
+    assert done.balance.fates["unsettled"] == 3
+    assert done.balance.fates["failed"] == 0

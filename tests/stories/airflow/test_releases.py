@@ -1,0 +1,285 @@
+"""Releases and approval on a real Airflow: scheduler, executor, triggerer, REST API, over the embedded store."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+
+from running_airflow import RunningAirflow, running_airflow
+from shoal.contract.layout import DatasetLayout
+from shoal.embedded.home import CONN_ID, Home
+from shoal.embedded.processes.rclone import embedded_store
+
+READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 45
+DATASETS = {
+    "newest": {"model": {"name": "reef", "version": "latest"}},
+    "fixed": {"model": {"name": "reef", "version": "v1"}},
+    "brief": {"model": {"name": "reef", "version": "v1", "watch": False}, "run": {"approval_timeout": "5s"}},
+}
+
+
+class Site:
+    """A running Airflow with three datasets of one model, whose versions lie in a bucket."""
+
+    def __init__(self, home: Home, access: Any, airflow: RunningAirflow) -> None:
+        self.home, self.access, self.airflow, self.rest = home, access, airflow, airflow.rest
+        self.client = access.connect()
+
+    def release(self, version: str, data: bytes) -> None:
+        import io
+
+        self.client.put_object("site-models", f"reef/{version}/model.onnx", io.BytesIO(data), len(data))
+
+    def stored(self, key: str) -> dict | None:
+        path = self.home.store / "site-results" / key
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def approval(self, dataset: str, version: str) -> dict | None:
+        found = list((self.home.store / "site-results" / dataset).glob(f"reef-{version}-*/approval.json"))
+        return json.loads(found[0].read_text(encoding="utf-8")) if found else None
+
+    @contextmanager
+    def approval_refused(self, dataset: str, run_id: str) -> Iterator[None]:
+        """Let the store refuse what a person says about a run's variant: a folder lies where the object would."""
+        run = self.rest.xcom(f"reanalyse_{dataset}", run_id, "plan", "plan")
+        path = self.home.store / "site-results" / DatasetLayout("", dataset).variant(run["variant"]).approval
+        path.mkdir()
+        yield
+        path.rmdir()
+
+    def plan(self, dataset: str, run_id: str) -> dict:
+        run = self.rest.xcom(f"reanalyse_{dataset}", run_id, "plan", "plan")
+        layout = DatasetLayout("", dataset).variant(run["variant"]).run(run["run_key"])
+        return self.stored(layout.plan)
+
+    def started_by_release(self, dataset: str) -> list[str]:
+        runs = self.rest.get(f"dags/reanalyse_{dataset}/dagRuns?order_by=run_after")["dag_runs"]
+        return [run["dag_run_id"] for run in runs if run["run_type"] == "asset_triggered"]
+
+    def wait(self, found: Callable[[], Any], within_s: float) -> Any:
+        deadline = time.monotonic() + within_s
+        while not (value := found()):
+            assert time.monotonic() < deadline, f"not within {within_s} s"
+            time.sleep(1)
+        return value
+
+    def finished(self, dataset: str, run_id: str) -> dict[str, str]:
+        """Wait for a run's end; its task states by name."""
+        assert self.rest.finished(f"reanalyse_{dataset}", run_id, RUN_S) == "success"
+        return {task: state for (task, _), state in self.rest.tasks(f"reanalyse_{dataset}", run_id).items()}
+
+    def asked(self, dataset: str, run_id: str) -> dict:
+        return self.rest.asked(f"reanalyse_{dataset}", run_id, RUN_S)
+
+    def answer(self, dataset: str, run_id: str, option: str) -> None:
+        self.rest.answer(f"reanalyse_{dataset}", run_id, option)
+
+    def told(self) -> dict | None:
+        """What the watcher says it has told of."""
+        assets = self.rest.get("assets?name_pattern=model")["assets"]
+        if not assets:
+            return None
+        states = self.rest.get(f"assets/{assets[0]['id']}/state-store")["asset_state_store"]
+        return {state["key"]: state["value"] for state in states}.get("seen")
+
+    def restart_triggerer(self, then: Callable[[], None] = lambda: None) -> None:
+        """Kill the triggerer as a lost machine would, and start another."""
+        self.airflow.kill("triggerer")
+        then()
+        self.airflow.start("triggerer")
+
+
+@contextmanager
+def running_site(folder, demo_models, scenes):
+    home = Home(folder)
+    home.make()
+    common = {
+        "source": {"conn_id": CONN_ID, "bucket": "site-images"},
+        "results": {"conn_id": CONN_ID, "bucket": "site-results"},
+        "models": {"conn_id": CONN_ID, "bucket": "site-models"},
+        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
+        "cluster": {"share": 1.0},
+    }
+    run = {"schedule": "0 2 1 1 *", "approval_cpu_hours": 0.001}
+    for name, own in DATASETS.items():
+        settings = {**common, **own, "run": {**run, **own.get("run", {})}}
+        (home.datasets / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with embedded_store(home.store, home.logs / "store.log") as access:
+        client = access.connect()
+        for role in ("images", "results", "models"):
+            client.make_bucket(f"site-{role}")
+        for scene in scenes[:8]:
+            path = home.store / "site-images" / scene.key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(scene.jpeg)
+        model = home.store / "site-models" / "reef" / "v1" / "model.onnx"
+        model.parent.mkdir(parents=True)
+        model.write_bytes(demo_models["v1"])
+        with running_airflow(home, home.airflow_environment(access)) as airflow:
+            site = Site(home, access, airflow)
+            site.wait(site.told, READY_S)
+            yield site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, demo_models, scenes):
+    with running_site(tmp_path_factory.mktemp("site"), demo_models, scenes) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first_answer(site):
+    """The dataset has an answer of v1, which a person approved by REST while nothing could be written about it."""
+    run_id = site.rest.trigger("reanalyse_newest")
+    question = site.asked("newest", run_id)
+    with site.approval_refused("newest", run_id):
+        site.answer("newest", run_id, "Approve")
+        site.rest.reached("reanalyse_newest", run_id, "approve", "up_for_retry", RUN_S)
+    return run_id, question, site.finished("newest", run_id)
+
+
+def test_what_lies_there_at_first_starts_nothing(site):
+    assert set(site.told()) == {"v1"}
+    assert site.started_by_release("newest") == site.started_by_release("fixed") == []
+
+
+def test_a_person_s_run_asks_with_all_figures(first_answer):
+    _, question, _ = first_answer
+    assert question["subject"] == "Infer 8 images with reef v1?"
+    assert question["options"] == ["Approve", "Reject"]
+    assert question["defaults"] == ["Reject"]
+    for figure in (
+        "8 of 8 in scope",
+        "0.002",
+        "assumed: this version was never measured here",
+        "reef v1",
+        "0.001 CPU hours",
+    ):
+        assert figure in question["body"]
+
+
+def test_a_yes_is_written_down_and_the_run_goes_on_even_where_that_takes_two_attempts(site, first_answer):
+    run_id, _, states = first_answer
+    assert (states["approve"], states["infer"], states["summarize"]) == ("success",) * 3
+    answer = site.approval("newest", "v1")
+    assert (answer["answer"], answer["by"], answer["images"]) == ("yes", "admin", 8)
+    assert answer["run_key"] == site.rest.xcom("reanalyse_newest", run_id, "plan", "plan")["run_key"]
+    assert site.stored("newest/current.json")["model"]["version"] == "v1"
+
+
+@pytest.fixture(scope="module")
+def released(site, first_answer, demo_models):
+    """v2 was dropped into the bucket; the runs that started, and how long that took."""
+    site.release("v2", demo_models["v2"])
+    dropped = time.monotonic()
+    runs = {
+        name: site.wait(lambda name=name: site.started_by_release(name), NOTICED_S)[0] for name in ("newest", "fixed")
+    }
+    return runs, time.monotonic() - dropped
+
+
+def test_a_release_starts_a_run_within_a_minute(released):
+    assert released[1] < NOTICED_S
+
+
+def test_a_dataset_with_a_fixed_version_gets_a_notice_and_infers_nothing(site, released):
+    run_id = released[0]["fixed"]
+    states = site.finished("fixed", run_id)
+    assert (states["infer"], states["summarize"], states["end_run"]) == ("skipped", "skipped", "success")
+    notice = site.stored("fixed/releases.json")
+    assert (notice["model"]["version"], notice["instead_of"], notice["images"]) == ("v2", "v1", 8)
+    assert notice["command"].startswith(
+        "airflow backfill create --dag-id backfill_fixed --from-date 2026-06-01 --to-date 2026-06-01"
+    )
+    assert notice["command"] in site.rest.log("reanalyse_fixed", run_id, "plan")
+
+
+def test_the_release_of_latest_asks_and_a_no_leaves_everything_as_it_was(site, released):
+    run_id = released[0]["newest"]
+    assert site.asked("newest", run_id)["subject"] == "Infer 8 images with reef v2?"
+    site.answer("newest", run_id, "Reject")
+    states = site.finished("newest", run_id)
+    assert [states[task] for task in ("plan", "approve", "infer", "summarize", "continue_run", "end_run")] == [
+        "success", "skipped", "skipped", "skipped", "skipped", "success",
+    ]  # fmt: skip
+    assert (site.approval("newest", "v2")["answer"], site.approval("newest", "v2")["by"]) == ("no", "admin")
+    assert site.stored("newest/current.json")["model"]["version"] == "v1"
+
+
+def test_after_a_no_latest_is_the_old_version(site, released):
+    assert site.approval("newest", "v2")["answer"] == "no"
+    run_id = site.rest.trigger("reanalyse_newest")
+    assert site.finished("newest", run_id)["summarize"] == "success"
+    plan = site.plan("newest", run_id)
+    assert (plan["model"]["version"], plan["may_become_current"]) == ("v1", True)
+    assert [passed["version"] for passed in plan["passed_over"]] == ["v2"]
+    assert "refused by admin" in plan["passed_over"][0]["reason"]
+
+
+def test_a_triggerer_that_starts_again_tells_of_what_came_meanwhile_once(site, released):
+    before = len(site.started_by_release("newest"))
+    assert set(site.wait(lambda: len(site.told()) == 2 and site.told(), NOTICED_S)) == {"v1", "v2"}
+    site.restart_triggerer(then=lambda: site.release("v3", b"torn in half"))
+    runs = site.wait(lambda: site.started_by_release("newest")[before:], READY_S)
+    assert site.finished("newest", runs[0])["summarize"] == "success"
+    plan = site.plan("newest", runs[0])
+    assert plan["model"]["version"] == "v1"
+    assert "is not ONNX" in plan["passed_over"][0]["reason"]
+    site.wait(lambda: len(site.told()) == 3, NOTICED_S)
+    site.restart_triggerer()
+    time.sleep(QUIET_S)
+    assert site.started_by_release("newest")[before:] == runs
+
+
+def test_a_deleted_version_starts_nothing(site, released):
+    before = site.started_by_release("newest")
+    site.client.remove_object("site-models", "reef/v3/model.onnx")
+    site.wait(lambda: "v3" not in site.told(), READY_S)
+    assert site.started_by_release("newest") == before
+
+
+def test_a_person_who_names_a_refused_version_is_asked_again(site, released):
+    run_id = site.rest.trigger("reanalyse_newest", model_version="v2")
+    site.asked("newest", run_id)
+    site.answer("newest", run_id, "Approve")
+    assert site.finished("newest", run_id)["summarize"] == "success"
+    assert site.approval("newest", "v2")["answer"] == "yes"
+    assert site.stored("newest/current.json")["model"]["version"] == "v2", "the version that latest means now"
+
+
+def test_an_event_by_rest_starts_a_run(site, released):
+    [asset] = site.rest.get("assets?name_pattern=model")["assets"]
+    before = len(site.started_by_release("newest"))
+    site.rest.send("POST", "assets/events", {"asset_id": asset["id"], "extra": {"why": "by hand"}})
+    [run_id] = site.wait(lambda: site.started_by_release("newest")[before:], NOTICED_S)
+    assert site.finished("newest", run_id)["summarize"] == "success"
+
+
+def test_no_answer_in_time_means_no(site):
+    run_id = site.rest.trigger("reanalyse_brief")
+    states = site.finished("brief", run_id)
+    assert (states["approve"], states["infer"], states["summarize"]) == ("skipped",) * 3
+    answer = site.approval("brief", "v1")
+    assert (answer["answer"], answer["by"]) == ("no", None)
+
+
+def test_two_releases_at_once_start_one_run_for_the_newest(site, released, demo_models):
+    before = len(site.started_by_release("fixed"))
+    site.release("v9", demo_models["v1"])
+    site.release("v10", demo_models["v2"])
+    [run_id, *_] = site.wait(lambda: site.started_by_release("fixed")[before:], NOTICED_S)
+    site.finished("fixed", run_id)
+    time.sleep(QUIET_S)
+    for later in site.started_by_release("fixed")[before:]:
+        site.finished("fixed", later)
+    assert site.stored("fixed/releases.json")["model"]["version"] == "v10"
+
+
+def test_the_watcher_s_row_holds_no_secret(site):
+    rows = site.airflow.database.rows("SELECT classpath, kwargs FROM trigger")
+    assert any("ModelReleaseTrigger" in classpath for classpath, _ in rows)
+    assert all(site.access.secret_key not in str(row) for row in rows)

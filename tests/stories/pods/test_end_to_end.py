@@ -1,0 +1,129 @@
+"""One pod per shard on a real cluster, read from a real MinIO, planned and watched by a real Airflow."""
+
+import pytest
+
+from pods.installation import IMAGES, TRANSFERS
+
+
+@pytest.fixture(scope="module")
+def first_runs(pods):
+    """By transfer, a dataset whose first run has ended, with its run id."""
+    datasets = {transfer: pods.add_dataset(f"first-{transfer}", transfer) for transfer in TRANSFERS}
+    return {name: (datasets[name], run_id) for name, run_id in pods.run_side_by_side(datasets).items()}
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_every_image_is_accounted_for_in_at_least_three_pods(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
+    summary = pods.summary(dataset, run_id)
+    assert summary["complete"]
+    assert summary["run"]["balance"]["processed"] == IMAGES
+    assert pods.shards(dataset, run_id) == {f"shard {n}": "success" for n in range(3)}
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_the_result_is_that_of_local_processes(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
+    pods.make_bucket(f"{pods.prefix}-local-{dataset.name}")
+    local = dataset.model_dump(mode="json") | {"cluster": {"kind": "local", "share": 1.0}}
+    local["results"]["bucket"] = f"{pods.prefix}-local-{dataset.name}"
+    done = pods.pipeline(type(dataset).model_validate(local)).run()
+    assert done.summary["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_nothing_of_the_run_is_left_in_the_cluster(pods, first_runs, transfer):
+    dataset, _ = first_runs[transfer]
+    assert pods.left_in(dataset.cluster.namespace) == []
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
+    before = pods.pods_started(dataset.cluster.namespace)
+    again = pods.run(dataset)
+    assert pods.pods_started(dataset.cluster.namespace) == before
+    assert pods.summary(dataset, again)["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_new_model_version_starts_every_image_again(pods, first_runs, transfer):
+    dataset, _ = first_runs[transfer]
+    run_id = pods.run(dataset, model_version="v2")
+    balance = pods.summary(dataset, run_id)["run"]["balance"]
+    assert (balance["processed"], balance["reused"]) == (IMAGES, 0)
+    assert pods.left_in(dataset.cluster.namespace) == []
+
+
+@pytest.fixture(scope="module")
+def small_budget(pods):
+    """A dataset whose time box holds a third of its images, on less room than before; its run and the next have ended."""
+    dataset = pods.add_dataset("budget", "direct", max_pods=1, run={"budget": "100s"})
+    dag_id, first = f"reanalyse_{dataset.name}", pods.run(dataset)
+    continuation = f"continue__{pods.summary(dataset, first)['run']['run_key']}"
+    assert pods.rest.finished(dag_id, continuation) == "success", pods.story(dataset, continuation)
+    return dataset, first, continuation
+
+
+def test_a_budget_too_small_leaves_images_pending(pods, small_budget):
+    dataset, first, _ = small_budget
+    summary = pods.summary(dataset, first)
+    assert not summary["complete"]
+    balance = summary["run"]["balance"]
+    assert (balance["processed"], balance["pending"]) == (100, IMAGES - 100)
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, small_budget, first_runs, transfer):
+    dataset, _, continuation = small_budget
+    summary = pods.summary(dataset, continuation)
+    assert summary["run"]["balance"]["reused"] == 100
+    assert summary["complete"]
+    other, run_id = first_runs[transfer]
+    assert summary["result"]["species"] == pods.summary(other, run_id)["result"]["species"]
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
+    dag_id = f"reanalyse_{dataset.name}"
+    expected, before = pods.summary(dataset, run_id)["result_sha256"], pods.pods_started(dataset.cluster.namespace)
+    pods.rest.clear(dag_id, run_id, "infer")
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    assert pods.summary(dataset, run_id)["result_sha256"] == expected
+    assert pods.pods_started(dataset.cluster.namespace) == before
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, first_runs, transfer):
+    dataset, run_id = first_runs[transfer]
+    dag_id, summary = f"reanalyse_{dataset.name}", pods.summary(dataset, run_id)
+    pods.rest.clear(dag_id, run_id, "plan")
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    again = pods.summary(dataset, run_id)
+    assert again["run"]["run_key"] != summary["run"]["run_key"]
+    assert again["result_sha256"] == summary["result_sha256"]
+
+
+def test_a_full_cluster_is_waited_for_and_the_listing_is_not_repeated(pods):
+    dataset = pods.add_dataset("waits", "direct", max_pods=1)
+    dag_id = f"reanalyse_{dataset.name}"
+    with pods.full_cluster(dataset.cluster.namespace):
+        run_id = pods.rest.trigger(dag_id, limit=20)
+        pods.rest.reached(dag_id, run_id, "plan", "deferred")
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    log = pods.rest.log(dag_id, run_id, "plan")
+    assert "0/1 nodes fit one pod" in log
+    listings = pods.pipeline(dataset).stores.results.list_keys(f"{dataset.name}/listings/")
+    assert len(listings) == 1
+
+
+def test_a_run_marked_failed_ends_failed_and_leaves_nothing(pods):
+    dataset = pods.add_dataset("marked", "direct", max_pods=1)
+    dag_id = f"reanalyse_{dataset.name}"
+    run_id = pods.rest.trigger(dag_id)
+    pods.rest.reached(dag_id, run_id, "infer", "deferred")
+    pods.rest.send("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+    pods.rest.reached(dag_id, run_id, "end_run", "failed")
+    assert pods.rest.finished(dag_id, run_id) == "failed"
+    assert pods.left_in(dataset.cluster.namespace) == []

@@ -1,0 +1,173 @@
+"""What a cluster does to running shards: nodes crash, room goes, pods wait. Every image is accounted for all the same."""
+
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from cluster.example_pods import wait_until
+from pods.installation import IMAGES
+from shoal.engines.kubernetes.manifests import WORKER
+
+
+@pytest.fixture(scope="module")
+def expected(pods):
+    """The result of the same images without a cluster and without faults."""
+    dataset = pods.add_dataset("unharmed", "direct")
+    local = dataset.model_dump(mode="json") | {"cluster": {"kind": "local", "share": 1.0}}
+    return pods.pipeline(type(dataset).model_validate(local)).run().summary
+
+
+@pytest.fixture
+def crashes(real_cluster):
+    """Crashes the node; it runs again when the test ends."""
+    yield real_cluster.crash_node
+    real_cluster.boot_node()
+
+
+def assert_every_image_is_examined_once(pods, dataset, run_id, expected):
+    dag_id = f"reanalyse_{dataset.name}"
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    summary = pods.summary(dataset, run_id)
+    assert summary["complete"]
+    assert summary["run"]["balance"]["processed"] == IMAGES
+    assert summary["result"]["species"] == expected["result"]["species"]
+    assert pods.left_in(dataset.cluster.namespace) == []
+
+
+def test_a_node_that_crashes_and_boots_in_mid_run_costs_an_attempt(pods, real_cluster, crashes, expected):
+    dataset = pods.add_dataset("reboot", "mount", max_pods=1)
+    run_id = pods.rest.trigger(f"reanalyse_{dataset.name}")
+    wait_until_working(pods, dataset)
+    crashes()
+    real_cluster.boot_node()
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+    assert attempts(pods, dataset, run_id) == [2]
+
+
+def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes, expected):
+    dataset = pods.add_dataset("node-lost", "direct", max_pods=1)
+    dag_id = f"reanalyse_{dataset.name}"
+    run_id = pods.rest.trigger(dag_id)
+    (pod,) = wait_until_working(pods, dataset)
+    crashes()
+    # With a second node Kubernetes says so itself, after five minutes; it never does where all nodes are away.
+    pods.core.delete_namespaced_pod(pod.metadata.name, dataset.cluster.namespace)
+    pods.rest.reached(dag_id, run_id, "infer", "up_for_retry")
+    assert "does not say that it went" in pods.rest.log(dag_id, run_id, "infer", 0)
+    real_cluster.boot_node()
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+
+
+def test_a_plan_cleared_in_mid_run_infers_nothing_twice(pods, expected):
+    dataset = pods.add_dataset("plan-cleared", "direct")
+    run_id, working = cleared_in_mid_run(pods, dataset, "plan", expected)
+    said = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "plan", attempt=2)
+    assert f"this run's earlier plan is ended (pods: {len(working)}); what was seen is kept" in said
+
+
+def test_shards_cleared_in_mid_run_infer_nothing_twice(pods, expected):
+    # Their pods are ended by the trigger or by the next attempt, whichever comes first.
+    cleared_in_mid_run(pods, pods.add_dataset("shards-cleared", "direct"), "infer", expected)
+
+
+def cleared_in_mid_run(pods, dataset, task_id, expected):
+    """Clear a task while all workers of a run work; check that the run ends as if nothing had been; return it and its pods."""
+    dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
+    working = wait_until_working(pods, dataset)
+    pods.rest.clear(dag_id, run_id, task_id)
+    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    summary = pods.summary(dataset, run_id)
+    assert summary["complete"]
+    assert summary["result"]["species"] == expected["result"]["species"]
+    assert set(pods.pipeline(dataset).inferences().values()) == {1}
+    assert pods.left_in(dataset.cluster.namespace) == []
+    return run_id, working
+
+
+def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expected):
+    dataset = pods.add_dataset("scales-up", "direct", pods=3)
+    with pods.full_cluster(dataset.cluster.namespace):
+        run_id = pods.rest.trigger(f"reanalyse_{dataset.name}")
+        wait_until(lambda: unschedulable(pods, dataset) == 3, 120)
+        time.sleep(10)
+        assert set(pods.shards(dataset, run_id).values()) == {"deferred"}
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+    assert attempts(pods, dataset, run_id) == [1, 1, 1]
+
+
+def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, expected):
+    dataset = pods.add_dataset("room-lost", "direct")
+    dag_id = f"reanalyse_{dataset.name}"
+    run_id = pods.rest.trigger(dag_id)
+    wait_until(lambda: pods.rest.tasks(dag_id, run_id).get(("plan", None)) == "success", 120)
+    with cordoned(pods.core):
+        wait_until(lambda: unschedulable(pods, dataset) == 3, 120)
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+    assert attempts(pods, dataset, run_id) == [1, 1, 1]
+
+
+@pytest.fixture
+def room_for_one(pods):
+    """A quota of the restricted namespace that lets in one pod of 200m."""
+    namespace = pods.namespaces["direct"]
+    quota = {"metadata": {"name": "room-for-one"}, "spec": {"hard": {"requests.cpu": "300m"}}}
+    pods.core.create_namespaced_resource_quota(namespace, quota)
+    wait_until(lambda: pods.core.read_namespaced_resource_quota("room-for-one", namespace).status.used)
+    yield
+    pods.core.delete_namespaced_resource_quota("room-for-one", namespace)
+
+
+def test_a_shard_that_waits_for_a_quota_says_so_once_and_finishes(pods, expected, room_for_one):
+    dataset = pods.add_dataset("quota", "direct", pods=2)
+    dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
+    assert_every_image_is_examined_once(pods, dataset, run_id, expected)
+    logs = [pods.rest.log(dag_id, run_id, "infer", shard) for shard in range(2)]
+    waited = [line for line in "\n".join(logs).splitlines() if "exceeded quota" in line]
+    assert 1 <= len(waited) <= 2, waited
+    assert all("trying again every 30 s" in line for line in waited)
+    assert attempts(pods, dataset, run_id) == [1, 1]
+
+
+def wait_until_working(pods, dataset):
+    """Wait until all workers run and have had time for some images; return their pods."""
+    wait_until(lambda: (found := shard_pods(pods, dataset)) and all(map(is_working, found)), 180)
+    time.sleep(5)
+    return shard_pods(pods, dataset)
+
+
+def is_working(pod):
+    statuses = pod.status.container_statuses or ()
+    return any(status.name == WORKER and status.state.running for status in statuses)
+
+
+def unschedulable(pods, dataset):
+    """How many of the dataset's pods the scheduler found no room for."""
+    return sum(
+        condition.reason == "Unschedulable"
+        for pod in shard_pods(pods, dataset)
+        for condition in pod.status.conditions or ()
+    )
+
+
+def shard_pods(pods, dataset):
+    selector = "app.kubernetes.io/managed-by=shoal"
+    return pods.core.list_namespaced_pod(dataset.cluster.namespace, label_selector=selector).items
+
+
+def attempts(pods, dataset, run_id):
+    found = pods.rest.get(f"dags/reanalyse_{dataset.name}/dagRuns/{run_id}/taskInstances?limit=1000")
+    return [task["try_number"] for task in found["task_instances"] if task["task_id"] == "infer"]
+
+
+@contextmanager
+def cordoned(core):
+    """No node takes another pod until the end of the block."""
+    names = [node.metadata.name for node in core.list_node().items]
+    try:
+        for name in names:
+            core.patch_node(name, {"spec": {"unschedulable": True}})
+        yield
+    finally:
+        for name in names:
+            core.patch_node(name, {"spec": {"unschedulable": False}})

@@ -1,0 +1,180 @@
+"""One worker in one pod, and what is said when it cannot work: real kubelet, real registry errors, real admission."""
+
+import dataclasses
+import re
+import time
+
+import pytest
+from kubernetes import client
+
+from pods.deployed import waiting_pod
+from pods.odd_stores import elsewhere
+from shoal.contract.errors import (
+    ConfigError,
+    InsufficientCapacityError,
+    NeverFitsError,
+    QuotaExceededError,
+    WorkerError,
+)
+from shoal.engines.kubernetes.checks import check_rights, check_room
+from shoal.preflight.sample_run import SampleRun
+
+
+def left_behind(real_cluster, namespace):
+    core = client.CoreV1Api(real_cluster.connect())
+    selector = "app.kubernetes.io/managed-by=shoal"
+    return [
+        item.metadata.name
+        for kind in ("pod", "secret", "config_map")
+        for item in getattr(core, f"list_namespaced_{kind}")(namespace, label_selector=selector).items
+    ]
+
+
+@pytest.mark.parametrize("transfer", ["mount", "direct"])
+def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_cluster, namespaces):
+    pipeline = pipelines(transfer)
+    sample, lines = SampleRun.prepare(pipeline.dataset, pipeline.stores), []
+    sample.run_pod(api, lines.append)
+    assert sample.count_rows()[0] == 5
+    assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
+    assert left_behind(real_cluster, namespaces[transfer]) == []
+
+
+def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):
+    pipeline = pipelines()
+    SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+    plan = pipeline.plan()
+    assert (plan.reused, plan.work.shards) == (5, ())
+
+
+@pytest.mark.parametrize(
+    ("transfer", "changes", "message"),
+    [
+        pytest.param(
+            "direct",
+            {"worker": {"image": "127.0.0.1:1/none:1"}},
+            r"Image '127\.0\.0\.1:1/none:1' of the worker cannot be pulled",
+            id="worker image",
+        ),
+        pytest.param(
+            "mount",
+            {"sidecar": {"image": "127.0.0.1:1/none:1"}},
+            r"Image '127\.0\.0\.1:1/none:1' of the sidecar cannot be pulled",
+            id="sidecar image",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, changes, message, pipelines, api):
+    pipeline = pipelines(transfer, **changes)
+    sample, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), time.monotonic()
+    with pytest.raises(WorkerError, match=message):
+        sample.run_pod(api, lambda _: None)
+    assert time.monotonic() - started < 60
+
+
+def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelines, api, monkeypatch):
+    monkeypatch.setattr("shoal.engines.kubernetes.pod_watch.STARTS_S", 60.0)
+    volume = {"name": "extra", "secret": {"secretName": "nowhere"}}
+    mounting = {"name": "worker", "volumeMounts": [{"name": "extra", "mountPath": "/extra"}]}
+    pipeline = pipelines(pod={"template": {"spec": {"volumes": [volume], "containers": [mounting]}}})
+    sample, lines, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), [], time.monotonic()
+
+    def say(line):
+        lines.append((time.monotonic() - started, line))
+
+    with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*secret "nowhere" not found'):
+        sample.run_pod(api, say)
+    ((after_s, line),) = lines
+    assert after_s < 60
+    assert 'its last event is FailedMount: MountVolume.SetUp failed for volume "extra"' in line
+
+
+def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
+    pipeline = pipelines()
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, endpoint_url="http://127.0.0.1:9"))
+    with pytest.raises(WorkerError, match=r"exit code 69: .*127\.0\.0\.1:9"):
+        sample.run_pod(api, lambda _: None)
+
+
+def test_a_model_that_was_replaced_is_refused_by_its_sha256(pipelines, api, demo_models):
+    pipeline = pipelines()
+    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
+    pipeline.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
+    with pytest.raises(ConfigError, match=r"sha256"):
+        sample.run_pod(api, lambda _: None)
+
+
+def test_a_mount_in_a_restricted_namespace_says_which_label_it_needs(pipelines, api, namespaces):
+    pipeline = pipelines("mount", cluster={"namespace": namespaces["direct"]})
+    with pytest.raises(ConfigError, match=r"enforce=privileged; or set cluster\.pod\.transfer: direct"):
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+
+
+@pytest.fixture
+def full_quota(real_cluster, namespaces):
+    """A quota of the restricted namespace that somebody else's pod has nearly used up."""
+    core, namespace = client.CoreV1Api(real_cluster.connect()), namespaces["direct"]
+    hog = core.create_namespaced_pod(namespace, waiting_pod(cpu_milli=150)).metadata.name
+    core.create_namespaced_resource_quota(
+        namespace, {"metadata": {"name": "tight"}, "spec": {"hard": {"requests.cpu": "300m"}}}
+    )
+    while not core.read_namespaced_resource_quota("tight", namespace).status.used:
+        time.sleep(0.2)
+    yield
+    core.delete_namespaced_resource_quota("tight", namespace)
+    core.delete_namespaced_pod(hog, namespace, grace_period_seconds=0)
+
+
+def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, full_quota):
+    pipeline = pipelines()
+    with pytest.raises(QuotaExceededError, match=r"exceeded quota: tight.* - lower cluster\.pod or cluster\.share"):
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+    with pytest.raises(InsufficientCapacityError, match=r"quota tight leaves 0.*free some room"):
+        check_room(api, pipeline.dataset)
+
+
+def test_room_is_counted_with_the_service_account_s_rights(pipelines, api):
+    assert re.match(r"\d+ pods may start now: \d+ pods fit \(cpu 0\.2, memory", check_room(api, pipelines().dataset))
+
+
+def test_a_pod_that_fits_no_node_says_so_at_once(pipelines, api):
+    with pytest.raises(
+        NeverFitsError, match=r"0/1 nodes fit one pod \(cpu 500, .*Insufficient cpu.*not even with nothing else"
+    ):
+        check_room(api, pipelines(pod={"cpu": "500"}).dataset)
+
+
+def test_a_missing_namespace_is_named(pipelines, real_cluster):
+    with pytest.raises(ConfigError, match=r"namespace"):
+        check_room(real_cluster.connect(), pipelines(cluster={"namespace": "nowhere"}).dataset)
+
+
+def test_a_missing_right_is_named_with_its_verb(pipelines, api):
+    with pytest.raises(ConfigError, match=r"may not create pods, .* - apply deploy/rbac\.yaml"):
+        check_rights(api, "default")
+
+
+def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from shoal.engines.kubernetes.owned_objects import DagRunId
+    from shoal.engines.kubernetes.room import PodRoom
+
+    dataset = pipelines().dataset
+    alone = PodRoom(api, dataset, DagRunId("", "d", "alone")).find(promise=False).fit
+    rooms = [PodRoom(api, dataset, DagRunId("", "d", f"run{n}")) for n in range(2)]
+
+    def find(room):
+        try:
+            return room.find(promise=True).pods
+        except InsufficientCapacityError:
+            return 0
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            promised = list(pool.map(find, rooms))
+        assert sum(promised) == alone
+    finally:
+        for room in rooms:
+            room.objects.delete_run(room.owner.name, wait_s=0)

@@ -1,0 +1,45 @@
+"""Chains of runs over a small time box: how far they have come is readable, and the answer stays the old one meanwhile."""
+
+import pytest
+
+from shoal.history.open_chains import list_open_chains
+from shoal.results.answer import read_current
+
+
+@pytest.fixture
+def small_box(few_images):
+    """A time box with room for a part of the twelve images only."""
+    return few_images.with_settings(run={"budget": "3s"})
+
+
+def test_a_chain_is_open_until_its_last_run(small_box):
+    first = small_box.run()
+    left = first.balance.fates["pending"]
+    assert left > 0
+    (chain,) = list_open_chains(small_box.stores)
+    assert (chain.run_key, chain.examined, chain.listed) == (first.summary["run"]["run_key"], 12 - left, 12)
+    assert chain.command == f"airflow dags trigger reanalyse_{small_box.dataset.name}"
+    assert f"demo-fish v1, {12 - left} of 12 images examined" in chain.describe()[0]
+    while small_box.run().continues:
+        assert len(list_open_chains(small_box.stores)) == 1
+    assert list_open_chains(small_box.stores) == []
+
+
+def test_a_new_version_shows_what_it_saw_so_far_while_the_answer_stays(few_images, small_box):
+    few_images.run()
+    answer = read_current(few_images.stores.results, few_images.stores.layout)
+    part = small_box.run(model_version="v2", conf=0.5)
+    (chain,) = list_open_chains(few_images.stores)
+    assert chain.model == "demo-fish v2"
+    name = few_images.dataset.name
+    assert chain.command == f"""airflow dags trigger backfill_{name} --conf '{{"model_version": "v2", "conf": 0.5}}'"""
+    assert read_current(few_images.stores.results, few_images.stores.layout) == answer
+    assert part.summary["result"]["species"], "numbers of what was examined so far"
+
+
+def test_a_window_that_is_through_closes_no_other(few_images, small_box):
+    part = small_box.run()
+    few_images.run(prefix="IPC608/")
+    assert [chain.run_key for chain in list_open_chains(few_images.stores)] == [part.summary["run"]["run_key"]]
+    few_images.run()
+    assert list_open_chains(few_images.stores) == []

@@ -1,0 +1,112 @@
+"""What `check` tries on the way from a dataset file to its first rows, and what it says where the way is blocked."""
+
+import dataclasses
+
+import pytest
+
+from shoal.contract.errors import ConfigError, StoreError
+from shoal.preflight.sample_run import SampleRun
+from shoal.preflight.steps import (
+    check_clock,
+    check_images,
+    check_model,
+    check_results,
+    open_for_check,
+    store_steps,
+    try_steps,
+)
+from shoal.stores.s3 import BucketClient
+from shoal.stores.s3_access import StoreAccess
+
+
+def test_a_dataset_that_works_has_only_ok_lines(few_images):
+    checked = list(try_steps(store_steps(few_images.dataset, few_images.stores)))
+    assert [(step.name, step.ok) for step in checked] == [
+        ("images", True), ("clock", True), ("results", True), ("model", True),
+    ]  # fmt: skip
+    texts = {step.name: step.text for step in checked}
+    assert "12 images among the first 12 objects" in texts["images"]
+    assert "12 of 12 sampled keys are dated, cameras IPC608, IPC710" in texts["clock"]
+    assert "demo-fish v1, 3 classes" in texts["model"]
+
+
+def test_the_check_leaves_nothing_among_the_results(few_images):
+    check_results(few_images.stores)
+    assert few_images.stores.results.list_keys("") == []
+
+
+def test_a_worker_s_first_rows_are_reused_by_the_next_plan(few_images):
+    sample = SampleRun.prepare(few_images.dataset, few_images.stores)
+    sample.run_process(lambda _: None)
+    images, seconds = sample.count_rows()
+    plan = few_images.plan()
+    assert (images, plan.reused, plan.work.images) == (12, 12, 0)
+    assert seconds > 0
+
+
+def test_a_check_after_a_run_starts_its_worker_all_the_same_and_changes_no_answer(few_images):
+    answer = few_images.run().summary
+    sample = SampleRun.prepare(few_images.dataset, few_images.stores)
+    sample.run_process(lambda _: None)
+    again = few_images.run()
+    assert sample.count_rows()[0] == 0  # the run has taken them into its ledger
+    assert again.balance.fates["reused"] == 12
+    assert again.summary["result_sha256"] == answer["result_sha256"]
+
+
+def test_a_bucket_that_is_not_there_is_named_and_the_other_steps_are_tried(few_images):
+    source = BucketClient(few_images.stores.source.access, "nowhere")
+    stores = dataclasses.replace(few_images.stores, source=source)
+    checked = {step.name: step for step in try_steps(store_steps(few_images.dataset, stores))}
+    assert "No bucket 'nowhere'" in checked["images"].text
+    assert (checked["results"].ok, checked["model"].ok) == (True, True)
+
+
+def test_a_connection_that_is_missing_is_named_and_the_other_steps_are_tried(few_images):
+    access = few_images.stores.source.access
+    changed = few_images.with_settings(results={**few_images.dataset.results.model_dump(), "conn_id": "gone"}).dataset
+
+    def read(conn_id):
+        if conn_id == "gone":
+            raise ConfigError("Airflow connection 'gone' is not defined")
+        return access
+
+    checked = {step.name: step for step in try_steps(store_steps(changed, open_for_check(changed, read)))}
+    assert {name: step.ok for name, step in checked.items()} == {
+        "images": True, "clock": True, "results": False, "model": True,
+    }  # fmt: skip
+    assert checked["results"].text == "Airflow connection 'gone' is not defined"
+
+
+def test_results_among_the_images_are_refused_and_the_other_steps_are_tried(few_images):
+    bucket, access = few_images.dataset.source.bucket, few_images.stores.source.access
+    changed = few_images.with_settings(results={"conn_id": "same store by another name", "bucket": bucket}).dataset
+    checked = {step.name: step for step in try_steps(store_steps(changed, open_for_check(changed, lambda _: access)))}
+    assert "Shoal never writes among the images" in checked["results"].text
+    assert [checked[name].ok for name in ("images", "clock", "model")] == [True, True, True]
+
+
+def test_a_store_that_does_not_answer_is_named(few_images):
+    access = StoreAccess("http://127.0.0.1:9", "key", "secret")
+    stores = dataclasses.replace(few_images.stores, results=BucketClient(access, "results"))
+    with pytest.raises(StoreError, match=r"No answer from http://127\.0\.0\.1:9"):
+        check_results(stores)
+
+
+def test_suffixes_that_match_nothing_are_named(few_images):
+    source = {**few_images.dataset.source.model_dump(), "suffixes": [".tiff"]}
+    other = few_images.with_settings(source=source)
+    with pytest.raises(ConfigError, match=r"None of the first 12 objects under s3://.* ends in \.tiff - check"):
+        check_images(other.dataset, other.stores)
+
+
+def test_a_clock_that_reads_no_key_shows_one(few_images):
+    other = few_images.with_settings(clock={"pattern": r"(?P<time>\d{4}T\d{4})"})
+    with pytest.raises(ConfigError, match=r"None of 12 sampled keys has a time .*, such as 'IPC608/20260602"):
+        check_clock(other.dataset, other.stores)
+
+
+def test_a_model_that_is_not_there_is_named(few_images):
+    other = few_images.with_settings(model={"name": "no-such"})
+    with pytest.raises(ConfigError, match="no-such"):
+        check_model(other.dataset, other.stores)

@@ -1,0 +1,432 @@
+"""`gc` on a real store: killed in the middle, beside a run, beside another gc; what is needed stays, what is gone is said."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
+from shoal.__main__ import main
+from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.layout import RUN_KEY, Kind, run_time
+from shoal.embedded.processes.rclone import embedded_store
+from shoal.engines.local.machine import find_room
+from shoal.history.gc import delete, survey
+from shoal.history.retention import Terms
+from shoal.plan.document import mint_run_key
+from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.results.answer import read_current
+from shoal.results.open_images import write_remaining
+from shoal.settings.run_form import RunParams
+from shoal.tables.session import open_database
+from written_rows import write_rows
+
+NOW = datetime.now(UTC) + timedelta(days=200)
+"""The rule's now: what the tests write today is old, unless its run_key says otherwise."""
+
+TERMS = Terms(NOW, timedelta(days=90))
+
+
+def plan_at(pipeline: Pipeline, days_ago: float, now=NOW, **params):
+    """Plan a run so many days before now."""
+    request = PlanRequest(
+        pipeline.dataset, RunParams.parse(params), dag_id=f"reanalyse_{pipeline.dataset.name}",
+        run_key=mint_run_key(now - timedelta(days=days_ago)),
+    )  # fmt: skip
+    return make_plan(request, pipeline.stores, lambda: find_room(pipeline.dataset.cluster, [ROOM]))
+
+
+def run_at(pipeline: Pipeline, days_ago: float, **params):
+    plan = plan_at(pipeline, days_ago, **params)
+    write_rows(pipeline, plan)
+    pipeline.summarize(plan)
+    return plan
+
+
+def prune(pipeline: Pipeline, terms: Terms = TERMS):
+    found = survey(pipeline.stores.results, pipeline.stores.layout, terms)
+    return delete(pipeline.stores.results, pipeline.stores.layout, found)
+
+
+def kinds_of(pipeline: Pipeline, plan) -> set[str]:
+    """What is left of a run, its listing too."""
+    layout = pipeline.stores.layout
+    names = [layout.read_name(key) for key in pipeline.stores.results.list_keys(layout.root)]
+    return {str(name.kind) for name in names if name.run_key == plan.run_key}
+
+
+def verify(pipeline: Pipeline, plan):
+    return pipeline.verify(plan.run_key, plan.variant.directory)
+
+
+WHOLE = {"listing", "manifest", "plan", "summary", "file"}
+
+
+@pytest.fixture
+def three_nights(few_images, scenes):
+    """Two old runs and a young one, which is the answer; each inferred something."""
+    plans = []
+    for number, days_ago in enumerate((180, 150, 10)):
+        few_images.put(f"later/2026060{number + 4}-120000-IPC608.jpg", scenes[number + 3].jpeg)
+        plans.append(run_at(few_images, days_ago))
+    return few_images, plans
+
+
+def test_old_runs_lose_what_only_recomputing_needs_and_the_answer_keeps_everything(three_nights):
+    pipeline, (first, second, answer) = three_nights
+    rows_before = pipeline.stores.results.list_keys(
+        f"{pipeline.stores.layout.variant(first.variant.directory).ledgers}"
+    )
+    deleted = prune(pipeline)
+    assert [kinds_of(pipeline, plan) for plan in (first, second, answer)] == [
+        {"plan", "summary"}, {"plan", "summary"}, WHOLE,
+    ]  # fmt: skip
+    assert {entry.name.kind for entry in deleted} == {Kind.LISTING, Kind.MANIFEST, Kind.FILE}
+    assert (
+        pipeline.stores.results.list_keys(f"{pipeline.stores.layout.variant(first.variant.directory).ledgers}")
+        == rows_before
+    )
+    assert verify(pipeline, answer).deviations == ()
+    assert prune(pipeline) == [], "a second one finds nothing"
+
+
+def test_a_dry_run_s_survey_deletes_nothing(three_nights):
+    pipeline, _ = three_nights
+    before = pipeline.stores.results.list_keys("")
+    found = survey(pipeline.stores.results, pipeline.stores.layout, TERMS)
+    assert len(found.goes) == 2 * (1 + 1 + 4)
+    assert [verdict.stored.key for verdict in found.verdicts] == before, "every object is accounted for"
+    assert pipeline.stores.results.list_keys("") == before
+
+
+def test_the_next_run_reuses_all_rows_and_gives_the_same_result(three_nights):
+    pipeline, _ = three_nights
+    before = read_current(pipeline.stores.results, pipeline.stores.layout)["result_sha256"]
+    prune(pipeline)
+    plan = plan_at(pipeline, 0)
+    assert (plan.reused, plan.work.images) == (15, 0)
+    done = pipeline.summarize(plan)
+    assert done.summary["result_sha256"] == before
+    assert done.summary["run"]["removed_since_previous"] == 0
+    assert verify(pipeline, plan).deviations == ()
+
+
+def test_an_answer_of_long_ago_keeps_everything(few_images):
+    answer, trial = run_at(few_images, 180), run_at(few_images, 170, conf=0.75)
+    prune(few_images)
+    assert (kinds_of(few_images, answer), kinds_of(few_images, trial)) == (
+        WHOLE,
+        {"plan", "summary", "listing", "file"},
+    )
+    prune(few_images, Terms(NOW, TERMS.keep, pinned=frozenset()))
+    assert verify(few_images, answer).deviations == ()
+    done = few_images.summarize(plan_at(few_images, 0))
+    assert done.summary["run"]["removed_since_previous"] == 0
+
+
+def test_the_last_answer_of_an_older_model_keeps_everything(few_images):
+    old, newer = run_at(few_images, 190), run_at(few_images, 185)
+    replaced = few_images.with_settings(model={"name": "demo-fish", "version": "v2"})
+    current = run_at(replaced, 170)
+    prune(few_images)
+    assert [kinds_of(few_images, plan) for plan in (old, newer, current)] == [
+        {"plan", "summary"}, {"plan", "summary", "listing", "file"}, WHOLE,
+    ]  # fmt: skip
+    assert verify(few_images, newer).deviations == ()
+
+
+def test_a_cited_run_keeps_everything(three_nights):
+    pipeline, (cited, other, _) = three_nights
+    prune(pipeline, Terms(NOW, TERMS.keep, pinned=frozenset({cited.run_key})))
+    assert (kinds_of(pipeline, cited), kinds_of(pipeline, other)) == (WHOLE, {"plan", "summary"})
+
+
+@pytest.mark.parametrize("days_ago", [0, 20], ids=["of tonight", "that waited for approval for weeks"])
+def test_a_run_between_plan_and_summarize_is_not_touched(few_images, days_ago):
+    run_at(few_images, 180, limit=3)
+    plan = plan_at(few_images, days_ago)
+    terms = Terms(NOW, timedelta(days=2))
+    prune(few_images, terms)
+    write_rows(few_images, plan)
+    prune(few_images, terms)
+    done = few_images.summarize(plan)
+    prune(few_images, terms)
+    assert done.balance.complete
+    assert verify(few_images, plan).deviations == ()
+
+
+def test_a_run_that_died_long_ago_loses_its_manifest_and_none_of_its_rows(few_images):
+    dead = plan_at(few_images, 180)
+    write_rows(few_images, dead)
+    prune(few_images)
+    assert kinds_of(few_images, dead) == {"plan"}
+    done = few_images.run()
+    assert done.balance.fates["reused"] == 12
+
+
+def test_a_listing_that_a_kept_run_shares_stays(few_images):
+    first, second = run_at(few_images, 180), run_at(few_images, 10)
+    results, layout = few_images.stores.results, few_images.stores.layout.variant(second.variant.directory)
+    plan_key = layout.run(second.run_key).plan
+    shared = {**results.read_json(plan_key)}
+    shared["listing"] = {**shared["listing"], "key": first.listing_key}
+    results.write_json(plan_key, shared)
+    prune(few_images)
+    assert kinds_of(few_images, first) == {"plan", "summary", "listing"}
+    assert verify(few_images, second).balance.complete
+
+
+def test_what_a_killed_summarize_left_goes_and_the_named_folder_stays(few_images):
+    plan = run_at(few_images, 10)
+    run = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    few_images.stores.results.write_bytes(run.summary_file("killed00", "report.html"), b"half")
+    assert [entry.key for entry in prune(few_images)] == [run.summary_file("killed00", "report.html")]
+    assert verify(few_images, plan).deviations == ()
+    few_images.stores.results.write_bytes(run.summary_file("running0", "report.html"), b"being written")
+    assert prune(few_images, Terms(datetime.now(UTC), TERMS.keep)) == []
+
+
+def test_an_old_run_that_becomes_the_answer_meanwhile_is_spared(few_images):
+    plan = run_at(few_images, 180, limit=3)
+    found = survey(few_images.stores.results, few_images.stores.layout, TERMS)
+    few_images.stores.results.write_json(
+        few_images.stores.layout.current,
+        {"format_version": 1, "run_key": plan.run_key, "listing": plan.listing_key},
+    )
+    assert delete(few_images.stores.results, few_images.stores.layout, found) == []
+
+
+def test_a_plan_that_cannot_be_read_stops_gc_before_anything_is_deleted(three_nights):
+    pipeline, (_, _, answer) = three_nights
+    run = pipeline.stores.layout.variant(answer.variant.directory).run(answer.run_key)
+    pipeline.stores.results.write_bytes(run.plan, b"{")
+    with pytest.raises(ContractError, match=r"plan\.json' in bucket .* is no JSON object of Shoal's - restore it"):
+        prune(pipeline)
+
+
+SLOW_GC = """
+import sys, time
+from datetime import datetime, timedelta
+from shoal import pruning
+from shoal.stores.s3 import BucketClient
+from shoal.contract.layout import DatasetLayout
+from shoal.stores.s3_access import StoreAccess
+from shoal.history.retention import Terms
+
+class SlowBucket(BucketClient):
+    def delete(self, keys):
+        for key in keys:
+            super().delete([key])
+            print(key, flush=True)
+            time.sleep(0.2)
+
+results = SlowBucket(StoreAccess.from_env("results"), sys.argv[1])
+layout = DatasetLayout("", sys.argv[2])
+found = pruning.survey(results, layout, Terms(datetime.fromisoformat(sys.argv[3]), timedelta(days=90)))
+pruning.delete(results, layout, found)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 7], ids=lambda after: f"after {after} deletions")
+def test_gc_killed_in_the_middle_leaves_what_is_needed_and_the_next_one_goes_on(three_nights, after):
+    pipeline, (first, second, answer) = three_nights
+    stores = pipeline.stores
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_GC, stores.results.bucket, stores.layout.dataset, NOW.isoformat()],
+        env={**worker_environment(stores), "PYTHONPATH": str(INCLUDE)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for _ in range(after):
+        assert process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert verify(pipeline, answer).deviations == ()
+    assert read_current(stores.results, stores.layout)["run_key"] == answer.run_key
+    assert plan_at(pipeline, 0).work.images == 0
+    prune(pipeline)
+    assert [kinds_of(pipeline, plan) for plan in (first, second)] == [{"plan", "summary"}] * 2
+    assert verify(pipeline, answer).deviations == ()
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A dataset whose objects are as old as their run_keys say, by the store's own clock."""
+
+    pipeline: Pipeline
+    old: str
+    answer: str
+    environment: dict[str, str]
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "shoal", *words], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+        )  # fmt: skip
+
+
+@pytest.fixture
+def aged(demo_models, scenes, tmp_path):
+    """An old run that nothing needs and the answer, 180 and 10 days ago."""
+    (tmp_path / "data").mkdir()
+    with embedded_store(tmp_path / "data", tmp_path / "store.log") as access:
+        pipeline = make_pipeline(access, demo_models, tmp_path)
+        pipeline.put_scenes(scenes[40:44])
+        today = datetime.now(UTC)
+        old = run_at(pipeline, 180, now=today, limit=2)
+        answer = run_at(pipeline, 10, now=today)
+        for path in (tmp_path / "data" / pipeline.stores.results.bucket).rglob("*"):
+            if found := re.search(RUN_KEY, str(path)):
+                os.utime(path, (run_time(found[0]).timestamp(),) * 2)
+        time.sleep(2.5)  # the store looks at its folders again
+        connection = {
+            "conn_type": "generic", "login": access.access_key, "password": access.secret_key,
+            "extra": {"endpoint_url": access.endpoint_url},
+        }  # fmt: skip
+        environment = {
+            **os.environ, "PYTHONPATH": str(INCLUDE), "SHOAL_DATASETS": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW_CONN_TEST": json.dumps(connection), "SHOAL_HOME": str(tmp_path / "home"),
+        }  # fmt: skip
+        yield Aged(pipeline, old.run_key, answer.run_key, environment)
+
+
+def test_the_command_shows_what_goes_and_deletes_it_only_when_told(aged):
+    name, before = aged.pipeline.dataset.name, aged.pipeline.stores.results.list_keys("")
+    dry = aged.command("gc", name, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    table = [re.split(r"  +", line) for line in dry.stdout.splitlines()]
+    assert table[0] == ["WHAT", "OBJECTS", "MB", "BECAUSE"]
+    assert [row[:2] + row[3:] for row in table if row[0] in {"listings", "manifests", "summary files"}] == [
+        ["listings", "1", "goes", "older than 90d"],
+        ["listings", "1", "kept", "current.json names it"],
+        ["manifests", "1", "goes", "older than 90d"],
+        ["manifests", "1", "kept", "current.json names the run"],
+        ["summary files", "4", "goes", "older than 90d"],
+        ["summary files", "4", "kept", "current.json names the run"],
+    ]
+    assert sum(int(row[1]) for row in table[1:] if len(row) == 5) == len(before), "each object once"
+    assert dry.stdout.splitlines()[-1] == "dry run: 6 objects would be deleted, none was"
+    assert aged.pipeline.stores.results.list_keys("") == before
+    done = aged.command("gc", name)
+    assert (done.returncode, done.stdout.splitlines()[:-1]) == (0, dry.stdout.splitlines()[:-1])
+    assert done.stdout.splitlines()[-1].startswith("deleted 6 objects, ")
+    verified = aged.command("verify", f"{name}/{aged.old}")
+    assert verified.returncode == 2
+    assert verified.stderr.startswith(
+        f"shoal: Run {aged.old} cannot be computed again: its listing and manifest are not in"
+    )
+    assert verified.stderr.count("\n") == 1
+
+
+def test_why_finds_a_run_by_all_its_names_and_its_exit_status_says_complete(aged):
+    pipeline, name = aged.pipeline, aged.pipeline.dataset.name
+    latest = aged.command("why", name)
+    assert latest.returncode == 0, latest.stderr
+    assert [line.split(" ", 1)[0] for line in latest.stdout.splitlines() if line[0] != " "] == [
+        "run", "planned", "balance", "state", "cause", "next",
+    ]  # fmt: skip
+    assert f"run      {name}/{aged.answer}\n" in latest.stdout
+    pipeline.put("new/20260609-120000-IPC608.jpg", b"")
+    plan = pipeline.plan()
+    uri = pipeline.stores.results.uri(pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan)
+    as_json = aged.command("why", uri, "--json")
+    assert as_json.returncode == 1, as_json.stderr
+    found = json.loads(as_json.stdout)
+    assert (found["run"], found["state"]) == (f"{name}/{plan.run_key}", "running")
+    assert found["images"] == ["1 open now: 'new/20260609-120000-IPC608.jpg'"]
+    unknown = aged.command("why", f"{name}/20200101T000000Z-aaaaaaaa")
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith("shoal: Nothing of run 20200101T000000Z-aaaaaaaa lies below s3://")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("--keep", "1h"), "1h is too short, runs share listings - keep 2d or more", id="too short"),
+        pytest.param(("--keep", "soon"), "Invalid duration 'soon' - write a number and a unit", id="no duration"),
+    ],
+)
+def test_a_bad_age_is_one_line(words, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["gc", "reef", *words])
+    assert message in capsys.readouterr().err
+
+
+def test_two_at_once_and_beside_a_whole_run_harm_nobody(aged, scenes):
+    pipeline = aged.pipeline
+    pipeline.put_scenes(scenes[50:52])
+    stop, errors = threading.Event(), []
+
+    def prune_on():
+        try:
+            while not stop.is_set():
+                prune(pipeline, Terms(pipeline.stores.results.read_clock(), timedelta(days=2)))
+        except Exception as err:  # noqa: BLE001 - shown by the test
+            errors.append(err)
+
+    threads = [threading.Thread(target=prune_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    done = pipeline.run()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert done.balance.complete
+    plan = done.summary["run"]["run_key"]
+    assert pipeline.verify(plan, done.summary["run"]["ledger"].split("/")[1]).deviations == ()
+    assert pipeline.stores.results.has(pipeline.stores.layout.listing(aged.old)) is False
+
+
+def test_a_pruned_run_says_so_in_one_line_wherever_it_is_needed(three_nights):
+    pipeline, (pruned, *_) = three_nights
+    prune(pipeline)
+    layout = pipeline.stores.layout.variant(pruned.variant.directory)
+    gone = (
+        rf"^Run {pruned.run_key} cannot be computed again: its listing and manifest are not in the bucket - python -m shoal gc "
+        r"deletes them after retention\.keep; a summary\.json stays, and so do all rows$"
+    )
+    with pytest.raises(ContractError, match=gone):
+        verify(pipeline, pruned)
+    with pytest.raises(ContractError, match=gone):
+        pipeline.summarize(pruned)
+    with open_database(pipeline.stores.results) as database, pytest.raises(ContractError, match=gone):
+        write_remaining(database, layout, pruned.run_key, 0, "attempt1")
+
+
+def test_a_run_that_lost_only_its_files_says_so_and_one_that_lost_one_deviates(few_images):
+    plan = run_at(few_images, 10)
+    run = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    folder = few_images.stores.results.read_json(run.summary)["folder"]
+    few_images.stores.results.delete([f"{folder}report.html"])
+    assert verify(few_images, plan).deviations == ("G3: file report.html of the summary is missing",)
+    few_images.stores.results.delete(few_images.stores.results.list_keys(folder))
+    with pytest.raises(ContractError, match="cannot be verified: the files of its summary are not in the bucket"):
+        verify(few_images, plan)
+
+
+def test_the_store_tells_its_own_time(few_images):
+    assert abs(few_images.stores.results.read_clock() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_store_without_unfinished_uploads_says_so(few_images):
+    """That one is given up is tested on MinIO, see tests/pods: rclone lists none."""
+    found = survey(few_images.stores.results, few_images.stores.layout, TERMS)
+    assert (found.uploads, found.uploads_unknown) == ((), None)
+
+
+def test_a_store_that_lists_no_uploads_is_told_and_nothing_else_suffers(few_images, monkeypatch):
+    run_at(few_images, 180)
+
+    def refuse(_prefix):
+        raise ConfigError("Access to unfinished uploads denied (AccessDenied) - check the rights of that key")
+
+    monkeypatch.setattr(few_images.stores.results, "list_unfinished_uploads", refuse)
+    found = survey(few_images.stores.results, few_images.stores.layout, TERMS)
+    assert found.uploads_unknown.startswith("Access to unfinished uploads denied")
+    assert found.verdicts

@@ -1,0 +1,295 @@
+"""`why`: the first cause and the next step of a run, from a real bucket that holds what real runs left there."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline import worker_environment
+from shoal.contract.errors import ConfigError, StoreError, WorkerError
+from shoal.contract.units import utc_text
+from shoal.history.facts import latest_run, list_runs, read_facts
+from shoal.history.why import State, diagnose
+from shoal.preflight.sample_run import SampleRun
+from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
+from written_rows import write_rows
+
+OUT_OF_MEMORY = "Worker of pod infer-x ran out of memory - raise cluster.pod.memory; rows up to the last part are kept"
+
+
+def facts_of(pipeline, run_key=None, later_s=0.0):
+    runs = list_runs(pipeline.stores)
+    facts = read_facts(pipeline.stores, run_key or list(runs)[-1], runs)
+    return replace(facts, now=facts.now + timedelta(seconds=later_s))
+
+
+def why(pipeline, run_key=None, later_s=0.0):
+    return diagnose(facts_of(pipeline, run_key, later_s))
+
+
+def run_of(pipeline, plan):
+    return pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+
+
+def note(pipeline, plan, shard=0, try_number=1, error=OUT_OF_MEMORY, **pod):
+    failed = FailedAttempt(shard, try_number, utc_text(datetime.now(UTC)), error, retried=True, **pod)
+    write_failed_attempt(pipeline.stores.results, run_of(pipeline, plan), failed)
+
+
+@pytest.fixture
+def slow_images(few_images):
+    """Twelve images that make two shards, because the run's time box has room for a few only."""
+    return few_images.with_settings(run={"budget": "4s"})
+
+
+def test_a_complete_run_is_the_answer_and_can_be_verified(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    few_images.summarize(plan)
+    found = why(few_images)
+    assert found.state is State.COMPLETE
+    assert found.cause == "every image is accounted for, and the run is the dataset's answer"
+    assert found.next == f"python -m shoal verify {few_images.dataset.name}/{plan.run_key}"
+
+
+def test_bad_images_are_counted_by_reason_with_their_first_keys(few_images, bad):
+    for file in bad[:4]:
+        few_images.put(file.key, file.data)
+    few_images.run()
+    found = why(few_images)
+    assert found.state is State.COMPLETE
+    assert "images cannot be used" in found.cause or "failed" not in " ".join(found.images)
+    assert all(": '" in line for line in found.images if "failed" in line)
+
+
+def test_a_shard_that_ran_out_of_memory_three_times_is_the_first_cause(slow_images):
+    plan = slow_images.plan()
+    for try_number in (1, 2, 3):
+        note(slow_images, plan, try_number=try_number, pod="infer-x", node="n1")
+    slow_images.summarize(plan)
+    found = why(slow_images)
+    assert found.state is State.INCOMPLETE
+    assert found.cause.startswith("shard 0 failed 3 times, first at 20")
+    assert found.cause.endswith(f" on node n1: {OUT_OF_MEMORY}")
+    images = plan.work.images
+    assert found.shards[0].startswith(
+        f"shard 0: {images} of {images} images without a row, 3 failed attempts, last: Worker of pod"
+    )
+    assert found.images[0].startswith(f"{images} open now: '")
+    assert found.next.startswith("mend that, then airflow dags trigger reanalyse_")
+
+
+def test_work_beyond_the_time_box_is_no_failure(slow_images):
+    plan = slow_images.plan()
+    write_rows(slow_images, plan)
+    slow_images.summarize(plan)
+    found = why(slow_images)
+    assert found.state is State.INCOMPLETE
+    left = 12 - plan.work.images
+    assert found.cause == f"{left} images did not fit into the time box of 4s (run.budget); nothing failed"
+    assert found.images == (f"{left} pending: left to a later run",)
+
+
+def test_what_a_later_run_settled_needs_nothing(slow_images):
+    plan = slow_images.plan()
+    slow_images.summarize(plan)
+    next_plan = slow_images.plan()
+    write_rows(slow_images, next_plan)
+    found = why(slow_images, plan.run_key)
+    assert (
+        found.next
+        == f"nothing: other runs have settled its images since; python -m shoal why {slow_images.dataset.name}"
+    )
+    assert "open now" not in " ".join(found.images)
+
+
+def test_a_run_that_goes_on_in_a_later_one_names_it(slow_images):
+    plan, later = slow_images.plan(), slow_images.plan()
+    first, second = sorted([plan.run_key, later.run_key])
+    slow_images.summarize(plan if plan.run_key == first else later)
+    found = why(slow_images, first)
+    assert found.next == f"a later run goes on from there: python -m shoal why {slow_images.dataset.name}/{second}"
+
+
+def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
+    for number in range(120):
+        empty_bucket.put(f"{number:03}.jpg", b"no image" + bytes([number]))
+    plan = empty_bucket.plan()
+    from pipeline import run_worker
+
+    run_worker(empty_bucket.stores, plan, 0)
+    empty_bucket.summarize(plan)
+    found = why(empty_bucket)
+    assert found.state is State.INCOMPLETE
+    assert found.cause.startswith("shard 0 stopped: 5")
+    assert "more than run.tolerated_failed_share allows" in found.cause
+    assert any(
+        line.startswith("5") and "failed: not_image: '000.jpg', '001.jpg', '002.jpg', …" in line
+        for line in found.images
+    )
+
+
+@pytest.mark.parametrize(
+    ("later_s", "state", "cause"),
+    [
+        (0, State.RUNNING, "it is at work, or ended a moment ago: last sign"),
+        (
+            3600,
+            State.WAITING,
+            "no worker has written anything and no attempt left a note, last sign ",
+        ),
+    ],
+    ids=["running", "silent"],
+)
+def test_a_run_without_summary_is_at_work_or_silent(few_images, later_s, state, cause):
+    few_images.plan()
+    found = why(few_images, later_s=later_s)
+    assert (found.state, found.cause.startswith(cause)) == (state, True), found
+
+
+def test_a_running_run_tells_what_failed_so_far_and_an_ended_one_why(few_images):
+    plan = few_images.plan()
+    note(few_images, plan, error="Pod infer-x was told to go (Evicted: low on memory) - rows are kept")
+    assert "so far: shard 0 failed once, at" in why(few_images).cause
+    ended = why(few_images, later_s=3600)
+    assert (ended.state, "told to go (Evicted" in ended.cause) == (State.ENDED, True)
+
+
+def test_a_sample_of_check_hides_no_run_and_is_told_as_one(few_images):
+    few_images.run()
+    latest = few_images.plan(at=datetime.now(UTC) + timedelta(seconds=5))
+    sample = SampleRun.prepare(few_images.dataset, few_images.stores)
+    runs = list_runs(few_images.stores)
+    assert latest_run(few_images.stores, {**runs, sample.plan.run_key: sample.plan.variant.directory}) == latest.run_key
+    found = why(few_images, sample.plan.run_key)
+    assert (found.state, "a sample that python -m shoal check" in found.cause) == (State.STOPPED, True)
+
+
+@pytest.mark.parametrize(("later_s", "state"), [(0, State.RUNNING), (3600, State.ENDED)], ids=["at work", "killed"])
+def test_a_run_without_summary_before_a_later_one_names_that_first(few_images, later_s, state):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    later = few_images.run(at=datetime.now(UTC) + timedelta(seconds=5)).summary["run"]["run_key"]
+    found = why(few_images, plan.run_key, later_s)
+    assert found.state is state
+    assert found.next.startswith(
+        f"see whether python -m shoal why {few_images.dataset.name}/{later} is complete; if not, clear"
+    )
+
+
+def test_a_killed_summarize_is_told_from_missing_rows(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    found = why(few_images, later_s=3600)
+    assert found.state is State.ENDED
+    assert found.cause.startswith("every image of its manifest has a row, the summary is missing")
+    assert found.next.startswith("clear task summarize")
+
+
+def test_plan_only_ends_on_purpose(few_images):
+    few_images.plan(plan_only=True)
+    found = why(few_images, later_s=3600)
+    assert (found.state, found.next) == (
+        State.STOPPED, f"airflow dags trigger reanalyse_{few_images.dataset.name} without plan_only",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("decision", "answer", "state", "cause"),
+    [
+        pytest.param("ask", None, State.WAITING, "need approval: more than run.approval_cpu_hours 24", id="asked"),
+        pytest.param("waits", None, State.STOPPED, "need approval: more than run.approval_cpu_hours 24", id="nobody awake"),
+        pytest.param("ask", {"answer": "no", "by": "ana"}, State.STOPPED, "of demo-fish v1: refused by ana at 2026", id="no"),
+        pytest.param("ask", {"answer": "no", "by": None}, State.STOPPED, "answered by nobody in time", id="no answer"),
+        pytest.param("ask", {"answer": "yes", "by": "ana"}, State.RUNNING, "it is at work", id="yes"),
+    ],
+)  # fmt: skip
+def test_approval_is_told_from_plan_and_answer(few_images, decision, answer, state, cause):
+    facts = facts_of(few_images, few_images.plan().run_key)
+    approval = {"decision": decision, "images": 12, "cpu_hours": 30.5, "threshold_cpu_hours": 24.0}
+    said = answer and {**answer, "at": "2026-11-25T10:00:00Z"}
+    found = diagnose(replace(facts, plan={**facts.plan, "approval": approval}, answer=said))
+    assert (found.state, cause in found.cause) == (state, True), found
+
+
+@pytest.mark.parametrize(
+    ("later_s", "state"), [(0, State.RUNNING), (3600, State.WAITING)], ids=["at work", "waits or failed"]
+)
+def test_a_run_without_plan_says_where_to_look(few_images, later_s, state):
+    plan = few_images.plan()
+    few_images.stores.results.delete([run_of(few_images, plan).plan, run_of(few_images, plan).manifest])
+    found = why(few_images, later_s=later_s)
+    assert found.state is state
+    assert "plan.json" in found.cause
+    assert found.next.endswith(f"python -m shoal check {few_images.dataset.name}")
+
+
+def test_a_pruned_run_is_told_from_its_summary(slow_images):
+    plan = slow_images.plan()
+    note(slow_images, plan)
+    slow_images.summarize(plan)
+    run = run_of(slow_images, plan)
+    folder = slow_images.stores.results.read_json(run.summary)["folder"]
+    slow_images.stores.results.delete([run.manifest, *slow_images.stores.results.list_keys(folder)])
+    found = why(slow_images)
+    assert found.state is State.INCOMPLETE
+    assert found.cause.startswith("shard 0 failed once, at")
+    assert found.shards == ("not told any more: python -m shoal gc has deleted the manifest",)
+
+
+def test_notes_come_back_in_the_order_of_the_failures(few_images):
+    plan = few_images.plan()
+    written = [
+        FailedAttempt(shard, number, f"2026-11-25T10:0{number}:00Z", "why - way out", retried=False)
+        for number, shard in enumerate((2, 0, 1))
+    ]
+    for failed in reversed(written):
+        write_failed_attempt(few_images.stores.results, run_of(few_images, plan), failed)
+    assert read_failed_attempts(few_images.stores.results, run_of(few_images, plan)) == written
+
+
+@pytest.mark.parametrize(
+    ("error", "retried"),
+    [(WorkerError("Worker died\nin two lines - again"), True), (ConfigError("no such model - export it"), False)],
+    ids=["retried", "not retried"],
+)
+def test_the_operators_note_an_error_and_let_it_pass(few_images, monkeypatch, error, retried):
+    from shoal.airflow.operators.note_failures import noted_failures
+
+    plan = few_images.plan()
+    reach_by_environment(few_images, monkeypatch)
+    settings = few_images.dataset.model_dump(mode="json")
+    shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
+    seen = {"pod": "infer-x", "node": "n1"}
+    with pytest.raises(type(error)), noted_failures(settings, shard, 2, seen):
+        raise error
+    [note] = read_failed_attempts(few_images.stores.results, run_of(few_images, plan))
+    assert (note.error, note.retried, note.try_number) == (" ".join(str(error).split()), retried, 2)
+    assert (note.pod, note.node) == ("infer-x", "n1")
+
+
+def test_a_store_that_takes_no_note_does_not_hide_the_error(few_images, monkeypatch, caplog):
+    from shoal.airflow.operators.note_failures import noted_failures
+
+    plan = few_images.plan()
+    reach_by_environment(few_images, monkeypatch, secret_key="wrong-secret-key")
+    shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
+    with (
+        pytest.raises(StoreError, match="the first error"),
+        noted_failures(few_images.dataset.model_dump(mode="json"), shard, 1),
+    ):
+        raise StoreError("the first error")
+    assert "Why the attempt failed is not written to the results bucket: Access to" in caplog.text
+
+
+def reach_by_environment(pipeline, monkeypatch, **changes):
+    """Give Airflow's connection the way to the test's store."""
+    access = pipeline.stores.results.access
+    connection = {
+        "conn_type": "generic", "login": access.access_key, "password": changes.get("secret_key", access.secret_key),
+        "extra": {"endpoint_url": access.endpoint_url},
+    }  # fmt: skip
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", json.dumps(connection))
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    assert worker_environment(pipeline.stores)

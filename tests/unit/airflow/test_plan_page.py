@@ -1,0 +1,49 @@
+"""The page of a plan: what people read, and nothing a key could smuggle in."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shoal.airflow.pages.plan_page import render_plan
+
+FORMATS = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def plan():
+    return json.loads(re.search(r"<!-- example: plan\.json -->\n```json\n(.*?)\n```", FORMATS, re.DOTALL)[1])
+
+
+def test_the_page_tells_what_would_be_inferred(plan):
+    page = render_plan(plan)
+    for said in (
+        "demo-fish v1",
+        "<td>To infer in this run</td><td>126</td>",
+        "1 (assumed)",
+        "not needed",
+        "bound by cpu",
+    ):
+        assert said in page
+    assert "passed over" not in page
+
+
+def test_the_page_names_what_was_passed_over_and_who_is_asked(plan):
+    plan["passed_over"] = [{"version": "v2", "reason": "refused by ana"}]
+    plan["approval"]["decision"] = "ask"
+    page = render_plan(plan)
+    assert "<td>v2</td><td>refused by ana</td>" in page
+    assert "a person is asked before anything is inferred" in page
+
+
+def test_a_key_is_text_and_never_markup(plan):
+    plan["shards"][0]["first_key"] = "<script>alert('x')</script>"
+    assert "<script" not in render_plan(plan)
+
+
+def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(plan):
+    del plan["approval"], plan["passed_over"]
+    plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
+    assert "Room was not looked for" in render_plan(plan)
+    assert "Seconds per image" not in render_plan(plan)

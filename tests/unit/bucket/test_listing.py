@@ -1,0 +1,136 @@
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoal.bucket.directory_sizes import FanOut
+from shoal.bucket.listing import Scope, _line, freeze_listing, view_listing
+from shoal.contract.errors import ConfigError
+from shoal.contract.rows import LISTING_COLUMNS
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3_listing import ListedObject
+from shoal.tables.session import open_database
+
+ODD_KEYS = [
+    "plain.jpg", "UPPER.JPG", "two.dots.jpeg", "with space.png", "percent%20sign.jpg", "hash#mark.jpg",
+    "question?mark.jpg", "plus+plus.jpg", "quote'\"quote.jpg", "<b>html</b>.jpg", "deep/er/and/deeper/x.jpg",
+    "ünïcödé/照片 №1.jpg", "back\\slash.jpg", "{{ template }}.jpg", "-dash.jpg",
+]  # fmt: skip
+
+
+# The embedded store's server renames control characters when it reads a folder again; other stores keep them.
+CONTROL_KEYS = ["tab\there.jpg", "new\nline.jpg", 'quote"and\\backslash.jpg', "bell\x07.jpg"]
+
+
+def test_control_characters_survive_the_way_into_the_table(tmp_path):
+    lines = tmp_path / "listing.jsonl"
+    moment = datetime(2026, 6, 1, 12, 30, 15, 250_000, UTC)
+    lines.write_text("".join(_line(ListedObject(key, "e", 7, moment)) for key in CONTROL_KEYS), encoding="utf-8")
+    read = f"FROM read_json('{lines}', format = 'newline_delimited', columns = {LISTING_COLUMNS})"
+    assert [row[0] for row in duckdb.sql(f"SELECT key {read}").fetchall()] == CONTROL_KEYS
+    assert duckdb.sql(f"SELECT DISTINCT last_modified {read}").fetchall() == [(moment.replace(tzinfo=None),)]
+
+
+@pytest.fixture
+def odd_bucket(empty_bucket):
+    """A bucket of valid but unusual keys, some folders and files that are no images."""
+    for key in [*ODD_KEYS, "notes.txt", "folder/.keep"]:
+        empty_bucket.put(key, key.encode())
+    return empty_bucket
+
+
+def test_every_key_is_listed_as_it_is(odd_bucket):
+    with open_database(odd_bucket.stores.results) as database:
+        scope = Scope.of(odd_bucket.dataset.source, RunParams())
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+        found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
+    assert found == sorted(ODD_KEYS, key=str.encode)
+    assert (frozen.counts.images, frozen.counts.not_images, frozen.counts.ignored) == (len(ODD_KEYS), 2, 0)
+
+
+def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
+    scope = Scope.of(odd_bucket.dataset.source, RunParams())
+    with open_database(odd_bucket.stores.results) as database:
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+    with open_database(odd_bucket.stores.results) as database:
+        assert view_listing(database, "listing.parquet") == frozen
+        assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
+
+
+def counted(keys):
+    fan_out = FanOut()
+    for key in sorted(keys, key=str.encode):
+        fan_out.add(key)
+    return fan_out
+
+
+@pytest.mark.parametrize(
+    ("keys", "largest"),
+    [
+        pytest.param([f"cam1/{n}.jpg" for n in range(4)], ("cam1/", 4), id="images"),
+        pytest.param(
+            [f"cam1/{n}.{end}" for n in range(4) for end in ("jpg", "json")], ("cam1/", 8), id="other objects too"
+        ),
+        pytest.param([f"cam1/{n}/x.jpg" for n in range(5)], ("cam1/", 5), id="folders"),
+        pytest.param([f"{n}.jpg" for n in range(3)], ("", 3), id="the bucket itself"),
+        pytest.param(["a/1.jpg", "a/b/1.jpg", "a/b/2.jpg", "a/c.jpg"], ("a/", 3), id="a folder between two objects"),
+        pytest.param(["a/b/1.jpg", "a/b-2/1.jpg", "a/b/2.jpg"], ("a/", 2), id="names that begin alike"),
+    ],
+)
+def test_every_entry_of_a_directory_is_counted(keys, largest):
+    assert counted(keys).largest == largest
+
+
+@given(st.sets(st.lists(st.sampled_from("ab-é"), min_size=1, max_size=4).map("/".join), min_size=1, max_size=40))
+def test_the_largest_directory_is_that_of_a_walk_over_all_of_them(keys):
+    entries = {}
+    for key in keys:
+        names = key.split("/")
+        for depth in range(len(names)):
+            last = depth == len(names) - 1
+            # An object and a folder may have one name: a mount shows one of them, a listing both.
+            entries.setdefault("".join(f"{n}/" for n in names[:depth]), set()).add((names[depth], last))
+    assert counted(keys).largest[1] == max(map(len, entries.values()))
+
+
+def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
+    monkeypatch.setattr("shoal.bucket.directory_sizes.MOUNTABLE_FAN_OUT", 3)
+    counted(f"cam1/{n}.jpg" for n in range(3)).largest.check()
+    with pytest.raises(ConfigError, match=r"Directory 'cam1/' holds 4 objects .*, a mount takes 3: .* - set .*direct"):
+        counted(f"cam1/{n}.jpg" for n in range(4)).largest.check()
+
+
+def test_a_limited_listing_counts_its_last_directory_on(few_images, monkeypatch):
+    monkeypatch.setattr("shoal.bucket.directory_sizes.MOUNTABLE_FAN_OUT", 4)
+    source, scope = few_images.dataset.source, Scope("", 2)
+    for mounts, entries in ((True, 6), (False, 2)):
+        with open_database(few_images.stores.results) as database:
+            listing = freeze_listing(few_images.stores.source, source, scope, database, "l.parquet", mounts=mounts)
+        assert (listing.counts.images, listing.largest) == (2, ("IPC608/", entries))
+
+
+def test_counting_a_directory_on_ends_with_it_and_where_a_mount_is_refused_anyway(monkeypatch):
+    monkeypatch.setattr("shoal.bucket.directory_sizes.MOUNTABLE_FAN_OUT", 3)
+    fan_out, rest = counted(["a/1"]), iter(["a/2", "b/1", "b/2"])
+    fan_out.finish(rest)
+    assert (fan_out.largest, next(rest)) == (("a/", 2), "b/2")
+    endless = (f"a/{n}" for n in range(3, 10**12))
+    fan_out.finish(endless)
+    assert fan_out.largest == ("a/", 5)
+
+
+def test_odd_keys_go_all_the_way_and_are_failed_by_name(odd_bucket):
+    done = odd_bucket.run()
+    assert done.balance.fates["failed"] == len(ODD_KEYS)
+    assert set(odd_bucket.rows(done)) == set(ODD_KEYS)
+    report = odd_bucket.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+    assert "<b>html</b>" not in report
+
+
+def test_ignored_keys_are_counted_and_never_inferred(odd_bucket):
+    source = {**odd_bucket.dataset.source.model_dump(), "ignore": ["plain.jpg"]}
+    done = odd_bucket.with_settings(source=source).run()
+    assert done.summary["run"]["listing"]["ignored"] == 1
+    assert "plain.jpg" not in odd_bucket.rows(done)

@@ -1,0 +1,126 @@
+"""The pod of a shard, as plain values: what is in it, what is not, and what a template can and cannot change."""
+
+import json
+
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.engines.kubernetes.manifests import ShardPod, run_name, run_secret, shard_pod
+from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.stores.s3_access import StoreAccess
+
+SHARD = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", 7, ("--shard", "7"), "images", "cam/a'b $(x).jpg", "uid-1")
+WORKER = Container(image="worker:1")
+SIDECAR = Sidecar(image="sidecar:1")
+
+
+def make_pod(**pod):
+    return shard_pod(Cluster(kind="kubernetes", pod=pod), WORKER, SIDECAR, SHARD)
+
+
+def test_the_sidecar_is_native_and_mounts_before_the_worker_starts():
+    spec = make_pod(transfer="mount")["spec"]
+    (sidecar,) = spec["initContainers"]
+    (worker,) = spec["containers"]
+    assert sidecar["restartPolicy"] == "Always"
+    assert "startupProbe" in sidecar
+    assert sidecar["volumeMounts"][0]["mountPropagation"] == "Bidirectional"
+    assert worker["volumeMounts"][-1]["mountPropagation"] == "HostToContainer"
+    assert worker["args"][-2:] == ["--mount", "/bucket/images"]
+
+
+def test_direct_has_no_sidecar_and_nothing_privileged():
+    pod = make_pod(transfer="direct")
+    assert "initContainers" not in pod["spec"]
+    assert "privileged" not in json.dumps(pod)
+    assert "--mount" not in pod["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("transfer", ["mount", "direct"])
+def test_the_worker_has_no_rights_at_all(transfer):
+    spec = make_pod(transfer=transfer)["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    security = spec["containers"][0]["securityContext"]
+    assert (security["readOnlyRootFilesystem"], security["capabilities"]) == (True, {"drop": ["ALL"]})
+
+
+def test_keys_reach_the_shell_as_values_never_as_code():
+    (sidecar,) = make_pod(transfer="mount")["spec"]["initContainers"]
+    assert "$(x)" not in json.dumps([sidecar["command"], sidecar["startupProbe"]])
+    assert {"name": "SHOAL_PROBE_KEY", "value": "cam/a'b $$(x).jpg"} in sidecar["env"], "$$: Kubernetes expands nothing"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "threads"),
+    [
+        pytest.param("500m", "1", id="half a core still needs a thread"),
+        pytest.param("1", "1", id="one"),
+        pytest.param("2500m", "2", id="whole cores only"),
+    ],
+)
+def test_the_cpu_limit_decides_the_threads(cpu, threads):
+    (worker,) = make_pod(cpu=cpu)["spec"]["containers"]
+    assert worker["args"][worker["args"].index("--threads") + 1] == threads
+    assert worker["resources"]["limits"]["cpu"] == cpu
+
+
+def test_a_gpu_is_asked_for_like_any_resource():
+    (worker,) = make_pod(gpu=1)["spec"]["containers"]
+    assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_a_template_adds_and_cannot_take_away():
+    template = {
+        "metadata": {"labels": {"team": "fish", "shoal/run": "mine"}},
+        "spec": {
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+            "priorityClassName": "shoal",
+            "imagePullSecrets": [{"name": "registry"}],
+            "restartPolicy": "Always",
+            "volumes": [{"name": "cache", "emptyDir": {}}],
+            "containers": [
+                {"name": "proxy", "image": "proxy:1"},
+                {"name": "worker", "env": [{"name": "OMP_NUM_THREADS", "value": "1"}], "image": "other:1"},
+            ],
+        },
+    }
+    pod = make_pod(template=template)
+    spec = pod["spec"]
+    assert pod["metadata"]["labels"]["team"] == "fish"
+    assert pod["metadata"]["labels"]["shoal/run"] == "shoal-0123"
+    assert (spec["nodeSelector"], spec["priorityClassName"]) == ({"disk": "ssd"}, "shoal")
+    assert spec["restartPolicy"] == "Never"
+    assert [volume["name"] for volume in spec["volumes"]] == ["cache", "scratch", "ca", "bucket"]
+    assert [container["name"] for container in spec["containers"]] == ["worker", "proxy"]
+    assert spec["containers"][0]["image"] == "worker:1"
+    assert spec["containers"][0]["env"] == [{"name": "OMP_NUM_THREADS", "value": "1"}]
+
+
+def test_the_pod_goes_with_its_run():
+    (owner,) = make_pod()["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("ConfigMap", "shoal-0123", "uid-1")
+
+
+def test_no_secret_is_in_the_pod_and_all_are_in_the_run_secret(tmp_path):
+    authority = tmp_path / "ca.pem"
+    authority.write_text("-----BEGIN CERTIFICATE-----")
+    access = StoreAccess("https://store:9000", "AKIA", "s3cr3t-canary", ca_file=str(authority))
+    secret = run_secret(Cluster(), "shoal-0123", "uid-1", {"source": access})
+    assert {"SHOAL_SOURCE_SECRET_KEY", "SHOAL_SOURCE_ENDPOINT_URL", "source.pem"} <= set(secret["data"])
+    assert "canary" not in json.dumps(make_pod())
+
+
+def test_run_names_are_valid_and_differ():
+    names = {
+        run_name("a", "dag", "manual__2026-06-01T02:00:00+00:00"), run_name("b", "dag", "manual__2026-06-01T02:00:00+00:00"),
+        run_name("a", "dag", "x" * 250), run_name("a", "dag\nx", ""),
+    }  # fmt: skip
+    assert len(names) == 4
+    assert all(len(name) <= 40 and name.replace("-", "").isalnum() for name in names)
+
+
+def test_a_missing_image_is_named():
+    with pytest.raises(ConfigError, match=r"worker\.image is not set - `make images` builds it"):
+        shard_pod(Cluster(kind="kubernetes"), Container(), SIDECAR, SHARD)

@@ -1,0 +1,140 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shoal.contract.layout import DatasetLayout, mint_attempt, parse_ledger_run, parse_part
+from shoal.history.find_run import parse_run
+from shoal.plan.cut_shards import cut_in_key_order
+from shoal.plan.document import PlannedShard, images_in_budget, mint_run_key, shard_count
+from shoal.settings.analysis import Clock
+from shoal.stores.s3 import BucketClient
+from shoal.stores.s3_access import StoreAccess
+from shoal.tables.capture_times import name_groups, view_clocked
+from shoal.tables.session import Database
+
+KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """A session that never talks to its bucket."""
+    return Database(BucketClient(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), tmp_path)
+
+
+def fill(database, keys, modified="2026-06-10"):
+    database.run(
+        "CREATE OR REPLACE TABLE listing (key VARCHAR, etag VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP)"
+    )
+    for key in keys:
+        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?::TIMESTAMP)", [key, modified])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(keys=st.sets(KEYS, min_size=1, max_size=60), pods=st.integers(1, 9), rate=st.floats(0.01, 100))
+def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys, pods, rate):
+    fill(database, keys)
+    database.run("DROP TABLE IF EXISTS chosen")
+    database.run("CREATE OR REPLACE VIEW picked AS SELECT * FROM listing")
+    shards = cut_in_key_order(database, len(keys), shard_count(len(keys), pods, rate, 1024))
+    assert sum(shard.images for shard in shards) == len(keys)
+    assert [shard.shard for shard in shards] == list(range(len(shards)))
+    assert max(s.images for s in shards) - min(s.images for s in shards) <= 1
+    ordered = sorted(keys, key=str.encode)
+    for shard in shards:
+        assert ordered.index(shard.last_key) - ordered.index(shard.first_key) == shard.images - 1
+
+
+@pytest.mark.parametrize(
+    ("images", "pods", "rate", "most", "shards"),
+    [
+        pytest.param(1000, 4, 1.0, 1024, 4, id="one shard per pod"),
+        pytest.param(40, 4, 1.0, 1024, 2, id="fewer when a shard is not worth a pod"),
+        pytest.param(3, 100, 100.0, 1024, 3, id="never an empty shard"),
+        pytest.param(10**6, 5000, 1.0, 1024, 1024, id="never more than Airflow maps"),
+        pytest.param(5, 8, 0.001, 1024, 1, id="one at least"),
+    ],
+)
+def test_number_of_shards(images, pods, rate, most, shards):
+    assert shard_count(images, pods, rate, most) == shards
+
+
+def test_the_time_box_counts_pods_seconds_and_rate():
+    assert images_in_budget(10, 4 * 3600, 0.5) == 288_000
+    assert images_in_budget(1, 1, 100) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "camera", "captured_at", "flag"),
+    [
+        pytest.param("a/20240422-080001-IPC608_8B64_165.jpg", "IPC608_8B64_165", datetime(2024, 4, 22, 6, 0, 1), None, id="OBSEA name"),
+        pytest.param("photo.jpg", "camera", None, "undated", id="no time in the name"),
+        pytest.param("20241345-000000-C1.jpg", "C1", None, "undated", id="no such month"),
+        pytest.param("19700101-010000-C1.jpg", "C1", None, "epoch", id="clock never set"),
+        pytest.param("20300101-000000-C1.jpg", "C1", None, "future", id="later than the object itself"),
+        pytest.param("20241027-023000-C1.jpg", "C1", datetime(2024, 10, 27, 1, 30), "ambiguous", id="hour that happens twice"),
+        pytest.param("20240331-023000-C1.jpg", "C1", datetime(2024, 3, 31, 1, 30), "nonexistent", id="hour that is skipped"),
+        pytest.param("fotó #%?+ 20240422-080001-Ç.jpg", "camera", None, "undated", id="Unicode beside the pattern"),
+    ],
+)  # fmt: skip
+def test_clock(database, key, camera, captured_at, flag):
+    fill(database, [key])
+    view_clocked(database, Clock(zone="Europe/Madrid"))
+    assert database.run("SELECT camera, captured_at, clock_flag FROM clocked").fetchall() == [
+        (camera, captured_at, flag)
+    ]
+
+
+def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
+    fill(database, ["x/(1)20240422-080001.jpg"])
+    view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"))
+    assert database.value("SELECT camera FROM clocked") == "jetty"
+    assert name_groups(r"(a)(?P<time>b)(?P<camera>c)")[1] == ["group_1", "time", "camera"]
+
+
+def test_run_keys_sort_by_time_and_names_of_parts_can_be_read_back():
+    early, late = (mint_run_key(datetime(2026, 6, day, tzinfo=UTC)) for day in (1, 2))
+    assert early < late
+    layout = DatasetLayout("results/", "obsea").variant("fish-v1-0123456789ab")
+    attempt = mint_attempt()
+    part = parse_part(layout.part(early, 12, attempt, 3))
+    assert (part.run_key, part.shard, part.attempt, part.seq) == (early, 12, attempt, 3)
+    assert parse_ledger_run(layout.ledger(early, attempt)) == early
+    assert parse_part(layout.ledger(early, attempt)) is None
+    assert parse_run(f"obsea/{early}") == ("obsea", early)
+    assert parse_run(f"s3://bucket/{layout.run(early).summary}") == ("obsea", early)
+    assert parse_run(f"/home/me/.shoal/store/bucket/{layout.run(early).summary}") == ("obsea", early)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "label"),
+    [
+        pytest.param("a/b/1.jpg", "a/b/9.jpg", "shard 3: 1.jpg to 9.jpg", id="what the keys share is left out"),
+        pytest.param("IPC608/1.jpg", "IPC710/1.jpg", "shard 3: IPC608/1.jpg to IPC710/1.jpg", id="two folders"),
+        pytest.param("a/1.jpg", "a/1.jpg", "shard 3: 1.jpg", id="one image"),
+        pytest.param(
+            "{{ 7 * 7 }}.jpg", "é/{% x %}", "shard 3: {{ 7 * 7 }}.jpg to é/{% x %}", id="a key is no template"
+        ),
+    ],
+)
+def test_a_shard_is_labelled_by_where_its_images_begin_and_end(first, last, label):
+    assert PlannedShard(3, 2, first, last).label == label
+
+
+def test_the_label_of_a_shard_is_short_however_long_its_keys_are():
+    label = PlannedShard(1023, 2, "x" * 500 + "/20240501.jpg", "y" * 1024).label
+    assert len(label) <= 100
+    assert "20240501.jpg" in label
+
+
+def test_a_plan_keeps_no_argument_of_a_notifier_and_is_still_read(few_images):
+    notifier = {"notifier": "some.module.Notifier", "arguments": {"token": "not-for-the-bucket"}}
+    told = few_images.with_settings(
+        alerts={"notifiers": [notifier]}, run={"deadline": "1h", "expect_new_within": "26h"}
+    )
+    plan = told.plan()
+    assert "not-for-the-bucket" not in str(plan.to_json())
+    told.infer(plan)
+    assert told.summarize(plan).balance.complete

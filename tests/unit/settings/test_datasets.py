@@ -1,0 +1,347 @@
+"""The dataset files of the repository: they load, the annotated one shows every field, and broken ones say so in one line."""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from shoal.contract.errors import ConfigError
+from shoal.settings.dataset import Dataset, dataset_files, load_dataset
+
+FOLDER = Path(__file__).parents[3] / "include" / "datasets"
+OBSEA = FOLDER / "obsea.yaml"
+PHOTO = "archive/2024/20240422-080001-IPC608_8B64_165.jpg"
+
+
+def whole_obsea():
+    """Read obsea.yaml with its example deployment and notifier written out."""
+    text = OBSEA.read_text(encoding="utf-8").replace("deployments: []\n", "").replace("  notifiers: []\n", "")
+    text = re.sub(r"^(|  )# (deployments:|notifiers:|  )", r"\1\2", text, flags=re.MULTILINE)
+    return text, yaml.safe_load(text)
+
+
+def models_in(annotation):
+    """Find the settings groups that a field's type holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def unnamed_fields(model, node, path=""):
+    """Walk settings and file side by side; yield every field that the file does not name."""
+    for name, field in model.model_fields.items():
+        if name not in node:
+            yield f"{path}{name}"
+            continue
+        value = node[name]
+        for group in models_in(field.annotation):
+            # Groups that come in numbers, by name or in a list, are shown whole in their first entry.
+            several = group.__name__ in {"Taxon", "Deployment", "Notifier"}
+            entry = next(iter(value.values() if isinstance(value, dict) else value)) if several else value
+            yield from unnamed_fields(group, entry, f"{path}{name}.")
+
+
+@pytest.mark.parametrize("path", dataset_files(FOLDER), ids=lambda path: path.name)
+def test_every_dataset_file_loads(path):
+    assert load_dataset(path).name == path.stem
+
+
+def test_the_annotated_example_names_every_field():
+    _, settings = whole_obsea()
+    assert list(unnamed_fields(Dataset, settings)) == ["name"], "the file's own name names the dataset"
+
+
+def test_the_annotated_example_explains_every_field():
+    _, settings = whole_obsea()
+    lines = OBSEA.read_text(encoding="utf-8").splitlines()
+    groups = {name for name, value in settings.items() if isinstance(value, dict)}
+    for index, line in enumerate(lines):
+        if (field := re.match(r" *(\w+):", line)) and (line.startswith("  ") or field[1] not in groups):
+            above = lines[index - 1].strip().startswith("#")
+            in_group = field[1] in {"conn_id", "bucket", "prefix", "name", "deployments"}
+            assert "  # " in line or above or in_group, f"line {index + 1}: {line}"
+
+
+def test_the_commented_deployment_is_valid(tmp_path):
+    text, _ = whole_obsea()
+    (tmp_path / "obsea.yaml").write_text(text, encoding="utf-8")
+    [stay] = load_dataset(tmp_path / "obsea.yaml").deployments
+    assert stay.start < stay.end
+
+
+def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
+    """Leave everything out that may be: what the file does not call its own choice is the default."""
+    settings = yaml.safe_load(OBSEA.read_text(encoding="utf-8"))
+    needed = {"model": {"name": settings["model"]["name"]}}
+    for group in ("source", "results", "models"):
+        needed[group] = {name: settings[group][name] for name in ("conn_id", "bucket")}
+    (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(needed), encoding="utf-8")
+    default = load_dataset(tmp_path / "obsea.yaml").model_dump()
+    shown = load_dataset(OBSEA).model_dump()
+    differing = {
+        f"{group}.{name}"
+        for group, fields in shown.items()
+        if isinstance(fields, dict) and group != "taxa"
+        for name, value in fields.items()
+        if value != default[group][name]
+    } | {name for name, value in shown.items() if not isinstance(value, dict) and value != default[name]}
+    assert differing == {
+        "description",
+        "conf",
+        "model.imgsz",
+        "model.iou",
+        "model.watch",
+        "clock.pattern",
+        "report.zone",
+        "report.bins",
+        "cluster.kind",
+        "cluster.pod",
+        "worker.image",
+        "sidecar.image",
+        "run.schedule",
+    }
+    assert {field: default[field] for field in ("conf", "description")} == {"conf": 0.25, "description": ""}
+    assert default["model"]["iou"] == 0.7
+    assert default["report"] == {"zone": "UTC", "bins": ("hour", "day", "month")}
+    assert default["cluster"]["pod"]["memory"] == "2Gi"
+    assert default["clock"]["pattern"] in OBSEA.read_text(encoding="utf-8")
+
+
+def test_obsea_settings_are_those_of_its_archive():
+    obsea = load_dataset(OBSEA)
+    assert (obsea.model.imgsz, obsea.model.iou, obsea.conf) == ((2688, 2688), 0.5, 0.5)
+    assert obsea.run.budget == timedelta(hours=4)
+    assert {name: taxon.aphia_id for name, taxon in obsea.taxa.items() if taxon.aphia_id} == {
+        "Diplodus vulgaris": 127054,
+        "Chromis chromis": 127000,
+    }
+    assert obsea.taxa["Chromis chromis (back)"].merge_into == "Chromis chromis"
+
+
+def test_obsea_clock_reads_the_names_of_its_photos():
+    clock = load_dataset(OBSEA).clock
+    found = re.search(clock.pattern, PHOTO)
+    assert found["camera"] == "IPC608"
+    assert datetime.strptime(found["time"], clock.format) == datetime(2024, 4, 22, 8, 0, 1)  # noqa: DTZ007
+    assert clock.zone == "UTC"
+
+
+BASE = {
+    "source": {"conn_id": "s3", "bucket": "fish", "prefix": "raw/"},
+    "results": {"conn_id": "s3", "bucket": "fish", "prefix": "answers/"},
+    "models": {"conn_id": "s3", "bucket": "models"},
+    "model": {"name": "net"},
+}
+
+BROKEN = {
+    "unknown field": (
+        {"colour": "blue"},
+        "colour: no such field - remove it or correct its name",
+    ),
+    "unknown field in a group": (
+        {"clock": {"timezone": "UTC"}},
+        "clock.timezone: no such field - remove it or correct its name",
+    ),
+    "missing field": (
+        {"model": {}},
+        "model.name: missing - add it, see include/datasets/obsea.yaml",
+    ),
+    "bad regular expression": (
+        {"clock": {"pattern": r"(?P<time>\d{8}"}},
+        "clock.pattern: bad regular expression: missing ), unterminated subpattern at position 0",
+    ),
+    "regular expression without a time group": (
+        {"clock": {"pattern": r"(?P<camera>\w+)"}},
+        "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…)",
+    ),
+    "look-around": (
+        {"clock": {"pattern": r"(?<=-)(?P<time>\d{8})"}},
+        "clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: invalid perl operator: (?<",
+    ),
+    "bad zone": (
+        {"clock": {"zone": "Europe/Vilanova"}},
+        "clock.zone: no time zone 'Europe/Vilanova' - use an IANA name such as UTC or Europe/Madrid",
+    ),
+    "this machine's zone": (
+        {"clock": {"zone": "localtime"}},
+        "clock.zone: no time zone 'localtime' - use an IANA name such as UTC or Europe/Madrid",
+    ),
+    "a number where a zone belongs": (
+        {"clock": {"zone": 5}},
+        "clock.zone: Input should be a valid string (is 5)",
+    ),
+    "bad time format": (
+        {"clock": {"format": "%Q"}},
+        (
+            "clock.format: time format that DuckDB cannot read: Invalid Input Error: Failed to parse format specifier %Q: "
+            "Unrecognized format for strftime/strptime: %Q"
+        ),
+    ),
+    "bad schedule": (
+        {"run": {"schedule": "nightly"}},
+        "run.schedule: 'nightly' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "a random schedule": (
+        {"run": {"schedule": "R R * * *"}},
+        "run.schedule: 'R R * * *' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "a schedule with seconds": (
+        {"run": {"schedule": "0 2 * * * 30"}},
+        "run.schedule: '0 2 * * * 30' is no cron expression - write five fields, such as 0 2 * * *",
+    ),
+    "results in a folder that reads as a pattern": (
+        {"results": {"conn_id": "shoal_results", "bucket": "results", "prefix": "what?/"}},
+        "results.prefix: 'what?/' holds ? - patterns and URLs read these in their own way, leave them out",
+    ),
+    "duration without a unit": (
+        {"run": {"budget": 4}},
+        "run.budget: Invalid duration '4' - write a number and a unit, such as 90s, 30m, 4h or 2d",
+    ),
+    "no time at all": (
+        {"run": {"budget": "0s"}},
+        "run.budget: '0s' is no time at all - write a number above 0 and a unit, such as 4h",
+    ),
+    "an input size of nothing": (
+        {"model": {"name": "fish", "imgsz": [0, 640]}},
+        "model.imgsz.0: Input should be greater than or equal to 32 (is 0)",
+    ),
+    "no light is usable": (
+        {"usable": {"luma_min": 200, "luma_max": 100}},
+        "usable: luma_min 200 is above luma_max 100 - no image would be usable",
+    ),
+    "a name of its own": (
+        {"name": "reef2"},
+        "name: no such field - the file's own name names the dataset",
+    ),
+    "an offset in the name": (
+        {"clock": {"format": "%Y%m%d%z"}},
+        "clock.format: offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone",
+    ),
+    "two deployments of one name": (
+        {
+            "deployments": [
+                {"name": "a", "camera": "IPC1", "start": "2026-01-01", "end": "2026-02-01"},
+                {"name": "a", "camera": "IPC1", "start": "2026-02-01"},
+            ]
+        },
+        "the file: two deployments of camera IPC1 are named a - give each its own name",
+    ),
+    "overlapping deployments": (
+        {
+            "deployments": [
+                {"name": "a", "camera": "IPC1", "start": "2026-01-01"},
+                {"name": "b", "camera": "IPC1", "start": "2026-02-01"},
+            ]
+        },
+        "the file: deployments a and b of camera IPC1 overlap - an image belongs to one of them at most",
+    ),
+    "a deployment that ends before it starts": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "start": "2026-02-01", "end": "2026-01-01"}]},
+        "deployments.0: deployment a ends at 2026-01-01 00:00:00, not after its start 2026-02-01 00:00:00",
+    ),
+    "a deadline that nobody is told of": (
+        {"run": {"deadline": "12h"}},
+        "the file: run.deadline has nobody to tell - set alerts.email or alerts.notifiers",
+    ),
+    "no address": (
+        {"alerts": {"email": ["the operator"]}},
+        r"alerts.email.0: is not a name of this kind, which must match ^[^@\s,;<>]+@[^@\s,;<>]+$ (is 'the operator')",
+    ),
+    "bad duration": (
+        {"run": {"budget": "4 hours"}},
+        "run.budget: Invalid duration '4 hours' - write a number and a unit, such as 90s, 30m, 4h or 2d",
+    ),
+    "bad quantity": (
+        {"cluster": {"pod": {"memory": "2GB"}}},
+        "cluster.pod: Invalid quantity '2GB': unknown suffix 'GB' - use one of m, k, M, G, Ki, Mi, Gi",
+    ),
+    "conf below the stored score": (
+        {"conf": 0.01},
+        "conf: Input should be greater than or equal to 0.05 (is 0.01)",
+    ),
+    "conf of a class below the stored score": (
+        {"taxa": {"Sarpa salpa": {"conf": 0.01}}},
+        "taxa.Sarpa salpa.conf: Input should be greater than or equal to 0.05 (is 0.01)",
+    ),
+    "results among the images": (
+        {"results": {"conn_id": "s3", "bucket": "fish", "prefix": "raw/answers"}},
+        (
+            "the file: results in 'raw/answers/reef/' lie under the source prefix 'raw/' of bucket 'fish' - "
+            "Shoal never writes among the images, choose another bucket or prefix"
+        ),
+    ),
+    "merge chain": (
+        {"taxa": {"a": {"merge_into": "b"}, "b": {"merge_into": "c"}}},
+        "the file: taxa.a.merge_into 'b' - merge into a class that is not merged itself",
+    ),
+    "merged into itself": (
+        {"taxa": {"a": {"merge_into": "a"}}},
+        "the file: taxa.a.merge_into 'a' - merge into a class that is not merged itself",
+    ),
+}
+
+UNREADABLE = {
+    "not YAML": (
+        "source: {conn_id: s3",
+        " cannot be read: while parsing a flow mapping",
+    ),
+    "empty": (
+        "",
+        " is empty - start from include/datasets/obsea.yaml",
+    ),
+    "an impossible date": (
+        "deployments: [{start: 2024-02-30}]",
+        " cannot be read: day is out of range for month",
+    ),
+    "a list": (
+        "- source\n",
+        " is no YAML mapping - start from include/datasets/obsea.yaml",
+    ),
+}
+
+
+def refusal(path):
+    with pytest.raises(ConfigError) as refused:
+        load_dataset(path)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_dataset_file_says_which_field_in_one_line(change, message, tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump({**BASE, **change}), encoding="utf-8")
+    assert refusal(path) == f"Dataset file reef.yaml: {message}"
+
+
+@pytest.mark.parametrize(("text", "message"), UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_dataset_file_says_so_in_one_line(text, message, tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(text, encoding="utf-8")
+    said = refusal(path)
+    assert said.startswith(f"Dataset file reef.yaml{message}")
+    assert "\n" not in said
+
+
+def test_the_dataset_that_the_broken_ones_are_made_of_is_valid(tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump(BASE), encoding="utf-8")
+    assert load_dataset(path).name == "reef"
+
+
+def test_each_mistake_has_its_line(tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "conf": 2, "colour": "blue"}), encoding="utf-8")
+    assert len(refusal(path).splitlines()) == 2
+
+
+@pytest.mark.parametrize("budget", ["14d", "100000.5s", "90m"])
+def test_a_budget_survives_the_way_into_plan_json(budget, tmp_path):
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "run": {"budget": budget}}), encoding="utf-8")
+    dataset = load_dataset(path)
+    assert Dataset.model_validate(dataset.model_dump(mode="json")) == dataset

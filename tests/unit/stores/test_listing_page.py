@@ -1,0 +1,67 @@
+"""A page of a listing is read as the client's own parser reads it."""
+
+from types import SimpleNamespace
+from urllib.parse import quote_plus
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from minio.datatypes import parse_list_objects
+
+from shoal.contract.errors import StoreError
+from shoal.stores.s3_listing import parse_page
+
+XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
+KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+NO_CONTROLS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
+"""What XML can hold as it is."""
+
+
+def page(keys, *, encoded=True, token="", namespace=XMLNS):
+    contents = "".join(
+        f"<Contents><Key>{escape(quote_plus(key, safe='/') if encoded else key)}</Key>"
+        "<LastModified>2026-06-01T02:03:04.567Z</LastModified><ETag>&quot;abc-2&quot;</ETag><Size>17</Size></Contents>"
+        for key in keys
+    )
+    more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
+    encoding = "<EncodingType>url</EncodingType>" if encoded else ""
+    opening = f'<ListBucketResult xmlns="{namespace}">' if namespace else "<ListBucketResult>"
+    return (
+        f"{opening}<Name>bucket</Name>{encoding}<IsTruncated>{str(bool(token)).lower()}</IsTruncated>{more}{contents}"
+        "</ListBucketResult>"
+    ).encode()
+
+
+@given(
+    st.tuples(st.just(True), st.lists(KEYS, max_size=5)) | st.tuples(st.just(False), st.lists(NO_CONTROLS, max_size=5)),
+    st.sampled_from(["", "next page=="]),
+)
+def test_a_page_is_read_as_the_client_reads_it(encoded_keys, token):
+    encoded, keys = encoded_keys
+    data = page(keys, encoded=encoded, token=token)
+    objects, truncated, next_token, _ = parse_list_objects(SimpleNamespace(data=data))
+    found = parse_page(data)
+    expected = [(o.object_name, o.etag, o.size, o.last_modified) for o in objects if not o.is_dir]
+    assert [(o.key, o.etag, o.size_bytes, o.last_modified) for o in found.objects] == expected
+    assert found.next_token == (next_token if truncated else None)
+
+
+def test_a_server_without_the_namespace_is_read_too():
+    assert [found.key for found in parse_page(page(["a b.jpg", "folder/"], namespace="")).objects] == ["a b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html>",
+        b"<html></html>",
+        b"<Error><Code>SlowDown</Code></Error>",
+        page(["a"]).replace(b"<Size>17</Size>", b""),
+    ],
+    ids=["empty", "no XML", "html", "an error with status 200", "no size"],
+)
+def test_what_is_no_listing_is_an_error_of_the_store(data):
+    with pytest.raises(StoreError, match=r"The store's listing cannot be read .* - see the store's log"):
+        parse_page(data)

@@ -1,0 +1,217 @@
+"""What the numbers mean, on rows written by hand: merging, roles, thresholds, effort, bins, deployments."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from shoal.contract.layout import mint_attempt, parse_part
+from shoal.contract.rows import ROW_COLUMNS, ddl
+from shoal.tables.session import open_database
+
+DIPLODUS, CHROMIS, CORIS = 0, 1, 2
+WHOLE = (0, 0, 100, 100)
+
+
+def box(class_id, confidence=0.9, xyxy=WHOLE):
+    x1, y1, x2, y2 = xyxy
+    return {"class_id": class_id, "confidence": confidence, "x1": x1, "y1": y1, "x2": x2, "y2": y2}
+
+
+def seen(pipeline, images, **settings):
+    """Summarize images whose detections are given: {name: [box, …] or a whole row}."""
+    pipeline = pipeline.with_settings(**settings)
+    for name in images:
+        pipeline.put(name, name.encode())
+    plan = pipeline.plan()
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    attempt = mint_attempt()
+    with open_database(pipeline.stores.results) as database:
+        database.run(f"CREATE TABLE given ({ddl(ROW_COLUMNS)})")
+        database.view_parquet("chosen", [layout.run(plan.run_key).manifest], {"key": "", "etag": "", "size_bytes": ""})
+        for record in database.records("SELECT * FROM chosen"):
+            given = images[record["key"]]
+            row = {
+                **record, "content_sha256": record["etag"], "status": "processed", "detections": given, "width": 100,
+                "height": 100, "max_det_reached": False, "luma_mean": 100.0, "luma_std": 10.0, "sharpness": 50.0,
+                "seconds": 0.1, "etag_checked": True, "run_key": plan.run_key, "attempt": attempt,
+                **(given if isinstance(given, dict) else {}),
+            }  # fmt: skip
+            database.run(
+                f"INSERT INTO given BY NAME SELECT {', '.join(f'? AS {name}' for name in row)}", list(row.values())
+            )
+        part = layout.part(plan.run_key, 0, attempt, 0)
+        assert parse_part(part)
+        database.store_parquet("SELECT * FROM given ORDER BY key", part)
+    return pipeline, pipeline.summarize(plan)
+
+
+def species(done):
+    return {entry["taxon"]: entry for entry in done.summary["result"]["species"]}
+
+
+def counts(pipeline, done, width="day"):
+    text = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts.csv").decode()
+    return [row for row in csv.DictReader(io.StringIO(text)) if row["bin"] == width]
+
+
+def name(day, hour=12, camera="IPC1"):
+    return f"{camera}/202606{day:02d}-{hour:02d}0000-{camera}.jpg"
+
+
+def test_a_class_merged_into_another_counts_one_fish_once(empty_bucket):
+    taxa = {"Coris julis": {"merge_into": "Chromis chromis"}}
+    apart = (200, 0, 300, 100)
+    images = {
+        name(1): [box(CHROMIS, 0.8), box(CORIS, 0.9)],
+        name(2): [box(CHROMIS, 0.8), box(CORIS, 0.9, apart)],
+        name(3): [box(CHROMIS, 0.8), box(DIPLODUS, 0.9)],
+    }
+    _, done = seen(empty_bucket, images, taxa=taxa)
+    found = species(done)
+    assert set(found) == {"Chromis chromis", "Diplodus vulgaris"}
+    assert found["Chromis chromis"]["detections"] == 1 + 2 + 1
+    assert done.summary["result"]["overlaps"] == [
+        {"taxon_a": "Chromis chromis", "taxon_b": "Diplodus vulgaris", "pairs": 1}
+    ]
+
+
+def test_ignored_classes_are_no_species_and_excluding_ones_make_an_image_unusable(empty_bucket):
+    taxa = {"Coris julis": {"role": "ignore"}, "Diplodus vulgaris": {"role": "exclude_image"}}
+    images = {name(1): [box(CHROMIS), box(CORIS)], name(2): [box(CHROMIS), box(DIPLODUS)]}
+    _, done = seen(empty_bucket, images, taxa=taxa)
+    assert {taxon: entry["detections"] for taxon, entry in species(done).items()} == {"Chromis chromis": 1}
+    assert done.summary["result"]["balance"]["unusable"] == 1
+
+
+def test_a_class_has_its_own_threshold_and_a_run_s_conf_replaces_every_one(empty_bucket):
+    taxa = {"Chromis chromis": {"conf": 0.8}}
+    images = {name(1): [box(CHROMIS, 0.7), box(CORIS, 0.3), box(DIPLODUS, 0.2)]}
+    pipeline, done = seen(empty_bucket, images, taxa=taxa)
+    assert {taxon: entry["detections"] for taxon, entry in species(done).items()} == {
+        "Chromis chromis": 0, "Coris julis": 1, "Diplodus vulgaris": 0,
+    }  # fmt: skip
+    everything = pipeline.run(conf=0.1)
+    assert [entry["detections"] for entry in everything.summary["result"]["species"]] == [1, 1, 1]
+
+
+def test_zero_is_examined_and_not_seen_and_empty_is_no_effort(empty_bucket):
+    images = {name(1): [box(CHROMIS)], name(2): [], name(4): [box(CHROMIS), box(CHROMIS, 0.5, (200, 0, 300, 100))]}
+    pipeline, done = seen(empty_bucket, images)
+    chromis = [row for row in counts(pipeline, done) if row["taxon"] == "Chromis chromis"]
+    assert [(row["images"], row["detections"], row["maxn"]) for row in chromis] == [
+        ("1", "1", "1"), ("1", "0", "0"), ("0", "", ""), ("1", "2", "2"),
+    ]  # fmt: skip
+    assert {row["taxon"] for row in counts(pipeline, done)} == {"Chromis chromis", "Coris julis", "Diplodus vulgaris"}
+
+
+def test_mean_deviation_and_maxn_of_a_day(empty_bucket):
+    apart = (200, 0, 300, 100)
+    images = {
+        name(1, 8): [box(CHROMIS)],
+        name(1, 9): [box(CHROMIS), box(CHROMIS, 0.5, apart)],
+        name(1, 10): [],
+        name(1, 11): [box(CHROMIS)],
+    }
+    pipeline, done = seen(empty_bucket, images)
+    row = next(row for row in counts(pipeline, done) if row["taxon"] == "Chromis chromis")
+    assert (float(row["mean_per_image"]), float(row["sd_per_image"])) == (1.0, pytest.approx(0.816497))
+    assert (row["images_with"], float(row["share_with"]), row["maxn_key"]) == ("3", 0.75, name(1, 9))
+
+
+def test_days_begin_at_local_midnight_and_hours_are_utc(empty_bucket):
+    images = {
+        "C1/20260328-233000-C1.jpg": [],
+        "C1/20260329-213000-C1.jpg": [],
+        "C1/20260329-223000-C1.jpg": [],
+    }
+    pipeline, done = seen(empty_bucket, images, report={"zone": "Europe/Madrid"})
+    days = [row for row in counts(pipeline, done) if row["taxon"] == "Coris julis"]
+    # 29 March 2026 has 23 hours in Madrid.
+    assert [(row["bin_start"], row["bin_end"], row["images"]) for row in days] == [
+        ("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", "2"),
+        ("2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z", "1"),
+    ]
+    hours = [row["bin_start"] for row in counts(pipeline, done, "hour") if row["images"] == "1"]
+    assert sorted(set(hours)) == ["2026-03-28T23:00:00Z", "2026-03-29T21:00:00Z", "2026-03-29T22:00:00Z"]
+
+
+def test_series_break_at_deployments_and_never_cross_cameras(empty_bucket):
+    deployments = [
+        {"name": "jetty", "camera": "IPC1", "start": "2026-06-01T00:00:00Z", "end": "2026-06-02T00:00:00Z"},
+        {"name": "reef", "camera": "IPC1", "start": "2026-06-02T00:00:00Z"},
+    ]
+    images = {name(1): [box(CHROMIS)], name(2): [box(CHROMIS)], name(2, camera="IPC2"): [box(CHROMIS)]}
+    pipeline, done = seen(empty_bucket, images, deployments=deployments)
+    found = {
+        (e["camera"], e["deployment"], e["detections"]) for e in done.summary["result"]["series"] if e["detections"]
+    }
+    assert found == {("IPC1", "jetty", 1), ("IPC1", "reef", 1), ("IPC2", None, 1)}
+    assert {row["deployment"] for row in counts(pipeline, done)} == {"jetty", "reef", ""}
+
+
+def test_one_image_per_camera_and_instant_where_the_clock_says_so(empty_bucket):
+    images = {"a/20260601-120000-IPC1.jpg": [], "b/20260601-120000-IPC1.jpg": [], "b/20260601-120000-IPC2.jpg": []}
+    clock = {**empty_bucket.dataset.clock.model_dump(mode="json"), "unique": True}
+    _, done = seen(empty_bucket, images, clock=clock)
+    assert done.summary["result"]["balance"] == {"used": 2, "duplicate": 1, "undated": 0, "unusable": 0, "failed": 0}
+
+
+def test_a_content_duplicate_takes_no_instant_from_another_image(empty_bucket):
+    same = {"detections": [], "content_sha256": "x"}
+    images = {"c/20260601-110000-IPC1.jpg": same, "a/20260601-120000-IPC1.jpg": same, "b/20260601-120000-IPC1.jpg": []}
+    clock = {**empty_bucket.dataset.clock.model_dump(mode="json"), "unique": True}
+    _, done = seen(empty_bucket, images, clock=clock)
+    assert done.summary["result"]["balance"]["used"] == 2
+
+
+def test_a_camera_named_like_a_formula_is_drawn(empty_bucket):
+    clock = {"pattern": r"(?P<camera>[^/]+)/(?P<time>\d{8}-\d{6})"}
+    _, done = seen(empty_bucket, {"a$b_$/20260601-120000.jpg": [box(CHROMIS)]}, clock=clock)
+    assert done.summary["result"]["series"][0]["camera"] == "a$b_$"
+
+
+@pytest.mark.parametrize(
+    ("usable", "row"),
+    [
+        pytest.param({"luma_min": 20}, {"luma_mean": 5.0}, id="too dark"),
+        pytest.param({"luma_max": 200}, {"luma_mean": 250.0}, id="too bright"),
+        pytest.param({"sharpness_min": 10}, {"sharpness": 1.0}, id="blurred"),
+    ],
+)
+def test_unusable_images_are_no_effort(empty_bucket, usable, row):
+    _, done = seen(empty_bucket, {name(1): [], name(2): {**row, "detections": [box(CHROMIS)]}}, usable=usable)
+    assert done.summary["result"]["balance"]["unusable"] == 1
+    assert species(done)["Chromis chromis"]["detections"] == 0
+    assert species(done)["Chromis chromis"]["images"] == 1
+
+
+def test_a_count_at_max_det_is_censored_and_says_so(empty_bucket):
+    pipeline, done = seen(empty_bucket, {name(1): {"detections": [box(CHROMIS)], "max_det_reached": True}, name(2): []})
+    assert done.summary["result"]["censored_images"] == 1
+    assert [row["censored_images"] for row in counts(pipeline, done)] == ["1"] * 3 + ["0"] * 3
+
+
+def test_a_tampered_answer_does_not_pass_verify(few_images):
+    done = few_images.run()
+    run_key, results = done.summary["run"]["run_key"], few_images.stores.results
+    directory = done.key.split("/")[-4]
+
+    def deviations():
+        return few_images.verify(run_key, directory).deviations
+
+    assert deviations() == ()
+    changed = json.loads(json.dumps(done.summary))
+    changed["result"]["species"][0]["detections"] += 1
+    results.write_json(done.key, changed)
+    assert any("does not have the sha256 beside it" in line for line in deviations())
+    assert any("result: species recomputed" in line for line in deviations())
+    results.write_json(done.key, done.summary)
+    report = done.summary["folder"] + "report.html"
+    whole = results.read_bytes(report)
+    results.write_bytes(report, whole + b" ")
+    assert deviations() == ("G3: file report.html has another sha256 than the summary says",)
+    results.write_bytes(report, whole)
+    results.delete([done.summary["run"]["ledger"]])
+    assert any(line.startswith("G1") for line in deviations())

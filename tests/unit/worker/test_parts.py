@@ -1,0 +1,128 @@
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoal.contract.errors import ConfigError, ContractError, StoreError
+from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
+from shoal.stores.s3_access import StoreAccess
+from shoal_worker.objects import Bucket
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, as_structs, new_row, read_manifest, write_parquet
+from shoal_worker.tasks.detect_nms import Detections
+from worker.http_faults import faulty_store, first, status, whole
+
+STAMP = Stamp("1.2.3", "20260101T000000Z-testtest", "attempt1")
+KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+def row(key="a.jpg", status=Status.PROCESSED, **columns):
+    return new_row(ListedImage(key, "etag", 7), STAMP, status, **columns)
+
+
+def read(path):
+    with duckdb.connect() as con:
+        return con.execute("FROM read_parquet(?)", [str(path)]).fetchall()
+
+
+def test_a_part_has_exactly_the_columns_and_types_of_the_contract(tmp_path):
+    write_parquet([row()], tmp_path / "part.parquet")
+    with duckdb.connect() as con:
+        found = con.execute("DESCRIBE FROM read_parquet(?)", [str(tmp_path / "part.parquet")]).fetchall()
+    assert {name: kind for name, kind, *_ in found} == ROW_COLUMNS
+    assert [name for name, *_ in found] == list(ROW_COLUMNS)
+
+
+def test_rows_are_sorted_by_key_and_compressed_with_zstd(tmp_path):
+    path = tmp_path / "it's a part.parquet"
+    write_parquet([row("b"), row("a"), row("c")], path)
+    assert [found[0] for found in read(path)] == ["a", "b", "c"]
+    with duckdb.connect() as con:
+        codecs = con.execute("SELECT DISTINCT compression FROM parquet_metadata(?)", [str(path)]).fetchall()
+    assert codecs == [("ZSTD",)]
+
+
+def test_no_detections_are_not_unknown_detections(tmp_path):
+    rows = [row("a", detections=[]), row("b", Status.FAILED, reason=Reason.EMPTY)]
+    write_parquet(rows, tmp_path / "part.parquet")
+    position = list(ROW_COLUMNS).index("detections")
+    assert [found[position] for found in read(tmp_path / "part.parquet")] == [[], None]
+
+
+@given(
+    keys=st.lists(KEYS, min_size=1, max_size=5, unique=True),
+    values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4),
+)
+def test_what_is_written_is_what_is_read(tmp_path_factory, keys, values):
+    path = tmp_path_factory.mktemp("parts") / "part.parquet"
+    boxes = Detections(
+        np.array([3], np.int32), np.array([0.1], np.float32), np.array([values], np.float32), max_det_reached=False
+    )
+    write_parquet([row(key, detections=as_structs(boxes), luma_mean=values[0]) for key in keys], path)
+    found = read(path)
+    assert sorted(line[0] for line in found) == sorted(keys)
+    x1, y1, x2, y2 = values
+    confidence = float(np.float32(0.1))
+    structs = [{"class_id": 3, "confidence": confidence, "x1": x1, "y1": y1, "x2": x2, "y2": y2}]
+    for line in found:
+        stored = dict(zip(ROW_COLUMNS, line, strict=True))
+        assert stored["detections"] == structs
+        assert stored["luma_mean"] == values[0]
+
+
+def write_manifest(path, rows):
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE manifest ({ddl(MANIFEST_COLUMNS)})")
+        con.executemany("INSERT INTO manifest VALUES (?, ?, ?, now(), ?)", rows)
+        con.execute(f"COPY manifest TO '{path}' (FORMAT parquet)")
+
+
+def test_a_shard_reads_its_own_images_in_key_order(tmp_path):
+    path = tmp_path / "manifest.parquet"
+    write_manifest(path, [["b", "e2", 2, 7], ["x", "e3", 3, 8], ["a", "e1", 2**40, 7]])
+    assert read_manifest(path, 7) == [ListedImage("a", "e1", 2**40), ListedImage("b", "e2", 2)]
+    assert read_manifest(path, 9) == []
+
+
+def test_a_file_that_is_no_manifest_is_refused(tmp_path):
+    (tmp_path / "manifest.parquet").write_bytes(b"not parquet")
+    with pytest.raises(ContractError, match=r"Manifest cannot be read: .* - plan the run again"):
+        read_manifest(tmp_path / "manifest.parquet", 0)
+
+
+def writer(endpoint_url):
+    access = StoreAccess(endpoint_url, "accesskey123", "secretkey123456")
+    return PartWriter(Bucket(access, "results"), lambda sequence: f"parts/{sequence}.parquet")
+
+
+def test_a_part_is_one_request_and_nothing_is_written_without_rows():
+    with faulty_store(whole(b"", "etag")) as (endpoint_url, requests):
+        parts = writer(endpoint_url)
+        parts.write()
+        assert requests == []
+        parts.add(row("a"))
+        parts.write()
+        parts.write()
+        assert requests == ["PUT /results/parts/0.parquet"]
+        assert parts.unwritten == 0
+
+
+def test_rows_of_a_part_that_was_not_taken_go_into_the_next_one():
+    five_times = first(5, status(503, "SlowDown"), whole(b"", "etag"))  # the client itself tries five times
+    with faulty_store(five_times) as (endpoint_url, requests):
+        parts = writer(endpoint_url)
+        parts.add(row("a"))
+        with pytest.raises(StoreError, match="503"):
+            parts.write()
+        assert parts.unwritten == 1
+        parts.write()
+        assert parts.unwritten == 0
+        assert requests[-1] == "PUT /results/parts/1.parquet"  # the first one may have been taken all the same
+
+
+def test_a_results_bucket_that_refuses_is_a_configuration_error():
+    with faulty_store(status(403, "AccessDenied")) as (endpoint_url, _):
+        parts = writer(endpoint_url)
+        parts.add(row("a"))
+        with pytest.raises(ConfigError, match=r"Access to bucket 'results' .* denied"):
+            parts.write()

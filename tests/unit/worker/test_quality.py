@@ -1,0 +1,41 @@
+import cv2
+import numpy as np
+import pytest
+
+from shoal_worker.image.quality import measure
+from worker.images import photo
+
+
+def test_a_flat_image_has_its_luma_and_neither_spread_nor_edges():
+    quality = measure(np.full((50, 70, 3), (255, 0, 0), np.uint8))  # pure blue
+    assert (quality.luma_mean, quality.luma_std, quality.sharpness) == pytest.approx((29.0, 0.0, 0.0))
+
+
+def test_luma_is_that_of_the_8_bit_image():
+    image = photo(700, 500)
+    luma = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    assert measure(image).luma_mean == pytest.approx(luma.mean())
+    assert measure(image).luma_std == pytest.approx(luma.std())
+
+
+def test_sharpness_of_a_small_image_is_measured_as_it_is():
+    image = photo(600, 400)
+    laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.CV_64F)
+    assert measure(image).sharpness == pytest.approx(laplacian.var())
+
+
+def test_a_large_image_is_measured_at_a_quarter():
+    image = cv2.resize(photo(600, 340), (2688, 1520), interpolation=cv2.INTER_CUBIC)
+    luma = cv2.cvtColor(cv2.resize(image, (672, 380), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    assert measure(image).luma_mean == pytest.approx(luma.mean(), abs=0.5)
+    assert measure(image).sharpness == pytest.approx(cv2.Laplacian(luma, cv2.CV_64F).var(), rel=0.25)
+
+
+def test_blur_lowers_sharpness():
+    image = photo(1280, 720)
+    assert measure(cv2.GaussianBlur(image, (0, 0), 4)).sharpness < measure(image).sharpness / 2
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (1, 5000), (5000, 1), (3, 1281)], ids=str)
+def test_odd_shapes_are_measured(hw):
+    assert measure(np.full((*hw, 3), 100, np.uint8)).luma_mean == pytest.approx(100)

@@ -1,0 +1,54 @@
+import os
+import time
+
+import pytest
+
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import Inference
+from shoal_worker.examine import Examiner
+from shoal_worker.loop.loop import Limits, ShardRun
+from shoal_worker.loop.pipeline import Intake, Pipeline
+from shoal_worker.loop.stop import StopRequest
+from shoal_worker.loop.tally import Tally
+from shoal_worker.objects import Bucket
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
+from shoal_worker.sources.mount import MountSource
+from shoal_worker.tasks.detector import Detector, open_model
+from worker.images import dark_jpeg, white_jpeg
+from worker.onnx_models import slow_on_white
+
+LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5, stall_s=0.5)
+
+
+@pytest.fixture
+def run_mounted(tmp_path, running_store, empty_bucket):
+    """Examine the files of a folder in this process."""
+
+    def run(names, model):
+        detector = Detector(open_model(model), Inference(imgsz=(640, 640), rect=True))
+        source = MountSource(tmp_path)
+        examiner = Examiner(source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"))
+        intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
+        parts = PartWriter(Bucket(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
+        shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS)
+        said = []
+        return shard.run(StopRequest(), said.append), said
+
+    return run
+
+
+def test_a_read_that_hangs_forever_ends_the_worker(tmp_path, run_mounted):
+    (tmp_path / "a.jpg").write_bytes(dark_jpeg())
+    os.mkfifo(tmp_path / "hangs.jpg")  # opening it waits for a writer that never comes, like a dead mount
+    ending, said = run_mounted(["a.jpg", "hangs.jpg"], slow_on_white())
+    assert ending.exit is WorkerExit.INFRASTRUCTURE
+    assert ending.reason.startswith("Nothing was fetched for 0 s - check the store")
+    assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 1 open")
+
+
+def test_a_long_inference_is_no_stall(tmp_path, run_mounted):
+    (tmp_path / "white.jpg").write_bytes(white_jpeg())
+    started = time.monotonic()
+    ending, _ = run_mounted(["white.jpg"], slow_on_white(iterations=4_000_000))
+    assert time.monotonic() - started > LIMITS.stall_s
+    assert ending.exit is WorkerExit.DONE
