@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from shoal import pools
+from shoal.airflow import pools
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.pages.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
 

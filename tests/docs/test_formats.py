@@ -7,12 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.exports.export import COUNTS, DETECTIONS, FAILURES
 from shoal.models.approval import Answer, Decision, write_answer
-from shoal.models.variant import canonical_sha256
 from shoal.plan.document import UNSTORED
 from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources

@@ -14,12 +14,12 @@ import yaml
 
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.layout import mint_attempt
+from shoal.contract.layout import mint_attempt, mint_run_key
 from shoal.embedded.samples.scenes import Scene
 from shoal.engines.local.machine import find_room
 from shoal.history.verify import Verification, verify_run
 from shoal.models.approval import Asks
-from shoal.plan.document import Plan, mint_run_key
+from shoal.plan.document import Plan
 from shoal.plan.make_plan import PlanRequest, make_plan
 from shoal.settings.dataset import Dataset, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores

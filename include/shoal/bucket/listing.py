@@ -8,9 +8,9 @@ from typing import Any
 
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
 from shoal.contract.errors import EmptyBucketError
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import DatasetLayout, Kind, run_time
 from shoal.contract.rows import LISTING_COLUMNS
-from shoal.models.variant import canonical_sha256
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams, Window
 from shoal.stores.s3 import BucketClient

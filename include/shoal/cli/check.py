@@ -11,7 +11,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
-    from shoal.preflight.steps import Step
+    from shoal.engines.engine import Step
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -253,6 +253,11 @@ def mint_attempt() -> str:
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
 
 
+def mint_run_key(now: datetime) -> str:
+    """Make a run_key: UTC time + 8 random characters, sorting by time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
+
+
 @dataclass(frozen=True)
 class PartName:
     """The facts a part's name carries."""

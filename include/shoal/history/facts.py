@@ -9,7 +9,7 @@ from typing import Any
 
 from shoal.contract.layout import RunLayout, VariantLayout, parse_part, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
-from shoal.plan.document import CHECK_DAG_ID
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.settings.dataset_stores import Stores

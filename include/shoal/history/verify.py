@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import ContractError
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import RunLayout, VariantLayout, parse_part
 from shoal.exports.export import export_counts
-from shoal.models.variant import canonical_sha256
 from shoal.results.answer import read_current
+from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.s3 import BucketClient
 from shoal.summary.balance import Balance, read_balance, read_result
-from shoal.summary.tables import build_tables, need_inputs
+from shoal.summary.tables import build_tables
 from shoal.tables.session import Database, open_database
 
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from shoal.contract.errors import ContractError
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.contract.units import format_duration
 from shoal.history.facts import RunFacts
 from shoal.history.run_details import tell_images, tell_shards
-from shoal.plan.document import CHECK_DAG_ID
 from shoal.settings.dataset import Dataset
 
 QUIET = timedelta(minutes=10)

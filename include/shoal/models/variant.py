@@ -1,10 +1,9 @@
 """Identity of a result: everything that can change a stored box, and nothing else."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import resolve_imgsz
@@ -58,9 +57,3 @@ def make_variant(release: ModelRelease, model: Model) -> Variant:
         max_det=model.max_det,
     )
     return Variant(release, inference)
-
-
-def canonical_sha256(value: Any) -> str:
-    """Hash JSON in its one canonical form: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import ceil, floor
 from os.path import commonprefix
 from typing import Any
@@ -12,7 +11,7 @@ from shoal.bucket.listing import ListingCounts, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import FORMAT_VERSION, mint_attempt
+from shoal.contract.layout import FORMAT_VERSION
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
@@ -28,11 +27,6 @@ WORTH_A_POD_S = 30.0
 
 LABEL_KEY = 32
 """Most characters of a key that the label of a shard shows."""
-
-
-def mint_run_key(now: datetime) -> str:
-    """Make a run_key: UTC time + 8 random characters, sorting by time."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
 
 
 def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
@@ -55,10 +49,6 @@ def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: in
 
 UNMEASURED = Rate(1.0, "assumed")
 """Until the variant has rows of its own."""
-
-
-CHECK_DAG_ID = "check"
-"""Plans and owns the sample that `python -m shoal check` runs; no Airflow knows of it."""
 
 
 @dataclass(frozen=True)

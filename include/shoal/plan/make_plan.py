@@ -9,13 +9,13 @@ from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listin
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.capacity.share import Capacity
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import VariantLayout, mint_run_key
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Approval, Asks, Rate, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.models.variant import Variant
 from shoal.plan.cut_shards import Supply, cut_shards
-from shoal.plan.document import UNMEASURED, Plan, PlannedWork, mint_run_key
+from shoal.plan.document import UNMEASURED, Plan, PlannedWork
 from shoal.plan.taken_by_others import IsRunning, find_taken
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled

@@ -10,13 +10,14 @@ from kubernetes.client import ApiClient, CoreV1Api
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import WorkerError
 from shoal.contract.layout import mint_attempt
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
 from shoal.engines.kubernetes.pod_status import find_failure
 from shoal.engines.kubernetes.pod_watch import STARTS_S, PodWatch, last_event, look
 from shoal.engines.local.process import WorkerProcess
-from shoal.plan.document import CHECK_DAG_ID, Plan
+from shoal.plan.document import Plan
 from shoal.plan.make_plan import PlanRequest, make_plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores

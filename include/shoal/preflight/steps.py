@@ -9,6 +9,7 @@ from typing import NoReturn, cast
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.engines.engine import Step
 from shoal.models.choice import Shelf
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
@@ -33,9 +34,6 @@ class Checked:
     name: str
     text: str
     ok: bool = True
-
-
-Step = tuple[str, Callable[[], str]]
 
 
 class _Unreached:

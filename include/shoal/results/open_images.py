@@ -1,12 +1,8 @@
-"""Which images are open: of a listing, when a run is planned, and of one shard, when it is repeated."""
+"""Which images of a listing are open: those without a settled row."""
 
 from collections.abc import Sequence
 
-from shoal.contract.layout import VariantLayout
-from shoal.contract.rows import MANIFEST_COLUMNS
-from shoal.results.ledger import list_settled
 from shoal.settings.run_form import RunParams
-from shoal.summary.tables import need_inputs
 from shoal.tables.session import Database
 
 
@@ -24,43 +20,3 @@ def find_open_images(database: Database, settled: Sequence[str], params: RunPara
     database.set_variable("run_key", run_key)
     database.run_file("open_images")
     return int(database.value("SELECT count(*) FROM open_images"))
-
-
-def find_open_of_shard(database: Database, layout: VariantLayout, run_key: str, shard: int) -> int:
-    """Make `listing` one shard of a run, and `open_images` what it still has to do now; return how many.
-
-    Args:
-        database: A session on the results bucket.
-        layout: The variant.
-        run_key: The run.
-        shard: The shard.
-    """
-    run = layout.run(run_key)
-    plan = database.results.read_json(run.plan)
-    need_inputs(database.results, plan, run)
-    database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
-    database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
-    parts, ledgers = list_settled(database.results, layout)
-    return find_open_images(database, [*ledgers, *parts], RunParams.parse(plan["params"]), run_key)
-
-
-def write_remaining(
-    database: Database, layout: VariantLayout, run_key: str, shard: int, attempt: str, *, written: int = 0
-) -> int:
-    """Write the manifest of what a repeated shard still has to do; return how many images that is.
-
-    Args:
-        database: A session on the results bucket.
-        layout: The variant.
-        run_key: The run.
-        shard: The shard.
-        attempt: 8 characters that name the new manifest.
-        written: Images of the manifest that the same task wrote before it waited. While as many are left it stays as it is:
-            what is left only ever becomes less.
-    """
-    left = find_open_of_shard(database, layout, run_key, shard)
-    if left and left != written:
-        columns = ", ".join(MANIFEST_COLUMNS)
-        remaining = layout.run(run_key).remaining(shard, attempt)
-        database.store_parquet(f"SELECT {columns} FROM open_images ORDER BY key", remaining)
-    return left

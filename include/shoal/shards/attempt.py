@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.airflow.hooks.object_store import read_access
 from shoal.contract.errors import WorkerCrashError
 from shoal.contract.layout import mint_attempt
-from shoal.results.open_images import write_remaining
-from shoal.settings.dataset import Dataset
-from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.dataset_stores import Stores
 from shoal.shards.crashes import ShardAttempt, has_crashed, settle_crash
+from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 
 log = logging.getLogger(__name__)
@@ -63,12 +61,12 @@ class ShardWork:
 
 
 def prepare_shard(
-    dataset: Dataset, shard: Mapping[str, Any], *, repeated: bool, waiting: Waiting | None = None
+    stores: Stores, shard: Mapping[str, Any], *, repeated: bool, waiting: Waiting | None = None
 ) -> ShardWork | None:
     """Decide what an attempt infers: the shard's images, from the second attempt on those without a row.
 
     Args:
-        dataset: The dataset.
+        stores: The dataset's buckets.
         shard: One element of what the plan returned.
         repeated: Whether there was an attempt before, in whatever task attempt; one that crashed makes this one careful.
         waiting: What the task brings from its wait, if it waited.
@@ -77,11 +75,9 @@ def prepare_shard(
         None when nothing is left.
 
     Raises:
-        ConfigError: A connection is wrong.
         StoreError: The results bucket does not answer.
     """
     attempt, left, number = mint_attempt(), 0, int(shard["shard"])
-    stores = open_stores(dataset, read_access)
     layout = stores.layout.variant(shard["variant"])
     run = layout.run(shard["run_key"])
     manifest = run.manifest
@@ -99,7 +95,7 @@ def prepare_shard(
             log.info("shard %s: %s images left of an earlier attempt", number, left)
         manifest = run.remaining(number, attempt)
     options = {
-        "--results-bucket": dataset.results.bucket,
+        "--results-bucket": stores.results.bucket,
         "--plan": run.plan,
         "--manifest": manifest,
         "--shard": str(number),
@@ -113,7 +109,7 @@ def prepare_shard(
     return ShardWork(attempt, left, stores, shard["run_key"], number, plan["shards"][number]["first_key"], words)
 
 
-def go_on_after(crash: WorkerCrashError, dataset: Dataset, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:
+def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:
     """Settle what a crash tells; return when the same task attempt shall start a worker again.
 
     A poison image must not cost one of Airflow's few attempts: the shard goes on at once, as long as each worker left fewer
@@ -121,7 +117,7 @@ def go_on_after(crash: WorkerCrashError, dataset: Dataset, shard: Mapping[str, A
 
     Args:
         crash: How the worker ended.
-        dataset: The dataset.
+        stores: The dataset's buckets.
         shard: One element of what the plan returned.
         attempt: The worker's attempt.
         rounds: Workers that this task attempt has started.
@@ -131,7 +127,6 @@ def go_on_after(crash: WorkerCrashError, dataset: Dataset, shard: Mapping[str, A
         ConfigError: More images failed than the dataset tolerates.
         StoreError: The results bucket does not answer.
     """
-    stores = open_stores(dataset, read_access)
     layout = stores.layout.variant(shard["variant"])
     crashed = ShardAttempt(layout, shard["run_key"], int(shard["shard"]), attempt)
     aftermath = settle_crash(stores.results, crashed, str(crash))

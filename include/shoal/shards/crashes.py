@@ -10,7 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import failed_too_often
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, Reason, Status, ddl
-from shoal.results.open_images import find_open_of_shard
+from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.s3 import BucketClient
 from shoal.tables.session import Database, open_database
 

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt, parse_part
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.exports.export import ExportedFile, export_counts, export_detections, export_failures
 from shoal.exports.report.page import write_report
-from shoal.models.variant import canonical_sha256
 from shoal.results.answer import move_current, read_current
+from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, write_ledger
 from shoal.settings.dataset_stores import Stores
 from shoal.summary.balance import Balance, read_balance, read_result, read_run_facts
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
-from shoal.summary.tables import build_tables, need_inputs
+from shoal.summary.tables import build_tables
 from shoal.tables.session import Database, open_database
 
 

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.results.ledger import RowSources, view_sources
 from shoal.settings.analysis import Taxon
 from shoal.settings.dataset import Dataset, stored_settings
 from shoal.settings.run_form import RunParams
-from shoal.stores.s3 import BucketClient
 from shoal.tables.capture_times import narrow_listing, view_clocked
 from shoal.tables.session import Database
 
@@ -49,21 +47,6 @@ def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, so
     database.set_variable("report_zone", dataset.report.zone)
     for name in ("detections", "images", "counts", "series", "species"):
         database.run_file(name)
-
-
-def need_inputs(results: BucketClient, plan: Mapping[str, Any], run: RunLayout) -> None:
-    """Check that what a run is computed from is still there.
-
-    Raises:
-        ContractError: Its listing or its manifest is not.
-    """
-    inputs = {"listing": plan["listing"]["key"], **({"manifest": run.manifest} if plan["shards"] else {})}
-    gone = [name for name, key in inputs.items() if not results.has(key)]
-    if gone:
-        raise ContractError(
-            f"Run {plan['run_key']} cannot be computed again: its {' and '.join(gone)} are not in the bucket - python -m shoal "
-            "gc deletes them after retention.keep; a summary.json stays, and so do all rows"
-        )
 
 
 def classes_of(names: list[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:

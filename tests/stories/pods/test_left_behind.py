@@ -21,9 +21,9 @@ from pipeline import INCLUDE
 from shoal.airflow.operators import room
 from shoal.airflow.operators.installation import VARIABLE
 from shoal.airflow.operators.room import open_room
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.engines.kubernetes.manifests import RUN_LABEL
 from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
-from shoal.plan.document import CHECK_DAG_ID
 
 HERE = "this-airflow"
 

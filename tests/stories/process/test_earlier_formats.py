@@ -75,7 +75,7 @@ def test_the_numbers_of_an_earlier_summary_are_those_of_today(earlier):
 
 def test_a_shard_of_an_earlier_plan_is_continued(earlier):
     """A worker is killed during the upgrade: what its part lacks is found by the next attempt."""
-    from shoal.results.open_images import write_remaining
+    from shoal.shards.remaining import write_remaining
     from shoal.tables.session import open_database
 
     layout = earlier.stores.layout.variant(DIRECTORY)

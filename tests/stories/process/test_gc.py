@@ -16,16 +16,15 @@ import pytest
 from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.layout import RUN_KEY, Kind, run_time
+from shoal.contract.layout import RUN_KEY, Kind, mint_run_key, run_time
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.local.machine import find_room
 from shoal.history.gc import delete, survey
 from shoal.history.retention import Terms
-from shoal.plan.document import mint_run_key
 from shoal.plan.make_plan import PlanRequest, make_plan
 from shoal.results.answer import read_current
-from shoal.results.open_images import write_remaining
 from shoal.settings.run_form import RunParams
+from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 from written_rows import write_rows
 
@@ -215,7 +214,7 @@ def test_a_plan_that_cannot_be_read_stops_gc_before_anything_is_deleted(three_ni
 SLOW_GC = """
 import sys, time
 from datetime import datetime, timedelta
-from shoal import pruning
+from shoal.history import gc as pruning
 from shoal.stores.s3 import BucketClient
 from shoal.contract.layout import DatasetLayout
 from shoal.stores.s3_access import StoreAccess

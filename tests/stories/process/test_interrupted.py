@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import INCLUDE, make_pipeline, run_worker, worker_command, worker_environment
 from shoal.contract.exit_codes import WorkerExit
-from shoal.results.open_images import write_remaining
+from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, passed_on
 

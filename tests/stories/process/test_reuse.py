@@ -10,7 +10,7 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.results.answer import read_current
 from shoal.results.ledger import write_ledger
-from shoal.results.open_images import write_remaining
+from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 
 

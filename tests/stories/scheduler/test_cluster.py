@@ -14,8 +14,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ForbiddenException
 
 from scheduling.objects import container, node, pod
-from shoal import cluster
 from shoal.contract.errors import ClusterError, ConfigError, InsufficientCapacityError
+from shoal.engines.kubernetes import cluster
 from shoal.engines.kubernetes.cluster import connect, default_namespace, measure_room, read_cluster
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac.yaml"

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.layout import DatasetLayout, mint_attempt, parse_ledger_run, parse_part
+from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key, parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
 from shoal.plan.cut_shards import cut_in_key_order
-from shoal.plan.document import PlannedShard, images_in_budget, mint_run_key, shard_count
+from shoal.plan.document import PlannedShard, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
 from shoal.stores.s3 import BucketClient
 from shoal.stores.s3_access import StoreAccess

@@ -14,9 +14,10 @@ from shoal.airflow.operators.run_conf import CONTINUATION, only_notices, read_pa
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
+from shoal.contract.layout import mint_run_key
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
-from shoal.plan.document import Plan, mint_run_key
+from shoal.plan.document import Plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 

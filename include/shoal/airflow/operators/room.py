@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shoal.airflow.operators.installation import find_installation
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import ShoalError
-from shoal.plan.document import CHECK_DAG_ID
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.settings.dataset import Dataset
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
+from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.operators.installation import find_installation
 from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.translate import translated_errors
@@ -27,6 +28,7 @@ from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
 from shoal.engines.kubernetes.pod_status import find_failure, find_sidecar_end
 from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import open_stores
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
 
 log = logging.getLogger(__name__)
@@ -117,7 +119,9 @@ class ShardPodOperator(KubernetesPodOperator):
             with explained("look at the pod"):
                 failure = self._judge(event)
             if isinstance(failure, WorkerCrashError):
-                go_on_after(failure, Dataset.model_validate(self.dataset), self.shard, attempt, rounds)
+                go_on_after(
+                    failure, open_stores(Dataset.model_validate(self.dataset), read_access), self.shard, attempt, rounds
+                )
             elif failure is not None:
                 raise failure
             else:
@@ -138,7 +142,7 @@ class ShardPodOperator(KubernetesPodOperator):
                 end_earlier_pods(
                     lambda: RunObjects(self.client, dataset.cluster), owner.name, dataset.cluster.namespace, shard
                 )
-            work = prepare_shard(dataset, self.shard, repeated=repeated, waiting=waiting)
+            work = prepare_shard(open_stores(dataset, read_access), self.shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
             self._attempt = work.attempt

@@ -44,18 +44,22 @@ class ShardProcessOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Start the worker, pass its lines on, judge its exit."""
+        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
         from shoal.shards.attempt import go_on_after, prepare_shard  # noqa: PLC0415 - see the package's docstring
 
         rounds, is_first_try = 0, context["ti"].try_number == 1
         with translated_errors(), noted_failures(self.dataset, self.shard, context["ti"].try_number):
             dataset = Dataset.model_validate(self.dataset)
-            while work := prepare_shard(dataset, self.shard, repeated=rounds > 0 or not is_first_try):
+            while work := prepare_shard(
+                open_stores(dataset, read_access), self.shard, repeated=rounds > 0 or not is_first_try
+            ):
                 rounds += 1
                 credentials = work.stores.worker_env()
                 try:
                     self._worker.run(work.shard, work.arguments, credentials, lambda line: log.info("%s", line))
                 except WorkerCrashError as crash:
-                    go_on_after(crash, dataset, self.shard, work.attempt, rounds)
+                    go_on_after(crash, work.stores, self.shard, work.attempt, rounds)
                 else:
                     break
 

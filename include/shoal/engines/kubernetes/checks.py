@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from kubernetes.client import ApiClient, AuthorizationV1Api, VersionApi
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.engines.engine import Step
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.owned_objects import DagRunId
 from shoal.engines.kubernetes.rights import FOR_CAPACITY, NEEDED, Right
 from shoal.engines.kubernetes.room import PodRoom
-from shoal.plan.document import CHECK_DAG_ID
-from shoal.preflight.steps import Step
 from shoal.settings.dataset import Dataset
 
 CHECK = DagRunId("", CHECK_DAG_ID, "check")
