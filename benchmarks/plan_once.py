@@ -12,7 +12,8 @@ from shoal.capacity.share import NodeHeadroom
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.engines.local.machine import find_room
 from shoal.models.choice import Shelf
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams

@@ -14,7 +14,8 @@ from shoal.contract.layout import mint_attempt
 from shoal.engines.local.machine import find_room
 from shoal.models.versions import MODEL_FILE
 from shoal.plan.document import Plan
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams

@@ -21,7 +21,8 @@ from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.local.machine import find_room
 from shoal.history.retention import ALWAYS
 from shoal.plan.document import Plan
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams

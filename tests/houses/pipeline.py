@@ -20,7 +20,8 @@ from shoal.engines.local.machine import find_room
 from shoal.history.verify import Verification, verify_run
 from shoal.models.approval import Asks
 from shoal.plan.document import Plan
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Dataset, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams

@@ -76,6 +76,9 @@ class Drift:
 def count_gone(database: Database, listing_key: str, answer_key: str | None, scope: Scope) -> Drift:
     """Count the known images of a scope that the listing lacks.
 
+    Reads: listing, stored_rows
+    Makes: known_images
+
     Args:
         database: A session with the listing and the settled rows.
         listing_key: Object of the listing.
@@ -100,6 +103,9 @@ def count_gone(database: Database, listing_key: str, answer_key: str | None, sco
 def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
     """Fill the table `moved_images`; add how many listed images are known under another ETag.
 
+    Reads: stored_rows, open_images
+    Makes: moved_images
+
     Args:
         database: A session with the view `open_images`.
         drift: What is gone.
@@ -111,7 +117,10 @@ def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
 
 
 def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
-    """Copy the rows of moved images to their new ETags, as a part that names where each came from; return its key."""
+    """Copy the rows of moved images to their new ETags, as a part that names where each came from; return its key.
+
+    Reads: rows, moved_images
+    """
     key = layout.part(run_key, 0, mint_attempt(), 0)
     attempt = key.rsplit("-", 2)[-2]
     replaced = {
@@ -131,7 +140,11 @@ def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
 
 
 def close_copied(database: Database) -> None:
-    """Take the images whose rows are copied out of `open_images`."""
+    """Take the images whose rows are copied out of `open_images`.
+
+    Reads: moved_images
+    Makes: open_images, still_open
+    """
     database.run(
         "CREATE TABLE still_open AS SELECT open_images.* FROM open_images "
         "ANTI JOIN (SELECT key FROM moved_images WHERE from_etag IS NOT NULL) AS copied USING (key)"

@@ -80,6 +80,8 @@ def freeze_listing(
 ) -> FrozenListing:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
 
+    Makes: listing
+
     Args:
         bucket: The image bucket.
         source: What of it is an image.
@@ -118,6 +120,8 @@ def freeze_listing(
 def view_listing(database: Database, key: str) -> FrozenListing:
     """Make a frozen listing the view `listing`.
 
+    Makes: listing
+
     Raises:
         StoreError: The results bucket does not answer, or the listing is no longer there.
     """
@@ -151,7 +155,10 @@ def find_listing(
 
 
 def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
-    """Count what is left in the table `listing` after it was narrowed; what was no image stays counted as it was."""
+    """Count what is left in the table `listing` after it was narrowed; what was no image stays counted as it was.
+
+    Reads: listing
+    """
     (left,) = database.records("SELECT count(*) AS images, coalesce(sum(size_bytes), 0) AS size_bytes FROM listing")
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 

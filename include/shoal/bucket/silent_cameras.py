@@ -41,6 +41,9 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     A camera counts where `clock.pattern` finds it in dated keys, until its last deployment has ended; one with a deployment
     under way counts from its start, also without any image.
 
+    Reads: listing
+    Makes: clocked
+
     Args:
         database: A session with the table `listing`, not narrowed to a window.
         dataset: The dataset.

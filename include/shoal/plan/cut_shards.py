@@ -28,6 +28,9 @@ class Supply:
 def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) -> PlannedWork:
     """Fill the table `chosen`: images of the view `free_images`, each with its shard.
 
+    Reads: listing, free_images
+    Makes: clocked, picked, chosen
+
     Args:
         database: Holds `free_images` and the listing.
         dataset: Its time box and its clock.
@@ -56,7 +59,11 @@ def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
 
 
 def cut_in_key_order(database: Database, images: int, shards: int) -> tuple[PlannedShard, ...]:
-    """Fill the table `chosen`: the images of `picked`, cut into shards contiguous in key order."""
+    """Fill the table `chosen`: the images of `picked`, cut into shards contiguous in key order.
+
+    Reads: picked
+    Makes: chosen
+    """
     # Numbering sorted rows streams; ntile() would hold them all.
     database.run(
         "CREATE TABLE chosen AS SELECT *, ((row_number() OVER () - 1) * ? // ?)::INTEGER AS shard "

@@ -18,7 +18,8 @@ from shoal.engines.kubernetes.pod_status import find_failure
 from shoal.engines.kubernetes.pod_watch import STARTS_S, PodWatch, last_event, look
 from shoal.engines.local.process import WorkerProcess
 from shoal.plan.document import Plan
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams

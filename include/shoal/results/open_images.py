@@ -9,6 +9,9 @@ from shoal.tables.session import Database
 def find_open_images(database: Database, settled: Sequence[str], params: RunParams, run_key: str) -> int:
     """Make the view `open_images` of the table `listing`: the images without a settled row; return how many.
 
+    Reads: listing
+    Makes: stored_rows, rows, open_images
+
     Args:
         database: A session with the table `listing`.
         settled: Keys of the ledgers and parts that count.

@@ -8,7 +8,11 @@ from shoal.tables.session import Database
 
 
 def view_clocked(database: Database, clock: Clock) -> None:
-    """Make the view `clocked`: the table `listing` with camera, captured_at (UTC) and clock_flag."""
+    """Make the view `clocked`: the table `listing` with camera, captured_at (UTC) and clock_flag.
+
+    Reads: listing
+    Makes: clocked
+    """
     pattern, groups = name_groups(clock.pattern)
     database.set_variable("clock_pattern", pattern)
     database.set_variable("clock_groups", groups)
@@ -20,6 +24,8 @@ def view_clocked(database: Database, clock: Clock) -> None:
 
 def narrow_listing(database: Database, clock: Clock, window: Window) -> None:
     """Leave only the images of a window in the table `listing`; it may have been a view.
+
+    Makes: listing, clocked, windowed
 
     Args:
         database: A session with the listing.

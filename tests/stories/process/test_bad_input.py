@@ -16,7 +16,8 @@ from shoal.contract.errors import (
 )
 from shoal.embedded.processes.rclone import SERVE_FLAGS, embedded_store
 from shoal.engines.local.machine import find_room
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import INSTANT, RunParams
 from shoal.stores.s3 import BucketClient

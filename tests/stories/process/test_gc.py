@@ -21,7 +21,8 @@ from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.local.machine import find_room
 from shoal.history.gc import delete, survey
 from shoal.history.retention import Terms
-from shoal.plan.make_plan import PlanRequest, make_plan
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.results.answer import read_current
 from shoal.settings.run_form import RunParams
 from shoal.shards.remaining import write_remaining

@@ -22,7 +22,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 
 if TYPE_CHECKING:
-    from shoal.plan.make_plan import PlanRequest
+    from shoal.plan.request import PlanRequest
     from shoal.settings.dataset_stores import Stores
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class PlanShardsOperator(BaseOperator):
     def _request(
         self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None
     ) -> "PlanRequest":
-        from shoal.plan.make_plan import PlanRequest  # noqa: PLC0415
+        from shoal.plan.request import PlanRequest  # noqa: PLC0415
 
         return PlanRequest(
             dataset=dataset,

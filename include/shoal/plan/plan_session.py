@@ -1,0 +1,183 @@
+"""The tables of one plan: which there are, in which order they come to be, and the steps that make them.
+
+Steps of a plan talk through a DuckDB session: a million images pass from one to the next without leaving it. So the names
+of its tables are the steps' interface. They stand here, and each step's docstring says what it reads and what it makes.
+"""
+
+from dataclasses import replace
+
+from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
+from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
+from shoal.bucket.silent_cameras import Silent, find_silent
+from shoal.contract.layout import VariantLayout
+from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.models.approval import Rate, Work
+from shoal.models.variant import Variant
+from shoal.plan.cut_shards import Supply, cut_shards
+from shoal.plan.document import UNMEASURED, PlannedWork
+from shoal.plan.request import PlanRequest
+from shoal.plan.taken_by_others import find_taken
+from shoal.results.answer import read_current
+from shoal.results.ledger import list_settled
+from shoal.results.open_images import find_open_images
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import Stores
+from shoal.tables.capture_times import narrow_listing
+from shoal.tables.session import Database
+
+TABLES = {
+    "listing": "the images in scope, frozen",
+    "clocked": "listing, with camera and capture time",
+    "windowed": "listing, narrowed to a window: becomes listing",
+    "stored_rows": "the variant's rows, as they lie in ledgers and parts",
+    "rows": "one of them per (key, etag)",
+    "open_images": "listed images without a settled row",
+    "known_images": "what the dataset's answer, or its rows, know of the bucket",
+    "moved_images": "open images whose key is settled under another ETag",
+    "still_open": "open images but for those whose rows were copied: becomes open_images",
+    "taken": "images that other runs at work have in their manifests",
+    "free_images": "open images that nobody else is at work on",
+    "picked": "the newest of them, as many as the time box has room for",
+    "chosen": "those, each with its shard: the manifest",
+}
+"""Every table and view of a plan's session, in the order they come to be."""
+
+
+class PlanSession:
+    """One plan's tables, and the steps from one to the next.
+
+    Args:
+        database: A session on the results bucket, with nothing in it.
+        request: What is planned.
+        stores: The dataset's buckets.
+    """
+
+    def __init__(self, database: Database, request: PlanRequest, stores: Stores) -> None:
+        self._database = database
+        self._request = request
+        self._stores = stores
+        self._scope = Scope.of(request.dataset.source, request.params)
+
+    def list_scope(self) -> FrozenListing:
+        """Take the run's own listing if it waited for room, a fresh one of another run, else list the bucket.
+
+        Makes: listing, clocked, windowed
+        """
+        listing = self._find_listing()
+        if self._scope.window.is_open:
+            return listing
+        narrow_listing(self._database, self._request.dataset.clock, self._scope.window)
+        return replace(listing, counts=count_images(self._database, listing.counts))
+
+    def look_for_silence(self, listing: FrozenListing) -> tuple[Silent, ...] | None:
+        """Find what should have sent images and did not; None where a run looks at a part of the bucket only.
+
+        Reads: listing
+        Makes: clocked
+        """
+        full = self._request.params.full_scope
+        return find_silent(self._database, self._request.dataset, listing.listed_at) if full else None
+
+    def count_work(self, variant: Variant) -> Work:
+        """Count what a variant still has to infer in the listing of this run.
+
+        Reads: listing
+        Makes: stored_rows, rows, open_images
+        """
+        parts, ledgers = list_settled(self._stores.results, self._stores.layout.variant(variant.directory))
+        images = find_open_images(self._database, [*ledgers, *parts], self._request.params, self._request.run_key)
+        return Work(images, self.measure_rate())
+
+    def find_open(self, ledgers: list[str], parts: list[str]) -> int:
+        """Take away what is settled; return how many images are open. A check takes all of them again.
+
+        Reads: listing
+        Makes: stored_rows, rows, open_images
+        """
+        settled = [] if self._request.again else [*ledgers, *parts]
+        return find_open_images(self._database, settled, self._request.params, self._request.run_key)
+
+    def guard(self, listing: FrozenListing, to_infer: int) -> Drift:
+        """Measure how the bucket differs from what is known of it, and stop at what nobody accepted.
+
+        Reads: listing, stored_rows, open_images
+        Makes: known_images, moved_images
+
+        Raises:
+            ConfigError: More than a tenth is gone or changed, and nobody has said what that means.
+        """
+        if self._request.again:
+            return Drift()
+        params, answer = self._request.params, read_current(self._stores.results, self._stores.layout)
+        drift = count_gone(self._database, listing.key, None if answer is None else answer["listing"], self._scope)
+        drift.check(params)
+        if to_infer:
+            drift = count_changed(self._database, drift, listing.counts.images - to_infer)
+            drift.check(params)
+        return replace(drift, copied=drift.changed) if params.accept_changed == "same" else drift
+
+    def copy_moved(self, layout: VariantLayout) -> list[str]:
+        """Close the images whose rows are copied; write those rows, which a plan alone does not, and list their part.
+
+        Reads: rows, moved_images
+        Makes: open_images, still_open
+        """
+        plan_only = self._request.params.plan_only
+        part = [] if plan_only else [copy_rows(self._database, layout, self._request.run_key)]
+        close_copied(self._database)
+        return part
+
+    def measure_rate(self) -> Rate:
+        """Average the seconds per image of the variant's rows.
+
+        Reads: stored_rows
+        """
+        seconds = self._database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
+        return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
+
+    def leave_to_others(self, layout: VariantLayout, to_infer: int) -> int:
+        """Leave out images that another run is at work on; return how many are left.
+
+        Reads: open_images
+        Makes: taken, free_images
+        """
+        request, database = self._request, self._database
+        taken = find_taken(database.results, layout, (request.dag_id, request.run_id), request.is_running)
+        if not taken:
+            database.run("CREATE VIEW free_images AS SELECT * FROM open_images")
+            return to_infer  # counting them again would join the whole listing again
+        database.view_parquet("taken", taken, MANIFEST_COLUMNS)
+        database.run(
+            "CREATE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, etag)"
+        )
+        return int(database.value("SELECT count(*) FROM free_images"))
+
+    def cut(self, supply: Supply, free: int) -> PlannedWork:
+        """Choose as many of the free images as room and time box allow, and cut them into shards.
+
+        Reads: listing, free_images
+        Makes: clocked, picked, chosen
+        """
+        return cut_shards(self._database, self._request.dataset, supply, free)
+
+    def store_manifest(self, key: str) -> None:
+        """Write the images to infer, in key order.
+
+        Reads: chosen
+        """
+        self._database.store_parquet(f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", key)
+
+    def _find_listing(self) -> FrozenListing:
+        request, stores, database = self._request, self._stores, self._database
+        source, key = request.dataset.source, stores.layout.listing(request.run_key)
+        found = key if request.frozen else None
+        if found is None and request.reuse_since is not None:
+            found = find_listing(database, stores.layout, source, self._scope, request.reuse_since)
+        if found is not None:
+            return view_listing(database, found)
+        return freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts(request.dataset))
+
+
+def mounts(dataset: Dataset) -> bool:
+    """Tell whether workers will mount the bucket, and so list whole directories."""
+    return dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"

@@ -1,0 +1,41 @@
+"""What a plan is asked for."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shoal.contract.layout import mint_run_key
+from shoal.models.approval import Asks
+from shoal.plan.taken_by_others import IsRunning
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Who plans what.
+
+    Attributes:
+        dataset: The dataset.
+        params: What the person who started the run said.
+        dag_id: DAG that plans, empty when none does.
+        run_id: Its Dag run.
+        max_shards: Airflow's max_map_length.
+        run_key: The run; its time is that of its listing.
+        again: Whether images that have a row are taken too: a check tries the whole way every time.
+        frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
+        reuse_since: A listing that another run froze at this time or later serves as well; None to list anew.
+        is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
+        asks: When this run asks a person.
+    """
+
+    dataset: Dataset
+    params: RunParams
+    dag_id: str = ""
+    run_id: str = ""
+    max_shards: int = 1024
+    run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
+    again: bool = False
+    frozen: bool = False
+    reuse_since: datetime | None = None
+    is_running: IsRunning = lambda _dag_id, _run_id: False
+    asks: Asks = Asks.AGAIN
