@@ -9,7 +9,7 @@ from shoal.contract.units import parse_quantity
 from shoal.settings.field_types import Duration, PodTemplate, Quantity, Settings
 
 
-class Pod(Settings):
+class PodSettings(Settings):
     """What one worker asks for, and how its pod looks."""
 
     cpu: Quantity = Field("1", description="Cores, as a Kubernetes quantity; whole ones are inference threads")
@@ -25,7 +25,7 @@ class Pod(Settings):
     )
 
     @model_validator(mode="after")
-    def _quantities(self) -> "Pod":
+    def _quantities(self) -> "PodSettings":
         for value in (self.cpu, self.memory):
             if parse_quantity(value) <= 0:
                 raise ValueError(f"a pod cannot ask for {value}")
@@ -42,7 +42,7 @@ class Cluster(Settings):
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = Field(
         "shoal", description="Namespace of the pods"
     )
-    pod: Pod = Pod()
+    pod: PodSettings = PodSettings()
     share: float = Field(0.8, gt=0, le=1, description="Part of the free room one run may take")
     max_pods: int | None = Field(None, ge=1)
     pods: int | None = Field(

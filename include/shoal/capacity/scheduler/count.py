@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shoal.capacity.scheduler.domains import DomainLimit, place_within
-from shoal.capacity.scheduler.node_room import Room, Space, find_space
+from shoal.capacity.scheduler.node_room import NodeRoom, Space, find_space
 from shoal.capacity.scheduler.nodes import Rejection, reject_by_rules
 from shoal.capacity.scheduler.pods import Pod
 from shoal.capacity.scheduler.topology import Neighbours, limits_of, series_group
@@ -24,7 +24,7 @@ class Counted:
     rejection: Rejection | None = None
 
 
-def count_pods(pod: Pod, rooms: Sequence[Room], most: int = EVERY) -> list[Counted]:
+def count_pods(pod: Pod, rooms: Sequence[NodeRoom], most: int = EVERY) -> list[Counted]:
     """Count the identical pods that the scheduler would put on each node.
 
     Args:
@@ -44,7 +44,7 @@ def count_pods(pod: Pod, rooms: Sequence[Room], most: int = EVERY) -> list[Count
     return [_explain(*each, limits) for each in zip(placed, caps, spaces, rooms, strict=True)]
 
 
-def place_pods(pod: Pod, rooms: Sequence[Room], start: int, most: int) -> Iterator[tuple[Room, int]]:
+def place_pods(pod: Pod, rooms: Sequence[NodeRoom], start: int, most: int) -> Iterator[tuple[NodeRoom, int]]:
     """Find where up to `most` identical pods go, first fit, without looking at more nodes than needed.
 
     Args:
@@ -69,7 +69,7 @@ def place_pods(pod: Pod, rooms: Sequence[Room], start: int, most: int) -> Iterat
             most -= pods
 
 
-def _space(pod: Pod, room: Room, neighbours: Neighbours) -> Space:
+def _space(pod: Pod, room: NodeRoom, neighbours: Neighbours) -> Space:
     """Apply every filter to one node, in the scheduler's order."""
     if rejection := reject_by_rules(pod.rules, room.node):
         return Space(0, (), rejection)
@@ -79,7 +79,7 @@ def _space(pod: Pod, room: Room, neighbours: Neighbours) -> Space:
     return space
 
 
-def _explain(placed: int, cap: int, space: Space, room: Room, limits: Sequence[DomainLimit]) -> Counted:
+def _explain(placed: int, cap: int, space: Space, room: NodeRoom, limits: Sequence[DomainLimit]) -> Counted:
     if placed == space.pods:
         return Counted(placed, space.binds, space.rejection)
     if cap < space.pods:

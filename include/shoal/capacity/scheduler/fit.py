@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shoal.capacity.scheduler.count import Counted, count_pods
-from shoal.capacity.scheduler.node_room import PODS, Room, lacks_when_empty
+from shoal.capacity.scheduler.node_room import PODS, NodeRoom, lacks_when_empty
 from shoal.capacity.scheduler.nodes import Node, rejects_for_good
 from shoal.capacity.scheduler.pods import Pod, parse_template
 from shoal.capacity.scheduler.quotas import QuotaRoom, charge_of, charge_quota, find_quota_room
@@ -54,9 +54,9 @@ def fit_pods(snapshot: ClusterSnapshot, pod: Mapping[str, Any], promised: Sequen
 
 def _fill_rooms(
     snapshot: ClusterSnapshot, nodes: Sequence[Node], template: Pod, promised: Sequence[Promise]
-) -> list[Room]:
+) -> list[NodeRoom]:
     """Put everything on the nodes that is there, or comes before our pods."""
-    rooms = {node.name: Room(node) for node in nodes}
+    rooms = {node.name: NodeRoom(node) for node in nodes}
     for pod in snapshot.pods:
         yields = pod.nominated_node if pod.priority >= template.priority else ""
         if room := rooms.get(pod.node or yields):
@@ -92,7 +92,7 @@ def _fit_by_quota(snapshot: ClusterSnapshot, request: Mapping[str, float], quota
     return Fit(quota.pods, (), request, notes=(quota.reason, *snapshot.notes))
 
 
-def _node_fit(room: Room, counted: Counted, template: Pod) -> NodeFit:
+def _node_fit(room: NodeRoom, counted: Counted, template: Pod) -> NodeFit:
     names = [*template.requests, PODS]
     free = _plain_units({name: room.free(name) for name in names})
     if counted.rejection is not None:
@@ -105,7 +105,7 @@ def _never_fits(node: Node, counted: Counted, template: Pod) -> bool:
     return lasts or rejects_for_good(template.rules, node) or lacks_when_empty(template.requests, node)
 
 
-def _lower_bound(template: Pod, rooms: Sequence[Room]) -> list[str]:
+def _lower_bound(template: Pod, rooms: Sequence[NodeRoom]) -> list[str]:
     found = doubts(template, (pod for room in rooms for pod in room.refusing))
     return [f"a lower bound: {', '.join(found)}"] if found else []
 

@@ -11,7 +11,7 @@ PODS = "pods"
 
 
 @dataclass
-class Room:
+class NodeRoom:
     """A node with what its pods take; filled up while pods are counted into it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Space:
     rejection: Rejection | None = None
 
 
-def find_space(pod: Pod, room: Room) -> Space:
+def find_space(pod: Pod, room: NodeRoom) -> Space:
     """Count the identical pods that resources and host ports of a node allow.
 
     A resource counts only if the pod asks for some of it: a node whose memory is overcommitted still takes a pod that

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shoal.capacity.scheduler.domains import ANTI_AFFINITY, SPREAD, DomainLimit, EvenSpread, OnePerDomain
-from shoal.capacity.scheduler.node_room import Room
+from shoal.capacity.scheduler.node_room import NodeRoom
 from shoal.capacity.scheduler.nodes import Node, Rejection, matches_affinity
 from shoal.capacity.scheduler.pods import Pod, PodTerm, Spread
 from shoal.capacity.scheduler.taints import find_untolerated
@@ -35,7 +35,7 @@ class Neighbours:
     starts_series: bool
 
     @classmethod
-    def find(cls, pod: Pod, rooms: Sequence[Room]) -> "Neighbours":
+    def find(cls, pod: Pod, rooms: Sequence[NodeRoom]) -> "Neighbours":
         """Look at every pod on every node."""
         near, refused = set[Domain](), set[Domain]()
         refusing = {
@@ -73,14 +73,14 @@ class Neighbours:
         return None
 
 
-def limits_of(pod: Pod, rooms: Sequence[Room]) -> list[DomainLimit]:
+def limits_of(pod: Pod, rooms: Sequence[NodeRoom]) -> list[DomainLimit]:
     """Make the limits that new pods of this kind set each other."""
     own = {term.topology_key for term in pod.anti_affinity if term.matches(pod, if_unsure=True)}
     spread = [_even_spread(each, pod, rooms) for each in pod.rules.spread]
     return [*spread, *(OnePerDomain(key, set()) for key in sorted(own))]
 
 
-def series_group(pod: Pod, rooms: Sequence[Room], caps: Sequence[int]) -> list[int]:
+def series_group(pod: Pod, rooms: Sequence[NodeRoom], caps: Sequence[int]) -> list[int]:
     """Choose the nodes of a series of pods that want their own kind near, where there is none yet.
 
     The scheduler puts the first one where it likes, and the others must follow into its domains: the least that may
@@ -121,7 +121,7 @@ def _domains(terms: Sequence[PodTerm], node: Node) -> Iterator[Domain]:
             yield term.topology_key, node.labels[term.topology_key]
 
 
-def _even_spread(spread: Spread, pod: Pod, rooms: Sequence[Room]) -> EvenSpread:
+def _even_spread(spread: Spread, pod: Pod, rooms: Sequence[NodeRoom]) -> EvenSpread:
     keys = {each.topology_key for each in pod.rules.spread}
     counts: Counter[str] = Counter()
     for room in rooms:

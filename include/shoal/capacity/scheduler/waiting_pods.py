@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shoal.capacity.scheduler.count import place_pods
-from shoal.capacity.scheduler.node_room import Room, find_space
+from shoal.capacity.scheduler.node_room import NodeRoom, find_space
 from shoal.capacity.scheduler.nodes import reject_by_rules
 from shoal.capacity.scheduler.pods import Pod, Rules
 
@@ -32,7 +32,7 @@ def find_competitors(pods: Iterable[Pod], priority: int) -> list[tuple[Pod, int]
 class Packing:
     """Puts pods on nodes, first fit; a node that is full for one pod stays full for the next of its shape."""
 
-    rooms: Sequence[Room]
+    rooms: Sequence[NodeRoom]
     _starts: dict[Hashable, int] = field(default_factory=dict)
 
     def put(self, pod: Pod, count: int) -> None:
@@ -55,5 +55,5 @@ class Packing:
         return start
 
 
-def _has_space(pod: Pod, room: Room) -> bool:
+def _has_space(pod: Pod, room: NodeRoom) -> bool:
     return reject_by_rules(pod.rules, room.node) is None and find_space(pod, room).pods > 0
