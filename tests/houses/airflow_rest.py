@@ -5,6 +5,8 @@ from typing import Any
 
 import urllib3
 
+from waiting import wait_until
+
 RUN_S = 600
 LOCKED_S = 60
 LOG_CHARACTERS = 3000
@@ -49,23 +51,22 @@ class AirflowRest:
 
     def finished(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> str:
         """Wait until a run has ended; return its state."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
+
+        def ended() -> str:
             state = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
-            if state in {"success", "failed"}:
-                return str(state)
-            time.sleep(2)
-        raise AssertionError(f"run {run_id} did not end in {within_s} s: {self.tasks(dag_id, run_id)}")
+            return str(state) if state in {"success", "failed"} else ""
+
+        what = f"the end of run {run_id}"
+        return str(wait_until(ended, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=2))
 
     def reached(self, dag_id: str, run_id: str, task_id: str, state: str, within_s: float = RUN_S) -> None:
         """Wait until a task, or one of its mapped instances, is in a state."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            states = {found for (task, _), found in self.tasks(dag_id, run_id).items() if task == task_id}
-            if state in states:
-                return
-            time.sleep(1)
-        raise AssertionError(f"{task_id} of {run_id} was not {state} in {within_s} s: {self.tasks(dag_id, run_id)}")
+
+        def reached() -> bool:
+            return state in {found for (task, _), found in self.tasks(dag_id, run_id).items() if task == task_id}
+
+        what = f"{task_id} of {run_id} {state}"
+        wait_until(reached, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=1)
 
     def asked(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> Any:
         """Wait until a run asks a person; return the question."""

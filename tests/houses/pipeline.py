@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from dataset_settings import dataset_settings
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.layout import mint_attempt, mint_run_key
@@ -114,23 +115,12 @@ def make_pipeline(access: StoreAccess, models: dict[str, bytes], folder: Path, *
     for role in ("images", "results", "models"):
         client.make_bucket(f"{name}-{role}")
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**_settings(name), **settings}), encoding="utf-8")
+    path.write_text(yaml.safe_dump(dataset_settings(name, "test", **settings)), encoding="utf-8")
     dataset = load_dataset(path)
     pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
     for version, model in models.items():
         pipeline.stores.models.write_bytes(f"demo-fish/{version}/model.onnx", model)
     return pipeline
-
-
-def _settings(name: str) -> dict[str, Any]:
-    return {
-        "source": {"conn_id": "test", "bucket": f"{name}-images"},
-        "results": {"conn_id": "test", "bucket": f"{name}-results"},
-        "models": {"conn_id": "test", "bucket": f"{name}-models"},
-        "model": {"name": "demo-fish", "version": "v1"},
-        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
-        "cluster": {"share": 1.0},
-    }
 
 
 def worker_command(stores: Stores, plan: Plan, shard: int) -> list[str]:

@@ -1,14 +1,12 @@
 """Pods for the tests of the cluster itself; those of shards are made by `shoal.engines.kubernetes.manifests`."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubernetes import client
 
 from shoal.stores.s3_access import StoreAccess
-
-REACHED_S = 60
+from waiting import wait_until
 
 
 def mounting_pod(store: StoreAccess, bucket: str, key: str, images: Mapping[str, str]) -> dict[str, Any]:
@@ -66,11 +64,3 @@ def wait_for_pod(core: client.CoreV1Api, namespace: str, name: str, reached: Cal
     """Wait for a pod's state, and give the pod."""
     wait_until(lambda: reached(core.read_namespaced_pod(name, namespace)))
     return core.read_namespaced_pod(name, namespace)
-
-
-def wait_until(reached: Callable[[], Any], within_s: float = REACHED_S) -> None:
-    """Ask again and again."""
-    deadline = time.monotonic() + within_s
-    while not reached():
-        assert time.monotonic() < deadline, f"not reached within {within_s:.0f} s"
-        time.sleep(0.2)

@@ -8,8 +8,9 @@ import pytest
 from kubernetes import client
 from minio.error import S3Error
 
-from cluster.example_pods import mounting_pod, sleeping_pod, wait_for_pod, wait_until
+from cluster.example_pods import mounting_pod, sleeping_pod, wait_for_pod
 from cluster.real_cluster import RealCluster
+from waiting import wait_until
 
 KEY = "camera/2024/one.txt"
 CONTENT = "one fish, two fish"

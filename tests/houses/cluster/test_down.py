@@ -11,12 +11,13 @@ from kubernetes import client, config
 
 from cluster import cgroups, images
 from cluster.control_plane import start_control_plane
-from cluster.example_pods import mounting_pod, wait_for_pod, wait_until
+from cluster.example_pods import mounting_pod, wait_for_pod
 from cluster.lifecycle import PROGRAMS, down, left_behind, not_running, up
 from cluster.network import create_bridge
 from cluster.place import Place
 from cluster.processes import Processes
 from cluster.real_cluster import need_own_cluster
+from waiting import wait_until
 
 KEY = "one.txt"
 

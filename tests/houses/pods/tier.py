@@ -13,6 +13,7 @@ import yaml
 from kubernetes import client
 
 from airflow_rest import AirflowRest
+from dataset_settings import dataset_settings
 from pipeline import Pipeline
 from pods.deployed import waiting_pod
 from running_airflow import RunningAirflow
@@ -79,19 +80,18 @@ class PodTier:
         self.make_bucket(f"{self.prefix}-{name}")
         pod = {"cpu": "200m", "memory": "400Mi", "transfer": transfer, **cluster.pop("pod", {})}
         run = cluster.pop("run", {})
-        settings = {
-            "source": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-{images or 'images'}"},
-            "results": {"conn_id": "shoal_results", "bucket": f"{self.prefix}-{name}"},
-            "models": {"conn_id": "shoal_source", "bucket": f"{self.prefix}-models"},
-            "model": {"name": model, "version": "v1"},
-            "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
-            "cluster": {
-                "kind": "kubernetes", "namespace": self.namespaces[transfer], "pod": pod, "share": 1.0, "max_pods": 3, **cluster,
-            },
-            "worker": {"image": self.images["worker"]},
-            "sidecar": {"image": self.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
-            "run": run,
-        }  # fmt: skip
+        place = {"kind": "kubernetes", "namespace": self.namespaces[transfer], "pod": pod, "share": 1.0, "max_pods": 3}
+        settings = dataset_settings(
+            self.prefix,
+            "shoal_source",
+            source={"conn_id": "shoal_source", "bucket": f"{self.prefix}-{images or 'images'}"},
+            results={"conn_id": "shoal_results", "bucket": f"{self.prefix}-{name}"},
+            model={"name": model, "version": "v1"},
+            cluster={**place, **cluster},
+            worker={"image": self.images["worker"]},
+            sidecar={"image": self.images["sidecar"], "cpu": "50m", "memory": "100Mi"},
+            run=run,
+        )
         path = self.home.datasets / f"{name}.yaml"
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self.wait_for_dag(f"reanalyse_{name}")

@@ -23,7 +23,7 @@ VARIANT = VariantLayout("fish/model-1-0123456789ab/")
 
 def worker_env(**extra: str) -> dict[str, str]:
     """The environment of a process that can import the worker, whatever folder it starts in."""
-    return {**os.environ, "PYTHONPATH": str(Path(shoal_worker.__file__).parents[2]), **extra}
+    return {**os.environ, "PYTHONPATH": str(Path(shoal_worker.__file__).parents[1]), **extra}
 
 
 def md5(data: bytes) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from dataset_settings import dataset_settings
 from running_airflow import RunningAirflow, running_airflow
 from shoal.contract.layout import DatasetLayout
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
+from waiting import wait_until
 
 READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 45
 DATASETS = {
@@ -60,13 +62,6 @@ class Site:
         runs = self.rest.get(f"dags/reanalyse_{dataset}/dagRuns?order_by=run_after")["dag_runs"]
         return [run["dag_run_id"] for run in runs if run["run_type"] == "asset_triggered"]
 
-    def wait(self, found: Callable[[], Any], within_s: float) -> Any:
-        deadline = time.monotonic() + within_s
-        while not (value := found()):
-            assert time.monotonic() < deadline, f"not within {within_s} s"
-            time.sleep(1)
-        return value
-
     def finished(self, dataset: str, run_id: str) -> dict[str, str]:
         """Wait for a run's end; its task states by name."""
         assert self.rest.finished(f"reanalyse_{dataset}", run_id, RUN_S) == "success"
@@ -97,16 +92,9 @@ class Site:
 def running_site(folder, demo_models, scenes):
     home = Home(folder)
     home.make()
-    common = {
-        "source": {"conn_id": CONN_ID, "bucket": "site-images"},
-        "results": {"conn_id": CONN_ID, "bucket": "site-results"},
-        "models": {"conn_id": CONN_ID, "bucket": "site-models"},
-        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
-        "cluster": {"share": 1.0},
-    }
     run = {"schedule": "0 2 1 1 *", "approval_cpu_hours": 0.001}
     for name, own in DATASETS.items():
-        settings = {**common, **own, "run": {**run, **own.get("run", {})}}
+        settings = dataset_settings("site", CONN_ID, **{**own, "run": {**run, **own.get("run", {})}})
         (home.datasets / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     with embedded_store(home.store, home.logs / "store.log") as access:
         client = access.connect()
@@ -121,7 +109,7 @@ def running_site(folder, demo_models, scenes):
         model.write_bytes(demo_models["v1"])
         with running_airflow(home, home.airflow_environment(access)) as airflow:
             site = Site(home, access, airflow)
-            site.wait(site.told, READY_S)
+            wait_until(site.told, READY_S)
             yield site
 
 
@@ -177,7 +165,7 @@ def released(site, first_answer, demo_models):
     site.release("v2", demo_models["v2"])
     dropped = time.monotonic()
     runs = {
-        name: site.wait(lambda name=name: site.started_by_release(name), NOTICED_S)[0] for name in ("newest", "fixed")
+        name: wait_until(lambda name=name: site.started_by_release(name), NOTICED_S)[0] for name in ("newest", "fixed")
     }
     return runs, time.monotonic() - dropped
 
@@ -222,14 +210,14 @@ def test_after_a_no_latest_is_the_old_version(site, released):
 
 def test_a_triggerer_that_starts_again_tells_of_what_came_meanwhile_once(site, released):
     before = len(site.started_by_release("newest"))
-    assert set(site.wait(lambda: len(site.told()) == 2 and site.told(), NOTICED_S)) == {"v1", "v2"}
+    assert set(wait_until(lambda: len(site.told()) == 2 and site.told(), NOTICED_S)) == {"v1", "v2"}
     site.restart_triggerer(then=lambda: site.release("v3", b"torn in half"))
-    runs = site.wait(lambda: site.started_by_release("newest")[before:], READY_S)
+    runs = wait_until(lambda: site.started_by_release("newest")[before:], READY_S)
     assert site.finished("newest", runs[0])["summarize"] == "success"
     plan = site.plan("newest", runs[0])
     assert plan["model"]["version"] == "v1"
     assert "is not ONNX" in plan["passed_over"][0]["reason"]
-    site.wait(lambda: len(site.told()) == 3, NOTICED_S)
+    wait_until(lambda: len(site.told()) == 3, NOTICED_S)
     site.restart_triggerer()
     time.sleep(QUIET_S)
     assert site.started_by_release("newest")[before:] == runs
@@ -238,7 +226,7 @@ def test_a_triggerer_that_starts_again_tells_of_what_came_meanwhile_once(site, r
 def test_a_deleted_version_starts_nothing(site, released):
     before = site.started_by_release("newest")
     site.client.remove_object("site-models", "reef/v3/model.onnx")
-    site.wait(lambda: "v3" not in site.told(), READY_S)
+    wait_until(lambda: "v3" not in site.told(), READY_S)
     assert site.started_by_release("newest") == before
 
 
@@ -255,7 +243,7 @@ def test_an_event_by_rest_starts_a_run(site, released):
     [asset] = site.rest.get("assets?name_pattern=model")["assets"]
     before = len(site.started_by_release("newest"))
     site.rest.send("POST", "assets/events", {"asset_id": asset["id"], "extra": {"why": "by hand"}})
-    [run_id] = site.wait(lambda: site.started_by_release("newest")[before:], NOTICED_S)
+    [run_id] = wait_until(lambda: site.started_by_release("newest")[before:], NOTICED_S)
     assert site.finished("newest", run_id)["summarize"] == "success"
 
 
@@ -271,7 +259,7 @@ def test_two_releases_at_once_start_one_run_for_the_newest(site, released, demo_
     before = len(site.started_by_release("fixed"))
     site.release("v9", demo_models["v1"])
     site.release("v10", demo_models["v2"])
-    [run_id, *_] = site.wait(lambda: site.started_by_release("fixed")[before:], NOTICED_S)
+    [run_id, *_] = wait_until(lambda: site.started_by_release("fixed")[before:], NOTICED_S)
     site.finished("fixed", run_id)
     time.sleep(QUIET_S)
     for later in site.started_by_release("fixed")[before:]:

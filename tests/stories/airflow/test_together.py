@@ -4,7 +4,6 @@ One Airflow runs for the whole file, and one dataset whose cron fires every minu
 good as any and quick. The tests follow each other as the weeks of an installation do.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,15 @@ import pytest
 import yaml
 
 from airflow_rest import AirflowRest
+from dataset_settings import dataset_settings
 from pipeline import Pipeline
 from running_airflow import running_airflow
 from shoal.contract.errors import StoreError
-from shoal.embedded.home import Home
+from shoal.embedded.home import CONN_ID, Home
 from shoal.results.answer import read_current
 from shoal.settings.dataset import load_dataset
 from shoal.settings.dataset_stores import open_stores
+from waiting import wait_until
 
 MONTHS = ("202604", "202605", "202606")
 PER_MONTH = 20
@@ -49,12 +50,9 @@ class Installation:
         self.rest.send("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
 
     def wait(self, what: str, reached: Any, within_s: float = SETTLED_S) -> Any:
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            if found := reached():
-                return found
-            time.sleep(1)
-        raise AssertionError(f"not within {within_s} s: {what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}")
+        return wait_until(
+            reached, within_s, lambda: f"{what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}", pause_s=1
+        )
 
     def answer(self) -> dict[str, Any]:
         """The summary of the dataset's answer; nothing before there is one."""
@@ -126,16 +124,9 @@ def _make_dataset(home: Home, store, models) -> Pipeline:
     client = store.connect()
     for role in ("images", "results", "models"):
         client.make_bucket(f"reef-{role}")
-    settings = {
-        "source": {"conn_id": "shoal_demo", "bucket": "reef-images"},
-        "results": {"conn_id": "shoal_demo", "bucket": "reef-results"},
-        "models": {"conn_id": "shoal_demo", "bucket": "reef-models"},
-        "model": {"name": "demo-fish", "version": "v1"},
-        "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)"},
-        "cluster": {"share": 1.0, "max_pods": 2},
-        # At the assumed second per image a run takes fourteen of them or twice as many.
-        "run": {"schedule": "* * * * *", "budget": "14s", "tolerated_failed_share": 1.0},
-    }  # fmt: skip
+    # At the assumed second per image a run takes fourteen of them or twice as many.
+    run = {"schedule": "* * * * *", "budget": "14s", "tolerated_failed_share": 1.0}
+    settings = dataset_settings("reef", CONN_ID, cluster={"share": 1.0, "max_pods": 2}, run=run)
     path = home.datasets / "reef.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     dataset = load_dataset(path)

@@ -6,15 +6,15 @@ import os
 import re
 import signal
 import socket
-import time
 
 import psutil
 import pytest
 
 from airflow_rest import AirflowRest
 from smtp_server import running_mailbox
+from waiting import wait_until
 
-READY_S, RUN_S = 300, 240
+DEMO, RUN_S = "reanalyse_demo", 240
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,9 @@ def web(installation, port, mailbox):
     assert all(process.is_running() for process in left), "what a killed command leaves"
     process = installation.start("up", "--port", str(port))
     try:
-        client = Client(port, _password(process))
-        client.process = psutil.Process(process.pid)
-        _, client.left_by_the_killed = psutil.wait_procs(left, timeout=1)
-        yield client
+        password = _password(process)
+        _, alive = psutil.wait_procs(left, timeout=1)
+        yield Web(port, psutil.Process(process.pid), password, alive)
     finally:
         family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
@@ -67,31 +66,12 @@ def _password(process) -> str:
     raise AssertionError("".join(lines))
 
 
-class Client:
-    """Airflow's REST API, as a person's scripts use it."""
+class Web(AirflowRest):
+    """A web interface with a session: its command, and what still runs of the one that was killed before."""
 
-    def __init__(self, port: int, password: str) -> None:
-        self.rest = AirflowRest(port, password)
-        self.url, self.http, self.headers = self.rest.url, self.rest.http, self.rest.headers
-
-    def trigger(self, dag_id="reanalyse_demo", **conf):
-        return self.rest.try_to_trigger(dag_id, **conf)
-
-    def get(self, path):
-        return self.http.request("GET", f"{self.url}/api/v2/{path}", headers=self.headers).json()
-
-    def finished(self, run_id, dag_id="reanalyse_demo"):
-        deadline = time.monotonic() + RUN_S
-        while time.monotonic() < deadline:
-            state = self.get(f"dags/{dag_id}/dagRuns/{run_id}").get("state")
-            if state in {"success", "failed"}:
-                return state
-            time.sleep(2)
-        raise AssertionError(f"run {run_id} did not end in {RUN_S} s")
-
-    def tasks(self, run_id):
-        found = self.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {(task["task_id"], task["rendered_map_index"]): task["state"] for task in found}
+    def __init__(self, port: int, process: psutil.Process, password: str, left: list[psutil.Process]) -> None:
+        super().__init__(port, password)
+        self.process, self.left_by_the_killed = process, left
 
 
 def test_what_a_killed_web_interface_left_is_ended_by_the_next(web):
@@ -123,19 +103,19 @@ def test_every_server_listens_on_loopback_only(web):
     ],
 )
 def test_a_bad_parameter_is_refused_when_triggering(web, conf, message):
-    answer = web.trigger(**conf)
+    answer = web.try_to_trigger(DEMO, **conf)
     assert answer.status == 400
     assert message in answer.json()["detail"]
 
 
 def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
-    run_id = web.trigger(model_version="v2").json()["dag_run_id"]
-    assert web.finished(run_id) == "success"
-    assert {(task, label and label.split(":")[0]): state for (task, label), state in web.tasks(run_id).items()} == {
+    run_id = web.trigger(DEMO, model_version="v2")
+    assert web.finished(DEMO, run_id) == "success"
+    assert {(task, label and label.split(":")[0]): state for (task, label), state in web.tasks(DEMO, run_id).items()} == {
         ("plan", None): "success", ("approve", None): "success", ("infer", "shard 0"): "success", ("infer", "shard 1"): "success",
         ("summarize", None): "success", ("continue_run", None): "skipped", ("end_run", None): "success",
     }  # fmt: skip
-    labels = sorted(label for task, label in web.tasks(run_id) if task == "infer")
+    labels = sorted(label for task, label in web.tasks(DEMO, run_id) if task == "infer")
     assert re.fullmatch(r"shard 1: IPC608/.+ to IPC710/.+", labels[1]), "where its images begin and end"
     result = web.get(f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances/summarize/xcomEntries/return_value")["value"]
     assert "demo/demo-fish-v2-" in str(result)
@@ -155,8 +135,8 @@ PAGES = {
 @pytest.fixture(scope="module")
 def linked(web):
     """The pages that the buttons on the tasks of a run lead to."""
-    run_id = web.trigger(model_version="v1").json()["dag_run_id"]
-    assert web.finished(run_id) == "success"
+    run_id = web.trigger(DEMO, model_version="v1")
+    assert web.finished(DEMO, run_id) == "success"
     tasks = f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances"
     found = {name: web.get(f"{tasks}/{task}/links")["extra_links"][name] for name, (task, _, _) in PAGES.items()}
     return {name: web.url + path for name, path in found.items()}
@@ -208,9 +188,9 @@ def test_the_pages_describe_themselves_to_nobody(web):
 
 
 def test_plan_only_starts_no_shard_and_summarizes_nothing(web):
-    run_id = web.trigger(plan_only=True, model_version="v2", prefix="IPC608/").json()["dag_run_id"]
-    assert web.finished(run_id) == "success"
-    assert set(web.tasks(run_id).values()) == {"success", "skipped"}
+    run_id = web.trigger(DEMO, plan_only=True, model_version="v2", prefix="IPC608/")
+    assert web.finished(DEMO, run_id) == "success"
+    assert set(web.tasks(DEMO, run_id).values()) == {"success", "skipped"}
 
 
 def test_no_backfill_starts_by_itself(web):
@@ -221,14 +201,13 @@ def test_no_backfill_starts_by_itself(web):
 @pytest.fixture(scope="module")
 def backfilled(web):
     """A backfill of three months for another model version, which has ended: its runs by month."""
-    web.rest.backfill("backfill_demo", "2026-05-01T00:00:00Z", "2026-07-01T00:00:00Z", model_version="v2", conf=0.5)
-    deadline = time.monotonic() + RUN_S
-    while time.monotonic() < deadline:
+    web.backfill("backfill_demo", "2026-05-01T00:00:00Z", "2026-07-01T00:00:00Z", model_version="v2", conf=0.5)
+
+    def ended():
         runs = web.get("dags/backfill_demo/dagRuns?order_by=logical_date")["dag_runs"]
-        if len(runs) == 3 and {run["state"] for run in runs} <= {"success", "failed"}:
-            return runs
-        time.sleep(2)
-    raise AssertionError(runs)
+        return len(runs) == 3 and {run["state"] for run in runs} <= {"success", "failed"} and runs
+
+    return wait_until(ended, RUN_S, "the end of three months", pause_s=2)
 
 
 def test_a_backfill_makes_one_run_per_month_with_its_conf(web, backfilled):
@@ -256,8 +235,8 @@ def test_each_month_of_a_backfill_has_its_own_summary_and_all_share_a_listing(we
 def hurried(web, installation):
     """The first run of a dataset whose time box holds two images, with a model version of its own, and the run that continues it."""
     new_dataset(web, installation, "hurried", "run: {budget: 1s}\n")
-    first = web.trigger("reanalyse_hurried", model_version="v1", limit=6).json()["dag_run_id"]
-    assert web.finished(first, "reanalyse_hurried") == "success"
+    first = web.trigger("reanalyse_hurried", model_version="v1", limit=6)
+    assert web.finished("reanalyse_hurried", first) == "success"
     path = f"dags/reanalyse_hurried/dagRuns/{first}/taskInstances/summarize/xcomEntries/return_value?deserialize=true"
     return web.get(path)["value"]
 
@@ -265,7 +244,7 @@ def hurried(web, installation):
 def test_a_run_with_its_own_settings_goes_on_in_the_backfill_dag(web, hurried):
     assert hurried["left"] == 4
     continuation = f"continue__{hurried['run_key']}"
-    assert web.finished(continuation, "backfill_hurried") == "success"
+    assert web.finished("backfill_hurried", continuation) == "success"
     conf = web.get(f"dags/backfill_hurried/dagRuns/{continuation}")["conf"]
     assert conf == {"model_version": "v1", "limit": 6}
 
@@ -274,10 +253,9 @@ def new_dataset(web, installation, name, settings):
     """Lay a dataset file beside the demo's and wait until Airflow sees it; return its DAG."""
     demo = (installation.home / "datasets/demo.yaml").read_text(encoding="utf-8")
     (installation.home / f"datasets/{name}.yaml").write_text(demo + settings, encoding="utf-8")
-    deadline = time.monotonic() + 120
-    while any(web.get(f"dags/{kind}_{name}").get("dag_id") is None for kind in ("reanalyse", "backfill")):
-        assert time.monotonic() < deadline, "Airflow does not see the new dataset file"
-        time.sleep(2)
+    wait_until(
+        lambda: len(web.get(f"dags?dag_id_pattern={name}")["dags"]) == 2, 120, "the DAGs of a new file", pause_s=2
+    )
     return f"reanalyse_{name}"
 
 
@@ -297,20 +275,20 @@ def told(web, installation):
 
 def test_somebody_is_told_of_a_silent_camera_and_of_a_late_run(web, mailbox, told):
     """The demo's scenes are of June 2026: both cameras have been silent since."""
-    run_id = web.trigger(told).json()["dag_run_id"]
+    run_id = web.trigger(told)
     late = mailbox.wait_for(lambda subject: "should have ended by" in subject)
     assert (late["From"], late["To"]) == ("shoal@example.org", "operator@example.org")
     assert late["Subject"].startswith(f"Shoal told: Run {run_id} of {told} is ")
     assert f"{web.url}/dags/{told}/runs/" in late.get_body().get_content()
     silent = mailbox.wait_for(lambda subject: "no image of camera" in subject).get_body().get_content()
     assert "no image of camera IPC710 since 2026-06-0" in silent
-    assert web.finished(run_id, told) == "success"
+    assert web.finished(told, run_id) == "success"
 
 
 def test_somebody_is_told_that_a_run_asks_for_approval(web, mailbox, installation):
     settings = "run: {approval_cpu_hours: 0}\nalerts: {email: [operator@example.org]}\n"
     asked = new_dataset(web, installation, "asked", settings)
-    run_id = web.trigger(asked, model_version="v2").json()["dag_run_id"]
+    run_id = web.trigger(asked, model_version="v2")
     asks = (
         mailbox.wait_for(lambda subject: "Infer 126 images with demo-fish v2?" in subject, RUN_S)
         .get_body()
@@ -324,14 +302,14 @@ def test_somebody_is_told_that_a_run_asks_for_approval(web, mailbox, installatio
 
 
 def test_somebody_is_told_of_a_failed_run(web, mailbox, told):
-    run_id = web.trigger(told, model_version="v99").json()["dag_run_id"]
-    assert web.finished(run_id, told) == "failed"
+    run_id = web.trigger(told, model_version="v99")
+    assert web.finished(told, run_id) == "failed"
     assert mailbox.wait_for(lambda subject: f"Run {run_id} of {told} failed" in subject)
 
 
 def test_a_run_whose_pool_is_missing_fails_at_once_and_says_how_to_make_it(web, crowded, mailbox):
-    run_id = web.trigger(crowded).json()["dag_run_id"]
-    assert web.finished(run_id, crowded) == "failed"
+    run_id = web.trigger(crowded)
+    assert web.finished(crowded, run_id) == "failed"
     note = web.get(f"dags/{crowded}/dagRuns/{run_id}")["note"]
     assert note == (
         "Airflow pool 'nobody-made-it' does not exist: no shard would ever start - "
@@ -347,19 +325,19 @@ def test_a_pool_once_made_lets_the_run_go_on(web, crowded, installation):
     )
     assert made == "pool nobody-made-it: made with 16 slots"
     assert web.get("pools/nobody-made-it")["include_deferred"] is True
-    run_id = web.trigger(crowded, plan_only=True).json()["dag_run_id"]
-    assert web.finished(run_id, crowded) == "success"
+    run_id = web.trigger(crowded, plan_only=True)
+    assert web.finished(crowded, run_id) == "success"
 
 
 def test_a_failed_plan_fails_the_run(web):
-    run_id = web.trigger(model_version="v99").json()["dag_run_id"]
-    assert web.finished(run_id) == "failed"
-    assert web.tasks(run_id)["summarize", None] == "failed", "clearing what failed clears it, too"
+    run_id = web.trigger(DEMO, model_version="v99")
+    assert web.finished(DEMO, run_id) == "failed"
+    assert web.tasks(DEMO, run_id)["summarize", None] == "failed", "clearing what failed clears it, too"
 
 
 def test_a_scheduler_that_ends_by_itself_is_started_again(web):
     [scheduler] = [child for child in web.process.children() if "scheduler" in child.cmdline()]
     scheduler.kill()
-    run_id = web.trigger(plan_only=True, limit=1).json()["dag_run_id"]
-    assert web.finished(run_id) == "success"
+    run_id = web.trigger(DEMO, plan_only=True, limit=1)
+    assert web.finished(DEMO, run_id) == "success"
     assert not scheduler.is_running()

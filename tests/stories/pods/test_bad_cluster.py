@@ -10,13 +10,13 @@ import pytest
 import yaml
 from kubernetes import client
 
-from cluster.example_pods import wait_until
 from cluster.processes import free_port
 from pipeline import INCLUDE
 from shoal.contract.errors import ClusterError, ConfigError
 from shoal.engines.kubernetes.checks import check_room
 from shoal.engines.kubernetes.errors import explained
 from shoal.preflight.sample_run import SampleRun
+from waiting import wait_until
 
 POLICY = "shoal-test-team"
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from cluster.example_pods import wait_until
 from pods.installation import IMAGES
 from shoal.engines.kubernetes.manifests import WORKER
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")

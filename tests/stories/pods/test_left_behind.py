@@ -16,7 +16,6 @@ import pytest
 import yaml
 from kubernetes import client
 
-from cluster.example_pods import wait_until
 from pipeline import INCLUDE
 from shoal.airflow.operators import room
 from shoal.airflow.operators.installation import VARIABLE
@@ -24,6 +23,7 @@ from shoal.airflow.operators.room import open_room
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.engines.kubernetes.manifests import RUN_LABEL
 from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
+from waiting import wait_until
 
 HERE = "this-airflow"
 

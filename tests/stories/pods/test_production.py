@@ -6,7 +6,6 @@ In place of the public registry one of the tests' own has the base images: each 
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from pods.handbook import PAGE, STEPS, Shell, blocks, own_environment
 from shoal.embedded.processes.airflow_servers import read_password, web_environment, web_is_healthy
 from shoal.embedded.processes.process_trees import end_family, family_of
 from shoal.stores.s3 import BucketClient
+from waiting import wait_until
 
 DATASET = "reef"
 DAG = f"reanalyse_{DATASET}"
@@ -115,9 +115,9 @@ def rest(shell, checked, folder) -> Iterator[AirflowRest]:
     """Airflow, started with what the steps made; it knows the dataset."""
     port = free_port()
     with airflow_running({**shell.environment, **web_environment(port)}, folder):
-        wait_until_true(lambda: web_is_healthy(port), "Airflow is healthy")
+        wait_until(lambda: web_is_healthy(port), HEALTHY_S, "Airflow is healthy", pause_s=1)
         rest = AirflowRest(port, read_password(folder / "airflow"))
-        wait_until_true(lambda: rest.get(f"dags?dag_id_pattern={DAG}")["dags"], f"Airflow has {DAG}")
+        wait_until(lambda: rest.get(f"dags?dag_id_pattern={DAG}")["dags"], HEALTHY_S, f"Airflow has {DAG}", pause_s=1)
         yield rest
 
 
@@ -189,10 +189,3 @@ def airflow_running(environment: Mapping[str, str], folder: Path) -> Iterator[No
         end_family(family_of(process.pid for process in processes), 10)
         for process in processes:
             process.wait()
-
-
-def wait_until_true(reached, what: str) -> None:
-    deadline = time.monotonic() + HEALTHY_S
-    while not reached():
-        assert time.monotonic() < deadline, f"not within {HEALTHY_S} s: {what}"
-        time.sleep(1)
