@@ -132,6 +132,11 @@ class PodTier:
         tasks = self.rest.tasks(f"reanalyse_{dataset.name}", run_id)
         return {(label or "").partition(":")[0]: state for (task, label), state in tasks.items() if task == "infer"}
 
+    def attempts(self, dataset: Dataset, run_id: str) -> list[int]:
+        """How many attempts each shard took."""
+        found = self.rest.get(f"dags/reanalyse_{dataset.name}/dagRuns/{run_id}/taskInstances?limit=1000")
+        return [task["try_number"] for task in found["task_instances"] if task["task_id"] == "infer"]
+
     @contextmanager
     def full_cluster(self, namespace: str) -> Iterator[None]:
         """A pod of somebody else takes all CPU that is left, until the end of the block."""

@@ -1,11 +1,11 @@
-"""Images that end their worker: each costs itself only. The shard's task as Airflow calls it, with real workers that crash."""
+"""What Airflow's attempts make of images that end their worker: rounds, progress, blame (stories/tiers/test_poison.py has the rest)."""
 
-import json
 from contextlib import suppress
-from types import SimpleNamespace
 
 import pytest
 
+from pipeline import make_pipeline
+from shard_attempts import airflow_connection, attempt
 from shoal.contract.errors import WorkerCrashError
 from shoal.contract.rows import Reason
 from worker.images import dark_jpeg, white_jpeg
@@ -15,11 +15,7 @@ from worker.onnx_models import constant_model, crash_on_white
 @pytest.fixture
 def pipelines(store, tmp_path, monkeypatch):
     """Makes datasets whose model crashes on white images; one shard, and Airflow knows the store."""
-    from pipeline import make_pipeline
-
-    extra = {"endpoint_url": store.endpoint_url}
-    connection = {"conn_type": "generic", "login": store.access_key, "password": store.secret_key, "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_TEST", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", airflow_connection(store))
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
 
     def make(images, model=None, **settings):
@@ -44,15 +40,6 @@ def images(count, white=()):
     }
 
 
-def attempt(pipeline, plan, try_number=1, shard=0):
-    """One attempt of Airflow's at one shard."""
-    from shoal.airflow.operators.shard_process import ShardProcessOperator
-
-    element = {"shard": shard, "variant": plan.variant.directory, "run_key": plan.run_key}
-    operator = ShardProcessOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=element)
-    operator.execute({"ti": SimpleNamespace(try_number=try_number)})
-
-
 def failures(pipeline, done):
     return {row_key: row["reason"] for row_key, row in pipeline.rows(done).items() if row["status"] == "failed"}
 
@@ -64,21 +51,19 @@ def infer(pipeline, plan):
     attempt(pipeline, plan, try_number=2)
 
 
-def test_three_poison_images_cost_one_attempt_and_themselves(pipelines):
+def test_the_rows_of_poison_images_are_theirs_and_hold_when_verified(pipelines):
     white = (5, 6, 20)
     pipeline = pipelines(images(40, white))
     plan = pipeline.plan()
     infer(pipeline, plan)
     done = pipeline.summarize(plan)
     assert failures(pipeline, done) == {key(n): "killed_worker" for n in white}
-    assert (done.balance.fates["processed"], done.balance.complete) == (37, True)
-    assert done.summary["result"]["failed_by_reason"] == {"killed_worker": 3}
     assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     assert pipeline.stores.results.list_keys(layout.run(plan.run_key).tries) == []
 
 
-def test_a_poison_image_is_not_tried_again_unless_a_run_says_so(pipelines):
+def test_a_poison_image_stays_one_until_another_model_looks_at_it(pipelines):
     pipeline = pipelines(images(4, white=(1,)))
     plan = pipeline.plan()
     infer(pipeline, plan)

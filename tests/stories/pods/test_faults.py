@@ -42,7 +42,7 @@ def test_a_node_that_crashes_and_boots_in_mid_run_costs_an_attempt(pods, real_cl
     crashes()
     real_cluster.boot_node()
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
-    assert attempts(pods, dataset, run_id) == [2]
+    assert pods.attempts(dataset, run_id) == [2]
 
 
 def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes, expected):
@@ -93,7 +93,7 @@ def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expe
         time.sleep(10)
         assert set(pods.shards(dataset, run_id).values()) == {"deferred"}
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
-    assert attempts(pods, dataset, run_id) == [1, 1, 1]
+    assert pods.attempts(dataset, run_id) == [1, 1, 1]
 
 
 def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, expected):
@@ -104,7 +104,7 @@ def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, exp
     with cordoned(pods.core):
         wait_until(lambda: unschedulable(pods, dataset) == 3, 120)
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
-    assert attempts(pods, dataset, run_id) == [1, 1, 1]
+    assert pods.attempts(dataset, run_id) == [1, 1, 1]
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_shard_that_waits_for_a_quota_says_so_once_and_finishes(pods, expected
     waited = [line for line in "\n".join(logs).splitlines() if "exceeded quota" in line]
     assert 1 <= len(waited) <= 2, waited
     assert all("trying again every 30 s" in line for line in waited)
-    assert attempts(pods, dataset, run_id) == [1, 1]
+    assert pods.attempts(dataset, run_id) == [1, 1]
 
 
 def wait_until_working(pods, dataset):
@@ -153,11 +153,6 @@ def unschedulable(pods, dataset):
 def shard_pods(pods, dataset):
     selector = "app.kubernetes.io/managed-by=shoal"
     return pods.core.list_namespaced_pod(dataset.cluster.namespace, label_selector=selector).items
-
-
-def attempts(pods, dataset, run_id):
-    found = pods.rest.get(f"dags/reanalyse_{dataset.name}/dagRuns/{run_id}/taskInstances?limit=1000")
-    return [task["try_number"] for task in found["task_instances"] if task["task_id"] == "infer"]
 
 
 @contextmanager

@@ -1,0 +1,5 @@
+"""Where a story is told: by processes of this machine, or by pods of a real cluster. A story asks the same of each."""
+
+from pods.installation import kubeconfig, namespaces, pods
+
+__all__ = ["kubeconfig", "namespaces", "pods"]
