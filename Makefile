@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak lint format lock bench images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test soak lint format lock bench docs images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,7 +38,7 @@ soak: .venv/.dev  ## break everything at random moments on a real cluster for SE
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/faults $(ARGS); ended=$$?; \
 	  PYTHONPATH=include:tests/houses .venv/bin/python -m faults; exit $$ended
 
-lint: .venv/.dev  ## check style, types, dependency rule and locked requirements
+lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	PYTHONPATH=include .venv/bin/mypy
@@ -55,11 +55,14 @@ lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirem
 	$(UV) lock
 	$(UV) export --frozen --quiet --all-extras --no-dev --no-emit-project > requirements.txt
 
-bench: .venv/.dev  ## measure what README quotes
+bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/worker.py
 	$(RUN) benchmarks/planning.py
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
+
+docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked
+	NO_MKDOCS_2_WARNING=1 .shoal/docs/bin/mkdocs build --quiet --strict
 
 images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them
 	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh
@@ -90,6 +93,11 @@ $(UV):
 .venv/.demo: pyproject.toml uv.lock | $(UV)
 	@echo "installing Shoal, Airflow and the worker into .venv (about 1 GB, the first time only)"
 	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --no-dev
+	@touch $@
+
+# An environment of its own: Airflow's pins and the site's do not have to agree, and pages need no gigabyte.
+.shoal/docs/.ready: pyproject.toml uv.lock | $(UV)
+	@UV_PROJECT_ENVIRONMENT=.shoal/docs $(UV) sync --frozen --quiet --python $(PYTHON) --only-group docs
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
