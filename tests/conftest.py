@@ -53,11 +53,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAccess]:
 @pytest.fixture(scope="session")
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAccess]:
     """A running MinIO without buckets, beside nothing else."""
-    from cluster.binaries import BIN, minio_program
+    from cluster.binaries import MINIO, are_built, minio_program
     from cluster.object_store import start_object_store
     from cluster.processes import Processes
 
-    if not (BIN / "minio").exists():
+    if not are_built(MINIO):
         if os.environ.get("CI") != "true":
             pytest.skip("MinIO is not built, what only it does is not tested: make cluster")
         minio_program()

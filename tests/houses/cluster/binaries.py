@@ -1,28 +1,74 @@
 """The programs of the test cluster: Kubernetes and MinIO built from pinned Go modules, the rest from Debian.
 
-`go.mod` and `go.sum` in `go/kubernetes` and `go/minio` pin every dependency. What was built stays in
-`.shoal/cluster/bin` until a `go.sum` changes.
+`go.mod` and `go.sum` in `go/kubernetes` and `go/minio` pin every dependency. What was built is kept in the cache
+until they or the Go toolchain change.
 """
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from cluster.cache import BIN, built, digest_of, is_built
 from shoal.contract.errors import ConfigError, ShoalError
 
 CHECKOUT = Path(__file__).parents[3]
-BIN = CHECKOUT / ".shoal/cluster/bin"
 GO_MODULES = Path(__file__).parent / "go"
 
 KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet")
 KUBERNETES_VERSION = "1.34.4"
 """What `go/kubernetes/go.mod` requires; a program built as a module does not know its own version."""
 
-COMPOSE_FLAGS = "-X github.com/docker/compose/v2/internal.Version=v2.40.3"
+
+@dataclass(frozen=True)
+class GoBuild:
+    """One `go build`, of one program or of several that share what takes long.
+
+    Attributes:
+        name: Of its entry in the cache.
+        module: Folder of the go.mod that pins it.
+        packages: Import paths; a program is named after the last part of its own, a single one after the build.
+        ldflags: For the linker, besides those that make programs small.
+        flags: Others.
+    """
+
+    name: str
+    module: Path
+    packages: tuple[str, ...]
+    ldflags: str = ""
+    flags: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Identify what the programs are built from, and by which Go."""
+        found = sorted([*self.module.glob("go.*"), *self.module.glob("*.go")])
+        words = [_toolchain(self.module), self.ldflags, *self.flags, *self.packages]
+        return digest_of([(path.name, path) for path in found], *words)
+
+
+def _kubernetes_ldflags() -> str:
+    version = KUBERNETES_VERSION.split(".")
+    values = {"gitVersion": f"v{KUBERNETES_VERSION}", "gitMajor": version[0], "gitMinor": version[1]}
+    return " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
+
+
+KUBERNETES = GoBuild(
+    "kubernetes",
+    GO_MODULES / "kubernetes",
+    tuple(f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES_PROGRAMS),
+    _kubernetes_ldflags(),
+)
+MINIO = GoBuild("minio", GO_MODULES / "minio", ("github.com/minio/minio",), flags=("-tags", "kqueue"))
+PAUSE = GoBuild("pause", GO_MODULES / "pause", ("shoal.test/pause",))
+COMPOSE = GoBuild(
+    "docker-compose",
+    CHECKOUT / "tests/houses/compose/go",
+    ("github.com/docker/compose/v2/cmd",),
+    "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
+)
+GO_BUILDS = (KUBERNETES, MINIO, COMPOSE, PAUSE)
+"""In the order in which tests need them."""
 
 DEBIAN_PACKAGES = {
     "etcd": "etcd-server",
@@ -39,28 +85,43 @@ CNI_PLUGINS = Path("/usr/lib/cni")
 
 
 def kubernetes_program(name: str) -> Path:
-    """Locate one of KUBERNETES_PROGRAMS, building it first when it is missing or its go.sum changed."""
-    version = KUBERNETES_VERSION.split(".")
-    package = "k8s.io/component-base/version"
-    values = {"gitVersion": f"v{KUBERNETES_VERSION}", "gitMajor": version[0], "gitMinor": version[1]}
-    flags = " ".join(f"-X {package}.{key}={value}" for key, value in values.items())
-    return _build(GO_MODULES / "kubernetes", f"k8s.io/kubernetes/cmd/{name}", flags)
+    """Locate one of KUBERNETES_PROGRAMS, building all of them first when they are not in the cache."""
+    return go_program(KUBERNETES, name)
 
 
 def minio_program() -> Path:
-    """Locate the MinIO server, building it first when it is missing or its go.sum changed."""
-    return _build(GO_MODULES / "minio", "github.com/minio/minio", "", "-tags", "kqueue")
+    """Locate the MinIO server, building it first when it is not in the cache."""
+    return go_program(MINIO, "minio")
 
 
 def pause_program() -> Path:
     """Locate the program of the sandbox image: it waits to be ended."""
-    return _build(GO_MODULES / "pause", "shoal.test/pause", "")
+    return go_program(PAUSE, "pause")
 
 
 def compose_program() -> Path:
-    """Locate Docker Compose, building it first when it is missing or its go.sum changed."""
-    module = CHECKOUT / "tests/houses/compose/go"
-    return _build(module, "github.com/docker/compose/v2/cmd", COMPOSE_FLAGS, name="docker-compose")
+    """Locate Docker Compose, building it first when it is not in the cache."""
+    return go_program(COMPOSE, "docker-compose")
+
+
+def are_built(build: GoBuild) -> bool:
+    """Whether programs can be had at once."""
+    return shutil.which("go") is not None and is_built(BIN, build.name, build.digest())
+
+
+def go_program(build: GoBuild, name: str) -> Path:
+    """Locate a program, building it and those that are built with it first when they are not in the cache.
+
+    Raises:
+        ConfigError: There is no Go.
+        ShoalError: The build failed; names its log.
+    """
+    return _built(build) / name
+
+
+@cache
+def _built(build: GoBuild) -> Path:
+    return built(BIN, build.name, build.digest(), lambda folder: _go_build(build, folder))
 
 
 def debian_program(name: str) -> Path:
@@ -89,45 +150,36 @@ def missing_requirements() -> list[str]:
     return missing
 
 
-def _build(module: Path, package: str, ldflags: str, *flags: str, name: str = "") -> Path:
-    """Build one program of a Go module, unless the one that is there came from the same go.sum.
+def _go_build(build: GoBuild, folder: Path) -> None:
+    """Build all programs in one go: what they share is loaded and compiled once.
 
     Raises:
-        ConfigError: It must be built, and there is no Go.
-        ShoalError: The build failed; names its log.
+        ShoalError: See `go_program`.
     """
-    program = BIN / (name or package.rpartition("/")[2])
-    BIN.mkdir(parents=True, exist_ok=True)
-    with (BIN / f"{program.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other tests may need the same program
-        _build_alone(module, package, ldflags, flags, program)
-    return program
-
-
-def _build_alone(module: Path, package: str, ldflags: str, flags: Sequence[str], program: Path) -> None:
-    stamp = BIN / f"{program.name}.sum"
-    digest = _digest(module)
-    if program.exists() and stamp.exists() and stamp.read_text() == digest:
-        return
-    if shutil.which("go") is None:
-        raise ConfigError(f"No Go toolchain to build {program.name} - install Go 1.25 or newer, https://go.dev/dl")
-    log = BIN / f"{program.name}.build.log"
-    command = ["go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", *flags, "-o", str(program), package]
+    log = BIN.folder / f"{build.name}.build.log"
+    target = folder / build.name if len(build.packages) == 1 else folder
+    command = ["go", "build", "-trimpath", f"-ldflags=-s -w {build.ldflags}", *build.flags, "-o", str(target)]
     with log.open("wb") as output:
-        built = subprocess.run(
-            command,
-            cwd=module,
+        ended = subprocess.run(
+            [*command, *build.packages],
+            cwd=build.module,
             env={**os.environ, "CGO_ENABLED": "0"},
             stdout=output,
             stderr=output,
             check=False,
         )
-    if built.returncode != 0:
-        raise ShoalError(f"go build {package} in {module} ended with code {built.returncode} - see {log}")
-    stamp.write_text(digest)
+    if ended.returncode != 0:
+        raise ShoalError(f"go build of {build.name} in {build.module} ended with code {ended.returncode} - see {log}")
 
 
-def _digest(module: Path) -> str:
-    """Identify what a program is built from."""
-    found = sorted([*module.glob("go.*"), *module.glob("*.go")])
-    return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
+@cache
+def _toolchain(module: Path) -> str:
+    """Name Go's version, system and processor, as a module's go.mod chooses them.
+
+    Raises:
+        ConfigError: There is no Go.
+    """
+    if shutil.which("go") is None:
+        raise ConfigError(f"No Go toolchain to build {module.name} - install Go 1.25 or newer, https://go.dev/dl")
+    asked = ["go", "env", "GOVERSION", "GOOS", "GOARCH"]
+    return subprocess.run(asked, cwd=module, capture_output=True, text=True, check=True).stdout

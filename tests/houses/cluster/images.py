@@ -1,11 +1,9 @@
 """Builds the project's own Dockerfiles where no registry can be reached: `python -m cluster.images [NAME …]`.
 
 The base is a Debian root made by mmdebstrap from the machine's package mirror, with the machine's certificates. Images
-and their layers stay in `.shoal/cluster/images`; an image is built again when what it is made of has changed.
+and their layers are kept in the cache; an image is built again when what it is made of has changed.
 """
 
-import fcntl
-import hashlib
 import logging
 import os
 import re
@@ -14,10 +12,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from cluster.binaries import CHECKOUT, minio_program
-from cluster.buildah import FOLDER, buildah, lock, prune, run_logged, storage
+from cluster.buildah import buildah, is_stored, prune, run_logged, storage, storage_in_use, tag
+from cluster.cache import IMAGES, built, digest_of
 from shoal.contract.errors import ConfigError, ShoalError
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,13 @@ SUITE = "bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
 KEPT_STAGE = "libraries"
 """A stage that takes a minute to build and seldom changes; what other stages leave behind is removed after each build."""
-BASE, GO_BASE = "shoal-test/base", "shoal-test/go"
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 _BASE_DOCKERFILE = f"""FROM scratch
 ADD base.tar /
 ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}
 """
-_GO_DOCKERFILE = f"""FROM {BASE}
+_GO_DOCKERFILE = """ARG BASE
+FROM ${BASE}
 COPY minio /go/bin/minio
 """
 """In place of Go: MinIO as it was built for the tests."""
@@ -58,14 +58,7 @@ def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
     missing = missing_programs()
     if missing:
         raise ConfigError(f"Images cannot be built: no {', no '.join(missing)} - apt install {' '.join(missing)}")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with lock("base"):
-        _make_base()
-    built = {}
-    for name in names:
-        with lock(name):
-            built[reference(name)] = _image(name)
-    return built
+    return {reference(name): _archive(name) for name in names}
 
 
 def missing_programs() -> list[str]:
@@ -82,8 +75,9 @@ def run_in(name: str, *command: str, volume: str = "") -> "subprocess.CompletedP
         volume: `folder:folder in the image`.
     """
     volumes = ["--volume", volume] if volume else []
-    with lock("storage", fcntl.LOCK_SH):
-        created = subprocess.run([*storage(), "from", reference(name)], capture_output=True, text=True, check=True)
+    image = tag(name, _archive(name).parent.name.rpartition("-")[2])
+    with storage_in_use():
+        created = subprocess.run([*storage(), "from", image], capture_output=True, text=True, check=True)
         container = created.stdout.strip()
         try:
             running = [*storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
@@ -104,68 +98,77 @@ def stand_in(folder: Path) -> Path:
     Returns:
         A docker-archive.
     """
-    with lock(folder.name):
-        return _build(
-            folder.name, f"shoal-test/{folder.name}", folder, [f"BASE={BASE}"], [folder / "Dockerfile", *_files(folder)]
-        )
+    inputs = [folder / "Dockerfile", *_files(folder)]
+    return _build(folder.name, f"shoal-test/{folder.name}", folder, {"BASE": base()}, inputs)
 
 
-def _image(name: str) -> Path:
-    dockerfile = CHECKOUT / "docker" / name / "Dockerfile"
-    if name == "minio":
-        _make_go_base()
-        arguments, inputs = [f"BASE={BASE}", f"GO_BASE={GO_BASE}"], [dockerfile, minio_program()]
-    else:
-        arguments, inputs = [f"BASE={BASE}"], [dockerfile, CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
-    return _build(name, reference(name), CHECKOUT, arguments, inputs)
-
-
-def _build(name: str, tag: str, context: Path, arguments: Sequence[str], inputs: Sequence[Path]) -> Path:
-    """Build an image unless its archive was made of the same inputs."""
-    archive = FOLDER / f"{name}.tar"
-    digest = _digest([*inputs, _stamp(FOLDER / "base.tar")])
-    if _is_made_of(archive, digest):
-        return archive
-    log.info("building %s", tag)
-    archive.unlink(missing_ok=True)
-    settings = [word for argument in arguments for word in ("--build-arg", argument)]
-    command = ["--layers", *settings, "--file", str(inputs[0])]
-    with lock("storage", fcntl.LOCK_SH):
-        if f" AS {KEPT_STAGE}\n" in inputs[0].read_text():
-            buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", f"{tag}-{KEPT_STAGE}", str(context))
-        buildah(name, "build", *command, "--tag", tag, str(context))
-        buildah(name, "push", tag, f"docker-archive:{archive}:{tag}")
-    prune()
-    _note(archive, digest)
-    return archive
-
-
-def _make_base() -> None:
-    root = FOLDER / "base.tar"
+@cache
+def base() -> str:
+    """Make the Debian root that all images begin with; returns its tag in the storage."""
     left_out = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
     certificates = f"--customize-hook=copy-in {CERTIFICATES} {CERTIFICATES.parent}"
     packages = f"--include={','.join(BASE_PACKAGES)}"
-    command = ["mmdebstrap", "--variant=minbase", packages, *left_out, certificates, SUITE, str(root)]
-    digest = _digest([CERTIFICATES], _BASE_DOCKERFILE, *command)
-    if _is_made_of(root, digest):
-        return
-    log.info("making a Debian %s root, the base of all images", SUITE)
-    run_logged("base", *command)
-    _build_inline("base", BASE, _BASE_DOCKERFILE, FOLDER)
-    _note(root, digest)
+    command = ["mmdebstrap", "--variant=minbase", packages, *left_out, certificates, SUITE]
+    digest = digest_of([("certificates", CERTIFICATES)], _BASE_DOCKERFILE, *command)
+    image = tag("base", digest)
+
+    def make(folder: Path) -> None:
+        root = folder / "base.tar"
+        run_logged("base", *command, str(root))
+        _build_inline("base", image, _BASE_DOCKERFILE, folder, folder)
+        root.unlink()
+
+    built(IMAGES, "base", digest, make, usable=lambda: is_stored(image))
+    return image
 
 
-def _make_go_base() -> None:
-    digest = _digest([minio_program(), _stamp(FOLDER / "base.tar")], _GO_DOCKERFILE)
-    if not _is_made_of(FOLDER / "go.Dockerfile", digest):
-        _note(_build_inline("go", GO_BASE, _GO_DOCKERFILE, minio_program().parent), digest)
+@cache
+def go_base() -> str:
+    """Make what stands in for Go's own image; returns its tag in the storage."""
+    program = minio_program()
+    digest = digest_of([], _GO_DOCKERFILE, base(), program.parent.name)
+    image = tag("go", digest)
+
+    def make(folder: Path) -> None:
+        _build_inline("go", image, _GO_DOCKERFILE, folder, program.parent, "--build-arg", f"BASE={base()}")
+
+    built(IMAGES, "go", digest, make, usable=lambda: is_stored(image))
+    return image
 
 
-def _build_inline(name: str, tag: str, dockerfile: str, context: Path) -> Path:
-    path = FOLDER / f"{name}.Dockerfile"
+def _archive(name: str) -> Path:
+    dockerfile = CHECKOUT / "docker" / name / "Dockerfile"
+    bases, inputs = {"BASE": base()}, [dockerfile]
+    if name == "minio":
+        bases["GO_BASE"] = go_base()
+    else:
+        inputs += [CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
+    return _build(name, reference(name), CHECKOUT, bases, inputs)
+
+
+def _build(name: str, shown: str, context: Path, bases: dict[str, str], inputs: Sequence[Path]) -> Path:
+    """Build an image, named `shown` in its archive, unless one of the same inputs is in the cache."""
+    digest = digest_of([(str(path.relative_to(context)), path) for path in inputs], shown, *bases.values())
+    image, libraries = tag(name, digest), tag(f"{name}-{KEPT_STAGE}", digest)
+    settings = [word for argument in bases.items() for word in ("--build-arg", "=".join(argument))]
+    command = ["--layers", *settings, "--file", str(inputs[0])]
+
+    def make(folder: Path) -> None:
+        with storage_in_use():
+            if f" AS {KEPT_STAGE}\n" in inputs[0].read_text():
+                buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", libraries, str(context))
+            buildah(name, "build", *command, "--tag", image, str(context))
+            buildah(name, "push", image, f"docker-archive:{folder / name}.tar:{shown}")
+        prune()
+
+    return built(IMAGES, name, digest, make, usable=lambda: is_stored(image)) / f"{name}.tar"
+
+
+def _build_inline(name: str, image: str, dockerfile: str, folder: Path, context: Path, *arguments: str) -> None:
+    path = folder / "Dockerfile"
     path.write_text(dockerfile)
-    buildah(name, "build", "--file", str(path), "--tag", tag, str(context))
-    return path
+    with storage_in_use():
+        buildah(name, "build", *arguments, "--file", str(path), "--tag", image, str(context))
 
 
 def _copied(dockerfile: str) -> Iterator[Path]:
@@ -180,25 +183,6 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc")
-
-
-def _digest(paths: Sequence[Path], *words: str) -> str:
-    digest = hashlib.sha256("\0".join(words).encode())
-    for path in paths:
-        digest.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _is_made_of(made: Path, digest: str) -> bool:
-    return made.exists() and _stamp(made).exists() and _stamp(made).read_text() == digest
-
-
-def _note(made: Path, digest: str) -> None:
-    _stamp(made).write_text(digest)
-
-
-def _stamp(made: Path) -> Path:
-    return made.with_suffix(".sha256")
 
 
 if __name__ == "__main__":

@@ -62,8 +62,7 @@ def running_registry(place: Place, folder: Path) -> Iterator[Registry]:
 
 def _public_bases() -> dict[str, str]:
     """Map every base that a Dockerfile names to what stands in for it."""
-    images.built_images()
-    own = {"BASE": images.BASE, "GO_BASE": images.GO_BASE}
+    own = {"BASE": images.base(), "GO_BASE": images.go_base()}
     texts = [(CHECKOUT / "docker" / name / "Dockerfile").read_text() for name in images.NAMES]
     return {public: own[argument] for text in texts for argument, public in _BASE.findall(text)}
 

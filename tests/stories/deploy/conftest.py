@@ -8,7 +8,7 @@ import pytest
 
 from airflow_rest import AirflowRest
 from cluster import images
-from cluster.binaries import CHECKOUT
+from cluster.builds import POSTGRES
 from cluster.place import MAIN
 from cluster.shoal_namespace import shoal_namespace
 from compose.engine import Engine, missing_programs, running_engine
@@ -23,7 +23,7 @@ def engine(real_cluster) -> Iterator[Engine]:
     missing = missing_programs()
     if missing:
         _unavailable(f"compose is not tested: no {', no '.join(missing)} - as root on Debian: make cluster-packages")
-    archives = [*images.built_images().values(), images.stand_in(CHECKOUT / "tests/houses/compose/postgres")]
+    archives = [*images.built_images().values(), images.stand_in(POSTGRES)]
     with running_engine(MAIN) as engine:
         for archive in archives:
             engine.load(archive)

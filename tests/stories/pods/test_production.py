@@ -15,7 +15,7 @@ from kubernetes import client
 
 from airflow_rest import AirflowRest
 from cluster.binaries import kubernetes_program
-from cluster.buildah import buildah
+from cluster.buildah import buildah, storage_in_use
 from cluster.object_store import add_writer
 from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import free_port
@@ -89,7 +89,8 @@ def shell(real_cluster, registry, store, folder) -> Iterator[Shell]:
 
 @pytest.fixture(scope="module")
 def images_pushed(shell, registry) -> Iterator[None]:
-    shell.follow("step 1")
+    with storage_in_use():  # its images are in the storage of the tests' own
+        shell.follow("step 1")
     yield
     for name in ("worker", "sidecar", "airflow", "minio"):
         buildah("registry", "rmi", f"{registry.host}/me/shoal-{name}:0.1.0")
