@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak lint format lock bench docs images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked
 	NO_MKDOCS_2_WARNING=1 .shoal/docs/bin/mkdocs build --quiet --strict
+
+durations:  ## make what .ci/run measured last the record by which it deals tests to its lanes
+	cp .shoal/durations.json .ci/durations.json
 
 images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them
 	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh

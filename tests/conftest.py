@@ -18,6 +18,8 @@ from shoal.stores.s3_access import StoreAccess
 if TYPE_CHECKING:
     from cluster.real_cluster import RealCluster
 
+pytest_plugins = ["durations"]
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

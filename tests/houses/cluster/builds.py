@@ -11,7 +11,7 @@ from cluster.binaries import CHECKOUT, GO_BUILDS, go_program
 from cluster.images import built_images, stand_in
 from shoal.contract.errors import ShoalError
 
-POSTGRES = CHECKOUT / "tests/compose/postgres"
+POSTGRES = CHECKOUT / "tests/houses/compose/postgres"
 
 
 def main(what: str) -> None:

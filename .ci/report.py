@@ -1,0 +1,50 @@
+"""Prints how long CI's lanes and files took, and writes .shoal/durations.json: `make durations` makes it the record."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deal import CHECKOUT, LANES, LINT, read_record, test_files
+
+MEASURED = CHECKOUT / ".shoal/durations.json"
+SLOWEST = 15
+
+
+def table(lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Show lanes, then the slowest files.
+
+    Args:
+        lanes: Name -> what `tests/durations.py` wrote.
+    """
+    lines = ["lane       files  wall s"]
+    for name, lane in lanes.items():
+        lines.append(f"{name:<10} {len(lane['files']):>5} {lane['wall_s']:>7.0f}")
+    took = sorted(((s, file) for lane in lanes.values() for file, s in lane["files"].items()), reverse=True)
+    return [*lines, "", f"the {SLOWEST} slowest files, s", *(f"{s:>7.0f}  {file}" for s, file in took[:SLOWEST])]
+
+
+def merged(record: Mapping[str, float], lanes: Mapping[str, Mapping[str, Any]], files: list[str]) -> dict[str, float]:
+    """Bring the record up to date: what was not run keeps its seconds, what is gone goes."""
+    measured = {file: seconds for lane in lanes.values() for file, seconds in lane["files"].items()}
+    now = {**record, **measured}
+    return {file: round(now[file], 1) for file in sorted([*files, LINT]) if file in now}
+
+
+def read_lanes(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what each lane measured; a lane that was ended early has measured nothing."""
+    found = {}
+    for name in (*(f"lane {number}" for number in range(LANES)), "lint"):
+        path = folder / f"{name.replace(' ', '-')}.json"
+        if path.exists():
+            found[name] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+if __name__ == "__main__":
+    measured_lanes = read_lanes(CHECKOUT / ".shoal")
+    print("\n".join(table(measured_lanes)))
+    content = merged(read_record(), measured_lanes, test_files())
+    MEASURED.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    sys.exit(0 if len(measured_lanes) == LANES + 1 else 1)
