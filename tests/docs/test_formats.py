@@ -16,6 +16,7 @@ from shoal.models.approval import Answer, Decision, write_answer
 from shoal.plan.document import UNSTORED
 from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources
+from shoal.results.stored_plan import read_plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
@@ -130,8 +131,8 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     naming = Naming(Bucket(results.access, results.bucket), paths.trying(0, attempt), "0.1.0")
     naming.name(ListedImage(scenes[0].key, "0" * 32, 1))
     trying = results.read_json(paths.trying(0, attempt))
-    done = pipeline.summarize(plan)
-    write_answer(results, layout, plan.to_json(), Answer(yes=True, by="ana", at="2026-11-22T21:53:10Z"))
+    done, stored = pipeline.summarize(plan), read_plan(results, paths.plan)
+    write_answer(results, layout, stored, Answer(yes=True, by="ana", at="2026-11-22T21:53:10Z"))
     notice_release(pipeline.stores, pipeline.plan(model_version="latest", plan_only=True))
     failed = FailedAttempt(
         0, 1, "2026-11-22T22:10:03Z", "Worker died - the next attempt takes the rest", True, "infer-x", "n1"
@@ -145,7 +146,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     for name in done.summary["files"]:
         results.download(done.summary["folder"] + name, folder / name)
     with open_database(results) as database:
-        build_tables(database, plan.to_json(), paths, find_sources(results, layout, plan.to_json()))
+        build_tables(database, stored, paths, find_sources(results, layout, stored))
         columns = {name: describe(database, query) for name, query in EXPORTS.items()}
         overlaps = [name for name, _ in describe(database, "SELECT * FROM overlapping_taxa")]
     return {

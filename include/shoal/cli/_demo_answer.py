@@ -13,6 +13,7 @@ from rich.table import Table
 from shoal.cli._embedded import Embedded, console
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.results.answer import read_current
+from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.summary.balance import FATES
@@ -26,11 +27,11 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
     dataset = load_dataset(embedded.dataset_file)
     stores = open_stores(dataset, lambda _: embedded.access)
     key = summary_uri.removeprefix(stores.results.uri(""))
-    summary, current = stores.results.read_json(key), read_current(stores.results, stores.layout)
+    summary, current = read_summary(stores.results, key), read_current(stores.results, stores.layout)
     console.print()
-    console.print(_title(summary["result"]), markup=False, soft_wrap=True)
-    console.print(_species_table(summary["result"]))
-    run_key = summary["run"]["run_key"]
+    console.print(_title(summary), markup=False, soft_wrap=True)
+    console.print(_species_table(summary.result))
+    run_key = summary.run_key
     for line in [*account(summary, embedded.dataset_file), *_not_current(run_key, current)]:
         console.print(line, markup=False, soft_wrap=True)
     if dataset.model.name == DEMO_MODEL and dataset.name != DEMO:
@@ -38,35 +39,35 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
     folder = embedded.home.bucket(dataset.results.bucket)
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
     console.print(f"\nsummary  {folder / key}", soft_wrap=True)
-    console.print(f"report   {folder / summary['folder'] / 'report.html'}", soft_wrap=True)
+    console.print(f"report   {folder / summary.folder / 'report.html'}", soft_wrap=True)
     console.print(f"verify   {python} -m shoal verify {dataset.name}/{run_key}", soft_wrap=True)
 
 
-def account(summary: Mapping[str, Any], dataset_file: Path) -> list[str]:
+def account(summary: StoredSummary, dataset_file: Path) -> list[str]:
     """Say what became of every image.
 
     Args:
-        summary: The parsed summary.json.
+        summary: The run's summary.
         dataset_file: Where a person can mend what is said.
     """
-    balance, result = summary["run"]["balance"], summary["result"]
-    reasons = ", ".join(f"{count} {reason}" for reason, count in result["failed_by_reason"].items())
+    balance = summary.balance
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.result["failed_by_reason"].items())
     lines = [
         f"{balance['listed']} images listed: "
         + ", ".join(f"{balance[fate]} {fate}" for fate in FATES if balance[fate]),
-        f"{result['examined']} examined: " + ", ".join(f"{count} {use}" for use, count in result["balance"].items()),
+        f"{summary.examined} examined: " + ", ".join(f"{count} {use}" for use, count in summary.uses.items()),
     ]
     if reasons:
         lines.append(f"failed: {reasons} (failures.csv beside the report)")
-    if result["balance"]["undated"]:
-        lines += _undated(result, dataset_file)
+    if summary.uses["undated"]:
+        lines += _undated(summary, dataset_file)
     if balance["listed"] == balance["reused"]:
         lines.append("Nothing new in the bucket: no inference.")
     return lines
 
 
-def _undated(result: Mapping[str, Any], dataset_file: Path) -> list[str]:
-    undated, species = result["balance"]["undated"], result["undated_species"]
+def _undated(summary: StoredSummary, dataset_file: Path) -> list[str]:
+    undated, species = summary.uses["undated"], summary.result["undated_species"]
     seen = ", ".join(f"{entry['taxon']} {entry['detections']}" for entry in species[:SHOWN_UNDATED])
     more = f" and {len(species) - SHOWN_UNDATED} more species" if len(species) > SHOWN_UNDATED else ""
     images = f"{undated} image{' has' if undated == 1 else 's have'}"
@@ -83,9 +84,8 @@ def _not_current(run_key: str, current: Mapping[str, Any] | None) -> list[str]:
     return [f"This run is not the dataset's answer, {answer}; run it again: it goes on where this one ended."]
 
 
-def _title(result: Mapping[str, Any]) -> str:
-    model = result["model"]
-    return f"{result['dataset']}: model {model['name']} {model['version']}, confidence from {result['conf']}"
+def _title(summary: StoredSummary) -> str:
+    return f"{summary.dataset}: model {summary.model}, confidence from {summary.result['conf']}"
 
 
 def _species_table(result: Mapping[str, Any]) -> Table:

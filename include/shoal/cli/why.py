@@ -6,13 +6,14 @@ Exit status 0 when the run is complete, 1 when it is not, 2 when it cannot be to
 import json
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from dataclasses import asdict
 
 from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 from shoal.history.facts import RunFacts
+from shoal.results.stored_plan import PlannedBy
 from shoal.settings.dataset import Dataset
 
 
@@ -63,20 +64,16 @@ def _planned(facts: RunFacts) -> dict[str, object]:
     """Name the Dag run and the model, where there is a plan."""
     if facts.plan is None:
         return {"dag_run": None, "model": None}
-    model = facts.plan["model"]
-    return {"dag_run": facts.plan["dag_run"], "model": f"{model['name']} {model['version']}"}
+    return {**facts.plan.copied("dag_run"), "model": str(facts.plan.model)}
 
 
 def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str]) -> list[str]:
     lines = [("run", run)]
     if facts.plan is not None:
-        dag_run, counts = facts.plan["dag_run"], facts.plan["counts"]
-        lines.append(("planned", f"{_planner(dag_run)}, model {_planned(facts)['model']}"))
-        lines.append(("", ", ".join(f"{count} {what}" for what, count in counts.items())))
+        lines.append(("planned", f"{_planner(facts.plan.dag_run)}, model {facts.plan.model}"))
+        lines.append(("", ", ".join(f"{count} {what}" for what, count in asdict(facts.plan.counts).items())))
     if facts.summary is not None:
-        lines.append(
-            ("balance", ", ".join(f"{count} {fate}" for fate, count in facts.summary["run"]["balance"].items()))
-        )
+        lines.append(("balance", ", ".join(f"{count} {fate}" for fate, count in facts.summary.balance.items())))
     lines += [("state", str(found["state"])), ("cause", str(found["cause"]))]
     for label in ("shards", "images"):
         values = found[label]
@@ -89,13 +86,13 @@ def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str])
     return [f"{label:<8} {text}" for label, text in lines]
 
 
-def _planner(dag_run: Mapping[str, str]) -> str:
-    return f"by {dag_run['dag_id'] or 'hand'} {dag_run['run_id']}".rstrip()
+def _planner(dag_run: PlannedBy) -> str:
+    return f"by {dag_run.dag_id or 'hand'} {dag_run.run_id}".rstrip()
 
 
 def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:
     """Ask the dataset's cluster about the run's pods, where there is one and the run is not complete."""
-    if dataset.cluster.kind == "local" or facts.plan is None or (facts.summary and facts.summary["complete"]):
+    if dataset.cluster.kind == "local" or facts.plan is None or (facts.summary and facts.summary.complete):
         return []
     from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
     from shoal.engines.kubernetes.errors import explained  # noqa: PLC0415 - the client takes a second

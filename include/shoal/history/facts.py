@@ -12,6 +12,8 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
+from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts
 from shoal.stores.s3 import BucketClient
@@ -52,8 +54,8 @@ class RunFacts:
         dataset: Name of the dataset.
         run_key: The run.
         now: The store's time.
-        plan: The parsed plan.json; None where the plan was never written.
-        summary: The parsed summary.json; None where there is none.
+        plan: Its plan; None where the plan was never written.
+        summary: Its summary; None where there is none.
         answer: What was said when the variant's work had to be approved: the parsed approval.json.
         attempts: Failed attempts, the first first.
         shards: Progress by now; empty where the manifest was deleted, or nothing was to be inferred.
@@ -67,8 +69,8 @@ class RunFacts:
     dataset: str
     run_key: str
     now: datetime
-    plan: Mapping[str, Any] | None = None
-    summary: Mapping[str, Any] | None = None
+    plan: StoredPlan | None = None
+    summary: StoredSummary | None = None
     answer: Mapping[str, Any] | None = None
     attempts: tuple[FailedAttempt, ...] = ()
     shards: tuple[ShardProgress, ...] = ()
@@ -97,8 +99,8 @@ def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
 
 def _is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
     """Tell whether a run is the sample of a `check`."""
-    plan = stores.results.find_json(stores.layout.variant(variant).run(run_key).plan) if variant else None
-    return plan is not None and plan["dag_run"]["dag_id"] == CHECK_DAG_ID
+    plan = find_plan(stores.results, stores.layout.variant(variant).run(run_key).plan) if variant else None
+    return plan is not None and plan.dag_run.dag_id == CHECK_DAG_ID
 
 
 def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> RunFacts:
@@ -121,8 +123,8 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
     layout = stores.layout.variant(variant)
     run = layout.run(run_key)
     plan, summary, current = (
-        results.find_json(run.plan),
-        results.find_json(run.summary),
+        find_plan(results, run.plan),
+        find_summary(results, run.summary),
         read_current(results, stores.layout),
     )
     if plan is None:
@@ -144,10 +146,10 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
 
 
 def _read_progress(
-    results: BucketClient, layout: VariantLayout, run: RunLayout, plan: Mapping[str, Any]
+    results: BucketClient, layout: VariantLayout, run: RunLayout, plan: StoredPlan
 ) -> tuple[tuple[ShardProgress, ...], Images | None]:
     """Join the manifest with every row there is now, whichever run wrote it."""
-    if not plan["shards"]:
+    if not plan.shards:
         return (), Images()
     if not results.has(run.manifest):
         return (), None
@@ -168,9 +170,9 @@ def _read_progress(
     return tuple(ShardProgress(**entry) for entry in shards), left
 
 
-def _read_failures(results: BucketClient, summary: Mapping[str, Any]) -> dict[str, Images]:
+def _read_failures(results: BucketClient, summary: StoredSummary) -> dict[str, Images]:
     """Count failures.csv by what befell an image; empty where gc has deleted it."""
-    data = results.find_bytes(summary["folder"] + "failures.csv")
+    data = results.find_bytes(summary.folder + "failures.csv")
     found: dict[str, Images] = {}
     for row in csv.DictReader(io.StringIO((data or b"").decode())):
         what = f"failed: {row['reason']}" if row["reason"] else row["fate"]

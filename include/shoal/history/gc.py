@@ -26,6 +26,8 @@ from shoal.history.retention import (
     need_listings,
 )
 from shoal.results.answer import read_current
+from shoal.results.stored_plan import read_plan
+from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.stores.s3 import BucketClient, UnfinishedUpload
 
@@ -140,8 +142,8 @@ def _find_answers(results: BucketClient, layout: DatasetLayout, stored: Iterable
     answers = []
     for variant, of_variant in groupby(runs, key=lambda run: run[0]):
         for _, run_key in of_variant:
-            summary = results.read_json(layout.variant(variant).run(run_key).summary)
-            if summary["complete"] and summary["result"]["scope"]["full"]:
+            summary = read_summary(results, layout.variant(variant).run(run_key).summary)
+            if summary.complete and summary.scope.full:
                 answers.append((variant, run_key))
                 break
     return answers
@@ -158,7 +160,7 @@ def _named_listings(
     for entry in stored:
         run = (entry.name.variant, entry.name.run_key)
         if entry.name.kind is Kind.PLAN and run in kept:
-            named[results.read_json(entry.key)["listing"]["key"]] = kept[run]
+            named[read_plan(results, entry.key).listing.key] = kept[run]
     if current:
         named[current["listing"]] = "current.json names it"
     return named
@@ -179,7 +181,7 @@ def _named_folders(
     named: set[str] = set()
     for run in folders.keys() & summarized:
         summary = layout.variant(run[0]).run(run[1]).summary
-        named |= folders[run] if len(folders[run]) == 1 else {results.read_json(summary)["folder"]}
+        named |= folders[run] if len(folders[run]) == 1 else {read_summary(results, summary).folder}
     return frozenset(named)
 
 

@@ -2,11 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shoal.contract.layout import VariantLayout
+from shoal.results.stored_plan import StoredScope
+from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams
 
@@ -67,26 +67,24 @@ def list_open_chains(stores: Stores) -> list[OpenChain]:
 
 
 def _open_in_variant(stores: Stores, layout: VariantLayout) -> list[OpenChain]:
-    chains, seen = [], set[str]()
+    chains, seen = [], set[StoredScope]()
     for run_key in reversed(layout.runs_with("summary.json", stores.results.list_keys(layout.runs))):
-        summary = stores.results.read_json(layout.run(run_key).summary)
-        result, facts = summary["result"], summary["run"]
-        if summary["complete"] and result["scope"]["full"]:
+        summary = read_summary(stores.results, layout.run(run_key).summary)
+        if summary.complete and summary.scope.full:
             break
-        scope = json.dumps(result["scope"], sort_keys=True)
-        if not summary["complete"] and scope not in seen:
-            chains.append(_chain(stores, layout, result, facts))
-        seen.add(scope)
+        if not summary.complete and summary.scope not in seen:
+            chains.append(_chain(stores, layout, summary))
+        seen.add(summary.scope)
     return chains
 
 
-def _chain(stores: Stores, layout: VariantLayout, result: Mapping[str, Any], facts: Mapping[str, Any]) -> OpenChain:
+def _chain(stores: Stores, layout: VariantLayout, summary: StoredSummary) -> OpenChain:
     return OpenChain(
-        dataset=result["dataset"],
-        run_key=facts["run_key"],
-        model=f"{result['model']['name']} {result['model']['version']}",
-        examined=result["examined"],
-        listed=facts["balance"]["listed"],
-        summary_uri=stores.results.uri(layout.run(facts["run_key"]).summary),
-        params=RunParams.parse(facts["params"]),
+        dataset=summary.dataset,
+        run_key=summary.run_key,
+        model=str(summary.model),
+        examined=summary.examined,
+        listed=summary.balance["listed"],
+        summary_uri=stores.results.uri(layout.run(summary.run_key).summary),
+        params=summary.params,
     )

@@ -12,7 +12,7 @@ def tell_shards(facts: RunFacts) -> Iterator[str]:
         if shard.open or failures:
             tried = f", {len(failures)} failed attempts, last: {failures[-1].error}" if failures else ""
             yield f"shard {shard.shard}: {shard.open} of {shard.images} images without a row{tried}"
-    if facts.plan and facts.plan["shards"] and facts.open is None:
+    if facts.plan and facts.plan.shards and facts.open is None:
         yield "not told any more: python -m shoal gc has deleted the manifest"
 
 
@@ -21,9 +21,9 @@ def tell_images(facts: RunFacts) -> Iterator[str]:
     if facts.open is not None and facts.open.count:
         yield _tell("open now", facts.open)
     yield from (_tell(what, images) for what, images in sorted(facts.fates.items()))
-    balance = facts.summary["run"]["balance"] if facts.summary else (facts.plan or {}).get("counts", {})
-    if balance.get("pending"):
-        yield f"{balance['pending']} pending: left to a later run"
+    pending = facts.summary.balance["pending"] if facts.summary else facts.plan.counts.pending if facts.plan else 0
+    if pending:
+        yield f"{pending} pending: left to a later run"
 
 
 def _tell(what: str, images: Images) -> str:

@@ -12,6 +12,8 @@ from shoal.exports.export import export_counts
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
+from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.s3 import BucketClient
 from shoal.summary.balance import Balance, read_balance, read_result
@@ -42,9 +44,9 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         StoreError: The results bucket does not answer.
     """
     run = layout.run(run_key)
-    plan, summary = stores.results.read_json(run.plan), stores.results.find_json(run.summary)
+    plan, summary = read_plan(stores.results, run.plan), find_summary(stores.results, run.summary)
     if summary is None:
-        what = "is plan_only and" if plan["params"]["plan_only"] else "has no summary and"
+        what = "is plan_only and" if plan.plan_only else "has no summary and"
         raise ContractError(
             f"Run {run_key} {what} holds nothing to verify - python -m shoal why {stores.layout.dataset}/{run_key} says why"
         )
@@ -66,31 +68,29 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     return Verification(balance, canonical_sha256(result), tuple(deviations))
 
 
-def _need_files(results: BucketClient, summary: Mapping[str, Any]) -> None:
+def _need_files(results: BucketClient, summary: StoredSummary) -> None:
     """Tell a folder that was deleted whole from one that lacks a file, which is a deviation.
 
     Raises:
         ContractError: None of the files is there.
     """
-    if not any(results.has(summary["folder"] + name) for name in summary["files"]):
+    if not any(results.has(summary.folder + name) for name in summary.files):
         raise ContractError(
-            f"Run {summary['run']['run_key']} cannot be verified: the files of its summary are not in the bucket - python -m "
+            f"Run {summary.run_key} cannot be verified: the files of its summary are not in the bucket - python -m "
             "shoal gc deletes them after retention.keep; summary.json and all rows stay"
         )
 
 
-def _check_balance(
-    database: Database, plan: Mapping[str, Any], summary: Mapping[str, Any], balance: Balance
-) -> Iterator[str]:
+def _check_balance(database: Database, plan: StoredPlan, summary: StoredSummary, balance: Balance) -> Iterator[str]:
     """G1: each listed key in exactly one fate, and the manifest is what the plan says."""
     try:
         balance.check(plan)
     except ContractError as err:
         yield f"G1: {err}"
-    if balance.to_json() != summary["run"]["balance"]:
-        yield f"G1: recomputed balance {balance.to_json()} differs from the summary's {summary['run']['balance']}"
-    if summary["complete"] != balance.complete:
-        yield f"G1: summary says complete {summary['complete']}, recomputed {balance.complete}"
+    if balance.to_json() != summary.balance:
+        yield f"G1: recomputed balance {balance.to_json()} differs from the summary's {dict(summary.balance)}"
+    if summary.complete != balance.complete:
+        yield f"G1: summary says complete {summary.complete}, recomputed {balance.complete}"
     for table, columns in (("listing", "key"), ("accounted", "key"), ("manifest", "key")):
         twice = database.value(f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {columns} HAVING count(*) > 1)")
         if twice:
@@ -98,33 +98,33 @@ def _check_balance(
     foreign = database.value("SELECT count(*) FROM manifest ANTI JOIN listing USING (key, etag)")
     if foreign:
         yield f"G1: {foreign} images of the manifest are not in the listing"
-    planned = {entry["shard"]: entry["images"] for entry in plan["shards"]}
+    planned = {shard.shard: shard.images for shard in plan.shards}
     found = dict(database.run("SELECT shard, count(*)::BIGINT FROM manifest GROUP BY shard").fetchall())
     if found != planned:
         yield f"G1: shards of the manifest {found} differ from the plan's {planned}"
 
 
 def _check_files(
-    results: BucketClient, run: RunLayout, summary: Mapping[str, Any], result: Mapping[str, Any]
+    results: BucketClient, run: RunLayout, summary: StoredSummary, result: Mapping[str, Any]
 ) -> Iterator[str]:
     """G3: every file the summary names is there, whole, and the numbers are those of the rows."""
-    for name, sha256 in summary["files"].items():
-        data = results.find_bytes(summary["folder"] + name)
+    for name, sha256 in summary.files.items():
+        data = results.find_bytes(summary.folder + name)
         if data is None:
             yield f"G3: file {name} of the summary is missing"
         elif hashlib.sha256(data).hexdigest() != sha256:
             yield f"G3: file {name} has another sha256 than the summary says"
-    if canonical_sha256(summary["result"]) != summary["result_sha256"]:
+    if canonical_sha256(summary.result) != summary.result_sha256:
         yield f"G3: the result in {run.summary} does not have the sha256 beside it"
-    for field in sorted({*result, *summary["result"]}):
-        if result.get(field) != summary["result"].get(field):
+    for field in sorted({*result, *summary.result}):
+        if result.get(field) != summary.result.get(field):
             yield f"result: {field} recomputed from the rows differs from the summary's"
 
 
-def _check_writers(database: Database, plan: Mapping[str, Any], sources: RowSources) -> Iterator[str]:
+def _check_writers(database: Database, plan: StoredPlan, sources: RowSources) -> Iterator[str]:
     """G5: every row of this run's own objects comes from this run or from a part its plan adopted."""
-    adopted = {(name.run_key, name.attempt) for name in map(parse_part, plan["parts"]) if name}
-    mine = [key for key in sources.whole if key.rsplit("/", 1)[-1].startswith(plan["run_key"])]
+    adopted = {(name.run_key, name.attempt) for name in map(parse_part, plan.parts) if name}
+    mine = [key for key in sources.whole if key.rsplit("/", 1)[-1].startswith(plan.run_key)]
     for key in mine:
         database.set_variable("verified_file", [database.results.uri(key)])
         writers = database.run(
@@ -133,7 +133,7 @@ def _check_writers(database: Database, plan: Mapping[str, Any], sources: RowSour
         strangers = [
             f"{run_key}-{attempt}"
             for run_key, attempt in writers
-            if run_key != plan["run_key"] and (run_key, attempt) not in adopted
+            if run_key != plan.run_key and (run_key, attempt) not in adopted
         ]
         if strangers:
             yield f"G5: {key} holds rows written by {', '.join(strangers)}"
@@ -154,12 +154,12 @@ def _check_rows(database: Database) -> Iterator[str]:
         yield f"G4: {torn} images have rows that differ from each other"
 
 
-def _check_current(stores: Stores, plan: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[str]:
+def _check_current(stores: Stores, plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
     """G3: `current.json` names only complete runs, with the result they have."""
     current = read_current(stores.results, stores.layout)
-    if current is None or current["run_key"] != plan["run_key"]:
+    if current is None or current["run_key"] != plan.run_key:
         return
-    if not summary["complete"]:
+    if not summary.complete:
         yield "G3: current.json names this run, which is not complete"
-    if current["result_sha256"] != summary["result_sha256"]:
+    if current["result_sha256"] != summary.result_sha256:
         yield "G3: current.json has another result sha256 than the summary"

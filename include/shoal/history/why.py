@@ -5,12 +5,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from shoal.contract.errors import ContractError
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.contract.units import format_duration
 from shoal.history.facts import RunFacts
 from shoal.history.run_details import tell_images, tell_shards
-from shoal.settings.dataset import Dataset
+from shoal.results.stored_plan import StoredPlan
+from shoal.results.stored_summary import StoredSummary
 
 QUIET = timedelta(minutes=10)
 """A worker writes every two minutes; a run that wrote nothing for so long has no worker at work."""
@@ -64,7 +64,10 @@ def diagnose(facts: RunFacts) -> Diagnosis:
     """Name the first cause of a run's state and the next step."""
     if facts.plan is None:
         return _without_plan(facts)
-    state, cause, way_on = _judge_summarized(facts) if facts.summary else _judge_unsummarized(facts)
+    if facts.summary is not None:
+        state, cause, way_on = _judge_summarized(facts, facts.plan, facts.summary)
+    else:
+        state, cause, way_on = _judge_unsummarized(facts, facts.plan)
     return Diagnosis(state, cause, way_on, tuple(tell_shards(facts)), tuple(tell_images(facts)))
 
 
@@ -86,17 +89,16 @@ def _without_plan(facts: RunFacts) -> Diagnosis:
     return Diagnosis(state, cause, way_on)
 
 
-def _judge_summarized(facts: RunFacts) -> tuple[State, str, str]:
-    summary = facts.summary or {}
-    run, balance = summary["run"], summary["run"]["balance"]
-    if summary["complete"]:
+def _judge_summarized(facts: RunFacts, plan: StoredPlan, summary: StoredSummary) -> tuple[State, str, str]:
+    balance = summary.balance
+    if summary.complete:
         failed = f"; {balance['failed']} of its images cannot be used" if balance["failed"] else ""
         answer = ", and the run is the dataset's answer" if facts.is_answer else ""
         return State.COMPLETE, f"every image is accounted for{failed}{answer}", f"python -m shoal verify {_run(facts)}"
-    if stopped := run["stopped_shards"]:
-        shard = next(entry for entry in run["shards"] if entry["shard"] == stopped[0])
+    if stopped := summary.stopped_shards:
+        shard = next(entry for entry in summary.shards if entry.shard == stopped[0])
         cause = (
-            f"shard {stopped[0]} stopped: {shard['failed']} of {shard['tried']} tried images failed, more than "
+            f"shard {stopped[0]} stopped: {shard.failed} of {shard.tried} tried images failed, more than "
             "run.tolerated_failed_share allows"
         )
         return (
@@ -105,23 +107,24 @@ def _judge_summarized(facts: RunFacts) -> tuple[State, str, str]:
             f"look at their reasons below; mend the bucket or raise run.tolerated_failed_share, then {_start_again(facts)}",
         )
     if balance["unsettled"]:
-        return State.INCOMPLETE, _cause_of_unsettled(facts), _go_on(facts)
+        return State.INCOMPLETE, _cause_of_unsettled(facts, plan), _go_on(facts)
     if balance["listed"] == balance["reused"] + balance["pending"]:
         return (
             State.INCOMPLETE,
             f"its {balance['pending']} open images were left to a run that was at work on them",
             _go_on(facts),
         )
+    budget = format_duration(plan.settings.run.budget)
     return (
         State.INCOMPLETE,
-        f"{balance['pending']} images did not fit into the time box of {_budget(facts)} (run.budget); nothing failed",
+        f"{balance['pending']} images did not fit into the time box of {budget} (run.budget); nothing failed",
         _go_on(facts),
     )
 
 
-def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
+def _judge_unsummarized(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]:
     quiet = facts.now - (facts.last_sign or facts.now)
-    if judged := _judge_without_end(facts) or _judge_approval(facts):
+    if judged := _judge_without_end(facts, plan) or _judge_approval(facts, plan):
         return judged
     if facts.open is not None and facts.open.count == 0:
         state = State.RUNNING if quiet < QUIET else State.ENDED
@@ -153,16 +156,15 @@ def _judge_unsummarized(facts: RunFacts) -> tuple[State, str, str]:
     )
 
 
-def _judge_without_end(facts: RunFacts) -> tuple[State, str, str] | None:
+def _judge_without_end(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str] | None:
     """Tell of a run that was never to have a summary."""
-    plan = facts.plan or {}
-    if plan["params"]["plan_only"]:
+    if plan.plan_only:
         return (
             State.STOPPED,
             "plan_only: the run was to write its plan and no more",
             f"{_start_again(facts)} without plan_only",
         )
-    if plan["dag_run"]["dag_id"] == CHECK_DAG_ID:
+    if plan.dag_run.dag_id == CHECK_DAG_ID:
         return (
             State.STOPPED,
             f"a sample that python -m shoal check {facts.dataset} tries: it has no summary, and later runs reuse its rows",
@@ -171,38 +173,37 @@ def _judge_without_end(facts: RunFacts) -> tuple[State, str, str] | None:
     return None
 
 
-def _judge_approval(facts: RunFacts) -> tuple[State, str, str] | None:
+def _judge_approval(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str] | None:
     """Read what was planned about approval, and what was said; None where inference may start."""
-    plan = facts.plan or {}
-    approval = plan.get("approval") or {}
-    decision = approval.get("decision", "not_needed")
-    if decision in {"not_needed", "approved"} or (facts.answer or {}).get("answer") == "yes":
+    approval = plan.approval
+    if approval is None or approval.decision in {"not_needed", "approved"}:
         return None
-    model = f"{plan['model']['name']} {plan['model']['version']}"
-    work = f"{approval['images']} images, {approval['cpu_hours']:.3g} CPU hours of {model}"
+    if (facts.answer or {}).get("answer") == "yes":
+        return None
+    work = f"{approval.images} images, {approval.cpu_hours:.3g} CPU hours of {plan.model}"
     if facts.answer:
         by = f"refused by {facts.answer['by']}" if facts.answer["by"] else "answered by nobody in time"
         return (
             State.STOPPED,
             f"{work}: {by} at {facts.answer['at']}",
-            f"to be asked again, trigger {plan['dag_run']['dag_id']} by hand with model_version {plan['model']['version']}",
+            f"to be asked again, trigger {plan.dag_run.dag_id} by hand with model_version {plan.model.version}",
         )
-    state = State.WAITING if decision == "ask" else State.STOPPED
+    state = State.WAITING if approval.decision == "ask" else State.STOPPED
     return (
         state,
-        f"{work} need approval: more than run.approval_cpu_hours {approval['threshold_cpu_hours']:g}",
+        f"{work} need approval: more than run.approval_cpu_hours {approval.threshold_cpu_hours:g}",
         "answer task approve of its Dag run"
-        if decision == "ask"
+        if approval.decision == "ask"
         else f"{_start_again(facts)} by hand, and answer its task approve",
     )
 
 
-def _cause_of_unsettled(facts: RunFacts) -> str:
+def _cause_of_unsettled(facts: RunFacts, plan: StoredPlan) -> str:
     if facts.attempts:
         return _first_failure(facts)
     return (
-        f"its workers ended with images left and no attempt failed: the time box of {_budget(facts)} (run.budget) was over, or a "
-        "person ended the tasks"
+        "its workers ended with images left and no attempt failed: the time box of "
+        f"{format_duration(plan.settings.run.budget)} (run.budget) was over, or a person ended the tasks"
     )
 
 
@@ -215,7 +216,7 @@ def _first_failure(facts: RunFacts) -> str:
 
 
 def _go_on(facts: RunFacts) -> str:
-    if facts.open is not None and facts.open.count == 0 and facts.plan and facts.plan["shards"]:
+    if facts.open is not None and facts.open.count == 0 and facts.plan and facts.plan.shards:
         return f"nothing: other runs have settled its images since; python -m shoal why {facts.dataset}"
     if facts.later is not None:
         return f"a later run goes on from there: python -m shoal why {facts.dataset}/{facts.later}"
@@ -224,15 +225,8 @@ def _go_on(facts: RunFacts) -> str:
 
 
 def _start_again(facts: RunFacts) -> str:
-    dag_id = (facts.plan or {}).get("dag_run", {}).get("dag_id") or f"reanalyse_{facts.dataset}"
+    dag_id = (facts.plan and facts.plan.dag_run.dag_id) or f"reanalyse_{facts.dataset}"
     return f"airflow dags trigger {dag_id}"
-
-
-def _budget(facts: RunFacts) -> str:
-    try:
-        return format_duration(Dataset.model_validate((facts.plan or {})["settings"]).run.budget)
-    except ValueError as err:  # written by a later release
-        raise ContractError(f"plan.json of run {facts.run_key} cannot be read ({err}) - upgrade Shoal") from err
 
 
 def _run(facts: RunFacts) -> str:

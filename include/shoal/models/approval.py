@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.s3 import BucketClient
 
 SECONDS_PER_HOUR = 3600.0
@@ -169,29 +170,29 @@ def read_answer(results: BucketClient, layout: VariantLayout) -> Answer | None:
     return Answer(found["answer"] == "yes", found["by"], found["at"]) if found else None
 
 
-def write_answer(results: BucketClient, layout: VariantLayout, plan: dict[str, Any], answer: Answer) -> None:
+def write_answer(results: BucketClient, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:
     """Write `approval.json`: the answer and the figures it was given on.
 
     Args:
         results: The results bucket.
         layout: The variant.
-        plan: The parsed plan.json of the run that asked.
+        plan: Plan of the run that asked.
         answer: What was said.
     """
     results.write_json(
         layout.approval,
         {
             "format_version": FORMAT_VERSION,
-            "variant_sha256": plan["variant"]["sha256"],
-            "model": {"name": plan["model"]["name"], "version": plan["model"]["version"]},
+            "variant_sha256": plan.variant.sha256,
+            "model": {"name": plan.model.name, "version": plan.model.version},
             "answer": "yes" if answer.yes else "no",
             "by": answer.by,
             "at": answer.at,
-            "run_key": plan["run_key"],
-            "images": plan["approval"]["images"],
-            "cpu_hours": plan["approval"]["cpu_hours"],
-            "seconds_per_image": plan["seconds_per_image"],
-            "threshold_cpu_hours": plan["approval"]["threshold_cpu_hours"],
+            "run_key": plan.run_key,
+            "images": plan.question.images,
+            "cpu_hours": plan.question.cpu_hours,
+            **plan.copied("seconds_per_image"),
+            "threshold_cpu_hours": plan.question.threshold_cpu_hours,
         },
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from shoal.contract.layout import VariantLayout
+from shoal.results.stored_plan import read_plan
 from shoal.stores.s3 import BucketClient
 
 IsRunning = Callable[[str, str], bool]
@@ -24,8 +25,8 @@ def find_taken(results: BucketClient, layout: VariantLayout, own: tuple[str, str
     taken = []
     for run in map(layout.run, layout.runs_with("plan.json", keys)):
         if run.manifest in keys and run.summary not in keys:
-            planned_by = results.read_json(run.plan)["dag_run"]
-            other = (planned_by["dag_id"], planned_by["run_id"])
+            planned_by = read_plan(results, run.plan).dag_run
+            other = (planned_by.dag_id, planned_by.run_id)
             if other != own and all(other) and is_running(*other):
                 taken.append(run.manifest)
     return sorted(taken)

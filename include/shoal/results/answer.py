@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.s3 import BucketClient
 
 
@@ -13,7 +14,7 @@ def read_current(results: BucketClient, layout: DatasetLayout) -> dict[str, Any]
 
 
 def move_current(
-    results: BucketClient, layout: DatasetLayout, plan: Mapping[str, Any], summary: Mapping[str, Any]
+    results: BucketClient, layout: DatasetLayout, plan: StoredPlan, *, complete: bool, result_sha256: str
 ) -> str | None:
     """Make a run the dataset's answer where the rule allows it.
 
@@ -21,32 +22,37 @@ def move_current(
     model, on a listing not older than the one the answer names. So a run with another conf or model never changes a
     published series.
 
+    Args:
+        results: The results bucket.
+        layout: The dataset's objects.
+        plan: The run's plan.
+        complete: Whether its summary is.
+        result_sha256: What its result hashes to.
+
     Returns:
         None when it is the answer now, else the reason why not.
     """
-    reason = _why_not(plan, summary, read_current(results, layout))
+    reason = _why_not(plan, read_current(results, layout), complete=complete)
     if reason is None:
         results.write_json(
             layout.current,
             {
                 "format_version": FORMAT_VERSION,
-                "dataset": plan["settings"]["name"],
-                "run_key": plan["run_key"],
-                "variant": plan["variant"],
-                "model": plan["model"],
-                "listing": plan["listing"]["key"],
-                "result_sha256": summary["result_sha256"],
+                "dataset": plan.dataset,
+                **plan.copied("run_key", "variant", "model"),
+                "listing": plan.listing.key,
+                "result_sha256": result_sha256,
             },
         )
     return reason
 
 
-def _why_not(plan: Mapping[str, Any], summary: Mapping[str, Any], current: Mapping[str, Any] | None) -> str | None:
-    if not summary["complete"]:
+def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: bool) -> str | None:
+    if not complete:
         return "the run is not complete"
-    if not plan["may_become_current"]:
+    if not plan.may_become_current:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
     # The name of a listing begins with its time; runs that share one are ordered by their own.
-    if current is not None and (current["listing"], current["run_key"]) > (plan["listing"]["key"], plan["run_key"]):
+    if current is not None and (current["listing"], current["run_key"]) > (plan.listing.key, plan.run_key):
         return f"run {current['run_key']} on a later listing is the answer already"
     return None

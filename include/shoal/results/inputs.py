@@ -1,23 +1,21 @@
 """What a run is computed from, and whether it is still there."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.s3 import BucketClient
 
 
-def need_inputs(results: BucketClient, plan: Mapping[str, Any], run: RunLayout) -> None:
+def need_inputs(results: BucketClient, plan: StoredPlan, run: RunLayout) -> None:
     """Check that what a run is computed from is still there.
 
     Raises:
         ContractError: Its listing or its manifest is not.
     """
-    inputs = {"listing": plan["listing"]["key"], **({"manifest": run.manifest} if plan["shards"] else {})}
+    inputs = {"listing": plan.listing.key, **({"manifest": run.manifest} if plan.shards else {})}
     gone = [name for name, key in inputs.items() if not results.has(key)]
     if gone:
         raise ContractError(
-            f"Run {plan['run_key']} cannot be computed again: its {' and '.join(gone)} are not in the bucket - python -m shoal "
+            f"Run {plan.run_key} cannot be computed again: its {' and '.join(gone)} are not in the bucket - python -m shoal "
             "gc deletes them after retention.keep; a summary.json stays, and so do all rows"
         )

@@ -4,13 +4,13 @@ Rows are interchangeable, so there is no commit: the ledger is written and read 
 deleted. Killed in between, rows lie in both and every reader keeps one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import VariantLayout, parse_ledger_run, parse_part
 from shoal.contract.rows import ROW_COLUMNS
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.s3 import BucketClient
 from shoal.tables.session import Database
 
@@ -35,7 +35,7 @@ def list_settled(results: BucketClient, layout: VariantLayout) -> tuple[list[str
     return results.list_keys(layout.parts), results.list_keys(layout.ledgers)
 
 
-def find_sources(results: BucketClient, layout: VariantLayout, plan: Mapping[str, Any]) -> RowSources:
+def find_sources(results: BucketClient, layout: VariantLayout, plan: StoredPlan) -> RowSources:
     """Find the ledgers a run's plan froze and its own, and nothing newer but what took a part the plan had counted.
 
     Parts are not among them: the run's summary has moved its own and the adopted ones into its ledger, and a part that
@@ -44,11 +44,11 @@ def find_sources(results: BucketClient, layout: VariantLayout, plan: Mapping[str
     Args:
         results: The results bucket.
         layout: The variant.
-        plan: The parsed plan.json.
+        plan: The run's plan.
     """
     ledgers = results.list_keys(layout.ledgers)
-    counted = {*plan["ledgers"], *(key for key in ledgers if parse_ledger_run(key) == plan["run_key"])}
-    adopted = sorted({_origin(key) for key in plan["parts"]})
+    counted = {*plan.ledgers, *(key for key in ledgers if parse_ledger_run(key) == plan.run_key)}
+    adopted = sorted({_origin(key) for key in plan.parts})
     late = [key for key in ledgers if key not in counted] if adopted else []
     return RowSources(tuple(sorted(counted)), tuple(late), tuple(adopted))
 

@@ -1,7 +1,6 @@
 """A dataset file: the only place where a pipeline is configured, read and checked here."""
 
 import os
-from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -211,11 +210,6 @@ def load_dataset(path: Path) -> Dataset:
         return Dataset.model_validate({**data, "name": path.stem})
     except ValidationError as err:
         raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
-
-
-def stored_settings(plan: Mapping[str, Any]) -> Dataset:
-    """Read the settings a plan.json holds; fields of a later release are ignored, as after a rollback."""
-    return Dataset.model_validate(plan["settings"], extra="ignore")
 
 
 def datasets_folder() -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from shoal.contract.errors import WorkerCrashError
 from shoal.contract.layout import mint_attempt
+from shoal.results.stored_plan import read_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.crashes import ShardAttempt, has_crashed, settle_crash
 from shoal.shards.remaining import write_remaining
@@ -105,8 +106,8 @@ def prepare_shard(
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
         words += ("--careful",)
-    plan = stores.results.read_json(run.plan)
-    return ShardWork(attempt, left, stores, shard["run_key"], number, plan["shards"][number]["first_key"], words)
+    first_key = read_plan(stores.results, run.plan).shards[number].first_key
+    return ShardWork(attempt, left, stores, shard["run_key"], number, first_key, words)
 
 
 def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:

@@ -10,6 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import failed_too_often
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, Reason, Status, ddl
+from shoal.results.stored_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.s3 import BucketClient
 from shoal.tables.session import Database, open_database
@@ -110,14 +111,14 @@ def _check_failed_share(database: Database, crashed: ShardAttempt) -> None:
     Raises:
         ConfigError: Too many images failed.
     """
-    job = database.results.read_json(crashed.layout.run(crashed.run_key).plan)["job"]
+    plan = read_plan(database.results, crashed.layout.run(crashed.run_key).plan)
     (counts,) = database.records(
         "SELECT count(*) FILTER (failed) AS failed, count(*) AS tried FROM ("
         "SELECT bool_and(status = 'failed') AS failed "
         "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) SEMI JOIN listing USING (key, etag) "
         "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, etag)"
     )
-    tolerated = job["tolerated_failed_share"]
+    tolerated = plan.job.tolerated_failed_share
     if failed_too_often(counts["failed"], counts["tried"], tolerated):
         raise ConfigError(
             f"{counts['failed']} of {counts['tried']} images of shard {crashed.shard} failed, tolerated are {tolerated:.0%}; "

@@ -5,7 +5,7 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import find_open_images
-from shoal.settings.run_form import RunParams
+from shoal.results.stored_plan import read_plan
 from shoal.tables.session import Database
 
 
@@ -19,12 +19,12 @@ def find_open_of_shard(database: Database, layout: VariantLayout, run_key: str, 
         shard: The shard.
     """
     run = layout.run(run_key)
-    plan = database.results.read_json(run.plan)
+    plan = read_plan(database.results, run.plan)
     need_inputs(database.results, plan, run)
     database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
     database.run(f"CREATE TABLE listing AS SELECT * FROM manifest WHERE shard = {shard:d}")
     parts, ledgers = list_settled(database.results, layout)
-    return find_open_images(database, [*ledgers, *parts], RunParams.parse(plan["params"]), run_key)
+    return find_open_images(database, [*ledgers, *parts], plan.params, run_key)
 
 
 def write_remaining(

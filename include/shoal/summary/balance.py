@@ -1,14 +1,14 @@
 """A run's answer as JSON: `result`, the same for the same inputs, and `run`, what depends on the way there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.job import failed_too_often
 from shoal.contract.units import utc_text
-from shoal.settings.dataset import stored_settings
+from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import Database
 
 FATES = ("reused", "processed", "failed", "changed", "gone", "unsettled", "pending")
@@ -43,20 +43,20 @@ class Balance:
         """Images the model, or the decoder that refused them, has judged."""
         return self.fates["reused"] + self.fates["processed"] + self.fates["failed"]
 
-    def check(self, plan: Mapping[str, Any]) -> None:
+    def check(self, plan: StoredPlan) -> None:
         """Check that the balance closes, against the plan too.
 
         Raises:
             ContractError: It does not; nothing is to be believed.
         """
-        counts = plan["counts"]
-        expected = {"listed": counts["listed"], "reused": counts["reused"], "pending": counts["pending"]}
+        counts = plan.counts
+        expected = {"listed": counts.listed, "reused": counts.reused, "pending": counts.pending}
         # The worker of an adopted part may have settled some pending image since.
-        late = self.fates["reused"] - counts["reused"]
-        as_planned = self.listed == counts["listed"] and late >= 0 and self.fates["pending"] + late == counts["pending"]
+        late = self.fates["reused"] - counts.reused
+        as_planned = self.listed == counts.listed and late >= 0 and self.fates["pending"] + late == counts.pending
         if sum(self.fates.values()) != self.listed or not as_planned:
             raise ContractError(
-                f"Balance of run {plan['run_key']} does not close: listed {self.listed}, {dict(self.fates)}, planned {expected}"
+                f"Balance of run {plan.run_key} does not close: listed {self.listed}, {dict(self.fates)}, planned {expected}"
                 " - rows or manifest are incomplete, start a new run"
             )
 
@@ -78,14 +78,12 @@ def read_balance(database: Database) -> Balance:
     return Balance(int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES})
 
 
-def read_result(
-    database: Database, plan: Mapping[str, Any], balance: Balance, counts_sha256: str | None
-) -> dict[str, Any]:
+def read_result(database: Database, plan: StoredPlan, balance: Balance, counts_sha256: str | None) -> dict[str, Any]:
     """Read the part of a summary that the same images, model and settings always give.
 
     Args:
         database: Holds the tables of `build_tables`.
-        plan: The parsed plan.json.
+        plan: The run's plan.
         balance: The first balance.
         counts_sha256: sha256 of counts.csv, None for a run that is not complete and writes none.
 
@@ -95,19 +93,16 @@ def read_result(
     uses = _count_by(database, "SELECT use, count(*)::BIGINT FROM images GROUP BY 1")
     examined = int(database.value("SELECT count(*) FROM images"))
     if sum(uses.values()) != examined or not uses.keys() <= set(USES) or examined != balance.examined:
-        raise ContractError(
-            f"Second balance of run {plan['run_key']} does not close: examined {balance.examined}, {uses}"
-        )
-    settings, params = plan["settings"], plan["params"]
+        raise ContractError(f"Second balance of run {plan.run_key} does not close: examined {balance.examined}, {uses}")
+    conf = plan.params.conf
     return {
-        "dataset": settings["name"],
-        "scope": plan["scope"],
-        "model": plan["model"],
-        "variant_sha256": plan["variant"]["sha256"],
-        "names": plan["names"],
-        "conf": params["conf"] if params["conf"] is not None else settings["conf"],
-        "conf_replaces_every_class": params["conf"] is not None,
-        "settings": {name: settings[name] for name in SETTINGS_OF_NUMBERS},
+        "dataset": plan.dataset,
+        **plan.copied("scope", "model"),
+        "variant_sha256": plan.variant.sha256,
+        **plan.copied("names"),
+        "conf": conf if conf is not None else plan.settings.conf,
+        "conf_replaces_every_class": conf is not None,
+        "settings": {name: plan.settings_json[name] for name in SETTINGS_OF_NUMBERS},
         "examined": examined,
         "balance": {use: uses.get(use, 0) for use in USES},
         "failed_by_reason": _count_by(
@@ -125,9 +120,8 @@ def read_result(
     }
 
 
-def read_run_facts(database: Database, plan: Mapping[str, Any], balance: Balance) -> dict[str, Any]:
+def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
     """Read the part of a summary that tells how this run got there."""
-    dataset = stored_settings(plan)
     shards = database.records(
         "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
         "count(*) FILTER (fate = 'failed')::BIGINT AS failed, "
@@ -135,14 +129,11 @@ def read_run_facts(database: Database, plan: Mapping[str, Any], balance: Balance
         "FROM accounted WHERE shard IS NOT NULL GROUP BY shard ORDER BY shard"
     )
     own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"
-    tolerated = dataset.run.tolerated_failed_share
+    tolerated = plan.settings.run.tolerated_failed_share
     return {
-        "run_key": plan["run_key"],
-        "dag_run": plan["dag_run"],
-        "params": plan["params"],
-        "listing": plan["listing"],
+        **plan.copied("run_key", "dag_run", "params", "listing"),
         "balance": balance.to_json(),
-        "silent": plan.get("silent"),  # plans of 0.1 before it was looked for have none
+        "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
         "shards": shards,
         "stopped_shards": [
             entry["shard"]

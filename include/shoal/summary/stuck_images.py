@@ -1,11 +1,10 @@
 """Images that get no row run after run while others do: named, so that they do not freeze the dataset's answer for ever."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.results.stored_summary import Unreadable
 from shoal.summary.balance import Balance
 from shoal.tables.session import Database
 
@@ -15,7 +14,7 @@ RUNS = 3
 SHOWN = 20
 
 
-def find_unreadable(database: Database, layout: VariantLayout, run_key: str, balance: Balance) -> dict[str, Any]:
+def find_unreadable(database: Database, layout: VariantLayout, run_key: str, balance: Balance) -> Unreadable:
     """Find the run's unsettled images that the two runs before it had in their manifests too.
 
     Nothing is said when they are not the exception: when this run settled nothing and they are more than a hundredth of what
@@ -28,32 +27,31 @@ def find_unreadable(database: Database, layout: VariantLayout, run_key: str, bal
         balance: Its first balance.
 
     Returns:
-        `images`, how many, and `first_keys`, the first twenty.
+        How many, and the first twenty.
     """
-    none = {"images": 0, "first_keys": []}
     if balance.fates["unsettled"] == 0:
-        return none
+        return Unreadable()
     earlier = _earlier_manifests(database, layout, run_key)
     if len(earlier) < RUNS - 1:
-        return none
+        return Unreadable()
     stuck = "accounted"
     for number, manifest in enumerate(earlier):
         database.view_parquet(f"earlier_{number}", [manifest], MANIFEST_COLUMNS)
         stuck += f" SEMI JOIN earlier_{number} USING (key, etag)"
     images = int(database.value(f"SELECT count(*) FROM {stuck} WHERE fate = 'unsettled'"))
     if balance.settled == 0 and images * 100 > balance.examined:
-        return none
+        return Unreadable()
     keys = database.run(f"SELECT key FROM {stuck} WHERE fate = 'unsettled' ORDER BY key LIMIT {SHOWN}").fetchall()
-    return {"images": images, "first_keys": [key for (key,) in keys]}
+    return Unreadable(images, tuple(key for (key,) in keys))
 
 
-def describe_unreadable(found: Mapping[str, Any]) -> list[str]:
+def describe_unreadable(found: Unreadable) -> list[str]:
     """Say what to write into the dataset file; nothing where every image gets its row in the end."""
-    if not found["images"]:
+    if not found.images:
         return []
-    count = f"{found['images']} images got no row in {RUNS} runs"
+    count = f"{found.images} images got no row in {RUNS} runs"
     advice = f"{count} - if they cannot be read, leave them out by source.ignore in the dataset file:"
-    return [advice, *(f"  - {json.dumps(key, ensure_ascii=False)}" for key in found["first_keys"])]
+    return [advice, *(f"  - {json.dumps(key, ensure_ascii=False)}" for key in found.first_keys)]
 
 
 def _earlier_manifests(database: Database, layout: VariantLayout, run_key: str) -> list[str]:

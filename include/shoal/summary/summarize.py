@@ -14,6 +14,8 @@ from shoal.exports.report.page import write_report
 from shoal.results.answer import move_current, read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, write_ledger
+from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.summary.balance import Balance, read_balance, read_result, read_run_facts
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
@@ -26,7 +28,7 @@ class SummarizedRun:
     """What summarize did.
 
     Attributes:
-        summary: The parsed summary.json.
+        summary: summary.json as it was written.
         balance: The first balance.
         key: Key of summary.json.
         not_current_because: None when the run is the dataset's answer now.
@@ -38,15 +40,20 @@ class SummarizedRun:
     not_current_because: str | None
 
     @property
+    def stored(self) -> StoredSummary:
+        """The summary as its readers take it."""
+        return StoredSummary.parse(self.summary)
+
+    @property
     def failure(self) -> str | None:
         """Why the task must fail although everything is written; None when the run did its part.
 
         Work was left and less than a tenth of the manifest was settled, or a shard stopped because too many images failed.
         """
-        stopped = self.summary["run"]["stopped_shards"]
+        stopped = self.stored.stopped_shards
         if stopped:
             return (
-                f"Shards {stopped} stopped: more images failed than run.tolerated_failed_share allows - see failures.csv "
+                f"Shards {list(stopped)} stopped: more images failed than run.tolerated_failed_share allows - see failures.csv "
                 "beside the summary"
             )
         left = self.balance.fates["unsettled"]
@@ -71,15 +78,15 @@ class SummarizedRun:
     def describe(self) -> list[str]:
         """Tell the summary in a few lines."""
         fates = ", ".join(f"{count} {fate}" for fate, count in self.balance.fates.items())
-        result = self.summary["result"]
-        uses = ", ".join(f"{count} {use}" for use, count in result["balance"].items())
+        stored = self.stored
+        uses = ", ".join(f"{count} {use}" for use, count in stored.uses.items())
         answer = "this run is the dataset's answer" if self.not_current_because is None else self.not_current_because
         return [
             f"{self.balance.listed} listed = {fates}",
-            f"{result['examined']} examined = {uses}",
-            f"result sha256 {self.summary['result_sha256']}",
+            f"{stored.examined} examined = {uses}",
+            f"result sha256 {stored.result_sha256}",
             answer,
-            *describe_unreadable(self.summary["run"]["unreadable"]),
+            *describe_unreadable(stored.unreadable),
         ]
 
 
@@ -91,7 +98,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         StoreError: The results bucket does not answer.
     """
     run = layout.run(run_key)
-    plan = stores.results.read_json(run.plan)
+    plan = read_plan(stores.results, run.plan)
     need_inputs(stores.results, plan, run)
     attempt = mint_attempt()
     with open_database(stores.results) as database:
@@ -107,22 +114,28 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         facts = {
             **read_run_facts(database, plan, balance),
             "ledger": ledger,
-            "unreadable": find_unreadable(database, layout, run_key, balance),
+            "unreadable": find_unreadable(database, layout, run_key, balance).to_json(),
             "removed_since_previous": _count_removed(database, stores, plan),
             "summarized_at": utc_text(datetime.now(UTC)),
         }
         files.append(write_report(database, plan, result, facts, sorted(file.path.name for file in files)))
         summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
-    not_current = move_current(stores.results, stores.layout, plan, summary)
+    not_current = move_current(
+        stores.results,
+        stores.layout,
+        plan,
+        complete=balance.complete,
+        result_sha256=summary["result_sha256"],
+    )
     return SummarizedRun(summary, balance, run.summary, not_current)
 
 
-def settle(database: Database, layout: VariantLayout, plan: Mapping[str, Any], attempt: str) -> str | None:
+def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt: str) -> str | None:
     """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
     results = database.results
-    run_key = plan["run_key"]
-    adopted = set(plan["parts"])
+    run_key = plan.run_key
+    adopted = set(plan.parts)
     present = results.list_keys(layout.parts)
     taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
     if not taken:
@@ -151,18 +164,17 @@ def _publish(
     return summary
 
 
-def _count_removed(database: Database, stores: Stores, plan: Mapping[str, Any]) -> int | None:
+def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int | None:
     """Count keys of the answer's listing that this listing lacks; None without an answer or with a narrower scope."""
     current = read_current(stores.results, stores.layout)
-    if current is None or not plan["scope"]["full"]:
+    if current is None or not plan.scope.full:
         return None
-    if current["listing"] > plan["listing"]["key"]:
+    if current["listing"] > plan.listing.key:
         return None
-    if current["run_key"] == plan["run_key"]:
+    if current["run_key"] == plan.run_key:
         # Summarized before: what it was compared with then is no longer the answer.
-        run = stores.layout.variant(plan["variant"]["directory"]).run(plan["run_key"])
-        earlier: int | None = stores.results.read_json(run.summary)["run"]["removed_since_previous"]
-        return earlier
+        run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
+        return read_summary(stores.results, run.summary).removed_since_previous
     if not stores.results.has(current["listing"]):
         return None
     database.view_parquet("previous", [current["listing"]], LISTING_COLUMNS)

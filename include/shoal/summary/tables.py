@@ -1,43 +1,42 @@
 """The tables a summary is read from, built in one DuckDB session from a run's frozen inputs."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.results.ledger import RowSources, view_sources
+from shoal.results.stored_plan import StoredPlan
 from shoal.settings.analysis import Taxon
-from shoal.settings.dataset import Dataset, stored_settings
-from shoal.settings.run_form import RunParams
+from shoal.settings.dataset import Dataset
 from shoal.tables.capture_times import narrow_listing, view_clocked
 from shoal.tables.session import Database
 
 Box = dict[str, Any]
 
 
-def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, sources: RowSources) -> None:
+def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
     """Build accounted, detections, images, counts, series and species for one run.
 
     Args:
         database: A session on the results bucket.
-        plan: The parsed plan.json.
+        plan: The run's plan.
         run: The run's objects.
         sources: Where its rows lie.
     """
-    dataset = stored_settings(plan)
-    params = RunParams.parse(plan["params"])
-    database.view_parquet("frozen", [plan["listing"]["key"]], LISTING_COLUMNS)
+    dataset, params = plan.settings, plan.params
+    database.view_parquet("frozen", [plan.listing.key], LISTING_COLUMNS)
     database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")
-    database.view_parquet("manifest", [run.manifest] if plan["shards"] else [], MANIFEST_COLUMNS)
+    database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
     narrow_listing(database, dataset.clock, params.window)
     view_clocked(database, dataset.clock)
-    database.set_variable("run_key", plan["run_key"])
+    database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.run_file("accounted")
-    _fill_classes(database, plan["names"], dataset, params.conf)
+    _fill_classes(database, plan.names, dataset, params.conf)
     _fill_deployments(database, dataset)
     database.set_variable("luma_min", dataset.usable.luma_min)
     database.set_variable("luma_max", dataset.usable.luma_max)
@@ -49,7 +48,7 @@ def build_tables(database: Database, plan: Mapping[str, Any], run: RunLayout, so
         database.run_file(name)
 
 
-def classes_of(names: list[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:
+def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:
     """Resolve what each class of a model means: its taxon, role and threshold.
 
     Args:
@@ -102,7 +101,7 @@ def _iou(a: Box, b: Box) -> float:
     return float(width * height / (areas - width * height))
 
 
-def _fill_classes(database: Database, names: list[str], dataset: Dataset, conf: float | None) -> None:
+def _fill_classes(database: Database, names: Sequence[str], dataset: Dataset, conf: float | None) -> None:
     database.run(
         "CREATE OR REPLACE TABLE classes (class_id INTEGER, class_name VARCHAR, taxon VARCHAR, aphia_id INTEGER, "
         "role VARCHAR, conf FLOAT, merged BOOLEAN)"

@@ -9,6 +9,7 @@ from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Answer, Asks, Decision, write_answer
 from shoal.plan.release_notice import backfill_command, notice_release, read_notice
 from shoal.results.answer import move_current
+from shoal.results.stored_plan import StoredPlan
 
 V1, V2, V3 = "v1", "v2", "v3"
 
@@ -17,8 +18,8 @@ V1, V2, V3 = "v1", "v2", "v3"
 def reef(few_images):
     """Twelve images, of which the dataset's answer is of v1; v2 is there and was never run; everything is asked for."""
     plan = few_images.plan()
-    summary = {"complete": True, "result_sha256": "0" * 64}
-    assert move_current(few_images.stores.results, few_images.stores.layout, plan.to_json(), summary) is None
+    results, stored = few_images.stores.results, StoredPlan.parse(plan.to_json())
+    assert move_current(results, few_images.stores.layout, stored, complete=True, result_sha256="0" * 64) is None
     return few_images.with_settings(model={"name": "demo-fish", "version": "latest"}, run={"approval_cpu_hours": 0})
 
 
@@ -29,7 +30,8 @@ def layout_of(reef, version) -> VariantLayout:
 
 def answer(reef, version, *, yes, at="2026-11-01T10:00:00Z"):
     plan = reef.plan(model_version=version, plan_only=True)
-    write_answer(reef.stores.results, layout_of(reef, version), plan.to_json(), Answer(yes=yes, by="ana", at=at))
+    stored = StoredPlan.parse(plan.to_json())
+    write_answer(reef.stores.results, layout_of(reef, version), stored, Answer(yes=yes, by="ana", at=at))
 
 
 def break_model(reef, version):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shoal.airflow.pages.plan_page import render_plan
+from shoal.results.stored_plan import StoredPlan
 
 FORMATS = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 
@@ -17,7 +18,7 @@ def plan():
 
 
 def test_the_page_tells_what_would_be_inferred(plan):
-    page = render_plan(plan)
+    page = render_plan(StoredPlan.parse(plan))
     for said in (
         "demo-fish v1",
         "<td>To infer in this run</td><td>126</td>",
@@ -32,18 +33,18 @@ def test_the_page_tells_what_would_be_inferred(plan):
 def test_the_page_names_what_was_passed_over_and_who_is_asked(plan):
     plan["passed_over"] = [{"version": "v2", "reason": "refused by ana"}]
     plan["approval"]["decision"] = "ask"
-    page = render_plan(plan)
+    page = render_plan(StoredPlan.parse(plan))
     assert "<td>v2</td><td>refused by ana</td>" in page
     assert "a person is asked before anything is inferred" in page
 
 
 def test_a_key_is_text_and_never_markup(plan):
     plan["shards"][0]["first_key"] = "<script>alert('x')</script>"
-    assert "<script" not in render_plan(plan)
+    assert "<script" not in render_plan(StoredPlan.parse(plan))
 
 
 def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(plan):
     del plan["approval"], plan["passed_over"]
     plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
-    assert "Room was not looked for" in render_plan(plan)
-    assert "Seconds per image" not in render_plan(plan)
+    assert "Room was not looked for" in render_plan(StoredPlan.parse(plan))
+    assert "Seconds per image" not in render_plan(StoredPlan.parse(plan))

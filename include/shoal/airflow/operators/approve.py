@@ -13,6 +13,7 @@ from shoal.airflow.alerts import tell
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.models.approval import Answer, Decision, is_newer, read_answer, write_answer
+from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.settings.dataset import Dataset, Run
 from shoal.settings.dataset_stores import Stores
 
@@ -75,8 +76,7 @@ class ApproveOperator(ApprovalOperator):
             self._refuse(
                 context, f"{_figures(plan)} wait for approval, and this run may not ask. {_way_out(context, plan)}"
             )
-        model = plan["model"]
-        self.subject = f"Infer {plan['approval']['images']} images with {model['name']} {model['version']}?"
+        self.subject = f"Infer {plan.question.images} images with {plan.model}?"
         self.body = write_question(plan)
         dataset = Dataset.model_validate(self.dataset)
         tell(dataset, f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}", context["ti"].dag_id, context["ti"].run_id)
@@ -95,19 +95,19 @@ class ApproveOperator(ApprovalOperator):
             stores, plan = self._read_plan(run)
         self._write_down(context, stores, plan, answer)
 
-    def _write_down(self, context: Context, stores: Stores, plan: dict[str, Any], answer: Answer) -> None:
+    def _write_down(self, context: Context, stores: Stores, plan: StoredPlan, answer: Answer) -> None:
         with translated_errors():
-            write_answer(stores.results, stores.layout.variant(plan["variant"]["directory"]), plan, answer)
+            write_answer(stores.results, stores.layout.variant(plan.variant.directory), plan, answer)
         if not answer.yes:
             self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
         log.info("%s: %s", answer.describe(), _figures(plan))
 
-    def _read_plan(self, run: dict[str, Any]) -> tuple[Stores, dict[str, Any]]:
+    def _read_plan(self, run: dict[str, Any]) -> tuple[Stores, StoredPlan]:
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
         from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
 
         stores = open_stores(Dataset.model_validate(self.dataset), read_access)
-        return stores, stores.results.read_json(stores.layout.variant(run["variant"]).run(run["run_key"]).plan)
+        return stores, read_plan(stores.results, stores.layout.variant(run["variant"]).run(run["run_key"]).plan)
 
     def _refuse(self, context: Context, reason: str) -> NoReturn:
         context["ti"].xcom_push(key=REFUSED_XCOM, value=reason)
@@ -122,35 +122,34 @@ def _remember(context: Context, run_key: str) -> Answer | None:
     return Answer(bool(said["yes"]), None if said["by"] is None else str(said["by"]), str(said["at"]))
 
 
-def write_question(plan: dict[str, Any]) -> str:
+def write_question(plan: StoredPlan) -> str:
     """Write what a person reads before they answer, in Markdown."""
-    approval, rate, settings = plan["approval"], plan["seconds_per_image"], plan["settings"]
-    model, workers = plan["model"], max(len(plan["shards"]), 1)
-    measured = "assumed: this version was never measured here" if rate["source"] == "assumed" else rate["source"]
+    approval, rate = plan.question, plan.seconds_per_image
+    workers = max(len(plan.shards), 1)
+    measured = "assumed: this version was never measured here" if rate.source == "assumed" else rate.source
     at_once = "1 worker" if workers == 1 else f"{workers} workers at once"
-    hours = approval["cpu_hours"] / workers
-    budget_s = float(settings["run"]["budget"].removesuffix("s"))
+    hours = approval.cpu_hours / workers
+    budget_s = plan.settings.run.budget.total_seconds()
     return (
-        f"Dataset **{settings['name']}**, model **{model['name']} {model['version']}**, variant "
-        f"`{plan['variant']['directory']}`\n\n"
+        f"Dataset **{plan.dataset}**, model **{plan.model}**, variant "
+        f"`{plan.variant.directory}`\n\n"
         "| | |\n|---|---|\n"
-        f"| Images to infer | {approval['images']:,} of {plan['counts']['listed']:,} in scope |\n"
-        f"| CPU hours | {approval['cpu_hours']:,.3g} |\n"
-        f"| Seconds per image | {rate['value']:.3g} ({measured}) |\n"
+        f"| Images to infer | {approval.images:,} of {plan.counts.listed:,} in scope |\n"
+        f"| CPU hours | {approval.cpu_hours:,.3g} |\n"
+        f"| Seconds per image | {rate.value:.3g} ({measured}) |\n"
         f"| Done in about | {hours:,.3g} h with {at_once}, in runs of {budget_s / 3600:.3g} h |\n"
-        f"| Asked above | {approval['threshold_cpu_hours']:g} CPU hours (run.approval_cpu_hours) |\n\n"
+        f"| Asked above | {approval.threshold_cpu_hours:g} CPU hours (run.approval_cpu_hours) |\n\n"
         "**Approve**: this run and all later ones of this variant infer without asking again. "
         "**Reject**, or no answer in time: nothing is inferred, and nightly runs go on with the version in use."
     )
 
 
-def _figures(plan: dict[str, Any]) -> str:
-    approval, model = plan["approval"], plan["model"]
+def _figures(plan: StoredPlan) -> str:
+    approval = plan.question
     return (
-        f"{model['name']} {model['version']}: {approval['images']} images, {approval['cpu_hours']:.3g} CPU hours "
-        f"({plan['seconds_per_image']['source']})"
+        f"{plan.model}: {approval.images} images, {approval.cpu_hours:.3g} CPU hours ({plan.seconds_per_image.source})"
     )
 
 
-def _way_out(context: Context, plan: dict[str, Any]) -> str:
-    return f"To be asked again, trigger {context['ti'].dag_id} by hand with model_version {plan['model']['version']}"
+def _way_out(context: Context, plan: StoredPlan) -> str:
+    return f"To be asked again, trigger {context['ti'].dag_id} by hand with model_version {plan.model.version}"

@@ -61,13 +61,13 @@ class EndRunOperator(BaseOperator):
         state = states.get(instance.run_id, {}).get(self.summarize_task_id)
         if state == "success":
             return
-        plan = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
-        if plan is None:
+        planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        if planned is None:
             raise AirflowFailException(
                 f"Task {self.plan_task_id} made no plan: its log says why - what was settled is kept"
             )
         refused = instance.xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM)
-        if state == "skipped" and (plan["plan_only"] or refused):
+        if state == "skipped" and (planned["plan_only"] or refused):
             return
         raise AirflowFailException(
             f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is kept "

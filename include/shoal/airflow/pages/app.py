@@ -12,6 +12,8 @@ from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.pages.plan_page import render_plan
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
+from shoal.results.stored_plan import read_plan
+from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset, dataset_files, datasets_folder, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 
@@ -48,10 +50,10 @@ def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Respons
 
 
 def _file(stores: Stores, run: RunLayout, name: str) -> Response:
-    summary = stores.results.read_json(run.summary)
-    if name not in summary["files"]:
-        raise ContractError(f"{run.summary} names no file {name!r} - it has {', '.join(summary['files'])}")
-    key = summary["folder"] + name
+    summary = read_summary(stores.results, run.summary)
+    if name not in summary.files:
+        raise ContractError(f"{run.summary} names no file {name!r} - it has {', '.join(summary.files)}")
+    key = summary.folder + name
     if name == "report.html":
         return HTMLResponse(stores.results.read_bytes(key), headers=HEADERS)
     # Piece by piece: the boxes of a large dataset are gigabytes.
@@ -61,7 +63,7 @@ def _file(stores: Stores, run: RunLayout, name: str) -> Response:
 
 
 def _as_page(stores: Stores, key: str) -> Response:
-    return HTMLResponse(render_plan(stores.results.read_json(key)), headers=HEADERS)
+    return HTMLResponse(render_plan(read_plan(stores.results, key)), headers=HEADERS)
 
 
 def _as_json(stores: Stores, key: str) -> Response:

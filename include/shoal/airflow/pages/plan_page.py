@@ -1,9 +1,10 @@
 """A plan as a page: what a run found, what it would do, and the plan itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from html import escape
-from typing import Any
+
+from shoal.results.stored_plan import StoredCapacity, StoredPassedOver, StoredPlan, StoredShard
 
 _STYLE = (
     "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}"
@@ -19,51 +20,51 @@ _DECISIONS = {
 }
 
 
-def render_plan(plan: Mapping[str, Any]) -> str:
+def render_plan(plan: StoredPlan) -> str:
     """Write a plan.json as HTML; one of an earlier release, too."""
-    name = f"{plan['settings']['name']}/{plan['run_key']}"
+    name = f"{plan.dataset}/{plan.run_key}"
     parts = [
         f"<h1>Plan {escape(name)}</h1>",
         _table((), _facts(plan)),
-        _passed_over(plan.get("passed_over") or ()),
-        _capacity(plan["capacity"]),
-        _shards(plan["shards"]),
-        f"<h2>plan.json</h2><pre>{escape(json.dumps(plan, indent=1, ensure_ascii=False))}</pre>",
+        _passed_over(plan.passed_over),
+        _capacity(plan.capacity),
+        _shards(plan.shards),
+        f"<h2>plan.json</h2><pre>{escape(json.dumps(plan.json, indent=1, ensure_ascii=False))}</pre>",
     ]
     head = f"<meta charset='utf-8'><title>Plan {escape(name)}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
 
 
-def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[object, object]]:
-    counts, rate, model = plan["counts"], plan["seconds_per_image"], plan["model"]
-    yield "Model", f"{model['name']} {model['version']} ({plan['variant']['directory']})"
-    yield "Started as", "plan only: nothing is inferred" if plan["params"]["plan_only"] else "a run"
-    yield "Images listed", f"{counts['listed']:,} ({plan['listing']['size_bytes'] / 1e6:,.1f} MB)"
-    yield "Reused", f"{counts['reused']:,}"
-    yield "To infer in this run", f"{counts['chosen']:,}"
-    yield "Left for later", f"{counts['pending']:,}"
-    if counts["chosen"] or counts["pending"]:
-        yield "Seconds per image", f"{rate['value']:.3g} ({rate['source']})"
-        yield "Done in about", f"{plan['eta_s'] / 60:,.1f} min of inference"
-    if approval := plan.get("approval"):
-        yield "All that is left", f"{approval['images']:,} images, {approval['cpu_hours']:,.3g} CPU hours"
-        yield "Approval", _DECISIONS.get(approval["decision"], approval["decision"])
+def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
+    counts, rate = plan.counts, plan.seconds_per_image
+    yield "Model", f"{plan.model} ({plan.variant.directory})"
+    yield "Started as", "plan only: nothing is inferred" if plan.plan_only else "a run"
+    yield "Images listed", f"{counts.listed:,} ({plan.listing.size_bytes / 1e6:,.1f} MB)"
+    yield "Reused", f"{counts.reused:,}"
+    yield "To infer in this run", f"{counts.chosen:,}"
+    yield "Left for later", f"{counts.pending:,}"
+    if counts.chosen or counts.pending:
+        yield "Seconds per image", f"{rate.value:.3g} ({rate.source})"
+        yield "Done in about", f"{plan.eta_s / 60:,.1f} min of inference"
+    if approval := plan.approval:
+        yield "All that is left", f"{approval.images:,} images, {approval.cpu_hours:,.3g} CPU hours"
+        yield "Approval", _DECISIONS.get(approval.decision, approval.decision)
 
 
-def _passed_over(passed: Iterable[Mapping[str, Any]]) -> str:
-    rows = [(entry["version"], entry["reason"]) for entry in passed]
+def _passed_over(passed: Iterable[StoredPassedOver]) -> str:
+    rows = [(entry.version, entry.reason) for entry in passed]
     return f"<h2>Versions passed over</h2>{_table(('Version', 'Why'), rows)}" if rows else ""
 
 
-def _capacity(capacity: Mapping[str, Any] | None) -> str:
+def _capacity(capacity: StoredCapacity | None) -> str:
     if capacity is None:
         return "<p>Room was not looked for.</p>"
-    rows = [(node["name"], node["pods"], ", ".join(node["binds"])) for node in capacity["nodes"]]
-    return f"<h2>Room</h2><p>{escape(capacity['reason'])}</p>{_table(('Node', 'Workers', 'Bound by'), rows)}"
+    rows = [(node.name, node.pods, ", ".join(node.binds)) for node in capacity.nodes]
+    return f"<h2>Room</h2><p>{escape(capacity.reason)}</p>{_table(('Node', 'Workers', 'Bound by'), rows)}"
 
 
-def _shards(shards: Iterable[Mapping[str, Any]]) -> str:
-    rows = [(shard["shard"], f"{shard['images']:,}", shard["first_key"], shard["last_key"]) for shard in shards]
+def _shards(shards: Iterable[StoredShard]) -> str:
+    rows = [(shard.shard, f"{shard.images:,}", shard.first_key, shard.last_key) for shard in shards]
     return f"<h2>Shards</h2>{_table(('Shard', 'Images', 'First key', 'Last key'), rows)}" if rows else ""
 
 

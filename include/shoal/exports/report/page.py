@@ -14,6 +14,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from shoal.exports.export import ExportedFile
+from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import Database
 
 # It tells of fonts it looked at, in the log of a task that has a story of its own to tell.
@@ -27,7 +28,7 @@ COLOURS = ("#0b6e99", "#d9730d", "#0f7b6c", "#ad1a72", "#6940a5")
 
 def write_report(
     database: Database,
-    plan: Mapping[str, Any],
+    plan: StoredPlan,
     result: Mapping[str, Any],
     facts: Mapping[str, Any],
     beside: Sequence[str],
@@ -36,7 +37,7 @@ def write_report(
 
     Args:
         database: Holds the tables of `build_tables`.
-        plan: The parsed plan.json.
+        plan: The run's plan.
         result: The summary's result.
         facts: The summary's run.
         beside: Names of the files that lie in the report's folder.
@@ -48,9 +49,9 @@ def write_report(
     with rc_context({"text.parse_math": False}):
         svg = draw_svg(plot(database, result))
     html = environment.get_template("report.html.j2").render(
-        description=plan["settings"].get("description"),
+        description=plan.settings.description,
         narrowed=describe_narrowing(plan, result),
-        is_trial=not plan["may_become_current"],
+        is_trial=not plan.may_become_current,
         result=result,
         run=facts,
         plot=svg,
@@ -61,22 +62,22 @@ def write_report(
     return ExportedFile(path, "text/html; charset=utf-8")
 
 
-def describe_narrowing(plan: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+def describe_narrowing(plan: StoredPlan, result: Mapping[str, Any]) -> list[str]:
     """Say in words what the person who started the run made other than the dataset file has it."""
-    params, scope = plan["params"], plan["scope"]
+    params, scope = plan.params, plan.scope
     words = []
-    if params["prefix"]:
-        words.append(f"only images whose keys begin with {scope['prefix']}")
-    if params["limit"] is not None:
-        words.append(f"only the first {params['limit']} images of the listing")
-    if scope["window_start"]:
-        words.append(f"only images captured at {scope['window_start']} or later")
-    if scope["window_end"]:
-        words.append(f"only images captured before {scope['window_end']}")
-    if params["conf"] is not None:
+    if params.prefix:
+        words.append(f"only images whose keys begin with {scope.prefix}")
+    if params.limit is not None:
+        words.append(f"only the first {params.limit} images of the listing")
+    if scope.window_start:
+        words.append(f"only images captured at {scope.window_start} or later")
+    if scope.window_end:
+        words.append(f"only images captured before {scope.window_end}")
+    if params.conf is not None:
         words.append(f"detections from confidence {result['conf']} on, for every species")
-    if params["model_version"] is not None:
-        words.append(f"model version {params['model_version']}")
+    if params.model_version is not None:
+        words.append(f"model version {params.model_version}")
     return words
 
 

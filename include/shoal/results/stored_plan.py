@@ -1,0 +1,343 @@
+"""plan.json as every reader takes it: parsed once, with what earlier releases did not write yet filled in here.
+
+Its writer is `plan.document`. Settings and params are checked when somebody asks for them: whoever reads a hundred plans to
+find one run pays for none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from shoal.contract.errors import ContractError
+from shoal.contract.job import ShardJob
+from shoal.results.stored_json import pick, picked, reading
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3 import BucketClient
+
+
+@dataclass(frozen=True)
+class PlannedBy:
+    """The Dag run that planned; both empty when none did."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class StoredScope:
+    """What a run looked at; times as they are stored, UTC.
+
+    Attributes:
+        prefix: Keys that begin so.
+        limit: No more than so many of them, None for all.
+        window_start: Only images captured then or later.
+        window_end: Only images captured before.
+        full: Whether that is the whole dataset.
+    """
+
+    prefix: str
+    limit: int | None
+    window_start: str | None
+    window_end: str | None
+    full: bool
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model version: its file in the models bucket, and what that hashes to."""
+
+    name: str
+    version: str
+    key: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class StoredVariant:
+    """Identity of a variant, and its folder."""
+
+    sha256: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class StoredListing:
+    """The frozen listing: its key, the size of the images in scope, and what was no image or ignored."""
+
+    key: str
+    size_bytes: int
+    not_images: int
+    ignored: int
+
+
+@dataclass(frozen=True)
+class StoredCounts:
+    """Images: listed = reused + chosen + pending."""
+
+    listed: int
+    reused: int
+    chosen: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class StoredSilent:
+    """A camera that should have sent images and did not, None for the whole dataset; when its newest one was taken."""
+
+    camera: str | None
+    newest_image: str | None
+
+
+@dataclass(frozen=True)
+class StoredDrift:
+    """How the bucket differs from what was known of it, in images."""
+
+    known: int
+    gone: int
+    settled: int
+    changed: int
+    copied: int
+
+
+@dataclass(frozen=True)
+class StoredApproval:
+    """Whether a person has to be asked, and about how much work.
+
+    Attributes:
+        decision: A word of `models.approval.Decision`, or one of a later release.
+        images: All that the variant still has to infer in the run's scope.
+        cpu_hours: Of one core.
+        threshold_cpu_hours: More than this is asked for; None for never.
+        answered_by: Who had answered before; None when nobody had.
+        answered_at: When.
+    """
+
+    decision: str
+    images: int
+    cpu_hours: float
+    threshold_cpu_hours: float | None
+    answered_by: str | None
+    answered_at: str | None
+
+
+@dataclass(frozen=True)
+class StoredPassedOver:
+    """A better version that is not used, and why."""
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoredNode:
+    """What one node takes, and the resources that forbid one more."""
+
+    name: str
+    pods: int
+    binds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StoredCapacity:
+    """Workers that may start, those that fit, why, and where."""
+
+    pods: int
+    fit: int
+    reason: str
+    nodes: tuple[StoredNode, ...]
+
+
+@dataclass(frozen=True)
+class StoredRate:
+    """Expected seconds of one worker per image, and where the figure comes from."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class StoredShard:
+    """One shard: a contiguous range of keys."""
+
+    shard: int
+    images: int
+    first_key: str
+    last_key: str
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A run as it was planned; `plan.document.Plan` says more of each field.
+
+    Attributes:
+        json: The object as it is stored.
+        run_key: The run.
+        dag_run: Who planned it.
+        params_json: What the person who started the run said, see `params`.
+        settings_json: The dataset file as it was, see `settings`.
+        scope: What it looked at.
+        may_become_current: Whether the run, once complete, may become the dataset's answer.
+        model: The model version.
+        variant: The variant.
+        names: Class names of the model, by class_id.
+        listing: The frozen listing.
+        counts: What becomes of the listed images.
+        silent: Who stopped sending; None where that was not looked for, as in plans before it was.
+        drift: None in plans before it was counted.
+        approval: None in plans before anybody was asked.
+        passed_over: Better versions that were not used.
+        capacity: What fits; None when nothing was to be inferred.
+        seconds_per_image: Expected speed.
+        eta_s: Expected seconds of inference.
+        shards: What each worker was given.
+        ledgers: Ledgers counted as reused.
+        parts: Parts counted as reused.
+    """
+
+    json: Mapping[str, Any] = field(repr=False, compare=False)
+    run_key: str
+    dag_run: PlannedBy
+    params_json: Mapping[str, Any]
+    settings_json: Mapping[str, Any]
+    scope: StoredScope
+    may_become_current: bool
+    model: StoredModel
+    variant: StoredVariant
+    names: tuple[str, ...]
+    listing: StoredListing
+    counts: StoredCounts
+    silent: tuple[StoredSilent, ...] | None
+    drift: StoredDrift | None
+    approval: StoredApproval | None
+    passed_over: tuple[StoredPassedOver, ...]
+    capacity: StoredCapacity | None
+    seconds_per_image: StoredRate
+    eta_s: float
+    shards: tuple[StoredShard, ...]
+    ledgers: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "StoredPlan":
+        """Read a plan of this release or an earlier one; what a later one added is passed over.
+
+        Raises:
+            ContractError: A field is missing or is no such thing.
+        """
+        with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
+            silent, drift, approval = (stored.get(name) for name in ("silent", "drift", "approval"))
+            capacity = stored["capacity"]
+            return cls(
+                json=stored,
+                run_key=stored["run_key"],
+                dag_run=pick(PlannedBy, stored["dag_run"]),
+                params_json=stored["params"],
+                settings_json=stored["settings"],
+                scope=pick(StoredScope, stored["scope"]),
+                may_become_current=stored["may_become_current"],
+                model=pick(StoredModel, stored["model"]),
+                variant=pick(StoredVariant, stored["variant"]),
+                names=tuple(stored["names"]),
+                listing=pick(StoredListing, stored["listing"]),
+                counts=pick(StoredCounts, stored["counts"]),
+                silent=None if silent is None else picked(StoredSilent, silent),
+                drift=pick(StoredDrift, drift) if drift else None,
+                approval=pick(StoredApproval, approval) if approval else None,
+                passed_over=picked(StoredPassedOver, stored.get("passed_over") or ()),
+                capacity=_parse_capacity(capacity) if capacity is not None else None,
+                seconds_per_image=pick(StoredRate, stored["seconds_per_image"]),
+                eta_s=stored["eta_s"],
+                shards=picked(StoredShard, stored["shards"]),
+                ledgers=tuple(stored["ledgers"]),
+                parts=tuple(stored["parts"]),
+            )
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return str(self.settings_json["name"])
+
+    @property
+    def plan_only(self) -> bool:
+        """Whether the run was to write its plan and no more."""
+        return bool(self.params_json["plan_only"])
+
+    @property
+    def question(self) -> StoredApproval:
+        """What a person is asked about.
+
+        Raises:
+            ContractError: The plan is of a release that asked nobody.
+        """
+        if self.approval is None:
+            raise ContractError(f"plan.json of run {self.run_key} has no approval to ask for - start a new run")
+        return self.approval
+
+    @cached_property
+    def settings(self) -> Dataset:
+        """The dataset's settings as they were; fields of a later release are ignored, as after a rollback.
+
+        Raises:
+            ContractError: They are not valid; a later release wrote them.
+        """
+        try:
+            return Dataset.model_validate(self.settings_json, extra="ignore")
+        except ValidationError as err:
+            first = err.errors()[0]
+            where = ".".join(("settings", *map(str, first["loc"])))
+            raise ContractError(
+                f"plan.json of run {self.run_key} cannot be read ({where}: {first['msg']}) - upgrade Shoal"
+            ) from err
+
+    @cached_property
+    def params(self) -> RunParams:
+        """What the person who started the run said.
+
+        Raises:
+            ConfigError: It is not valid.
+        """
+        return RunParams.parse(dict(self.params_json))
+
+    @cached_property
+    def job(self) -> ShardJob:
+        """What the workers were told.
+
+        Raises:
+            ContractError: It is not valid.
+        """
+        return ShardJob.from_plan(self.json)
+
+    def copied(self, *names: str) -> dict[str, Any]:
+        """Copy fields as they are stored, for an object that repeats them word for word."""
+        return {name: self.json[name] for name in names}
+
+
+def read_plan(results: BucketClient, key: str) -> StoredPlan:
+    """Read a plan.json.
+
+    Raises:
+        ContractError: Missing, or not what its format promises.
+    """
+    return StoredPlan.parse(results.read_json(key))
+
+
+def find_plan(results: BucketClient, key: str) -> StoredPlan | None:
+    """Read a plan.json; None where there is none.
+
+    Raises:
+        ContractError: Not what its format promises.
+    """
+    found = results.find_json(key)
+    return None if found is None else StoredPlan.parse(found)
+
+
+def _parse_capacity(stored: Mapping[str, Any]) -> StoredCapacity:
+    nodes = tuple(StoredNode(node["name"], node["pods"], tuple(node["binds"])) for node in stored["nodes"])
+    return StoredCapacity(stored["pods"], stored["fit"], stored["reason"], nodes)

@@ -1,0 +1,135 @@
+"""summary.json as every reader takes it: parsed once, with what earlier releases did not write yet filled in here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shoal.results.stored_json import pick, picked, reading
+from shoal.results.stored_plan import StoredModel, StoredScope
+from shoal.settings.run_form import RunParams
+from shoal.stores.s3 import BucketClient
+
+
+@dataclass(frozen=True)
+class SummarizedShard:
+    """What became of one shard's images."""
+
+    shard: int
+    images: int
+    settled: int
+    failed: int
+    tried: int
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Images that get no row run after run: how many, and the first of them."""
+
+    images: int = 0
+    first_keys: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as summary.json shows it."""
+        return {"images": self.images, "first_keys": list(self.first_keys)}
+
+
+@dataclass(frozen=True)
+class StoredSummary:
+    """A run's answer.
+
+    Attributes:
+        complete: Whether nothing was left.
+        result: What the same images, model and settings always give, as it is stored: `result_sha256` is of it.
+        result_sha256: Its hash.
+        folder: Key prefix of the files.
+        files: Their sha256, by name.
+        dataset: Name of the dataset.
+        scope: What the run looked at.
+        model: The model version.
+        examined: Images the model, or the decoder that refused them, has judged.
+        uses: The second balance: examined images by use.
+        run_key: The run.
+        params_json: What the person who started it said, see `params`.
+        balance: The first balance: `listed`, and listed images by fate.
+        shards: What became of each shard.
+        stopped_shards: Shards that stopped because too many images failed.
+        unreadable: Images that get no row run after run; none in summaries before they were looked for.
+        removed_since_previous: Images of the answer before that the bucket lacks; None where there was none.
+    """
+
+    complete: bool
+    result: Mapping[str, Any] = field(repr=False)
+    result_sha256: str
+    folder: str
+    files: Mapping[str, str]
+    dataset: str
+    scope: StoredScope
+    model: StoredModel
+    examined: int
+    uses: Mapping[str, int]
+    run_key: str
+    params_json: Mapping[str, Any]
+    balance: Mapping[str, int]
+    shards: tuple[SummarizedShard, ...]
+    stopped_shards: tuple[int, ...]
+    unreadable: Unreadable
+    removed_since_previous: int | None
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "StoredSummary":
+        """Read a summary of this release or an earlier one; what a later one added is passed over.
+
+        Raises:
+            ContractError: A field is missing or is no such thing.
+        """
+        with reading("summary.json", "restore it, or clear task summarize of its Dag run"):
+            result, run = stored["result"], stored["run"]
+        with reading(f"summary.json of run {run.get('run_key')}", "restore it, or clear task summarize of its Dag run"):
+            unreadable = run.get("unreadable") or {"images": 0, "first_keys": ()}
+            return cls(
+                complete=stored["complete"],
+                result=result,
+                result_sha256=stored["result_sha256"],
+                folder=stored["folder"],
+                files=stored["files"],
+                dataset=result["dataset"],
+                scope=pick(StoredScope, result["scope"]),
+                model=pick(StoredModel, result["model"]),
+                examined=result["examined"],
+                uses=result["balance"],
+                run_key=run["run_key"],
+                params_json=run["params"],
+                balance=run["balance"],
+                shards=picked(SummarizedShard, run["shards"]),
+                stopped_shards=tuple(run["stopped_shards"]),
+                unreadable=Unreadable(unreadable["images"], tuple(unreadable["first_keys"])),
+                removed_since_previous=run["removed_since_previous"],
+            )
+
+    @property
+    def params(self) -> RunParams:
+        """What the person who started the run said.
+
+        Raises:
+            ConfigError: It is not valid.
+        """
+        return RunParams.parse(dict(self.params_json))
+
+
+def read_summary(results: BucketClient, key: str) -> StoredSummary:
+    """Read a summary.json.
+
+    Raises:
+        ContractError: Missing, or not what its format promises.
+    """
+    return StoredSummary.parse(results.read_json(key))
+
+
+def find_summary(results: BucketClient, key: str) -> StoredSummary | None:
+    """Read a summary.json; None where there is none.
+
+    Raises:
+        ContractError: Not what its format promises.
+    """
+    found = results.find_json(key)
+    return None if found is None else StoredSummary.parse(found)
