@@ -1,0 +1,168 @@
+"""plan.json read back: what the writer wrote, what earlier releases wrote, and what is no plan at all."""
+
+import json
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from shoal.bucket.drift import Drift
+from shoal.bucket.listing import ListingCounts, Scope
+from shoal.bucket.silent_cameras import Silent
+from shoal.capacity.share import Capacity, NodeFit
+from shoal.contract.errors import ContractError
+from shoal.contract.job import Inference, ShardJob
+from shoal.contract.model_info import ModelInfo
+from shoal.models.approval import Answer, Approval, Decision, Rate, Work
+from shoal.models.variant import Variant
+from shoal.models.versions import ModelRelease, PassedOver
+from shoal.plan.document import Plan, PlannedShard, PlannedWork
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
+
+EARLIER = sorted((Path(__file__).parents[2] / "fixtures/format-1").rglob("plan.json"))
+SHA, RATE = "0" * 64, Rate(0.5, "measured in 126 images")
+RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, ModelInfo(("fish",), 32, (640, 640), None))
+VARIANT = Variant(RELEASE, Inference((640, 640), rect=True))
+JOB = ShardJob(
+    "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0
+)
+
+
+def make_dataset(**settings):
+    place = {role: {"conn_id": "store", "bucket": role} for role in ("source", "results", "models")}
+    return Dataset.model_validate({"name": "reef", **place, "model": {"name": "demo-fish"}, **settings})
+
+
+def write_plan(dataset=None, params=None, **differs):
+    """A plan with everything in it, but for what `differs`."""
+    dataset, params = dataset or make_dataset(), params or RunParams()
+    capacity = Capacity(2, 3, (NodeFit("laptop", 3, ("cpu", "memory")),), "3 workers fit")
+    facts = {
+        "run_key": JOB.run_key,
+        "dag_id": "reanalyse_reef",
+        "run_id": "manual__1",
+        "dataset": dataset,
+        "params": params,
+        "scope": Scope.of(dataset.source, params),
+        "variant": VARIANT,
+        "listing_key": "reef/listings/20260601T020000Z-abcd1234.parquet",
+        "listing": ListingCounts(12, 1000, 1, 2),
+        "listed": 12,
+        "reused": 3,
+        "drift": Drift(12, 1, 3, 2, 1),
+        "work": PlannedWork(
+            capacity, RATE, (PlannedShard(0, 4, "a.jpg", "d.jpg"), PlannedShard(1, 3, "e 海.jpg", "g.jpg"))
+        ),
+        "ledgers": ["reef/v/ledger/x.parquet"],
+        "parts": ["reef/v/parts/x.parquet"],
+        "job": JOB,
+        "approval": Approval(
+            Decision.APPROVED, Work(9, RATE), 24.0, Answer(yes=True, by="ana", at="2026-06-01T00:00:00Z")
+        ),
+        "selected": True,
+        "passed_over": [PassedOver("v2", "refused by ana")],
+        "silent": [Silent("IPC608", datetime(2026, 6, 1)), Silent(None, None)],
+    }
+    return Plan(**(facts | differs)).to_json()
+
+
+NOTHING_TO_DO = {
+    "dag_id": "",
+    "run_id": "",
+    "reused": 12,
+    "work": PlannedWork(None, RATE, ()),
+    "ledgers": [],
+    "parts": [],
+    "approval": Approval(Decision.NOT_NEEDED, Work(0, RATE), None, None),
+    "passed_over": [],
+    "silent": None,
+}
+SAID = RunParams.parse(
+    {"conf": 0.4, "prefix": "IPC", "limit": 3, "window_start": "2026-06-01T00:00:00Z", "retry_failed": ["corrupt"]}
+)
+
+
+def as_written(plan):
+    """Every field of a parsed plan under its name in plan.json, as JSON."""
+    found = {
+        f.name.removesuffix("_json"): value for f in fields(plan) if (value := getattr(plan, f.name)) is not plan.json
+    }
+    found |= {name: value for name, value in asdict(plan).items() if name in found}
+    return json.loads(json.dumps(found | {"job": plan.job.to_json()}))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(write_plan(), id="everything"),
+        pytest.param(write_plan(**NOTHING_TO_DO), id="nothing to do"),
+        pytest.param(write_plan(params=SAID), id="something said"),
+    ],
+)
+def test_a_plan_is_read_as_it_was_written(written):
+    written = json.loads(json.dumps(written))
+    plan = StoredPlan.parse(written)
+    assert as_written(plan) | {"format_version": 1} == written
+    assert plan.json is written
+
+
+def test_settings_and_params_are_those_of_the_run():
+    plan = StoredPlan.parse(json.loads(json.dumps(write_plan(params=SAID))))
+    assert (plan.settings, plan.params) == (make_dataset(), SAID)
+    assert (plan.dataset, plan.plan_only) == ("reef", False)
+
+
+@pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.parent.name)
+def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
+    plan = StoredPlan.parse(json.loads(path.read_text(encoding="utf-8")))
+    assert (plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, ())
+    assert plan.settings.run.approval_cpu_hours == Dataset.model_fields["run"].default.approval_cpu_hours
+    assert plan.params == RunParams()
+
+
+def test_what_a_later_release_added_is_passed_over_and_copied_word_for_word():
+    written = write_plan()
+    written |= {"later": 1, "model": {**written["model"], "later": 1}, "settings": {**written["settings"], "later": 1}}
+    plan = StoredPlan.parse(written)
+    assert (str(plan.model), plan.settings) == ("demo-fish v1", make_dataset())
+    assert plan.copied("model") == {"model": written["model"]}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        pytest.param(
+            {"run_key": "r"}, r"^plan.json of run r has no field 'capacity' - restore it, or start", id="no plan"
+        ),
+        pytest.param(
+            {**write_plan(), "model": {"name": "x"}}, r"abcd1234 has no field 'version' - restore", id="half a model"
+        ),
+        pytest.param(
+            {**write_plan(), "counts": 3}, r"abcd1234 is not what its format promises \(.*\) - restore", id="a number"
+        ),
+        pytest.param(
+            {**write_plan(), "shards": None}, r"abcd1234 is not what its format promises \(.*\) - ", id="no shards"
+        ),
+    ],
+)
+def test_what_is_no_plan_is_said_in_one_line(broken, message):
+    with pytest.raises(ContractError, match=message) as err:
+        StoredPlan.parse(broken)
+    assert "\n" not in str(err.value)
+
+
+def test_settings_of_a_later_release_that_cannot_be_used_are_named():
+    written = write_plan()
+    written["settings"]["run"]["budget"] = "a while"
+    message = r"^plan.json of run \S+ cannot be read \(settings\.run\.budget: .*\) - upgrade Shoal$"
+    with pytest.raises(ContractError, match=message):
+        _ = StoredPlan.parse(written).settings
+
+
+def test_a_plan_that_asked_nobody_has_no_question():
+    written = {name: value for name, value in write_plan().items() if name != "approval"}
+    with pytest.raises(ContractError, match=r"has no approval to ask for - start a new run$"):
+        _ = StoredPlan.parse(written).question
