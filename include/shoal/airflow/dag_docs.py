@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 
 
@@ -35,7 +36,7 @@ def backfill_doc(dataset: Dataset) -> str:
     name = dataset.name
     # In one line: the web interface breaks lines as it likes, and a backslash would be copied with them.
     command = (
-        f"airflow backfill create --dag-id backfill_{name} --from-date 2026-01-01 --to-date 2026-03-01 "
+        f"airflow backfill create --dag-id {backfill_dag_id(name)} --from-date 2026-01-01 --to-date 2026-03-01 "
         '--reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\''
     )
     return "\n\n".join(
@@ -45,13 +46,13 @@ def backfill_doc(dataset: Dataset) -> str:
             (
                 "makes one run for each month that begins in that span. By hand it takes window_start and window_end. Every "
                 "image is in exactly one month: one without a usable date counts where it was last modified. The month in "
-                f"progress belongs to the next full run. What is inferred here is reused by **reanalyse_{name}**; the "
+                f"progress belongs to the next full run. What is inferred here is reused by **{reanalyse_dag_id(name)}**; the "
                 "dataset's answer is never moved from here."
             ),
             _table(_settings(dataset)),
             (
                 "One run at a time (max_active_runs 1), and one plan at a time in a backfill that allows more runs. Where task "
-                f"slots are short, reanalyse_{name} goes first."
+                f"slots are short, {reanalyse_dag_id(name)} goes first."
             ),
         ]
     )

@@ -12,6 +12,7 @@ from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
 from shoal.contract.errors import ConfigError
+from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import INSTANT, RunParams
 
@@ -28,7 +29,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 def reanalyse_dag(dataset: Dataset) -> DAG:
     """Make the DAG that brings a dataset's answer up to date, without its tasks."""
     return DAG(
-        dag_id=f"reanalyse_{dataset.name}",
+        dag_id=reanalyse_dag_id(dataset.name),
         description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
         doc_md=reanalyse_doc(dataset),
         schedule=reanalyse_schedule(dataset),
@@ -39,7 +40,7 @@ def reanalyse_dag(dataset: Dataset) -> DAG:
 def backfill_dag(dataset: Dataset) -> DAG:
     """Make the DAG for Airflow's backfill: one run per month of capture time; nothing starts it by itself."""
     return DAG(
-        dag_id=f"backfill_{dataset.name}",
+        dag_id=backfill_dag_id(dataset.name),
         description=f"Months of {dataset.name} by capture time, for another model version",
         doc_md=backfill_doc(dataset),
         schedule=MonthlyWindows(),
@@ -101,7 +102,7 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
     """
     message = str(error)
     with DAG(
-        dag_id=f"broken_{''.join(c if c.isalnum() or c in '_-.' else '_' for c in name)}",
+        dag_id=broken_dag_id(name),
         description=message.split("\n", 1)[0][:300],
         doc_md=f"### This dataset file cannot be used\n\n```\n{message}\n```",
         schedule=None,

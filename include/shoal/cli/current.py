@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
+from shoal.contract.run_names import reanalyse_dag_id
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def execute(arguments: Namespace) -> int:
             print("no answer yet: no run over the whole dataset is complete")
         elif current is None:
             raise ConfigError(
-                f"Dataset {arguments.dataset!r} has no answer yet - trigger reanalyse_{arguments.dataset}"
+                f"Dataset {arguments.dataset!r} has no answer yet - trigger {reanalyse_dag_id(arguments.dataset)}"
             )
         else:
             run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])

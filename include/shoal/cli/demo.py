@@ -10,6 +10,7 @@ from contextlib import suppress
 from shoal.cli._demo_answer import show_answer
 from shoal.cli._embedded import Embedded, add_own_files, open_embedded, say
 from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.run_names import reanalyse_dag_id
 from shoal.embedded.processes.process_trees import end_family, family_of
 from shoal.embedded.processes.run_dag import ANSWER
 from shoal.embedded.processes.unfinished_runs import fail_unfinished_runs
@@ -29,9 +30,10 @@ def execute(arguments: Namespace) -> int:
     """Run the demo and show its answer."""
     started = time.monotonic()
     with open_embedded(arguments, scheduler_follows=False) as embedded:
-        say("airflow", f"running DAG reanalyse_{embedded.dataset_name}: plan >> approve >> infer >> summarize")
+        dag_id = reanalyse_dag_id(embedded.dataset_name)
+        say("airflow", f"running DAG {dag_id}: plan >> approve >> infer >> summarize")
         try:
-            summary_uri = _run_dag(embedded, f"reanalyse_{embedded.dataset_name}")
+            summary_uri = _run_dag(embedded, dag_id)
         finally:
             with suppress(ConfigError):  # a full disk, say; the next start does it again
                 fail_unfinished_runs(embedded.home.airflow_database, also_scheduled=True)

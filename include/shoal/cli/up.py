@@ -15,6 +15,7 @@ from typing import NoReturn
 from shoal.cli._embedded import Embedded, add_own_files, open_embedded, say
 from shoal.cli.pools import named_pools
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.run_names import reanalyse_dag_id
 from shoal.embedded.processes.airflow_servers import (
     LOGIN,
     Processes,
@@ -52,7 +53,7 @@ def execute(arguments: Namespace) -> int:
                 _wait_until_healthy(embedded, processes, port)
                 password = read_password(embedded.home.airflow)
                 say("ready", f"http://127.0.0.1:{port}  login {LOGIN}  password {password}")
-                say("", f"trigger DAG reanalyse_{embedded.dataset_name}; Ctrl-C stops everything")
+                say("", f"trigger DAG {reanalyse_dag_id(embedded.dataset_name)}; Ctrl-C stops everything")
                 _keep_running(embedded, processes, environment)
             finally:
                 say("stopping", "Airflow and its tasks; Ctrl-C again ends them at once")

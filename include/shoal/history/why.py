@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.contract.run_names import CHECK_DAG_ID, reanalyse_dag_id
 from shoal.contract.units import format_duration
 from shoal.history.facts import RunFacts
 from shoal.history.run_details import tell_images, tell_shards
@@ -168,7 +168,7 @@ def _judge_without_end(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, s
         return (
             State.STOPPED,
             f"a sample that python -m shoal check {facts.dataset} tries: it has no summary, and later runs reuse its rows",
-            f"nothing; a run over the dataset: airflow dags trigger reanalyse_{facts.dataset}",
+            f"nothing; a run over the dataset: airflow dags trigger {reanalyse_dag_id(facts.dataset)}",
         )
     return None
 
@@ -225,7 +225,7 @@ def _go_on(facts: RunFacts) -> str:
 
 
 def _start_again(facts: RunFacts) -> str:
-    dag_id = (facts.plan and facts.plan.dag_run.dag_id) or f"reanalyse_{facts.dataset}"
+    dag_id = (facts.plan and facts.plan.dag_run.dag_id) or reanalyse_dag_id(facts.dataset)
     return f"airflow dags trigger {dag_id}"
 
 

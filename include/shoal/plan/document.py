@@ -12,6 +12,7 @@ from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.run_names import may_move_answer
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
@@ -156,7 +157,7 @@ class Plan:
     def may_become_current(self) -> bool:
         """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
         own_settings = self.selected and self.params.conf is None
-        return self.dag_id.startswith("reanalyse_") and self.params.full_scope and own_settings
+        return may_move_answer(self.dag_id) and self.params.full_scope and own_settings
 
     def describe(self) -> list[str]:
         """Tell the plan in a few lines."""

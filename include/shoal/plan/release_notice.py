@@ -6,6 +6,7 @@ from typing import Any
 
 from shoal.bucket.listing import view_listing
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.plan.document import Plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
@@ -73,9 +74,9 @@ def backfill_command(dataset: str, version: str, first: datetime, last: datetime
     start = first.replace(day=1)
     end = min(last, now.replace(day=1, tzinfo=last.tzinfo) - _A_DAY).replace(day=1)
     if start.date() > end.date():
-        return f"airflow dags trigger reanalyse_{dataset} --conf '{conf}'"
+        return f"airflow dags trigger {reanalyse_dag_id(dataset)} --conf '{conf}'"
     return (
-        f"airflow backfill create --dag-id backfill_{dataset} --from-date {start:%Y-%m-%d} --to-date {end:%Y-%m-%d} "
+        f"airflow backfill create --dag-id {backfill_dag_id(dataset)} --from-date {start:%Y-%m-%d} --to-date {end:%Y-%m-%d} "
         f"--reprocess-behavior completed --max-active-runs 1 --dag-run-conf '{conf}'"
     )
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
+from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 
 AN_INSTANT = "2026-06-01T00:00:00Z"
 INSTANT = r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d))?$(?!\n)"
@@ -97,7 +98,7 @@ class RunParams(BaseModel):
 
     def goes_on_in(self, dataset: str) -> str:
         """Name the DAG in which a chain goes on: with other settings than the dataset's own it holds up no night."""
-        return f"reanalyse_{dataset}" if self.own_settings else f"backfill_{dataset}"
+        return reanalyse_dag_id(dataset) if self.own_settings else backfill_dag_id(dataset)
 
     @property
     def window(self) -> Window:

@@ -5,9 +5,10 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from shoal.airflow.operators.run_conf import CONTINUATION, read_params
+from shoal.airflow.operators.run_conf import read_params
+from shoal.contract.run_names import continuation_run_id, dataset_of
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,14 @@ class ContinueRunOperator(TriggerDagRunOperator):
         if not done or not done["continues"]:
             raise AirflowSkipException("Nothing is left that another run could do now")
         params = read_params(context)
-        dataset = context["ti"].dag_id.partition("_")[2]
+        dag_id = context["ti"].dag_id
+        dataset = dataset_of(dag_id)
+        if dataset is None:
+            raise AirflowFailException(
+                f"DAG {dag_id!r} is not of a dataset, so nothing goes on - name it reanalyse_<dataset>"
+            )
         self.trigger_dag_id = params.goes_on_in(dataset)
-        self.trigger_run_id = f"{CONTINUATION}{done['run_key']}"
+        self.trigger_run_id = continuation_run_id(done["run_key"])
         self.conf = params.model_dump(mode="json", exclude_defaults=True)
         log.info("%s images are left: run %s goes on", done["left"], self.trigger_run_id)
         super().execute(context)

@@ -10,11 +10,12 @@ from airflow.sdk import BaseOperator, Context, conf
 
 from shoal.airflow.alerts import tell
 from shoal.airflow.operators.room import dag_run_state, open_room
-from shoal.airflow.operators.run_conf import CONTINUATION, only_notices, read_params, reuse_listing_since, when_to_ask
+from shoal.airflow.operators.run_conf import only_notices, read_params, reuse_listing_since, when_to_ask
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.layout import mint_run_key
+from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
 from shoal.plan.document import Plan
@@ -122,7 +123,7 @@ class PlanShardsOperator(BaseOperator):
 
     def _tell_of_silence(self, plan: Plan) -> None:
         """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
-        if plan.silent and plan.may_become_current and not plan.run_id.startswith(CONTINUATION):
+        if plan.silent and plan.may_become_current and not is_continuation(plan.run_id):
             alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
             tell(plan.dataset, alert, plan.dag_id, plan.run_id)
 

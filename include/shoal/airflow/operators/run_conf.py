@@ -6,15 +6,13 @@ from typing import Any
 from airflow.sdk import Context
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Asks
 from shoal.models.versions import LATEST
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 
 BACKFILL, SCHEDULED, MANUAL, RELEASE = "backfill", "scheduled", "manual", "asset_triggered"
-CONTINUATION = "continue__"
-"""How the id of a run begins that goes on with what another left."""
-
 LISTING_SERVES = timedelta(hours=24)
 
 
@@ -61,7 +59,7 @@ def reuse_listing_since(context: Context, schedule: str | None, now: datetime) -
         now: UTC.
     """
     dag_run = context["dag_run"]
-    if dag_run.run_type != BACKFILL and not dag_run.run_id.startswith(CONTINUATION):
+    if dag_run.run_type != BACKFILL and not is_continuation(dag_run.run_id):
         return None
     if schedule is None:
         return now - LISTING_SERVES

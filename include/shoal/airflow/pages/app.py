@@ -12,6 +12,7 @@ from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.pages.plan_page import render_plan
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
+from shoal.contract.run_names import dataset_of
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset, dataset_files, datasets_folder, load_dataset
@@ -84,8 +85,8 @@ def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Stores, RunLa
 
 
 def _dataset_of(dag_id: str) -> Dataset:
-    kind, _, name = dag_id.partition("_")
-    if kind not in {"reanalyse", "backfill"}:
+    name = dataset_of(dag_id)
+    if name is None:
         raise ConfigError(f"DAG {dag_id!r} is not of a dataset")
     for path in dataset_files(datasets_folder()):
         if path.stem == name:

@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import NoReturn
 
+from shoal.contract.run_names import broken_dag_id, dataset_of
 from shoal.embedded.processes.process_trees import WORKER_LEAVES_S, end_family, family_of
 
 STAGES = {
@@ -54,7 +55,7 @@ def main(dag_id: str) -> int:
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     dag = bag.dags.get(dag_id)
     if dag is None:
-        broken = bag.dags.get(dag_id.replace("reanalyse_", "broken_"))
+        broken = bag.dags.get(broken_dag_id(dataset_of(dag_id) or ""))
         handler.say("failed", str(broken.description) if broken else f"No DAG {dag_id}: {bag.import_errors}")
         return 1
     dag_run = dag.test()
