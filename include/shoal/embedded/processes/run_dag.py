@@ -17,10 +17,10 @@ from shoal.embedded.processes.process_trees import WORKER_LEAVES_S, end_family, 
 STAGES = {
     "plan_shards": "plan",
     "approve": "approve",
-    "shard_work": "infer",
+    "attempt": "infer",
     "shard_process": "infer",
     "summarize": "summarize",
-    "errors": "failed",
+    "translate": "failed",
 }
 ANSWER = "answer"
 """Stage of the one line that names the summary the run wrote."""
@@ -51,7 +51,8 @@ def main(dag_id: str) -> int:
     _stop_when_let_go()
     from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - standard output is moved aside first
 
-    logging.getLogger("shoal.airflow.operators").addHandler(handler)
+    for told in ("shoal.airflow.operators", "shoal.shards.attempt"):
+        logging.getLogger(told).addHandler(handler)
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     dag = bag.dags.get(dag_id)
     if dag is None:
