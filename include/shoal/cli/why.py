@@ -29,8 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Find the run, read what is known of it, say why."""
-    from shoal.history.facts import latest_run, list_runs, read_facts  # noqa: PLC0415
-    from shoal.history.find_run import parse_run  # noqa: PLC0415
+    from shoal.history.facts import read_facts  # noqa: PLC0415
+    from shoal.history.find_run import latest_run, list_runs, parse_run  # noqa: PLC0415
     from shoal.history.why import State, diagnose  # noqa: PLC0415 - other commands do not need it
 
     text, run_key = arguments.run, None

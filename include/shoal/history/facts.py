@@ -9,7 +9,7 @@ from typing import Any
 
 from shoal.contract.layout import RunLayout, VariantLayout, parse_part, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
-from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.history.find_run import is_sample
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.stored_plan import StoredPlan, find_plan
@@ -81,42 +81,20 @@ class RunFacts:
     is_answer: bool = False
 
 
-def list_runs(stores: Stores) -> dict[str, str | None]:
-    """List a dataset's runs, the oldest first: the variant's folder by run_key, None for a run without a plan."""
-    found: dict[str, str | None] = {}
-    for entry in stores.results.list_objects(stores.layout.root):
-        name = stores.layout.read_name(entry.key)
-        if name.run_key:
-            found[name.run_key] = name.variant or found.get(name.run_key)
-    return dict(sorted(found.items()))
-
-
-def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
-    """Find a dataset's latest run, passing over samples of `check` where there is anything else."""
-    mine = (run_key for run_key in reversed(runs) if not _is_sample(stores, run_key, runs[run_key]))
-    return next(mine, None) or next(reversed(runs))
-
-
-def _is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
-    """Tell whether a run is the sample of a `check`."""
-    plan = find_plan(stores.results, stores.layout.variant(variant).run(run_key).plan) if variant else None
-    return plan is not None and plan.dag_run.dag_id == CHECK_DAG_ID
-
-
 def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> RunFacts:
     """Read what the bucket tells about a run.
 
     Args:
         stores: The dataset's buckets.
         run_key: The run, one of `runs`.
-        runs: Every run of the dataset, see `list_runs`.
+        runs: Every run of the dataset, see `find_run.list_runs`.
 
     Raises:
         ContractError: A stored object is not what it must be.
         StoreError: The results bucket does not answer.
     """
     results, variant = stores.results, runs[run_key]
-    later = next((other for other in runs if other > run_key and not _is_sample(stores, other, runs[other])), None)
+    later = next((other for other in runs if other > run_key and not is_sample(stores, other, runs[other])), None)
     facts = RunFacts(stores.layout.dataset, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
     if variant is None:
         return facts

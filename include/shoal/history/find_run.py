@@ -1,9 +1,11 @@
-"""Finding a run from what a person types: `<dataset>/<run_key>`, or the URI or path of something of the run."""
+"""Which run: what a person typed, the variant it belongs to, the runs a dataset has, the latest."""
 
 import re
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import RUN_KEY, VariantLayout
+from shoal.contract.layout import RUN_KEY, Kind, VariantLayout
+from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.results.stored_plan import find_plan
 from shoal.settings.dataset_stores import Stores
 
 _URI = re.compile(rf"s3://(?P<bucket>[^/]+)/(?P<root>.*?)runs/(?P<run_key>{RUN_KEY})(/.*)?")
@@ -33,12 +35,35 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
     """Find the variant a run belongs to.
 
     Raises:
-        ConfigError: No variant of the dataset has this run.
+        ConfigError: The dataset has no plan of this run.
     """
-    for directory in stores.results.list_folders(stores.layout.root):
-        layout = stores.layout.variant(directory)
-        if directory != "listings" and stores.results.find_bytes(layout.run(run_key).plan) is not None:
-            return layout
-    raise ConfigError(
-        f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
-    )
+    variant = list_runs(stores).get(run_key)
+    if variant is None:
+        raise ConfigError(
+            f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
+        )
+    return stores.layout.variant(variant)
+
+
+def list_runs(stores: Stores) -> dict[str, str | None]:
+    """List a dataset's runs, the oldest first: the variant's folder by run_key, None for a run without a plan."""
+    found: dict[str, str | None] = {}
+    for entry in stores.results.list_objects(stores.layout.root):
+        name = stores.layout.read_name(entry.key)
+        if name.run_key:
+            found.setdefault(name.run_key, None)
+        if name.kind is Kind.PLAN:
+            found[name.run_key] = name.variant
+    return dict(sorted(found.items()))
+
+
+def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
+    """Find a dataset's latest run, passing over samples of `check` where there is anything else."""
+    mine = (run_key for run_key in reversed(runs) if not is_sample(stores, run_key, runs[run_key]))
+    return next(mine, None) or next(reversed(runs))
+
+
+def is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
+    """Tell whether a run is the sample of a `check`."""
+    plan = find_plan(stores.results, stores.layout.variant(variant).run(run_key).plan) if variant else None
+    return plan is not None and plan.dag_run.dag_id == CHECK_DAG_ID

@@ -12,7 +12,8 @@ from hostile import hostile_keys
 from pipeline import INCLUDE, make_pipeline
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
-from shoal.history.facts import list_runs, read_facts
+from shoal.history.facts import read_facts
+from shoal.history.find_run import list_runs
 from shoal.history.why import diagnose
 from shoal.settings.execution import Cluster, Container, Sidecar
 

@@ -9,9 +9,11 @@ import pytest
 from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
 from shoal.contract.units import utc_text
-from shoal.history.facts import latest_run, list_runs, read_facts
+from shoal.history.facts import read_facts
+from shoal.history.find_run import latest_run, list_runs
 from shoal.history.why import State, diagnose
 from shoal.preflight.sample_run import SampleRun
+from shoal.results.stored_plan import StoredApproval
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
 from written_rows import write_rows
 
@@ -207,9 +209,9 @@ def test_plan_only_ends_on_purpose(few_images):
 )  # fmt: skip
 def test_approval_is_told_from_plan_and_answer(few_images, decision, answer, state, cause):
     facts = facts_of(few_images, few_images.plan().run_key)
-    approval = {"decision": decision, "images": 12, "cpu_hours": 30.5, "threshold_cpu_hours": 24.0}
+    approval = StoredApproval(decision, 12, 30.5, 24.0, answered_by=None, answered_at=None)
     said = answer and {**answer, "at": "2026-11-25T10:00:00Z"}
-    found = diagnose(replace(facts, plan={**facts.plan, "approval": approval}, answer=said))
+    found = diagnose(replace(facts, plan=replace(facts.plan, approval=approval), answer=said))
     assert (found.state, cause in found.cause) == (state, True), found
 
 
