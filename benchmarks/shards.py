@@ -10,6 +10,7 @@ from photos import draw_photo
 from yolov8n_graph import build_yolov8n
 
 from shoal.capacity.share import NodeHeadroom
+from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
 from shoal.engines.local.machine import find_room
 from shoal.models.versions import MODEL_FILE
@@ -96,9 +97,9 @@ class PlannedWork:
     def commands(self) -> Sequence[list[str]]:
         """Write the command of one worker per shard, as the operator starts it."""
         run = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
-        worker = [sys.executable, "-m", "shoal_worker", "run", "--progress-interval", str(PROGRESS_S)]
-        bucket = ["--results-bucket", self.stores.results.bucket]
-        return [
-            [*worker, *bucket, "--plan", run.plan, "--shard", str(shard.shard), "--attempt", mint_attempt()]
+        bucket = self.stores.results.bucket
+        commands = (
+            WorkerCommand(bucket, run.plan, shard.shard, mint_attempt(), progress_interval_s=PROGRESS_S)
             for shard in self.plan.work.shards
-        ]
+        )
+        return [[sys.executable, "-m", "shoal_worker", *command.to_words()] for command in commands]

@@ -6,7 +6,6 @@ Native libraries are imported only once the command line is known to be right an
 import argparse
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.layout import ATTEMPT, mint_attempt
-from shoal_worker.arguments import RunArguments
+from shoal.contract.job import RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.start import run
 
@@ -48,22 +46,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return ending_exit
 
 
-def _attempt(arguments: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit, str]:
+def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit, str]:
     try:
-        ending = run(
-            RunArguments(
-                results_bucket=arguments.results_bucket,
-                plan=arguments.plan,
-                shard=arguments.shard,
-                manifest=arguments.manifest,
-                attempt=arguments.attempt or mint_attempt(),
-                mount=arguments.mount,
-                threads=arguments.threads,
-                progress_interval_s=arguments.progress_interval,
-                careful=arguments.careful,
-            ),
-            stop,
-        )
+        ending = run(WorkerCommand.of(options), stop)
     except (ConfigError, ContractError) as err:
         return WorkerExit.CONFIG, str(err)
     except ShoalError as err:
@@ -98,19 +83,6 @@ def _report(reason: str) -> None:
         logging.getLogger(__name__).warning("Reason not written to %s: %s", path, err)
 
 
-def _attempt_name(text: str) -> str:
-    if re.fullmatch(ATTEMPT, text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 8 characters of a-z and 0-9")
-    return text
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
-    return value
-
-
 def _share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
@@ -121,28 +93,18 @@ def _share(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shoal_worker", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_run(commands.add_parser("run", help="examine one shard of a planned run; credentials come from SHOAL_…"))
+    WorkerCommand.add_options(
+        commands.add_parser(RUN, help="examine one shard of a planned run; credentials come from SHOAL_…")
+    )
     _add_predict(commands.add_parser("predict", help="print what a model sees in single files, as JSON lines"))
     return parser
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results-bucket", required=True, help="bucket of plan, manifest and parts")
-    parser.add_argument("--plan", required=True, metavar="KEY", help="key of plan.json")
-    parser.add_argument("--shard", required=True, type=int, metavar="N", help="number of the shard")
-    parser.add_argument("--manifest", metavar="KEY", help="key of the manifest (default: the one next to the plan)")
-    parser.add_argument("--attempt", type=_attempt_name, metavar="A8", help="8 of a-z, 0-9 (default: random)")
-    parser.add_argument("--mount", type=Path, metavar="DIR", help="read images below DIR, not over S3")
-    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of one inference (1)")
-    parser.add_argument("--progress-interval", type=float, default=30.0, metavar="S", help="seconds (30)")
-    parser.add_argument("--careful", action="store_true", help="first images one by one: an earlier attempt crashed")
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
     parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
-    parser.add_argument("--imgsz", type=_positive, metavar="N", help="side of the input in px (default: the model's)")
+    parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")
     parser.add_argument("images", nargs="+", metavar="IMAGE")
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import cv2
 
-from shoal.contract.job import ShardJob
+from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker.arguments import RunArguments
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.loop import Ending, Limits, ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
@@ -24,11 +23,11 @@ from shoal_worker.sources.mount import MountSource
 from shoal_worker.tasks.detector import Detector, check_sha256, open_model
 
 
-def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
+def run_shard(command: WorkerCommand, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
     """Examine the images of one shard.
 
     Args:
-        arguments: What the command line says.
+        command: What the command line says.
         job: What the plan says.
         results: Bucket the parts go to.
         manifest: The manifest, as a local file.
@@ -39,16 +38,16 @@ def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest:
         StoreError: The store did not give the model.
     """
     cv2.setNumThreads(1)
-    images = read_manifest(manifest, arguments.shard)
-    detector = _open_detector(job, arguments.threads)
-    stamp = Stamp(worker_version(), job.run_key, arguments.attempt)
-    examiner = Examiner(_open_source(job, arguments.mount), detector, job.inference.pixel_limit, stamp)
+    images = read_manifest(manifest, command.shard)
+    detector = _open_detector(job, command.threads)
+    stamp = Stamp(worker_version(), job.run_key, command.attempt)
+    examiner = Examiner(_open_source(job, command.mount), detector, job.inference.pixel_limit, stamp)
     layout = VariantLayout(job.variant_root)
-    parts = PartWriter(results, lambda seq: layout.part(job.run_key, arguments.shard, arguments.attempt, seq))
+    parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))
     intake = Intake(images, job.budget_s)
     pipeline = Pipeline(intake, examiner)
-    if arguments.careful:
-        name = layout.run(job.run_key).trying(arguments.shard, arguments.attempt)
+    if command.careful:
+        name = layout.run(job.run_key).trying(command.shard, command.attempt)
         naming = Naming(results, name, stamp.worker_version)
         pipeline = OneByOne(intake, examiner, naming, detector.imgsz, job.part_interval_s)
 
@@ -62,9 +61,9 @@ def run_shard(arguments: RunArguments, job: ShardJob, results: Bucket, manifest:
         budget_s=job.budget_s,
         part_interval_s=job.part_interval_s,
         tolerated_failed_share=job.tolerated_failed_share,
-        progress_interval_s=arguments.progress_interval_s,
+        progress_interval_s=command.progress_interval_s,
     )
-    tally = Tally(arguments.shard, len(images))
+    tally = Tally(command.shard, len(images))
     return ShardRun(pipeline, intake, parts, tally, limits).run(stop, lambda line: _say(line, stop))
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.job import ShardJob
+from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import RunLayout
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker.arguments import RunArguments
 from shoal_worker.objects import Bucket
 
 if TYPE_CHECKING:
@@ -20,24 +19,24 @@ if TYPE_CHECKING:
 PLAN_NAME = "plan.json"
 
 
-def run(arguments: RunArguments, stop: "StopRequest") -> "Ending":
+def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
     """Examine one shard.
 
     Raises:
         ConfigError, ContractError: A retry cannot help.
         StoreError: The store did not give plan, manifest or model.
     """
-    results = Bucket(StoreAccess.from_env("results"), arguments.results_bucket)
-    job = ShardJob.from_plan(_read_plan(results, arguments.plan))
+    results = Bucket(StoreAccess.from_env("results"), command.results_bucket)
+    job = ShardJob.from_plan(_read_plan(results, command.plan))
     # OpenCV reads its own limit once, when it is loaded: the modules that load it are imported only now.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(job.inference.pixel_limit)
     from shoal_worker.assemble import run_shard  # noqa: PLC0415
 
-    manifest = arguments.manifest or _manifest_beside(arguments.plan)
+    manifest = command.manifest or _manifest_beside(command.plan)
     with tempfile.TemporaryDirectory(prefix="shoal-manifest-") as folder:
         path = Path(folder, "manifest.parquet")
         path.write_bytes(results.get_needed(manifest))
-        return run_shard(arguments, job, results, path, stop)
+        return run_shard(command, job, results, path, stop)
 
 
 def _read_plan(results: Bucket, key: str) -> dict[str, object]:

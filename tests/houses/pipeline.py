@@ -15,6 +15,7 @@ import yaml
 from dataset_settings import dataset_settings
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt, mint_run_key
 from shoal.embedded.samples.scenes import Scene
 from shoal.engines.local.machine import find_room
@@ -123,12 +124,10 @@ def make_pipeline(access: StoreAccess, models: dict[str, bytes], folder: Path, *
     return pipeline
 
 
-def worker_command(stores: Stores, plan: Plan, shard: int) -> list[str]:
+def worker_command(stores: Stores, plan: Plan, shard: int, **options: Any) -> list[str]:
     run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
-    return [
-        sys.executable, "-m", "shoal_worker", "run", "--results-bucket", stores.results.bucket, "--plan", run.plan,
-        "--shard", str(shard), "--attempt", mint_attempt(),
-    ]  # fmt: skip
+    command = WorkerCommand(stores.results.bucket, run.plan, shard, mint_attempt(), **options)
+    return [sys.executable, "-m", "shoal_worker", *command.to_words()]
 
 
 def worker_environment(stores: Stores) -> dict[str, str]:

@@ -9,6 +9,7 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import WorkerError
+from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.engines.kubernetes.errors import explained
@@ -56,7 +57,7 @@ class SampleRun:
         Raises:
             ConfigError, WorkerError: See `judge_exit`.
         """
-        WorkerProcess().run(0, self._arguments(), self.stores.worker_env(), say)
+        WorkerProcess().run(self._command(), self.stores.worker_env(), say)
 
     def run_pod(self, api_client: ApiClient, say: Callable[[str], None]) -> None:
         """Run the worker in a pod, wait for it, and leave nothing behind.
@@ -75,8 +76,7 @@ class SampleRun:
                 shard = ShardPod(
                     run_name=name,
                     run_key=self.plan.run_key,
-                    shard=0,
-                    arguments=self._arguments(),
+                    command=self._command(),
                     source_bucket=self.dataset.source.bucket,
                     probe_key=self.plan.work.shards[0].first_key,
                     owner_uid=uid,
@@ -96,10 +96,9 @@ class SampleRun:
             (found,) = database.records("SELECT count(*) AS images, coalesce(avg(seconds), 0) AS seconds FROM rows")
         return int(found["images"]), float(found["seconds"])
 
-    def _arguments(self) -> tuple[str, ...]:
+    def _command(self) -> WorkerCommand:
         run = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
-        bucket = self.stores.results.bucket
-        return ("--results-bucket", bucket, "--plan", run.plan, "--shard", "0", "--attempt", mint_attempt())
+        return WorkerCommand(self.stores.results.bucket, run.plan, 0, mint_attempt())
 
     def _watch(self, core: CoreV1Api, name: str, say: Callable[[str], None]) -> None:
         namespace, started_s, watch = self.dataset.cluster.namespace, time.monotonic(), PodWatch()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import WorkerCrashError
+from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
 from shoal.results.stored_plan import read_plan
 from shoal.settings.dataset_stores import Stores
@@ -43,22 +44,18 @@ class ShardWork:
     """One attempt at one shard.
 
     Attributes:
-        attempt: 8 characters that name it.
         left: Images of its own manifest; 0 when it has the plan's.
         stores: The dataset's buckets.
         run_key: The run.
-        shard: Number of the shard.
         first_key: First of the shard's keys.
-        arguments: Command line of the worker's `run`.
+        command: The worker's command line.
     """
 
-    attempt: str
     left: int
     stores: Stores
     run_key: str
-    shard: int
     first_key: str
-    arguments: tuple[str, ...]
+    command: WorkerCommand
 
 
 def prepare_shard(
@@ -95,19 +92,11 @@ def prepare_shard(
         else:
             log.info("shard %s: %s images left of an earlier attempt", number, left)
         manifest = run.remaining(number, attempt)
-    options = {
-        "--results-bucket": stores.results.bucket,
-        "--plan": run.plan,
-        "--manifest": manifest,
-        "--shard": str(number),
-        "--attempt": attempt,
-    }
-    words = tuple(word for option in options.items() for word in option)
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
-        words += ("--careful",)
+    command = WorkerCommand(stores.results.bucket, run.plan, number, attempt, manifest, careful=careful)
     first_key = read_plan(stores.results, run.plan).shards[number].first_key
-    return ShardWork(attempt, left, stores, shard["run_key"], number, first_key, words)
+    return ShardWork(left, stores, shard["run_key"], first_key, command)
 
 
 def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:

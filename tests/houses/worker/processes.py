@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 import shoal_worker
-from shoal.contract.job import Inference, ShardJob
+from shoal.contract.job import Inference, ShardJob, WorkerCommand
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, parse_part
 from shoal.contract.rows import MANIFEST_COLUMNS, ddl
 
@@ -83,10 +83,8 @@ class Workplace:
             con.execute(f"COPY manifest TO '{path}' (FORMAT parquet)")
 
     def command(self, *options: str) -> list[str]:
-        return [
-            *(sys.executable, "-m", "shoal_worker", "run", "--results-bucket", self.bucket),
-            *("--plan", self.run.plan, "--shard", "0", "--attempt", ATTEMPT, *options),
-        ]
+        command = WorkerCommand(self.bucket, self.run.plan, 0, ATTEMPT)
+        return [sys.executable, "-m", "shoal_worker", *command.to_words(), *options]
 
     def env(self, **extra: str) -> dict[str, str]:
         access = self.store.access

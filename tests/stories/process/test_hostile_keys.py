@@ -10,6 +10,7 @@ import pytest
 
 from hostile import hostile_keys
 from pipeline import INCLUDE, make_pipeline
+from shoal.contract.job import WorkerCommand
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.history.facts import read_facts
@@ -104,7 +105,8 @@ def test_no_hostile_key_ran_anything(hostile_run):
 def test_a_pod_gets_a_hostile_key_as_a_value_kubernetes_does_not_expand(attack):
     """Kubernetes replaces $(NAME) in values by the container's own variables, credentials among them; $$ is a plain $."""
     key = hostile_keys()[attack]
-    shard = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", 7, ("--shard", "7"), "images", key, "uid-1")
+    command = WorkerCommand("results", "runs/plan.json", 7, "attempt7")
+    shard = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", command, "images", key, "uid-1")
     pod = shard_pod(
         Cluster(kind="kubernetes", pod={"transfer": "mount"}), Container(image="w:1"), Sidecar(image="s:1"), shard
     )

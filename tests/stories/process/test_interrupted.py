@@ -42,7 +42,7 @@ def parts_of(pipeline, plan):
 def stop_early(pipeline, plan):
     """A worker that is told to stop when it has begun; returns how many images it did."""
     process = subprocess.Popen(
-        [*worker_command(pipeline.stores, plan, 0), "--progress-interval", "0.05"],
+        worker_command(pipeline.stores, plan, 0, progress_interval_s=0.05),
         env=worker_environment(pipeline.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     while "shard 0: 0/" in (line := process.stdout.readline()):
@@ -64,7 +64,7 @@ def remaining(pipeline, plan, attempt):
 def finish(pipeline, plan, attempt="later000"):
     """Do what is left of the shard, as a cleared task would."""
     manifest = layout_of(pipeline, plan).run(plan.run_key).remaining(0, attempt)
-    command = [*worker_command(pipeline.stores, plan, 0), "--manifest", manifest]
+    command = worker_command(pipeline.stores, plan, 0, manifest=manifest)
     ended = subprocess.run(
         command, env=worker_environment(pipeline.stores), capture_output=True, text=True, check=False, timeout=300
     )

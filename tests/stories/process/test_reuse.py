@@ -191,7 +191,7 @@ def test_a_worker_stopped_in_the_middle_loses_nothing_for_good(empty_bucket, sce
     empty_bucket.put_scenes(scenes[:60])
     untouched = empty_bucket.plan()
     process = subprocess.Popen(
-        [*worker_command(empty_bucket.stores, untouched, 0), "--progress-interval", "0.1"],
+        worker_command(empty_bucket.stores, untouched, 0, progress_interval_s=0.1),
         env=worker_environment(empty_bucket.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert "images/s" in process.stdout.readline()

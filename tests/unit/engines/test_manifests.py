@@ -5,11 +5,13 @@ import json
 import pytest
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.job import WorkerCommand
 from shoal.engines.kubernetes.manifests import ShardPod, run_name, run_secret, shard_pod
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.stores.s3_access import StoreAccess
 
-SHARD = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", 7, ("--shard", "7"), "images", "cam/a'b $(x).jpg", "uid-1")
+COMMAND = WorkerCommand("results", "runs/plan.json", 7, "attempt7")
+SHARD = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", COMMAND, "images", "cam/a'b $(x).jpg", "uid-1")
 WORKER = Container(image="worker:1")
 SIDECAR = Sidecar(image="sidecar:1")
 

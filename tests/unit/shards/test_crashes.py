@@ -11,6 +11,7 @@ import pytest
 from pipeline import INCLUDE, run_worker
 from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
 from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import WorkerCommand
 from shoal.engines.local.process import judge_exit
 from shoal.shards.crashes import Aftermath, ShardAttempt, has_crashed, settle_crash
 from worker.images import white_jpeg
@@ -132,15 +133,14 @@ def test_a_process_killed_for_want_of_memory_has_crashed(pipelines, store, small
     run = layout_of(pipeline, plan).run(plan.run_key)
     program = (
         "import os, sys\n"
+        "from shoal.contract.job import WorkerCommand\n"
         "from shoal.engines.local.process import WorkerProcess\n"
         "credentials = {name: value for name, value in os.environ.items() if name.startswith('SHOAL_')}\n"
-        "WorkerProcess().run(0, sys.argv[1:], credentials, print)"
+        "WorkerProcess().run(WorkerCommand.parse(sys.argv[1:]), credentials, print)"
     )
+    command = WorkerCommand(pipeline.stores.results.bucket, run.plan, 0, "a1234567", careful=True)
     ended = subprocess.run(
-        [
-            *small_memory, sys.executable, "-c", program,
-            "--results-bucket", pipeline.stores.results.bucket, "--plan", run.plan, "--shard", "0", "--careful", "--attempt", "a1234567",
-        ],
+        [*small_memory, sys.executable, "-c", program, *command.to_words()],
         env={**os.environ, "PYTHONPATH": str(INCLUDE), **pipeline.stores.worker_env()},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip

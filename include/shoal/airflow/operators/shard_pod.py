@@ -145,19 +145,19 @@ class ShardPodOperator(KubernetesPodOperator):
             work = prepare_shard(open_stores(dataset, read_access), self.shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
-            self._attempt = work.attempt
+            self._attempt = work.command.attempt
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
                     self._manifest = self._make_manifest(owner, dataset, work)
                     super().execute(context)
             except QuotaExceededError as err:
-                before = waiting or Waiting(work.attempt, work.left)
+                before = waiting or Waiting(work.command.attempt, work.left)
                 if before.waited_s >= dataset.cluster.wait.total_seconds():
                     raise
                 pause_s = QUOTA_PAUSE.total_seconds()
                 if before.said != str(err):
                     log.info("%s; trying again every %.0f s", err, pause_s)
-                now = Waiting(work.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)
+                now = Waiting(work.command.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)
                 self.defer(
                     trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)}
                 )
@@ -171,8 +171,7 @@ class ShardPodOperator(KubernetesPodOperator):
         shard = ShardPod(
             run_name=name,
             run_key=work.run_key,
-            shard=work.shard,
-            arguments=work.arguments,
+            command=work.command,
             source_bucket=dataset.source.bucket,
             probe_key=work.first_key,
             owner_uid=owner_uid,

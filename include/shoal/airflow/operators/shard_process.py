@@ -57,9 +57,9 @@ class ShardProcessOperator(BaseOperator):
                 rounds += 1
                 credentials = work.stores.worker_env()
                 try:
-                    self._worker.run(work.shard, work.arguments, credentials, lambda line: log.info("%s", line))
+                    self._worker.run(work.command, credentials, lambda line: log.info("%s", line))
                 except WorkerCrashError as crash:
-                    go_on_after(crash, work.stores, self.shard, work.attempt, rounds)
+                    go_on_after(crash, work.stores, self.shard, work.command.attempt, rounds)
                 else:
                     break
 

@@ -3,11 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.job import WorkerCommand
 from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, overlay
@@ -40,8 +41,7 @@ class ShardPod:
     Attributes:
         run_name: Name of the run's ConfigMap and Secret.
         run_key: The run.
-        shard: Number of the shard.
-        arguments: Command line of the worker.
+        command: The worker's command line; threads and mount are the pod's.
         source_bucket: Bucket a sidecar mounts.
         probe_key: A key of the shard.
         owner_uid: uid of the run's ConfigMap; empty for a dry run.
@@ -49,8 +49,7 @@ class ShardPod:
 
     run_name: str
     run_key: str
-    shard: int
-    arguments: tuple[str, ...]
+    command: WorkerCommand
     source_bucket: str
     probe_key: str
     owner_uid: str = ""
@@ -119,13 +118,13 @@ def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[st
 
 def _metadata(cluster: Cluster, shard: ShardPod) -> Manifest:
     metadata: Manifest = {
-        "name": f"{shard.run_name}-{shard.shard:04d}",
+        "name": f"{shard.run_name}-{shard.command.shard:04d}",
         "namespace": cluster.namespace,
         "labels": {
             **MANAGED,
             RUN_LABEL: shard.run_name,
             RUN_KEY_LABEL: shard.run_key,
-            SHARD_LABEL: str(shard.shard),
+            SHARD_LABEL: str(shard.command.shard),
         },
         # A bare pod that an autoscaler moves away begins its shard anew.
         "annotations": {
@@ -174,17 +173,17 @@ def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
         {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
         {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},
     ]
-    arguments = [*shard.arguments, "--threads", str(max(1, floor(parse_quantity(pod.cpu))))]
+    command = replace(shard.command, threads=max(1, floor(parse_quantity(pod.cpu))))
     if pod.transfer == "mount":
         mounts.append(
             {"name": SIDECAR, "mountPath": MOUNT_ROOT, "mountPropagation": "HostToContainer", "readOnly": True}
         )
-        arguments += ["--mount", IMAGES]
+        command = replace(command, mount=Path(IMAGES))
     return {
         "name": WORKER,
         "image": image_of(worker, "worker"),
         "imagePullPolicy": worker.pull_policy,
-        "args": ["run", *arguments],
+        "args": list(command.to_words()),
         "envFrom": [{"secretRef": {"name": shard.run_name}}],
         "resources": {"requests": resources, "limits": resources},
         "securityContext": _UNPRIVILEGED,

@@ -8,6 +8,7 @@ from kubernetes.client import ApiClient, CoreV1Api
 from shoal.capacity.scheduler.pods import scheduled_part
 from shoal.capacity.scheduler.snapshot import Promise
 from shoal.capacity.share import Capacity, take_share
+from shoal.contract.job import WorkerCommand
 from shoal.engines.kubernetes.cluster import EffectivePod, effective_pod, fit_effective
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
@@ -78,8 +79,7 @@ def sample_pod(dataset: Dataset) -> Manifest:
     shard = ShardPod(
         run_name="shoal-sample",
         run_key="sample",
-        shard=0,
-        arguments=(),
+        command=WorkerCommand("", "", 0, "sample00"),
         source_bucket=dataset.source.bucket,
         probe_key="",
     )

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
 from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
+from shoal.contract.job import WorkerCommand
 from shoal.engines.local.cgroup import count_oom_kills
 from shoal.engines.local.end_process import stop
 
@@ -27,14 +28,11 @@ class WorkerProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(
-        self, shard: int, arguments: Sequence[str], credentials: Mapping[str, str], say: Callable[[str], None]
-    ) -> None:
+    def run(self, command: WorkerCommand, credentials: Mapping[str, str], say: Callable[[str], None]) -> None:
         """Run the worker to its end and judge its exit.
 
         Args:
-            shard: Number of the shard.
-            arguments: Command line of `run`.
+            command: What it is to do.
             credentials: Environment that `StoreAccess.from_env` reads.
             say: Takes each line it prints.
 
@@ -44,13 +42,12 @@ class WorkerProcess:
             WorkerError: It ended without finishing its shard.
         """
         oom_kills = count_oom_kills()
-        command = [sys.executable, "-m", "shoal_worker", "run", *arguments]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1", **credentials}
         last = ""
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop the worker in order.
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "shoal_worker", *command.to_words()],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,7 +62,7 @@ class WorkerProcess:
             code = self._process.wait()
         finally:
             self.stop()
-        judge_exit(shard, code, last, out_of_memory=code == -signal.SIGKILL and count_oom_kills() > oom_kills)
+        judge_exit(command.shard, code, last, out_of_memory=code == -signal.SIGKILL and count_oom_kills() > oom_kills)
 
     def stop(self) -> None:
         """Stop the worker; it writes what it has."""
