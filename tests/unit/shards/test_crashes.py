@@ -1,7 +1,6 @@
 """Whom a crash is blamed on: the image that was named, if it is still open, and nobody else."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import INCLUDE, run_worker
-from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
+from shoal.contract.errors import ConfigError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import WorkerCommand
-from shoal.engines.local.process import judge_exit
 from shoal.shards.crashes import Aftermath, ShardAttempt, has_crashed, settle_crash
 from worker.images import white_jpeg
 from worker.onnx_models import hungry_on_white
@@ -92,21 +90,6 @@ def test_poison_images_count_into_the_share_that_stops_a_shard(pipelines):
     done = pipeline.summarize(plan)
     assert done.balance.fates["failed"] == 50
     assert pipeline.stores.results.list_keys(crashed.layout.run(plan.run_key).tries) == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE])
-def test_a_process_that_ends_itself_by_a_signal_has_crashed(number):
-    with pytest.raises(
-        WorkerCrashError, match=rf"killed by {number.name} \(last line: said\) - rows up to the last part"
-    ):
-        judge_exit(0, -number, "said")
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_process_that_was_ended_from_outside_has_not(number):
-    with pytest.raises(WorkerError, match=f"killed by {number.name}") as caught:
-        judge_exit(0, -number, "")
-    assert not isinstance(caught.value, WorkerCrashError)
 
 
 @pytest.fixture

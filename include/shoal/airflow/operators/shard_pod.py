@@ -26,7 +26,7 @@ from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_se
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
-from shoal.engines.kubernetes.pod_status import find_failure, find_sidecar_end
+from shoal.engines.kubernetes.pod_status import find_failure, find_sidecar_end, gone_pod, lost_pod
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
@@ -185,10 +185,7 @@ class ShardPodOperator(KubernetesPodOperator):
         except ApiException as err:
             if err.status != NOT_FOUND:
                 raise
-            return WorkerError(
-                f"Pod {name} is gone (deleted, or its node was lost) - rows up to the last part are kept, the next attempt "
-                "takes the rest"
-            )
+            return gone_pod(name)
         self._seen["node"] = pod.spec.node_name
         if event["status"] == "lost":
             return self._give_up(pod)
@@ -207,10 +204,7 @@ class ShardPodOperator(KubernetesPodOperator):
         except ApiException as err:
             if err.status != NOT_FOUND:
                 raise
-        return WorkerError(
-            f"Pod {pod.metadata.name} was told to go and node {pod.spec.node_name} does not say that it went - rows up to "
-            "the last part are kept, the next attempt takes the rest"
-        )
+        return lost_pod(pod.metadata.name, pod.spec.node_name)
 
     def _tell_about(self, pod: V1Pod) -> None:
         """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, StoreError
-from shoal.engines.local.end_process import stop
+from shoal.engines.local.process import end_process
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 
 START_S = 20
@@ -67,7 +67,7 @@ def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
         _wait_until_up(process, access, log)
         yield RunningStore(access, process)
     finally:
-        stop(process, STOP_S)
+        end_process(process, STOP_S)
 
 
 def _rclone() -> str:

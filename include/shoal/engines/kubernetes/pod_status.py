@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shoal.contract.errors import ConfigError, ShoalError, WorkerCrashError, WorkerError
-from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
+from shoal.contract.errors import ShoalError, WorkerError
 from shoal.engines.kubernetes.manifests import WORKER
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
+from shoal.engines.verdict import KEPT, judge
 
 _PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _CANNOT_START = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -14,7 +14,6 @@ _TOLD_TO_GO = {"Evicted", "Preempting", "NodeShutdown", "Terminated", "NodeLost"
 _ROLES = {SIDECAR: "sidecar", WORKER: "worker"}
 """Shoal's own containers; others come from a template or a webhook, and keep their names."""
 _SIGNALLED = 128
-_KEPT = "rows up to the last part are kept, the next attempt takes the rest"
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:
@@ -92,32 +91,36 @@ def find_failure(pod: Mapping[str, Any]) -> ShoalError | None:
     """Judge a pod that is over: None when the worker did its shard.
 
     Returns:
-        ConfigError where a retry cannot help, WorkerCrashError where the worker may have been ended by one of its images,
-        else WorkerError.
+        See `verdict.judge`; a pod that was told to go, or ended before its worker, gives a WorkerError.
     """
     name, status = pod["metadata"]["name"], pod.get("status", {})
     if disruption := _find_disruption(status):
-        return WorkerError(f"Pod {name} was told to go ({disruption}) - {_KEPT}")
+        return WorkerError(f"Pod {name} was told to go ({disruption}) - {KEPT}")
     ended = next((entry for entry in _containers(pod) if entry["name"] == WORKER), {}).get("state", {})
     worker = ended.get("terminated")
     if worker is None:
         said = _one_line(status.get("message")) or status.get("reason") or status.get("phase")
-        return WorkerError(f"Pod {name} ended before its worker did ({said}) - {_KEPT}")
+        return WorkerError(f"Pod {name} ended before its worker did ({said}) - {KEPT}")
     return _judge_worker(name, worker)
 
 
 def _judge_worker(name: str, worker: Mapping[str, Any]) -> ShoalError | None:
     code, said = worker.get("exitCode", 1), _one_line(worker.get("message"))
-    if code == WorkerExit.DONE:
-        return None
-    if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
-        return ConfigError(f"Pod {name}: {said}")
     if worker.get("reason") == "OOMKilled":
-        return WorkerCrashError(f"Worker of pod {name} ran out of memory - raise cluster.pod.memory; {_KEPT}")
+        return judge(f"pod {name}", code, oom="raise cluster.pod.memory")
     if code > _SIGNALLED:
-        kind = WorkerCrashError if code - _SIGNALLED in CRASH_SIGNALS else WorkerError
-        return kind(f"Worker of pod {name} was killed by signal {code - _SIGNALLED} - {_KEPT}")
-    return WorkerError(f"Worker of pod {name} ended with exit code {code}: {said}")
+        return judge(f"pod {name}", code, signalled=code - _SIGNALLED)
+    return judge(f"pod {name}", code, last_line=said)
+
+
+def gone_pod(name: str) -> WorkerError:
+    """Judge a pod that is there no more."""
+    return WorkerError(f"Pod {name} is gone (deleted, or its node was lost) - {KEPT}")
+
+
+def lost_pod(name: str, node: str | None) -> WorkerError:
+    """Judge a pod that was told to go, on a node that does not answer."""
+    return WorkerError(f"Pod {name} was told to go and node {node} does not say that it went - {KEPT}")
 
 
 def _find_disruption(status: Mapping[str, Any]) -> str | None:

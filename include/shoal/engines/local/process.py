@@ -6,20 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
-from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
 from shoal.contract.job import WorkerCommand
 from shoal.engines.local.cgroup import count_oom_kills
-from shoal.engines.local.end_process import stop
+from shoal.engines.verdict import judge
 
 STOP_S = 10
 """A worker told to stop has written its part and left within 5 s; this is twice that."""
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """What a worker gets of our own environment: none of its secrets."""
-
-_KEPT = "rows up to the last part are kept, the next attempt takes the rest"
 
 
 class WorkerProcess:
@@ -37,9 +34,7 @@ class WorkerProcess:
             say: Takes each line it prints.
 
         Raises:
-            ConfigError: A retry cannot help.
-            WorkerCrashError: It was ended by what it did itself.
-            WorkerError: It ended without finishing its shard.
+            ConfigError, WorkerCrashError, WorkerError: See `verdict.judge`.
         """
         oom_kills = count_oom_kills()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -62,43 +57,32 @@ class WorkerProcess:
             code = self._process.wait()
         finally:
             self.stop()
-        judge_exit(command.shard, code, last, out_of_memory=code == -signal.SIGKILL and count_oom_kills() > oom_kills)
+        oom = "lower cluster.share" if code == -signal.SIGKILL and count_oom_kills() > oom_kills else ""
+        failure = judge(f"shard {command.shard}", code, signalled=_signal(code), oom=oom, last_line=last)
+        if failure is not None:
+            raise failure
 
     def stop(self) -> None:
         """Stop the worker; it writes what it has."""
         if self._process is not None:
-            stop(self._process, STOP_S)
+            end_process(self._process, STOP_S)
 
 
-def judge_exit(shard: int, code: int, last_line: str, *, out_of_memory: bool = False) -> None:
-    """Raise what an exit code means.
-
-    Args:
-        shard: Number of the shard.
-        code: The exit code, negative for a signal.
-        last_line: What the worker said last.
-        out_of_memory: Whether the kernel killed it for want of memory; SIGKILL alone does not say who sent it.
-
-    Raises:
-        ConfigError: A retry cannot help.
-        WorkerCrashError: It was ended by what it did itself.
-        WorkerError: It ended without finishing its shard.
-    """
-    if code == WorkerExit.DONE:
+def end_process(process: "subprocess.Popen[Any]", patience_s: float) -> None:
+    """Ask a process we started to end, wait, and kill it when it does not; nothing happens when it has ended."""
+    if process.poll() is not None:
         return
-    if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
-        raise ConfigError(f"Shard {shard}: {last_line}")
-    if code >= 0:
-        raise WorkerError(f"Shard {shard} ended with exit code {code}: {last_line}")
-    if out_of_memory:
-        raise WorkerCrashError(f"Worker of shard {shard} ran out of memory - lower cluster.share; {_KEPT}")
-    said = f" (last line: {last_line})" if last_line else ""
-    kind = WorkerCrashError if -code in CRASH_SIGNALS else WorkerError
-    raise kind(f"Worker of shard {shard} was killed by {_signal_name(-code)}{said} - {_KEPT}")
-
-
-def _signal_name(number: int) -> str:
+    process.terminate()
     try:
-        return signal.Signals(number).name
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _signal(code: int) -> int:
+    """Name the signal that an exit code of a process stands for; 0 for none."""
+    try:
+        return signal.Signals(-code)
     except ValueError:
-        return f"signal {number}"
+        return max(0, -code)

@@ -1,0 +1,73 @@
+"""How an exit is judged, of a process and of a pod alike: what it says, and whether an image is to blame."""
+
+import re
+import signal
+
+import pytest
+
+from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
+from shoal.contract.exit_codes import WorkerExit
+from shoal.engines.verdict import judge
+
+KEPT = "rows up to the last part are kept, the next attempt takes the rest"
+
+
+def test_a_worker_that_did_its_shard_has_no_failure():
+    assert judge("shard 0", WorkerExit.DONE, last_line="all done") is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE])
+def test_a_process_that_ends_itself_by_a_signal_has_crashed(number):
+    failure = judge("shard 0", -number, signalled=number, last_line="said")
+    with pytest.raises(
+        WorkerCrashError, match=rf"killed by {number.name} \(last line: said\) - rows up to the last part"
+    ):
+        raise failure
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_was_ended_from_outside_has_not(number):
+    failure = judge("shard 0", -number, signalled=number)
+    assert type(failure) is WorkerError
+    assert str(failure) == f"Worker of shard 0 was killed by {number.name} - {KEPT}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "message"),
+    [
+        pytest.param(
+            judge("shard 3", WorkerExit.CONFIG, last_line="no model"),
+            ConfigError,
+            "Shard 3: no model",
+            id="configuration",
+        ),
+        pytest.param(
+            judge("pod p", WorkerExit.TOO_MANY_FAILED, last_line="60 of 100 failed"),
+            ConfigError,
+            "Pod p: 60 of 100 failed",
+            id="too many failed",
+        ),
+        pytest.param(
+            judge("pod p", WorkerExit.INFRASTRUCTURE, last_line="no answer"),
+            WorkerError,
+            "Worker of pod p ended with exit code 69: no answer",
+            id="store down",
+        ),
+        pytest.param(
+            judge("pod p", 137, signalled=9),
+            WorkerError,
+            f"Worker of pod p was killed by signal 9 - {KEPT}",
+            id="a signal by number alone",
+        ),
+        pytest.param(
+            judge("shard 0", -9, signalled=signal.SIGKILL, oom="lower cluster.share"),
+            WorkerCrashError,
+            f"Worker of shard 0 ran out of memory - lower cluster.share; {KEPT}",
+            id="out of memory, which is said by SIGKILL too",
+        ),
+    ],
+)
+def test_an_exit_says_what_it_means(failure, kind, message):
+    assert type(failure) is kind
+    with pytest.raises(kind, match=re.escape(message)):
+        raise failure
