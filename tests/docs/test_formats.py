@@ -11,7 +11,8 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
-from shoal.exports.export import COUNTS, DETECTIONS, FAILURES
+from shoal.exports.export import EXPORTS, find_export
+from shoal.exports.table_file import TableFile
 from shoal.models.approval import Answer, Decision, write_answer
 from shoal.plan.document import UNSTORED
 from shoal.plan.release_notice import notice_release
@@ -34,7 +35,7 @@ JSON_OBJECTS = (
     "current.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
-EXPORTS = {"counts.csv": COUNTS, "failures.csv": FAILURES, "detections.parquet": DETECTIONS}
+TABLES = {export.file: export.query for export in map(find_export, EXPORTS) if isinstance(export, TableFile)}
 
 
 def example(name):
@@ -147,7 +148,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
         results.download(done.summary["folder"] + name, folder / name)
     with open_database(results) as database:
         build_tables(database, stored, paths, find_sources(results, layout, stored))
-        columns = {name: describe(database, query) for name, query in EXPORTS.items()}
+        columns = {name: describe(database, query) for name, query in TABLES.items()}
         overlaps = [name for name, _ in describe(database, "SELECT * FROM overlapping_taxa")]
     return {
         "json": {
@@ -272,7 +273,7 @@ def test_columns_are_those_of_the_contract(name):
     assert table(f"columns: {name}") == list(CONTRACT_COLUMNS[name].items())
 
 
-@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize("name", TABLES)
 def test_columns_are_those_of_the_export(name, run):
     assert table(f"columns: {name}") == run["columns"][name]
 

@@ -30,8 +30,8 @@ def execute(arguments: Namespace) -> int:
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     print(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
     print(f"result sha256 {found.result_sha256}")
-    for deviation in found.deviations:
-        print(deviation)
+    for line in (*found.notes, *found.deviations):
+        print(line)
     print("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
     return 1 if found.deviations else 0
 

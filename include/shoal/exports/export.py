@@ -1,66 +1,121 @@
-"""The files of a summary, each in one stated order so that the same answer is the same bytes."""
+"""What an export is, and which there are: files made of one summary's tables, the same bytes for the same answer."""
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
+from shoal.contract.errors import ConfigError
+from shoal.contract.plugged_in import load
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
 from shoal.tables.session import Database
 
-_TIME = "'%Y-%m-%dT%H:%M:%SZ'"
-
-COUNTS = f"""
-    SELECT bin, strftime(bin_start, {_TIME}) AS bin_start, strftime(bin_end, {_TIME}) AS bin_end, camera, deployment,
-        taxon, aphia_id, images, images_with, detections, mean_per_image, sd_per_image, share_with, maxn, maxn_key,
-        mean_confidence, censored_images
-    FROM counts ORDER BY counts.bin, counts.bin_start, camera, deployment NULLS FIRST, taxon
-"""
-
-FAILURES = f"""
-    SELECT key, etag, size_bytes, strftime(last_modified, {_TIME}) AS last_modified, fate, reason
-    FROM accounted
-    WHERE fate IN ('failed', 'changed', 'gone', 'unsettled') OR fate = 'reused' AND status = 'failed'
-    ORDER BY key
-"""
-
-DETECTIONS = """
-    SELECT detections.key, detections.etag, images.use, camera, deployment, captured_at, width, height,
-        taxon, aphia_id, class_id, class_name, confidence, x1, y1, x2, y2
-    FROM detections JOIN images USING (key)
-    ORDER BY detections.key, detections.position
-"""
+EXPORTS = {
+    "counts": "shoal.exports.counts:COUNTS",
+    "failures": "shoal.exports.failures:FAILURES",
+    "detections": "shoal.exports.detections:DETECTIONS",
+    "report": "shoal.exports.report.page:REPORT",
+}
+"""What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""
 
 
 @dataclass(frozen=True)
-class ExportedFile:
-    """One file of a summary, on disk and ready to upload."""
+class Where:
+    """Which images are asked for. It has no field yet: every image of the run."""
 
-    path: Path
-    content_type: str
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run found, as far as it is known when its files are written.
+
+    Attributes:
+        plan: The run's plan.
+        complete: Whether nothing was left.
+        result: The summary's result, but for `counts_sha256`.
+        run: The summary's run.
+        files: sha256 of each file written so far, by name.
+    """
+
+    plan: StoredPlan
+    complete: bool
+    result: Mapping[str, Any]
+    run: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def sha256(self) -> str:
-        """Hash of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+    def stored_result(self) -> dict[str, Any]:
+        """The result as summary.json holds it; the hash is null where the run is not complete."""
+        return {**self.result, "counts_sha256": self.files.get("counts.csv")}
 
 
-def export_counts(database: Database) -> ExportedFile:
-    """Write counts.csv: every series with its effort."""
-    return _export(database, COUNTS, "counts.csv", "FORMAT csv, HEADER", "text/csv")
+@dataclass(frozen=True)
+class Written:
+    """What an export made.
+
+    Attributes:
+        files: In the folder it was given.
+        not_held: How many of what its format cannot hold, by what they are.
+    """
+
+    files: tuple[Path, ...]
+    not_held: Mapping[str, int] = field(default_factory=dict)
 
 
-def export_failures(database: Database) -> ExportedFile:
-    """Write failures.csv: every image that is in no number, and why; pending ones are counted, not listed."""
-    return _export(database, FAILURES, "failures.csv", "FORMAT csv, HEADER", "text/csv")
+class Export(Protocol):
+    """One kind of file, or several that belong together. Provisional: `write` will also get pictures."""
+
+    @property
+    def name(self) -> str:
+        """As a dataset file asks for it."""
+
+    @property
+    def content_type(self) -> str:
+        """Media type of its files, for the object store."""
+
+    @property
+    def needs_complete(self) -> bool:
+        """Whether it would mislead where images are left: a run that is not complete then goes without it."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same rows always give the same content: verify then writes it again and compares."""
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Name what the dataset file must say first: the lines to add, none where nothing is missing."""
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Write the files into a folder of its own, streamed from the tables, in the order of their keys.
+
+        Args:
+            database: Holds the tables of the summary.
+            answer: What the run found.
+            to: An empty folder.
+            where: Which images are asked for.
+        """
 
 
-def export_detections(database: Database) -> ExportedFile:
-    """Write detections.parquet: every box that counts, with the use of its image."""
-    options = "FORMAT parquet, COMPRESSION zstd"
-    return _export(database, DETECTIONS, "detections.parquet", options, "application/vnd.apache.parquet")
+def find_export(name: str) -> Export:
+    """Load one export.
+
+    Raises:
+        ConfigError: There is none of this name, or it cannot be imported.
+    """
+    export: Export = load(name, EXPORTS, EXPORTS_OF_WHEELS)
+    if export.name != name:
+        raise ConfigError(f"{EXPORTS_OF_WHEELS}: {name!r} calls itself {export.name!r} - its wheel must use one name")
+    return export
 
 
-def _export(database: Database, query: str, name: str, options: str, content_type: str) -> ExportedFile:
-    path = database.folder / name
-    database.copy(query, path, options)
-    return ExportedFile(path, content_type)
+def need_exports(dataset: Dataset) -> None:
+    """Load what a dataset file asks for and see that it says what they need, before anything is inferred.
+
+    Raises:
+        ConfigError: One is not installed, or lines are missing.
+    """
+    for name in dataset.exports:
+        if lines := find_export(name).missing(dataset):
+            raise ConfigError(
+                f"Dataset {dataset.name}: export {name} needs {len(lines)} more lines in the dataset file - add: "
+                + "; ".join(lines)
+            )

@@ -8,7 +8,8 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import RunLayout, VariantLayout, parse_part
-from shoal.exports.export import export_counts
+from shoal.exports.export import Answer
+from shoal.exports.write_again import compare_exports
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
@@ -29,11 +30,13 @@ class Verification:
         balance: The first balance, recomputed.
         result_sha256: The result's hash, recomputed.
         deviations: One sentence each; empty when everything holds.
+        notes: What could be checked in part only, one sentence each.
     """
 
     balance: Balance
     result_sha256: str
     deviations: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verification:
@@ -56,16 +59,18 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         sources = find_sources(stores.results, layout, plan)
         build_tables(database, plan, run, sources)
         balance = read_balance(database)
-        counts = export_counts(database).sha256 if balance.complete else None
-        result = read_result(database, plan, balance, counts)
+        answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
+        compared = compare_exports(database, answer, summary)
+        result = compared.answer.stored_result
         deviations = [
             *_check_balance(database, plan, summary, balance),
             *_check_files(stores.results, run, summary, result),
+            *compared.deviations,
             *_check_writers(database, plan, sources),
             *_check_rows(database),
             *_check_current(stores, plan, summary),
         ]
-    return Verification(balance, canonical_sha256(result), tuple(deviations))
+    return Verification(balance, canonical_sha256(result), tuple(deviations), compared.notes)
 
 
 def _need_files(results: BucketClient, summary: StoredSummary) -> None:

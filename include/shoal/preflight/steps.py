@@ -10,6 +10,7 @@ from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.engines.engine import Step
+from shoal.exports.export import need_exports
 from shoal.models.choice import Shelf
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
@@ -86,6 +87,8 @@ def store_steps(dataset: Dataset, stores: Stores) -> Iterator[Step]:
     yield "clock", lambda: check_clock(dataset, stores)
     yield "results", lambda: check_results(stores)
     yield "model", lambda: check_model(dataset, stores)
+    if dataset.exports:
+        yield "exports", lambda: check_exports(dataset)
 
 
 def check_images(dataset: Dataset, stores: Stores) -> str:
@@ -157,6 +160,16 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"
+
+
+def check_exports(dataset: Dataset) -> str:
+    """Load the exports that the dataset file asks for.
+
+    Raises:
+        ConfigError: One is not here, or needs lines that the file lacks.
+    """
+    need_exports(dataset)
+    return f"{', '.join(dataset.exports)} will be written beside the summary"
 
 
 def _sample(dataset: Dataset, stores: Stores) -> tuple[list[str], int]:

@@ -41,6 +41,7 @@ class StoredSummary:
         complete: Whether nothing was left.
         result: What the same images, model and settings always give, as it is stored: `result_sha256` is of it.
         result_sha256: Its hash.
+        run: What depends on the way there, as it is stored.
         folder: Key prefix of the files.
         files: Their sha256, by name.
         dataset: Name of the dataset.
@@ -54,12 +55,14 @@ class StoredSummary:
         shards: What became of each shard.
         stopped_shards: Shards that stopped because too many images failed.
         unreadable: Images that get no row run after run; none in summaries before they were looked for.
+        exports: Of each export with something to tell: why it failed, or what it cannot hold.
         removed_since_previous: Images of the answer before that the bucket lacks; None where there was none.
     """
 
     complete: bool
     result: Mapping[str, Any] = field(repr=False)
     result_sha256: str
+    run: Mapping[str, Any] = field(repr=False)
     folder: str
     files: Mapping[str, str]
     dataset: str
@@ -73,6 +76,7 @@ class StoredSummary:
     shards: tuple[SummarizedShard, ...]
     stopped_shards: tuple[int, ...]
     unreadable: Unreadable
+    exports: Mapping[str, Mapping[str, Any]]
     removed_since_previous: int | None
 
     @classmethod
@@ -90,6 +94,7 @@ class StoredSummary:
                 complete=stored["complete"],
                 result=result,
                 result_sha256=stored["result_sha256"],
+                run=run,
                 folder=stored["folder"],
                 files=stored["files"],
                 dataset=result["dataset"],
@@ -103,6 +108,7 @@ class StoredSummary:
                 shards=picked(SummarizedShard, run["shards"]),
                 stopped_shards=tuple(run["stopped_shards"]),
                 unreadable=Unreadable(unreadable["images"], tuple(unreadable["first_keys"])),
+                exports=run.get("exports", {}),
                 removed_since_previous=run["removed_since_previous"],
             )
 

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from itertools import pairwise
+from operator import not_
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, DatasetLayout
+from shoal.contract.plugged_in import plugged_in
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, Deployment, Report, Taxon, Usable
 from shoal.settings.execution import Cluster, Container, Sidecar
@@ -29,6 +31,8 @@ from shoal.settings.field_types import (
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 DATASETS_VARIABLE = "SHOAL_DATASETS"
+EXPORTS_OF_WHEELS = "shoal.exports"
+"""Group of the entry points by which another wheel brings an export."""
 
 
 class Source(Settings):
@@ -129,6 +133,10 @@ class Dataset(Settings):
     usable: Usable = Usable()
     deployments: tuple[Deployment, ...] = ()
     report: Report = Report()
+    # Left out of plan.json where nobody asks for one: the many plans stay as they are.
+    exports: tuple[Name, ...] = Field(
+        (), exclude_if=not_, description="Exports of other wheels, written beside those that every run writes"
+    )
     cluster: Cluster = Cluster()
     worker: Container = Container()
     sidecar: Sidecar = Sidecar()
@@ -207,9 +215,11 @@ def load_dataset(path: Path) -> Dataset:
     try:
         if "name" in data:
             raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
-        return Dataset.model_validate({**data, "name": path.stem})
+        dataset = Dataset.model_validate({**data, "name": path.stem})
     except ValidationError as err:
         raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+    _need_installed(dataset.exports, path.name)
+    return dataset
 
 
 def datasets_folder() -> Path:
@@ -220,6 +230,16 @@ def datasets_folder() -> Path:
 def dataset_files(folder: Path) -> list[Path]:
     """List the dataset files of a folder in name order."""
     return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+
+def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
+    """Look at a file that people write, not at stored settings: a wheel may be gone when an old plan is read."""
+    for name in exports:
+        if name not in (there := plugged_in(EXPORTS_OF_WHEELS)):
+            raise ConfigError(
+                f"Dataset file {file_name}: exports: no installed wheel brings an export {name!r} - "
+                f"{'there are ' + ', '.join(there) if there else 'there is none, install its wheel here'}"
+            )
 
 
 def _explain(file_name: str, error: Any) -> str:

@@ -78,14 +78,13 @@ def read_balance(database: Database) -> Balance:
     return Balance(int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES})
 
 
-def read_result(database: Database, plan: StoredPlan, balance: Balance, counts_sha256: str | None) -> dict[str, Any]:
-    """Read the part of a summary that the same images, model and settings always give.
+def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+    """Read the part of a summary that the same images, model and settings always give, but for the hash of counts.csv.
 
     Args:
         database: Holds the tables of `build_tables`.
         plan: The run's plan.
         balance: The first balance.
-        counts_sha256: sha256 of counts.csv, None for a run that is not complete and writes none.
 
     Raises:
         ContractError: The second balance does not close.
@@ -116,7 +115,6 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance, counts_s
         "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
         "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
-        "counts_sha256": counts_sha256,
     }
 
 

@@ -9,8 +9,8 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt, parse_part
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
-from shoal.exports.export import ExportedFile, export_counts, export_detections, export_failures
-from shoal.exports.report.page import write_report
+from shoal.exports.export import Answer
+from shoal.exports.write import Exported, describe_told, write_exports
 from shoal.results.answer import move_current, read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, write_ledger
@@ -87,6 +87,7 @@ class SummarizedRun:
             f"result sha256 {stored.result_sha256}",
             answer,
             *describe_unreadable(stored.unreadable),
+            *describe_told(stored.exports),
         ]
 
 
@@ -106,11 +107,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         build_tables(database, plan, run, find_sources(stores.results, layout, plan))
         balance = read_balance(database)
         balance.check(plan)
-        files = [export_failures(database)]
-        if balance.complete:
-            files += [export_counts(database), export_detections(database)]
-        counts = next((file.sha256 for file in files if file.path.name == "counts.csv"), None)
-        result = read_result(database, plan, balance, counts)
+        result = read_result(database, plan, balance)
         facts = {
             **read_run_facts(database, plan, balance),
             "ledger": ledger,
@@ -118,8 +115,8 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
             "removed_since_previous": _count_removed(database, stores, plan),
             "summarized_at": utc_text(datetime.now(UTC)),
         }
-        files.append(write_report(database, plan, result, facts, sorted(file.path.name for file in files)))
-        summary = _publish(stores, run, attempt, files, {"complete": balance.complete, "result": result, "run": facts})
+        answer = Answer(plan, balance.complete, result, facts)
+        summary = _publish(stores, run, attempt, write_exports(database, answer, plan.settings.exports))
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(
         stores.results,
@@ -145,20 +142,19 @@ def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt:
     return ledger
 
 
-def _publish(
-    stores: Stores, run: RunLayout, attempt: str, files: list[ExportedFile], content: Mapping[str, Any]
-) -> dict[str, Any]:
+def _publish(stores: Stores, run: RunLayout, attempt: str, exported: Exported) -> dict[str, Any]:
     """Upload the folder, then `summary.json`: readers see no summary or a whole one (G3)."""
-    for file in files:
+    for file in exported.files:
         stores.results.upload(file.path, run.summary_file(attempt, file.path.name), file.content_type)
+    answer = exported.answer
     summary = {
         "format_version": FORMAT_VERSION,
-        "complete": content["complete"],
-        "result": content["result"],
-        "result_sha256": canonical_sha256(content["result"]),
-        "run": content["run"],
+        "complete": answer.complete,
+        "result": answer.stored_result,
+        "result_sha256": canonical_sha256(answer.stored_result),
+        "run": {**answer.run, **({"exports": exported.told} if exported.told else {})},
         "folder": run.summary_file(attempt, ""),
-        "files": {file.path.name: file.sha256 for file in sorted(files, key=lambda file: file.path.name)},
+        "files": dict(sorted(answer.files.items())),
     }
     stores.results.write_json(run.summary, summary)
     return summary

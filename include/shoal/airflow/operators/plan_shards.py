@@ -62,10 +62,12 @@ class PlanShardsOperator(BaseOperator):
 
     def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.exports.export import need_exports  # noqa: PLC0415
         from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
 
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
+            need_exports(dataset)
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
             request = self._request(context, dataset, params, run_key, since)

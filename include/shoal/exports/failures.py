@@ -1,0 +1,17 @@
+"""failures.csv: every image that is in no number, and why; pending ones are counted, not listed."""
+
+from shoal.exports.table_file import CSV, CSV_TYPE, TIME, TableFile
+
+FAILURES = TableFile(
+    name="failures",
+    file="failures.csv",
+    query=f"""
+    SELECT key, etag, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason
+    FROM accounted
+    WHERE fate IN ('failed', 'changed', 'gone', 'unsettled') OR fate = 'reused' AND status = 'failed'
+    ORDER BY key
+""",
+    options=CSV,
+    content_type=CSV_TYPE,
+    needs_complete=False,
+)

@@ -1,0 +1,116 @@
+"""The report's plot: mean detections per image over time, above the images they were found in."""
+
+import io
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from shoal.tables.session import Database
+
+# It tells of fonts it looked at, in the log of a task that has a story of its own to tell.
+logging.getLogger("matplotlib").setLevel(logging.WARNING)
+
+SHOWN_TAXA = 5
+"""Lines of the plot; the table has every taxon."""
+
+COLOURS = ("#0b6e99", "#d9730d", "#0f7b6c", "#ad1a72", "#6940a5")
+
+
+def draw_plot(database: Database, result: Mapping[str, Any]) -> str:
+    """Draw the plot as an inline `<svg>` element; empty when no image has a capture time."""
+    # A camera named `a$b` is no formula.
+    with rc_context({"text.parse_math": False}):
+        return draw_svg(plot(database, result))
+
+
+def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
+    """Draw mean detections per image over time, above the images they were found in; one column per camera.
+
+    Returns:
+        None when no image has a capture time.
+    """
+    bin_name = _plot_bin(result["settings"]["report"]["bins"])
+    cameras = [r["camera"] for r in database.records("SELECT DISTINCT camera FROM counts ORDER BY camera LIMIT 4")]
+    if not cameras or not result["species"]:
+        return None
+    taxa = [entry["taxon"] for entry in result["species"][:SHOWN_TAXA]]
+    figure = Figure(figsize=(5.2 * max(len(cameras), 1.6), 4.6), layout="constrained")
+    axes = figure.subplots(2, len(cameras), sharex="col", sharey="row", squeeze=False, height_ratios=(3, 1))
+    for column, camera in enumerate(cameras):
+        mean_axis, effort_axis = axes[0][column], axes[1][column]
+        for colour, taxon in zip(COLOURS, taxa, strict=False):
+            series = _read_series(database, bin_name, camera, taxon)
+            mean_axis.plot(
+                [r["middle"] for r in series],
+                [_or_gap(r["mean"]) for r in series],
+                ".-",
+                color=colour,
+                label=taxon,
+                linewidth=1.4,
+            )
+        effort = _read_series(database, bin_name, camera, taxa[0])
+        effort_axis.bar(
+            [r["bin_start"] for r in effort],
+            [r["images"] for r in effort],
+            _widths(effort),
+            align="edge",
+            color="#9aa7b0",
+        )
+        _label(mean_axis, effort_axis, camera, bin_name if column == 0 else None)
+    for row in axes:
+        row[0].set_ylim(bottom=0)  # only now: it ends the scaling to what the row's axes share
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+    return figure
+
+
+def draw_svg(figure: Figure | None) -> str:
+    """Render a figure as an inline `<svg>` element; empty without a figure."""
+    if figure is None:
+        return ""
+    buffer = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _plot_bin(bins: list[str]) -> str:
+    return next(name for name in ("day", "month", "hour", "30min") if name in bins)
+
+
+def _read_series(database: Database, bin_name: str, camera: str, taxon: str) -> list[dict[str, Any]]:
+    """Read one line of the plot; deployments of one camera follow each other in time."""
+    return database.records(
+        "SELECT bin_start, bin_start + (bin_end - bin_start) / 2 AS middle, bin_end, mean_per_image AS mean, images "
+        "FROM counts WHERE bin = ? AND camera = ? AND taxon = ? ORDER BY bin_start",
+        [bin_name, camera, taxon],
+    )
+
+
+def _or_gap(value: float | None) -> float:
+    """A bin without effort breaks the line."""
+    return float("nan") if value is None else value
+
+
+def _widths(series: list[dict[str, datetime]]) -> list[Any]:
+    return [(entry["bin_end"] - entry["bin_start"]) * 0.92 for entry in series]
+
+
+def _label(mean_axis: Any, effort_axis: Any, camera: str, bin_name: str | None) -> None:
+    mean_axis.set_title(camera, loc="left", fontsize=11)
+    locator = AutoDateLocator(minticks=2)
+    effort_axis.xaxis.set_major_locator(locator)
+    effort_axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    if bin_name:
+        mean_axis.set_ylabel("detections per image")
+        effort_axis.set_ylabel(f"images\nper {bin_name}")
+    for axis in (mean_axis, effort_axis):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="y", color="#e6eaed", linewidth=0.8)
+        axis.set_axisbelow(True)

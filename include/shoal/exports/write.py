@@ -1,0 +1,128 @@
+"""Write the exports of a run, each into a folder of its own; a stranger's one can fail alone."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.exports.export import EXPORTS, Answer, Export, Where, find_export
+from shoal.tables.session import Database
+
+log = logging.getLogger(__name__)
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
+_CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=[a-z0-9-]+)?")
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file of a summary, on disk and ready to upload."""
+
+    path: Path
+    content_type: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the exports of a run made.
+
+    Attributes:
+        files: In the order they were written.
+        answer: What the run found, with the sha256 of these files.
+        told: Of each export with something to tell: why it failed, or how many of what it could not hold.
+    """
+
+    files: tuple[ExportedFile, ...]
+    answer: Answer
+    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def plus(self, files: Sequence[ExportedFile], name: str, told: Mapping[str, Any]) -> "Exported":
+        """Take the files of one more export."""
+        known = {**self.answer.files, **{file.path.name: file.sha256 for file in files}}
+        more = {name: told} if told else {}
+        return Exported((*self.files, *files), replace(self.answer, files=known), {**self.told, **more})
+
+
+def write_exports(database: Database, answer: Answer, asked: Sequence[str]) -> Exported:
+    """Write what every run writes, then what the dataset file asks for.
+
+    An export of another wheel that is not there any more, or raises, costs its own files only: it is named in the log and
+    in the summary's run.
+
+    Args:
+        database: Holds the tables of the summary.
+        answer: What the run found.
+        asked: The dataset file's `exports`.
+    """
+    exported = Exported((), answer)
+    for name in EXPORTS:
+        exported = _write_next(database, exported, name)
+    for name in dict.fromkeys(asked):
+        exported = _try_next(database, exported, name)
+    return exported
+
+
+def describe_told(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say in words what the exports of a summary have to tell; nothing where all of them hold everything."""
+    lines = []
+    for name, said in told.items():
+        if "failed" in said:
+            lines.append(f"export {name} failed, its files are missing: {said['failed']}")
+        lines += [f"export {name} cannot hold {count} {what}" for what, count in said.get("not_held", {}).items()]
+    return lines
+
+
+def write_one(database: Database, answer: Answer, export: Export) -> tuple[list[ExportedFile], Mapping[str, int]]:
+    """Write one export; say what it could not hold.
+
+    Raises:
+        ContractError: A file has a strange name, leaves the folder, or is another export's.
+    """
+    if export.needs_complete and not answer.complete:
+        return [], {}
+    folder = database.folder / "exports" / export.name
+    folder.mkdir(parents=True)
+    written = export.write(database, answer, folder, Where())
+    for path in written.files:
+        _check_file(export, path, folder, answer)
+    if len({path.name for path in written.files}) < len(written.files):
+        raise ContractError(f"Export {export.name} names a file twice - each file once")
+    not_held = {str(what): int(count) for what, count in written.not_held.items() if count}
+    return [_measure(path, export.content_type) for path in written.files], not_held
+
+
+def _write_next(database: Database, exported: Exported, name: str) -> Exported:
+    files, not_held = write_one(database, exported.answer, find_export(name))
+    return exported.plus(files, name, {"not_held": not_held} if not_held else {})
+
+
+def _try_next(database: Database, exported: Exported, name: str) -> Exported:
+    try:
+        return _write_next(database, exported, name)
+    except Exception as err:  # a stranger's export may raise anything
+        reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
+        log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)
+        return exported.plus((), name, {"failed": reason})
+
+
+def _check_file(export: Export, path: Path, folder: Path, answer: Answer) -> None:
+    if path.parent != folder or not _FILE_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+        raise ContractError(
+            f"Export {export.name} wrote {str(path)!r} - write plain files, named by letters, digits, . _ -, into its folder"
+        )
+    if path.name in answer.files:
+        raise ContractError(
+            f"Export {export.name} wrote {path.name}, which is another export's file - choose another name"
+        )
+    if not _CONTENT_TYPE.fullmatch(export.content_type):
+        raise ContractError(f"Export {export.name} has the content type {export.content_type!r} - such as text/csv")
+
+
+def _measure(path: Path, content_type: str) -> ExportedFile:
+    with path.open("rb") as file:
+        return ExportedFile(path, content_type, hashlib.file_digest(file, "sha256").hexdigest())

@@ -1,0 +1,79 @@
+"""Write the exports of a summary again and compare: what `verify` knows of its files beyond their sha256."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shoal.exports.export import EXPORTS, Answer, find_export
+from shoal.exports.table_file import PARQUET_TYPE
+from shoal.exports.write import Exported, ExportedFile, write_one
+from shoal.results.stored_summary import StoredSummary
+from shoal.tables.session import Database
+
+_DIFFERS = """
+    SELECT count(*) FROM read_parquet(?) AS stored POSITIONAL JOIN read_parquet(?) AS again
+    WHERE stored IS DISTINCT FROM again
+"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What writing again found.
+
+    Attributes:
+        answer: What the run found, with the sha256 of the files as they are now.
+        deviations: One sentence each.
+        notes: Exports of other wheels that could not be written again, one sentence each.
+    """
+
+    answer: Answer
+    deviations: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def compare_exports(database: Database, answer: Answer, summary: StoredSummary) -> Compared:
+    """Write again what the same rows always give, and compare it with what a summary names.
+
+    Args:
+        database: Holds the tables of the summary, built anew.
+        answer: What the run found, computed anew.
+        summary: What is stored.
+    """
+    again, notes = Exported((), answer), []
+    for name in EXPORTS:
+        again = again.plus(_write(database, again.answer, name), name, {})
+    for name in dict.fromkeys(answer.plan.settings.exports):
+        if "failed" in summary.exports.get(name, {}):
+            continue
+        try:
+            again = again.plus(_write(database, again.answer, name), name, {})
+        except Exception as err:  # noqa: BLE001 - a stranger's export may raise anything
+            reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
+            notes.append(f"note: the files of export {name} are compared by sha256 only - {reason}")
+    return Compared(again.answer, tuple(_differences(database, again.files, summary)), tuple(notes))
+
+
+def _write(database: Database, answer: Answer, name: str) -> list[ExportedFile]:
+    export = find_export(name)
+    return write_one(database, answer, export)[0] if export.repeatable else []
+
+
+def _differences(database: Database, files: tuple[ExportedFile, ...], summary: StoredSummary) -> Iterator[str]:
+    for file in files:
+        name, key = file.path.name, summary.folder + file.path.name
+        stored = summary.files.get(name)
+        if stored is None:
+            yield f"G3: the summary names no file {name}, which its rows give"
+        # A file that is missing is told of by whoever compares what is stored.
+        elif stored != file.sha256 and database.results.has(key) and not _same_rows(database, file, key):
+            yield f"G3: file {name} written again from the rows differs from the summary's"
+
+
+def _same_rows(database: Database, file: ExportedFile, key: str) -> bool:
+    """Look into Parquet: its bytes name the release of DuckDB that wrote them; the columns and rows are what must be the same."""
+    if file.content_type != PARQUET_TYPE:
+        return False
+    earlier = file.path.with_name(f"stored-{file.path.name}")
+    database.results.download(key, earlier)
+    paths = [str(earlier), str(file.path)]
+    stored, again = ([*database.run("DESCRIBE FROM read_parquet(?)", [path]).fetchall()] for path in paths)
+    return stored == again and not database.value(_DIFFERS, paths)
