@@ -24,8 +24,8 @@ COLOURS = ("#0b6e99", "#d9730d", "#0f7b6c", "#ad1a72", "#6940a5")
 
 def draw_plot(database: Database, result: Mapping[str, Any]) -> str:
     """Draw the plot as an inline `<svg>` element; empty when no image has a capture time."""
-    # A camera named `a$b` is no formula.
-    with rc_context({"text.parse_math": False}):
+    # A camera named `a$b` is no formula. The salt stands in for a random one: the same answer is the same plot.
+    with rc_context({"text.parse_math": False, "svg.hashsalt": "shoal"}):
         return draw_svg(plot(database, result))
 
 
@@ -43,26 +43,8 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     figure = Figure(figsize=(5.2 * max(len(cameras), 1.6), 4.6), layout="constrained")
     axes = figure.subplots(2, len(cameras), sharex="col", sharey="row", squeeze=False, height_ratios=(3, 1))
     for column, camera in enumerate(cameras):
-        mean_axis, effort_axis = axes[0][column], axes[1][column]
-        for colour, taxon in zip(COLOURS, taxa, strict=False):
-            series = _read_series(database, bin_name, camera, taxon)
-            mean_axis.plot(
-                [r["middle"] for r in series],
-                [_or_gap(r["mean"]) for r in series],
-                ".-",
-                color=colour,
-                label=taxon,
-                linewidth=1.4,
-            )
-        effort = _read_series(database, bin_name, camera, taxa[0])
-        effort_axis.bar(
-            [r["bin_start"] for r in effort],
-            [r["images"] for r in effort],
-            _widths(effort),
-            align="edge",
-            color="#9aa7b0",
-        )
-        _label(mean_axis, effort_axis, camera, bin_name if column == 0 else None)
+        _plot_camera((axes[0][column], axes[1][column]), database, bin_name, camera, taxa)
+        _label(axes[0][column], axes[1][column], camera, bin_name if column == 0 else None)
     for row in axes:
         row[0].set_ylim(bottom=0)  # only now: it ends the scaling to what the row's axes share
     handles, labels = axes[0][0].get_legend_handles_labels()
@@ -78,6 +60,29 @@ def draw_svg(figure: Figure | None) -> str:
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def _plot_camera(axes: tuple[Any, Any], database: Database, bin_name: str, camera: str, taxa: list[str]) -> None:
+    """Draw the column of one camera: a line for each taxon, the images as bars below them."""
+    mean_axis, effort_axis = axes
+    for colour, taxon in zip(COLOURS, taxa, strict=False):
+        series = _read_series(database, bin_name, camera, taxon)
+        mean_axis.plot(
+            [r["middle"] for r in series],
+            [_or_gap(r["mean"]) for r in series],
+            ".-",
+            color=colour,
+            label=taxon,
+            linewidth=1.4,
+        )
+    effort = _read_series(database, bin_name, camera, taxa[0])
+    effort_axis.bar(
+        [r["bin_start"] for r in effort],
+        [r["images"] for r in effort],
+        _widths(effort),
+        align="edge",
+        color="#9aa7b0",
+    )
 
 
 def _plot_bin(bins: list[str]) -> str:

@@ -1,0 +1,292 @@
+"""The door of the exports: what is written beside a summary, what another wheel may add, and what becomes of its mistakes."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.exports.export import EXPORTS, find_export, need_exports
+from shoal.settings.dataset import load_dataset
+from written_rows import write_rows
+
+COUNTING = """
+class Tally:
+    name = "tally"
+    content_type = "text/plain"
+    needs_complete = False
+    repeatable = True
+
+    def missing(self, dataset):
+        return []
+
+    def write(self, database, answer, to, where):
+        from shoal.exports.export import Written
+
+        path = to / "tally.txt"
+        path.write_text(str(database.value("SELECT count(*) FROM images")))
+        return Written((path,))
+
+EXPORT = Tally()
+"""
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Installs wheels: a module with its entry points, as pip leaves them in a folder of the path."""
+
+    def install(code: str, *names: str, wheel: str = "tallies") -> None:
+        folder = tmp_path / wheel
+        info = folder / f"{wheel}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{wheel}.py").write_text(code, encoding="utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {wheel}\nVersion: 1.0\n", encoding="utf-8")
+        points = "".join(f"{name} = {wheel}:EXPORT\n" for name in names or ["tally"])
+        (info / "entry_points.txt").write_text(f"[shoal.exports]\n{points}", encoding="utf-8")
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.delitem(sys.modules, wheel, raising=False)
+
+    return install
+
+
+@pytest.fixture
+def summarized(few_images):
+    """Summarizes twelve images whose dataset file asks for exports; with the summary comes what verify says of it."""
+
+    def summarize(*exports: str, complete: bool = True):
+        asking = few_images.with_settings(exports=exports)
+        plan = asking.plan()
+        if complete:
+            write_rows(asking, plan)
+        done = asking.summarize(plan)
+        return asking, done, lambda: asking.verify(plan.run_key, plan.variant.directory)
+
+    return summarize
+
+
+BUILT_IN = ["counts.csv", "detections.parquet", "failures.csv", "report.html"]
+
+
+def read(pipeline, done, name):
+    return pipeline.stores.results.read_bytes(done.summary["folder"] + name)
+
+
+def changed(code: str, *pairs: tuple[str, str]) -> str:
+    for old, new in pairs:
+        assert old in code
+        code = code.replace(old, new)
+    return code
+
+
+def test_every_run_writes_the_table(summarized):
+    _, done, verify = summarized()
+    assert sorted(done.summary["files"]) == BUILT_IN
+    assert [find_export(name).name for name in EXPORTS] == list(EXPORTS)
+    assert "exports" not in done.summary["run"]
+    assert verify().deviations == ()
+
+
+def test_a_run_with_images_left_goes_without_what_would_mislead(summarized):
+    _, done, verify = summarized(complete=False)
+    assert done.summary["complete"] is False
+    assert sorted(done.summary["files"]) == ["failures.csv", "report.html"]
+    assert done.summary["result"]["counts_sha256"] is None
+    assert verify().deviations == ()
+
+
+def test_the_same_answer_is_the_same_bytes_in_key_order(few_images, bad, tmp_path):
+    """The second run reuses every row of the first: another run, another ledger to read from, the same answer."""
+    for file in bad:
+        few_images.put(file.key, file.data)
+    first, second = few_images.run(), few_images.run()
+    assert second.balance.fates["reused"] == second.balance.listed
+    assert second.summary["result_sha256"] == first.summary["result_sha256"]
+    assert read(few_images, first, "counts.csv") == read(few_images, second, "counts.csv")
+    for name in ("detections.parquet", "failures.csv"):
+        data = read(few_images, first, name)
+        (tmp_path / name).write_bytes(data)
+        keys = [key for (key,) in duckdb.sql(f"SELECT key FROM '{tmp_path / name}'").fetchall()]
+        assert len(keys) > 3
+        assert keys == sorted(keys), f"{name} is in key order"
+        again = read(few_images, second, name)
+        # failures.csv tells what became of them in this run: reused, the second time.
+        assert again == data.replace(b",failed,", b",reused,") if name == "failures.csv" else again == data
+
+
+def test_verify_compares_parquet_by_its_rows_and_other_files_by_their_bytes(few_images, tmp_path):
+    """Another release of DuckDB writes other bytes around the same rows."""
+    plan = few_images.plan()
+    few_images.infer(plan)
+    done = few_images.summarize(plan)
+    results, layout = few_images.stores.results, few_images.stores.layout.variant(plan.variant.directory)
+    summary_key, name = layout.run(plan.run_key).summary, "detections.parquet"
+    (tmp_path / name).write_bytes(read(few_images, done, name))
+
+    def deviations(query):
+        path = tmp_path / "other.parquet"
+        duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION gzip)")
+        results.write_bytes(done.summary["folder"] + name, path.read_bytes())
+        files = {**done.summary["files"], name: hashlib.sha256(path.read_bytes()).hexdigest()}
+        results.write_json(summary_key, {**done.summary, "files": files})
+        return few_images.verify(plan.run_key, plan.variant.directory).deviations
+
+    differs = (f"G3: file {name} written again from the rows differs from the summary's",)
+    stored = f"FROM '{tmp_path / name}'"
+    assert deviations(f"SELECT * {stored}") == ()
+    assert deviations(f"SELECT * REPLACE (confidence / 2 AS confidence) {stored}") == differs
+    assert deviations(f"SELECT * {stored} ORDER BY key DESC") == differs
+    assert deviations(f"SELECT * {stored} LIMIT 3") == differs
+    assert deviations(f"SELECT * EXCLUDE x1 {stored}") == differs
+
+
+def test_verify_tells_of_a_file_that_its_rows_do_not_give(summarized):
+    """A writer who changes a file and its sha256 in the summary is found, for every file the rows give."""
+    pipeline, done, verify = summarized()
+    summary_key = done.key
+    for name in ("counts.csv", "failures.csv"):
+        data = read(pipeline, done, name) + b"one,more\n"
+        pipeline.stores.results.write_bytes(done.summary["folder"] + name, data)
+        files = {**done.summary["files"], name: hashlib.sha256(data).hexdigest()}
+        pipeline.stores.results.write_json(summary_key, {**done.summary, "files": files})
+        assert f"G3: file {name} written again from the rows differs from the summary's" in verify().deviations
+    files = {name: sha for name, sha in done.summary["files"].items() if name != "failures.csv"}
+    pipeline.stores.results.write_json(summary_key, {**done.summary, "files": files})
+    assert "G3: the summary names no file failures.csv, which its rows give" in verify().deviations
+
+
+def test_an_export_of_another_wheel_is_written_beside_the_others_when_asked_for(wheel, summarized):
+    wheel(COUNTING)
+    pipeline, done, verify = summarized("tally")
+    assert sorted(done.summary["files"]) == [*BUILT_IN, "tally.txt"]
+    assert read(pipeline, done, "tally.txt") == b"12"
+    assert (verify().deviations, verify().notes) == ((), ())
+    _, unasked, _ = summarized()
+    assert sorted(unasked.summary["files"]) == BUILT_IN
+
+
+def test_verify_writes_it_again(wheel, summarized):
+    wheel(COUNTING)
+    _, done, verify = summarized("tally")
+    loaded = sys.modules["tallies"].Tally
+    loaded.content_type = "text/csv"
+    assert verify().deviations == ()
+    write = loaded.write
+
+    def write_otherwise(self, database, answer, to, where):
+        written = write(self, database, answer, to, where)
+        written.files[0].write_text("13")
+        return written
+
+    loaded.write = write_otherwise
+    assert verify().deviations == ("G3: file tally.txt written again from the rows differs from the summary's",)
+    loaded.repeatable = False
+    assert verify().deviations == ()
+    assert done.summary["files"]["tally.txt"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        pytest.param(("path.write_text(", "1 / 0  # "), "ZeroDivisionError: division by zero", id="raises"),
+        pytest.param(('"tally.txt"', '"../tally.txt"'), "write plain files", id="a file that leaves the folder"),
+        pytest.param(('to / "tally.txt"', 'database.folder / "tally.txt"'), "write plain files", id="another folder"),
+        pytest.param(('"tally.txt"', '"tally of fish.txt"'), "write plain files", id="a strange file name"),
+        pytest.param(("path.write_text(", "(lambda _: None)("), "write plain files", id="a file that is not there"),
+        pytest.param(("path.write_text(", "path.symlink_to('/etc/passwd') or str("), "write plain files", id="a link"),
+        pytest.param(('"tally.txt"', '"counts.csv"'), "which is another export's file", id="another export's file"),
+        pytest.param(("(path,)", "(path, path)"), "names a file twice", id="one file twice"),
+        pytest.param(("text/plain", "text/plain\\nx: y"), "has the content type", id="a strange content type"),
+        pytest.param(('name = "tally"', 'name = "../tally"'), "calls itself '../tally'", id="another name"),
+        pytest.param(("class Tally", "import no_such_module\nclass Tally"), "cannot be imported", id="no import"),
+    ],
+)
+def test_an_export_that_fails_costs_its_own_files_only(wheel, summarized, code, reason, caplog):
+    wheel(changed(COUNTING, code))
+    _, done, verify = summarized("tally")
+    assert sorted(done.summary["files"]) == BUILT_IN
+    assert done.not_current_because is None
+    failed = done.summary["run"]["exports"]["tally"]["failed"]
+    assert reason in failed
+    assert "\n" not in failed
+    assert f"export tally failed, its files are missing: {failed}" in done.describe()
+    assert "Export tally failed, the run's answer stands without it" in caplog.text
+    assert verify().deviations == ()
+
+
+def test_what_an_export_cannot_hold_is_counted(wheel, summarized):
+    wheel(changed(COUNTING, ("Written((path,))", "Written((path,), {'images without a time': 3, 'boxes': 0})")))
+    _, done, verify = summarized("tally")
+    assert done.summary["run"]["exports"] == {"tally": {"not_held": {"images without a time": 3}}}
+    assert "export tally cannot hold 3 images without a time" in done.describe()
+    assert verify().deviations == ()
+
+
+def test_an_export_that_needs_a_complete_run_waits_for_one(wheel, summarized):
+    wheel(changed(COUNTING, ("needs_complete = False", "needs_complete = True")))
+    _, done, _ = summarized("tally", complete=False)
+    assert "tally.txt" not in done.summary["files"]
+    assert "exports" not in done.summary["run"]
+
+
+def test_a_wheel_that_is_gone_costs_nothing_but_its_comparison(wheel, summarized, monkeypatch):
+    wheel(COUNTING)
+    _, _, verify = summarized("tally")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not entry.endswith("tallies")])
+    found = verify()
+    assert found.deviations == ()
+    [note] = found.notes
+    assert "compared by sha256 only - ConfigError: shoal.exports: nothing is named 'tally' - there are counts" in note
+
+
+def test_a_dataset_file_that_asks_for_an_export_that_is_not_here_says_what_is(pipelines, wheel):
+    with pytest.raises(ConfigError, match=r"exports: no installed wheel brings an export 'talley' - there is none, install"):
+        pipelines(exports=["talley"])
+    wheel(COUNTING)
+    with pytest.raises(ConfigError, match=r"no installed wheel brings an export 'talley' - there are tally$"):
+        pipelines(exports=["talley"])
+    assert pipelines(exports=["tally"]).dataset.exports == ("tally",)
+
+
+@pytest.mark.parametrize("name", ["../tally", "", "a b", ".hidden", "x" * 64])
+def test_a_strange_name_of_an_export_is_refused(pipelines, wheel, name):
+    wheel(COUNTING, "tally", *([name] if name else []))
+    with pytest.raises(ConfigError, match=r"exports\.0: is not a name of this kind"):
+        pipelines(exports=[name])
+
+
+def test_two_wheels_of_one_name_are_told_of(wheel):
+    wheel(COUNTING)
+    wheel(COUNTING, wheel="more_tallies")
+    with pytest.raises(ConfigError, match=r"'tally' is in several wheels \(more_tallies, tallies\) - uninstall all but one"):
+        find_export("tally")
+
+
+def test_a_wheel_cannot_replace_what_every_run_writes(wheel, summarized):
+    wheel(COUNTING, "counts")
+    _, done, verify = summarized()
+    assert sorted(done.summary["files"]) == BUILT_IN
+    assert verify().deviations == ()
+
+
+def test_what_the_dataset_file_must_say_first_is_told_before_anything_is_inferred(wheel, few_images):
+    wheel(changed(COUNTING, ("return []", 'return ["description: who took them"] if not dataset.description else []')))
+    asking = few_images.with_settings(exports=["tally"])
+    with pytest.raises(ConfigError, match=r"export tally needs 1 more lines? in the dataset file - add: description: who"):
+        need_exports(asking.dataset)
+    need_exports(asking.with_settings(description="Ana's camera").dataset)
+
+
+def test_a_plan_without_exports_of_other_wheels_is_what_it_was(few_images):
+    assert "exports" not in few_images.plan().to_json()["settings"]
+
+
+def test_a_dataset_file_is_read_without_importing_a_wheel(wheel, tmp_path, few_images):
+    import yaml
+
+    wheel("raise SystemExit('imported')")
+    settings = few_images.with_settings(exports=["tally"]).dataset.model_dump(mode="json", exclude={"name"})
+    (tmp_path / "lazy.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    assert load_dataset(tmp_path / "lazy.yaml").exports == ("tally",)
