@@ -66,11 +66,11 @@ class Project:
         return ran.stderr
 
     def up(self) -> None:
-        """Do what README says."""
+        """Do what docs/where-it-runs.md says."""
         self.compose("up", "--detach", "--wait", "--wait-timeout", str(UP_S))
 
     def password(self) -> str:
-        """Read the login as README says."""
+        """Read the login as docs/where-it-runs.md says."""
         shown = self.compose("exec", "airflow-api-server", "cat", "/secrets/airflow/passwords.json")
         return str(json.loads(shown)["admin"])
 

@@ -45,7 +45,7 @@ def project(engine, real_cluster, tmp_path_factory) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def rest(project) -> AirflowRest:
-    """Airflow's REST API with the login that README shows."""
+    """Airflow's REST API with the login that docs/where-it-runs.md shows."""
     return project.log_in()
 
 
