@@ -17,6 +17,7 @@ ABOVE = {
     "SECURITY.md": "security.md",
 }
 ORIGINS = {page: file for file, page in ABOVE.items()}
+WORDS_AFTER_LANGUAGE = re.compile(r"^( *`{3,}\w+) .+$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
@@ -34,14 +35,16 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, **_):
-    """Let every link of the repository lead to its page of the site."""
+    """Let every link of the repository lead to its page of the site; say of code its language only, as mkdocs reads it."""
 
     def lead(link):
         path = _in_repository(page.file.src_uri, link[1])
         place = posixpath.relpath(_on_the_site(path), posixpath.dirname(page.file.src_uri) or ".")
         return f"]({place}{link[2] or ''})"
 
-    return markdown if page.file.src_uri.startswith("source/") else LINK.sub(lead, markdown)
+    if page.file.src_uri.startswith("source/"):
+        return markdown
+    return LINK.sub(lead, WORDS_AFTER_LANGUAGE.sub(r"\1", markdown))
 
 
 def _in_repository(page, target):
