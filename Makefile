@@ -61,8 +61,9 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
 
+# Not --quiet: it also silences the warnings that --strict counts.
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked
-	NO_MKDOCS_2_WARNING=1 .shoal/docs/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 .shoal/docs/bin/mkdocs build --strict
 
 durations:  ## make what .ci/run measured last the record by which it deals tests to its lanes
 	cp .shoal/durations.json .ci/durations.json
