@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ soak: .venv/.dev  ## break everything at random moments on a real cluster for SE
 	@mkdir -p .shoal && rm -f .shoal/faults.jsonl
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/faults $(ARGS); ended=$$?; \
 	  PYTHONPATH=include:tests/houses .venv/bin/python -m faults; exit $$ended
+
+test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten times as many random clusters (docs/test-wide.md)
+	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
