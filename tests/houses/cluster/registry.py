@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cluster import images
 from cluster.binaries import CHECKOUT
-from cluster.buildah import ROOT, RUN_ROOT, buildah, storage
+from cluster.buildah import ROOT, RUN_ROOT, buildah, is_stored, storage
+from cluster.cache import IMAGES, lock
 from cluster.node import trust_registry
 from cluster.place import Place
 from cluster.processes import Processes, answers, free_port
@@ -54,10 +55,18 @@ def running_registry(place: Place, folder: Path) -> Iterator[Registry]:
         processes.wait_until("registry", lambda: answers(f"http://{host}/v2/"), START_S)
         for public, own in _public_bases().items():
             buildah("registry", "push", "--tls-verify=false", own, f"docker://{host}/{public}")
+            _forget(f"{PUBLIC}/{public}")
         yield Registry(host, _builder(host, folder))
     finally:
         processes.stop("registry")
         shutil.rmtree(folder)
+
+
+def _forget(image: str) -> None:
+    """Remove what an earlier run has pulled: this one is to pull it, too."""
+    with lock(IMAGES, "storage"):
+        if is_stored(image):
+            buildah("registry", "rmi", image)
 
 
 def _public_bases() -> dict[str, str]:
