@@ -9,8 +9,13 @@ import duckdb
 import pytest
 
 from shoal.contract.errors import ConfigError
-from shoal.exports.export import EXPORTS, find_export, need_exports
+from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
+from shoal.exports.write import write_one
+from shoal.preflight.steps import Checked, store_steps, try_steps
+from shoal.results.ledger import find_sources
 from shoal.settings.dataset import load_dataset
+from shoal.summary.tables import build_tables
+from shoal.tables.session import open_database
 from written_rows import write_rows
 
 COUNTING = """
@@ -242,7 +247,9 @@ def test_a_wheel_that_is_gone_costs_nothing_but_its_comparison(wheel, summarized
 
 
 def test_a_dataset_file_that_asks_for_an_export_that_is_not_here_says_what_is(pipelines, wheel):
-    with pytest.raises(ConfigError, match=r"exports: no installed wheel brings an export 'talley' - there is none, install"):
+    with pytest.raises(
+        ConfigError, match=r"exports: no installed wheel brings an export 'talley' - there is none, install"
+    ):
         pipelines(exports=["talley"])
     wheel(COUNTING)
     with pytest.raises(ConfigError, match=r"no installed wheel brings an export 'talley' - there are tally$"):
@@ -260,7 +267,9 @@ def test_a_strange_name_of_an_export_is_refused(pipelines, wheel, name):
 def test_two_wheels_of_one_name_are_told_of(wheel):
     wheel(COUNTING)
     wheel(COUNTING, wheel="more_tallies")
-    with pytest.raises(ConfigError, match=r"'tally' is in several wheels \(more_tallies, tallies\) - uninstall all but one"):
+    with pytest.raises(
+        ConfigError, match=r"'tally' is in several wheels \(more_tallies, tallies\) - uninstall all but one"
+    ):
         find_export("tally")
 
 
@@ -274,9 +283,42 @@ def test_a_wheel_cannot_replace_what_every_run_writes(wheel, summarized):
 def test_what_the_dataset_file_must_say_first_is_told_before_anything_is_inferred(wheel, few_images):
     wheel(changed(COUNTING, ("return []", 'return ["description: who took them"] if not dataset.description else []')))
     asking = few_images.with_settings(exports=["tally"])
-    with pytest.raises(ConfigError, match=r"export tally needs 1 more lines? in the dataset file - add: description: who"):
+    with pytest.raises(
+        ConfigError, match=r"export tally needs 1 more lines? in the dataset file - add: description: who"
+    ):
         need_exports(asking.dataset)
     need_exports(asking.with_settings(description="Ana's camera").dataset)
+
+
+def test_check_tries_the_exports_that_a_dataset_file_asks_for(wheel, few_images):
+    wheel(changed(COUNTING, ("return []", 'return ["description: who took them"] if not dataset.description else []')))
+    asking = few_images.with_settings(exports=["tally"])
+
+    def checked(pipeline):
+        return [step for step in try_steps(store_steps(pipeline.dataset, pipeline.stores)) if step.name == "exports"]
+
+    assert checked(few_images) == []
+    [step] = checked(asking)
+    assert (step.ok, "add: description: who took them" in step.text) == (False, True)
+    assert checked(asking.with_settings(description="Ana's camera")) == [
+        Checked("exports", "tally will be written beside the summary")
+    ]
+
+
+def test_the_same_summary_is_the_same_report(few_images):
+    """Its plot's ids are no random ones."""
+    plan = few_images.plan()
+    few_images.infer(plan)
+    done = few_images.summarize(plan)
+    run = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    stored = plan.to_json()
+    files = {name: sha for name, sha in done.summary["files"].items() if name != "report.html"}
+    answer = Answer(stored, True, done.summary["result"], done.summary["run"], files)
+    with open_database(few_images.stores.results) as database:
+        layout = few_images.stores.layout.variant(plan.variant.directory)
+        build_tables(database, stored, run, find_sources(few_images.stores.results, layout, stored))
+        [report], _ = write_one(database, answer, find_export("report"))
+    assert report.sha256 == done.summary["files"]["report.html"]
 
 
 def test_a_plan_without_exports_of_other_wheels_is_what_it_was(few_images):
