@@ -29,7 +29,7 @@ def load(name: str, table: Mapping[str, str], group: str) -> Any:
     point = EntryPoint(name, table[name], group) if name in table else _find(name, table, group)
     try:
         return point.load()
-    except Exception as err:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as err:  # a stranger's module may raise anything
         reason = " ".join(str(err).split())
         raise ConfigError(
             f"{group} {name} ({point.value}) cannot be imported: {type(err).__name__}: {reason} - install what it needs, "

@@ -116,6 +116,5 @@ def need_exports(dataset: Dataset) -> None:
     for name in dataset.exports:
         if lines := find_export(name).missing(dataset):
             raise ConfigError(
-                f"Dataset {dataset.name}: export {name} needs {len(lines)} more lines in the dataset file - add: "
-                + "; ".join(lines)
+                f"Dataset {dataset.name}: the dataset file lacks what export {name} needs - add: {'; '.join(lines)}"
             )

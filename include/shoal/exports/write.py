@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,16 +99,22 @@ def write_one(database: Database, answer: Answer, export: Export) -> tuple[list[
 
 def _write_next(database: Database, exported: Exported, name: str) -> Exported:
     files, not_held = write_one(database, exported.answer, find_export(name))
-    return exported.plus(files, name, {"not_held": not_held} if not_held else {})
+    return exported.plus(files, name, _not_held(not_held))
 
 
 def _try_next(database: Database, exported: Exported, name: str) -> Exported:
+    # A copy of what the run found: summary.json is written after it.
     try:
-        return _write_next(database, exported, name)
-    except Exception as err:  # a stranger's export may raise anything
+        files, not_held = write_one(database, deepcopy(exported.answer), find_export(name))
+    except (Exception, SystemExit) as err:  # a stranger's export may raise anything
         reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
         log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)
         return exported.plus((), name, {"failed": reason})
+    return exported.plus(files, name, _not_held(not_held))
+
+
+def _not_held(counted: Mapping[str, int]) -> Mapping[str, Any]:
+    return {"not_held": counted} if counted else {}
 
 
 def _check_file(export: Export, path: Path, folder: Path, answer: Answer) -> None:

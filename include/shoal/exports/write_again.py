@@ -46,7 +46,7 @@ def compare_exports(database: Database, answer: Answer, summary: StoredSummary) 
             continue
         try:
             again = again.plus(_write(database, again.answer, name), name, {})
-        except Exception as err:  # noqa: BLE001 - a stranger's export may raise anything
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - a stranger's export may raise anything
             reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
             notes.append(f"note: the files of export {name} are compared by sha256 only - {reason}")
     return Compared(again.answer, tuple(_differences(database, again.files, summary)), tuple(notes))

@@ -205,6 +205,10 @@ def test_verify_writes_it_again(wheel, summarized):
         pytest.param(("(path,)", "(path, path)"), "names a file twice", id="one file twice"),
         pytest.param(("text/plain", "text/plain\\nx: y"), "has the content type", id="a strange content type"),
         pytest.param(('name = "tally"', 'name = "../tally"'), "calls itself '../tally'", id="another name"),
+        pytest.param(("path.write_text(", "raise SystemExit('done') # "), "SystemExit: done", id="ends the program"),
+        pytest.param(
+            ("return Written", "return answer.run.clear() or list"), "'list' object has no", id="returns a list"
+        ),
         pytest.param(("class Tally", "import no_such_module\nclass Tally"), "cannot be imported", id="no import"),
     ],
 )
@@ -284,7 +288,7 @@ def test_what_the_dataset_file_must_say_first_is_told_before_anything_is_inferre
     wheel(changed(COUNTING, ("return []", 'return ["description: who took them"] if not dataset.description else []')))
     asking = few_images.with_settings(exports=["tally"])
     with pytest.raises(
-        ConfigError, match=r"export tally needs 1 more lines? in the dataset file - add: description: who"
+        ConfigError, match=r"the dataset file lacks what export tally needs - add: description: who took them$"
     ):
         need_exports(asking.dataset)
     need_exports(asking.with_settings(description="Ana's camera").dataset)
