@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from shoal.airflow.engine_of import engine_of
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 
@@ -66,7 +67,7 @@ def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"
     yield "Time box", f"{_hours(run.budget.total_seconds())}; what is left is for the run that continues it"
     yield "Approval", _approval(dataset)
-    yield "Workers", _workers(dataset)
+    yield "Workers", engine_of(dataset).describe()
     yield "Room", f"{cluster.share:.0%} of what is free, at most {cluster.max_pods or 'what fits'}"
     yield "Pool", f"shards wait for slots of {run.pool}" if run.pool else "default_pool"
     yield "Told", _alerts(dataset)
@@ -83,14 +84,6 @@ def _taxa(dataset: Dataset) -> str:
         for name, taxon in dataset.taxa.items()
     ]
     return ", ".join(named) or "every class of the model under its own name"
-
-
-def _workers(dataset: Dataset) -> str:
-    pod, cluster = dataset.cluster.pod, dataset.cluster
-    size = f"cpu {pod.cpu}, memory {pod.memory}{f', gpu {pod.gpu}' if pod.gpu else ''}"
-    if cluster.kind == "local":
-        return f"processes beside Airflow's own, {size}"
-    return f"pods in namespace {cluster.namespace}, {size}, transfer {pod.transfer}, image {dataset.worker.image}"
 
 
 def _approval(dataset: Dataset) -> str:

@@ -9,9 +9,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
 from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
+from shoal.airflow.engine_of import engine_of
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
 from shoal.contract.errors import ConfigError
+from shoal.contract.lazy import load
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import INSTANT, RunParams
@@ -86,13 +88,8 @@ def shard_settings(dataset: Dataset) -> dict[str, Any]:
 
 def shard_operator(dataset: Dataset) -> type[BaseOperator]:
     """Choose what runs a shard; the provider, seconds of import, is loaded only where a dataset has pods."""
-    if dataset.cluster.kind == "kubernetes":
-        from shoal.airflow.operators.shard_pod import ShardPodOperator  # noqa: PLC0415
-
-        return ShardPodOperator
-    from shoal.airflow.operators.shard_process import ShardProcessOperator  # noqa: PLC0415
-
-    return ShardProcessOperator
+    operator: type[BaseOperator] = load(engine_of(dataset).operator)
+    return operator
 
 
 def broken_dag(name: str, error: ConfigError) -> DAG:

@@ -41,6 +41,8 @@ def execute(arguments: Namespace) -> int:
 
 
 def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
+    from shoal.airflow.engine_of import connect  # noqa: PLC0415
+    from shoal.engines.engine import open_engine  # noqa: PLC0415
     from shoal.preflight.steps import store_steps  # noqa: PLC0415
 
     yield from store_steps(dataset, stores)
@@ -49,27 +51,15 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
         from shoal.airflow.pools import check_pool  # noqa: PLC0415
 
         yield "pool", lambda: check_pool(dataset.run.pool or "")
-    if dataset.cluster.kind == "kubernetes":
-        from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
-        from shoal.engines.kubernetes.checks import cluster_steps  # noqa: PLC0415
-
-        yield from cluster_steps(dataset, lambda: connect(dataset.cluster.conn_id))
-    else:
-        from shoal.engines.local.machine import find_room, read_headroom  # noqa: PLC0415
-
-        yield "room", lambda: find_room(dataset.cluster, [read_headroom()]).reason
+    yield from open_engine(dataset, connect).check_steps()
 
 
 def _try_worker(dataset: Dataset, stores: Stores) -> str:
+    from shoal.airflow.engine_of import connect  # noqa: PLC0415
     from shoal.preflight.sample_run import SampleRun  # noqa: PLC0415
 
     sample = SampleRun.prepare(dataset, stores)
-    if dataset.cluster.kind == "kubernetes":
-        from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
-
-        sample.run_pod(connect(dataset.cluster.conn_id), _say)
-    else:
-        sample.run_process(_say)
+    sample.run(connect, _say)
     images, seconds = sample.count_rows()
     if images == 0:
         raise ConfigError("The worker ended well and wrote no row - see its lines above")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.units import parse_quantity
+from shoal.engines.plain_pod import sized_pod
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -93,39 +94,17 @@ def _question(arguments: Namespace) -> Question:
         return Question(pod, (pod.get("metadata") or {}).get("namespace") or "")
     if arguments.dataset is not None:
         return _dataset_question(arguments.dataset)
-    return Question(_sized_pod(arguments.cpu, arguments.memory, arguments.gpu))
+    return Question(sized_pod(arguments.cpu, arguments.memory, arguments.gpu))
 
 
 def _dataset_question(name: str) -> Question:
+    from shoal.airflow.engine_of import engine_of  # noqa: PLC0415
     from shoal.cli._reach import find_dataset  # noqa: PLC0415 - other questions do not need Airflow's libraries
-    from shoal.engines.kubernetes.room import sample_pod  # noqa: PLC0415
 
     dataset = find_dataset(name)
-    cluster = dataset.cluster
+    cluster, engine = dataset.cluster, engine_of(dataset)
     # A dataset that runs on one machine says no images, but how large its workers are.
-    pod = sample_pod(dataset) if cluster.kind == "kubernetes" else _sized_pod(cluster.pod.cpu, cluster.pod.memory, 0)
-    conn_id = cluster.conn_id if cluster.kind == "kubernetes" else ""
-    return Question(pod, cluster.namespace, cluster.share, cluster.max_pods, conn_id)
-
-
-def _sized_pod(cpu: str, memory: str | None, gpu: int) -> dict[str, Any]:
-    """Make a pod of a size that every namespace lets in, however strict its Pod Security."""
-    resources = {"cpu": cpu}
-    if memory is not None:
-        resources["memory"] = memory
-    if gpu:
-        resources["nvidia.com/gpu"] = str(gpu)
-    container = {
-        "name": "main",
-        "image": "shoal-fit",
-        "resources": {"requests": resources, "limits": resources},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {
-        "metadata": {"generateName": "shoal-fit-"},
-        "spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]},
-    }
+    return Question(engine.sample_pod(), cluster.namespace, cluster.share, cluster.max_pods, engine.conn_id)
 
 
 def _read_pod(path: Path) -> dict[str, Any]:

@@ -92,16 +92,11 @@ def _planner(dag_run: PlannedBy) -> str:
 
 def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:
     """Ask the dataset's cluster about the run's pods, where there is one and the run is not complete."""
-    if dataset.cluster.kind == "local" or facts.plan is None or (facts.summary and facts.summary.complete):
+    if facts.plan is None or (facts.summary and facts.summary.complete):
         return []
-    from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
-    from shoal.engines.kubernetes.errors import explained  # noqa: PLC0415 - the client takes a second
-    from shoal.engines.kubernetes.pod_story import tell_pods  # noqa: PLC0415
+    from shoal.airflow.engine_of import engine_of  # noqa: PLC0415 - other commands do not need it
 
     try:
-        with explained(f"look at the pods of run {facts.run_key}"):
-            names = {failed.pod for failed in facts.attempts if failed.pod}
-            found = tell_pods(connect(dataset.cluster.conn_id), dataset.cluster.namespace, facts.run_key, names)
+        return engine_of(dataset).tell(facts.run_key, {failed.pod for failed in facts.attempts if failed.pod})
     except ShoalError as err:
         return [f"not asked: {err}"]
-    return found or ["the cluster has none of its pods, and no event about them any more (events are kept for an hour)"]

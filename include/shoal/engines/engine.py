@@ -1,6 +1,222 @@
-"""What every place where workers run has in common."""
+"""What every place where workers run can do, and the one table of them."""
 
-from collections.abc import Callable
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shoal.capacity.share import Capacity
+from shoal.contract.errors import ShoalError
+from shoal.contract.lazy import load
+from shoal.settings.dataset import Dataset
+from shoal.settings.execution import Cluster, Container, Sidecar
+
+if TYPE_CHECKING:
+    from shoal.shards.attempt import ShardWork  # with it comes DuckDB, which a DAG file does without
+
+ENGINES = {
+    "local": "shoal.engines.local.engine:LocalEngine",
+    "kubernetes": "shoal.engines.kubernetes.engine:KubernetesEngine",
+}
+"""By `cluster.kind` of the dataset file. A class is imported when it is needed: a client of Kubernetes takes a second."""
 
 Step = tuple[str, Callable[[], str]]
 """One thing a check tries: its name, and what says in words that it works; it raises what does not."""
+
+Connect = Callable[[str], Any]
+"""Opens the client of a cluster by the id of its connection."""
+
+FindState = Callable[[str, str], str | None]
+"""Asks Airflow for the state of a Dag run (dag_id, run_id): DELETED for one it does not have, None where it does not say."""
+
+DELETED = "deleted"
+GONE_S = 90.0
+"""How long an attempt of our own is waited for after it was told to go."""
+
+
+@dataclass(frozen=True)
+class DagRunId:
+    """Which Dag run of which Airflow owns something.
+
+    Attributes:
+        installation: The Airflow; empty for what an earlier version wrote, and for a check.
+        dag_id: The DAG.
+        run_id: Its run.
+    """
+
+    installation: str
+    dag_id: str
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """Name of what the run owns: the same in every task, valid whatever the ids hold."""
+        ids = f"{self.installation}\n{self.dag_id}\n{self.run_id}"
+        return f"shoal-{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
+
+
+Owner = Callable[[], DagRunId]
+"""Names the Dag run that asks; called where something is owned only, since Airflow's own name is made by the first call."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What workers run in.
+
+    Attributes:
+        cluster: Where they run, how large they are, and how many there may be.
+        worker: Image of the worker.
+        sidecar: Image and size of what mounts the bucket beside it.
+        bucket: The bucket it mounts.
+    """
+
+    cluster: Cluster
+    worker: Container = field(default_factory=Container)
+    sidecar: Sidecar = field(default_factory=Sidecar)
+    bucket: str = ""
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Workers":
+        """Take them from a dataset's settings."""
+        return cls(dataset.cluster, dataset.worker, dataset.sidecar, dataset.source.bucket)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the looks at a worker so far tell.
+
+    Attributes:
+        status: How the wait for it ended; empty while there is something to wait for.
+        message: Why, where that is known.
+        news: What is to be logged after the last look.
+    """
+
+    status: str = ""
+    message: str = ""
+    news: str = ""
+
+
+class Room(Protocol):
+    """What fits, and what of it a run takes."""
+
+    def clean_up(self) -> None:
+        """Delete what ended runs left; what stands in the way is a warning."""
+        ...
+
+    def end_earlier(self) -> None:
+        """End the workers of a cleared plan of the same run, and wait for their last rows: they are reused, not done again."""
+        ...
+
+    def find(self, *, promise: bool) -> Capacity:
+        """Count the workers that may start now, and promise them to this run where they will follow."""
+        ...
+
+    def settle(self, pods: int) -> None:
+        """Say how many will start, of those that were promised."""
+        ...
+
+
+class Engine(Protocol):
+    """A place where workers run; it is reached when it is needed.
+
+    Attributes:
+        operator: Import path of the Airflow operator that runs a shard there.
+        waits: Whether room that is missing now may come, so that a plan waits for it.
+        pause_s: Seconds between two looks.
+        conn_id: Airflow connection by which it is reached; empty where there is none.
+    """
+
+    operator: str
+    waits: bool
+    pause_s: float
+
+    @property
+    def conn_id(self) -> str: ...  # noqa: D102 - see above
+
+    def describe(self) -> str:
+        """Say in words what workers run in."""
+        ...
+
+    def sample_pod(self) -> dict[str, Any]:
+        """Make a pod like those of its workers, to count room for."""
+        ...
+
+    def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> Room:
+        """Open the room for pods like this one, whoever starts them.
+
+        Args:
+            pod: A plain Kubernetes pod.
+            owner: The Dag run that asks.
+            find_state: What tells runs that have ended from those at work.
+        """
+        ...
+
+    def start(self, work: "ShardWork", owner: DagRunId) -> Any:
+        """Start the worker of an attempt; returns what the next three take."""
+        ...
+
+    def look(self, handle: Any, before: Any) -> Any:
+        """Look at it once more; returns a `Watch`. The first look has None before it."""
+        ...
+
+    def last_words(self, handle: Any, watch: Any) -> Iterator[str]:
+        """Read the lines of a worker that no look has told."""
+        ...
+
+    def verdict(self, handle: Any, watch: Any) -> ShoalError | None:
+        """Judge a worker that is waited for no more; None when it did its shard."""
+        ...
+
+    def end(self, owner: Owner, wait_s: float) -> str:
+        """End the workers of a Dag run and delete all it owns; returns in words what was deleted, empty for nothing."""
+        ...
+
+    def check_steps(self) -> Iterator[Step]:
+        """Name what `check` tries there; nothing stays."""
+        ...
+
+    def tell(self, run_key: str, failed: Collection[str]) -> list[str]:
+        """Say in lines for `why` how a run's pods are; `failed` names those that attempts noted."""
+        ...
+
+
+def open_engine(dataset: Dataset, connect: Connect) -> Engine:
+    """Choose where a dataset's workers run; nothing is reached yet.
+
+    Args:
+        dataset: The dataset.
+        connect: Opens its cluster.
+    """
+    engine: Engine = load(ENGINES[dataset.cluster.kind])(Workers.of(dataset), connect)
+    return engine
+
+
+def run_to_end(engine: Engine, work: "ShardWork", owner: DagRunId, say: Callable[[str], None]) -> None:
+    """Run a worker, stand by, and leave nothing behind.
+
+    Args:
+        engine: Where it runs.
+        work: The attempt.
+        owner: What owns it.
+        say: Takes what it says.
+
+    Raises:
+        ConfigError, WorkerError: It could not start, or did not do its shard; see `verdict.judge`.
+        ClusterError: A cluster does not answer.
+    """
+    handle = engine.start(work, owner)
+    try:
+        watch = engine.look(handle, None)
+        while not watch.status:
+            if watch.news:
+                say(watch.news)
+            time.sleep(engine.pause_s)
+            watch = engine.look(handle, watch)
+        for line in engine.last_words(handle, watch):
+            say(line)
+        failure = engine.verdict(handle, watch)
+    finally:
+        engine.end(lambda: owner, GONE_S)
+    if failure is not None:
+        raise failure

@@ -13,7 +13,7 @@ from shoal.models.approval import Approval, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.plan.cut_shards import Supply
 from shoal.plan.document import UNMEASURED, Plan, PlannedWork
-from shoal.plan.plan_session import PlanSession, mounts
+from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
 from shoal.results.ledger import list_settled
 from shoal.settings.dataset_stores import Stores
@@ -107,7 +107,7 @@ def _plan_work(
         free = session.leave_to_others(found.layout, found.to_infer)
     if free == 0:
         return PlannedWork(None, rate, ())
-    if mounts(request.dataset):
+    if request.dataset.cluster.mounts:
         found.listing.largest.check()
     return session.cut(Supply(find_room(), rate, request.max_shards), free)
 

@@ -20,7 +20,6 @@ from shoal.plan.taken_by_others import find_taken
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import find_open_images
-from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.session import Database
@@ -175,9 +174,4 @@ class PlanSession:
             found = find_listing(database, stores.layout, source, self._scope, request.reuse_since)
         if found is not None:
             return view_listing(database, found)
-        return freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts(request.dataset))
-
-
-def mounts(dataset: Dataset) -> bool:
-    """Tell whether workers will mount the bucket, and so list whole directories."""
-    return dataset.cluster.kind == "kubernetes" and dataset.cluster.pod.transfer == "mount"
+        return freeze_listing(stores.source, source, self._scope, database, key, mounts=request.dataset.cluster.mounts)

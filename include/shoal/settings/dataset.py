@@ -163,10 +163,10 @@ class Dataset(Settings):
 
     @model_validator(mode="after")
     def _pods_have_images(self) -> "Dataset":
-        if self.cluster.kind == "kubernetes":
+        if self.cluster.has_pods:
             if self.worker.image is None:
                 raise ValueError("cluster.kind kubernetes needs worker.image - `make images` builds it")
-            if self.cluster.pod.transfer == "mount" and self.sidecar.image is None:
+            if self.cluster.mounts and self.sidecar.image is None:
                 raise ValueError(
                     "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"
                 )

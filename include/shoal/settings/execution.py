@@ -24,12 +24,20 @@ class PodSettings(Settings):
         default_factory=dict, description="metadata and spec that every pod starts from: tolerations, nodeSelector, …"
     )
 
+    def describe(self) -> str:
+        """Write its size in words."""
+        return f"cpu {self.cpu}, memory {self.memory}{f', gpu {self.gpu}' if self.gpu else ''}"
+
     @model_validator(mode="after")
     def _quantities(self) -> "PodSettings":
         for value in (self.cpu, self.memory):
             if parse_quantity(value) <= 0:
                 raise ValueError(f"a pod cannot ask for {value}")
         return self
+
+
+HAVE_PODS = {"local": False, "kubernetes": True}
+"""What the kinds of `cluster` are, as far as a dataset file says more of the one than of the other."""
 
 
 class Cluster(Settings):
@@ -50,9 +58,19 @@ class Cluster(Settings):
     )
     wait: Duration = Field(timedelta(hours=12), description="How long a run waits for room before it fails")
 
+    @property
+    def has_pods(self) -> bool:
+        """Whether workers run in pods, of images that nodes pull."""
+        return HAVE_PODS[self.kind]
+
+    @property
+    def mounts(self) -> bool:
+        """Whether workers read a mounted bucket: it lists whole directories, the way keys are laid out matters."""
+        return self.has_pods and self.pod.transfer == "mount"
+
     @model_validator(mode="after")
     def _local_has_no_pods(self) -> "Cluster":
-        if self.kind == "local" and (self.pods is not None or self.pod.gpu or self.pod.template):
+        if not self.has_pods and (self.pods is not None or self.pod.gpu or self.pod.template):
             raise ValueError(
                 "pods, pod.gpu and pod.template are for cluster.kind kubernetes - set it or leave them out"
             )

@@ -12,8 +12,8 @@ from kubernetes import client
 
 from cluster.processes import free_port
 from pipeline import INCLUDE
+from pods.check import check_room
 from shoal.contract.errors import ClusterError, ConfigError
-from shoal.engines.kubernetes.checks import check_room
 from shoal.engines.kubernetes.errors import explained
 from shoal.preflight.sample_run import SampleRun
 from waiting import wait_until
@@ -96,7 +96,7 @@ def test_a_login_that_has_run_out_is_told_to_be_renewed(check, kubeconfig, tmp_p
 def test_a_namespace_without_rights_names_the_verb_that_is_missing(pipelines, api):
     pipeline = pipelines(cluster={"namespace": "default"})
     with pytest.raises(ConfigError, match=r"may not \w+ configmaps - apply deploy/rbac\.yaml"):
-        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run(lambda _: api, lambda _: None)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -17,12 +18,14 @@ import yaml
 from kubernetes import client
 
 from pipeline import INCLUDE
-from shoal.airflow.operators import room
+from shoal.airflow.engine_of import engine_of
+from shoal.airflow.operators.dag_runs import find_state, owner_of
 from shoal.airflow.operators.installation import VARIABLE
-from shoal.airflow.operators.room import open_room
 from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.engines.engine import DagRunId
+from shoal.engines.kubernetes import room
 from shoal.engines.kubernetes.manifests import RUN_LABEL
-from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
+from shoal.engines.kubernetes.owned_objects import RunObjects
 from waiting import wait_until
 
 HERE = "this-airflow"
@@ -60,7 +63,8 @@ class NextPlan:
         connection = json.dumps({"conn_type": "kubernetes", "extra": extra})
         self.monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", connection)
         self.monkeypatch.setenv(f"AIRFLOW_VAR_{VARIABLE.upper()}", HERE)
-        open_room(dataset, Answers(state)).clean_up()
+        engine, airflow = engine_of(dataset), Answers(state)
+        engine.room(engine.sample_pod(), lambda: owner_of(airflow), partial(find_state, airflow)).clean_up()
 
     def objects(self, dataset):
         return RunObjects(self.core, dataset.cluster)

@@ -79,7 +79,7 @@ def _fail(sample, core, namespace, api):
     started: list[float] = []
     threading.Thread(target=_note_start, args=(started, sample.plan.run_key, core, namespace), daemon=True).start()
     with pytest.raises(WorkerError) as failed:
-        sample.run_pod(api, lambda _: None)
+        sample.run(lambda _: api, lambda _: None)
     told = Told(str(failed.value), time.monotonic() - started[0])
     log.info("told %.1f s after the sidecar's start: %s", told.after_s, told.words)
     return told
@@ -113,6 +113,6 @@ def test_a_bucket_that_is_listed_slowly_is_waited_for(pipeline, real_cluster, ap
     began = time.monotonic()
     with slow_lister(real_cluster.address, (host, int(port)), LISTING_S) as url:
         slow = replace(sample, stores=elsewhere(sample.stores, endpoint_url=url))
-        slow.run_pod(api, lambda _: None)
+        slow.run(lambda _: api, lambda _: None)
     assert time.monotonic() - began > 2 * LISTING_S
     assert sample.count_rows()[0] == 5

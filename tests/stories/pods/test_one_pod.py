@@ -7,6 +7,7 @@ import time
 import pytest
 from kubernetes import client
 
+from pods.check import check_room
 from pods.deployed import waiting_pod
 from pods.odd_stores import elsewhere
 from shoal.contract.errors import (
@@ -16,7 +17,8 @@ from shoal.contract.errors import (
     QuotaExceededError,
     WorkerError,
 )
-from shoal.engines.kubernetes.checks import check_rights, check_room
+from shoal.engines.engine import DagRunId, open_engine
+from shoal.engines.kubernetes.checks import check_rights
 from shoal.preflight.sample_run import SampleRun
 
 
@@ -34,7 +36,7 @@ def left_behind(real_cluster, namespace):
 def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_cluster, namespaces):
     pipeline = pipelines(transfer)
     sample, lines = SampleRun.prepare(pipeline.dataset, pipeline.stores), []
-    sample.run_pod(api, lines.append)
+    sample.run(lambda _: api, lines.append)
     assert sample.count_rows()[0] == 5
     assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
     assert left_behind(real_cluster, namespaces[transfer]) == []
@@ -42,7 +44,7 @@ def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_clu
 
 def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):
     pipeline = pipelines()
-    SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+    SampleRun.prepare(pipeline.dataset, pipeline.stores).run(lambda _: api, lambda _: None)
     plan = pipeline.plan()
     assert (plan.reused, plan.work.shards) == (5, ())
 
@@ -68,7 +70,7 @@ def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, chang
     pipeline = pipelines(transfer, **changes)
     sample, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), time.monotonic()
     with pytest.raises(WorkerError, match=message):
-        sample.run_pod(api, lambda _: None)
+        sample.run(lambda _: api, lambda _: None)
     assert time.monotonic() - started < 60
 
 
@@ -83,7 +85,7 @@ def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelin
         lines.append((time.monotonic() - started, line))
 
     with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*secret "nowhere" not found'):
-        sample.run_pod(api, say)
+        sample.run(lambda _: api, say)
     ((after_s, line),) = lines
     assert after_s < 60
     assert 'its last event is FailedMount: MountVolume.SetUp failed for volume "extra"' in line
@@ -94,7 +96,7 @@ def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
     sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
     sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(WorkerError, match=r"exit code 69: .*127\.0\.0\.1:9"):
-        sample.run_pod(api, lambda _: None)
+        sample.run(lambda _: api, lambda _: None)
 
 
 def test_a_model_that_was_replaced_is_refused_by_its_sha256(pipelines, api, demo_models):
@@ -102,13 +104,13 @@ def test_a_model_that_was_replaced_is_refused_by_its_sha256(pipelines, api, demo
     sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
     pipeline.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
     with pytest.raises(ConfigError, match=r"sha256"):
-        sample.run_pod(api, lambda _: None)
+        sample.run(lambda _: api, lambda _: None)
 
 
 def test_a_mount_in_a_restricted_namespace_says_which_label_it_needs(pipelines, api, namespaces):
     pipeline = pipelines("mount", cluster={"namespace": namespaces["direct"]})
     with pytest.raises(ConfigError, match=r"enforce=privileged; or set cluster\.pod\.transfer: direct"):
-        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run(lambda _: api, lambda _: None)
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def full_quota(real_cluster, namespaces):
 def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, full_quota):
     pipeline = pipelines()
     with pytest.raises(QuotaExceededError, match=r"exceeded quota: tight.* - lower cluster\.pod or cluster\.share"):
-        SampleRun.prepare(pipeline.dataset, pipeline.stores).run_pod(api, lambda _: None)
+        SampleRun.prepare(pipeline.dataset, pipeline.stores).run(lambda _: api, lambda _: None)
     with pytest.raises(InsufficientCapacityError, match=r"quota tight leaves 0.*free some room"):
         check_room(api, pipeline.dataset)
 
@@ -158,12 +160,14 @@ def test_a_missing_right_is_named_with_its_verb(pipelines, api):
 def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
     from concurrent.futures import ThreadPoolExecutor
 
-    from shoal.engines.kubernetes.owned_objects import DagRunId
-    from shoal.engines.kubernetes.room import PodRoom
-
     dataset = pipelines().dataset
-    alone = PodRoom(api, dataset, DagRunId("", "d", "alone")).find(promise=False).fit
-    rooms = [PodRoom(api, dataset, DagRunId("", "d", f"run{n}")) for n in range(2)]
+    engine = open_engine(dataset, lambda _: api)
+
+    def room_of(run_id):
+        return engine.room(engine.sample_pod(), lambda: DagRunId("", "d", run_id), lambda *_: None)
+
+    alone = room_of("alone").find(promise=False).fit
+    rooms = [room_of(f"run{n}") for n in range(2)]
 
     def find(room):
         try:
@@ -177,4 +181,4 @@ def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
         assert sum(promised) == alone
     finally:
         for room in rooms:
-            room.objects.delete_run(room.owner.name, wait_s=0)
+            engine.end(room.find_owner, wait_s=0)

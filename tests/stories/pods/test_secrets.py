@@ -130,7 +130,7 @@ def test_a_pod_reads_a_hostile_key_and_the_store_is_asked_for_nothing_else(attac
     key = f"00 {FILE_NAMES[attack]}.jpg"  # sorts first: the one the sidecar's probe reads
     pipeline.put(key, scenes[60].jpeg)
     sample, lines = SampleRun.prepare(pipeline.dataset, pipeline.stores), []
-    sample.run_pod(api, lines.append)
+    sample.run(lambda _: api, lines.append)
     assert sample.count_rows()[0] == 6
     secrets = [access.secret_key for access in pipeline.stores.accesses().values()]
     assert not any(secret in line for secret in secrets for line in lines)

@@ -19,6 +19,10 @@ from shoal.stores.s3 import BucketClient
 from shoal.stores.s3_access import StoreAccess
 
 
+def no_cluster(conn_id):
+    raise AssertionError(conn_id)
+
+
 def test_a_dataset_that_works_has_only_ok_lines(few_images):
     checked = list(try_steps(store_steps(few_images.dataset, few_images.stores)))
     assert [(step.name, step.ok) for step in checked] == [
@@ -37,7 +41,7 @@ def test_the_check_leaves_nothing_among_the_results(few_images):
 
 def test_a_worker_s_first_rows_are_reused_by_the_next_plan(few_images):
     sample = SampleRun.prepare(few_images.dataset, few_images.stores)
-    sample.run_process(lambda _: None)
+    sample.run(no_cluster, lambda _: None)
     images, seconds = sample.count_rows()
     plan = few_images.plan()
     assert (images, plan.reused, plan.work.images) == (12, 12, 0)
@@ -47,7 +51,7 @@ def test_a_worker_s_first_rows_are_reused_by_the_next_plan(few_images):
 def test_a_check_after_a_run_starts_its_worker_all_the_same_and_changes_no_answer(few_images):
     answer = few_images.run().summary
     sample = SampleRun.prepare(few_images.dataset, few_images.stores)
-    sample.run_process(lambda _: None)
+    sample.run(no_cluster, lambda _: None)
     again = few_images.run()
     assert sample.count_rows()[0] == 0  # the run has taken them into its ledger
     assert again.balance.fates["reused"] == 12

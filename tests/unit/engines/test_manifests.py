@@ -6,7 +6,8 @@ import pytest
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
-from shoal.engines.kubernetes.manifests import ShardPod, run_name, run_secret, shard_pod
+from shoal.engines.engine import DagRunId
+from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.stores.s3_access import StoreAccess
 
@@ -116,8 +117,8 @@ def test_no_secret_is_in_the_pod_and_all_are_in_the_run_secret(tmp_path):
 
 def test_run_names_are_valid_and_differ():
     names = {
-        run_name("a", "dag", "manual__2026-06-01T02:00:00+00:00"), run_name("b", "dag", "manual__2026-06-01T02:00:00+00:00"),
-        run_name("a", "dag", "x" * 250), run_name("a", "dag\nx", ""),
+        DagRunId("a", "dag", "manual__2026-06-01T02:00:00+00:00").name, DagRunId("b", "dag", "manual__2026-06-01T02:00:00+00:00").name,
+        DagRunId("a", "dag", "x" * 250).name, DagRunId("a", "dag\nx", "").name,
     }  # fmt: skip
     assert len(names) == 4
     assert all(len(name) <= 40 and name.replace("-", "").isalnum() for name in names)

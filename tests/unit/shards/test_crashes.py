@@ -119,7 +119,10 @@ def test_a_process_killed_for_want_of_memory_has_crashed(pipelines, store, small
         "from shoal.contract.job import WorkerCommand\n"
         "from shoal.engines.local.process import WorkerProcess\n"
         "credentials = {name: value for name, value in os.environ.items() if name.startswith('SHOAL_')}\n"
-        "WorkerProcess().run(WorkerCommand.parse(sys.argv[1:]), credentials, print)"
+        "worker = WorkerProcess.start(WorkerCommand.parse(sys.argv[1:]), credentials)\n"
+        "while (line := worker.read_line()) is not None:\n"
+        "    print(line)\n"
+        "raise worker.verdict()"
     )
     command = WorkerCommand(pipeline.stores.results.bucket, run.plan, 0, "a1234567", careful=True)
     ended = subprocess.run(

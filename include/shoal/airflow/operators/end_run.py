@@ -6,8 +6,9 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from shoal.airflow.engine_of import engine_of
 from shoal.airflow.operators.approve import REFUSED_XCOM
-from shoal.airflow.operators.installation import find_installation
+from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.settings.dataset import Dataset
@@ -52,9 +53,9 @@ class EndRunOperator(BaseOperator):
         """Clean up, then judge."""
         instance = context["ti"]
         with translated_errors():
-            dataset = Dataset.model_validate(self.dataset)
-            if dataset.cluster.kind == "kubernetes":
-                self._delete_objects(dataset, instance)
+            engine = engine_of(Dataset.model_validate(self.dataset))
+            if deleted := engine.end(lambda: owner_of(instance), PODS_GONE_S):
+                log.info("%s", deleted)
         states = instance.get_task_states(
             dag_id=instance.dag_id, task_ids=[self.summarize_task_id], run_ids=[instance.run_id]
         )
@@ -73,16 +74,3 @@ class EndRunOperator(BaseOperator):
             f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is kept "
             "for the next run"
         )
-
-    def _delete_objects(self, dataset: Dataset, instance: Any) -> None:
-        from kubernetes.client import CoreV1Api  # noqa: PLC0415 - see the package's docstring
-
-        from shoal.airflow.hooks.cluster import connect  # noqa: PLC0415
-        from shoal.engines.kubernetes.errors import explained  # noqa: PLC0415
-        from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects  # noqa: PLC0415
-
-        name = DagRunId(find_installation(), instance.dag_id, instance.run_id).name
-        with explained(f"delete what run {name} left in namespace {dataset.cluster.namespace}"):
-            core = CoreV1Api(connect(dataset.cluster.conn_id))
-            pods = RunObjects(core, dataset.cluster).delete_run(name, PODS_GONE_S)
-        log.info("run %s: %s pods, its Secret and its ConfigMap are deleted", name, pods)

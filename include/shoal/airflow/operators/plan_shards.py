@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
 from shoal.airflow.alerts import tell
-from shoal.airflow.operators.room import dag_run_state, open_room
+from shoal.airflow.engine_of import engine_of
+from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.run_conf import only_notices, read_params, reuse_listing_since, when_to_ask
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
@@ -110,13 +112,16 @@ class PlanShardsOperator(BaseOperator):
         from shoal.plan.make_plan import make_plan  # noqa: PLC0415
 
         plan_only = request.params.plan_only
-        room = open_room(request.dataset, context["ti"])
+        engine, instance = engine_of(request.dataset), context["ti"]
+        room = engine.room(engine.sample_pod(), lambda: owner_of(instance), partial(find_state, instance))
         room.clean_up()
         if since is None and context["ti"].try_number > 1:
-            room.end_earlier_plan()
+            room.end_earlier()
         try:
             plan = make_plan(request, stores, lambda: room.find(promise=not plan_only))
         except InsufficientCapacityError as err:
+            if not engine.waits:
+                raise
             self._wait(request.dataset, err, request.run_key, since or datetime.now(UTC))
         if plan.work.shards and not plan_only:
             # Until somebody has answered nothing starts: others may have the room meanwhile.
@@ -130,9 +135,7 @@ class PlanShardsOperator(BaseOperator):
             tell(plan.dataset, alert, plan.dag_id, plan.run_id)
 
     def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, since: datetime) -> NoReturn:
-        """Come back later without holding a slot; a machine's own room is not waited for."""
-        if dataset.cluster.kind == "local":
-            raise err
+        """Come back later without holding a slot."""
         if datetime.now(UTC) - since >= dataset.cluster.wait:
             raise ConfigError(f"No room for one pod in {dataset.cluster.wait} (cluster.wait): {err}") from err
         log.info("%s; looking again in %.0f s", err, LOOK_AGAIN.total_seconds())

@@ -14,22 +14,22 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
 from shoal.airflow.hooks.object_store import read_access
-from shoal.airflow.operators.installation import find_installation
+from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.triggers.shard_pod import ShardPodTrigger
 from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, WorkerError
-from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
+from shoal.engines.engine import Workers
+from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
 from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained
-from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
+from shoal.engines.kubernetes.manifests import GRACE_S, WORKER
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.kubernetes.overlay import Manifest
-from shoal.engines.kubernetes.owned_objects import DagRunId, RunObjects
-from shoal.engines.kubernetes.pod_status import find_failure, find_sidecar_end, gone_pod, lost_pod
+from shoal.engines.kubernetes.pod_status import find_sidecar_end
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
-from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
+from shoal.shards.attempt import Waiting, go_on_after, prepare_shard
 
 log = logging.getLogger(__name__)
 
@@ -136,19 +136,16 @@ class ShardPodOperator(KubernetesPodOperator):
         with translated_errors(), self._noted(context):
             dataset = Dataset.model_validate(self.dataset)
             repeated = context["ti"].try_number > 1 or self._rounds > 0
-            owner = DagRunId(find_installation(), context["ti"].dag_id, context["ti"].run_id)
+            owner, engine = owner_of(context["ti"]), self._engine(dataset)
             if repeated and not waiting:
-                shard = int(self.shard["shard"])
-                end_earlier_pods(
-                    lambda: RunObjects(self.client, dataset.cluster), owner.name, dataset.cluster.namespace, shard
-                )
+                engine.end_earlier(owner, int(self.shard["shard"]))
             work = prepare_shard(open_stores(dataset, read_access), self.shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
             self._attempt = work.command.attempt
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
-                    self._manifest = self._make_manifest(owner, dataset, work)
+                    self._manifest = engine.prepare(work, owner)
                     super().execute(context)
             except QuotaExceededError as err:
                 before = waiting or Waiting(work.command.attempt, work.left)
@@ -162,49 +159,41 @@ class ShardPodOperator(KubernetesPodOperator):
                     trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)}
                 )
 
-    def _make_manifest(self, owner: DagRunId, dataset: Dataset, work: ShardWork) -> Manifest:
-        """Write what the pod needs into the cluster, make the pod."""
-        name = owner.name
-        objects = RunObjects(self.client, dataset.cluster)
-        owner_uid = objects.ensure_config_map(owner)
-        objects.put_secret(run_secret(dataset.cluster, name, owner_uid, work.stores.accesses()))
-        shard = ShardPod(
-            run_name=name,
-            run_key=work.run_key,
-            command=work.command,
-            source_bucket=dataset.source.bucket,
-            probe_key=work.first_key,
-            owner_uid=owner_uid,
-        )
-        return shard_pod(dataset.cluster, dataset.worker, dataset.sidecar, shard)
+    def _engine(self, dataset: Dataset) -> KubernetesEngine:
+        return KubernetesEngine(Workers.of(dataset), lambda _: self.client.api_client)
 
     def _judge(self, event: dict[str, Any]) -> ShoalError | None:
         self._seen["pod"] = name = event["name"]
-        try:
-            pod = self.hook.get_pod(name, self.dataset["cluster"]["namespace"])
-        except ApiException as err:
-            if err.status != NOT_FOUND:
-                raise
-            return gone_pod(name)
-        self._seen["node"] = pod.spec.node_name
+        pod = self._find_pod(name)
+        if pod is not None:
+            self._seen["node"] = pod.spec.node_name
+        failure = judge_pod(name, ApiClient().sanitize_for_serialization(pod), event["status"], event["message"])
+        if pod is None:
+            return failure
         if event["status"] == "lost":
-            return self._give_up(pod)
+            self._forget(name)
+            return failure
         self._pass_on_log(name, WORKER)
-        stuck = WorkerError(event["message"]) if event["status"] == "stuck" else None
-        failure = stuck or find_failure(ApiClient().sanitize_for_serialization(pod))
         if failure is not None:
             self._tell_about(pod)
         self.pod_manager.delete_pod(pod)
         return failure
 
-    def _give_up(self, pod: V1Pod) -> ShoalError:
-        """Forget a pod whose node does not answer; if it works on unseen, its rows are as good as the next one's."""
+    def _find_pod(self, name: str) -> V1Pod | None:
         try:
-            self.client.delete_namespaced_pod(pod.metadata.name, self.namespace, grace_period_seconds=0)
+            return self.hook.get_pod(name, self.dataset["cluster"]["namespace"])
         except ApiException as err:
             if err.status != NOT_FOUND:
                 raise
-        return lost_pod(pod.metadata.name, pod.spec.node_name)
+            return None
+
+    def _forget(self, name: str) -> None:
+        """Forget a pod whose node does not answer; if it works on unseen, its rows are as good as the next one's."""
+        try:
+            self.client.delete_namespaced_pod(name, self.namespace, grace_period_seconds=0)
+        except ApiException as err:
+            if err.status != NOT_FOUND:
+                raise
 
     def _tell_about(self, pod: V1Pod) -> None:
         """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""

@@ -6,26 +6,24 @@ from kubernetes.client import ApiClient, AuthorizationV1Api, VersionApi
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import CHECK_DAG_ID
-from shoal.engines.engine import Step
+from shoal.engines.engine import DagRunId, Engine, Step
 from shoal.engines.kubernetes.errors import explained
-from shoal.engines.kubernetes.owned_objects import DagRunId
 from shoal.engines.kubernetes.rights import FOR_CAPACITY, NEEDED, Right
-from shoal.engines.kubernetes.room import PodRoom
-from shoal.settings.dataset import Dataset
 
 CHECK = DagRunId("", CHECK_DAG_ID, "check")
 
 
-def cluster_steps(dataset: Dataset, connect: Callable[[], ApiClient]) -> Iterator[Step]:
+def cluster_steps(engine: Engine, connect: Callable[[], ApiClient], namespace: str) -> Iterator[Step]:
     """Name the steps in the cluster; nothing stays there.
 
     Args:
-        dataset: The dataset.
-        connect: Opens its cluster; fails within the step.
+        engine: The cluster as an engine.
+        connect: Opens it; fails within the step.
+        namespace: Where the pods go.
     """
     yield "cluster", lambda: check_version(connect())
-    yield "rights", lambda: check_rights(connect(), dataset.cluster.namespace)
-    yield "room", lambda: check_room(connect(), dataset)
+    yield "rights", lambda: check_rights(connect(), namespace)
+    yield "room", lambda: check_room(engine)
 
 
 def check_version(api_client: ApiClient) -> str:
@@ -58,14 +56,14 @@ def check_rights(api_client: ApiClient, namespace: str) -> str:
     return f"all {len(NEEDED) + len(FOR_CAPACITY)} rights of deploy/rbac.yaml, in namespace {namespace}"
 
 
-def check_room(api_client: ApiClient, dataset: Dataset) -> str:
+def check_room(engine: Engine) -> str:
     """Count what fits now; the pod is shown to the API server without being created.
 
     Raises:
         ConfigError: Namespace or pod are wrong, or it would never fit.
         InsufficientCapacityError: Nothing fits now.
     """
-    capacity = PodRoom(api_client, dataset, CHECK).find(promise=False)
+    capacity = engine.room(engine.sample_pod(), lambda: CHECK, lambda *_: None).find(promise=False)
     return f"{capacity.pods} pods may start now: {capacity.reason}"
 
 

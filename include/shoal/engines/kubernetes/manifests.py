@@ -1,7 +1,6 @@
 """The pod of one shard, and the two objects its run owns: plain Kubernetes manifests, made from plain values."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import floor
@@ -53,12 +52,6 @@ class ShardPod:
     source_bucket: str
     probe_key: str
     owner_uid: str = ""
-
-
-def run_name(installation: str, dag_id: str, run_id: str) -> str:
-    """Name the ConfigMap and Secret of one Dag run: the same in every task, valid whatever the ids hold."""
-    ids = f"{installation}\n{dag_id}\n{run_id}"
-    return f"shoal-{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
 
 
 def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:

@@ -13,8 +13,9 @@ from typing import Any
 from kubernetes.client import ApiException, CoreV1Api
 
 from shoal.contract.errors import WorkerError
+from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.errors import CONFLICT, NOT_FOUND
-from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map, run_name
+from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.planning_turn import TURN_NAME
 from shoal.settings.execution import Cluster
@@ -43,26 +44,6 @@ class RunPromise:
     run: str
     pods: int
     pod: Manifest
-
-
-@dataclass(frozen=True)
-class DagRunId:
-    """Which Dag run of which Airflow owns something.
-
-    Attributes:
-        installation: The Airflow; empty for what an earlier version wrote, and for a check.
-        dag_id: The DAG.
-        run_id: Its run.
-    """
-
-    installation: str
-    dag_id: str
-    run_id: str
-
-    @property
-    def name(self) -> str:
-        """Name of what the run owns."""
-        return run_name(self.installation, self.dag_id, self.run_id)
 
 
 @dataclass(frozen=True)

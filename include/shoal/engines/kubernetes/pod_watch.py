@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from shoal.engines.engine import Watch
 from shoal.engines.kubernetes.pod_status import describe_wait, find_start_problem, find_start_stage, is_over
 
 START_PROBLEM_S = 20.0
@@ -23,11 +24,11 @@ _PULLING = "Pulling"
 
 
 @dataclass(frozen=True)
-class PodWatch:
+class PodWatch(Watch):
     """What the looks at a pod so far tell. Moments are seconds of the watcher's own clock.
 
     Attributes:
-        status: `over`, `stuck` or `lost`; empty while there is something to wait for.
+        status: `over`, `stuck`, `lost` or `gone`; empty while there is something to wait for.
         message: Why it is stuck.
         news: What is to be logged after the last look, said once and again when it changes.
         told: What the last news was about.
@@ -37,9 +38,6 @@ class PodWatch:
         leaving_since_s: Since when it is being deleted, None where it is not.
     """
 
-    status: str = ""
-    message: str = ""
-    news: str = ""
     told: str = ""
     stage: str = ""
     stage_since_s: float = 0.0

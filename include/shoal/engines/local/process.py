@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shoal.contract.errors import ShoalError
 from shoal.contract.job import WorkerCommand
 from shoal.engines.local.cgroup import count_oom_kills
 from shoal.engines.verdict import judge
@@ -20,28 +21,27 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "REQUE
 
 
 class WorkerProcess:
-    """One attempt at one shard."""
+    """One attempt at one shard, at work or over."""
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+    def __init__(self, shard: int, process: "subprocess.Popen[str]", oom_kills: int) -> None:
+        self._shard = shard
+        self._process = process
+        self._oom_kills = oom_kills
+        self._last = ""
 
-    def run(self, command: WorkerCommand, credentials: Mapping[str, str], say: Callable[[str], None]) -> None:
-        """Run the worker to its end and judge its exit.
+    @classmethod
+    def start(cls, command: WorkerCommand, credentials: Mapping[str, str]) -> "WorkerProcess":
+        """Start a worker.
 
         Args:
             command: What it is to do.
             credentials: Environment that `StoreAccess.from_env` reads.
-            say: Takes each line it prints.
-
-        Raises:
-            ConfigError, WorkerCrashError, WorkerError: See `verdict.judge`.
         """
         oom_kills = count_oom_kills()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1", **credentials}
-        last = ""
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop the worker in order.
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "shoal_worker", *command.to_words()],
             env=environment,
             stdout=subprocess.PIPE,
@@ -50,22 +50,26 @@ class WorkerProcess:
             errors="replace",
             start_new_session=True,
         )
-        try:
-            for line in self._process.stdout or ():
-                last = line.rstrip()
-                say(last)
-            code = self._process.wait()
-        finally:
-            self.stop()
-        oom = "lower cluster.share" if code == -signal.SIGKILL and count_oom_kills() > oom_kills else ""
-        failure = judge(f"shard {command.shard}", code, signalled=_signal(code), oom=oom, last_line=last)
-        if failure is not None:
-            raise failure
+        return cls(command.shard, process, oom_kills)
+
+    def read_line(self) -> str | None:
+        """Wait for the next line it prints; None when it has closed its output."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            return None
+        self._last = line.rstrip()
+        return self._last
+
+    def verdict(self) -> ShoalError | None:
+        """Wait for its end and judge its exit; None when it did its shard."""
+        code = self._process.wait()
+        killed_for_memory = code == -signal.SIGKILL and count_oom_kills() > self._oom_kills
+        oom = "lower cluster.share" if killed_for_memory else ""
+        return judge(f"shard {self._shard}", code, signalled=_signal(code), oom=oom, last_line=self._last)
 
     def stop(self) -> None:
         """Stop the worker; it writes what it has."""
-        if self._process is not None:
-            end_process(self._process, STOP_S)
+        end_process(self._process, STOP_S)
 
 
 def end_process(process: "subprocess.Popen[Any]", patience_s: float) -> None:

@@ -1,0 +1,172 @@
+"""A Kubernetes cluster: one pod per shard, beside the worker a sidecar that mounts the bucket."""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from kubernetes.client import ApiClient, ApiException, CoreV1Api
+
+from shoal.contract.errors import ShoalError, WorkerError
+from shoal.contract.job import WorkerCommand
+from shoal.engines.engine import GONE_S, Connect, DagRunId, FindState, Owner, Step, Workers
+from shoal.engines.kubernetes.checks import cluster_steps
+from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
+from shoal.engines.kubernetes.errors import NOT_FOUND, explained
+from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
+from shoal.engines.kubernetes.overlay import Manifest
+from shoal.engines.kubernetes.owned_objects import RunObjects
+from shoal.engines.kubernetes.pod_status import find_failure, gone_pod, lost_pod
+from shoal.engines.kubernetes.pod_story import tell_pods
+from shoal.engines.kubernetes.pod_watch import STARTS_S, PodWatch, last_event, look
+from shoal.engines.kubernetes.room import KubernetesRoom
+from shoal.shards.attempt import ShardWork
+
+UNSEEN = ["the cluster has none of its pods, and no event about them any more (events are kept for an hour)"]
+
+
+@dataclass(frozen=True)
+class PodHandle:
+    """A pod that was started: its name, and when, by this process's clock."""
+
+    name: str
+    started_s: float
+
+
+class KubernetesEngine:
+    """See `engine.Engine`."""
+
+    operator = "shoal.airflow.operators.shard_pod:ShardPodOperator"
+    waits = True
+    pause_s = 1.0
+
+    def __init__(self, workers: Workers, connect: Connect) -> None:
+        self._workers, self._cluster = workers, workers.cluster
+        self._namespace, self.conn_id = self._cluster.namespace, self._cluster.conn_id
+        self._connect = connect
+
+    @cached_property
+    def _client(self) -> ApiClient:
+        """Reach the cluster when it is needed: a night with nothing to infer does without it."""
+        return self._connect(self.conn_id)
+
+    @property
+    def _core(self) -> CoreV1Api:
+        return CoreV1Api(self._client)
+
+    @property
+    def _objects(self) -> RunObjects:
+        return RunObjects(self._core, self._cluster)
+
+    def describe(self) -> str:  # noqa: D102
+        pod, image = self._cluster.pod, self._workers.worker.image
+        return f"pods in namespace {self._namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}"
+
+    def sample_pod(self) -> Manifest:  # noqa: D102
+        command = WorkerCommand("", "", 0, "sample00")
+        pod = self._make_pod(ShardPod("shoal-sample", "sample", command, self._workers.bucket, ""))
+        # A sample has no name of its own: it must not meet a real pod's.
+        pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
+        return pod
+
+    def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> KubernetesRoom:  # noqa: D102
+        return KubernetesRoom(lambda: self._client, self._cluster, pod, owner, find_state)
+
+    def prepare(self, work: ShardWork, owner: DagRunId) -> Manifest:
+        """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod."""
+        uid = self._objects.ensure_config_map(owner)
+        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.accesses()))
+        bucket = self._workers.bucket
+        return self._make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid))
+
+    def end_earlier(self, owner: DagRunId, shard: int) -> None:
+        """End the pods of a shard's earlier attempt, and wait for their last rows."""
+        end_earlier_pods(lambda: self._objects, owner.name, self._namespace, shard)
+
+    def start(self, work: ShardWork, owner: DagRunId) -> PodHandle:  # noqa: D102
+        with explained(f"run a pod in namespace {self._namespace}"):
+            try:
+                pod = self.prepare(work, owner)
+                self._core.create_namespaced_pod(self._namespace, pod)
+            except BaseException:
+                with contextlib.suppress(ShoalError):
+                    self.end(lambda: owner, GONE_S)
+                raise
+        return PodHandle(pod["metadata"]["name"], time.monotonic())
+
+    def look(self, handle: PodHandle, before: PodWatch | None) -> PodWatch:  # noqa: D102
+        before, now_s = before or PodWatch(), time.monotonic()
+        with explained(f"run a pod in namespace {self._namespace}"):
+            pod = self._read(handle.name)
+            event = self._read_last_event(handle.name) if before.wants_event(now_s) else None
+        if pod is None:
+            return replace(before, status="gone", news="")
+        watch = look(before, pod, now_s, GRACE_S, event)
+        # Whoever stands by does not queue: the operator waits in the triggerer, for as long as it takes.
+        if not watch.status and pod["status"].get("phase") == "Pending" and now_s - handle.started_s > STARTS_S:
+            message = (
+                f"Pod {handle.name} is Pending for {STARTS_S:.0f} s - see its events: "
+                f"kubectl describe pod -n {self._namespace} {handle.name}"
+            )
+            return replace(watch, status="stuck", message=message)
+        return watch
+
+    def last_words(self, handle: PodHandle, watch: PodWatch) -> Iterator[str]:  # noqa: D102
+        if watch.status == "over":
+            with explained(f"read the log of pod {handle.name}"):
+                read = self._core.read_namespaced_pod_log
+                reply = read(handle.name, self._namespace, container=WORKER, _preload_content=False)
+            yield from reply.data.decode("utf-8", "replace").splitlines()
+
+    def verdict(self, handle: PodHandle, watch: PodWatch) -> ShoalError | None:  # noqa: D102
+        with explained(f"look at pod {handle.name}"):
+            pod = self._read(handle.name)
+        return judge_pod(handle.name, pod, watch.status, watch.message)
+
+    def end(self, owner: Owner, wait_s: float) -> str:  # noqa: D102
+        name = owner().name
+        with explained(f"delete what run {name} left in namespace {self._namespace}"):
+            pods = self._objects.delete_run(name, wait_s)
+        return f"run {name}: {pods} pods, its Secret and its ConfigMap are deleted"
+
+    def check_steps(self) -> Iterator[Step]:  # noqa: D102
+        yield from cluster_steps(self, lambda: self._client, self._namespace)
+
+    def tell(self, run_key: str, failed: Collection[str]) -> list[str]:  # noqa: D102
+        with explained(f"look at the pods of run {run_key}"):
+            return tell_pods(self._client, self._namespace, run_key, failed) or UNSEEN
+
+    def _make_pod(self, shard: ShardPod) -> Manifest:
+        return shard_pod(self._cluster, self._workers.worker, self._workers.sidecar, shard)
+
+    def _read(self, name: str) -> Manifest | None:
+        try:
+            found = self._core.read_namespaced_pod(name, self._namespace)
+        except ApiException as err:
+            if err.status == NOT_FOUND:
+                return None
+            raise
+        pod: Manifest = self._client.sanitize_for_serialization(found)
+        return pod
+
+    def _read_last_event(self, name: str) -> Mapping[str, Any] | None:
+        found = self._core.list_namespaced_event(self._namespace, field_selector=f"involvedObject.name={name}").items
+        return last_event(self._client.sanitize_for_serialization(found))
+
+
+def judge_pod(name: str, pod: Mapping[str, Any] | None, status: str, message: str) -> ShoalError | None:
+    """Judge a pod that is waited for no more; None when its worker did its shard.
+
+    Args:
+        name: Its name.
+        pod: The pod, None where it is there no more.
+        status: How the wait ended, as `PodWatch` says it.
+        message: Why it is stuck.
+    """
+    if pod is None:
+        return gone_pod(name)
+    if status == "lost":
+        return lost_pod(name, pod["spec"].get("nodeName"))
+    return WorkerError(message) if status == "stuck" else find_failure(pod)
