@@ -22,7 +22,8 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
-from shoal.summary.balance import FATES, SETTINGS_OF_NUMBERS, USES
+from shoal.summary.balance import FATES
+from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database, read_sql
 from shoal_worker.loop.one_by_one import Naming

@@ -17,7 +17,8 @@ from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.s3 import BucketClient
-from shoal.summary.balance import Balance, read_balance, read_result
+from shoal.summary.balance import Balance, read_balance
+from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.session import Database, open_database
 

@@ -17,7 +17,8 @@ from shoal.results.ledger import find_sources, write_ledger
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
-from shoal.summary.balance import Balance, read_balance, read_result, read_run_facts
+from shoal.summary.balance import Balance, read_balance
+from shoal.summary.result import read_result, read_run_facts
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
 from shoal.tables.session import Database, open_database

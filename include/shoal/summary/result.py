@@ -1,0 +1,93 @@
+"""A run's answer as JSON: `result`, the same for the same inputs, and `run`, what depends on the way there."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.contract.job import failed_too_often
+from shoal.contract.units import utc_text
+from shoal.results.stored_plan import StoredPlan
+from shoal.summary.balance import Balance
+from shoal.tables.session import Database
+
+USES = ("used", "duplicate", "undated", "unusable", "failed")
+SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
+
+
+def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+    """Read the part of a summary that the same images, model and settings always give, but for the hash of counts.csv.
+
+    Args:
+        database: Holds the tables of `build_tables`.
+        plan: The run's plan.
+        balance: The first balance.
+
+    Raises:
+        ContractError: The second balance does not close.
+    """
+    uses = _count_by(database, "SELECT use, count(*)::BIGINT FROM images GROUP BY 1")
+    examined = int(database.value("SELECT count(*) FROM images"))
+    if sum(uses.values()) != examined or not uses.keys() <= set(USES) or examined != balance.examined:
+        raise ContractError(f"Second balance of run {plan.run_key} does not close: examined {balance.examined}, {uses}")
+    conf = plan.params.conf
+    return {
+        "dataset": plan.dataset,
+        **plan.copied("scope", "model"),
+        "variant_sha256": plan.variant.sha256,
+        **plan.copied("names"),
+        "conf": conf if conf is not None else plan.settings.conf,
+        "conf_replaces_every_class": conf is not None,
+        "settings": {name: plan.settings_json[name] for name in SETTINGS_OF_NUMBERS},
+        "examined": examined,
+        "balance": {use: uses.get(use, 0) for use in USES},
+        "failed_by_reason": _count_by(
+            database, "SELECT reason, count(*)::BIGINT FROM images WHERE use = 'failed' GROUP BY 1"
+        ),
+        "clock_flags": _count_by(
+            database, "SELECT clock_flag, count(*)::BIGINT FROM images WHERE clock_flag IS NOT NULL GROUP BY 1"
+        ),
+        "censored_images": int(database.value("SELECT count(*) FROM images WHERE use = 'used' AND max_det_reached")),
+        "species": _plain(database.records("SELECT * FROM species ORDER BY detections DESC, taxon")),
+        "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
+        "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
+        "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
+    }
+
+
+def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+    """Read the part of a summary that tells how this run got there."""
+    shards = database.records(
+        "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
+        "count(*) FILTER (fate = 'failed')::BIGINT AS failed, "
+        "count(*) FILTER (fate IN ('processed', 'failed'))::BIGINT AS tried "
+        "FROM accounted WHERE shard IS NOT NULL GROUP BY shard ORDER BY shard"
+    )
+    own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"
+    tolerated = plan.settings.run.tolerated_failed_share
+    return {
+        **plan.copied("run_key", "dag_run", "params", "listing"),
+        "balance": balance.to_json(),
+        "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
+        "shards": shards,
+        "stopped_shards": [
+            entry["shard"]
+            for entry in shards
+            if entry["settled"] < entry["images"] and failed_too_often(entry["failed"], entry["tried"], tolerated)
+        ],
+        "etag_unchecked_images": int(database.value("SELECT count(*) FROM images WHERE NOT etag_checked")),
+        "inference_seconds": round(float(database.value(f"SELECT coalesce(sum(seconds), 0) {own}")), 3),
+        "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
+    }
+
+
+def _count_by(database: Database, sql: str) -> dict[str, int]:
+    return dict(sorted(database.run(sql).fetchall()))
+
+
+def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write times as ISO 8601 UTC; everything else is JSON already."""
+    return [
+        {name: utc_text(value) if isinstance(value, datetime) else value for name, value in record.items()}
+        for record in records
+    ]
