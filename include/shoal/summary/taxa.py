@@ -1,0 +1,92 @@
+"""From a model's classes to taxa: names, roles, thresholds, and NMS once more where classes are merged."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from shoal.settings.analysis import Taxon
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+Box = dict[str, Any]
+
+
+def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, conf: float | None) -> None:
+    """Make the table `classes`, the view `taxa` and the function `merged_nms`.
+
+    Args:
+        database: A session.
+        names: Class names of the model, by class_id.
+        dataset: Its taxa and confidence.
+        conf: The run's own confidence, None for none.
+    """
+    database.run(
+        "CREATE OR REPLACE TABLE classes (class_id INTEGER, class_name VARCHAR, taxon VARCHAR, aphia_id INTEGER, "
+        "role VARCHAR, conf FLOAT, merged BOOLEAN)"
+    )
+    for entry in classes_of(names, dataset, conf):
+        database.run("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", list(entry.values()))
+    database.run(
+        "CREATE OR REPLACE VIEW taxa AS "
+        "SELECT taxon, min(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
+    )
+    box = "STRUCT(position BIGINT, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
+    database.connection.create_function(
+        "merged_nms",
+        lambda boxes: suppressed_by_merging(boxes, dataset.model.iou),
+        [f"{box}[]"],
+        "BIGINT[]",
+    )
+
+
+def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:
+    """Resolve what each class of a model means: its taxon, role and threshold.
+
+    Args:
+        names: Class names of the model, by class_id.
+        dataset: Its taxa and confidence.
+        conf: The run's own confidence, which replaces every class's; None for none.
+    """
+    classes = []
+    for class_id, name in enumerate(names):
+        own = dataset.taxa.get(name, Taxon())
+        target_name = own.merge_into or name
+        target = dataset.taxa.get(target_name, Taxon())
+        classes.append(
+            {
+                "class_id": class_id,
+                "class_name": name,
+                "taxon": target.scientific_name or target_name,
+                "aphia_id": target.aphia_id,
+                "role": target.role,
+                "conf": conf or own.conf or dataset.conf,
+            }
+        )
+    members = Counter(entry["taxon"] for entry in classes)
+    return [{**entry, "merged": members[entry["taxon"]] > 1} for entry in classes]
+
+
+def suppressed_by_merging(boxes: list[Box], iou: float) -> list[int]:
+    """Run NMS again inside one merged class; return the positions that go.
+
+    Args:
+        boxes: Position, confidence and `xyxy` of each box of one image and merged class.
+        iou: Boxes that overlap a better one by more than this go.
+    """
+    kept: list[Box] = []
+    gone = []
+    for box in sorted(boxes, key=lambda box: (-box["confidence"], box["position"])):
+        if any(_iou(box, better) > iou for better in kept):
+            gone.append(int(box["position"]))
+        else:
+            kept.append(box)
+    return gone
+
+
+def _iou(a: Box, b: Box) -> float:
+    width = min(a["x2"], b["x2"]) - max(a["x1"], b["x1"])
+    height = min(a["y2"], b["y2"]) - max(a["y1"], b["y1"])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = (a["x2"] - a["x1"]) * (a["y2"] - a["y1"]) + (b["x2"] - b["x1"]) * (b["y2"] - b["y1"])
+    return float(width * height / (areas - width * height))
