@@ -8,7 +8,7 @@ from typing import Any
 from shoal.contract.run_names import CHECK_DAG_ID, reanalyse_dag_id
 from shoal.contract.units import format_duration
 from shoal.history.facts import RunFacts
-from shoal.history.run_details import tell_images, tell_shards
+from shoal.history.left_over import tell_images, tell_shards
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
 

@@ -1,4 +1,4 @@
-"""What `why` tells beside the cause: the shards and images of a run."""
+"""What a run has left: shards with open images, and images that are in no number; a line each."""
 
 from collections.abc import Iterator
 
