@@ -15,8 +15,9 @@ from list_server import list_server
 from plan_once import MODEL_NAME, NODES
 from planning import fill_store
 
-from shoal.contract.layout import Kind, VariantLayout
+from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
+from shoal.contract.stored_names import Kind, read_name
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.local.machine import find_room
 from shoal.history.retention import ALWAYS
@@ -124,7 +125,7 @@ def _count(stores: Stores, run_key: str) -> Counter[Kind]:
     found: Counter[Kind] = Counter()
     for entry in stores.results.list_objects(stores.layout.root):
         if run_key in entry.key:
-            found[stores.layout.read_name(entry.key).kind] += entry.size_bytes
+            found[read_name(stores.layout, entry.key).kind] += entry.size_bytes
     return found
 
 

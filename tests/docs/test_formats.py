@@ -9,8 +9,9 @@ import pytest
 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY, parse_ledger_run, parse_part
+from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
+from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.exports.export import EXPORTS, find_export
 from shoal.exports.table_file import TableFile
 from shoal.models.approval import Answer, Decision, write_answer

@@ -9,8 +9,9 @@ from typing import Any
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
 from shoal.contract.errors import EmptyBucketError
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import DatasetLayout, Kind, run_time
+from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams, Window
 from shoal.stores.s3 import BucketClient
@@ -146,7 +147,7 @@ def find_listing(
     """
     identity = _identity(source, scope)
     for key in sorted(database.results.list_keys(layout.listings), reverse=True):
-        name = layout.read_name(key)
+        name = read_name(layout, key)
         if name.kind is not Kind.LISTING or run_time(name.run_key) < since:
             continue
         if database.parquet_metadata(key).get("listed_sha256") == identity:

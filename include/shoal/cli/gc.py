@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import Kind
+from shoal.contract.stored_names import Kind
 from shoal.contract.units import format_duration, parse_duration
 
 if TYPE_CHECKING:

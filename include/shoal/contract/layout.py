@@ -14,59 +14,12 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 FORMAT_VERSION = 1
 """`format_version` of every JSON object stored; readers refuse a higher one."""
 
 RUN_KEY = r"\d{8}T\d{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"
-
-_PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
-_LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
-_LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.parquet")
-_OF_RUN = re.compile(
-    rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
-    rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
-    rf"|(?P<attempt>attempts/[^/]+\.json|(?:crashed|trying)-\d{{4,}}-{ATTEMPT}\.json)|(?P<file>summary-{ATTEMPT}/[^/]+))"
-)
-_ROWS = re.compile(rf"[^/]+/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
-_RECORD = re.compile(r"[^/]+\.json|[^/]+/(?:variant|approval)\.json")
-
-
-class Kind(StrEnum):
-    """What a stored object is, as its key tells."""
-
-    LISTING = "listing"
-    MANIFEST = "manifest"
-    """Also what a repeated shard still had to do."""
-    FILE = "file"
-    """In a folder that one summarize attempt wrote."""
-    ATTEMPT = "attempt"
-    PLAN = "plan"
-    SUMMARY = "summary"
-    ROWS = "rows"
-    """A part or a ledger."""
-    RECORD = "record"
-    """current.json, variant.json and the like."""
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class StoredName:
-    """What the key of a dataset's object tells.
-
-    Attributes:
-        kind: What it is.
-        run_key: The run it belongs to; empty for rows, records and others.
-        variant: Folder of the run's variant; empty for a listing.
-        folder: Key prefix of the summary folder a file lies in.
-    """
-
-    kind: Kind
-    run_key: str = ""
-    variant: str = ""
-    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,18 +179,6 @@ class DatasetLayout:
         """The bucket as one run froze it."""
         return f"{self.listings}{run_key}.parquet"
 
-    def read_name(self, key: str) -> StoredName:
-        """Tell what a key below `root` is; what Shoal did not name is OTHER."""
-        name = key.removeprefix(self.root)
-        if listing := _LISTING.fullmatch(name):
-            return StoredName(Kind.LISTING, listing["run_key"])
-        if found := _OF_RUN.fullmatch(name):
-            folder = key.rsplit("/", 1)[0] + "/" if found.lastgroup == "file" else ""
-            return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)
-        if _ROWS.fullmatch(name):
-            return StoredName(Kind.ROWS)
-        return StoredName(Kind.RECORD if _RECORD.fullmatch(name) else Kind.OTHER)
-
     def variant(self, directory: str) -> VariantLayout:
         """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
@@ -256,27 +197,3 @@ def mint_attempt() -> str:
 def mint_run_key(now: datetime) -> str:
     """Make a run_key: UTC time + 8 random characters, sorting by time."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"
-
-
-@dataclass(frozen=True)
-class PartName:
-    """The facts a part's name carries."""
-
-    run_key: str
-    shard: int
-    attempt: str
-    seq: int
-
-
-def parse_part(key: str) -> PartName | None:
-    """Read the name of a part; None when `key` is not one."""
-    match = _PART.fullmatch(key.rsplit("/", 1)[-1])
-    if match is None:
-        return None
-    return PartName(match["run_key"], int(match["shard"]), match["attempt"], int(match["seq"]))
-
-
-def parse_ledger_run(key: str) -> str | None:
-    """Read the run_key of the run that wrote a ledger; None when `key` is not a ledger."""
-    match = _LEDGER.fullmatch(key.rsplit("/", 1)[-1])
-    return match["run_key"] if match else None

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from shoal.contract.layout import RunLayout, VariantLayout, parse_part, run_time
+from shoal.contract.layout import RunLayout, VariantLayout, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.contract.stored_names import parse_part
 from shoal.history.find_run import is_sample
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled

@@ -3,8 +3,9 @@
 import re
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import RUN_KEY, Kind, VariantLayout
+from shoal.contract.layout import RUN_KEY, VariantLayout
 from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.contract.stored_names import Kind, read_name
 from shoal.results.stored_plan import find_plan
 from shoal.settings.dataset_stores import Stores
 
@@ -49,7 +50,7 @@ def list_runs(stores: Stores) -> dict[str, str | None]:
     """List a dataset's runs, the oldest first: the variant's folder by run_key, None for a run without a plan."""
     found: dict[str, str | None] = {}
     for entry in stores.results.list_objects(stores.layout.root):
-        name = stores.layout.read_name(entry.key)
+        name = read_name(stores.layout, entry.key)
         if name.run_key:
             found.setdefault(name.run_key, None)
         if name.kind is Kind.PLAN:

@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import Any
 
 from shoal.contract.errors import ShoalError
-from shoal.contract.layout import DatasetLayout, Kind
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.stored_names import Kind, read_name
 from shoal.history.retention import (
     UNFINISHED_FOR,
     WRITTEN_WITHIN,
@@ -83,7 +84,7 @@ def survey(results: BucketClient, layout: DatasetLayout, terms: Terms) -> Survey
     """
     # Listed before anything is read: what is written from here on is not in the list, and so never deleted.
     stored = [
-        Stored(found.key, found.size_bytes, found.last_modified, layout.read_name(found.key))
+        Stored(found.key, found.size_bytes, found.last_modified, read_name(layout, found.key))
         for found in results.list_objects(layout.root)
     ]
     current = read_current(results, layout)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shoal.contract.layout import Kind, StoredName, run_time
+from shoal.contract.layout import run_time
+from shoal.contract.stored_names import Kind, StoredName
 from shoal.contract.units import format_duration
 
 UNFINISHED_FOR = timedelta(days=30)

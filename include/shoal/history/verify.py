@@ -7,7 +7,8 @@ from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import RunLayout, VariantLayout, parse_part
+from shoal.contract.layout import RunLayout, VariantLayout
+from shoal.contract.stored_names import parse_part
 from shoal.exports.export import Answer
 from shoal.exports.write_again import compare_exports
 from shoal.results.answer import read_current

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.contract.errors import ContractError
-from shoal.contract.layout import VariantLayout, parse_ledger_run, parse_part
+from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.s3 import BucketClient
 from shoal.tables.session import Database

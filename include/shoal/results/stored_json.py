@@ -10,15 +10,15 @@ from shoal.contract.errors import ContractError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Kind = TypeVar("Kind", bound="DataclassInstance")
+Piece = TypeVar("Piece", bound="DataclassInstance")
 
 
-def pick(kind: type[Kind], stored: Mapping[str, Any]) -> Kind:
+def pick(kind: type[Piece], stored: Mapping[str, Any]) -> Piece:
     """Make a dataclass of the fields it has; what a later release added beside them is passed over."""
     return kind(**{field.name: stored[field.name] for field in fields(kind)})
 
 
-def picked(kind: type[Kind], stored: Iterable[Mapping[str, Any]]) -> tuple[Kind, ...]:
+def picked(kind: type[Piece], stored: Iterable[Mapping[str, Any]]) -> tuple[Piece, ...]:
     """Make one dataclass of each element."""
     return tuple(pick(kind, entry) for entry in stored)
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt, parse_part
+from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.contract.stored_names import parse_part
 from shoal.contract.units import utc_text
 from shoal.exports.export import Answer
 from shoal.exports.write import Exported, describe_told, write_exports

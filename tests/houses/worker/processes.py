@@ -13,8 +13,9 @@ import duckdb
 
 import shoal_worker
 from shoal.contract.job import Inference, ShardJob, WorkerCommand
-from shoal.contract.layout import FORMAT_VERSION, VariantLayout, parse_part
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS, ddl
+from shoal.contract.stored_names import parse_part
 
 RUN_KEY = "20260101T000000Z-testtest"
 ATTEMPT = "attempt1"

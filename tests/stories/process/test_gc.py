@@ -16,7 +16,8 @@ import pytest
 from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.layout import RUN_KEY, Kind, mint_run_key, run_time
+from shoal.contract.layout import RUN_KEY, mint_run_key, run_time
+from shoal.contract.stored_names import Kind, read_name
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.local.machine import find_room
 from shoal.history.gc import delete, survey
@@ -59,7 +60,7 @@ def prune(pipeline: Pipeline, terms: Terms = TERMS):
 def kinds_of(pipeline: Pipeline, plan) -> set[str]:
     """What is left of a run, its listing too."""
     layout = pipeline.stores.layout
-    names = [layout.read_name(key) for key in pipeline.stores.results.list_keys(layout.root)]
+    names = [read_name(layout, key) for key in pipeline.stores.results.list_keys(layout.root)]
     return {str(name.kind) for name in names if name.run_key == plan.run_key}
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.contract.layout import DatasetLayout, Kind
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.stored_names import Kind, read_name
 from shoal.history.retention import ALWAYS, WRITTEN_WITHIN, Needs, Stored, Terms, judge, keep_runs, need_listings
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -21,7 +22,7 @@ def run_key(days_ago, number=0):
 
 def stored(name, days_ago=0.0, size_bytes=1):
     key = LAYOUT.root + name
-    return Stored(key, size_bytes, NOW - days_ago * DAY, LAYOUT.read_name(key))
+    return Stored(key, size_bytes, NOW - days_ago * DAY, read_name(LAYOUT, key))
 
 
 def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
@@ -60,7 +61,7 @@ def test_a_key_tells_what_an_object_is(name, kind):
 
 def test_a_file_belongs_to_the_folder_it_lies_in():
     key = f"{LAYOUT.root}v/runs/{run_key(1)}/summary-attempt1/report.html"
-    assert LAYOUT.read_name(key).folder == f"{LAYOUT.root}v/runs/{run_key(1)}/summary-attempt1/"
+    assert read_name(LAYOUT, key).folder == f"{LAYOUT.root}v/runs/{run_key(1)}/summary-attempt1/"
 
 
 def kept(objects, current=None, answers=(), pinned=()):

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key, parse_ledger_run, parse_part
+from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
+from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
 from shoal.plan.cut_shards import cut_in_key_order
 from shoal.plan.document import PlannedShard, images_in_budget, shard_count

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from shoal.contract.layout import mint_attempt, parse_part
+from shoal.contract.layout import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
+from shoal.contract.stored_names import parse_part
 from shoal.tables.session import open_database
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
