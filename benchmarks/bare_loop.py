@@ -7,8 +7,7 @@ from photos import draw_photo
 
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.image.letterbox import to_tensor
-from shoal_worker.tasks.detector import Detector, open_model
+from shoal_worker.session import Detector, open_model
 
 TENSORS = 8
 
@@ -21,10 +20,9 @@ def main() -> None:
     arguments = parser.parse_args()
     model = open_model(arguments.model.read_bytes())
     detector = Detector(model, Inference(imgsz=model.info.imgsz, rect=model.info.rect))
-    frames = [detector.frame(_photo(seed)) for seed in range(TENSORS)]
-    tensors = [to_tensor(frame) for frame in frames]
+    tensors = [detector.tensors(detector.frame(_photo(seed))) for seed in range(TENSORS)]
     for done in range(arguments.images):
-        model.session.run(None, {model.input_name: tensors[done % TENSORS]})
+        model.session.run(None, tensors[done % TENSORS])
         print(f"bare loop: {done + 1}/{arguments.images} images", flush=True)
 
 

@@ -17,10 +17,10 @@ from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import PartWriter, Stamp, read_manifest
+from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.direct import S3Source
 from shoal_worker.sources.image_source import ImageSource
 from shoal_worker.sources.mount import MountSource
-from shoal_worker.tasks.detector import Detector, check_sha256, open_model
 
 
 def run_shard(command: WorkerCommand, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
@@ -81,7 +81,7 @@ def _say(line: str, stop: StopRequest) -> None:
 def _open_detector(job: ShardJob, threads: int) -> Detector:
     data = Bucket(StoreAccess.from_env("models"), job.models_bucket).get_needed(job.model_key)
     check_sha256(data, job.model_sha256, job.model_key)
-    return Detector(open_model(data, threads), job.inference)
+    return Detector(open_model(data, threads, job.inference), job.inference)
 
 
 def _open_source(job: ShardJob, mount: Path | None) -> ImageSource:

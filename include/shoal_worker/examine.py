@@ -12,15 +12,15 @@ from shoal.contract.rows import Reason, Status
 from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
-from shoal_worker.rows.parts import ListedImage, Row, Stamp, as_structs, new_row
+from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
+from shoal_worker.session import Detector
 from shoal_worker.sources.image_source import Fetched, ImageChanged, ImageGone, ImageSource
-from shoal_worker.tasks.detector import Detector
 
 BYTES_PER_PIXEL = 8
 """More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
 
 
-class Room:
+class Budget:
     """Bounds what several threads hold at once, in any unit; one that needs more than all of it goes alone."""
 
     def __init__(self, size: int) -> None:
@@ -49,7 +49,7 @@ class Ready:
     Attributes:
         image: As listed.
         facts: Row columns known so far.
-        frame: `(H, W, 3)` uint8 BGR, letterboxed.
+        frame: `(H, W, 3)` uint8 BGR, as the model is to see it.
         image_hw: (height, width) of the decoded image in pixels.
         seconds: Spent on it so far, without waiting.
     """
@@ -69,8 +69,8 @@ class Examiner:
         self._detector = detector
         self._pixel_limit = pixel_limit
         self._stamp = stamp
-        self._bytes = Room(pixel_limit)
-        self._pixels = Room(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
+        self._bytes = Budget(pixel_limit)
+        self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
     def prepare(self, image: ListedImage) -> Ready | Row:
         """Fetch and decode an image; a row where that already says what became of it.
@@ -111,13 +111,12 @@ class Examiner:
             MemoryError: No room to run it.
         """
         started = time.perf_counter()
-        detections = self._detector.detect_frame(ready.frame, ready.image_hw)
+        found = self._detector.detect_frame(ready.frame, ready.image_hw)
         return self._row(
             ready.image,
             Status.PROCESSED,
             **ready.facts,
-            detections=as_structs(detections),
-            max_det_reached=detections.max_det_reached,
+            **found.to_columns(),
             seconds=ready.seconds + time.perf_counter() - started,
         )
 

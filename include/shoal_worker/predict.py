@@ -13,8 +13,7 @@ from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Status
 from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.tasks.detect_nms import Detections
-from shoal_worker.tasks.detector import Detector, open_model
+from shoal_worker.session import Detector, open_model
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +22,7 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float) -> De
     """Open a model file for single images.
 
     Raises:
-        ModelRefusedError: The file is missing or no YOLOv8 detection export.
+        ModelRefusedError: The file is missing or of no family that Shoal runs.
     """
     cv2.setNumThreads(1)
     try:
@@ -32,7 +31,8 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float) -> De
         raise ModelRefusedError(f"Model file {model} cannot be read: {err.strerror} - check the path") from err
     opened = open_model(data)
     resolved = resolve_imgsz(opened.info, None if imgsz is None else (imgsz, imgsz))
-    return Detector(opened, Inference(imgsz=resolved, rect=opened.info.rect, iou=iou, stored_conf=conf))
+    family = opened.understood.added
+    return Detector(opened, Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, family=family))
 
 
 UNREADABLE = "unreadable"
@@ -62,22 +62,8 @@ def _examine(detector: Detector, path: str) -> dict[str, Any]:
         return _answer(Status.FAILED, reason=decoded.reason, **size)
     height, width = decoded.shape[:2]
     found = detector.detect(decoded)
-    return _answer(Status.PROCESSED, width=width, height=height, detections=_boxes(found, detector.info.names))
+    return _answer(Status.PROCESSED, width=width, height=height, **found.describe(detector.info.names))
 
 
 def _answer(status: Status, **known: Any) -> dict[str, Any]:
     return {"status": status, "reason": None, "width": None, "height": None, "detections": None, **known}
-
-
-def _boxes(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Write boxes for people: a hundredth of a pixel is finer than any box."""
-    boxes = zip(found.class_id.tolist(), found.confidence.tolist(), found.xyxy.tolist(), strict=True)
-    return [
-        {
-            "class_id": class_id,
-            "class_name": names[class_id],
-            "confidence": round(confidence, 5),
-            "xyxy": [round(side, 2) for side in xyxy],
-        }
-        for class_id, confidence, xyxy in boxes
-    ]

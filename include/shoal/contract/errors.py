@@ -22,7 +22,7 @@ class LoginRefusedError(ConfigError):
 
 
 class ModelRefusedError(ConfigError):
-    """The model file is not a YOLOv8 detection export that Shoal can run."""
+    """The model file is of no family that Shoal can run."""
 
 
 class InsufficientCapacityError(ShoalError):

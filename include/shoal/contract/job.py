@@ -32,6 +32,7 @@ class Inference:
         stored_conf: Lowest confidence stored.
         pixel_limit: Most pixels an image may have.
         pipeline_version: Version of decode, letterbox and post-processing.
+        family: `<name>/<version>` of a model family from somebody's wheel; None for Shoal's own.
     """
 
     imgsz: tuple[int, int]
@@ -41,6 +42,14 @@ class Inference:
     stored_conf: float = STORED_CONF
     pixel_limit: int = PIXEL_LIMIT
     pipeline_version: int = PIPELINE_VERSION
+    family: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the settings as job and variant hold them: Shoal's own families are under `pipeline_version`."""
+        settings = asdict(self)
+        if self.family is None:
+            del settings["family"]
+        return settings
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class ShardJob:
 
     def to_json(self) -> dict[str, Any]:
         """Write the job as plan.json holds it."""
-        return asdict(self)
+        return {**asdict(self), "inference": self.inference.to_json()}
 
     @classmethod
     def from_plan(cls, plan: Mapping[str, Any]) -> "ShardJob":

@@ -1,4 +1,4 @@
-"""What an ONNX file must say to be a model Shoal runs: ultralytics' YOLOv8/YOLO11 detection export."""
+"""What an ONNX file says of itself, and the part of it that inference and the summary depend on, whatever its family."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,30 @@ EXPORT_HINT = "export it with: yolo export model=best.pt format=onnx dynamic=Tru
 
 Dim = int | str | None
 """One dimension of a shape: a number, or a name or None where it is symbolic."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output of a graph.
+
+    Attributes:
+        name: Its name in the graph.
+        type: As ONNX Runtime writes it, such as `tensor(float)`.
+        shape: Its dimensions.
+    """
+
+    name: str
+    type: str
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What can be read of a model file without running it; `inputs` and `outputs` have at least one entry each."""
+
+    metadata: Mapping[str, str]
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -35,42 +59,41 @@ class ModelInfo:
         return self.fixed_hw is None
 
 
-def read_model_info(
-    metadata: Mapping[str, str],
-    input_shape: Sequence[Dim],
-    output_shapes: Sequence[Sequence[Dim]],
-) -> ModelInfo:
-    """Check a model's metadata and shapes.
-
-    Args:
-        metadata: The ONNX metadata properties that ultralytics' export writes.
-        input_shape: (batch, 3, H, W) of the first input; a name or None where symbolic.
-        output_shapes: Shape of each output; a detection export has one, (batch, 4 + classes, anchors).
+def read_model_info(graph: Graph) -> ModelInfo:
+    """Read what ultralytics' exports say in one way, whatever comes out of them: names, stride, size of the one image.
 
     Raises:
-        ModelRefusedError: Wrong task, no names, an end-to-end export or shapes that do not fit the names.
+        ModelRefusedError: No names, no size, or an input that is no image in RGB.
     """
-    task = metadata.get("task")
-    if task != "detect":
-        raise ModelRefusedError(f"Model has task {task!r}, Shoal runs 'detect' - use a detection model")
-    if metadata.get("end2end", "").lower() == "true":
-        raise ModelRefusedError(
-            "Model is an end-to-end export (NMS inside), its boxes cannot be re-thresholded - "
-            "export a YOLOv8 or YOLO11 model without nms=True"
-        )
-    names = _parse_names(metadata.get("names"))
-    if len(input_shape) != 4 or input_shape[1] != 3:
-        raise ModelRefusedError(f"Model input has shape {list(input_shape)}, expected (batch, 3, H, W) - {EXPORT_HINT}")
-    _check_output(output_shapes, len(names))
-    height, width = input_shape[2], input_shape[3]
+    names = _parse_names(graph.metadata.get("names"))
+    shape = graph.inputs[0].shape
+    if len(shape) != 4 or shape[1] != 3:
+        raise ModelRefusedError(f"Model input has shape {list(shape)}, expected (batch, 3, H, W) - {EXPORT_HINT}")
+    height, width = shape[2], shape[3]
     fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    stride = int(float(metadata.get("stride", "32")))
-    imgsz = _parse_imgsz(metadata.get("imgsz")) or fixed
+    stride = int(float(graph.metadata.get("stride", "32")))
+    imgsz = _parse_imgsz(graph.metadata.get("imgsz")) or fixed
     if imgsz is None:
         raise ModelRefusedError(
             f"Model metadata has no imgsz and its input is dynamic - set model.imgsz, or {EXPORT_HINT}"
         )
     return ModelInfo(names=names, stride=stride, imgsz=fixed or imgsz, fixed_hw=fixed)
+
+
+def check_floats(graph: Graph) -> None:
+    """Check that a model takes one image at a time and computes in 32 bits.
+
+    Raises:
+        ModelRefusedError: It does not.
+    """
+    for tensor in (*graph.inputs, *graph.outputs):
+        if tensor.type != "tensor(float)":
+            raise ModelRefusedError(
+                f"Model {tensor.name} is {tensor.type}, Shoal runs tensor(float) - export without half=True or int8=True"
+            )
+    batch = graph.inputs[0].shape[0]
+    if isinstance(batch, int) and batch != 1:
+        raise ModelRefusedError(f"Model takes {batch} images at once, Shoal gives it 1 - export with batch=1")
 
 
 def resolve_imgsz(info: ModelInfo, requested: tuple[int, int] | None) -> tuple[int, int]:
@@ -113,16 +136,3 @@ def _parse_imgsz(text: str | None) -> tuple[int, int] | None:
         raise ModelRefusedError(
             f"Model metadata has imgsz {text!r:.60}, expected [height, width] - {EXPORT_HINT}"
         ) from err
-
-
-def _check_output(shapes: Sequence[Sequence[Dim]], classes: int) -> None:
-    if len(shapes) != 1 or len(shapes[0]) != 3:
-        raise ModelRefusedError(
-            f"Model has outputs {[list(s) for s in shapes]}, expected one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
-        )
-    channels = shapes[0][1]
-    if isinstance(channels, int) and channels != 4 + classes:
-        raise ModelRefusedError(
-            f"Model output has {channels} channels, its {classes} names need {4 + classes} - "
-            f"names and weights do not belong together; {EXPORT_HINT}"
-        )

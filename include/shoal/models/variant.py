@@ -1,12 +1,13 @@
 """Identity of a result: everything that can change a stored box, and nothing else."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import resolve_imgsz
+from shoal.contract.tasks import TASKS
 from shoal.models.versions import ModelRelease
 from shoal.settings.dataset import Model
 
@@ -21,7 +22,7 @@ class Variant:
     @property
     def preimage(self) -> dict[str, Any]:
         """What the identity is made of."""
-        return {"model_sha256": self.release.sha256, **asdict(self.inference)}
+        return {"model_sha256": self.release.sha256, **self.inference.to_json()}
 
     @property
     def sha256(self) -> str:
@@ -53,7 +54,7 @@ def make_variant(release: ModelRelease, model: Model) -> Variant:
     inference = Inference(
         imgsz=resolve_imgsz(release.info, model.imgsz),
         rect=release.info.rect,
-        iou=model.iou,
-        max_det=model.max_det,
+        family=release.understood.added,
+        **{name: getattr(model, name) for name in TASKS[release.understood.family.task].settings},
     )
     return Variant(release, inference)

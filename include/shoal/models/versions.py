@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
-from shoal.contract.model_info import EXPORT_HINT, Dim, ModelInfo, read_model_info
+from shoal.contract.families import Understood, understand
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor
 from shoal.settings.dataset import Dataset
 from shoal.stores.s3 import BucketClient
 
@@ -32,7 +33,12 @@ class ModelRelease:
     version: str
     key: str
     sha256: str
-    info: ModelInfo
+    understood: Understood
+
+    @property
+    def info(self) -> ModelInfo:
+        """What its file says."""
+        return self.understood.info
 
 
 @dataclass(frozen=True)
@@ -124,19 +130,19 @@ def read_release(models: BucketClient, dataset: Dataset, version: str) -> ModelR
         path = Path(folder) / MODEL_FILE
         models.download(key, path)
         try:
-            info = inspect_model(path)
+            understood = inspect_model(path)
         except ModelRefusedError as err:
             raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelRelease(dataset.model.name, version, key, sha256, info)
+    return ModelRelease(dataset.model.name, version, key, sha256, understood)
 
 
-def inspect_model(path: Path) -> ModelInfo:
+def inspect_model(path: Path) -> Understood:
     """Read what an ONNX file says of itself, without running it.
 
     Raises:
-        ModelRefusedError: Not an ONNX file, or not a detection export.
+        ModelRefusedError: Not an ONNX file, or of no family that Shoal runs.
     """
     import onnx  # noqa: PLC0415 - a second of import; DAG files name models without reading any
     from google.protobuf.message import DecodeError  # noqa: PLC0415
@@ -152,7 +158,9 @@ def inspect_model(path: Path) -> ModelInfo:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if not inputs:
         raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
-    return read_model_info(metadata, _shape(inputs[0]), [_shape(value) for value in model.graph.output])
+    return understand(
+        Graph(metadata, [_tensor(value) for value in inputs], [_tensor(value) for value in model.graph.output])
+    )
 
 
 def _version_named(latest: bytes | None) -> str | None:
@@ -161,6 +169,11 @@ def _version_named(latest: bytes | None) -> str | None:
     return text if re.fullmatch(VERSION, text) else None
 
 
-def _shape(value: "onnx.ValueInfoProto") -> list[Dim]:
-    dims = value.type.tensor_type.shape.dim
-    return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in dims]
+def _tensor(value: "onnx.ValueInfoProto") -> Tensor:
+    """Describe a tensor in ONNX Runtime's words."""
+    import onnx  # noqa: PLC0415
+
+    kind = value.type.tensor_type
+    type_name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in kind.shape.dim)
+    return Tensor(value.name, f"tensor({type_name})", shape)

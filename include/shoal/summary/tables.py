@@ -4,6 +4,7 @@ from datetime import UTC
 
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
+from shoal.contract.tasks.detect import DETECT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
@@ -39,7 +40,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("clock_unique", dataset.clock.unique)
     database.set_variable("bins", list(dataset.report.bins))
     database.set_variable("report_zone", dataset.report.zone)
-    for name in ("detections", "images", "counts", "series", "species"):
+    for name in (*DETECT.sql, "images", "counts", "series", "species"):
         database.run_file(name)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import StoreError
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.rows.parts import ListedImage, Row
-from shoal_worker.tasks.detector import InferenceCancelledError
+from shoal_worker.session import InferenceCancelledError
 
 FETCHERS = 4
 """Threads that fetch and decode: requests wait for the store, not for the CPU."""

@@ -12,7 +12,6 @@ import duckdb
 from shoal.contract.errors import ContractError, StoreError
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
 from shoal_worker.objects import Bucket
-from shoal_worker.tasks.detect_nms import Detections
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,6 @@ class Row:
 def new_row(image: ListedImage, stamp: Stamp, status: Status, **columns: Any) -> Row:
     """Build the row of one image; what is not given is unknown (NULL)."""
     return Row(**asdict(image), **asdict(stamp), status=status, **columns)
-
-
-def as_structs(detections: Detections) -> list[dict[str, Any]]:
-    """Write detections as the rows hold them; float32 values stay what they are."""
-    boxes = zip(detections.class_id.tolist(), detections.confidence.tolist(), detections.xyxy.tolist(), strict=True)
-    return [
-        {"class_id": class_id, "confidence": confidence, "x1": x1, "y1": y1, "x2": x2, "y2": y2}
-        for class_id, confidence, (x1, y1, x2, y2) in boxes
-    ]
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> None:

@@ -13,7 +13,7 @@ from shoal.embedded.samples.bad_files import bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import demo_scenes
 from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.tasks.detector import Detector, open_model
+from shoal_worker.session import Detector, open_model
 
 NAME = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)")
 INFERENCE = Inference(imgsz=(640, 640), rect=False)

@@ -9,10 +9,10 @@ import onnxruntime as ort
 import pytest
 
 from shoal.contract.job import Inference
-from shoal.contract.model_info import read_model_info
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import LOOKS, demo_scenes, scene
-from shoal_worker.tasks.detector import Detector, open_model
+from shoal.models.versions import inspect_model
+from shoal_worker.session import Detector, open_model
 
 CONF = 0.25
 
@@ -87,18 +87,15 @@ def test_the_second_version_sees_one_species_more(scenes):
     assert any(fish.species == new for photo in scenes for fish in photo.fish)
 
 
-def test_the_contract_accepts_what_the_file_says_of_itself(version):
-    model = onnx.load_from_string(build_demo_model(VERSIONS[version], version))
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    info = read_model_info(metadata, shape(model.graph.input[0]), [shape(model.graph.output[0])])
+def test_the_contract_accepts_what_the_file_says_of_itself(version, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(build_demo_model(VERSIONS[version], version))
+    info = inspect_model(path).info
     assert info.names == VERSIONS[version]
     assert (info.stride, info.imgsz, info.fixed_hw) == (32, (640, 640), (640, 640))
-    assert metadata["version"] == version
-    assert shape(model.graph.input[0])[0] == "batch"
-
-
-def shape(value):
-    return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    model = onnx.load(path)
+    assert {entry.key: entry.value for entry in model.metadata_props}["version"] == version
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
 def test_a_batch_gives_what_its_images_give_alone():

@@ -8,8 +8,8 @@ from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.objects import Bucket
-from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, as_structs, new_row, read_manifest, write_parquet
-from shoal_worker.tasks.detect_nms import Detections
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, new_row, read_manifest, write_parquet
+from shoal_worker.tasks.detect import Detections
 from worker.http_faults import faulty_store, first, status, whole
 
 STAMP = Stamp("1.2.3", "20260101T000000Z-testtest", "attempt1")
@@ -58,7 +58,7 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, keys, values):
     boxes = Detections(
         np.array([3], np.int32), np.array([0.1], np.float32), np.array([values], np.float32), max_det_reached=False
     )
-    write_parquet([row(key, detections=as_structs(boxes), luma_mean=values[0]) for key in keys], path)
+    write_parquet([row(key, **boxes.to_columns(), luma_mean=values[0]) for key in keys], path)
     found = read(path)
     assert sorted(line[0] for line in found) == sorted(keys)
     x1, y1, x2, y2 = values

@@ -12,8 +12,8 @@ from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
+from shoal_worker.session import Detector, open_model
 from shoal_worker.sources.mount import MountSource
-from shoal_worker.tasks.detector import Detector, open_model
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import slow_on_white
 

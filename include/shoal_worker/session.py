@@ -5,15 +5,19 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import onnxruntime as ort
 
+from shoal.contract.entry_points import load_path
 from shoal.contract.errors import ConfigError, ModelRefusedError
+from shoal.contract.families import Understood, understand, understand_planned
 from shoal.contract.job import Inference
-from shoal.contract.model_info import EXPORT_HINT, ModelInfo, read_model_info, resolve_imgsz
-from shoal_worker.image.letterbox import Image, letterbox, to_tensor
-from shoal_worker.tasks.detect_nms import Detections, Thresholds, postprocess
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, resolve_imgsz
+from shoal_worker.families.codec import Codec, Floats
+from shoal_worker.image.letterbox import Image
+from shoal_worker.tasks.found import Found
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +30,23 @@ class InferenceCancelledError(Exception):
 
 
 @dataclass(frozen=True)
-class Model:
-    """An opened model.
+class OpenedModel:
+    """A model that is ready to run.
 
     Attributes:
         session: The ONNX Runtime session.
-        info: What the file says of itself.
-        input_name: Name of its one input.
+        graph: What the file says of itself.
+        understood: What its family makes of that.
     """
 
     session: ort.InferenceSession
-    info: ModelInfo
-    input_name: str
+    graph: Graph
+    understood: Understood
+
+    @property
+    def info(self) -> ModelInfo:
+        """The part of it that inference depends on."""
+        return self.understood.info
 
 
 def check_sha256(data: bytes, expected: str, key: str) -> None:
@@ -54,15 +63,17 @@ def check_sha256(data: bytes, expected: str, key: str) -> None:
         )
 
 
-def open_model(data: bytes, threads: int = 1) -> Model:
-    """Open a model file and check that it is a YOLOv8 detection export.
+def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) -> OpenedModel:
+    """Open a model file and find its family.
 
     Args:
         data: The whole file.
         threads: Threads of one inference; ONNX Runtime would count the host's cores, not the pod's.
+        planned: Settings of a plan, whose family it must be of; None takes any.
 
     Raises:
-        ModelRefusedError: It is not such an export.
+        ModelRefusedError: It is of no family that Shoal runs.
+        ConfigError: The plan's family is not installed here.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -77,16 +88,17 @@ def open_model(data: bytes, threads: int = 1) -> Model:
             f"Model file is not an ONNX model that ONNX Runtime {ort.__version__} opens "
             f"({len(data)} bytes, starting with {data[:8]!r}): {_first_line(err)} - {EXPORT_HINT}"
         ) from err
-    return Model(session, _read_info(session), session.get_inputs()[0].name)
+    graph = _read_graph(session)
+    return OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
 
 
 class Detector:
-    """Finds objects in images with one model and one set of settings.
+    """Finds what images show with one model and one set of settings.
 
     Thread-safe but for `detect_frame`, which is one thread's; `cancel` may come from any.
     """
 
-    def __init__(self, model: Model, inference: Inference) -> None:
+    def __init__(self, model: OpenedModel, inference: Inference) -> None:
         """Check that the model can run with these settings.
 
         Raises:
@@ -99,23 +111,26 @@ class Detector:
                 f"Model input is fixed at {self.imgsz[0]}x{self.imgsz[1]} px and cannot take rectangular frames - "
                 "plan the run again, or export with dynamic=True"
             )
-        self._rect = inference.rect
-        self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
+        self._codec: Codec = load_path(model.understood.family.codec)(model.graph, model.info, inference)
         self._session = model.session
-        self._input_name = model.input_name
+        self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = _FATAL_ONLY
 
-    def detect(self, image: Image) -> Detections:
-        """Find the objects in one image, `(H, W, 3)` uint8 BGR; boxes are in its pixels."""
+    def detect(self, image: Image) -> Found:
+        """Find what one image shows, `(H, W, 3)` uint8 BGR; places are in its pixels."""
         return self.detect_frame(self.frame(image), image.shape[:2])
 
     def frame(self, image: Image) -> Image:
-        """Letterbox an image for this model; all that inference needs of it, and never larger than imgsz."""
-        return letterbox(image, self.imgsz, rect=self._rect, stride=self.info.stride)
+        """Bring an image to the model's size; all that inference needs of it."""
+        return self._codec.frame(image)
 
-    def detect_frame(self, frame: Image, image_hw: tuple[int, int]) -> Detections:
-        """Run the model on a letterboxed image.
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the model's inputs of a frame, by name."""
+        return self._codec.tensors(frame)
+
+    def detect_frame(self, frame: Image, image_hw: tuple[int, int]) -> Found:
+        """Run the model on a frame.
 
         Args:
             frame: What `frame` returned.
@@ -127,16 +142,10 @@ class Detector:
             ModelRefusedError: The model does not run on this frame.
         """
         try:
-            (output,) = self._session.run(None, {self._input_name: to_tensor(frame)}, self._run_options)
+            outputs = self._session.run(self._outputs, self._codec.tensors(frame), self._run_options)
         except Exception as err:  # ONNX Runtime's errors share no base class but this one
             raise self._explain(err, frame) from err
-        expected = 4 + len(self.info.names)
-        if output.shape[:2] != (1, expected):
-            raise ModelRefusedError(
-                f"Model output has shape {list(output.shape)}, its {len(self.info.names)} names need "
-                f"[1, {expected}, anchors] - names and weights do not belong together; {EXPORT_HINT}"
-            )
-        return postprocess(output[0], frame.shape[:2], image_hw, self._thresholds)
+        return self._codec.found(dict(zip(self._outputs, outputs, strict=True)), frame.shape[:2], image_hw)
 
     def cancel(self) -> None:
         """End the running inference between two of its operations, and every later one at once."""
@@ -158,22 +167,14 @@ def _providers() -> list[str]:
     return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
 
 
-def _read_info(session: ort.InferenceSession) -> ModelInfo:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    info = read_model_info(
-        session.get_modelmeta().custom_metadata_map,
-        inputs[0].shape if inputs else [],
-        [output.shape for output in outputs],
+def _read_graph(session: ort.InferenceSession) -> Graph:
+    inputs, outputs = (
+        [Tensor(tensor.name, tensor.type, tuple(tensor.shape)) for tensor in tensors]
+        for tensors in (session.get_inputs(), session.get_outputs())
     )
-    for tensor in (inputs[0], outputs[0]):
-        if tensor.type != "tensor(float)":
-            raise ModelRefusedError(
-                f"Model {tensor.name} is {tensor.type}, Shoal runs tensor(float) - export without half=True or int8=True"
-            )
-    batch = inputs[0].shape[0]
-    if isinstance(batch, int) and batch != 1:
-        raise ModelRefusedError(f"Model takes {batch} images at once, Shoal gives it 1 - export with batch=1")
-    return info
+    if not inputs:
+        raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
+    return Graph(session.get_modelmeta().custom_metadata_map, inputs, outputs)
 
 
 def _first_line(err: Exception) -> str:

@@ -1,4 +1,4 @@
-"""From the model's raw output to boxes: the steps and the order of ultralytics' non-maximum suppression.
+"""From YOLOv8's raw output to boxes: the steps and the order of ultralytics' non-maximum suppression.
 
 No clock: the same output always gives the same boxes, however slow the machine is.
 """
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal_worker.image.letterbox import to_original
+from shoal_worker.tasks.detect import Detections
 
 Floats = NDArray[np.float32]
 
@@ -17,26 +18,6 @@ MAX_CANDIDATES = 30_000
 
 CLASS_OFFSET = 7680
 """Pixels between the planes the classes are moved to, so that boxes of two classes never overlap."""
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What the model saw in one image, most confident first.
-
-    Attributes:
-        class_id: `(n,)` int32, positions in the model's names.
-        confidence: `(n,)` float32, 0..1.
-        xyxy: `(n, 4)` float32, pixels of the original image, origin top left.
-        max_det_reached: As many boxes as may be kept were found; there may be more.
-    """
-
-    class_id: NDArray[np.int32]
-    confidence: Floats
-    xyxy: Floats
-    max_det_reached: bool
-
-    def __len__(self) -> int:
-        return len(self.class_id)
 
 
 @dataclass(frozen=True)

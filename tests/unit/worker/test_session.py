@@ -10,7 +10,7 @@ from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.job import Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal_worker.image.decode import decode
-from shoal_worker.tasks.detector import Detector, InferenceCancelledError, check_sha256, open_model
+from shoal_worker.session import Detector, InferenceCancelledError, check_sha256, open_model
 from worker.images import photo
 from worker.onnx_models import constant_model, grid_model, slow_on_white
 

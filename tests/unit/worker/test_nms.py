@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_worker.tasks.detect_nms import Thresholds, postprocess, suppress
+from shoal_worker.families.nms import Thresholds, postprocess, suppress
 
 SQUARE = (640, 640)
 USUAL = Thresholds(conf=0.25, iou=0.7, max_det=300)

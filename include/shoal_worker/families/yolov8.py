@@ -1,0 +1,47 @@
+"""YOLOv8's half in the worker: letterbox in, NMS out."""
+
+from collections.abc import Mapping
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.job import Inference
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.codec import Floats
+from shoal_worker.families.nms import Thresholds, postprocess
+from shoal_worker.image.letterbox import Image, letterbox, to_tensor
+from shoal_worker.tasks.detect import Detections
+
+
+class Yolov8Codec:
+    """Byte-identical to ultralytics 8.4."""
+
+    def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
+        self._input = graph.inputs[0].name
+        self._output = graph.outputs[0].name
+        self._classes = len(info.names)
+        self._stride = info.stride
+        self._imgsz = inference.imgsz
+        self._rect = inference.rect
+        self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
+
+    def frame(self, image: Image) -> Image:
+        """Letterbox an image."""
+        return letterbox(image, self._imgsz, rect=self._rect, stride=self._stride)
+
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the one input: RGB in 0..1."""
+        return {self._input: to_tensor(frame)}
+
+    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
+        """Choose the boxes.
+
+        Raises:
+            ModelRefusedError: There are not as many channels as the names need.
+        """
+        prediction = outputs[self._output]
+        expected = 4 + self._classes
+        if prediction.shape[:2] != (1, expected):
+            raise ModelRefusedError(
+                f"Model output has shape {list(prediction.shape)}, its {self._classes} names need "
+                f"[1, {expected}, anchors] - names and weights do not belong together; {EXPORT_HINT}"
+            )
+        return postprocess(prediction[0], frame_hw, image_hw, self._thresholds)
