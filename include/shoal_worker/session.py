@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import onnxruntime as ort
 
-from shoal.contract.entry_points import load_path
 from shoal.contract.errors import ConfigError, ModelRefusedError
-from shoal.contract.families import Understood, understand, understand_planned
+from shoal.contract.families import Understood, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, resolve_imgsz
 from shoal_worker.families.codec import Codec, Floats
@@ -111,7 +110,7 @@ class Detector:
                 f"Model input is fixed at {self.imgsz[0]}x{self.imgsz[1]} px and cannot take rectangular frames - "
                 "plan the run again, or export with dynamic=True"
             )
-        self._codec: Codec = load_path(model.understood.family.codec)(model.graph, model.info, inference)
+        self._codec: Codec = load_codec(model.understood)(model.graph, model.info, inference)
         self._session = model.session
         self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from shoal.contract.entry_points import find_added, load_added, load_path, one_line
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError
 from shoal.contract.families.family import Family
 from shoal.contract.model_info import Graph, ModelInfo
+from shoal.contract.plugged_in import load, plugged_in
 from shoal.contract.tasks import TASKS
 
-FAMILIES = {"yolov8": "shoal.contract.families.yolov8:Yolov8"}
-"""Classes by name, imported when a model is read. The first that understands a file is its family."""
+FAMILIES = {"yolov8": "shoal.contract.families.yolov8:YOLOV8"}
+"""Families by name, imported when a model is read. The first that understands a file is its family."""
 
 GROUP = "shoal.tasks"
-"""Entry points of families from other people's wheels; provisional until there is a second family of our own."""
+"""Entry points of families in other people's wheels; provisional until there is a second family of our own."""
 
 
 @dataclass(frozen=True)
@@ -37,37 +37,18 @@ def understand(graph: Graph) -> Understood:
         ModelRefusedError: It is of none; says what each family missed.
         ConfigError: A wheel that adds a family is broken.
     """
-    refusals = []
+    refusals: list[str] = []
     for name in FAMILIES:
         try:
-            return understand_as(graph, name)
+            return _understand_as(graph, name)
         except ModelRefusedError as err:
             refusals.append(str(err))
-    for name in find_added(GROUP, FAMILIES):
+    for name in _added():
         try:
-            return understand_as(graph, name)
+            return _understand_as(graph, name)
         except ModelRefusedError as err:
             refusals.append(f"{name}: {err}")
     raise ModelRefusedError("; family ".join(refusals))
-
-
-def understand_as(graph: Graph, name: str) -> Understood:
-    """Read a model file as one of a family.
-
-    Raises:
-        ModelRefusedError: It is none of it.
-        ConfigError: There is no such family, or its wheel is broken.
-    """
-    if name in FAMILIES:
-        family: Family = load_path(FAMILIES[name])()
-        return Understood(family, family.understand(graph), None)
-    added = find_added(GROUP, FAMILIES)
-    if name not in added:
-        raise ConfigError(
-            f"Model family {name!r} not found, there are: {', '.join([*FAMILIES, *added])} - "
-            "install the wheel that adds it here, too"
-        )
-    return _ask_added(name, load_added(added[name]), graph)
 
 
 def understand_planned(graph: Graph, added: str | None) -> Understood:
@@ -81,9 +62,9 @@ def understand_planned(graph: Graph, added: str | None) -> Understood:
         ModelRefusedError: It is none of that family.
         ConfigError: That family is not installed, or in another version.
     """
-    understood = understand(graph) if added is None else understand_as(graph, added.partition("/")[0])
+    understood = understand(graph) if added is None else _understand_as(graph, added.partition("/")[0])
     if understood.added != added:
-        planned, here = (family or "Shoal's own" for family in (added, understood.added))
+        planned, here = (family or "one of Shoal's own" for family in (added, understood.added))
         raise ConfigError(
             f"The plan was made with model family {planned}, here it is {here} - "
             "install the same version of its wheel in the worker's image and where plans are made"
@@ -91,16 +72,34 @@ def understand_planned(graph: Graph, added: str | None) -> Understood:
     return understood
 
 
-def _ask_added(name: str, family: Family, graph: Graph) -> Understood:
+def load_codec(understood: Understood) -> type:
+    """Import the worker's half of a family.
+
+    Raises:
+        ConfigError: That fails.
+    """
+    codec: type = load("codec", {"codec": understood.family.codec}, GROUP)
+    return codec
+
+
+def _understand_as(graph: Graph, name: str) -> Understood:
+    family: Family = load(name, FAMILIES, GROUP)
     try:
-        task = family.task
-        understood = Understood(family, family.understand(graph), f"{name}/{family.version}")
+        if family.task in TASKS:
+            added = None if name in FAMILIES else f"{name}/{family.version}"
+            return Understood(family, family.understand(graph), added)
     except ShoalError:
         raise
-    except Exception as err:  # other people's code
-        raise ConfigError(
-            f"Model family {name!r} failed on a model file: {one_line(err)} - report it to its author"
-        ) from err
-    if task not in TASKS:
-        raise ConfigError(f"Model family {name!r} is for task {task!r}, there are: {', '.join(TASKS)} - ask its author")
-    return understood
+    except Exception as err:  # a stranger's family may raise anything
+        reason = " ".join(f"{type(err).__name__}: {err}".split())
+        raise ConfigError(f"{GROUP} {name} failed on a model file: {reason} - tell its author") from err
+    raise ConfigError(f"{GROUP} {name} is for task {family.task!r}, there are {', '.join(TASKS)} - tell its author")
+
+
+def _added() -> list[str]:
+    """Name the families of other people's wheels."""
+    names = plugged_in(GROUP)
+    for name in names:
+        if name in FAMILIES:
+            raise ConfigError(f"{GROUP}: a wheel adds {name!r}, which is Shoal's own - rename its entry point")
+    return names

@@ -6,7 +6,7 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, check_floats, read_model_info
 
 
-class Yolov8:
+class _Yolov8:
     """Letterboxed RGB in, one output of `(1, 4 + classes, anchors)`."""
 
     version = 1
@@ -31,6 +31,9 @@ class Yolov8:
         _check_output(graph.outputs, len(info.names))
         check_floats(graph)
         return info
+
+
+YOLOV8 = _Yolov8()
 
 
 def _check_output(outputs: Sequence[Tensor], classes: int) -> None:

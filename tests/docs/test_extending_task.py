@@ -1,0 +1,133 @@
+"""The example of `docs/extending-task.md`, installed as its reader would: its boxes become rows like all others."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+
+from pipeline import Pipeline, make_pipeline, worker_command, worker_environment
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.hashing import canonical_sha256
+from wheels import lay_wheel
+from worker.images import encoded, photo
+from worker.onnx_models import finished
+
+PAGE = Path(__file__).parents[2] / "docs/extending-task.md"
+FILES = dict(re.findall(r"```\w+ file=(\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+BOXES = [(10, 20, 30, 60, 0.25, 0), (288, 176, 352, 208, 0.75, 1), (1, 1, 9, 9, 0.01, 0)]
+"""Pixels of a frame of 640x384, in which 1280x720 is 640x360 with 12 px of padding above."""
+
+
+def decoded_model() -> bytes:
+    """Answer every image with the same decoded boxes."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "boxes"], ["output0"]),
+    ]
+    values = {"zero": np.float32(0), "boxes": np.array([BOXES], np.float32)}
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
+    return finished(nodes, tensors, channels=len(BOXES), anchors=6, metadata={"end2end": "True"})
+
+
+def lay_example(folder: Path, version: int = 1) -> Path:
+    """Lay the page's files out as installed; returns the folder for the path."""
+    files = {name: text for name, text in FILES.items() if name != "pyproject.toml"}
+    files["boxes6/family.py"] = files["boxes6/family.py"].replace("version = 1 ", f"version = {version} ")
+    project = tomllib.loads(FILES["pyproject.toml"])["project"]
+    return lay_wheel(folder, project["name"], project["entry-points"], files)
+
+
+@pytest.fixture
+def wheel(tmp_path) -> Path:
+    return lay_example(tmp_path / "installed")
+
+
+@pytest.fixture
+def pipeline(store, tmp_path) -> Pipeline:
+    """A dataset of one photo and one model, which is none of Shoal's own families."""
+    made = make_pipeline(store, {"v1": decoded_model()}, tmp_path)
+    made.put("20240602-120000-IPC608.jpg", encoded(photo(1280, 720)))
+    return made
+
+
+def path_with(*folders: Path) -> str:
+    return ":".join(map(str, (Path(__file__).parents[2] / "include", *folders)))
+
+
+def work(pipeline, plan, *wheels):
+    """Run the plan's one worker with some wheels in its image."""
+    environment = {**worker_environment(pipeline.stores), "PYTHONPATH": path_with(*wheels)}
+    command = worker_command(pipeline.stores, plan, 0)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def predict(tmp_path, *wheels):
+    (tmp_path / "model.onnx").write_bytes(decoded_model())
+    (tmp_path / "photo.jpg").write_bytes(encoded(photo(1280, 720)))
+    command = [sys.executable, "-m", "shoal_worker", "predict", "--model", "model.onnx", "photo.jpg"]
+    environment = {"PYTHONPATH": path_with(*wheels)}
+    return subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_predict_runs_a_model_of_the_page_s_family(tmp_path, wheel):
+    done = predict(tmp_path, wheel)
+    assert done.returncode == 0, done.stderr
+    (box,) = json.loads(done.stdout)["detections"]
+    assert box == {
+        "class_id": 1, "class_name": "Chromis chromis", "confidence": 0.75, "xyxy": [576.0, 328.0, 704.0, 392.0],
+    }  # fmt: skip
+
+
+def test_without_the_wheel_its_model_is_refused_in_one_line(tmp_path):
+    done = predict(tmp_path)
+    assert done.returncode == WorkerExit.CONFIG
+    assert done.stderr.startswith("Model is an end-to-end export (NMS inside)")
+    assert done.stderr.count("\n") == 1
+
+
+def test_its_boxes_become_rows_and_numbers_and_its_version_is_the_variant_s(pipeline, wheel, monkeypatch):
+    monkeypatch.syspath_prepend(wheel)
+    plan = pipeline.plan()
+    assert plan.variant.preimage["family"] == "boxes6/1"
+    assert plan.job.to_json()["inference"]["family"] == "boxes6/1"
+    own = {name: value for name, value in plan.variant.preimage.items() if name != "family"}
+    assert plan.variant.sha256 == canonical_sha256({**own, "family": "boxes6/1"}) != canonical_sha256(own)
+
+    done = work(pipeline, plan, wheel)
+    assert done.returncode == WorkerExit.DONE, done.stderr
+    summary = pipeline.summarize(plan)
+    (row,) = pipeline.rows(summary).values()
+    assert [(box["class_id"], box["x1"], box["y1"], box["x2"], box["y2"]) for box in row["detections"]] == [
+        (1, 576, 328, 704, 392),
+        (0, 20, 16, 60, 96),
+    ]
+    assert row["max_det_reached"] is False
+    assert {entry["taxon"]: entry["detections"] for entry in summary.summary["result"]["species"]}[
+        "Chromis chromis"
+    ] == 1
+
+
+def test_a_worker_without_the_plan_s_family_says_so_and_stops(pipeline, wheel, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(wheel)
+    plan = pipeline.plan()
+    without = work(pipeline, plan)
+    assert without.returncode == WorkerExit.CONFIG
+    assert "shoal.tasks: nothing is named 'boxes6' - there are yolov8" in without.stderr
+    later = work(pipeline, plan, lay_example(tmp_path / "later", version=2))
+    assert later.returncode == WorkerExit.CONFIG
+    assert "The plan was made with model family boxes6/1, here it is boxes6/2 - install the same" in later.stderr
+
+
+def test_a_plan_without_the_wheel_refuses_its_model(pipeline):
+    with pytest.raises(ModelRefusedError, match="Model is an end-to-end export"):
+        pipeline.plan()
