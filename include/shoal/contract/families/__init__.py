@@ -1,5 +1,6 @@
 """The families of models Shoal runs, and the one judge of whether a file is of any of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError
@@ -38,17 +39,12 @@ def understand(graph: Graph) -> Understood:
         ConfigError: A wheel that adds a family is broken.
     """
     refusals: list[str] = []
-    for name in FAMILIES:
+    for name in _names():
         try:
             return _understand_as(graph, name)
         except ModelRefusedError as err:
-            refusals.append(str(err))
-    for name in _added():
-        try:
-            return _understand_as(graph, name)
-        except ModelRefusedError as err:
-            refusals.append(f"{name}: {err}")
-    raise ModelRefusedError("; family ".join(refusals))
+            refusals.append(str(err) if name in FAMILIES else f"family {name}: {err}")
+    raise ModelRefusedError("; ".join(refusals))
 
 
 def understand_planned(graph: Graph, added: str | None) -> Understood:
@@ -96,10 +92,10 @@ def _understand_as(graph: Graph, name: str) -> Understood:
     raise ConfigError(f"{GROUP} {name} is for task {family.task!r}, there are {', '.join(TASKS)} - tell its author")
 
 
-def _added() -> list[str]:
-    """Name the families of other people's wheels."""
-    names = plugged_in(GROUP)
-    for name in names:
+def _names() -> Iterator[str]:
+    """Name Shoal's own families, and only then look for those of wheels."""
+    yield from FAMILIES
+    for name in plugged_in(GROUP):
         if name in FAMILIES:
             raise ConfigError(f"{GROUP}: a wheel adds {name!r}, which is Shoal's own - rename its entry point")
-    return names
+        yield name
