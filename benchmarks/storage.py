@@ -27,7 +27,7 @@ from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.summary.summarize import summarize_run
 from shoal.tables.session import open_database
 
@@ -111,7 +111,7 @@ def _run(dataset: Dataset, stores: Stores) -> str:
     return plan.run_key
 
 
-def _write_rows(results: BucketClient, layout: VariantLayout, plan: Plan) -> None:
+def _write_rows(results: S3Store, layout: VariantLayout, plan: Plan) -> None:
     columns = ", ".join(f"({_ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
     with open_database(results) as database:
         database.set_variable("run_key", plan.run_key)

@@ -12,7 +12,7 @@ from shoal.embedded.samples.bad_files import bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import demo_scenes
 from shoal.models.versions import MODEL_FILE
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 IMAGES, MODELS, RESULTS = "demo-images", "demo-models", "demo-results"
@@ -33,10 +33,10 @@ def main() -> None:
     _add_user(root, "shoal-read", (known["reader_key"], known["reader_secret"]), READ, (IMAGES, MODELS))
     _add_user(root, "shoal-write", (known["writer_key"], known["writer_secret"]), WRITE, (RESULTS,))
     if not any(client.list_objects(MODELS, FILLED)):
-        _fill(BucketClient(root, MODELS), BucketClient(root, IMAGES))
+        _fill(S3Store(root, MODELS), S3Store(root, IMAGES))
 
 
-def _fill(models: BucketClient, images: BucketClient) -> None:
+def _fill(models: S3Store, images: S3Store) -> None:
     for version, species in VERSIONS.items():
         models.write_bytes(f"{DEMO_MODEL}/{version}/{MODEL_FILE}", build_demo_model(species, version))
     for scene in demo_scenes():

@@ -8,22 +8,21 @@ import cv2
 
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.images import ImageSource
+from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.loop import Ending, Limits, ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
 from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.objects import Bucket
+from shoal_worker.planned import read_planned
 from shoal_worker.rows.parts import PartWriter, Stamp, read_manifest
 from shoal_worker.session import Detector, check_sha256, open_model
-from shoal_worker.sources.direct import S3Source
-from shoal_worker.sources.image_source import ImageSource
 from shoal_worker.sources.mount import MountSource
 
 
-def run_shard(command: WorkerCommand, job: ShardJob, results: Bucket, manifest: Path, stop: StopRequest) -> Ending:
+def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manifest: Path, stop: StopRequest) -> Ending:
     """Examine the images of one shard.
 
     Args:
@@ -79,7 +78,7 @@ def _say(line: str, stop: StopRequest) -> None:
 
 
 def _open_detector(job: ShardJob, threads: int) -> Detector:
-    data = Bucket(StoreAccess.from_env("models"), job.models_bucket).get_needed(job.model_key)
+    data = read_planned(open_from_env("models", job.models_bucket), job.model_key)
     check_sha256(data, job.model_sha256, job.model_key)
     return Detector(open_model(data, threads, job.inference), job.inference)
 
@@ -87,7 +86,7 @@ def _open_detector(job: ShardJob, threads: int) -> Detector:
 def _open_source(job: ShardJob, mount: Path | None) -> ImageSource:
     if mount is not None:
         return MountSource(mount)
-    return S3Source(Bucket(StoreAccess.from_env("source"), job.source_bucket))
+    return open_from_env("source", job.source_bucket)
 
 
 def worker_version() -> str:

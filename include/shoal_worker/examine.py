@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shoal.contract.rows import Reason, Status
+from shoal.stores.images import Fetched, ImageChanged, ImageGone, ImageSource
 from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.session import Detector
-from shoal_worker.sources.image_source import Fetched, ImageChanged, ImageGone, ImageSource
 
 BYTES_PER_PIXEL = 8
 """More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
@@ -98,7 +98,7 @@ class Examiner:
             ModelRefusedError: The model does not run.
             MemoryError: No room for any image.
         """
-        prepared = self._decode(ListedImage("", "", len(data)), Fetched(data, etag_checked=False))
+        prepared = self._decode(ListedImage("", "", len(data)), Fetched(data, version_checked=False))
         if isinstance(prepared, Ready):
             self.finish(prepared)
 
@@ -124,7 +124,7 @@ class Examiner:
         started = time.perf_counter()
         facts = {
             "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
-            "etag_checked": fetched.etag_checked,
+            "etag_checked": fetched.version_checked,
         }
         header = read_header(fetched.data, self._pixel_limit)
         if isinstance(header, Undecodable):

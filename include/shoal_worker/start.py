@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import RunLayout
-from shoal.stores.s3_access import StoreAccess
-from shoal_worker.objects import Bucket
+from shoal.stores.object_store import ObjectStore, open_from_env
+from shoal_worker.planned import read_planned
 
 if TYPE_CHECKING:
     from shoal_worker.loop.loop import Ending
@@ -26,7 +26,7 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
         ConfigError, ContractError: A retry cannot help.
         StoreError: The store did not give plan, manifest or model.
     """
-    results = Bucket(StoreAccess.from_env("results"), command.results_bucket)
+    results = open_from_env("results", command.results_bucket)
     job = ShardJob.from_plan(_read_plan(results, command.plan))
     # OpenCV reads its own limit once, when it is loaded: the modules that load it are imported only now.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(job.inference.pixel_limit)
@@ -35,13 +35,13 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
     manifest = command.manifest or _manifest_beside(command.plan)
     with tempfile.TemporaryDirectory(prefix="shoal-manifest-") as folder:
         path = Path(folder, "manifest.parquet")
-        path.write_bytes(results.get_needed(manifest))
+        path.write_bytes(read_planned(results, manifest))
         return run_shard(command, job, results, path, stop)
 
 
-def _read_plan(results: Bucket, key: str) -> dict[str, object]:
+def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
     try:
-        plan = json.loads(results.get_needed(key))
+        plan = json.loads(read_planned(results, key))
     except ValueError as err:
         raise ContractError(f"{key} is no JSON: {err} - plan the run again") from err
     if not isinstance(plan, dict):

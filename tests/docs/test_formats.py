@@ -23,12 +23,12 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
+from shoal.stores.s3 import S3Store
 from shoal.summary.balance import FATES
 from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database, read_sql
 from shoal_worker.loop.one_by_one import Naming
-from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import ListedImage
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     results.download(part, folder / "part.parquet")
     paths, attempt = layout.run(plan.run_key), "attempt1"
     settle_crash(results, ShardAttempt(layout, plan.run_key, 0, attempt), "Worker of shard 0 was killed by SIGSEGV")
-    naming = Naming(Bucket(results.access, results.bucket), paths.trying(0, attempt), "0.1.0")
+    naming = Naming(S3Store(results.access, results.bucket), paths.trying(0, attempt), "0.1.0")
     naming.name(ListedImage(scenes[0].key, "0" * 32, 1))
     trying = results.read_json(paths.trying(0, attempt))
     done, stored = pipeline.summarize(plan), read_plan(results, paths.plan)

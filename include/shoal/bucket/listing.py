@@ -14,8 +14,7 @@ from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams, Window
-from shoal.stores.s3 import BucketClient
-from shoal.stores.s3_listing import ListedObject
+from shoal.stores.object_store import ImageStore, ListedObject
 from shoal.tables.session import Database
 
 EVER = Window(None, None)
@@ -77,7 +76,7 @@ class FrozenListing:
 
 
 def freeze_listing(
-    bucket: BucketClient, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
+    bucket: ImageStore, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
 ) -> FrozenListing:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
 
@@ -178,7 +177,7 @@ def _identity(source: Source, scope: Scope) -> str:
 
 
 def _write_lines(
-    bucket: BucketClient, source: Source, scope: Scope, path: Path, *, mounts: bool
+    bucket: ImageStore, source: Source, scope: Scope, path: Path, *, mounts: bool
 ) -> tuple[ListingCounts, LargestDirectory]:
     suffixes = tuple(suffix.lower() for suffix in source.suffixes)
     ignore = frozenset(source.ignore)
@@ -204,12 +203,12 @@ def _write_lines(
 
 
 def _line(found: ListedObject) -> str:
-    key, etag = encode_basestring_ascii(found.key), encode_basestring_ascii(found.etag)
+    key, etag = encode_basestring_ascii(found.key), encode_basestring_ascii(found.object_version)
     modified = found.last_modified.replace(tzinfo=None).isoformat()
     return f'{{"key":{key},"etag":{etag},"size_bytes":{found.size_bytes},"last_modified":"{modified}"}}\n'
 
 
-def _nothing_there(bucket: BucketClient, source: Source, scope: Scope, counts: ListingCounts) -> str:
+def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:
     seen = counts.not_images + counts.ignored
     where = f"Bucket {bucket.bucket!r} has no images under prefix {scope.prefix!r}"
     if seen == 0:

@@ -10,9 +10,9 @@ from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.settings.dataset import DATASETS_VARIABLE, Dataset, dataset_files, datasets_folder, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.object_store import ReadAccess
 
-OpenStores = Callable[[Dataset, Callable[[str], StoreAccess]], Stores]
+OpenStores = Callable[[Dataset, ReadAccess], Stores]
 
 
 def find_dataset(name: str) -> Dataset:

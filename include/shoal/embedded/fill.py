@@ -11,7 +11,7 @@ from shoal.embedded.own_files import OwnFiles
 from shoal.models.versions import MODEL_FILE
 from shoal.settings.analysis import Clock
 from shoal.settings.dataset import load_dataset
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 DEMO = "demo"
@@ -51,10 +51,10 @@ def fill_demo(home: Home, access: StoreAccess) -> None:
     from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model  # noqa: PLC0415
     from shoal.embedded.samples.scenes import demo_scenes  # noqa: PLC0415
 
-    models = BucketClient(access, "demo-models")
+    models = S3Store(access, "demo-models")
     for version, species in VERSIONS.items():
         models.write_bytes(f"{DEMO_MODEL}/{version}/{MODEL_FILE}", build_demo_model(species, version))
-    images = BucketClient(access, "demo-images")
+    images = S3Store(access, "demo-images")
     for scene in demo_scenes():
         images.write_bytes(scene.key, scene.jpeg, "image/jpeg")
     for bad in bad_files():

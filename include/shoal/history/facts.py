@@ -17,7 +17,7 @@ from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import open_database
 
 SHOWN_KEYS = 3
@@ -125,7 +125,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
 
 
 def _read_progress(
-    results: BucketClient, layout: VariantLayout, run: RunLayout, plan: StoredPlan
+    results: ObjectStore, layout: VariantLayout, run: RunLayout, plan: StoredPlan
 ) -> tuple[tuple[ShardProgress, ...], Images | None]:
     """Join the manifest with every row there is now, whichever run wrote it."""
     if not plan.shards:
@@ -149,7 +149,7 @@ def _read_progress(
     return tuple(ShardProgress(**entry) for entry in shards), left
 
 
-def _read_failures(results: BucketClient, summary: StoredSummary) -> dict[str, Images]:
+def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Images]:
     """Count failures.csv by what befell an image; empty where gc has deleted it."""
     data = results.find_bytes(summary.folder + "failures.csv")
     found: dict[str, Images] = {}
@@ -160,7 +160,7 @@ def _read_failures(results: BucketClient, summary: StoredSummary) -> dict[str, I
     return found
 
 
-def _last_sign(results: BucketClient, layout: VariantLayout, run: RunLayout, run_key: str) -> datetime:
+def _last_sign(results: ObjectStore, layout: VariantLayout, run: RunLayout, run_key: str) -> datetime:
     """Find when the run, or one of its workers, last wrote anything."""
     written = [found.last_modified for found in results.list_objects(run.root)]
     for found in results.list_objects(layout.parts):

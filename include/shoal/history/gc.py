@@ -30,7 +30,7 @@ from shoal.results.answer import read_current
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
-from shoal.stores.s3 import BucketClient, UnfinishedUpload
+from shoal.stores.object_store import ObjectStore, UnfinishedUpload
 
 BATCH = 1000
 """Objects deleted between two looks at current.json; the most that one request takes."""
@@ -58,7 +58,7 @@ class Survey:
         return [verdict.stored for verdict in self.verdicts if verdict.goes]
 
 
-def terms_of(dataset: Dataset, results: BucketClient, keep: timedelta | None = None) -> Terms:
+def terms_of(dataset: Dataset, results: ObjectStore, keep: timedelta | None = None) -> Terms:
     """Read what a dataset file says about keeping.
 
     Args:
@@ -75,7 +75,7 @@ def terms_of(dataset: Dataset, results: BucketClient, keep: timedelta | None = N
     )
 
 
-def survey(results: BucketClient, layout: DatasetLayout, terms: Terms) -> Survey:
+def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     """Judge every object of a dataset; nothing is deleted.
 
     Raises:
@@ -99,7 +99,7 @@ def survey(results: BucketClient, layout: DatasetLayout, terms: Terms) -> Survey
     return Survey(tuple(judge(entry, terms, needs) for entry in stored), answer, uploads, unknown)
 
 
-def delete(results: BucketClient, layout: DatasetLayout, found: Survey) -> list[Stored]:
+def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[Stored]:
     """Delete what goes; return it.
 
     Raises:
@@ -135,7 +135,7 @@ def _batches(goes: Sequence[Stored]) -> Iterator[list[Stored]]:
         yield batch
 
 
-def _find_answers(results: BucketClient, layout: DatasetLayout, stored: Iterable[Stored]) -> list[RunId]:
+def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored]) -> list[RunId]:
     """Find the newest run of each variant that is complete and looked at the whole dataset."""
     runs = sorted(
         {(entry.name.variant, entry.name.run_key) for entry in stored if entry.name.kind is Kind.SUMMARY}, reverse=True
@@ -151,7 +151,7 @@ def _find_answers(results: BucketClient, layout: DatasetLayout, stored: Iterable
 
 
 def _named_listings(
-    results: BucketClient,
+    results: ObjectStore,
     stored: Iterable[Stored],
     kept: Mapping[RunId, str],
     current: Mapping[str, Any] | None,
@@ -168,7 +168,7 @@ def _named_listings(
 
 
 def _named_folders(
-    results: BucketClient, layout: DatasetLayout, stored: Iterable[Stored], kept: Mapping[RunId, str]
+    results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored], kept: Mapping[RunId, str]
 ) -> frozenset[str]:
     """Read which folders the summaries of kept runs name, where there is more than one to choose from."""
     folders: dict[RunId, set[str]] = {}
@@ -187,7 +187,7 @@ def _named_folders(
 
 
 def _find_uploads(
-    results: BucketClient, layout: DatasetLayout, terms: Terms
+    results: ObjectStore, layout: DatasetLayout, terms: Terms
 ) -> tuple[tuple[UnfinishedUpload, ...], str | None]:
     try:
         found = results.list_unfinished_uploads(layout.root)

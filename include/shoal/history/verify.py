@@ -17,7 +17,7 @@ from shoal.results.ledger import RowSources, find_sources
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
@@ -75,7 +75,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     return Verification(balance, canonical_sha256(result), tuple(deviations), compared.notes)
 
 
-def _need_files(results: BucketClient, summary: StoredSummary) -> None:
+def _need_files(results: ObjectStore, summary: StoredSummary) -> None:
     """Tell a folder that was deleted whole from one that lacks a file, which is a deviation.
 
     Raises:
@@ -112,7 +112,7 @@ def _check_balance(database: Database, plan: StoredPlan, summary: StoredSummary,
 
 
 def _check_files(
-    results: BucketClient, run: RunLayout, summary: StoredSummary, result: Mapping[str, Any]
+    results: ObjectStore, run: RunLayout, summary: StoredSummary, result: Mapping[str, Any]
 ) -> Iterator[str]:
     """G3: every file the summary names is there, whole, and the numbers are those of the rows."""
     for name, sha256 in summary.files.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
 from shoal.results.stored_plan import StoredPlan
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -164,13 +164,13 @@ class Approval:
         }
 
 
-def read_answer(results: BucketClient, layout: VariantLayout) -> Answer | None:
+def read_answer(results: ObjectStore, layout: VariantLayout) -> Answer | None:
     """Read what was said about a variant; None when nobody was asked."""
     found = results.find_json(layout.approval)
     return Answer(found["answer"] == "yes", found["by"], found["at"]) if found else None
 
 
-def write_answer(results: BucketClient, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:
+def write_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:
     """Write `approval.json`: the answer and the figures it was given on.
 
     Args:

@@ -12,7 +12,7 @@ from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.families import Understood, understand
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor
 from shoal.settings.dataset import Dataset
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ImageStore
 
 if TYPE_CHECKING:
     import onnx
@@ -98,7 +98,7 @@ def read_version(root: str, key: str) -> str | None:
     return match[1] if match else None
 
 
-def list_candidates(models: BucketClient, dataset: Dataset, version: str | None) -> list[str]:
+def list_candidates(models: ImageStore, dataset: Dataset, version: str | None) -> list[str]:
     """List the versions a run may use, best first.
 
     Args:
@@ -118,7 +118,7 @@ def list_candidates(models: BucketClient, dataset: Dataset, version: str | None)
         raise ConfigError(f"{models.uri(root)}: {err}") from err
 
 
-def read_release(models: BucketClient, dataset: Dataset, version: str) -> ModelRelease:
+def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRelease:
     """Read and inspect one version.
 
     Raises:

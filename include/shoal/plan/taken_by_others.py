@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from shoal.contract.layout import VariantLayout
 from shoal.results.stored_plan import read_plan
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 IsRunning = Callable[[str, str], bool]
 """Tells of a Dag run, by dag_id and run_id, whether it still runs."""
 
 
-def find_taken(results: BucketClient, layout: VariantLayout, own: tuple[str, str], is_running: IsRunning) -> list[str]:
+def find_taken(results: ObjectStore, layout: VariantLayout, own: tuple[str, str], is_running: IsRunning) -> list[str]:
     """List the manifests of the variant's other running runs: those without a summary whose Dag run has not ended.
 
     A run that planned at the very same moment is not seen: its images are inferred twice, and counted once.

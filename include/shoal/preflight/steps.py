@@ -1,10 +1,9 @@
 """Every step on the way from a dataset file to its first rows, tried one after the other."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NoReturn, cast
 
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
@@ -14,8 +13,8 @@ from shoal.exports.export import need_exports
 from shoal.models.choice import Shelf
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
-from shoal.stores.s3 import BucketClient
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
+from shoal.stores.unreached import UnreachedStore
 from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database, open_database
 
@@ -37,17 +36,7 @@ class Checked:
     ok: bool = True
 
 
-class _Unreached:
-    """Stands in for a bucket that cannot be opened; the steps that need it say why."""
-
-    def __init__(self, err: ConfigError) -> None:
-        self._err = err
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise self._err
-
-
-def open_for_check(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> Stores:
+def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:
     """Open a dataset's buckets so that one that cannot be opened does not keep the others from being tried.
 
     Args:
@@ -55,20 +44,19 @@ def open_for_check(dataset: Dataset, read_access: Callable[[str], StoreAccess]) 
         read_access: Looks a connection id up.
     """
 
-    def open_bucket(place: Source | Models | Results) -> BucketClient:
+    def open_bucket(place: Source | Models | Results) -> ObjectStore:
         try:
-            return BucketClient(read_access(place.conn_id), place.bucket)
+            return open_store(read_access(place.conn_id), place.bucket)
         except ConfigError as err:
-            return cast("BucketClient", _Unreached(err))
+            return UnreachedStore(place.bucket, err)
 
-    source, results = open_bucket(dataset.source), open_bucket(dataset.results)
     layout = DatasetLayout(dataset.results.prefix, dataset.name)
-    stores = Stores(source, open_bucket(dataset.models), results, layout)
-    if isinstance(source, BucketClient) and isinstance(results, BucketClient):
-        try:
-            refuse_results_among_images(dataset, stores)
-        except ConfigError as err:
-            return replace(stores, results=cast("BucketClient", _Unreached(err)))
+    source, models, results = (open_bucket(place) for place in (dataset.source, dataset.models, dataset.results))
+    stores = Stores(source, models, results, layout)
+    try:
+        refuse_results_among_images(dataset, stores)
+    except ConfigError as err:
+        return replace(stores, results=UnreachedStore(dataset.results.bucket, err))
     return stores
 
 
@@ -115,7 +103,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         ConfigError: Not one of them is dated.
     """
     keys, _ = _sample(dataset, stores)
-    with open_database(stores.source) as database:
+    with open_database(None) as database:
         _fill_listing(database, keys)
         view_clocked(database, dataset.clock)
         dated = database.records(

@@ -5,16 +5,16 @@ from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.results.stored_plan import StoredPlan
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 
-def read_current(results: BucketClient, layout: DatasetLayout) -> dict[str, Any] | None:
+def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
     """Read the dataset's answer; None before its first complete run."""
     return results.find_json(layout.current)
 
 
 def move_current(
-    results: BucketClient, layout: DatasetLayout, plan: StoredPlan, *, complete: bool, result_sha256: str
+    results: ObjectStore, layout: DatasetLayout, plan: StoredPlan, *, complete: bool, result_sha256: str
 ) -> str | None:
     """Make a run the dataset's answer where the rule allows it.
 

@@ -3,10 +3,10 @@
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout
 from shoal.results.stored_plan import StoredPlan
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 
-def need_inputs(results: BucketClient, plan: StoredPlan, run: RunLayout) -> None:
+def need_inputs(results: ObjectStore, plan: StoredPlan, run: RunLayout) -> None:
     """Check that what a run is computed from is still there.
 
     Raises:

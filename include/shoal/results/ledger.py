@@ -12,7 +12,7 @@ from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.results.stored_plan import StoredPlan
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
 
 
@@ -31,12 +31,12 @@ class RowSources:
     late_origins: tuple[str, ...] = ()
 
 
-def list_settled(results: BucketClient, layout: VariantLayout) -> tuple[list[str], list[str]]:
+def list_settled(results: ObjectStore, layout: VariantLayout) -> tuple[list[str], list[str]]:
     """List parts and ledgers, in this order: a part that a summary moves meanwhile is in both, never in neither."""
     return results.list_keys(layout.parts), results.list_keys(layout.ledgers)
 
 
-def find_sources(results: BucketClient, layout: VariantLayout, plan: StoredPlan) -> RowSources:
+def find_sources(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> RowSources:
     """Find the ledgers a run's plan froze and its own, and nothing newer but what took a part the plan had counted.
 
     Parts are not among them: the run's summary has moved its own and the adopted ones into its ledger, and a part that

@@ -16,7 +16,7 @@ from shoal.contract.job import ShardJob
 from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,7 @@ class StoredPlan:
         return {name: self.json[name] for name in names}
 
 
-def read_plan(results: BucketClient, key: str) -> StoredPlan:
+def read_plan(results: ObjectStore, key: str) -> StoredPlan:
     """Read a plan.json.
 
     Raises:
@@ -328,7 +328,7 @@ def read_plan(results: BucketClient, key: str) -> StoredPlan:
     return StoredPlan.parse(results.read_json(key))
 
 
-def find_plan(results: BucketClient, key: str) -> StoredPlan | None:
+def find_plan(results: ObjectStore, key: str) -> StoredPlan | None:
     """Read a plan.json; None where there is none.
 
     Raises:

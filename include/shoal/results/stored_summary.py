@@ -7,7 +7,7 @@ from typing import Any
 from shoal.results.stored_json import pick, picked, reading
 from shoal.results.stored_plan import StoredModel, StoredScope
 from shoal.settings.run_form import RunParams
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class StoredSummary:
         return RunParams.parse(dict(self.params_json))
 
 
-def read_summary(results: BucketClient, key: str) -> StoredSummary:
+def read_summary(results: ObjectStore, key: str) -> StoredSummary:
     """Read a summary.json.
 
     Raises:
@@ -131,7 +131,7 @@ def read_summary(results: BucketClient, key: str) -> StoredSummary:
     return StoredSummary.parse(results.read_json(key))
 
 
-def find_summary(results: BucketClient, key: str) -> StoredSummary | None:
+def find_summary(results: ObjectStore, key: str) -> StoredSummary | None:
     """Read a summary.json; None where there is none.
 
     Raises:

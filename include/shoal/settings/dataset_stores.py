@@ -1,25 +1,23 @@
 """The three buckets of a dataset, opened together and checked against each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
 from shoal.settings.dataset import Dataset
-from shoal.stores.s3 import BucketClient
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store
 
 
 @dataclass(frozen=True)
 class Stores:
     """Where a dataset's images, models and results are."""
 
-    source: BucketClient
-    models: BucketClient
-    results: BucketClient
+    source: ImageStore
+    models: ImageStore
+    results: ObjectStore
     layout: DatasetLayout
 
-    def accesses(self) -> dict[str, StoreAccess]:
+    def accesses(self) -> dict[str, Access]:
         """Name the access of each role, as workers read it."""
         return {"source": self.source.access, "models": self.models.access, "results": self.results.access}
 
@@ -28,7 +26,7 @@ class Stores:
         return {name: value for role, access in self.accesses().items() for name, value in access.to_env(role).items()}
 
 
-def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> Stores:
+def open_stores(dataset: Dataset, read_access: ReadAccess) -> Stores:
     """Open a dataset's buckets; nothing is sent yet.
 
     Args:
@@ -38,9 +36,9 @@ def open_stores(dataset: Dataset, read_access: Callable[[str], StoreAccess]) -> 
     Raises:
         ConfigError: A connection is missing, or two of them reach the same place and results would lie among images.
     """
-    source = BucketClient(read_access(dataset.source.conn_id), dataset.source.bucket)
-    models = BucketClient(read_access(dataset.models.conn_id), dataset.models.bucket)
-    results = BucketClient(read_access(dataset.results.conn_id), dataset.results.bucket)
+    source = open_store(read_access(dataset.source.conn_id), dataset.source.bucket)
+    models = open_store(read_access(dataset.models.conn_id), dataset.models.bucket)
+    results = open_store(read_access(dataset.results.conn_id), dataset.results.bucket)
     stores = Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))
     refuse_results_among_images(dataset, stores)
     return stores
@@ -53,8 +51,8 @@ def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
         ConfigError: They are such.
     """
     source, results, layout = stores.source, stores.results, stores.layout
-    same_bucket = (source.access.endpoint_url, source.bucket) == (results.access.endpoint_url, results.bucket)
-    if same_bucket and layout.lies_among(dataset.source.prefix):
+    same_store = source.address is not None and source.address == results.address
+    if same_store and source.bucket == results.bucket and layout.lies_among(dataset.source.prefix):
         raise ConfigError(
             f"Results in {layout.root!r} lie under the source prefix {dataset.source.prefix!r} of bucket "
             f"{source.bucket!r} - Shoal never writes among the images, choose another bucket or prefix"

@@ -12,7 +12,7 @@ from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, Reason, Status, ddl
 from shoal.results.stored_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database, open_database
 
 
@@ -46,12 +46,12 @@ class Aftermath:
     got_on: bool
 
 
-def has_crashed(results: BucketClient, layout: VariantLayout, run_key: str, shard: int) -> bool:
+def has_crashed(results: ObjectStore, layout: VariantLayout, run_key: str, shard: int) -> bool:
     """Whether an attempt at the shard crashed before: then the next one must be careful."""
     return bool(results.list_keys(layout.run(run_key).crashes(shard)))
 
 
-def settle_crash(results: BucketClient, crashed: ShardAttempt, how: str) -> Aftermath:
+def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str) -> Aftermath:
     """Note that an attempt crashed, and give the image that it named, and that has no row, the row `failed: killed_worker`.
 
     Killed in between, this costs one more crash: the image is open as before.

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class FailedAttempt:
     node: str | None = None
 
 
-def write_failed_attempt(results: BucketClient, run: RunLayout, failed: FailedAttempt) -> None:
+def write_failed_attempt(results: ObjectStore, run: RunLayout, failed: FailedAttempt) -> None:
     """Write a note; each has a key of its own."""
     note = {"format_version": FORMAT_VERSION, **asdict(failed)}
     results.write_json(run.failed_attempt(failed.shard, mint_attempt()), note)
 
 
-def read_failed_attempts(results: BucketClient, run: RunLayout) -> list[FailedAttempt]:
+def read_failed_attempts(results: ObjectStore, run: RunLayout) -> list[FailedAttempt]:
     """Read a run's notes, the first failure first."""
     notes = [results.find_json(key) for key in results.list_keys(run.attempts)]
     found = [

@@ -1,75 +1,62 @@
-"""The object store as Shoal uses it: list, read, write whole objects. The only orchestrator module that calls minio."""
+"""An S3 bucket as Shoal uses it, on both sides: whole objects are read, written with one request, and deleted."""
 
 import io
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minio.deleteobjects import DeleteObject
 
-from shoal.contract.errors import ConfigError, ContractError, StoreError
-from shoal.contract.layout import FORMAT_VERSION
-from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code, explain
-from shoal.stores.s3_listing import ListedObject, ListingPage, parse_page
+from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError
+from shoal.stores.json_objects import JsonObjects
+from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code
+from shoal.stores.s3_reading import S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
 way readers see all or nothing."""
 
-PIECE_BYTES = 256 * 1024
-"""What of a streamed object is in memory."""
 
+class S3Store(S3Reader, JsonObjects):
+    """One bucket of one store: an `ObjectStore`, as `KINDS` names it."""
 
-@dataclass(frozen=True)
-class UnfinishedUpload:
-    """An upload in parts that was begun and not finished; no reader sees any of it."""
+    @staticmethod
+    def access_from_env(role: str, environ: Mapping[str, str] = os.environ) -> StoreAccess:
+        """See `StoreKind.access_from_env`."""
+        return StoreAccess.from_env(role, environ)
 
-    key: str
-    upload_id: str
-    started_at: datetime
+    @staticmethod
+    def access_from_connection(connection: Connection) -> StoreAccess:
+        """See `StoreKind.access_from_connection`: login is the access key, password the secret key."""
+        extra = connection.extra
+        if not connection.login or not connection.password or not (connection.host or extra.get("endpoint_url")):
+            raise ConfigError(
+                f"Airflow connection {connection.conn_id!r} is not complete - it needs host, login and password"
+            )
+        scheme = "https" if extra.get("secure", True) else "http"
+        port = f":{connection.port}" if connection.port else ""
+        return StoreAccess(
+            endpoint_url=extra.get("endpoint_url") or f"{scheme}://{connection.host}{port}",
+            access_key=connection.login,
+            secret_key=connection.password,
+            region=extra.get("region", "us-east-1"),
+            ca_file=extra.get("ca_file", ""),
+        )
 
-
-class BucketClient:
-    """One bucket of one store.
-
-    Args:
-        access: The store and the right to use it.
-        bucket: Name of the bucket.
-    """
-
-    def __init__(self, access: StoreAccess, bucket: str) -> None:
-        self.access = access
-        self.bucket = bucket
-        self._client = access.connect()
-
-    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
-        """Stream every object below `prefix`, page by page, in the server's order; folders are left out.
-
-        Raises:
-            ConfigError: No such bucket, or access denied.
-            StoreError: The store does not answer.
-        """
-        token: str | None = ""
-        while token is not None:
-            page = self._list_page(prefix, token)
-            yield from page.objects
-            token = page.next_token
-
-    def list_keys(self, prefix: str) -> list[str]:
-        """List the keys below `prefix`, sorted."""
-        return sorted(found.key for found in self.list_objects(prefix))
-
-    def list_folders(self, prefix: str) -> list[str]:
-        """List the names one level below `prefix` that hold objects, sorted."""
-        try:
-            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=False)
-            return sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
-        except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+    @staticmethod
+    def rclone_remote(role: str, bucket: str) -> RcloneRemote:
+        """See `StoreKind.rclone_remote`."""
+        names = StoreAccess.env_names(role)
+        environment = {
+            "RCLONE_S3_ENDPOINT": names["endpoint_url"],
+            "RCLONE_S3_ACCESS_KEY_ID": names["access_key"],
+            "RCLONE_S3_SECRET_ACCESS_KEY": names["secret_key"],
+            "RCLONE_S3_REGION": names["region"],
+        }
+        options = {"--s3-provider": "Other", "--s3-no-check-bucket": "", "--s3-no-head-object": ""}
+        return RcloneRemote(f":s3:{bucket}", environment, options, "RCLONE_S3_ENDPOINT", names["ca_file"])
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
@@ -78,94 +65,17 @@ class BucketClient:
         except TRANSPORT_ERRORS as err:
             if error_code(err) in {"NoSuchKey", "NotFound"}:
                 return False
-            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
+            raise self._explain(err, self._object(key)) from err
+        self._was_let_in = True
         return True
 
-    def read_clock(self) -> datetime:
-        """Read the store's own time, UTC: what `last_modified` is told in."""
-        try:
-            # Private, as in _list_page.
-            response = self._client._execute("GET", self.bucket, query_params={"list-type": "2", "max-keys": "1"})  # noqa: SLF001
-            return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-        except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
-        except (KeyError, ValueError) as err:
-            raise StoreError(
-                f"{self.access.endpoint_url} does not say what time it is (no Date in its answers)"
-            ) from err
-
-    def find_bytes(self, key: str) -> bytes | None:
-        """Read a whole object, None when there is none."""
-        try:
-            response = self._client.get_object(self.bucket, key)
-            try:
-                return response.read()
-            finally:
-                response.close()
-                response.release_conn()
-        except TRANSPORT_ERRORS as err:
-            if error_code(err) == "NoSuchKey":
-                return None
-            raise explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}") from err
-
-    def read_bytes(self, key: str) -> bytes:
-        """Read a whole object.
-
-        Raises:
-            ContractError: There is no such object.
-        """
-        data = self.find_bytes(key)
-        if data is None:
-            raise self._missing(key)
-        return data
-
-    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
-        """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
-
-        Raises:
-            ContractError: There is no such object.
-        """
-        try:
-            response = self._client.get_object(self.bucket, key)
-        except TRANSPORT_ERRORS as err:
-            raise self._explain_read(err, key) from err
-        return int(response.headers["Content-Length"]), _pieces(response)
-
-    def find_json(self, key: str) -> dict[str, Any] | None:
-        """Read one of Shoal's JSON objects, None when there is none.
-
-        Raises:
-            ContractError: Not JSON, or of a later format than this release reads.
-        """
-        data = self.find_bytes(key)
-        if data is None:
-            return None
-        try:
-            value: dict[str, Any] = json.loads(data)
-            version = value["format_version"]
-        except (ValueError, KeyError, TypeError) as err:
-            raise ContractError(
-                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's - restore it"
-            ) from err
-        if version > FORMAT_VERSION:
-            raise ContractError(
-                f"Object {key!r} has format_version {version}, this release reads up to {FORMAT_VERSION} - upgrade Shoal"
-            )
-        return value
-
-    def read_json(self, key: str) -> dict[str, Any]:
-        """Read one of Shoal's JSON objects.
-
-        Raises:
-            ContractError: Missing, not JSON, or of a later format.
-        """
-        value = self.find_json(key)
-        if value is None:
-            raise self._missing(key)
-        return value
-
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
-        """Write a whole object with one PUT: readers see the old one or the new one."""
+        """Write a whole object with one PUT: readers see the old one or the new one.
+
+        Raises:
+            ConfigError: No such bucket, or no right to write to it.
+            StoreError: The store did not take it.
+        """
         try:
             self._client.put_object(
                 self.bucket, key, io.BytesIO(data), len(data), content_type=content_type, part_size=ONE_PUT_BYTES
@@ -173,39 +83,35 @@ class BucketClient:
         except TRANSPORT_ERRORS as err:
             raise self._explain_write(err, key) from err
 
-    def write_json(self, key: str, value: dict[str, Any]) -> None:
-        """Write a JSON object with one PUT."""
-        text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
-        self.write_bytes(key, text.encode(), "application/json")
-
     def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
-        """Write a file as an object with one PUT."""
+        """Write a file as an object with one PUT; raises as `write_bytes` does."""
         try:
             self._client.fput_object(self.bucket, key, str(path), content_type=content_type, part_size=ONE_PUT_BYTES)
         except TRANSPORT_ERRORS as err:
             raise self._explain_write(err, key) from err
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object into a file.
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is gone already is no error.
 
         Raises:
-            ContractError: There is no such object.
+            ConfigError: No such bucket, or no right to delete from it.
+            StoreError: The store did not do it.
         """
+        several = list(keys)
         try:
-            self._client.fget_object(self.bucket, key, str(path))
+            if len(several) == 1:  # the client repeats this request, and not the one that names many
+                self._client.remove_object(self.bucket, several[0])
+                return
+            errors = list(self._client.remove_objects(self.bucket, [DeleteObject(key) for key in several]))
         except TRANSPORT_ERRORS as err:
-            raise self._explain_read(err, key) from err
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; one that is gone already is no error."""
-        try:
-            errors = list(self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys]))
-        except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
+            code = error_code(err)
+            if code == "AccessDenied":
+                raise self._refused_delete(several[0], code) from err
+            if code != "NoSuchKey":
+                raise self._explain(err) from err
+            return
         if errors:
-            raise ConfigError(
-                f"Cannot delete {errors[0].name!r} in bucket {self.bucket!r}: {errors[0].code} - allow Delete on the results"
-            )
+            raise self._refused_delete(errors[0].name or "", errors[0].code)
 
     def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
         """List uploads in parts below `prefix` that were begun and never finished.
@@ -219,7 +125,8 @@ class BucketClient:
         key_marker = id_marker = None
         try:
             while True:
-                page = self._client._list_multipart_uploads(  # noqa: SLF001 - as above
+                # Private, as in S3Reader._list_page.
+                page = self._client._list_multipart_uploads(  # noqa: SLF001
                     self.bucket, key_marker=key_marker, upload_id_marker=id_marker
                 )
                 found += [
@@ -233,7 +140,7 @@ class BucketClient:
         except (*TRANSPORT_ERRORS, ValueError) as err:
             if error_code(err) == "NoSuchUpload":  # how rclone says that there is none
                 return []
-            raise explain(err, self.access, f"unfinished uploads of bucket {self.bucket!r}") from err
+            raise self._explain(err, f"unfinished uploads of bucket {self.bucket!r}") from err
 
     def abort_upload(self, upload: UnfinishedUpload) -> None:
         """Give up an upload in parts; one that is gone already is no error."""
@@ -241,51 +148,32 @@ class BucketClient:
             self._client._abort_multipart_upload(self.bucket, upload.key, upload.upload_id)  # noqa: SLF001 - as above
         except TRANSPORT_ERRORS as err:
             if error_code(err) != "NoSuchUpload":
-                raise explain(err, self.access, f"upload of {upload.key!r} to bucket {self.bucket!r}") from err
+                raise self._explain(err, f"upload of {upload.key!r} to bucket {self.bucket!r}") from err
 
-    def uri(self, key: str) -> str:
-        """Write a key as people and DuckDB read it."""
-        return f"s3://{self.bucket}/{key}"
-
-    def _list_page(self, prefix: str, token: str) -> ListingPage:
-        # Empty values are sent too: a bucket policy may ask for them.
-        query: dict[str, str | list[str] | tuple[str]] = {
-            "list-type": "2",
-            "encoding-type": "url",
-            "delimiter": "",
-            "max-keys": "1000",
-            "prefix": prefix,
+    def duckdb_options(self) -> dict[str, str]:
+        """Tell what DuckDB has to be told so that it can read `uri`s."""
+        ca_file = self.access.ca_file or os.environ.get("SSL_CERT_FILE")
+        return {
+            **({"ca_cert_file": ca_file} if ca_file else {}),
+            "s3_endpoint": self.access.host,
+            "s3_region": self.access.region or "us-east-1",
+            "s3_access_key_id": self.access.access_key,
+            "s3_secret_access_key": self.access.secret_key,
+            "s3_url_style": "path",
+            "s3_use_ssl": str(self.access.secure).lower(),
         }
-        if token:
-            query["continuation-token"] = token
-        try:
-            # Private, but it signs, finds the region and names errors; the version is pinned below the next.
-            response = self._client._execute("GET", self.bucket, query_params=query)  # noqa: SLF001
-        except TRANSPORT_ERRORS as err:
-            raise explain(err, self.access, f"bucket {self.bucket!r}") from err
-        return parse_page(response.data)
 
-    def _missing(self, key: str) -> ContractError:
-        return ContractError(f"No object {key!r} in bucket {self.bucket!r} - it was removed or never written")
-
-    def _explain_read(self, err: BaseException, key: str) -> Exception:
-        if error_code(err) == "NoSuchKey":
-            return self._missing(key)
-        return explain(err, self.access, f"object {key!r} of bucket {self.bucket!r}")
-
-    def _explain_write(self, err: BaseException, key: str) -> Exception:
-        problem = explain(err, self.access, f"bucket {self.bucket!r} to write {key!r} to")
+    def _explain_write(self, err: BaseException, key: str) -> ShoalError:
         if error_code(err) == "AccessDenied":
-            return ConfigError(
-                f"Bucket {self.bucket!r} at {self.access.endpoint_url} is not writable (AccessDenied) - "
-                "the results connection needs Put and Delete"
+            return AccessDeniedError(
+                f"Access to bucket {self.bucket!r} at {self.access.endpoint_url} denied: it is not writable "
+                "(AccessDenied) - the results connection needs Put and Delete"
             )
-        return problem
+        return self._explain(err, f"bucket {self.bucket!r} to write {key!r} to")
+
+    def _refused_delete(self, key: str, code: str | None) -> ConfigError:
+        return ConfigError(f"Cannot delete {key!r} in bucket {self.bucket!r}: {code} - allow Delete on the results")
 
 
-def _pieces(response: Any) -> Iterator[bytes]:
-    try:
-        yield from response.stream(PIECE_BYTES)
-    finally:
-        response.close()
-        response.release_conn()
+if TYPE_CHECKING:
+    IS_A_KIND: StoreKind = S3Store  # the type checker asks whether it keeps the promises

@@ -1,10 +1,11 @@
-"""How both sides reach an object store: endpoint and keys, and what its errors mean."""
+"""How both sides reach an S3 store: endpoint and keys, and what its errors mean."""
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -23,15 +24,18 @@ _ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 
 @dataclass(frozen=True)
 class StoreAccess:
-    """One object store and the right to use it.
+    """One S3 store and the right to use it.
 
     Attributes:
+        kind: Its line in the table of kinds.
         endpoint_url: `http(s)://host[:port]`, no path.
         access_key: Access key id.
         secret_key: Secret key; never shown by repr.
         region: Region name; empty lets the client ask.
         ca_file: PEM file of a private certificate authority; empty means the public ones.
     """
+
+    kind: ClassVar[str] = "s3"
 
     endpoint_url: str
     access_key: str
@@ -49,16 +53,17 @@ class StoreAccess:
         """Host and port, as clients want it."""
         return urlsplit(self.endpoint_url).netloc
 
-    def to_env(self, role: str) -> dict[str, str]:
-        """Write the access as environment variables `SHOAL_<ROLE>_…`; roles are source, models, results."""
-        values = {
-            "ENDPOINT_URL": self.endpoint_url,
-            "ACCESS_KEY": self.access_key,
-            "SECRET_KEY": self.secret_key,
-            "REGION": self.region,
-            "CA_FILE": self.ca_file,
-        }
-        return {f"SHOAL_{role.upper()}_{name}": value for name, value in values.items()}
+    @staticmethod
+    def env_names(role: str) -> dict[str, str]:
+        """Name the environment variable of each field, `SHOAL_<ROLE>_…`; roles are source, models, results."""
+        parts = ("endpoint_url", "access_key", "secret_key", "region", "ca_file")
+        return {part: f"SHOAL_{role.upper()}_{part.upper()}" for part in parts}
+
+    def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
+        """See `Access.to_env`."""
+        names = self.env_names(role)
+        values: dict[str, str] = {name: getattr(self, part) for part, name in names.items()}
+        return {**values, names["ca_file"]: ca_file or self.ca_file}
 
     @classmethod
     def from_env(cls, role: str, environ: Mapping[str, str] = os.environ) -> "StoreAccess":
@@ -67,14 +72,14 @@ class StoreAccess:
         Raises:
             ConfigError: A variable is missing.
         """
-        prefix = f"SHOAL_{role.upper()}_"
+        names = cls.env_names(role)
         try:
             return cls(
-                environ[prefix + "ENDPOINT_URL"],
-                environ[prefix + "ACCESS_KEY"],
-                environ[prefix + "SECRET_KEY"],
-                environ.get(prefix + "REGION", "us-east-1"),
-                environ.get(prefix + "CA_FILE", ""),
+                environ[names["endpoint_url"]],
+                environ[names["access_key"]],
+                environ[names["secret_key"]],
+                environ.get(names["region"], "us-east-1"),
+                environ.get(names["ca_file"], ""),
             )
         except KeyError as err:
             raise ConfigError(

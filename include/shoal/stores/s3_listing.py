@@ -9,16 +9,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from shoal.contract.errors import StoreError
-
-
-@dataclass(frozen=True)
-class ListedObject:
-    """One object as a listing shows it; `last_modified` is UTC."""
-
-    key: str
-    etag: str
-    size_bytes: int
-    last_modified: datetime
+from shoal.stores.object_store import ListedObject
 
 
 @dataclass(frozen=True)

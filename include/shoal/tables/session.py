@@ -1,6 +1,5 @@
 """DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -12,7 +11,7 @@ import duckdb
 
 from shoal.contract.errors import ConfigError, ShoalError, StoreError
 from shoal.contract.rows import ROW_COLUMNS
-from shoal.stores.s3 import BucketClient
+from shoal.stores.object_store import ObjectStore
 
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
@@ -24,12 +23,12 @@ class Database:
     """One DuckDB session with a scratch folder.
 
     Args:
-        results: Bucket whose Parquet objects the session reads.
+        results: Bucket whose Parquet objects the session reads; None for one that reads local files only.
         folder: Scratch folder, for spilled data and for files on their way to the bucket.
     """
 
-    def __init__(self, results: BucketClient, folder: Path) -> None:
-        self.results = results
+    def __init__(self, results: ObjectStore | None, folder: Path) -> None:
+        self._results = results
         self.folder = folder
         self.connection = duckdb.connect()
         self.run("SET TimeZone = 'UTC'")
@@ -37,7 +36,15 @@ class Database:
         self.run("SET threads = 1")
         self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         self.set_option("temp_directory", str(folder / "spill"))
-        self._reach(results)
+        if results is not None:
+            self._reach(results)
+
+    @property
+    def results(self) -> ObjectStore:
+        """The bucket whose Parquet objects the session reads."""
+        if self._results is None:
+            raise AssertionError("this session was opened without a bucket")
+        return self._results
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         """Execute one statement.
@@ -119,25 +126,18 @@ class Database:
         """Write a query's rows to a local file; return how many."""
         return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
 
-    def _reach(self, results: BucketClient) -> None:
+    def _reach(self, results: ObjectStore) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
         package = resources.files("duckdb_extension_httpfs")
         self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
-        access = results.access
-        if ca_file := access.ca_file or os.environ.get("SSL_CERT_FILE"):
-            self.set_option("ca_cert_file", ca_file)
         self.run("SET http_retries = 5")
-        self.set_option("s3_endpoint", access.host)
-        self.set_option("s3_region", access.region or "us-east-1")
-        self.set_option("s3_access_key_id", access.access_key)
-        self.set_option("s3_secret_access_key", access.secret_key)
-        self.set_option("s3_url_style", "path")
-        self.run(f"SET s3_use_ssl = {str(access.secure).lower()}")
+        for name, value in results.duckdb_options().items():
+            self.set_option(name, value)
 
 
 @contextmanager
-def open_database(results: BucketClient) -> Iterator[Database]:
-    """Open a session whose scratch folder goes with it."""
+def open_database(results: ObjectStore | None) -> Iterator[Database]:
+    """Open a session whose scratch folder goes with it; without a bucket it reads local files only."""
     with TemporaryDirectory(prefix="shoal-") as folder:
         database = Database(results, Path(folder))
         try:

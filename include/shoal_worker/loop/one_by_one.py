@@ -12,9 +12,9 @@ from PIL import Image as Pillow
 
 from shoal.contract.errors import StoreError
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.pipeline import AHEAD, FETCHERS, Checkpoint, Fatal, Intake, Outcome, Pipeline, Unreached
-from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import ListedImage, Row
 
 IN_FLIGHT = FETCHERS + AHEAD + 1
@@ -24,7 +24,7 @@ IN_FLIGHT = FETCHERS + AHEAD + 1
 class Naming:
     """The small object that names the image being tried."""
 
-    def __init__(self, results: Bucket, key: str, worker_version: str) -> None:
+    def __init__(self, results: ObjectStore, key: str, worker_version: str) -> None:
         """Nothing is named yet."""
         self._results = results
         self._key = key
@@ -38,7 +38,7 @@ class Naming:
             StoreError: The store did not take it: the image must not be tried.
         """
         value = {"format_version": FORMAT_VERSION, **asdict(image), "worker_version": self._worker_version}
-        self._results.put_bytes(self._key, json.dumps(value, ensure_ascii=False).encode())
+        self._results.write_bytes(self._key, json.dumps(value, ensure_ascii=False).encode())
 
     def clear(self) -> None:
         """Name none any more.
@@ -47,7 +47,7 @@ class Naming:
             ConfigError: No right to delete.
             StoreError: The store did not do it: several images must not be tried at once.
         """
-        self._results.remove(self._key)
+        self._results.delete([self._key])
 
 
 class OneByOne(Pipeline):

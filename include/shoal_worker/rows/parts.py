@@ -11,7 +11,7 @@ import duckdb
 
 from shoal.contract.errors import ContractError, StoreError
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
-from shoal_worker.objects import Bucket
+from shoal.stores.object_store import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ def read_manifest(path: Path, shard: int) -> list[ListedImage]:
 class PartWriter:
     """Collects rows and writes them as parts; a failed part's rows stay and go into the next one."""
 
-    def __init__(self, bucket: Bucket, part_key: Callable[[int], str]) -> None:
+    def __init__(self, results: ObjectStore, part_key: Callable[[int], str]) -> None:
         """Nothing is written yet.
 
         Args:
-            bucket: The results bucket.
+            results: The results bucket.
             part_key: Names the part with a sequence number.
         """
-        self._bucket = bucket
+        self._results = results
         self._part_key = part_key
         self._sequence = 0
         self._rows: list[Row] = []
@@ -135,7 +135,7 @@ class PartWriter:
             with tempfile.TemporaryDirectory(prefix="shoal-part-") as folder:
                 path = Path(folder, "part.parquet")
                 write_parquet(self._rows, path)
-                self._bucket.put(key, path)
+                self._results.upload(path, key)
         except (OSError, duckdb.IOException) as err:  # the pod's own disk
             raise StoreError(f"Part {key} cannot be written to {tempfile.gettempdir()}: {err}") from err
         self._rows.clear()

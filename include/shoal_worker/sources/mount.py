@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from shoal.contract.errors import StoreError
-from shoal_worker.sources.image_source import Fetched, ImageChanged, ImageGone, refuse_segments
+from shoal.stores.images import Fetched, ImageChanged, ImageGone, refuse_segments
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """Waits before a file is tried again: a mount that died comes back with its sidecar."""
@@ -26,20 +26,20 @@ class MountSource:
         self._root = root
         self._pauses_s = pauses_s
 
-    def read(self, key: str, etag: str, size_bytes: int) -> Fetched:
+    def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
         """See `ImageSource.read`.
 
-        A file carries no ETag: the size is compared, and the MD5 of the bytes where the ETag is one (objects
+        A file carries no ETag: the size is compared, and the MD5 of the bytes where the version is one (the ETag of objects
         uploaded in one part).
         """
         refuse_segments(key, frozenset({"", ".", ".."}), _WAY_OUT)  # an empty part: absolute, or a double slash
         if "\0" in key:
             raise StoreError(f"Key {key!r} cannot be a file name - {_WAY_OUT}")
         data = self._read_file(key, size_bytes)
-        is_md5 = _MD5_ETAG.fullmatch(etag.strip('"')) is not None
-        if is_md5 and hashlib.md5(data, usedforsecurity=False).hexdigest() != etag.strip('"'):
-            raise ImageChanged(f"{key}: MD5 of the bytes is not the listed ETag {etag}")
-        return Fetched(data, etag_checked=is_md5)
+        is_md5 = _MD5_ETAG.fullmatch(object_version.strip('"')) is not None
+        if is_md5 and hashlib.md5(data, usedforsecurity=False).hexdigest() != object_version.strip('"'):
+            raise ImageChanged(f"{key}: MD5 of the bytes is not the listed ETag {object_version}")
+        return Fetched(data, version_checked=is_md5)
 
     def _read_file(self, key: str, size_bytes: int) -> bytes:
         """Read one file, again after a pause where the mount failed."""

@@ -15,7 +15,7 @@ from airflow_rest import AirflowRest
 from cluster.binaries import CHECKOUT, compose_program
 from compose.engine import Engine
 from shoal.contract.errors import ShoalError
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 FILES = (CHECKOUT / "docker-compose.yaml", Path(__file__).parent / "override.yaml")
@@ -93,7 +93,7 @@ class Project:
         """Read a JSON object of the demo's results."""
         known = self.secrets()
         access = StoreAccess(self.store_url, known["writer_key"], known["writer_secret"])
-        return BucketClient(access, "demo-results").read_json(key)
+        return S3Store(access, "demo-results").read_json(key)
 
     def write_to_source(self) -> None:
         """Try to write an image with the key that Airflow reads images with.
@@ -103,7 +103,7 @@ class Project:
         """
         known = self.secrets()
         access = StoreAccess(self.store_url, known["reader_key"], known["reader_secret"])
-        BucketClient(access, "demo-images").write_bytes("new.jpg", b"")
+        S3Store(access, "demo-images").write_bytes("new.jpg", b"")
 
     def may(self, verb: str, resource: str, namespace: str | None = None) -> bool:
         """Ask the cluster whether Airflow has a right."""

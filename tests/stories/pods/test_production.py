@@ -25,7 +25,7 @@ from cluster.shoal_namespace import shoal_namespace
 from pods.handbook import PAGE, STEPS, Shell, blocks, own_environment
 from shoal.embedded.processes.airflow_servers import read_password, web_environment, web_is_healthy
 from shoal.embedded.processes.process_trees import end_family, family_of
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from waiting import wait_until
 
 DATASET = "reef"
@@ -47,10 +47,10 @@ def registry(real_cluster, folder) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def store(real_cluster, scenes, demo_models) -> Iterator[BucketClient]:
+def store(real_cluster, scenes, demo_models) -> Iterator[S3Store]:
     """The person's buckets, with images and a model; nothing of them stays."""
     admin = real_cluster.store
-    buckets = {role: BucketClient(admin, f"{DATASET}-{role}") for role in ("images", "models", "results")}
+    buckets = {role: S3Store(admin, f"{DATASET}-{role}") for role in ("images", "models", "results")}
     for bucket in buckets.values():
         admin.connect().make_bucket(bucket.bucket)
     for scene in scenes:

@@ -20,14 +20,12 @@ from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import INSTANT, RunParams
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 
 def source_at(pipeline, access, bucket):
-    return dataclasses.replace(
-        pipeline, stores=dataclasses.replace(pipeline.stores, source=BucketClient(access, bucket))
-    )
+    return dataclasses.replace(pipeline, stores=dataclasses.replace(pipeline.stores, source=S3Store(access, bucket)))
 
 
 def test_an_empty_bucket_says_what_to_check(empty_bucket):
@@ -123,7 +121,7 @@ def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch
     monkeypatch.setattr("shoal.embedded.processes.rclone.SERVE_FLAGS", (*SERVE_FLAGS, "--read-only"))
     (tmp_path / "store" / "results").mkdir(parents=True)
     with embedded_store(tmp_path / "store", tmp_path / "store.log") as read_only:
-        stores = dataclasses.replace(few_images.stores, results=BucketClient(read_only, "results"))
+        stores = dataclasses.replace(few_images.stores, results=S3Store(read_only, "results"))
         with pytest.raises((ConfigError, StoreError), match=r"bucket 'results'.*write .*listings/"):
             make_plan(
                 PlanRequest(few_images.dataset, RunParams()),

@@ -15,7 +15,7 @@ from shoal.preflight.steps import (
     store_steps,
     try_steps,
 )
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 
@@ -59,7 +59,7 @@ def test_a_check_after_a_run_starts_its_worker_all_the_same_and_changes_no_answe
 
 
 def test_a_bucket_that_is_not_there_is_named_and_the_other_steps_are_tried(few_images):
-    source = BucketClient(few_images.stores.source.access, "nowhere")
+    source = S3Store(few_images.stores.source.access, "nowhere")
     stores = dataclasses.replace(few_images.stores, source=source)
     checked = {step.name: step for step in try_steps(store_steps(few_images.dataset, stores))}
     assert "No bucket 'nowhere'" in checked["images"].text
@@ -92,7 +92,7 @@ def test_results_among_the_images_are_refused_and_the_other_steps_are_tried(few_
 
 def test_a_store_that_does_not_answer_is_named(few_images):
     access = StoreAccess("http://127.0.0.1:9", "key", "secret")
-    stores = dataclasses.replace(few_images.stores, results=BucketClient(access, "results"))
+    stores = dataclasses.replace(few_images.stores, results=S3Store(access, "results"))
     with pytest.raises(StoreError, match=r"No answer from http://127\.0\.0\.1:9"):
         check_results(stores)
 

@@ -7,7 +7,7 @@ import pytest
 from minio import time as minio_time
 
 from shoal.contract.errors import StoreError
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 
 APART = timedelta(minutes=20)
 
@@ -53,4 +53,4 @@ def test_a_store_that_refuses_a_clock_is_told_as_that(minio, monkeypatch, off):
     with pytest.raises(
         StoreError, match=r"bucket 'fish-\w+': its clock and this machine's, which .* UTC, .* set both by NTP"
     ):
-        BucketClient(minio, bucket).list_keys("")
+        S3Store(minio, bucket).list_keys("")

@@ -217,12 +217,12 @@ SLOW_GC = """
 import sys, time
 from datetime import datetime, timedelta
 from shoal.history import gc as pruning
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.contract.layout import DatasetLayout
 from shoal.stores.s3_access import StoreAccess
 from shoal.history.retention import Terms
 
-class SlowBucket(BucketClient):
+class SlowBucket(S3Store):
     def delete(self, keys):
         for key in keys:
             super().delete([key])

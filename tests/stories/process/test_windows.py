@@ -13,7 +13,7 @@ from shoal.contract.errors import ConfigError
 from shoal.embedded.samples.scenes import demo_scene
 from shoal.settings.analysis import Clock
 from shoal.settings.run_form import RunParams, Window
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.session import Database
@@ -126,7 +126,7 @@ def key_time(moment):
 
 
 def keys_in(folder, moments, zone, window):
-    database = Database(BucketClient(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), folder)
+    database = Database(S3Store(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), folder)
     database.run("CREATE TABLE listing (key VARCHAR, etag VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP)")
     for n, moment in enumerate(moments):
         database.run("INSERT INTO listing VALUES (?, 'e', 1, ?)", [f"{n}-{key_time(moment)}-A", moment[1]])

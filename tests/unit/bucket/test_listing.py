@@ -10,7 +10,7 @@ from shoal.bucket.listing import Scope, _line, freeze_listing, view_listing
 from shoal.contract.errors import ConfigError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.run_form import RunParams
-from shoal.stores.s3_listing import ListedObject
+from shoal.stores.object_store import ListedObject
 from shoal.tables.session import open_database
 
 ODD_KEYS = [

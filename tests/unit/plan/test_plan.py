@@ -11,7 +11,7 @@ from shoal.history.find_run import parse_run
 from shoal.plan.cut_shards import cut_in_key_order
 from shoal.plan.document import PlannedShard, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
-from shoal.stores.s3 import BucketClient
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.capture_times import name_groups, view_clocked
 from shoal.tables.session import Database
@@ -22,7 +22,7 @@ KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     """A session that never talks to its bucket."""
-    return Database(BucketClient(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), tmp_path)
+    return Database(S3Store(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), tmp_path)
 
 
 def fill(database, keys, modified="2026-06-10"):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, new_row, read_manifest, write_parquet
 from shoal_worker.tasks.detect import Detections
 from worker.http_faults import faulty_store, first, status, whole
@@ -92,7 +92,7 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path):
 
 def writer(endpoint_url):
     access = StoreAccess(endpoint_url, "accesskey123", "secretkey123456")
-    return PartWriter(Bucket(access, "results"), lambda sequence: f"parts/{sequence}.parquet")
+    return PartWriter(S3Store(access, "results"), lambda sequence: f"parts/{sequence}.parquet")
 
 
 def test_a_part_is_one_request_and_nothing_is_written_without_rows():

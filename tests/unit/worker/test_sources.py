@@ -4,11 +4,10 @@ from dataclasses import replace
 import pytest
 
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.stores import s3_reading
+from shoal.stores.images import Fetched, ImageChanged, ImageGone
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker import objects
-from shoal_worker.objects import Bucket
-from shoal_worker.sources.direct import S3Source
-from shoal_worker.sources.image_source import Fetched, ImageChanged, ImageGone
 from shoal_worker.sources.mount import MountSource
 from worker.http_faults import cut, faulty_store, first, status, whole
 from worker.processes import md5
@@ -20,12 +19,12 @@ ODD_KEYS = ["raw/uni-fish #1%?.jpg", "ämter/魚 +&=.jpg", "a b/'quoted' \"twice
 
 @pytest.fixture
 def s3_source(running_store, empty_bucket):
-    return S3Source(Bucket(running_store.access, empty_bucket))
+    return S3Store(running_store.access, empty_bucket)
 
 
 @pytest.fixture
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(objects, "BODY_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(s3_reading, "BODY_PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -36,8 +35,8 @@ def mounted(tmp_path):
     return MountSource(tmp_path, pauses_s=(0.0,))
 
 
-def faulty_source(endpoint_url: str) -> S3Source:
-    return S3Source(Bucket(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "fish"))
+def faulty_source(endpoint_url: str) -> S3Store:
+    return S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "fish")
 
 
 # --- direct ---------------------------------------------------------------------------------------------------------
@@ -46,7 +45,7 @@ def faulty_source(endpoint_url: str) -> S3Source:
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_s3_gives_the_bytes_and_has_checked_the_etag(s3_source, running_store, empty_bucket, key):
     running_store.put(empty_bucket, key, DATA)
-    assert s3_source.read(key, MD5, len(DATA)) == Fetched(DATA, etag_checked=True)
+    assert s3_source.read(key, MD5, len(DATA)) == Fetched(DATA, version_checked=True)
     assert s3_source.read(key, f'"{MD5}"', len(DATA)).data == DATA
 
 
@@ -73,7 +72,7 @@ def test_s3_tells_that_an_object_is_gone(s3_source):
 
 
 def test_a_missing_bucket_is_a_configuration_error(running_store):
-    source = S3Source(Bucket(running_store.access, "no-such-bucket"))
+    source = S3Store(running_store.access, "no-such-bucket")
     with pytest.raises(ConfigError, match=r"No bucket 'no-such-bucket' at http.* - create it or correct its name"):
         source.read("a.jpg", MD5, len(DATA))
 
@@ -81,7 +80,7 @@ def test_a_missing_bucket_is_a_configuration_error(running_store):
 def test_a_wrong_password_is_a_configuration_error(running_store, empty_bucket):
     access = replace(running_store.access, secret_key="wrong-wrong-wrong")
     with pytest.raises(ConfigError, match=r"denied \(SignatureDoesNotMatch\) - check the login and password"):
-        S3Source(Bucket(access, empty_bucket)).read("a.jpg", MD5, len(DATA))
+        S3Store(access, empty_bucket).read("a.jpg", MD5, len(DATA))
 
 
 @pytest.mark.parametrize("key", ["a/../b.jpg", "./b.jpg", "a/./b.jpg", ".."])
@@ -102,7 +101,7 @@ def test_s3_refuses_keys_that_the_client_would_normalise(s3_source, key):
 )
 def test_a_fault_that_passes_is_not_noticed(fault, short_pauses):
     with faulty_store(first(2, fault, whole(DATA, MD5))) as (endpoint_url, requests):
-        assert faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA)) == Fetched(DATA, etag_checked=True)
+        assert faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA)) == Fetched(DATA, version_checked=True)
     assert len(requests) == 3
 
 
@@ -133,7 +132,7 @@ def test_a_page_not_found_that_is_no_answer_of_s3_does_not_mean_gone():
 
 def test_a_store_without_etags_leaves_them_unchecked():
     with faulty_store(whole(DATA)) as (endpoint_url, _):
-        assert faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA)) == Fetched(DATA, etag_checked=False)
+        assert faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA)) == Fetched(DATA, version_checked=False)
 
 
 def test_connections_are_used_again():
@@ -141,7 +140,7 @@ def test_connections_are_used_again():
         source = faulty_source(endpoint_url)
         for _ in range(3):
             source.read("a.jpg", MD5, len(DATA))
-        pools = source._bucket._client._http.pools
+        pools = source._client._http.pools
         assert sum(pools[key].num_connections for key in pools.keys()) == 1  # noqa: SIM118 - no mapping
 
 
@@ -158,7 +157,7 @@ def test_connections_are_used_again():
     ],
 )
 def test_mount_gives_the_bytes(mounted, etag, checked):
-    assert mounted.read("raw/a.jpg", etag, len(DATA)) == Fetched(DATA, etag_checked=checked)
+    assert mounted.read("raw/a.jpg", etag, len(DATA)) == Fetched(DATA, version_checked=checked)
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)

@@ -5,12 +5,12 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
+from shoal.stores.s3 import S3Store
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.loop import Limits, ShardRun
 from shoal_worker.loop.pipeline import Intake, Pipeline
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.objects import Bucket
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, open_model
 from shoal_worker.sources.mount import MountSource
@@ -29,7 +29,7 @@ def run_mounted(tmp_path, running_store, empty_bucket):
         source = MountSource(tmp_path)
         examiner = Examiner(source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"))
         intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
-        parts = PartWriter(Bucket(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
+        parts = PartWriter(S3Store(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
         shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS)
         said = []
         return shard.run(StopRequest(), said.append), said

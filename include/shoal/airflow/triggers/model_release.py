@@ -71,16 +71,16 @@ class ModelReleaseTrigger(BaseEventTrigger):
             await asyncio.sleep(self.poll_s)
 
     def _list_releases(self) -> dict[str, str]:
-        """List the ETag of every version's file, and of LATEST, by name."""
+        """List the object version (ETag) of every version's file, and of LATEST, by name."""
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415
         from shoal.models.versions import LATEST_OBJECT, read_version  # noqa: PLC0415
-        from shoal.stores.s3 import BucketClient  # noqa: PLC0415 - see the operators' package
+        from shoal.stores.object_store import open_store  # noqa: PLC0415 - see the operators' package
 
         found = {}
-        for entry in BucketClient(read_access(self.conn_id), self.bucket).list_objects(self.root):
+        for entry in open_store(read_access(self.conn_id), self.bucket).list_objects(self.root):
             name = LATEST_OBJECT if entry.key == self.root + LATEST_OBJECT else read_version(self.root, entry.key)
             if name:
-                found[name] = entry.etag
+                found[name] = entry.object_version
         return found
 
     async def _recall(self) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, overlay
 from shoal.settings.execution import Cluster, Container, Sidecar
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind
 
 WORKER = "worker"
 RUN_LABEL = "shoal/run"
@@ -44,6 +44,7 @@ class ShardPod:
         source_bucket: Bucket a sidecar mounts.
         probe_key: A key of the shard.
         owner_uid: uid of the run's ConfigMap; empty for a dry run.
+        source_kind: Kind of the store that holds the source bucket.
     """
 
     run_name: str
@@ -52,6 +53,7 @@ class ShardPod:
     source_bucket: str
     probe_key: str
     owner_uid: str = ""
+    source_kind: str = DEFAULT_KIND
 
 
 def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
@@ -79,7 +81,7 @@ def run_config_map(cluster: Cluster, name: str, data: Mapping[str, str]) -> Mani
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
 
 
-def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[str, StoreAccess]) -> Manifest:
+def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[str, Access]) -> Manifest:
     """Make the Secret that the pods of one run read their credentials from.
 
     Args:
@@ -90,10 +92,11 @@ def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[st
     """
     data: dict[str, bytes] = {}
     for role, access in accesses.items():
-        values = access.to_env(role)
+        mounted = ""
         if access.ca_file:
             data[f"{role}.pem"] = _read_ca(access.ca_file)
-            values[f"SHOAL_{role.upper()}_CA_FILE"] = f"{CA_FOLDER}/{role}.pem"
+            mounted = f"{CA_FOLDER}/{role}.pem"
+        values = access.to_env(role, mounted)
         data |= {variable: value.encode() for variable, value in values.items()}
     return {
         "apiVersion": "v1",
@@ -150,9 +153,8 @@ def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod
         ],
     }
     if cluster.pod.transfer == "mount":
-        spec["initContainers"] = [
-            mount_sidecar(sidecar, shard.run_name, shard.source_bucket, _literal(shard.probe_key))
-        ]
+        remote = load_kind(shard.source_kind).rclone_remote("source", shard.source_bucket)
+        spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, remote, _literal(shard.probe_key))]
         spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
     return spec
 

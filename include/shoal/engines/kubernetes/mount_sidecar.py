@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from shoal.contract.errors import ConfigError
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.settings.execution import Container, Sidecar
+from shoal.stores.object_store import RcloneRemote
 
 SIDECAR = "bucket"
 CA_FOLDER = "/etc/shoal/ca"
@@ -33,25 +34,21 @@ _PROBE = (
 looks like an empty folder; that key may be gone, then the folder has others."""
 
 
-def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: str) -> Manifest:
+def mount_sidecar(sidecar: Sidecar, secret_name: str, remote: RcloneRemote | None, probe_key: str) -> Manifest:
     """Make the container that mounts the bucket: rclone, read-only, nothing cached, started before the worker.
 
     Args:
         sidecar: Image and requests.
         secret_name: Secret with the source's credentials.
-        bucket: The bucket.
+        remote: The bucket, as rclone reaches it; None where it cannot.
         probe_key: A key that the bucket should hold.
 
     Raises:
-        ConfigError: The image is not set.
+        ConfigError: The image is not set, or rclone cannot reach the bucket.
     """
-    from_secret = {
-        "RCLONE_S3_ENDPOINT": "SHOAL_SOURCE_ENDPOINT_URL",
-        "RCLONE_S3_ACCESS_KEY_ID": "SHOAL_SOURCE_ACCESS_KEY",
-        "RCLONE_S3_SECRET_ACCESS_KEY": "SHOAL_SOURCE_SECRET_KEY",
-        "RCLONE_S3_REGION": "SHOAL_SOURCE_REGION",
-        "SHOAL_SOURCE_CA_FILE": "SHOAL_SOURCE_CA_FILE",
-    }
+    if remote is None:
+        raise ConfigError("cluster.pod.transfer mount: this kind of store cannot be mounted - set transfer: direct")
+    from_secret = {**remote.environment, remote.ca_variable: remote.ca_variable}
     environment: list[Manifest] = [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": key}}}
         for name, key in from_secret.items()
@@ -63,7 +60,7 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
         "image": image_of(sidecar, "sidecar"),
         "imagePullPolicy": sidecar.pull_policy,
         "restartPolicy": "Always",
-        "command": ["sh", "-c", _mount_script(bucket)],
+        "command": ["sh", "-c", _mount_script(remote)],
         "env": environment,
         "resources": {"requests": requests, "limits": requests},
         # A mount that another container sees can only be made by a privileged one.
@@ -83,7 +80,7 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, bucket: str, probe_key: st
     }
 
 
-def _mount_script(bucket: str) -> str:
+def _mount_script(remote: RcloneRemote) -> str:
     # A sidecar that starts again finds the dead mount of the one before it.
     options = {
         "--read-only": "",
@@ -103,18 +100,18 @@ def _mount_script(bucket: str) -> str:
     }
     return (
         f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; "
-        f'{_ask_store(bucket)} exec rclone mount ":s3:{bucket}" {IMAGES} {_STORE_OPTIONS} {_words(options)}'
+        f'{_ask_store(remote)} exec rclone mount "{remote.path}" {IMAGES} {_store_options(remote)} {_words(options)}'
     )
 
 
-def _ask_store(bucket: str) -> str:
+def _ask_store(remote: RcloneRemote) -> str:
     """Ask what lies below one key until the store answers: one request, where a mount lists a directory before it can fail.
 
     That there is nothing is the answer of a store that works. Any other one is the container's last word.
     """
     options = _words({"--no-traverse": "", "--count": "1", "--retries": "1", "--low-level-retries": "1"})
-    ask = f'timeout {ANSWER_S} rclone cat ":s3:{bucket}/$SHOAL_PROBE_KEY" {_STORE_OPTIONS} {options}'
-    silence = f"no answer from $RCLONE_S3_ENDPOINT within {ANSWER_S} s"
+    ask = f'timeout {ANSWER_S} rclone cat "{remote.path}/$SHOAL_PROBE_KEY" {_store_options(remote)} {options}'
+    silence = f"no answer from ${remote.address_variable} within {ANSWER_S} s"
     # A shell hears of SIGTERM while it waits, and not while a program runs before it. The log of a container that ends at
     # once may come too late for the kubelet, which takes the file first.
     return (
@@ -130,18 +127,9 @@ def _words(options: Mapping[str, str]) -> str:
     return " ".join(f"{option} {value}".rstrip() for option, value in options.items())
 
 
-_STORE_OPTIONS = (
-    _words(
-        {
-            "--config": "/dev/null",
-            "--s3-provider": "Other",
-            "--s3-no-check-bucket": "",
-            "--s3-no-head-object": "",
-            "--contimeout": "5s",
-        }
-    )
-    + ' ${SHOAL_SOURCE_CA_FILE:+--ca-cert "$SHOAL_SOURCE_CA_FILE"}'
-)
+def _store_options(remote: RcloneRemote) -> str:
+    options = {"--config": "/dev/null", **remote.options, "--contimeout": "5s"}
+    return _words(options) + f' ${{{remote.ca_variable}:+--ca-cert "${remote.ca_variable}"}}'
 
 
 def image_of(container: Container, role: str) -> str:

@@ -35,7 +35,7 @@ class WorkerProcess:
 
         Args:
             command: What it is to do.
-            credentials: Environment that `StoreAccess.from_env` reads.
+            credentials: Environment that `Access.to_env` wrote.
         """
         oom_kills = count_oom_kills()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

@@ -1,4 +1,4 @@
-"""How a worker gets the bytes of an image: what every source promises, and what can go wrong."""
+"""How the bytes of an image are read: what every source promises, a store or a mount, and what can go wrong."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,21 +20,21 @@ class Fetched:
 
     Attributes:
         data: The whole object.
-        etag_checked: Whether the bytes were tied to the listed ETag, or to its size alone.
+        version_checked: Whether the bytes were tied to the listed version, or to its size alone.
     """
 
     data: bytes
-    etag_checked: bool
+    version_checked: bool
 
 
 class ImageSource(Protocol):
     """Reads whole objects by key; thread-safe."""
 
-    def read(self, key: str, etag: str, size_bytes: int) -> Fetched:
-        """Read the object that was listed with this key, ETag (unquoted) and size.
+    def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
+        """Read the object that was listed with this key, version (an ETag, unquoted, of an S3 store) and size.
 
         Raises:
-            ImageChanged: Another ETag or size.
+            ImageChanged: Another version or size.
             ImageGone: No such object.
             StoreError: Store, mount or network failed: says nothing about the image.
             ConfigError: Wrong bucket or credentials.

@@ -43,7 +43,7 @@ def test_a_page_is_read_as_the_client_reads_it(encoded_keys, token):
     objects, truncated, next_token, _ = parse_list_objects(SimpleNamespace(data=data))
     found = parse_page(data)
     expected = [(o.object_name, o.etag, o.size, o.last_modified) for o in objects if not o.is_dir]
-    assert [(o.key, o.etag, o.size_bytes, o.last_modified) for o in found.objects] == expected
+    assert [(o.key, o.object_version, o.size_bytes, o.last_modified) for o in found.objects] == expected
     assert found.next_token == (next_token if truncated else None)
 
 

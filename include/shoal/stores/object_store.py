@@ -1,0 +1,248 @@
+"""What every object store promises, and the table of the kinds there are; a kind is loaded when it is asked for."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from shoal.contract.errors import ConfigError
+from shoal.stores.images import ImageSource
+from shoal.stores.json_objects import JsonObjects
+
+KINDS = {"s3": "shoal.stores.s3:S3Store"}
+"""The kinds of store, and the class of each: a `StoreKind`."""
+
+DEFAULT_KIND = "s3"
+"""The kind of a connection, or of a worker's environment, that names none."""
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """One object as a listing shows it.
+
+    Attributes:
+        key: Its key.
+        object_version: Differs whenever the bytes do: an ETag, or what else the store has. Rows call it `etag`.
+        size_bytes: Its size.
+        last_modified: UTC.
+    """
+
+    key: str
+    object_version: str
+    size_bytes: int
+    last_modified: datetime
+
+
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """An upload in parts that was begun and not finished; no reader sees any of it."""
+
+    key: str
+    upload_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a person wrote down of a store; which parts are needed is the kind's to say."""
+
+    conn_id: str
+    host: str
+    port: int | None
+    login: str
+    password: str = field(repr=False)
+    extra: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RcloneRemote:
+    """How rclone reaches a bucket, for a sidecar that mounts it.
+
+    Attributes:
+        path: The bucket, as rclone names it: `:s3:fish`.
+        environment: rclone's variable, and the one of `Access.to_env` that has its value.
+        options: Further words of the command line.
+        address_variable: The variable that tells people where the store is.
+        ca_variable: The variable with the path of a private certificate authority; empty where there is none.
+    """
+
+    path: str
+    environment: Mapping[str, str]
+    options: Mapping[str, str]
+    address_variable: str
+    ca_variable: str
+
+
+class Access(Protocol):
+    """One store and the right to use it."""
+
+    @property
+    def kind(self) -> str:
+        """Its line in `KINDS`."""
+
+    @property
+    def ca_file(self) -> str:
+        """PEM file of a private certificate authority; empty means the public ones."""
+
+    def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
+        """Write the access as environment variables `SHOAL_<ROLE>_…`; roles are source, models, results.
+
+        Args:
+            role: What the store is used for.
+            ca_file: Where the reader finds the certificate authority, when not where this process does.
+        """
+
+
+class ImageStore(ImageSource, Protocol):
+    """One bucket to list and read from: what images and models need. Thread-safe, not fork-safe."""
+
+    bucket: str
+
+    @property
+    def access(self) -> Access:
+        """The store and the right to use it."""
+
+    @property
+    def address(self) -> str | None:
+        """Where the store is, whatever connection leads to it; None where that is not known."""
+
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Stream every object below `prefix` in key order; folders are left out.
+
+        Raises:
+            ConfigError: No such bucket, or access denied.
+            StoreError: The store does not answer.
+        """
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """List the keys below `prefix`, sorted."""
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """List the names one level below `prefix` that hold objects, sorted."""
+
+    def find_bytes(self, key: str) -> bytes | None:
+        """Read a whole object as it is stored, None when there is none."""
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole object.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object into a file.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+
+    def read_clock(self) -> datetime:
+        """Read the store's own time, UTC: what `last_modified` is told in."""
+
+    def uri(self, key: str) -> str:
+        """Write a key as people and DuckDB read it."""
+
+
+class ObjectStore(ImageStore, JsonObjects, Protocol):
+    """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`."""
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is such an object."""
+
+    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
+        """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+
+    def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Write a whole object: readers see the old one or the new one.
+
+        Raises:
+            ConfigError: No such bucket, or no right to write to it.
+            StoreError: The store did not take it.
+        """
+
+    def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
+        """Write a file as an object; raises as `write_bytes` does."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is gone already is no error."""
+
+    def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
+        """List uploads in parts below `prefix` that were begun and never finished."""
+
+    def abort_upload(self, upload: UnfinishedUpload) -> None:
+        """Give up an upload in parts; one that is gone already is no error."""
+
+    def duckdb_options(self) -> Mapping[str, str]:
+        """Tell what DuckDB has to be told so that it can read `uri`s."""
+
+
+class StoreKind(Protocol):
+    """The class of a kind: opens buckets, and knows how such a store is told of."""
+
+    def __call__(self, access: Any, bucket: str) -> ObjectStore:
+        """Open a bucket; nothing is sent yet."""
+
+    def access_from_connection(self, connection: Connection) -> Access:
+        """Read a connection.
+
+        Raises:
+            ConfigError: A part of it is missing.
+        """
+
+    def access_from_env(self, role: str, environ: Mapping[str, str]) -> Access:
+        """Read what `Access.to_env` wrote.
+
+        Raises:
+            ConfigError: A variable is missing.
+        """
+
+    def rclone_remote(self, role: str, bucket: str) -> RcloneRemote | None:
+        """Tell how rclone reaches a bucket; None where it cannot, and images are read directly only."""
+
+
+def load_kind(kind: str) -> StoreKind:
+    """Load a kind of store.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"No kind of object store {kind!r} - there are {', '.join(sorted(KINDS))}")
+    module, _, name = KINDS[kind].partition(":")
+    return cast("StoreKind", getattr(import_module(module), name))
+
+
+def open_store(access: Access, bucket: str) -> ObjectStore:
+    """Open a bucket; nothing is sent yet."""
+    return load_kind(access.kind)(access, bucket)
+
+
+def access_from_connection(connection: Connection) -> Access:
+    """Read a connection of any kind; its extra `kind` names the kind.
+
+    Raises:
+        ConfigError: No such kind, or a part of the connection is missing.
+    """
+    return load_kind(connection.extra.get("kind", DEFAULT_KIND)).access_from_connection(connection)
+
+
+def open_from_env(role: str, bucket: str, environ: Mapping[str, str] = os.environ) -> ObjectStore:
+    """Open a bucket with the access that the environment holds for a role; nothing is sent yet.
+
+    Raises:
+        ConfigError: No such kind, or a variable is missing.
+    """
+    kind = load_kind(environ.get(f"SHOAL_{role.upper()}_KIND") or DEFAULT_KIND)
+    return kind(kind.access_from_env(role, environ), bucket)
+
+
+ReadAccess = Callable[[str], Access]
+"""Looks a connection id up."""

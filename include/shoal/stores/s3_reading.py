@@ -1,0 +1,251 @@
+"""The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.stores.images import Fetched, ImageChanged, ImageGone, refuse_segments
+from shoal.stores.json_objects import missing
+from shoal.stores.object_store import ListedObject
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code, explain
+from shoal.stores.s3_listing import ListingPage, parse_page
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+T = TypeVar("T")
+
+BODY_PAUSES_S = (0.5, 1.0, 2.0)
+"""The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
+
+PIECE_BYTES = 256 * 1024
+"""What of a streamed object is in memory."""
+
+
+class S3Reader:
+    """One bucket of one store and the right to read it; thread-safe.
+
+    Args:
+        access: The store and the right to use it.
+        bucket: Name of the bucket.
+    """
+
+    def __init__(self, access: StoreAccess, bucket: str) -> None:
+        self.access = access
+        self.bucket = bucket
+        self._client = access.connect()
+        self._was_let_in = False
+
+    @property
+    def address(self) -> str | None:
+        """The endpoint, the same whatever connection leads to it."""
+        return self.access.endpoint_url
+
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """See `ImageStore.list_objects`: page by page, in the server's order, which is that of the keys."""
+        token: str | None = ""
+        while token is not None:
+            page = self._list_page(prefix, token)
+            yield from page.objects
+            token = page.next_token
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """List the keys below `prefix`, sorted."""
+        return sorted(found.key for found in self.list_objects(prefix))
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """List the names one level below `prefix` that hold objects, sorted."""
+        try:
+            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=False)
+            names = sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
+        except TRANSPORT_ERRORS as err:
+            raise self._explain(err) from err
+        self._was_let_in = True
+        return names
+
+    def read_clock(self) -> datetime:
+        """Read the store's own time, UTC: what `last_modified` is told in."""
+        try:
+            # Private, as in _list_page.
+            response = self._client._execute("GET", self.bucket, query_params={"list-type": "2", "max-keys": "1"})  # noqa: SLF001
+            return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+        except TRANSPORT_ERRORS as err:
+            raise self._explain(err) from err
+        except (KeyError, ValueError) as err:
+            raise StoreError(
+                f"{self.access.endpoint_url} does not say what time it is (no Date in its answers)"
+            ) from err
+
+    def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
+        """See `ImageSource.read`; the version is the ETag.
+
+        ETag and size are compared with those of the response that carries the bytes; If-Match would leave it to
+        the server, and some (`rclone serve s3`) ignore it.
+        """
+        refuse_segments(key, frozenset({".", ".."}), "rename the object, or put the key into source.ignore")
+        etag = ""
+
+        def take(response: "BaseHTTPResponse") -> bytes:
+            nonlocal etag
+            etag = _need_same(key, response.headers, object_version, size_bytes)
+            return response.read(decode_content=False)
+
+        try:
+            data = self._take(key, take, self._target)
+        except AccessDeniedError as err:
+            # Of one image: it has no row. Of all of them: many in a row end the shard.
+            raise StoreError(str(err)) from err
+        if data is None:
+            raise ImageGone(key)
+        if len(data) != size_bytes:
+            # No length was announced, else it would have been compared: a body that broke off looks the same.
+            raise StoreError(f"{key!r}: {len(data)} bytes came, {size_bytes} are listed - see the store's log")
+        return Fetched(data, version_checked=bool(etag))
+
+    def find_bytes(self, key: str) -> bytes | None:
+        """Read a whole object as it is stored (a Content-Encoding is not undone), None when there is none.
+
+        Raises:
+            ConfigError: No such bucket, or no right to read it.
+            StoreError: The store did not answer as it should.
+        """
+        return self._take(key, lambda response: response.read(decode_content=False), self._object(key))
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole object.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        data = self.find_bytes(key)
+        if data is None:
+            raise missing(key, self.bucket)
+        return data
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object into a file.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self._take(key, partial(_save, path), self._object(key)) is None:
+            raise missing(key, self.bucket)
+
+    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
+        """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        response = self._open(key, self._object(key))
+        if response is None:
+            raise missing(key, self.bucket)
+        return int(response.headers["Content-Length"]), _pieces(response)
+
+    def uri(self, key: str) -> str:
+        """Write a key as people and DuckDB read it."""
+        return f"s3://{self.bucket}/{key}"
+
+    @property
+    def _target(self) -> str:
+        return f"bucket {self.bucket!r}"
+
+    def _object(self, key: str) -> str:
+        return f"object {key!r} of bucket {self.bucket!r}"
+
+    def _take(self, key: str, take: "Callable[[BaseHTTPResponse], T]", target: str) -> T | None:
+        """Ask for an object and take its body, again after a pause where that breaks off; None when there is none."""
+        for pause_s in (*BODY_PAUSES_S, None):
+            response = self._open(key, target)
+            if response is None:
+                return None
+            try:
+                return take(response)
+            except TRANSPORT_ERRORS as err:
+                if pause_s is None:
+                    raise self._explain(err, target) from err
+                time.sleep(pause_s)
+            finally:
+                response.close()
+                response.release_conn()
+        raise AssertionError("the last pause is None")
+
+    def _open(self, key: str, target: str) -> "BaseHTTPResponse | None":
+        """Ask for an object; None when there is none."""
+        try:
+            response = self._client.get_object(self.bucket, key)
+        except TRANSPORT_ERRORS as err:
+            if error_code(err) == "NoSuchKey":
+                return None
+            raise self._explain(err, target) from err
+        except ValueError as err:  # the client's own check of the names
+            raise ConfigError(f"Object {key!r} in bucket {self.bucket!r} cannot be asked for: {err}") from err
+        self._was_let_in = True
+        return response
+
+    def _list_page(self, prefix: str, token: str) -> ListingPage:
+        # Empty values are sent too: a bucket policy may ask for them.
+        query: dict[str, str | list[str] | tuple[str]] = {
+            "list-type": "2",
+            "encoding-type": "url",
+            "delimiter": "",
+            "max-keys": "1000",
+            "prefix": prefix,
+        }
+        if token:
+            query["continuation-token"] = token
+        try:
+            # Private, but it signs, finds the region and names errors; the version is pinned below the next.
+            response = self._client._execute("GET", self.bucket, query_params=query)  # noqa: SLF001
+        except TRANSPORT_ERRORS as err:
+            raise self._explain(err) from err
+        self._was_let_in = True
+        return parse_page(response.data)
+
+    def _explain(self, err: BaseException, target: str = "") -> ShoalError:
+        """Name an error; a login that was good and is refused now has ended, and the next attempt brings a new one."""
+        no_bucket = error_code(err) == "NoSuchBucket"  # then it is not the object that is to be created
+        problem = explain(err, self.access, self._target if no_bucket else target or self._target)
+        if self._was_let_in and isinstance(problem, LoginRefusedError):
+            return StoreError(f"{problem}; it was good until now")
+        return problem
+
+
+def unquoted(etag: str) -> str:
+    """Drop the quotes around an ETag, and the mark of a weak one."""
+    return etag.removeprefix("W/").strip('"')
+
+
+def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: int) -> str:
+    """Compare an answer with what was listed, before its body is read; return its ETag, empty where it has none.
+
+    Raises:
+        ImageChanged: It is of another object.
+    """
+    etag = unquoted(headers.get("ETag", ""))
+    if etag and etag != unquoted(version):
+        raise ImageChanged(f"{key}: ETag {etag}, listed {unquoted(version)}")
+    length = headers.get("Content-Length")
+    if length is not None and int(length) != size_bytes:
+        raise ImageChanged(f"{key}: {length} bytes, listed {size_bytes}")
+    return etag
+
+
+def _save(path: Path, response: "BaseHTTPResponse") -> Path:
+    with path.open("wb") as file:
+        file.writelines(response.stream(PIECE_BYTES, decode_content=False))
+    return path
+
+
+def _pieces(response: "BaseHTTPResponse") -> Iterator[bytes]:
+    try:
+        yield from response.stream(PIECE_BYTES)
+    finally:
+        response.close()
+        response.release_conn()

@@ -1,0 +1,105 @@
+"""The door of the stores: one table says which kinds there are, and nobody else asks for a kind."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.stores.object_store import (
+    KINDS,
+    Connection,
+    access_from_connection,
+    load_kind,
+    open_from_env,
+    open_store,
+)
+from shoal.stores.s3 import S3Store
+from shoal.stores.s3_access import StoreAccess
+from shoal.stores.unreached import UnreachedStore
+
+INCLUDE = Path(__file__).parents[3] / "include"
+ACCESS = StoreAccess("https://store:9000", "AKIA", "secret", "eu-1", "/etc/ca.pem")
+
+
+def connection(**changes):
+    parts = {"host": "store", "port": 9000, "login": "AKIA", "password": "secret", "extra": {}}
+    return Connection("reef_s3", **{**parts, **changes})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_the_table_can_be_loaded(kind):
+    assert callable(load_kind(kind).access_from_env)
+
+
+def test_a_kind_that_is_not_there_names_those_that_are():
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are s3$"):
+        access_from_connection(connection(extra={"kind": "ftp"}))
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are s3$"):
+        open_from_env("source", "fish", {"SHOAL_SOURCE_KIND": "ftp"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "endpoint_url"),
+    [
+        pytest.param({}, "https://store:9000", id="host and port"),
+        pytest.param({"port": None}, "https://store", id="no port"),
+        pytest.param({"extra": {"secure": False}}, "http://store:9000", id="no TLS"),
+        pytest.param({"host": "", "extra": {"endpoint_url": "http://there"}}, "http://there", id="a whole URL"),
+        pytest.param({"extra": {"kind": "s3"}}, "https://store:9000", id="the kind is named"),
+    ],
+)
+def test_a_connection_becomes_an_access(changes, endpoint_url):
+    assert access_from_connection(connection(**changes)) == StoreAccess(endpoint_url, "AKIA", "secret")
+
+
+@pytest.mark.parametrize("part", ["host", "login", "password"])
+def test_a_connection_without_a_part_names_what_it_needs(part):
+    with pytest.raises(
+        ConfigError, match=r"Airflow connection 'reef_s3' is not complete - it needs host, login and password"
+    ):
+        access_from_connection(connection(**{part: ""}))
+
+
+def test_no_secret_is_in_a_connection_s_words():
+    assert "secret" not in repr(connection(extra={"token": "secret"}))
+
+
+def test_a_worker_opens_what_its_environment_was_written_from():
+    opened = open_from_env("source", "fish", ACCESS.to_env("source"))
+    assert (type(opened), opened.access, opened.bucket) == (S3Store, ACCESS, "fish")
+
+
+def test_a_pod_finds_the_certificate_authority_at_its_own_place():
+    assert ACCESS.to_env("models", "/etc/shoal/ca/models.pem")["SHOAL_MODELS_CA_FILE"] == "/etc/shoal/ca/models.pem"
+
+
+def test_a_variable_that_is_missing_is_named():
+    with pytest.raises(ConfigError, match="SHOAL_MODELS_ACCESS_KEY is not set - it is part of the models credentials"):
+        open_from_env("models", "fish", {"SHOAL_MODELS_ENDPOINT_URL": "http://there"})
+
+
+def test_rclone_is_told_by_the_variables_a_worker_reads():
+    remote = load_kind("s3").rclone_remote("source", "fish")
+    assert remote.path == ":s3:fish"
+    assert {*remote.environment.values(), remote.ca_variable} == set(ACCESS.to_env("source"))
+
+
+def test_a_bucket_that_was_not_reached_says_why_whatever_is_asked_of_it():
+    gone = UnreachedStore("fish", ConfigError("Airflow connection 'reef_s3' is not defined"))
+    asked = [name for name in vars(S3Store) | vars(S3Store.__mro__[1]) if not name.startswith("_")]
+    ways_to_open = {"access_from_env", "access_from_connection", "rclone_remote"}
+    for name in set(asked) - ways_to_open - {"address", "access"}:
+        with pytest.raises(ConfigError, match="'reef_s3' is not defined"):
+            getattr(gone, name)()
+    with pytest.raises(ConfigError, match="'reef_s3' is not defined"):
+        open_store(gone.access, "fish")
+
+
+def test_nobody_but_the_table_asks_for_a_kind_of_store():
+    for path in [*INCLUDE.glob("shoal/**/*.py"), *INCLUDE.glob("shoal_worker/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+                assert "Store" not in ast.unparse(node.args[1]) or "Error" in ast.unparse(node.args[1]), path
+            if isinstance(node, ast.Compare):
+                assert not any(f"{quote}s3{quote}" in ast.unparse(node) for quote in "'\""), path

@@ -1,0 +1,150 @@
+"""The store's client is one for both sides: what a worker survives, plan and summary survive, too."""
+
+from dataclasses import replace
+
+import pytest
+
+from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError, LoginRefusedError, StoreError
+from shoal.stores import s3_reading
+from shoal.stores.s3 import S3Store
+from shoal.stores.s3_access import StoreAccess
+from worker.http_faults import after, cut, faulty_store, first, status, whole
+
+JSON = b'{"format_version": 1, "listed": 12}'
+LISTING = (
+    b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.jpg</Key>"
+    b"<LastModified>2026-06-01T02:03:04Z</LastModified><ETag>e</ETag><Size>7</Size></Contents></ListBucketResult>"
+)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(s3_reading, "BODY_PAUSES_S", (0.0, 0.0))
+
+
+def store_at(endpoint_url):
+    return S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "results")
+
+
+def download(store, folder):
+    store.download("plan.json", folder / "copy.json")
+    return (folder / "copy.json").read_bytes()
+
+
+READS = [
+    pytest.param(lambda store, _: store.find_bytes("plan.json"), JSON, id="bytes"),
+    pytest.param(lambda store, _: store.read_json("plan.json"), {"format_version": 1, "listed": 12}, id="JSON"),
+    pytest.param(download, JSON, id="a file"),
+]
+
+
+@pytest.mark.parametrize(("read", "found"), READS)
+@pytest.mark.parametrize("keep", [0, 7], ids=["nothing came", "a part came"])
+def test_a_body_that_breaks_off_is_asked_for_again(read, found, keep, tmp_path):
+    with faulty_store(first(2, cut(JSON, keep=keep), whole(JSON))) as (endpoint_url, requests):
+        assert read(store_at(endpoint_url), tmp_path) == found
+    assert len(requests) == 3
+
+
+@pytest.mark.parametrize(("read", "_found"), READS)
+def test_a_body_that_breaks_off_again_and_again_is_told_with_the_object(read, _found, tmp_path):
+    with (
+        faulty_store(cut(JSON, keep=7)) as (endpoint_url, requests),
+        pytest.raises(
+            StoreError, match=r"No answer from http.* for object 'plan.json' of bucket 'results' \(.*Incompl"
+        ),
+    ):
+        read(store_at(endpoint_url), tmp_path)
+    assert len(requests) == 3
+
+
+def test_a_listing_that_breaks_off_is_asked_for_again():
+    with faulty_store(first(2, cut(LISTING, keep=100), whole(LISTING))) as (endpoint_url, requests):
+        assert store_at(endpoint_url).list_keys("") == ["a.jpg"]
+    assert len(requests) == 3
+
+
+WORK = [
+    pytest.param(lambda store: store.read_json("plan.json"), id="a read"),
+    pytest.param(lambda store: store.list_keys(""), id="a listing"),
+    pytest.param(lambda store: store.write_json("plan.json", {}), id="a write"),
+    pytest.param(lambda store: store.delete(["plan.json"]), id="a deletion"),
+    pytest.param(lambda store: store.delete(["plan.json", "b.json"]), id="a deletion of several"),
+    pytest.param(lambda store: store.read("a.jpg", "e", 7), id="an image"),
+]
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "InvalidTokenId"])
+@pytest.mark.parametrize("work", WORK)
+def test_a_login_that_ends_is_told_and_another_attempt_may_have_a_new_one(work, code):
+    with faulty_store(after(1, status(403, code), whole(LISTING))) as (endpoint_url, _):
+        store = store_at(endpoint_url)
+        assert store.list_keys("") == ["a.jpg"]
+        with pytest.raises(StoreError, match=rf"bucket 'results'.* denied \({code}\) - .*; it was good until now"):
+            work(store)
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_a_login_that_was_never_good_is_a_mistake_in_the_connection(work):
+    with (
+        faulty_store(status(403, "ExpiredToken")) as (endpoint_url, _),
+        pytest.raises(
+            LoginRefusedError, match=r"denied \(ExpiredToken\) - check the login and password of the connecti"
+        ),
+    ):
+        work(store_at(endpoint_url))
+
+
+def test_a_bucket_that_takes_nothing_names_the_rights_it_needs():
+    with (
+        faulty_store(status(403, "AccessDenied")) as (endpoint_url, _),
+        pytest.raises(AccessDeniedError, match=r"'results' .* not writable \(AccessDenied\) - .* needs Put and Delete"),
+    ):
+        store_at(endpoint_url).write_bytes("plan.json", JSON)
+
+
+def test_a_bucket_that_deletes_nothing_names_the_right_it_needs():
+    with (
+        faulty_store(status(403, "AccessDenied")) as (endpoint_url, _),
+        pytest.raises(ConfigError, match=r"Cannot delete 'a' in bucket 'results': AccessDenied - allow Delete"),
+    ):
+        store_at(endpoint_url).delete(["a"])
+
+
+def test_an_object_or_a_bucket_that_is_not_there_is_named(running_store, empty_bucket):
+    store = S3Store(running_store.access, empty_bucket)
+    assert store.find_json("plan.json") is None
+    store.delete(["plan.json"])
+    with pytest.raises(ContractError, match=r"No object 'plan.json' in bucket '.*' - it was removed or never written"):
+        store.read_bytes("plan.json")
+    with pytest.raises(ConfigError, match=r"No bucket 'no-such' at http.* - create it or correct its name"):
+        S3Store(running_store.access, "no-such").read_bytes("plan.json")
+
+
+def test_objects_are_read_as_they_are_stored(running_store, empty_bucket):
+    store = S3Store(running_store.access, empty_bucket)
+    store.write_json("plan.json", {"format_version": 1, "name": "Blåhaj"})
+    assert store.read_json("plan.json")["name"] == "Blåhaj"
+    store.delete(["plan.json"])
+    assert store.list_keys("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(b"{", "is no JSON object of Shoal's - restore it", id="no JSON"),
+        pytest.param(b"[1]", "is no JSON object of Shoal's - restore it", id="a list"),
+        pytest.param(b'{"a": 1}', "is no JSON object of Shoal's - restore it", id="no format"),
+        pytest.param(b'{"format_version": 99}', "has format_version 99, this release reads up to", id="a later format"),
+    ],
+)
+def test_json_of_no_known_format_is_refused(text, message):
+    with (
+        faulty_store(whole(text)) as (endpoint_url, _),
+        pytest.raises(ContractError, match=message),
+    ):
+        store_at(endpoint_url).read_json("plan.json")
+
+
+def test_a_secret_is_never_shown(running_store):
+    assert running_store.access.secret_key not in repr(replace(running_store.access, region="here"))
