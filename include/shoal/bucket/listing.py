@@ -179,19 +179,13 @@ def _identity(source: Source, scope: Scope) -> str:
 def _write_lines(
     bucket: ImageStore, source: Source, scope: Scope, path: Path, *, mounts: bool
 ) -> tuple[ListingCounts, LargestDirectory]:
-    suffixes = tuple(suffix.lower() for suffix in source.suffixes)
-    ignore = frozenset(source.ignore)
     images = size_bytes = not_images = ignored = 0
     fan_out = FanOut()
     with path.open("w", encoding="utf-8") as lines:
         listed = bucket.list_objects(scope.prefix)
         for found in listed:
             fan_out.add(found.key)
-            if not found.key.lower().endswith(suffixes):
-                not_images += 1
-            elif found.key in ignore:
-                ignored += 1
-            else:
+            if source.is_image(found.key):
                 lines.write(_line(found))
                 images += 1
                 size_bytes += found.size_bytes
@@ -199,6 +193,10 @@ def _write_lines(
                     if mounts:
                         fan_out.finish(rest.key for rest in listed)
                     break
+            elif source.ends_like_image(found.key):
+                ignored += 1
+            else:
+                not_images += 1
     return ListingCounts(images, size_bytes, not_images, ignored), fan_out.largest
 
 

@@ -162,8 +162,7 @@ def check_exports(dataset: Dataset) -> str:
 
 def _sample(dataset: Dataset, stores: Stores) -> tuple[list[str], int]:
     found = [item.key for item in islice(stores.source.list_objects(dataset.source.prefix), SAMPLED_OBJECTS)]
-    suffixes = tuple(suffix.lower() for suffix in dataset.source.suffixes)
-    return [key for key in found if key.lower().endswith(suffixes) and key not in dataset.source.ignore], len(found)
+    return [key for key in found if dataset.source.is_image(key)], len(found)
 
 
 def _fill_listing(database: Database, keys: list[str]) -> None:

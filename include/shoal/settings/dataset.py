@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from functools import cached_property
 from itertools import pairwise
 from operator import not_
 from pathlib import Path
@@ -43,6 +44,24 @@ class Source(Settings):
     prefix: KeyPrefix = Field("", description="Only keys that begin so")
     suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
     ignore: tuple[str, ...] = Field((), description="Whole keys that are out of scope; counted in every summary")
+
+    @cached_property
+    def endings(self) -> tuple[str, ...]:
+        """The suffixes as they are compared."""
+        return tuple(suffix.lower() for suffix in self.suffixes)
+
+    @cached_property
+    def ignored(self) -> frozenset[str]:
+        """The ignored keys, to be looked up by the million."""
+        return frozenset(self.ignore)
+
+    def is_image(self, key: str) -> bool:
+        """Tell whether an object is an image of the dataset: by its ending, and unless it is ignored."""
+        return self.ends_like_image(key) and key not in self.ignored
+
+    def ends_like_image(self, key: str) -> bool:
+        """Tell whether a key ends as those of images do, ignored or not."""
+        return key.lower().endswith(self.endings)
 
 
 class Results(Settings):
