@@ -12,7 +12,7 @@ from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code
-from shoal.stores.s3_reading import S3Reader
+from shoal.stores.s3_reading import LET_IN, S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
@@ -66,7 +66,7 @@ class S3Store(S3Reader, JsonObjects):
             if error_code(err) in {"NoSuchKey", "NotFound"}:
                 return False
             raise self._explain(err, self._object(key)) from err
-        self._was_let_in = True
+        LET_IN.add(self.access)
         return True
 
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
@@ -82,6 +82,7 @@ class S3Store(S3Reader, JsonObjects):
             )
         except TRANSPORT_ERRORS as err:
             raise self._explain_write(err, key) from err
+        LET_IN.add(self.access)
 
     def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
         """Write a file as an object with one PUT; raises as `write_bytes` does."""
@@ -89,6 +90,7 @@ class S3Store(S3Reader, JsonObjects):
             self._client.fput_object(self.bucket, key, str(path), content_type=content_type, part_size=ONE_PUT_BYTES)
         except TRANSPORT_ERRORS as err:
             raise self._explain_write(err, key) from err
+        LET_IN.add(self.access)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one that is gone already is no error.

@@ -23,6 +23,9 @@ T = TypeVar("T")
 BODY_PAUSES_S = (0.5, 1.0, 2.0)
 """The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
 
+LET_IN: set[StoreAccess] = set()
+"""Logins that a store has let in since this process began: all buckets of a connection know of it."""
+
 PIECE_BYTES = 256 * 1024
 """What of a streamed object is in memory."""
 
@@ -39,7 +42,6 @@ class S3Reader:
         self.access = access
         self.bucket = bucket
         self._client = access.connect()
-        self._was_let_in = False
 
     @property
     def address(self) -> str | None:
@@ -65,7 +67,7 @@ class S3Reader:
             names = sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
-        self._was_let_in = True
+        LET_IN.add(self.access)
         return names
 
     def read_clock(self) -> datetime:
@@ -186,7 +188,7 @@ class S3Reader:
             raise self._explain(err, target) from err
         except ValueError as err:  # the client's own check of the names
             raise ConfigError(f"Object {key!r} in bucket {self.bucket!r} cannot be asked for: {err}") from err
-        self._was_let_in = True
+        LET_IN.add(self.access)
         return response
 
     def _list_page(self, prefix: str, token: str) -> ListingPage:
@@ -205,14 +207,14 @@ class S3Reader:
             response = self._client._execute("GET", self.bucket, query_params=query)  # noqa: SLF001
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
-        self._was_let_in = True
+        LET_IN.add(self.access)
         return parse_page(response.data)
 
     def _explain(self, err: BaseException, target: str = "") -> ShoalError:
         """Name an error; a login that was good and is refused now has ended, and the next attempt brings a new one."""
         no_bucket = error_code(err) == "NoSuchBucket"  # then it is not the object that is to be created
         problem = explain(err, self.access, self._target if no_bucket else target or self._target)
-        if self._was_let_in and isinstance(problem, LoginRefusedError):
+        if self.access in LET_IN and isinstance(problem, LoginRefusedError):
             return StoreError(f"{problem}; it was good until now")
         return problem
 

@@ -1,1 +1,1 @@
-"""How a worker gets the bytes of an image: one module a way."""
+"""Ways to the bytes of an image other than from the store itself: a mount."""

@@ -1,5 +1,6 @@
 """The store's client is one for both sides: what a worker survives, plan and summary survive, too."""
 
+import secrets
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ def short_pauses(monkeypatch):
 
 
 def store_at(endpoint_url):
-    return S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "results")
+    return S3Store(StoreAccess(endpoint_url, "accesskey123", secrets.token_hex(8)), "results")
 
 
 def download(store, folder):
@@ -82,6 +83,14 @@ def test_a_login_that_ends_is_told_and_another_attempt_may_have_a_new_one(work, 
         assert store.list_keys("") == ["a.jpg"]
         with pytest.raises(StoreError, match=rf"bucket 'results'.* denied \({code}\) - .*; it was good until now"):
             work(store)
+
+
+def test_all_buckets_of_a_connection_know_that_its_login_was_good():
+    with faulty_store(after(1, status(403, "ExpiredToken"), whole(LISTING))) as (endpoint_url, _):
+        results = store_at(endpoint_url)
+        assert results.list_keys("") == ["a.jpg"]
+        with pytest.raises(StoreError, match=r"bucket 'images' .* denied \(ExpiredToken\) - .*; it was good until now"):
+            S3Store(results.access, "images").list_keys("")
 
 
 @pytest.mark.parametrize("work", WORK)

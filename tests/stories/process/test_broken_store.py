@@ -1,0 +1,70 @@
+"""A store that breaks off and a login that ends: plan, worker and summary take the one and tell the other."""
+
+import dataclasses
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from shoal.contract.errors import StoreError
+from shoal.stores import s3_reading
+from worker.http_faults import faulty_store, passed_on, status
+
+BREAKING = ("/plan.json", "/current.json", "/model.onnx")
+
+
+@contextmanager
+def reached_through(pipeline, answer):
+    """The same buckets, reached through a server that answers so."""
+    with faulty_store(answer) as (endpoint_url, _):
+        access = dataclasses.replace(pipeline.stores.results.access, endpoint_url=endpoint_url)
+        opened = {
+            role: type(store)(access, store.bucket)
+            for role, store in vars(pipeline.stores).items()
+            if role in ("source", "models", "results")
+        }
+        yield dataclasses.replace(pipeline, stores=dataclasses.replace(pipeline.stores, **opened))
+
+
+def breaking_off_at_first(endpoint_url, asked):
+    """Each plan, answer and model breaks off in the middle when it is asked for the first time."""
+    whole, half = passed_on(endpoint_url), passed_on(endpoint_url, keep=0.5)
+
+    def answer(handler, number):
+        path = urlsplit(handler.path).path
+        if handler.command != "GET" or not path.endswith(BREAKING) or path in asked:
+            whole(handler, number)
+        else:
+            asked.add(path)
+            half(handler, number)
+
+    return answer
+
+
+def test_a_run_over_a_store_that_breaks_off_is_the_run_over_one_that_does_not(few_images, monkeypatch):
+    monkeypatch.setattr(s3_reading, "BODY_PAUSES_S", (0.0,))
+    expected = few_images.run().summary["result_sha256"]
+    asked = set()
+    with reached_through(
+        few_images, breaking_off_at_first(few_images.stores.results.access.endpoint_url, asked)
+    ) as broken:
+        again = broken.run(model_version="v2")
+        done = broken.run()
+    assert again.balance.fates["processed"] == 12
+    assert done.summary["result_sha256"] == expected
+    assert {path.rpartition("/")[2] for path in asked} == {name.strip("/") for name in BREAKING}
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
+def test_a_login_that_ends_while_a_run_is_planned_is_told_and_worth_another_attempt(few_images, code):
+    real = passed_on(few_images.stores.results.access.endpoint_url)
+
+    def refuse_to_write(handler, number):
+        (status(403, code) if handler.command == "PUT" else real)(handler, number)
+
+    with (
+        reached_through(few_images, refuse_to_write) as ending,
+        pytest.raises(StoreError, match=rf"Access to .* to write .* denied \({code}\) - .*; it was good until now"),
+    ):
+        ending.plan()
+    assert few_images.plan().work.images == 12
