@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from shoal.embedded.home import CHECKOUT, Home
+from shoal.embedded.home import Home
+from shoal.settings.checkout import EXAMPLES
 from shoal.stores.s3_access import StoreAccess
 
 TARGET_S = 2.0
@@ -58,7 +59,7 @@ def _parse(kind: str, files: int) -> Mapping[str, Mapping[str, float]]:
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         home = Home(Path(folder))
         home.make()
-        demo = (CHECKOUT / "include/datasets/demo.yaml").read_text(encoding="utf-8")
+        demo = (EXAMPLES / "demo.yaml").read_text(encoding="utf-8")
         text = demo if kind == "processes" else demo.split("cluster:")[0] + _PODS
         for number in range(files):
             (home.datasets / f"reef{number}.yaml").write_text(text, encoding="utf-8")

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "run the whole job once on this machine and show the answer",
     "up": "run Airflow's web interface on this machine until Ctrl-C",
     "airflow": "run a command of the Airflow that make up and make demo use",
+    "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
@@ -36,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name in words[:1]:
-            module = import_module(f"shoal.cli.{name}")
+            module = import_module(f"shoal.cli.{name.replace('-', '_')}")
             command.description = module.__doc__
             module.add_arguments(command)
     arguments = parser.parse_args(words)

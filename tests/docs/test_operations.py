@@ -16,7 +16,8 @@ import yaml
 
 from shoal.__main__ import COMMANDS
 from shoal.settings.alerts import Alerts
-from shoal.settings.dataset import Run, load_dataset
+from shoal.settings.dataset import Run
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.run_form import RunParams
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,8 @@ from shoal.models.approval import Asks
 from shoal.plan.document import Plan
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
-from shoal.settings.dataset import Dataset, load_dataset
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess

@@ -1,25 +1,21 @@
-"""What a dataset file contributes to its DAG besides the tasks: name, form, schedule, documentation."""
+"""What a dataset file contributes to its DAG besides the tasks: name, schedule, limits, documentation."""
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, Param, task
+from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
 from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
 from shoal.airflow.engine_of import engine_of
+from shoal.airflow.form import run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
 from shoal.contract.errors import ConfigError
 from shoal.contract.lazy import load
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
-from shoal.settings.run_form import INSTANT, RunParams
-
-FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
-
 
 REANALYSE_PRIORITY, BACKFILL_PRIORITY = 2, 1
 """Where task slots are short, nightly runs go before backfills."""
@@ -112,31 +108,3 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
 
         show_error()
     return dag
-
-
-def run_form() -> dict[str, Any]:
-    """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered."""
-    schema = _params_schema()
-    return {name: _param(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
-
-
-@cache
-def _params_schema() -> dict[str, Any]:
-    return RunParams.model_json_schema()
-
-
-def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
-    """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
-    options = field.get("anyOf", [field])
-    keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
-    if any(option.get("format") == "date-time" for option in options):
-        keywords["pattern"] = INSTANT  # jsonschema does not look at formats
-    for option in options:
-        keywords |= {key: value for key, value in option.items() if key in FORM_KEYWORDS}
-        if "enum" in option:
-            keywords["enum"] = [*option["enum"], None]
-            keywords["values_display"] = {**{value: value for value in option["enum"]}, "null": "(empty)"}
-        if "items" in option:
-            values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
-            keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
-    return Param(field["default"], description_md=field["description"], **keywords)

@@ -14,7 +14,7 @@ from shoal.cli._embedded import Embedded, console
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.results.answer import read_current
 from shoal.results.stored_summary import StoredSummary, read_summary
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.summary.balance import FATES
 

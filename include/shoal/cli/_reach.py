@@ -8,7 +8,9 @@ from pathlib import Path
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
-from shoal.settings.dataset import DATASETS_VARIABLE, Dataset, dataset_files, datasets_folder, load_dataset
+from shoal.settings.checkout import find_checkout
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import dataset_files, datasets_folder, load_dataset, said_folder
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.stores.object_store import ReadAccess
 
@@ -34,10 +36,16 @@ def list_datasets() -> dict[str, Path]:
 
 
 def _folders() -> list[Path]:
-    home = Home.find()
-    if DATASETS_VARIABLE not in os.environ and home.datasets.is_dir():
-        return [home.datasets, datasets_folder()]
-    return [datasets_folder()]
+    if (said := said_folder()) is not None:
+        return [said]
+    embedded = [home.datasets] if (home := Home.find()).datasets.is_dir() else []
+    if find_checkout() is not None:
+        return [*embedded, datasets_folder()]
+    if embedded:
+        return embedded
+    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
+
+    return [configured_datasets_folder()]
 
 
 def look_into_airflow() -> None:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 
 from shoal.cli._reach import list_datasets
 from shoal.contract.errors import ConfigError
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 
 
 def add_arguments(parser: ArgumentParser) -> None:

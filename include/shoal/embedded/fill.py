@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from shoal.embedded.home import CHECKOUT, CONN_ID, Home
+from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.models.versions import MODEL_FILE
 from shoal.settings.analysis import Clock
-from shoal.settings.dataset import load_dataset
+from shoal.settings.checkout import EXAMPLES, find_checkout
+from shoal.settings.dataset_files import load_dataset
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
@@ -29,7 +30,7 @@ def prepare_folders(home: Home, own: OwnFiles) -> str:
     """
     for name in BUCKETS:
         home.bucket(name).mkdir(exist_ok=True)
-    _link(home.datasets / f"{DEMO}.yaml", CHECKOUT / "include" / "datasets" / f"{DEMO}.yaml")
+    _show_demo_file(home.datasets / f"{DEMO}.yaml", EXAMPLES / f"{DEMO}.yaml")
     if own.model is None and own.images is None:
         return DEMO
     if own.model is not None:
@@ -60,6 +61,14 @@ def fill_demo(home: Home, access: StoreAccess) -> None:
     for bad in bad_files():
         images.write_bytes(bad.key, bad.data, "image/jpeg")
     filled.touch()
+
+
+def _show_demo_file(file: Path, example: Path) -> None:
+    """Link the checkout's example; of an installed package, which is nobody's to edit, give a copy."""
+    if find_checkout() is not None:
+        _link(file, example)
+    elif not file.exists():
+        shutil.copyfile(example, file)
 
 
 def _write_dataset(path: Path, own: OwnFiles) -> None:

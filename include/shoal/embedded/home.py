@@ -1,4 +1,4 @@
-"""The folder everything embedded lives in (`.shoal` in the checkout), and the environment Airflow runs with there."""
+"""The folder everything embedded lives in (`.shoal`), and the environment Airflow runs with there."""
 
 import fcntl
 import json
@@ -13,9 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
+from shoal.settings.checkout import PACKAGE, find_checkout
 from shoal.stores.s3_access import StoreAccess
 
-CHECKOUT = Path(__file__).parents[3]
 HOME_VARIABLE = "SHOAL_HOME"
 OWNER_VARIABLE = "SHOAL_STARTED_OVER"
 """Names the folder in the environment of all that `demo` and `up` start, so that what a killed command left is found."""
@@ -33,8 +33,8 @@ class Home:
 
     @classmethod
     def find(cls) -> "Home":
-        """Use `SHOAL_HOME`, else `.shoal` in the checkout."""
-        return cls(Path(os.environ.get(HOME_VARIABLE) or CHECKOUT / ".shoal").absolute())
+        """Use `SHOAL_HOME`, else `.shoal` in the checkout, else `.shoal` in the current folder."""
+        return cls(Path(os.environ.get(HOME_VARIABLE) or (find_checkout() or Path.cwd()) / ".shoal").absolute())
 
     @property
     def store(self) -> Path:
@@ -150,14 +150,13 @@ class Home:
         return {
             **inherited,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "PYTHONPATH": str(CHECKOUT / "include"),
+            **self._airflow_folders(),
+            HOME_VARIABLE: str(self.root),
             "SHOAL_DATASETS": str(self.datasets),
             # Else the titles Airflow gives its processes overwrite what they were started with: see OWNER_VARIABLE.
             "SPT_NOENV": "1",
             "MPLCONFIGDIR": str(self.root / "matplotlib"),
             "AIRFLOW_HOME": str(self.airflow),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             # The Kubernetes provider takes seconds to import, on a busy machine more than the 30 that Airflow allows.
             "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
@@ -165,3 +164,11 @@ class Home:
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection),
         }
+
+    def _airflow_folders(self) -> dict[str, str]:
+        """Say where DAGs and plugins are: in the checkout, or in the installed package, which brings its plugin itself."""
+        if (checkout := find_checkout()) is None:
+            dags, plugins, path = PACKAGE / "airflow" / "dag_folder", self.airflow / "plugins", {}
+        else:
+            dags, plugins, path = checkout / "dags", checkout / "plugins", {"PYTHONPATH": str(checkout / "include")}
+        return {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins), **path}

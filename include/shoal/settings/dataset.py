@@ -1,19 +1,14 @@
-"""A dataset file: the only place where a pipeline is configured, read and checked here."""
+"""A dataset file: the only place where a pipeline is configured; what its groups of settings may say."""
 
-import os
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from operator import not_
-from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, DatasetLayout
-from shoal.contract.plugged_in import plugged_in
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, Deployment, Report, Taxon, Usable
 from shoal.settings.execution import Cluster, Container, Sidecar
@@ -31,7 +26,6 @@ from shoal.settings.field_types import (
 )
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-DATASETS_VARIABLE = "SHOAL_DATASETS"
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 
@@ -215,60 +209,3 @@ class Dataset(Settings):
                     f"taxa.{name}.merge_into {taxon.merge_into!r} - merge into a class that is not merged itself"
                 )
         return self
-
-
-def load_dataset(path: Path) -> Dataset:
-    """Read one dataset file; its name without the ending names the dataset.
-
-    Raises:
-        ConfigError: Not readable, not YAML or not valid; one line per mistake, with the field's path.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
-        raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
-    if data is None:
-        raise ConfigError(f"Dataset file {path.name} is empty - start from include/datasets/obsea.yaml")
-    if not isinstance(data, dict):
-        raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from include/datasets/obsea.yaml")
-    try:
-        if "name" in data:
-            raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
-        dataset = Dataset.model_validate({**data, "name": path.stem})
-    except ValidationError as err:
-        raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
-    _need_installed(dataset.exports, path.name)
-    return dataset
-
-
-def datasets_folder() -> Path:
-    """Find the folder of dataset files: `SHOAL_DATASETS`, else `include/datasets` of the checkout."""
-    return Path(os.environ.get(DATASETS_VARIABLE) or Path(__file__).parents[2] / "datasets")
-
-
-def dataset_files(folder: Path) -> list[Path]:
-    """List the dataset files of a folder in name order."""
-    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
-
-
-def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
-    """Look at a file that people write, not at stored settings: a wheel may be gone when an old plan is read."""
-    for name in exports:
-        if name not in (there := plugged_in(EXPORTS_OF_WHEELS)):
-            raise ConfigError(
-                f"Dataset file {file_name}: exports: no installed wheel brings an export {name!r} - "
-                f"{'there are ' + ', '.join(there) if there else 'there is none, install its wheel here'}"
-            )
-
-
-def _explain(file_name: str, error: Any) -> str:
-    field = ".".join(str(part) for part in error["loc"]) or "the file"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "no such field - remove it or correct its name"
-    elif error["type"] == "missing":
-        message = "missing - add it, see include/datasets/obsea.yaml"
-    elif error["type"] == "string_pattern_mismatch":
-        message = f"is not a name of this kind, which must match {error['ctx']['pattern']}"
-    shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
-    return f"Dataset file {file_name}: {field}: {message}{shown}"

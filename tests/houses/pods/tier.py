@@ -20,7 +20,8 @@ from running_airflow import RunningAirflow
 from shoal.capacity.scheduler.fit import fit_pods
 from shoal.embedded.home import Home
 from shoal.engines.kubernetes.cluster import read_cluster
-from shoal.settings.dataset import Dataset, load_dataset
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.stores.s3_access import StoreAccess
 

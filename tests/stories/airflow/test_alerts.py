@@ -34,7 +34,7 @@ TELL = """
 import asyncio, json, logging
 from pathlib import Path
 from shoal.airflow.alerts import TellRunFailed, tell, tell_late
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 said = []
 class Keep(logging.Handler):
     def emit(self, record):

@@ -18,7 +18,7 @@ from running_airflow import running_airflow
 from shoal.contract.errors import StoreError
 from shoal.embedded.home import CONN_ID, Home
 from shoal.results.answer import read_current
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from waiting import wait_until
 

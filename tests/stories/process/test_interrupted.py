@@ -142,7 +142,7 @@ def test_a_part_that_arrives_while_the_run_is_summarized_is_the_next_run_s(pipel
 SUMMARIZE = """
 import os, pathlib, sys
 from shoal.stores.s3_access import StoreAccess
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.summary.summarize import summarize_run
 dataset = load_dataset(pathlib.Path(sys.argv[1]))

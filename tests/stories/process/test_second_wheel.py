@@ -25,7 +25,7 @@ import json, sys
 import shoal
 from pathlib import Path
 from shoal.history.verify import verify_run
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.stores.s3_access import StoreAccess
 from shoal.summary.summarize import summarize_run

@@ -8,7 +8,7 @@ from shoal.embedded.fill import ONLY_SCENES, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.samples.demo_model import build_demo_model
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 
 
 @pytest.fixture

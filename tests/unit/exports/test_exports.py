@@ -13,7 +13,7 @@ from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
 from shoal.results.ledger import find_sources
-from shoal.settings.dataset import load_dataset
+from shoal.settings.dataset_files import load_dataset
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database
 from written_rows import write_rows

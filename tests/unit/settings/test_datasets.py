@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from shoal.contract.errors import ConfigError
-from shoal.settings.dataset import Dataset, dataset_files, load_dataset
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import dataset_files, load_dataset
 
 FOLDER = Path(__file__).parents[3] / "include" / "datasets"
 OBSEA = FOLDER / "obsea.yaml"

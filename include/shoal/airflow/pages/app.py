@@ -8,6 +8,7 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.pages.plan_page import render_plan
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
@@ -15,7 +16,8 @@ from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
-from shoal.settings.dataset import Dataset, dataset_files, datasets_folder, load_dataset
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import dataset_files, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 
 # The report has its pictures and styles inside; it runs no script and asks no other site.
@@ -88,7 +90,8 @@ def _dataset_of(dag_id: str) -> Dataset:
     name = dataset_of(dag_id)
     if name is None:
         raise ConfigError(f"DAG {dag_id!r} is not of a dataset")
-    for path in dataset_files(datasets_folder()):
+    folder = configured_datasets_folder()
+    for path in dataset_files(folder):
         if path.stem == name:
             return load_dataset(path)
-    raise ConfigError(f"No dataset file {name}.yaml in {datasets_folder()}")
+    raise ConfigError(f"No dataset file {name}.yaml in {folder}")

@@ -1,0 +1,16 @@
+"""What Airflow's configuration says for Shoal: section [shoal]."""
+
+from pathlib import Path
+
+from airflow.sdk.configuration import conf
+
+from shoal.settings.dataset_files import datasets_folder
+
+
+def configured_datasets_folder() -> Path:
+    """Find the folder of dataset files as every part of Airflow finds it.
+
+    Raises:
+        ConfigError: Nobody says where they are.
+    """
+    return datasets_folder(conf.get("shoal", "datasets_folder", fallback="") or "")

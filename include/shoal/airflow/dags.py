@@ -1,0 +1,58 @@
+"""Every dataset file becomes two DAGs: the tasks and their order, and nothing else."""
+
+from pathlib import Path
+
+from airflow.sdk import DAG, TriggerRule, get_parsing_context
+
+from shoal.airflow.configured import configured_datasets_folder
+from shoal.airflow.dag_parts import (
+    backfill_dag,
+    broken_dag,
+    reanalyse_dag,
+    shard_operator,
+    shard_settings,
+)
+from shoal.airflow.operators.approve import ApproveOperator
+from shoal.airflow.operators.continue_run import ContinueRunOperator
+from shoal.airflow.operators.end_run import EndRunOperator
+from shoal.airflow.operators.plan_shards import PlanShardsOperator
+from shoal.airflow.operators.summarize import SummarizeOperator
+from shoal.contract.errors import ConfigError
+from shoal.contract.run_names import broken_dag_id
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import dataset_files, load_dataset
+
+KINDS = {"reanalyse": reanalyse_dag, "backfill": backfill_dag}
+
+
+def build() -> dict[str, DAG]:
+    """Make the DAGs of all dataset files, by id; in the process of a task only the one it belongs to."""
+    wanted = get_parsing_context().dag_id
+    dags = [dag for path in dataset_files(configured_datasets_folder()) for dag in _dags_of(path, wanted)]
+    return {dag.dag_id: dag for dag in dags}
+
+
+def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
+    kinds = [kind for kind in KINDS if wanted in {None, f"{kind}_{path.stem}"}]
+    if not kinds and wanted != broken_dag_id(path.stem):
+        return []
+    try:
+        dataset = load_dataset(path)
+    except ConfigError as error:
+        return [broken_dag(path.stem, error)]
+    return [_with_tasks(KINDS[kind](dataset), dataset) for kind in kinds]
+
+
+def _with_tasks(dag: DAG, dataset: Dataset) -> DAG:
+    settings = dataset.model_dump(mode="json")
+    with dag:
+        # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
+        plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
+        approve = ApproveOperator(task_id="approve", dataset=settings)
+        infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
+        infer = infer.expand(shard=plan.output)
+        summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
+        continue_run = ContinueRunOperator(task_id="continue_run")
+        end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
+        plan >> approve >> infer >> summarize >> [continue_run, end_run]
+    return dag

@@ -1,0 +1,98 @@
+"""Dataset files: where they lie, which there are, and one of them read, with one line for each mistake in it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.plugged_in import plugged_in
+from shoal.settings.checkout import EXAMPLES, find_checkout
+from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
+
+DATASETS_VARIABLE = "SHOAL_DATASETS"
+AIRFLOW_VARIABLE = "AIRFLOW__SHOAL__DATASETS_FOLDER"
+"""How Airflow reads `datasets_folder` of its section [shoal] from the environment."""
+
+_ANNOTATED = "include/datasets/obsea.yaml" if find_checkout() else EXAMPLES / "obsea.yaml"
+
+
+def said_folder() -> Path | None:
+    """Find the folder of dataset files that the environment names, for Shoal or as Airflow reads it."""
+    said = os.environ.get(DATASETS_VARIABLE) or os.environ.get(AIRFLOW_VARIABLE)
+    return Path(said) if said else None
+
+
+def datasets_folder(configured: str = "") -> Path:
+    """Find the folder of dataset files: what the environment says, else Airflow's configuration, else that of the checkout.
+
+    Args:
+        configured: `datasets_folder` of section [shoal] of Airflow's configuration, where that was read.
+
+    Raises:
+        ConfigError: Nobody says where they are.
+    """
+    if (folder := said_folder()) is not None:
+        return folder
+    if configured:
+        return Path(configured)
+    if (checkout := find_checkout()) is not None:
+        return checkout / "include" / "datasets"
+    raise ConfigError(
+        f"Nothing says where the dataset files are - set {DATASETS_VARIABLE}, or datasets_folder in section [shoal] of "
+        "Airflow's configuration"
+    )
+
+
+def dataset_files(folder: Path) -> list[Path]:
+    """List the dataset files of a folder in name order."""
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read one dataset file; its name without the ending names the dataset.
+
+    Raises:
+        ConfigError: Not readable, not YAML or not valid; one line per mistake, with the field's path.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
+    if data is None:
+        raise ConfigError(f"Dataset file {path.name} is empty - start from {_ANNOTATED}")
+    if not isinstance(data, dict):
+        raise ConfigError(f"Dataset file {path.name} is no YAML mapping - start from {_ANNOTATED}")
+    try:
+        if "name" in data:
+            raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
+        dataset = Dataset.model_validate({**data, "name": path.stem})
+    except ValidationError as err:
+        raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+    _need_installed(dataset.exports, path.name)
+    return dataset
+
+
+def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
+    """Look at a file that people write, not at stored settings: a wheel may be gone when an old plan is read."""
+    for name in exports:
+        if name not in (there := plugged_in(EXPORTS_OF_WHEELS)):
+            raise ConfigError(
+                f"Dataset file {file_name}: exports: no installed wheel brings an export {name!r} - "
+                f"{'there are ' + ', '.join(there) if there else 'there is none, install its wheel here'}"
+            )
+
+
+def _explain(file_name: str, error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "the file"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "no such field - remove it or correct its name"
+    elif error["type"] == "missing":
+        message = f"missing - add it, see {_ANNOTATED}"
+    elif error["type"] == "string_pattern_mismatch":
+        message = f"is not a name of this kind, which must match {error['ctx']['pattern']}"
+    shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
+    return f"Dataset file {file_name}: {field}: {message}{shown}"
