@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,15 @@ up: .venv/.demo  ## run Airflow's web interface on loopback, PORT=8080, until Ct
 
 test: .venv/.dev  ## run every test that can run on this machine
 	$(RUN) -m pytest $(ARGS)
+
+test-resolutions: $(UV)  ## run the fast tests with the oldest and the newest dependencies allowed; PYTHON=python3.13 for another one
+	@set -e; for resolution in lowest-direct highest; do \
+	  home=.shoal/resolutions/$$resolution; echo "$$resolution, $$($(PYTHON) --version)"; \
+	  $(UV) venv --quiet --clear --python $(PYTHON) $$home; \
+	  $(UV) pip install --quiet --python $$home --resolution $$resolution '.[demo,postgres]'; \
+	  $(UV) pip install --quiet --python $$home 'pytest>=9.2' 'hypothesis>=6.170'; \
+	  PYTHONPATH=include $$home/bin/python -m pytest -q tests/unit tests/docs $(ARGS); \
+	done
 
 soak: .venv/.dev  ## break everything at random moments on a real cluster for SEEDS=20 seeds, print what it cost
 	@mkdir -p .shoal && rm -f .shoal/faults.jsonl

@@ -80,7 +80,7 @@ def test_each_shoal_command_is_understood(words):
     name, *rest = words[3:]
     assert name in COMMANDS
     parser = argparse.ArgumentParser(exit_on_error=False)
-    import_module(f"shoal.cli.{name}").add_arguments(parser)
+    import_module(f"shoal.cli.{name.replace('-', '_')}").add_arguments(parser)
     parser.parse_args(rest)
 
 

@@ -166,9 +166,16 @@ class Home:
         }
 
     def _airflow_folders(self) -> dict[str, str]:
-        """Say where DAGs and plugins are: in the checkout, or in the installed package, which brings its plugin itself."""
-        if (checkout := find_checkout()) is None:
-            dags, plugins, path = PACKAGE / "airflow" / "dag_folder", self.airflow / "plugins", {}
-        else:
-            dags, plugins, path = checkout / "dags", checkout / "plugins", {"PYTHONPATH": str(checkout / "include")}
-        return {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins), **path}
+        """Say where DAGs and plugins are: in the checkout's folders, or in the installed package, which brings its plugin."""
+        if (checkout := find_checkout()) is not None:
+            return {
+                "AIRFLOW__CORE__DAGS_FOLDER": str(checkout / "dags"),
+                "AIRFLOW__CORE__PLUGINS_FOLDER": str(checkout / "plugins"),
+                "PYTHONPATH": str(checkout / "include"),
+            }
+        bundle = {"name": "shoal", "classpath": "shoal.airflow.bundle.ShoalDagBundle", "kwargs": {}}
+        return {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(PACKAGE / "airflow" / "dag_folder"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.airflow / "plugins"),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+        }

@@ -92,5 +92,44 @@ def test_a_backfill_waits_behind_nightly_runs(local_only):
     assert weights["backfill"] < weights["reanalyse"]
 
 
+ONE = """
+import json
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+from shoal.airflow import dags
+opened = []
+load = dags.load_dataset
+dags.load_dataset = lambda path: opened.append(path.stem) or load(path)
+found = {}
+for wanted in ("reanalyse_reef7", "backfill_reef7", "broken_torn", "reanalyse_torn", "reanalyse_gone", None):
+    opened.clear()
+    with _airflow_parsing_context_manager(dag_id=wanted):
+        found[str(wanted)] = [sorted(dags.build()), len(opened)]
+print(json.dumps(found))
+"""
+
+
+def test_the_process_of_a_task_builds_its_own_dag_only(installation, tmp_path_factory):
+    """With 20 dataset files each task would else make 40 DAGs to run one."""
+    home = type(installation)(tmp_path_factory.mktemp("one"))
+    (home.home / "datasets").mkdir(parents=True)
+    for number in range(20):
+        (home.home / f"datasets/reef{number}.yaml").write_text(DEMO, encoding="utf-8")
+    (home.home / "datasets/torn.yaml").write_text("source: {conn_id: x", encoding="utf-8")
+    found = json.loads(home.airflow(ONE))
+    everything, files_read = found.pop("None")
+    assert (len(everything), files_read) == (41, 21)
+    assert found == {
+        "reanalyse_reef7": [["reanalyse_reef7"], 1], "backfill_reef7": [["backfill_reef7"], 1], "broken_torn": [["broken_torn"], 1],
+        "reanalyse_torn": [["broken_torn"], 1], "reanalyse_gone": [[], 0],
+    }  # fmt: skip
+
+
+def test_the_dag_file_of_the_package_is_that_of_the_checkout():
+    """Airflow looks into files that have both words only."""
+    installed, checkout = (ROOT / folder / "shoal_dags.py" for folder in ("include/shoal/airflow/dag_folder", "dags"))
+    assert installed.read_bytes() == checkout.read_bytes()
+    assert all(word in installed.read_bytes() for word in (b"airflow", b"dag"))
+
+
 def dag_of(parsed, dag_id):
     return json.loads(parsed["dags"][dag_id])["dag"]
