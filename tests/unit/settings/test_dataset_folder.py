@@ -1,0 +1,53 @@
+"""Where dataset files are looked for, by who says it."""
+
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.settings import dataset_files
+from shoal.settings.checkout import EXAMPLES, find_checkout
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def nobody_says(monkeypatch):
+    for name in (dataset_files.DATASETS_VARIABLE, dataset_files.AIRFLOW_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Shoal as it lies in site-packages."""
+    monkeypatch.setattr(dataset_files, "find_checkout", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("said", "configured", "found"),
+    [
+        pytest.param({"SHOAL_DATASETS": "/a", "AIRFLOW__SHOAL__DATASETS_FOLDER": "/b"}, "/c", "/a", id="Shoal's variable first"),
+        pytest.param({"AIRFLOW__SHOAL__DATASETS_FOLDER": "/b"}, "/c", "/b", id="then Airflow's variable"),
+        pytest.param({}, "/c", "/c", id="then Airflow's configuration"),
+        pytest.param({"SHOAL_DATASETS": ""}, "", str(ROOT / "include/datasets"), id="then the checkout"),
+    ],
+)  # fmt: skip
+def test_the_nearest_word_counts(said, configured, found, monkeypatch):
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert dataset_files.datasets_folder(configured) == Path(found)
+
+
+def test_an_installed_shoal_guesses_no_folder(installed):
+    with pytest.raises(
+        ConfigError, match=r"^Nothing says where the dataset files are - set SHOAL_DATASETS, or datasets_folder "
+    ):
+        dataset_files.datasets_folder()
+
+
+def test_a_checkout_links_to_the_examples_of_the_package():
+    assert find_checkout() == ROOT
+    names = sorted(path.name for path in dataset_files.dataset_files(EXAMPLES))
+    assert names == ["demo.yaml", "obsea.yaml"]
+    for name in names:
+        assert (ROOT / "include/datasets" / name).resolve() == (EXAMPLES / name).resolve()
