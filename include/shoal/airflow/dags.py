@@ -49,8 +49,8 @@ def _with_tasks(dag: DAG, dataset: Dataset) -> DAG:
         # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
         plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
         approve = ApproveOperator(task_id="approve", dataset=settings)
-        infer = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
-        infer = infer.expand(shard=plan.output)
+        shards = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
+        infer = shards.expand(shard=plan.output)
         summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
         continue_run = ContinueRunOperator(task_id="continue_run")
         end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)

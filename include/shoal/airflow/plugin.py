@@ -4,7 +4,7 @@ Airflow imports this in every component and every task, so the pages themselves 
 """
 
 import sys
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -25,7 +25,8 @@ class ShoalPlugin(AirflowPlugin):
     """Shoal in Airflow's web interface."""
 
     name = "shoal"
-    fastapi_apps: ClassVar[list[dict[str, Any]]] = _web_apps()
-    operator_extra_links: ClassVar[list[Any]] = [PlanLink(), SummaryLink(), ReportLink()]
-    timetables: ClassVar[list[Any]] = [MonthlyWindows]
-    listeners: ClassVar[list[Any]] = [pools]
+    # Airflow declares these as its instances' own.
+    fastapi_apps = _web_apps()
+    operator_extra_links = [PlanLink(), SummaryLink(), ReportLink()]  # noqa: RUF012
+    timetables = [MonthlyWindows]  # noqa: RUF012
+    listeners = [pools]  # noqa: RUF012

