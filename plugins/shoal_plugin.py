@@ -3,4 +3,6 @@
 from importlib.metadata import entry_points
 
 if not entry_points(group="airflow.plugins", name="shoal"):
-    from shoal.airflow.plugin import ShoalPlugin as ShoalPlugin
+    from shoal.airflow.plugin import ShoalPlugin
+
+    __all__ = ["ShoalPlugin"]
