@@ -8,9 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline import make_pipeline
 from shoal.contract.errors import ConfigError
 from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
-from shoal.exports.write import write_one
+from shoal.exports.write import write_exports, write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
 from shoal.results.ledger import find_sources
 from shoal.settings.dataset_files import load_dataset
@@ -70,6 +71,20 @@ def summarized(few_images):
         return asking, done, lambda: asking.verify(plan.run_key, plan.variant.directory)
 
     return summarize
+
+
+@pytest.fixture(scope="module")
+def tables(store, demo_models, scenes, tmp_path_factory):
+    """A session with the tables of a summary over two images, and what their run found."""
+    pipeline = make_pipeline(store, demo_models, tmp_path_factory.mktemp("tables"))
+    pipeline.put_scenes([scene for scene in scenes if scene.fish][:2])
+    plan = pipeline.plan()
+    write_rows(pipeline, plan)
+    done, stored = pipeline.summarize(plan), plan.to_json()
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    with open_database(pipeline.stores.results) as database:
+        build_tables(database, stored, layout.run(plan.run_key), find_sources(pipeline.stores.results, layout, stored))
+        yield database, Answer(stored, True, done.summary["result"], done.summary["run"])
 
 
 BUILT_IN = ["counts.csv", "detections.parquet", "failures.csv", "report.html"]
@@ -212,15 +227,25 @@ def test_verify_writes_it_again(wheel, summarized):
         pytest.param(("class Tally", "import no_such_module\nclass Tally"), "cannot be imported", id="no import"),
     ],
 )
-def test_an_export_that_fails_costs_its_own_files_only(wheel, summarized, code, reason, caplog):
+def test_what_a_strangers_export_does_wrong_is_said_in_one_line(wheel, tables, tmp_path, code, reason):
     wheel(changed(COUNTING, code))
+    database, answer = tables
+    database.folder = tmp_path
+    exported = write_exports(database, answer, ["tally"])
+    assert sorted(file.path.name for file in exported.files) == sorted(exported.answer.files) == BUILT_IN
+    assert exported.answer.run == answer.run != {}
+    failed = exported.told["tally"]["failed"]
+    assert reason in failed
+    assert "\n" not in failed
+
+
+def test_an_export_that_fails_costs_its_own_files_only(wheel, summarized, caplog):
+    wheel(changed(COUNTING, ("path.write_text(", "1 / 0  # ")))
     _, done, verify = summarized("tally")
     assert sorted(done.summary["files"]) == BUILT_IN
     assert done.not_current_because is None
-    failed = done.summary["run"]["exports"]["tally"]["failed"]
-    assert reason in failed
-    assert "\n" not in failed
-    assert f"export tally failed, its files are missing: {failed}" in done.describe()
+    assert done.summary["run"]["exports"] == {"tally": {"failed": "ZeroDivisionError: division by zero"}}
+    assert "export tally failed, its files are missing: ZeroDivisionError: division by zero" in done.describe()
     assert "Export tally failed, the run's answer stands without it" in caplog.text
     assert verify().deviations == ()
 
