@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from shoal.embedded.fill import fill_demo, prepare_folders
+from shoal.embedded.home import Home
+from shoal.embedded.own_files import OwnFiles
+from shoal.embedded.processes.rclone import embedded_store
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -71,11 +76,24 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installation.home / "airflow"
 
 
+@pytest.fixture(scope="session")
+def demo_content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the first demo draws, seconds of a processor: its buckets, and the mark that they are filled."""
+    home = Home(tmp_path_factory.mktemp("content") / "home")
+    home.make()
+    prepare_folders(home, OwnFiles(None, None))
+    with embedded_store(home.store, home.logs / "store.log") as access:
+        fill_demo(home, access)
+    return home.root
+
+
 @pytest.fixture
-def fresh_installation(tmp_path: Path, new_database: Path) -> Installation:
+def fresh_installation(tmp_path: Path, new_database: Path, demo_content: Path) -> Installation:
     """An installation in which nothing has run."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
+    shutil.copytree(demo_content / "store", home / "store")
+    shutil.copy2(demo_content / "filled", home)
     (home / "airflow").mkdir(mode=0o700)
     for path in new_database.iterdir():
         if path.name.startswith(("airflow.db", "migrated-")):
