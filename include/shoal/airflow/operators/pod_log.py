@@ -1,0 +1,48 @@
+"""What a pod said, passed on to the task's log."""
+
+import logging
+from typing import Any
+
+from kubernetes.client import CoreV1Api, V1Pod
+
+from shoal.engines.kubernetes.errors import REQUEST_ERRORS
+from shoal.engines.kubernetes.mount_sidecar import SIDECAR
+from shoal.engines.kubernetes.pod_log import read_log
+from shoal.engines.kubernetes.pod_status import find_sidecar_end
+
+log = logging.getLogger(__name__)
+
+SIDECAR_LINES = 20
+
+
+def pass_on_log(core: CoreV1Api, pod: V1Pod, container: str, **options: Any) -> None:
+    """Log what a container said; a log that cannot be read is a warning."""
+    try:
+        lines = read_log(core, pod.metadata.name, pod.metadata.namespace, container, **options)
+    except REQUEST_ERRORS as err:
+        log.warning("The log of container %s cannot be read: %s", container, _first_line(err))
+        return
+    for line in lines:
+        log.info("%s: %s", container, line)
+
+
+def tell_about(core: CoreV1Api, pod: V1Pod) -> None:
+    """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""
+    if any(container.name == SIDECAR for container in pod.spec.init_containers or ()):
+        if ended := find_sidecar_end(core.api_client.sanitize_for_serialization(pod)):
+            log.warning("The sidecar ended and was started again (%s); what it said before:", ended)
+            pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES, previous=True)
+        pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES)
+    selector = f"involvedObject.name={pod.metadata.name}"
+    try:
+        events = core.list_namespaced_event(pod.metadata.namespace, field_selector=selector).items
+    except REQUEST_ERRORS as err:
+        log.warning("The pod's events cannot be read: %s", _first_line(err))
+        return
+    for event in events:
+        if event.type == "Warning":
+            log.warning("pod event %s: %s", event.reason, event.message)
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).split("\n", 1)[0]

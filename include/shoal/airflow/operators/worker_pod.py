@@ -1,0 +1,77 @@
+"""The provider's operator, told how a worker's pod is made, started and waited for."""
+
+import logging
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import Context
+from kubernetes.client import ApiClient, V1Pod
+
+from shoal.airflow.triggers.shard_pod import ShardPodTrigger
+from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
+from shoal.engines.kubernetes.errors import explained
+from shoal.engines.kubernetes.manifests import GRACE_S, WORKER
+from shoal.engines.kubernetes.overlay import Manifest
+
+log = logging.getLogger(__name__)
+
+
+class WorkerPodOperator(KubernetesPodOperator):
+    """Create a pod as it was made, and wait for it with Shoal's own trigger.
+
+    Args:
+        conn_id: Airflow connection of the cluster.
+        namespace: Where the pod goes.
+    """
+
+    def __init__(self, *, conn_id: str, namespace: str, **kwargs: Any) -> None:
+        super().__init__(
+            kubernetes_conn_id=conn_id,
+            namespace=namespace,
+            base_container_name=WORKER,
+            deferrable=True,
+            # The stored identity of a pod outlives clearing and is not checked against the shard.
+            durable=False,
+            termination_grace_period=GRACE_S,
+            termination_message_policy="FallbackToLogsOnError",
+            **kwargs,
+        )
+        self._place = (conn_id, namespace)
+        self._manifest: Manifest | None = None
+        self._kept: dict[str, Any] = {}
+
+    def start_pod(self, context: Context, manifest: Manifest, kept: dict[str, Any]) -> None:
+        """Start a pod and wait for it; `trigger_reentry` goes on from there.
+
+        Args:
+            context: The task's context.
+            manifest: The pod.
+            kept: What `trigger_reentry` is given besides the event: the task's own memory ends with its wait.
+        """
+        self._manifest, self._kept = manifest, kept
+        super().execute(context)
+
+    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
+        """Make the shard's pod, with the labels by which the provider knows it."""
+        self.pod_template_dict = self._manifest
+        return super().build_pod_request_obj(context, dry_run=dry_run)
+
+    def get_or_create_pod(self, pod_request_obj: V1Pod, context: Context) -> V1Pod:
+        """Create the pod once no quota is in the way: the provider logs the whole of a pod that is refused."""
+        try:
+            with explained(f"start a pod in namespace {self.namespace}"):
+                body = ApiClient().sanitize_for_serialization(pod_request_obj)
+                self.client.create_namespaced_pod(self.namespace, body, dry_run="All")
+        except QuotaExceededError:
+            raise
+        except ShoalError as err:
+            log.debug("The pod could not be tried beforehand: %s", err)  # the real one says it better
+        return super().get_or_create_pod(pod_request_obj, context)
+
+    def invoke_defer_method(self, last_log_time: Any = None, context: Context | None = None) -> None:  # noqa: ARG002
+        """Wait with Shoal's own trigger: it sees the sidecar too, and stores no credentials."""
+        if self.pod is None:
+            raise WorkerError("No pod was started - clear the task")
+        name, in_cluster = self.pod.metadata.name, bool(self.hook.is_in_cluster)
+        trigger = ShardPodTrigger(*self._place, name, GRACE_S, in_cluster=in_cluster)
+        self.defer(trigger=trigger, method_name="trigger_reentry", kwargs=self._kept)
