@@ -152,7 +152,7 @@ class Engine(Protocol):
         """
         ...
 
-    def start(self, work: "ShardWork", owner: DagRunId) -> Any:
+    def start(self, work: "ShardWork", owner: Owner) -> Any:
         """Start the worker of an attempt; returns what the next three take."""
         ...
 
@@ -192,13 +192,13 @@ def open_engine(dataset: Dataset, connect: Connect) -> Engine:
     return engine
 
 
-def run_to_end(engine: Engine, work: "ShardWork", owner: DagRunId, say: Callable[[str], None]) -> None:
+def run_to_end(engine: Engine, work: "ShardWork", owner: Owner, say: Callable[[str], None]) -> None:
     """Run a worker, stand by, and leave nothing behind.
 
     Args:
         engine: Where it runs.
         work: The attempt.
-        owner: What owns it.
+        owner: The Dag run that owns it.
         say: Takes what it says.
 
     Raises:
@@ -217,6 +217,6 @@ def run_to_end(engine: Engine, work: "ShardWork", owner: DagRunId, say: Callable
             say(line)
         failure = engine.verdict(handle, watch)
     finally:
-        engine.end(lambda: owner, GONE_S)
+        engine.end(owner, GONE_S)
     if failure is not None:
         raise failure

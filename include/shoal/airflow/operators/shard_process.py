@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from shoal.airflow.engine_of import engine_of
+from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.contract.errors import WorkerCrashError
-from shoal.engines.engine import DagRunId, Engine, run_to_end
+from shoal.engines.engine import Engine, Owner, run_to_end
 from shoal.settings.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class ShardProcessOperator(BaseOperator):
         self.dataset = dataset
         self.shard = shard
         self._engine: Engine | None = None
+        self._owner: Owner | None = None
 
     @property
     def linked_run(self) -> dict[str, Any]:
@@ -52,13 +55,13 @@ class ShardProcessOperator(BaseOperator):
         rounds, is_first_try = 0, context["ti"].try_number == 1
         with translated_errors(), noted_failures(self.dataset, self.shard, context["ti"].try_number):
             dataset = Dataset.model_validate(self.dataset)
-            self._engine, owner = engine_of(dataset), DagRunId("", context["ti"].dag_id, context["ti"].run_id)
+            self._engine, self._owner = engine_of(dataset), partial(owner_of, context["ti"])
             while work := prepare_shard(
                 open_stores(dataset, read_access), self.shard, repeated=rounds > 0 or not is_first_try
             ):
                 rounds += 1
                 try:
-                    run_to_end(self._engine, work, owner, lambda line: log.info("%s", line))
+                    run_to_end(self._engine, work, self._owner, lambda line: log.info("%s", line))
                 except WorkerCrashError as crash:
                     go_on_after(crash, work.stores, self.shard, work.command.attempt, rounds)
                 else:
@@ -66,5 +69,5 @@ class ShardProcessOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the worker; it writes what it has."""
-        if self._engine is not None:
-            self._engine.end(lambda: DagRunId("", self.dag_id, ""), 0)
+        if self._engine is not None and self._owner is not None:
+            self._engine.end(self._owner, 0)

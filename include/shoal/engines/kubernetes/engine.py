@@ -18,6 +18,7 @@ from shoal.engines.kubernetes.errors import NOT_FOUND, explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import RunObjects
+from shoal.engines.kubernetes.pod_log import read_log
 from shoal.engines.kubernetes.pod_status import find_failure, gone_pod, lost_pod
 from shoal.engines.kubernetes.pod_story import tell_pods
 from shoal.engines.kubernetes.pod_watch import STARTS_S, PodWatch, last_event, look
@@ -85,14 +86,14 @@ class KubernetesEngine:
         """End the pods of a shard's earlier attempt, and wait for their last rows."""
         end_earlier_pods(lambda: self._objects, owner.name, self._namespace, shard)
 
-    def start(self, work: ShardWork, owner: DagRunId) -> PodHandle:  # noqa: D102
+    def start(self, work: ShardWork, owner: Owner) -> PodHandle:  # noqa: D102
         with explained(f"run a pod in namespace {self._namespace}"):
             try:
-                pod = self.prepare(work, owner)
+                pod = self.prepare(work, owner())
                 self._core.create_namespaced_pod(self._namespace, pod)
             except BaseException:
                 with contextlib.suppress(ShoalError):
-                    self.end(lambda: owner, GONE_S)
+                    self.end(owner, GONE_S)
                 raise
         return PodHandle(pod["metadata"]["name"], time.monotonic())
 
@@ -116,9 +117,7 @@ class KubernetesEngine:
     def last_words(self, handle: PodHandle, watch: PodWatch) -> Iterator[str]:  # noqa: D102
         if watch.status == "over":
             with explained(f"read the log of pod {handle.name}"):
-                read = self._core.read_namespaced_pod_log
-                reply = read(handle.name, self._namespace, container=WORKER, _preload_content=False)
-            yield from reply.data.decode("utf-8", "replace").splitlines()
+                yield from read_log(self._core, handle.name, self._namespace, WORKER)
 
     def verdict(self, handle: PodHandle, watch: PodWatch) -> ShoalError | None:  # noqa: D102
         with explained(f"look at pod {handle.name}"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from shoal.capacity.scheduler.requests import pod_requests
 from shoal.capacity.share import Capacity, plan_capacity
 from shoal.contract.errors import ShoalError
-from shoal.engines.engine import Connect, DagRunId, FindState, Owner, Step, Watch, Workers
+from shoal.engines.engine import Connect, FindState, Owner, Step, Watch, Workers
 from shoal.engines.local.machine import read_headroom
 from shoal.engines.local.process import WorkerProcess
 from shoal.engines.plain_pod import sized_pod
@@ -37,7 +37,7 @@ class LocalEngine:
     def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> "LocalRoom":  # noqa: ARG002, D102
         return LocalRoom(pod, self._cluster)
 
-    def start(self, work: "ShardWork", owner: DagRunId) -> WorkerProcess:  # noqa: ARG002, D102
+    def start(self, work: "ShardWork", owner: Owner) -> WorkerProcess:  # noqa: ARG002, D102
         process = WorkerProcess.start(work.command, work.stores.worker_env())
         self._started.append(process)
         return process
