@@ -1,6 +1,7 @@
 """What a dataset file contributes to its DAG besides the tasks: name, schedule, limits, documentation."""
 
 from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, task
@@ -13,7 +14,6 @@ from shoal.airflow.form import run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
 from shoal.contract.errors import ConfigError
-from shoal.contract.lazy import load
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 
@@ -84,7 +84,7 @@ def shard_settings(dataset: Dataset) -> dict[str, Any]:
 
 def shard_operator(dataset: Dataset) -> type[BaseOperator]:
     """Choose what runs a shard; the provider, seconds of import, is loaded only where a dataset has pods."""
-    operator: type[BaseOperator] = load(engine_of(dataset).operator)
+    operator: type[BaseOperator] = resolve_name(engine_of(dataset).operator)
     return operator
 
 

@@ -4,11 +4,11 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import ShoalError
-from shoal.contract.lazy import load
 from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster, Container, Sidecar
 
@@ -188,7 +188,7 @@ def open_engine(dataset: Dataset, connect: Connect) -> Engine:
         dataset: The dataset.
         connect: Opens its cluster.
     """
-    engine: Engine = load(ENGINES[dataset.cluster.kind])(Workers.of(dataset), connect)
+    engine: Engine = resolve_name(ENGINES[dataset.cluster.kind])(Workers.of(dataset), connect)
     return engine
 
 

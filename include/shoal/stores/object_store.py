@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Protocol, cast
 
 from shoal.contract.errors import ConfigError
@@ -216,8 +216,7 @@ def load_kind(kind: str) -> StoreKind:
     """
     if kind not in KINDS:
         raise ConfigError(f"No kind of object store {kind!r} - there are {', '.join(sorted(KINDS))}")
-    module, _, name = KINDS[kind].partition(":")
-    return cast("StoreKind", getattr(import_module(module), name))
+    return cast("StoreKind", resolve_name(KINDS[kind]))
 
 
 def open_store(access: Access, bucket: str) -> ObjectStore:

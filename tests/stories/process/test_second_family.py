@@ -1,4 +1,4 @@
-"""The example of `docs/extending-task.md`, installed as its reader would: its boxes become rows like all others."""
+"""The family of `docs/extending.md`, installed as its reader would: its boxes become rows like all others."""
 
 import json
 import re
@@ -19,8 +19,9 @@ from wheels import lay_wheel
 from worker.images import encoded, photo
 from worker.onnx_models import finished
 
-PAGE = Path(__file__).parents[2] / "docs/extending-task.md"
-FILES = dict(re.findall(r"```\w+ file=(\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+PAGE = Path(__file__).parents[3] / "docs/extending.md"
+SECTION = PAGE.read_text(encoding="utf-8").partition("\n## A task\n")[2]
+FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", SECTION, re.DOTALL))
 BOXES = [(10, 20, 30, 60, 0.25, 0), (288, 176, 352, 208, 0.75, 1), (1, 1, 9, 9, 0.01, 0)]
 """Pixels of a frame of 640x384, in which 1280x720 is 640x360 with 12 px of padding above."""
 
@@ -59,7 +60,7 @@ def pipeline(store, tmp_path) -> Pipeline:
 
 
 def path_with(*folders: Path) -> str:
-    return ":".join(map(str, (Path(__file__).parents[2] / "include", *folders)))
+    return ":".join(map(str, (Path(__file__).parents[3] / "include", *folders)))
 
 
 def work(pipeline, plan, *wheels):
