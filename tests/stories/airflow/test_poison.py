@@ -102,9 +102,7 @@ def shorten_part_interval(pipeline, plan):
 
 def test_a_task_attempt_starts_no_more_workers_than_it_may(pipelines, monkeypatch):
     """What they found is kept: Airflow's next attempt goes on behind it."""
-    from shoal.shards import attempt as shard_attempt
-
-    monkeypatch.setattr(shard_attempt, "MOST_ROUNDS", 1)
+    monkeypatch.setattr("shoal.shards.attempt.MOST_ROUNDS", 1)
     pipeline = pipelines(images(6, white=(1, 2)))
     plan = pipeline.plan()
     for try_number in (1, 2, 3):

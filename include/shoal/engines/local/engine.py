@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shoal.capacity.scheduler.requests import pod_requests
-from shoal.capacity.share import Capacity, plan_capacity
+from shoal.capacity.share import Capacity
 from shoal.contract.errors import ShoalError
 from shoal.engines.engine import Connect, FindState, Owner, Step, Watch, Workers
-from shoal.engines.local.machine import read_headroom
+from shoal.engines.local.machine import find_room, read_headroom
 from shoal.engines.local.process import WorkerProcess
 from shoal.engines.plain_pod import sized_pod
 from shoal.settings.execution import Cluster
@@ -78,7 +78,7 @@ class LocalRoom:
         pass
 
     def find(self, *, promise: bool) -> Capacity:  # noqa: ARG002, D102 - nobody else plans here
-        return plan_capacity([read_headroom()], self._request, self._cluster.share, self._cluster.max_pods)
+        return find_room(self._cluster, [read_headroom()], self._request)
 
     def settle(self, pods: int) -> None:  # noqa: D102
         pass

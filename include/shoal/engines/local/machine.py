@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -12,14 +12,19 @@ from shoal.engines.local.cgroup import read_core_limit, read_free_memory
 from shoal.settings.execution import Cluster
 
 
-def find_room(cluster: Cluster, nodes: Sequence[NodeHeadroom]) -> Capacity:
+def find_room(cluster: Cluster, nodes: Sequence[NodeHeadroom], request: Mapping[str, float] | None = None) -> Capacity:
     """Count the worker processes that may start on machines with this headroom.
+
+    Args:
+        cluster: The share that may be taken.
+        nodes: The machines.
+        request: What one takes; None for what the dataset's own workers take.
 
     Raises:
         InsufficientCapacityError: Not one fits.
     """
-    request = {"cpu": float(parse_quantity(cluster.pod.cpu)), "memory": float(parse_quantity(cluster.pod.memory))}
-    return plan_capacity(nodes, request, cluster.share, cluster.max_pods)
+    own = {"cpu": float(parse_quantity(cluster.pod.cpu)), "memory": float(parse_quantity(cluster.pod.memory))}
+    return plan_capacity(nodes, request or own, cluster.share, cluster.max_pods)
 
 
 def read_headroom() -> NodeHeadroom:
