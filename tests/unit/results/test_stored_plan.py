@@ -12,6 +12,8 @@ from shoal.bucket.listing import ListingCounts, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
+from shoal.contract.families import Understood
+from shoal.contract.families.yolov8 import YOLOV8
 from shoal.contract.job import Inference, ShardJob
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
@@ -24,7 +26,8 @@ from shoal.settings.run_form import RunParams
 
 EARLIER = sorted((Path(__file__).parents[2] / "fixtures/format-1").rglob("plan.json"))
 SHA, RATE = "0" * 64, Rate(0.5, "measured in 126 images")
-RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, ModelInfo(("fish",), 32, (640, 640), None))
+UNDERSTOOD = Understood(YOLOV8, ModelInfo(("fish",), 32, (640, 640), None), None)
+RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, UNDERSTOOD)
 VARIANT = Variant(RELEASE, Inference((640, 640), rect=True))
 JOB = ShardJob(
     "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0
