@@ -100,7 +100,7 @@ opened = []
 load = dags.load_dataset
 dags.load_dataset = lambda path: opened.append(path.stem) or load(path)
 found = {}
-for wanted in ("reanalyse_reef7", "backfill_reef7", "broken_torn", "reanalyse_torn", "reanalyse_gone", None):
+for wanted in (None, "reanalyse_reef7", "backfill_reef7", "broken_torn", "reanalyse_torn", "reanalyse_gone"):
     opened.clear()
     with _airflow_parsing_context_manager(dag_id=wanted):
         found[str(wanted)] = [sorted(dags.build()), len(opened)]
