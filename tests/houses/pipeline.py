@@ -69,19 +69,27 @@ class Pipeline:
         )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
 
-    def infer(self, plan: Plan, shards: Iterable[int] | None = None) -> None:
-        """Run the worker over shards of a plan, each in a process, one after the other."""
+    def infer(self, plan: Plan, shards: Iterable[int] | None = None, *, in_process: bool = True) -> None:
+        """Run the worker over shards of a plan, one after the other.
+
+        Args:
+            plan: Of this pipeline.
+            shards: Their numbers; None means all.
+            in_process: Here, which saves seconds: `run_worker` is for tests of what a process does. Not while other
+                threads start processes: credentials are in this one's environment meanwhile.
+        """
+        run_one = run_worker_here if in_process else run_worker
         for shard in [entry.shard for entry in plan.work.shards] if shards is None else shards:
-            ended = run_worker(self.stores, plan, shard)
+            ended = run_one(self.stores, plan, shard)
             assert ended.returncode == WorkerExit.DONE, ended.stdout
 
     def summarize(self, plan: Plan) -> SummarizedRun:
         return summarize_run(self.stores, self.stores.layout.variant(plan.variant.directory), plan.run_key)
 
-    def run(self, *, at: datetime | None = None, **params: Any) -> SummarizedRun:
+    def run(self, *, at: datetime | None = None, in_process: bool = True, **params: Any) -> SummarizedRun:
         """Plan, infer, summarize."""
         plan = self.plan(at=at, **params)
-        self.infer(plan)
+        self.infer(plan, in_process=in_process)
         return self.summarize(plan)
 
     def verify(self, plan_key: str, directory: str) -> Verification:
@@ -145,6 +153,23 @@ def run_worker(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedP
         timeout=300,
         check=False,
     )
+
+
+def run_worker_here(stores: Stores, plan: Plan, shard: int) -> "subprocess.CompletedProcess[str]":
+    """Run the worker as `run_worker` does, in this process: its variables and its threads go as they came."""
+    words = worker_command(stores, plan, shard)
+    before = dict(os.environ)
+    try:
+        os.environ.update(stores.worker_env())
+        from shoal_worker import __main__ as worker  # sets variables of its own
+        from shoal_worker.stop import StopRequest
+
+        arguments = worker._parser().parse_args(words[words.index("run") :])
+        status, reason = worker._attempt(arguments, StopRequest())
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return subprocess.CompletedProcess(words, status, reason)
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def quiet_night(site) -> dict[str, Any]:
     """The result of the same images where nothing breaks, without a cluster."""
     dataset = site.tier.add_dataset("quiet", "direct")
     local = dataset.model_dump(mode="json") | {"cluster": {"kind": "local", "share": 1.0}}
-    return numbers(site.tier.pipeline(type(dataset).model_validate(local)).run().summary)
+    return numbers(site.tier.pipeline(type(dataset).model_validate(local)).run(in_process=False).summary)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
