@@ -162,7 +162,7 @@ def run_worker_here(stores: Stores, plan: Plan, shard: int) -> "subprocess.Compl
     try:
         os.environ.update(stores.worker_env())
         from shoal_worker import __main__ as worker  # sets variables of its own
-        from shoal_worker.stop import StopRequest
+        from shoal_worker.loop.stop import StopRequest
 
         arguments = worker._parser().parse_args(words[words.index("run") :])
         status, reason = worker._attempt(arguments, StopRequest())

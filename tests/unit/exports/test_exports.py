@@ -14,6 +14,7 @@ from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_exports, write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
 from shoal.results.ledger import find_sources
+from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_files import load_dataset
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database
@@ -80,7 +81,7 @@ def tables(store, demo_models, scenes, tmp_path_factory):
     pipeline.put_scenes([scene for scene in scenes if scene.fish][:2])
     plan = pipeline.plan()
     write_rows(pipeline, plan)
-    done, stored = pipeline.summarize(plan), plan.to_json()
+    done, stored = pipeline.summarize(plan), StoredPlan.parse(plan.to_json())
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     with open_database(pipeline.stores.results) as database:
         build_tables(database, stored, layout.run(plan.run_key), find_sources(pipeline.stores.results, layout, stored))
