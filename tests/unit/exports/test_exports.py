@@ -341,7 +341,7 @@ def test_the_same_summary_is_the_same_report(few_images):
     few_images.infer(plan)
     done = few_images.summarize(plan)
     run = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key)
-    stored = plan.to_json()
+    stored = StoredPlan.parse(plan.to_json())
     files = {name: sha for name, sha in done.summary["files"].items() if name != "report.html"}
     answer = Answer(stored, True, done.summary["result"], done.summary["run"], files)
     with open_database(few_images.stores.results) as database:
