@@ -79,8 +79,8 @@ class KubernetesEngine:
         """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod."""
         uid = self._objects.ensure_config_map(owner)
         self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.accesses()))
-        bucket = self._workers.bucket
-        return self._make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid))
+        bucket, kind = self._workers.bucket, work.stores.source.access.kind
+        return self._make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind))
 
     def end_earlier(self, owner: DagRunId, shard: int) -> None:
         """End the pods of a shard's earlier attempt, and wait for their last rows."""
