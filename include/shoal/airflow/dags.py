@@ -18,11 +18,11 @@ from shoal.airflow.operators.end_run import EndRunOperator
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.summarize import SummarizeOperator
 from shoal.contract.errors import ConfigError
-from shoal.contract.run_names import broken_dag_id
+from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
 
-KINDS = {"reanalyse": reanalyse_dag, "backfill": backfill_dag}
+KINDS = ((reanalyse_dag_id, reanalyse_dag), (backfill_dag_id, backfill_dag))
 
 
 def build() -> dict[str, DAG]:
@@ -33,14 +33,14 @@ def build() -> dict[str, DAG]:
 
 
 def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
-    kinds = [kind for kind in KINDS if wanted in {None, f"{kind}_{path.stem}"}]
-    if not kinds and wanted != broken_dag_id(path.stem):
+    makers = [make for name, make in KINDS if wanted in {None, name(path.stem)}]
+    if not makers and wanted != broken_dag_id(path.stem):
         return []
     try:
         dataset = load_dataset(path)
     except ConfigError as error:
         return [broken_dag(path.stem, error)]
-    return [_with_tasks(KINDS[kind](dataset), dataset) for kind in kinds]
+    return [_with_tasks(make(dataset), dataset) for make in makers]
 
 
 def _with_tasks(dag: DAG, dataset: Dataset) -> DAG:
