@@ -1,7 +1,8 @@
-"""Security on a real cluster: where credentials could show, keys that only MinIO can hold, and the policy of the network."""
+"""Security on a real cluster: keys that only MinIO can hold, what is never finished, and the policy of the network.
 
-import json
-import time
+Where credentials could show is asked in stories/tiers/test_secrets.py.
+"""
+
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
@@ -32,62 +33,6 @@ def test_the_network_policy_is_accepted_and_meets_shoal_s_pods_only(real_cluster
     assert not accepted.spec.ingress
     assert sorted(port.port for rule in accepted.spec.egress for port in rule.ports) == [53, 53, 9000]
     assert networking.list_namespaced_network_policy(namespace).items == []
-
-
-@pytest.fixture(scope="module", params=TRANSFERS)
-def watched_run(request, pods):
-    """A run whose pods, ConfigMaps and events were read once a second; everything the API server said of them as text."""
-    dataset = pods.add_dataset(f"canary-{request.param}", request.param)
-    dag_id, run_id, seen = f"reanalyse_{dataset.name}", "", set()
-    run_id = pods.rest.trigger(dag_id)
-    while pods.rest.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"] not in {"success", "failed"}:
-        for kind in ("pod", "config_map", "event"):
-            found = getattr(pods.core, f"list_namespaced_{kind}")(dataset.cluster.namespace, _preload_content=False)
-            seen.add(found.data.decode())
-        time.sleep(1)
-    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
-    assert any('"shoal/run-key"' in text for text in seen), "the pods were seen"
-    return dataset, run_id, "\n".join(seen)
-
-
-def secrets_of(pods):
-    return [pods.admin.secret_key, pods.reader.secret_key, pods.admin.access_key, pods.reader.access_key]
-
-
-def test_no_credential_is_in_a_pod_a_config_map_or_an_event(pods, watched_run):
-    *_, seen = watched_run
-    assert [secret for secret in secrets_of(pods) if secret in seen] == []
-
-
-def test_no_credential_is_in_airflow_s_database_logs_or_triggers(pods, watched_run):
-    files = [path for path in pods.home.root.rglob("*") if path.is_file()]
-    database = pods.airflow.database.dump()
-    assert watched_run[1].encode() in database, "the run is in it"
-    written = [form for secret in secrets_of(pods) for form in (secret.encode(), secret.encode().hex().encode())]
-    assert [form for form in written if form in database] == []
-    leaks = [
-        str(path.relative_to(pods.home.root))
-        for path in files
-        for secret in secrets_of(pods)
-        if secret.encode() in path.read_bytes()
-    ]
-    assert leaks == []
-
-
-def test_no_credential_is_in_a_log_airflow_shows(pods, watched_run):
-    dataset, run_id, _ = watched_run
-    story = pods.story(dataset, run_id)
-    assert "images" in story
-    assert [secret for secret in secrets_of(pods) if secret in story] == []
-
-
-def test_no_credential_is_in_a_stored_object(pods, watched_run):
-    dataset, *_ = watched_run
-    results = pods.pipeline(dataset).stores.results
-    keys = results.list_keys("")
-    assert any(key.endswith("plan.json") for key in keys)
-    leaks = [key for key in keys for secret in secrets_of(pods) if secret.encode() in results.read_bytes(key)]
-    assert leaks == []
 
 
 @pytest.fixture
@@ -147,9 +92,3 @@ def test_an_upload_that_was_never_finished_is_given_up_after_a_day(real_cluster,
     assert [upload.key for upload in later.uploads] == [key]
     delete(results, layout, later)
     assert results.list_unfinished_uploads(layout.root) == []
-
-
-def test_the_canary_is_not_empty(pods):
-    assert all(len(secret) >= 10 for secret in secrets_of(pods)), json.dumps(
-        [len(secret) for secret in secrets_of(pods)]
-    )

@@ -1,0 +1,101 @@
+"""An embedded installation in a folder of its own, used through the commands a person types."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shoal.embedded.fill import fill_demo, prepare_folders
+from shoal.embedded.home import Home
+from shoal.embedded.own_files import OwnFiles
+from shoal.embedded.processes.rclone import embedded_store
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A `.shoal` folder and the commands over it."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # COLUMNS: the table is not folded, so that tests can read it.
+        return {**os.environ, "SHOAL_HOME": str(self.home), "PYTHONPATH": str(ROOT / "include"), "COLUMNS": "160"}
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "shoal", *words], env=self.environment, cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *words: str, timeout_s: float = 240) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*words)
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            raise
+        return subprocess.CompletedProcess(words, process.returncode, output)
+
+    def airflow(self, code: str, **variables: str) -> str:
+        """Run Python where Airflow is configured as this installation configures it; return what it prints last."""
+        program = (
+            "from shoal.embedded.home import Home\nfrom shoal.stores.s3_access import StoreAccess\nimport os\n"
+            "home = Home.find(); home.make()\n"
+            "os.environ.update(home.airflow_environment(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing')))\n"
+            f"{code}"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], env=self.environment | variables, cwd=ROOT, text=True, capture_output=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One installation for the whole session: tests that need it changed say so."""
+    return Installation(tmp_path_factory.mktemp("shoal-home"))
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's folder once its database is made, seconds of a processor, and nothing has run."""
+    installation = Installation(tmp_path_factory.mktemp("new") / "home")
+    installation.airflow(
+        "home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint('made')"
+    )
+    return installation.home / "airflow"
+
+
+@pytest.fixture(scope="session")
+def demo_content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the first demo draws, seconds of a processor: its buckets, and the mark that they are filled."""
+    home = Home(tmp_path_factory.mktemp("content") / "home")
+    home.make()
+    prepare_folders(home, OwnFiles(None, None))
+    with embedded_store(home.store, home.logs / "store.log") as access:
+        fill_demo(home, access)
+    return home.root
+
+
+@pytest.fixture
+def fresh_installation(tmp_path: Path, new_database: Path, demo_content: Path) -> Installation:
+    """An installation in which nothing has run."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copytree(demo_content / "store", home / "store")
+    shutil.copy2(demo_content / "filled", home)
+    (home / "airflow").mkdir(mode=0o700)
+    for path in new_database.iterdir():
+        if path.name.startswith(("airflow.db", "migrated-")):
+            shutil.copy2(path, home / "airflow")
+    return Installation(home)
