@@ -16,7 +16,7 @@ def table(lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Show lanes, then the slowest files.
 
     Args:
-        lanes: Name -> what `tests/durations.py` wrote.
+        lanes: Name -> what `tests/houses/durations.py` wrote.
     """
     lines = ["lane       files  wall s"]
     for name, lane in lanes.items():

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError
+from shoal.contract.errors import ConfigError, ContractError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
@@ -65,7 +65,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         for was_read, line in predict(detector, arguments.images):
             print(line, flush=True)  # noqa: T201
             all_read = all_read and was_read
-    except ModelRefusedError as err:
+    except ConfigError as err:
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
     return 0 if all_read else 1
@@ -73,7 +73,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def _report(reason: str) -> None:
     """Say why the worker ends early: in its log, and where Kubernetes looks for it."""
-    line = " ".join(reason.split())
+    line = one_line(reason)
     print(line, file=sys.stderr, flush=True)  # noqa: T201
     path = Path(os.environ.get("SHOAL_TERMINATION_LOG", TERMINATION_LOG))
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import onnxruntime as ort
 
-from shoal.contract.errors import ConfigError, ModelRefusedError
+from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
 from shoal.contract.families import Understood, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, resolve_imgsz
@@ -85,7 +85,7 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
         raise ModelRefusedError(
             f"Model file is not an ONNX model that ONNX Runtime {ort.__version__} opens "
-            f"({len(data)} bytes, starting with {data[:8]!r}): {_first_line(err)} - {EXPORT_HINT}"
+            f"({len(data)} bytes, starting with {data[:8]!r}): {first_line(err)[:300]} - {EXPORT_HINT}"
         ) from err
     graph = _read_graph(session)
     return OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
@@ -153,7 +153,7 @@ class Detector:
     def _explain(self, err: Exception, frame: Image) -> Exception:
         if self._run_options.terminate:
             return InferenceCancelledError("inference cancelled")
-        message = _first_line(err)
+        message = first_line(err)[:300]
         if isinstance(err, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
             return MemoryError(f"no room to run the model at {frame.shape[0]}x{frame.shape[1]} px: {message}")
         return ModelRefusedError(
@@ -174,7 +174,3 @@ def _read_graph(session: ort.InferenceSession) -> Graph:
     if not inputs:
         raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
     return Graph(session.get_modelmeta().custom_metadata_map, inputs, outputs)
-
-
-def _first_line(err: Exception) -> str:
-    return (str(err).strip().splitlines() or [type(err).__name__])[0][:300]

@@ -13,10 +13,11 @@ from typing import Any
 import yaml
 
 from dataset_settings import dataset_settings
-from shoal.capacity.share import NodeHeadroom
+from shoal.capacity.share import Capacity, NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt, mint_run_key
+from shoal.contract.units import parse_quantity
 from shoal.embedded.samples.scenes import Scene
 from shoal.engines.local.machine import find_room
 from shoal.history.verify import Verification, verify_run
@@ -34,6 +35,12 @@ from shoal.tables.session import open_database
 
 INCLUDE = Path(__file__).parents[2] / "include"
 ROOM = NodeHeadroom("test-node", {"cpu": 2.0, "memory": 8 * 1024**3})
+
+
+def find_test_room(dataset: Dataset, *nodes: NodeHeadroom) -> Capacity:
+    """Count the workers that fit on machines of tests."""
+    request = {name: float(parse_quantity(getattr(dataset.cluster.pod, name))) for name in ("cpu", "memory")}
+    return find_room(dataset.cluster, nodes or (ROOM,), request)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Pipeline:
             asks=asks,
             run_key=mint_run_key(at or datetime.now(UTC)),
         )  # fmt: skip
-        return make_plan(request, self.stores, lambda: find_room(self.dataset.cluster, [ROOM]))
+        return make_plan(request, self.stores, lambda: find_test_room(self.dataset))
 
     def infer(self, plan: Plan, shards: Iterable[int] | None = None, *, in_process: bool = True) -> None:
         """Run the worker over shards of a plan, one after the other.

@@ -15,6 +15,7 @@ from airflow.sdk import BaseNotifier, conf
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from shoal.contract.errors import one_line
 from shoal.settings.alerts import Alerts
 from shoal.settings.dataset import Dataset
 
@@ -94,11 +95,11 @@ def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
 
 
 def _message(dataset: str, alert: str, dag_id: str, run_id: str) -> dict[str, str]:
-    alert = " ".join(alert.split())  # a subject is one line, whatever keys and errors hold
+    alert = one_line(alert)  # a subject is one line, whatever keys and errors hold
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return {"dataset": dataset, "alert": alert, "url": f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}"}
 
 
 def _log_unsent(notifier: str, alert: str, err: Exception) -> None:
-    reason = " ".join(str(err).split())[:300]
+    reason = one_line(err, 300)
     log.error("%s could not be told through %s: %s - see alerts in the dataset file", alert, notifier, reason)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from shoal.airflow.engine_of import engine_of
+from shoal.contract.errors import one_line
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 
@@ -116,4 +117,4 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 def _cell(text: str) -> str:
     """Keep a value within its cell: a regular expression may hold a bar, a description a line end."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return one_line(text).replace("|", "\\|")

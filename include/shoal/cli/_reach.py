@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
@@ -25,6 +25,8 @@ def find_dataset(name: str) -> Dataset:
     """
     files = list_datasets()
     if name not in files:
+        files = _configured_datasets() | files
+    if name not in files:
         known = ", ".join(sorted(files)) or "none"
         raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, _folders()))} - there are: {known}")
     return load_dataset(files[name])
@@ -33,6 +35,17 @@ def find_dataset(name: str) -> Dataset:
 def list_datasets() -> dict[str, Path]:
     """List the dataset files commands know, by name: those of the embedded folder come before the checkout's."""
     return {path.stem: path for folder in reversed(_folders()) for path in dataset_files(folder)}
+
+
+def _configured_datasets() -> dict[str, Path]:
+    """List the files of the folder that Airflow's configuration names, where an embedded folder stands before it."""
+    if said_folder() is not None or find_checkout() is not None:
+        return {}
+    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
+
+    with suppress(ConfigError):
+        return {path.stem: path for path in dataset_files(configured_datasets_folder())}
+    return {}
 
 
 def _folders() -> list[Path]:

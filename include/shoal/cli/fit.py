@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
-from shoal.contract.errors import ConfigError, InsufficientCapacityError
+from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
 from shoal.contract.units import parse_quantity
 from shoal.engines.plain_pod import sized_pod
 
@@ -118,7 +118,7 @@ def _read_pod(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
-        reason = " ".join(str(err).split())
+        reason = one_line(err)
         raise ConfigError(f"Cannot read pod {path}: {reason} - give one pod as YAML or JSON") from err
     kind = found.get("kind") if isinstance(found, dict) else type(found).__name__
     if kind != "Pod" or not (isinstance(found.get("spec"), dict) and found["spec"].get("containers")):

@@ -55,3 +55,18 @@ class WorkerError(ShoalError):
 
 class WorkerCrashError(WorkerError):
     """A worker was ended by what it did itself: one of its images may be why."""
+
+
+def one_line(text: object, most: int | None = None) -> str:
+    """Write a text, or what an error says, in one line.
+
+    Args:
+        text: Whatever it is; None is empty.
+        most: Characters that are kept.
+    """
+    return " ".join(str("" if text is None else text).split())[:most]
+
+
+def first_line(err: BaseException) -> str:
+    """Keep the first line of an error that says more than people need; one that says nothing is named."""
+    return (str(err).strip().splitlines() or [type(err).__name__])[0]

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import resolve_name
 from typing import Any
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, one_line
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -26,13 +27,16 @@ def load(name: str, table: Mapping[str, str], group: str) -> Any:
     Raises:
         ConfigError: Nothing has this name, two wheels have it, or its module cannot be imported.
     """
-    point = EntryPoint(name, table[name], group) if name in table else _find(name, table, group)
+    if name in table:
+        return resolve_name(table[name])
+    point = _find(name, table, group)
     try:
         return point.load()
+    except MemoryError:
+        raise
     except (Exception, SystemExit) as err:  # a stranger's module may raise anything
-        reason = " ".join(str(err).split())
         raise ConfigError(
-            f"{group} {name} ({point.value}) cannot be imported: {type(err).__name__}: {reason} - install what it needs, "
+            f"{group} {name} ({point.value}) cannot be imported: {type(err).__name__}: {one_line(err)} - install what it needs, "
             "or a release of its wheel that fits this one"
         ) from err
 

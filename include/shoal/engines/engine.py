@@ -13,13 +13,16 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster, Container, Sidecar
 
 if TYPE_CHECKING:
-    from shoal.shards.attempt import ShardWork  # with it comes DuckDB, which a DAG file does without
+    from shoal.shards.attempt import ShardWork
 
 ENGINES = {
     "local": "shoal.engines.local.engine:LocalEngine",
     "kubernetes": "shoal.engines.kubernetes.engine:KubernetesEngine",
 }
-"""By `cluster.kind` of the dataset file. A class is imported when it is needed: a client of Kubernetes takes a second."""
+"""By `cluster.kind` of the dataset file; `settings.execution` lists the kinds, too, and which have pods.
+
+A class is imported when it is needed: a client of Kubernetes takes a second.
+"""
 
 Step = tuple[str, Callable[[], str]]
 """One thing a check tries: its name, and what says in words that it works; it raises what does not."""

@@ -20,6 +20,11 @@ def judge(who: str, code: int, *, signalled: int = 0, oom: str = "", last_line: 
         ConfigError where a retry cannot help, WorkerCrashError where the worker may have been ended by one of its images,
         else WorkerError.
     """
+    # What the worker says of itself comes first: something else in its container may have run out of memory.
+    if code == WorkerExit.DONE:
+        return None
+    if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
+        return ConfigError(f"{who[0].upper()}{who[1:]}: {last_line}")
     if oom:
         return WorkerCrashError(f"Worker of {who} ran out of memory - {oom}; {KEPT}")
     if signalled:
@@ -27,8 +32,4 @@ def judge(who: str, code: int, *, signalled: int = 0, oom: str = "", last_line: 
         kind = WorkerCrashError if signalled in CRASH_SIGNALS else WorkerError
         name = getattr(signalled, "name", f"signal {signalled}")
         return kind(f"Worker of {who} was killed by {name}{said} - {KEPT}")
-    if code == WorkerExit.DONE:
-        return None
-    if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
-        return ConfigError(f"{who[0].upper()}{who[1:]}: {last_line}")
     return WorkerError(f"Worker of {who} ended with exit code {code}: {last_line}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.exports.export import EXPORTS, Answer, Export, Where, find_export
 from shoal.tables.session import Database
 
@@ -106,8 +106,10 @@ def _try_next(database: Database, exported: Exported, name: str) -> Exported:
     # A copy of what the run found: summary.json is written after it.
     try:
         files, not_held = write_one(database, deepcopy(exported.answer), find_export(name))
+    except StoreError:
+        raise  # our own bucket or disk: no fault of the export, and another attempt may do
     except (Exception, SystemExit) as err:  # a stranger's export may raise anything
-        reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
+        reason = one_line(f"{type(err).__name__}: {err}")
         log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)
         return exported.plus((), name, {"failed": reason})
     return exported.plus(files, name, _not_held(not_held))

@@ -38,12 +38,13 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
     Raises:
         ConfigError: The dataset has no plan of this run.
     """
-    variant = list_runs(stores).get(run_key)
-    if variant is None:
-        raise ConfigError(
-            f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
-        )
-    return stores.layout.variant(variant)
+    for folder in stores.results.list_folders(stores.layout.root):
+        variant = stores.layout.variant(folder)
+        if stores.results.has(variant.run(run_key).plan):
+            return variant
+    raise ConfigError(
+        f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
+    )
 
 
 def list_runs(stores: Stores) -> dict[str, str | None]:

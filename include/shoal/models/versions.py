@@ -174,6 +174,7 @@ def _tensor(value: "onnx.ValueInfoProto") -> Tensor:
     import onnx  # noqa: PLC0415
 
     kind = value.type.tensor_type
-    type_name = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+    types = onnx.TensorProto.DataType
+    type_name = types.Name(kind.elem_type).lower() if kind.elem_type in types.values() else f"type {kind.elem_type}"
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in kind.shape.dim)
     return Tensor(value.name, f"tensor({type_name})", shape)

@@ -10,4 +10,4 @@ EXAMPLES = PACKAGE / "settings" / "examples"
 def find_checkout() -> Path | None:
     """Find the checkout's root; None where Shoal is an installed package."""
     include = PACKAGE.parent
-    return include.parent if include.name == "include" and (include.parent / "pyproject.toml").is_file() else None
+    return include.parent if include.name == "include" and (include / "datasets").is_dir() else None

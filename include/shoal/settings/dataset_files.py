@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, one_line
 from shoal.contract.plugged_in import plugged_in
 from shoal.settings.checkout import EXAMPLES, find_checkout
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
@@ -60,7 +60,7 @@ def load_dataset(path: Path) -> Dataset:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
-        raise ConfigError(f"Dataset file {path.name} cannot be read: {' '.join(str(err).split())}") from err
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {one_line(err)}") from err
     if data is None:
         raise ConfigError(f"Dataset file {path.name} is empty - start from {_ANNOTATED}")
     if not isinstance(data, dict):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
 from shoal.settings.dataset import Dataset
-from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store
+from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Stores:
 
     def worker_env(self) -> dict[str, str]:
         """Write the credentials as a worker's environment reads them."""
-        return {name: value for role, access in self.accesses().items() for name, value in access.to_env(role).items()}
+        return {
+            name: value for role, access in self.accesses().items() for name, value in write_env(access, role).items()
+        }
 
 
 def open_stores(dataset: Dataset, read_access: ReadAccess) -> Stores:

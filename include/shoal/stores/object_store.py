@@ -233,15 +233,31 @@ def access_from_connection(connection: Connection) -> Access:
     return load_kind(connection.extra.get("kind", DEFAULT_KIND)).access_from_connection(connection)
 
 
+def write_env(access: Access, role: str, ca_file: str = "") -> dict[str, str]:
+    """Write what `open_from_env` reads, the kind of the store included.
+
+    Args:
+        access: How the store is reached.
+        role: source, models or results.
+        ca_file: See `Access.to_env`.
+    """
+    kind = {} if access.kind == DEFAULT_KIND else {_kind_variable(role): access.kind}
+    return {**access.to_env(role, ca_file), **kind}
+
+
 def open_from_env(role: str, bucket: str, environ: Mapping[str, str] = os.environ) -> ObjectStore:
     """Open a bucket with the access that the environment holds for a role; nothing is sent yet.
 
     Raises:
         ConfigError: No such kind, or a variable is missing.
     """
-    kind = load_kind(environ.get(f"SHOAL_{role.upper()}_KIND") or DEFAULT_KIND)
+    kind = load_kind(environ.get(_kind_variable(role)) or DEFAULT_KIND)
     return kind(kind.access_from_env(role, environ), bucket)
 
 
 ReadAccess = Callable[[str], Access]
 """Looks a connection id up."""
+
+
+def _kind_variable(role: str) -> str:
+    return f"SHOAL_{role.upper()}_KIND"

@@ -241,7 +241,13 @@ def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: i
 
 def _save(path: Path, response: "BaseHTTPResponse") -> Path:
     with path.open("wb") as file:
-        file.writelines(response.stream(PIECE_BYTES, decode_content=False))
+        for piece in response.stream(PIECE_BYTES, decode_content=False):
+            try:
+                file.write(piece)
+            except OSError as err:  # this machine's disk, not the store
+                raise ConfigError(
+                    f"{path} cannot be written: {err.strerror} - free some disk or set TMPDIR to a larger one"
+                ) from err
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from shoal.contract.errors import ConfigError, ShoalError, StoreError
+from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.stores.object_store import ObjectStore
 
@@ -57,7 +57,7 @@ class Database:
             return self.connection.execute(sql, list(parameters))
         except duckdb.HTTPException as err:
             raise StoreError(
-                f"Reading bucket {self.results.bucket!r} failed: {_first_line(err)} - see the store's log"
+                f"Reading bucket {self.results.bucket!r} failed: {first_line(err)} - see the store's log"
             ) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             raise _out_of_room(err, self.folder) from err
@@ -157,7 +157,7 @@ def _quoted(text: str) -> str:
 
 
 def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
-    text = _first_line(err)
+    text = first_line(err)
     if isinstance(err, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in text:
         return StoreError(
             f"{MEMORY_LIMIT} of memory were not enough for DuckDB ({text}) - report this with the size of the listing"
@@ -165,7 +165,3 @@ def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
     if "No space left" in text or "max_temp_directory_size" in text:
         return ConfigError(f"No room left in {folder.parent} ({text}) - free some disk or set TMPDIR to a larger one")
     return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
-
-
-def _first_line(err: BaseException) -> str:
-    return str(err).split("\n", 1)[0]

@@ -236,8 +236,10 @@ FAULTS: Sequence[Fault] = (
     Fault("backfill beside the night", _backfilled),
 )
 HAND = 4
-SIDE_BY_SIDE, SEEDS_HERE = 4, 3
 """Faults of one seed."""
+
+SIDE_BY_SIDE, SEEDS_HERE = 4, 3
+"""Seeds that run at once, and those of every test run."""
 
 SEEDS_PER_DECK = -(-len(FAULTS) // HAND)
 """So many seeds in a row deal every fault exactly once."""

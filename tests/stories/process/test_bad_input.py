@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pipeline import ROOM
+from pipeline import find_test_room
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.errors import (
     ConfigError,
@@ -15,7 +15,6 @@ from shoal.contract.errors import (
     StoreError,
 )
 from shoal.embedded.processes.rclone import SERVE_FLAGS, embedded_store
-from shoal.engines.local.machine import find_room
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.settings.dataset_stores import open_stores
@@ -109,7 +108,7 @@ def test_a_full_machine_says_which_resource_is_short(few_images):
     with pytest.raises(
         InsufficientCapacityError, match=r"0/1 nodes fit one pod \(cpu 1, memory 2Gi\): 1 Insufficient memory - "
     ):
-        make_plan(request, few_images.stores, lambda: find_room(few_images.dataset.cluster, nodes))
+        make_plan(request, few_images.stores, lambda: find_test_room(few_images.dataset, *nodes))
 
 
 def test_nothing_new_needs_no_room(few_images):
@@ -126,7 +125,7 @@ def test_results_that_cannot_be_written_say_so(few_images, tmp_path, monkeypatch
             make_plan(
                 PlanRequest(few_images.dataset, RunParams()),
                 stores,
-                lambda: find_room(few_images.dataset.cluster, [ROOM]),
+                lambda: find_test_room(few_images.dataset),
             )
 
 

@@ -13,13 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline import INCLUDE, ROOM, Pipeline, make_pipeline, worker_environment
+from pipeline import INCLUDE, Pipeline, find_test_room, make_pipeline, worker_environment
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.layout import RUN_KEY, mint_run_key, run_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.embedded.processes.rclone import embedded_store
-from shoal.engines.local.machine import find_room
 from shoal.history.gc import delete, survey
 from shoal.history.retention import Terms
 from shoal.plan.make_plan import make_plan
@@ -42,7 +41,7 @@ def plan_at(pipeline: Pipeline, days_ago: float, now=NOW, **params):
         pipeline.dataset, RunParams.parse(params), dag_id=f"reanalyse_{pipeline.dataset.name}",
         run_key=mint_run_key(now - timedelta(days=days_ago)),
     )  # fmt: skip
-    return make_plan(request, pipeline.stores, lambda: find_room(pipeline.dataset.cluster, [ROOM]))
+    return make_plan(request, pipeline.stores, lambda: find_test_room(pipeline.dataset))
 
 
 def run_at(pipeline: Pipeline, days_ago: float, **params):

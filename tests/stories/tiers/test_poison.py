@@ -41,7 +41,7 @@ class Poisoned:
         second: Summary of the run after.
         workers_of_the_second: How many workers that started.
         retried: Summary of a run that was told to try such images again.
-        left: What the runs left behind where they ran.
+        left: What each of the runs left behind where it ran.
     """
 
     first: Mapping[str, Any]
@@ -108,13 +108,21 @@ def _play_in_pods(pods) -> dict[str, Poisoned]:
             name = place.rpartition(" ")[2]
             put(store, f"{pods.prefix}-models", f"{name}/v1/model.onnx", model())
             datasets[place] = pods.add_dataset(f"poison-{name}", transfer, images="poison", model=name, max_pods=1)
-    first = pods.run_side_by_side(datasets)
+    left: dict[str, list[str]] = {place: [] for place in datasets}
+
+    def run(**conf: Any) -> dict[str, str]:
+        runs = pods.run_side_by_side(datasets, **conf)
+        for place, dataset in datasets.items():
+            left[place] += pods.left_in(dataset.cluster.namespace)  # the next plan would delete it
+        return runs
+
+    first = run()
     before = {place: pods.pods_started(dataset.cluster.namespace) for place, dataset in datasets.items()}
-    second = pods.run_side_by_side(datasets)
+    second = run()
     started = {
         place: len(pods.pods_started(dataset.cluster.namespace) - before[place]) for place, dataset in datasets.items()
     }
-    retried = pods.run_side_by_side(datasets, retry_failed=["killed_worker"])
+    retried = run(retry_failed=["killed_worker"])
     return {
         place: Poisoned(
             pods.summary(dataset, first[place]),
@@ -123,7 +131,7 @@ def _play_in_pods(pods) -> dict[str, Poisoned]:
             pods.summary(dataset, second[place]),
             started[place],
             pods.summary(dataset, retried[place]),
-            pods.left_in(dataset.cluster.namespace),
+            left[place],
         )
         for place, dataset in datasets.items()
     }

@@ -16,6 +16,12 @@ def test_a_worker_that_did_its_shard_has_no_failure():
     assert judge("shard 0", WorkerExit.DONE, last_line="all done") is None
 
 
+def test_what_a_worker_says_of_itself_counts_where_something_beside_it_ran_out_of_memory():
+    assert judge("pod p", WorkerExit.DONE, oom="raise cluster.pod.memory") is None
+    failure = judge("pod p", WorkerExit.CONFIG, oom="raise cluster.pod.memory", last_line="no model")
+    assert (type(failure), str(failure)) == (ConfigError, "Pod p: no model")
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE])
 def test_a_process_that_ends_itself_by_a_signal_has_crashed(number):
     failure = judge("shard 0", -number, signalled=number, last_line="said")

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipeline import make_pipeline
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, StoreError
 from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_exports, write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
@@ -238,6 +238,16 @@ def test_what_a_strangers_export_does_wrong_is_said_in_one_line(wheel, tables, t
     failed = exported.told["tally"]["failed"]
     assert reason in failed
     assert "\n" not in failed
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_an_export(wheel, tables, tmp_path):
+    """The task is tried again; nothing is written down about the export."""
+    database, answer = tables
+    database.folder = tmp_path
+    raising = "from shoal.contract.errors import StoreError; raise StoreError('no answer')  # "
+    wheel(changed(COUNTING, ("path.write_text(", raising)), "tally", wheel="no_answer")
+    with pytest.raises(StoreError, match="no answer"):
+        write_exports(database, answer, ["tally"])
 
 
 def test_an_export_that_fails_costs_its_own_files_only(wheel, summarized, caplog):

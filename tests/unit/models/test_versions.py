@@ -1,5 +1,6 @@
 """A model file is judged once: what a plan takes its workers open, and what they would refuse is not planned."""
 
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -50,3 +51,10 @@ def test_plan_and_worker_refuse_a_file_in_the_same_words(inspect, how):
     with pytest.raises(ModelRefusedError) as opened:
         open_model(data)
     assert str(planned.value) == str(opened.value)
+
+
+def test_a_type_that_no_release_of_onnx_knows_is_refused_by_its_number(inspect):
+    model = onnx.load_from_string(constant_model())
+    model.graph.input[0].type.tensor_type.elem_type = 77
+    with pytest.raises(ModelRefusedError, match=r"tensor\(type 77\)"):
+        inspect(model.SerializeToString())

@@ -1,6 +1,7 @@
 """The door of the stores: one table says which kinds there are, and nobody else asks for a kind."""
 
 import ast
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from shoal.stores.object_store import (
     load_kind,
     open_from_env,
     open_store,
+    write_env,
 )
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
@@ -103,3 +105,11 @@ def test_nobody_but_the_table_asks_for_a_kind_of_store():
                 assert "Store" not in ast.unparse(node.args[1]) or "Error" in ast.unparse(node.args[1]), path
             if isinstance(node, ast.Compare):
                 assert not any(f"{quote}s3{quote}" in ast.unparse(node) for quote in "'\""), path
+
+
+def test_a_worker_opens_the_kind_of_store_that_was_written_for_it(monkeypatch):
+    """A second kind, as the table will have one: its name travels with the credentials."""
+    monkeypatch.setitem(KINDS, "other", "shoal.stores.s3:S3Store")
+    other = type("Other", (StoreAccess,), {"kind": "other"})(**asdict(ACCESS))
+    assert "SHOAL_SOURCE_KIND" not in write_env(ACCESS, "source")
+    assert write_env(other, "source") == {**ACCESS.to_env("source"), "SHOAL_SOURCE_KIND": "other"}

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +129,13 @@ def test_an_object_or_a_bucket_that_is_not_there_is_named(running_store, empty_b
         store.read_bytes("plan.json")
     with pytest.raises(ConfigError, match=r"No bucket 'no-such' at http.* - create it or correct its name"):
         S3Store(running_store.access, "no-such").read_bytes("plan.json")
+
+
+def test_a_full_disk_is_this_machine_s_and_is_not_asked_for_again(running_store, empty_bucket):
+    """Writes to /dev/full end as on a disk without room."""
+    running_store.put(empty_bucket, "a.bin", bytes(100_000))
+    with pytest.raises(ConfigError, match=r"^/dev/full cannot be written: No space left on device - free some disk"):
+        S3Store(running_store.access, empty_bucket).download("a.bin", Path("/dev/full"))
 
 
 def test_objects_are_read_as_they_are_stored(running_store, empty_bucket):

@@ -129,7 +129,7 @@ def write_question(plan: StoredPlan) -> str:
     measured = "assumed: this version was never measured here" if rate.source == "assumed" else rate.source
     at_once = "1 worker" if workers == 1 else f"{workers} workers at once"
     hours = approval.cpu_hours / workers
-    budget_s = plan.settings.run.budget.total_seconds()
+    budget_s = plan.job.budget_s
     return (
         f"Dataset **{plan.dataset}**, model **{plan.model}**, variant "
         f"`{plan.variant.directory}`\n\n"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shoal.contract.errors import ConfigError, ContractError, ShoalError
+from shoal.contract.errors import ConfigError, ContractError, ShoalError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def _write(
         shard=int(shard["shard"]),
         try_number=try_number,
         failed_at=utc_text(datetime.now(UTC)),
-        error=" ".join(str(err).split()),
+        error=one_line(err),
         retried=not isinstance(err, ConfigError | ContractError),
         pod=pod.get("pod"),
         node=pod.get("node"),

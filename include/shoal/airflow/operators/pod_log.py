@@ -3,8 +3,11 @@
 import logging
 from typing import Any
 
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import CoreV1Api, V1Pod
 
+from shoal.contract.errors import first_line
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.kubernetes.pod_log import read_log
@@ -20,29 +23,24 @@ def pass_on_log(core: CoreV1Api, pod: V1Pod, container: str, **options: Any) -> 
     try:
         lines = read_log(core, pod.metadata.name, pod.metadata.namespace, container, **options)
     except REQUEST_ERRORS as err:
-        log.warning("The log of container %s cannot be read: %s", container, _first_line(err))
+        log.warning("The log of container %s cannot be read: %s", container, first_line(err))
         return
     for line in lines:
         log.info("%s: %s", container, line)
 
 
-def tell_about(core: CoreV1Api, pod: V1Pod) -> None:
+def tell_about(core: CoreV1Api, pods: PodManager, pod: V1Pod) -> None:
     """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""
     if any(container.name == SIDECAR for container in pod.spec.init_containers or ()):
         if ended := find_sidecar_end(core.api_client.sanitize_for_serialization(pod)):
             log.warning("The sidecar ended and was started again (%s); what it said before:", ended)
             pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES, previous=True)
         pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES)
-    selector = f"involvedObject.name={pod.metadata.name}"
     try:
-        events = core.list_namespaced_event(pod.metadata.namespace, field_selector=selector).items
-    except REQUEST_ERRORS as err:
-        log.warning("The pod's events cannot be read: %s", _first_line(err))
+        events = pods.read_pod_events(pod).items  # the provider asks again where the API server is busy
+    except (*REQUEST_ERRORS, AirflowException) as err:
+        log.warning("The pod's events cannot be read: %s", first_line(err))
         return
     for event in events:
         if event.type == "Warning":
             log.warning("pod event %s: %s", event.reason, event.message)
-
-
-def _first_line(err: BaseException) -> str:
-    return str(err).split("\n", 1)[0]

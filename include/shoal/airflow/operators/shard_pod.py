@@ -132,7 +132,7 @@ class ShardPodOperator(WorkerPodOperator):
             return failure
         pass_on_log(self.client, pod, WORKER)
         if failure is not None:
-            tell_about(self.client, pod)
+            tell_about(self.client, self.pod_manager, pod)
         self.pod_manager.delete_pod(pod)
         return failure
 

@@ -12,6 +12,7 @@ from kubernetes.client import ApiClient
 from kubernetes_asyncio.client import ApiException
 from kubernetes_asyncio.config import ConfigException
 
+from shoal.contract.errors import first_line
 from shoal.engines.kubernetes.errors import NOT_FOUND
 from shoal.engines.kubernetes.pod_watch import PodWatch, last_event, look
 
@@ -68,12 +69,10 @@ class ShardPodTrigger(BaseTrigger):
                     return
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
                 self.__dict__.pop("_hook", None)  # the connection's login may have been renewed meanwhile
-                self.log.warning(
-                    "Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _first_line(err)
-                )
+                self.log.warning("Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _tell(err))
                 refused_since_s = (refused_since_s or time.monotonic()) if _is_refusal(err) else None
                 if refused_since_s is not None and time.monotonic() - refused_since_s >= REFUSED_S:
-                    yield self._event("stuck", f"The pod cannot be looked at: {_first_line(err)}")
+                    yield self._event("stuck", f"The pod cannot be looked at: {_tell(err)}")
                     return
             else:
                 pause_s, refused_since_s = self.poll_s, None
@@ -93,7 +92,7 @@ class ShardPodTrigger(BaseTrigger):
         try:
             found = await self._hook.get_pod_events(self.name, self.namespace)
         except Exception as err:  # noqa: BLE001 - a wait is not ended by what only explains it
-            self.log.debug("The events of pod %s cannot be read: %s", self.name, _first_line(err))
+            self.log.debug("The events of pod %s cannot be read: %s", self.name, _tell(err))
             return None
         return last_event(ApiClient().sanitize_for_serialization(found.items))
 
@@ -112,5 +111,5 @@ def _is_refusal(err: BaseException) -> bool:
     return isinstance(err, ConfigException) or (isinstance(err, ApiException) and err.status in _REFUSALS)
 
 
-def _first_line(err: BaseException) -> str:
-    return f"{type(err).__name__}: {err}".split("\n", 1)[0]
+def _tell(err: BaseException) -> str:
+    return f"{type(err).__name__}: {first_line(err)}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError
+from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.families.family import Family
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal.contract.plugged_in import load, plugged_in
@@ -87,7 +87,7 @@ def _understand_as(graph: Graph, name: str) -> Understood:
     except ShoalError:
         raise
     except Exception as err:  # a stranger's family may raise anything
-        reason = " ".join(f"{type(err).__name__}: {err}".split())
+        reason = one_line(f"{type(err).__name__}: {err}")
         raise ConfigError(f"{GROUP} {name} failed on a model file: {reason} - tell its author") from err
     raise ConfigError(f"{GROUP} {name} is for task {family.task!r}, there are {', '.join(TASKS)} - tell its author")
 

@@ -10,7 +10,7 @@ import urllib3
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
-from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError, ShoalError
+from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError, ShoalError, one_line
 
 REQUEST_ERRORS = (ApiException, urllib3.exceptions.HTTPError, ConfigException, OSError)
 """What a request to a cluster can raise."""
@@ -62,10 +62,12 @@ def explain_api_error(err: BaseException, action: str) -> ShoalError:
     """
     if isinstance(err, ConfigException):
         return ConfigError(
-            f"No cluster to {action}: {_one_line(err)} - set KUBECONFIG, or kube_config_path in the Airflow connection"
+            f"No cluster to {action}: {one_line(err, 500)} - set KUBECONFIG, or kube_config_path in the Airflow connection"
         )
     if not isinstance(err, ApiException):
-        return ClusterError(f"The API server does not answer, cannot {action} ({_one_line(err)}) - check that it runs")
+        return ClusterError(
+            f"The API server does not answer, cannot {action} ({one_line(err, 500)}) - check that it runs"
+        )
     message = _message(err)
     if forbidden := _FORBIDDEN.search(message):
         return ConfigError(
@@ -85,9 +87,5 @@ def _message(err: ApiException) -> str:
     try:
         body: Any = json.loads(err.body or "")
     except ValueError:
-        return _one_line(err.body or err.reason)
-    return _one_line(body.get("message", "") if isinstance(body, dict) else body)
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())[:500]
+        return one_line(err.body or err.reason, 500)
+    return one_line(body.get("message", "") if isinstance(body, dict) else body, 500)

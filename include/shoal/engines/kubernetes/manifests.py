@@ -12,7 +12,7 @@ from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, overlay
 from shoal.settings.execution import Cluster, Container, Sidecar
-from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind
+from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
 
 WORKER = "worker"
 RUN_LABEL = "shoal/run"
@@ -96,7 +96,7 @@ def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[st
         if access.ca_file:
             data[f"{role}.pem"] = _read_ca(access.ca_file)
             mounted = f"{CA_FOLDER}/{role}.pem"
-        values = access.to_env(role, mounted)
+        values = write_env(access, role, mounted)
         data |= {variable: value.encode() for variable, value in values.items()}
     return {
         "apiVersion": "v1",

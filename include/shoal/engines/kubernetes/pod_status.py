@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shoal.contract.errors import ShoalError, WorkerError
+from shoal.contract.errors import ShoalError, WorkerError, one_line
 from shoal.engines.kubernetes.manifests import WORKER
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.verdict import KEPT, judge
@@ -31,7 +31,7 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
     has_started = "running" in worker or "terminated" in worker
     for container in _containers(pod):
         waiting = container.get("state", {}).get("waiting", {})
-        reason, detail = waiting.get("reason"), _one_line(waiting.get("message"))
+        reason, detail = waiting.get("reason"), one_line(waiting.get("message"), 400)
         role = _ROLES.get(container["name"], container["name"])
         if reason in _PULL_FAILED:
             return (
@@ -46,7 +46,7 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
             ended: dict[str, Any] = next(filter(None, ends), {})
             if ended.get("reason") == "OOMKilled":
                 return "The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory"
-            said = _one_line(ended.get("message")) or ended.get("reason") or "its mount shows nothing of it"
+            said = one_line(ended.get("message"), 400) or ended.get("reason") or "its mount shows nothing of it"
             return (
                 f"The sidecar could not mount the bucket ({said}) - check that the bucket is there, "
                 "that the store can be reached from the cluster's nodes and that the source key may list and read"
@@ -71,7 +71,7 @@ def describe_wait(pod: Mapping[str, Any]) -> str:
     """Say what a pod without a node waits for, in the scheduler's words; empty when it has one."""
     for condition in pod.get("status", {}).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            said = f"{condition.get('reason')}: {_one_line(condition.get('message'))}"
+            said = f"{condition.get('reason')}: {one_line(condition.get('message'), 400)}"
             return f"Pod {pod['metadata']['name']} waits for a node ({said})"
     return ""
 
@@ -83,7 +83,7 @@ def find_sidecar_end(pod: Mapping[str, Any]) -> str | None:
     if not ended:
         return None
     out_of_memory = " - raise sidecar.memory" if ended.get("reason") == "OOMKilled" else ""
-    said = _one_line(ended.get("message"))
+    said = one_line(ended.get("message"), 400)
     return f"{ended.get('reason')}, exit code {ended.get('exitCode')}{f': {said}' if said else ''}{out_of_memory}"
 
 
@@ -99,13 +99,13 @@ def find_failure(pod: Mapping[str, Any]) -> ShoalError | None:
     ended = next((entry for entry in _containers(pod) if entry["name"] == WORKER), {}).get("state", {})
     worker = ended.get("terminated")
     if worker is None:
-        said = _one_line(status.get("message")) or status.get("reason") or status.get("phase")
+        said = one_line(status.get("message"), 400) or status.get("reason") or status.get("phase")
         return WorkerError(f"Pod {name} ended before its worker did ({said}) - {KEPT}")
     return _judge_worker(name, worker)
 
 
 def _judge_worker(name: str, worker: Mapping[str, Any]) -> ShoalError | None:
-    code, said = worker.get("exitCode", 1), _one_line(worker.get("message"))
+    code, said = worker.get("exitCode", 1), one_line(worker.get("message"), 400)
     if worker.get("reason") == "OOMKilled":
         return judge(f"pod {name}", code, oom="raise cluster.pod.memory")
     if code > _SIGNALLED:
@@ -125,10 +125,10 @@ def lost_pod(name: str, node: str | None) -> WorkerError:
 
 def _find_disruption(status: Mapping[str, Any]) -> str | None:
     if status.get("reason") in _TOLD_TO_GO:
-        return f"{status['reason']}: {_one_line(status.get('message'))}"
+        return f"{status['reason']}: {one_line(status.get('message'), 400)}"
     for condition in status.get("conditions") or ():
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return f"{condition.get('reason')}: {_one_line(condition.get('message'))}"
+            return f"{condition.get('reason')}: {one_line(condition.get('message'), 400)}"
     return None
 
 
@@ -145,7 +145,3 @@ def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     status = pod.get("status", {})
     yield from status.get("initContainerStatuses") or ()
     yield from status.get("containerStatuses") or ()
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text or "").split())[:400]

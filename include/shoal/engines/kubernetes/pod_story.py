@@ -5,6 +5,7 @@ from typing import Any
 
 from kubernetes.client import ApiClient, CoreV1Api
 
+from shoal.contract.errors import one_line
 from shoal.engines.kubernetes.manifests import RUN_KEY_LABEL
 from shoal.engines.kubernetes.pod_status import describe_wait, find_start_problem
 
@@ -33,6 +34,6 @@ def tell_pods(api_client: ApiClient, namespace: str, run_key: str, failed: Colle
     for event in core.list_namespaced_event(namespace, field_selector="type=Warning").items:
         if event.involved_object.name in names:
             times = f" ({event.count} times)" if (event.count or 1) > 1 else ""
-            said = " ".join(str(event.message or "").split())[:300]
+            said = one_line(event.message, 300)
             lines.append(f"{event.involved_object.name}: {event.reason}: {said}{times}")
     return lines

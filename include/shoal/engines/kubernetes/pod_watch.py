@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from shoal.contract.errors import one_line
 from shoal.engines.engine import Watch
 from shoal.engines.kubernetes.pod_status import describe_wait, find_start_problem, find_start_stage, is_over
 
@@ -89,7 +90,7 @@ def last_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 def _judge_slow_start(seen: PodWatch, name: str, now_s: float, event: Mapping[str, Any] | None) -> PodWatch:
     reason, detail = (event.get("reason"), event.get("message")) if event else ("", "")
-    why = " ".join(f"{seen.stage}; its last event is {reason}: {detail}".split()) if event else seen.stage
+    why = one_line(f"{seen.stage}; its last event is {reason}: {detail}") if event else seen.stage
     if reason == _PULLING:
         seen = replace(seen, stage_since_s=now_s - SLOW_S)
     elif now_s - seen.stage_since_s >= STARTS_S:

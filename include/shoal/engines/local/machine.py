@@ -7,24 +7,22 @@ from collections.abc import Mapping, Sequence
 import psutil
 
 from shoal.capacity.share import Capacity, NodeHeadroom, plan_capacity
-from shoal.contract.units import parse_quantity
 from shoal.engines.local.cgroup import read_core_limit, read_free_memory
 from shoal.settings.execution import Cluster
 
 
-def find_room(cluster: Cluster, nodes: Sequence[NodeHeadroom], request: Mapping[str, float] | None = None) -> Capacity:
+def find_room(cluster: Cluster, nodes: Sequence[NodeHeadroom], request: Mapping[str, float]) -> Capacity:
     """Count the worker processes that may start on machines with this headroom.
 
     Args:
         cluster: The share that may be taken.
         nodes: The machines.
-        request: What one takes; None for what the dataset's own workers take.
+        request: What one takes, by resource.
 
     Raises:
         InsufficientCapacityError: Not one fits.
     """
-    own = {"cpu": float(parse_quantity(cluster.pod.cpu)), "memory": float(parse_quantity(cluster.pod.memory))}
-    return plan_capacity(nodes, request or own, cluster.share, cluster.max_pods)
+    return plan_capacity(nodes, request, cluster.share, cluster.max_pods)
 
 
 def read_headroom() -> NodeHeadroom:
