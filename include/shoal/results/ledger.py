@@ -66,6 +66,20 @@ def view_sources(database: Database, sources: RowSources) -> None:
     database.run_file("rows")
 
 
+def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt: str) -> str | None:
+    """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
+    results = database.results
+    run_key = plan.run_key
+    adopted = set(plan.parts)
+    present = results.list_keys(layout.parts)
+    taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
+    if not taken:
+        return None
+    ledger = write_ledger(database, layout, run_key, taken, attempt)
+    results.delete(taken)
+    return ledger
+
+
 def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts: Sequence[str], attempt: str) -> str:
     """Write the rows of parts as one ledger and read it back.
 

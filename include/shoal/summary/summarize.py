@@ -8,13 +8,12 @@ from typing import Any
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
-from shoal.contract.stored_names import parse_part
 from shoal.contract.units import utc_text
 from shoal.exports.export import Answer
 from shoal.exports.write import Exported, describe_told, write_exports
 from shoal.results.answer import move_current, read_current
 from shoal.results.inputs import need_inputs
-from shoal.results.ledger import find_sources, write_ledger
+from shoal.results.ledger import find_sources, settle
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
@@ -128,20 +127,6 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         result_sha256=summary["result_sha256"],
     )
     return SummarizedRun(summary, balance, run.summary, not_current)
-
-
-def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt: str) -> str | None:
-    """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
-    results = database.results
-    run_key = plan.run_key
-    adopted = set(plan.parts)
-    present = results.list_keys(layout.parts)
-    taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
-    if not taken:
-        return None
-    ledger = write_ledger(database, layout, run_key, taken, attempt)
-    results.delete(taken)
-    return ledger
 
 
 def _publish(stores: Stores, run: RunLayout, attempt: str, exported: Exported) -> dict[str, Any]:
