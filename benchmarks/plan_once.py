@@ -22,6 +22,7 @@ from shoal.tables.session import open_database
 
 MODEL_NAME = "demo-fish"
 NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(10)]
+REQUEST = {"cpu": 1.0, "memory": 2.0 * 1024**3}
 """Room for enough pods that every image is chosen: the largest manifest there can be."""
 
 _ROWS = {
@@ -86,7 +87,7 @@ def _list(stores: Stores) -> dict[str, object]:
 
 
 def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
-    plan = make_plan(PlanRequest(dataset, RunParams()), stores, lambda: find_room(dataset.cluster, NODES))
+    plan = make_plan(PlanRequest(dataset, RunParams()), stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
     return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.work.images, "listing_key": plan.listing_key}
 
 

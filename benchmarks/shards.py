@@ -80,7 +80,7 @@ class Workplace:
         plan = make_plan(
             PlanRequest(_DATASET, RunParams(limit=shards * self.images)),
             stores,
-            lambda: find_room(_DATASET.cluster, nodes),
+            lambda: find_room(_DATASET.cluster, nodes, {"cpu": 1.0, "memory": 2.0 * 1024**3}),
         )
         if [shard.images for shard in plan.work.shards] != [self.images] * shards:
             raise RuntimeError(f"Planned {len(plan.work.shards)} shards, expected {shards} of {self.images} images")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from list_server import list_server
-from plan_once import MODEL_NAME, NODES
+from plan_once import MODEL_NAME, NODES, REQUEST
 from planning import fill_store
 
 from shoal.contract.layout import VariantLayout
@@ -101,7 +101,7 @@ def _dataset() -> Dataset:
 def _run(dataset: Dataset, stores: Stores) -> str:
     """Plan, write what workers would, summarize; return the run_key."""
     request = PlanRequest(dataset, RunParams(), dag_id=f"reanalyse_{dataset.name}")
-    plan = make_plan(request, stores, lambda: find_room(dataset.cluster, NODES))
+    plan = make_plan(request, stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
     layout = stores.layout.variant(plan.variant.directory)
     if plan.work.shards:
         _write_rows(stores.results, layout, plan)
