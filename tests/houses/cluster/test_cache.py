@@ -79,7 +79,7 @@ def test_two_at_once_build_once(empty_cache):
         "def build(folder):\n    time.sleep(0.5)\n    (folder / 'tool').write_text('built')\n    print('built it')\n"
         f"built(BIN, 'tool', '{DIGESTS[0]}', build)"
     )
-    environment = {**os.environ, "PYTHONPATH": f"{CHECKOUT}/include:{CHECKOUT}/tests"}
+    environment = {**os.environ, "PYTHONPATH": f"{CHECKOUT}/include:{CHECKOUT}/tests/houses"}
     processes = [
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
