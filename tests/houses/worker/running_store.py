@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.embedded.processes.rclone import embedded_store
+from shoal.embedded.processes import rclone
 from shoal.stores.s3_access import StoreAccess
 
 
@@ -29,8 +29,11 @@ class LocalStore:
 def running_store(tmp_path_factory) -> Iterator[LocalStore]:
     folder = tmp_path_factory.mktemp("store")
     (folder / "data").mkdir()
-    with embedded_store(folder / "data", folder / "store.log") as access:
-        yield LocalStore(folder / "data", access)
+    with pytest.MonkeyPatch.context() as patch:
+        # What a test lays into a folder is to be seen at once.
+        patch.setattr(rclone, "SERVE_FLAGS", (*rclone.SERVE_FLAGS[:-1], "10ms"))
+        with rclone.embedded_store(folder / "data", folder / "store.log") as access:
+            yield LocalStore(folder / "data", access)
 
 
 @pytest.fixture
