@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ DATASETS = {
     "fixed": {"model": {"name": "reef", "version": "v1"}},
     "brief": {"model": {"name": "reef", "version": "v1", "watch": False}, "run": {"approval_timeout": "5s"}},
 }
+
+
+_wait = partial(wait_until, pause_s=1)
 
 
 class Site:
@@ -109,7 +113,7 @@ def running_site(folder, demo_models, scenes):
         model.write_bytes(demo_models["v1"])
         with running_airflow(home, home.airflow_environment(access)) as airflow:
             site = Site(home, access, airflow)
-            wait_until(site.told, READY_S)
+            _wait(site.told, READY_S)
             yield site
 
 
@@ -164,9 +168,7 @@ def released(site, first_answer, demo_models):
     """v2 was dropped into the bucket; the runs that started, and how long that took."""
     site.release("v2", demo_models["v2"])
     dropped = time.monotonic()
-    runs = {
-        name: wait_until(lambda name=name: site.started_by_release(name), NOTICED_S)[0] for name in ("newest", "fixed")
-    }
+    runs = {name: _wait(lambda name=name: site.started_by_release(name), NOTICED_S)[0] for name in ("newest", "fixed")}
     return runs, time.monotonic() - dropped
 
 
@@ -210,14 +212,14 @@ def test_after_a_no_latest_is_the_old_version(site, released):
 
 def test_a_triggerer_that_starts_again_tells_of_what_came_meanwhile_once(site, released):
     before = len(site.started_by_release("newest"))
-    assert set(wait_until(lambda: len(site.told()) == 2 and site.told(), NOTICED_S)) == {"v1", "v2"}
+    assert set(_wait(lambda: len(site.told()) == 2 and site.told(), NOTICED_S)) == {"v1", "v2"}
     site.restart_triggerer(then=lambda: site.release("v3", b"torn in half"))
-    runs = wait_until(lambda: site.started_by_release("newest")[before:], READY_S)
+    runs = _wait(lambda: site.started_by_release("newest")[before:], READY_S)
     assert site.finished("newest", runs[0])["summarize"] == "success"
     plan = site.plan("newest", runs[0])
     assert plan["model"]["version"] == "v1"
     assert "is not ONNX" in plan["passed_over"][0]["reason"]
-    wait_until(lambda: len(site.told()) == 3, NOTICED_S)
+    _wait(lambda: len(site.told()) == 3, NOTICED_S)
     site.restart_triggerer()
     time.sleep(QUIET_S)
     assert site.started_by_release("newest")[before:] == runs
@@ -226,7 +228,7 @@ def test_a_triggerer_that_starts_again_tells_of_what_came_meanwhile_once(site, r
 def test_a_deleted_version_starts_nothing(site, released):
     before = site.started_by_release("newest")
     site.client.remove_object("site-models", "reef/v3/model.onnx")
-    wait_until(lambda: "v3" not in site.told(), READY_S)
+    _wait(lambda: "v3" not in site.told(), READY_S)
     assert site.started_by_release("newest") == before
 
 
@@ -243,7 +245,7 @@ def test_an_event_by_rest_starts_a_run(site, released):
     [asset] = site.rest.get("assets?name_pattern=model")["assets"]
     before = len(site.started_by_release("newest"))
     site.rest.send("POST", "assets/events", {"asset_id": asset["id"], "extra": {"why": "by hand"}})
-    [run_id] = wait_until(lambda: site.started_by_release("newest")[before:], NOTICED_S)
+    [run_id] = _wait(lambda: site.started_by_release("newest")[before:], NOTICED_S)
     assert site.finished("newest", run_id)["summarize"] == "success"
 
 
@@ -259,7 +261,7 @@ def test_two_releases_at_once_start_one_run_for_the_newest(site, released, demo_
     before = len(site.started_by_release("fixed"))
     site.release("v9", demo_models["v1"])
     site.release("v10", demo_models["v2"])
-    [run_id, *_] = wait_until(lambda: site.started_by_release("fixed")[before:], NOTICED_S)
+    [run_id, *_] = _wait(lambda: site.started_by_release("fixed")[before:], NOTICED_S)
     site.finished("fixed", run_id)
     time.sleep(QUIET_S)
     for later in site.started_by_release("fixed")[before:]:
