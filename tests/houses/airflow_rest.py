@@ -1,6 +1,7 @@
 """Airflow's REST API, as a person's scripts use it."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import urllib3
@@ -10,9 +11,10 @@ from waiting import wait_until
 RUN_S = 600
 LOCKED_S = 60
 LOG_CHARACTERS = 3000
-READING_S = 5
+READING_S = 3
 """A person reads first. An answer within the second in which a question is asked can reach Airflow before its scheduler has
-heard that the asking process ended: it takes that for a failed attempt ("state mismatch") and asks once more."""
+heard that the asking process ended: it takes that for a failed attempt ("state mismatch") and asks once more. A scheduler on a
+busy machine hears it later still."""
 
 
 class AirflowRest:
@@ -72,7 +74,13 @@ class AirflowRest:
         """Wait until a run asks a person; return the question."""
         self.reached(dag_id, run_id, "approve", "awaiting_input", within_s)
         time.sleep(READING_S)
+        read = datetime.now(UTC)
+        wait_until(lambda: self._heartbeat() > read, within_s, "a turn of the scheduler's", pause_s=1)
         return self.get(_question(dag_id, run_id))
+
+    def _heartbeat(self) -> datetime:
+        """When the scheduler last came through its loop: by then it has heard of every process that had ended before."""
+        return datetime.fromisoformat(self.get("monitor/health")["scheduler"]["latest_scheduler_heartbeat"])
 
     def answer(self, dag_id: str, run_id: str, option: str) -> None:
         """Answer what a run asks, as the button under Required actions does."""
