@@ -145,7 +145,8 @@ class SchedulerTruth:
             self.core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
         self.core.delete_collection_namespaced_resource_quota(OURS)
         self.core.delete_collection_node()
-        self._wait(lambda: not self._states() and not self.core.list_node().items)
+        quotas = self.core.list_namespaced_resource_quota
+        self._wait(lambda: not self._states() and not self.core.list_node().items and not quotas(OURS).items)
 
     @staticmethod
     def _wait(reached: Callable[[], bool]) -> None:
