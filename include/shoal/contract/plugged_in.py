@@ -27,16 +27,27 @@ def load(name: str, table: Mapping[str, str], group: str) -> Any:
     Raises:
         ConfigError: Nothing has this name, two wheels have it, or its module cannot be imported.
     """
-    if name in table:
-        return resolve_name(table[name])
-    point = _find(name, table, group)
+    return resolve_name(table[name]) if name in table else load_of_wheel(name, _find(name, table, group).value, group)
+
+
+def load_of_wheel(name: str, path: str, group: str) -> Any:
+    """Import what another wheel names.
+
+    Args:
+        name: Of its entry point.
+        path: `module:object`, that of the entry point or one that its object names.
+        group: Of the entry point.
+
+    Raises:
+        ConfigError: It cannot be imported.
+    """
     try:
-        return point.load()
+        return EntryPoint(name, path, group).load()
     except MemoryError:
         raise
     except (Exception, SystemExit) as err:  # a stranger's module may raise anything
         raise ConfigError(
-            f"{group} {name} ({point.value}) cannot be imported: {type(err).__name__}: {one_line(err)} - install what it needs, "
+            f"{group} {name} ({path}) cannot be imported: {type(err).__name__}: {one_line(err)} - install what it needs, "
             "or a release of its wheel that fits this one"
         ) from err
 

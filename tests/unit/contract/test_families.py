@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
-from shoal.contract.families import FAMILIES, GROUP, understand, understand_planned
+from shoal.contract.families import FAMILIES, GROUP, load_codec, understand, understand_planned
 from shoal.contract.job import Inference, ShardJob
 from shoal.contract.model_info import Graph, Tensor
 from shoal.contract.plugged_in import load
@@ -136,3 +136,13 @@ def test_two_wheels_of_one_name_are_told(install):
     install()
     with pytest.raises(ConfigError, match=r"'six' is in several wheels \(six.\d+, six.\d+\) - uninstall all but one"):
         understand(ADDED)
+
+
+def test_a_codec_of_a_wheel_that_cannot_be_imported_is_one_line(install):
+    install(code=FAMILY.replace("six:Codec", "no_such_codec:Codec"))
+    understood = understand(ADDED)
+    with pytest.raises(
+        ConfigError,
+        match=r"^shoal\.tasks six/3 \(no_such_codec:Codec\) cannot be imported: ModuleNotFoundError: .* - install what it needs",
+    ):
+        load_codec(understood)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pkgutil import resolve_name
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.families.family import Family
 from shoal.contract.model_info import Graph, ModelInfo
-from shoal.contract.plugged_in import load, plugged_in
+from shoal.contract.plugged_in import load, load_of_wheel, plugged_in
 from shoal.contract.tasks import TASKS
 
 FAMILIES = {"yolov8": "shoal.contract.families.yolov8:YOLOV8"}
@@ -72,9 +73,10 @@ def load_codec(understood: Understood) -> type:
     """Import the worker's half of a family.
 
     Raises:
-        ConfigError: That fails.
+        ConfigError: It is a wheel's, and that fails.
     """
-    codec: type = load("codec", {"codec": understood.family.codec}, GROUP)
+    path, added = understood.family.codec, understood.added
+    codec: type = resolve_name(path) if added is None else load_of_wheel(added, path, GROUP)
     return codec
 
 
