@@ -12,11 +12,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from shoal.settings.checkout import DAG_BUNDLE
 from shoal.settings.dataset_files import said_folder
 
 BUNDLES = [
     {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}},
-    {"name": "shoal", "classpath": "shoal.airflow.bundle.ShoalDagBundle", "kwargs": {}},
+    DAG_BUNDLE,
 ]
 """The first is Airflow's own: it goes on reading the folder that it reads without this setting."""
 

@@ -41,8 +41,7 @@ def execute(arguments: Namespace) -> int:
 
 
 def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
-    from shoal.airflow.engine_of import connect  # noqa: PLC0415
-    from shoal.engines.engine import open_engine  # noqa: PLC0415
+    from shoal.airflow.engine_of import engine_of  # noqa: PLC0415
     from shoal.preflight.steps import store_steps  # noqa: PLC0415
 
     yield from store_steps(dataset, stores)
@@ -51,7 +50,7 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
         from shoal.airflow.pools import check_pool  # noqa: PLC0415
 
         yield "pool", lambda: check_pool(dataset.run.pool or "")
-    yield from open_engine(dataset, connect).check_steps()
+    yield from engine_of(dataset).check_steps()
 
 
 def _try_worker(dataset: Dataset, stores: Stores) -> str:

@@ -13,7 +13,7 @@ from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 from shoal.history.facts import RunFacts
-from shoal.results.stored_plan import PlannedBy
+from shoal.results.plan_parts import PlannedBy
 from shoal.settings.dataset import Dataset
 
 

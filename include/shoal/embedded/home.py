@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
-from shoal.settings.checkout import PACKAGE, find_checkout
+from shoal.settings.checkout import DAG_BUNDLE, PACKAGE, find_checkout
 from shoal.stores.s3_access import StoreAccess
 
 HOME_VARIABLE = "SHOAL_HOME"
@@ -173,9 +173,8 @@ class Home:
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(checkout / "plugins"),
                 "PYTHONPATH": str(checkout / "include"),
             }
-        bundle = {"name": "shoal", "classpath": "shoal.airflow.bundle.ShoalDagBundle", "kwargs": {}}
         return {
             "AIRFLOW__CORE__DAGS_FOLDER": str(PACKAGE / "airflow" / "dag_folder"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.airflow / "plugins"),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([DAG_BUNDLE]),
         }

@@ -97,6 +97,17 @@ def write_one(database: Database, answer: Answer, export: Export) -> tuple[list[
     return [_measure(path, export.content_type) for path in written.files], not_held
 
 
+def failure_of(err: BaseException) -> str:
+    """Say in one line why an export that was asked for could not be written; it may have raised anything.
+
+    Raises:
+        StoreError: Our own bucket or disk did not answer: no fault of the export, and another attempt may do.
+    """
+    if isinstance(err, StoreError):
+        raise err
+    return one_line(f"{type(err).__name__}: {err}")
+
+
 def _write_next(database: Database, exported: Exported, name: str) -> Exported:
     files, not_held = write_one(database, exported.answer, find_export(name))
     return exported.plus(files, name, _not_held(not_held))
@@ -106,10 +117,8 @@ def _try_next(database: Database, exported: Exported, name: str) -> Exported:
     # A copy of what the run found: summary.json is written after it.
     try:
         files, not_held = write_one(database, deepcopy(exported.answer), find_export(name))
-    except StoreError:
-        raise  # our own bucket or disk: no fault of the export, and another attempt may do
-    except (Exception, SystemExit) as err:  # a stranger's export may raise anything
-        reason = one_line(f"{type(err).__name__}: {err}")
+    except (Exception, SystemExit) as err:
+        reason = failure_of(err)
         log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)
         return exported.plus((), name, {"failed": reason})
     return exported.plus(files, name, _not_held(not_held))

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shoal.contract.errors import StoreError, one_line
 from shoal.exports.export import EXPORTS, Answer, find_export
 from shoal.exports.table_file import PARQUET_TYPE
-from shoal.exports.write import Exported, ExportedFile, write_one
+from shoal.exports.write import Exported, ExportedFile, failure_of, write_one
 from shoal.results.stored_summary import StoredSummary
 from shoal.tables.session import Database
 
@@ -47,11 +46,8 @@ def compare_exports(database: Database, answer: Answer, summary: StoredSummary) 
             continue
         try:
             again = again.plus(_write(database, again.answer, name), name, {})
-        except StoreError:
-            raise  # nothing was compared
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - a stranger's export may raise anything
-            reason = one_line(f"{type(err).__name__}: {err}")
-            notes.append(f"note: the files of export {name} are compared by sha256 only - {reason}")
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - see failure_of
+            notes.append(f"note: the files of export {name} are compared by sha256 only - {failure_of(err)}")
     return Compared(again.answer, tuple(_differences(database, again.files, summary)), tuple(notes))
 
 

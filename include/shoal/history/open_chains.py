@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 from shoal.contract.layout import VariantLayout
-from shoal.results.stored_plan import StoredScope
+from shoal.results.plan_parts import StoredScope
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams

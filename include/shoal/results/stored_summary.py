@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.results.stored_json import pick, picked, reading
-from shoal.results.stored_plan import StoredModel, StoredScope
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
 

@@ -6,6 +6,9 @@ PACKAGE = Path(__file__).parents[1]
 EXAMPLES = PACKAGE / "settings" / "examples"
 """Dataset files that come with Shoal; `include/datasets` of a checkout links to them."""
 
+DAG_BUNDLE = {"name": "shoal", "classpath": "shoal.airflow.bundle.ShoalDagBundle", "kwargs": {}}
+"""How Airflow's configuration names the DAGs of the package."""
+
 
 def find_checkout() -> Path | None:
     """Find the checkout's root; None where Shoal is an installed package."""

@@ -13,7 +13,7 @@ from shoal.history.facts import read_facts
 from shoal.history.find_run import latest_run, list_runs
 from shoal.history.why import State, diagnose
 from shoal.preflight.sample_run import SampleRun
-from shoal.results.stored_plan import StoredApproval
+from shoal.results.plan_parts import StoredApproval
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
 from written_rows import write_rows
 

@@ -18,6 +18,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_files import load_dataset
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database
+from wheels import lay_wheel
 from written_rows import write_rows
 
 COUNTING = """
@@ -46,13 +47,8 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     """Installs wheels: a module with its entry points, as pip leaves them in a folder of the path."""
 
     def install(code: str, *names: str, wheel: str = "tallies") -> None:
-        folder = tmp_path / wheel
-        info = folder / f"{wheel}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (folder / f"{wheel}.py").write_text(code, encoding="utf-8")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {wheel}\nVersion: 1.0\n", encoding="utf-8")
-        points = "".join(f"{name} = {wheel}:EXPORT\n" for name in names or ["tally"])
-        (info / "entry_points.txt").write_text(f"[shoal.exports]\n{points}", encoding="utf-8")
+        points = {"shoal.exports": dict.fromkeys(names or ["tally"], f"{wheel}:EXPORT")}
+        folder = lay_wheel(tmp_path / wheel, wheel, points, {f"{wheel}.py": code})
         monkeypatch.syspath_prepend(folder)
         monkeypatch.delitem(sys.modules, wheel, raising=False)
 

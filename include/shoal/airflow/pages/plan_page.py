@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from html import escape
 
-from shoal.results.stored_plan import StoredCapacity, StoredPassedOver, StoredPlan, StoredShard
+from shoal.results.plan_parts import StoredCapacity, StoredPassedOver, StoredShard
+from shoal.results.stored_plan import StoredPlan
 
 _STYLE = (
     "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}"

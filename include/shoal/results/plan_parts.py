@@ -1,0 +1,164 @@
+"""What plan.json consists of: one class for each of its objects, as they are stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PlannedBy:
+    """The Dag run that planned; both empty when none did."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class StoredScope:
+    """What a run looked at; times as they are stored, UTC.
+
+    Attributes:
+        prefix: Keys that begin so.
+        limit: No more than so many of them, None for all.
+        window_start: Only images captured then or later.
+        window_end: Only images captured before.
+        full: Whether that is the whole dataset.
+    """
+
+    prefix: str
+    limit: int | None
+    window_start: str | None
+    window_end: str | None
+    full: bool
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model version: its file in the models bucket, and what that hashes to."""
+
+    name: str
+    version: str
+    key: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class StoredVariant:
+    """Identity of a variant, and its folder."""
+
+    sha256: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class StoredListing:
+    """The frozen listing: its key, the size of the images in scope, and what was no image or ignored."""
+
+    key: str
+    size_bytes: int
+    not_images: int
+    ignored: int
+
+
+@dataclass(frozen=True)
+class StoredCounts:
+    """Images: listed = reused + chosen + pending."""
+
+    listed: int
+    reused: int
+    chosen: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class StoredSilent:
+    """A camera that should have sent images and did not, None for the whole dataset; when its newest one was taken."""
+
+    camera: str | None
+    newest_image: str | None
+
+
+@dataclass(frozen=True)
+class StoredDrift:
+    """How the bucket differs from what was known of it, in images."""
+
+    known: int
+    gone: int
+    settled: int
+    changed: int
+    copied: int
+
+
+@dataclass(frozen=True)
+class StoredApproval:
+    """Whether a person has to be asked, and about how much work.
+
+    Attributes:
+        decision: A word of `models.approval.Decision`, or one of a later release.
+        images: All that the variant still has to infer in the run's scope.
+        cpu_hours: Of one core.
+        threshold_cpu_hours: More than this is asked for; None for never.
+        answered_by: Who had answered before; None when nobody had.
+        answered_at: When.
+    """
+
+    decision: str
+    images: int
+    cpu_hours: float
+    threshold_cpu_hours: float | None
+    answered_by: str | None
+    answered_at: str | None
+
+
+@dataclass(frozen=True)
+class StoredPassedOver:
+    """A better version that is not used, and why."""
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoredNode:
+    """What one node takes, and the resources that forbid one more."""
+
+    name: str
+    pods: int
+    binds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StoredCapacity:
+    """Workers that may start, those that fit, why, and where."""
+
+    pods: int
+    fit: int
+    reason: str
+    nodes: tuple[StoredNode, ...]
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "StoredCapacity":
+        """Read it with its nodes."""
+        nodes = tuple(StoredNode(node["name"], node["pods"], tuple(node["binds"])) for node in stored["nodes"])
+        return cls(stored["pods"], stored["fit"], stored["reason"], nodes)
+
+
+@dataclass(frozen=True)
+class StoredRate:
+    """Expected seconds of one worker per image, and where the figure comes from."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class StoredShard:
+    """One shard: a contiguous range of keys."""
+
+    shard: int
+    images: int
+    first_key: str
+    last_key: str
