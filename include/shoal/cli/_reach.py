@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
@@ -23,38 +23,42 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         ConfigError: There is none, or it is broken.
     """
-    for folder in _folders():
-        for path in dataset_files(folder):
-            if path.stem == name:
-                return load_dataset(path)
-    known = ", ".join(sorted(list_datasets())) or "none"
-    raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, _folders()))} - there are: {known}")
+    files = list_datasets()
+    if name not in files:
+        files = _configured_datasets() | files
+    if name not in files:
+        known = ", ".join(sorted(files)) or "none"
+        raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, _folders()))} - there are: {known}")
+    return load_dataset(files[name])
 
 
 def list_datasets() -> dict[str, Path]:
-    """List the dataset files commands know, by name: those of the embedded folder come before the others."""
-    return {path.stem: path for folder in reversed([*_folders()]) for path in dataset_files(folder)}
+    """List the dataset files commands know, by name: those of the embedded folder come before the checkout's."""
+    return {path.stem: path for folder in reversed(_folders()) for path in dataset_files(folder)}
 
 
-def _folders() -> Iterator[Path]:
-    """Name the folders in the order in which they are looked into; Airflow, seconds to import, is asked last."""
+def _configured_datasets() -> dict[str, Path]:
+    """List the files of the folder that Airflow's configuration names, where an embedded folder stands before it."""
+    if said_folder() is not None or find_checkout() is not None:
+        return {}
+    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
+
+    with suppress(ConfigError):
+        return {path.stem: path for path in dataset_files(configured_datasets_folder())}
+    return {}
+
+
+def _folders() -> list[Path]:
     if (said := said_folder()) is not None:
-        yield said
-        return
-    if has_embedded := (embedded := Home.find().datasets).is_dir():
-        yield embedded
+        return [said]
+    embedded = [home.datasets] if (home := Home.find()).datasets.is_dir() else []
     if find_checkout() is not None:
-        yield datasets_folder()
-        return
-    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415
+        return [*embedded, datasets_folder()]
+    if embedded:
+        return embedded
+    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
 
-    try:
-        configured = configured_datasets_folder()
-    except ConfigError:
-        if has_embedded:
-            return
-        raise
-    yield configured
+    return [configured_datasets_folder()]
 
 
 def look_into_airflow() -> None:
