@@ -84,7 +84,7 @@ class Examiner:
             return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE)
         with self._bytes.hold(image.size_bytes):
             try:
-                fetched = self._source.read(image.key, image.etag, image.size_bytes)
+                fetched = self._source.read(image.key, image.object_version, image.size_bytes)
             except ImageChanged:
                 return self._row(image, Status.CHANGED)
             except ImageGone:
@@ -124,7 +124,7 @@ class Examiner:
         started = time.perf_counter()
         facts = {
             "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
-            "etag_checked": fetched.version_checked,
+            "version_checked": fetched.version_checked,
         }
         header = read_header(fetched.data, self._pixel_limit)
         if isinstance(header, Undecodable):

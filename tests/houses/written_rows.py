@@ -10,9 +10,9 @@ def write_rows(pipeline: Pipeline, plan: Plan) -> None:
     """Write what workers would have written, were there nothing to see."""
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     values = {
-        **dict.fromkeys(("key", "etag", "size_bytes")), "content_sha256": "sha256(key)", "status": "'processed'", "width": "640",
+        **dict.fromkeys(("key", "object_version", "size_bytes")), "content_sha256": "sha256(key)", "status": "'processed'", "width": "640",
         "height": "480", "detections": "[]", "max_det_reached": "false", "luma_mean": "100", "luma_std": "20", "sharpness": "50",
-        "seconds": "0.1", "etag_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'",
+        "seconds": "0.1", "version_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'",
         "attempt": "'attempt1'",
     }  # fmt: skip
     columns = ", ".join(f"({values.get(name, 'NULL') or name})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())

@@ -112,7 +112,7 @@ def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
         reused: Listed images that are settled as they are.
     """
     database.run_file("moved_images")
-    moved, changed = database.run("SELECT count(*), count(from_etag) FROM moved_images").fetchall()[0]
+    moved, changed = database.run("SELECT count(*), count(from_version) FROM moved_images").fetchall()[0]
     return Drift(known=drift.known, gone=drift.gone, settled=reused + moved, changed=changed)
 
 
@@ -124,16 +124,17 @@ def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
     key = layout.part(run_key, 0, mint_attempt(), 0)
     attempt = key.rsplit("-", 2)[-2]
     replaced = {
-        "etag": "moved_images.etag",
-        "etag_checked": "false",
-        "copied_from_etag": "rows.etag",
+        "object_version": "moved_images.object_version",
+        "version_checked": "false",
+        "copied_from_version": "rows.object_version",
         "run_key": f"'{run_key}'",
         "attempt": f"'{attempt}'",
+        "ledger": "NULL",
     }
     columns = ", ".join(f"{replaced.get(name, f'rows.{name}')} AS {name}" for name in ROW_COLUMNS)
     database.store_parquet(
-        f"SELECT {columns} FROM rows JOIN moved_images ON rows.key = moved_images.key AND rows.etag = moved_images.from_etag "
-        "ORDER BY key",
+        f"SELECT {columns} FROM rows JOIN moved_images "
+        "ON rows.key = moved_images.key AND rows.object_version = moved_images.from_version ORDER BY key",
         key,
     )
     return key
@@ -147,7 +148,7 @@ def close_copied(database: Database) -> None:
     """
     database.run(
         "CREATE TABLE still_open AS SELECT open_images.* FROM open_images "
-        "ANTI JOIN (SELECT key FROM moved_images WHERE from_etag IS NOT NULL) AS copied USING (key)"
+        "ANTI JOIN (SELECT key FROM moved_images WHERE from_version IS NOT NULL) AS copied USING (key)"
     )
     database.run("DROP VIEW open_images")
     database.run("ALTER TABLE still_open RENAME TO open_images")

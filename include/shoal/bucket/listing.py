@@ -1,5 +1,6 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
@@ -166,6 +167,7 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
 def _identity(source: Source, scope: Scope) -> str:
     """Tell what decides which objects a listing holds."""
     listed = {
+        "columns": list(LISTING_COLUMNS),  # one of format 1 is not used again
         "conn_id": source.conn_id,
         "bucket": source.bucket,
         "prefix": scope.prefix,
@@ -201,9 +203,12 @@ def _write_lines(
 
 
 def _line(found: ListedObject) -> str:
-    key, etag = encode_basestring_ascii(found.key), encode_basestring_ascii(found.object_version)
+    key, object_version = encode_basestring_ascii(found.key), encode_basestring_ascii(found.object_version)
     modified = found.last_modified.replace(tzinfo=None).isoformat()
-    return f'{{"key":{key},"etag":{etag},"size_bytes":{found.size_bytes},"last_modified":"{modified}"}}\n'
+    return (
+        f'{{"key":{key},"object_version":{object_version},"size_bytes":{found.size_bytes},"last_modified":"{modified}",'
+        f'"storage_class":{json.dumps(found.storage_class)}}}\n'
+    )
 
 
 def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:

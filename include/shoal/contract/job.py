@@ -10,7 +10,7 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, mint_attempt
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised exactly when a parity test's expectation changes: another number, another variant."""
 
 STORED_CONF = 0.05
@@ -96,8 +96,8 @@ class ShardJob:
         version = plan.get("format_version")
         if version != FORMAT_VERSION:
             raise ContractError(
-                f"plan.json has format_version {version}, this worker reads {FORMAT_VERSION} - "
-                "rebuild the worker image from the release that planned the run"
+                f"plan.json has format_version {version}, this worker continues {FORMAT_VERSION} only - "
+                "start a new run, or rebuild the worker image from the release that planned this one"
             )
         try:
             job = dict(plan["job"])

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-FORMAT_VERSION = 1
-"""`format_version` of every JSON object stored; readers refuse a higher one."""
+FORMAT_VERSION = 2
+"""`format_version` of every JSON object stored; readers refuse a higher one. Format 1 is read, never continued."""
 
 RUN_KEY = r"\d{8}T\d{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"

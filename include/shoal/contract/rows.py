@@ -11,6 +11,8 @@ class Status(StrEnum):
     CHANGED = "changed"
     """The object's ETag or size is no longer the listed one; the next run lists it anew."""
     GONE = "gone"
+    DENIED = "denied"
+    """The store refused this object while the same login read another one in the same attempt."""
 
 
 class Reason(StrEnum):
@@ -28,45 +30,77 @@ class Reason(StrEnum):
 DETECTION_TYPE = "STRUCT(class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
 """One box: `xyxy` in pixels of the image as decoded (EXIF rotation applied), origin top left."""
 
+EXIF_TYPE = "STRUCT(local_time TIMESTAMP, offset_minutes SMALLINT, make VARCHAR, model VARCHAR, serial VARCHAR)"
+"""What a camera wrote into its image: DateTimeOriginal with its fraction, OffsetTimeOriginal, Make, Model, BodySerialNumber."""
+
 LISTING_COLUMNS = {
     "key": "VARCHAR",
-    "etag": "VARCHAR",
+    "object_version": "VARCHAR",
     "size_bytes": "BIGINT",
     "last_modified": "TIMESTAMP",
+    "storage_class": "VARCHAR",
 }
-"""`listings/<run_key>.parquet`: the bucket as one run froze it; times are UTC."""
+"""`listings/<run_key>.parquet`: the bucket as one run froze it; times are UTC. `object_version` is an ETag, without quotes,
+or what else the store tells a version by; `storage_class` is the store's word, NULL where it says none."""
 
 MANIFEST_COLUMNS = {**LISTING_COLUMNS, "shard": "INTEGER"}
 """`manifest.parquet`: the images one run is to infer, with their shard."""
 
 ROW_COLUMNS = {
     "key": "VARCHAR",
-    "etag": "VARCHAR",
+    "object_version": "VARCHAR",
     "size_bytes": "BIGINT",
     "content_sha256": "VARCHAR",
     "status": "VARCHAR",
     "reason": "VARCHAR",
+    "detail": "VARCHAR",
+    "damaged": "VARCHAR",
     "width": "INTEGER",
     "height": "INTEGER",
+    "exif": EXIF_TYPE,
     "detections": f"{DETECTION_TYPE}[]",
+    "masks": "VARCHAR[]",
+    "keypoints": "FLOAT[][]",
+    "angles": "FLOAT[]",
+    "reclassified": "STRUCT(class_id INTEGER, confidence FLOAT)[]",
+    "class_scores": "FLOAT[]",
+    "files": "VARCHAR[]",
     "max_det_reached": "BOOLEAN",
     "luma_mean": "FLOAT",
     "luma_std": "FLOAT",
+    "luma_grid": "UTINYINT[]",
     "sharpness": "FLOAT",
+    "dhash": "UBIGINT",
     "seconds": "FLOAT",
-    "etag_checked": "BOOLEAN",
-    "copied_from_etag": "VARCHAR",
+    "version_checked": "BOOLEAN",
+    "copied_from_version": "VARCHAR",
     "worker_version": "VARCHAR",
     "run_key": "VARCHAR",
     "attempt": "VARCHAR",
+    "ledger": "VARCHAR",
 }
 """Parts and ledgers: one row per image, facts of its bytes and the model only.
 
-`detections` is NULL unless the status is `processed`, and `[]` when the model saw nothing. `seconds` is decoding
-plus inference. `luma_*` are of the 8-bit luma, `sharpness` is the variance of its Laplacian, both of the decoded
-image halved until its long side is below 1280 px. `etag` and `size_bytes` are the listed ones. `copied_from_etag` names
-the row's origin where an operator said that new ETags mean the same bytes.
+`detail` is what the decoder or the store said of an image that is not `processed`; `damaged` what the decoder said of one
+whose pixels were decoded all the same, NULL for a whole one. `exif` is NULL where the image has none.
+
+`detections` is NULL unless the status is `processed`, and `[]` when the model saw nothing. Beside it, in its order and NULL
+where the model gives none: `masks` (COCO RLE), `keypoints` (x, y, visibility of each), `angles` (radians), `reclassified` (class
+and score by a second model). `class_scores` are a classifier's, by class_id; `files` the keys of what a service stored besides.
+
+`luma_*` are of the 8-bit luma, `luma_grid` its means in 4 x 4 fields, line by line; `sharpness` is the variance of its
+Laplacian, all of them of the decoded image halved until its long side is below 1280 px. `dhash` is its difference hash.
+`seconds` is decoding plus inference. `object_version` and `size_bytes` are the listed ones. `copied_from_version` names
+the row's origin where an operator said that new versions mean the same bytes. `ledger` is the name of the ledger that a row
+was first written to; NULL in parts.
 """
+
+FORMAT_1_NAMES = {
+    "object_version": "etag",
+    "version_checked": "etag_checked",
+    "copied_from_version": "copied_from_etag",
+}
+"""Columns that had another name in format 1; columns that it did not have are NULL."""
 
 
 def ddl(columns: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ DETECTIONS = TableFile(
     name="detections",
     file="detections.parquet",
     query="""
-    SELECT detections.key, detections.etag, images.use, camera, deployment, captured_at, width, height,
+    SELECT detections.key, detections.object_version, images.use, camera, deployment, captured_at, width, height,
         taxon, aphia_id, class_id, class_name, confidence, x1, y1, x2, y2
     FROM detections JOIN images USING (key)
     ORDER BY detections.key, detections.position

@@ -6,7 +6,7 @@ FAILURES = TableFile(
     name="failures",
     file="failures.csv",
     query=f"""
-    SELECT key, etag, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason
+    SELECT key, object_version, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason
     FROM accounted
     WHERE fate IN ('failed', 'changed', 'gone', 'unsettled') OR fate = 'reused' AND status = 'failed'
     ORDER BY key

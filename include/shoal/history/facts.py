@@ -138,7 +138,7 @@ def _read_progress(
         database.view_rows([*ledgers, *parts])
         database.run(
             "CREATE TABLE progress AS SELECT manifest.key, shard, status IS NULL AS is_open "
-            "FROM manifest LEFT JOIN rows USING (key, etag)"
+            "FROM manifest LEFT JOIN rows USING (key, object_version)"
         )
         shards = database.records(
             "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "

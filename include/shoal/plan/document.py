@@ -125,6 +125,7 @@ class Plan:
         selected: Whether the model is the one the dataset's own setting means now.
         passed_over: Better versions that are not used.
         silent: What should have sent images and did not; None where that was not looked for.
+        starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
     """
 
     run_key: str
@@ -147,6 +148,7 @@ class Plan:
     selected: bool
     passed_over: Sequence[PassedOver]
     silent: Sequence[Silent] | None = None
+    starts_over: bool = False
 
     @property
     def pending(self) -> int:
@@ -171,6 +173,10 @@ class Plan:
             f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
             *self.drift.describe(),
         ]
+        if self.starts_over:
+            lines.append(
+                "the answer so far is of format 1: it stays readable, its rows are not used again, every image is looked at anew"
+            )
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
         lines += [

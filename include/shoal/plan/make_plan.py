@@ -62,6 +62,7 @@ class _Found:
         to_infer: Images in scope without a row.
         drift: How the bucket differs from what was known of it.
         approval: Whether those images may be inferred.
+        starts_over: Whether rows that there are cannot be used again.
     """
 
     listing: FrozenListing
@@ -73,6 +74,7 @@ class _Found:
     to_infer: int
     drift: Drift
     approval: Approval
+    starts_over: bool
 
 
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
@@ -89,7 +91,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         parts = [*parts, *session.copy_moved(layout)]
     rate = session.measure_rate() if to_infer else UNMEASURED
     approval = _approve(request, chosen, Work(to_infer, rate))
-    return _Found(listing, silent, chosen, layout, ledgers, parts, to_infer, drift, approval)
+    return _Found(listing, silent, chosen, layout, ledgers, parts, to_infer, drift, approval, session.starts_over())
 
 
 def _approve(request: PlanRequest, chosen: ChosenRelease, work: Work) -> Approval:
@@ -135,6 +137,7 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         approval=found.approval,
         selected=found.chosen.selected,
         passed_over=found.chosen.passed_over,
+        starts_over=found.starts_over,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.bucket.silent_cameras import Silent, find_silent
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work
 from shoal.models.variant import Variant
@@ -29,7 +29,7 @@ TABLES = {
     "clocked": "listing, with camera and capture time",
     "windowed": "listing, narrowed to a window: becomes listing",
     "stored_rows": "the variant's rows, as they lie in ledgers and parts",
-    "rows": "one of them per (key, etag)",
+    "rows": "one of them per (key, object_version)",
     "open_images": "listed images without a settled row",
     "known_images": "what the dataset's answer, or its rows, know of the bucket",
     "moved_images": "open images whose key is settled under another ETag",
@@ -126,6 +126,11 @@ class PlanSession:
         close_copied(self._database)
         return part
 
+    def starts_over(self) -> bool:
+        """Whether the dataset's answer is of a format whose rows are read and never used again."""
+        answer = read_current(self._stores.results, self._stores.layout)
+        return answer is not None and answer["format_version"] < FORMAT_VERSION
+
     def measure_rate(self) -> Rate:
         """Average the seconds per image of the variant's rows.
 
@@ -147,7 +152,7 @@ class PlanSession:
             return to_infer  # counting them again would join the whole listing again
         database.view_parquet("taken", taken, MANIFEST_COLUMNS)
         database.run(
-            "CREATE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, etag)"
+            "CREATE VIEW free_images AS SELECT open_images.* FROM open_images ANTI JOIN taken USING (key, object_version)"
         )
         return int(database.value("SELECT count(*) FROM free_images"))
 

@@ -167,7 +167,9 @@ def _sample(dataset: Dataset, stores: Stores) -> tuple[list[str], int]:
 
 def _fill_listing(database: Database, keys: list[str]) -> None:
     path = database.folder / "sample.jsonl"
-    lines = ({"key": key, "etag": "", "size_bytes": 0, "last_modified": "9999-01-01T00:00:00"} for key in keys)
+    lines = (
+        {"key": key, "object_version": "", "size_bytes": 0, "last_modified": "9999-01-01T00:00:00"} for key in keys
+    )
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     database.run(
         f"CREATE TABLE listing AS SELECT * FROM read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.contract.errors import ContractError
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.results.stored_plan import StoredPlan
@@ -75,6 +75,10 @@ def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt:
     taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
     if not taken:
         return None
+    if plan.format_version < FORMAT_VERSION:
+        raise ContractError(
+            f"Run {run_key} was planned in format {plan.format_version}, which is read and not continued - start a new run"
+        )
     ledger = write_ledger(database, layout, run_key, taken, attempt)
     results.delete(taken)
     return ledger
@@ -98,14 +102,16 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
     """
     key = layout.ledger(run_key, attempt)
     database.view_rows(parts)
+    database.set_variable("ledger", key.rpartition("/")[2].removesuffix(".parquet"))
+    columns = ", ".join(ROW_COLUMNS).replace("ledger", "coalesce(ledger, getvariable('ledger')) AS ledger")
     written = database.store_parquet(
-        f"SELECT {', '.join(ROW_COLUMNS)} FROM stored_rows ORDER BY key, etag, run_key, attempt", key
+        f"SELECT {columns} FROM stored_rows ORDER BY key, object_version, run_key, attempt", key
     )
     database.view_parquet("written_ledger", [key], ROW_COLUMNS)
     found = int(
         database.value(
-            "SELECT count(*) FROM (SELECT key, etag, status FROM stored_rows INTERSECT ALL "
-            "SELECT key, etag, status FROM written_ledger)"
+            "SELECT count(*) FROM (SELECT key, object_version, status FROM stored_rows INTERSECT ALL "
+            "SELECT key, object_version, status FROM written_ledger)"
         )
     )
     if found != written:

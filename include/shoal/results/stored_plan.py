@@ -122,6 +122,11 @@ class StoredPlan:
             )
 
     @property
+    def format_version(self) -> int:
+        """In which format the run was planned, and all of its variant's rows are stored."""
+        return int(self.json["format_version"])
+
+    @property
     def dataset(self) -> str:
         """Name of the dataset."""
         return str(self.settings_json["name"])

@@ -75,7 +75,8 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str) -> After
     with open_database(results) as database:
         find_open_of_shard(database, layout, crashed.run_key, crashed.shard)
         is_open = database.value(
-            "SELECT count(*) FROM open_images WHERE key = ? AND etag = ?", [named["key"], named["etag"]]
+            "SELECT count(*) FROM open_images WHERE key = ? AND object_version = ?",
+            [named["key"], named["object_version"]],
         )
         if is_open:
             _write_row(database, crashed, named)
@@ -89,11 +90,11 @@ def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, objec
     attempt = mint_attempt()
     values = {
         "key": named["key"],
-        "etag": named["etag"],
+        "object_version": named["object_version"],
         "size_bytes": named["size_bytes"],
         "status": str(Status.FAILED),
         "reason": str(Reason.KILLED_WORKER),
-        "etag_checked": False,
+        "version_checked": False,
         "worker_version": named["worker_version"],
         "run_key": crashed.run_key,
         "attempt": attempt,
@@ -115,8 +116,8 @@ def _check_failed_share(database: Database, crashed: ShardAttempt) -> None:
     (counts,) = database.records(
         "SELECT count(*) FILTER (failed) AS failed, count(*) AS tried FROM ("
         "SELECT bool_and(status = 'failed') AS failed "
-        "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) SEMI JOIN listing USING (key, etag) "
-        "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, etag)"
+        "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) "
+        "SEMI JOIN listing USING (key, object_version) WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, object_version)"
     )
     tolerated = plan.job.tolerated_failed_share
     if failed_too_often(counts["failed"], counts["tried"], tolerated):

@@ -14,6 +14,14 @@ class ImageGone(Exception):  # noqa: N818 - a fact about the object, not an erro
     """The object no longer exists."""
 
 
+class ImageDenied(Exception):  # noqa: N818 - a fact about the object as long as the same login reads another one
+    """The store refuses to give this object."""
+
+
+class ImageArchived(Exception):  # noqa: N818 - a fact about the object, not an error
+    """The object lies in an archive and must be restored before it can be read."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """The bytes of one object.

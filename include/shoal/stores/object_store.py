@@ -25,15 +25,17 @@ class ListedObject:
 
     Attributes:
         key: Its key.
-        object_version: Differs whenever the bytes do: an ETag, or what else the store has. Rows call it `etag`.
+        object_version: Differs whenever the bytes do: an ETag, or what else the store has. Rows call it so too.
         size_bytes: Its size.
         last_modified: UTC.
+        storage_class: The store's word for where the bytes lie; None where it says none.
     """
 
     key: str
     object_version: str
     size_bytes: int
     last_modified: datetime
+    storage_class: str | None = None
 
 
 @dataclass(frozen=True)

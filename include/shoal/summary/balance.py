@@ -7,7 +7,7 @@ from shoal.contract.errors import ContractError
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import Database
 
-FATES = ("reused", "processed", "failed", "changed", "gone", "unsettled", "pending")
+FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Balance:
     @property
     def chosen(self) -> int:
         """Images of the manifest."""
-        return self.listed - self.fates["reused"] - self.fates["pending"]
+        return self.listed - self.fates["reused"] - self.fates["archived"] - self.fates["pending"]
 
     @property
     def settled(self) -> int:

@@ -37,7 +37,7 @@ def find_unreadable(database: Database, layout: VariantLayout, run_key: str, bal
     stuck = "accounted"
     for number, manifest in enumerate(earlier):
         database.view_parquet(f"earlier_{number}", [manifest], MANIFEST_COLUMNS)
-        stuck += f" SEMI JOIN earlier_{number} USING (key, etag)"
+        stuck += f" SEMI JOIN earlier_{number} USING (key, object_version)"
     images = int(database.value(f"SELECT count(*) FROM {stuck} WHERE fate = 'unsettled'"))
     if balance.settled == 0 and images * 100 > balance.examined:
         return Unreadable()

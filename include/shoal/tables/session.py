@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
-from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.rows import FORMAT_1_NAMES, ROW_COLUMNS
 from shoal.stores.object_store import ObjectStore
 
 MEMORY_LIMIT = "256MB"
@@ -94,12 +94,11 @@ class Database:
             self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
             return
         self.set_variable(f"{name}_files", [self.results.uri(key) for key in keys])
-        self.run(
-            f"CREATE OR REPLACE VIEW {name} AS SELECT {', '.join(columns)} FROM read_parquet(getvariable('{name}_files'))"
-        )
+        selected = ", ".join(self._select_stored(keys[0], columns))
+        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {selected} FROM read_parquet(getvariable('{name}_files'))")
 
     def view_rows(self, keys: Sequence[str]) -> None:
-        """Make ledgers and parts readable as the view `rows`: one row per (key, etag)."""
+        """Make ledgers and parts readable as the view `rows`: one row per (key, object_version)."""
         self.view_parquet("stored_rows", keys, ROW_COLUMNS)
         self.run_file("rows")
 
@@ -125,6 +124,18 @@ class Database:
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write a query's rows to a local file; return how many."""
         return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
+
+    def _select_stored(self, key: str, columns: dict[str, str]) -> Iterator[str]:
+        """Read format 1 as format 2: other names, and NULL for what it did not have; no folder mixes the two."""
+        found = self.run("SELECT name FROM parquet_schema(?)", [self.results.uri(key)]).fetchall()
+        stored = {name for (name,) in found}
+        for name, kind in columns.items():
+            if name in stored:
+                yield name
+            elif (earlier := FORMAT_1_NAMES.get(name)) in stored:
+                yield f"{earlier} AS {name}"
+            else:
+                yield f"NULL::{kind} AS {name}"
 
     def _reach(self, results: ObjectStore) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.

@@ -19,7 +19,7 @@ class ListedImage:
     """One image of the manifest, as it was listed."""
 
     key: str
-    etag: str
+    object_version: str
     size_bytes: int
 
 
@@ -37,7 +37,7 @@ class Row:
     """What became of one image; the columns of `shoal.contract.rows.ROW_COLUMNS`, which says what they mean."""
 
     key: str
-    etag: str
+    object_version: str
     size_bytes: int
     status: Status
     worker_version: str
@@ -45,16 +45,28 @@ class Row:
     attempt: str
     content_sha256: str | None = None
     reason: Reason | None = None
+    detail: str | None = None
+    damaged: str | None = None
     width: int | None = None
     height: int | None = None
+    exif: dict[str, Any] | None = None
     detections: list[dict[str, Any]] | None = None
+    masks: list[str] | None = None
+    keypoints: list[list[float]] | None = None
+    angles: list[float] | None = None
+    reclassified: list[dict[str, Any]] | None = None
+    class_scores: list[float] | None = None
+    files: list[str] | None = None
     max_det_reached: bool | None = None
     luma_mean: float | None = None
     luma_std: float | None = None
+    luma_grid: list[int] | None = None
     sharpness: float | None = None
+    dhash: int | None = None
     seconds: float | None = None
-    etag_checked: bool = False
-    copied_from_etag: str | None = None
+    version_checked: bool = False
+    copied_from_version: str | None = None
+    ledger: str | None = None
 
 
 def new_row(image: ListedImage, stamp: Stamp, status: Status, **columns: Any) -> Row:
@@ -86,14 +98,14 @@ def read_manifest(path: Path, shard: int) -> list[ListedImage]:
     Raises:
         ContractError: The file is no manifest.
     """
-    columns = ", ".join(name for name in MANIFEST_COLUMNS if name not in ("last_modified", "shard"))
+    columns = ", ".join(name for name in MANIFEST_COLUMNS if name not in ("last_modified", "storage_class", "shard"))
     query = f"SELECT {columns} FROM read_parquet($path) WHERE shard = $shard ORDER BY key"
     try:
         with _connect() as con:
             found = con.execute(query, {"path": str(path), "shard": shard}).fetchall()
     except duckdb.Error as err:
         raise ContractError(f"Manifest cannot be read: {str(err).splitlines()[0]} - plan the run again") from err
-    return [ListedImage(key, etag, size_bytes) for key, etag, size_bytes in found]
+    return [ListedImage(key, object_version, size_bytes) for key, object_version, size_bytes in found]
 
 
 class PartWriter:

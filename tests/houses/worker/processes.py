@@ -77,9 +77,10 @@ class Workplace:
         with duckdb.connect() as con:
             con.execute(f"CREATE TABLE manifest ({ddl(MANIFEST_COLUMNS)})")
             for key, data in self.images.items():
-                listed = {"etag": md5(data), "size_bytes": len(data)} | self.listed.get(key, {})
+                listed = {"object_version": md5(data), "size_bytes": len(data)} | self.listed.get(key, {})
                 con.execute(
-                    "INSERT INTO manifest VALUES (?, ?, ?, now(), 0)", [key, listed["etag"], listed["size_bytes"]]
+                    "INSERT INTO manifest VALUES (?, ?, ?, now(), NULL, 0)",
+                    [key, listed["object_version"], listed["size_bytes"]],
                 )
             con.execute(f"COPY manifest TO '{path}' (FORMAT parquet)")
 

@@ -50,10 +50,10 @@ def test_same_bytes_are_copied_without_inference_and_marked(settled_files):
     assert fates(done) == {"reused": FILES}
     assert done.not_current_because is None
     rows = settled_files.rows(done)
-    assert {row["etag_checked"] for row in rows.values()} == {False}
-    old = {row["copied_from_etag"] for row in rows.values()}
+    assert {row["version_checked"] for row in rows.values()} == {False}
+    old = {row["copied_from_version"] for row in rows.values()}
     assert len(old) == FILES
-    assert not old & {row["etag"] for row in rows.values()}
+    assert not old & {row["object_version"] for row in rows.values()}
     assert settled_files.verify(plan.run_key, plan.variant.directory).deviations == ()
     assert before.listing.images == 1
     assert fates(settled_files.run()) == {"reused": FILES}

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from pipeline import Pipeline
+from shoal.contract.errors import ContractError
+from shoal.contract.job import ShardJob
+from shoal.history.verify import verify_run
 from shoal.results.answer import read_current
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
+from shoal.tables.session import open_database
 
 FOLDER = Path(__file__).parents[2] / "fixtures/format-1"
 COMPLETE, IN_FLIGHT = "20261125T183419Z-dmgquwxh", "20261125T183428Z-1s58exv5"
@@ -51,18 +55,41 @@ def summarize(pipeline, run_key):
     return summarize_run(pipeline.stores, pipeline.stores.layout.variant(DIRECTORY), run_key)
 
 
-def test_the_next_plan_reuses_rows_of_ledgers_and_of_parts(earlier):
+def test_the_next_plan_begins_a_new_variant_and_says_so(earlier):
     plan = earlier.plan()
-    assert (plan.listed, plan.reused, plan.work.images) == (7, 7, 0)
-    assert plan.variant.directory == DIRECTORY, "the same model and settings are still the same variant"
+    assert (plan.listed, plan.reused, plan.work.images) == (7, 0, 7)
+    assert plan.variant.directory != DIRECTORY, "a variant's folder never mixes formats"
+    [said] = [line for line in plan.describe() if "format 1" in line]
+    assert said.endswith("it stays readable, its rows are not used again, every image is looked at anew")
 
 
-def test_a_run_that_was_in_flight_during_the_upgrade_is_summarized(earlier):
-    done = summarize(earlier, IN_FLIGHT)
-    assert done.balance.to_json() | {"listed": 7, "reused": 5, "processed": 2} == done.balance.to_json()
-    assert done.summary["complete"] is True
-    assert done.not_current_because is None
-    assert read_current(earlier.stores.results, earlier.stores.layout)["run_key"] == IN_FLIGHT
+def test_a_run_that_was_in_flight_during_the_upgrade_is_left_as_it_is(earlier):
+    parts = earlier.stores.layout.variant(DIRECTORY).parts
+    before = earlier.stores.results.list_keys(parts)
+    with pytest.raises(
+        ContractError, match=f"Run {IN_FLIGHT} was planned in format 1, which is read and not continued - start"
+    ):
+        summarize(earlier, IN_FLIGHT)
+    assert earlier.stores.results.list_keys(parts) == before
+    assert read_current(earlier.stores.results, earlier.stores.layout)["run_key"] == COMPLETE
+
+
+def test_a_worker_refuses_an_earlier_plan(earlier):
+    plan = earlier.stores.results.read_json(earlier.stores.layout.variant(DIRECTORY).run(IN_FLIGHT).plan)
+    with pytest.raises(ContractError, match="has format_version 1, this worker continues 2 only - start a new run"):
+        ShardJob.from_plan(plan)
+
+
+def test_an_earlier_run_is_verified_and_explained(earlier):
+    layout = earlier.stores.layout.variant(DIRECTORY)
+    found = verify_run(earlier.stores, layout, COMPLETE)
+    assert found.deviations == ("G3: file report.html of the summary is missing",), "the fixture holds no report"
+    assert found.notes == ("stored in format 1: its files are compared by their sha256, not written again",)
+    with open_database(earlier.stores.results) as database:
+        database.view_rows(earlier.stores.results.list_keys(layout.ledgers))
+        rows = database.records("SELECT object_version, version_checked, damaged, exif, dhash FROM rows ORDER BY key")
+    assert all(len(row["object_version"]) == 32 and row["version_checked"] for row in rows)
+    assert {(row["damaged"], row["exif"], row["dhash"]) for row in rows} == {(None, None, None)}
 
 
 def test_the_numbers_of_an_earlier_summary_are_those_of_today(earlier):
@@ -73,24 +100,13 @@ def test_the_numbers_of_an_earlier_summary_are_those_of_today(earlier):
         assert now[name] == then[name], name
 
 
-def test_a_shard_of_an_earlier_plan_is_continued(earlier):
-    """A worker is killed during the upgrade: what its part lacks is found by the next attempt."""
-    from shoal.shards.remaining import write_remaining
-    from shoal.tables.session import open_database
-
-    layout = earlier.stores.layout.variant(DIRECTORY)
-    earlier.stores.results.delete(earlier.stores.results.list_keys(layout.parts))
-    with open_database(earlier.stores.results) as database:
-        assert write_remaining(database, layout, IN_FLIGHT, 0, "abcd1234") == 2
-
-
-def test_a_plan_of_a_later_release_is_summarized_after_a_rollback(earlier):
-    """Fields that this release does not know are ignored, at the top and in the settings."""
-    results, run = earlier.stores.results, earlier.stores.layout.variant(DIRECTORY).run(IN_FLIGHT)
+def test_fields_of_a_later_release_are_ignored_after_a_rollback(earlier):
+    """At the top and in the settings."""
+    results, run = earlier.stores.results, earlier.stores.layout.variant(DIRECTORY).run(COMPLETE)
     plan = results.read_json(run.plan)
     plan |= {
         "later": {"field": 1},
         "settings": {**plan["settings"], "later": 1, "run": {**plan["settings"]["run"], "later": 1}},
     }
     results.write_json(run.plan, plan)
-    assert summarize(earlier, IN_FLIGHT).summary["complete"] is True
+    assert summarize(earlier, COMPLETE).summary["complete"] is True

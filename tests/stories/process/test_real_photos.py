@@ -27,7 +27,7 @@ def test_real_photos_go_through_plan_infer_and_summarize(obsea, imgsz):
     assert (series["camera"], series["images"]) == ("IPC608_8B64_165", 6)
     assert (series["first_image"], series["last_image"]) == ("2024-04-22T08:00:01Z", "2024-04-22T08:05:01Z")
     rows = obsea.rows(done).values()
-    assert {(row["width"], row["height"], row["etag_checked"]) for row in rows} == {(2688, 1520, True)}
+    assert {(row["width"], row["height"], row["version_checked"]) for row in rows} == {(2688, 1520, True)}
     assert all(20 < row["luma_mean"] < 235 and row["sharpness"] > 0 for row in rows)
 
 

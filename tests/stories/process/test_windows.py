@@ -127,9 +127,11 @@ def key_time(moment):
 
 def keys_in(folder, moments, zone, window):
     database = Database(S3Store(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), folder)
-    database.run("CREATE TABLE listing (key VARCHAR, etag VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP)")
+    database.run(
+        "CREATE TABLE listing (key VARCHAR, object_version VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP, storage_class VARCHAR)"
+    )
     for n, moment in enumerate(moments):
-        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?)", [f"{n}-{key_time(moment)}-A", moment[1]])
+        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?, NULL)", [f"{n}-{key_time(moment)}-A", moment[1]])
     narrow_listing(database, Clock(zone=zone), window)
     return [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
 

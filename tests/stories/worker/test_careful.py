@@ -40,7 +40,7 @@ def test_a_careful_attempt_that_crashes_has_named_the_image(workplace):
     assert workplace.work("--careful").returncode == -signal.SIGFPE
     name = named(workplace)
     assert (name["key"], name["size_bytes"]) == ("07.jpg", len(white_jpeg()))
-    assert name.keys() == {"format_version", "key", "etag", "size_bytes", "worker_version"}
+    assert name.keys() == {"format_version", "key", "object_version", "size_bytes", "worker_version"}
 
 
 def test_an_image_that_ends_the_decoder_is_named(workplace, tmp_path):

@@ -42,11 +42,11 @@ def test_every_image_of_a_shard_gets_one_row(workplace, transfer):
         "raw/half.jpg": "truncated",
         "raw/text.jpg": "not_image",
     }
-    assert " 5 processed, 3 failed, 0 changed, 0 gone, 0 open" in last_line(done)
+    assert " 5 processed, 3 failed, 0 changed, 0 gone, 0 denied, 0 open" in last_line(done)
     assert last_line(done).startswith("shard 0: 8 images in ")
     good = rows["raw/00.jpg"]
     assert (good["width"], good["height"], good["max_det_reached"]) == (64, 48, False)
-    assert (good["run_key"], good["attempt"], good["etag_checked"]) == (RUN_KEY, ATTEMPT, True)
+    assert (good["run_key"], good["attempt"], good["version_checked"]) == (RUN_KEY, ATTEMPT, True)
     assert [box["class_id"] for box in good["detections"]] == [0]
     assert 0 < good["seconds"] < 10
     assert rows["raw/half.jpg"]["detections"] is None
@@ -55,7 +55,7 @@ def test_every_image_of_a_shard_gets_one_row(workplace, transfer):
 
 def test_changed_and_gone_images_have_a_row_that_says_so(workplace):
     workplace.images = {name: dark_jpeg() for name in ("etag.jpg", "gone.jpg", "same.jpg", "size.jpg")}
-    workplace.listed = {"etag.jpg": {"etag": "0" * 32}, "size.jpg": {"size_bytes": 3}}
+    workplace.listed = {"etag.jpg": {"object_version": "0" * 32}, "size.jpg": {"size_bytes": 3}}
     workplace.lay_out()
     (workplace.folder / "gone.jpg").unlink()
     done = workplace.work()
@@ -66,7 +66,7 @@ def test_changed_and_gone_images_have_a_row_that_says_so(workplace):
         "same.jpg": "processed",
         "size.jpg": "changed",
     }
-    assert "1 processed, 0 failed, 2 changed, 1 gone, 0 open" in last_line(done)
+    assert "1 processed, 0 failed, 2 changed, 1 gone, 0 denied, 0 open" in last_line(done)
 
 
 def test_an_object_too_large_to_be_an_image_is_not_fetched(workplace):
@@ -81,7 +81,7 @@ def test_a_shard_without_images_is_done(workplace):
     workplace.lay_out()
     done = workplace.work()
     assert done.returncode == WorkerExit.DONE, done.stderr
-    assert last_line(done).endswith("0 processed, 0 failed, 0 changed, 0 gone, 0 open")
+    assert last_line(done).endswith("0 processed, 0 failed, 0 changed, 0 gone, 0 denied, 0 open")
     assert workplace.parts() == []
 
 
@@ -100,7 +100,7 @@ def test_no_image_is_begun_after_the_budget(workplace):
     workplace.lay_out()
     done = workplace.work()
     assert done.returncode == WorkerExit.DONE, done.stderr
-    assert last_line(done).endswith("0 processed, 0 failed, 0 changed, 0 gone, 20 open")
+    assert last_line(done).endswith("0 processed, 0 failed, 0 changed, 0 gone, 0 denied, 20 open")
 
 
 def test_parts_are_written_while_the_shard_goes_on(workplace):
@@ -146,7 +146,7 @@ def test_unreachable_images_get_no_row_and_the_exit_says_so(workplace):
     assert done.returncode == WorkerExit.INFRASTRUCTURE
     assert workplace.statuses() == {"a.jpg": "processed"}
     assert "1 images of shard 0 have no row because store, mount or memory failed - a retry takes them" in done.stderr
-    assert last_line(done).endswith("1 processed, 0 failed, 0 changed, 0 gone, 1 open")
+    assert last_line(done).endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
 
 
 def test_a_store_that_is_down_ends_the_shard_early(workplace):
@@ -208,7 +208,7 @@ def test_a_signal_amid_a_slow_inference_leaves_with_the_part_written(workplace, 
     assert time.monotonic() - started < 5
     assert worker.returncode == WorkerExit.STOPPED, err
     assert list(workplace.statuses().values()) == ["processed"] * finished
-    story = f"{finished} processed, 0 failed, 0 changed, 0 gone, {11 - finished} open"
+    story = f"{finished} processed, 0 failed, 0 changed, 0 gone, 0 denied, {11 - finished} open"
     assert out.splitlines()[-1].endswith(story)
     assert f"Stopped by {number.name} - the images left are open" in err
 

@@ -23,7 +23,7 @@ def silent_in(pipeline, images, **settings):
     dataset = Dataset.model_validate({**base, "run": {**base["run"], "expect_new_within": "26h"}, **settings})
     with open_database(pipeline.stores.results) as database:
         database.run(
-            "CREATE TABLE listing AS SELECT entry->>'key' AS key, '' AS etag, 0::BIGINT AS size_bytes, "
+            "CREATE TABLE listing AS SELECT entry->>'key' AS key, '' AS object_version, 0::BIGINT AS size_bytes, "
             "(entry->>'modified')::TIMESTAMP AS last_modified FROM (SELECT unnest(?::JSON[]) AS entry)",
             [[json.dumps(image) for image in images]],
         )

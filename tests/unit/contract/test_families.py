@@ -8,6 +8,7 @@ import pytest
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.families import FAMILIES, GROUP, load_codec, understand, understand_planned
 from shoal.contract.job import Inference, ShardJob
+from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import Graph, Tensor
 from shoal.contract.plugged_in import load
 from shoal.contract.rows import ROW_COLUMNS
@@ -84,7 +85,7 @@ def test_a_family_of_a_wheel_is_named_with_its_version_and_found_again_in_the_jo
     assert understood.added == "six/3"
     inference = Inference(imgsz=(640, 640), rect=True, family=understood.added)
     job = ShardJob("r", "s", "m", "k", "0", "r", "v/", inference, 1.0)
-    assert ShardJob.from_plan({"format_version": 1, "job": job.to_json()}).inference == inference
+    assert ShardJob.from_plan({"format_version": FORMAT_VERSION, "job": job.to_json()}).inference == inference
     assert understand_planned(ADDED, "six/3").info == understood.info
 
 

@@ -27,10 +27,10 @@ def database(tmp_path: Path) -> Database:
 
 def fill(database, keys, modified="2026-06-10"):
     database.run(
-        "CREATE OR REPLACE TABLE listing (key VARCHAR, etag VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP)"
+        "CREATE OR REPLACE TABLE listing (key VARCHAR, object_version VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP, storage_class VARCHAR)"
     )
     for key in keys:
-        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?::TIMESTAMP)", [key, modified])
+        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?::TIMESTAMP, NULL)", [key, modified])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)

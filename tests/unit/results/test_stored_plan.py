@@ -15,6 +15,7 @@ from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
 from shoal.contract.job import Inference, ShardJob
+from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
 from shoal.models.variant import Variant
@@ -108,7 +109,7 @@ def as_written(plan):
 def test_a_plan_is_read_as_it_was_written(written):
     written = json.loads(json.dumps(written))
     plan = StoredPlan.parse(written)
-    assert as_written(plan) | {"format_version": 1} == written
+    assert as_written(plan) | {"format_version": FORMAT_VERSION} == written
     assert plan.json is written
 
 

@@ -22,7 +22,13 @@ HOW = "Worker of shard 0 was killed by SIGSEGV"
 def name(pipeline, plan, key, data):
     """Name an image as a careful worker does, then crash."""
     crashed = ShardAttempt(layout_of(pipeline, plan), plan.run_key, 0, "crashed1")
-    named = {"format_version": 1, "key": key, "etag": md5(data), "size_bytes": len(data), "worker_version": "0.1.0"}
+    named = {
+        "format_version": 1,
+        "key": key,
+        "object_version": md5(data),
+        "size_bytes": len(data),
+        "worker_version": "0.1.0",
+    }
     pipeline.stores.results.write_json(trying(crashed), named)
     return crashed
 

@@ -30,13 +30,15 @@ def seen(pipeline, images, **settings):
     attempt = mint_attempt()
     with open_database(pipeline.stores.results) as database:
         database.run(f"CREATE TABLE given ({ddl(ROW_COLUMNS)})")
-        database.view_parquet("chosen", [layout.run(plan.run_key).manifest], {"key": "", "etag": "", "size_bytes": ""})
+        database.view_parquet(
+            "chosen", [layout.run(plan.run_key).manifest], {"key": "", "object_version": "", "size_bytes": ""}
+        )
         for record in database.records("SELECT * FROM chosen"):
             given = images[record["key"]]
             row = {
-                **record, "content_sha256": record["etag"], "status": "processed", "detections": given, "width": 100,
+                **record, "content_sha256": record["object_version"], "status": "processed", "detections": given, "width": 100,
                 "height": 100, "max_det_reached": False, "luma_mean": 100.0, "luma_std": 10.0, "sharpness": 50.0,
-                "seconds": 0.1, "etag_checked": True, "run_key": plan.run_key, "attempt": attempt,
+                "seconds": 0.1, "version_checked": True, "run_key": plan.run_key, "attempt": attempt,
                 **(given if isinstance(given, dict) else {}),
             }  # fmt: skip
             database.run(

@@ -17,7 +17,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 def row(key="a.jpg", status=Status.PROCESSED, **columns):
-    return new_row(ListedImage(key, "etag", 7), STAMP, status, **columns)
+    return new_row(ListedImage(key, "object_version", 7), STAMP, status, **columns)
 
 
 def read(path):
@@ -74,7 +74,7 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, keys, values):
 def write_manifest(path, rows):
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE manifest ({ddl(MANIFEST_COLUMNS)})")
-        con.executemany("INSERT INTO manifest VALUES (?, ?, ?, now(), ?)", rows)
+        con.executemany("INSERT INTO manifest VALUES (?, ?, ?, now(), NULL, ?)", rows)
         con.execute(f"COPY manifest TO '{path}' (FORMAT parquet)")
 
 
@@ -97,7 +97,7 @@ def writer(endpoint_url):
 
 
 def test_a_part_is_one_request_and_nothing_is_written_without_rows():
-    with faulty_store(whole(b"", "etag")) as (endpoint_url, requests):
+    with faulty_store(whole(b"", "object_version")) as (endpoint_url, requests):
         parts = writer(endpoint_url)
         parts.write()
         assert requests == []
@@ -109,7 +109,7 @@ def test_a_part_is_one_request_and_nothing_is_written_without_rows():
 
 
 def test_rows_of_a_part_that_was_not_taken_go_into_the_next_one():
-    five_times = first(5, status(503, "SlowDown"), whole(b"", "etag"))  # the client itself tries five times
+    five_times = first(5, status(503, "SlowDown"), whole(b"", "object_version"))  # the client itself tries five times
     with faulty_store(five_times) as (endpoint_url, requests):
         parts = writer(endpoint_url)
         parts.add(row("a"))

@@ -43,7 +43,7 @@ def test_a_read_that_hangs_forever_ends_the_worker(tmp_path, run_mounted):
     ending, said = run_mounted(["a.jpg", "hangs.jpg"], slow_on_white())
     assert ending.exit is WorkerExit.INFRASTRUCTURE
     assert ending.reason.startswith("Nothing was fetched for 0 s - check the store")
-    assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 1 open")
+    assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
 
 
 def test_a_long_inference_is_no_stall(tmp_path, run_mounted):

@@ -7,12 +7,12 @@
 -- Variables: run_key, retry_reasons.
 CREATE OR REPLACE TABLE accounted AS
 WITH own AS (
-    SELECT DISTINCT key, etag FROM stored_rows WHERE run_key = getvariable('run_key')
+    SELECT DISTINCT key, object_version FROM stored_rows WHERE run_key = getvariable('run_key')
 ), settled AS (
-    SELECT DISTINCT key, etag FROM stored_rows WHERE settles(status, reason)
+    SELECT DISTINCT key, object_version FROM stored_rows WHERE settles(status, reason)
 )
 SELECT
-    clocked.key, clocked.etag, clocked.size_bytes, clocked.last_modified,
+    clocked.key, clocked.object_version, clocked.size_bytes, clocked.last_modified,
     clocked.camera, clocked.captured_at, clocked.clock_flag,
     manifest.shard,
     CASE
@@ -20,9 +20,9 @@ SELECT
         WHEN own.key IS NULL THEN 'unsettled'
         ELSE rows.status
     END AS fate,
-    rows.* EXCLUDE (key, etag, size_bytes)
+    rows.* EXCLUDE (key, object_version, size_bytes)
 FROM clocked
-LEFT JOIN manifest ON manifest.key = clocked.key AND manifest.etag = clocked.etag
-LEFT JOIN own ON own.key = clocked.key AND own.etag = clocked.etag
-LEFT JOIN settled ON settled.key = clocked.key AND settled.etag = clocked.etag
-LEFT JOIN rows ON rows.key = clocked.key AND rows.etag = clocked.etag;
+LEFT JOIN manifest ON manifest.key = clocked.key AND manifest.object_version = clocked.object_version
+LEFT JOIN own ON own.key = clocked.key AND own.object_version = clocked.object_version
+LEFT JOIN settled ON settled.key = clocked.key AND settled.object_version = clocked.object_version
+LEFT JOIN rows ON rows.key = clocked.key AND rows.object_version = clocked.object_version;

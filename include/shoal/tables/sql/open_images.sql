@@ -9,7 +9,7 @@ WHERE NOT EXISTS (
     SELECT 1
     FROM stored_rows
     WHERE stored_rows.key = listing.key
-      AND stored_rows.etag = listing.etag
+      AND stored_rows.object_version = listing.object_version
       AND (settles(stored_rows.status, stored_rows.reason)
            OR stored_rows.status = 'failed' AND stored_rows.run_key = getvariable('run_key'))
 );
