@@ -129,7 +129,7 @@ def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
         "copied_from_version": "rows.object_version",
         "run_key": f"'{run_key}'",
         "attempt": f"'{attempt}'",
-        "ledger": "NULL",
+        "ledger": "NULL::VARCHAR",  # its type, which Parquet keeps
     }
     columns = ", ".join(f"{replaced.get(name, f'rows.{name}')} AS {name}" for name in ROW_COLUMNS)
     database.store_parquet(

@@ -117,7 +117,8 @@ def _check_failed_share(database: Database, crashed: ShardAttempt) -> None:
         "SELECT count(*) FILTER (failed) AS failed, count(*) AS tried FROM ("
         "SELECT bool_and(status = 'failed') AS failed "
         "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) "
-        "SEMI JOIN listing USING (key, object_version) WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, object_version)"
+        "SEMI JOIN listing USING (key, object_version) "
+        "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, object_version)"
     )
     tolerated = plan.job.tolerated_failed_share
     if failed_too_often(counts["failed"], counts["tried"], tolerated):
