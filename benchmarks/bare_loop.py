@@ -27,10 +27,10 @@ def main() -> None:
 
 
 def _photo(seed: int):  # noqa: ANN202
-    image = decode(draw_photo(seed), PIXEL_LIMIT)
-    if isinstance(image, Undecodable):
-        raise TypeError(f"Photo {seed} cannot be decoded: {image.reason}")
-    return image
+    decoded = decode(draw_photo(seed), PIXEL_LIMIT)
+    if isinstance(decoded, Undecodable):
+        raise TypeError(f"Photo {seed} cannot be decoded: {decoded.reason}")
+    return decoded.image
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import Fetched, ImageChanged, ImageGone, ImageSource
-from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
+from shoal_worker.image.decode import SCAN_LIMIT, Undecodable, decode_pixels, read_header
+from shoal_worker.image.exif import read_exif
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
@@ -64,10 +65,13 @@ class Ready:
 class Examiner:
     """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's."""
 
-    def __init__(self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp) -> None:
+    def __init__(
+        self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp, scan_limit: int = SCAN_LIMIT
+    ) -> None:
         self._source = source
         self._detector = detector
         self._pixel_limit = pixel_limit
+        self._scan_limit = scan_limit
         self._stamp = stamp
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
@@ -81,7 +85,9 @@ class Examiner:
             MemoryError: No room to decode it.
         """
         if image.size_bytes > self._pixel_limit * BYTES_PER_PIXEL:
-            return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE)
+            most = self._pixel_limit * BYTES_PER_PIXEL
+            detail = f"{image.size_bytes} bytes, an image of {self._pixel_limit} pixels has at most {most}"
+            return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE, detail=detail)
         with self._bytes.hold(image.size_bytes):
             try:
                 fetched = self._source.read(image.key, image.object_version, image.size_bytes)
@@ -126,7 +132,8 @@ class Examiner:
             "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
             "version_checked": fetched.version_checked,
         }
-        header = read_header(fetched.data, self._pixel_limit)
+        header = read_header(fetched.data, self._pixel_limit, self._scan_limit)
+        facts["exif"] = read_exif(fetched.data).to_column()
         if isinstance(header, Undecodable):
             return self._failed(image, header, facts, time.perf_counter() - started)
         with self._pixels.hold(header.pixels):
@@ -134,15 +141,18 @@ class Examiner:
             decoded = decode_pixels(fetched.data, header)
             if isinstance(decoded, Undecodable):
                 return self._failed(image, decoded, facts, time.perf_counter() - started)
-            height, width = decoded.shape[:2]
-            facts |= {"width": width, "height": height, **asdict(measure(decoded))}
-            frame = self._detector.frame(decoded)
+            height, width = decoded.image.shape[:2]
+            facts |= {"width": width, "height": height, "damaged": decoded.damaged, "detail": decoded.detail}
+            facts |= asdict(measure(decoded.image))
+            frame = self._detector.frame(decoded.image)
             return Ready(image, facts, frame, (height, width), time.perf_counter() - started)
 
     def _failed(self, image: ListedImage, failure: Undecodable, facts: dict[str, Any], seconds: float) -> Row:
         header = failure.header
         size = {} if header is None else {"width": header.width, "height": header.height}
-        return self._row(image, Status.FAILED, reason=failure.reason, **size, **facts, seconds=seconds)
+        return self._row(
+            image, Status.FAILED, reason=failure.reason, detail=failure.detail, **size, **facts, seconds=seconds
+        )
 
     def _row(self, image: ListedImage, status: Status, **columns: Any) -> Row:
         return new_row(image, self._stamp, status, **columns)

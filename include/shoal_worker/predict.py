@@ -59,11 +59,13 @@ def _examine(detector: Detector, path: str) -> dict[str, Any]:
     if isinstance(decoded, Undecodable):
         header = decoded.header
         size = {} if header is None else {"width": header.width, "height": header.height}
-        return _answer(Status.FAILED, reason=decoded.reason, **size)
-    height, width = decoded.shape[:2]
-    found = detector.detect(decoded)
-    return _answer(Status.PROCESSED, width=width, height=height, **found.describe(detector.info.names))
+        return _answer(Status.FAILED, reason=decoded.reason, detail=decoded.detail, **size)
+    height, width = decoded.image.shape[:2]
+    found = detector.detect(decoded.image)
+    words = {"detail": decoded.detail, "damaged": decoded.damaged}
+    return _answer(Status.PROCESSED, width=width, height=height, **words, **found.describe(detector.info.names))
 
 
 def _answer(status: Status, **known: Any) -> dict[str, Any]:
-    return {"status": status, "reason": None, "width": None, "height": None, "detections": None, **known}
+    unknown = dict.fromkeys(("reason", "detail", "damaged", "width", "height", "detections"))
+    return {"status": status, **unknown, **known}

@@ -31,7 +31,8 @@ DETECTION_TYPE = "STRUCT(class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT,
 """One box: `xyxy` in pixels of the image as decoded (EXIF rotation applied), origin top left."""
 
 EXIF_TYPE = "STRUCT(local_time TIMESTAMP, offset_minutes SMALLINT, make VARCHAR, model VARCHAR, serial VARCHAR)"
-"""What a camera wrote into its image: DateTimeOriginal with its fraction, OffsetTimeOriginal, Make, Model, BodySerialNumber."""
+"""What a camera wrote into its image: DateTimeOriginal with its fraction, OffsetTimeOriginal, Make, Model, BodySerialNumber.
+Texts are printable and at most 64 characters; a time that no calendar has is NULL."""
 
 LISTING_COLUMNS = {
     "key": "VARCHAR",
@@ -81,15 +82,19 @@ ROW_COLUMNS = {
 }
 """Parts and ledgers: one row per image, facts of its bytes and the model only.
 
-`detail` is what the decoder or the store said of an image that is not `processed`; `damaged` what the decoder said of one
-whose pixels were decoded all the same, NULL for a whole one. `exif` is NULL where the image has none.
+`detail` is what the decoder or the store said of an image, harmless words about a processed one included; `damaged` what
+the decoder said of one whose pixels were decoded all the same and are not those that were written, NULL for a whole one.
+`exif` is NULL where the image has none.
 
 `detections` is NULL unless the status is `processed`, and `[]` when the model saw nothing. Beside it, in its order and NULL
 where the model gives none: `masks` (COCO RLE), `keypoints` (x, y, visibility of each), `angles` (radians), `reclassified` (class
 and score by a second model). `class_scores` are a classifier's, by class_id; `files` the keys of what a service stored besides.
 
-`luma_*` are of the 8-bit luma, `luma_grid` its means in 4 x 4 fields, line by line; `sharpness` is the variance of its
-Laplacian, all of them of the decoded image halved until its long side is below 1280 px. `dhash` is its difference hash.
+`luma_*` are of the 8-bit luma, `luma_grid` its means in 4 x 4 fields, row by row; `sharpness` is the variance of its
+Laplacian. `dhash` is the difference hash: the luma averaged into 8 rows of 9 fields; a bit for each field and its right
+neighbour, row by row from the highest bit on, 1 where the right one is brighter. All of them are of the decoded image
+halved until its long side is below 1280 px.
+
 `seconds` is decoding plus inference. `object_version` and `size_bytes` are the listed ones. `copied_from_version` names
 the row's origin where an operator said that new versions mean the same bytes. `ledger` is the name of the ledger that a row
 was first written to; NULL in parts.

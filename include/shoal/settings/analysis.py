@@ -41,6 +41,9 @@ class Usable(Settings):
     luma_min: float = Field(0.0, ge=0, le=255, description="Darker images are unusable (mean luma, 0 to 255)")
     luma_max: float = Field(255.0, ge=0, le=255, description="Brighter images are unusable")
     sharpness_min: float = Field(0.0, ge=0, description="Blurrier images are unusable (variance of the Laplacian)")
+    damaged: bool = Field(
+        False, description="Whether images whose bytes are damaged inside count: their pixels may be grey or shifted"
+    )
 
     @model_validator(mode="after")
     def _some_light_is_usable(self) -> "Usable":

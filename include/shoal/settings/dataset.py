@@ -25,7 +25,7 @@ from shoal.settings.field_types import (
     Suffix,
 )
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2")
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 

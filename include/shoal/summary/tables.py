@@ -34,6 +34,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.run_file("accounted")
     fill_classes(database, plan.names, dataset, params.conf)
     _fill_deployments(database, dataset)
+    database.set_variable("damaged_usable", dataset.usable.damaged)
     database.set_variable("luma_min", dataset.usable.luma_min)
     database.set_variable("luma_max", dataset.usable.luma_max)
     database.set_variable("sharpness_min", dataset.usable.sharpness_min)

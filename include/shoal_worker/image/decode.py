@@ -1,10 +1,11 @@
 """From the bytes of an object to an image, or to the reason why there is none.
 
-The header is judged before anything is decoded: 48 kB of PNG can unfold to gigabytes.
+The header is judged before anything is decoded: 48 kB of PNG can unfold to gigabytes. JPEGs are libjpeg's from the
+header to the last row (`jpeg`); everything else is decoded by OpenCV, its header read by Pillow or from PNG's chunks.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import cv2
@@ -12,15 +13,23 @@ import numpy as np
 from PIL import Image as Pillow
 
 from shoal.contract.rows import Reason
+from shoal_worker.image import jpeg, png
 from shoal_worker.image.letterbox import Image
+from shoal_worker.image.markers import count_scans, read_markers
 
 Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked against the header; Pillow's would hide the size
 
-FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP"})
-"""Formats decoded, in Pillow's names; all of them are ones that OpenCV reads."""
+SCAN_LIMIT = 500
+"""Scans of a progressive JPEG: cameras and web tools write about 10; each costs a pass over the whole image."""
 
-_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-_MAGIC = (_PNG, b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"})
+"""Formats decoded, in Pillow's names; all of them are ones that OpenCV reads. Of several pictures, the first."""
+
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+_HEIC = "HEIC: convert with `heif-convert IN.heic OUT.jpg` or `magick mogrify -format jpg *.heic`"
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MAGIC = (png.SIGNATURE, b"\xff\xd8\xff", b"GIF87a", b"GIF89a", *_TIFF_MAGIC)
+_JPEG_CANNOT = ("nsupported", "precision", "not supported", "DNL", "arithmetic coding", "not implemented")
 
 
 @dataclass(frozen=True)
@@ -30,15 +39,32 @@ class Header:
     Attributes:
         width: Pixels.
         height: Pixels.
+        format: Pillow's name of it.
     """
 
     width: int
     height: int
+    format: str = field(default="", compare=False)
 
     @property
     def pixels(self) -> int:
         """Width times height."""
         return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image.
+
+    Attributes:
+        image: `(H, W, 3)` uint8 BGR, EXIF rotation applied, 16-bit channels shifted to 8.
+        damaged: The decoder's words where pixels are not those that were written, None for a whole image.
+        detail: Its words about anything else in the file.
+    """
+
+    image: Image
+    damaged: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,30 +74,30 @@ class Undecodable:
     Attributes:
         reason: The code stored in the row.
         header: The size the image claims, where its header could be read.
+        detail: The decoder's words, or ours.
     """
 
     reason: Reason
     header: Header | None = None
+    detail: str | None = field(default=None, compare=False)
 
 
-def decode(data: bytes, pixel_limit: int) -> Image | Undecodable:
-    """Decode an image, EXIF rotation applied, 16-bit channels shifted to 8.
+def decode(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> Decoded | Undecodable:
+    """Decode an image.
 
     Args:
         data: The whole object.
         pixel_limit: Most pixels (width times height) an image may have.
-
-    Returns:
-        `(H, W, 3)` uint8 BGR, or the reason why not.
+        scan_limit: Most scans a JPEG may have.
 
     Raises:
         MemoryError: There was no room; this says nothing about the image.
     """
-    header = read_header(data, pixel_limit)
+    header = read_header(data, pixel_limit, scan_limit)
     return header if isinstance(header, Undecodable) else decode_pixels(data, header)
 
 
-def read_header(data: bytes, pixel_limit: int) -> Header | Undecodable:
+def read_header(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> Header | Undecodable:
     """Read format and size without decoding; needs next to no memory.
 
     Raises:
@@ -79,39 +105,113 @@ def read_header(data: bytes, pixel_limit: int) -> Header | Undecodable:
     """
     if not data:
         return Undecodable(Reason.EMPTY)
-    try:
-        with Pillow.open(io.BytesIO(data)) as lazy:
-            image_format, (width, height) = lazy.format, lazy.size
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
-        return Undecodable(Reason.TRUNCATED if _starts_like_an_image(data) else Reason.NOT_IMAGE)
-    header = Header(width, height)
-    if image_format not in FORMATS:
-        return Undecodable(Reason.UNSUPPORTED, header)
+    header = _claimed(data)
+    if isinstance(header, Undecodable):
+        return header
+    if header.format not in FORMATS:
+        return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} is not decoded")
     if header.pixels > pixel_limit:
-        return Undecodable(Reason.TOO_LARGE, header)
+        return Undecodable(Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit}")
+    if header.format == "JPEG" and (scans := count_scans(data, scan_limit)) > scan_limit:
+        return Undecodable(Reason.TOO_LARGE, header, f"{scans} scans, the limit is {scan_limit}")
     return header
 
 
-def decode_pixels(data: bytes, header: Header) -> Image | Undecodable:
-    """Decode an image whose header was found to be within the limit.
+def decode_pixels(data: bytes, header: Header) -> Decoded | Undecodable:
+    """Decode an image whose header was found to be within the limits.
 
     Raises:
         MemoryError: There was no room; this says nothing about the image.
     """
+    if header.format == "JPEG":
+        return _decode_jpeg(data, header)
+    image = _by_opencv(data, header)
+    if header.format == "PNG":
+        return _judge_png(data, header, image)
+    return Decoded(image) if image is not None else _diagnose(data, header)
+
+
+def _claimed(data: bytes) -> Header | Undecodable:
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg_header(data)
+    if data.startswith(png.SIGNATURE):
+        size = png.read_size(data)
+        if size is None:
+            return Undecodable(Reason.TRUNCATED if len(data) < 33 else Reason.CORRUPT, detail="no IHDR chunk")  # noqa: PLR2004
+        return Header(*size, "PNG") if min(size) else Undecodable(Reason.CORRUPT, detail="IHDR: a side of 0 px")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[12:64]:
+        return Undecodable(Reason.UNSUPPORTED, detail=_HEIC)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        with Pillow.open(io.BytesIO(data)) as lazy:
+            return Header(*lazy.size, lazy.format or "")
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
+        return _no_header(data, _one_line(err))
+
+
+def _no_header(data: bytes, words: str) -> Undecodable:
+    """Say why a header that Pillow cannot read is none."""
+    if data.startswith(_TIFF_MAGIC) and _by_opencv(data, None) is None and not _tiff_is_cut(data):
+        return Undecodable(Reason.UNSUPPORTED, detail="TIFF of a kind that is not decoded (8 or 16 bit integers are)")
+    if not _starts_like_an_image(data):
+        return Undecodable(Reason.NOT_IMAGE)
+    return Undecodable(Reason.TRUNCATED, detail=words)
+
+
+def _jpeg_header(data: bytes) -> Header | Undecodable:
+    try:
+        return Header(*jpeg.read_size(data), "JPEG")
+    except jpeg.JpegError as err:
+        markers = read_markers(data)
+        if not markers.scans and not markers.has_end:
+            return Undecodable(Reason.TRUNCATED, detail=str(err))
+        return Undecodable(_jpeg_reason(str(err)), detail=str(err))
+
+
+def _decode_jpeg(data: bytes, header: Header) -> Decoded | Undecodable:
+    try:
+        judged = jpeg.decode_jpeg(data)
+    except jpeg.MissingRowsError as err:
+        return Undecodable(Reason.TRUNCATED, header, str(err))
+    except jpeg.JpegError as err:
+        image = _by_opencv(data, header)  # a kind of JPEG that only OpenCV's build reads keeps its pixels
+        if image is not None:
+            return Decoded(image, damaged=str(err))
+        return Undecodable(_jpeg_reason(str(err)), header, str(err))
+    return Decoded(judged.image, judged.damaged, judged.remark)
+
+
+def _jpeg_reason(words: str) -> Reason:
+    return (
+        Reason.UNSUPPORTED if any(word in words for word in _JPEG_CANNOT) and "marker" not in words else Reason.CORRUPT
+    )
+
+
+def _judge_png(data: bytes, header: Header, image: Image | None) -> Decoded | Undecodable:
+    if image is not None:
+        return Decoded(image, detail=png.bad_sums(data, critical=False))
+    ended = png.with_end(data)
+    image = None if ended is None else _by_opencv(ended, header)
+    if image is not None:
+        return Decoded(image, detail="end chunk missing (all rows are there)")
+    cut, words = png.why_undecodable(data)
+    if cut:
+        return Undecodable(Reason.TRUNCATED, header, words)
+    return Undecodable(Reason.CORRUPT if words else Reason.UNSUPPORTED, header, words or "OpenCV does not decode it")
+
+
+def _by_opencv(data: bytes, header: Header | None) -> Image | None:
+    try:
+        return cast("Image | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
     except cv2.error as err:
         if err.code == cv2.Error.STS_NO_MEM:
-            raise MemoryError(f"no room to decode {header.width}x{header.height} px") from err
-        image = None
-    if image is None:
-        return Undecodable(_diagnose(data), header)
-    return cast(Image, image)
+            size = "an image" if header is None else f"{header.width}x{header.height} px"
+            raise MemoryError(f"no room to decode {size}") from err
+        return None
 
 
-def _diagnose(data: bytes) -> Reason:
+def _diagnose(data: bytes, header: Header) -> Undecodable:
     """Ask Pillow why OpenCV cannot decode an image."""
     try:
         with Pillow.open(io.BytesIO(data)) as image:
@@ -119,10 +219,47 @@ def _diagnose(data: bytes) -> Reason:
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's decoders raise anything on hostile bytes
-        return Reason.TRUNCATED if "truncated" in str(err).lower() else Reason.CORRUPT
-    if data.startswith(_PNG) and _PNG_END not in data:
-        return Reason.TRUNCATED  # the pixels are whole, only the end is missing, and Pillow does not mind
-    return Reason.UNSUPPORTED
+        words = _one_line(err)
+        cut = "truncated" in words.lower() or (header.format in {"AVIF", "JPEG2000"} and _boxes_are_cut(data))
+        return Undecodable(Reason.TRUNCATED if cut else Reason.CORRUPT, header, words)
+    return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} of a kind that OpenCV does not decode")
+
+
+def _one_line(err: Exception) -> str:
+    return " ".join(f"{type(err).__name__}: {err}".split())[:200]
+
+
+def _boxes_are_cut(data: bytes) -> bool:
+    """Whether the last box of an ISO file ends behind the bytes."""
+    at = 0
+    while 0 <= at <= len(data) - 8:
+        size = int.from_bytes(data[at : at + 4])
+        if size < 8:  # noqa: PLR2004 - 0 is "to the end", 1 a 64-bit size
+            return False
+        at += size
+    return at > len(data)
+
+
+def _tiff_is_cut(data: bytes) -> bool:
+    """Whether the first directory of a TIFF, or a strip that it names, lies behind the bytes."""
+    order = "little" if data.startswith(b"II") else "big"
+    number = lambda at, size: int.from_bytes(data[at : at + size], order)  # noqa: E731
+    at = number(4, 4)
+    if data[2:3] == b"+" or data[3:4] == b"+":
+        return False
+    count = number(at, 2)
+    if at + 2 + 12 * count > len(data):
+        return True
+    fields = {number(p, 2): (number(p + 2, 2), number(p + 4, 4), p + 8) for p in range(at + 2, at + 2 + 12 * count, 12)}
+
+    def last(tag: int) -> int:
+        kind, values, where = fields.get(tag, (4, 0, 0))
+        size = 2 if kind == 3 else 4  # noqa: PLR2004 - SHORT, else LONG
+        if values * size > 4:  # noqa: PLR2004
+            where = number(where, 4)
+        return number(where + size * (values - 1), size) if values else 0
+
+    return last(273) + last(279) > len(data)  # StripOffsets, StripByteCounts
 
 
 def _starts_like_an_image(data: bytes) -> bool:
@@ -131,4 +268,4 @@ def _starts_like_an_image(data: bytes) -> bool:
         return data[8:12] in (b"WEBP", b"")
     if data[:2] == b"BM":
         return data[6:10] == bytes(4)  # two letters are no magic: BMP keeps these four bytes zero
-    return data.startswith(_MAGIC)
+    return data.startswith(_MAGIC) or data[4:12] == b"ftypavif"

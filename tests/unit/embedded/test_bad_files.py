@@ -42,7 +42,7 @@ def test_the_worker_refuses_what_is_no_picture_for_the_reason_expected(key):
 @pytest.mark.parametrize("key", PROCESSED)
 def test_odd_pictures_are_read_and_their_fish_counted_exactly(key):
     detector = Detector(open_model(build_demo_model(VERSIONS["v2"], "v2")), INFERENCE)
-    found = detector.detect(decode(BAD[key].data, INFERENCE.pixel_limit))
+    found = detector.detect(decode(BAD[key].data, INFERENCE.pixel_limit).image)
     names = Counter(detector.info.names[class_id] for class_id in found.class_id)
     assert names == Counter(fish.species for fish in BAD[key].fish)
     assert names
@@ -73,7 +73,7 @@ def test_the_turned_picture_is_stored_upright_and_decoded_wide():
     turned = the_one("on its side")
     with Image.open(BytesIO(turned.data)) as stored:
         assert (stored.size, stored.getexif()[0x0112]) == ((720, 1280), 6)
-    assert decode(turned.data, INFERENCE.pixel_limit).shape == (720, 1280, 3)
+    assert decode(turned.data, INFERENCE.pixel_limit).image.shape == (720, 1280, 3)
 
 
 def test_the_truncated_photo_is_the_first_half_of_a_jpeg():

@@ -131,7 +131,7 @@ def test_a_running_inference_can_be_cancelled():
 
 def test_a_dynamic_model_runs_real_photos_at_their_own_size(obsea_photos):
     model = detector(grid_model(), imgsz=(2688, 2688), stored_conf=0.4)
-    image = decode(obsea_photos[0].read_bytes(), 100_000_000)
+    image = decode(obsea_photos[0].read_bytes(), 100_000_000).image
     frame = model.frame(image)
     assert frame.shape == (1536, 2688, 3)
     assert model.detect(image).xyxy.tolist() == [[12, 4, 20, 12]]  # 8 px of padding above

@@ -1,10 +1,10 @@
 -- Second balance: every examined image (processed or reused) has exactly one use.
 --   failed     the model never saw it: no count and no effort
---   unusable   too dark, bright or blurred by the dataset's rule, or shows a class of role `exclude_image`
+--   unusable   damaged inside, too dark, bright or blurred by the dataset's rule, or shows a class of role `exclude_image`
 --   duplicate  same content as an earlier one; with clock.unique also: same camera and instant
 --   undated    no capture time: counted here and kept out of every series
 --   used       the effort: beside every number stand the used images it was found in
--- Variables: luma_min, luma_max, sharpness_min, clock_unique.
+-- Variables: damaged_usable, luma_min, luma_max, sharpness_min, clock_unique.
 CREATE OR REPLACE TABLE images AS
 WITH examined AS (
     SELECT * EXCLUDE (detections) FROM accounted WHERE fate IN ('reused', 'processed', 'failed')
@@ -15,6 +15,7 @@ WITH examined AS (
         status = 'failed' AS is_failed,
         status = 'processed' AND (
             excluded.key IS NOT NULL
+            OR (damaged IS NOT NULL AND NOT getvariable('damaged_usable'))
             OR luma_mean < getvariable('luma_min') OR luma_mean > getvariable('luma_max')
             OR sharpness < getvariable('sharpness_min')
         ) AS is_unusable

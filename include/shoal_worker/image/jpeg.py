@@ -1,0 +1,208 @@
+"""JPEG: one decoder for size, pixels and libjpeg's own words, which say what is wrong with the bytes.
+
+OpenCV writes those words to stderr, where several threads mix. `simplejpeg` hands them over, and the pixels are those
+of OpenCV to the last bit (both are libjpeg-turbo; tests/unit/worker/test_jpeg.py compares them).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from shoal_worker.image.letterbox import Image
+from shoal_worker.image.markers import Markers, read_markers
+
+END = b"\xff\xd9"
+
+HARMLESS = (
+    "extraneous bytes before marker",  # JWRN_EXTRANEOUS_DATA: skipped between two markers, no pixel is made of them
+    "unknown JFIF revision number",  # JWRN_JFIF_MAJOR: the number of a norm
+    "Unknown Adobe color transform code",  # JWRN_ADOBE_XFORM: taken for YCbCr, as every reader does
+    "bad ICC marker",  # JWRN_BOGUS_ICC: a colour profile, which nobody here applies
+)
+"""libjpeg's warnings that touch no pixel; its whole list is in `jerror.h` of libjpeg-turbo 3."""
+
+NO_END = "Premature end of JPEG file"
+"""JWRN_JPEG_EOF: the bytes ended before the end marker; whether rows are missing is another question."""
+
+_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_ROUNDS = 4
+"""Places of extraneous bytes that are looked behind: libjpeg hands over its last word only."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pixels, and what libjpeg said of them.
+
+    Attributes:
+        image: `(H, W, 3)` uint8 BGR, EXIF rotation applied.
+        damaged: Words about the pixels, None for a whole image.
+        remark: Words about anything else.
+    """
+
+    image: Image
+    damaged: str | None = None
+    remark: str | None = None
+
+
+class JpegError(Exception):
+    """libjpeg gave no pixels, or not all of them; the text is its own."""
+
+
+class MissingRowsError(JpegError):
+    """The bytes end before the last row."""
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """Read (width, height) in pixels, before any rotation.
+
+    Raises:
+        JpegError: The header cannot be read.
+    """
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except MemoryError:
+        raise
+    except Exception as err:
+        raise JpegError(str(err)) from err
+    return int(width), int(height)
+
+
+def decode_jpeg(data: bytes) -> Judged:
+    """Decode, and say what the pixels are worth.
+
+    Raises:
+        MissingRowsError: Rows are missing.
+        JpegError: There are no pixels.
+        MemoryError: There was no room; this says nothing about the image.
+    """
+    image, words = _pixels_and_words(data)
+    if words is None:
+        return Judged(_turned_as_opencv(image, data))
+    markers = read_markers(data)
+    if NO_END in words or (not markers.has_end and not _is_harmless(words)):
+        return _without_end(data, markers)
+    damage = _damage(data, words)
+    return Judged(_turned_as_opencv(image, data), damage, None if damage else words)
+
+
+def _without_end(data: bytes, markers: Markers) -> Judged:
+    """Judge bytes without an end marker by the rows that they hold."""
+    ended = data.removesuffix(b"\xff") + END
+    image, words = _pixels_and_words(ended)
+    rows = _rows_in(data, image)
+    if rows < image.shape[0] or not markers.is_complete:
+        part = f"{rows} of {image.shape[0]} rows" if rows < image.shape[0] else "scans are missing"
+        raise MissingRowsError(f"{NO_END} ({part})")
+    turned = _turned_as_opencv(image, data)
+    if words is None:
+        return Judged(turned, remark=f"{NO_END} (all rows are there)")
+    return Judged(turned, damaged=f"{NO_END}; {words}")
+
+
+def _rows_in(data: bytes, image: Image) -> int:
+    """Count the rows that do not depend on what would follow the bytes: those are really there."""
+    filler = np.random.default_rng(0).integers(0, 255, 4096, np.uint8).tobytes()  # no 0xff: never a marker
+    other, _ = _pixels_and_words(data.removesuffix(b"\xff") + filler + END)
+    differing = np.flatnonzero((other != image).any(axis=(1, 2)))
+    return int(differing[0]) if differing.size else int(image.shape[0])
+
+
+def _damage(data: bytes, words: str) -> str | None:
+    """Find the word that speaks of pixels: libjpeg keeps its last one, and a harmless one may hide another."""
+    for _ in range(_ROUNDS):
+        if not _is_harmless(words):
+            return words
+        found = _EXTRANEOUS.search(words)
+        shorter = None if found is None else _without_extraneous(data, int(found[1]), int(found[2], 16))
+        if shorter is None:
+            return None
+        data = shorter
+        _, next_words = _pixels_and_words(data)
+        if next_words is None:
+            return None
+        words = next_words
+    return None if _is_harmless(words) else words
+
+
+def _without_extraneous(data: bytes, count: int, marker: int) -> bytes | None:
+    """Leave out what libjpeg skipped before its last marker of that code."""
+    at = data.rfind(bytes((0xFF, marker)))
+    while at > 0 and data[at - 1] == 0xFF:
+        at -= 1
+    return data[: at - count] + data[at:] if at - count > 2 else None
+
+
+def _is_harmless(words: str) -> bool:
+    return any(harmless in words for harmless in HARMLESS)
+
+
+def _pixels_and_words(data: bytes) -> tuple[Image, str | None]:
+    """Decode in one pass; with a warning the pixels are in the buffer all the same.
+
+    Raises:
+        JpegError: There are no pixels.
+        MemoryError: There was no room.
+    """
+    width, height = read_size(data)
+    image: Image = np.empty((height, width, 3), np.uint8)
+    try:
+        simplejpeg.decode_jpeg(data, "BGR", buffer=image)
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - which of its errors is a warning only a second pass can tell
+        return _pixels_in_spite_of(data, str(err)), str(err)
+    return image, None
+
+
+def _pixels_in_spite_of(data: bytes, words: str) -> Image:
+    if "nsufficient memory" in words:
+        raise MemoryError(words)
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, "BGR", strict=False))
+    except MemoryError:
+        raise
+    except Exception as err:
+        raise JpegError(str(err)) from err
+
+
+def _turned_as_opencv(image: Image, data: bytes) -> Image:
+    """Turn an image as its EXIF says: OpenCV itself is asked, with the header around a picture of 16 x 8 pixels."""
+    segments = read_markers(data).app1
+    if not segments:
+        return image
+    probe = _probe()
+    picture = cv2.imdecode(np.frombuffer(probe[:2] + segments + probe[2:], np.uint8), cv2.IMREAD_COLOR)
+    for orientation in range(2, 9):
+        if picture is not None and np.array_equal(_turn(_probe_pixels(), orientation), picture):
+            return _turn(image, orientation)
+    return image
+
+
+def _turn(image: Image, orientation: int) -> Image:
+    """Apply an EXIF orientation, 1 to 8."""
+    turned = {
+        2: lambda: image[:, ::-1],
+        3: lambda: image[::-1, ::-1],
+        4: lambda: image[::-1],
+        5: lambda: image.transpose(1, 0, 2),
+        6: lambda: image.transpose(1, 0, 2)[:, ::-1],
+        7: lambda: image.transpose(1, 0, 2)[::-1, ::-1],
+        8: lambda: image.transpose(1, 0, 2)[::-1],
+    }
+    return np.ascontiguousarray(turned[orientation]()) if orientation in turned else image
+
+
+@cache
+def _probe() -> bytes:
+    picture = np.zeros((8, 16, 3), np.uint8)
+    picture[0, 0], picture[0, -1], picture[-1, 0] = 255, 160, 80  # three corners: no two of the eight look alike
+    return simplejpeg.encode_jpeg(picture, 95)
+
+
+@cache
+def _probe_pixels() -> Image:
+    return np.asarray(simplejpeg.decode_jpeg(_probe(), "BGR"))

@@ -1,0 +1,83 @@
+"""The markers of a JPEG: what its bytes promise, read without decoding."""
+
+import re
+from dataclasses import dataclass
+
+SOF_FIRST, SOF_LAST, NOT_SOF = 0xC0, 0xCF, frozenset({0xC4, 0xC8, 0xCC})
+SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
+BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers without a length: TEM, RST0 to RST7, SOI."""
+
+MOST_SEGMENTS = 100_000
+"""More than this are not walked: a header of two million empty comments costs seconds here and nothing in libjpeg."""
+
+_MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_MARKER = re.compile(rb"\xff[\x01-\xfe]")
+
+
+@dataclass(frozen=True)
+class Markers:
+    """What was found.
+
+    Attributes:
+        has_frame: Whether there is a frame header, with the size.
+        scans: Scans begun.
+        has_end: Whether the end marker follows the last scan.
+        is_complete: Whether the scans hold every coefficient of every component in full precision.
+        app1: All APP1 segments before the first scan (EXIF, XMP), with their markers.
+    """
+
+    has_frame: bool
+    scans: int
+    has_end: bool
+    is_complete: bool
+    app1: bytes
+
+
+def count_scans(data: bytes, limit: int) -> int:
+    """Count the scans, exactly only where there may be more than `limit`."""
+    at_most = data.count(bytes((0xFF, SOS)))  # thumbnails in EXIF are among them
+    return at_most if at_most <= limit else read_markers(data).scans
+
+
+def read_markers(data: bytes) -> Markers:
+    """Walk from marker to marker up to the end marker."""
+    app1: list[bytes] = []
+    missing: dict[int, dict[int, int]] = {}
+    scans, has_frame, has_end, at = 0, False, False, 2
+    for _ in range(MOST_SEGMENTS):
+        found = (_MARKER_IN_SCAN if scans else _MARKER).search(data, at)
+        if found is None:
+            break
+        start, code = found.start(), data[found.start() + 1]
+        if code == EOI:
+            has_end = True
+            break
+        if code in BARE:
+            at = start + 2
+            continue
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
+        body = data[start + 4 : end]
+        if code == APP1 and not scans:
+            app1.append(data[start:end])
+        elif SOF_FIRST <= code <= SOF_LAST and code not in NOT_SOF and not has_frame:
+            has_frame = True
+            missing = {component: dict.fromkeys(range(64), -1) for component in body[6::3]}
+        elif code == SOS:
+            scans += 1
+            _note_scan(body, missing)
+        at = max(end, start + 4)
+    complete = bool(missing) and all(low == 0 for levels in missing.values() for low in levels.values())
+    return Markers(has_frame, scans, has_end, complete, b"".join(app1))
+
+
+def _note_scan(body: bytes, missing: dict[int, dict[int, int]]) -> None:
+    """Note the precision to which a scan brings the coefficients of its components."""
+    count = body[0] if body else 0
+    parameters = body[1 + 2 * count : 4 + 2 * count]
+    if len(parameters) < 3:  # noqa: PLR2004 - first and last coefficient, precision
+        return
+    first, last, low = parameters[0], min(parameters[1], 63), parameters[2] & 15
+    for component in body[1 : 1 + 2 * count : 2]:
+        if component in missing:
+            missing[component].update(dict.fromkeys(range(first, last + 1), low))

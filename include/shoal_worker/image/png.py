@@ -1,0 +1,105 @@
+"""PNG: size, end and checksums, read from its chunks.
+
+libpng makes every fault of pixel data an error (no pixels at all); its warnings speak of text, profiles and the end.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"\0\0\0\0IEND\xaeB`\x82"
+MOST_CHUNKS = 100_000
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk that is wholly there.
+
+    Attributes:
+        kind: Its four letters.
+        start: Offset of its length field.
+        end: Offset behind its checksum.
+    """
+
+    kind: bytes
+    start: int
+    end: int
+
+    def body(self, data: bytes) -> bytes:
+        """Its content."""
+        return data[self.start + 8 : self.end - 4]
+
+    def has_right_sum(self, data: bytes) -> bool:
+        """Whether its checksum is that of its bytes."""
+        return zlib.crc32(memoryview(data)[self.start + 4 : self.end - 4]) == int.from_bytes(
+            data[self.end - 4 : self.end]
+        )
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether pixels depend on it: its first letter is a capital."""
+        return not self.kind[0] & 0x20
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Walk the chunks that are wholly there, up to the end."""
+    at = len(SIGNATURE)
+    for _ in range(MOST_CHUNKS):
+        end = at + 12 + int.from_bytes(data[at : at + 4])
+        if end > len(data):
+            return
+        chunk = Chunk(data[at + 4 : at + 8], at, end)
+        yield chunk
+        if chunk.kind == b"IEND":
+            return
+        at = end
+
+
+def read_size(data: bytes) -> tuple[int, int] | None:
+    """Read (width, height) in pixels from the first chunk, which is always IHDR; None where it is not there."""
+    if len(data) < 33 or data[12:16] != b"IHDR":  # noqa: PLR2004 - signature and that chunk
+        return None
+    return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+
+
+def with_end(data: bytes) -> bytes | None:
+    """Close a file whose end chunk is missing or cut, after its last whole chunk; None where it is there."""
+    last = None
+    for last in chunks(data):
+        pass
+    if last is None or last.kind == b"IEND":
+        return None
+    return data[: last.end] + END
+
+
+def bad_sums(data: bytes, *, critical: bool) -> str | None:
+    """Say which chunks have a wrong checksum, as libpng says it."""
+    kinds = [c.kind for c in chunks(data) if c.is_critical is critical and not c.has_right_sum(data)]
+    return "; ".join(f"{kind.decode('latin-1')}: CRC error" for kind in dict.fromkeys(kinds)) or None
+
+
+def why_undecodable(data: bytes) -> tuple[bool, str | None]:
+    """Say whether the file was cut, and what is wrong with its pixels; (False, None) where nothing is."""
+    kinds, packed = [], []
+    for chunk in chunks(data):
+        kinds.append(chunk.kind)
+        if chunk.kind == b"IDAT":
+            packed.append(chunk.body(data))
+    words = bad_sums(data, critical=True)
+    if words is not None:
+        return False, words
+    if b"IEND" not in kinds:
+        return True, "PNG input buffer is incomplete"
+    if not packed:
+        return False, "no IDAT chunk"
+    unpack = zlib.decompressobj()
+    try:
+        for piece in packed:
+            rest = piece
+            while rest:  # a megabyte at a time, thrown away: 48 kB of PNG can unfold to gigabytes
+                unpack.decompress(rest, 1 << 20)
+                rest = unpack.unconsumed_tail
+    except zlib.error as err:
+        return False, f"IDAT: {err}"
+    return False, None if unpack.eof else "Not enough image data"
