@@ -6,7 +6,7 @@ header to the last row (`jpeg`); everything else is decoded by OpenCV, its heade
 
 import io
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ SCAN_LIMIT = 500
 
 FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"})
 """Formats decoded, in Pillow's names; all of them are ones that OpenCV reads. Of several pictures, the first."""
+
+STRIP_OFFSETS, STRIP_BYTES, TIFF_SHORT, FIELD_BYTES = 273, 279, 3, 4
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _HEIC = "HEIC: convert with `heif-convert IN.heic OUT.jpg` or `magick mogrify -format jpg *.heic`"
@@ -137,7 +139,7 @@ def _claimed(data: bytes) -> Header | Undecodable:
     if data.startswith(png.SIGNATURE):
         size = png.read_size(data)
         if size is None:
-            return Undecodable(Reason.TRUNCATED if len(data) < 33 else Reason.CORRUPT, detail="no IHDR chunk")  # noqa: PLR2004
+            return Undecodable(Reason.TRUNCATED if len(data) < 33 else Reason.CORRUPT, detail="no IHDR chunk")
         return Header(*size, "PNG") if min(size) else Undecodable(Reason.CORRUPT, detail="IHDR: a side of 0 px")
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[12:64]:
         return Undecodable(Reason.UNSUPPORTED, detail=_HEIC)
@@ -234,32 +236,37 @@ def _boxes_are_cut(data: bytes) -> bool:
     at = 0
     while 0 <= at <= len(data) - 8:
         size = int.from_bytes(data[at : at + 4])
-        if size < 8:  # noqa: PLR2004 - 0 is "to the end", 1 a 64-bit size
+        if size < 8:
             return False
         at += size
     return at > len(data)
 
 
 def _tiff_is_cut(data: bytes) -> bool:
-    """Whether the first directory of a TIFF, or a strip that it names, lies behind the bytes."""
-    order = "little" if data.startswith(b"II") else "big"
-    number = lambda at, size: int.from_bytes(data[at : at + size], order)  # noqa: E731
+    """Whether the first directory of a TIFF, or the last strip that it names, ends behind the bytes."""
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    if b"+" in data[2:4]:
+        return False  # BigTIFF: not looked into
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], order)
+
     at = number(4, 4)
-    if data[2:3] == b"+" or data[3:4] == b"+":
-        return False
-    count = number(at, 2)
-    if at + 2 + 12 * count > len(data):
+    end = at + 2 + 12 * number(at, 2)
+    if end > len(data):
         return True
-    fields = {number(p, 2): (number(p + 2, 2), number(p + 4, 4), p + 8) for p in range(at + 2, at + 2 + 12 * count, 12)}
+    fields = {number(place, 2): place for place in range(at + 2, end, 12)}
 
     def last(tag: int) -> int:
-        kind, values, where = fields.get(tag, (4, 0, 0))
-        size = 2 if kind == 3 else 4  # noqa: PLR2004 - SHORT, else LONG
-        if values * size > 4:  # noqa: PLR2004
+        place = fields.get(tag)
+        if place is None:
+            return 0
+        size, values, where = (2 if number(place + 2, 2) == TIFF_SHORT else 4), number(place + 4, 4), place + 8
+        if values * size > FIELD_BYTES:
             where = number(where, 4)
         return number(where + size * (values - 1), size) if values else 0
 
-    return last(273) + last(279) > len(data)  # StripOffsets, StripByteCounts
+    return last(STRIP_OFFSETS) + last(STRIP_BYTES) > len(data)
 
 
 def _starts_like_an_image(data: bytes) -> bool:

@@ -120,8 +120,9 @@ def _time(value: object, subseconds: object) -> datetime | None:
         return None
     digits = re.match(r"[0-9]*", _text(subseconds) or "")
     microseconds = int((digits[0] if digits else "")[:6].ljust(6, "0"))
+    year, month, day, hour, minute, second = (int(group) for group in found.groups())
     try:
-        return datetime(*(int(group) for group in found.groups()), microseconds)  # type: ignore[arg-type]  # noqa: DTZ001
+        return datetime(year, month, day, hour, minute, second, microseconds)  # noqa: DTZ001 - the zone is not known here
     except ValueError:
         return None  # 0000:00:00, 24:00:00, 31 February: no time is invented
 

@@ -28,6 +28,9 @@ HARMLESS = (
 NO_END = "Premature end of JPEG file"
 """JWRN_JPEG_EOF: the bytes ended before the end marker; whether rows are missing is another question."""
 
+NO_BITS = "premature end of data segment"
+"""JWRN_HIT_MARKER: a marker came while bits of pixels were missing."""
+
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ROUNDS = 4
 """Places of extraneous bytes that are looked behind: libjpeg hands over its last word only."""
@@ -93,7 +96,7 @@ def _without_end(data: bytes, markers: Markers) -> Judged:
     """Judge bytes without an end marker by the rows that they hold."""
     ended = data.removesuffix(b"\xff") + END
     image, words = _pixels_and_words(ended)
-    rows = _rows_in(data, image)
+    rows = image.shape[0] if words is None else _rows_in(data, image, words)
     if rows < image.shape[0] or not markers.is_complete:
         part = f"{rows} of {image.shape[0]} rows" if rows < image.shape[0] else "scans are missing"
         raise MissingRowsError(f"{NO_END} ({part})")
@@ -103,12 +106,17 @@ def _without_end(data: bytes, markers: Markers) -> Judged:
     return Judged(turned, damaged=f"{NO_END}; {words}")
 
 
-def _rows_in(data: bytes, image: Image) -> int:
+def _rows_in(data: bytes, image: Image, words: str) -> int:
     """Count the rows that do not depend on what would follow the bytes: those are really there."""
-    filler = np.random.default_rng(0).integers(0, 255, 4096, np.uint8).tobytes()  # no 0xff: never a marker
-    other, _ = _pixels_and_words(data.removesuffix(b"\xff") + filler + END)
-    differing = np.flatnonzero((other != image).any(axis=(1, 2)))
-    return int(differing[0]) if differing.size else int(image.shape[0])
+    height = int(image.shape[0])
+    filler = np.random.default_rng(0).integers(1, 255, 4096, np.uint8)  # neither it nor its complement holds 0xff
+    differs = np.zeros(height, bool)
+    for follows in (filler, ~filler):  # a bit that is missing is 0 in one and 1 in the other
+        other, other_words = _pixels_and_words(data.removesuffix(b"\xff") + follows.tobytes() + END)
+        differs |= (other != image).any(axis=(1, 2))
+        if NO_BITS in words and NO_BITS not in (other_words or ""):
+            differs[-1] = True  # bits were missing, and make no difference that can be seen
+    return int(np.flatnonzero(differs)[0]) if differs.any() else height
 
 
 def _damage(data: bytes, words: str) -> str | None:
@@ -200,7 +208,7 @@ def _turn(image: Image, orientation: int) -> Image:
 def _probe() -> bytes:
     picture = np.zeros((8, 16, 3), np.uint8)
     picture[0, 0], picture[0, -1], picture[-1, 0] = 255, 160, 80  # three corners: no two of the eight look alike
-    return simplejpeg.encode_jpeg(picture, 95)
+    return bytes(simplejpeg.encode_jpeg(picture, 95))
 
 
 @cache

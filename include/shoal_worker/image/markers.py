@@ -75,7 +75,7 @@ def _note_scan(body: bytes, missing: dict[int, dict[int, int]]) -> None:
     """Note the precision to which a scan brings the coefficients of its components."""
     count = body[0] if body else 0
     parameters = body[1 + 2 * count : 4 + 2 * count]
-    if len(parameters) < 3:  # noqa: PLR2004 - first and last coefficient, precision
+    if len(parameters) < 3:
         return
     first, last, low = parameters[0], min(parameters[1], 63), parameters[2] & 15
     for component in body[1 : 1 + 2 * count : 2]:

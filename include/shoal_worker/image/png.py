@@ -58,16 +58,14 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 def read_size(data: bytes) -> tuple[int, int] | None:
     """Read (width, height) in pixels from the first chunk, which is always IHDR; None where it is not there."""
-    if len(data) < 33 or data[12:16] != b"IHDR":  # noqa: PLR2004 - signature and that chunk
+    if len(data) < 33 or data[12:16] != b"IHDR":
         return None
     return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
 
 
 def with_end(data: bytes) -> bytes | None:
     """Close a file whose end chunk is missing or cut, after its last whole chunk; None where it is there."""
-    last = None
-    for last in chunks(data):
-        pass
+    *_, last = (None, *chunks(data))
     if last is None or last.kind == b"IEND":
         return None
     return data[: last.end] + END

@@ -178,6 +178,7 @@ def test_a_camera_named_like_a_formula_is_drawn(empty_bucket):
 @pytest.mark.parametrize(
     ("usable", "row"),
     [
+        pytest.param({}, {"damaged": "Corrupt JPEG data: premature end of data segment"}, id="damaged inside"),
         pytest.param({"luma_min": 20}, {"luma_mean": 5.0}, id="too dark"),
         pytest.param({"luma_max": 200}, {"luma_mean": 250.0}, id="too bright"),
         pytest.param({"sharpness_min": 10}, {"sharpness": 1.0}, id="blurred"),
@@ -188,6 +189,13 @@ def test_unusable_images_are_no_effort(empty_bucket, usable, row):
     assert done.summary["result"]["balance"]["unusable"] == 1
     assert species(done)["Chromis chromis"]["detections"] == 0
     assert species(done)["Chromis chromis"]["images"] == 1
+
+
+def test_damaged_images_count_where_the_dataset_says_so(empty_bucket):
+    rows = {name(1): [], name(2): {"damaged": "Corrupt JPEG data", "detections": [box(CHROMIS)]}}
+    _, done = seen(empty_bucket, rows, usable={"damaged": True})
+    assert done.summary["result"]["balance"]["unusable"] == 0
+    assert species(done)["Chromis chromis"]["detections"] == 1
 
 
 def test_a_count_at_max_det_is_censored_and_says_so(empty_bucket):

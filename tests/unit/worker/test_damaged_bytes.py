@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from shoal.contract.rows import Reason
 from shoal_worker.image.decode import Decoded, Undecodable, decode
@@ -42,8 +42,10 @@ PNG = saved(Image.fromarray(photo(80, 60)), "PNG")
         pytest.param(case("block64.jpg"), PREMATURE, None, id="64 bytes overwritten"),
         pytest.param(case("zeros.jpg"), PREMATURE, None, id="zeros inside"),
         pytest.param(case("no-eoi.jpg"), None, "all rows are there", id="only the end marker is missing"),
-        pytest.param(WHOLE[:-2] + b"ab" + WHOLE[-2:], None, "2 extraneous bytes", id="bytes before the end marker"),
-        pytest.param(case("block64.jpg")[:-2] + b"ab" + WHOLE[-2:], PREMATURE, None, id="damage behind harmless words"),
+        pytest.param(WHOLE[:-2] + b"ab" * 20 + WHOLE[-2:], None, "extraneous bytes", id="bytes before the end marker"),
+        pytest.param(
+            case("block64.jpg")[:-2] + b"ab" * 20 + WHOLE[-2:], PREMATURE, None, id="damage behind harmless words"
+        ),
         pytest.param(WHOLE[:17000] + bytes(60000), "extraneous", None, id="zeros to the end: the power went"),
         pytest.param(case("big-text.png"), None, None, id="PNG with text above 1 MB"),
         pytest.param(case("text-crc.png"), None, "tEXt: CRC error", id="PNG with a bad checksum in its text"),
@@ -94,7 +96,7 @@ def test_a_jpeg_of_thousands_of_scans_is_not_begun():
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (100, 75)])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}, {"restart_marker_blocks": 3}])
 def test_whole_jpegs_have_the_pixels_of_opencv(mode, size, options):
-    data = saved(Image.fromarray(photo(*size)).convert(mode), "JPEG", **({} if mode == "CMYK" else {}), **options)
+    data = saved(Image.fromarray(photo(*size)).convert(mode), "JPEG", **options)
     found = decode(data, LIMIT)
     assert (found.damaged, found.detail) == (None, None)
     assert (found.image == opencv(data)).all()
@@ -141,7 +143,7 @@ def with_exif(**inner):
     return exif
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_capture_time_and_the_camera_are_read(kind):
     exif = with_exif(time="2024:04:22 08:00:01", fraction="25", offset="-03:30", serial="H500A")
     found = read_exif(saved(Image.fromarray(photo(40, 24)), kind, exif=exif)).to_column()
@@ -177,3 +179,9 @@ def test_a_text_of_two_megabytes_is_cut():
     file = io.BytesIO()
     Image.fromarray(photo(8, 8)).save(file, "JPEG", exif=exif)
     assert read_exif(file.getvalue()).make == "M" * 64
+
+
+def test_the_capture_time_of_a_tiff_is_read():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[0x8769] = {0x9003: "2024:04:22 08:00:01"}
+    assert read_exif(saved(Image.fromarray(photo(40, 24)), "TIFF", tiffinfo=tags)).local_time.hour == 8

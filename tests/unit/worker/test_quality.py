@@ -39,3 +39,12 @@ def test_blur_lowers_sharpness():
 @pytest.mark.parametrize("hw", [(1, 1), (1, 5000), (5000, 1), (3, 1281)], ids=str)
 def test_odd_shapes_are_measured(hw):
     assert measure(np.full((*hw, 3), 100, np.uint8)).luma_mean == pytest.approx(100)
+
+
+def test_the_grid_holds_the_brightness_of_sixteen_fields_and_the_hash_where_it_grows():
+    steps = np.repeat(np.arange(9, dtype=np.uint8) * 20, 40)
+    rising = np.repeat(steps[None, :, None], 320, axis=0).repeat(3, axis=2)
+    assert measure(rising).dhash == 2**64 - 1
+    assert measure(rising[:, ::-1]).dhash == 0
+    fields = (np.arange(16, dtype=np.uint8) * 10).reshape(4, 4).repeat(50, axis=0).repeat(50, axis=1)
+    assert measure(np.repeat(fields[..., None], 3, axis=2)).luma_grid == list(range(0, 160, 10))
