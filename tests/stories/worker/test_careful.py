@@ -55,10 +55,10 @@ def test_an_image_that_ends_the_decoder_is_named(workplace, tmp_path):
 
 DECODER_THAT_CRASHES = """
 import ctypes
-import cv2
+import simplejpeg
 
-decode = cv2.imdecode
-cv2.imdecode = lambda data, flags: ctypes.string_at(8) if data.tobytes().endswith(b"poison") else decode(data, flags)
+decode = simplejpeg.decode_jpeg
+simplejpeg.decode_jpeg = lambda data, *a, **k: ctypes.string_at(8) if data.endswith(b"poison") else decode(data, *a, **k)
 """
 
 
