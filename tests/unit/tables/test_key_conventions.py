@@ -45,7 +45,9 @@ def test_every_convention_names_where_it_was_read():
 
 @pytest.mark.parametrize("row", CONVENTIONS, ids=lambda row: row["key"])
 def test_a_convention_is_complete(row):
-    assert row["maker"] and row["key"] and row["note"]
+    assert row["maker"]
+    assert row["key"]
+    assert row["note"]
     assert row["entry"] in ENTRIES
     ZoneInfo(row["zone"])
     listed = instant(row["last_modified"])
