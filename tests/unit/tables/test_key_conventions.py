@@ -1,21 +1,16 @@
 """The table of key conventions itself: what a person typed from a source must be complete before a clock is held to it."""
 
-import csv
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-TABLE = Path(__file__).parents[2] / "fixtures" / "key_conventions.csv"
+from conventions import CONVENTIONS, READER
+
 COLUMNS = ["maker", "source", "key", "last_modified", "zone", "right_time", "right_camera", "entry", "note"]
 ENTRIES = {"default", "pattern", "exif", "ambiguous"}
 UNREAD = "common knowledge, source not read"
-
-with TABLE.open(encoding="utf-8", newline="") as file:
-    READER = csv.DictReader(file)
-    CONVENTIONS = list(READER)
 
 
 def instant(text: str) -> datetime:

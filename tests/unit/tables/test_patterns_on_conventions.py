@@ -1,19 +1,9 @@
 """Patterns that a person would write for one convention, before that convention and before all the others."""
 
-import csv
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import pytest
 
+from conventions import BY_KEY, CONVENTIONS, ZONES, is_right, read_clocked
 from shoal.settings.analysis import Clock
-from shoal.tables.capture_times import view_clocked
-from shoal.tables.session import Database
-
-TABLE = Path(__file__).parents[2] / "fixtures" / "key_conventions.csv"
-with TABLE.open(encoding="utf-8", newline="") as file:
-    CONVENTIONS = {row["key"]: row for row in csv.DictReader(file)}
-ZONES = sorted({row["zone"] for row in CONVENTIONS.values()})
 
 OWN = [
     ("IFCB134_2023_073_001205.png", r"(?P<camera>IFCB\d+)_(?P<time>\d{4}_\d{3}_\d{6})", "%Y_%j_%H%M%S"),
@@ -48,6 +38,7 @@ OWN = [
         "%Y-%m-%d à %H.%M.%S",
     ),
     ("20240105T1430.jpg", r"(?P<time>\d{8}T\d{4})", "%Y%m%dT%H%M"),
+    ("24-12-2013_18h30.JPG", r"(?P<time>\d\d-\d\d-\d{4}_\d\dh\d\d)", "%d-%m-%Y_%Hh%M"),
     ("202401051430.jpg", r"(?P<time>\d{12})", "%Y%m%d%H%M"),
     (
         "cam_20260514064829_20260514065015.jpg",
@@ -122,29 +113,13 @@ DATED_TWICE = {
 }
 
 
-def read_by(clock: Clock, rows: list[dict[str, str]], folder: Path) -> dict[str, tuple[str, datetime | None]]:
-    """Camera and capture time (UTC) of the rows' keys."""
-    database = Database(None, folder)
-    database.run("CREATE TABLE listing (key VARCHAR, last_modified TIMESTAMP)")
-    listed = [(row["key"], row["last_modified"].removesuffix("Z")) for row in rows]
-    database.connection.executemany("INSERT INTO listing VALUES (?, ?)", listed)
-    view_clocked(database, clock)
-    found = database.run("SELECT key, camera, captured_at FROM clocked").fetchall()
-    return {key: (camera, at and at.replace(tzinfo=UTC)) for key, camera, at in found}
-
-
-def is_right(captured_at: datetime, right_time: str) -> bool:
-    """A clock that leaves fractions of a second out is right."""
-    return bool(right_time) and abs(captured_at - datetime.fromisoformat(right_time)) < timedelta(seconds=1)
-
-
 @pytest.mark.parametrize(("key", "pattern", "time_format"), OWN, ids=[key for key, _, _ in OWN])
 def test_a_convention_s_own_pattern_reads_its_time_and_camera(key, pattern, time_format, tmp_path):
-    row = CONVENTIONS[key]
+    row = BY_KEY[key]
     clock = Clock(pattern=pattern, format=time_format, zone=row["zone"])
-    camera, captured_at = read_by(clock, [row], tmp_path)[key]
+    camera, captured_at = read_clocked(clock, [row], tmp_path)[key]
     assert captured_at is not None, "the pattern finds no time"
-    assert is_right(captured_at, row["right_time"])
+    assert is_right(captured_at, row)
     assert camera == (row["right_camera"] if "(?P<camera>" in pattern else "camera")
 
 
@@ -154,13 +129,13 @@ def test_a_fenced_pattern_finds_no_other_time_in_any_convention(shape, tmp_path)
     wrong, right = [], 0
     for zone in ZONES:
         # What is ambiguous is a person's to decide, by writing such a pattern or not.
-        rows = [row for row in CONVENTIONS.values() if row["zone"] == zone and row["entry"] != "ambiguous"]
-        read = read_by(Clock(pattern=pattern, format=time_format, zone=zone), rows, tmp_path)
+        rows = [row for row in CONVENTIONS if row["zone"] == zone and row["entry"] != "ambiguous"]
+        read = read_clocked(Clock(pattern=pattern, format=time_format, zone=zone), rows, tmp_path)
         for key, (_, captured_at) in read.items():
             if captured_at is None or key in DATED_TWICE or key in FOLDER_FIRST:
                 continue
-            right += is_right(captured_at, CONVENTIONS[key]["right_time"])
-            if not is_right(captured_at, CONVENTIONS[key]["right_time"]):
+            right += is_right(captured_at, BY_KEY[key])
+            if not is_right(captured_at, BY_KEY[key]):
                 wrong.append((key, captured_at.isoformat()))
     assert wrong == []
     assert right, "no convention has this shape"
@@ -169,8 +144,8 @@ def test_a_fenced_pattern_finds_no_other_time_in_any_convention(shape, tmp_path)
 @pytest.mark.parametrize("key", FOLDER_FIRST)
 @pytest.mark.xfail(strict=False, reason="a dated folder wins over the name")
 def test_the_name_s_own_time_wins_over_its_folders(key, tmp_path):
-    row = CONVENTIONS[key]
+    row = BY_KEY[key]
     for shape in ("20230515_143022", "20230515-143022"):
         pattern, time_format = SHAPES[shape]
-        _, captured_at = read_by(Clock(pattern=pattern, format=time_format), [row], tmp_path)[key]
-        assert captured_at is None or is_right(captured_at, row["right_time"])
+        _, captured_at = read_clocked(Clock(pattern=pattern, format=time_format), [row], tmp_path)[key]
+        assert captured_at is None or is_right(captured_at, row)
