@@ -53,7 +53,7 @@ _BOX = (
     f"'x2': {_spread('number', 'X', 2000, 2688)}, 'y2': {_spread('number', 'Y', 1000, 1520)}}}"
 )
 _ROWS = {
-    **{name: name for name in ("key", "etag", "size_bytes")},
+    **{name: name for name in ("key", "object_version", "size_bytes")},
     "content_sha256": "sha256(key)",
     "status": "'processed'",
     "width": "2688",
@@ -64,7 +64,7 @@ _ROWS = {
     "luma_std": _spread("0", "s", 10, 60),
     "sharpness": _spread("0", "l", 5, 900),
     "seconds": _spread("0", "t", 0.12, 0.16),
-    "etag_checked": "true",
+    "version_checked": "true",
     "worker_version": "'0.1.0'",
     "run_key": "getvariable('run_key')",
     "attempt": "'attempt1'",
