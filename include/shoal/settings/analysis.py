@@ -14,8 +14,10 @@ _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 class Clock(Settings):
     """How a key tells camera and capture time."""
 
+    # A file's own name, never a folder's: a dated folder would put a whole card into one second.
     pattern: Pattern = Field(
-        r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Za-z0-9_]+)", description="Regular expression searched in the whole key"
+        r"(?P<time>\d{8}-\d{6})-(?P<camera>[^/]+?)(?:\.[^./]*)?$",
+        description="Regular expression (RE2) searched in the whole key",
     )
     format: TimeFormat = Field("%Y%m%d-%H%M%S", description="strptime format of the time group")
     zone: Zone = Field("UTC", description="Zone the names are written in")

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shoal.contract.job import STORED_CONF
 from shoal.contract.units import parse_duration
+from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups
 
 
 class Settings(BaseModel):
@@ -21,20 +22,23 @@ class Settings(BaseModel):
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-        _try_in_duckdb("SELECT TIMESTAMP '2000-01-01' AT TIME ZONE ?", name, "zone that DuckDB does not know")
+        _try_in_duckdb("SELECT TIMESTAMP '2000-01-01' AT TIME ZONE ?", "zone that DuckDB does not know", name)
     except (KeyError, ValueError, OSError) as err:
         raise ValueError(f"no time zone {name!r} - use an IANA name such as UTC or Europe/Madrid") from err
     return name
 
 
 def _check_pattern(pattern: str) -> str:
-    try:
-        groups = set(re.compile(pattern).groupindex)
-    except re.error as err:
-        raise ValueError(f"bad regular expression: {err}") from err
-    if "time" not in groups or not groups <= {"time", "camera"}:
-        raise ValueError(f"named groups are {sorted(groups)} - it needs (?P<time>…) and may have (?P<camera>…)")
-    _try_in_duckdb("SELECT regexp_matches('', ?)", pattern, "regular expression that DuckDB cannot run")
+    named = [name for name in read_groups(pattern) if name]
+    _try_in_duckdb("SELECT regexp_matches('', ?)", "regular expression that DuckDB cannot run", pattern)
+    if "time" not in named or not set(named) <= set(GROUPS) or len(set(named)) < len(named):
+        raise ValueError(
+            f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), each once"
+        )
+    completed, names = name_groups(pattern)
+    _try_in_duckdb(
+        "SELECT regexp_extract('', ?, ?)", "regular expression that DuckDB cannot run", completed, tuple(names)
+    )
     return pattern
 
 
@@ -43,17 +47,17 @@ def _check_time_format(text: str) -> str:
         raise ValueError(
             "offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone"
         )
-    _try_in_duckdb("SELECT try_strptime('', ?)", text, "time format that DuckDB cannot read")
+    _try_in_duckdb("SELECT try_strptime('', ?)", "time format that DuckDB cannot read", text)
     return text
 
 
 @cache  # twenty dataset files are parsed at once, and most have the same zone
-def _try_in_duckdb(query: str, value: str, problem: str) -> None:
-    """Try where it is used: DuckDB's regular expressions (RE2) and formats are not quite Python's."""
+def _try_in_duckdb(query: str, problem: str, *values: str | tuple[str, ...]) -> None:
+    """Try where it is used: DuckDB's regular expressions (RE2) and formats are not Python's."""
     import duckdb  # noqa: PLC0415 - only where a dataset file has a clock
 
     try:
-        duckdb.execute(query, [value])
+        duckdb.execute(query, values)
     except duckdb.Error as err:
         raise ValueError(f"{problem}: {str(err).splitlines()[0]}") from err
 

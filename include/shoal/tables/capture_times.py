@@ -1,8 +1,7 @@
 """A dataset's clock as variables of `include/shoal/tables/sql/clock.sql`."""
 
-import re
-
 from shoal.settings.analysis import Clock
+from shoal.settings.clock_patterns import name_groups
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
 
@@ -41,12 +40,3 @@ def narrow_listing(database: Database, clock: Clock, window: Window) -> None:
     kind = database.value("SELECT table_type FROM information_schema.tables WHERE table_name = 'listing'")
     database.run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} listing")
     database.run("ALTER TABLE windowed RENAME TO listing")
-
-
-def name_groups(pattern: str) -> tuple[str, list[str]]:
-    """Name every group of a pattern in order, as DuckDB's regexp_extract wants it; add an empty camera where none is."""
-    compiled = re.compile(pattern)
-    if "camera" not in compiled.groupindex:
-        pattern, compiled = f"{pattern}(?P<camera>)", re.compile(f"{pattern}(?P<camera>)")
-    names = {position: name for name, position in compiled.groupindex.items()}
-    return pattern, [names.get(position, f"group_{position}") for position in range(1, compiled.groups + 1)]

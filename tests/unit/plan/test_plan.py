@@ -11,9 +11,10 @@ from shoal.history.find_run import parse_run
 from shoal.plan.cut_shards import cut_in_key_order
 from shoal.plan.document import PlannedShard, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
+from shoal.settings.clock_patterns import name_groups
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal.tables.capture_times import name_groups, view_clocked
+from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
@@ -77,7 +78,13 @@ def test_the_time_box_counts_pods_seconds_and_rate():
         pytest.param("20300101-000000-C1.jpg", "C1", None, "future", id="later than the object itself"),
         pytest.param("20241027-023000-C1.jpg", "C1", datetime(2024, 10, 27, 1, 30), "ambiguous", id="hour that happens twice"),
         pytest.param("20240331-023000-C1.jpg", "C1", datetime(2024, 3, 31, 1, 30), "nonexistent", id="hour that is skipped"),
-        pytest.param("fotó #%?+ 20240422-080001-Ç.jpg", "camera", None, "undated", id="Unicode beside the pattern"),
+        pytest.param("fotó #%?+ 20240422-080001-Ç.jpg", "Ç", datetime(2024, 4, 22, 6, 0, 1), None, id="Unicode around the time"),
+        pytest.param("20240422-080001-CAM-1.jpg", "CAM-1", datetime(2024, 4, 22, 6, 0, 1), None, id="a hyphen in the camera"),
+        pytest.param("20240422-080001-Cámara-ñ 1.jpg", "Cámara-ñ 1", datetime(2024, 4, 22, 6, 0, 1), None, id="accents and a blank"),
+        pytest.param("20240422-080001-CAM.v2.JPEG", "CAM.v2", datetime(2024, 4, 22, 6, 0, 1), None, id="a dot in the camera"),
+        pytest.param("20240422-080001-CAM1", "CAM1", datetime(2024, 4, 22, 6, 0, 1), None, id="no ending"),
+        pytest.param("20200101-000000-dump/20240422-080001-CAM1.jpg", "CAM1", datetime(2024, 4, 22, 6, 0, 1), None, id="a dated folder"),
+        pytest.param("20200101-000000-dump/DSC0001.jpg", "camera", None, "undated", id="only the folder is dated"),
     ],
 )  # fmt: skip
 def test_clock(database, key, camera, captured_at, flag):
@@ -92,7 +99,25 @@ def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
     fill(database, ["x/(1)20240422-080001.jpg"])
     view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"))
     assert database.value("SELECT camera FROM clocked") == "jetty"
-    assert name_groups(r"(a)(?P<time>b)(?P<camera>c)")[1] == ["group_1", "time", "camera"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        pytest.param(
+            r"(a)(?P<time>b)(?P<camera>c)", ["group_1", "time", "camera", "date"], id="a group without a name"
+        ),
+        pytest.param(r"(?i)(?:a)(?P<time>b)", ["time", "camera", "date"], id="flags and no group"),
+        pytest.param(r"\((?P<time>b)[(](?P<camera>[])(])", ["time", "camera", "date"], id="brackets that are text"),
+        pytest.param(
+            r"\Q(\E(?P<time>[[:digit:](]+)(?P<camera>\pL+)", ["time", "camera", "date"], id="words of RE2 alone"
+        ),
+    ],
+)
+def test_groups_are_counted_as_duckdb_counts_them(database, pattern, names):
+    completed, found = name_groups(Clock(pattern=pattern).pattern)
+    assert found == names
+    assert database.value("SELECT regexp_extract('', ?, ?)", [completed, found]) == dict.fromkeys(names, "")
 
 
 def test_run_keys_sort_by_time_and_names_of_parts_can_be_read_back():

@@ -154,11 +154,21 @@ BROKEN = {
     ),
     "bad regular expression": (
         {"clock": {"pattern": r"(?P<time>\d{8}"}},
-        "clock.pattern: bad regular expression: missing ), unterminated subpattern at position 0",
+        r"clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: missing ): (?P<time>\d{8}",
     ),
     "regular expression without a time group": (
         {"clock": {"pattern": r"(?P<camera>\w+)"}},
-        "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…)",
+        "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), "
+        "each once",
+    ),
+    "a group twice": (
+        {"clock": {"pattern": r"(?P<time>\d{8})|(?P<time>\d{6})"}},
+        "clock.pattern: named groups are ['time', 'time'] - it needs (?P<time>…) and may have (?P<camera>…) and "
+        "(?P<date>…), each once",
+    ),
+    "a group named in another way": (
+        {"clock": {"pattern": r"(?<time>\d{8})"}},
+        "clock.pattern: (?<time>…) is a group that DuckDB does not read - write (?P<time>…)",
     ),
     "look-around": (
         {"clock": {"pattern": r"(?<=-)(?P<time>\d{8})"}},
