@@ -11,7 +11,7 @@ _PARTS = re.compile(
     r"|(?P<plain>\((?!\?))",
     re.DOTALL,
 )
-GROUPS = ("time", "camera", "date")
+GROUPS = ("time", "camera")
 """What a pattern may name."""
 
 

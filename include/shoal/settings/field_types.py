@@ -33,7 +33,7 @@ def _check_pattern(pattern: str) -> str:
     _try_in_duckdb("SELECT regexp_matches('', ?)", "regular expression that DuckDB cannot run", pattern)
     if "time" not in named or not set(named) <= set(GROUPS) or len(set(named)) < len(named):
         raise ValueError(
-            f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), each once"
+            f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…), each once"
         )
     completed, names = name_groups(pattern)
     _try_in_duckdb(

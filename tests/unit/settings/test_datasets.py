@@ -158,17 +158,15 @@ BROKEN = {
     ),
     "regular expression without a time group": (
         {"clock": {"pattern": r"(?P<camera>\w+)"}},
-        (
-            "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), "
-            "each once"
-        ),
+        "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
     ),
     "a group twice": (
         {"clock": {"pattern": r"(?P<time>\d{8})|(?P<time>\d{6})"}},
-        (
-            "clock.pattern: named groups are ['time', 'time'] - it needs (?P<time>…) and may have (?P<camera>…) and "
-            "(?P<date>…), each once"
-        ),
+        "clock.pattern: named groups are ['time', 'time'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
+    ),
+    "a group that nothing reads": (
+        {"clock": {"pattern": r"(?P<date>\d{8})/(?P<time>\d{6})"}},
+        "clock.pattern: named groups are ['date', 'time'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
     ),
     "a group named in another way": (
         {"clock": {"pattern": r"(?<time>\d{8})"}},
