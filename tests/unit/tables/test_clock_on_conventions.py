@@ -7,9 +7,6 @@ import pytest
 from conventions import CONVENTIONS, ZONES, is_right, read_clocked
 from shoal.settings.analysis import Clock
 
-CUT_NAMES = {"20260601-100000-CAM-1.jpg": "a camera's name ends at its first hyphen"}
-FOLDER_DATES = {"20200101-000000-dump/20260602-100000-CAM4.jpg": "a dated folder wins over the name"}
-
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory):
@@ -25,9 +22,7 @@ def test_every_listed_key_has_one_line(read):
 
 
 @pytest.mark.parametrize("row", CONVENTIONS, ids=lambda row: row["key"])
-def test_a_time_is_right_or_not_said(row, read, request):
-    if row["key"] in FOLDER_DATES:
-        request.applymarker(pytest.mark.xfail(strict=False, reason=FOLDER_DATES[row["key"]]))
+def test_a_time_is_right_or_not_said(row, read):
     _, captured_at = read[row["key"]]
     if captured_at is None:
         return
@@ -36,10 +31,7 @@ def test_a_time_is_right_or_not_said(row, read, request):
 
 
 @pytest.mark.parametrize("row", [row for row in CONVENTIONS if row["right_camera"]], ids=lambda row: row["key"])
-def test_a_camera_is_whole_or_not_said(row, read, request):
-    reason = (CUT_NAMES | FOLDER_DATES).get(row["key"])
-    if reason:
-        request.applymarker(pytest.mark.xfail(strict=False, reason=reason))
+def test_a_camera_is_whole_or_not_said(row, read):
     camera, captured_at = read[row["key"]]
     if row["entry"] == "default" and captured_at is not None:
         assert camera in {row["right_camera"], Clock().camera}

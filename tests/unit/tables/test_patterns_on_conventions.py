@@ -134,8 +134,9 @@ def test_a_fenced_pattern_finds_no_other_time_in_any_convention(shape, tmp_path)
         for key, (_, captured_at) in read.items():
             if captured_at is None or key in DATED_TWICE or key in FOLDER_FIRST:
                 continue
-            right += is_right(captured_at, BY_KEY[key])
-            if not is_right(captured_at, BY_KEY[key]):
+            if is_right(captured_at, BY_KEY[key]):
+                right += 1
+            else:
                 wrong.append((key, captured_at.isoformat()))
     assert wrong == []
     assert right, "no convention has this shape"
