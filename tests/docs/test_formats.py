@@ -10,7 +10,7 @@ import pytest
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
-from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
+from shoal.contract.rows import FATES, LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.exports.export import EXPORTS, find_export
 from shoal.exports.table_file import TableFile
@@ -24,7 +24,6 @@ from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
 from shoal.stores.s3 import S3Store
-from shoal.summary.balance import FATES
 from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database, read_sql

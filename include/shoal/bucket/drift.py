@@ -11,7 +11,7 @@ from typing import Any
 from shoal.bucket.listing import Scope
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import VariantLayout, mint_attempt
-from shoal.contract.rows import LISTING_COLUMNS, ROW_COLUMNS
+from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.settings.run_form import RunParams
 from shoal.tables.session import Database
 
@@ -131,9 +131,8 @@ def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:
         "attempt": f"'{attempt}'",
         "ledger": "NULL::VARCHAR",  # its type, which Parquet keeps
     }
-    columns = ", ".join(f"{replaced.get(name, f'rows.{name}')} AS {name}" for name in ROW_COLUMNS)
     database.store_parquet(
-        f"SELECT {columns} FROM rows JOIN moved_images "
+        f"SELECT {select_rows(replaced, 'rows')} FROM rows JOIN moved_images "
         "ON rows.key = moved_images.key AND rows.object_version = moved_images.from_version ORDER BY key",
         key,
     )

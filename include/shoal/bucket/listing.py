@@ -1,6 +1,5 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
@@ -204,10 +203,11 @@ def _write_lines(
 
 def _line(found: ListedObject) -> str:
     key, object_version = encode_basestring_ascii(found.key), encode_basestring_ascii(found.object_version)
+    storage_class = "null" if found.storage_class is None else encode_basestring_ascii(found.storage_class)
     modified = found.last_modified.replace(tzinfo=None).isoformat()
     return (
         f'{{"key":{key},"object_version":{object_version},"size_bytes":{found.size_bytes},"last_modified":"{modified}",'
-        f'"storage_class":{json.dumps(found.storage_class)}}}\n'
+        f'"storage_class":{storage_class}}}\n'
     )
 
 

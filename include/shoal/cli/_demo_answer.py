@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from shoal.cli._embedded import Embedded, console
+from shoal.contract.rows import FATES
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.results.answer import read_current
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
-from shoal.summary.balance import FATES
 
 SHOWN_UNDATED = 4
 """Species named in the line on undated images; the report names all."""

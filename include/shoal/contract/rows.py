@@ -1,5 +1,6 @@
 """Columns of every Parquet object Shoal stores, as DuckDB types, and the words used in them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -26,6 +27,9 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"
     KILLED_WORKER = "killed_worker"
 
+
+FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")
+"""What becomes of every listed image in one run: exactly one of them (guarantee G1)."""
 
 DETECTION_TYPE = "STRUCT(class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
 """One box: `xyxy` in pixels of the image as decoded (EXIF rotation applied), origin top left."""
@@ -111,3 +115,13 @@ FORMAT_1_NAMES = {
 def ddl(columns: dict[str, str]) -> str:
     """Write columns as the body of a `CREATE TABLE` statement."""
     return ", ".join(f"{name} {sql_type}" for name, sql_type in columns.items())
+
+
+def select_rows(replaced: Mapping[str, str], table: str) -> str:
+    """Write what selects `ROW_COLUMNS` of a table, some of them replaced.
+
+    Args:
+        replaced: SQL expressions by column.
+        table: Where the others come from.
+    """
+    return ", ".join(f"{replaced.get(name, f'{table}.{name}')} AS {name}" for name in ROW_COLUMNS)

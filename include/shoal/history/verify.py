@@ -18,7 +18,7 @@ from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore
-from shoal.summary.balance import FATES, Balance, read_balance
+from shoal.summary.balance import Balance, read_balance
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.session import Database, open_database
@@ -97,7 +97,7 @@ def _check_balance(database: Database, plan: StoredPlan, summary: StoredSummary,
         balance.check(plan)
     except ContractError as err:
         yield f"G1: {err}"
-    if balance.to_json() != {**dict.fromkeys(FATES, 0), **summary.balance}:  # format 1 knew fewer fates
+    if balance.to_json() != summary.balance:
         yield f"G1: recomputed balance {balance.to_json()} differs from the summary's {dict(summary.balance)}"
     if summary.complete != balance.complete:
         yield f"G1: summary says complete {summary.complete}, recomputed {balance.complete}"

@@ -5,6 +5,8 @@ of its tables are the steps' interface. They stand here, and each step's docstri
 """
 
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
@@ -107,7 +109,7 @@ class PlanSession:
         """
         if self._request.again:
             return Drift()
-        params, answer = self._request.params, read_current(self._stores.results, self._stores.layout)
+        params, answer = self._request.params, self._answer
         drift = count_gone(self._database, listing.key, None if answer is None else answer["listing"], self._scope)
         drift.check(params)
         if to_infer:
@@ -128,8 +130,7 @@ class PlanSession:
 
     def starts_over(self) -> bool:
         """Whether the dataset's answer is of a format whose rows are read and never used again."""
-        answer = read_current(self._stores.results, self._stores.layout)
-        return answer is not None and answer["format_version"] < FORMAT_VERSION
+        return self._answer is not None and self._answer["format_version"] < FORMAT_VERSION
 
     def measure_rate(self) -> Rate:
         """Average the seconds per image of the variant's rows.
@@ -170,6 +171,11 @@ class PlanSession:
         Reads: chosen
         """
         self._database.store_parquet(f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", key)
+
+    @cached_property
+    def _answer(self) -> dict[str, Any] | None:
+        """The dataset's answer so far."""
+        return read_current(self._stores.results, self._stores.layout)
 
     def _find_listing(self) -> FrozenListing:
         request, stores, database = self._request, self._stores, self._database

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
-from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.rows import ROW_COLUMNS, select_rows
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
@@ -103,7 +103,7 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
     key = layout.ledger(run_key, attempt)
     database.view_rows(parts)
     database.set_variable("ledger", key.rpartition("/")[2].removesuffix(".parquet"))
-    columns = ", ".join(ROW_COLUMNS).replace("ledger", "coalesce(ledger, getvariable('ledger')) AS ledger")
+    columns = select_rows({"ledger": "coalesce(ledger, getvariable('ledger'))"}, "stored_rows")
     written = database.store_parquet(
         f"SELECT {columns} FROM stored_rows ORDER BY key, object_version, run_key, attempt", key
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.contract.rows import FATES
 from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.run_form import RunParams
@@ -104,7 +105,7 @@ class StoredSummary:
                 uses=result["balance"],
                 run_key=run["run_key"],
                 params_json=run["params"],
-                balance=run["balance"],
+                balance=_balance(run["balance"]),
                 shards=picked(SummarizedShard, run["shards"]),
                 stopped_shards=tuple(run["stopped_shards"]),
                 unreadable=Unreadable(unreadable["images"], tuple(unreadable["first_keys"])),
@@ -120,6 +121,11 @@ class StoredSummary:
             ConfigError: It is not valid.
         """
         return RunParams.parse(dict(self.params_json))
+
+
+def _balance(stored: Mapping[str, int]) -> dict[str, int]:
+    """Fill in the fates that format 1 did not know."""
+    return {"listed": stored["listed"], **dict.fromkeys(FATES, 0), **stored}
 
 
 def read_summary(results: ObjectStore, key: str) -> StoredSummary:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shoal.contract.errors import ContractError
+from shoal.contract.rows import FATES
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import Database
-
-FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
+from shoal.contract.errors import one_line
 from shoal.contract.rows import Reason
 from shoal_worker.image import jpeg, png
 from shoal_worker.image.letterbox import Image
@@ -149,7 +150,7 @@ def _claimed(data: bytes) -> Header | Undecodable:
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
-        return _no_header(data, _one_line(err))
+        return _no_header(data, _words(err))
 
 
 def _no_header(data: bytes, words: str) -> Undecodable:
@@ -221,14 +222,14 @@ def _diagnose(data: bytes, header: Header) -> Undecodable:
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's decoders raise anything on hostile bytes
-        words = _one_line(err)
+        words = _words(err)
         cut = "truncated" in words.lower() or (header.format in {"AVIF", "JPEG2000"} and _boxes_are_cut(data))
         return Undecodable(Reason.TRUNCATED if cut else Reason.CORRUPT, header, words)
     return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} of a kind that OpenCV does not decode")
 
 
-def _one_line(err: Exception) -> str:
-    return " ".join(f"{type(err).__name__}: {err}".split())[:200]
+def _words(err: Exception) -> str:
+    return one_line(f"{type(err).__name__}: {err}", 200)
 
 
 def _boxes_are_cut(data: bytes) -> bool:

@@ -5,13 +5,12 @@ Only DateTimeOriginal is the capture; DateTimeDigitized is a scanner's time, Dat
 
 import io
 import re
-import warnings
 from dataclasses import dataclass
 from datetime import datetime
 
 from PIL import Image as Pillow
 
-from shoal_worker.image.markers import read_markers
+from shoal_worker.image.markers import read_app1
 from shoal_worker.image.png import SIGNATURE, chunks
 
 MAKE, MODEL, EXIF_IFD = 0x010F, 0x0110, 0x8769
@@ -25,8 +24,6 @@ MOST_MINUTES = 14 * 60
 
 _TIME = re.compile(r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _OFFSET = re.compile(r"([+-])(\d\d):?([0-5]\d)|Z")
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # its words on odd EXIF; what it cannot read is unknown
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def _loaded(raw: bytes | None) -> Pillow.Exif | None:
 
 
 def _of_jpeg(data: bytes) -> bytes | None:
-    segments = read_markers(data).app1
+    segments = read_app1(data)
     at = segments.find(b"Exif\0\0")
     return segments[at:] if at >= 0 else None
 

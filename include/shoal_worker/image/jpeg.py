@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 
 from shoal_worker.image.letterbox import Image
-from shoal_worker.image.markers import Markers, read_markers
+from shoal_worker.image.markers import Markers, read_app1, read_markers
 
 END = b"\xff\xd9"
 
@@ -179,7 +179,7 @@ def _pixels_in_spite_of(data: bytes, words: str) -> Image:
 
 def _turned_as_opencv(image: Image, data: bytes) -> Image:
     """Turn an image as its EXIF says: OpenCV itself is asked, with the header around a picture of 16 x 8 pixels."""
-    segments = read_markers(data).app1
+    segments = read_app1(data)
     if not segments:
         return image
     probe = _probe()

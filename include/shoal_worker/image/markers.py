@@ -1,7 +1,9 @@
 """The markers of a JPEG: what its bytes promise, read without decoding."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 SOF_FIRST, SOF_LAST, NOT_SOF = 0xC0, 0xCF, frozenset({0xC4, 0xC8, 0xCC})
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
@@ -20,18 +22,14 @@ class Markers:
     """What was found.
 
     Attributes:
-        has_frame: Whether there is a frame header, with the size.
         scans: Scans begun.
         has_end: Whether the end marker follows the last scan.
         is_complete: Whether the scans hold every coefficient of every component in full precision.
-        app1: All APP1 segments before the first scan (EXIF, XMP), with their markers.
     """
 
-    has_frame: bool
     scans: int
     has_end: bool
     is_complete: bool
-    app1: bytes
 
 
 def count_scans(data: bytes, limit: int) -> int:
@@ -42,33 +40,46 @@ def count_scans(data: bytes, limit: int) -> int:
 
 def read_markers(data: bytes) -> Markers:
     """Walk from marker to marker up to the end marker."""
-    app1: list[bytes] = []
     missing: dict[int, dict[int, int]] = {}
-    scans, has_frame, has_end, at = 0, False, False, 2
-    for _ in range(MOST_SEGMENTS):
-        found = (_MARKER_IN_SCAN if scans else _MARKER).search(data, at)
-        if found is None:
-            break
-        start, code = found.start(), data[found.start() + 1]
+    scans, has_frame, has_end = 0, False, False
+    for code, start, end in _segments(data):
+        body = data[start + 4 : end]
         if code == EOI:
             has_end = True
-            break
-        if code in BARE:
-            at = start + 2
-            continue
-        end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
-        body = data[start + 4 : end]
-        if code == APP1 and not scans:
-            app1.append(data[start:end])
         elif SOF_FIRST <= code <= SOF_LAST and code not in NOT_SOF and not has_frame:
             has_frame = True
             missing = {component: dict.fromkeys(range(64), -1) for component in body[6::3]}
         elif code == SOS:
             scans += 1
             _note_scan(body, missing)
-        at = max(end, start + 4)
     complete = bool(missing) and all(low == 0 for levels in missing.values() for low in levels.values())
-    return Markers(has_frame, scans, has_end, complete, b"".join(app1))
+    return Markers(scans, has_end, complete)
+
+
+def read_app1(data: bytes) -> bytes:
+    """Read all APP1 segments before the first scan (EXIF, XMP), with their markers; no pixel data is looked at."""
+    header = takewhile(lambda segment: segment[0] != SOS, _segments(data))
+    return b"".join(data[start:end] for code, start, end in header if code == APP1)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Give the code, start and end of each marker that has a length, and last that of the end marker."""
+    in_scan, at = False, 2
+    for _ in range(MOST_SEGMENTS):
+        found = (_MARKER_IN_SCAN if in_scan else _MARKER).search(data, at)
+        if found is None:
+            return
+        start, code = found.start(), data[found.start() + 1]
+        if code == EOI:
+            yield code, start, start + 2
+            return
+        if code in BARE:
+            at = start + 2
+            continue
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
+        in_scan = in_scan or code == SOS
+        yield code, start, end
+        at = max(end, start + 4)
 
 
 def _note_scan(body: bytes, missing: dict[int, dict[int, int]]) -> None:
