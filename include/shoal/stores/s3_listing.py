@@ -4,7 +4,7 @@ The client's own parser looks every field of every object up by itself and takes
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
@@ -36,7 +36,7 @@ def parse_page(data: bytes) -> ListingPage:
             found = {fields[child.tag]: child.text or "" for child in element if child.tag in fields}
             key = unquote_plus(found["Key"]) if is_encoded else found["Key"]
             if not key.endswith("/"):
-                modified = datetime.fromisoformat(found["LastModified"])
+                modified = _utc(found["LastModified"])
                 version, size_bytes = found.get("ETag", "").replace('"', ""), int(found["Size"])
                 objects.append(ListedObject(key, version, size_bytes, modified, found.get("StorageClass") or None))
     except (ET.ParseError, KeyError, ValueError) as err:
@@ -54,3 +54,9 @@ def parse_page(data: bytes) -> ListingPage:
             "The store's listing goes on and does not say where (no NextContinuationToken) - see the store's log"
         )
     return ListingPage(objects, token)
+
+
+def _utc(text: str) -> datetime:
+    """Read a time; one without a zone is UTC, as S3 defines it, and one with an offset is brought there."""
+    modified = datetime.fromisoformat(text)
+    return modified.replace(tzinfo=UTC) if modified.tzinfo is None else modified.astimezone(UTC)

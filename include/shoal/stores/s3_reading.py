@@ -51,10 +51,19 @@ class S3Reader:
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         """See `ImageStore.list_objects`: page by page, in the server's order, which is that of the keys."""
         token: str | None = ""
+        given: set[str] = set()
         while token is not None:
             page = self._list_page(prefix, token)
             yield from page.objects
             token = page.next_token
+            if token is not None and token in given:
+                # A server or a cache before it that gives a page again would be listed for ever, and counted twice.
+                raise StoreError(
+                    f"The listing of {self._target} at {self.access.endpoint_url} does not end: after {len(given) + 1} pages "
+                    "the store gave a continuation token for the second time - see the store's log, or reach it past the "
+                    "cache before it"
+                )
+            given.add(token or "")
 
     def list_keys(self, prefix: str) -> list[str]:
         """List the keys below `prefix`, sorted."""

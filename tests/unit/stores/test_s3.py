@@ -66,6 +66,20 @@ def test_a_listing_that_breaks_off_is_asked_for_again():
     assert len(requests) == 3
 
 
+def test_a_listing_that_gives_a_token_again_ends_in_one_line():
+    page = LISTING.replace(
+        b"false</IsTruncated>", b"true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+    )
+    with (
+        faulty_store(whole(page)) as (endpoint_url, requests),
+        pytest.raises(
+            StoreError, match=r"listing of bucket 'results' at http.* does not end: after 2 pages .* second time"
+        ),
+    ):
+        store_at(endpoint_url).list_keys("")
+    assert len(requests) == 2
+
+
 WORK = [
     pytest.param(lambda store: store.read_json("plan.json"), id="a read"),
     pytest.param(lambda store: store.list_keys(""), id="a listing"),

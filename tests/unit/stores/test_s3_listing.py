@@ -1,5 +1,6 @@
 """A page of a listing is read as the client's own parser reads it."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
@@ -65,3 +66,19 @@ def test_a_server_without_the_namespace_is_read_too():
 def test_what_is_no_listing_is_an_error_of_the_store(data):
     with pytest.raises(StoreError, match=r"The store's listing cannot be read .* - see the store's log"):
         parse_page(data)
+
+
+@pytest.mark.parametrize(
+    ("written", "hour"),
+    [
+        pytest.param("2026-06-01T02:03:04.567Z", 2, id="UTC"),
+        pytest.param("2026-06-01T02:03:04.567+02:00", 0, id="an offset"),
+        pytest.param("2026-06-01T02:03:04.567-05:30", 7, id="an offset to the west"),
+        pytest.param("2026-06-01T02:03:04.567", 2, id="no zone"),
+    ],
+)
+def test_a_time_of_modification_is_utc_whatever_its_offset(written, hour):
+    body = page(["a.jpg"]).replace(b"2026-06-01T02:03:04.567Z", written.encode())
+    minute = 33 if "5:30" in written else 3
+    assert parse_page(body).objects[0].last_modified == datetime(2026, 6, 1, hour, minute, 4, 567000, tzinfo=UTC)
+    assert parse_page(body).objects[0].last_modified.utcoffset().total_seconds() == 0
