@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["durations"]
 
+os.environ.setdefault("SHOAL_STORE_PATIENCE_S", "4")
+"""Servers of the tests that ask for fewer requests do so for ever: their clients, also in programs started here, soon give up."""
+
 
 @pytest.fixture(autouse=True)
 def signals_as_they_were() -> Iterator[None]:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shoal.contract.errors import StoreError
 from shoal.contract.rows import Reason, Status
-from shoal.stores.images import Fetched, ImageChanged, ImageGone, ImageSource
+from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
 from shoal_worker.image.decode import SCAN_LIMIT, Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.letterbox import Image
@@ -80,7 +81,7 @@ class Examiner:
         """Fetch and decode an image; a row where that already says what became of it.
 
         Raises:
-            StoreError: Infrastructure failed.
+            StoreError: Infrastructure failed, or the store does not give this object.
             ConfigError: Wrong bucket or credentials.
             MemoryError: No room to decode it.
         """
@@ -95,6 +96,8 @@ class Examiner:
                 return self._row(image, Status.CHANGED)
             except ImageGone:
                 return self._row(image, Status.GONE)
+            except (ImageArchived, ImageDenied) as err:
+                raise StoreError(str(err)) from err  # it has no row, and a later run asks again
             return self._decode(image, fetched)
 
     def rehearse(self, data: bytes) -> None:

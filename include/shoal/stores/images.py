@@ -44,6 +44,8 @@ class ImageSource(Protocol):
         Raises:
             ImageChanged: Another version or size.
             ImageGone: No such object.
+            ImageDenied: The store refuses to give it.
+            ImageArchived: It must be restored first.
             StoreError: Store, mount or network failed: says nothing about the image.
             ConfigError: Wrong bucket or credentials.
         """

@@ -11,7 +11,9 @@ from minio.deleteobjects import DeleteObject
 from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
-from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
+from shoal.stores.s3_connection import read_connection
+from shoal.stores.s3_errors import error_code
 from shoal.stores.s3_reading import LET_IN, S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
@@ -29,21 +31,8 @@ class S3Store(S3Reader, JsonObjects):
 
     @staticmethod
     def access_from_connection(connection: Connection) -> StoreAccess:
-        """See `StoreKind.access_from_connection`: login is the access key, password the secret key."""
-        extra = connection.extra
-        if not connection.login or not connection.password or not (connection.host or extra.get("endpoint_url")):
-            raise ConfigError(
-                f"Airflow connection {connection.conn_id!r} is not complete - it needs host, login and password"
-            )
-        scheme = "https" if extra.get("secure", True) else "http"
-        port = f":{connection.port}" if connection.port else ""
-        return StoreAccess(
-            endpoint_url=extra.get("endpoint_url") or f"{scheme}://{connection.host}{port}",
-            access_key=connection.login,
-            secret_key=connection.password,
-            region=extra.get("region", "us-east-1"),
-            ca_file=extra.get("ca_file", ""),
-        )
+        """See `StoreKind.access_from_connection`."""
+        return read_connection(connection)
 
     @staticmethod
     def rclone_remote(role: str, bucket: str) -> RcloneRemote:
@@ -54,6 +43,8 @@ class S3Store(S3Reader, JsonObjects):
             "RCLONE_S3_ACCESS_KEY_ID": names["access_key"],
             "RCLONE_S3_SECRET_ACCESS_KEY": names["secret_key"],
             "RCLONE_S3_REGION": names["region"],
+            "RCLONE_S3_SESSION_TOKEN": names["session_token"],
+            "RCLONE_S3_FORCE_PATH_STYLE": names["path_style"],
         }
         options = {"--s3-provider": "Other", "--s3-no-check-bucket": "", "--s3-no-head-object": ""}
         return RcloneRemote(f":s3:{bucket}", environment, options, "RCLONE_S3_ENDPOINT", names["ca_file"])
@@ -161,7 +152,8 @@ class S3Store(S3Reader, JsonObjects):
             "s3_region": self.access.region or "us-east-1",
             "s3_access_key_id": self.access.access_key,
             "s3_secret_access_key": self.access.secret_key,
-            "s3_url_style": "path",
+            "s3_session_token": self.access.session_token,
+            "s3_url_style": "path" if self.access.path_style else "vhost",
             "s3_use_ssl": str(self.access.secure).lower(),
         }
 

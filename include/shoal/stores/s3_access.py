@@ -1,25 +1,21 @@
-"""How both sides reach an S3 store: endpoint and keys, and what its errors mean."""
+"""How both sides reach an S3 store: endpoint, keys, region and addressing."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 import certifi
 import urllib3
 from minio import Minio
-from minio.error import InvalidResponseError, MinioException, S3Error
+from minio.error import MinioException
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.contract.errors import ConfigError
+from shoal.stores.s3_patience import Patience
 
 TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError)
 """What a request to a store can raise."""
-
-_DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidTokenId"}
-_ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,12 @@ class StoreAccess:
     Attributes:
         kind: Its line in the table of kinds.
         endpoint_url: `http(s)://host[:port]`, no path.
-        access_key: Access key id.
+        access_key: Access key id; empty asks without a login, as public buckets allow.
         secret_key: Secret key; never shown by repr.
         region: Region name; empty lets the client ask.
         ca_file: PEM file of a private certificate authority; empty means the public ones.
+        session_token: What belongs to a key that ends; never shown by repr.
+        path_style: `host/bucket/key`; false is `bucket.host/key`.
     """
 
     kind: ClassVar[str] = "s3"
@@ -42,6 +40,8 @@ class StoreAccess:
     secret_key: str = field(repr=False)
     region: str = "us-east-1"
     ca_file: str = ""
+    session_token: str = field(default="", repr=False)
+    path_style: bool = True
 
     @property
     def secure(self) -> bool:
@@ -56,14 +56,18 @@ class StoreAccess:
     @staticmethod
     def env_names(role: str) -> dict[str, str]:
         """Name the environment variable of each field, `SHOAL_<ROLE>_…`; roles are source, models, results."""
-        parts = ("endpoint_url", "access_key", "secret_key", "region", "ca_file")
+        parts = ("endpoint_url", "access_key", "secret_key", "region", "ca_file", "session_token", "path_style")
         return {part: f"SHOAL_{role.upper()}_{part.upper()}" for part in parts}
 
     def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
         """See `Access.to_env`."""
         names = self.env_names(role)
         values: dict[str, str] = {name: getattr(self, part) for part, name in names.items()}
-        return {**values, names["ca_file"]: ca_file or self.ca_file}
+        return {
+            **values,
+            names["ca_file"]: ca_file or self.ca_file,
+            names["path_style"]: str(self.path_style).lower(),  # as rclone reads it, too
+        }
 
     @classmethod
     def from_env(cls, role: str, environ: Mapping[str, str] = os.environ) -> "StoreAccess":
@@ -80,6 +84,8 @@ class StoreAccess:
                 environ[names["secret_key"]],
                 environ.get(names["region"], "us-east-1"),
                 environ.get(names["ca_file"], ""),
+                environ.get(names["session_token"], ""),
+                environ.get(names["path_style"], "true") != "false",
             )
         except KeyError as err:
             raise ConfigError(
@@ -95,66 +101,19 @@ class StoreAccess:
         pool = urllib3.PoolManager(
             maxsize=connections,
             timeout=urllib3.Timeout(connect=5, read=60),
-            retries=urllib3.Retry(total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504)),
+            retries=Patience.of_a_request(),
             cert_reqs="CERT_REQUIRED",
             ca_certs=self.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where(),
         )
-        return Minio(
+        client = Minio(
             self.host,
-            access_key=self.access_key,
-            secret_key=self.secret_key,
+            access_key=self.access_key or None,
+            secret_key=self.secret_key or None,
+            session_token=self.session_token or None,
             secure=self.secure,
             region=self.region or None,
             http_client=pool,
         )
-
-
-def error_code(err: BaseException) -> str | None:
-    """Name the S3 error code of a failed request, None when the server gave none.
-
-    Some servers (`rclone serve s3`) send errors as text/xml, which the client hands over unparsed.
-    """
-    if isinstance(err, S3Error):
-        return err.code
-    if isinstance(err, InvalidResponseError):
-        match = _ERROR_CODE.search(str(err))
-        return match[1] if match else None
-    return None
-
-
-def explain(err: BaseException, access: StoreAccess, target: str) -> ShoalError:
-    """Turn a failed request into the error to show: a ConfigError where a retry cannot help, else a StoreError.
-
-    Args:
-        err: What the client raised.
-        access: The store that was asked.
-        target: What was asked for, such as `bucket 'fish'`.
-    """
-    code = error_code(err)
-    if code == "NoSuchBucket":
-        return ConfigError(f"No {target} at {access.endpoint_url} - create it or correct its name in the dataset file")
-    if code in _DENIED:
-        kind = AccessDeniedError if code == "AccessDenied" else LoginRefusedError
-        return kind(
-            f"Access to {target} at {access.endpoint_url} denied ({code}) - check the login and password of "
-            "the connection and the rights of that key"
-        )
-    if code == "RequestTimeTooSkewed":
-        return StoreError(
-            f"{access.endpoint_url} refuses what is asked of {target}: its clock and this machine's, which says "
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - set both by NTP"
-        )
-    if isinstance(err, urllib3.exceptions.HTTPError | OSError):
-        return StoreError(
-            f"No answer from {access.endpoint_url} for {target} ({_root_cause(err)}) - check that the store "
-            "runs and the endpoint of the connection"
-        )
-    return StoreError(f"Request for {target} at {access.endpoint_url} failed: {code or err} - see the store's log")
-
-
-def _root_cause(err: BaseException) -> str:
-    """Name the innermost reason of urllib3's nested errors."""
-    reason = getattr(err, "reason", None)
-    while isinstance(reason, BaseException):
-        err, reason = reason, getattr(reason, "reason", None)
-    return f"{type(err).__name__}: {err}".replace("\n", " ")[:160]
+        if not self.path_style:
+            client.enable_virtual_style_endpoint()
+        return client

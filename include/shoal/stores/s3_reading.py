@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
-from shoal.stores.images import Fetched, ImageChanged, ImageGone, refuse_segments
+from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.json_objects import missing
 from shoal.stores.object_store import ListedObject
-from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, error_code, explain
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
+from shoal.stores.s3_errors import About, error_code, meaning_of
+from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import ListingPage, parse_page
 
 if TYPE_CHECKING:
@@ -110,7 +112,12 @@ class S3Reader:
             data = self._take(key, take, self._target)
         except AccessDeniedError as err:
             # Of one image: it has no row. Of all of them: many in a row end the shard.
-            raise StoreError(str(err)) from err
+            raise ImageDenied(str(err)) from err
+        except StoreError as err:
+            meaning = meaning_of(error_code(err.__cause__)) if err.__cause__ else None
+            if meaning is not None and meaning.about is About.ARCHIVED:
+                raise ImageArchived(f"It lies in an archive ({error_code(err.__cause__)}) - {meaning.way_out}") from err
+            raise
         if data is None:
             raise ImageGone(key)
         if len(data) != size_bytes:

@@ -1,6 +1,6 @@
 """The programs of the test cluster: Kubernetes and MinIO built from pinned Go modules, the rest from Debian.
 
-`go.mod` and `go.sum` in `go/kubernetes` and `go/minio` pin every dependency. What was built is kept in the cache
+`go.mod` and `go.sum` in the folders of `go/` pin every dependency. What was built is kept in the cache
 until they or the Go toolchain change.
 """
 
@@ -60,6 +60,7 @@ KUBERNETES = GoBuild(
     _kubernetes_ldflags(),
 )
 MINIO = GoBuild("minio", GO_MODULES / "minio", ("github.com/minio/minio",), flags=("-tags", "kqueue"))
+VERSITYGW = GoBuild("versitygw", GO_MODULES / "versitygw", ("github.com/versity/versitygw/cmd/versitygw",))
 PAUSE = GoBuild("pause", GO_MODULES / "pause", ("shoal.test/pause",))
 COMPOSE = GoBuild(
     "docker-compose",
@@ -67,7 +68,7 @@ COMPOSE = GoBuild(
     ("github.com/docker/compose/v2/cmd",),
     "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
 )
-GO_BUILDS = (KUBERNETES, MINIO, COMPOSE, PAUSE)
+GO_BUILDS = (KUBERNETES, MINIO, COMPOSE, VERSITYGW, PAUSE)
 """In the order in which tests need them."""
 
 DEBIAN_PACKAGES = {
@@ -92,6 +93,11 @@ def kubernetes_program(name: str) -> Path:
 def minio_program() -> Path:
     """Locate the MinIO server, building it first when it is not in the cache."""
     return go_program(MINIO, "minio")
+
+
+def versitygw_program() -> Path:
+    """Locate versitygw, an S3 server over a folder, building it first when it is not in the cache."""
+    return go_program(VERSITYGW, "versitygw")
 
 
 def pause_program() -> Path:

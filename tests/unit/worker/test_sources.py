@@ -5,7 +5,7 @@ import pytest
 
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.stores import s3_reading
-from shoal.stores.images import Fetched, ImageChanged, ImageGone
+from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.sources.mount import MountSource
@@ -114,10 +114,28 @@ def test_bodies_cut_again_and_again_are_an_infrastructure_error(short_pauses):
     assert len(requests) == 3
 
 
-def test_a_store_that_stays_overloaded_is_an_infrastructure_error():
+def test_a_store_that_stays_overloaded_is_an_infrastructure_error(monkeypatch):
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "0.4")
     with (
         faulty_store(status(503, "SlowDown")) as (endpoint_url, _),
-        pytest.raises(StoreError, match="503 error responses"),
+        pytest.raises(StoreError, match="bucket 'fish' .* failed again and again: SlowDown - .* fewer workers"),
+    ):
+        faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA))
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AllAccessDisabled", "KMS.DisabledException", "KMS.NewException"])
+def test_an_object_that_the_store_refuses_is_denied(code):
+    with (
+        faulty_store(status(403, code)) as (endpoint_url, _),
+        pytest.raises(ImageDenied, match=rf"denied \({code}\) - "),
+    ):
+        faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA))
+
+
+def test_an_object_in_an_archive_is_told_so():
+    with (
+        faulty_store(status(403, "InvalidObjectState")) as (endpoint_url, _),
+        pytest.raises(ImageArchived, match=r"It lies in an archive \(InvalidObjectState\) - restore it first"),
     ):
         faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA))
 

@@ -1,0 +1,120 @@
+"""How often a request is sent again: a store that asks for fewer requests is given minutes, any other trouble seconds."""
+
+import logging
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import urllib3
+
+from shoal.stores.s3_errors import code_in, meaning_of
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 120.0
+"""So long a store may ask for fewer requests; `SHOAL_STORE_PATIENCE_S` changes it."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
+"""Each pause is twice the one before, and a random half of it: many clients must not come back at once."""
+
+SAID_EVERY_S = 60.0
+"""A store asks many threads for fewer requests; the log says it once in this time."""
+
+_PACE_STATUS = (429, 503)
+_last_said = [float("-inf")]
+
+
+class Patience(urllib3.Retry):
+    """Sends a request again while the store says that it is asked for too much; hands over its last answer.
+
+    Immutable as its parent: each answer makes another one, which knows the answers before by `history`.
+    """
+
+    @classmethod
+    def of_a_request(cls) -> "Patience":
+        """Make what a request begins with."""
+        return cls(total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        """Tell whether to send it again; whatever was refused for its pace was not done, a POST included."""
+        return status_code in _PACE_STATUS or super().is_retry(method, status_code, has_retry_after)
+
+    def increment(  # type: ignore[override]
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: "BaseHTTPResponse | None" = None,
+        error: Exception | None = None,
+        *rest: Any,
+        **named: Any,
+    ) -> Self:
+        """Count an answer; one about the pace costs time only.
+
+        Raises:
+            MaxRetryError: It was sent often enough.
+        """
+        if response is None or response.status not in _PACE_STATUS:
+            return super().increment(method, url, response, error, *rest, **named)
+        code = code_in(_text(response)) or f"HTTP {response.status}"
+        meaning = meaning_of(code)
+        if response.status != 429 and (meaning is None or not meaning.is_waited_for):
+            if method is not None and not self._is_method_retryable(method):
+                raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error)  # type: ignore[arg-type]
+            return super().increment(method, url, response, error, *rest, **named)
+        if self._waited_s(self._paces()) >= patience_s():
+            raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error)  # type: ignore[arg-type]
+        _say(code, url or "")
+        seen = urllib3.util.retry.RequestHistory(method, url, None, response.status, _PACE)
+        return self.new(history=(*self.history, seen))
+
+    def sleep(self, response: "BaseHTTPResponse | None" = None) -> None:
+        """Wait before the next time: as the store asks, within bounds."""
+        if not self.history or self.history[-1].redirect_location != _PACE:
+            self._sleep_backoff()
+            return
+        pause_s = _pause_s(self._paces() - 1)
+        asked_s = (self.get_retry_after(response) if response is not None else None) or 0.0
+        time.sleep(min(max(pause_s * random.uniform(0.5, 1.0), asked_s), LONGEST_PAUSE_S))  # noqa: S311 - no secret
+
+    def _paces(self) -> int:
+        return sum(entry.redirect_location == _PACE for entry in self.history)
+
+    @staticmethod
+    def _waited_s(times: int) -> float:
+        return sum(_pause_s(number) for number in range(times))
+
+
+_PACE = "asked for too much"
+"""Marks such an answer in `history`, in a field that only redirects use."""
+
+
+def patience_s() -> float:
+    """Tell how long a store may ask for fewer requests, in seconds."""
+    try:
+        return float(os.environ["SHOAL_STORE_PATIENCE_S"])
+    except (KeyError, ValueError):
+        return PATIENCE_S
+
+
+def _pause_s(number: int) -> float:
+    return float(min(FIRST_PAUSE_S * 2 ** min(number, 10), LONGEST_PAUSE_S))
+
+
+def _text(response: "BaseHTTPResponse") -> str:
+    """Read an answer's body, which stays readable."""
+    try:
+        response.read(cache_content=True)
+    except (urllib3.exceptions.HTTPError, OSError):
+        return ""
+    return bytes(response.data or b"").decode(errors="replace")
+
+
+def _say(code: str, url: str) -> None:
+    now = time.monotonic()
+    if now - _last_said[0] >= SAID_EVERY_S:
+        _last_said[0] = now
+        log.warning("The store asks for fewer requests (%s at %s): waiting up to %.0f s", code, url[:80], patience_s())
