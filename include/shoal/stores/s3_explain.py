@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import urllib3
-from minio.error import InvalidResponseError, ServerError
+from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
 from shoal.stores.s3_access import StoreAccess
@@ -33,11 +33,11 @@ def explain(err: BaseException, access: StoreAccess, target: str) -> ShoalError:
             f"region {region!r} - set region_name to {region!r} in the connection's extra, and the endpoint of that "
             "region where it has one"
         )
-    if code is not None and meaning is not None:
+    if code and meaning is not None:
         return _explain_known(code, meaning, access, target)
     if isinstance(err, urllib3.exceptions.HTTPError | OSError):
         return _no_answer(access, target, _root_cause(err))
-    if code is not None:
+    if code:
         asked = f"request {request_id(err)}" if request_id(err) else "its answer names no request"
         return StoreError(
             f"Request for {target} at {access.endpoint_url} failed: {code}, a code that Shoal does not know "
@@ -84,6 +84,8 @@ def _status(err: BaseException) -> int:
     """Tell the HTTP status of an answer that is no S3 error; 0 where there is none."""
     if isinstance(err, ServerError):
         return int(err.status_code)
+    if isinstance(err, S3Error):
+        return int(err.response.status)
     found = re.search(r"Response code: (\d{3})", str(err)) if isinstance(err, InvalidResponseError) else None
     return int(found[1]) if found else 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
-from cluster.binaries import minio_program
+from cluster.binaries import minio_program, versitygw_program
 from cluster.processes import Processes, answers, free_port
 from shoal.stores.s3_access import StoreAccess
 
@@ -34,6 +34,23 @@ def start_object_store(processes: Processes, data: Path, address: str) -> StoreA
         },
     )
     processes.wait_until("minio", lambda: answers(f"{access.endpoint_url}/minio/health/ready"), START_S)
+    return access
+
+
+def start_versitygw(processes: Processes, data: Path, address: str) -> StoreAccess:
+    """Start versitygw over a folder, whose file system keeps extended attributes, and wait until it answers.
+
+    Returns:
+        The administrator's access.
+    """
+    access = StoreAccess(f"http://{address}:{free_port(address)}", secrets.token_hex(8), secrets.token_hex(20))
+    data.mkdir()
+    processes.start(
+        "versitygw",
+        [str(versitygw_program()), "--port", access.host, "--health", "/health", "posix", str(data)],
+        {"ROOT_ACCESS_KEY": access.access_key, "ROOT_SECRET_KEY": access.secret_key},
+    )
+    processes.wait_until("versitygw", lambda: answers(f"{access.endpoint_url}/health"), START_S)
     return access
 
 

@@ -63,6 +63,84 @@ def test_a_connection_without_a_part_names_what_it_needs(part):
         access_from_connection(connection(**{part: ""}))
 
 
+AWS = {"region_name": "eu-north-1"}
+VIRTUAL = {"endpoint_url": "https://there", "config_kwargs": {"s3": {"addressing_style": "virtual"}}}
+
+
+@pytest.mark.parametrize(
+    ("extra", "endpoint_url", "region", "path_style"),
+    [
+        pytest.param(AWS, "https://s3.eu-north-1.amazonaws.com", "eu-north-1", True, id="AWS by its region"),
+        pytest.param(VIRTUAL, "https://there", "us-east-1", False, id="virtual hosts"),
+        pytest.param(
+            {"service_config": {"s3": {"endpoint_url": "https://there/"}}},
+            "https://there",
+            "us-east-1",
+            True,
+            id="services",
+        ),
+        pytest.param(
+            {"endpoint_url": "https://s3.eu-west-2.amazonaws.com"},
+            "https://s3.eu-west-2.amazonaws.com",
+            "eu-west-2",
+            True,
+            id="the region in the host name of AWS",
+        ),
+        pytest.param(
+            {"endpoint_url": "https://s3.gra.io.cloud.ovh.net"},
+            "https://s3.gra.io.cloud.ovh.net",
+            "gra",
+            True,
+            id="of OVH",
+        ),
+        pytest.param(
+            {"endpoint_url": "https://there", "region": "r1"}, "https://there", "r1", True, id="Shoal's own word"
+        ),
+    ],
+)
+def test_airflow_s_own_aws_extras_are_taken_as_they_are(extra, endpoint_url, region, path_style):
+    assert access_from_connection(connection(host="", port=None, extra=extra)) == StoreAccess(
+        endpoint_url, "AKIA", "secret", region, path_style=path_style
+    )
+
+
+def test_keys_in_the_extra_and_a_token_are_read():
+    extra = {**AWS, "aws_access_key_id": "ASIA", "aws_secret_access_key": "hidden", "aws_session_token": "token"}
+    access = access_from_connection(connection(host="", port=None, login="", password="", extra=extra))
+    assert (access.access_key, access.secret_key, access.session_token) == ("ASIA", "hidden", "token")
+    assert access.to_env("source")["SHOAL_SOURCE_SESSION_TOKEN"] == "token"
+    assert S3Store(access, "fish").duckdb_options()["s3_session_token"] == "token"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        pytest.param(
+            {"role_arn": "arn:aws:iam::1:role/x"}, "has role_arn in its extra, which Shoal cannot", id="a role"
+        ),
+        pytest.param({"verify": False}, "has verify: false, .* name the PEM file", id="no check of certificates"),
+        pytest.param({"addressing_style": "host"}, "addressing_style 'host' - write path or virtual", id="a style"),
+    ],
+)
+def test_an_extra_that_cannot_be_followed_says_what_can(extra, message):
+    with pytest.raises(ConfigError, match=rf"Airflow connection 'reef_s3' .*{message}"):
+        access_from_connection(connection(extra=extra))
+
+
+def test_virtual_hosts_and_no_login_reach_all_who_read():
+    access = StoreAccess("https://there", "", "", path_style=False)
+    opened = open_from_env("source", "fish", access.to_env("source"))
+    assert opened.access == access
+    assert opened.duckdb_options()["s3_url_style"] == "vhost"
+    assert opened.duckdb_options()["s3_access_key_id"] == ""
+    assert (
+        access.to_env("source")[
+            load_kind("s3").rclone_remote("source", "fish").environment["RCLONE_S3_FORCE_PATH_STYLE"]
+        ]
+        == "false"
+    )
+
+
 def test_no_secret_is_in_a_connection_s_words():
     assert "secret" not in repr(connection(extra={"token": "secret"}))
 

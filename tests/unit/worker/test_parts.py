@@ -109,7 +109,7 @@ def test_a_part_is_one_request_and_nothing_is_written_without_rows():
 
 
 def test_rows_of_a_part_that_was_not_taken_go_into_the_next_one():
-    five_times = first(5, status(503, "SlowDown"), whole(b"", "object_version"))  # the client itself tries five times
+    five_times = first(5, status(503), whole(b"", "object_version"))  # the client itself tries five times
     with faulty_store(five_times) as (endpoint_url, requests):
         parts = writer(endpoint_url)
         parts.add(row("a"))

@@ -118,7 +118,7 @@ def test_a_store_that_stays_overloaded_is_an_infrastructure_error(monkeypatch):
     monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "0.4")
     with (
         faulty_store(status(503, "SlowDown")) as (endpoint_url, _),
-        pytest.raises(StoreError, match="bucket 'fish' .* failed again and again: SlowDown - .* fewer workers"),
+        pytest.raises(StoreError, match=r"bucket 'fish' .* failed again and again: SlowDown - .* fewer workers"),
     ):
         faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA))
 

@@ -1,0 +1,198 @@
+"""What people are told of each error code: whom it concerns and what helps."""
+
+import re
+
+import pytest
+
+from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, StoreError
+from shoal.stores import s3_errors, s3_patience
+from shoal.stores.s3 import S3Store
+from shoal.stores.s3_access import StoreAccess
+from shoal.stores.s3_errors import MEANINGS
+from worker.http_faults import faulty_store, first, status, whole
+
+LISTING = (
+    b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.jpg</Key>"
+    b"<LastModified>2026-06-01T02:03:04Z</LastModified><ETag>e</ETag><Size>7</Size></Contents></ListBucketResult>"
+)
+
+ASKED = [
+    "AccessDenied",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "AuthorizationHeaderMalformed",
+    "BadDigest",
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "ExpiredToken",
+    "IncompleteBody",
+    "InternalError",
+    "InvalidAccessKeyId",
+    "InvalidArgument",
+    "InvalidBucketName",
+    "InvalidBucketState",
+    "InvalidDigest",
+    "InvalidEncryptionAlgorithmError",
+    "InvalidObjectState",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "InvalidPayer",
+    "InvalidRange",
+    "InvalidRequest",
+    "InvalidSecurity",
+    "InvalidStorageClass",
+    "InvalidToken",
+    "InvalidURI",
+    "KeyTooLongError",
+    "MetadataTooLarge",
+    "MethodNotAllowed",
+    "MissingContentLength",
+    "MissingSecurityHeader",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchUpload",
+    "NoSuchVersion",
+    "NotImplemented",
+    "NotSignedUp",
+    "OperationAborted",
+    "PermanentRedirect",
+    "PreconditionFailed",
+    "Redirect",
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "RestoreAlreadyInProgress",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "SlowDown",
+    "TemporaryRedirect",
+    "TokenRefreshRequired",
+    "QuotaExceeded",
+    "XMinioStorageFull",
+    "XMinioServerNotInitialized",
+    "SlowDownRead",
+    "SlowDownWrite",
+    "TooManyRequests",
+    "ObjectParentIsFile",
+]
+"""What AWS, MinIO and versitygw document of the requests that Shoal sends: LIST, GET, HEAD, PUT, DELETE, uploads in parts."""
+
+
+def store_at(endpoint_url, region="us-east-1"):
+    return S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456", region), "fish")
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_every_code_that_a_request_of_ours_can_have_is_in_the_table(code):
+    assert MEANINGS[code].way_out
+
+
+def test_no_code_stands_twice_in_the_table():
+    """A second line would silently win over the first."""
+    codes = [code for _, _, group in s3_errors._GROUPS for code in group.split()]
+    assert len(codes) == len(set(codes)) == len(MEANINGS)
+
+
+@pytest.mark.parametrize(
+    ("http", "code", "kind", "message"),
+    [
+        pytest.param(403, "AccessDenied", AccessDeniedError, r"denied \(AccessDenied\) - check the login", id="rights"),
+        pytest.param(403, "KMS.DisabledException", AccessDeniedError, "needs kms:Decrypt", id="a key service"),
+        pytest.param(400, "ExpiredToken", LoginRefusedError, "aws_session_token, which has ended", id="a token's end"),
+        pytest.param(403, "NotSignedUp", LoginRefusedError, "account is closed or not signed up", id="no account"),
+        pytest.param(403, "RequestTimeTooSkewed", StoreError, "too far apart - set both by NTP", id="clocks"),
+        pytest.param(404, "NoSuchBucket", ConfigError, r"No bucket 'fish' at .* - create it", id="no bucket"),
+        pytest.param(400, "InvalidPayer", ConfigError, "requester pays", id="requester pays"),
+        pytest.param(507, "XMinioStorageFull", StoreError, "free some room in the store", id="a full store"),
+        pytest.param(501, "NotImplemented", StoreError, "the store has no such operation", id="an operation less"),
+        pytest.param(418, "Teapot", StoreError, r"failed: Teapot, a code that Shoal does not know \(", id="unknown"),
+        pytest.param(502, "", StoreError, r"No answer from .*\(HTTP 502 Bad Gateway\) - check that", id="a gateway"),
+    ],
+)
+def test_a_code_is_told_with_what_helps(http, code, kind, message, monkeypatch):
+    monkeypatch.setattr(s3_patience.Patience, "_sleep_backoff", lambda _: None)
+    with faulty_store(status(http, code)) as (endpoint_url, _), pytest.raises(kind, match=message):
+        store_at(endpoint_url).list_keys("")
+
+
+def test_an_unknown_code_is_told_with_the_request_and_the_host():
+    body = b"<Error><Code>Teapot</Code><RequestId>4442587FB7D0A2F9</RequestId></Error>"
+    with (
+        faulty_store(_xml(418, body)) as (endpoint_url, _),
+        pytest.raises(StoreError, match=rf"{re.escape(endpoint_url)} failed: Teapot.*\(request 4442587FB7D0A2F9\)"),
+    ):
+        store_at(endpoint_url).list_keys("")
+
+
+@pytest.mark.parametrize(
+    ("http", "body", "headers"),
+    [
+        pytest.param(
+            400, b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-1</Region></Error>", {}, id="AWS, MinIO"
+        ),
+        pytest.param(
+            400,
+            b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region 'us-east-1' is wrong; expecting 'eu-1'"
+            b"</Message></Error>",
+            {},
+            id="versitygw: in the message",
+        ),
+        pytest.param(
+            301, b"<Error><Code>PermanentRedirect</Code></Error>", {"x-amz-bucket-region": "eu-1"}, id="a redirect"
+        ),
+    ],
+)
+def test_a_wrong_region_is_told_with_the_right_one(http, body, headers):
+    with (
+        faulty_store(_xml(http, body, headers)) as (endpoint_url, _),
+        pytest.raises(
+            ConfigError, match=r"in region 'us-east-1' .*is in region 'eu-1' - set region_name to 'eu-1' in the conn"
+        ),
+    ):
+        store_at(endpoint_url).list_keys("")
+
+
+def test_a_store_that_asks_for_fewer_requests_is_waited_for_and_the_log_says_so_once(monkeypatch, caplog):
+    pauses = []
+    monkeypatch.setattr(s3_patience.time, "sleep", pauses.append)
+    monkeypatch.setattr(s3_patience, "_last_said", [float("-inf")])
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "120")
+    with faulty_store(first(8, status(503, "SlowDown"), whole(LISTING))) as (endpoint_url, requests):
+        assert store_at(endpoint_url).list_keys("") == ["a.jpg"]
+    assert len(requests) == 9
+    nominal = [0.5, 1, 2, 4, 8, 16, 20, 20]
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, nominal, strict=True))
+    assert [record.message.partition(" at ")[0] for record in caplog.records if "fewer" in record.message] == [
+        "The store asks for fewer requests (SlowDown"
+    ]
+
+
+def test_a_store_that_asks_for_fewer_requests_for_two_minutes_ends_the_request(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(s3_patience.time, "sleep", pauses.append)
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "120")
+    with (
+        faulty_store(status(503, "SlowDown")) as (endpoint_url, _),
+        pytest.raises(StoreError, match=r"failed again and again: SlowDown - .* use fewer workers"),
+    ):
+        store_at(endpoint_url).list_keys("")
+    assert 60 <= sum(pauses) <= 140
+
+
+def test_a_deletion_of_several_that_is_refused_for_its_pace_is_sent_again(monkeypatch):
+    monkeypatch.setattr(s3_patience.time, "sleep", lambda _: None)
+    done = whole(b"<DeleteResult></DeleteResult>")
+    with faulty_store(first(3, status(503, "SlowDown"), done)) as (endpoint_url, requests):
+        store_at(endpoint_url).delete(["a", "b"])
+    assert len(requests) == 4
+
+
+def _xml(code, body, headers=None):
+    def answer(handler, _number):
+        handler.send_response(code)
+        for name, value in {"Content-Type": "application/xml", **(headers or {})}.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
