@@ -115,5 +115,5 @@ class StoreAccess:
             http_client=pool,
         )
         if not self.path_style:
-            client.enable_virtual_style_endpoint()
+            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
         return client

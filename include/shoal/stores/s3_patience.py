@@ -43,7 +43,7 @@ class Patience(urllib3.Retry):
         """Tell whether to send it again; whatever was refused for its pace was not done, a POST included."""
         return status_code in _PACE_STATUS or super().is_retry(method, status_code, has_retry_after)
 
-    def increment(  # type: ignore[override]
+    def increment(
         self,
         method: str | None = None,
         url: str | None = None,

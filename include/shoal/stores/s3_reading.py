@@ -114,9 +114,10 @@ class S3Reader:
             # Of one image: it has no row. Of all of them: many in a row end the shard.
             raise ImageDenied(str(err)) from err
         except StoreError as err:
-            meaning = meaning_of(error_code(err.__cause__)) if err.__cause__ else None
+            code = None if err.__cause__ is None else error_code(err.__cause__)
+            meaning = meaning_of(code)
             if meaning is not None and meaning.about is About.ARCHIVED:
-                raise ImageArchived(f"It lies in an archive ({error_code(err.__cause__)}) - {meaning.way_out}") from err
+                raise ImageArchived(f"It lies in an archive ({code}) - {meaning.way_out}") from err
             raise
         if data is None:
             raise ImageGone(key)
