@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from shoal.airflow.engine_of import engine_of
 from shoal.contract.errors import one_line
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 
 
@@ -74,9 +75,13 @@ def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     yield "Told", _alerts(dataset)
     yield "Failures", f"a shard stops when more than {run.tolerated_failed_share:.0%} of its images fail"
     yield "Taxa", _taxa(dataset)
-    yield "Clock", f"`{dataset.clock.pattern}` as `{dataset.clock.format}`, {dataset.clock.zone}"
+    yield "Clock", "; else ".join(_clock(entry) for entry in dataset.clock.entries)
     yield "Deployments", ", ".join(f"{stay.name} ({stay.camera})" for stay in dataset.deployments) or "none"
     yield "Bins", f"{', '.join(dataset.report.bins)}; days and months in {dataset.report.zone}"
+
+
+def _clock(entry: ClockEntry) -> str:
+    return f"EXIF, {entry.zone}" if entry.exif else f"`{entry.pattern}` as `{entry.format}`, {entry.zone}"
 
 
 def _taxa(dataset: Dataset) -> str:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shoal.contract.units import utc_text
-from shoal.settings.clock_patterns import read_groups
 from shoal.settings.dataset import Dataset
 from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
@@ -62,7 +61,7 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     }
     whole = max(newest.values(), default=None)
     newest.pop(None, None)
-    if "camera" not in read_groups(dataset.clock.pattern):
+    if not dataset.clock.tells_cameras:
         newest = {}
     for camera, expected in _deployed(dataset, now, limit).items():
         if not expected:

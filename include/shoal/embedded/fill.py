@@ -85,7 +85,7 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
         "description": "",
         "results": {"conn_id": CONN_ID, "bucket": "demo-results"},
         "models": {"conn_id": CONN_ID, "bucket": "demo-models"},
-        "clock": {"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone},
+        "clock": [{"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone}, {"exif": True}],
         "cluster": {"share": 1.0},
         **before,
         "source": {**before.get("source", {}), **source},

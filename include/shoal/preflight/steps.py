@@ -109,8 +109,10 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         dated = database.records(
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"
         )
+    shown = keys[0] if keys else "none"
+    if not dated and dataset.clock.asks_exif:
+        return f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the answer takes those of EXIF, windows do not"
     if not dated:
-        shown = keys[0] if keys else "none"
         raise ConfigError(
             f"None of {len(keys)} sampled keys has a time that clock.pattern and clock.format read, such as {shown!r} - "
             "correct them; undated images are counted and are in no series"

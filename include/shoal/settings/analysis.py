@@ -1,28 +1,73 @@
 """Settings that turn stored rows into numbers: changing them costs no inference."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from operator import not_
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from shoal.settings.clock_patterns import read_groups
 from shoal.settings.field_types import Name, Pattern, Score, Settings, TimeFormat, Zone
 
 BinWidth = Literal["30min", "hour", "day", "month"]
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class Clock(Settings):
-    """How a key tells camera and capture time."""
+class ClockEntry(Settings):
+    """One way to tell camera and capture time: from the key, or from what the camera wrote into the image."""
 
     # A file's own name, never a folder's: a dated folder would put a whole card into one second.
     pattern: Pattern = Field(
         r"(?P<time>\d{8}-\d{6})-(?P<camera>[^/]+?)(?:\.[^./]*)?$",
         description="Regular expression (RE2) searched in the whole key",
     )
-    format: TimeFormat = Field("%Y%m%d-%H%M%S", description="strptime format of the time group")
-    zone: Zone = Field("UTC", description="Zone the names are written in")
-    camera: str = Field("camera", description="Camera name where the pattern has no camera group")
+    format: TimeFormat = Field(
+        "%Y%m%d-%H%M%S",
+        description="strptime format of the time group, or of date, a blank and time; %s: seconds or milliseconds since 1970",
+    )
+    zone: Zone = Field("UTC", description="Zone the times are written in")
+    camera: str = Field("camera", description="Camera name where the key tells none")
+    # Left out of plan.json where it is false: the many plans stay as they are.
+    exif: bool = Field(False, exclude_if=not_, description="The image's EXIF tells the time, not its name")
+
+    @model_validator(mode="after")
+    def _exif_reads_no_name(self) -> "ClockEntry":
+        default = type(self).model_fields
+        if self.exif and (self.pattern, self.format) != (default["pattern"].default, default["format"].default):
+            raise ValueError("exif: true reads no name - give pattern and format an entry of their own")
+        return self
+
+
+class Clock(ClockEntry):
+    """How camera and capture time are told: by one entry, or by the first of several that finds a usable time."""
+
     unique: bool = Field(False, description="One image per camera and instant: further ones are duplicates")
+    others: tuple[ClockEntry, ...] = Field((), exclude_if=not_, description="What is tried next; a list in a dataset file")
+
+    @property
+    def entries(self) -> tuple[ClockEntry, ...]:
+        """All entries in the order they are tried."""
+        return (self, *self.others)
+
+    @property
+    def asks_exif(self) -> bool:
+        """Whether an entry reads EXIF."""
+        return any(entry.exif for entry in self.entries)
+
+    @property
+    def tells_cameras(self) -> bool:
+        """Whether keys tell cameras apart."""
+        return any("camera" in read_groups(entry.pattern) for entry in self.entries if not entry.exif)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list(cls, data: Any) -> Any:
+        """Let a list of entries mean its first, and the others."""
+        if not isinstance(data, list | tuple):
+            return data
+        if not data or not isinstance(data[0], dict) or "others" in data[0]:
+            raise ValueError("a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one")
+        return {**data[0], "others": data[1:]}
 
 
 class Taxon(Settings):

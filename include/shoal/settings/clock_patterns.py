@@ -11,7 +11,7 @@ _PARTS = re.compile(
     r"|(?P<plain>\((?!\?))",
     re.DOTALL,
 )
-GROUPS = ("time", "camera")
+GROUPS = ("time", "camera", "date")
 """What a pattern may name."""
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from shoal.contract.layout import RUN_KEY, DatasetLayout
 from shoal.settings.alerts import Alerts
-from shoal.settings.analysis import Clock, Deployment, Report, Taxon, Usable
+from shoal.settings.analysis import Clock, ClockEntry, Deployment, Report, Taxon, Usable
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.settings.field_types import (
     Bucket,
@@ -140,7 +140,7 @@ class Dataset(Settings):
     results: Results
     models: Models
     model: Model
-    clock: Clock = Clock()
+    clock: Clock = Clock(others=(ClockEntry(exif=True),))
     conf: Score = Field(0.25, description="Confidence from which a detection counts")
     taxa: dict[str, Taxon] = Field(default_factory=dict, description="By class name of the model")
     usable: Usable = Usable()

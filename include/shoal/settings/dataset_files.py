@@ -1,6 +1,7 @@
 """Dataset files: where they lie, which there are, and one of them read, with one line for each mistake in it."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
 
 def _explain(file_name: str, error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the file"
+    field = re.sub(r"^clock\.others\.(\d+)", lambda found: f"clock.{int(found[1]) + 1}", field)  # as in the file's list
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "no such field - remove it or correct its name"

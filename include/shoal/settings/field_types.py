@@ -13,6 +13,10 @@ from shoal.contract.units import parse_duration
 from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups
 
 
+EPOCH_FORMAT = "%s"
+"""Seconds since 1970, or milliseconds where they are 13 digits; no zone applies."""
+
+
 class Settings(BaseModel):
     """Base of every group: unknown fields are errors, values never change after reading."""
 
@@ -33,7 +37,7 @@ def _check_pattern(pattern: str) -> str:
     _try_in_duckdb("SELECT regexp_matches('', ?)", "regular expression that DuckDB cannot run", pattern)
     if "time" not in named or not set(named) <= set(GROUPS) or len(set(named)) < len(named):
         raise ValueError(
-            f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…), each once"
+            f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), each once"
         )
     completed, names = name_groups(pattern)
     _try_in_duckdb(
@@ -47,6 +51,10 @@ def _check_time_format(text: str) -> str:
         raise ValueError(
             "offsets in names (%z, %Z) are not supported - leave them out of the time group and set clock.zone"
         )
+    if text == EPOCH_FORMAT:
+        return text
+    if EPOCH_FORMAT in text.replace("%%", ""):
+        raise ValueError(f"%s, seconds since 1970, stands alone - {text!r} has more beside it, leave that out of the time group")
     _try_in_duckdb("SELECT try_strptime('', ?)", "time format that DuckDB cannot read", text)
     return text
 

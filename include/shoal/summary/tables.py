@@ -28,7 +28,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
     narrow_listing(database, dataset.clock, params.window)
-    view_clocked(database, dataset.clock)
+    view_clocked(database, dataset.clock, read_exif=dataset.clock.asks_exif)
     database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.run_file("accounted")

@@ -1,24 +1,118 @@
-"""A dataset's clock as variables of `include/shoal/tables/sql/clock.sql`."""
+"""A dataset's clock as the view `clocked`, made of the macros of `include/shoal/tables/sql/clock.sql`."""
 
-from shoal.settings.analysis import Clock
+import re
+
+from shoal.contract.rows import EXIF_TYPE
+from shoal.settings.analysis import Clock, ClockEntry
 from shoal.settings.clock_patterns import name_groups
+from shoal.settings.field_types import EPOCH_FORMAT
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
 
+_TOKEN = re.compile(r"%-?[A-Za-z%]|.", re.DOTALL)
+_AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "Y": r"\d{4}", "H": ")24("}
+_WITH_EXIF = (
+    "(SELECT listing.*, exif FROM listing LEFT JOIN "
+    "(SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL) USING (key, object_version))"
+)
+_NAMES_ONLY = f"(SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing)"
 
-def view_clocked(database: Database, clock: Clock) -> None:
-    """Make the view `clocked`: the table `listing` with camera, captured_at (UTC) and clock_flag.
 
-    Reads: listing
+def view_clocked(database: Database, clock: Clock, *, read_exif: bool = False) -> None:
+    """Make the view `clocked`: `listing` with camera, clock_flag, clock_source (the entry, from 0) and captured_at (UTC).
+
+    The first entry with a usable time counts; where none has one, the flag is that of the first.
+
+    Reads: listing, and rows for EXIF
     Makes: clocked
+
+    Args:
+        database: A session with the listing.
+        clock: How capture times are told.
+        read_exif: Whether entries with `exif` read the rows; else they find nothing, as in a plan, before images are read.
     """
-    pattern, groups = name_groups(clock.pattern)
-    database.set_variable("clock_pattern", pattern)
-    database.set_variable("clock_groups", groups)
-    database.set_variable("clock_format", clock.format)
-    database.set_variable("clock_zone", clock.zone)
-    database.set_variable("clock_camera", clock.camera)
     database.run_file("clock")
+    entries = range(len(clock.entries))
+    for number, entry in enumerate(clock.entries):
+        _set_variables(database, number, entry)
+    names = [number for number in entries if not clock.entries[number].exif]
+    found = "".join(f", regexp_extract(key, {_var(n, 'pattern')}, {_var(n, 'groups')}) AS found_{n}" for n in names)
+    times = "".join(f", {_local_time(n, entry)} AS local_{n}" for n, entry in enumerate(clock.entries))
+    zones = "".join(f", {_zone(n, entry)} AS zone_{n}" for n, entry in enumerate(clock.entries))
+    moments = "".join(f", {_utc_time(n, entry)} AS utc_{n}" for n, entry in enumerate(clock.entries))
+    readings = "".join(f", {_reading(n, entry, names)} AS reading_{n}" for n, entry in enumerate(clock.entries))
+    first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
+    database.run(
+        f"CREATE OR REPLACE VIEW clocked AS WITH matched AS (SELECT *{found} FROM {_WITH_EXIF if read_exif else _NAMES_ONLY}), "
+        f"timed AS (SELECT *{times}{zones} FROM matched), "
+        f"placed AS (SELECT *{moments} FROM timed), "
+        f"judged AS (SELECT *{readings} FROM placed), "
+        f"chosen AS (SELECT key, object_version, size_bytes, last_modified, storage_class, "
+        f"CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
+        "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
+        "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
+        "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at FROM chosen"
+    )
+
+
+def _set_variables(database: Database, number: int, entry: ClockEntry) -> None:
+    pattern, groups = name_groups(entry.pattern)
+    values = {
+        "pattern": pattern,
+        "groups": groups,
+        "format": entry.format,
+        "midnight": midnight_of(entry.format),
+        "zone": entry.zone,
+        "camera": entry.camera,
+    }
+    for name, value in values.items():
+        database.set_variable(f"clock_{name}_{number}", value)
+
+
+def _var(number: int, name: str) -> str:
+    return f"getvariable('clock_{name}_{number}')"
+
+
+def _local_time(number: int, entry: ClockEntry) -> str:
+    if entry.exif:
+        return "exif.local_time"
+    if entry.format == EPOCH_FORMAT:
+        return f"epoch_time(found_{number}.time)"
+    return f"formatted_time(written_time(found_{number}), {_var(number, 'format')}, {_var(number, 'midnight')})"
+
+
+def _zone(number: int, entry: ClockEntry) -> str:
+    if entry.exif:
+        return f"if(exif.offset_minutes IS NULL, {_var(number, 'zone')}, NULL)"
+    return "NULL::VARCHAR" if entry.format == EPOCH_FORMAT else f"{_var(number, 'zone')}"
+
+
+def _utc_time(number: int, entry: ClockEntry) -> str:
+    in_zone = f"utc_of(local_{number}, {_var(number, 'zone')})"
+    if entry.exif:
+        return f"coalesce(local_{number} - to_minutes(exif.offset_minutes), {in_zone})"
+    return f"local_{number}" if entry.format == EPOCH_FORMAT else in_zone
+
+
+def _reading(number: int, entry: ClockEntry, names: list[int]) -> str:
+    # An image whose name tells the camera and no time keeps its camera.
+    cameras = [f"nullif(found_{n}.camera, '')" for n in (names if entry.exif else [number])]
+    return (
+        f"{{'camera': coalesce({', '.join([*cameras, _var(number, 'camera')])}), 'utc_time': utc_{number}, "
+        f"'clock_flag': flag_time(local_{number}, utc_{number}, zone_{number}, last_modified), 'source': {number}}}"
+    )
+
+
+def midnight_of(time_format: str) -> str | None:
+    """Write a format as the expression of a time at 24:00:00, in two groups around the 24; None without hours to 23."""
+    if time_format.replace("%-H", "%H").count("%H") != 1:
+        return None
+    tokens = [token.replace("-", "") if token[0] == "%" else token for token in _TOKEN.findall(time_format)]
+    parts = [
+        _AT_MIDNIGHT.get(token[1], r"\w+?") if token[0] == "%" and token != "%%" else re.escape(token[-1])
+        for token in tokens
+    ]
+    return f"^({''.join(parts)})$"
 
 
 def narrow_listing(database: Database, clock: Clock, window: Window) -> None:

@@ -39,7 +39,7 @@ def edited(home, photos):
     """A dataset file whose clock a person has corrected, with a comment."""
     path = home.datasets / f"{prepare_folders(home, OwnFiles.read(None, photos, home))}.yaml"
     text = path.read_text(encoding="utf-8")
-    pattern = yaml.safe_load(text)["clock"]["pattern"]
+    pattern = yaml.safe_load(text)["clock"][0]["pattern"]
     path.write_text(
         text.replace(pattern, r"IMG_(?P<time>\d{8}_\d{6})") + "# names of the old camera\n", encoding="utf-8"
     )
@@ -49,7 +49,9 @@ def edited(home, photos):
 def test_the_file_shows_the_clock_to_edit(home, photos):
     name = prepare_folders(home, OwnFiles.read(None, photos, home))
     dataset = load_dataset(home.datasets / f"{name}.yaml")
-    assert set(yaml.safe_load((home.datasets / f"{name}.yaml").read_text())["clock"]) == {"pattern", "format", "zone"}
+    by_name, by_exif = yaml.safe_load((home.datasets / f"{name}.yaml").read_text())["clock"]
+    assert set(by_name) == {"pattern", "format", "zone"}
+    assert by_exif == {"exif": True}
     assert (dataset.source.bucket, dataset.model.name) == (name, "demo-fish")
     assert (home.bucket(name) / "IMG_20260601_120000.jpg").exists()
 

@@ -95,6 +95,78 @@ def test_clock(database, key, camera, captured_at, flag):
     ]
 
 
+FOLDERS = r"(?P<date>\d{4}-\d\d-\d\d)/(?P<camera>[^/]+)/(?P<time>\d\d\.\d\d\.\d\d)"
+
+
+@pytest.mark.parametrize(
+    ("clock", "key", "camera", "captured_at", "flag"),
+    [
+        pytest.param({"pattern": FOLDERS, "format": "%Y-%m-%d %H.%M.%S"}, "2024-04-22/C1/08.00.01.jpg", "C1", datetime(2024, 4, 22, 8, 0, 1), None, id="date and time apart"),
+        pytest.param({"pattern": r"(?P<time>\d+)", "format": "%s"}, "1713772801.jpg", "camera", datetime(2024, 4, 22, 8, 0, 1), None, id="seconds since 1970"),
+        pytest.param({"pattern": r"(?P<time>\d+)", "format": "%s", "zone": "Europe/Madrid"}, "1713772801500.jpg", "camera", datetime(2024, 4, 22, 8, 0, 1, 500000), None, id="milliseconds, whatever the zone"),
+        pytest.param({"pattern": r"(?P<time>\d+)", "format": "%s"}, "99999999999999999999.jpg", "camera", None, "undated", id="digits that are no moment"),
+        pytest.param({}, "20231231-240000-C1.jpg", "C1", datetime(2024, 1, 1), None, id="24 o'clock"),
+        pytest.param({}, "20231231-240001-C1.jpg", "C1", None, "undated", id="a second after 24 o'clock"),
+        pytest.param({"zone": "Australia/Lord_Howe"}, "20240407-014500-C1.jpg", "C1", datetime(2024, 4, 6, 15, 15), "ambiguous", id="half an hour that happens twice"),
+        pytest.param({"zone": "Australia/Lord_Howe"}, "20240407-012900-C1.jpg", "C1", datetime(2024, 4, 6, 14, 29), None, id="before that half hour"),
+        pytest.param({"zone": "Australia/Lord_Howe"}, "20240407-020000-C1.jpg", "C1", datetime(2024, 4, 6, 15, 30), None, id="after that half hour"),
+    ],
+)  # fmt: skip
+def test_ways_to_write_a_time(database, clock, key, camera, captured_at, flag):
+    fill(database, [key])
+    view_clocked(database, Clock(**clock))
+    found = database.run("SELECT camera, captured_at, clock_flag FROM clocked").fetchall()
+    assert found == [(camera, captured_at, flag)]
+
+
+LOGGER = {"pattern": r"log_(?P<time>\d{10})", "format": "%s", "camera": "logger"}
+
+
+@pytest.mark.parametrize(
+    ("key", "camera", "captured_at", "flag", "source"),
+    [
+        pytest.param("20240422-080001-C1.jpg", "C1", datetime(2024, 4, 22, 8, 0, 1), None, 0, id="the first entry"),
+        pytest.param("log_1713772801.jpg", "logger", datetime(2024, 4, 22, 8, 0, 1), None, 1, id="the second"),
+        pytest.param("19700101-000000-C1_log_1713772801.jpg", "logger", datetime(2024, 4, 22, 8, 0, 1), None, 1, id="the first has no usable time"),
+        pytest.param("19700101-000000-C1.jpg", "C1", None, "epoch", None, id="none has: the first one's flag"),
+    ],
+)  # fmt: skip
+def test_the_first_entry_with_a_usable_time_counts(database, key, camera, captured_at, flag, source):
+    fill(database, [key])
+    view_clocked(database, Clock.model_validate([{}, LOGGER]))
+    found = database.run("SELECT camera, captured_at, clock_flag, clock_source FROM clocked").fetchall()
+    assert found == [(camera, captured_at, flag, source)]
+
+
+@pytest.mark.parametrize(
+    ("key", "offset", "read_exif", "captured_at", "source"),
+    [
+        pytest.param("a.jpg", None, True, datetime(2024, 4, 22, 6, 0, 1), 1, id="the entry's zone"),
+        pytest.param("a.jpg", 330, True, datetime(2024, 4, 22, 2, 30, 1), 1, id="the camera's own offset"),
+        pytest.param("20240101-000000-C1.jpg", 330, True, datetime(2024, 1, 1), 0, id="the name goes first"),
+        pytest.param("a.jpg", 330, False, None, None, id="a plan reads names only"),
+    ],
+)
+def test_exif_tells_the_time_where_the_name_does_not(database, key, offset, read_exif, captured_at, source):
+    fill(database, [key])
+    database.run(
+        "CREATE TABLE rows AS SELECT key, object_version, {'local_time': TIMESTAMP '2024-04-22 08:00:01', "
+        "'offset_minutes': ?::SMALLINT} AS exif FROM listing",
+        [offset],
+    )
+    view_clocked(
+        database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]), read_exif=read_exif
+    )
+    assert database.run("SELECT captured_at, clock_source FROM clocked").fetchall() == [(captured_at, source)]
+
+
+def test_a_file_time_that_a_copy_lost_makes_no_name_a_future_one(database):
+    fill(database, ["20240422-080001-C1.jpg"])
+    database.run("UPDATE listing SET last_modified = TIMESTAMP '1980-01-01'")
+    view_clocked(database, Clock())
+    assert database.value("SELECT captured_at FROM clocked") == datetime(2024, 4, 22, 8, 0, 1)
+
+
 def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
     fill(database, ["x/(1)20240422-080001.jpg"])
     view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"))

@@ -98,6 +98,7 @@ def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
         "model.iou",
         "model.watch",
         "clock.pattern",
+        "clock.others",
         "report.zone",
         "report.bins",
         "cluster.kind",
@@ -158,15 +159,43 @@ BROKEN = {
     ),
     "regular expression without a time group": (
         {"clock": {"pattern": r"(?P<camera>\w+)"}},
-        "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
+        (
+            "clock.pattern: named groups are ['camera'] - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), "
+            "each once"
+        ),
+    ),
+    "a bad entry of a list of clocks": (
+        {"clock": [{"zone": "UTC"}, {"zone": "Europe/Vilanova"}]},
+        "clock.1.zone: no time zone 'Europe/Vilanova' - use an IANA name such as UTC or Europe/Madrid",
+    ),
+    "an empty list of clocks": (
+        {"clock": []},
+        "clock: a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one",
+    ),
+    "EXIF with a pattern": (
+        {"clock": [{"exif": True, "format": "%Y"}]},
+        "clock: exif: true reads no name - give pattern and format an entry of their own",
+    ),
+    "seconds since 1970 among others": (
+        {"clock": {"format": "%s_%f"}},
+        (
+            "clock.format: %s, seconds since 1970, stands alone - '%s_%f' has more beside it, leave that out of the "
+            "time group"
+        ),
     ),
     "a group twice": (
         {"clock": {"pattern": r"(?P<time>\d{8})|(?P<time>\d{6})"}},
-        "clock.pattern: named groups are ['time', 'time'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
+        (
+            "clock.pattern: named groups are ['time', 'time'] - it needs (?P<time>…) and may have (?P<camera>…) and "
+            "(?P<date>…), each once"
+        ),
     ),
     "a group that nothing reads": (
-        {"clock": {"pattern": r"(?P<date>\d{8})/(?P<time>\d{6})"}},
-        "clock.pattern: named groups are ['date', 'time'] - it needs (?P<time>…) and may have (?P<camera>…), each once",
+        {"clock": {"pattern": r"(?P<site>\w+)/(?P<time>\d{6})"}},
+        (
+            "clock.pattern: named groups are ['site', 'time'] - it needs (?P<time>…) and may have (?P<camera>…) and "
+            "(?P<date>…), each once"
+        ),
     ),
     "a group named in another way": (
         {"clock": {"pattern": r"(?<time>\d{8})"}},

@@ -1,34 +1,45 @@
--- Camera and capture time of every listed key, computed from its name whenever they are needed and never stored: a
+-- How a clock's entry reads a time; include/shoal/tables/capture_times.py makes the view `clocked` of these, so that a
 -- corrected zone or pattern reaches old results at once.
--- Variables: clock_pattern, clock_groups, clock_format, clock_zone, clock_camera.
--- clock_flag: 'undated' no time in the name; 'epoch' before 1990 and 'future' more than a day after the object was last
--- modified (clocks that were never set: no capture time); 'ambiguous' and 'nonexistent' local times around a change of
--- the clocks keep their time, as the zone database reads them.
-CREATE OR REPLACE VIEW clocked AS
-WITH named AS (
-    SELECT *, regexp_extract(key, getvariable('clock_pattern'), getvariable('clock_groups')) AS found
-    FROM listing
-), written AS (
-    SELECT * EXCLUDE (found),
-        coalesce(nullif(found.camera, ''), getvariable('clock_camera')) AS camera,
-        try_strptime(found.time, getvariable('clock_format')) AS local_time
-    FROM named
-), placed AS (
-    SELECT *, (local_time AT TIME ZONE getvariable('clock_zone')) AT TIME ZONE 'UTC' AS utc_time
-    FROM written
-), flagged AS (
-    SELECT *,
-        CASE
-            WHEN utc_time IS NULL THEN 'undated'
-            WHEN utc_time < TIMESTAMP '1990-01-01' THEN 'epoch'
-            WHEN utc_time > last_modified + INTERVAL 1 DAY THEN 'future'
-            WHEN (utc_time AT TIME ZONE 'UTC') AT TIME ZONE getvariable('clock_zone') <> local_time THEN 'nonexistent'
-            WHEN ((utc_time + INTERVAL 1 HOUR) AT TIME ZONE 'UTC') AT TIME ZONE getvariable('clock_zone') = local_time
-              OR ((utc_time - INTERVAL 1 HOUR) AT TIME ZONE 'UTC') AT TIME ZONE getvariable('clock_zone') = local_time
-            THEN 'ambiguous'
-        END AS clock_flag
-    FROM placed
-)
-SELECT * EXCLUDE (local_time, utc_time),
-    CASE WHEN clock_flag IS NULL OR clock_flag IN ('ambiguous', 'nonexistent') THEN utc_time END AS captured_at
-FROM flagged;
+-- clock_flag: 'undated' no time where the entry looks; 'epoch' before 1990 and 'future' more than a day after the object was
+-- last modified (clocks that were never set: no capture time); 'ambiguous' and 'nonexistent' local times around a change of
+-- the clocks keep their time, as the zone database reads them. An object last modified before 1990 tells nothing of its age:
+-- its file system lost the time, and its name counts.
+CREATE OR REPLACE MACRO written_time(found) AS
+    if(found.date = '', found.time, found.date || ' ' || found.time);
+
+-- 24:00:00 is the next day's first moment; `midnight` is the format as an expression around that 24, NULL without hours.
+CREATE OR REPLACE MACRO formatted_time(text, format, midnight) AS
+    coalesce(try_strptime(text, format), try_strptime(regexp_replace(text, midnight, '\100\2'), format) + INTERVAL 1 DAY);
+
+CREATE OR REPLACE MACRO epoch_time(digits) AS
+    CASE
+        WHEN regexp_full_match(digits, '\d{13}') THEN epoch_ms(try_cast(digits AS BIGINT))
+        WHEN regexp_full_match(digits, '\d{1,11}') THEN epoch_ms(1000 * try_cast(digits AS BIGINT))
+    END;
+
+CREATE OR REPLACE MACRO utc_of(local_time, zone) AS (local_time AT TIME ZONE zone) AT TIME ZONE 'UTC';
+CREATE OR REPLACE MACRO local_of(utc_time, zone) AS (utc_time AT TIME ZONE 'UTC') AT TIME ZONE zone;
+
+-- The moment at which a zone, with the offset it has at another moment, shows this local time.
+CREATE OR REPLACE MACRO utc_by_offset_at(local_time, moment, zone) AS local_time - (local_of(moment, zone) - moment);
+
+-- Twice: with the offset of the day before and with that of the day after; some zones move by half an hour.
+CREATE OR REPLACE MACRO comes_twice(local_time, earlier, later, zone) AS
+    earlier <> later AND local_of(earlier, zone) = local_time AND local_of(later, zone) = local_time;
+
+-- `zone` is NULL where the time is an instant already.
+CREATE OR REPLACE MACRO flag_time(local_time, utc_time, zone, last_modified) AS
+    CASE
+        WHEN utc_time IS NULL THEN 'undated'
+        WHEN utc_time < TIMESTAMP '1990-01-01' THEN 'epoch'
+        WHEN utc_time > last_modified + INTERVAL 1 DAY AND last_modified >= TIMESTAMP '1990-01-01' THEN 'future'
+        WHEN local_of(utc_time, zone) <> local_time THEN 'nonexistent'
+        WHEN comes_twice(
+            local_time,
+            utc_by_offset_at(local_time, utc_time - INTERVAL 1 DAY, zone),
+            utc_by_offset_at(local_time, utc_time + INTERVAL 1 DAY, zone),
+            zone
+        ) THEN 'ambiguous'
+    END;
+
+CREATE OR REPLACE MACRO is_usable(flag) AS flag IS NULL OR flag IN ('ambiguous', 'nonexistent');
