@@ -2,7 +2,8 @@
 
 import io
 import logging
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,25 @@ logging.getLogger("matplotlib").setLevel(logging.WARNING)
 SHOWN_TAXA = 5
 """Lines of the plot; the table has every taxon."""
 
-COLOURS = ("#0b6e99", "#d9730d", "#0f7b6c", "#ad1a72", "#6940a5")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's, which people with colour blindness tell apart (jfly.uni-koeln.de/color), but for yellow and black."""
+
+STYLES = ("-", "--", ":", "-.")
+
+
+def styles_of(taxa: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give each taxon a colour and a kind of line that follow from its name, so that they stay from report to report.
+
+    Two names that meet on one are told apart: the later one by name takes the next that is free.
+    """
+    choices = [(colour, style) for style in STYLES for colour in COLOURS]
+    given: dict[str, tuple[str, str]] = {}
+    for taxon in sorted(taxa):
+        first = zlib.crc32(taxon.encode()) % len(COLOURS)
+        turned = choices[first:] + choices[:first]
+        taken = set(list(given.values())[len(given) // len(choices) * len(choices) :])
+        given[taxon] = next(choice for choice in turned if choice not in taken)
+    return given
 
 
 def draw_plot(database: Database, result: Mapping[str, Any]) -> str:
@@ -40,10 +59,13 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     if not cameras or not result["species"]:
         return None
     taxa = [entry["taxon"] for entry in result["species"][:SHOWN_TAXA]]
+    styles = styles_of(entry["taxon"] for entry in result["species"])
     figure = Figure(figsize=(5.2 * max(len(cameras), 1.6), 4.6), layout="constrained")
     axes = figure.subplots(2, len(cameras), sharex="col", sharey="row", squeeze=False, height_ratios=(3, 1))
     for column, camera in enumerate(cameras):
-        _plot_camera((axes[0][column], axes[1][column]), database, bin_name, camera, taxa)
+        _plot_camera(
+            (axes[0][column], axes[1][column]), database, bin_name, camera, {taxon: styles[taxon] for taxon in taxa}
+        )
         _label(axes[0][column], axes[1][column], camera, bin_name if column == 0 else None)
     for row in axes:
         row[0].set_ylim(bottom=0)  # only now: it ends the scaling to what the row's axes share
@@ -62,20 +84,23 @@ def draw_svg(figure: Figure | None) -> str:
     return text[text.index("<svg") :]
 
 
-def _plot_camera(axes: tuple[Any, Any], database: Database, bin_name: str, camera: str, taxa: list[str]) -> None:
+def _plot_camera(
+    axes: tuple[Any, Any], database: Database, bin_name: str, camera: str, taxa: Mapping[str, tuple[str, str]]
+) -> None:
     """Draw the column of one camera: a line for each taxon, the images as bars below them."""
     mean_axis, effort_axis = axes
-    for colour, taxon in zip(COLOURS, taxa, strict=False):
-        series = _read_series(database, bin_name, camera, taxon)
+    for taxon, (colour, style) in taxa.items():
+        points = _with_gaps(_read_series(database, bin_name, camera, taxon))
         mean_axis.plot(
-            [r["middle"] for r in series],
-            [_or_gap(r["mean"]) for r in series],
-            ".-",
+            [moment for moment, _ in points],
+            [mean for _, mean in points],
+            linestyle=style,
+            marker=".",
             color=colour,
             label=taxon,
             linewidth=1.4,
         )
-    effort = _read_series(database, bin_name, camera, taxa[0])
+    effort = _read_series(database, bin_name, camera, next(iter(taxa)))
     effort_axis.bar(
         [r["bin_start"] for r in effort],
         [r["images"] for r in effort],
@@ -98,9 +123,14 @@ def _read_series(database: Database, bin_name: str, camera: str, taxon: str) -> 
     )
 
 
-def _or_gap(value: float | None) -> float:
-    """A bin without effort breaks the line."""
-    return float("nan") if value is None else value
+def _with_gaps(series: list[dict[str, Any]]) -> list[tuple[datetime, float]]:
+    """List middle and mean of each bin; a time in which nobody looked, which has no bin, breaks the line."""
+    points: list[tuple[datetime, float]] = []
+    for before, entry in zip([None, *series], series, strict=False):
+        if before is not None and before["bin_end"] < entry["bin_start"]:
+            points.append((before["bin_end"], float("nan")))
+        points.append((entry["middle"], entry["mean"]))
+    return points
 
 
 def _widths(series: list[dict[str, datetime]]) -> list[Any]:
