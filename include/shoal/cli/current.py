@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import reanalyse_dag_id
+from shoal.settings.dataset_stores import Stores
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,9 +26,8 @@ def execute(arguments: Namespace) -> int:
         if current is None and open_chains:
             print("no answer yet: no run over the whole dataset is complete")
         elif current is None:
-            raise ConfigError(
-                f"Dataset {arguments.dataset!r} has no answer yet - trigger {reanalyse_dag_id(arguments.dataset)}"
-            )
+            for line in tell_first_run(stores):
+                print(line)
         else:
             run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
             print(f"run      {arguments.dataset}/{current['run_key']}")
@@ -45,3 +45,28 @@ def execute(arguments: Namespace) -> int:
             )
             print(f"         {notice['command']}")
     return 0
+
+
+def tell_first_run(stores: Stores) -> list[str]:
+    """Say of a dataset without an answer what its latest run has come to: a person must not trigger a second one beside it.
+
+    Raises:
+        ConfigError: It has no run at all.
+    """
+    from shoal.history.facts import read_facts  # noqa: PLC0415
+    from shoal.history.find_run import latest_run, list_runs  # noqa: PLC0415
+    from shoal.history.why import diagnose  # noqa: PLC0415
+
+    name, runs = stores.layout.dataset, list_runs(stores)
+    if not runs:
+        raise ConfigError(f"Dataset {name!r} has no answer yet and no run - trigger {reanalyse_dag_id(name)}")
+    facts = read_facts(stores, latest_run(stores, runs), runs)
+    found = diagnose(facts)
+    lines = ["no answer yet", f"run      {name}/{facts.run_key}", f"state    {found.state}: {found.cause}"]
+    if facts.open is not None and facts.shards:
+        total = sum(shard.images for shard in facts.shards)
+        done = sum(not shard.open for shard in facts.shards)
+        lines.append(
+            f"rows     {total - facts.open.count} of {total} images, {done} of {len(facts.shards)} shards done"
+        )
+    return [*lines, f"next     {found.next}"]

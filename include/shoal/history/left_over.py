@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from shoal.contract.shown_keys import quoted_key
 from shoal.history.facts import Images, RunFacts
 
 
@@ -27,6 +28,6 @@ def tell_images(facts: RunFacts) -> Iterator[str]:
 
 
 def _tell(what: str, images: Images) -> str:
-    keys = ", ".join(map(repr, images.first_keys))
+    keys = ", ".join(map(quoted_key, images.first_keys))
     more = ", …" if images.count > len(images.first_keys) else ""
     return f"{images.count} {what}: {keys}{more}"

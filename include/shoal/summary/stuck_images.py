@@ -1,9 +1,8 @@
 """Images that get no row run after run while others do: named, so that they do not freeze the dataset's answer for ever."""
 
-import json
-
 from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.contract.shown_keys import quoted_key
 from shoal.results.stored_summary import Unreadable
 from shoal.summary.balance import Balance
 from shoal.tables.session import Database
@@ -51,7 +50,7 @@ def describe_unreadable(found: Unreadable) -> list[str]:
         return []
     count = f"{found.images} images got no row in {RUNS} runs"
     advice = f"{count} - if they cannot be read, leave them out by source.ignore in the dataset file:"
-    return [advice, *(f"  - {json.dumps(key, ensure_ascii=False)}" for key in found.first_keys)]
+    return [advice, *(f"  - {quoted_key(key)}" for key in found.first_keys)]
 
 
 def _earlier_manifests(database: Database, layout: VariantLayout, run_key: str) -> list[str]:

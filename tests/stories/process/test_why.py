@@ -62,7 +62,7 @@ def test_bad_images_are_counted_by_reason_with_their_first_keys(few_images, bad)
     found = why(few_images)
     assert found.state is State.COMPLETE
     assert "images cannot be used" in found.cause or "failed" not in " ".join(found.images)
-    assert all(": '" in line for line in found.images if "failed" in line)
+    assert all(': "' in line for line in found.images if "failed" in line)
 
 
 def test_a_shard_that_ran_out_of_memory_three_times_is_the_first_cause(slow_images):
@@ -78,7 +78,7 @@ def test_a_shard_that_ran_out_of_memory_three_times_is_the_first_cause(slow_imag
     assert found.shards[0].startswith(
         f"shard 0: {images} of {images} images without a row, 3 failed attempts, last: Worker of pod"
     )
-    assert found.images[0].startswith(f"{images} open now: '")
+    assert found.images[0].startswith(f"{images} open now: \"")
     assert found.next.startswith("mend that, then airflow dags trigger reanalyse_")
 
 
@@ -127,7 +127,7 @@ def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     assert found.cause.startswith("shard 0 stopped: 5")
     assert "more than run.tolerated_failed_share allows" in found.cause
     assert any(
-        line.startswith("5") and "failed: not_image: '000.jpg', '001.jpg', '002.jpg', …" in line
+        line.startswith("5") and "failed: not_image: \"000.jpg\", \"001.jpg\", \"002.jpg\", …" in line
         for line in found.images
     )
 
