@@ -9,6 +9,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import version
 from types import FrameType
 from typing import NoReturn
 
@@ -32,6 +33,7 @@ COMMANDS = {
 def main(words: list[str] | None = None) -> int:
     """Run one command; return its exit status: 2 when it could not do its work."""
     parser = ArgumentParser(prog="shoal", description="What does this model see in every image of this bucket?")
+    parser.add_argument("--version", action="version", version=f"shoal {version('shoal')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     words = sys.argv[1:] if words is None else words
     for name, summary in COMMANDS.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline import worker_environment
+from shoal.cli.current import tell_first_run
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
@@ -187,6 +188,28 @@ def test_a_killed_summarize_is_told_from_missing_rows(few_images):
     assert found.state is State.ENDED
     assert found.cause.startswith("every image of its manifest has a row, the summary is missing")
     assert found.next.startswith("clear task summarize")
+
+
+def test_rows_that_lie_in_parts_count_while_the_run_is_at_work(slow_images):
+    plan = slow_images.plan()
+    write_rows(slow_images, plan)
+    layout = slow_images.stores.layout.variant(plan.variant.directory)
+    last = [key for key in slow_images.stores.results.list_keys(layout.parts)][-1]
+    slow_images.stores.results.delete([last])
+    facts = facts_of(slow_images)
+    left = plan.work.shards[-1].images
+    assert (facts.open.count, sum(shard.open for shard in facts.shards)) == (left, left)
+
+
+def test_current_says_that_the_first_run_is_at_work(slow_images):
+    with pytest.raises(ConfigError, match="has no answer yet and no run - trigger reanalyse_"):
+        tell_first_run(slow_images.stores)
+    plan = slow_images.plan()
+    lines = tell_first_run(slow_images.stores)
+    images, shards = plan.work.images, len(plan.work.shards)
+    assert lines[1] == f"run      {slow_images.dataset.name}/{plan.run_key}"
+    assert lines[2].startswith("state    running: it is at work, or ended a moment ago: last sign ")
+    assert lines[3] == f"rows     0 of {images} images, 0 of {shards} shards done"
 
 
 def test_plan_only_ends_on_purpose(few_images):
