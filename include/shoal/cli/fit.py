@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shoal.capacity.scheduler.requests import pod_requests
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
 from shoal.contract.units import parse_quantity
@@ -55,6 +56,10 @@ def execute(arguments: Namespace) -> int:
     """Count, and print what fits."""
     from shoal.engines.kubernetes.cluster import default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
 
+    if arguments.dataset is not None and (local := _local_room(arguments)) is not None:
+        workers, text = local
+        print(text)
+        return 0 if workers else 1
     question = _question(arguments)
     share = question.share if arguments.share is None else arguments.share
     api_client, asked = _reach_cluster(question.conn_id)
@@ -66,6 +71,34 @@ def execute(arguments: Namespace) -> int:
     capacity = take_share(fit, share, question.max_pods) if fit.pods else _no_room(fit)
     print(_as_json(capacity, namespace, asked) if arguments.json else _as_text(capacity, namespace, asked))
     return 0 if capacity.pods else 1
+
+
+def _local_room(arguments: Namespace) -> tuple[int, str] | None:
+    """Count the worker processes of a dataset that runs on this machine; None for one that has a cluster.
+
+    No cluster is asked: it would answer for machines this dataset never uses.
+    """
+    from shoal.cli._reach import find_dataset  # noqa: PLC0415 - other questions do not need Airflow's libraries
+    from shoal.engines.local.machine import find_room, read_headroom  # noqa: PLC0415
+
+    cluster = find_dataset(arguments.dataset).cluster
+    if cluster.kind != "local":
+        return None
+    if arguments.namespace:
+        raise ConfigError(f"Dataset {arguments.dataset!r} runs on this machine, which has no namespaces - leave it out")
+    if arguments.share is not None:
+        cluster = cluster.model_copy(update={"share": arguments.share})
+    pod = sized_pod(cluster.pod.cpu, cluster.pod.memory)
+    request = {name: float(amount) for name, amount in pod_requests(pod).items()}
+    machine = read_headroom()
+    try:
+        capacity = find_room(cluster, [machine], request)
+    except InsufficientCapacityError as err:
+        capacity = Capacity(0, 0, (), str(err))
+    if arguments.json:
+        return capacity.pods, _as_json(capacity, "", f"this machine, {machine.name}")
+    lines = [capacity.reason, f"may start on this machine ({machine.name}): {capacity.pods}"]
+    return capacity.pods, "\n".join(lines)
 
 
 def _reach_cluster(conn_id: str) -> tuple["ApiClient", str]:
