@@ -1,6 +1,10 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-from dataclasses import dataclass, replace
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -13,11 +17,21 @@ from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
+from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
 from shoal.stores.object_store import ImageStore, ListedObject
 from shoal.tables.session import Database
 
 EVER = Window(None, None)
+VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mts", ".m2ts", ".mkv", ".mpg", ".mpeg", ".m4v", ".wmv", ".3gp"})
+UNREAD = frozenset(
+    {".heic", ".heif", ".avif", ".gif", ".jxl", ".jp2", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"}
+)
+"""Photos that are worth a word where `source.suffixes` does not name them."""
+
+_SEEN = ("ignored_by", "videos", "unread", "below_images")
+_KEYS = "whole keys"
+"""What entries that are keys leave out is counted as one."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,34 @@ class ListingCounts:
     size_bytes: int = 0
     not_images: int = 0
     ignored: int = 0
+    ignored_by: Mapping[str, int] = field(default_factory=dict)
+    videos: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
+    below_images: int = 0
+
+    def describe(self) -> list[str]:
+        """Tell what was left out, and what lies there that nobody looks at."""
+        lines = []
+        if self.ignored:
+            lines.append(
+                f"ignored {self.ignored}: {_told(self.ignored_by)} - !pattern in source.ignore lets one in again"
+            )
+        if self.videos:
+            lines.append(
+                f"not looked at: {sum(self.videos.values())} videos ({_told(self.videos)}) - frames of one are made by "
+                "ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
+            )
+        if self.unread:
+            lines.append(
+                f"not looked at: {sum(self.unread.values())} photos in formats that source.suffixes does not name "
+                f"({_told(self.unread)}) - convert them to JPEG"
+            )
+        if self.below_images:
+            lines.append(
+                f"{self.below_images} images lie in folders named like an image, such as a.jpg/1.jpg: often thumbnails - look "
+                "at them, and leave them out by source.ignore"
+            )
+        return lines
 
 
 @dataclass(frozen=True)
@@ -109,6 +151,7 @@ def freeze_listing(
     facts = {
         "not_images": str(counts.not_images),
         "ignored": str(counts.ignored),
+        "seen": json.dumps({name: getattr(counts, name) for name in _SEEN}),
         "listed_sha256": _identity(source, scope),
         "largest_directory": largest.name,
         "largest_directory_entries": str(largest.entries),
@@ -127,7 +170,8 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     """
     database.view_parquet("listing", [key], LISTING_COLUMNS)
     facts = database.parquet_metadata(key)
-    counts = ListingCounts(not_images=int(facts["not_images"]), ignored=int(facts["ignored"]))
+    seen = json.loads(facts.get("seen", "{}"))
+    counts = ListingCounts(not_images=int(facts["not_images"]), ignored=int(facts["ignored"]), **seen)
     largest = LargestDirectory(facts.get("largest_directory", ""), int(facts.get("largest_directory_entries", 0)))
     return FrozenListing(key, count_images(database, counts), largest)
 
@@ -172,7 +216,8 @@ def _identity(source: Source, scope: Scope) -> str:
         "prefix": scope.prefix,
         "limit": scope.limit,
         "suffixes": sorted(source.suffixes),
-        "ignore": sorted(source.ignore),
+        "ignore": list(source.ignore),  # the last line that matches decides
+        "defaults": list(DEFAULTS),
     }
     return canonical_sha256(listed)
 
@@ -180,25 +225,36 @@ def _identity(source: Source, scope: Scope) -> str:
 def _write_lines(
     bucket: ImageStore, source: Source, scope: Scope, path: Path, *, mounts: bool
 ) -> tuple[ListingCounts, LargestDirectory]:
-    images = size_bytes = not_images = ignored = 0
-    fan_out = FanOut()
+    images = size_bytes = not_images = below = 0
+    ignored: Counter[str] = Counter()
+    videos: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
+    in_image = re.compile(f"(?:{'|'.join(map(re.escape, source.endings))})/", re.IGNORECASE)
+    fan_out, named = FanOut(), {*DEFAULTS, *source.ignore[:100]}  # thousands of keys are one line
     with path.open("w", encoding="utf-8") as lines:
         listed = bucket.list_objects(scope.prefix)
         for found in listed:
             fan_out.add(found.key)
-            if source.is_image(found.key):
+            line = source.ignored.line_of(found.key) if source.ends_like_image(found.key) else None
+            if line is None and source.ends_like_image(found.key):
                 lines.write(_line(found))
                 images += 1
                 size_bytes += found.size_bytes
+                below += in_image.search(found.key) is not None
                 if images == scope.limit:
                     if mounts:
                         fan_out.finish(rest.key for rest in listed)
                     break
-            elif source.ends_like_image(found.key):
-                ignored += 1
+            elif line is not None:
+                ignored[line if line in named else _KEYS] += 1
             else:
                 not_images += 1
-    return ListingCounts(images, size_bytes, not_images, ignored), fan_out.largest
+                ending = found.key[found.key.rfind(".") :].lower()
+                counter = videos if ending in VIDEOS else unread if ending in UNREAD else None
+                if counter is not None and source.ignored.line_of(found.key) is None:
+                    counter[ending] += 1
+    counts = ListingCounts(images, size_bytes, not_images, ignored.total(), ignored, videos, unread, below)
+    return counts, fan_out.largest
 
 
 def _line(found: ListedObject) -> str:
@@ -220,3 +276,7 @@ def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: Lis
         f"{where}: {counts.not_images} objects do not end in {' '.join(source.suffixes)}, {counts.ignored} are ignored - "
         "check source.suffixes and source.ignore"
     )
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -31,6 +31,9 @@ class Reason(StrEnum):
 FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")
 """What becomes of every listed image in one run: exactly one of them (guarantee G1)."""
 
+NO_IMAGES = frozenset({Reason.EMPTY, Reason.NOT_IMAGE})
+"""Known for what they are: they say nothing of how images are decoded, so no shard ends because of them."""
+
 DETECTION_TYPE = "STRUCT(class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
 """One box: `xyxy` in pixels of the image as decoded (EXIF rotation applied), origin top left."""
 

@@ -171,6 +171,7 @@ class Plan:
                 f"{self.listing.ignored} ignored)"
             ),
             f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
+            *self.listing.describe(),
             *self.drift.describe(),
         ]
         if self.starts_over:
@@ -216,6 +217,10 @@ class Plan:
                 "size_bytes": self.listing.size_bytes,
                 "not_images": self.listing.not_images,
                 "ignored": self.listing.ignored,
+                "ignored_by": dict(sorted(self.listing.ignored_by.items())),
+                "videos": dict(sorted(self.listing.videos.items())),
+                "unread": dict(sorted(self.listing.unread.items())),
+                "below_images": self.listing.below_images,
             },
             "counts": {
                 "listed": self.listed,

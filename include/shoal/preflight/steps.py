@@ -19,6 +19,8 @@ from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database, open_database
 
 SAMPLED_OBJECTS = 1000
+SEARCHED_OBJECTS = 100_000
+"""So far a check looks on for the first image: a hundred requests."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
     keys, seen = _sample(dataset, stores)
     if not keys:
         raise ConfigError(
-            f"None of the first {seen} objects under {stores.source.uri(dataset.source.prefix)} ends in "
-            f"{' '.join(dataset.source.suffixes)} - check source.prefix and source.suffixes"
+            f"None of the first {seen} objects under {stores.source.uri(dataset.source.prefix)} is an image: none ends in "
+            f"{' '.join(dataset.source.suffixes)} and is not left out - check source.prefix, source.suffixes and source.ignore"
         )
     size_bytes = len(stores.source.read_bytes(keys[0]))
     return f"{len(keys)} images among the first {seen} objects; {keys[0]!r} can be read, {size_bytes} bytes"
@@ -163,8 +165,15 @@ def check_exports(dataset: Dataset) -> str:
 
 
 def _sample(dataset: Dataset, stores: Stores) -> tuple[list[str], int]:
-    found = [item.key for item in islice(stores.source.list_objects(dataset.source.prefix), SAMPLED_OBJECTS)]
-    return [key for key in found if dataset.source.is_image(key)], len(found)
+    images: list[str] = []
+    seen = 0
+    for item in islice(stores.source.list_objects(dataset.source.prefix), SEARCHED_OBJECTS):
+        if seen >= SAMPLED_OBJECTS and images:
+            break
+        seen += 1
+        if dataset.source.is_image(item.key):
+            images.append(item.key)
+    return images, seen
 
 
 def _fill_listing(database: Database, keys: list[str]) -> None:

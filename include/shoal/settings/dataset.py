@@ -16,6 +16,7 @@ from shoal.settings.field_types import (
     Bucket,
     Duration,
     Folder,
+    IgnoreLine,
     KeyPrefix,
     Name,
     Schedule,
@@ -24,6 +25,7 @@ from shoal.settings.field_types import (
     Side,
     Suffix,
 )
+from shoal.settings.ignore import Ignored
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2")
 EXPORTS_OF_WHEELS = "shoal.exports"
@@ -37,7 +39,10 @@ class Source(Settings):
     bucket: Bucket
     prefix: KeyPrefix = Field("", description="Only keys that begin so")
     suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
-    ignore: tuple[str, ...] = Field((), description="Whole keys that are out of scope; counted in every summary")
+    ignore: tuple[IgnoreLine, ...] = Field(
+        (),
+        description="Keys, or patterns of whole keys as in .gitignore, that are out of scope; !pattern lets in again",
+    )
 
     @cached_property
     def endings(self) -> tuple[str, ...]:
@@ -45,13 +50,13 @@ class Source(Settings):
         return tuple(suffix.lower() for suffix in self.suffixes)
 
     @cached_property
-    def ignored(self) -> frozenset[str]:
-        """The ignored keys, to be looked up by the million."""
-        return frozenset(self.ignore)
+    def ignored(self) -> Ignored:
+        """What is left out, to be asked by the million."""
+        return Ignored(self.ignore)
 
     def is_image(self, key: str) -> bool:
         """Tell whether an object is an image of the dataset: by its ending, and unless it is ignored."""
-        return self.ends_like_image(key) and key not in self.ignored
+        return self.ends_like_image(key) and self.ignored.line_of(key) is None
 
     def ends_like_image(self, key: str) -> bool:
         """Tell whether a key ends as those of images do, ignored or not."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shoal.contract.job import STORED_CONF
 from shoal.contract.units import parse_duration
 from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups
-
+from shoal.settings.ignore import read_line
 
 EPOCH_FORMAT = "%s"
 """Seconds since 1970, or milliseconds where they are 13 digits; no zone applies."""
@@ -112,6 +112,12 @@ def _check_template(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
+def _check_ignored(text: str) -> str:
+    read_line(text)
+    return text
+
+
+IgnoreLine = Annotated[str, Field(min_length=1), AfterValidator(_check_ignored)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
 Folder = Annotated[str, AfterValidator(_check_folder)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.job import failed_too_often
+from shoal.contract.rows import NO_IMAGES
 from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
@@ -57,10 +58,11 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
 
 def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
     """Read the part of a summary that tells how this run got there."""
+    image = f"coalesce(reason NOT IN ({', '.join(repr(str(reason)) for reason in sorted(NO_IMAGES))}), true)"
     shards = database.records(
         "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
-        "count(*) FILTER (fate = 'failed')::BIGINT AS failed, "
-        "count(*) FILTER (fate IN ('processed', 'failed'))::BIGINT AS tried "
+        f"count(*) FILTER (fate = 'failed' AND {image})::BIGINT AS failed, "
+        f"count(*) FILTER (fate IN ('processed', 'failed') AND {image})::BIGINT AS tried "
         "FROM accounted WHERE shard IS NOT NULL GROUP BY shard ORDER BY shard"
     )
     own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 UNREACHED_IN_A_ROW = 20
 """So many images unreachable one after another: the store is down, not the images."""
 
+UNREACHED_ELSEWHERE = 8
+"""So many more, from all over the shard, must be unreachable too: a folder that the store cannot read blocks no other."""
+
 STALL_S = 600.0
 """Nothing fetched for so long while the model waits: a read hangs that no timeout ends, as on a dead mount."""
 
@@ -146,6 +149,8 @@ class ShardRun:
             self._parts.add(outcome)
         elif isinstance(outcome, Unreached):
             self._tally.add_unreached()
+            if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
+                self._intake.spread(UNREACHED_ELSEWHERE)
             self._last_error = str(outcome.error)
             log.warning("%r has no row: %s", outcome.image.key, outcome.error)
 
@@ -173,7 +178,10 @@ class ShardRun:
         )
 
     def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
-        if isinstance(outcome, Unreached) and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW:
+        if (
+            isinstance(outcome, Unreached)
+            and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE
+        ):
             return self._unreached_ending()
         if not self._stalled():
             return None

@@ -8,6 +8,7 @@ at most one image of the largest size allowed.
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ class Intake:
     """Hands out the images until it is closed or its time is over; thread-safe."""
 
     def __init__(self, images: Iterable[ListedImage], budget_s: float) -> None:
-        self._images = iter(images)
+        self._images = deque(images)
         self._lock = threading.Lock()
         self._deadline = time.monotonic() + budget_s
         self._closed = False
@@ -77,7 +78,16 @@ class Intake:
     def take(self) -> ListedImage | None:
         """Take the next image; None when there is none, or none may be begun."""
         with self._lock:
-            return None if self.closed else next(self._images, None)
+            return None if self.closed or not self._images else self._images.popleft()
+
+    def spread(self, count: int) -> None:
+        """Hand out next what lies evenly spread over all that is left: what is wrong with neighbours may end there."""
+        with self._lock:
+            step = max(len(self._images) // count, 1)
+            left = list(self._images)
+            first = left[step - 1 :: step][:count]
+            chosen = {id(image) for image in first}
+            self._images = deque([*first, *(image for image in left if id(image) not in chosen)])
 
 
 class Pipeline:

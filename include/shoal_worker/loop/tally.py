@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shoal.contract.rows import Status
+from shoal.contract.rows import NO_IMAGES, Status
 from shoal_worker.rows.parts import Row
 
 
@@ -15,6 +15,7 @@ class Tally:
         shard: Number of the shard.
         total: Images in its manifest.
         statuses: Rows per status.
+        no_images: Failed ones that are no images at all.
         unreached: Images without a row because the infrastructure failed.
         unreached_in_a_row: How many of these came last without a row between them.
     """
@@ -22,12 +23,14 @@ class Tally:
     shard: int
     total: int
     statuses: Counter[Status] = field(default_factory=Counter)
+    no_images: int = 0
     unreached: int = 0
     unreached_in_a_row: int = 0
 
     def add(self, row: Row) -> None:
         """Count a row."""
         self.statuses[row.status] += 1
+        self.no_images += row.reason in NO_IMAGES
         self.unreached_in_a_row = 0
 
     def add_unreached(self) -> None:
@@ -42,8 +45,8 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """Images whose bytes cannot be used."""
-        return self.statuses[Status.FAILED]
+        """Images whose bytes cannot be used; what is no image at all is not counted."""
+        return self.statuses[Status.FAILED] - self.no_images
 
     @property
     def tried(self) -> int:

@@ -1,0 +1,94 @@
+"""What lies beside photos and looks like one: patterns of keys that are out of scope, as in a .gitignore file.
+
+Patterns see whole keys, as every list of Shoal's prints them. The last one that matches decides. Unlike git's, a line `!…` also
+lets in again what lies in a folder that is left out. An entry that is a key, letter by letter, leaves out that key; a leading
+`#` is part of the name, not a comment.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+DEFAULTS = (
+    # macOS, https://support.apple.com/102064 and what Finder leaves on shares
+    "._*", ".DS_Store", ".AppleDouble/", "__MACOSX/", ".Trashes/", ".Spotlight-V100/", ".fseventsd/", ".TemporaryItems/",
+    # Windows
+    "Thumbs.db", "$RECYCLE.BIN/", "RECYCLER/", "System Volume Information/",
+    # Linux and Android
+    ".Trash*/", ".thumbnails/", "lost+found/", ".trashed-*",
+    # Synology, QNAP, Western Digital, Samba, snapshots of file servers
+    "@eaDir/", "#recycle/", "#snapshot/", "@tmp/", ".@__thumb/", "@Recycle/", "@Recently-Snapshot/", ".wdmc/", ".recycle/",
+    ".snapshot/", ".zfs/",
+    # photo managers and tools that synchronise
+    ".picasaoriginals/", ".dtrash/", ".stversions/",
+)  # fmt: skip
+"""Side files, thumbnails and recycle bins; they stand before a dataset's own lines."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry: as it was written, whether it lets in again, and what it matches; None matches the entry's own key only."""
+
+    text: str
+    lets_in: bool
+    regex: re.Pattern[str] | None
+
+
+@cache
+def read_line(text: str) -> Line:
+    """Read one entry.
+
+    Raises:
+        ValueError: It is no pattern.
+    """
+    from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern  # noqa: PLC0415 - only where keys are judged
+
+    try:
+        read = GitIgnoreBasicPattern(f"\\{text}" if text.startswith("#") else text)
+    except ValueError as err:
+        raise ValueError(f"{text!r} is no pattern as in .gitignore: {err}") from err
+    return Line(text, read.include is False, read.regex)
+
+
+class Ignored:
+    """Tells which entry leaves a key out; quick where none does, as for most of a hundred million keys.
+
+    Args:
+        entries: A dataset's own lines, which follow the defaults.
+    """
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._keys = frozenset(entries)
+        self._lines = [line for line in map(read_line, (*DEFAULTS, *entries)) if line.regex is not None]
+        leaving_out = [line for line in self._lines if not line.lets_in]
+        # A line without a slash before its end says something about one name on the way, the others about the whole key.
+        on_names = [line for line in leaving_out if "/" not in line.text.rstrip("/")]
+        self._names = _any_of([line for line in on_names if not line.text.endswith("/")])
+        self._folders = _any_of(on_names)
+        self._whole = _any_of([line for line in leaving_out if "/" in line.text.rstrip("/")])
+        self._folder, self._folder_hit = "", False
+
+    def line_of(self, key: str) -> str | None:
+        """Name the entry that leaves a key out; None where it is in scope."""
+        if key in self._keys:
+            return key
+        cut = key.rfind("/") + 1
+        folder = key[:cut]
+        if folder != self._folder:  # keys come in order: a folder is judged once
+            self._folder, self._folder_hit = folder, bool(self._folders and self._folders.match(folder))
+        if not (
+            self._folder_hit
+            or (self._names and self._names.match(key[cut:]))
+            or (self._whole and self._whole.match(key))
+        ):
+            return None
+        for line in reversed(self._lines):
+            if line.regex is not None and line.regex.match(key):
+                return None if line.lets_in else line.text
+        return None
+
+
+def _any_of(lines: Sequence[Line]) -> re.Pattern[str] | None:
+    found = [line.regex.pattern for line in lines if line.regex is not None]
+    return re.compile("|".join(f"(?:{pattern})" for pattern in found)) if found else None
