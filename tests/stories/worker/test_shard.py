@@ -118,7 +118,7 @@ def test_parts_are_written_while_the_shard_goes_on(workplace):
 
 
 def test_too_many_failed_images_end_the_shard_with_its_part_written(workplace, tmp_path):
-    workplace.images = {f"{number:03}.jpg": b"no image" for number in range(200)}
+    workplace.images = {f"{number:03}.jpg": dark_jpeg(number)[:200] for number in range(200)}
     workplace.lay_out()
     (tmp_path / "termination-log").touch()
     done = workplace.work(SHOAL_TERMINATION_LOG=str(tmp_path / "termination-log"))
@@ -273,3 +273,15 @@ def wait_until_it_stands_still(worker) -> int:
         if counts[-1] > 0 and counts[-5:] == [counts[-1]] * 5:
             return counts[-1]
     raise AssertionError(f"the worker ended: {worker.stderr.read()}")
+
+
+def test_side_files_in_front_of_photos_do_not_end_the_shard(workplace):
+    workplace.model = constant_model()
+    workplace.images = {
+        **{f"._{number:03}.jpg": b"\0\5\x16\7\0\2\0\0Mac OS X" for number in range(60)},
+        **{f"{number:03}.jpg": dark_jpeg(number) for number in range(60)},
+    }
+    workplace.lay_out()
+    done = workplace.work()
+    assert done.returncode == WorkerExit.DONE, done.stderr
+    assert "60 processed, 60 failed" in last_line(done)

@@ -1,0 +1,33 @@
+"""What lies beside photos: patterns as in .gitignore, over whole keys."""
+
+import pytest
+
+from shoal.settings.ignore import Ignored, read_line
+
+
+@pytest.mark.parametrize(
+    ("entries", "key", "line"),
+    [
+        pytest.param((), "a/20260601-100000-CAM1.jpg", None, id="a photo"),
+        pytest.param((), "a/._IMG_1.jpg", "._*", id="a Mac's side file"),
+        pytest.param((), "a/@eaDir/b.jpg/SYNOPHOTO_THUMB_M.jpg", "@eaDir/", id="a Synology thumbnail"),
+        pytest.param((), "#recycle/b.jpg", "#recycle/", id="a leading # is part of the name"),
+        pytest.param((), ".Trash-1000/files/b.jpg", ".Trash*/", id="a recycle bin of Linux"),
+        pytest.param((), "eaDir/b.jpg", None, id="a name that is almost one"),
+        pytest.param(("!._*",), "a/._IMG_1.jpg", None, id="let in again"),
+        pytest.param(("!*",), "@eaDir/b.jpg", None, id="everything let in again"),
+        pytest.param(("night [1].jpg",), "night [1].jpg", "night [1].jpg", id="a key with a space and brackets"),
+        pytest.param(("!odd.jpg",), "!odd.jpg", "!odd.jpg", id="a key with a leading !"),
+        pytest.param(("/a/b.jpg",), "/a/b.jpg", "/a/b.jpg", id="a key with a leading slash"),
+        pytest.param(("/a/*.jpg",), "a/b.jpg", "/a/*.jpg", id="from the bucket's root"),
+        pytest.param(("/a/*.jpg",), "c/a/b.jpg", None, id="and not below it"),
+        pytest.param(("*.jpg", "!keep/*.jpg"), "keep/b.jpg", None, id="the last line that matches decides"),
+    ],
+)
+def test_an_entry_leaves_out_a_key_or_what_its_pattern_matches(entries, key, line):
+    assert Ignored(entries).line_of(key) == line
+
+
+def test_an_entry_that_is_no_pattern_is_refused():
+    with pytest.raises(ValueError, match=r"'\\\\\\\\' is no pattern as in \.gitignore"):
+        read_line("\\")
