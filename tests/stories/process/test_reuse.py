@@ -216,10 +216,14 @@ def test_an_object_that_changes_during_the_run_is_reported_and_redone(few_images
     assert fates(few_images.run()) == {"reused": 10, "processed": 1}
 
 
+CUT_OFF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+"""The beginning of a JPEG: no known non-image, so it counts as a failure."""
+
+
 def test_too_many_failures_stop_a_shard_and_are_reported(pipelines):
     pipeline = pipelines(cluster={"share": 1.0, "max_pods": 1})
     for number in range(150):
-        pipeline.put(f"IPC608/20260601-{number:06d}-IPC608.jpg", b"not a picture")
+        pipeline.put(f"IPC608/20260601-{number:06d}-IPC608.jpg", CUT_OFF)
     plan = pipeline.plan()
     ended = run_worker(pipeline.stores, plan, 0)
     assert ended.returncode == WorkerExit.TOO_MANY_FAILED, ended.stdout
