@@ -1,7 +1,7 @@
 """What plan.json consists of: one class for each of its objects, as they are stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -55,12 +55,27 @@ class StoredVariant:
 
 @dataclass(frozen=True)
 class StoredListing:
-    """The frozen listing: its key, the size of the images in scope, and what was no image or ignored."""
+    """The frozen listing: its key, the size of the images in scope, and what lies beside them.
+
+    Attributes:
+        key: Its object in the results bucket.
+        size_bytes: Of all images in scope.
+        not_images: Objects with another ending.
+        ignored: Images that are left out.
+        ignored_by: How many each line of `source.ignore` leaves out; none in plans before it had patterns.
+        videos: Videos that nobody looks at, by ending.
+        unread: Photos in formats that `source.suffixes` does not name, by ending.
+        below_images: Images in folders named like an image.
+    """
 
     key: str
     size_bytes: int
     not_images: int
     ignored: int
+    ignored_by: Mapping[str, int] = field(default_factory=dict)
+    videos: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
+    below_images: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shoal.contract.errors import ContractError
@@ -14,8 +14,17 @@ Piece = TypeVar("Piece", bound="DataclassInstance")
 
 
 def pick(kind: type[Piece], stored: Mapping[str, Any]) -> Piece:
-    """Make a dataclass of the fields it has; what a later release added beside them is passed over."""
-    return kind(**{field.name: stored[field.name] for field in fields(kind)})
+    """Make a dataclass of the fields it has; what a later release added beside them is passed over.
+
+    A field with a default is one that earlier releases did not write yet.
+    """
+    return kind(
+        **{
+            field.name: stored[field.name]
+            for field in fields(kind)
+            if field.name in stored or (field.default is MISSING and field.default_factory is MISSING)
+        }
+    )
 
 
 def picked(kind: type[Piece], stored: Iterable[Mapping[str, Any]]) -> tuple[Piece, ...]:

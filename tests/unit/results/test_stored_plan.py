@@ -123,6 +123,7 @@ def test_settings_and_params_are_those_of_the_run():
 def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     plan = StoredPlan.parse(json.loads(path.read_text(encoding="utf-8")))
     assert (plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, ())
+    assert (plan.listing.ignored_by, plan.listing.videos, plan.listing.unread, plan.listing.below_images) == ({}, {}, {}, 0)
     assert plan.settings.run.approval_cpu_hours == Dataset.model_fields["run"].default.approval_cpu_hours
     assert plan.params == RunParams()
 
