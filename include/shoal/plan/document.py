@@ -7,7 +7,8 @@ from os.path import commonprefix
 from typing import Any
 
 from shoal.bucket.drift import Drift
-from shoal.bucket.listing import ListingCounts, Scope
+from shoal.bucket.listing import Scope
+from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
 from shoal.contract.job import ShardJob

@@ -41,7 +41,8 @@ class Source(Settings):
     suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
     ignore: tuple[IgnoreLine, ...] = Field(
         (),
-        description="Keys, or patterns of whole keys as in .gitignore, that are out of scope; !pattern lets in again",
+        description="Keys, or patterns of whole keys as in .gitignore, that are out of scope; an entry that equals a listed key "
+        "is that key alone; !pattern lets in again",
     )
 
     @cached_property

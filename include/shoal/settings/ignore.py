@@ -1,12 +1,13 @@
 """What lies beside photos and looks like one: patterns of keys that are out of scope, as in a .gitignore file.
 
 Patterns see whole keys, as every list of Shoal's prints them. The last one that matches decides. Unlike git's, a line `!…` also
-lets in again what lies in a folder that is left out. An entry that is a key, letter by letter, leaves out that key; a leading
-`#` is part of the name, not a comment.
+lets in again what lies in a folder that is left out. An entry that equals a listed key, letter by letter,
+leaves out that key and is no pattern; a leading `#` is part of the name, not a comment.
 """
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 
@@ -56,11 +57,13 @@ class Ignored:
 
     Args:
         entries: A dataset's own lines, which follow the defaults.
+        keys: Those of them that are known to be keys, and so no patterns.
     """
 
-    def __init__(self, entries: Sequence[str]) -> None:
+    def __init__(self, entries: Sequence[str], keys: AbstractSet[str] = frozenset()) -> None:
         self._keys = frozenset(entries)
-        self._lines = [line for line in map(read_line, (*DEFAULTS, *entries)) if line.regex is not None]
+        patterns = (*DEFAULTS, *(entry for entry in entries if entry not in keys))
+        self._lines = [line for line in map(read_line, patterns) if line.regex is not None]
         leaving_out = [line for line in self._lines if not line.lets_in]
         # A line without a slash before its end says something about one name on the way, the others about the whole key.
         on_names = [line for line in leaving_out if "/" not in line.text.rstrip("/")]
@@ -71,8 +74,13 @@ class Ignored:
 
     def line_of(self, key: str) -> str | None:
         """Name the entry that leaves a key out; None where it is in scope."""
+        line = self.deciding(key)
+        return None if line is None or line.lets_in else line.text
+
+    def deciding(self, key: str) -> Line | None:
+        """Find the entry that leaves a key out or lets it in again; None where none says anything of it."""
         if key in self._keys:
-            return key
+            return Line(key, lets_in=False, regex=None)
         cut = key.rfind("/") + 1
         folder = key[:cut]
         if folder != self._folder:  # keys come in order: a folder is judged once
@@ -85,7 +93,7 @@ class Ignored:
             return None
         for line in reversed(self._lines):
             if line.regex is not None and line.regex.match(key):
-                return None if line.lets_in else line.text
+                return line
         return None
 
 

@@ -57,11 +57,6 @@ class S3Reader:
         while token is not None:
             page = self._list_page(prefix, token)
             yield from page.objects
-            if page.next_token is not None and page.next_token == token:
-                raise StoreError(
-                    f"The listing of {self._target} at {self.access.endpoint_url} repeats itself: a page names itself as the "
-                    "next one - see the store's log, or upgrade the store"
-                )
             token = page.next_token
             if token is not None and token in given:
                 # A server or a cache before it that gives a page again would be listed for ever, and counted twice.

@@ -1,3 +1,5 @@
+import io
+import json
 from datetime import UTC, datetime
 
 import duckdb
@@ -6,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.bucket.directory_sizes import FanOut
-from shoal.bucket.listing import Scope, _line, freeze_listing, view_listing
+from shoal.bucket.listing import Scope, freeze_listing, view_listing
+from shoal.bucket.sieve import Sieve, write_line
 from shoal.contract.errors import ConfigError
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ListedObject
 from shoal.tables.session import open_database
@@ -27,7 +31,7 @@ CONTROL_KEYS = ["tab\there.jpg", "new\nline.jpg", 'quote"and\\backslash.jpg', "b
 def test_control_characters_survive_the_way_into_the_table(tmp_path):
     lines = tmp_path / "listing.jsonl"
     moment = datetime(2026, 6, 1, 12, 30, 15, 250_000, UTC)
-    lines.write_text("".join(_line(ListedObject(key, "e", 7, moment)) for key in CONTROL_KEYS), encoding="utf-8")
+    lines.write_text("".join(write_line(ListedObject(key, "e", 7, moment)) for key in CONTROL_KEYS), encoding="utf-8")
     read = f"FROM read_json('{lines}', format = 'newline_delimited', columns = {LISTING_COLUMNS})"
     assert [row[0] for row in duckdb.sql(f"SELECT key {read}").fetchall()] == CONTROL_KEYS
     assert duckdb.sql(f"SELECT DISTINCT last_modified {read}").fetchall() == [(moment.replace(tzinfo=None),)]
@@ -48,6 +52,44 @@ def test_every_key_is_listed_as_it_is(odd_bucket):
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
     assert (frozen.counts.images, frozen.counts.not_images, frozen.counts.ignored) == (len(ODD_KEYS), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("entries", "keys", "left"),
+    [
+        pytest.param(["photo[1].jpg"], ["photo1.jpg", "photo[1].jpg"], ["photo1.jpg"], id="a key with brackets"),
+        pytest.param(["photo[1].jpg"], ["photo1.jpg", "photo2.jpg"], ["photo2.jpg"], id="no such key: a pattern"),
+        pytest.param(["b.jpg"], ["a/b.jpg", "b.jpg"], ["a/b.jpg"], id="a key at the root"),
+        pytest.param(["b.jpg"], ["a/b.jpg", "c.jpg"], ["c.jpg"], id="no such key: a name in every folder"),
+        pytest.param(
+            ["*.jpg", "!b.jpg"], ["!b.jpg", "a.jpg", "b.jpg"], [], id="a key with a leading ! lets nothing in again"
+        ),
+        pytest.param(["*.jpg", "!b.jpg"], ["a.jpg", "b.jpg"], ["b.jpg"], id="no such key: lets in again"),
+        pytest.param(["*.jpg"], ["*.jpg", "a.jpg"], ["a.jpg"], id="a key that would match everything"),
+        pytest.param(["a.jpg", "*1.jpg"], ["a.jpg", "b/a.jpg", "b/1.jpg"], ["b/a.jpg"], id="one of each"),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True], ids=["in the keys' order", "in another"])
+def test_an_entry_that_equals_a_listed_key_is_that_key_and_else_a_pattern(entries, keys, left, backwards):
+    lines, moment = io.StringIO(), datetime(2026, 6, 1, tzinfo=UTC)
+    sieve = Sieve(Source(conn_id="s3", bucket="fish", ignore=entries), lines, io.StringIO())
+    for key in sorted(keys, reverse=backwards):
+        sieve.add(ListedObject(key, "e", 7, moment))
+    counts = sieve.finish()
+    assert sorted(json.loads(line)["key"] for line in lines.getvalue().splitlines()) == left
+    assert (counts.images, counts.size_bytes, counts.ignored) == (len(left), 7 * len(left), len(keys) - len(left))
+
+
+def test_a_limit_holds_where_the_last_key_makes_a_pattern_a_key(empty_bucket):
+    for key in ("a/1.jpg", "a/2.jpg", "a/[12].jpg", "b.jpg", "c.jpg"):
+        empty_bucket.put(key, b"x")
+    source = empty_bucket.with_settings(
+        source={**empty_bucket.dataset.source.model_dump(), "ignore": ["a/[12].jpg"]}
+    ).dataset.source
+    with open_database(empty_bucket.stores.results) as database:
+        frozen = freeze_listing(empty_bucket.stores.source, source, Scope("", 2), database, "listing.parquet")
+        keys = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
+    assert (keys, frozen.counts.images) == (["a/1.jpg", "a/2.jpg"], 2)
 
 
 def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):

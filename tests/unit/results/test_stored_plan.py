@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shoal.bucket.drift import Drift
-from shoal.bucket.listing import ListingCounts, Scope
+from shoal.bucket.listing import Scope
+from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
@@ -123,7 +124,12 @@ def test_settings_and_params_are_those_of_the_run():
 def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     plan = StoredPlan.parse(json.loads(path.read_text(encoding="utf-8")))
     assert (plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, ())
-    assert (plan.listing.ignored_by, plan.listing.videos, plan.listing.unread, plan.listing.below_images) == ({}, {}, {}, 0)
+    assert (plan.listing.ignored_by, plan.listing.videos, plan.listing.unread, plan.listing.below_images) == (
+        {},
+        {},
+        {},
+        0,
+    )
     assert plan.settings.run.approval_cpu_hours == Dataset.model_fields["run"].default.approval_cpu_hours
     assert plan.params == RunParams()
 
