@@ -31,6 +31,12 @@ class Reason(StrEnum):
 FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")
 """What becomes of every listed image in one run: exactly one of them (guarantee G1)."""
 
+ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+"""Storage classes whose objects must be restored before they can be read, by
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html. Ceph, OVH and Scaleway use the same words.
+GLACIER_IR, STANDARD_IA, ONEZONE_IA, NEARLINE, COLDLINE are read at once; ARCHIVE is such a class of one vendor and not of another
+(Google's is read at once), and of INTELLIGENT_TIERING the listing does not tell the tier: there reading decides."""
+
 NO_IMAGES = frozenset({Reason.EMPTY, Reason.NOT_IMAGE})
 """Known for what they are: they say nothing of how images are decoded, so no shard ends because of them."""
 

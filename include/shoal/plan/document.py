@@ -126,6 +126,7 @@ class Plan:
         selected: Whether the model is the one the dataset's own setting means now.
         passed_over: Better versions that are not used.
         silent: What should have sent images and did not; None where that was not looked for.
+        archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
     """
 
@@ -150,11 +151,12 @@ class Plan:
     passed_over: Sequence[PassedOver]
     silent: Sequence[Silent] | None = None
     starts_over: bool = False
+    archived: int = 0
 
     @property
     def pending(self) -> int:
         """Images in scope that this run leaves to the next."""
-        return self.listed - self.reused - self.work.images
+        return self.listed - self.reused - self.archived - self.work.images
 
     @property
     def may_become_current(self) -> bool:
@@ -175,6 +177,11 @@ class Plan:
             *self.listing.describe(),
             *self.drift.describe(),
         ]
+        if self.archived:
+            lines.append(
+                f"archived {self.archived} images: restore them and copy them to a class that is read at once (a listing shows a "
+                "restored object as archived), then run again"
+            )
         if self.starts_over:
             lines.append(
                 "the answer so far is of format 1: it stays readable, its rows are not used again, every image is looked at anew"
@@ -227,6 +234,7 @@ class Plan:
                 "listed": self.listed,
                 "reused": self.reused,
                 "chosen": self.work.images,
+                "archived": self.archived,
                 "pending": self.pending,
             },
             "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],

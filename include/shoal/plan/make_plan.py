@@ -60,6 +60,7 @@ class _Found:
         ledgers: Ledgers of the variant.
         parts: Its parts that are in no ledger yet.
         to_infer: Images in scope without a row.
+        archived: Those that lie in an archive: not among them.
         drift: How the bucket differs from what was known of it.
         approval: Whether those images may be inferred.
         starts_over: Whether rows that there are cannot be used again.
@@ -72,6 +73,7 @@ class _Found:
     ledgers: list[str]
     parts: list[str]
     to_infer: int
+    archived: int
     drift: Drift
     approval: Approval
     starts_over: bool
@@ -85,13 +87,16 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
     layout = stores.layout.variant(chosen.variant.directory)
     parts, ledgers = list_settled(stores.results, layout)
     to_infer = session.find_open(ledgers, parts)
-    drift = session.guard(listing, to_infer)
+    archived = session.count_archived()
+    drift = session.guard(listing.counts.images - to_infer - archived, listing, to_infer)
     if drift.copied:
         to_infer -= drift.copied
         parts = [*parts, *session.copy_moved(layout)]
     rate = session.measure_rate() if to_infer else UNMEASURED
     approval = _approve(request, chosen, Work(to_infer, rate))
-    return _Found(listing, silent, chosen, layout, ledgers, parts, to_infer, drift, approval, session.starts_over())
+    return _Found(
+        listing, silent, chosen, layout, ledgers, parts, to_infer, archived, drift, approval, session.starts_over()
+    )
 
 
 def _approve(request: PlanRequest, chosen: ChosenRelease, work: Work) -> Approval:
@@ -127,7 +132,8 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         listing_key=found.listing.key,
         listing=counts,
         listed=counts.images,
-        reused=counts.images - found.to_infer,
+        reused=counts.images - found.to_infer - found.archived,
+        archived=found.archived,
         drift=found.drift,
         work=work,
         ledgers=found.ledgers,

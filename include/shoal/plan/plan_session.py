@@ -21,7 +21,7 @@ from shoal.plan.request import PlanRequest
 from shoal.plan.taken_by_others import find_taken
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
-from shoal.results.open_images import find_open_images
+from shoal.results.open_images import count_archived, find_open_images
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.session import Database
@@ -32,7 +32,8 @@ TABLES = {
     "windowed": "listing, narrowed to a window: becomes listing",
     "stored_rows": "the variant's rows, as they lie in ledgers and parts",
     "rows": "one of them per (key, object_version)",
-    "open_images": "listed images without a settled row",
+    "unsettled_images": "listed images without a settled row",
+    "open_images": "those of them that can be read: not in an archive",
     "known_images": "what the dataset's answer, or its rows, know of the bucket",
     "moved_images": "open images whose key is settled under another ETag",
     "still_open": "open images but for those whose rows were copied: becomes open_images",
@@ -83,7 +84,7 @@ class PlanSession:
         """Count what a variant still has to infer in the listing of this run.
 
         Reads: listing
-        Makes: stored_rows, rows, open_images
+        Makes: stored_rows, rows, unsettled_images, open_images
         """
         parts, ledgers = list_settled(self._stores.results, self._stores.layout.variant(variant.directory))
         images = find_open_images(self._database, [*ledgers, *parts], self._request.params, self._request.run_key)
@@ -93,12 +94,19 @@ class PlanSession:
         """Take away what is settled; return how many images are open. A check takes all of them again.
 
         Reads: listing
-        Makes: stored_rows, rows, open_images
+        Makes: stored_rows, rows, unsettled_images, open_images
         """
         settled = [] if self._request.again else [*ledgers, *parts]
         return find_open_images(self._database, settled, self._request.params, self._request.run_key)
 
-    def guard(self, listing: FrozenListing, to_infer: int) -> Drift:
+    def count_archived(self) -> int:
+        """Count the images that would be open if they did not lie in an archive.
+
+        Reads: listing, unsettled_images
+        """
+        return count_archived(self._database)
+
+    def guard(self, reused: int, listing: FrozenListing, to_infer: int) -> Drift:
         """Measure how the bucket differs from what is known of it, and stop at what nobody accepted.
 
         Reads: listing, stored_rows, open_images
@@ -113,7 +121,7 @@ class PlanSession:
         drift = count_gone(self._database, listing.key, None if answer is None else answer["listing"], self._scope)
         drift.check(params)
         if to_infer:
-            drift = count_changed(self._database, drift, listing.counts.images - to_infer)
+            drift = count_changed(self._database, drift, reused)
             drift.check(params)
         return replace(drift, copied=drift.changed) if params.accept_changed == "same" else drift
 

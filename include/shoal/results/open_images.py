@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shoal.contract.rows import ARCHIVES
 from shoal.settings.run_form import RunParams
 from shoal.tables.session import Database
 
@@ -10,7 +11,7 @@ def find_open_images(database: Database, settled: Sequence[str], params: RunPara
     """Make the view `open_images` of the table `listing`: the images without a settled row; return how many.
 
     Reads: listing
-    Makes: stored_rows, rows, open_images
+    Makes: stored_rows, rows, unsettled_images, open_images
 
     Args:
         database: A session with the table `listing`.
@@ -21,5 +22,17 @@ def find_open_images(database: Database, settled: Sequence[str], params: RunPara
     database.view_rows(settled)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("run_key", run_key)
+    database.set_variable("archives", list(ARCHIVES))
     database.run_file("open_images")
     return int(database.value("SELECT count(*) FROM open_images"))
+
+
+def count_archived(database: Database) -> int:
+    """Count the images without a settled row that lie in an archive, so that no run can take them.
+
+    Reads: listing, unsettled_images
+    """
+    archived = "coalesce(list_contains(getvariable('archives'), storage_class), false)"
+    if not database.value(f"SELECT count(*) FROM listing WHERE {archived}"):
+        return 0  # joining the whole listing once more is for buckets that have some
+    return int(database.value(f"SELECT count(*) FROM unsettled_images WHERE {archived}"))

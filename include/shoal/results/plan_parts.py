@@ -80,12 +80,13 @@ class StoredListing:
 
 @dataclass(frozen=True)
 class StoredCounts:
-    """Images: listed = reused + chosen + pending."""
+    """Images: listed = reused + chosen + archived + pending; plans before archives were told apart have none archived."""
 
     listed: int
     reused: int
     chosen: int
     pending: int
+    archived: int = 0
 
 
 @dataclass(frozen=True)

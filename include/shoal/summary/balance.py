@@ -43,10 +43,19 @@ class Balance:
             ContractError: It does not; nothing is to be believed.
         """
         counts = plan.counts
-        expected = {"listed": counts.listed, "reused": counts.reused, "pending": counts.pending}
-        # The worker of an adopted part may have settled some pending image since.
+        expected = {
+            "listed": counts.listed,
+            "reused": counts.reused,
+            "archived": counts.archived,
+            "pending": counts.pending,
+        }
+        # The worker of an adopted part may have settled some pending image since, or one that was archived then.
         late = self.fates["reused"] - counts.reused
-        as_planned = self.listed == counts.listed and late >= 0 and self.fates["pending"] + late == counts.pending
+        left, planned = self.fates["pending"] + self.fates["archived"], counts.pending + counts.archived
+        as_planned = self.listed == counts.listed and late >= 0 and left + late == planned
+        as_planned = (
+            as_planned and self.fates["archived"] <= counts.archived and self.fates["pending"] <= counts.pending
+        )
         if sum(self.fates.values()) != self.listed or not as_planned:
             raise ContractError(
                 f"Balance of run {plan.run_key} does not close: listed {self.listed}, {dict(self.fates)}, planned {expected}"

@@ -3,7 +3,7 @@
 from datetime import UTC
 
 from shoal.contract.layout import RunLayout
-from shoal.contract.rows import LISTING_COLUMNS, MANIFEST_COLUMNS
+from shoal.contract.rows import ARCHIVES, LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
@@ -31,6 +31,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     view_clocked(database, dataset.clock, read_exif=dataset.clock.asks_exif)
     database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
+    database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
     fill_classes(database, plan.names, dataset, params.conf)
     _fill_deployments(database, dataset)

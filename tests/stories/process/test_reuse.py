@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -252,4 +253,27 @@ def test_a_part_that_arrives_after_the_summary_is_the_next_run_s(few_images):
     few_images.summarize(plan)
     few_images.infer(plan)
     assert few_images.verify(plan.run_key, plan.variant.directory).deviations == ()
+    assert fates(few_images.run()) == {"reused": 12}
+
+
+def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch):
+    source, archives = few_images.stores.source, {0: "GLACIER", 1: "DEEP_ARCHIVE", 2: "GLACIER_IR", 3: "ARCHIVE"}
+    listed, restored = type(source).list_objects, False
+
+    def list_objects(store, prefix=""):
+        for number, found in enumerate(listed(store, prefix)):
+            yield replace(found, storage_class=None if restored else archives.get(number, "STANDARD"))
+
+    monkeypatch.setattr(type(source), "list_objects", list_objects)
+    plan = few_images.plan()
+    assert (plan.reused, plan.work.images, plan.archived, plan.pending) == (0, 10, 2, 0)
+    assert any(line.startswith("archived 2 images: restore them") for line in plan.describe())
+    few_images.infer(plan)
+    done = few_images.summarize(plan)
+    assert fates(done) == {"processed": 10, "archived": 2}
+    assert done.balance.complete
+    assert done.not_current_because is None
+    restored = True
+    assert fates(few_images.run()) == {"reused": 10, "processed": 2}
+    restored = False
     assert fates(few_images.run()) == {"reused": 12}

@@ -43,6 +43,8 @@ def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
     yield "Images listed", f"{counts.listed:,} ({plan.listing.size_bytes / 1e6:,.1f} MB)"
     yield "Reused", f"{counts.reused:,}"
     yield "To infer in this run", f"{counts.chosen:,}"
+    if counts.archived:
+        yield "In an archive, to be restored first", f"{counts.archived:,}"
     yield "Left for later", f"{counts.pending:,}"
     if counts.chosen or counts.pending:
         yield "Seconds per image", f"{rate.value:.3g} ({rate.source})"

@@ -2,9 +2,10 @@
 --   reused     settled before this run (its row was frozen by the plan) and not in the manifest
 --   processed, failed, changed, gone    this run's own row
 --   unsettled  in the manifest, without a row of this run, for whatever reason
+--   archived   in an archive of the store's, not settled and not in the manifest
 --   pending    in scope, not settled, not in this run's manifest
 -- A failure that this run was told to retry, and left to a later one, is pending too.
--- Variables: run_key, retry_reasons.
+-- Variables: run_key, retry_reasons, archives.
 CREATE OR REPLACE TABLE accounted AS
 WITH own AS (
     SELECT DISTINCT key, object_version FROM stored_rows WHERE run_key = getvariable('run_key')
@@ -16,7 +17,9 @@ SELECT
     clocked.camera, clocked.captured_at, clocked.clock_flag,
     manifest.shard,
     CASE
-        WHEN manifest.key IS NULL THEN if(settled.key IS NULL, 'pending', 'reused')
+        WHEN manifest.key IS NULL AND settled.key IS NOT NULL THEN 'reused'
+        WHEN manifest.key IS NULL AND list_contains(getvariable('archives'), clocked.storage_class) THEN 'archived'
+        WHEN manifest.key IS NULL THEN 'pending'
         WHEN own.key IS NULL THEN 'unsettled'
         ELSE rows.status
     END AS fate,

@@ -1,8 +1,9 @@
 -- Listed images without a settled row: what a run, or a repeated shard, still has to infer.
 -- A failure that the run reopened stays open until the run has judged the image itself.
 -- Reads stored_rows, not rows: whether any settling row exists needs no choice between them.
--- Variables: retry_reasons, run_key.
-CREATE OR REPLACE VIEW open_images AS
+-- What lies in an archive can be read by nobody, and is open only when it was restored.
+-- Variables: retry_reasons, run_key, archives.
+CREATE OR REPLACE VIEW unsettled_images AS
 SELECT listing.*
 FROM listing
 WHERE NOT EXISTS (
@@ -13,3 +14,6 @@ WHERE NOT EXISTS (
       AND (settles(stored_rows.status, stored_rows.reason)
            OR stored_rows.status = 'failed' AND stored_rows.run_key = getvariable('run_key'))
 );
+
+CREATE OR REPLACE VIEW open_images AS
+SELECT * FROM unsettled_images WHERE NOT coalesce(list_contains(getvariable('archives'), storage_class), false);
