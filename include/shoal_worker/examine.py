@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shoal.contract.errors import StoreError
+from shoal.contract.errors import ConfigError, StoreError, one_line
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
 from shoal_worker.image.decode import SCAN_LIMIT, Undecodable, decode_pixels, read_header
@@ -81,7 +81,8 @@ class Examiner:
         """Fetch and decode an image; a row where that already says what became of it.
 
         Raises:
-            StoreError: Infrastructure failed, or the store does not give this object.
+            ImageDenied: The store refuses it: a fact about the image only if the login still reads another one.
+            StoreError: Infrastructure failed.
             ConfigError: Wrong bucket or credentials.
             MemoryError: No room to decode it.
         """
@@ -96,9 +97,21 @@ class Examiner:
                 return self._row(image, Status.CHANGED)
             except ImageGone:
                 return self._row(image, Status.GONE)
-            except (ImageArchived, ImageDenied) as err:
-                raise StoreError(str(err)) from err  # it has no row, and a later run asks again
+            except ImageArchived as err:  # in an archive that the listing did not tell of
+                return self.denied(image, f"in an archive: restore it, then run again ({err})")
             return self._decode(image, fetched)
+
+    def denied(self, image: ListedImage, said: object) -> Row:
+        """Make the row of an image that the store refuses to give, with what it said."""
+        return self._row(image, Status.DENIED, detail=one_line(said))
+
+    def reads(self, image: ListedImage) -> bool:
+        """Try whether an image that was read before can still be read."""
+        try:
+            self._source.read(image.key, image.object_version, image.size_bytes)
+        except (ImageArchived, ImageChanged, ImageDenied, ImageGone, StoreError, ConfigError):
+            return False
+        return True
 
     def rehearse(self, data: bytes) -> None:
         """Take an image that belongs to nobody all the way: what ends the worker afterwards is the image it tries then.

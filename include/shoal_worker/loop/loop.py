@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import failed_too_often
-from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Unreached
+from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.rows.parts import PartWriter, Row
+from shoal_worker.rows.parts import ListedImage, PartWriter, Row
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,8 @@ class ShardRun:
         self._limits = limits
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
+        self._refused: list[Refused] = []
+        self._read: ListedImage | None = None
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
@@ -113,6 +115,7 @@ class ShardRun:
         ending = self._work(stop, say)
         self._intake.close()
         self._take_what_is_there()
+        self._settle_refused()
         ending = self._write_last_part(ending, stop)
         if ending.exit is WorkerExit.DONE and self._tally.unreached:
             ending = self._unreached_ending()
@@ -147,12 +150,30 @@ class ShardRun:
         if isinstance(outcome, Row):
             self._tally.add(outcome)
             self._parts.add(outcome)
-        elif isinstance(outcome, Unreached):
+            if outcome.content_sha256 is not None:  # its bytes came
+                self._read = ListedImage(outcome.key, outcome.object_version, outcome.size_bytes)
+        elif isinstance(outcome, Unreached | Refused):
             self._tally.add_unreached()
+            if isinstance(outcome, Refused):
+                self._refused.append(outcome)
+            if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
+                self._settle_refused()
             if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
                 self._intake.spread(UNREACHED_ELSEWHERE)
             self._last_error = str(outcome.error)
             log.warning("%r has no row: %s", outcome.image.key, outcome.error)
+
+    def _settle_refused(self) -> None:
+        """Give refused images their rows where the login is still good: else one wrong key would deny a million images."""
+        if not self._refused:
+            return
+        rows = self._pipeline.settle_refused(self._refused, self._read)
+        for row in rows:
+            self._tally.unreached -= 1
+            self._tally.add(row)
+            self._parts.add(row)
+        if rows:
+            self._refused = []
 
     def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
         """Judge whether the shard ends here, and how."""
@@ -179,7 +200,7 @@ class ShardRun:
 
     def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
         if (
-            isinstance(outcome, Unreached)
+            isinstance(outcome, Unreached | Refused)
             and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE
         ):
             return self._unreached_ending()

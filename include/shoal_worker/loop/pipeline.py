@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shoal.contract.errors import StoreError
+from shoal.stores.images import ImageDenied
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.rows.parts import ListedImage, Row
 from shoal_worker.session import InferenceCancelledError
@@ -30,6 +31,14 @@ class Unreached:
 
     image: ListedImage
     error: StoreError | MemoryError
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An image that the store refused to give: its own trouble or that of the login, which another read will tell."""
+
+    image: ListedImage
+    error: ImageDenied
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Checkpoint:
         self.done = threading.Event()
 
 
-Outcome = Row | Unreached | Fatal | Finished | Wake | Checkpoint
+Outcome = Row | Unreached | Refused | Fatal | Finished | Wake | Checkpoint
 
 
 class Intake:
@@ -115,10 +124,18 @@ class Pipeline:
     def _prepare(self, image: ListedImage) -> Ready | Outcome:
         try:
             return self._examiner.prepare(image)
+        except ImageDenied as err:
+            return Refused(image, err)
         except (StoreError, MemoryError) as err:
             return Unreached(image, err)
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)
+
+    def settle_refused(self, refused: Iterable[Refused], read_before: ListedImage | None) -> list[Row]:
+        """Make rows of refused images if the same login still reads one that it read before; none if not."""
+        if read_before is None or not self._examiner.reads(read_before):
+            return []
+        return [self._examiner.denied(one.image, one.error) for one in refused]
 
     def _infer(self) -> None:
         fetching = FETCHERS

@@ -1,0 +1,67 @@
+"""An image is denied only where the same login still reads another one: else one wrong key would deny a million."""
+
+from collections import Counter
+
+import pytest
+
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import Inference
+from shoal.stores.images import Fetched, ImageArchived, ImageDenied
+from shoal.stores.s3 import S3Store
+from shoal_worker.examine import Examiner
+from shoal_worker.loop.loop import Limits, ShardRun
+from shoal_worker.loop.pipeline import Intake, Pipeline
+from shoal_worker.loop.stop import StopRequest
+from shoal_worker.loop.tally import Tally
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
+from shoal_worker.session import Detector, open_model
+from worker.images import dark_jpeg
+from worker.onnx_models import constant_model
+
+LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5)
+
+
+class Login:
+    """A source that refuses keys with a word in them, and everything once a number of reads is used up."""
+
+    def __init__(self, reads):
+        self.left = reads
+
+    def read(self, key, object_version, size_bytes):
+        if "secret" in key or self.left <= 0:
+            raise ImageDenied(f"Access to {key!r} denied")
+        if "cold" in key:
+            raise ImageArchived(key)
+        self.left -= 1
+        return Fetched(dark_jpeg(), version_checked=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reads", "exit_code", "rows"),
+    [
+        pytest.param(["a", "secret", "b"], 99, WorkerExit.DONE, {"processed": 2, "denied": 1}, id="one of three"),
+        pytest.param(["a", "secret"], 99, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="the last one"),
+        pytest.param(["secret"], 99, WorkerExit.INFRASTRUCTURE, {}, id="alone: the login may be wrong"),
+        pytest.param(["a", "b", "c"], 0, WorkerExit.INFRASTRUCTURE, {}, id="a login that was never good"),
+        pytest.param(["a", "b", "c", "d"], 2, WorkerExit.INFRASTRUCTURE, {"processed": 2}, id="a login that ended"),
+        pytest.param(
+            ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, WorkerExit.DONE, {"processed": 2, "denied": 70},
+            id="a folder of them blocks nothing behind it",
+        ),
+        pytest.param(["a", "cold"], 99, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
+    ],
+)  # fmt: skip
+def test_an_image_is_denied_where_the_login_still_reads_another_one(
+    keys, reads, exit_code, rows, *, running_store, empty_bucket
+):
+    detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
+    examiner = Examiner(Login(reads), detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"))
+    intake = Intake([ListedImage(key, "", 9) for key in keys], LIMITS.budget_s)
+    parts, tally = (
+        PartWriter(S3Store(running_store.access, empty_bucket), "parts/{}.parquet".format),
+        Tally(0, len(keys)),
+    )
+    ending = ShardRun(Pipeline(intake, examiner), intake, parts, tally, LIMITS).run(StopRequest(), print)
+    assert ending.exit is exit_code, ending.reason
+    assert {str(status): count for status, count in Counter(tally.statuses).items()} == rows
+    assert tally.unreached == len(keys) - sum(rows.values())
