@@ -1,4 +1,4 @@
-"""`python -m shoal_worker run | predict`.
+"""`python -m shoal_worker run | predict | try`.
 
 Native libraries are imported only once the command line is known to be right and the process is prepared.
 """
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError, ContractError, ShoalError, one_line
+from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
     if arguments.command == "predict":
         return _predict(arguments)
+    if arguments.command == "try":
+        return _try(arguments)
     return _run(arguments)
 
 
@@ -71,6 +73,20 @@ def _predict(arguments: argparse.Namespace) -> int:
     return 0 if all_read else 1
 
 
+def _try(arguments: argparse.Namespace) -> int:
+    from shoal_worker.trial import try_model  # noqa: PLC0415
+
+    try:
+        try_model(arguments.model)
+    except ModelRefusedError as err:
+        print(one_line(err), file=sys.stderr)  # noqa: T201
+        return WorkerExit.CONFIG
+    except (ConfigError, MemoryError) as err:  # nothing of the model's: another machine may run it
+        print(one_line(err), file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
 def _report(reason: str) -> None:
     """Say why the worker ends early: in its log, and where Kubernetes looks for it."""
     line = one_line(reason)
@@ -97,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(RUN, help="examine one shard of a planned run; credentials come from SHOAL_…")
     )
     _add_predict(commands.add_parser("predict", help="print what a model sees in single files, as JSON lines"))
+    trial = commands.add_parser("try", help="open a model and run it on one black image; says why where that fails")
+    trial.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
     return parser
 
 

@@ -5,6 +5,7 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import onnxruntime as ort
 from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
 from shoal.contract.families import Understood, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
+from shoal.contract.model_file import HEAD_BYTES, describe_bytes, weights_elsewhere
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, resolve_imgsz
 from shoal_worker.families.codec import Codec, Floats
 from shoal_worker.image.letterbox import Image
@@ -22,6 +24,21 @@ log = logging.getLogger(__name__)
 
 _FATAL_ONLY = 4
 _OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
+
+_NO_ONNX = ("Protobuf parsing failed", "protobuf parsing failed", "No graph was found")
+_SIGNATURE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:/\S+:\d+ .*\) )?")
+"""What stands before ONNX Runtime's own sentence: an error number, and where in its source."""
+
+_OLDER = f"{EXPORT_HINT} opset=17, or take a worker image with a newer ONNX Runtime than {ort.__version__}"
+_KNOWN = (
+    (re.compile(r"Unsupported model IR version"), f"has a newer IR version than ONNX Runtime opens here - {_OLDER}"),
+    (re.compile(r"Opset \d+ is under development"), f"has a newer opset than ONNX Runtime opens here - {_OLDER}"),
+    (
+        re.compile(r"is not a registered function/op|No Op registered"),
+        f"uses an operator that ONNX Runtime does not have, of another tool or a newer opset - {_OLDER}",
+    ),
+)
+"""What ONNX Runtime says of a graph that it does not open, and what helps."""
 
 
 class InferenceCancelledError(Exception):
@@ -73,6 +90,7 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
     Raises:
         ModelRefusedError: It is of no family that Shoal runs.
         ConfigError: The plan's family is not installed here.
+        MemoryError: There is no room for it.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -83,12 +101,23 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
     try:
         session = ort.InferenceSession(data, options, providers=_providers())
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
-        raise ModelRefusedError(
-            f"Model file is not an ONNX model that ONNX Runtime {ort.__version__} opens "
-            f"({len(data)} bytes, starting with {data[:8]!r}): {first_line(err)[:300]} - {EXPORT_HINT}"
-        ) from err
+        raise _explain_unopened(data, first_line(err)) from err
     graph = _read_graph(session)
     return OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
+
+
+def _explain_unopened(data: bytes, message: str) -> Exception:
+    message = _SIGNATURE.sub("", message)
+    if any(sign in message for sign in _OUT_OF_MEMORY):
+        return MemoryError(f"no room to open the model: {message[:300]}")
+    if not data or any(sign in message for sign in _NO_ONNX):
+        return ModelRefusedError(describe_bytes(data[:HEAD_BYTES], len(data)))
+    if "External data" in message:
+        return ModelRefusedError(weights_elsewhere())
+    for sign, sentence in _KNOWN:
+        if sign.search(message):
+            return ModelRefusedError(f"Model {sentence} ({message[:200]})")
+    return ModelRefusedError(f"Model is not opened by ONNX Runtime {ort.__version__}: {message[:300]} - {EXPORT_HINT}")
 
 
 class Detector:

@@ -1,6 +1,7 @@
 """What an ONNX file says of itself, and the part of it that inference and the summary depend on, whatever its family."""
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -65,13 +66,15 @@ def read_model_info(graph: Graph) -> ModelInfo:
     Raises:
         ModelRefusedError: No names, no size, or an input that is no image in RGB.
     """
-    names = _parse_names(graph.metadata.get("names"))
+    names = read_names(graph.metadata.get("names"))
     shape = graph.inputs[0].shape
     if len(shape) != 4 or shape[1] != 3:
         raise ModelRefusedError(f"Model input has shape {list(shape)}, expected (batch, 3, H, W) - {EXPORT_HINT}")
     height, width = shape[2], shape[3]
+    if any(isinstance(side, int) and not 1 <= side <= MAX_SIDE for side in (height, width)):
+        raise ModelRefusedError(f"Model input has shape {list(shape)}, sides of 1 to {MAX_SIDE} px run - {EXPORT_HINT}")
     fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    stride = int(float(graph.metadata.get("stride", "32")))
+    stride = _parse_stride(graph.metadata.get("stride"))
     imgsz = _parse_imgsz(graph.metadata.get("imgsz")) or fixed
     if imgsz is None:
         raise ModelRefusedError(
@@ -114,25 +117,84 @@ def resolve_imgsz(info: ModelInfo, requested: tuple[int, int] | None) -> tuple[i
     return height, width
 
 
-def _parse_names(text: str | None) -> tuple[str, ...]:
-    try:
-        names = ast.literal_eval(text or "")
-        ordered = tuple(str(names[i]) for i in range(len(names)))
-    except (ValueError, SyntaxError, KeyError, TypeError) as err:
-        raise ModelRefusedError(f"Model metadata has no class names (names={text!r:.60}) - {EXPORT_HINT}") from err
-    if not ordered:
+MAX_SIDE = 16_384
+"""Longest side of an input, px, and largest stride; more is a mistake in the metadata."""
+
+
+def read_names(text: str | None) -> tuple[str, ...]:
+    """Read class names: ultralytics writes a dictionary by number, others a list, or either as JSON.
+
+    Raises:
+        ModelRefusedError: There are none, or the numbers have holes: the position is the class_id.
+    """
+    names = _literal(text)
+    if isinstance(names, dict):
+        names = _in_order(names, text)
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str | int | float) for name in names):
+        raise ModelRefusedError(f"Model metadata has no class names (names={_shown(text)}) - {EXPORT_HINT}")
+    if not names:
         raise ModelRefusedError(f"Model metadata names no classes - {EXPORT_HINT}")
-    return ordered
+    return tuple(str(name) for name in names)
+
+
+def _in_order(names: dict[object, object], text: str | None) -> list[object]:
+    try:
+        by_id = {int(str(key)): name for key, name in names.items()}
+    except ValueError as err:
+        raise ModelRefusedError(
+            f"Model metadata has names by {_shown(next(iter(names)))}, expected by number (names={_shown(text)}) - "
+            f"{EXPORT_HINT}"
+        ) from err
+    missing = [number for number in range(len(by_id)) if number not in by_id]
+    if missing:
+        raise ModelRefusedError(
+            f"Model metadata has {len(by_id)} class names and none for class {missing[0]} - "
+            "number them from 0 without holes in data.yaml, and export again"
+        )
+    return [by_id[number] for number in range(len(by_id))]
+
+
+def _parse_stride(text: str | None) -> int:
+    """Read the largest stride; some exporters list all of them."""
+    if text is None:
+        return 32
+    value = _literal(text)
+    strides = value if isinstance(value, list | tuple) else [value]
+    if not strides or not all(_is_side(stride) for stride in strides):
+        raise ModelRefusedError(f"Model metadata has stride {_shown(text)}, expected a number of px - {EXPORT_HINT}")
+    return int(max(strides))
 
 
 def _parse_imgsz(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    try:
-        sides = ast.literal_eval(text)
-        height, width = (sides, sides) if isinstance(sides, int) else sides
-        return int(height), int(width)
-    except (ValueError, SyntaxError, TypeError) as err:
-        raise ModelRefusedError(
-            f"Model metadata has imgsz {text!r:.60}, expected [height, width] - {EXPORT_HINT}"
-        ) from err
+    value = _literal(text)
+    sides = value if isinstance(value, list | tuple) else [value, value]
+    if len(sides) == 1:
+        sides = [sides[0], sides[0]]
+    if len(sides) != 2 or not all(_is_side(side) for side in sides):
+        raise ModelRefusedError(f"Model metadata has imgsz {_shown(text)}, expected [height, width] - {EXPORT_HINT}")
+    return int(sides[0]), int(sides[1])
+
+
+def _is_side(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 1 <= value <= MAX_SIDE
+        and value == int(value)
+    )
+
+
+def _literal(text: str | None) -> object:
+    """Read what Python or JSON wrote; None where it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read((text or "").strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]

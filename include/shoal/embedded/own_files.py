@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import Home
-from shoal.models.versions import inspect_model
+from shoal.models.trial import judge_model
 from shoal.settings.dataset import IMAGE_SUFFIXES
 
 OWN = "own"
@@ -52,7 +52,7 @@ class OwnFiles:
 
         Raises:
             ConfigError: A path is wrong, or the folder has no photos or never ends.
-            ModelRefusedError: The model is not a detection export.
+            ModelRefusedError: The model is none that Shoal runs.
         """
         # A shell leaves ~ as it is behind MODEL= and IMAGES=.
         model, images = (path and Path(os.path.expanduser(path)) for path in (model, images))  # noqa: PTH111 - leaves ~nobody
@@ -61,7 +61,7 @@ class OwnFiles:
         if images is not None:
             _check_photos(images, home)
         if model is not None:
-            inspect_model(model)
+            judge_model(model)
         return cls(None if model is None else OwnModel(model), images)
 
     @property

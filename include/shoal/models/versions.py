@@ -1,21 +1,17 @@
 """Model releases: which versions there are, which one is meant, and what its file says."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
-from shoal.contract.families import Understood, understand
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor
+from shoal.contract.families import Understood
+from shoal.contract.model_info import ModelInfo
+from shoal.models.trial import judge_model
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ImageStore
-
-if TYPE_CHECKING:
-    import onnx
 
 LATEST = "latest"
 """What a dataset or a run says to mean no version of its own."""
@@ -27,13 +23,23 @@ VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """One version of a model, identified by the sha256 of its file."""
+    """One version of a model, identified by the sha256 of its file.
+
+    Attributes:
+        name: Of the model.
+        version: Its version.
+        key: Key of its file.
+        sha256: That of its file.
+        understood: What its file says.
+        untried: Why the worker was not asked whether it runs; empty where it was.
+    """
 
     name: str
     version: str
     key: str
     sha256: str
     understood: Understood
+    untried: str = ""
 
     @property
     def info(self) -> ModelInfo:
@@ -130,51 +136,13 @@ def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRel
         path = Path(folder) / MODEL_FILE
         models.download(key, path)
         try:
-            understood = inspect_model(path)
+            judged = judge_model(path)
         except ModelRefusedError as err:
             raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelRelease(dataset.model.name, version, key, sha256, understood)
-
-
-def inspect_model(path: Path) -> Understood:
-    """Read what an ONNX file says of itself, without running it.
-
-    Raises:
-        ModelRefusedError: Not an ONNX file, or of no family that Shoal runs.
-    """
-    import onnx  # noqa: PLC0415 - a second of import; DAG files name models without reading any
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
-
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except (DecodeError, ValueError, OSError) as err:
-        raise ModelRefusedError(f"Model file of {path.stat().st_size} bytes is not ONNX - {EXPORT_HINT}") from err
-    if not model.graph.output:
-        raise ModelRefusedError(f"Model file of {path.stat().st_size} bytes holds no ONNX graph - {EXPORT_HINT}")
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    if not inputs:
-        raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
-    return understand(
-        Graph(metadata, [_tensor(value) for value in inputs], [_tensor(value) for value in model.graph.output])
-    )
+    return ModelRelease(dataset.model.name, version, key, judged.sha256, judged.understood, judged.untried)
 
 
 def _version_named(latest: bytes | None) -> str | None:
     """Read the LATEST object; what is no name of a version, an empty object too, names none."""
     text = latest.decode(errors="replace").strip() if latest else ""
     return text if re.fullmatch(VERSION, text) else None
-
-
-def _tensor(value: "onnx.ValueInfoProto") -> Tensor:
-    """Describe a tensor in ONNX Runtime's words."""
-    import onnx  # noqa: PLC0415
-
-    kind = value.type.tensor_type
-    types = onnx.TensorProto.DataType
-    type_name = types.Name(kind.elem_type).lower() if kind.elem_type in types.values() else f"type {kind.elem_type}"
-    shape = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in kind.shape.dim)
-    return Tensor(value.name, f"tensor({type_name})", shape)

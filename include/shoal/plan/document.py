@@ -186,6 +186,8 @@ class Plan:
             lines.append(
                 "the answer so far is of format 1: it stays readable, its rows are not used again, every image is looked at anew"
             )
+        if release.untried:
+            lines.append(f"the model was {release.untried}")
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
         lines += [

@@ -150,6 +150,7 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     release = shelf.first().release
     unknown = sorted(set(dataset.taxa) - set(release.info.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
+    note += f"; {release.untried}" if release.untried else ""
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"
 

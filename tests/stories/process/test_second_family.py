@@ -92,7 +92,7 @@ def test_predict_runs_a_model_of_the_page_s_family(tmp_path, wheel):
 def test_without_the_wheel_its_model_is_refused_in_one_line(tmp_path):
     done = predict(tmp_path)
     assert done.returncode == WorkerExit.CONFIG
-    assert done.stderr.startswith("Model is an end-to-end export (NMS inside)")
+    assert done.stderr.startswith("Model is an end-to-end export (its graph chooses")
     assert done.stderr.count("\n") == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 from shoal.contract.job import Inference
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import LOOKS, demo_scenes, scene
-from shoal.models.versions import inspect_model
+from shoal.models.inspect import inspect_model
 from shoal_worker.session import Detector, open_model
 
 CONF = 0.25

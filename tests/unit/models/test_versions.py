@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.models.versions import inspect_model
+from shoal.models.inspect import inspect_model
 from shoal_worker.session import open_model
 from worker.onnx_models import constant_model, grid_model
 

@@ -52,8 +52,12 @@ def test_stored_conf_iou_and_max_det_are_the_job_s():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"", "not an ONNX model that ONNX Runtime .* opens .0 bytes", id="an empty file"),
-        pytest.param(b"PK\x03\x04" + bytes(99), r"starting with b'PK\\x03\\x04.* - export it with: yolo", id="a .pt"),
+        pytest.param(
+            b"", "Model file of 0 bytes is empty: its upload failed - upload the model itself again", id="an empty file"
+        ),
+        pytest.param(
+            b"PK\x03\x04" + bytes(99), "is a ZIP archive, as PyTorch's .pt files are .*not best.pt", id="a .pt"
+        ),
         pytest.param(
             constant_model(metadata={"task": "segment"}),
             "Model has task 'segment', Shoal runs 'detect' - use a detection model",
@@ -62,7 +66,7 @@ def test_stored_conf_iou_and_max_det_are_the_job_s():
         pytest.param(constant_model(metadata={"task": None}), "Model has task None", id="no ultralytics export"),
         pytest.param(constant_model(metadata={"names": None}), "Model metadata has no class names", id="no names"),
         pytest.param(
-            constant_model(metadata={"end2end": "True"}), "end-to-end export .NMS inside.*nms=True", id="NMS inside"
+            constant_model(metadata={"end2end": "True"}), "end-to-end export .* end2end=False", id="NMS inside"
         ),
         pytest.param(
             constant_model(metadata={"names": "{0: 'fish'}"}),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.not_run import refuse_known
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, check_floats, read_model_info
 
 
@@ -19,17 +20,10 @@ class _Yolov8:
         Raises:
             ModelRefusedError: Another task, no names, an end-to-end export or shapes that do not fit the names.
         """
-        task = graph.metadata.get("task")
-        if task != self.task:
-            raise ModelRefusedError(f"Model has task {task!r}, Shoal runs {self.task!r} - use a detection model")
-        if graph.metadata.get("end2end", "").lower() == "true":
-            raise ModelRefusedError(
-                "Model is an end-to-end export (NMS inside), its boxes cannot be re-thresholded - "
-                "export a YOLOv8 or YOLO11 model without nms=True"
-            )
+        refuse_known(graph)
         info = read_model_info(graph)
-        _check_output(graph.outputs, len(info.names))
         check_floats(graph)
+        _check_output(graph.outputs, len(info.names))
         return info
 
 

@@ -1,0 +1,80 @@
+"""One judge of models: what the file says, and whether the worker runs it, asked before anything is planned.
+
+The worker judges in a process of its own, bounded in time and memory: a model may be large, or end whoever runs it. What it
+cannot tell is no refusal; it is said.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from shoal.contract.errors import ModelRefusedError, one_line
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.families import Understood
+from shoal.models.inspect import inspect_model
+
+LIMIT_S = 120.0
+"""Seconds in which a model has to open and to look at one image."""
+
+_NEEDS = ("onnxruntime", "cv2", "numpy")
+_ANSWERS: dict[str, tuple[int, str]] = {}
+"""Exit status and last words of trials by sha256: a plan comes to the same file more than once."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model that Shoal runs.
+
+    Attributes:
+        understood: What its file says.
+        sha256: That of its file.
+        untried: Why the worker was not asked whether it runs; empty where it was.
+    """
+
+    understood: Understood
+    sha256: str
+    untried: str
+
+
+def judge_model(path: Path) -> Judged:
+    """Read what a model file says, then let the worker open it and look at one black image.
+
+    Raises:
+        ModelRefusedError: It is no model Shoal runs.
+    """
+    understood = inspect_model(path)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Judged(understood, sha256, _try_model(path, sha256))
+
+
+def _try_model(path: Path, sha256: str) -> str:
+    missing = [name for name in _NEEDS if find_spec(name) is None]
+    if missing:
+        return f"not run for trial: {', '.join(missing)} is not installed here - pip install 'shoal[worker]'"
+    if sha256 not in _ANSWERS:
+        _ANSWERS[sha256] = _ask_worker(path)
+    code, words = _ANSWERS[sha256]
+    if code == WorkerExit.CONFIG:
+        raise ModelRefusedError(words)
+    return "" if code == 0 else f"not run for trial: {words}"
+
+
+def _ask_worker(path: Path) -> tuple[int, str]:
+    # The folders that this process imports from are the child's too: Airflow adds some that no environment names.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
+    command = [sys.executable, "-m", "shoal_worker", "try", "--model", str(path)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"it took more than {LIMIT_S:.0f} s"
+    except OSError as err:
+        return 1, f"no process could be started ({err.strerror})"
+    lines = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
+    return done.returncode, one_line(lines[-1], 1000)

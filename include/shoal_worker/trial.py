@@ -1,0 +1,37 @@
+"""`try`: what a plan wants to know of a model before any pod is started, judged by what the pods run."""
+
+import resource
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from shoal.contract.job import Inference
+from shoal.contract.model_info import resolve_imgsz
+from shoal_worker.session import Detector, open_model
+
+SIDE = 640
+"""Longest side of the trial's image, px, where a model's own is larger: large inputs cost minutes and show no more."""
+
+MEMORY_BYTES = 8 << 30
+"""Memory that a trial may allocate. Address space is not bounded: ONNX Runtime reserves what it never uses."""
+
+
+def try_model(path: Path) -> None:
+    """Open a model and run it on one black image.
+
+    Raises:
+        ModelRefusedError: ONNX Runtime does not open it, it is of no family that Shoal runs, or its outputs are not what it
+            promises.
+        MemoryError: There is no room for it here.
+    """
+    cv2.setNumThreads(1)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+    opened = open_model(path.read_bytes())
+    info = opened.info
+    small = None if info.fixed_hw else (min(info.imgsz[0], SIDE), min(info.imgsz[1], SIDE))
+    inference = Inference(resolve_imgsz(info, small), info.rect, family=opened.understood.added)
+    height, width = inference.imgsz
+    Detector(opened, inference).detect(np.zeros((height, width, 3), np.uint8))
