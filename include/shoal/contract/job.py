@@ -19,6 +19,9 @@ STORED_CONF = 0.05
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are `failed: too_large`, judged by the header before anything is decoded."""
 
+SCAN_LIMIT = 500
+"""Most scans of a progressive JPEG: each costs a pass over all pixels, and no camera writes more than a few."""
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -31,6 +34,7 @@ class Inference:
         max_det: Most boxes kept per image.
         stored_conf: Lowest confidence stored.
         pixel_limit: Most pixels an image may have.
+        scan_limit: Most scans a progressive JPEG may have.
         pipeline_version: Version of decode, letterbox and post-processing.
         family: `<name>/<version>` of a model family from somebody's wheel; None for Shoal's own.
     """
@@ -41,6 +45,7 @@ class Inference:
     max_det: int = 300
     stored_conf: float = STORED_CONF
     pixel_limit: int = PIXEL_LIMIT
+    scan_limit: int = SCAN_LIMIT
     pipeline_version: int = PIPELINE_VERSION
     family: str | None = None
 

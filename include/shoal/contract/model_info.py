@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from shoal.contract.errors import ModelRefusedError
 
@@ -159,7 +160,7 @@ def _parse_stride(text: str | None) -> int:
     if text is None:
         return 32
     value = _literal(text)
-    strides = value if isinstance(value, list | tuple) else [value]
+    strides: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     if not strides or not all(_is_side(stride) for stride in strides):
         raise ModelRefusedError(f"Model metadata has stride {_shown(text)}, expected a number of px - {EXPORT_HINT}")
     return int(max(strides))

@@ -54,6 +54,8 @@ def make_variant(release: ModelRelease, model: Model) -> Variant:
     inference = Inference(
         imgsz=resolve_imgsz(release.info, model.imgsz),
         rect=release.info.rect,
+        pixel_limit=model.pixel_limit,
+        scan_limit=model.scan_limit,
         family=release.understood.added,
         **{name: getattr(model, name) for name in TASKS[release.understood.family.task].settings},
     )

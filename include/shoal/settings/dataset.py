@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.layout import RUN_KEY, DatasetLayout
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, ClockEntry, Deployment, Report, Taxon, Usable
@@ -95,6 +96,13 @@ class Model(Settings):
     )
     iou: float = Field(0.7, gt=0, lt=1, description="NMS drops a box that overlaps a better one of its class by more")
     max_det: int = Field(300, ge=1, le=1000, description="Most boxes per image")
+    pixel_limit: int = Field(
+        PIXEL_LIMIT,
+        ge=1_000_000,
+        le=1_000_000_000,
+        description="Images with more pixels are `too_large`; each costs a worker 3 bytes and more",
+    )
+    scan_limit: int = Field(SCAN_LIMIT, ge=10, le=10_000, description="Progressive JPEGs of more scans are `too_large`")
 
     @model_validator(mode="before")
     @classmethod
