@@ -170,7 +170,7 @@ def _parse_imgsz(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     value = _literal(text)
-    sides = value if isinstance(value, list | tuple) else [value, value]
+    sides: list[Any] = list(value) if isinstance(value, list | tuple) else [value, value]
     if len(sides) == 1:
         sides = [sides[0], sides[0]]
     if len(sides) != 2 or not all(_is_side(side) for side in sides):
