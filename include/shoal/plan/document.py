@@ -128,6 +128,7 @@ class Plan:
         silent: What should have sent images and did not; None where that was not looked for.
         archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
+        clock_words: What is odd in the times and cameras of the listing.
     """
 
     run_key: str
@@ -152,6 +153,7 @@ class Plan:
     silent: Sequence[Silent] | None = None
     starts_over: bool = False
     archived: int = 0
+    clock_words: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
@@ -176,6 +178,7 @@ class Plan:
             f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
             *self.listing.describe(),
             *self.drift.describe(),
+            *self.clock_words,
         ]
         if self.archived:
             lines.append(

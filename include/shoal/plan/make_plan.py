@@ -64,6 +64,7 @@ class _Found:
         drift: How the bucket differs from what was known of it.
         approval: Whether those images may be inferred.
         starts_over: Whether rows that there are cannot be used again.
+        clock_words: What is odd in the times and cameras of the listing.
     """
 
     listing: FrozenListing
@@ -77,12 +78,14 @@ class _Found:
     drift: Drift
     approval: Approval
     starts_over: bool
+    clock_words: tuple[str, ...]
 
 
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
     """List the bucket, choose the model, subtract what is settled."""
     listing = session.list_scope()
     silent = session.look_for_silence(listing)
+    clock_words = session.read_clock_words()
     chosen = choose_release(shelf, request.asks, session.count_work)
     layout = stores.layout.variant(chosen.variant.directory)
     parts, ledgers = list_settled(stores.results, layout)
@@ -95,7 +98,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
     rate = session.measure_rate() if to_infer else UNMEASURED
     approval = _approve(request, chosen, Work(to_infer, rate))
     return _Found(
-        listing, silent, chosen, layout, ledgers, parts, to_infer, archived, drift, approval, session.starts_over()
+        listing, silent, chosen, layout, ledgers, parts, to_infer, archived, drift, approval, session.starts_over(), clock_words
     )
 
 
@@ -144,6 +147,7 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         selected=found.chosen.selected,
         passed_over=found.chosen.passed_over,
         starts_over=found.starts_over,
+        clock_words=found.clock_words,
     )
 
 

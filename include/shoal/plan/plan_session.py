@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from shoal.bucket.clock_words import read_clock_words
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.bucket.silent_cameras import Silent, find_silent
@@ -79,6 +80,14 @@ class PlanSession:
         """
         full = self._request.params.full_scope
         return find_silent(self._database, self._request.dataset, listing.listed_at) if full else None
+
+    def read_clock_words(self) -> tuple[str, ...]:
+        """Say what is odd in the times and cameras of the listing.
+
+        Reads: listing
+        Makes: clocked
+        """
+        return read_clock_words(self._database, self._request.dataset.clock)
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

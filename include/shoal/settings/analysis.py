@@ -42,7 +42,9 @@ class Clock(ClockEntry):
     """How camera and capture time are told: by one entry, or by the first of several that finds a usable time."""
 
     unique: bool = Field(False, description="One image per camera and instant: further ones are duplicates")
-    others: tuple[ClockEntry, ...] = Field((), exclude_if=not_, description="What is tried next; a list in a dataset file")
+    others: tuple[ClockEntry, ...] = Field(
+        (), exclude_if=not_, description="What is tried next; a list in a dataset file"
+    )
 
     @property
     def entries(self) -> tuple[ClockEntry, ...]:
@@ -66,7 +68,9 @@ class Clock(ClockEntry):
         if not isinstance(data, list | tuple):
             return data
         if not data or not isinstance(data[0], dict) or "others" in data[0]:
-            raise ValueError("a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one")
+            raise ValueError(
+                "a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one"
+            )
         return {**data[0], "others": data[1:]}
 
 

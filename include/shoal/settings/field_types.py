@@ -54,7 +54,9 @@ def _check_time_format(text: str) -> str:
     if text == EPOCH_FORMAT:
         return text
     if EPOCH_FORMAT in text.replace("%%", ""):
-        raise ValueError(f"%s, seconds since 1970, stands alone - {text!r} has more beside it, leave that out of the time group")
+        raise ValueError(
+            f"%s, seconds since 1970, stands alone - {text!r} has more beside it, leave that out of the time group"
+        )
     _try_in_duckdb("SELECT try_strptime('', ?)", "time format that DuckDB cannot read", text)
     return text
 

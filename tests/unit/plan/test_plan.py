@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shoal.bucket.clock_words import read_clock_words
 from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
@@ -154,9 +155,7 @@ def test_exif_tells_the_time_where_the_name_does_not(database, key, offset, read
         "'offset_minutes': ?::SMALLINT} AS exif FROM listing",
         [offset],
     )
-    view_clocked(
-        database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]), read_exif=read_exif
-    )
+    view_clocked(database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]), read_exif=read_exif)
     assert database.run("SELECT captured_at, clock_source FROM clocked").fetchall() == [(captured_at, source)]
 
 
@@ -232,3 +231,13 @@ def test_a_plan_keeps_no_argument_of_a_notifier_and_is_still_read(few_images):
     assert "not-for-the-bucket" not in str(plan.to_json())
     told.infer(plan)
     assert told.summarize(plan).balance.complete
+
+
+def test_the_plan_says_what_is_odd_in_times_and_cameras(database):
+    fill(database, ["20240422-080001-CAM-1.jpg", "20240422-080001-CAM-2.jpg", "20230101-000000-x/20240422-080005-CAM1.jpg", "photo.jpg"])  # fmt: skip
+    assert read_clock_words(database, Clock(pattern=r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d*)")) == (
+        "clock: 1 of 4 images have no time in their name, such as 'photo.jpg'",
+        "clock: 1 of 4 images have two different times in their key, such as '20230101-000000-x/20240422-080005-CAM1.jpg'",
+        "clock: 2 of 4 images have a camera name that goes on after what clock.pattern takes, such as '20240422-080001-CAM-1.jpg'",
+        "clock: 1 of 4 images have the camera and the instant of another image, such as '20240422-080001-CAM-1.jpg'",
+    )
