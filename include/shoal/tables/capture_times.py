@@ -107,10 +107,10 @@ def midnight_of(time_format: str) -> str | None:
     """Write a format as the expression of a time at 24:00:00, in two groups around the 24; None without hours to 23."""
     if time_format.replace("%-H", "%H").count("%H") != 1:
         return None
-    tokens = [token.replace("-", "") if token[0] == "%" else token for token in _TOKEN.findall(time_format)]
+    pieces = [piece.replace("-", "") if piece[0] == "%" else piece for piece in _TOKEN.findall(time_format)]
     parts = [
-        _AT_MIDNIGHT.get(token[1], r"\w+?") if token[0] == "%" and token != "%%" else re.escape(token[-1])
-        for token in tokens
+        _AT_MIDNIGHT.get(piece[1], r"\w+?") if piece[0] == "%" and piece != "%%" else re.escape(piece[-1])
+        for piece in pieces
     ]
     return f"^({''.join(parts)})$"
 

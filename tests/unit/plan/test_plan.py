@@ -113,7 +113,7 @@ FOLDERS = r"(?P<date>\d{4}-\d\d-\d\d)/(?P<camera>[^/]+)/(?P<time>\d\d\.\d\d\.\d\
         pytest.param({"zone": "Australia/Lord_Howe"}, "20240407-020000-C1.jpg", "C1", datetime(2024, 4, 6, 15, 30), None, id="after that half hour"),
     ],
 )  # fmt: skip
-def test_ways_to_write_a_time(database, clock, key, camera, captured_at, flag):
+def test_ways_to_write_a_time(database, *, clock, key, camera, captured_at, flag):
     fill(database, [key])
     view_clocked(database, Clock(**clock))
     found = database.run("SELECT camera, captured_at, clock_flag FROM clocked").fetchall()
@@ -132,7 +132,7 @@ LOGGER = {"pattern": r"log_(?P<time>\d{10})", "format": "%s", "camera": "logger"
         pytest.param("19700101-000000-C1.jpg", "C1", None, "epoch", None, id="none has: the first one's flag"),
     ],
 )  # fmt: skip
-def test_the_first_entry_with_a_usable_time_counts(database, key, camera, captured_at, flag, source):
+def test_the_first_entry_with_a_usable_time_counts(database, *, key, camera, captured_at, flag, source):
     fill(database, [key])
     view_clocked(database, Clock.model_validate([{}, LOGGER]))
     found = database.run("SELECT camera, captured_at, clock_flag, clock_source FROM clocked").fetchall()
@@ -148,7 +148,7 @@ def test_the_first_entry_with_a_usable_time_counts(database, key, camera, captur
         pytest.param("a.jpg", 330, False, None, None, id="a plan reads names only"),
     ],
 )
-def test_exif_tells_the_time_where_the_name_does_not(database, key, offset, read_exif, captured_at, source):
+def test_exif_tells_the_time_where_the_name_does_not(database, *, key, offset, read_exif, captured_at, source):
     fill(database, [key])
     database.run(
         "CREATE TABLE rows AS SELECT key, object_version, {'local_time': TIMESTAMP '2024-04-22 08:00:01', "
