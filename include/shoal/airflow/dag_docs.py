@@ -47,7 +47,11 @@ def backfill_doc(dataset: Dataset) -> str:
             f"Looks at months of **{name}** by capture time, usually with another model version, through Airflow's backfill:",
             f"```\n{command}\n```",
             (
-                "makes one run for each month that begins in that span. By hand it takes window_start and window_end. Every "
+                "makes one run for each month that begins in that span. **Missing Runs starts nothing, and Airflow says nothing, "
+                "for months that ran before, with whatever version**: choose Reprocess Behavior *All Runs* "
+                "(`--reprocess-behavior completed`, as above), which keeps all earlier results. A single run takes one calendar "
+                "month in UTC as window_start and window_end, and refuses anything else: that is for "
+                f"**{reanalyse_dag_id(name)}**. Every "
                 "image is in exactly one month: one without a usable date counts where it was last modified. The month in "
                 f"progress belongs to the next full run. What is inferred here is reused by **{reanalyse_dag_id(name)}**; the "
                 "dataset's answer is never moved from here."

@@ -1,7 +1,9 @@
 """What a dataset file contributes to its DAG besides the tasks: name, schedule, limits, documentation."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, task
@@ -10,10 +12,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
 from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
 from shoal.airflow.engine_of import engine_of
-from shoal.airflow.form import run_form
+from shoal.airflow.form import MORE_BY_MONTH, run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 
@@ -45,16 +47,16 @@ def backfill_dag(dataset: Dataset) -> DAG:
         start_date=EARLIEST,
         # Nothing starts by itself; a run that goes on here must not wait for somebody to unpause it.
         is_paused_upon_creation=False,
-        **_common(dataset, priority=BACKFILL_PRIORITY),
+        **_common(dataset, priority=BACKFILL_PRIORITY, more=MORE_BY_MONTH),
     )
 
 
-def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
+def _common(dataset: Dataset, priority: int, more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     return {
         "catchup": False,
         # Two runs of one DAG would look for the same new images.
         "max_active_runs": 1,
-        "params": run_form(),
+        "params": run_form(more),
         "deadline": deadline_alert(dataset),
         "on_failure_callback": TellRunFailed(dataset) if dataset.alerts.reach_somebody else None,
         "default_args": {
@@ -67,6 +69,12 @@ def _common(dataset: Dataset, priority: int) -> dict[str, Any]:
         "tags": ["shoal", dataset.name],
     }
 
+
+BROKEN = "broken dataset file"
+"""Tag of the DAG that stands in for one."""
+
+LONGEST_NAME = 160
+"""Characters of a DAG's name in lists."""
 
 SHARD_LABEL = "{{ task.shard.get('label', 'shard ' ~ task.shard['shard']) }}"
 """A plan written by an earlier release carries no label."""
@@ -94,12 +102,16 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
     Airflow's own import errors are per Python file, and one file builds all DAGs: this way a broken file breaks only itself.
     """
     message = str(error)
+    first = shown(message.split("\n", 1)[0])
     with DAG(
         dag_id=broken_dag_id(name),
-        description=message.split("\n", 1)[0][:300],
-        doc_md=f"### This dataset file cannot be used\n\n```\n{message}\n```",
+        # The list of DAGs shows nothing but this and the tags.
+        dag_display_name=shown(f"\N{WARNING SIGN} {first}", LONGEST_NAME),
+        description=first[:300],
+        doc_md=f"### This dataset file cannot be used\n\n{_fenced(message)}\n\nMend it: `python -m shoal check` "
+        "tells when it is right, and this DAG then gives way to the dataset's own.",
         schedule=None,
-        tags=["shoal", "broken"],
+        tags=["shoal", BROKEN],
     ) as dag:
 
         @task(task_id="dataset_file", retries=0)
@@ -108,3 +120,8 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
 
         show_error()
     return dag
+
+
+def _fenced(text: str) -> str:
+    """Show a text as it is in Markdown: what a file holds may itself look like the end of a block."""
+    return "```\n" + text.replace("```", "`\u200b``") + "\n```"

@@ -1,19 +1,40 @@
 """Airflow's trigger form, made from the parameters of a run."""
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import Param
 
 from shoal.settings.run_form import INSTANT, RunParams
 
-FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format"}
+FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format", "examples"}
 
 
-def run_form() -> dict[str, Any]:
-    """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered."""
+MORE_BY_MONTH = {
+    "model_version": "Airflow starts nothing, and says nothing, for months that ran before with any version: choose Reprocess "
+    "Behavior **All Runs** (`--reprocess-behavior completed`), not Missing Runs.",
+    "window_start": "For a single run: the first of a month, in UTC. A backfill leaves it empty.",
+    "window_end": "For a single run: the first of the month after it. A backfill leaves it empty.",
+}
+"""What the form of `backfill_<dataset>` says besides."""
+
+
+def run_form(more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered.
+
+    Args:
+        more: What is said of a parameter besides, by its name.
+    """
     schema = _params_schema()
-    return {name: _param(field, schema.get("$defs", {})) for name, field in schema["properties"].items()}
+    return {
+        name: _param(
+            {**field, "description": " ".join([field["description"], *([more[name]] if name in more else [])])},
+            schema.get("$defs", {}),
+        )
+        for name, field in schema["properties"].items()
+    }
 
 
 @cache
@@ -24,7 +45,8 @@ def _params_schema() -> dict[str, Any]:
 def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
     """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
     options = field.get("anyOf", [field])
-    keywords: dict[str, Any] = {"title": field["title"], "type": [option["type"] for option in options]}
+    kinds = [kind for option in options for kind in _kinds(option)]
+    keywords: dict[str, Any] = {"title": field["title"], "type": kinds}
     if any(option.get("format") == "date-time" for option in options):
         keywords["pattern"] = INSTANT  # jsonschema does not look at formats
     for option in options:
@@ -36,3 +58,8 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
             values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
             keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
     return Param(field["default"], description_md=field["description"], **keywords)
+
+
+def _kinds(option: dict[str, Any]) -> list[str]:
+    kind = option["type"]
+    return list(kind) if isinstance(kind, list) else [kind]

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from shoal.airflow import pools
+from shoal.airflow import pools, run_notes
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.pages.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
 
@@ -29,4 +29,4 @@ class ShoalPlugin(AirflowPlugin):
     fastapi_apps = _web_apps()
     operator_extra_links = [PlanLink(), SummaryLink(), ReportLink()]  # noqa: RUF012
     timetables = [MonthlyWindows]  # noqa: RUF012
-    listeners = [pools]  # noqa: RUF012
+    listeners = [pools, run_notes]  # noqa: RUF012

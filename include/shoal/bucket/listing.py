@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
+from shoal.bucket.nothing_there import beside_prefix
 from shoal.bucket.sieve import ListingCounts, Sieve
-from shoal.contract.errors import EmptyBucketError
+from shoal.contract.errors import EmptyBucketError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.rows import LISTING_COLUMNS
@@ -57,11 +58,13 @@ class FrozenListing:
         key: Its object in the results bucket.
         counts: What it saw.
         largest: Its largest directory; not known of a listing of an earlier release.
+        nothing: Why no image is left in the run's window, and which are nearest; empty where one is.
     """
 
     key: str
     counts: ListingCounts
     largest: LargestDirectory
+    nothing: str = ""
 
     @property
     def listed_at(self) -> datetime:
@@ -198,9 +201,11 @@ def _sift(
 
 def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:
     seen = counts.not_images + counts.ignored
-    where = f"Bucket {bucket.bucket!r} has no images under prefix {scope.prefix!r}"
+    where = f"Bucket {bucket.bucket!r} has no images under prefix {shown(scope.prefix, 200)!r}"
+    if seen == 0 and scope.prefix != source.prefix:
+        return f"{where}: no key begins so; {beside_prefix(bucket, source.prefix, scope.prefix)}"
     if seen == 0:
-        return f"{where}: nothing lies there - check source.bucket, source.prefix and the run's prefix"
+        return f"{where}: nothing lies there - check source.bucket and source.prefix"
     return (
         f"{where}: {counts.not_images} objects do not end in {' '.join(source.suffixes)}, {counts.ignored} are ignored - "
         "check source.suffixes and source.ignore"

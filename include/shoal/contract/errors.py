@@ -70,3 +70,15 @@ def one_line(text: object, most: int | None = None) -> str:
 def first_line(err: BaseException) -> str:
     """Keep the first line of an error that says more than people need; one that says nothing is named."""
     return (str(err).strip().splitlines() or [type(err).__name__])[0]
+
+
+def shown(text: str, most: int | None = None) -> str:
+    """Write a key, or what somebody typed, so that people see all of it: what prints nothing or breaks a line is escaped.
+
+    Args:
+        text: Whatever it is.
+        most: Characters that are kept; a text that is cut ends with an ellipsis.
+    """
+    # Before it is escaped: of ten thousand characters only the first count.
+    cut = text if most is None or len(text) <= most else f"{text[: max(0, most - 1)]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)

@@ -1,10 +1,10 @@
 """Chains of runs that are not through: what they have examined so far, and the command that goes on with them."""
 
-import json
-import shlex
 from dataclasses import dataclass
 
 from shoal.contract.layout import VariantLayout
+from shoal.contract.run_names import reanalyse_dag_id
+from shoal.plan.commands import trigger_command
 from shoal.results.plan_parts import StoredScope
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
@@ -36,9 +36,9 @@ class OpenChain:
     @property
     def command(self) -> str:
         """Start the next run by hand; whether one is under way is Airflow's to say."""
+        # By hand always there: the other DAG takes whole months, and what goes on by itself.
         said = self.params.model_dump(mode="json", exclude_defaults=True)
-        conf = f" --conf {shlex.quote(json.dumps(said))}" if said else ""
-        return f"airflow dags trigger {self.params.goes_on_in(self.dataset)}{conf}"
+        return trigger_command(reanalyse_dag_id(self.dataset), said)
 
     def describe(self) -> list[str]:
         """Tell it in three lines."""

@@ -11,6 +11,7 @@ from shoal.bucket.listing import Scope
 from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
+from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.run_names import may_move_answer
@@ -67,7 +68,7 @@ class PlannedShard:
         """Name the shard for people, never longer than 100 characters: its number, and where its images begin and end."""
         # Keys are not paths: what counts is what they share as text.
         shared = commonprefix([self.first_key, self.last_key]).rpartition("/")[0]  # noqa: RUF071
-        first, last = (_shorten(key[len(shared) :].removeprefix("/")) for key in (self.first_key, self.last_key))
+        first, last = (_shorten(shown(key[len(shared) :].removeprefix("/"))) for key in (self.first_key, self.last_key))
         return f"shard {self.shard}: {first}" + (f" to {last}" if last != first else "")
 
 
@@ -94,6 +95,18 @@ class PlannedWork:
     def images(self) -> int:
         """Images in the manifest."""
         return sum(shard.images for shard in self.shards)
+
+    @property
+    def why_fewer(self) -> str:
+        """Say why there are fewer shards than workers that fit; empty where there are not."""
+        pods, shards = self.capacity.pods if self.capacity else 0, len(self.shards)
+        if shards >= pods:
+            return ""
+        if shards == self.images:
+            return f" of one image (though {pods} workers fit)"
+        if shards >= ceil(self.images * self.rate.seconds_per_image / WORTH_A_POD_S):
+            return f" (though {pods} workers fit: so little work that another one's start would cost more)"
+        return f" (though {pods} workers fit: Airflow maps no more, see core.max_map_length)"
 
     @property
     def eta_s(self) -> float:
@@ -129,6 +142,7 @@ class Plan:
         archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
         clock_words: What is odd in the times and cameras of the listing.
+        nothing: Why no image is in the run's window; empty where one is.
     """
 
     run_key: str
@@ -151,6 +165,7 @@ class Plan:
     selected: bool
     passed_over: Sequence[PassedOver]
     silent: Sequence[Silent] | None = None
+    nothing: str = ""
     starts_over: bool = False
     archived: int = 0
     clock_words: Sequence[str] = ()
@@ -170,6 +185,7 @@ class Plan:
         """Tell the plan in a few lines."""
         release = self.variant.release
         lines = [
+            *([self.nothing] if self.nothing else []),
             f"run {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
             (
                 f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
@@ -205,8 +221,8 @@ class Plan:
             *lines,
             self.work.capacity.reason,
             (
-                f"{shards} shard{'' if shards == 1 else 's'}, {self.work.rate.seconds_per_image:.3g} s per image "
-                f"({self.work.rate.source}), "
+                f"{shards} shard{'' if shards == 1 else 's'}{self.work.why_fewer}, "
+                f"{self.work.rate.seconds_per_image:.3g} s per image ({self.work.rate.source}), "
                 f"about {self.work.eta_s:.0f} s"
             ),
         ]

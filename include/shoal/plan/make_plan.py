@@ -98,7 +98,18 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
     rate = session.measure_rate() if to_infer else UNMEASURED
     approval = _approve(request, chosen, Work(to_infer, rate))
     return _Found(
-        listing, silent, chosen, layout, ledgers, parts, to_infer, archived, drift, approval, session.starts_over(), clock_words
+        listing,
+        silent,
+        chosen,
+        layout,
+        ledgers,
+        parts,
+        to_infer,
+        archived,
+        drift,
+        approval,
+        session.starts_over(),
+        clock_words,
     )
 
 
@@ -146,6 +157,7 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         approval=found.approval,
         selected=found.chosen.selected,
         passed_over=found.chosen.passed_over,
+        nothing=found.listing.nothing,
         starts_over=found.starts_over,
         clock_words=found.clock_words,
     )

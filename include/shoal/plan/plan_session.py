@@ -11,7 +11,9 @@ from typing import Any
 from shoal.bucket.clock_words import read_clock_words
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
+from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
+from shoal.contract.errors import EmptyBucketError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work
@@ -65,12 +67,18 @@ class PlanSession:
         """Take the run's own listing if it waited for room, a fresh one of another run, else list the bucket.
 
         Makes: listing, clocked, windowed
+
+        Raises:
+            EmptyBucketError: No image in scope; for a window without images only where the request says so.
         """
         listing = self._find_listing()
         if self._scope.window.is_open:
             return listing
-        narrow_listing(self._database, self._request.dataset.clock, self._scope.window)
-        return replace(listing, counts=count_images(self._database, listing.counts))
+        nearest = narrow_listing(self._database, self._request.dataset.clock, self._scope.window)
+        nothing = beside_window(self._scope.window, listing.counts.images, *nearest) if nearest else ""
+        if nothing and self._request.empty_fails:
+            raise EmptyBucketError(f"{nothing} - choose a window that has images")
+        return replace(listing, counts=count_images(self._database, listing.counts), nothing=nothing)
 
     def look_for_silence(self, listing: FrozenListing) -> tuple[Silent, ...] | None:
         """Find what should have sent images and did not; None where a run looks at a part of the bucket only.

@@ -26,6 +26,7 @@ class PlanRequest:
         reuse_since: A listing that another run froze at this time or later serves as well; None to list anew.
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
         asks: When this run asks a person.
+        empty_fails: Whether a window without images fails the plan: one that a person chose, but no month of a backfill.
     """
 
     dataset: Dataset
@@ -39,3 +40,4 @@ class PlanRequest:
     reuse_since: datetime | None = None
     is_running: IsRunning = lambda _dag_id, _run_id: False
     asks: Asks = Asks.AGAIN
+    empty_fails: bool = False

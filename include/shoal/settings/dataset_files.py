@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shoal.contract.errors import ConfigError, one_line
 from shoal.contract.plugged_in import plugged_in
@@ -91,10 +93,45 @@ def _explain(file_name: str, error: Any) -> str:
     field = re.sub(r"^clock\.others\.(\d+)", lambda found: f"clock.{int(found[1]) + 1}", field)  # as in the file's list
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        message = "no such field - remove it or correct its name"
+        message = f"no such field - {_meant(error['loc'])}"
     elif error["type"] == "missing":
         message = f"missing - add it, see {_ANNOTATED}"
     elif error["type"] == "string_pattern_mismatch":
         message = f"is not a name of this kind, which must match {error['ctx']['pattern']}"
     shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
     return f"Dataset file {file_name}: {field}: {message}{shown}"
+
+
+def _meant(place: tuple[str | int, ...]) -> str:
+    """Say which field a misspelt one may be: of those that can stand there, or of another group if it is one of its."""
+    *groups, wrong = place
+    fields = _fields_at(Dataset, groups)
+    if meant := get_close_matches(str(wrong), fields, 1):
+        return f"did you mean {meant[0]}?"
+    elsewhere = [name for name, group in _groups(Dataset) if str(wrong) in group.model_fields and name not in groups]
+    if len(elsewhere) == 1:
+        return f"it belongs to {elsewhere[0]}: write it there"
+    return f"there are {', '.join(fields)}" if fields else "remove it or correct its name"
+
+
+def _fields_at(model: type[BaseModel], place: Iterable[str | int]) -> list[str]:
+    """List the fields of the group at a place of a dataset file; a place in a list, and a name in a mapping, are passed over."""
+    for step in place:
+        if (field := model.model_fields.get(str(step))) is not None and (
+            found := _model_in(field.annotation)
+        ) is not None:
+            model = found
+    return [name for name in model.model_fields if (model, name) != (Dataset, "name")]
+
+
+def _groups(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        if (group := _model_in(field.annotation)) is not None:
+            yield name, group
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the group that a field holds: itself, or in a list, a mapping or beside None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)

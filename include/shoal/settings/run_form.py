@@ -1,20 +1,56 @@
 """What a person may say when starting a run; Airflow's trigger form is made from this class."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.settings.typed_numbers import (
+    CONF_PATTERN,
+    LIMIT_PATTERN,
+    WHAT_CONF_IS,
+    WHAT_LIMIT_IS,
+    read_conf,
+    read_limit,
+)
 
 AN_INSTANT = "2026-06-01T00:00:00Z"
 INSTANT = r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d))?$(?!\n)"
 """A time with its zone, or nothing; Airflow's form, which looks at no formats, asks for it."""
+
+WHAT_A_VERSION_IS = (
+    "write it as its folder in the models bucket is called: letters, digits, dots, dashes and underscores, no spaces"
+)
+WHAT_A_PREFIX_IS = "write how the keys begin after the dataset's prefix, without a leading / and in one line"
+WAYS_OUT = {
+    "conf": WHAT_CONF_IS, "limit": WHAT_LIMIT_IS, "model_version": WHAT_A_VERSION_IS, "prefix": WHAT_A_PREFIX_IS,
+}  # fmt: skip
+"""What to write, of parameters for which the form says too little."""
+
+# A field for numbers in Airflow's form changes what it does not like, in silence: 0,5 becomes the least and 1.5 the most it
+# takes, letters vanish. So these are texts there; a script may send numbers. With examples the form has one line for both.
+_CONF_IN_FORM = {
+    "type": ["string", "number"], "pattern": CONF_PATTERN, "minimum": STORED_CONF, "maximum": 1, "examples": ["0.25", "0.5"],
+}  # fmt: skip
+_LIMIT_IN_FORM = {
+    "type": ["string", "integer"], "pattern": LIMIT_PATTERN, "minimum": 1, "examples": ["100", "10000"],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +69,14 @@ class Window:
         """Whether every image is in it."""
         return self.start is None and self.end is None
 
+    @property
+    def is_month(self) -> bool:
+        """Whether it is one calendar month in UTC, as the windows of backfills are."""
+        if self.start is None or self.end is None:
+            return False
+        first = self.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return self.start == first and self.end == (first + timedelta(days=32)).replace(day=1)
+
 
 class RunParams(BaseModel):
     """Parameters of one run; the defaults are the dataset file's own settings."""
@@ -40,12 +84,16 @@ class RunParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = Field(
-        None, title="Model version", description="A version in the models bucket. Empty: the dataset's own."
+        None,
+        title="Model version",
+        description=f"A version in the models bucket; {WHAT_A_VERSION_IS}. Empty: the dataset's own.",
     )
-    conf: Annotated[float, Field(ge=STORED_CONF, le=1)] | None = Field(
+    conf: (
+        Annotated[float, Field(ge=STORED_CONF, le=1), BeforeValidator(read_conf), WithJsonSchema(_CONF_IN_FORM)] | None
+    ) = Field(
         None,
         title="Confidence",
-        description=f"Count detections from this confidence on, {STORED_CONF:g} to 1, for every class. Empty: the dataset's own. "
+        description=f"Count detections from this confidence on, for every class; {WHAT_CONF_IS}. Empty: the dataset's own. "
         "Needs no new inference.",
     )
     prefix: Annotated[str, Field(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$", max_length=900)] | None = Field(
@@ -53,8 +101,10 @@ class RunParams(BaseModel):
         title="Prefix",
         description="Look only at keys that begin with the dataset's prefix and then this. Empty: all.",
     )
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, title="Limit", description="Look only at the first N images of the listing. Empty: all."
+    limit: Annotated[int, Field(ge=1), BeforeValidator(read_limit), WithJsonSchema(_LIMIT_IN_FORM)] | None = Field(
+        None,
+        title="Limit",
+        description=f"Look only at the first N images of the listing; {WHAT_LIMIT_IS}. Empty: all.",
     )
     window_start: AwareDatetime | None = Field(
         None,
@@ -117,20 +167,32 @@ class RunParams(BaseModel):
         """
         try:
             # A form sends what was left empty as null, an empty text or an empty list.
-            return cls.model_validate({name: value for name, value in params.items() if value not in (None, "", [])})
+            return cls.model_validate({name: value for name, value in params.items() if not _is_empty(name, value)})
         except ValidationError as err:
-            raise ConfigError(_explain(err.errors()[0])) from err
+            raise ConfigError(_explain(err.errors()[0], params)) from err
 
 
-def _explain(error: Any) -> str:
+def _is_empty(name: str, value: Any) -> bool:
+    # Keys may begin with a space: a prefix is taken as it is.
+    return (
+        value is None or value == [] or (isinstance(value, str) and not (value if name == "prefix" else value.strip()))
+    )
+
+
+def _explain(error: Any, params: dict[str, Any]) -> str:
     name = ".".join(str(part) for part in error["loc"][:1])
     if error["type"] == "extra_forbidden":
         known = list(RunParams.model_fields)
         meant = get_close_matches(name, known, 1)
         way_out = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
-        return f"No run parameter is called {name!r:.80} - {way_out}"
+        return f"No run parameter is called {shown(repr(name), 80)} - {way_out}"
     if error["type"].startswith(("datetime", "timezone")):
         problem = f"no time with a zone, such as {AN_INSTANT}"
+    elif error["type"] == "string_pattern_mismatch" and name in WAYS_OUT:
+        problem = "not what it can be"
     else:
         problem = error["msg"].removeprefix("Value error, ")
-    return f"Run parameter {name} is {error['input']!r:.80}: {problem} - see the trigger form"
+    way_out = "" if " - " in problem else f" - {WAYS_OUT.get(name, 'see the trigger form')}"
+    # What was typed, not what was made of it; of a list the element that is wrong.
+    value = error["input"] if len(error["loc"]) > 1 else params.get(name, error["input"])
+    return f"Run parameter {name} is {shown(repr(value), 80)}: {problem}{way_out}"

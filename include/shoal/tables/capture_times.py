@@ -1,6 +1,7 @@
 """A dataset's clock as the view `clocked`, made of the macros of `include/shoal/tables/sql/clock.sql`."""
 
 import re
+from datetime import datetime
 
 from shoal.contract.rows import EXIF_TYPE
 from shoal.settings.analysis import Clock, ClockEntry
@@ -115,8 +116,14 @@ def midnight_of(time_format: str) -> str | None:
     return f"^({''.join(parts)})$"
 
 
-def narrow_listing(database: Database, clock: Clock, window: Window) -> None:
+Nearest = tuple[datetime | None, datetime | None]
+"""The last time before a window and the first after it, UTC."""
+
+
+def narrow_listing(database: Database, clock: Clock, window: Window) -> Nearest | None:
     """Leave only the images of a window in the table `listing`; it may have been a view.
+
+    Returns what is nearest to a window without images, None for any other.
 
     Makes: listing, clocked, windowed
 
@@ -126,11 +133,23 @@ def narrow_listing(database: Database, clock: Clock, window: Window) -> None:
         window: Which times; see there for images without one.
     """
     if window.is_open:
-        return
+        return None
     view_clocked(database, clock)
     database.set_variable("window_start", window.start)
     database.set_variable("window_end", window.end)
     database.run_file("windowed")
+    nearest = _find_nearest(database) if database.value("SELECT count(*) FROM windowed") == 0 else None
     kind = database.value("SELECT table_type FROM information_schema.tables WHERE table_name = 'listing'")
     database.run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} listing")
     database.run("ALTER TABLE windowed RENAME TO listing")
+    return nearest
+
+
+def _find_nearest(database: Database) -> Nearest:
+    """Look through the whole listing once more: only where nothing is in the window."""
+    (found,) = database.records(
+        "SELECT max(moment) FILTER (moment < getvariable('window_start')::TIMESTAMP) AS before, "
+        "min(moment) FILTER (moment >= getvariable('window_end')::TIMESTAMP) AS after "
+        "FROM (SELECT coalesce(captured_at, last_modified) AS moment FROM clocked)"
+    )
+    return found["before"], found["after"]

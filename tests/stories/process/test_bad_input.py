@@ -35,7 +35,10 @@ def test_an_empty_bucket_says_what_to_check(empty_bucket):
 
 
 def test_a_prefix_without_images_names_the_prefix(few_images):
-    with pytest.raises(EmptyBucketError, match=r"has no images under prefix 'IPC999/': nothing lies there"):
+    with pytest.raises(
+        EmptyBucketError,
+        match=r"has no images under prefix 'IPC999/': no key begins so; in the bucket there are 'IPC608/', 'IPC710/' - check",
+    ):
         few_images.plan(prefix="IPC999/")
 
 

@@ -32,7 +32,7 @@ def test_a_new_version_shows_what_it_saw_so_far_while_the_answer_stays(few_image
     (chain,) = list_open_chains(few_images.stores)
     assert chain.model == "demo-fish v2"
     name = few_images.dataset.name
-    assert chain.command == f"""airflow dags trigger backfill_{name} --conf '{{"model_version": "v2", "conf": 0.5}}'"""
+    assert chain.command == f"""airflow dags trigger reanalyse_{name} --conf '{{"model_version": "v2", "conf": 0.5}}'"""
     assert read_current(few_images.stores.results, few_images.stores.layout) == answer
     assert part.summary["result"]["species"], "numbers of what was examined so far"
 

@@ -79,7 +79,7 @@ def test_a_shard_that_ran_out_of_memory_three_times_is_the_first_cause(slow_imag
     assert found.shards[0].startswith(
         f"shard 0: {images} of {images} images without a row, 3 failed attempts, last: Worker of pod"
     )
-    assert found.images[0].startswith(f"{images} open now: \"")
+    assert found.images[0].startswith(f'{images} open now: "')
     assert found.next.startswith("mend that, then airflow dags trigger reanalyse_")
 
 
@@ -128,7 +128,7 @@ def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     assert found.cause.startswith("shard 0 stopped: 5")
     assert "more than run.tolerated_failed_share allows" in found.cause
     assert any(
-        line.startswith("5") and "failed: not_image: \"000.jpg\", \"001.jpg\", \"002.jpg\", …" in line
+        line.startswith("5") and 'failed: not_image: "000.jpg", "001.jpg", "002.jpg", …' in line
         for line in found.images
     )
 

@@ -4,13 +4,14 @@ import logging
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.engine_of import engine_of
 from shoal.airflow.operators.approve import REFUSED_XCOM
+from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
+from shoal.contract.errors import ConfigError
 from shoal.settings.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,11 @@ class EndRunOperator(BaseOperator):
             engine = engine_of(Dataset.model_validate(self.dataset))
             if deleted := engine.end(lambda: owner_of(instance), PODS_GONE_S):
                 log.info("%s", deleted)
+        with translated_errors():
+            self._judge(instance)
+
+    def _judge(self, instance: Any) -> None:
+        """Fail with what made the run fail: whoever looks at any of its red tasks reads the same line."""
         states = instance.get_task_states(
             dag_id=instance.dag_id, task_ids=[self.summarize_task_id], run_ids=[instance.run_id]
         )
@@ -63,14 +69,16 @@ class EndRunOperator(BaseOperator):
         if state == "success":
             return
         planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        cause = find_cause(instance, self.plan_task_id, self.approve_task_id, self.summarize_task_id)
         if planned is None:
-            raise AirflowFailException(
-                f"Task {self.plan_task_id} made no plan: its log says why - what was settled is kept"
+            raise ConfigError(
+                cause or f"Task {self.plan_task_id} made no plan: its log says why - what was settled is kept"
             )
         refused = instance.xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM)
         if state == "skipped" and (planned["plan_only"] or refused):
             return
-        raise AirflowFailException(
-            f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is kept "
-            "for the next run"
+        raise ConfigError(
+            cause
+            or f"The run has no summary: task {self.summarize_task_id} is {state or 'not run'} - what its shards settled is "
+            "kept for the next run"
         )

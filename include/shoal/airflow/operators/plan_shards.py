@@ -11,8 +11,15 @@ from airflow.sdk import BaseOperator, Context, conf
 
 from shoal.airflow.alerts import tell
 from shoal.airflow.engine_of import engine_of
+from shoal.airflow.operators.causes import SAID_XCOM
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
-from shoal.airflow.operators.run_conf import only_notices, read_params, reuse_listing_since, when_to_ask
+from shoal.airflow.operators.run_conf import (
+    is_somebody_s_own,
+    only_notices,
+    read_params,
+    reuse_listing_since,
+    when_to_ask,
+)
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
@@ -23,6 +30,7 @@ from shoal.models.versions import LATEST
 from shoal.plan.document import Plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
+from shoal.settings.said_params import say_params
 
 if TYPE_CHECKING:
     from shoal.plan.request import PlanRequest
@@ -72,6 +80,8 @@ class PlanShardsOperator(BaseOperator):
             need_exports(dataset)
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
+            if asked := say_params(params, context["params"]):
+                log.info("%s", asked)
             request = self._request(context, dataset, params, run_key, since)
             stores = open_stores(dataset, read_access)
             plan = self._make_plan(context, request, stores, since)
@@ -79,6 +89,8 @@ class PlanShardsOperator(BaseOperator):
                 _notice(stores, plan)
         for line in plan.describe():
             log.info("%s", line)
+        if plan.nothing:
+            context["ti"].xcom_push(key=SAID_XCOM, value=plan.nothing)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision)}
@@ -105,6 +117,7 @@ class PlanShardsOperator(BaseOperator):
             reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
             is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             asks=when_to_ask(context),
+            empty_fails=is_somebody_s_own(context),
         )
 
     def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", since: datetime | None) -> Plan:

@@ -6,11 +6,13 @@ from typing import Any
 from airflow.sdk import Context
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.run_names import is_continuation
+from shoal.contract.run_names import backfill_dag_id, dataset_of, is_continuation, reanalyse_dag_id
 from shoal.models.approval import Asks
 from shoal.models.versions import LATEST
+from shoal.plan.commands import month_command, trigger_command
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
+from shoal.settings.said_params import say_params
 
 BACKFILL, SCHEDULED, MANUAL, RELEASE = "backfill", "scheduled", "manual", "asset_triggered"
 LISTING_SERVES = timedelta(hours=24)
@@ -29,11 +31,31 @@ def read_params(context: Context) -> RunParams:
     if dag_run.run_type == BACKFILL and dag_run.data_interval_start and dag_run.data_interval_end:
         if said := [name for name in ("window_start", "window_end") if given.get(name)]:
             raise ConfigError(
-                f"A backfill's windows are its months: {' and '.join(said)} in its conf would count for none - leave it out, "
-                f"or trigger {dag_run.dag_id} by hand with it"
+                f"A backfill's windows are its months: {' and '.join(said)} in its conf would count for none - leave it out"
             )
         given |= {"window_start": dag_run.data_interval_start, "window_end": dag_run.data_interval_end}
-    return RunParams.parse(given)
+        return RunParams.parse(given)
+    params, dataset = RunParams.parse(given), dataset_of(dag_run.dag_id)
+    by_month = dataset is not None and dag_run.dag_id == backfill_dag_id(dataset)
+    if dataset is not None and by_month and not is_continuation(dag_run.run_id) and not params.window.is_month:
+        raise ConfigError(_explain_no_month(params, dataset))
+    return params
+
+
+def _explain_no_month(params: RunParams, dataset: str) -> str:
+    said = params.model_dump(mode="json", exclude_defaults=True)
+    rest = {name: value for name, value in said.items() if not name.startswith("window_")}
+    return (
+        f"Runs of {backfill_dag_id(dataset)} look at one calendar month each (UTC), and this one asks for "
+        f"{say_params(params, {}) or 'everything'} - {month_command(dataset, params.window, rest)} looks at whole months, "
+        f"{trigger_command(reanalyse_dag_id(dataset), said)} at anything else"
+    )
+
+
+def is_somebody_s_own(context: Context) -> bool:
+    """Whether a person started the run: one that finds nothing then fails, as they meant something else."""
+    dag_run = context["dag_run"]
+    return bool(dag_run.run_type == MANUAL) and not is_continuation(dag_run.run_id)
 
 
 def only_notices(context: Context, dataset: Dataset) -> bool:

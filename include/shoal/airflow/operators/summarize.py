@@ -7,6 +7,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from shoal.airflow.operators.approve import REFUSED_XCOM
+from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
@@ -49,7 +50,8 @@ class SummarizeOperator(BaseOperator):
         with translated_errors():
             run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
             if run is None:
-                raise ConfigError(f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
+                cause = find_cause(context["ti"], self.plan_task_id, self.approve_task_id)
+                raise ConfigError(cause or f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
             if run["plan_only"]:
                 raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
             if refused := context["ti"].xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from shoal.airflow.operators.causes import keep_cause
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,9 @@ def translated_errors() -> Iterator[None]:
         yield
     except (ConfigError, ContractError) as err:
         log.error("%s", err)  # noqa: TRY400 - Airflow logs the traceback below this line
+        keep_cause(err)
         raise AirflowFailException(str(err)) from err
     except ShoalError as err:
         log.error("%s", err)  # noqa: TRY400
+        keep_cause(err)
         raise

@@ -1,0 +1,121 @@
+"""The note of a run: what it was asked for, why it failed, or that there was nothing to look at.
+
+Airflow's scheduler calls these when a run starts and ends, in its own session. A note is shown as Markdown, holds a
+thousand characters and may be a person's: theirs stays, ours stands below it.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+
+from shoal.contract.errors import ConfigError, shown
+from shoal.contract.run_names import dataset_of
+
+if TYPE_CHECKING:
+    from airflow.models import DagRun
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+LONGEST = 1000
+"""Characters of a note; PostgreSQL refuses more, and with it the scheduler's whole turn."""
+
+MOST_CAUSES = 3
+
+CAUSE, SAID = "cause", "said"
+"""XCom keys of `operators.causes`, which only tasks import."""
+
+Hook = Callable[["DagRun", str], None]
+
+
+def _only_ours(hook: Hook) -> Hook:
+    """Leave other people's runs alone, and never disturb the scheduler."""
+
+    @wraps(hook)
+    def called(dag_run: "DagRun", msg: str) -> None:
+        try:
+            if dataset_of(dag_run.dag_id) is not None and "shoal" in getattr(dag_run.dag, "tags", ()):
+                hook(dag_run, msg)
+        except Exception:
+            log.exception("The note of run %s of %s is not written", dag_run.run_id, dag_run.dag_id)
+
+    return called
+
+
+@hookimpl
+@_only_ours
+def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - Airflow's signature
+    """Say what the run was asked for as soon as it starts, or what cannot be understood of it."""
+    write_note(dag_run, [_asked(dag_run)])
+
+
+@hookimpl
+@_only_ours
+def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
+    """Say why; a run that a person marked failed needs no explanation."""
+    if "manually" not in msg:
+        write_note(dag_run, [*_read(dag_run, CAUSE, failed=True), _asked(dag_run)])
+
+
+@hookimpl
+@_only_ours
+def on_dag_run_success(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001
+    """Say what was understood, and where there was nothing to look at."""
+    write_note(dag_run, [*_read(dag_run, SAID), _asked(dag_run)])
+
+
+def write_note(dag_run: "DagRun", lines: Iterable[str]) -> None:
+    """Write lines into a run's note: below what a person wrote, in place of what we wrote before."""
+    text = "\n\n".join(dict.fromkeys(_as_markdown(line) for line in lines if line))
+    note = dag_run.dag_run_note
+    if not text or (note is not None and text in (note.content or "")):
+        return
+    theirs = f"{note.content}\n\n" if note is not None and note.user_id is not None and note.content else ""
+    dag_run.note = (theirs + text)[:LONGEST]
+
+
+def _asked(dag_run: "DagRun") -> str:
+    from shoal.settings.run_form import RunParams  # noqa: PLC0415 - the scheduler starts without them
+    from shoal.settings.said_params import say_params  # noqa: PLC0415
+
+    typed = dict(dag_run.conf or {})
+    try:
+        return say_params(RunParams.parse(typed), typed)
+    except ConfigError as err:
+        return str(err)
+
+
+def _read(dag_run: "DagRun", key: str, *, failed: bool = False) -> list[str]:
+    """Read what tasks of a run said, the first first; one that repeats another is left out."""
+    from airflow.models.xcom import XComModel  # noqa: PLC0415
+    from airflow.utils.state import TaskInstanceState  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+    from sqlalchemy.orm import object_session  # noqa: PLC0415
+
+    session: Session | None = object_session(dag_run)
+    if session is None:
+        return []
+    kept: Any = select(XComModel).where(
+        XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id, XComModel.key == key
+    )
+    rows = session.scalars(kept.order_by(XComModel.timestamp)).all()
+    if failed:
+        # What a task said before it was cleared and went on without running again is no cause any more.
+        instances = dag_run.get_task_instances(state=[TaskInstanceState.FAILED], session=session)
+        now = {(instance.task_id, instance.map_index) for instance in instances}
+        rows = [row for row in rows if (row.task_id, row.map_index) in now]
+    found: list[str] = []
+    for row in rows:
+        text = str(XComModel.deserialize_value(row))
+        if not any(earlier in text for earlier in found):
+            found.append(text)
+    return found[:MOST_CAUSES]
+
+
+def _as_markdown(line: str) -> str:
+    """Write a line so that it is shown as it is: Airflow leaves out what looks like HTML, and loads what looks like a picture."""
+    return re.sub(r"([\\<\[`*])", r"\\\1", shown(line))
