@@ -143,11 +143,12 @@ BASE = {
 BROKEN = {
     "unknown field": (
         {"colour": "blue"},
-        "colour: no such field - there are description, source, results",
+        "colour: no such field - there are description, source, results, models, model, clock, conf, taxa, usable, deployments, "
+        "report, exports, cluster, worker, sidecar, run, retention, alerts",
     ),
     "unknown field in a group": (
         {"clock": {"timezone": "UTC"}},
-        "clock.timezone: no such field - ",
+        "clock.timezone: no such field - did you mean zone?",
     ),
     "missing field": (
         {"model": {}},
