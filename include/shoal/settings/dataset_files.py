@@ -106,7 +106,7 @@ def _meant(place: tuple[str | int, ...]) -> str:
     """Say which field a misspelt one may be: of those that can stand there, or of another group if it is one of its."""
     *groups, wrong = place
     fields = _fields_at(Dataset, groups)
-    if meant := get_close_matches(str(wrong), fields, 1):
+    if meant := get_close_matches(str(wrong), fields, 1, cutoff=0.65):
         return f"did you mean {meant[0]}?"
     elsewhere = [name for name, group in _groups(Dataset) if str(wrong) in group.model_fields and name not in groups]
     if len(elsewhere) == 1:
