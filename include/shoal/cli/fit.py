@@ -82,7 +82,7 @@ def _local_room(arguments: Namespace) -> tuple[int, str] | None:
     from shoal.engines.local.machine import find_room, read_headroom  # noqa: PLC0415
 
     cluster = find_dataset(arguments.dataset).cluster
-    if cluster.kind != "local":
+    if cluster.has_pods:
         return None
     if arguments.namespace:
         raise ConfigError(f"Dataset {arguments.dataset!r} runs on this machine, which has no namespaces - leave it out")
