@@ -16,7 +16,7 @@ cluster: {kind: local, share: 1, max_pods: 1, pod: {cpu: "%s", memory: 1Mi}}
 
 
 @pytest.mark.parametrize(("cpu", "workers", "status"), [("10m", 1, 0), ("100000", 0, 1)], ids=["fits", "too large"])
-def test_the_room_of_this_machine_is_told(tmp_path, monkeypatch, capsys, cpu, workers, status):
+def test_the_room_of_this_machine_is_told(tmp_path, monkeypatch, capsys, *, cpu, workers, status):
     (tmp_path / "mine.yaml").write_text(LOCAL % cpu)
     monkeypatch.setenv("SHOAL_DATASETS", str(tmp_path))
     assert main(["fit", "--dataset", "mine"]) == status
