@@ -9,7 +9,7 @@ from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.summary.taxa import fill_classes
-from shoal.tables.capture_times import narrow_listing, view_clocked
+from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.session import Database
 
 
@@ -28,7 +28,8 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
     narrow_listing(database, dataset.clock, params.window)
-    view_clocked(database, dataset.clock, read_exif=dataset.clock.asks_exif)
+    view = view_clocked_with_exif if dataset.clock.asks_exif else view_clocked
+    view(database, dataset.clock)
     database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))

@@ -12,26 +12,33 @@ from shoal.tables.session import Database
 
 _TOKEN = re.compile(r"%-?[A-Za-z%]|.", re.DOTALL)
 _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "Y": r"\d{4}", "H": ")24("}
-_WITH_EXIF = (
-    "(SELECT listing.*, exif FROM listing LEFT JOIN "
-    "(SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL) USING (key, object_version))"
-)
-_NAMES_ONLY = f"(SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing)"
 
 
-def view_clocked(database: Database, clock: Clock, *, read_exif: bool = False) -> None:
+def view_clocked(database: Database, clock: Clock) -> None:
     """Make the view `clocked`: `listing` with camera, clock_flag, clock_source (the entry, from 0) and captured_at (UTC).
 
-    The first entry with a usable time counts; where none has one, the flag is that of the first.
+    The first entry with a usable time counts; where none has one, the flag is that of the first. Entries with `exif` find nothing
+    here: what a run is of is known before an image is read.
 
-    Reads: listing, and rows for EXIF
+    Reads: listing
     Makes: clocked
-
-    Args:
-        database: A session with the listing.
-        clock: How capture times are told.
-        read_exif: Whether entries with `exif` read the rows; else they find nothing, as in a plan, before images are read.
     """
+    _view_clocked(database, clock, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing")
+
+
+def view_clocked_with_exif(database: Database, clock: Clock) -> None:
+    """Make the view `clocked` as above, with the times that cameras wrote into the images that were read.
+
+    Reads: listing, rows
+    Makes: clocked
+    """
+    written = "SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL"
+    _view_clocked(
+        database, clock, f"SELECT listing.*, exif FROM listing LEFT JOIN ({written}) USING (key, object_version)"
+    )
+
+
+def _view_clocked(database: Database, clock: Clock, with_exif: str) -> None:
     database.run_file("clock")
     entries = range(len(clock.entries))
     for number, entry in enumerate(clock.entries):
@@ -43,16 +50,18 @@ def view_clocked(database: Database, clock: Clock, *, read_exif: bool = False) -
     moments = "".join(f", {_utc_time(n, entry)} AS utc_{n}" for n, entry in enumerate(clock.entries))
     readings = "".join(f", {_reading(n, entry, names)} AS reading_{n}" for n, entry in enumerate(clock.entries))
     first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
+    steps = [f"found_{n}" for n in names] + [
+        f"{step}_{n}" for n in entries for step in ("local", "zone", "utc", "reading")
+    ]
     database.run(
-        f"CREATE OR REPLACE VIEW clocked AS WITH matched AS (SELECT *{found} FROM {_WITH_EXIF if read_exif else _NAMES_ONLY}), "
+        f"CREATE OR REPLACE VIEW clocked AS WITH matched AS (SELECT *{found} FROM ({with_exif})), "
         f"timed AS (SELECT *{times}{zones} FROM matched), "
         f"placed AS (SELECT *{moments} FROM timed), "
         f"judged AS (SELECT *{readings} FROM placed), "
-        f"chosen AS (SELECT key, object_version, size_bytes, last_modified, storage_class, "
-        f"CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
+        f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
         "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
         "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
-        "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at FROM chosen"
+        "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at FROM told"
     )
 
 

@@ -15,7 +15,7 @@ from shoal.settings.analysis import Clock
 from shoal.settings.clock_patterns import name_groups
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal.tables.capture_times import view_clocked
+from shoal.tables.capture_times import view_clocked, view_clocked_with_exif
 from shoal.tables.session import Database
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
@@ -155,7 +155,8 @@ def test_exif_tells_the_time_where_the_name_does_not(database, *, key, offset, r
         "'offset_minutes': ?::SMALLINT} AS exif FROM listing",
         [offset],
     )
-    view_clocked(database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]), read_exif=read_exif)
+    view = view_clocked_with_exif if read_exif else view_clocked
+    view(database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]))
     assert database.run("SELECT captured_at, clock_source FROM clocked").fetchall() == [(captured_at, source)]
 
 
@@ -175,10 +176,14 @@ def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
-        pytest.param(r"(a)(?P<time>b)(?P<camera>c)", ["group_1", "time", "camera"], id="a group without a name"),
-        pytest.param(r"(?i)(?:a)(?P<time>b)", ["time", "camera"], id="flags and no group"),
-        pytest.param(r"\((?P<time>b)[(](?P<camera>[])(])", ["time", "camera"], id="brackets that are text"),
-        pytest.param(r"\Q(\E(?P<time>[[:digit:](]+)(?P<camera>\pL+)", ["time", "camera"], id="words of RE2 alone"),
+        pytest.param(
+            r"(a)(?P<time>b)(?P<camera>c)", ["group_1", "time", "camera", "date"], id="a group without a name"
+        ),
+        pytest.param(r"(?i)(?:a)(?P<time>b)", ["time", "camera", "date"], id="flags and no group"),
+        pytest.param(r"\((?P<time>b)[(](?P<camera>[])(])", ["time", "camera", "date"], id="brackets that are text"),
+        pytest.param(
+            r"\Q(\E(?P<time>[[:digit:](]+)(?P<camera>\pL+)", ["time", "camera", "date"], id="words of RE2 alone"
+        ),
     ],
 )
 def test_groups_are_counted_as_duckdb_counts_them(database, pattern, names):

@@ -143,8 +143,10 @@ BASE = {
 BROKEN = {
     "unknown field": (
         {"colour": "blue"},
-        "colour: no such field - there are description, source, results, models, model, clock, conf, taxa, usable, deployments, "
-        "report, exports, cluster, worker, sidecar, run, retention, alerts",
+        (
+            "colour: no such field - there are description, source, results, models, model, clock, conf, taxa, usable, "
+            "deployments, report, exports, cluster, worker, sidecar, run, retention, alerts"
+        ),
     ),
     "unknown field in a group": (
         {"clock": {"timezone": "UTC"}},

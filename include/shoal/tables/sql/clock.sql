@@ -9,7 +9,7 @@ CREATE OR REPLACE MACRO written_time(found) AS
 
 -- 24:00:00 is the next day's first moment; `midnight` is the format as an expression around that 24, NULL without hours.
 CREATE OR REPLACE MACRO formatted_time(text, format, midnight) AS
-    coalesce(try_strptime(text, format), try_strptime(regexp_replace(text, midnight, '\100\2'), format) + INTERVAL 1 DAY);
+    coalesce(try_strptime(text, format), try_strptime(regexp_replace(text, midnight::VARCHAR, '\100\2'), format) + INTERVAL 1 DAY);
 
 CREATE OR REPLACE MACRO epoch_time(digits) AS
     CASE
