@@ -40,7 +40,8 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
     images = read_manifest(manifest, command.shard)
     detector = _open_detector(job, command.threads)
     stamp = Stamp(worker_version(), job.run_key, command.attempt)
-    examiner = Examiner(_open_source(job, command.mount), detector, job.inference.pixel_limit, stamp)
+    source, inference = _open_source(job, command.mount), job.inference
+    examiner = Examiner(source, detector, inference.pixel_limit, stamp, scan_limit=inference.scan_limit)
     layout = VariantLayout(job.variant_root)
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))
     intake = Intake(images, job.budget_s)

@@ -11,7 +11,7 @@ from typing import Any
 from shoal.contract.errors import ConfigError, StoreError, one_line
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
-from shoal_worker.image.decode import SCAN_LIMIT, Undecodable, decode_pixels, read_header
+from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
@@ -67,7 +67,7 @@ class Examiner:
     """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's."""
 
     def __init__(
-        self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp, scan_limit: int = SCAN_LIMIT
+        self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp, *, scan_limit: int
     ) -> None:
         self._source = source
         self._detector = detector

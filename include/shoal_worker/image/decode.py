@@ -13,15 +13,13 @@ import numpy as np
 from PIL import Image as Pillow
 
 from shoal.contract.errors import one_line
+from shoal.contract.job import SCAN_LIMIT
 from shoal.contract.rows import Reason
 from shoal_worker.image import jpeg, png
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.markers import count_scans, read_markers
 
 Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked against the header; Pillow's would hide the size
-
-SCAN_LIMIT = 500
-"""Scans of a progressive JPEG: cameras and web tools write about 10; each costs a pass over the whole image."""
 
 FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"})
 """Formats decoded, in Pillow's names; all of them are ones that OpenCV reads. Of several pictures, the first."""

@@ -55,7 +55,9 @@ def test_an_image_is_denied_where_the_login_still_reads_another_one(
     keys, reads, exit_code, rows, *, running_store, empty_bucket
 ):
     detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
-    examiner = Examiner(Login(reads), detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"))
+    examiner = Examiner(
+        Login(reads), detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"), scan_limit=500
+    )
     intake = Intake([ListedImage(key, "", 9) for key in keys], LIMITS.budget_s)
     parts, tally = (
         PartWriter(S3Store(running_store.access, empty_bucket), "parts/{}.parquet".format),

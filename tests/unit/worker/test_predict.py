@@ -105,7 +105,7 @@ def test_a_path_that_cannot_be_read_says_so_and_the_others_are_examined(folder, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--model", "text.jpg"], "not an ONNX model", id="a model that is none"),
+        pytest.param(["--model", "text.jpg"], "is not ONNX - export it with", id="a model that is none"),
         pytest.param(["--model", "no.onnx"], "no.onnx cannot be read: No such file", id="a missing model"),
         pytest.param(["--model", "static.onnx", "--imgsz", "1280"], "fixed at 640x640 px", id="a size it cannot take"),
     ],

@@ -27,7 +27,9 @@ def run_mounted(tmp_path, running_store, empty_bucket):
     def run(names, model):
         detector = Detector(open_model(model), Inference(imgsz=(640, 640), rect=True))
         source = MountSource(tmp_path)
-        examiner = Examiner(source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"))
+        examiner = Examiner(
+            source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"), scan_limit=500
+        )
         intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
         parts = PartWriter(S3Store(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
         shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS)
