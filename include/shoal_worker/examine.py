@@ -74,6 +74,7 @@ class Examiner:
         self._pixel_limit = pixel_limit
         self._scan_limit = scan_limit
         self._stamp = stamp
+        self._last_read: ListedImage | None = None
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
@@ -99,14 +100,17 @@ class Examiner:
                 return self._row(image, Status.GONE)
             except ImageArchived as err:  # in an archive that the listing did not tell of
                 return self.denied(image, f"in an archive: restore it, then run again ({err})")
+            self._last_read = image
             return self._decode(image, fetched)
 
     def denied(self, image: ListedImage, said: object) -> Row:
         """Make the row of an image that the store refuses to give, with what it said."""
         return self._row(image, Status.DENIED, detail=one_line(said))
 
-    def reads(self, image: ListedImage) -> bool:
-        """Try whether an image that was read before can still be read."""
+    def still_reads(self) -> bool:
+        """Try whether the image that was read last can still be read; False where none was."""
+        if (image := self._last_read) is None:
+            return False
         try:
             self._source.read(image.key, image.object_version, image.size_bytes)
         except (ImageArchived, ImageChanged, ImageDenied, ImageGone, StoreError, ConfigError):

@@ -12,7 +12,7 @@ from shoal.contract.job import failed_too_often
 from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.rows.parts import ListedImage, PartWriter, Row
+from shoal_worker.rows.parts import PartWriter, Row
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,6 @@ class ShardRun:
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
-        self._read: ListedImage | None = None
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
@@ -150,13 +149,11 @@ class ShardRun:
         if isinstance(outcome, Row):
             self._tally.add(outcome)
             self._parts.add(outcome)
-            if outcome.content_sha256 is not None:  # its bytes came
-                self._read = ListedImage(outcome.key, outcome.object_version, outcome.size_bytes)
         elif isinstance(outcome, Unreached | Refused):
             self._tally.add_unreached()
             if isinstance(outcome, Refused):
                 self._refused.append(outcome)
-            if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
+            if self._tally.unreached_in_a_row in {UNREACHED_IN_A_ROW, UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE}:
                 self._settle_refused()
             if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
                 self._intake.spread(UNREACHED_ELSEWHERE)
@@ -167,7 +164,7 @@ class ShardRun:
         """Give refused images their rows where the login is still good: else one wrong key would deny a million images."""
         if not self._refused:
             return
-        rows = self._pipeline.settle_refused(self._refused, self._read)
+        rows = self._pipeline.settle_refused(self._refused)
         for row in rows:
             self._tally.unreached -= 1
             self._tally.add(row)

@@ -131,9 +131,9 @@ class Pipeline:
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)
 
-    def settle_refused(self, refused: Iterable[Refused], read_before: ListedImage | None) -> list[Row]:
+    def settle_refused(self, refused: Iterable[Refused]) -> list[Row]:
         """Make rows of refused images if the same login still reads one that it read before; none if not."""
-        if read_before is None or not self._examiner.reads(read_before):
+        if not self._examiner.still_reads():
             return []
         return [self._examiner.denied(one.image, one.error) for one in refused]
 

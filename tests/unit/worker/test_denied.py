@@ -1,6 +1,7 @@
 """An image is denied only where the same login still reads another one: else one wrong key would deny a million."""
 
 from collections import Counter
+from threading import Event
 
 import pytest
 
@@ -24,15 +25,21 @@ LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5)
 class Login:
     """A source that refuses keys with a word in them, and everything once a number of reads is used up."""
 
-    def __init__(self, reads):
+    def __init__(self, reads, *, reads_any):
         self.left = reads
+        self.has_read = Event()
+        if not reads_any:
+            self.has_read.set()
 
     def read(self, key, object_version, size_bytes):
+        if "secret" in key:
+            self.has_read.wait(10)  # refusals are quick: threads would have seen all of them before the first image
         if "secret" in key or self.left <= 0:
             raise ImageDenied(f"Access to {key!r} denied")
         if "cold" in key:
             raise ImageArchived(key)
         self.left -= 1
+        self.has_read.set()
         return Fetched(dark_jpeg(), version_checked=True)
 
 
@@ -56,7 +63,11 @@ def test_an_image_is_denied_where_the_login_still_reads_another_one(
 ):
     detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
     examiner = Examiner(
-        Login(reads), detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"), scan_limit=500
+        Login(reads, reads_any=keys[0] == "a"),
+        detector,
+        10**8,
+        Stamp("1", "20260101T000000Z-testtest", "attempt1"),
+        scan_limit=500,
     )
     intake = Intake([ListedImage(key, "", 9) for key in keys], LIMITS.budget_s)
     parts, tally = (

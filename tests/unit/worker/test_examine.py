@@ -19,8 +19,8 @@ def examiner_of(endpoint_url):
 def test_an_object_in_an_archive_that_the_listing_did_not_tell_of_is_a_row():
     with faulty_store(status(403, "InvalidObjectState")) as (endpoint_url, _):
         row = examiner_of(endpoint_url).prepare(IMAGE)
-    assert row["status"] == Status.DENIED
-    assert "in an archive: restore it, then run again" in row["detail"]
+    assert row.status == Status.DENIED
+    assert "in an archive: restore it, then run again" in row.detail
 
 
 def test_an_object_that_the_store_refuses_is_not_yet_a_row():
