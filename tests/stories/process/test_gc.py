@@ -338,7 +338,7 @@ def test_why_finds_a_run_by_all_its_names_and_its_exit_status_says_complete(aged
     assert as_json.returncode == 1, as_json.stderr
     found = json.loads(as_json.stdout)
     assert (found["run"], found["state"]) == (f"{name}/{plan.run_key}", "running")
-    assert found["images"] == ["1 open now: 'new/20260609-120000-IPC608.jpg'"]
+    assert found["images"] == ['1 open now: "new/20260609-120000-IPC608.jpg"']
     unknown = aged.command("why", f"{name}/20200101T000000Z-aaaaaaaa")
     assert unknown.returncode == 2
     assert unknown.stderr.startswith("shoal: Nothing of run 20200101T000000Z-aaaaaaaa lies below s3://")
