@@ -42,7 +42,6 @@ def work(workplace, answer, role="SOURCE", *options):
         pytest.param(status(503, "SlowDown"), id="overloaded"),
         pytest.param(status(500, "InternalError", "text/plain"), id="broken"),
         pytest.param(status(504, "", "text/html"), id="a gateway that gave up"),
-        pytest.param(status(403, "AccessDenied"), id="denied"),
         pytest.param(status(403, "", "text/html"), id="denied by a proxy"),
         pytest.param(status(403, "RequestTimeTooSkewed"), id="clocks apart"),
         pytest.param(status(404, "", "text/html"), id="a page not found"),
@@ -56,6 +55,13 @@ def test_an_object_that_stays_out_of_reach_has_no_row_and_the_others_have(workpl
     assert done.returncode == WorkerExit.INFRASTRUCTURE, done.stderr
     assert workplace.statuses() == dict.fromkeys(GOOD, "processed")
     assert "1 images of shard 0 have no row because store, mount or memory failed - a retry takes them" in done.stderr
+
+
+def test_an_object_that_is_denied_while_others_are_read_has_a_row_that_says_so(workplace):
+    done = work(workplace, of("odd.jpg", status(403, "AccessDenied"), real(workplace)))
+    assert done.returncode == WorkerExit.DONE, done.stderr
+    assert workplace.statuses() == {**dict.fromkeys(GOOD, "processed"), "odd.jpg": "denied"}
+    assert "denied (AccessDenied)" in workplace.rows()["odd.jpg"]["detail"]
 
 
 def test_a_slow_store_is_waited_for(workplace):
