@@ -141,7 +141,7 @@ class Plan:
         silent: What should have sent images and did not; None where that was not looked for.
         archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
-        clock_words: What is odd in the times and cameras of the listing.
+        clock_words: What is odd in the times, cameras and names of the listing.
         nothing: Why no image is in the run's window; empty where one is.
     """
 

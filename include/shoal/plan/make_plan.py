@@ -64,7 +64,7 @@ class _Found:
         drift: How the bucket differs from what was known of it.
         approval: Whether those images may be inferred.
         starts_over: Whether rows that there are cannot be used again.
-        clock_words: What is odd in the times and cameras of the listing.
+        clock_words: What is odd in the times, cameras and names of the listing.
     """
 
     listing: FrozenListing
@@ -85,7 +85,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
     """List the bucket, choose the model, subtract what is settled."""
     listing = session.list_scope()
     silent = session.look_for_silence(listing)
-    clock_words = session.read_clock_words()
+    clock_words = (*session.read_clock_words(), *session.read_unshown_names())
     chosen = choose_release(shelf, request.asks, session.count_work)
     layout = stores.layout.variant(chosen.variant.directory)
     parts, ledgers = list_settled(stores.results, layout)

@@ -13,6 +13,7 @@ from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, co
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
+from shoal.bucket.unshown_names import read_unshown_names
 from shoal.contract.errors import EmptyBucketError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
@@ -96,6 +97,13 @@ class PlanSession:
         Makes: clocked
         """
         return read_clock_words(self._database, self._request.dataset.clock)
+
+    def read_unshown_names(self) -> tuple[str, ...]:
+        """Say which images of the listing the pods of this dataset cannot read, because they mount the bucket.
+
+        Reads: listing
+        """
+        return read_unshown_names(self._database) if self._request.dataset.cluster.mounts else ()
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from shoal.contract.errors import StoreError
-
 
 class ImageChanged(Exception):  # noqa: N818 - a fact about the object, not an error
     """The object is no longer the one that was listed."""
@@ -44,7 +42,7 @@ class ImageSource(Protocol):
         Raises:
             ImageChanged: Another version or size.
             ImageGone: No such object.
-            ImageDenied: The store refuses to give it.
+            ImageDenied: The store refuses to give it, or it has a name that cannot be asked for.
             ImageArchived: It must be restored first.
             StoreError: Store, mount or network failed: says nothing about the image.
             ConfigError: Wrong bucket or credentials.
@@ -55,7 +53,7 @@ def refuse_segments(key: str, refused: frozenset[str], way_out: str) -> None:
     """Refuse a key that would name another object once its path is normalised.
 
     Raises:
-        StoreError: A part of the key between slashes is among `refused`.
+        ImageDenied: A part of the key between slashes is among `refused`. A store that is asked for all others reads them.
     """
     if not refused.isdisjoint(key.split("/")):
-        raise StoreError(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")
+        raise ImageDenied(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")

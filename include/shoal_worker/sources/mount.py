@@ -8,15 +8,16 @@ import time
 from pathlib import Path
 
 from shoal.contract.errors import StoreError
-from shoal.stores.images import Fetched, ImageChanged, ImageGone, refuse_segments
+from shoal.stores.images import Fetched, ImageChanged, ImageDenied, ImageGone
+from shoal.stores.mounted_names import mounted_path
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """Waits before a file is tried again: a mount that died comes back with its sidecar."""
 
 _WAY_OUT = "read it with transfer: direct, or rename the object"
 _MD5_ETAG = re.compile(r"[0-9a-f]{32}")
-_NO_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
-"""The key is an object all the same; a file system just cannot show it."""
+_NO_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR})
+"""The key may be an object all the same, which no file system can show: `a.jpg` beside `a.jpg/b.jpg`, say."""
 
 
 class MountSource:
@@ -32,28 +33,27 @@ class MountSource:
         A file carries no ETag: the size is compared, and the MD5 of the bytes where the version is one (the ETag of objects
         uploaded in one part).
         """
-        refuse_segments(key, frozenset({"", ".", ".."}), _WAY_OUT)  # an empty part: absolute, or a double slash
-        if "\0" in key:
-            raise StoreError(f"Key {key!r} cannot be a file name - {_WAY_OUT}")
-        data = self._read_file(key, size_bytes)
+        data = self._read_file(key, mounted_path(key), size_bytes)
         is_md5 = _MD5_ETAG.fullmatch(object_version.strip('"')) is not None
         if is_md5 and hashlib.md5(data, usedforsecurity=False).hexdigest() != object_version.strip('"'):
             raise ImageChanged(f"{key}: MD5 of the bytes is not the listed ETag {object_version}")
         return Fetched(data, version_checked=is_md5)
 
-    def _read_file(self, key: str, size_bytes: int) -> bytes:
+    def _read_file(self, key: str, path: str, size_bytes: int) -> bytes:
         """Read one file, again after a pause where the mount failed."""
         for pause_s in (*self._pauses_s, None):
             try:
-                return _read_exactly(self._root / key, size_bytes)
-            except (FileNotFoundError, NotADirectoryError) as err:
+                return _read_exactly(self._root / path, size_bytes)
+            except FileNotFoundError as err:
                 if self._is_mounted():
                     raise ImageGone(key) from err
                 failure: OSError = err
             except OSError as err:
                 failure = err
             if failure.errno in _NO_FILE:
-                raise StoreError(f"Key {key!r} cannot be read as a file ({failure.strerror}) - {_WAY_OUT}") from failure
+                raise ImageDenied(
+                    f"Key {key!r} cannot be read as a file ({failure.strerror}) - {_WAY_OUT}"
+                ) from failure
             if pause_s is None:
                 raise self._dead_mount(key, failure) from failure
             time.sleep(pause_s)

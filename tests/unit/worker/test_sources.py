@@ -86,7 +86,7 @@ def test_a_wrong_password_is_a_configuration_error(running_store, empty_bucket):
 @pytest.mark.parametrize("key", ["a/../b.jpg", "./b.jpg", "a/./b.jpg", ".."])
 def test_s3_refuses_keys_that_the_client_would_normalise(s3_source, key):
     with pytest.raises(
-        StoreError, match=r"would be normalised to another one - rename the object, or put the key into source\.ignore"
+        ImageDenied, match=r"would be normalised to another one - rename the object, or put the key into source\.ignore"
     ):
         s3_source.read(key, MD5, len(DATA))
 
@@ -195,7 +195,7 @@ def test_mount_tells_another_size(mounted):
         mounted.read("raw/a.jpg", MD5, len(DATA) - 1)
 
 
-@pytest.mark.parametrize("key", ["raw/b.jpg", "other/a.jpg", "raw/a.jpg/b.jpg"])
+@pytest.mark.parametrize("key", ["raw/b.jpg", "other/a.jpg"])
 def test_a_missing_file_of_a_mounted_bucket_is_gone(mounted, key):
     with pytest.raises(ImageGone):
         mounted.read(key, MD5, len(DATA))
@@ -233,7 +233,9 @@ def test_an_input_output_error_is_an_infrastructure_error(tmp_path):
 )
 def test_no_key_leads_to_another_file(mounted, tmp_path, key):
     (tmp_path.parent / "outside.jpg").write_bytes(DATA)
-    with pytest.raises(StoreError, match="would be normalised to another one - read it with transfer: direct"):
+    with pytest.raises(
+        ImageDenied, match="empty part, or one of dots, which a path loses - read it with transfer: direct"
+    ):
         mounted.read(key, MD5, len(DATA))
 
 
@@ -241,10 +243,15 @@ def test_no_key_leads_to_another_file(mounted, tmp_path, key):
     ("key", "message"),
     [
         pytest.param("raw", "Is a directory", id="an object that is a prefix of others"),
-        pytest.param("x" * 300, "File name too long", id="a long name"),
-        pytest.param("a\0b", "cannot be a file name", id="a zero byte"),
+        pytest.param("raw/a.jpg/b.jpg", "Not a directory", id="an object below another object"),
+        pytest.param("x" * 300, "has a part of 300 bytes, a file name has 255", id="a long name"),
+        pytest.param("x\t" * 70, "has a part of 280 bytes", id="a name that its pictures make long"),
+        pytest.param("a\0b", "has a zero byte, which no file name can have", id="a zero byte"),
+        pytest.param(
+            "\u201b\u2409.jpg", "a character that rclone writes for another one", id="rclone's own quotation mark"
+        ),
     ],
 )
 def test_keys_that_no_file_can_have_say_what_to_do(mounted, key, message):
-    with pytest.raises(StoreError, match=f"{message}.* - read it with transfer: direct"):
+    with pytest.raises(ImageDenied, match=f"{message}.* - read it with transfer: direct"):
         mounted.read(key, MD5, len(DATA))
