@@ -13,4 +13,9 @@ def configured_datasets_folder() -> Path:
     Raises:
         ConfigError: Nobody says where they are.
     """
-    return datasets_folder(conf.get("shoal", "datasets_folder", fallback="") or "")
+    return datasets_folder(named_folder)
+
+
+def named_folder() -> str:
+    """Read `datasets_folder` as Airflow finds it; empty where it is not set."""
+    return conf.get("shoal", "datasets_folder", fallback="") or ""

@@ -15,6 +15,7 @@ from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.processes.process_trees import end_leftovers
 from shoal.embedded.processes.rclone import RunningStore, running_store
 from shoal.embedded.processes.unfinished_runs import fail_unfinished_runs
+from shoal.settings.dataset_files import DATASETS_VARIABLE, said_folder
 from shoal.stores.s3_access import StoreAccess
 
 console = Console(highlight=False)
@@ -86,6 +87,8 @@ def open_embedded(arguments: Namespace, *, scheduler_follows: bool) -> Iterator[
         dataset_name = prepare_folders(home, own)
         with running_store(home.store, home.logs / "store.log") as store:
             say("store", f"an S3 server on loopback over {home.store}")
+            if (said := said_folder()) is not None and said.absolute() != home.datasets:
+                say("datasets", f"this Airflow reads {home.datasets}, not {said} ({DATASETS_VARIABLE})")
             fill_demo(home, store.access)
             home.migrate(store.access, lambda: say("airflow", "making its database, the first time only"))
             fail_unfinished_runs(home.airflow_database, also_scheduled=not scheduler_follows)

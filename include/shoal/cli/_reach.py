@@ -1,16 +1,24 @@
 """Datasets and buckets as commands reach them: by Airflow's connections, or by serving the embedded folder."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
-from shoal.settings.checkout import find_checkout
+from shoal.settings.checkout import embedded_root, find_checkout
 from shoal.settings.dataset import Dataset
-from shoal.settings.dataset_files import dataset_files, datasets_folder, load_dataset, said_folder
+from shoal.settings.dataset_files import (
+    AIRFLOW_VARIABLE,
+    DATASETS_VARIABLE,
+    dataset_files,
+    datasets_folder,
+    embedded_datasets,
+    load_dataset,
+)
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.stores.object_store import ReadAccess
 
@@ -25,40 +33,51 @@ def find_dataset(name: str) -> Dataset:
     """
     files = list_datasets()
     if name not in files:
-        files = _configured_datasets() | files
-    if name not in files:
         known = ", ".join(sorted(files)) or "none"
-        raise ConfigError(f"No dataset {name!r} in {', '.join(map(str, _folders()))} - there are: {known}")
+        raise ConfigError(f"No dataset {name!r} in {_folder()} - {_elsewhere(name)}there are: {known}")
     return load_dataset(files[name])
 
 
 def list_datasets() -> dict[str, Path]:
-    """List the dataset files commands know, by name: those of the embedded folder come before the checkout's."""
-    return {path.stem: path for folder in reversed(_folders()) for path in dataset_files(folder)}
+    """List the dataset files of the one folder that commands and Airflow look into, by name."""
+    return {path.stem: path for path in dataset_files(_folder())}
 
 
-def _configured_datasets() -> dict[str, Path]:
-    """List the files of the folder that Airflow's configuration names, where an embedded folder stands before it."""
-    if said_folder() is not None or find_checkout() is not None:
-        return {}
-    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
-
-    with suppress(ConfigError):
-        return {path.stem: path for path in dataset_files(configured_datasets_folder())}
-    return {}
+def _folder() -> Path:
+    return datasets_folder(_configured)
 
 
-def _folders() -> list[Path]:
-    if (said := said_folder()) is not None:
-        return [said]
-    embedded = [home.datasets] if (home := Home.find()).datasets.is_dir() else []
-    if find_checkout() is not None:
-        return [*embedded, datasets_folder()]
-    if embedded:
-        return embedded
-    from shoal.airflow.configured import configured_datasets_folder  # noqa: PLC0415 - Airflow takes seconds to import
+def _configured() -> str:
+    """Read what Airflow's configuration says, where it may say anything: Airflow takes seconds to import."""
+    file = Path(os.environ.get("AIRFLOW_CONFIG") or Path(os.environ.get("AIRFLOW_HOME") or "~/airflow") / "airflow.cfg")
+    try:
+        said = re.search(
+            r"(?m)^[ \t]*datasets_folder(_cmd|_secret)?[ \t]*[=:]", file.expanduser().read_text(encoding="utf-8")
+        )
+    except (OSError, ValueError):
+        said = None
+    if said is None and not any(f"{AIRFLOW_VARIABLE}{how}" in os.environ for how in ("_CMD", "_SECRET")):
+        return ""
+    return configured_name()
 
-    return [configured_datasets_folder()]
+
+def configured_name() -> str:
+    """Ask Airflow for the folder that its configuration names."""
+    from shoal.airflow.configured import named_folder  # noqa: PLC0415 - Airflow takes seconds to import
+
+    return named_folder()
+
+
+def _elsewhere(name: str) -> str:
+    """Say where a file of that name lies that nothing looks at."""
+    folders = [
+        embedded_datasets(embedded_root()),
+        *([checkout / "include/datasets"] if (checkout := find_checkout()) else []),
+    ]
+    found = next((path for folder in folders for path in dataset_files(folder) if path.stem == name), None)
+    return (
+        "" if found is None else f"{found} is not looked at: copy it there, or set {DATASETS_VARIABLE}={found.parent}; "
+    )
 
 
 def look_into_airflow() -> None:

@@ -2,6 +2,8 @@
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from pathlib import Path
 
 from shoal.cli._reach import list_datasets
 from shoal.contract.errors import ConfigError
@@ -19,7 +21,7 @@ def execute(arguments: Namespace) -> int:
     """Make them, in Airflow's database: to be run where its scheduler runs."""
     if arguments.slots is not None and arguments.slots < 1:
         raise ConfigError(f"--slots is {arguments.slots} - a pool without slots starts nothing, give 1 or more")
-    names = named_pools()
+    names = named_pools(list_datasets().values())
     if not names:
         print("No dataset file names a pool (run.pool): shards use default_pool")
         return 0
@@ -33,10 +35,10 @@ def execute(arguments: Namespace) -> int:
     return 0
 
 
-def named_pools() -> list[str]:
+def named_pools(paths: Iterable[Path]) -> list[str]:
     """List the pools that dataset files name; a broken file names none."""
     names = set()
-    for path in list_datasets().values():
+    for path in paths:
         try:
             names.add(load_dataset(path).run.pool)
         except ConfigError:

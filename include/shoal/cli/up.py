@@ -16,6 +16,7 @@ from shoal.cli._embedded import Embedded, add_own_files, open_embedded, say
 from shoal.cli.pools import named_pools
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.run_names import reanalyse_dag_id
+from shoal.embedded.home import Home
 from shoal.embedded.processes.airflow_servers import (
     LOGIN,
     Processes,
@@ -26,6 +27,7 @@ from shoal.embedded.processes.airflow_servers import (
     web_environment,
     web_is_healthy,
 )
+from shoal.settings.dataset_files import dataset_files
 
 DEFAULT_PORT = 8080
 HEALTHY_S = 300
@@ -47,7 +49,7 @@ def execute(arguments: Namespace) -> int:
         _check_free(port)
         say("airflow", "starting: scheduler, web interface, triggerer (about a minute)")
         environment = embedded.home.airflow_environment(embedded.access) | web_environment(port)
-        _make_pools(environment, embedded.home.logs)
+        _make_pools(environment, embedded.home)
         with airflow_processes(environment, embedded.home.logs) as processes:
             try:
                 _wait_until_healthy(embedded, processes, port)
@@ -65,11 +67,11 @@ def _read_port(text: str) -> int:
     return int(text)
 
 
-def _make_pools(environment: Mapping[str, str], logs: Path) -> None:
+def _make_pools(environment: Mapping[str, str], home: Home) -> None:
     """Make the pools that dataset files name; beside this process, which must not take Airflow for its own library."""
-    if not named_pools():
+    if not named_pools(dataset_files(home.datasets)):
         return
-    log = logs / "pools.log"
+    log = home.logs / "pools.log"
     with log.open("wb") as messages:
         command = [sys.executable, "-m", "shoal", "pools"]
         if subprocess.run(command, env=environment, stdout=messages, stderr=messages, check=False).returncode:

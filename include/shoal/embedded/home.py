@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
-from shoal.settings.checkout import DAG_BUNDLE, PACKAGE, find_checkout
+from shoal.settings.checkout import DAG_BUNDLE, HOME_VARIABLE, PACKAGE, embedded_root, find_checkout
+from shoal.settings.dataset_files import DATASETS_VARIABLE, embedded_datasets
 from shoal.stores.s3_access import StoreAccess
 
-HOME_VARIABLE = "SHOAL_HOME"
 OWNER_VARIABLE = "SHOAL_STARTED_OVER"
 """Names the folder in the environment of all that `demo` and `up` start, so that what a killed command left is found."""
 CONN_ID = "shoal_demo"
@@ -34,7 +34,7 @@ class Home:
     @classmethod
     def find(cls) -> "Home":
         """Use `SHOAL_HOME`, else `.shoal` in the checkout, else `.shoal` in the current folder."""
-        return cls(Path(os.environ.get(HOME_VARIABLE) or (find_checkout() or Path.cwd()) / ".shoal").absolute())
+        return cls(embedded_root())
 
     @property
     def store(self) -> Path:
@@ -43,8 +43,8 @@ class Home:
 
     @property
     def datasets(self) -> Path:
-        """Dataset files that Airflow sees."""
-        return self.root / "datasets"
+        """Dataset files that its Airflow sees, and every command where nothing names another folder."""
+        return embedded_datasets(self.root)
 
     @property
     def airflow(self) -> Path:
@@ -152,7 +152,7 @@ class Home:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             **self._airflow_folders(),
             HOME_VARIABLE: str(self.root),
-            "SHOAL_DATASETS": str(self.datasets),
+            DATASETS_VARIABLE: str(self.datasets),
             # Else the titles Airflow gives its processes overwrite what they were started with: see OWNER_VARIABLE.
             "SPT_NOENV": "1",
             "MPLCONFIGDIR": str(self.root / "matplotlib"),

@@ -1,6 +1,9 @@
 """The checkout that this code lies in, when it was not installed: its examples, its DAG folder and its `.shoal` are used."""
 
+import os
 from pathlib import Path
+
+HOME_VARIABLE = "SHOAL_HOME"
 
 PACKAGE = Path(__file__).parents[1]
 EXAMPLES = PACKAGE / "settings" / "examples"
@@ -14,3 +17,8 @@ def find_checkout() -> Path | None:
     """Find the checkout's root; None where Shoal is an installed package."""
     include = PACKAGE.parent
     return include.parent if include.name == "include" and (include / "datasets").is_dir() else None
+
+
+def embedded_root() -> Path:
+    """Find the folder of all that is embedded: `SHOAL_HOME`, else `.shoal` in the checkout or, without one, in the current folder."""
+    return Path(os.environ.get(HOME_VARIABLE) or (find_checkout() or Path.cwd()) / ".shoal").absolute()

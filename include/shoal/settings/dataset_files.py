@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from shoal.contract.errors import ConfigError, one_line
 from shoal.contract.plugged_in import plugged_in
-from shoal.settings.checkout import EXAMPLES, find_checkout
+from shoal.settings.checkout import EXAMPLES, embedded_root, find_checkout
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
 
 DATASETS_VARIABLE = "SHOAL_DATASETS"
@@ -28,25 +28,33 @@ def said_folder() -> Path | None:
     return Path(said) if said else None
 
 
-def datasets_folder(configured: str = "") -> Path:
-    """Find the folder of dataset files: what the environment says, else Airflow's configuration, else that of the checkout.
+def datasets_folder(configured: Callable[[], str] = str) -> Path:
+    """Find the one folder of dataset files: what the environment says, else Airflow's configuration, else the embedded one.
+
+    Everything that looks for a dataset file asks here: commands, DAGs and pages alike. `make demo` and `make up` have their
+    Airflow's environment say the embedded one.
 
     Args:
-        configured: `datasets_folder` of section [shoal] of Airflow's configuration, where that was read.
+        configured: Reads `datasets_folder` of section [shoal] of Airflow's configuration; asked where the environment says none.
 
     Raises:
-        ConfigError: Nobody says where they are.
+        ConfigError: Nobody says where they are, and nothing was ever made here.
     """
     if (folder := said_folder()) is not None:
         return folder
-    if configured:
-        return Path(configured)
-    if (checkout := find_checkout()) is not None:
-        return checkout / "include" / "datasets"
+    if named := configured():
+        return Path(named)
+    if (folder := embedded_datasets(embedded_root())).is_dir():
+        return folder
     raise ConfigError(
-        f"Nothing says where the dataset files are - set {DATASETS_VARIABLE}, or datasets_folder in section [shoal] of "
-        "Airflow's configuration"
+        f"Nothing says where the dataset files are, and there is no {folder} - make one there: python -m shoal init; or set "
+        f"{DATASETS_VARIABLE}, or datasets_folder in section [shoal] of Airflow's configuration"
     )
+
+
+def embedded_datasets(root: Path) -> Path:
+    """Name the folder of dataset files in the folder of all that is embedded."""
+    return root / "datasets"
 
 
 def dataset_files(folder: Path) -> list[Path]:

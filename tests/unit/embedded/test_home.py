@@ -7,6 +7,7 @@ import pytest
 
 from shoal.embedded import home as module
 from shoal.embedded.home import Home
+from shoal.settings import checkout
 from shoal.stores.s3_access import StoreAccess
 
 ROOT = Path(__file__).parents[3]
@@ -16,7 +17,8 @@ ACCESS = StoreAccess("http://127.0.0.1:9", "nobody", "nothing")
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
     """Shoal as it lies in site-packages, in a folder of somebody's."""
-    monkeypatch.setattr(module, "find_checkout", lambda: None)
+    for looks in (module, checkout):
+        monkeypatch.setattr(looks, "find_checkout", lambda: None)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

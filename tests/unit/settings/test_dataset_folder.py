@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from shoal.contract.errors import ConfigError
+from shoal.embedded.home import Home
 from shoal.settings import dataset_files
 from shoal.settings.checkout import EXAMPLES, find_checkout
 
@@ -17,10 +18,11 @@ def nobody_says(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def installed(monkeypatch):
-    """Shoal as it lies in site-packages."""
-    monkeypatch.setattr(dataset_files, "find_checkout", lambda: None)
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    """The folder of all that is embedded; dataset files were never made there."""
+    monkeypatch.setenv("SHOAL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @pytest.mark.parametrize(
@@ -29,18 +31,25 @@ def installed(monkeypatch):
         pytest.param({"SHOAL_DATASETS": "/a", "AIRFLOW__SHOAL__DATASETS_FOLDER": "/b"}, "/c", "/a", id="Shoal's variable first"),
         pytest.param({"AIRFLOW__SHOAL__DATASETS_FOLDER": "/b"}, "/c", "/b", id="then Airflow's variable"),
         pytest.param({}, "/c", "/c", id="then Airflow's configuration"),
-        pytest.param({"SHOAL_DATASETS": ""}, "", str(ROOT / "include/datasets"), id="then the checkout"),
     ],
 )  # fmt: skip
 def test_the_nearest_word_counts(said, configured, found, monkeypatch):
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    assert dataset_files.datasets_folder(configured) == Path(found)
+    assert dataset_files.datasets_folder(lambda: configured) == Path(found)
 
 
-def test_an_installed_shoal_guesses_no_folder(installed):
+def test_last_comes_the_folder_of_make_up(home, monkeypatch):
+    monkeypatch.setenv("SHOAL_DATASETS", "")
+    (home / "datasets").mkdir(parents=True)
+    assert dataset_files.datasets_folder() == home / "datasets" == Home.find().datasets
+
+
+def test_where_there_is_none_it_is_said_how_one_is_made(home):
     with pytest.raises(
-        ConfigError, match=r"^Nothing says where the dataset files are - set SHOAL_DATASETS, or datasets_folder "
+        ConfigError,
+        match=rf"^Nothing says where the dataset files are, and there is no {home}/datasets - make one there: "
+        r"python -m shoal init; or set SHOAL_DATASETS, or datasets_folder ",
     ):
         dataset_files.datasets_folder()
 
