@@ -18,6 +18,7 @@ from shoal.contract.errors import ShoalError
 COMMANDS = {
     "demo": "run the whole job once on this machine and show the answer",
     "up": "run Airflow's web interface on this machine until Ctrl-C",
+    "init": "write a dataset file of ten lines for photos on this machine",
     "airflow": "run a command of the Airflow that make up and make demo use",
     "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",

@@ -32,6 +32,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".webp", ".tif", ".tiff", ".b
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 
+DATASET_NAME = "[a-z0-9][a-z0-9_-]{0,62}"
+
 
 class Source(Settings):
     """Where the images are. Shoal only lists and reads here."""
@@ -148,7 +150,7 @@ class Retention(Settings):
 class Dataset(Settings):
     """One bucket of images, one model, one series of answers."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
     description: str = ""
     source: Source
     results: Results
