@@ -4,6 +4,7 @@ import json
 from typing import Any, Protocol
 
 from shoal.contract.errors import ContractError
+from shoal.contract.gone_objects import gone
 from shoal.contract.layout import FORMAT_VERSION
 
 
@@ -48,15 +49,10 @@ class JsonObjects(Protocol):
         """
         value = self.find_json(key)
         if value is None:
-            raise missing(key, self.bucket)
+            raise gone(key, self.bucket)
         return value
 
     def write_json(self, key: str, value: dict[str, Any]) -> None:
         """Write a JSON object with one PUT."""
         text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
         self.write_bytes(key, text.encode(), "application/json")
-
-
-def missing(key: str, bucket: str) -> ContractError:
-    """Say that an object which must be there is not."""
-    return ContractError(f"No object {key!r} in bucket {bucket!r} - it was removed or never written")

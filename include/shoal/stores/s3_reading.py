@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.contract.gone_objects import gone
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
-from shoal.stores.json_objects import missing
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_errors import About, error_code, meaning_of
@@ -143,7 +143,7 @@ class S3Reader:
         """
         data = self.find_bytes(key)
         if data is None:
-            raise missing(key, self.bucket)
+            raise gone(key, self.bucket)
         return data
 
     def download(self, key: str, path: Path) -> None:
@@ -154,7 +154,7 @@ class S3Reader:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         if self._take(key, partial(_save, path), self._object(key)) is None:
-            raise missing(key, self.bucket)
+            raise gone(key, self.bucket)
 
     def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
@@ -164,7 +164,7 @@ class S3Reader:
         """
         response = self._open(key, self._object(key))
         if response is None:
-            raise missing(key, self.bucket)
+            raise gone(key, self.bucket)
         return int(response.headers["Content-Length"]), _pieces(response)
 
     def uri(self, key: str) -> str:

@@ -1,5 +1,6 @@
 """DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -10,11 +11,14 @@ from typing import Any
 import duckdb
 
 from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
+from shoal.contract.gone_objects import gone
 from shoal.contract.rows import FORMAT_1_NAMES, ROW_COLUMNS
 from shoal.stores.object_store import ObjectStore
 
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
+
+NOT_FOUND = 404
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
 
@@ -51,14 +55,13 @@ class Database:
 
         Raises:
             StoreError: The results bucket did not answer.
+            ContractError: An object that it should hold is not there.
             ConfigError: The disk is full.
         """
         try:
             return self.connection.execute(sql, list(parameters))
         except duckdb.HTTPException as err:
-            raise StoreError(
-                f"Reading bucket {self.results.bucket!r} failed: {first_line(err)} - see the store's log"
-            ) from err
+            raise self._explain(err) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             raise _out_of_room(err, self.folder) from err
 
@@ -136,6 +139,13 @@ class Database:
                 yield f"{earlier} AS {name}"
             else:
                 yield f"NULL::{kind} AS {name}"
+
+    def _explain(self, err: duckdb.HTTPException) -> ShoalError:
+        """Name an object that is gone; of what else went wrong DuckDB's own words."""
+        named = re.search(rf"'{re.escape(self.results.uri(''))}(?P<key>.+?)'(?: in region|$)", str(err))
+        if err.status_code == NOT_FOUND and named and not self.results.has(named["key"]):
+            return gone(named["key"], self.results.bucket)
+        return StoreError(f"Reading bucket {self.results.bucket!r} failed: {first_line(err)} - see the store's log")
 
     def _reach(self, results: ObjectStore) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.

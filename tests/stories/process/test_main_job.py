@@ -159,5 +159,8 @@ def test_a_summary_without_its_plan_says_so(few_images):
     plan = few_images.plan()
     few_images.infer(plan)
     few_images.stores.results.delete([few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan])
-    with pytest.raises(ContractError, match=r"No object '.*plan\.json' in bucket .* - it was removed or never written"):
+    with pytest.raises(
+        ContractError,
+        match=rf"^Plan '.*plan\.json' of run {plan.run_key} is not in bucket .*: nothing tells what the run was",
+    ):
         few_images.summarize(plan)

@@ -1,0 +1,55 @@
+"""What it means that a stored object is not there: its kind and run, by its key, and the way out."""
+
+import re
+
+from shoal.contract.errors import ContractError, ShoalError, StoreError
+from shoal.contract.layout import ATTEMPT, RUN_KEY
+
+_RESTORE = "restore it from an older version or a backup of the bucket"
+_GC = "python -m shoal gc deletes such objects after retention.keep: the summary.json stays, and so do all rows"
+_KINDS = (
+    (
+        rf"/ledger/(?P<run>{RUN_KEY})-{ATTEMPT}\.parquet",
+        "Ledger",
+        f"the rows it held are lost with it - {_RESTORE}; else start a new run, which looks at those images again",
+    ),
+    (
+        rf"/parts/(?P<run>{RUN_KEY})-\d+-{ATTEMPT}-\d+\.parquet",
+        "Part",
+        f"a summary that ends now has moved its rows into a ledger - try again; if it stays so, {_RESTORE} or start a new run",
+    ),
+    (rf"/listings/(?P<run>{RUN_KEY})\.parquet", "Listing", f"the run cannot be computed again - {_RESTORE}; {_GC}"),
+    (
+        rf"/runs/(?P<run>{RUN_KEY})/(?:manifest|remaining-\d+-{ATTEMPT})\.parquet",
+        "Manifest",
+        f"the run cannot be computed again - {_RESTORE}; {_GC}",
+    ),
+    (
+        rf"/runs/(?P<run>{RUN_KEY})/plan\.json",
+        "Plan",
+        f"nothing tells what the run was - {_RESTORE}, or start a new run",
+    ),
+    (
+        rf"/runs/(?P<run>{RUN_KEY})/summary\.json",
+        "Summary",
+        f"the run has no answer - clear its task summarize, or {_RESTORE}",
+    ),
+    (
+        rf"/runs/(?P<run>{RUN_KEY})/summary-{ATTEMPT}/[^/]+",
+        "File of the summary",
+        f"it can be read no more - {_RESTORE}; {_GC}",
+    ),
+)
+
+
+def gone(key: str, bucket: str) -> ShoalError:
+    """Say that an object which must be there is not: what it was, of which run, and what to do.
+
+    Returns:
+        A StoreError for a part, which may have been moved while somebody read; a ContractError for all others.
+    """
+    for pattern, what, then in _KINDS:
+        if found := re.search(f"{pattern}$", f"/{key}"):
+            kind = StoreError if what == "Part" else ContractError
+            return kind(f"{what} {key!r} of run {found['run']} is not in bucket {bucket!r}: {then}")
+    return ContractError(f"No object {key!r} in bucket {bucket!r} - it was removed or never written")

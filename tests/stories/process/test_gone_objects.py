@@ -1,0 +1,67 @@
+"""An object that people deleted is named with its run, what is lost with it, and the way out."""
+
+import pytest
+
+from shoal.contract.errors import ContractError, StoreError
+from shoal.contract.gone_objects import gone
+from written_rows import write_rows
+
+RUN = "20260601T020000Z-abcd1234"
+ROOT = "prefix/obsea/fish-v1-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        pytest.param(f"{ROOT}/ledger/{RUN}-abcd1234.parquet", "Ledger", id="ledger"),
+        pytest.param(f"prefix/obsea/listings/{RUN}.parquet", "Listing", id="listing"),
+        pytest.param(f"{ROOT}/runs/{RUN}/manifest.parquet", "Manifest", id="manifest"),
+        pytest.param(
+            f"{ROOT}/runs/{RUN}/remaining-0001-abcd1234.parquet", "Manifest", id="manifest of a repeated shard"
+        ),
+        pytest.param(f"{ROOT}/runs/{RUN}/plan.json", "Plan", id="plan"),
+        pytest.param(f"{ROOT}/runs/{RUN}/summary.json", "Summary", id="summary"),
+        pytest.param(f"{ROOT}/runs/{RUN}/summary-abcd1234/counts.csv", "File of the summary", id="file"),
+    ],
+)
+def test_each_kind_is_named_with_its_run_and_what_to_do(key, said):
+    problem = gone(key, "results")
+    assert isinstance(problem, ContractError)
+    assert str(problem).startswith(f"{said} {key!r} of run {RUN} is not in bucket 'results': ")
+    assert "restore it from an older version or a backup of the bucket" in str(problem)
+
+
+def test_a_part_may_have_been_moved_so_that_a_retry_helps():
+    problem = gone(f"{ROOT}/parts/{RUN}-0000-abcd1234-0001.parquet", "results")
+    assert isinstance(problem, StoreError)
+    assert f"of run {RUN} is not in bucket 'results': a summary that ends now has moved its rows" in str(problem)
+
+
+def test_what_shoal_did_not_name_is_named_all_the_same():
+    assert (
+        str(gone("best.onnx", "models")) == "No object 'best.onnx' in bucket 'models' - it was removed or never written"
+    )
+
+
+def test_a_ledger_that_was_deleted_is_named_and_the_next_run_looks_again(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    few_images.summarize(plan)
+    results, folder = few_images.stores.results, few_images.stores.layout.variant(plan.variant.directory)
+    (ledger,) = results.list_keys(folder.ledgers)
+    later = few_images.plan()
+    assert later.work.images == 0
+    results.delete([ledger])
+    said = rf"^Ledger '{ledger}' of run {plan.run_key} is not in bucket '{results.bucket}': the rows it held are lost with it - restore"
+    with pytest.raises(ContractError, match=said):
+        few_images.summarize(later)
+    assert few_images.plan().work.images == 12
+
+
+def test_a_listing_that_goes_between_two_looks_is_named(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    results = few_images.stores.results
+    results.delete([plan.listing_key])
+    with pytest.raises(ContractError, match=rf"Listing '{plan.listing_key}' of run {plan.run_key} is not in bucket"):
+        few_images.summarize(plan)
