@@ -1,9 +1,10 @@
 """`python -m shoal check DATASET`: try every step from the dataset file to its first rows; exit status 1 when one fails."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from shoal.cli._json import add_json, note, print_json
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import CONN_ID
@@ -14,30 +15,43 @@ if TYPE_CHECKING:
     from shoal.engines.engine import Step
 
 
+_MARKS = {True: "ok  ", False: "FIX ", None: "skip"}
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
     parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
     parser.add_argument("--no-worker", action="store_true", help="do not start a worker over the first images")
+    add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
-    """Try every step; each is one line."""
-    from shoal.preflight.steps import open_for_check, try_steps  # noqa: PLC0415 - other commands do not need it
+    """Try every step; each is one line, or an entry of the object."""
+    from shoal.preflight.steps import Checked, open_for_check, try_steps  # noqa: PLC0415 - other commands do not need it
 
     dataset = find_dataset(arguments.dataset)
-    print(f"ok   {'dataset':8} {dataset.name} is valid", flush=True)
-    failed = 0
+    tried: list[Checked] = []
+
+    def tell(checked: Checked) -> None:
+        tried.append(checked)
+        if not arguments.json:
+            print(f"{_MARKS[checked.ok]} {checked.name:8} {checked.text}", flush=True)
+
+    tell(Checked("dataset", f"{dataset.name} is valid"))
     with reach_stores(dataset, open_for_check) as stores:
         for checked in try_steps(_steps(dataset, stores)):
-            print(f"{'ok ' if checked.ok else 'FIX'}  {checked.name:8} {checked.text}", flush=True)
-            failed += not checked.ok
+            tell(checked)
+        failed = sum(not checked.ok for checked in tried)
         if failed or arguments.no_worker:
-            print(f"skip {'worker':8} {f'{failed} steps to fix first' if failed else '--no-worker'}")
+            tell(Checked("worker", f"{failed} steps to fix first" if failed else "--no-worker", ok=None))
         else:
-            (worker,) = try_steps(iter([("worker", lambda: _try_worker(dataset, stores))]))
-            print(f"{'ok ' if worker.ok else 'FIX'}  {worker.name:8} {worker.text}")
-            failed += not worker.ok
-    return 1 if failed else 0
+            say = note if arguments.json else print
+            tell(*try_steps(iter([("worker", lambda: _try_worker(dataset, stores, say))])))
+    holds = all(checked.ok is not False for checked in tried)
+    if arguments.json:
+        steps = [{"name": checked.name, "ok": checked.ok, "text": checked.text} for checked in tried]
+        print_json({"dataset": dataset.name, "ok": holds, "steps": steps})
+    return 0 if holds else 1
 
 
 def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
@@ -53,17 +67,13 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
     yield from engine_of(dataset).check_steps()
 
 
-def _try_worker(dataset: Dataset, stores: Stores) -> str:
+def _try_worker(dataset: Dataset, stores: Stores, say: Callable[[str], None]) -> str:
     from shoal.airflow.engine_of import connect  # noqa: PLC0415
     from shoal.preflight.sample_run import SampleRun  # noqa: PLC0415
 
     sample = SampleRun.prepare(dataset, stores)
-    sample.run(connect, _say)
+    sample.run(connect, lambda line: say(f"     {line}"))
     images, seconds = sample.count_rows()
     if images == 0:
         raise ConfigError("The worker ended well and wrote no row - see its lines above")
     return f"{images} images have rows, {seconds:.3g} s each; the next run reuses them and plans with this speed"
-
-
-def _say(line: str) -> None:
-    print(f"     {line}", flush=True)

@@ -5,9 +5,11 @@ Rows, plans and summaries are never deleted. Nothing starts this by itself: put 
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.contract.stored_names import Kind
@@ -15,6 +17,7 @@ from shoal.contract.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from shoal.history.gc import Survey
+    from shoal.history.retention import Stored
 
 SHORTEST = timedelta(days=2)
 """A continuation may share a listing that is a day old."""
@@ -39,6 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--keep", type=_keep, metavar="AGE", help="such as 30d, in place of the dataset file's retention.keep (90d)"
     )
+    add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -48,18 +52,36 @@ def execute(arguments: Namespace) -> int:
     dataset = find_dataset(arguments.dataset)
     with reach_stores(dataset) as stores:
         found = survey(stores.results, stores.layout, terms_of(dataset, stores.results, arguments.keep))
-        print(_table(found), flush=True)
-        if arguments.dry_run:
-            print(f"dry run: {len(found.goes)} objects would be deleted, none was")
-            return 0
-        deleted = delete(stores.results, stores.layout, found)
-    size_bytes = sum(entry.size_bytes for entry in deleted)
-    print(f"deleted {len(deleted)} objects, {_mb(size_bytes)} MB")
+        if not arguments.json:
+            print(_table(found), flush=True)
+        deleted = None if arguments.dry_run else delete(stores.results, stores.layout, found)
+    if arguments.json:
+        print_json(_as_json(dataset.name, found, deleted))
+    elif deleted is None:
+        print(f"dry run: {len(found.goes)} objects would be deleted, none was")
+    else:
+        print(f"deleted {len(deleted)} objects, {_mb(sum(entry.size_bytes for entry in deleted))} MB")
     return 0
 
 
-def _table(found: "Survey") -> str:
-    """Count every object once: what it is, whether it goes, and why."""
+def _as_json(dataset: str, found: "Survey", deleted: "Sequence[Stored] | None") -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "dry_run": deleted is None,
+        "objects": [
+            {"what": NAMES[kind], "kept": stays, "because": reason, "objects": objects, "size_bytes": size_bytes}
+            for (kind, stays, reason), (objects, size_bytes) in _count(found).items()
+        ],
+        "goes": len(found.goes),
+        "deleted": len(deleted or ()),
+        "deleted_bytes": sum(entry.size_bytes for entry in deleted or ()),
+        "unfinished_uploads": len(found.uploads),
+        "uploads_unknown": found.uploads_unknown,
+    }
+
+
+def _count(found: "Survey") -> dict[tuple[Kind, bool, str], tuple[int, int]]:
+    """Count every object once, and its bytes: by what it is, whether it stays, and why; in the order of NAMES."""
     objects: Counter[tuple[Kind, bool, str]] = Counter()
     sizes: Counter[tuple[Kind, bool, str]] = Counter()
     for verdict in found.verdicts:
@@ -67,10 +89,17 @@ def _table(found: "Survey") -> str:
         objects[line] += 1
         sizes[line] += verdict.stored.size_bytes
     order = list(NAMES)
+    return {
+        line: (objects[line], sizes[line])
+        for line in sorted(objects, key=lambda line: (order.index(line[0]), *line[1:]))
+    }
+
+
+def _table(found: "Survey") -> str:
+    """Write what lies there, what of it goes and why."""
     rows = [("WHAT", "OBJECTS", "MB", "", "BECAUSE")]
-    for kind, stays, reason in sorted(objects, key=lambda line: (order.index(line[0]), *line[1:])):
-        line = (kind, stays, reason)
-        rows.append((NAMES[kind], str(objects[line]), _mb(sizes[line]), "kept" if stays else "goes", reason))
+    for (kind, stays, reason), (objects, size_bytes) in _count(found).items():
+        rows.append((NAMES[kind], str(objects), _mb(size_bytes), "kept" if stays else "goes", reason))
     if found.uploads:
         rows.append(("unfinished uploads", str(len(found.uploads)), "", "goes", "begun more than a day ago"))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

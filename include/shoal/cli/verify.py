@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 
+from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
@@ -17,6 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="RUN",
         help="<dataset>/<run_key>, the URI or path of its summary.json, or a run_key that one dataset has",
     )
+    add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -28,6 +30,18 @@ def execute(arguments: Namespace) -> int:
     name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
     with reach_stores(find_dataset(name)) as stores:
         found = verify_run(stores, find_variant(stores, run_key), run_key)
+    if arguments.json:
+        print_json(
+            {
+                "run": f"{name}/{run_key}",
+                "holds": not found.deviations,
+                "balance": found.balance.to_json(),
+                "result_sha256": found.result_sha256,
+                "deviations": list(found.deviations),
+                "notes": list(found.notes),
+            }
+        )
+        return 1 if found.deviations else 0
     print(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
     print(f"result sha256 {found.result_sha256}")
     for line in (*found.notes, *found.deviations):

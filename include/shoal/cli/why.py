@@ -3,11 +3,11 @@
 Exit status 0 when the run is complete, 1 when it is not, 2 when it cannot be told.
 """
 
-import json
 import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
+from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="RUN",
         help="<dataset>/<run_key>, the URI or path of something of the run, or a dataset: its latest run",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -54,7 +54,7 @@ def execute(arguments: Namespace) -> int:
         facts = read_facts(stores, run_key or latest_run(stores, runs), runs)
     found, pods = diagnose(facts), _ask_cluster(dataset, facts)
     if arguments.json:
-        print(json.dumps({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods}))
+        print_json({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods})
     else:
         print("\n".join(_lines(f"{name}/{facts.run_key}", facts, found.to_json(), pods)))
     return 0 if found.state is State.COMPLETE else 1

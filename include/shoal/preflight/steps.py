@@ -30,12 +30,12 @@ class Checked:
     Attributes:
         name: The step.
         text: What was found, or what failed with its way out.
-        ok: Whether it works.
+        ok: Whether it works; None where it was not tried.
     """
 
     name: str
     text: str
-    ok: bool = True
+    ok: bool | None = True
 
 
 def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:

@@ -13,9 +13,10 @@ def need_inputs(results: ObjectStore, plan: StoredPlan, run: RunLayout) -> None:
         ContractError: Its listing or its manifest is not.
     """
     inputs = {"listing": plan.listing.key, **({"manifest": run.manifest} if plan.shards else {})}
-    gone = [name for name, key in inputs.items() if not results.has(key)]
+    gone = {name: key for name, key in inputs.items() if not results.has(key)}
     if gone:
         raise ContractError(
-            f"Run {plan.run_key} cannot be computed again: its {' and '.join(gone)} are not in the bucket - python -m shoal "
-            "gc deletes them after retention.keep; a summary.json stays, and so do all rows"
+            f"Run {plan.run_key} cannot be computed again: its {' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} not in "
+            "the bucket - python -m shoal gc deletes them after retention.keep; a summary.json stays, and so do all rows; gone: "
+            f"{', '.join(gone.values())}"
         )

@@ -20,5 +20,5 @@ def find_checkout() -> Path | None:
 
 
 def embedded_root() -> Path:
-    """Find the folder of all that is embedded: `SHOAL_HOME`, else `.shoal` in the checkout or, without one, in the current folder."""
+    """Find the folder of all that is embedded: `SHOAL_HOME`, else `.shoal` of the checkout, else of the current folder."""
     return Path(os.environ.get(HOME_VARIABLE) or (find_checkout() or Path.cwd()) / ".shoal").absolute()

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline import worker_environment
-from shoal.cli.current import tell_first_run
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
 from shoal.history.find_run import latest_run, list_runs
+from shoal.history.standing import read_first_run
 from shoal.history.why import State, diagnose
 from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
@@ -203,9 +203,9 @@ def test_rows_that_lie_in_parts_count_while_the_run_is_at_work(slow_images):
 
 def test_current_says_that_the_first_run_is_at_work(slow_images):
     with pytest.raises(ConfigError, match="has no answer yet and no run - trigger reanalyse_"):
-        tell_first_run(slow_images.stores)
+        read_first_run(slow_images.stores)
     plan = slow_images.plan()
-    lines = tell_first_run(slow_images.stores)
+    lines = read_first_run(slow_images.stores).describe()
     images, shards = plan.work.images, len(plan.work.shards)
     assert lines[1] == f"run      {slow_images.dataset.name}/{plan.run_key}"
     assert lines[2].startswith("state    running: it is at work, or ended a moment ago: last sign ")
