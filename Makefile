@@ -18,6 +18,12 @@ UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_
 $(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_HOME))
 endif
 
+# Runs a command that a person ends by Ctrl-C, which is no "Error 130": the terminal sends it to the command itself, which says
+# what became of its work. What make is sent by others (SIGTERM) is handed on.
+until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM HUP; wait $$child; ended=$$?; \
+  while [ $$ended -gt 128 ] && kill -0 $$child 2>/dev/null; do wait $$child; ended=$$?; done; \
+  [ $$ended -eq 130 ] || exit $$ended
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-wide test-resolutions soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
 
@@ -25,10 +31,10 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: .venv/.demo  ## run the whole job once here; MODEL=best.onnx IMAGES=/folder for your own
-	@exec env $(RUN) -m shoal demo $(OWN)
+	@$(call until_ctrl_c,$(RUN) -m shoal demo $(OWN))
 
 up: .venv/.demo  ## run Airflow's web interface on loopback, PORT=8080, until Ctrl-C
-	@exec env $(RUN) -m shoal up --port $(PORT) $(OWN)
+	@$(call until_ctrl_c,$(RUN) -m shoal up --port $(PORT) $(OWN))
 
 test: .venv/.dev  ## run every test that can run on this machine
 	$(RUN) -m pytest $(ARGS)
@@ -108,7 +114,10 @@ $(UV):
 
 .venv/.demo: pyproject.toml uv.lock | $(UV)
 	@echo "installing Shoal, Airflow and the worker into .venv (about 1 GB, the first time only)"
-	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --no-dev
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --no-dev & child=$$!; seconds=0; \
+	  trap "kill $$child; exit 130" INT TERM HUP; \
+	  while kill -0 $$child 2>/dev/null; do sleep 1; seconds=$$((seconds + 1)); \
+	    [ $$((seconds % 10)) -ne 0 ] || echo "  $$(du -sm .venv 2>/dev/null | cut -f1) MB after $$seconds s"; done; wait $$child
 	@touch $@
 
 # An environment of its own: Airflow's pins and the site's do not have to agree, and pages need no gigabyte.

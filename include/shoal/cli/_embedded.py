@@ -89,7 +89,7 @@ def open_embedded(arguments: Namespace, *, scheduler_follows: bool) -> Iterator[
             say("store", f"an S3 server on loopback over {home.store}")
             if (said := said_folder()) is not None and said.absolute() != home.datasets:
                 say("datasets", f"this Airflow reads {home.datasets}, not {said} ({DATASETS_VARIABLE})")
-            fill_demo(home, store.access)
+            fill_demo(home, store.access, lambda: say("scenes", "drawing them and their models, the first time only"))
             home.migrate(store.access, lambda: say("airflow", "making its database, the first time only"))
             fail_unfinished_runs(home.airflow_database, also_scheduled=not scheduler_follows)
             yield Embedded(home, store, dataset_name)

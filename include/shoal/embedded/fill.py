@@ -1,6 +1,7 @@
 """What lies in the embedded buckets: the demo's scenes and models, or a person's own photos and model."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,12 @@ def prepare_folders(home: Home, own: OwnFiles) -> str:
     return own.dataset_name
 
 
-def fill_demo(home: Home, access: StoreAccess) -> None:
-    """Fill the demo's buckets once; what a person changes there afterwards stays."""
+def fill_demo(home: Home, access: StoreAccess, before: Callable[[], None] = lambda: None) -> None:
+    """Fill the demo's buckets once; what a person changes there afterwards stays. `before` is called when there is work."""
     filled = home.root / "filled"
     if filled.exists():
         return
+    before()
     from shoal.embedded.samples.bad_files import bad_files  # noqa: PLC0415 - drawing needs OpenCV, a second run does not
     from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model  # noqa: PLC0415
     from shoal.embedded.samples.scenes import demo_scenes  # noqa: PLC0415

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from shoal.contract.errors import ConfigError
-from shoal.embedded.fill import ONLY_SCENES, prepare_folders
+from shoal.embedded.fill import ONLY_SCENES, fill_demo, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.samples.demo_model import build_demo_model
@@ -81,3 +81,13 @@ def test_an_edit_that_cannot_be_used_is_refused_before_anything_starts(home, pho
     edited.write_text(edited.read_text(encoding="utf-8").replace("clock:", "clocks:"), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"own-photos-\w{6}.yaml: clocks: no such field"):
         prepare_folders(home, OwnFiles.read(None, photos, home))
+
+
+def test_drawing_scenes_is_said_before_it_begins_and_only_then(home):
+    def stop():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fill_demo(home, None, stop)
+    (home.root / "filled").touch()
+    fill_demo(home, None, stop)
