@@ -4,6 +4,7 @@ Only the module of the command is imported: some need libraries that come with a
 """
 
 import logging
+import os
 import signal
 import sys
 from argparse import ArgumentParser
@@ -19,6 +20,7 @@ COMMANDS = {
     "demo": "run the whole job once on this machine and show the answer",
     "up": "run Airflow's web interface on this machine until Ctrl-C",
     "init": "write a dataset file of ten lines for photos on this machine",
+    "completion": "print what makes a shell complete commands, datasets and options",
     "airflow": "run a command of the Airflow that make up and make demo use",
     "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",
@@ -36,6 +38,9 @@ def main(words: list[str] | None = None) -> int:
     parser = ArgumentParser(prog="shoal", description="What does this model see in every image of this bucket?")
     parser.add_argument("--version", action="version", version=f"shoal {version('shoal')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    completes = "_ARGCOMPLETE" in os.environ  # a shell asks what may stand at the cursor
+    if completes:
+        words = os.environ.get("COMP_LINE", "").split()[1:]
     words = sys.argv[1:] if words is None else words
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
@@ -43,6 +48,10 @@ def main(words: list[str] | None = None) -> int:
             module = import_module(f"shoal.cli.{name.replace('-', '_')}")
             command.description = module.__doc__
             module.add_arguments(command)
+    if completes:
+        from argcomplete import autocomplete  # noqa: PLC0415 - nobody else needs it
+
+        autocomplete(parser)
     arguments = parser.parse_args(words)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     # Also SIGINT: a shell starts background jobs with it ignored.

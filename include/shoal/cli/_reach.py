@@ -2,11 +2,12 @@
 
 import os
 import re
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.settings.checkout import embedded_root, find_checkout
@@ -41,6 +42,18 @@ def find_dataset(name: str) -> Dataset:
 def list_datasets() -> dict[str, Path]:
     """List the dataset files of the one folder that commands and Airflow look into, by name."""
     return {path.stem: path for path in dataset_files(_folder())}
+
+
+def add_dataset(parser: ArgumentParser) -> None:
+    """Describe the argument that names a dataset; shells complete it by the files there are."""
+    argument = parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    argument.completer = _complete_dataset  # type: ignore[attr-defined] - argcomplete looks for it
+
+
+def _complete_dataset(**_: object) -> list[str]:
+    with suppress(ShoalError):
+        return sorted(list_datasets())
+    return []
 
 
 def _folder() -> Path:

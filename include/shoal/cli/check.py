@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, note, print_json
-from shoal.cli._reach import find_dataset, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import CONN_ID
 from shoal.settings.dataset import Dataset
@@ -20,7 +20,7 @@ _MARKS = {True: "ok  ", False: "FIX ", None: "skip"}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    add_dataset(parser)
     parser.add_argument("--no-worker", action="store_true", help="do not start a worker over the first images")
     add_json(parser)
 

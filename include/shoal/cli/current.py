@@ -3,12 +3,12 @@
 from argparse import ArgumentParser, Namespace
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument("dataset", metavar="DATASET", help="name of a dataset file, without .yaml")
+    add_dataset(parser)
     add_json(parser)
 
 

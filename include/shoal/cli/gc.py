@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.contract.stored_names import Kind
 from shoal.contract.units import format_duration, parse_duration
@@ -37,7 +37,7 @@ NAMES = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    add_dataset(parser)
     parser.add_argument("--dry-run", action="store_true", help="show what would be deleted, delete nothing")
     parser.add_argument(
         "--keep", type=_keep, metavar="AGE", help="such as 30d, in place of the dataset file's retention.keep (90d)"
