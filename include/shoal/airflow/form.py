@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from shoal.settings.run_form import INSTANT, RunParams
+from shoal.settings.run_form import AN_INSTANT, INSTANT, WAYS_OUT, RunParams
 
 FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format", "examples"}
 
@@ -30,6 +30,7 @@ def run_form(more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     schema = _params_schema()
     return {
         name: _param(
+            name,
             {**field, "description": " ".join([field["description"], *([more[name]] if name in more else [])])},
             schema.get("$defs", {}),
         )
@@ -42,7 +43,7 @@ def _params_schema() -> dict[str, Any]:
     return RunParams.model_json_schema()
 
 
-def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
+def _param(name: str, field: dict[str, Any], definitions: dict[str, Any]) -> Param:
     """Write one JSON schema property as a Param; Airflow's form wants `type: [x, null]` in place of anyOf."""
     options = field.get("anyOf", [field])
     kinds = [kind for option in options for kind in _kinds(option)]
@@ -57,6 +58,10 @@ def _param(field: dict[str, Any], definitions: dict[str, Any]) -> Param:
         if "items" in option:
             values = definitions[option["items"]["$ref"].rsplit("/", 1)[-1]]["enum"]
             keywords |= {"items": {"type": "string", "enum": values}, "examples": values}
+    if "pattern" in keywords:
+        # Airflow refuses with "'v 2' does not match" and the pattern: what to write stands in it, where Python skips it.
+        way_out = WAYS_OUT.get(name, f"write a time with its zone, such as {AN_INSTANT}")
+        keywords["pattern"] = f"(?#{way_out})" + keywords["pattern"]
     return Param(field["default"], description_md=field["description"], **keywords)
 
 

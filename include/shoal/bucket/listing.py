@@ -201,7 +201,7 @@ def _sift(
 
 def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:
     seen = counts.not_images + counts.ignored
-    where = f"Bucket {bucket.bucket!r} has no images under prefix {shown(scope.prefix, 200)!r}"
+    where = f"Bucket '{bucket.bucket}' has no images under prefix '{shown(scope.prefix, 200)}'"
     if seen == 0 and scope.prefix != source.prefix:
         return f"{where}: no key begins so; {beside_prefix(bucket, source.prefix, scope.prefix)}"
     if seen == 0:

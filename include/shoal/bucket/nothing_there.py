@@ -49,10 +49,10 @@ def _say_names(above: str, prefix: str, names: list[str]) -> str:
     wanted = _name(prefix, above)
     by_case = {name.casefold(): name for name in reversed(names)}
     meant = get_close_matches(wanted.casefold(), list(by_case), 1)
-    there = ", ".join(repr(shown(name, MOST)) for name in names[:MOST_NAMES])
+    there = ", ".join(f"'{shown(name, MOST)}'" for name in names[:MOST_NAMES])
     more = " and others" if len(names) > MOST_NAMES else ""
-    way_out = f"did you mean {shown(by_case[meant[0]], MOST)!r}?" if meant else "check the run's prefix"
-    where = f"under {shown(above, MOST)!r}" if above else "in the bucket"
+    way_out = f"did you mean '{shown(by_case[meant[0]], MOST)}'?" if meant else "check the run's prefix"
+    where = f"under '{shown(above, MOST)}'" if above else "in the bucket"
     return f"{where} there {'is' if len(names) == 1 else 'are'} {there}{more} - {way_out}"
 
 

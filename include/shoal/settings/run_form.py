@@ -41,7 +41,7 @@ WHAT_A_PREFIX_IS = "write how the keys begin after the dataset's prefix, without
 WAYS_OUT = {
     "conf": WHAT_CONF_IS, "limit": WHAT_LIMIT_IS, "model_version": WHAT_A_VERSION_IS, "prefix": WHAT_A_PREFIX_IS,
 }  # fmt: skip
-"""What to write, of parameters for which the form says too little."""
+"""What to write, by parameter: of those for which there is more to say than the form does."""
 
 # A field for numbers in Airflow's form changes what it does not like, in silence: 0,5 becomes the least and 1.5 the most it
 # takes, letters vanish. So these are texts there; a script may send numbers. With examples the form has one line for both.
@@ -86,7 +86,8 @@ class RunParams(BaseModel):
     model_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = Field(
         None,
         title="Model version",
-        description=f"A version in the models bucket; {WHAT_A_VERSION_IS}. Empty: the dataset's own.",
+        description="A version of the model, written as its folder in the models bucket is called: letters, digits, dots, dashes "
+        "and underscores, no spaces. Empty: the dataset's own.",
     )
     conf: (
         Annotated[float, Field(ge=STORED_CONF, le=1), BeforeValidator(read_conf), WithJsonSchema(_CONF_IN_FORM)] | None
@@ -133,7 +134,9 @@ class RunParams(BaseModel):
     def _ends_after_its_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("window_start")
         if start is not None and end is not None and end <= start:
-            raise ValueError(f"not after window_start {start.isoformat()}")
+            raise ValueError(
+                f"not after window_start {start.isoformat()} - the window is from its start on and before its end"
+            )
         return end
 
     @property

@@ -25,9 +25,10 @@ def _say(params: RunParams, typed: Mapping[str, Any]) -> Iterator[str]:  # noqa:
     if params.model_version is not None:
         yield f"model version {params.model_version}"
     if params.conf is not None:
-        yield f"counting from confidence {params.conf:g}{_typed(f'{params.conf:g}', typed.get('conf'))}"
+        conf = f"{params.conf:.15g}"
+        yield f"counting from confidence {conf}{_typed(conf, typed.get('conf'))}"
     if params.prefix is not None:
-        yield f"only keys that begin with {shown(params.prefix, MOST)!r} after the dataset's prefix"
+        yield f"only keys that begin with '{shown(params.prefix, MOST)}' after the dataset's prefix"
     if params.limit is not None:
         yield f"only the first {params.limit} images{_typed(str(params.limit), typed.get('limit'))}"
     if params.window.start is not None:

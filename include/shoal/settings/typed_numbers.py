@@ -9,7 +9,7 @@ CONF_PATTERN = r"^\s*(0?[.,](0[5-9]|[1-9])[0-9]*|1([.,]0*)?)?\s*$(?!\n)"
 LIMIT_PATTERN = r"^\s*([0-9]*[1-9][0-9]*)?\s*$(?!\n)"
 """Texts that mean a count of at least one, or nothing."""
 
-WHAT_CONF_IS = "write a number from 0.05 to 1, such as 0.5 (0,5 is understood)"
+WHAT_CONF_IS = "write a number from 0.05 to 1, such as 0.5 or 0,5"
 WHAT_LIMIT_IS = "write a whole number above 0 in digits only, such as 10000"
 
 LONGEST_LIMIT = 15

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk._shared.secrets_masker import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined]  # where Airflow's own providers have it from
 
 from shoal.contract.errors import one_line, shown
 

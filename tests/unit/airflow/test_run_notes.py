@@ -1,0 +1,56 @@
+"""The note of a run: what was asked and why it failed, below what a person wrote, in place of what stood there before."""
+
+import pytest
+from airflow.models.dagrun import DagRun, DagRunNote
+
+from shoal.airflow.run_notes import LONGEST, write_note
+
+
+@pytest.fixture
+def run():
+    return DagRun(dag_id="reanalyse_reef", run_id="manual__1")
+
+
+def test_a_run_without_a_note_gets_one(run):
+    write_note(run, ["model version v2", "", "model version v2"])
+    assert run.note == "model version v2"
+
+
+def test_a_run_of_which_nothing_was_asked_gets_none(run):
+    write_note(run, [""])
+    assert run.note is None
+
+
+def test_what_was_said_at_the_start_gives_way_to_why_it_failed(run):
+    write_note(run, ["model version v9"])
+    write_note(run, ["Model version 'v9' not found", "model version v9"])
+    assert run.note == "Model version 'v9' not found\n\nmodel version v9"
+
+
+def test_what_a_person_wrote_stays_above(run):
+    run.dag_run_note = DagRunNote("asked by Ana", user_id="admin")
+    for _ in range(2):  # a scheduler may call twice
+        write_note(run, ["model version v2"])
+    assert run.note == "asked by Ana\n\nmodel version v2"
+
+
+def test_a_note_is_never_longer_than_the_database_takes(run):
+    run.dag_run_note = DagRunNote("x" * 990, user_id="admin")
+    write_note(run, ["y" * 600, "z" * 600])
+    assert len(run.note) == LONGEST == DagRunNote.content.type.length
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        pytest.param("![x](http://elsewhere/x.png)", r"!\[x](http://elsewhere/x.png)", id="a picture"),
+        pytest.param("<img src=x>", r"\<img src=x>", id="HTML"),
+        pytest.param("a\n# b", r"a\\n# b", id="a heading"),
+        pytest.param("cam*1*/`x`", r"cam\*1\*/\`x\`", id="emphasis"),
+        pytest.param("a\u202eb", r"a\\u202eb", id="text turned round"),
+        pytest.param("a\\nb", r"a\\nb", id="a backslash"),
+    ],
+)
+def test_what_was_typed_is_text_and_never_markup(run, typed, written):
+    write_note(run, [typed])
+    assert run.note == written
