@@ -49,7 +49,9 @@ def backfill_doc(dataset: Dataset) -> str:
             (
                 "makes one run for each month that begins in that span. **Missing Runs starts nothing, and Airflow says nothing, "
                 "for months that ran before, with whatever version**: choose Reprocess Behavior *All Runs* "
-                "(`--reprocess-behavior completed`, as above), which keeps all earlier results. A single run takes one calendar "
+                "(`--reprocess-behavior completed`, as above), which keeps all earlier results. **In the form of the web interface "
+                "tick *Override parameters on existing runs***: without it Airflow sends no parameter, not even to new runs, and the "
+                "months are looked at with the dataset's own model version; each run's note says so. A single run takes one calendar "
                 "month in UTC as window_start and window_end, and refuses anything else: that is for "
                 f"**{reanalyse_dag_id(name)}**. Every "
                 "image is in exactly one month: one without a usable date counts where it was last modified. The month in "

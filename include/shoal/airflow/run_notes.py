@@ -84,7 +84,7 @@ def _asked(dag_run: "DagRun") -> str:
 
     typed = dict(dag_run.conf or {})
     try:
-        return say_params(RunParams.parse(typed), typed)
+        return say_params(RunParams.parse(typed), typed, by_month=dag_run.run_type == "backfill")
     except ConfigError as err:
         return str(err)
 

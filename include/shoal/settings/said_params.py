@@ -11,14 +11,22 @@ MOST = 80
 """Characters of one value that are shown."""
 
 
-def say_params(params: RunParams, typed: Mapping[str, Any]) -> str:
+NOTHING_SENT = (
+    "the dataset's own settings: no parameter came with this backfill (the form in the web interface sends them only where "
+    "Override parameters on existing runs is ticked)"
+)
+
+
+def say_params(params: RunParams, typed: Mapping[str, Any], *, by_month: bool = False) -> str:
     """Say what a run was asked for; empty where that is nothing but the dataset's own settings.
 
     Args:
         params: What was understood.
         typed: What was sent, as it was sent: said beside a number that is written in another way.
+        by_month: Whether it is a run of Airflow's backfill: there a person may have typed what never came.
     """
-    return "; ".join(_say(params, typed))
+    unheard = [NOTHING_SENT] if by_month and not any(typed.values()) else []
+    return "; ".join([*_say(params, typed), *unheard])
 
 
 def _say(params: RunParams, typed: Mapping[str, Any]) -> Iterator[str]:  # noqa: C901 - one line a parameter

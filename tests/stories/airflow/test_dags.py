@@ -16,6 +16,7 @@ def look(dag):
     return {
         "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
         "defaults": dag.params.dump(), "doc": dag.doc_md, "max_active_runs": dag.max_active_runs, "schedule": str(dag.schedule),
+        "shown": dag.dag_display_name, "tags": sorted(dag.tags),
     }
 def schema(dag):
     return {name: dag.params.get_param(name).schema for name in dag.params}
@@ -63,6 +64,16 @@ def test_a_broken_file_breaks_only_itself(parsed):
 def test_the_broken_dag_shows_the_error(parsed):
     assert "Dataset file typo.yaml: clocks: no such field - did you mean clock?" in parsed["dags"]["broken_typo"]["doc"]
     assert "Dataset file torn.yaml cannot be read" in parsed["dags"]["broken_torn"]["doc"]
+
+
+def test_a_broken_file_looks_broken_in_the_list_of_dags(parsed):
+    assert (
+        parsed["dags"]["broken_typo"]["shown"]
+        == "\N{WARNING SIGN} Dataset file typo.yaml: clocks: no such field - did you mean clock?"
+    )
+    assert parsed["dags"]["broken_torn"]["shown"].startswith("\N{WARNING SIGN} Dataset file torn.yaml cannot be read")
+    assert parsed["dags"]["broken_torn"]["tags"] == ["broken dataset file", "shoal"]
+    assert parsed["dags"]["reanalyse_demo"]["shown"] == "reanalyse_demo"
 
 
 @pytest.mark.parametrize("dag_id", ["reanalyse_demo", "backfill_demo"])

@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import socket
+from dataclasses import dataclass
 
 import psutil
 import pytest
 
 from airflow_rest import AirflowRest
+from browser import browser_page
 from smtp_server import running_mailbox
 from waiting import wait_until
 
@@ -93,7 +95,8 @@ def test_every_server_listens_on_loopback_only(web):
     ("conf", "message"),
     [
         pytest.param({"limit": 0}, "Invalid input for param limit: 0 is less than the minimum of 1", id="limit"),
-        pytest.param({"conf": "high"}, "Invalid input for param conf: 'high' is not of type", id="conf"),
+        pytest.param({"conf": "high"}, "conf: 'high' does not match '(?#write a number from 0.05 to 1", id="conf"),
+        pytest.param({"conf": [0.5]}, "Invalid input for param conf: [0.5] is not of type", id="conf in a list"),
         pytest.param({"prefix": "/x"}, "Invalid input for param prefix", id="prefix"),
         pytest.param({"window_start": "yesterday"}, "Invalid input for param window_start: 'yesterday'", id="no time"),
         pytest.param(
@@ -106,6 +109,88 @@ def test_a_bad_parameter_is_refused_when_triggering(web, conf, message):
     answer = web.try_to_trigger(DEMO, **conf)
     assert answer.status == 400
     assert message in answer.json()["detail"]
+
+
+TYPED = {
+    "more than there is": (
+        "conf",
+        "1.5",
+        "'1.5' does not match '(?#write a number from 0.05 to 1, such as 0.5 or 0,5)",
+    ),
+    "letters": ("conf", "abc", "'abc' does not match '(?#write a number from 0.05 to 1"),
+    "half an image": ("limit", "10.5", "'10.5' does not match '(?#write a whole number above 0 in digits only"),
+    "a space in a version": (
+        "model_version",
+        "v 2",
+        "'v 2' does not match '(?#write it as its folder in the models bucket is",
+    ),
+}
+"""What people type into the form: field, value, what the form answers."""
+
+
+@dataclass(frozen=True)
+class TriedForm:
+    """What became of what was typed.
+
+    Attributes:
+        answers: What the form said of each value that it did not take, by what is wrong with it.
+        run_id: The run of those that it took.
+    """
+
+    answers: dict[str, str]
+    run_id: str
+
+
+@pytest.fixture(scope="module")
+def tried_form(web):
+    """The form, in a browser: values that it refuses one after the other, then a confidence with a comma, which starts a run."""
+    answers = {}
+    with browser_page(web) as page:
+        page.goto(f"{web.url}/dags/{DEMO}", wait_until="domcontentloaded")
+        page.get_by_role("button", name="Trigger").first.click()
+        form = page.get_by_role("dialog")
+        for what, (name, typed, _) in TYPED.items():
+            _type(form, name, typed)
+            form.get_by_role("button", name="Trigger").click()
+            answer = form.get_by_text(f"Invalid input for param {name}: '{typed}'").first
+            answer.wait_for()
+            answers[what] = answer.inner_text()
+            _type(form, name, "")
+        _type(form, "conf", "0,5")
+        _type(form, "limit", "3")
+        with page.expect_response(lambda answer: answer.url.endswith(f"{DEMO}/dagRuns")) as started:
+            form.get_by_role("button", name="Trigger").click()
+        run_id = started.value.json()["dag_run_id"]
+        assert web.finished(DEMO, run_id) == "success"
+        page.goto(f"{web.url}/dags/{DEMO}/runs/{run_id.replace('+', '%2B')}", wait_until="domcontentloaded")
+        page.get_by_text("counting from confidence 0.5 (asked: 0,5)").first.wait_for()
+    return TriedForm(answers, run_id)
+
+
+def _type(form, name, typed):
+    field = form.locator(f"[name=element_{name}]")
+    field.fill(typed)
+    field.press("Tab")
+    assert field.input_value() == typed, "the form changes nothing by itself"
+
+
+@pytest.mark.parametrize("what", TYPED)
+def test_the_form_says_what_to_write_where_it_refuses(tried_form, what):
+    assert TYPED[what][2] in tried_form.answers[what]
+
+
+def test_a_decimal_comma_in_the_form_is_understood_and_said(web, installation, tried_form):
+    """The note was seen on the run's page, see `tried_form`."""
+    said = "counting from confidence 0.5 (asked: 0,5); only the first 3 images"
+    assert web.get(f"dags/{DEMO}/dagRuns/{tried_form.run_id}")["note"] == said
+    log = web.log(DEMO, tried_form.run_id, "plan")
+    assert log.index(said) < log.index("run 20"), "before all else that the plan says"
+    assert read_summary(web, installation, DEMO, tried_form.run_id)["result"]["settings"]["conf"] == 0.5
+
+
+def read_summary(web, installation, dag_id, run_id):
+    uri = web.xcom(dag_id, run_id, "summarize")["summary"]
+    return json.loads((installation.home / "store" / uri.removeprefix("s3://")).read_text(encoding="utf-8"))
 
 
 def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
@@ -219,9 +304,7 @@ def test_a_backfill_makes_one_run_per_month_with_its_conf(web, backfilled):
 def test_each_month_of_a_backfill_has_its_own_summary_and_all_share_a_listing(web, backfilled, installation):
     listed, listings = [], set()
     for run in backfilled:
-        path = f"dags/backfill_demo/dagRuns/{run['dag_run_id']}/taskInstances/summarize/xcomEntries/return_value"
-        uri = web.get(f"{path}?deserialize=true")["value"]["summary"]
-        summary = json.loads((installation.home / "store" / uri.removeprefix("s3://")).read_text(encoding="utf-8"))
+        summary = read_summary(web, installation, "backfill_demo", run["dag_run_id"])
         assert summary["result"]["scope"]["window_start"] == run["data_interval_start"]
         listed.append(summary["run"]["balance"]["listed"])
         listings.add(summary["run"]["listing"]["key"])
@@ -229,6 +312,51 @@ def test_each_month_of_a_backfill_has_its_own_summary_and_all_share_a_listing(we
     # All scenes are of June; bad files without a date count where they were last modified.
     assert listed[0] == listed[2] == 0
     assert listed[1] >= 117
+
+
+def test_a_month_without_images_is_no_failure_and_its_note_says_that_nothing_lies_there(backfilled):
+    notes = [run["note"] for run in backfilled]
+    assert notes[1] == "model version v2; counting from confidence 0.5"
+    for note in (notes[0], notes[2]):
+        assert note.startswith("No image lies in the window from 2026-0")
+        assert "126 images were listed, the " in note
+        assert note.endswith("\n\nmodel version v2; counting from confidence 0.5")
+
+
+A_WEEK = {"window_start": "2026-06-03T00:00:00Z", "window_end": "2026-06-10T00:00:00Z"}
+NO_MONTH = (
+    "Runs of backfill_demo look at one calendar month each (UTC), and this one asks for only images captured from "
+    "2026-06-03T00:00:00Z on; only images captured before 2026-06-10T00:00:00Z - airflow backfill create --dag-id backfill_demo "
+    "--from-date 2026-06-01 --to-date 2026-06-01 --reprocess-behavior completed --max-active-runs 1 looks at whole months"
+)
+CAUSES = {
+    "no such parameter": (DEMO, {"cnof": 0.5}, "No run parameter is called 'cnof' - did you mean conf?"),
+    "no such prefix": (
+        DEMO,
+        {"prefix": "ipc608/"},
+        "in the bucket there are 'IPC608/', 'IPC710/' - did you mean 'IPC608/'?",
+    ),
+    "no month": ("backfill_demo", A_WEEK, NO_MONTH),
+}
+
+
+@pytest.fixture(scope="module")
+def failing(web, backfilled):
+    """Runs that cannot be planned, all started at once."""
+    return {what: web.trigger(dag_id, **conf) for what, (dag_id, conf, _) in CAUSES.items()}
+
+
+@pytest.mark.parametrize("what", CAUSES)
+def test_one_cause_is_one_line_in_every_red_task_and_in_the_note(web, failing, what):
+    dag_id, run_id, cause = CAUSES[what][0], failing[what], CAUSES[what][2]
+    assert web.finished(dag_id, run_id) == "failed"
+    note = web.get(f"dags/{dag_id}/dagRuns/{run_id}")["note"]
+    assert cause in note.split("\n")[0]
+    red = [task for (task, _), state in web.tasks(dag_id, run_id).items() if state == "failed"]
+    assert sorted(red) == ["end_run", "plan", "summarize"]
+    for task in red:
+        errors = [line for line in web.log(dag_id, run_id, task).splitlines() if cause in line]
+        assert errors, task
 
 
 @pytest.fixture(scope="module")

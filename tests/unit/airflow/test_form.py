@@ -57,5 +57,6 @@ def test_the_form_refuses_and_says_first_what_to_write(form, name, typed, way_ou
 
 def test_the_form_of_months_says_what_airflow_does_not():
     months = run_form(MORE_BY_MONTH)
-    assert "choose Reprocess Behavior **All Runs**" in str(months["model_version"].schema["description_md"])
+    for said in ("tick **Override parameters on existing runs**", "Choose Reprocess Behavior **All Runs**"):
+        assert said in str(months["model_version"].schema["description_md"])
     assert "the first of a month, in UTC" in str(months["window_start"].schema["description_md"])

@@ -30,7 +30,7 @@ def context(dag_id, run_type="manual", run_id="manual__1", interval=(None, None)
 )
 def test_a_single_run_takes_one_month(window):
     params = read_params(context("backfill_reef", **window, model_version="v2"))
-    assert params.window == Window(datetime(2026, 6, 1), datetime(2026, 7, 1))  # noqa: DTZ001 - UTC without offset
+    assert params.window == Window(datetime(2026, 6, 1), datetime(2026, 7, 1))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_backfill_looks_at_its_month_and_refuses_another():
 
 
 def test_a_run_of_the_other_dag_looks_at_what_it_is_asked_for():
-    assert read_params(context("reanalyse_reef", **A_WEEK)).window.start == datetime(2026, 6, 3)  # noqa: DTZ001
+    assert read_params(context("reanalyse_reef", **A_WEEK)).window.start == datetime(2026, 6, 3)
 
 
 @pytest.mark.parametrize(

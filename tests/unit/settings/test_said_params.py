@@ -3,7 +3,7 @@
 import pytest
 
 from shoal.settings.run_form import RunParams
-from shoal.settings.said_params import say_params
+from shoal.settings.said_params import NOTHING_SENT, say_params
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,10 @@ from shoal.settings.said_params import say_params
 )  # fmt: skip
 def test_what_was_asked_is_said(typed, said):
     assert say_params(RunParams.parse(typed), typed) == said
+
+
+def test_a_month_to_which_no_parameter_came_says_so():
+    """Airflow's form leaves out what was typed unless a box is ticked; the run then looks like any other."""
+    typed = {"model_version": None, "plan_only": False}
+    assert say_params(RunParams(), typed, by_month=True) == NOTHING_SENT
+    assert say_params(RunParams(model_version="v2"), {"model_version": "v2"}, by_month=True) == "model version v2"

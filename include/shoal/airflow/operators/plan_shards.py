@@ -14,6 +14,7 @@ from shoal.airflow.engine_of import engine_of
 from shoal.airflow.operators.causes import SAID_XCOM
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.run_conf import (
+    BACKFILL,
     is_somebody_s_own,
     only_notices,
     read_params,
@@ -80,7 +81,8 @@ class PlanShardsOperator(BaseOperator):
             need_exports(dataset)
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
-            if asked := say_params(params, context["params"]):
+            by_month = context["dag_run"].run_type == BACKFILL
+            if asked := say_params(params, context["params"], by_month=by_month):
                 log.info("%s", asked)
             request = self._request(context, dataset, params, run_key, since)
             stores = open_stores(dataset, read_access)
