@@ -12,9 +12,9 @@ from shoal.settings.run_form import AN_INSTANT, INSTANT, WAYS_OUT, RunParams
 FORM_KEYWORDS = {"pattern", "maxLength", "minimum", "maximum", "format", "examples"}
 
 MORE_BY_MONTH = {
-    "model_version": "In a backfill tick **Override parameters on existing runs**, or Airflow sends none of these parameters, not "
-    "even to new runs. Choose Reprocess Behavior **All Runs** (on the command line --reprocess-behavior completed): with Missing "
-    "Runs nothing starts for months that ran before, with whatever version.",
+    "model_version": "In a backfill tick **Override parameters on existing runs**, or Airflow sends none of these "
+    "parameters, not even to new runs. Choose Reprocess Behavior **All Runs** (on the command line --reprocess-behavior "
+    "completed): with Missing Runs nothing starts for months that ran before, with whatever version.",
     "window_start": "For a single run: the first of a month, in UTC. A backfill leaves it empty.",
     "window_end": "For a single run: the first of the month after it. A backfill leaves it empty.",
 }

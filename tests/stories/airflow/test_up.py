@@ -185,7 +185,7 @@ def test_a_decimal_comma_in_the_form_is_understood_and_said(web, installation, t
     assert web.get(f"dags/{DEMO}/dagRuns/{tried_form.run_id}")["note"] == said
     log = web.log(DEMO, tried_form.run_id, "plan")
     assert log.index(said) < log.index("run 20"), "before all else that the plan says"
-    assert read_summary(web, installation, DEMO, tried_form.run_id)["result"]["settings"]["conf"] == 0.5
+    assert read_summary(web, installation, DEMO, tried_form.run_id)["result"]["conf"] == 0.5
 
 
 def read_summary(web, installation, dag_id, run_id):
