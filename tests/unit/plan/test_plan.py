@@ -6,11 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.bucket.clock_words import read_clock_words
+from shoal.capacity.share import Capacity
 from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
+from shoal.models.approval import Rate
 from shoal.plan.cut_shards import cut_in_key_order
-from shoal.plan.document import PlannedShard, images_in_budget, shard_count
+from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
 from shoal.settings.clock_patterns import name_groups
 from shoal.stores.s3 import S3Store
@@ -62,6 +64,20 @@ def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys
 )
 def test_number_of_shards(images, pods, rate, most, shards):
     assert shard_count(images, pods, rate, most) == shards
+
+
+@pytest.mark.parametrize(
+    ("images", "pods", "shards", "rate", "why"),
+    [
+        pytest.param(1000, 2, 2, 1.0, "", id="as many as fit"),
+        pytest.param(3, 2, 1, 1.0, " (though 2 workers fit: so little work that another one's start would cost more)", id="little work"),
+        pytest.param(1, 2, 1, 500.0, " of one image (though 2 workers fit)", id="one image"),
+        pytest.param(10**6, 5000, 1024, 1.0, " (though 5000 workers fit: Airflow maps no more, see core.max_map_length)", id="Airflow's limit"),
+    ],
+)  # fmt: skip
+def test_fewer_shards_than_workers_explain_themselves(images, pods, shards, rate, why):
+    cut = tuple(PlannedShard(n, images // shards + (n < images % shards), "a", "b") for n in range(shards))
+    assert PlannedWork(Capacity(pods, pods, (), f"{pods} workers fit"), Rate(rate, "measured"), cut).why_fewer == why
 
 
 def test_the_time_box_counts_pods_seconds_and_rate():
