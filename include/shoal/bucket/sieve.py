@@ -50,7 +50,7 @@ class ListingCounts:
         if self.unread:
             lines.append(
                 f"not looked at: {sum(self.unread.values())} photos in formats that source.suffixes does not name "
-                f"({_told(self.unread)}) - convert them to JPEG"
+                f"({_told(self.unread)}) - convert to JPEG those that have no JPEG beside them"
             )
         if self.below_images:
             lines.append(

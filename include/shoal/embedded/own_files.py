@@ -4,11 +4,13 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError
+from shoal.bucket.sieve import UNREAD, VIDEOS
+from shoal.contract.errors import ConfigError, shown
 from shoal.embedded.home import Home
 from shoal.models.trial import judge_model
 from shoal.settings.dataset import IMAGE_SUFFIXES
@@ -41,10 +43,12 @@ class OwnFiles:
     Attributes:
         model: ONNX file.
         images: Folder of photos.
+        dead_links: Links in it that are called like photos and lead nowhere: the store lists none of them.
     """
 
     model: OwnModel | None
     images: Path | None
+    dead_links: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, model: Path | None, images: Path | None, home: Home) -> "OwnFiles":
@@ -58,11 +62,16 @@ class OwnFiles:
         model, images = (path and Path(os.path.expanduser(path)) for path in (model, images))  # noqa: PTH111 - leaves ~nobody
         if model is not None and not model.is_file():
             raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
-        if images is not None:
-            _check_photos(images, home)
+        dead_links = () if images is None else _check_photos(images, home)
         if model is not None:
             judge_model(model)
-        return cls(None if model is None else OwnModel(model), images)
+        return cls(None if model is None else OwnModel(model), images, dead_links)
+
+    def describe(self) -> list[str]:
+        """Tell what of the photos is lost before a store sees them."""
+        if not self.dead_links:
+            return []
+        return [f"no photos of {self.images}: {_tell_dead_links(self.dead_links)}"]
 
     @property
     def dataset_name(self) -> str:
@@ -75,7 +84,10 @@ class OwnFiles:
         return f"{OWN}-{slug}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:6]}"
 
 
-def _check_photos(folder: Path, home: Home) -> None:
+def _check_photos(folder: Path, home: Home) -> tuple[str, ...]:
+    """Look for photos; return the links that should be some and lead nowhere."""
+    if folder.is_file():
+        raise ConfigError(f"IMAGES={folder} is a file - give the folder it lies in")
     if not folder.is_dir():
         raise ConfigError(f"No folder {folder} - give IMAGES=/path/to/photos")
     real, root = folder.resolve(), home.root.resolve()
@@ -84,21 +96,38 @@ def _check_photos(folder: Path, home: Home) -> None:
             f"IMAGES={folder} and Shoal's own folder {root} lie one in the other - give a folder of photos outside, "
             "or set SHOAL_HOME to another place"
         )
-    photos = others = 0
-    for name in _walk(folder, ()):
-        if name.lower().endswith(IMAGE_SUFFIXES):
+    photos, dead_links, others = 0, [], Counter[str]()
+    for path, is_file in _walk(folder, ()):
+        if not path.lower().endswith(IMAGE_SUFFIXES):
+            others[os.path.splitext(path)[1].lower()] += 1  # noqa: PTH122 - a Path for each of a million files is slow
+        elif is_file:
             photos += 1
         else:
-            others += 1
+            dead_links.append(path)
     if photos == 0:
-        raise ConfigError(
-            f"IMAGES={folder} holds no photos: none of its {others} files ends in {' '.join(IMAGE_SUFFIXES)} - "
-            "give the folder they lie in"
-        )
+        raise ConfigError(f"IMAGES={folder} holds no photos: {_no_photos(others, dead_links)}")
+    return tuple(dead_links)
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[str]:
-    """Name every file below a folder, following links as the store does.
+def _no_photos(others: Mapping[str, int], dead_links: Sequence[str]) -> str:
+    """Say what lies there instead, with the way out that helps."""
+    if dead_links:
+        return _tell_dead_links(dead_links)
+    unread, videos = (sum(others.get(ending, 0) for ending in endings) for endings in (UNREAD, VIDEOS))
+    none_ends = f"none of its {sum(others.values())} files ends in {' '.join(IMAGE_SUFFIXES)}"
+    if unread:
+        return f"{none_ends}, {unread} are photos in other formats - convert those to JPEG (HEIC: heif-convert IN.heic OUT.jpg)"
+    if videos:
+        return f"{none_ends}, {videos} are videos - frames of one are made by ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
+    return f"{none_ends} - give the folder they lie in"
+
+
+def _tell_dead_links(links: Sequence[str]) -> str:
+    return f"{len(links)} links lead nowhere, such as {shown(links[0], 200)!r} - is a disk or a share not mounted?"
+
+
+def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """Give the path of all below a folder that is none itself, and whether it is a file; links are followed as the store does.
 
     Raises:
         ConfigError: A folder cannot be read, or lies below itself.
@@ -114,4 +143,4 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[str]:
         if entry.is_dir():
             yield from _walk(Path(entry.path), (*above, real))
         else:
-            yield entry.name
+            yield entry.path, entry.is_file()

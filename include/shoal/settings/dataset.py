@@ -28,7 +28,9 @@ from shoal.settings.field_types import (
 )
 from shoal.settings.ignore import Ignored
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
+)  # fmt: skip
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 

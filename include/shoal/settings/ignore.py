@@ -21,8 +21,8 @@ DEFAULTS = (
     # Synology, QNAP, Western Digital, Samba, snapshots of file servers
     "@eaDir/", "#recycle/", "#snapshot/", "@tmp/", ".@__thumb/", "@Recycle/", "@Recently-Snapshot/", ".wdmc/", ".recycle/",
     ".snapshot/", ".zfs/",
-    # photo managers and tools that synchronise
-    ".picasaoriginals/", ".dtrash/", ".stversions/",
+    # photo managers and tools that synchronise; Apple Photos keeps smaller and edited copies beside its originals
+    ".picasaoriginals/", ".dtrash/", ".stversions/", ".dropbox.cache/", "**/resources/derivatives/", "**/resources/renders/",
 )  # fmt: skip
 """Side files, thumbnails and recycle bins; they stand before a dataset's own lines."""
 
@@ -65,11 +65,13 @@ class Ignored:
         patterns = (*DEFAULTS, *(entry for entry in entries if entry not in keys))
         self._lines = [line for line in map(read_line, patterns) if line.regex is not None]
         leaving_out = [line for line in self._lines if not line.lets_in]
-        # A line without a slash before its end says something about one name on the way, the others about the whole key.
+        # A line without a slash before its end says something about one name on the way; of the others, one that ends with a
+        # slash says something about the folder, and only what is left about the whole key.
         on_names = [line for line in leaving_out if "/" not in line.text.rstrip("/")]
-        self._names = _any_of([line for line in on_names if not line.text.endswith("/")])
-        self._folders = _any_of(on_names)
-        self._whole = _any_of([line for line in leaving_out if "/" in line.text.rstrip("/")])
+        on_folders = [line for line in leaving_out if line.text.endswith("/")]
+        self._names = _any_of([line for line in on_names if line not in on_folders])
+        self._folders = _any_of([*on_names, *(line for line in on_folders if line not in on_names)])
+        self._whole = _any_of([line for line in leaving_out if line not in on_names and line not in on_folders])
         self._folder, self._folder_hit = "", False
 
     def line_of(self, key: str) -> str | None:

@@ -112,9 +112,9 @@ def read_header(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> 
     if header.format not in FORMATS:
         return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} is not decoded")
     if header.pixels > pixel_limit:
-        return Undecodable(Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit}")
+        return Undecodable(Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)")
     if header.format == "JPEG" and (scans := count_scans(data, scan_limit)) > scan_limit:
-        return Undecodable(Reason.TOO_LARGE, header, f"{scans} scans, the limit is {scan_limit}")
+        return Undecodable(Reason.TOO_LARGE, header, f"{scans} scans, the limit is {scan_limit} (model.scan_limit)")
     return header
 
 

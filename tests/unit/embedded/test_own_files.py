@@ -39,6 +39,42 @@ def test_a_folder_without_photos_is_refused_by_its_name(home, tmp_path):
         OwnFiles.read(None, empty, home)
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        pytest.param(["a.HEIC", "b.NEF", "c.xmp"], r"none of its 3 files .*, 2 are photos in other formats - convert", id="iPhone"),
+        pytest.param(["GH010001.MP4", "GH010001.LRV"], r"1 are videos - frames of one are made by ffmpeg -i", id="GoPro"),
+        pytest.param(["Thumbs.db", "desktop.ini"], r"none of its 2 files .* - give the folder they lie in$", id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_folder_without_photos_says_what_lies_there_instead(home, tmp_path, names, message):
+    folder = tmp_path / "card"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(b"x")
+    with pytest.raises(ConfigError, match=message):
+        OwnFiles.read(None, folder, home)
+
+
+def test_a_file_in_place_of_a_folder_is_said(home, photos):
+    with pytest.raises(ConfigError, match=r"IMAGES=.*a\.JPG is a file - give the folder it lies in"):
+        OwnFiles.read(None, photos / "a.JPG", home)
+
+
+def test_links_that_lead_nowhere_are_said_and_are_no_photos(home, photos, tmp_path):
+    (photos / "b.jpg").symlink_to(tmp_path / "share" / "b.jpg")
+    (photos / "c.jpg").symlink_to(photos / "a.JPG")
+    own = OwnFiles.read(None, photos, home)
+    assert own.dead_links == (str(photos / "b.jpg"),)
+    assert "1 links lead nowhere, such as" in own.describe()[0]
+    (photos / "c.jpg").unlink()
+    (photos / "a.JPG").unlink()
+    with pytest.raises(
+        ConfigError, match=r"holds no photos: 1 links lead nowhere, such as .* - is a disk or a share not mounted"
+    ):
+        OwnFiles.read(None, photos, home)
+
+
 def test_a_tilde_is_the_person_s_folder(home, photos, monkeypatch):
     monkeypatch.setenv("HOME", str(photos.parent))
     assert OwnFiles.read(None, Path("~") / photos.name, home).images == photos
