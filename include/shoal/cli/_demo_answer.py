@@ -59,6 +59,10 @@ def account(summary: StoredSummary, dataset_file: Path) -> list[str]:
     ]
     if reasons:
         lines.append(f"failed: {reasons} (failures.csv beside the report)")
+    if unusable := summary.uses["unusable"]:
+        lines.append(
+            f"unusable: {unusable}, in no number above; the report says why, {dataset_file} decides it (usable, taxa)"
+        )
     if summary.uses["undated"]:
         lines += _undated(summary, dataset_file)
     if balance["listed"] == balance["reused"]:

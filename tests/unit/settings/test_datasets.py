@@ -156,6 +156,18 @@ BROKEN = {
         {"model": {}},
         "model.name: missing - add it, see include/datasets/obsea.yaml",
     ),
+    "a decimal comma": (
+        {"conf": "0,5"},
+        "conf: a number has a decimal point, no comma (is '0,5')",
+    ),
+    "a decimal comma in braces, which YAML takes for two entries": (
+        {"usable": {"sharpness_min": 0, 5: None}},
+        "usable.5: no such field - in {…} a decimal comma begins a new one: write numbers with a point, such as 0.5 (is 5)",
+    ),
+    "one ending in place of a list": (
+        {"source": {"conn_id": "s3", "bucket": "fish", "suffixes": ".jpg"}},
+        "source.suffixes: is a list, also of one - write it in [ ] (is '.jpg')",
+    ),
     "bad regular expression": (
         {"clock": {"pattern": r"(?P<time>\d{8}"}},
         r"clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: missing ): (?P<time>\d{8}",

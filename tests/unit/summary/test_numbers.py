@@ -176,19 +176,39 @@ def test_a_camera_named_like_a_formula_is_drawn(empty_bucket):
 
 
 @pytest.mark.parametrize(
-    ("usable", "row"),
+    ("usable", "row", "cause"),
     [
-        pytest.param({}, {"damaged": "Corrupt JPEG data: premature end of data segment"}, id="damaged inside"),
-        pytest.param({"luma_min": 20}, {"luma_mean": 5.0}, id="too dark"),
-        pytest.param({"luma_max": 200}, {"luma_mean": 250.0}, id="too bright"),
-        pytest.param({"sharpness_min": 10}, {"sharpness": 1.0}, id="blurred"),
+        pytest.param(
+            {}, {"damaged": "Corrupt JPEG data: premature end of data segment"}, "damaged inside", id="damaged"
+        ),
+        pytest.param({"luma_min": 20}, {"luma_mean": 5.0}, "too dark", id="too dark"),
+        pytest.param({"luma_max": 200}, {"luma_mean": 250.0}, "too bright", id="too bright"),
+        pytest.param({"sharpness_min": 10}, {"sharpness": 1.0}, "too blurred", id="blurred"),
     ],
 )
-def test_unusable_images_are_no_effort(empty_bucket, usable, row):
-    _, done = seen(empty_bucket, {name(1): [], name(2): {**row, "detections": [box(CHROMIS)]}}, usable=usable)
+def test_unusable_images_are_no_effort_and_the_report_says_why(empty_bucket, usable, row, cause):
+    pipeline, done = seen(empty_bucket, {name(1): [], name(2): {**row, "detections": [box(CHROMIS)]}}, usable=usable)
     assert done.summary["result"]["balance"]["unusable"] == 1
     assert species(done)["Chromis chromis"]["detections"] == 0
     assert species(done)["Chromis chromis"]["images"] == 1
+    assert f"1 {cause}" in report_of(pipeline, done)
+
+
+def report_of(pipeline, done):
+    return pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+
+
+def test_the_report_says_which_cameras_it_draws_and_where_its_days_begin(empty_bucket):
+    images = {f"20260601-120000-IPC{number}.jpg": [] for number in range(5)}
+    html = report_of(*seen(empty_bucket, images, report={"zone": "Europe/Madrid"}))
+    assert "The first 4 of 5 cameras are drawn, by name." in html
+    assert "midnight in Europe/Madrid" in html
+
+
+def test_the_report_names_every_fate(empty_bucket):
+    html = report_of(*seen(empty_bucket, {name(1): []}))
+    fates = "1 processed, 0 failed, 0 changed, 0 gone, 0 archived, 0 denied, 0 unsettled, 0 pending"
+    assert f"0 reused, {fates}" in html
 
 
 def test_damaged_images_count_where_the_dataset_says_so(empty_bucket):

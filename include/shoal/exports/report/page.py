@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from shoal.contract.rows import FATES
 from shoal.exports.export import Answer, Where, Written
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
@@ -27,8 +28,9 @@ class Report:
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Write report.html."""
-        from shoal.exports.report.plot import draw_plot  # noqa: PLC0415 - verify asks about the report and draws nothing
+        from shoal.exports.report.plot import SHOWN_CAMERAS, SHOWN_TAXA, draw_plot  # noqa: PLC0415 - verify draws nothing
 
+        database.run_file("unusable")
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
@@ -38,6 +40,10 @@ class Report:
             is_trial=not answer.plan.may_become_current,
             result=answer.result,
             run=answer.run,
+            fates=FATES,
+            unusable=database.records("SELECT cause, images FROM unusable"),
+            cameras=len({entry["camera"] for entry in answer.result["series"]}),
+            drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
             beside=sorted(answer.files),
         )

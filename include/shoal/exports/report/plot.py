@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from shoal.tables.session import Database
 
@@ -19,6 +20,9 @@ logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 SHOWN_TAXA = 5
 """Lines of the plot; the table has every taxon."""
+
+SHOWN_CAMERAS = 4
+"""Columns of the plot, the first by name; the table has every camera."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour blindness tell apart (jfly.uni-koeln.de/color), but for yellow and black."""
@@ -55,7 +59,10 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
         None when no image has a capture time.
     """
     bin_name = _plot_bin(result["settings"]["report"]["bins"])
-    cameras = [r["camera"] for r in database.records("SELECT DISTINCT camera FROM counts ORDER BY camera LIMIT 4")]
+    cameras = [
+        r["camera"]
+        for r in database.records(f"SELECT DISTINCT camera FROM counts ORDER BY camera LIMIT {SHOWN_CAMERAS}")
+    ]
     if not cameras or not result["species"]:
         return None
     taxa = [entry["taxon"] for entry in result["species"][:SHOWN_TAXA]]
@@ -70,7 +77,10 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     for row in axes:
         row[0].set_ylim(bottom=0)  # only now: it ends the scaling to what the row's axes share
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+    columns = min(len(labels), 2 * len(cameras) + 1)
+    legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    for text in legend.get_texts():
+        text.set_fontstyle("italic")  # names of species, as in the tables
     return figure
 
 
@@ -99,6 +109,7 @@ def _plot_camera(
             color=colour,
             label=taxon,
             linewidth=1.4,
+            clip_on=False,  # a zero is a point like any other, not half of one
         )
     effort = _read_series(database, bin_name, camera, next(iter(taxa)))
     effort_axis.bar(
@@ -139,6 +150,7 @@ def _widths(series: list[dict[str, datetime]]) -> list[Any]:
 
 def _label(mean_axis: Any, effort_axis: Any, camera: str, bin_name: str | None) -> None:
     mean_axis.set_title(camera, loc="left", fontsize=11)
+    effort_axis.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     locator = AutoDateLocator(minticks=2)
     effort_axis.xaxis.set_major_locator(locator)
     effort_axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
