@@ -109,7 +109,8 @@ def _explain(file_name: str, error: Any) -> str:
     elif error["type"] == "float_parsing" and re.fullmatch(r"-?\d+,\d+", str(error["input"])):
         message = "a number has a decimal point, no comma"
     elif error["type"] == "invalid_key":
-        message = f"no such field - in {{…}} a decimal comma begins a new one: write numbers with a point, such as 0.{error['input']}"
+        with_point = f"0.{error['input']}"
+        message = f"no such field - in {{…}} a decimal comma begins a new one: write numbers with a point, such as {with_point}"
     elif error["type"] == "tuple_type":
         message = "is a list, also of one - write it in [ ]"
     shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"

@@ -1,0 +1,249 @@
+"""A biologist's real folder, once through everything as `make demo IMAGES=` does it: what other tools' users ran into, kind by kind.
+
+The kinds are numbered as in the table of public reports that they were collected in. Kinds that need no folder of photos are held
+where they belong: 7 to 9 (model files) by tests/unit/models/test_model_judge.py and tests/stories/process/test_releases.py; 14, 15
+and 21 (regions, logins, SlowDown) by tests/unit/stores/test_s3_errors.py and test_servers.py; 16 (archived, denied) by
+tests/unit/worker/test_denied.py and tests/stories/process/test_reuse.py; 17 by tests/unit/stores/test_s3.py; 18 by
+tests/stories/process/test_check.py; 20 by tests/unit/stores/test_s3_listing.py; the clocks of 13 by tests/unit/tables and
+tests/unit/plan/test_plan.py.
+"""
+
+import io
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image
+
+from pipeline import Pipeline
+from shoal.embedded.fill import prepare_folders
+from shoal.embedded.home import Home
+from shoal.embedded.own_files import OwnFiles
+from shoal.embedded.processes.rclone import embedded_store
+from shoal.results.ledger import find_sources
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset_files import load_dataset
+from shoal.settings.dataset_stores import open_stores
+from shoal.summary.tables import build_tables
+from shoal.tables.session import open_database
+
+CASES = Path(__file__).parents[2] / "fixtures" / "cases"
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
+TAKEN, OFFSET = 0x9003, 0x9011  # EXIF DateTimeOriginal, OffsetTimeOriginal
+
+
+def photo(shade: int, kind: str = "JPEG", size: tuple[int, int] = (64, 48), **inner: str) -> bytes:
+    """Draw a photo that no other one equals, with EXIF where it is given."""
+    exif, file = Image.Exif(), io.BytesIO()
+    if inner:
+        exif.get_ifd(0x8769).update({TAKEN: inner["taken"]} | ({OFFSET: inner["offset"]} if "offset" in inner else {}))
+    Image.new("RGB", size, (10 * shade, 90, 120)).save(file, kind, **({"exif": exif} if inner else {}))
+    return file.getvalue()
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+def case(name: str) -> bytes:
+    return (CASES / name).read_bytes()
+
+
+FOLDER = {
+    "01 card/DCIM/20260601-100000-CAM1.jpg": photo(1),
+    "01 card/DCIM/._20260601-100000-CAM1.jpg": b"\0\5\26\7",
+    "01 card/#recycle/20260601-110000-CAM1.jpg": photo(2),
+    "01 card/Thumbs.db": b"x",
+    "01 card/desktop.ini": b"x",
+    "02 nas/20260601-100000-CAM2.jpg": photo(3),
+    "02 nas/@eaDir/20260601-100000-CAM2.jpg/SYNOPHOTO_THUMB_XL.jpg": photo(4),
+    "02 nas/20260601-110000-CAM2.jpg/medium.jpg": photo(5),
+    "02 nas/Mac.photoslibrary/resources/derivatives/0/20260601-100000-CAM2_1_105_c.jpeg": photo(6),
+    "03/20260601-100000-CAM3.jpg": case("block64.jpg"),
+    "03/20260601-110000-CAM3.jpg": case("zeros.jpg"),
+    "04/20260601-100000-CAM4.jpg": case("no-eoi.jpg"),
+    "04/20260601-110000-CAM4.jpg": case("half.jpg"),
+    "04/20260601-120000-CAM4.jpg": case("whole.jpg"),
+    "05/20260601-100000-CAM5.png": case("big-text.png"),
+    "05/20260601-110000-CAM5.png": case("text-crc.png"),
+    "06/20260601-100000-CAM6.tif": case("float-rgb.tif"),
+    "06/20260601-110000-CAM6.png": flipped(case("big-text.png"), -3000),
+    "10/20260601-100000-CAM-1.jpg": photo(10),
+    "10/20260601-100000-CAM-2.jpg": photo(11),
+    "10 🐟/20260601-100000-Süd-Ost.jpg": photo(12),
+    "11/20200101-000000-dump/20260602-100000-CAM11.jpg": photo(13),
+    "12/20260603-100000-CAM12.jpg": photo(14),
+    "13/RCNX0001.JPG": photo(15, taken="2026:06:01 10:00:00"),
+    "13/GOPR0001.JPG": photo(16, taken="2026:06:01 10:00:00", offset="+02:00"),
+    "13/20260601-240000-CAM13.jpg": photo(17),
+    "13/IMG_0001.JPG": photo(18, taken="0000:00:00 00:00:00"),
+    "13/IMG_0002.JPG": photo(19, taken="2106:06:01 10:00:00"),
+    "13/IMG-20260601-WA0001.jpg": photo(20),
+    "19/20260601-100000-CAM19.jpg": photo(21, size=(1200, 1000)),
+    "22/20260601-100000-CAM22.gif": photo(22, "GIF"),
+    "22/20260601-110000-CAM22.avif": photo(23, "AVIF"),
+    "22/20260601-120000-CAM22.jfif": photo(24),
+    "22/20260601-130000-CAM22.JPG": HEIC,
+    "22/20260601-140000-CAM22.HEIC": HEIC,
+    "22/20260601-150000-CAM22.NEF": b"x",
+    "22/GH010001.MP4": b"x",
+    "22/Auswertung 0,5.xlsx": b"x",
+}
+
+
+class Walked(NamedTuple):
+    """What a run over the folder said: the plan's lines, and what became of each image."""
+
+    lines: list[str]
+    images: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def walked(demo_models: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    root = tmp_path_factory.mktemp("cases")
+    home, photos = Home(root / "home"), root / "Sommer 2026"
+    for key, data in FOLDER.items():
+        path = photos / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    os.utime(photos / "12/20260603-100000-CAM12.jpg", (315_532_800, 315_532_800))  # 1980, as FAT has it without a clock
+    home.make()
+    own = OwnFiles.read(None, photos, home)
+    name = prepare_folders(home, own)
+    model = home.bucket("demo-models") / "demo-fish/v1/model.onnx"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(demo_models["v1"])
+    with embedded_store(home.store, home.logs / "store.log") as access:
+        dataset = load_dataset(home.datasets / f"{name}.yaml")
+        pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access)).with_settings(
+            model={"name": "demo-fish", "version": "v1", "pixel_limit": 1_000_000}
+        )
+        plan = pipeline.plan()
+        pipeline.infer(plan)
+        assert pipeline.summarize(plan).balance.complete
+        stored = StoredPlan.parse(plan.to_json())
+        layout = pipeline.stores.layout.variant(plan.variant.directory)
+        with open_database(pipeline.stores.results) as database:
+            build_tables(
+                database, stored, layout.run(plan.run_key), find_sources(pipeline.stores.results, layout, stored)
+            )
+            records = database.records(
+                "SELECT accounted.*, images.use FROM accounted LEFT JOIN images ON images.key = accounted.key"
+            )
+    return Walked(plan.describe(), {record["key"]: record for record in records})
+
+
+def at(day: int, hour: int) -> datetime:
+    return datetime(2026, 6, day, hour)
+
+
+@pytest.mark.parametrize(
+    ("key", "use", "camera", "moment"),
+    [
+        pytest.param(
+            "01 card/DCIM/20260601-100000-CAM1.jpg", "used", "CAM1", at(1, 10), id="1 a photo beside side files"
+        ),
+        pytest.param("02 nas/20260601-100000-CAM2.jpg", "used", "CAM2", at(1, 10), id="2 a photo beside its thumbnail"),
+        pytest.param("03/20260601-100000-CAM3.jpg", "unusable", "CAM3", at(1, 10), id="3 overwritten inside"),
+        pytest.param("03/20260601-110000-CAM3.jpg", "unusable", "CAM3", at(1, 11), id="3 zeros inside"),
+        pytest.param("04/20260601-100000-CAM4.jpg", "used", "CAM4", at(1, 10), id="4 only the end marker is missing"),
+        pytest.param("04/20260601-110000-CAM4.jpg", "failed", "CAM4", at(1, 11), id="4 half"),
+        pytest.param("05/20260601-100000-CAM5.png", "used", "CAM5", at(1, 10), id="5 PNG with text above 1 MB"),
+        pytest.param("05/20260601-110000-CAM5.png", "used", "CAM5", at(1, 11), id="5 PNG with a bad checksum in text"),
+        pytest.param("06/20260601-100000-CAM6.tif", "failed", "CAM6", at(1, 10), id="6 a TIFF of floats"),
+        pytest.param("10/20260601-100000-CAM-1.jpg", "used", "CAM-1", at(1, 10), id="10 a hyphen"),
+        pytest.param("10/20260601-100000-CAM-2.jpg", "used", "CAM-2", at(1, 10), id="10 the other of the two"),
+        pytest.param("10 🐟/20260601-100000-Süd-Ost.jpg", "used", "Süd-Ost", at(1, 10), id="10 an accent"),
+        pytest.param(
+            "11/20200101-000000-dump/20260602-100000-CAM11.jpg", "used", "CAM11", at(2, 10), id="11 a dated folder"
+        ),
+        pytest.param("12/20260603-100000-CAM12.jpg", "used", "CAM12", at(3, 10), id="12 a file of 1980"),
+        pytest.param("13/RCNX0001.JPG", "used", "camera", at(1, 10), id="13 EXIF alone"),
+        pytest.param("13/GOPR0001.JPG", "used", "camera", at(1, 8), id="13 EXIF with its offset"),
+        pytest.param("13/20260601-240000-CAM13.jpg", "used", "CAM13", at(2, 0), id="13 midnight as 24:00:00"),
+        pytest.param("13/IMG_0001.JPG", "undated", "camera", None, id="13 a clock never set"),
+        pytest.param("13/IMG_0002.JPG", "undated", "camera", None, id="13 a clock in the future"),
+        pytest.param("13/IMG-20260601-WA0001.jpg", "undated", "camera", None, id="13 WhatsApp: a date without a time"),
+        pytest.param("22/20260601-100000-CAM22.gif", "used", "CAM22", at(1, 10), id="22 GIF"),
+        pytest.param("22/20260601-110000-CAM22.avif", "used", "CAM22", at(1, 11), id="22 AVIF"),
+        pytest.param("22/20260601-120000-CAM22.jfif", "used", "CAM22", at(1, 12), id="22 JPEG with Windows' ending"),
+    ],
+)
+def test_an_image_is_used_as_it_should_be(walked, key, use, camera, moment):
+    found = walked.images[key]
+    assert (found["use"], found["camera"], found["captured_at"]) == (use, camera, moment)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "words"),
+    [
+        pytest.param("04/20260601-110000-CAM4.jpg", "truncated", "175 of 360 rows", id="4 half a JPEG"),
+        pytest.param("06/20260601-100000-CAM6.tif", "unsupported", "TIFF of a kind", id="6 a TIFF of floats"),
+        pytest.param("06/20260601-110000-CAM6.png", "corrupt", "IDAT", id="6 a flipped bit"),
+        pytest.param("19/20260601-100000-CAM19.jpg", "too_large", "limit is 1000000 (model.pixel_limit)", id="19 its size"),
+        pytest.param("22/20260601-130000-CAM22.JPG", "unsupported", "HEIC: convert with `heif-convert", id="22 HEIC as .JPG"),
+    ],
+)  # fmt: skip
+def test_a_failure_has_its_word_and_what_helps(walked, key, reason, words):
+    found = walked.images[key]
+    assert (found["fate"], found["reason"]) == ("failed", reason)
+    assert words in found["detail"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("01 card/DCIM/._20260601-100000-CAM1.jpg", id="1 a Mac's side file"),
+        pytest.param("01 card/#recycle/20260601-110000-CAM1.jpg", id="1 a recycle bin"),
+        pytest.param("02 nas/@eaDir/20260601-100000-CAM2.jpg/SYNOPHOTO_THUMB_XL.jpg", id="2 a Synology thumbnail"),
+        pytest.param(
+            "02 nas/Mac.photoslibrary/resources/derivatives/0/20260601-100000-CAM2_1_105_c.jpeg", id="2 Apple Photos"
+        ),
+        pytest.param("22/20260601-140000-CAM22.HEIC", id="22 HEIC"),
+    ],
+)
+def test_what_is_no_photo_of_its_own_is_in_no_number(walked, key):
+    assert key not in walked.images
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("ignored 4: #recycle/ 1, **/resources/derivatives/ 1, ._* 1, @eaDir/ 1 - ", id="1 and 2 what is left out"),
+        pytest.param("1 images lie in folders named like an image", id="2 a thumbnail of a kind that is not known"),
+        pytest.param("1 of 28 images have two different times in their key, such as '11/20200101", id="11 two dates"),
+        pytest.param("not looked at: 2 photos in formats that source.suffixes does not name (.heic 1, .nef 1)", id="22 HEIC, raw"),
+        pytest.param("not looked at: 1 videos (.mp4 1) - frames of one are made by ffmpeg", id="22 videos"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_is_said_before_anything_is_inferred(walked, words):
+    assert any(words in line for line in walked.lines), "\n".join(walked.lines)
+
+
+def test_damaged_pixels_say_so_and_a_missing_end_marker_changes_no_box(walked):
+    for key in ("03/20260601-100000-CAM3.jpg", "03/20260601-110000-CAM3.jpg"):
+        assert walked.images[key]["damaged"] == "Corrupt JPEG data: premature end of data segment"
+    cut, whole = (walked.images[f"04/20260601-{hour}0000-CAM4.jpg"] for hour in (10, 12))
+    assert cut["damaged"] is None
+    assert cut["detections"] == whole["detections"] != []
+
+
+def test_every_image_has_one_fate(walked):
+    assert sorted(walked.images) == sorted(key for key in FOLDER if key not in NOT_LISTED)
+    assert {found["fate"] for found in walked.images.values()} == {"processed", "failed"}
+
+
+NOT_LISTED = {
+    "01 card/DCIM/._20260601-100000-CAM1.jpg",
+    "01 card/#recycle/20260601-110000-CAM1.jpg",
+    "01 card/Thumbs.db",
+    "01 card/desktop.ini",
+    "02 nas/@eaDir/20260601-100000-CAM2.jpg/SYNOPHOTO_THUMB_XL.jpg",
+    "02 nas/Mac.photoslibrary/resources/derivatives/0/20260601-100000-CAM2_1_105_c.jpeg",
+    "22/20260601-140000-CAM22.HEIC",
+    "22/20260601-150000-CAM22.NEF",
+    "22/GH010001.MP4",
+    "22/Auswertung 0,5.xlsx",
+}
