@@ -1,4 +1,4 @@
-"""failures.csv: every image that is in no number, and why; pending ones are counted, not listed."""
+"""failures.csv: every image that could not be examined, and why; pending and archived ones are counted, not listed."""
 
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME, TableFile
 
@@ -8,7 +8,7 @@ FAILURES = TableFile(
     query=f"""
     SELECT key, object_version, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason
     FROM accounted
-    WHERE fate IN ('failed', 'changed', 'gone', 'unsettled') OR fate = 'reused' AND status = 'failed'
+    WHERE fate IN ('failed', 'changed', 'gone', 'denied', 'unsettled') OR fate = 'reused' AND status = 'failed'
     ORDER BY key
 """,
     options=CSV,

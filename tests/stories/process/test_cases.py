@@ -94,10 +94,11 @@ FOLDER = {
 
 
 class Walked(NamedTuple):
-    """What a run over the folder said: the plan's lines, and what became of each image."""
+    """What a run over the folder said: the plan's lines, what became of each image, and the report."""
 
     lines: list[str]
     images: dict[str, dict[str, Any]]
+    report: str
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,9 @@ def walked(demo_models: dict[str, bytes], tmp_path_factory: pytest.TempPathFacto
         )
         plan = pipeline.plan()
         pipeline.infer(plan)
-        assert pipeline.summarize(plan).balance.complete
+        done = pipeline.summarize(plan)
+        assert done.balance.complete
+        report = pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
         stored = StoredPlan.parse(plan.to_json())
         layout = pipeline.stores.layout.variant(plan.variant.directory)
         with open_database(pipeline.stores.results) as database:
@@ -132,7 +135,7 @@ def walked(demo_models: dict[str, bytes], tmp_path_factory: pytest.TempPathFacto
             records = database.records(
                 "SELECT accounted.*, images.use FROM accounted LEFT JOIN images ON images.key = accounted.key"
             )
-    return Walked(plan.describe(), {record["key"]: record for record in records})
+    return Walked(plan.describe(), {record["key"]: record for record in records}, report)
 
 
 def at(day: int, hour: int) -> datetime:
@@ -228,6 +231,11 @@ def test_damaged_pixels_say_so_and_a_missing_end_marker_changes_no_box(walked):
     cut, whole = (walked.images[f"04/20260601-{hour}0000-CAM4.jpg"] for hour in (10, 12))
     assert cut["damaged"] is None
     assert cut["detections"] == whole["detections"] != []
+
+
+def test_the_report_says_what_helps(walked):
+    for words in ("limit is 1000000 (model.pixel_limit)", "HEIC: convert with `heif-convert", "2 damaged inside"):
+        assert words in walked.report
 
 
 def test_every_image_has_one_fate(walked):

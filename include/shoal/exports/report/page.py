@@ -30,7 +30,7 @@ class Report:
         """Write report.html."""
         from shoal.exports.report.plot import SHOWN_CAMERAS, SHOWN_TAXA, draw_plot  # noqa: PLC0415 - verify draws nothing
 
-        database.run_file("unusable")
+        database.run_file("left_out")
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
@@ -42,6 +42,7 @@ class Report:
             run=answer.run,
             fates=FATES,
             unusable=database.records("SELECT cause, images FROM unusable"),
+            unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
             cameras=len({entry["camera"] for entry in answer.result["series"]}),
             drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
