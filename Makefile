@@ -128,3 +128,6 @@ $(UV):
 .venv/.dev: pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --frozen --quiet --python $(PYTHON) --extra demo --extra postgres
 	@touch .venv/.demo $@
+
+.DEFAULT:
+	@echo "no target '$@' - make help lists them" >&2; exit 2
