@@ -5,6 +5,7 @@ header to the last row (`jpeg`); everything else is decoded by OpenCV, its heade
 """
 
 import io
+import re
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -30,6 +31,7 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", 
 _HEIC = "HEIC: convert with `heif-convert IN.heic OUT.jpg` or `magick mogrify -format jpg *.heic`"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAGIC = (png.SIGNATURE, b"\xff\xd8\xff", b"GIF87a", b"GIF89a", *_TIFF_MAGIC)
+_OBJECT = re.compile(r" <[\w.]+ object at 0x[0-9a-f]+>")
 _JPEG_CANNOT = ("nsupported", "precision", "not supported", "DNL", "arithmetic coding", "not implemented")
 
 
@@ -112,7 +114,9 @@ def read_header(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> 
     if header.format not in FORMATS:
         return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} is not decoded")
     if header.pixels > pixel_limit:
-        return Undecodable(Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)")
+        return Undecodable(
+            Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)"
+        )
     if header.format == "JPEG" and (scans := count_scans(data, scan_limit)) > scan_limit:
         return Undecodable(Reason.TOO_LARGE, header, f"{scans} scans, the limit is {scan_limit} (model.scan_limit)")
     return header
@@ -227,7 +231,8 @@ def _diagnose(data: bytes, header: Header) -> Undecodable:
 
 
 def _words(err: Exception) -> str:
-    return one_line(f"{type(err).__name__}: {err}", 200)
+    # The same bytes have the same words: no address of an object is among them.
+    return one_line(_OBJECT.sub("", f"{type(err).__name__}: {err}"), 200)
 
 
 def _boxes_are_cut(data: bytes) -> bool:

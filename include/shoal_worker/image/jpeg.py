@@ -13,17 +13,19 @@ import numpy as np
 import simplejpeg
 
 from shoal_worker.image.letterbox import Image
-from shoal_worker.image.markers import Markers, read_app1, read_markers
+from shoal_worker.image.markers import AFTER_SCANS, RESTARTS, Markers, read_app1, read_markers
 
 END = b"\xff\xd9"
 
 HARMLESS = (
-    "extraneous bytes before marker",  # JWRN_EXTRANEOUS_DATA: skipped between two markers, no pixel is made of them
     "unknown JFIF revision number",  # JWRN_JFIF_MAJOR: the number of a norm
     "Unknown Adobe color transform code",  # JWRN_ADOBE_XFORM: taken for YCbCr, as every reader does
     "bad ICC marker",  # JWRN_BOGUS_ICC: a colour profile, which nobody here applies
 )
-"""libjpeg's warnings that touch no pixel; its whole list is in `jerror.h` of libjpeg-turbo 3."""
+"""libjpeg's warnings that touch no pixel; its whole list is in `jerror.h` of libjpeg-turbo 3. See also `_is_harmless`."""
+
+PADDING_BYTES = 4
+"""So many bytes before a restart marker are a camera's alignment (libavg issue 782, a webcam whose images are whole)."""
 
 NO_END = "Premature end of JPEG file"
 """JWRN_JPEG_EOF: the bytes ended before the end marker; whether rows are missing is another question."""
@@ -86,9 +88,9 @@ def decode_jpeg(data: bytes) -> Judged:
     if words is None:
         return Judged(_turned_as_opencv(image, data))
     markers = read_markers(data)
-    if NO_END in words or (not markers.has_end and not _is_harmless(words)):
+    if NO_END in words or (not markers.has_end and not _is_harmless(words, markers.scans)):
         return _without_end(data, markers)
-    damage = _damage(data, words)
+    damage = _damage(data, image, words, markers.scans)
     return Judged(_turned_as_opencv(image, data), damage, None if damage else words)
 
 
@@ -119,21 +121,20 @@ def _rows_in(data: bytes, image: Image, words: str) -> int:
     return int(np.flatnonzero(differs)[0]) if differs.any() else height
 
 
-def _damage(data: bytes, words: str) -> str | None:
+def _damage(data: bytes, image: Image, words: str, scans: int) -> str | None:
     """Find the word that speaks of pixels: libjpeg keeps its last one, and a harmless one may hide another."""
     for _ in range(_ROUNDS):
-        if not _is_harmless(words):
+        if not _is_harmless(words, scans):
             return words
         found = _EXTRANEOUS.search(words)
         shorter = None if found is None else _without_extraneous(data, int(found[1]), int(found[2], 16))
         if shorter is None:
             return None
-        data = shorter
-        _, next_words = _pixels_and_words(data)
-        if next_words is None:
+        without, next_words = _pixels_and_words(shorter)
+        if next_words is None or not np.array_equal(without, image):  # bytes of pixels: another marker was meant
             return None
-        words = next_words
-    return None if _is_harmless(words) else words
+        data, words = shorter, next_words
+    return None if _is_harmless(words, scans) else words
 
 
 def _without_extraneous(data: bytes, count: int, marker: int) -> bytes | None:
@@ -144,8 +145,18 @@ def _without_extraneous(data: bytes, count: int, marker: int) -> bytes | None:
     return data[: at - count] + data[at:] if at - count > 2 else None
 
 
-def _is_harmless(words: str) -> bool:
-    return any(harmless in words for harmless in HARMLESS)
+def _is_harmless(words: str, scans: int) -> bool:
+    """Tell whether a warning touches no pixel.
+
+    Skipped bytes (JWRN_EXTRANEOUS_DATA) are no pixels between two segments, nor behind the only scan. Where pixels follow them,
+    before a restart marker or behind one of several scans, they are what the decoder left over when it had lost its place.
+    """
+    found = _EXTRANEOUS.search(words)
+    if found is None:
+        return any(harmless in words for harmless in HARMLESS)
+    marker = int(found[2], 16)
+    lost_place = marker in RESTARTS or (scans > 1 and marker in AFTER_SCANS)
+    return not lost_place or int(found[1]) <= PADDING_BYTES
 
 
 def _pixels_and_words(data: bytes) -> tuple[Image, str | None]:

@@ -1,6 +1,7 @@
 """What becomes of damaged, odd and hostile bytes."""
 
 import io
+import re
 import struct
 import time
 import zlib
@@ -58,6 +59,48 @@ def test_what_is_decoded_says_what_its_pixels_are_worth(data, damaged, detail):
     assert (found.damaged or "").endswith(damaged or "") or damaged in found.damaged
     assert (found.damaged is None) == (damaged is None)
     assert detail is None or detail in found.detail
+
+
+def restarting(rows=3):
+    """A photo whose JPEG has a restart marker every few blocks, as many cameras write it."""
+    return saved(Image.fromarray(photo(320, 240)), "JPEG", restart_marker_blocks=rows)
+
+
+def at_restarts(data, padding):
+    """Put bytes before every restart marker."""
+    return re.sub(rb"(\xff[\xd0-\xd7])", padding.replace(b"\\", b"\\\\") + rb"\1", data)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("kind", ["restart markers", "progressive"])
+def test_bytes_that_are_lost_or_zero_where_a_decoder_can_find_its_place_again_are_damage(kind, place):
+    whole = (
+        restarting(30)
+        if kind == "restart markers"
+        else saved(Image.fromarray(photo(320, 240)), "JPEG", progressive=True)
+    )
+    at = int(len(whole) * place)
+    for changed in (whole[:at] + bytes(300) + whole[at + 300 :], whole[:at] + whole[at + 300 :]):
+        found = decode(changed, LIMIT)
+        if isinstance(found, Undecodable):
+            assert found.reason in {Reason.TRUNCATED, Reason.CORRUPT}
+        elif (found.image != opencv(whole)).mean() > 0.01:
+            assert found.damaged
+
+
+@pytest.mark.parametrize("padding", [b"\x00", b"\x00\x00", b"abc", b"\x00\x00\x00\x00"])
+def test_a_camera_that_pads_before_each_restart_marker_has_whole_images(padding):
+    whole = restarting()
+    found = decode(at_restarts(whole, padding), LIMIT)
+    assert found.damaged is None
+    assert "extraneous bytes before marker" in found.detail
+    assert (found.image == opencv(whole)).all()
+
+
+def test_the_same_bytes_have_the_same_words():
+    cut = saved(Image.fromarray(photo(100, 75)), "TIFF", compression="tiff_deflate")[:3000]
+    assert decode(cut, LIMIT).detail == decode(bytes(bytearray(cut)), LIMIT).detail
+    assert "0x" not in decode(cut, LIMIT).detail
 
 
 def test_pixels_without_end_marker_are_those_with_it():
