@@ -53,7 +53,7 @@ class S3Store(S3Reader, JsonObjects):
         """Tell whether there is such an object."""
         try:
             self._client.stat_object(self.bucket, key)
-        except TRANSPORT_ERRORS as err:
+        except (*TRANSPORT_ERRORS, ValueError) as err:  # ValueError: a header of the answer is not what it must be
             if error_code(err) in {"NoSuchKey", "NotFound"}:
                 return False
             raise self._explain(err, self._object(key)) from err

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import certifi
 import urllib3
@@ -14,7 +15,10 @@ from minio.error import MinioException
 from shoal.contract.errors import ConfigError
 from shoal.stores.s3_patience import Patience
 
-TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError)
+UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
+"""What the client raises at an answer that is not what its Content-Type says: a proxy's page, or XML that breaks off."""
+
+TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError, *UNREADABLE_ANSWERS)
 """What a request to a store can raise."""
 
 

@@ -8,7 +8,7 @@ import urllib3
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
 from shoal.stores.s3_errors import About, Meaning, error_code, meaning_of, other_region, request_id
 
 _ASKED_WITHOUT_LOGIN = (
@@ -42,6 +42,16 @@ def explain(err: BaseException, access: StoreAccess, target: str) -> ShoalError:
         return StoreError(
             f"Request for {target} at {access.endpoint_url} failed: {code}, a code that Shoal does not know "
             f"({asked}) - see the store's log"
+        )
+    return _explain_unnamed(err, access, target)
+
+
+def _explain_unnamed(err: BaseException, access: StoreAccess, target: str) -> StoreError:
+    """Tell of an answer without a code."""
+    if isinstance(err, UNREADABLE_ANSWERS):
+        return StoreError(
+            f"The answer of {access.endpoint_url} to a request for {target} cannot be read ({type(err).__name__}: "
+            f"{one_line(err, 100)}) - it is no S3 server's: see its log, or reach it past the proxy before it"
         )
     status = _status(err)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # of a gateway, or of a store that has no words any more

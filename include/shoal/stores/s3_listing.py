@@ -11,13 +11,23 @@ from xml.etree import ElementTree as ET
 from shoal.contract.errors import StoreError
 from shoal.stores.object_store import ListedObject
 
+MOST_BYTES = 2**63
+"""Sizes are stored as 64-bit integers with a sign."""
+
 
 @dataclass(frozen=True)
 class ListingPage:
-    """Objects of one page, folders left out, and the token of the next page; None at the end."""
+    """Objects of one page, folders left out, and the token of the next page; None at the end.
+
+    Attributes:
+        objects: In the server's order.
+        next_token: Asks for the next page.
+        folders: What a delimiter made one of: prefixes that end with it.
+    """
 
     objects: list[ListedObject]
     next_token: str | None
+    folders: tuple[str, ...] = ()
 
 
 def parse_page(data: bytes) -> ListingPage:
@@ -37,9 +47,11 @@ def parse_page(data: bytes) -> ListingPage:
             key = unquote_plus(found["Key"]) if is_encoded else found["Key"]
             if not key.endswith("/"):
                 modified = _utc(found["LastModified"])
-                version, size_bytes = found.get("ETag", "").replace('"', ""), int(found["Size"])
+                version, size_bytes = found.get("ETag", "").replace('"', ""), _size(found["Size"])
                 objects.append(ListedObject(key, version, size_bytes, modified, found.get("StorageClass") or None))
-    except (ET.ParseError, KeyError, ValueError) as err:
+        named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
+        folders = tuple(unquote_plus(name) if is_encoded else name for name in named)
+    except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
         raise StoreError(
             f"The store's listing cannot be read ({type(err).__name__}: {err}) - see the store's log"
         ) from err
@@ -47,13 +59,25 @@ def parse_page(data: bytes) -> ListingPage:
         # Taken for a listing without objects, it would be a bucket whose images are all gone.
         raise StoreError(f"The store's listing cannot be read (it is a {root.tag} document) - see the store's log")
     if (root.findtext(f"{namespace}IsTruncated") or "").lower() != "true":
-        return ListingPage(objects, None)
+        return ListingPage(objects, None, folders)
     token = root.findtext(f"{namespace}NextContinuationToken")
     if not token:
         raise StoreError(
             "The store's listing goes on and does not say where (no NextContinuationToken) - see the store's log"
         )
-    return ListingPage(objects, token)
+    return ListingPage(objects, token, folders)
+
+
+def _size(text: str) -> int:
+    """Read a size in bytes; no object has fewer than none, and none has more than fits into a row.
+
+    Raises:
+        ValueError: It is none.
+    """
+    size_bytes = int(text)
+    if not 0 <= size_bytes < MOST_BYTES:
+        raise ValueError(f"a size of {size_bytes} bytes")
+    return size_bytes
 
 
 def _utc(text: str) -> datetime:

@@ -52,11 +52,15 @@ class S3Reader:
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         """See `ImageStore.list_objects`: page by page, in the server's order, which is that of the keys."""
+        for page in self._list_pages(prefix):
+            yield from page.objects
+
+    def _list_pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
         token: str | None = ""
         given: set[str] = set()
         while token is not None:
-            page = self._list_page(prefix, token)
-            yield from page.objects
+            page = self._list_page(prefix, token, delimiter)
+            yield page
             token = page.next_token
             if token is not None and token in given:
                 # A server or a cache before it that gives a page again would be listed for ever, and counted twice.
@@ -73,13 +77,8 @@ class S3Reader:
 
     def list_folders(self, prefix: str) -> list[str]:
         """List the names one level below `prefix` that hold objects, sorted."""
-        try:
-            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=False)
-            names = sorted(entry.object_name[len(prefix) :].rstrip("/") for entry in found if entry.is_dir)
-        except TRANSPORT_ERRORS as err:
-            raise self._explain(err) from err
-        LET_IN.add(self.access)
-        return names
+        found = (folder for page in self._list_pages(prefix, "/") for folder in page.folders)
+        return sorted({folder[len(prefix) :].rstrip("/") for folder in found})
 
     def read_clock(self) -> datetime:
         """Read the store's own time, UTC: what `last_modified` is told in."""
@@ -89,7 +88,7 @@ class S3Reader:
             return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
-        except (KeyError, ValueError) as err:
+        except (KeyError, ValueError, OverflowError) as err:
             raise StoreError(
                 f"{self.access.endpoint_url} does not say what time it is (no Date in its answers)"
             ) from err
@@ -165,7 +164,13 @@ class S3Reader:
         response = self._open(key, self._object(key))
         if response is None:
             raise gone(key, self.bucket)
-        return int(response.headers["Content-Length"]), _pieces(response)
+        length = _length(response.headers)
+        if length is None:
+            response.close()
+            raise StoreError(
+                f"{self.access.endpoint_url} does not say how long {self._object(key)} is - see the store's log"
+            )
+        return length, self._pieces(response, self._object(key))
 
     def uri(self, key: str) -> str:
         """Write a key as people and DuckDB read it."""
@@ -195,6 +200,15 @@ class S3Reader:
                 response.release_conn()
         raise AssertionError("the last pause is None")
 
+    def _pieces(self, response: "BaseHTTPResponse", target: str) -> Iterator[bytes]:
+        try:
+            yield from response.stream(PIECE_BYTES, decode_content=False)  # as long as was announced
+        except TRANSPORT_ERRORS as err:
+            raise self._explain(err, target) from err
+        finally:
+            response.close()
+            response.release_conn()
+
     def _open(self, key: str, target: str) -> "BaseHTTPResponse | None":
         """Ask for an object; None when there is none."""
         try:
@@ -208,12 +222,12 @@ class S3Reader:
         LET_IN.add(self.access)
         return response
 
-    def _list_page(self, prefix: str, token: str) -> ListingPage:
+    def _list_page(self, prefix: str, token: str, delimiter: str) -> ListingPage:
         # Empty values are sent too: a bucket policy may ask for them.
         query: dict[str, str | list[str] | tuple[str]] = {
             "list-type": "2",
             "encoding-type": "url",
-            "delimiter": "",
+            "delimiter": delimiter,
             "max-keys": "1000",
             "prefix": prefix,
         }
@@ -250,10 +264,16 @@ def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: i
     etag = unquoted(headers.get("ETag", ""))
     if etag and etag != unquoted(version):
         raise ImageChanged(f"{key}: ETag {etag}, listed {unquoted(version)}")
-    length = headers.get("Content-Length")
-    if length is not None and int(length) != size_bytes:
+    length = _length(headers)
+    if length is not None and length != size_bytes:
         raise ImageChanged(f"{key}: {length} bytes, listed {size_bytes}")
     return etag
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    """Read the length that an answer announces; None where it announces none, or what is no number."""
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _save(path: Path, response: "BaseHTTPResponse") -> Path:
@@ -266,11 +286,3 @@ def _save(path: Path, response: "BaseHTTPResponse") -> Path:
                     f"{path} cannot be written: {err.strerror} - free some disk or set TMPDIR to a larger one"
                 ) from err
     return path
-
-
-def _pieces(response: "BaseHTTPResponse") -> Iterator[bytes]:
-    try:
-        yield from response.stream(PIECE_BYTES)
-    finally:
-        response.close()
-        response.release_conn()

@@ -8,7 +8,7 @@ from minio.credentials import StaticProvider
 
 from cluster.binaries import minio_program, versitygw_program
 from cluster.processes import Processes, answers, free_port
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 
 START_S = 60
 READ = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject")
@@ -34,7 +34,16 @@ def start_object_store(processes: Processes, data: Path, address: str) -> StoreA
         },
     )
     processes.wait_until("minio", lambda: answers(f"{access.endpoint_url}/minio/health/ready"), START_S)
+    processes.wait_until("minio", lambda: _lists_buckets(access), START_S)  # on a busy machine it says so too early
     return access
+
+
+def _lists_buckets(access: StoreAccess) -> bool:
+    try:
+        access.connect().list_buckets()
+    except TRANSPORT_ERRORS:
+        return False
+    return True
 
 
 def start_versitygw(processes: Processes, data: Path, address: str) -> StoreAccess:

@@ -30,6 +30,7 @@ def faulty_store(answer: Answer, address: str = "127.0.0.1") -> Iterator[tuple[s
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for the client to say that its headers came
 
         def do_GET(self):
             requests.append(f"{self.command} {self.path}")
