@@ -169,7 +169,9 @@ def _jpeg_header(data: bytes) -> Header | Undecodable:
         return Header(*jpeg.read_size(data), "JPEG")
     except jpeg.JpegError as err:
         markers = read_markers(data)
-        if not markers.scans and not markers.has_end:
+        if jpeg.SUBSAMPLED_OTHERWISE in str(err) and markers.size is not None:
+            return Header(*markers.size, "JPEG")
+        if markers.is_cut or not (markers.scans or markers.has_end):
             return Undecodable(Reason.TRUNCATED, detail=str(err))
         return Undecodable(_jpeg_reason(str(err)), detail=str(err))
 
@@ -180,10 +182,15 @@ def _decode_jpeg(data: bytes, header: Header) -> Decoded | Undecodable:
     except jpeg.MissingRowsError as err:
         return Undecodable(Reason.TRUNCATED, header, str(err))
     except jpeg.JpegError as err:
-        image = _by_opencv(data, header)  # a kind of JPEG that only OpenCV's build reads keeps its pixels
-        if image is not None:
-            return Decoded(image, damaged=str(err))
-        return Undecodable(_jpeg_reason(str(err)), header, str(err))
+        markers, image = read_markers(data), _by_opencv(data, header)
+        if markers.is_cut or (jpeg.SUBSAMPLED_OTHERWISE in str(err) and not markers.has_end):
+            return Undecodable(Reason.TRUNCATED, header, str(err))
+        if image is None:
+            return Undecodable(_jpeg_reason(str(err)), header, str(err))
+        # A kind of JPEG that only OpenCV's build reads keeps its pixels.
+        if jpeg.SUBSAMPLED_OTHERWISE in str(err):
+            return Decoded(image, detail=f"{err} (OpenCV does, and tells no damage)")
+        return Decoded(image, damaged=str(err))
     return Decoded(judged.image, judged.damaged, judged.remark)
 
 

@@ -33,6 +33,9 @@ NO_END = "Premature end of JPEG file"
 NO_BITS = "premature end of data segment"
 """JWRN_HIT_MARKER: a marker came while bits of pixels were missing."""
 
+SUBSAMPLED_OTHERWISE = "Could not determine subsampling level"
+"""TurboJPEG's word for sampling factors that it has no name for, such as those of a CMYK with colours at half size."""
+
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ROUNDS = 4
 """Places of extraneous bytes that are looked behind: libjpeg hands over its last word only."""

@@ -29,11 +29,15 @@ class Markers:
         scans: Scans begun.
         has_end: Whether the end marker follows the last scan.
         is_complete: Whether the scans hold every coefficient of every component in full precision.
+        is_cut: Whether the bytes end within a marker's segment, with no end marker before.
+        size: (width, height) of the frame in pixels; None where none is announced.
     """
 
     scans: int
     has_end: bool
     is_complete: bool
+    is_cut: bool = False
+    size: tuple[int, int] | None = None
 
 
 def count_scans(data: bytes, limit: int) -> int:
@@ -45,19 +49,24 @@ def count_scans(data: bytes, limit: int) -> int:
 def read_markers(data: bytes) -> Markers:
     """Walk from marker to marker up to the end marker."""
     missing: dict[int, dict[int, int]] = {}
-    scans, has_frame, has_end = 0, False, False
+    scans, has_frame, has_end, is_cut, size = 0, False, False, False, None
     for code, start, end in _segments(data):
         body = data[start + 4 : end]
+        is_cut = code != EOI and max(end, start + 4) > len(data)
         if code == EOI:
             has_end = True
         elif SOF_FIRST <= code <= SOF_LAST and code not in NOT_SOF and not has_frame:
             has_frame = True
+            height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
+            size = (width, height) if width and height else None
             missing = {component: dict.fromkeys(range(64), -1) for component in body[6::3]}
         elif code == SOS:
             scans += 1
             _note_scan(body, missing)
     complete = bool(missing) and all(low == 0 for levels in missing.values() for low in levels.values())
-    return Markers(scans, has_end, complete)
+    # A length that was changed points behind an end that is there.
+    is_cut = is_cut and not data.rstrip(b"\0").endswith(bytes((0xFF, EOI)))
+    return Markers(scans, has_end, complete, is_cut, size)
 
 
 def read_app1(data: bytes) -> bytes:
