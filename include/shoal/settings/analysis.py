@@ -19,7 +19,7 @@ class ClockEntry(Settings):
     # A file's own name, never a folder's: a dated folder would put a whole card into one second.
     pattern: Pattern = Field(
         r"(?P<time>\d{8}-\d{6})-(?P<camera>[^/]+?)(?:\.[^./]*)?$",
-        description="Regular expression (RE2) searched in the whole key",
+        description="Regular expression (RE2) searched in the file's own name, then in the whole key; with a / in the key only",
     )
     format: TimeFormat = Field(
         "%Y%m%d-%H%M%S",

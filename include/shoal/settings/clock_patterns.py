@@ -36,3 +36,12 @@ def name_groups(pattern: str) -> tuple[str, list[str]]:
     missing = [name for name in GROUPS if name not in names]
     pattern += "".join(f"(?P<{name}>)" for name in missing)
     return pattern, [name or f"group_{position}" for position, name in enumerate([*names, *missing], 1)]
+
+
+def names_folders(pattern: str) -> bool:
+    """Whether a pattern speaks of folders: it has a `/` that is not in a class of what must not come, such as `[^/]`.
+
+    Such a pattern is searched in the whole key; any other one in the file's own name first, where a camera writes its time: a
+    folder is named by a person, for a day, a card or a place.
+    """
+    return "/" in _PARTS.sub(lambda part: "" if part[0].startswith("[^") else part[0], pattern)

@@ -5,12 +5,15 @@ from datetime import datetime
 
 from shoal.contract.rows import EXIF_TYPE
 from shoal.settings.analysis import Clock, ClockEntry
-from shoal.settings.clock_patterns import name_groups
+from shoal.settings.clock_patterns import name_groups, names_folders, read_groups
 from shoal.settings.field_types import EPOCH_FORMAT
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
 
 _TOKEN = re.compile(r"%-?[A-Za-z%]|.", re.DOTALL)
+FILE_NAME = "parse_filename(key, false, 'forward_slash')"
+"""What follows a key's last slash."""
+
 _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "Y": r"\d{4}", "H": ")24("}
 
 
@@ -44,17 +47,19 @@ def _view_clocked(database: Database, clock: Clock, with_exif: str) -> None:
     for number, entry in enumerate(clock.entries):
         _set_variables(database, number, entry)
     names = [number for number in entries if not clock.entries[number].exif]
-    found = "".join(f", regexp_extract(key, {_var(n, 'pattern')}, {_var(n, 'groups')}) AS found_{n}" for n in names)
+    named = "".join(f", {_searched('file_name', n)} AS named_{n}" for n in names)
+    found = "".join(f", {_found(n, clock.entries[n])} AS found_{n}" for n in names)
     times = "".join(f", {_local_time(n, entry)} AS local_{n}" for n, entry in enumerate(clock.entries))
     zones = "".join(f", {_zone(n, entry)} AS zone_{n}" for n, entry in enumerate(clock.entries))
     moments = "".join(f", {_utc_time(n, entry)} AS utc_{n}" for n, entry in enumerate(clock.entries))
     readings = "".join(f", {_reading(n, entry, names)} AS reading_{n}" for n, entry in enumerate(clock.entries))
     first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
-    steps = [f"found_{n}" for n in names] + [
-        f"{step}_{n}" for n in entries for step in ("local", "zone", "utc", "reading")
-    ]
+    steps = ["file_name"] + [f"{step}_{n}" for n in names for step in ("named", "found")]
+    steps += [f"{step}_{n}" for n in entries for step in ("local", "zone", "utc", "reading")]
     database.run(
-        f"CREATE OR REPLACE VIEW clocked AS WITH matched AS (SELECT *{found} FROM ({with_exif})), "
+        f"CREATE OR REPLACE VIEW clocked AS WITH split AS (SELECT *, {FILE_NAME} AS file_name FROM ({with_exif})), "
+        f"searched AS (SELECT *{named} FROM split), "
+        f"matched AS (SELECT *{found} FROM searched), "
         f"timed AS (SELECT *{times}{zones} FROM matched), "
         f"placed AS (SELECT *{moments} FROM timed), "
         f"judged AS (SELECT *{readings} FROM placed), "
@@ -81,6 +86,21 @@ def _set_variables(database: Database, number: int, entry: ClockEntry) -> None:
 
 def _var(number: int, name: str) -> str:
     return f"getvariable('clock_{name}_{number}')"
+
+
+def _searched(where: str, number: int) -> str:
+    return f"regexp_extract({where}, {_var(number, 'pattern')}, {_var(number, 'groups')})"
+
+
+def _found(number: int, entry: ClockEntry) -> str:
+    """Take what the file's own name tells, else the whole key: by its dated folder a whole card would be of one second."""
+    in_name, in_key = f"named_{number}", _searched("key", number)
+    if names_folders(entry.pattern):
+        return in_key
+    # A camera may stand in a folder before the same time; only then both are asked.
+    camera = f" AND ({in_name}.camera <> '' OR NOT same_time({in_name}, {in_key}))"
+    tells = camera if "camera" in read_groups(entry.pattern) else ""
+    return f"CASE WHEN file_name = key OR ({in_name}.time <> ''{tells}) THEN {in_name} ELSE {in_key} END"
 
 
 def _local_time(number: int, entry: ClockEntry) -> str:

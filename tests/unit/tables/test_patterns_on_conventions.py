@@ -132,7 +132,7 @@ def test_a_fenced_pattern_finds_no_other_time_in_any_convention(shape, tmp_path)
         rows = [row for row in CONVENTIONS if row["zone"] == zone and row["entry"] != "ambiguous"]
         read = read_clocked(Clock(pattern=pattern, format=time_format, zone=zone), rows, tmp_path)
         for key, (_, captured_at) in read.items():
-            if captured_at is None or key in DATED_TWICE or key in FOLDER_FIRST:
+            if captured_at is None or key in DATED_TWICE:
                 continue
             if is_right(captured_at, BY_KEY[key]):
                 right += 1
@@ -143,10 +143,29 @@ def test_a_fenced_pattern_finds_no_other_time_in_any_convention(shape, tmp_path)
 
 
 @pytest.mark.parametrize("key", FOLDER_FIRST)
-@pytest.mark.xfail(strict=False, reason="a dated folder wins over the name")
 def test_the_name_s_own_time_wins_over_its_folders(key, tmp_path):
     row = BY_KEY[key]
     for shape in ("20230515_143022", "20230515-143022"):
         pattern, time_format = SHAPES[shape]
         _, captured_at = read_clocked(Clock(pattern=pattern, format=time_format), [row], tmp_path)[key]
         assert captured_at is None or is_right(captured_at, row)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "camera", "captured_at"),
+    [
+        pytest.param(r"(?P<camera>\w+?)_(?P<time>\d{8}_\d{6})", "A_20230101_000000/B_20230515_143022.jpg", "B", "2023-05-15 14:30:22", id="the name's camera and time"),
+        pytest.param(r"^(?P<time>\d{8}_\d{6})", "20230101_000000/20230515_143022.jpg", "camera", "2023-05-15 14:30:22", id="^ begins the name"),
+        pytest.param(r"(?:(?P<camera>CAM\d).*)?(?P<time>\d{8}_\d{6})", "CAM1/20230515_143022.jpg", "CAM1", "2023-05-15 14:30:22", id="a camera that stands in the folder only"),
+        pytest.param(r"(?:(?P<camera>CAM\d).*?)?(?P<time>\d{8}_\d{6})", "CAM1/20230101_000000/20230515_143022.jpg", "camera", "2023-05-15 14:30:22", id="no camera from a folder at another time"),
+        pytest.param(r"(?P<camera>CAM\d)/.*(?P<time>\d{8}_\d{6})", "CAM1/x/CAM2_20230515_143022.jpg", "CAM1", "2023-05-15 14:30:22", id="a pattern with / is about the whole key"),
+        pytest.param(r"(?P<time>\d{8}_\d{6})[^/]*/", "20230101_000000_x/20230515_143022.jpg", "camera", "2023-01-01 00:00:00", id="so it may mean a folder"),
+        pytest.param(r"(?P<time>\d{8}_\d{6})[^/]", "20230101_000000_x/20230515_143022.jpg", "camera", "2023-05-15 14:30:22", id="[^/] is no word about folders"),
+        pytest.param(r"(?P<time>\d{8}_\d{6})", "20230101_000000/20230515_146000.jpg", "camera", None, id="an impossible time is not mended by its folder's"),
+        pytest.param(r"(?P<time>\d{8}_\d{6})", "20230515_143022/photo.jpg", "camera", "2023-05-15 14:30:22", id="a folder's time where the name has none"),
+    ],
+)  # fmt: skip
+def test_an_entry_searches_the_file_s_own_name_before_the_whole_key(pattern, key, camera, captured_at, tmp_path):
+    row = {"key": key, "last_modified": "2023-06-01T00:00:00Z"}
+    read = read_clocked(Clock(pattern=pattern, format="%Y%m%d_%H%M%S"), [row], tmp_path)[key]
+    assert (read[0], read[1] and f"{read[1]:%Y-%m-%d %H:%M:%S}") == (camera, captured_at)

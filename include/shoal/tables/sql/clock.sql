@@ -7,6 +7,8 @@
 CREATE OR REPLACE MACRO written_time(found) AS
     if(found.date = '', found.time, found.date || ' ' || found.time);
 
+CREATE OR REPLACE MACRO same_time(one, other) AS one.time = other.time AND one.date = other.date;
+
 -- 24:00:00 is the next day's first moment; `midnight` is the format as an expression around that 24, NULL without hours.
 CREATE OR REPLACE MACRO formatted_time(text, format, midnight) AS
     coalesce(try_strptime(text, format), try_strptime(regexp_replace(text, midnight::VARCHAR, '\100\2'), format) + INTERVAL 1 DAY);
