@@ -13,6 +13,7 @@ from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
     from shoal.engines.engine import Step
+    from shoal.preflight.steps import Checked
 
 
 _MARKS = {True: "ok  ", False: "FIX ", None: "skip"}
@@ -35,7 +36,8 @@ def execute(arguments: Namespace) -> int:
     def tell(checked: Checked) -> None:
         tried.append(checked)
         if not arguments.json:
-            print(f"{_MARKS[checked.ok]} {checked.name:8} {checked.text}", flush=True)
+            first, *more = checked.text.splitlines() or [""]
+            print(f"{_MARKS[checked.ok]} {checked.name:8} {first}", *(f"     {line}" for line in more), sep="\n", flush=True)
 
     tell(Checked("dataset", f"{dataset.name} is valid"))
     with reach_stores(dataset, open_for_check) as stores:

@@ -1,7 +1,7 @@
 """What a run will do, decided and written down before any pod starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor
 from os.path import commonprefix
 from typing import Any
@@ -20,6 +20,7 @@ from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
+from shoal.tables.clock_table import ClockTable
 
 UNSTORED = {"alerts": {"notifiers": {"__all__": {"arguments"}}}}
 """What plan.json leaves out of a dataset file: arguments of notifiers are for the notifier alone."""
@@ -141,7 +142,8 @@ class Plan:
         silent: What should have sent images and did not; None where that was not looked for.
         archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
-        clock_words: What is odd in the times, cameras and names of the listing.
+        clock: What the dataset's clock understood of the listing.
+        unshown: That images have names which no mounted bucket shows; empty where none has.
         nothing: Why no image is in the run's window; empty where one is.
     """
 
@@ -168,7 +170,8 @@ class Plan:
     nothing: str = ""
     starts_over: bool = False
     archived: int = 0
-    clock_words: Sequence[str] = ()
+    clock: ClockTable = field(default_factory=ClockTable)
+    unshown: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
@@ -194,7 +197,8 @@ class Plan:
             f"reused {self.reused}, to infer {self.work.images}, left for later {self.pending}",
             *self.listing.describe(),
             *self.drift.describe(),
-            *self.clock_words,
+            *self.clock.describe(),
+            *self.unshown,
         ]
         if self.archived:
             lines.append(
@@ -258,6 +262,7 @@ class Plan:
                 "archived": self.archived,
                 "pending": self.pending,
             },
+            "clock": self.clock.to_json(),
             "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
             "drift": self.drift.to_json(),
             "approval": self.approval.to_json(),

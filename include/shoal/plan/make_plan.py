@@ -17,6 +17,7 @@ from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
 from shoal.results.ledger import list_settled
 from shoal.settings.dataset_stores import Stores
+from shoal.tables.clock_table import ClockTable
 from shoal.tables.session import open_database
 
 
@@ -64,7 +65,8 @@ class _Found:
         drift: How the bucket differs from what was known of it.
         approval: Whether those images may be inferred.
         starts_over: Whether rows that there are cannot be used again.
-        clock_words: What is odd in the times, cameras and names of the listing.
+        clock: What the dataset's clock understood of the listing.
+        unshown: That images have names which no mounted bucket shows.
     """
 
     listing: FrozenListing
@@ -78,14 +80,15 @@ class _Found:
     drift: Drift
     approval: Approval
     starts_over: bool
-    clock_words: tuple[str, ...]
+    clock: ClockTable
+    unshown: tuple[str, ...]
 
 
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
     """List the bucket, choose the model, subtract what is settled."""
     listing = session.list_scope()
     silent = session.look_for_silence(listing)
-    clock_words = (*session.read_clock_words(), *session.read_unshown_names())
+    clock, unshown = session.read_clock_table(), session.read_unshown_names()
     chosen = choose_release(shelf, request.asks, session.count_work)
     layout = stores.layout.variant(chosen.variant.directory)
     parts, ledgers = list_settled(stores.results, layout)
@@ -109,7 +112,8 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         drift,
         approval,
         session.starts_over(),
-        clock_words,
+        clock,
+        unshown,
     )
 
 
@@ -159,7 +163,8 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         passed_over=found.chosen.passed_over,
         nothing=found.listing.nothing,
         starts_over=found.starts_over,
-        clock_words=found.clock_words,
+        clock=found.clock,
+        unshown=found.unshown,
     )
 
 

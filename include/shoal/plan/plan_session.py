@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from shoal.bucket.clock_words import read_clock_words
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
 from shoal.bucket.nothing_there import beside_window
@@ -27,13 +26,16 @@ from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import count_archived, find_open_images
 from shoal.settings.dataset_stores import Stores
-from shoal.tables.capture_times import narrow_listing
+from shoal.tables.capture_times import narrow_listing, view_clocked
+from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.session import Database
 
 TABLES = {
     "listing": "the images in scope, frozen",
     "clocked": "listing, with camera and capture time",
     "windowed": "listing, narrowed to a window: becomes listing",
+    "clock_seen": "clocked, with what is odd in each key",
+    "clock_table": "a line for each of the clock's conventions and cameras",
     "stored_rows": "the variant's rows, as they lie in ledgers and parts",
     "rows": "one of them per (key, object_version)",
     "unsettled_images": "listed images without a settled row",
@@ -90,13 +92,15 @@ class PlanSession:
         full = self._request.params.full_scope
         return find_silent(self._database, self._request.dataset, listing.listed_at) if full else None
 
-    def read_clock_words(self) -> tuple[str, ...]:
-        """Say what is odd in the times and cameras of the listing.
+    def read_clock_table(self) -> ClockTable:
+        """Tell what the clock understood of the listing, and what is odd there.
 
         Reads: listing
-        Makes: clocked
+        Makes: clocked, clock_seen, clock_table
         """
-        return read_clock_words(self._database, self._request.dataset.clock)
+        dataset = self._request.dataset
+        view_clocked(self._database, dataset.clock)
+        return read_clock_table(self._database, dataset.clock, dataset.name)
 
     def read_unshown_names(self) -> tuple[str, ...]:
         """Say which images of the listing the pods of this dataset cannot read, because they mount the bucket.

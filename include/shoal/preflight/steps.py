@@ -1,13 +1,11 @@
 """Every step on the way from a dataset file to its first rows, tried one after the other."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
+from shoal.bucket.sampled_keys import fill_listing, sample_images
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
-from shoal.contract.rows import LISTING_COLUMNS
 from shoal.engines.engine import Step
 from shoal.exports.export import need_exports
 from shoal.models.choice import Shelf
@@ -16,11 +14,10 @@ from shoal.settings.dataset_stores import Stores, refuse_results_among_images
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
 from shoal.stores.unreached import UnreachedStore
 from shoal.tables.capture_times import view_clocked
-from shoal.tables.session import Database, open_database
+from shoal.tables.clock_table import read_clock_table
+from shoal.tables.session import open_database
 
 SAMPLED_OBJECTS = 1000
-SEARCHED_OBJECTS = 100_000
-"""So far a check looks on for the first image: a hundred requests."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +85,17 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         ConfigError: No image among them.
         StoreError: The store does not answer.
     """
-    keys, seen = _sample(dataset, stores)
-    if not keys:
+    sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
+    if not sample.images:
         raise ConfigError(
-            f"None of the first {seen} objects under {stores.source.uri(dataset.source.prefix)} is an image: none ends in "
+            f"None of the first {sample.seen} objects under {stores.source.uri(dataset.source.prefix)} is an image: none ends in "
             f"{' '.join(dataset.source.suffixes)} and is not left out - check source.prefix, source.suffixes and source.ignore"
         )
-    size_bytes = len(stores.source.read_bytes(keys[0]))
-    return f"{len(keys)} images among the first {seen} objects; {keys[0]!r} can be read, {size_bytes} bytes"
+    first = sample.images[0].key
+    size_bytes = len(stores.source.read_bytes(first))
+    return (
+        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes"
+    )
 
 
 def check_clock(dataset: Dataset, stores: Stores) -> str:
@@ -104,26 +104,30 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
     Raises:
         ConfigError: Not one of them is dated.
     """
-    keys, _ = _sample(dataset, stores)
+    sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
     with open_database(None) as database:
-        _fill_listing(database, keys)
+        fill_listing(database, sample.images)
         view_clocked(database, dataset.clock)
+        table = read_clock_table(database, dataset.clock, dataset.name)
         dated = database.records(
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"
         )
+    keys = [image.key for image in sample.images]
     shown = keys[0] if keys else "none"
     if not dated and dataset.clock.asks_exif:
-        return f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the answer takes those of EXIF, windows do not"
+        found = f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the answer takes those of EXIF, windows do not"
+        return "\n".join([found, *table.describe()])
     if not dated:
         raise ConfigError(
             f"None of {len(keys)} sampled keys has a time that clock.pattern and clock.format read, such as {shown!r} - "
-            "correct them; undated images are counted and are in no series"
+            f"python -m shoal clock {dataset.name} --propose looks for one; undated images are counted and are in no series"
         )
     first, cameras = dated[0], {record["camera"] for record in dated}
-    return (
+    found = (
         f"{len(dated)} of {len(keys)} sampled keys are dated, cameras {', '.join(sorted(cameras)[:5])}; "
         f"{first['key']!r} is {first['camera']} at {first['captured_at']} UTC"
     )
+    return "\n".join([found, *table.describe()])
 
 
 def check_results(stores: Stores) -> str:
@@ -163,27 +167,3 @@ def check_exports(dataset: Dataset) -> str:
     """
     need_exports(dataset)
     return f"{', '.join(dataset.exports)} will be written beside the summary"
-
-
-def _sample(dataset: Dataset, stores: Stores) -> tuple[list[str], int]:
-    images: list[str] = []
-    seen = 0
-    for item in islice(stores.source.list_objects(dataset.source.prefix), SEARCHED_OBJECTS):
-        if seen >= SAMPLED_OBJECTS and images:
-            break
-        seen += 1
-        if dataset.source.is_image(item.key):
-            images.append(item.key)
-    return images, seen
-
-
-def _fill_listing(database: Database, keys: list[str]) -> None:
-    path = database.folder / "sample.jsonl"
-    lines = (
-        {"key": key, "object_version": "", "size_bytes": 0, "last_modified": "9999-01-01T00:00:00"} for key in keys
-    )
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    database.run(
-        f"CREATE TABLE listing AS SELECT * FROM read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})",
-        [str(path)],
-    )

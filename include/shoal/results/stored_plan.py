@@ -32,6 +32,7 @@ from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.clock_table import ClockTable
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class StoredPlan:
         names: Class names of the model, by class_id.
         listing: The frozen listing.
         counts: What becomes of the listed images.
+        clock: What the clock understood of the listing; None in plans before that was kept.
         silent: Who stopped sending; None where that was not looked for, as in plans before it was.
         drift: None in plans before it was counted.
         approval: None in plans before anybody was asked.
@@ -75,6 +77,7 @@ class StoredPlan:
     names: tuple[str, ...]
     listing: StoredListing
     counts: StoredCounts
+    clock: ClockTable | None
     silent: tuple[StoredSilent, ...] | None
     drift: StoredDrift | None
     approval: StoredApproval | None
@@ -94,7 +97,7 @@ class StoredPlan:
             ContractError: A field is missing or is no such thing.
         """
         with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
-            silent, drift, approval = (stored.get(name) for name in ("silent", "drift", "approval"))
+            clock, silent, drift, approval = (stored.get(name) for name in ("clock", "silent", "drift", "approval"))
             capacity = stored["capacity"]
             return cls(
                 json=stored,
@@ -109,6 +112,7 @@ class StoredPlan:
                 names=tuple(stored["names"]),
                 listing=pick(StoredListing, stored["listing"]),
                 counts=pick(StoredCounts, stored["counts"]),
+                clock=ClockTable.parse(clock) if clock else None,
                 silent=None if silent is None else picked(StoredSilent, silent),
                 drift=pick(StoredDrift, drift) if drift else None,
                 approval=pick(StoredApproval, approval) if approval else None,

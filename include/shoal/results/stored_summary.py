@@ -9,6 +9,7 @@ from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.clock_table import ClockTable
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class StoredSummary:
         balance: The first balance: `listed`, and listed images by fate.
         shards: What became of each shard.
         stopped_shards: Shards that stopped because too many images failed.
+        clock: What the clock understood of the listing; None in summaries before that was kept.
         unreadable: Images that get no row run after run; none in summaries before they were looked for.
         exports: Of each export with something to tell: why it failed, or what it cannot hold.
         removed_since_previous: Images of the answer before that the bucket lacks; None where there was none.
@@ -76,6 +78,7 @@ class StoredSummary:
     balance: Mapping[str, int]
     shards: tuple[SummarizedShard, ...]
     stopped_shards: tuple[int, ...]
+    clock: ClockTable | None
     unreadable: Unreadable
     exports: Mapping[str, Mapping[str, Any]]
     removed_since_previous: int | None
@@ -108,6 +111,7 @@ class StoredSummary:
                 balance=_balance(run["balance"]),
                 shards=picked(SummarizedShard, run["shards"]),
                 stopped_shards=tuple(run["stopped_shards"]),
+                clock=ClockTable.parse(run["clock"]) if run.get("clock") else None,
                 unreadable=Unreadable(unreadable["images"], tuple(unreadable["first_keys"])),
                 exports=run.get("exports", {}),
                 removed_since_previous=run["removed_since_previous"],

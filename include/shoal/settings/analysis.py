@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from operator import not_
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from shoal.settings.clock_patterns import read_groups
 from shoal.settings.field_types import Name, Pattern, Score, Settings, TimeFormat, Zone
@@ -29,6 +29,14 @@ class ClockEntry(Settings):
     camera: str = Field("camera", description="Camera name where the key tells none")
     # Left out of plan.json where it is false: the many plans stay as they are.
     exif: bool = Field(False, exclude_if=not_, description="The image's EXIF tells the time, not its name")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_a_zone_that_nobody_wrote(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep what `says_zone_of_exif` asks: in plan.json, too, an EXIF entry has a zone only where a person wrote one."""
+        written: dict[str, Any] = write(self)
+        if self.exif and "zone" not in self.model_fields_set:
+            written.pop("zone", None)
+        return written
 
     @model_validator(mode="after")
     def _exif_reads_no_name(self) -> "ClockEntry":
@@ -55,6 +63,11 @@ class Clock(ClockEntry):
     def asks_exif(self) -> bool:
         """Whether an entry reads EXIF."""
         return any(entry.exif for entry in self.entries)
+
+    @property
+    def says_zone_of_exif(self) -> bool:
+        """Whether a person wrote the zone of every entry that reads EXIF, which is asked for times without an offset."""
+        return all("zone" in entry.model_fields_set for entry in self.entries if entry.exif)
 
     @property
     def tells_cameras(self) -> bool:

@@ -10,6 +10,7 @@ from shoal.contract.rows import NO_IMAGES
 from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
+from shoal.tables.clock_table import read_clock_table
 from shoal.tables.session import Database
 
 USES = ("used", "duplicate", "undated", "unusable", "failed")
@@ -70,6 +71,7 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
     return {
         **plan.copied("run_key", "dag_run", "params", "listing"),
         "balance": balance.to_json(),
+        "clock": read_clock_table(database, plan.settings.clock, plan.dataset, after_reading=True).to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
         "shards": shards,
         "stopped_shards": [

@@ -87,6 +87,7 @@ class SummarizedRun:
             f"{stored.examined} examined = {uses}",
             f"result sha256 {stored.result_sha256}",
             answer,
+            *(stored.clock.describe() if stored.clock else []),
             *describe_unreadable(stored.unreadable),
             *describe_told(stored.exports),
         ]

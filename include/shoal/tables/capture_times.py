@@ -20,6 +20,8 @@ _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "
 def view_clocked(database: Database, clock: Clock) -> None:
     """Make the view `clocked`: `listing` with camera, clock_flag, clock_source (the entry, from 0) and captured_at (UTC).
 
+    Beside them told_at, the time that was found, usable or not, and whether it is one of EXIF without an offset.
+
     The first entry with a usable time counts; where none has one, the flag is that of the first. Entries with `exif` find nothing
     here: what a run is of is known before an image is read.
 
@@ -66,7 +68,8 @@ def _view_clocked(database: Database, clock: Clock, with_exif: str) -> None:
         f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
         "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
         "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
-        "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at FROM told"
+        "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at, reading.utc_time AS told_at, "
+        "is_usable(reading.clock_flag) AND reading.without_offset AS without_offset FROM told"
     )
 
 
@@ -127,9 +130,11 @@ def _utc_time(number: int, entry: ClockEntry) -> str:
 def _reading(number: int, entry: ClockEntry, names: list[int]) -> str:
     # An image whose name tells the camera and no time keeps its camera.
     cameras = [f"nullif(found_{n}.camera, '')" for n in (names if entry.exif else [number])]
+    without_offset = "exif.offset_minutes IS NULL" if entry.exif else "false"
     return (
         f"{{'camera': coalesce({', '.join([*cameras, _var(number, 'camera')])}), 'utc_time': utc_{number}, "
-        f"'clock_flag': flag_time(local_{number}, utc_{number}, zone_{number}, last_modified), 'source': {number}}}"
+        f"'clock_flag': flag_time(local_{number}, utc_{number}, zone_{number}, last_modified), 'source': {number}, "
+        f"'without_offset': {without_offset}}}"
     )
 
 

@@ -5,8 +5,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.bucket.clock_words import read_clock_words
-from shoal.capacity.share import Capacity
 from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
@@ -252,13 +250,3 @@ def test_a_plan_keeps_no_argument_of_a_notifier_and_is_still_read(few_images):
     assert "not-for-the-bucket" not in str(plan.to_json())
     told.infer(plan)
     assert told.summarize(plan).balance.complete
-
-
-def test_the_plan_says_what_is_odd_in_times_and_cameras(database):
-    fill(database, ["20240422-080001-CAM-1.jpg", "20240422-080001-CAM-2.jpg", "20230101-000000-x/20240422-080005-CAM1.jpg", "photo.jpg"])  # fmt: skip
-    assert read_clock_words(database, Clock(pattern=r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d*)")) == (
-        "clock: 1 of 4 images have no time in their name, such as 'photo.jpg'",
-        "clock: 1 of 4 images have two different times in their key, such as '20230101-000000-x/20240422-080005-CAM1.jpg'",
-        "clock: 2 of 4 images have a camera name that goes on after what clock.pattern takes, such as '20240422-080001-CAM-1.jpg'",
-        "clock: 1 of 4 images have the camera and the instant of another image, such as '20240422-080001-CAM-1.jpg'",
-    )

@@ -1,0 +1,72 @@
+"""The first images of a bucket, for whoever wants to know how they are named and not which there are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import islice
+
+from shoal.contract.rows import LISTING_COLUMNS
+from shoal.settings.dataset import Source
+from shoal.stores.object_store import ImageStore, ListedObject
+from shoal.tables.session import Database
+
+SEARCHED_OBJECTS = 100_000
+"""So far one looks on for the first image: a hundred requests."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first images.
+
+    Attributes:
+        images: As the listing shows them, in key order.
+        seen: Objects that were looked at, other ones included.
+        whole: Whether there are no more objects.
+    """
+
+    images: tuple[ListedObject, ...]
+    seen: int
+    whole: bool
+
+
+def sample_images(bucket: ImageStore, source: Source, most: int) -> Sample:
+    """Look at the first objects.
+
+    Args:
+        bucket: The image bucket.
+        source: What of it is an image.
+        most: Objects to look at; more, up to `SEARCHED_OBJECTS`, where no image is among them.
+
+    Raises:
+        ConfigError: No such bucket, or access denied.
+        StoreError: The store does not answer.
+    """
+    images: list[ListedObject] = []
+    seen = 0
+    for item in islice(bucket.list_objects(source.prefix), max(most, SEARCHED_OBJECTS)):
+        if seen >= most and images:
+            return Sample(tuple(images), seen, whole=False)
+        seen += 1
+        if source.is_image(item.key):
+            images.append(item)
+    return Sample(tuple(images), seen, whole=seen < max(most, SEARCHED_OBJECTS))
+
+
+def fill_listing(database: Database, images: Sequence[ListedObject]) -> None:
+    """Make the images the table `listing`, as a frozen listing would be.
+
+    Makes: listing
+    """
+    path = database.folder / "sample.jsonl"
+    with path.open("w", encoding="utf-8") as lines:
+        for image in images:
+            modified = image.last_modified.replace(tzinfo=image.last_modified.tzinfo or UTC).astimezone(UTC)
+            line = {**vars(image), "last_modified": modified.replace(tzinfo=None).isoformat()}
+            lines.write(json.dumps(line) + "\n")
+    database.run(
+        "CREATE OR REPLACE TABLE listing AS SELECT * FROM "
+        f"read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})",
+        [str(path)],
+    )
+    path.unlink()

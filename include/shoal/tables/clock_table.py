@@ -1,0 +1,179 @@
+"""What a dataset's clock understood of a listing, as a small table: a wrong pattern is seen before anything is inferred."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shoal.contract.errors import shown
+from shoal.contract.units import utc_text
+from shoal.settings.analysis import Clock
+from shoal.settings.clock_patterns import name_groups, names_folders
+from shoal.tables.capture_times import FILE_NAME
+from shoal.tables.clock_words import Whole, say_odd
+from shoal.tables.session import Database
+
+SHOWN_LINES = 20
+"""Lines that are shown and stored: those of the most images."""
+
+FLAGS = ("undated", "epoch", "future", "ambiguous", "nonexistent", "doubled")
+LONGEST_CAMERA, LONGEST_KEY = 32, 80
+_TITLE = ("clock", "images", "camera", "first (UTC)", "last (UTC)", "such as")
+
+
+@dataclass(frozen=True)
+class ClockLine:
+    """One convention and camera.
+
+    Attributes:
+        convention: The entry of `clock` that found the times, from 0; None where none found a usable one.
+        by: What it reads: `name` or `EXIF`; None where there is no entry.
+        camera: The camera.
+        keys: Images.
+        first: The earliest capture time, UTC; None without an entry.
+        last: The latest.
+        example: One of the keys.
+        flags: How many of them have a flag, by `FLAGS`; those without any are left out.
+    """
+
+    convention: int | None
+    by: str | None
+    camera: str
+    keys: int
+    first: str | None
+    last: str | None
+    example: str
+    flags: Mapping[str, int] = field(default_factory=dict)
+
+    def cells(self) -> tuple[str, ...]:
+        """Write it as a line of the table for people."""
+        by = "no time" if self.convention is None else f"entry {self.convention + 1}: {self.by}"
+        flags = "".join(f", {count} {flag}" for flag, count in self.flags.items() if count != self.keys or self.by)
+        if self.convention is None and not flags:
+            by = ", ".join(self.flags) or by
+        first, last = ((moment or "-").replace("T", " ").removesuffix("Z") for moment in (self.first, self.last))
+        camera = shown(self.camera, LONGEST_CAMERA)
+        return by, f"{self.keys}{flags}", camera, first, last, shown(self.example, LONGEST_KEY)
+
+
+@dataclass(frozen=True)
+class ClockTable:
+    """What a clock understood.
+
+    Attributes:
+        lines: Those of the most images.
+        more_lines: How many are left out.
+        more_keys: Their images.
+        odd: What is odd, and what to write instead: a sentence each.
+    """
+
+    lines: tuple[ClockLine, ...] = ()
+    more_lines: int = 0
+    more_keys: int = 0
+    odd: tuple[str, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Write the table and what is odd for people."""
+        return [*self.table(), *(f"clock: {sentence}" for sentence in self.odd)]
+
+    def table(self) -> list[str]:
+        """Write the table alone; nothing without images."""
+        if not self.lines:
+            return []
+        cells = [_TITLE, *(line.cells() for line in self.lines)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        ]
+        if self.more_lines:
+            lines.append(f"and {self.more_lines} more lines of {self.more_keys} images")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Write `clock` of plan.json and summary.json."""
+        return {
+            "lines": [{**vars(line), "flags": dict(line.flags)} for line in self.lines],
+            "more_lines": self.more_lines,
+            "more_keys": self.more_keys,
+            "odd": list(self.odd),
+        }
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "ClockTable":
+        """Read what `to_json` wrote."""
+        names = ClockLine.__dataclass_fields__
+        lines = tuple(ClockLine(**{name: line[name] for name in names}) for line in stored["lines"])
+        return cls(lines, stored["more_lines"], stored["more_keys"], tuple(stored["odd"]))
+
+
+def read_clock_table(database: Database, clock: Clock, dataset: str, *, after_reading: bool = False) -> ClockTable:
+    """Read what the clock of the view `clocked` understood.
+
+    Reads: clocked
+    Makes: clock_seen, clock_table
+
+    Args:
+        database: A session with the view.
+        clock: The clock it was made with.
+        dataset: Its name, for the command that helps.
+        after_reading: Whether the view knows the EXIF of the images.
+    """
+    _view_seen(database, clock)
+    database.run_file("clock_table")
+    largest = database.records(
+        f"SELECT * FROM clock_table ORDER BY keys DESC, entry NULLS LAST, camera LIMIT {SHOWN_LINES}"
+    )
+    (all_of_them,) = database.records(
+        "SELECT count(*) AS lines, coalesce(sum(keys), 0)::BIGINT AS keys FROM clock_table"
+    )
+    lines = tuple(_line(record, clock) for record in largest)
+    whole = Whole(int(all_of_them["keys"]), dataset, after_reading)
+    return ClockTable(
+        lines,
+        int(all_of_them["lines"]) - len(lines),
+        whole.keys - sum(line.keys for line in lines),
+        say_odd(database, clock, whole),
+    )
+
+
+def _view_seen(database: Database, clock: Clock) -> None:
+    names = [(n, entry.pattern) for n, entry in enumerate(clock.entries) if not entry.exif]
+    rests = "".join(_rest(database, number, pattern) for number, pattern in names)
+    # Two spellings of one time are one.
+    joined = r"regexp_replace(key, '(\d{8})[-_T](\d{6})', '\1\2', 'g')"
+    times = rf"len(list_distinct(regexp_extract_all({joined}, '\d{{14}}'))) > 1"
+    database.run(
+        "CREATE OR REPLACE VIEW clock_seen AS SELECT key, last_modified, camera, captured_at, told_at, clock_flag, clock_source, "
+        f"without_offset, {times} AS two_times, CASE WHEN clock_source IS NULL THEN ''{rests} ELSE '' END AS rest FROM clocked"
+    )
+
+
+def _rest(database: Database, number: int, pattern: str) -> str:
+    """Find how a camera's name goes on after what an entry took, where its pattern ends with the camera."""
+    if not pattern.endswith(")"):
+        return ""
+    # Empty where nothing follows, so that it changes no match. A _ after the camera is not meant: many patterns stop there.
+    with_rest, groups = name_groups(rf"(?P<whole>{pattern})(?P<rest>[-\pL\pN\pM]*)")
+    database.set_variable(f"rest_pattern_{number}", with_rest)
+    database.set_variable(f"rest_groups_{number}", groups)
+    where = (
+        "key"
+        if names_folders(pattern)
+        else f"if(regexp_matches({FILE_NAME}, getvariable('rest_pattern_{number}')), {FILE_NAME}, key)"
+    )
+    found = f"regexp_extract({where}, getvariable('rest_pattern_{number}'), getvariable('rest_groups_{number}'))"
+    return f" WHEN clock_source = {number} AND camera <> '' AND ends_with({found}.whole, camera) THEN {found}.rest"
+
+
+def _line(record: Mapping[str, Any], clock: Clock) -> ClockLine:
+    entry: int | None = record["entry"]
+    first, last = (moment and utc_text(moment) for moment in (record["first"], record["last"]))
+    return ClockLine(
+        entry,
+        None if entry is None else "EXIF" if clock.entries[entry].exif else "name",
+        record["camera"],
+        int(record["keys"]),
+        first,
+        last,
+        record["example"],
+        {flag: int(record[flag]) for flag in FLAGS if record[flag]},
+    )

@@ -1,0 +1,210 @@
+"""What is odd in the times and cameras of a listing, and what to write instead: a sentence each, nothing where all is well."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from shoal.contract.errors import shown
+from shoal.settings.analysis import Clock
+from shoal.tables.session import Database
+
+WHOLE_CAMERA = r"(?P<camera>[^/]+?)(?:\.[^./]*)?$"
+"""The end of a pattern whose camera is all that follows in the name, but for its ending."""
+
+FEW = 10
+"""From so many on, cameras of one image each, and rests of a camera's name that all differ, are counters."""
+
+LATE_S, TIMELY_S = 180 * 86400.0, 30 * 86400.0
+"""Even the youngest image of a camera is so old when it is stored, and one of another camera is stored within so long."""
+
+_COUNTS = {
+    "undated": "sum(undated)",
+    "epoch": "sum(epoch)",
+    "future": "sum(future)",
+    "twice": "sum(twice)",
+    "cut": "sum(cut)",
+    "doubled": "sum(doubled)",
+    "without_offset": "sum(without_offset)",
+}
+_Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What is looked at.
+
+    Attributes:
+        keys: Images in all.
+        dataset: Name of the dataset.
+        after_reading: Whether EXIF of the images is known.
+    """
+
+    keys: int
+    dataset: str
+    after_reading: bool
+
+
+def say_odd(database: Database, clock: Clock, whole: Whole) -> tuple[str, ...]:
+    """Say what is odd.
+
+    Reads: clock_seen, clock_table
+    """
+    counts = ", ".join(f"coalesce({sql}, 0)::BIGINT AS {name}" for name, sql in _COUNTS.items())
+    keys = ", ".join(f"min({name}_key) AS {name}_key" for name in _COUNTS)
+    (facts,) = database.records(f"SELECT {counts}, {keys}, max(most_ahead) AS most_ahead FROM clock_table")
+    return tuple(
+        chain(
+            _say_undated(facts, clock, whole),
+            _say_never_set(database, facts, whole),
+            _say_two_times(facts, whole),
+            _say_cut(database, facts, whole),
+            _say_counters(database, clock),
+            _say_doubled(database, facts, clock, whole),
+            _say_late(database),
+            _say_zone(facts, clock, whole),
+        )
+    )
+
+
+def _of(facts: _Facts, name: str, whole: Whole) -> str:
+    return f"{facts[name]} of {whole.keys} images"
+
+
+def _such_as(facts: _Facts, name: str) -> str:
+    return f"such as {shown(facts[f'{name}_key'], 200)!r}"
+
+
+def _say_undated(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+    if not facts["undated"]:
+        return
+    if whole.after_reading and clock.asks_exif:
+        where, then = "in their name nor in EXIF as far as it was read", "they are counted and in no series"
+    elif clock.asks_exif:
+        where, then = "in their name", "EXIF is asked when they are read; windows and the order of work do not know it"
+    else:
+        where, then = "in their name", "they are counted and in no series"
+    yield (
+        f"{_of(facts, 'undated', whole)} have no time {where}, {_such_as(facts, 'undated')}: {then} - "
+        f"python -m shoal clock {whole.dataset} --propose looks for one"
+    )
+
+
+def _say_never_set(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+    if facts["epoch"]:
+        yield (
+            f"{_of(facts, 'epoch', whole)} have a time before 1990, {_such_as(facts, 'epoch')}, of {_whose(database, 'epoch')}: "
+            "a clock that was never set - where the true time is known, deployments[].offset moves it"
+        )
+    if facts["future"]:
+        days = facts["most_ahead"] / 86400
+        yield (
+            f"{_of(facts, 'future', whole)} have a time that is more than a day after they were last modified, "
+            f"up to {days:.0f} days, {_such_as(facts, 'future')}, of {_whose(database, 'future')} - "
+            "day and month may be swapped in clock.format; a clock that is ahead is moved by deployments[].offset"
+        )
+
+
+def _say_two_times(facts: _Facts, whole: Whole) -> Iterator[str]:
+    if facts["twice"]:
+        yield (
+            f"{_of(facts, 'twice', whole)} have two different times in their key, {_such_as(facts, 'twice')}: "
+            "that of the file's own name counts, of two there the first that the pattern finds - "
+            "to mean a folder's, write a pattern with its /"
+        )
+
+
+def _say_cut(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+    if not facts["cut"]:
+        return
+    (rests,) = database.records(
+        "SELECT count(*) AS keys, count(DISTINCT rest) AS rests FROM clock_seen WHERE rest <> ''"
+    )
+    if rests["keys"] >= FEW and 2 * rests["rests"] > rests["keys"]:
+        return  # a counter follows: each image has another rest
+    yield (
+        f"{_of(facts, 'cut', whole)} have a camera name that goes on after what clock.pattern takes, {_such_as(facts, 'cut')} - "
+        f"end the pattern with {WHOLE_CAMERA} for the whole name, or with (?P<camera>…)- where it ends there"
+    )
+
+
+def _say_counters(database: Database, clock: Clock) -> Iterator[str]:
+    """A frame's counter taken for a part of the camera's name makes one camera for each image."""
+    if not clock.tells_cameras:
+        return
+    (seen,) = database.records(
+        "SELECT count(*) AS cameras, count(*) FILTER (keys = 1) AS single, min(camera) FILTER (keys = 1) AS camera, "
+        r"count(*) FILTER (keys = 1 AND regexp_full_match(camera, '.*[^-_. ][-_. ]\d+')) AS behind, "
+        r"count(*) FILTER (keys = 1 AND regexp_full_match(camera, '\d+[-_. ].*')) AS before "
+        "FROM clock_table WHERE entry IS NOT NULL"
+    )
+    if seen["single"] < FEW or 2 * seen["single"] < seen["cameras"]:
+        return
+    mend = "let (?P<camera>…) take the part that is one camera's"
+    separator = re.search(r"[-_. ](?=\d+$)", seen["camera"])
+    if seen["behind"] == seen["single"] and separator:
+        mend = f"write (?P<camera>[^/]+?){re.escape(separator[0])}\\d+ for a name before a counter"
+    elif seen["before"] == seen["single"]:
+        mend = "write \\d+[-_. ](?P<camera>…) for a name behind a counter"
+    yield (
+        f"{seen['single']} of {seen['cameras']} cameras have one image each, such as {shown(seen['camera'], 80)!r}: "
+        f"a counter is taken for a camera's name - {mend}"
+    )
+
+
+def _say_doubled(database: Database, facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+    if not facts["doubled"]:
+        return
+    mend = "clock.unique: true makes the further ones duplicates; several cameras need their names in the pattern"
+    if clock.unique:
+        mend = "clock.unique makes the further ones duplicates"
+    elif not clock.tells_cameras:
+        mend = (
+            "no entry tells cameras apart: add (?P<camera>…) to the pattern, or clock.unique: true makes the further ones "
+            "duplicates"
+        )
+    yield (
+        f"{_of(facts, 'doubled', whole)} have the camera and the instant of another image, {_such_as(facts, 'doubled')}, of "
+        f"{_whose(database, 'doubled')} - {mend}"
+    )
+
+
+def _say_late(database: Database) -> Iterator[str]:
+    """A clock that is a year behind flags nothing: only beside the other cameras it is odd."""
+    cameras = database.records(
+        "SELECT camera, min(least_age) AS age FROM clock_table WHERE entry IS NOT NULL AND least_age IS NOT NULL GROUP BY camera "
+        f"HAVING sum(keys) >= {FEW} ORDER BY camera"
+    )
+    if not any(camera["age"] <= TIMELY_S for camera in cameras):
+        return
+    late = [camera for camera in cameras if camera["age"] > LATE_S]
+    if late and 2 * len(late) <= len(cameras):
+        names = ", ".join(f"{shown(camera['camera'], 40)} ({camera['age'] / 86400:.0f} days)" for camera in late[:5])
+        yield (
+            f"every image of camera {names} is older than the object by that much, those of other cameras are not: "
+            "files copied later, or a clock that is behind - deployments[].offset moves it"
+        )
+
+
+def _say_zone(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+    if clock.says_zone_of_exif:
+        return
+    zone = next(entry.zone for entry in clock.entries if entry.exif)
+    mend = f"which nobody wrote - write zone: {zone}, or the cameras' own zone, beside exif: true"
+    if whole.after_reading and facts["without_offset"]:
+        yield (
+            f"{_of(facts, 'without_offset', whole)} have an EXIF time without an offset, {_such_as(facts, 'without_offset')}, "
+            f"read as {zone}, {mend}"
+        )
+    if not whole.after_reading and facts["undated"]:
+        yield f"EXIF times without an offset will be read as {zone}, {mend}"
+
+
+def _whose(database: Database, flag: str) -> str:
+    """Name the camera with most of a flag."""
+    found = database.records(
+        f"SELECT camera, sum({flag})::BIGINT AS keys FROM clock_table GROUP BY 1 HAVING keys > 0 ORDER BY 2 DESC, 1"
+    )
+    first = f"camera {shown(found[0]['camera'], 40)} ({found[0]['keys']})"
+    return first if len(found) == 1 else f"{first} and {len(found) - 1} more"
