@@ -1,9 +1,10 @@
-"""`python -m shoal_worker run | predict | try`.
+"""`python -m shoal_worker run | predict | try | exif`.
 
 Native libraries are imported only once the command line is known to be right and the process is prepared.
 """
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _predict(arguments)
     if arguments.command == "try":
         return _try(arguments)
+    if arguments.command == "exif":
+        return _exif(arguments)
     return _run(arguments)
 
 
@@ -87,6 +90,14 @@ def _try(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _exif(arguments: argparse.Namespace) -> int:
+    from shoal_worker.image.exif import read_exif  # noqa: PLC0415
+
+    for path in arguments.images:
+        print(json.dumps(read_exif(path.read_bytes()).to_column()), flush=True)  # noqa: T201
+    return 0
+
+
 def _report(reason: str) -> None:
     """Say why the worker ends early: in its log, and where Kubernetes looks for it."""
     line = one_line(reason)
@@ -115,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands.add_parser("predict", help="print what a model sees in single files, as JSON lines"))
     trial = commands.add_parser("try", help="open a model and run it on one black image; says why where that fails")
     trial.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
+    exif = commands.add_parser(
+        "exif", help="print what cameras wrote into single files about themselves, as JSON lines"
+    )
+    exif.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     return parser
 
 

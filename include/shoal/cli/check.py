@@ -13,7 +13,6 @@ from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
     from shoal.engines.engine import Step
-    from shoal.preflight.steps import Checked
 
 
 _MARKS = {True: "ok  ", False: "FIX ", None: "skip"}

@@ -5,13 +5,12 @@ cannot tell is no refusal; it is said.
 """
 
 import hashlib
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from shoal.contract.ask_worker import ask_worker
 from shoal.contract.errors import ModelRefusedError, one_line
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.families import Understood
@@ -65,13 +64,8 @@ def _try_model(path: Path, sha256: str) -> str:
 
 
 def _ask_worker(path: Path) -> tuple[int, str]:
-    # The folders that this process imports from are the child's too: Airflow adds some that no environment names.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
-    command = [sys.executable, "-m", "shoal_worker", "try", "--model", str(path)]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False, env=environment
-        )
+        done = ask_worker(["try", "--model", str(path)], LIMIT_S)
     except subprocess.TimeoutExpired:
         return 1, f"it took more than {LIMIT_S:.0f} s"
     except OSError as err:

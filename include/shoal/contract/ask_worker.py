@@ -1,0 +1,30 @@
+"""The worker asked a question, in a process of its own: its libraries are not imported here, and what ends it ends nobody else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+
+def ask_worker(words: Sequence[str], limit_s: float) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the worker to its end.
+
+    Args:
+        words: The command and its options, as `python -m shoal_worker` takes them.
+        limit_s: Seconds after which it is ended.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer.
+        OSError: No process could be started.
+    """
+    # The folders that this process imports from are the child's too: Airflow adds some that no environment names.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "shoal_worker", *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=limit_s,
+        check=False,
+        env=environment,
+    )
