@@ -24,6 +24,7 @@ COMMANDS = {
     "airflow": "run a command of the Airflow that make up and make demo use",
     "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",
+    "clock": "show what a dataset's clock reads in its keys; --propose finds one",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",

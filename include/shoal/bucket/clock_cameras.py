@@ -11,9 +11,9 @@ _CAMERA = re.compile(r"(?:cam|camera|camara|kamera|ipc)[-_ ]?[a-z]?\d+[a-z]?", r
 """A camera's name, also where it is the only one."""
 
 _KINDS = re.compile(
-    r"(?:_?img|_?dsc[nf]?|dji|pxl|mvimg|photo|image|imag|pict?|snap(?:shot)?|capture|screenshot|frame|vid(?:eo)?|burst|pano|motion|"
-    r"time-?lapse|gopr?|g[hx]|rcnx|sunp|mfdc|dcim|jpe?g|png|raw|alarm|mdalarm|hmdalarm|cover|portrait|edited|effects|hdr|copy(?: of)?|"
-    r"thumb(?:nail)?s?|original|small|large|day|night|whatsapp image|signal|images?|photos|pictures)[-_ ]?\d*",
+    r"(?:_?img|_?dsc[nf]?|dji|pxl|mvimg|photo|image|imag|pict?|snap(?:shot)?|capture|screenshot|frame|vid(?:eo)?|burst|pano|"
+    r"motion|time-?lapse|gopr?|g[hx]|rcnx|sunp|mfdc|dcim|jpe?g|png|raw|alarm|mdalarm|hmdalarm|cover|portrait|edited|effects|hdr|"
+    r"copy(?: of)?|thumb(?:nail)?s?|original|small|large|day|night|whatsapp image|signal|images?|photos|pictures)[-_ ]?\d*",
     re.IGNORECASE,
 )
 """What kind of picture it is, and no camera."""
@@ -76,7 +76,7 @@ def _places(key: str, found: Found) -> Iterator[tuple[str, str, _Read]]:
         yield rf"(?P<camera>{_TOKEN}){literal(separator[0])}", "", _head(separator[0], whole=False)
         yield rf"^(?P<camera>{_TOKEN}){_BETWEEN}(?:[^/]*{_BETWEEN})?", "", _first_of_head
     for level in range(1, 1 + key.count("/", 0, min(name, found.start))):
-        yield rf"(?P<camera>[^/]+)/{r'[^/]+/' * (level - 1)}(?:[^/]*\D)?", "[^/]*$", _folder(level)
+        yield rf"(?P<camera>[^/]+)/{r'[^/]+/' * (level - 1)}(?:[^/]*\D)?", r"(?:\D[^/]*)?$", _folder(level)
 
 
 def _tail(separator: str, *, whole: bool) -> _Read:

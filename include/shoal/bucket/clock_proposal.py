@@ -1,8 +1,8 @@
-"""A `clock` proposed from the keys themselves: shapes of times weighed over all keys, tried with the real clock, never guessed."""
+"""A `clock` proposed from the keys: shapes of times weighed over all of them, tried with the real clock, never guessed."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from shoal.bucket.clock_cameras import find_place
@@ -37,15 +37,17 @@ class Offer:
 
     Attributes:
         entries: Its entries.
-        reads: Keys it reads a time in.
+        zones_said: Whether the keys themselves say the zone, for each of them.
+        unread: Images whose key tells it no time.
         choice: What one decides by taking it; empty where nothing is to be decided.
         table: What the real clock reads with it.
     """
 
     entries: tuple[ClockEntry, ...]
-    reads: int
-    choice: str
-    table: ClockTable
+    zones_said: tuple[bool, ...]
+    unread: tuple[ListedObject, ...]
+    choice: str = ""
+    table: ClockTable = field(default_factory=ClockTable)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def propose_clock(database: Database, images: Sequence[ListedObject], dataset: s
     Args:
         database: A session to try it in.
         images: What the bucket holds, or its beginning.
-        dataset: Name of the dataset, for the table's sentences.
+        dataset: Name of the dataset for sentences that name a command; empty where that was run just now.
         zone: Zone of times whose key says none.
     """
     weighed = list(_weigh(images))
@@ -102,14 +104,13 @@ def propose_clock(database: Database, images: Sequence[ListedObject], dataset: s
         fill_listing(database, images)
     offers = []
     for shapes, choice in sets:
-        offer = _try(database, shapes, images, dataset, zone, choice)
+        offer = _try(database, sorted(shapes, key=lambda one: -len(one.places)), images, zone)
         if offer is None:
-            patterns = ", ".join(one.shape.format for one in shapes)
-            notes.append(
-                f"the format {patterns} reads other times in some keys than it was found for: nothing is proposed of it"
-            )
-        elif offer.reads:
-            offers.append(offer)
+            formats = ", ".join(one.shape.format for one in shapes)
+            notes.append(f"{formats} reads other times in some keys than it was found for: nothing is proposed of it")
+        elif len(offer.unread) < len(images):
+            table = read_clock_table(database, as_clock(offer.entries), dataset)
+            offers.append(replace(offer, choice=choice, table=table))
     return Proposal(tuple(offers), tuple(notes))
 
 
@@ -211,34 +212,26 @@ def _choice(weighed: _Weighed, images: Sequence[ListedObject]) -> str:
     return f"{words!r} of {images[number].key!r} is {found.at}"
 
 
-def _try(
-    database: Database,
-    weighed: Sequence[_Weighed],
-    images: Sequence[ListedObject],
-    dataset: str,
-    zone: str,
-    choice: str,
-) -> Offer | None:
+def _try(database: Database, weighed: Sequence[_Weighed], images: Sequence[ListedObject], zone: str) -> Offer | None:
     """Run the clock over the keys; None where it reads a time that was not meant."""
-    ordered = sorted(weighed, key=lambda one: -len(one.places))
     meant: dict[int, datetime | None] = {}
-    for one in reversed(ordered):
+    for one in reversed(weighed):
         meant.update({number: found.at for number, found in one.places.items()})
-    entries = tuple(_entry(one, images, zone) for one in ordered)
-    view_clocked(database, _clock([entry.model_copy(update={"zone": "UTC"}) for entry in entries]))
+    entries = tuple(_entry(one, images, zone) for one in weighed)
+    view_clocked(database, as_clock([entry.model_copy(update={"zone": "UTC"}) for entry in entries]))
     read = dict(database.run("SELECT key, captured_at FROM clocked").fetchall())
-    view_clocked(database, _clock(entries))
-    table = read_clock_table(database, _clock(entries), dataset)
-    reads = int(database.value("SELECT count(captured_at) FROM clocked"))
     for number, image in enumerate(images):
-        at = read.get(image.key)
-        told = meant.get(number)
+        at, told = read.get(image.key), meant.get(number)
         if at is not None and (told is None or abs(at - told) >= timedelta(seconds=1)):
             return None
-    return Offer(entries, reads, choice, table)
+    view_clocked(database, as_clock(entries))
+    dated = {key for (key,) in database.run("SELECT key FROM clocked WHERE captured_at IS NOT NULL").fetchall()}
+    unread = tuple(image for image in images if image.key not in dated)
+    return Offer(entries, tuple(bool(one.shape.zone) for one in weighed), unread)
 
 
-def _clock(entries: Sequence[ClockEntry]) -> Clock:
+def as_clock(entries: Sequence[ClockEntry]) -> Clock:
+    """Make entries a clock, as a list of them in a dataset file does."""
     return Clock.model_validate([entry.model_dump() for entry in entries])
 
 

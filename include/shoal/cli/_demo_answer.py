@@ -78,6 +78,7 @@ def _undated(summary: StoredSummary, dataset_file: Path) -> list[str]:
     return [
         f"undated: {images} no usable date in the name, in no number above; detections there: {seen or 'none'}{more}",
         f"  say where the date stands: clock.pattern and clock.format in {dataset_file}; a name without one is in no table",
+        f"  python -m shoal clock {summary.dataset} --propose looks for dates in names and EXIF, and writes these lines for you",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The worker asked a question, in a process of its own: its libraries are not imported here, and what ends it ends nobody else."""
+"""The worker asked in a process of its own: its libraries are not imported here, and what ends it ends nobody else."""
 
 import os
 import subprocess

@@ -37,7 +37,7 @@ class Whole:
 
     Attributes:
         keys: Images in all.
-        dataset: Name of the dataset.
+        dataset: Name of the dataset; empty where no command is to be named.
         after_reading: Whether EXIF of the images is known.
     """
 
@@ -85,10 +85,8 @@ def _say_undated(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
         where, then = "in their name", "EXIF is asked when they are read; windows and the order of work do not know it"
     else:
         where, then = "in their name", "they are counted and in no series"
-    yield (
-        f"{_of(facts, 'undated', whole)} have no time {where}, {_such_as(facts, 'undated')}: {then} - "
-        f"python -m shoal clock {whole.dataset} --propose looks for one"
-    )
+    said = f"{_of(facts, 'undated', whole)} have no time {where}, {_such_as(facts, 'undated')}: {then}"
+    yield f"{said} - python -m shoal clock {whole.dataset} --propose looks for one" if whole.dataset else said
 
 
 def _say_never_set(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:

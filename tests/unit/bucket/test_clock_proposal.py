@@ -131,3 +131,111 @@ def test_a_proposal_is_right_or_none_is_made(row, outcomes):
 def test_most_conventions_with_a_time_get_a_proposal(outcomes):
     made = [outcomes[row["key"]] for row in CONVENTIONS if row["right_time"]]
     assert made.count("right") >= 0.8 * len(made), made.count("none")
+
+
+START, COPIED = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def propose(tmp_path_factory):
+    """Proposes a clock for keys; a pair is a key and when it was stored."""
+    database = Database(None, tmp_path_factory.mktemp("clock"))
+
+    def of(keys):
+        pairs = [key if isinstance(key, tuple) else (key, COPIED) for key in keys]
+        return propose_clock(database, [listed(*pair) for pair in pairs], "", "Europe/Madrid")
+
+    return of
+
+
+def every(hours, form, count=30, **names):
+    return [f"{START + number * timedelta(hours=hours):{form}}".format(n=number, **names) for number in range(count)]
+
+
+def entries_of(proposal):
+    return [(entry.pattern, entry.format, entry.zone) for entry in proposal.sure.entries]
+
+
+def lines_of(offer):
+    return [(line.convention, line.camera, line.keys) for line in offer.table.lines]
+
+
+def test_two_conventions_and_their_cameras_become_two_entries(propose):
+    reef = [key for name in ("REEF1", "REEF2") for key in every(7, "%Y-%m-%d_%H-%M-%S_{name}.jpg", name=name)]
+    proposal = propose([*reef, *every(5, "trap/RCNX{n:04}_%Y%m%d%H%M%S.jpg", 20), "map.jpg"])
+    assert entries_of(proposal) == [
+        (
+            r"(?:^|\D)(?P<time>\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)_(?P<camera>[^/]+?)(?:\.[^./]*)?$",
+            "%Y-%m-%d_%H-%M-%S",
+            "Europe/Madrid",
+        ),
+        (r"(?:^|\D)(?P<time>\d{14})(?:\D|$)", "%Y%m%d%H%M%S", "Europe/Madrid"),
+    ]
+    assert lines_of(proposal.sure) == [(0, "REEF1", 30), (0, "REEF2", 30), (1, "camera", 20), (None, "camera", 1)]
+    assert [image.key for image in proposal.sure.unread] == ["map.jpg"]
+
+
+def test_day_and_month_that_the_keys_do_not_tell_are_a_choice(propose):
+    proposal = propose(every(1, "%d-%m-%Y_%H.%M.%S.jpg", 60))
+    assert proposal.sure is None
+    assert [offer.choice for offer in proposal.offers] == [
+        "'01-03-2026_00.00.00' of '01-03-2026_00.00.00.jpg' is 2026-03-01 00:00:00",
+        "'01-03-2026_00.00.00' of '01-03-2026_00.00.00.jpg' is 2026-01-03 00:00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(every(25, "%d-%m-%Y_%H.%M.%S.jpg", 20), id="a day after the 12th"),
+        pytest.param(
+            [(f"{at:%d-%m-%Y_%H.%M.%S}.jpg", at + timedelta(hours=1)) for at in (START + number * timedelta(hours=30) for number in range(8))],
+            id="stored an hour after each",
+        ),
+    ],
+)  # fmt: skip
+def test_day_and_month_that_the_keys_or_their_age_tell_are_proposed(keys, propose):
+    assert [form for _, form, _ in entries_of(propose(keys))] == ["%d-%m-%Y_%H.%M.%S"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "doubt"),
+    [
+        pytest.param(every(24, "IMG_%Y%m%d_{n:04}.jpg"), "the four digits behind the date may be hour and minute, or a counter", id="four digits"),
+        pytest.param([f"IMG_20260301_{n:06}.jpg" for n in range(1, 50)], "the digits behind the date may be a time just after midnight, or a counter", id="six digits from one on"),
+        pytest.param([f"20260301/DSC_{n:06}.jpg" for n in range(4100, 4150)], "the digits of the name may be a time of the folder's day, or a counter", id="six digits in a dated folder"),
+        pytest.param([f"{1772236849 + 3600 * n}.jpg" for n in range(20)], "the digits may be seconds since 1970, or a number of another kind", id="ten digits"),
+    ],
+)  # fmt: skip
+def test_digits_that_may_be_a_counter_are_offered_with_that_doubt(keys, doubt, propose):
+    proposal = propose(keys)
+    assert proposal.sure is None
+    assert {offer.choice for offer in proposal.offers} <= {doubt}
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        pytest.param(every(1.7, "%Y%m%d/cam_%H%M%S.jpg"), (r"(?:^|\D)(?P<date>\d{8})(?:\D.*?)??[^0-9A-Za-z](?P<time>\d{6})(?:[^0-9A-Za-z][^/]*)?$", "%Y%m%d %H%M%S", "Europe/Madrid"), id="date in a folder, time in the name"),
+        pytest.param(every(1.7, "%Y-%m-%dT%H:%M:%SZ.jpg"), (r"(?:^|\D)(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,6})?Z(?:\D|$)", "%Y-%m-%dT%H:%M:%S", "UTC"), id="a zone that the key says"),
+        pytest.param(every(1.7, "%Y-%m-%dT%H:%M:%S-05:00.jpg"), (r"(?:^|\D)(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)-05:00(?:\D|$)", "%Y-%m-%dT%H:%M:%S", "Etc/GMT+5"), id="an offset that the key says"),
+        pytest.param(every(1.7, "20200101_000000_%Y%m%d_%H%M%S.jpg"), (r"(?:^|\D)\d{8}_\d{6}\D(?:[^/]*?\D)?(?P<time>\d{8}_\d{6})(?:\D|$)", "%Y%m%d_%H%M%S", "Europe/Madrid"), id="of two times the one that changes"),
+        pytest.param(every(1.7, "B12/IMG_%Y%m%d_%H%M%S.jpg") + every(1.7, "B13/IMG_%Y%m%d_%H%M%S.jpg"), (r"(?P<camera>[^/]+)/(?:[^/]*\D)?(?P<time>\d{8}_\d{6})(?:\D[^/]*)?$", "%Y%m%d_%H%M%S", "Europe/Madrid"), id="the camera is the folder"),
+    ],
+)  # fmt: skip
+def test_other_places_of_time_zone_and_camera(keys, expected, propose):
+    assert entries_of(propose(keys)) == [expected]
+
+
+@pytest.mark.parametrize("keys", [[], ["photo.jpg"], [f"IMG_{n:04}.JPG" for n in range(30)], every(1, "dump_%Y%m%d_%H%M%S/IMG_{n:04}.JPG")], ids=["no key", "no digit", "counters", "times of folders"])  # fmt: skip
+def test_nothing_is_proposed_where_names_hold_no_time(keys, propose):
+    assert propose(keys).offers == ()
+
+
+@pytest.mark.parametrize("late", [timedelta(days=365), -timedelta(days=40 * 365)], ids=["a year ahead", "never set"])
+def test_times_that_cannot_be_are_no_proposal(late, propose):
+    keys = [
+        (f"IMG_{at + late:%Y%m%d_%H%M%S}.jpg", at)
+        for at in (START + number * timedelta(hours=7) for number in range(20))
+    ]
+    assert propose(keys).offers == ()

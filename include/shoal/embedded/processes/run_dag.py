@@ -41,7 +41,9 @@ class TaskLines(logging.Handler):
 
     def say(self, stage: str, text: str) -> None:
         """Write one line of a stage."""
-        self._lines.write(f"{stage}\t{' '.join(text.split())}\n")
+        # Blanks stay: they make the columns of a table.
+        line = " ".join(text.expandtabs(1).splitlines())
+        self._lines.write(f"{stage}\t{line}\n")
 
 
 def main(dag_id: str) -> int:
