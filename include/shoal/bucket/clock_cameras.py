@@ -63,6 +63,19 @@ def find_place(found: Sequence[tuple[str, Found]]) -> Place | None:
     return None
 
 
+def find_folder(keys: Sequence[str]) -> str | None:
+    """Write a pattern that takes the camera from a folder and no time; None where no level of folders is sure to be cameras.
+
+    Args:
+        keys: Keys whose time is told by EXIF.
+    """
+    for level in range(1, 1 + max((key.count("/") for key in keys), default=0)):
+        names = [folders[-level] for key in keys if len(folders := key.split("/")[:-1]) >= level]
+        if len(names) == len(keys) and _are_cameras(names, folder=True, letters=True):
+            return rf"(?P<time>)(?P<camera>[^/]+)/{r'[^/]+/' * (level - 1)}[^/]*$"
+    return None
+
+
 def _places(key: str, found: Found) -> Iterator[tuple[str, str, _Read]]:
     """Name the places to look at, by an example of the keys: nearest to the time first, folders last."""
     name = key.rfind("/") + 1

@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shoal.bucket.clock_cameras import find_place
 from shoal.bucket.clock_shapes import Found, Shape, find_shapes
 from shoal.bucket.sampled_keys import fill_listing
+from shoal.contract.errors import shown
 from shoal.settings.analysis import Clock, ClockEntry
 from shoal.stores.object_store import ListedObject
 from shoal.tables.capture_times import view_clocked
-from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.session import Database
 
 SURE_SHARE = 0.95
@@ -40,14 +40,12 @@ class Offer:
         zones_said: Whether the keys themselves say the zone, for each of them.
         unread: Images whose key tells it no time.
         choice: What one decides by taking it; empty where nothing is to be decided.
-        table: What the real clock reads with it.
     """
 
     entries: tuple[ClockEntry, ...]
     zones_said: tuple[bool, ...]
     unread: tuple[ListedObject, ...]
     choice: str = ""
-    table: ClockTable = field(default_factory=ClockTable)
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,14 @@ class _Weighed:
     doubt: str
 
 
-def propose_clock(database: Database, images: Sequence[ListedObject], dataset: str, zone: str) -> Proposal:
+def propose_clock(database: Database, images: Sequence[ListedObject], zone: str) -> Proposal:
     """Propose a clock.
 
-    Makes: listing, clocked, clock_seen, clock_table
+    Makes: listing, clocked
 
     Args:
         database: A session to try it in.
         images: What the bucket holds, or its beginning.
-        dataset: Name of the dataset for sentences that name a command; empty where that was run just now.
         zone: Zone of times whose key says none.
     """
     weighed = list(_weigh(images))
@@ -109,8 +106,7 @@ def propose_clock(database: Database, images: Sequence[ListedObject], dataset: s
             formats = ", ".join(one.shape.format for one in shapes)
             notes.append(f"{formats} reads other times in some keys than it was found for: nothing is proposed of it")
         elif len(offer.unread) < len(images):
-            table = read_clock_table(database, as_clock(offer.entries), dataset)
-            offers.append(replace(offer, choice=choice, table=table))
+            offers.append(replace(offer, choice=choice))
     return Proposal(tuple(offers), tuple(notes))
 
 
@@ -202,14 +198,14 @@ def _spread(weighed: _Weighed, shared: list[int], images: Sequence[ListedObject]
 
 
 def _example(weighed: _Weighed, images: Sequence[ListedObject]) -> str:
-    return images[min(weighed.places)].key
+    return shown(images[min(weighed.places)].key, 200)
 
 
 def _choice(weighed: _Weighed, images: Sequence[ListedObject]) -> str:
     number = min(weighed.places)
     found = weighed.places[number]
     words = images[number].key[found.start : found.end]
-    return f"{words!r} of {images[number].key!r} is {found.at}"
+    return f"{words!r} of {_example(weighed, images)!r} is {found.at}"
 
 
 def _try(database: Database, weighed: Sequence[_Weighed], images: Sequence[ListedObject], zone: str) -> Offer | None:
@@ -224,9 +220,7 @@ def _try(database: Database, weighed: Sequence[_Weighed], images: Sequence[Liste
         at, told = read.get(image.key), meant.get(number)
         if at is not None and (told is None or abs(at - told) >= timedelta(seconds=1)):
             return None
-    view_clocked(database, as_clock(entries))
-    dated = {key for (key,) in database.run("SELECT key FROM clocked WHERE captured_at IS NOT NULL").fetchall()}
-    unread = tuple(image for image in images if image.key not in dated)
+    unread = tuple(image for image in images if read.get(image.key) is None)
     return Offer(entries, tuple(bool(one.shape.zone) for one in weighed), unread)
 
 

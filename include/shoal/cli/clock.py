@@ -7,6 +7,7 @@ no time. Nothing is written. Exit status 1 when no time was read, or none found 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
+from shoal.bucket.clock_cameras import find_folder
 from shoal.bucket.clock_proposal import Offer, Proposal, as_clock, propose_clock
 from shoal.bucket.exif_samples import Seen, fill_rows, read_handful
 from shoal.bucket.sampled_keys import Sample, fill_listing, sample_images
@@ -73,16 +74,21 @@ def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -
 
 def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample: Sample) -> Iterator[str]:
     zone = dataset.clock.zone
-    proposal = propose_clock(database, sample.images, "", zone)
+    proposal = propose_clock(database, sample.images, zone)
     seen, told = _read_exif(stores, sample, proposal)
     with_time = [one for one in seen if one.has_time]
     exif = [ClockEntry(exif=True, zone=zone)] if with_time else []
+    folder = find_folder([image.key for image in sample.images]) if exif and not proposal.offers else None
+    if folder:
+        exif.insert(0, ClockEntry(pattern=folder))
     if len(proposal.offers) > 1 or (proposal.offers and proposal.offers[0].choice):
         yield f"\nthe keys do not tell which of these is right: {len(proposal.offers)} to choose from, none is proposed"
     for number, offer in enumerate(proposal.offers, 1):
         yield _title(number, offer, len(sample.images))
         yield from _yaml(offer.entries, offer.zones_said, exif)
-        yield from ["", "which reads", *offer.table.table(), *offer.table.odd]
+        view_clocked(database, as_clock(offer.entries))
+        table = read_clock_table(database, as_clock(offer.entries), "")
+        yield from ["", "which reads", *table.table(), *table.odd]
     if exif and not proposal.offers:
         yield "\nproposed for the dataset file: no time was found in keys, EXIF tells it"
         yield from _yaml((), (), exif)
@@ -114,6 +120,9 @@ def _yaml(names: Sequence[ClockEntry], zones_said: Sequence[bool], exif: Sequenc
         if entry.format != EPOCH_FORMAT:
             yield f"    zone: {entry.zone}  {_ZONES['said' if said else 'unsaid']}"
     for entry in exif:
+        if not entry.exif:
+            yield f"  - pattern: '{entry.pattern}'  # the camera, for times of EXIF"
+            continue
         yield from ["  - exif: true", f"    zone: {entry.zone}  {_ZONES['exif']}"]
 
 

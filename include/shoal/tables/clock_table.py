@@ -17,7 +17,8 @@ SHOWN_LINES = 20
 
 FLAGS = ("undated", "epoch", "future", "ambiguous", "nonexistent", "doubled")
 LONGEST_CAMERA, LONGEST_KEY = 32, 80
-_TITLE = ("clock", "images", "camera", "first (UTC)", "last (UTC)", "such as")
+TITLE = ("clock", "images", "camera", "first (UTC)", "last (UTC)", "such as")
+"""Heads of the columns of `ClockLine.cells`."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ClockTable:
         """Write the table alone; nothing without images."""
         if not self.lines:
             return []
-        cells = [_TITLE, *(line.cells() for line in self.lines)]
+        cells = [TITLE, *(line.cells() for line in self.lines)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells

@@ -74,6 +74,21 @@ def test_a_card_of_exif_alone_is_proposed_as_exif(pipelines, ask):
     assert "6 of these times have no offset: zone says where the clock stood" in printed
 
 
+def test_folders_of_cameras_are_proposed_beside_exif(pipelines, ask):
+    pipeline = pipelines()
+    for camera in ("CAM-F01", "CAM-F02"):
+        for number in range(6):
+            pipeline.put(f"{camera}/100RECNX/IMG_{number:04}.JPG", photo(START + timedelta(minutes=number)))
+    status, printed = ask(pipeline, "--propose")
+    assert status == 0
+    assert [(entry.exif, entry.pattern) for entry in proposed(printed).entries] == [
+        (False, "(?P<time>)(?P<camera>[^/]+)/[^/]+/[^/]*$"),
+        (True, Clock().pattern),
+    ]
+    assert "entry 2: EXIF  3       CAM-F01  2026-05-03 10:00:00  2026-05-03 10:04:00" in printed
+    assert "entry 2: EXIF  3       CAM-F02  2026-05-03 10:01:00  2026-05-03 10:05:00" in printed
+
+
 def test_names_and_exif_are_proposed_together_and_paste_into_the_file(pipelines, ask):
     pipeline = pipelines()
     for number in range(6):

@@ -25,6 +25,8 @@ def test_the_page_tells_what_would_be_inferred(plan):
         "1 (assumed)",
         "not needed",
         "bound by cpu",
+        "<td>entry 1: name</td><td>61</td><td>IPC710</td><td>2026-06-01 00:00:00</td>",
+        "1 of 126 images have no time in their name",
     ):
         assert said in page
     assert "passed over" not in page
@@ -40,11 +42,13 @@ def test_the_page_names_what_was_passed_over_and_who_is_asked(plan):
 
 def test_a_key_is_text_and_never_markup(plan):
     plan["shards"][0]["first_key"] = "<script>alert('x')</script>"
+    plan["clock"]["lines"][0] |= {"camera": "<script>", "example": "<script>.jpg"}
+    plan["clock"]["odd"] = ["such as '<script>.jpg'"]
     assert "<script" not in render_plan(StoredPlan.parse(plan))
 
 
 def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(plan):
-    del plan["approval"], plan["passed_over"]
+    del plan["approval"], plan["passed_over"], plan["clock"]
     plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
     assert "Room was not looked for" in render_plan(StoredPlan.parse(plan))
     assert "Seconds per image" not in render_plan(StoredPlan.parse(plan))

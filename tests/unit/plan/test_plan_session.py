@@ -14,7 +14,7 @@ from shoal.tables.session import read_sql
 HOUSE = Path(shoal.__file__).parent
 STEPS = [
     "bucket/drift.py", "bucket/listing.py", "bucket/silent_cameras.py", "plan/cut_shards.py", "plan/plan_session.py",
-    "results/open_images.py", "tables/capture_times.py", "tables/session.py",
+    "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_words.py", "tables/session.py",
 ]  # fmt: skip
 OF_A_VIEW = {"view_parquet": ("{0}",), "view_rows": ("stored_rows", "rows")}
 

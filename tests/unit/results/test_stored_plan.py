@@ -25,8 +25,11 @@ from shoal.plan.document import Plan, PlannedShard, PlannedWork
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
+from shoal.tables.clock_table import ClockLine, ClockTable
 
 EARLIER = sorted((Path(__file__).parents[2] / "fixtures/format-1").rglob("plan.json"))
+DATED = ClockLine(0, "name", "IPC608", 9, "2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z", "a.jpg", {"doubled": 2})
+UNDATED = ClockLine(None, None, "camera", 3, None, None, "e 海.jpg", {"undated": 3})
 SHA, RATE = "0" * 64, Rate(0.5, "measured in 126 images")
 UNDERSTOOD = Understood(YOLOV8, ModelInfo(("fish",), 32, (640, 640), None), None)
 RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, UNDERSTOOD)
@@ -70,6 +73,7 @@ def write_plan(dataset=None, params=None, **differs):
         "selected": True,
         "passed_over": [PassedOver("v2", "refused by ana")],
         "silent": [Silent("IPC608", datetime(2026, 6, 1)), Silent(None, None)],
+        "clock": ClockTable((DATED, UNDATED), 3, 7, ("7 of 19 images are odd - write it otherwise",)),
     }
     return Plan(**(facts | differs)).to_json()
 
@@ -123,7 +127,7 @@ def test_settings_and_params_are_those_of_the_run():
 @pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.parent.name)
 def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     plan = StoredPlan.parse(json.loads(path.read_text(encoding="utf-8")))
-    assert (plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, ())
+    assert (plan.clock, plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, None, ())
     assert (plan.listing.ignored_by, plan.listing.videos, plan.listing.unread, plan.listing.below_images) == (
         {},
         {},
@@ -153,6 +157,9 @@ def test_what_a_later_release_added_is_passed_over_and_copied_word_for_word():
         ),
         pytest.param(
             {**write_plan(), "counts": 3}, r"abcd1234 is not what its format promises \(.*\) - restore", id="a number"
+        ),
+        pytest.param(
+            {**write_plan(), "clock": {"lines": [{}]}}, r"abcd1234 has no field 'convention' - ", id="half a clock"
         ),
         pytest.param(
             {**write_plan(), "shards": None}, r"abcd1234 is not what its format promises \(.*\) - ", id="no shards"

@@ -6,6 +6,7 @@ from html import escape
 
 from shoal.results.plan_parts import StoredCapacity, StoredPassedOver, StoredShard
 from shoal.results.stored_plan import StoredPlan
+from shoal.tables.clock_table import TITLE, ClockTable
 
 _STYLE = (
     "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}"
@@ -27,6 +28,7 @@ def render_plan(plan: StoredPlan) -> str:
     parts = [
         f"<h1>Plan {escape(name)}</h1>",
         _table((), _facts(plan)),
+        _clock(plan.clock),
         _passed_over(plan.passed_over),
         _capacity(plan.capacity),
         _shards(plan.shards),
@@ -52,6 +54,14 @@ def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
     if approval := plan.approval:
         yield "All that is left", f"{approval.images:,} images, {approval.cpu_hours:,.3g} CPU hours"
         yield "Approval", _DECISIONS.get(approval.decision, approval.decision)
+
+
+def _clock(clock: ClockTable | None) -> str:
+    if clock is None or not clock.lines:
+        return ""
+    more = f"<p>and {clock.more_lines:,} more lines of {clock.more_keys:,} images</p>" if clock.more_lines else ""
+    odd = "".join(f"<p>{escape(sentence)}</p>" for sentence in clock.odd)
+    return f"<h2>Times and cameras</h2>{_table(TITLE, (line.cells() for line in clock.lines))}{more}{odd}"
 
 
 def _passed_over(passed: Iterable[StoredPassedOver]) -> str:
