@@ -36,7 +36,12 @@ def execute(arguments: Namespace) -> int:
         tried.append(checked)
         if not arguments.json:
             first, *more = checked.text.splitlines() or [""]
-            print(f"{_MARKS[checked.ok]} {checked.name:8} {first}", *(f"     {line}" for line in more), sep="\n", flush=True)
+            print(
+                f"{_MARKS[checked.ok]} {checked.name:8} {first}",
+                *(f"     {line}" for line in more),
+                sep="\n",
+                flush=True,
+            )
 
     tell(Checked("dataset", f"{dataset.name} is valid"))
     with reach_stores(dataset, open_for_check) as stores:

@@ -100,7 +100,9 @@ def test_a_store_that_does_not_answer_is_named(few_images):
 def test_suffixes_that_match_nothing_are_named(few_images):
     source = {**few_images.dataset.source.model_dump(), "suffixes": [".tiff"]}
     other = few_images.with_settings(source=source)
-    with pytest.raises(ConfigError, match=r"None of the first 12 objects under s3://.* ends in \.tiff and is not left out - check"):
+    with pytest.raises(
+        ConfigError, match=r"None of the first 12 objects under s3://.* ends in \.tiff and is not left out - check"
+    ):
         check_images(other.dataset, other.stores)
 
 
