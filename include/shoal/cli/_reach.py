@@ -47,7 +47,7 @@ def list_datasets() -> dict[str, Path]:
 def add_dataset(parser: ArgumentParser) -> None:
     """Describe the argument that names a dataset; shells complete it by the files there are."""
     argument = parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
-    argument.completer = _complete_dataset  # type: ignore[attr-defined] - argcomplete looks for it
+    argument.completer = _complete_dataset  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
 def _complete_dataset(**_: object) -> list[str]:

@@ -23,7 +23,7 @@ def execute(arguments: Namespace) -> int:
         ConfigError: argcomplete is not installed.
     """
     try:
-        from argcomplete import shellcode  # noqa: PLC0415 - other commands do not need it
+        from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - other commands do not need it
     except ModuleNotFoundError as err:
         raise ConfigError("argcomplete is not installed - it comes with pip install 'shoal[airflow]'") from err
 
