@@ -45,6 +45,10 @@ class StoreError(ShoalError):
     """The object store did not answer as it should; trying again may help."""
 
 
+class NoAnswerError(StoreError):
+    """Nothing answers at the store's address, or not in time."""
+
+
 class ContractError(ShoalError):
     """A stored object does not hold what its format promises."""
 

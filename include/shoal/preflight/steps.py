@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from shoal.bucket.sampled_keys import fill_listing, sample_images
-from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
 from shoal.engines.engine import Step
 from shoal.exports.export import need_exports
@@ -38,16 +38,22 @@ class Checked:
 def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:
     """Open a dataset's buckets so that one that cannot be opened does not keep the others from being tried.
 
+    An address where nothing answers is tried once: each try takes seconds, and every step would have its own.
+
     Args:
         dataset: Names connections and buckets.
         read_access: Looks a connection id up.
     """
+    silent: dict[str | None, NoAnswerError | None] = {}
 
     def open_bucket(place: Source | Models | Results) -> ObjectStore:
         try:
-            return open_store(read_access(place.conn_id), place.bucket)
+            store = open_store(read_access(place.conn_id), place.bucket)
         except ConfigError as err:
             return UnreachedStore(place.bucket, err)
+        if store.address not in silent:
+            silent[store.address] = _find_silence(store)
+        return store if (why := silent[store.address]) is None else UnreachedStore(place.bucket, why)
 
     layout = DatasetLayout(dataset.results.prefix, dataset.name)
     source, models, results = (open_bucket(place) for place in (dataset.source, dataset.models, dataset.results))
@@ -57,6 +63,17 @@ def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:
     except ConfigError as err:
         return replace(stores, results=UnreachedStore(dataset.results.bucket, err))
     return stores
+
+
+def _find_silence(store: ObjectStore) -> NoAnswerError | None:
+    """Ask for anything at all; what is wrong with an answer is for the steps to say."""
+    try:
+        store.read_clock()
+    except NoAnswerError as err:
+        return err
+    except ShoalError:
+        return None
+    return None
 
 
 def try_steps(steps: Iterator[Step]) -> Iterator[Checked]:

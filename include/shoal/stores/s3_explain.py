@@ -7,7 +7,15 @@ from http import HTTPStatus
 import urllib3
 from minio.error import InvalidResponseError, S3Error, ServerError
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
+from shoal.contract.errors import (
+    AccessDeniedError,
+    ConfigError,
+    LoginRefusedError,
+    NoAnswerError,
+    ShoalError,
+    StoreError,
+    one_line,
+)
 from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
 from shoal.stores.s3_errors import About, Meaning, error_code, meaning_of, other_region, request_id
 
@@ -83,8 +91,8 @@ def _explain_known(code: str, meaning: Meaning, access: StoreAccess, target: str
     return kind(f"Request for {where} failed: {code} - {meaning.way_out}")
 
 
-def _no_answer(access: StoreAccess, target: str, why: str) -> StoreError:
-    return StoreError(
+def _no_answer(access: StoreAccess, target: str, why: str) -> NoAnswerError:
+    return NoAnswerError(
         f"No answer from {access.endpoint_url} for {target} ({why}) - check that the store "
         "runs and the endpoint of the connection"
     )

@@ -97,6 +97,18 @@ def test_a_store_that_does_not_answer_is_named(few_images):
         check_results(stores)
 
 
+def test_an_address_where_nothing_answers_is_tried_once(few_images, monkeypatch):
+    access, asked = StoreAccess("http://127.0.0.1:9", "key", "secret"), []
+    monkeypatch.setattr(
+        S3Store, "read_clock", lambda store, ask=S3Store.read_clock: asked.append(store.bucket) or ask(store)
+    )
+    stores = open_for_check(few_images.dataset, lambda _: access)
+    checked = list(try_steps(store_steps(few_images.dataset, stores)))
+    assert asked == [few_images.dataset.source.bucket]
+    assert [step.ok for step in checked] == [False] * 4
+    assert all(step.text.startswith("No answer from http://127.0.0.1:9") for step in checked)
+
+
 def test_suffixes_that_match_nothing_are_named(few_images):
     source = {**few_images.dataset.source.model_dump(), "suffixes": [".tiff"]}
     other = few_images.with_settings(source=source)
