@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
+from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
 from shoal.history.find_run import latest_run, list_runs
@@ -16,6 +17,7 @@ from shoal.history.why import State, diagnose
 from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
+from shoal.tables.session import open_database
 from written_rows import write_rows
 
 OUT_OF_MEMORY = "Worker of pod infer-x ran out of memory - raise cluster.pod.memory; rows up to the last part are kept"
@@ -199,6 +201,20 @@ def test_rows_that_lie_in_parts_count_while_the_run_is_at_work(slow_images):
     facts = facts_of(slow_images)
     left = plan.work.shards[-1].images
     assert (facts.open.count, sum(shard.open for shard in facts.shards)) == (left, left)
+
+
+def test_rows_of_a_shard_in_the_middle_of_its_work_count(few_images):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    results = few_images.stores.results
+    (part,) = results.list_keys(few_images.stores.layout.variant(plan.variant.directory).parts)
+    with open_database(results) as database:
+        database.view_parquet("written", [part], ROW_COLUMNS)
+        assert database.store_parquet("SELECT * FROM written ORDER BY key LIMIT 5", part) == 5
+    found = why(few_images)
+    assert found.state is State.RUNNING
+    assert found.shards[0].startswith("shard 0: 7 of 12 images without a row")
+    assert found.images[0].startswith("7 open now: ")
 
 
 def test_current_says_that_the_first_run_is_at_work(slow_images):
