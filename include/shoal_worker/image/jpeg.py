@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 
 from shoal_worker.image.letterbox import Image
-from shoal_worker.image.markers import AFTER_SCANS, RESTARTS, Markers, read_app1, read_markers
+from shoal_worker.image.markers import BETWEEN_SCANS, EOI, RESTARTS, Markers, read_app1, read_markers
 
 END = b"\xff\xd9"
 
@@ -158,7 +158,9 @@ def _is_harmless(words: str, scans: int) -> bool:
     if found is None:
         return any(harmless in words for harmless in HARMLESS)
     marker = int(found[2], 16)
-    lost_place = marker in RESTARTS or (scans > 1 and marker in AFTER_SCANS)
+    if scans > 1 and marker in BETWEEN_SCANS:
+        return False
+    lost_place = marker in RESTARTS or (scans > 1 and marker == EOI)
     return not lost_place or int(found[1]) <= PADDING_BYTES
 
 

@@ -11,8 +11,8 @@ BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length: TEM, RST0 to RST7, SOI."""
 
 RESTARTS = range(0xD0, 0xD8)
-AFTER_SCANS = frozenset({0xC4, SOS, EOI})
-"""What follows a scan: tables, the next one, or the end."""
+BETWEEN_SCANS = frozenset({0xC4, SOS})
+"""What follows a scan that is not the last: tables, or the next one."""
 
 MOST_SEGMENTS = 100_000
 """More than this are not walked: a header of two million empty comments costs seconds here and nothing in libjpeg."""
