@@ -19,6 +19,7 @@ from shoal.contract.rows import Reason
 from shoal_worker.image import jpeg, png
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.markers import count_scans, read_markers
+from shoal_worker.image.other_files import tell_other_file
 
 Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked against the header; Pillow's would hide the size
 
@@ -160,7 +161,7 @@ def _no_header(data: bytes, words: str) -> Undecodable:
     if data.startswith(_TIFF_MAGIC) and _by_opencv(data, None) is None and not _tiff_is_cut(data):
         return Undecodable(Reason.UNSUPPORTED, detail="TIFF of a kind that is not decoded (8 or 16 bit integers are)")
     if not _starts_like_an_image(data):
-        return Undecodable(Reason.NOT_IMAGE)
+        return Undecodable(Reason.NOT_IMAGE, detail=tell_other_file(data))
     return Undecodable(Reason.TRUNCATED, detail=words)
 
 

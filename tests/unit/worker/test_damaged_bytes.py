@@ -115,6 +115,14 @@ def test_pixels_without_end_marker_are_those_with_it():
         pytest.param(case("float-rgb.tif"), Reason.UNSUPPORTED, "TIFF of a kind", id="a TIFF of floats"),
         pytest.param(PNG[:3000] + bytes([PNG[3000] ^ 4]) + PNG[3001:], Reason.CORRUPT, "IDAT", id="a flipped bit"),
         pytest.param(b"\0\0\0\x18ftypheic" + bytes(40), Reason.UNSUPPORTED, "HEIC: convert with", id="HEIC"),
+        pytest.param(b"\r\n<!DOCTYPE html><p>Sign in", Reason.NOT_IMAGE, "an HTML page", id="a login page"),
+        pytest.param(
+            b"<?xml version='1.0'?><Error/>", Reason.NOT_IMAGE, "XML, as a store's error", id="an error of a store"
+        ),
+        pytest.param(b"version https://git-lfs.github.com/spec/v1\n", Reason.NOT_IMAGE, "git lfs pull", id="Git LFS"),
+        pytest.param(b"\0\5\x16\7" + bytes(80), Reason.NOT_IMAGE, "AppleDouble", id="a Mac's side file let in again"),
+        pytest.param(bytes(5000), Reason.NOT_IMAGE, "zeros: its upload", id="zeros alone"),
+        pytest.param(b"\0\0\0\x18ftypmp42" + bytes(30), Reason.NOT_IMAGE, "a video", id="a video called .jpg"),
     ],
 )
 def test_what_is_not_decoded_says_why(data, reason, words):
