@@ -40,8 +40,9 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
 
 
 def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
+    data = read_planned(results, key)  # outside: a ConfigError is a ValueError, and says more than that it is no JSON
     try:
-        plan = json.loads(read_planned(results, key))
+        plan = json.loads(data)
     except ValueError as err:
         raise ContractError(f"{key} is no JSON: {err} - plan the run again") from err
     if not isinstance(plan, dict):

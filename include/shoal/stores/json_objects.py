@@ -30,7 +30,7 @@ class JsonObjects(Protocol):
             return None
         try:
             value: dict[str, Any] = json.loads(data)
-            version = value["format_version"]
+            version = int(value["format_version"])
         except (ValueError, KeyError, TypeError) as err:
             raise ContractError(
                 f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's - restore it"

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
+from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, first_line
 from shoal.contract.gone_objects import gone
 from shoal.contract.rows import FORMAT_1_NAMES, ROW_COLUMNS
 from shoal.stores.object_store import ObjectStore
@@ -55,13 +55,19 @@ class Database:
 
         Raises:
             StoreError: The results bucket did not answer.
-            ContractError: An object that it should hold is not there.
+            ContractError: An object that it should hold is not there, or holds no Parquet.
             ConfigError: The disk is full.
         """
         try:
             return self.connection.execute(sql, list(parameters))
         except duckdb.HTTPException as err:
             raise self._explain(err) from err
+        except duckdb.InvalidInputException as err:
+            if ".parquet'" not in str(err):
+                raise
+            raise ContractError(
+                f"A stored file is no Parquet file: {first_line(err)} - restore it, or start a new run if it is of this one"
+            ) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             raise _out_of_room(err, self.folder) from err
 

@@ -1,14 +1,18 @@
 """A store that breaks off and a login that ends: plan, worker and summary take the one and tell the other."""
 
 import dataclasses
+import re
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
-from shoal.contract.errors import StoreError
+from pipeline import run_worker_here
+from shoal.contract.errors import ContractError, StoreError
+from shoal.contract.exit_codes import WorkerExit
 from shoal.stores import s3_reading
-from worker.http_faults import faulty_store, passed_on, status
+from worker.hostile_front import HTML
+from worker.http_faults import faulty_store, of, passed_on, status, whole
 
 BREAKING = ("/plan.json", "/current.json", "/model.onnx")
 
@@ -53,6 +57,45 @@ def test_a_run_over_a_store_that_breaks_off_is_the_run_over_one_that_does_not(fe
     assert again.balance.fates["processed"] == 12
     assert done.summary["result_sha256"] == expected
     assert {path.rpartition("/")[2] for path in asked} == {name.strip("/") for name in BREAKING}
+
+
+@pytest.mark.parametrize(
+    ("stored", "body"),
+    [
+        pytest.param("/manifest.parquet", HTML, id="a page in place of the manifest"),
+        pytest.param("/parts/", b"", id="nothing in place of a part"),
+        pytest.param("/ledger/", b"PAR1" + bytes(50), id="a ledger that breaks off"),
+        pytest.param("/listings/", HTML, id="a page in place of the listing"),
+    ],
+)
+def test_a_stored_file_that_is_no_parquet_is_named(few_images, stored, body):
+    plan = few_images.plan()
+    few_images.infer(plan)
+    real = passed_on(few_images.stores.results.access.endpoint_url)
+    page = whole(body)
+
+    def answer(handler, number):
+        is_asked = handler.command in ("GET", "HEAD") and stored in handler.path and "?" not in handler.path
+        (page if is_asked else real)(handler, number)
+
+    with (
+        reached_through(few_images, answer) as broken,
+        pytest.raises(
+            ContractError, match=rf"A stored file is no Parquet file: .*{stored}.* - restore it, or start a new run"
+        ),
+    ):
+        broken.summarize(plan)
+
+
+def test_a_worker_that_may_not_read_its_plan_says_that(few_images):
+    plan = few_images.plan()
+    real = passed_on(few_images.stores.results.access.endpoint_url)
+    with reached_through(few_images, of("/plan.json", status(403, "AccessDenied"), real)) as broken:
+        ended = run_worker_here(broken.stores, plan, 0)
+    assert ended.returncode == WorkerExit.CONFIG
+    assert re.fullmatch(
+        r"Access to object '.*/plan.json' .* denied \(AccessDenied\) - check the login .*", ended.stdout
+    )
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])

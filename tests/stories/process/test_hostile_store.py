@@ -28,7 +28,7 @@ from worker.hostile_front import ALWAYS, HTML, Entry, Pages, Refusal, Spoilt, ho
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
 
-RUNS = 14
+RUNS = 20
 """Whole runs of one seed."""
 
 IMAGES = {

@@ -4,12 +4,12 @@ import hashlib
 
 import pytest
 
-from shoal.contract.errors import StoreError, one_line
+from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.stores.images import ImageChanged
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from worker.hostile_front import HTML, Entry, Pages, Refusal
-from worker.http_faults import faulty_store, status
+from worker.http_faults import faulty_store, status, whole
 
 LATIN = "<html>nicht verfügbar</html>".encode("latin-1")
 
@@ -159,6 +159,17 @@ def test_folders_of_a_listing_that_does_not_end_are_not_waited_for(token):
         with pytest.raises(StoreError, match=r"for the second time|does not say where"):
             opened(endpoint_url).list_folders("")
         assert len(asked) <= 2
+
+
+@pytest.mark.parametrize("value", [b'{"format_version": "x"}', b'{"format_version": null}', b"[1]", b"{}", b"7", HTML])
+def test_json_of_somebody_else_is_said_in_one_line(value):
+    with (
+        faulty_store(whole(value)) as (endpoint_url, _),
+        pytest.raises(
+            ContractError, match=r"Object 'a.json' in bucket 'fish' is no JSON object of Shoal's - restore it"
+        ),
+    ):
+        opened(endpoint_url).read_json("a.json")
 
 
 def test_a_word_of_the_stores_own_is_shown():
