@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minio.deleteobjects import DeleteObject
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
@@ -129,7 +129,13 @@ class S3Store(S3Reader, JsonObjects):
                 ]
                 if not page.is_truncated or not page.uploads:
                     return found
-                key_marker, id_marker = page.next_key_marker, page.uploads[-1].upload_id
+                markers = page.next_key_marker, page.uploads[-1].upload_id
+                if markers == (key_marker, id_marker):  # the same page again, for ever
+                    raise StoreError(
+                        f"The list of unfinished uploads of bucket {self.bucket!r} at {self.access.endpoint_url} does not end - "
+                        "see the store's log"
+                    )
+                key_marker, id_marker = markers
         except (*TRANSPORT_ERRORS, ValueError) as err:
             if error_code(err) == "NoSuchUpload":  # how rclone says that there is none
                 return []

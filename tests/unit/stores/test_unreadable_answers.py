@@ -8,7 +8,7 @@ from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.stores.images import ImageChanged
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from worker.hostile_front import HTML, Entry, Pages, Refusal
+from worker.hostile_front import HTML, XMLNS, Entry, Pages, Refusal
 from worker.http_faults import faulty_store, status, whole
 
 LATIN = "<html>nicht verfügbar</html>".encode("latin-1")
@@ -170,6 +170,20 @@ def test_json_of_somebody_else_is_said_in_one_line(value):
         ),
     ):
         opened(endpoint_url).read_json("a.json")
+
+
+def test_unfinished_uploads_without_an_end_are_not_waited_for():
+    upload = "<Upload><Key>a</Key><UploadId>1</UploadId><Initiated>2026-06-01T00:00:00.000Z</Initiated></Upload>"
+    page = (
+        f"<ListMultipartUploadsResult xmlns='{XMLNS}'><IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>{upload}"
+        "</ListMultipartUploadsResult>"
+    )
+    with (
+        faulty_store(whole(page.encode())) as (endpoint_url, asked),
+        pytest.raises(StoreError, match=r"unfinished uploads of bucket 'fish' at .* does not end"),
+    ):
+        opened(endpoint_url).list_unfinished_uploads("")
+    assert len(asked) == 2
 
 
 def test_a_word_of_the_stores_own_is_shown():
