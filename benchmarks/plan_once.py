@@ -18,6 +18,7 @@ from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Sou
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
+from shoal.tables.frozen_listing import find_files
 from shoal.tables.session import open_database
 
 MODEL_NAME = "demo-fish"
@@ -98,9 +99,10 @@ def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, obj
     columns = ", ".join(f"({_ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
     with open_database(stores.results) as database:
         database.set_variable("run_key", run_key)
-        database.set_variable("listing", stores.results.uri(listing_key))
+        [file] = find_files(stores.results, listing_key)
+        database.set_variable("listing", stores.results.uri(file))
         query = f"SELECT {columns} FROM read_parquet(getvariable('listing')) ORDER BY key"
-        return {"settled": database.store_parquet(query, layout.ledger(run_key, "attempt1"))}
+        return {"settled": database.store_parquet(query, layout.ledger(run_key, "attempt1")).rows}
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
 from shoal.stores.s3 import S3Store
 from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
+from shoal.tables.frozen_listing import find_files
 from shoal.tables.session import open_database, read_sql
 from shoal_worker.loop.one_by_one import Naming
 from shoal_worker.rows.parts import ListedImage
@@ -33,7 +34,7 @@ from shoal_worker.rows.parts import ListedImage
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
-    "current.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
+    "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
 TABLES = {export.file: export.query for export in map(find_export, EXPORTS) if isinstance(export, TableFile)}
@@ -143,7 +144,8 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     ledger = done.summary["run"]["ledger"]
     (folder / "ledger").mkdir()
     results.download(ledger, folder / "ledger" / ledger.rsplit("/", 1)[-1])
-    results.download(plan.listing_key, folder / "listing.parquet")
+    [listing] = find_files(results, plan.listing_key)
+    results.download(listing, folder / "listing.parquet")
     results.download(paths.manifest, folder / "manifest.parquet")
     for name in done.summary["files"]:
         results.download(done.summary["folder"] + name, folder / name)
@@ -154,6 +156,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     return {
         "json": {
             "current.json": results.read_json(pipeline.stores.layout.current),
+            "listing.json": results.read_json(plan.listing_key),
             "variant.json": results.read_json(layout.variant),
             "approval.json": results.read_json(layout.approval),
             "releases.json": results.read_json(pipeline.stores.layout.releases),
@@ -234,6 +237,7 @@ def test_examples_are_of_one_run():
     assert current["result_sha256"] == summary["result_sha256"]
     assert current["run_key"] == plan["run_key"] == summary["run"]["run_key"]
     assert current["listing"] == plan["listing"]["key"] == summary["run"]["listing"]["key"]
+    assert current["listed_at"] == plan["listing"]["listed_at"] == example("listing.json")["listed_at"]
     assert current["variant"] == plan["variant"]
     assert variant["variant_sha256"] == plan["variant"]["sha256"] == summary["result"]["variant_sha256"]
     assert variant["preimage"] == {"model_sha256": plan["model"]["sha256"], **plan["job"]["inference"]}

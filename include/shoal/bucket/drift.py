@@ -5,14 +5,14 @@ everything again and the other would publish numbers of half the images.
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from shoal.bucket.listing import Scope
+from shoal.bucket.listing import FrozenListing, Scope
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.settings.run_form import RunParams
+from shoal.tables.frozen_listing import FrozenAt, find_files
 from shoal.tables.session import Database
 
 GUARDED_FROM = 100
@@ -73,7 +73,7 @@ class Drift:
         return asdict(self)
 
 
-def count_gone(database: Database, listing_key: str, answer_key: str | None, scope: Scope) -> Drift:
+def count_gone(database: Database, listing: FrozenListing, answer: FrozenAt | None, scope: Scope) -> Drift:
     """Count the known images of a scope that the listing lacks.
 
     Reads: listing, stored_rows
@@ -81,18 +81,18 @@ def count_gone(database: Database, listing_key: str, answer_key: str | None, sco
 
     Args:
         database: A session with the listing and the settled rows.
-        listing_key: Object of the listing.
-        answer_key: Object of the listing that the dataset's answer is about; None before there is one.
+        listing: The listing.
+        answer: The one that the dataset's answer is about; None before there is one.
         scope: The run's scope; with a limit or a window nothing is known to be gone.
     """
     if scope.limit is not None or not scope.window.is_open:
         return Drift()
-    if answer_key is None:
+    if answer is None:
         database.run("CREATE VIEW known_images AS SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason)")
-    elif PurePosixPath(answer_key).name >= PurePosixPath(listing_key).name:
-        return Drift()  # this listing is no news
+    elif not listing.frozen_at.is_news_to(answer):
+        return Drift()
     else:
-        database.view_parquet("known_images", [answer_key], LISTING_COLUMNS)
+        database.view_parquet("known_images", find_files(database.results, answer.key), LISTING_COLUMNS)
     known = "SELECT count(*) FROM (SELECT key FROM known_images WHERE starts_with(key, ?))"
     return Drift(
         known=int(database.value(known, [scope.prefix])),

@@ -1,28 +1,31 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
+from shoal.bucket.listing_record import ListingRecord, Moment, scope_of
 from shoal.bucket.nothing_there import beside_prefix
 from shoal.bucket.sieve import ListingCounts, Sieve
 from shoal.contract.errors import EmptyBucketError, shown
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import DatasetLayout, run_time
+from shoal.contract.layout import DatasetLayout
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
+from shoal.stores.json_objects import missing
 from shoal.stores.object_store import ImageStore
+from shoal.tables.frozen_listing import FrozenAt, ListingFile
 from shoal.tables.session import Database
 
 EVER = Window(None, None)
-_SEEN = ("ignored_by", "videos", "unread", "below_images")
-"""What a listing's file says of it as JSON."""
+WRITTEN_AFTER = timedelta(days=1)
+"""What lies between a listing and the object that tells of it, at most: hours of listing, and two stores' clocks."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,30 @@ class FrozenListing:
 
     Attributes:
         key: Its object in the results bucket.
+        moment: When the bucket was listed, by this run or by one before it.
         counts: What it saw.
-        largest: Its largest directory; not known of a listing of an earlier release.
+        largest: Its largest directory.
         nothing: Why no image is left in the run's window, and which are nearest; empty where one is.
     """
 
     key: str
+    moment: Moment
     counts: ListingCounts
     largest: LargestDirectory
     nothing: str = ""
 
     @property
-    def listed_at(self) -> datetime:
-        """When the bucket was listed: by this run, or by one before it."""
-        return run_time(self.key.rpartition("/")[2].removesuffix(".parquet"))
+    def frozen_at(self) -> FrozenAt:
+        """The listing as plans and answers name it."""
+        return FrozenAt(self.key, self.moment.at)
+
+    @classmethod
+    def of(cls, key: str, record: ListingRecord, database: Database) -> "FrozenListing":
+        """Join what a record tells with what is in the table `listing`.
+
+        Reads: listing
+        """
+        return cls(key, record.moment, count_images(database, record.counts), record.largest)
 
 
 def freeze_listing(
@@ -84,7 +97,7 @@ def freeze_listing(
         source: What of it is an image.
         scope: What is listed.
         database: A session on the results bucket.
-        key: Key of the frozen listing.
+        key: Key of the frozen listing, `….json`; its images lie beside it.
         mounts: Whether pods will mount the bucket: where a limit ends the listing, the last image's directory is counted on.
 
     Raises:
@@ -93,6 +106,7 @@ def freeze_listing(
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
+    moment = Moment.now(bucket)
     counts, largest = _sift(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
@@ -105,16 +119,14 @@ def freeze_listing(
     )
     path.unlink()
     path.with_suffix(".doubtful").unlink()
-    facts = {
-        "not_images": str(counts.not_images),
-        "ignored": str(counts.ignored),
-        "seen": json.dumps({name: getattr(counts, name) for name in _SEEN}),
-        "listed_sha256": _identity(source, scope),
-        "largest_directory": largest.name,
-        "largest_directory_entries": str(largest.entries),
-    }
-    database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", key, facts)
-    return FrozenListing(key, count_images(database, counts), largest)
+    counts = count_images(database, counts)
+    file = key.removesuffix(".json") + ".parquet"
+    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", file)
+    files = (ListingFile(file, stored.sha256, stored.rows),)
+    listed = scope_of(source, scope.prefix, scope.limit)
+    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)
+    database.results.write_json(key, record.to_json())  # last: what it names is there
+    return FrozenListing(key, moment, counts, largest)
 
 
 def view_listing(database: Database, key: str) -> FrozenListing:
@@ -123,14 +135,14 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     Makes: listing
 
     Raises:
-        StoreError: The results bucket does not answer, or the listing is no longer there.
+        ContractError: The listing is no longer there.
+        StoreError: The results bucket does not answer.
     """
-    database.view_parquet("listing", [key], LISTING_COLUMNS)
-    facts = database.parquet_metadata(key)
-    seen = json.loads(facts.get("seen", "{}"))
-    counts = ListingCounts(not_images=int(facts["not_images"]), ignored=int(facts["ignored"]), **seen)
-    largest = LargestDirectory(facts.get("largest_directory", ""), int(facts.get("largest_directory_entries", 0)))
-    return FrozenListing(key, count_images(database, counts), largest)
+    record = ListingRecord.read(database.results, key)
+    if record is None:
+        raise missing(key, database.results.bucket)
+    database.view_parquet("listing", [file.key for file in record.files], LISTING_COLUMNS)
+    return FrozenListing.of(key, record, database)
 
 
 def find_listing(
@@ -138,21 +150,33 @@ def find_listing(
 ) -> str | None:
     """Find the newest listing that another run froze of the same objects; windows do not matter, they narrow it later.
 
+    Listings of earlier releases, whose files alone are there, are not found: they are read by the runs that name them.
+
     Args:
         database: A session on the results bucket.
         layout: The dataset's objects.
         source: What is listed.
         scope: The run's scope.
-        since: Not older than this; UTC.
+        since: Not older than this, by the image store's clock; UTC.
     """
-    identity = _identity(source, scope)
-    for key in sorted(database.results.list_keys(layout.listings), reverse=True):
-        name = read_name(layout, key)
-        if name.kind is not Kind.LISTING or run_time(name.run_key) < since:
-            continue
-        if database.parquet_metadata(key).get("listed_sha256") == identity:
-            return key
+    identity, results = _identity(scope_of(source, scope.prefix, scope.limit)), database.results
+    stored = [
+        found
+        for found in results.list_objects(layout.listings)
+        if found.key.endswith(".json") and read_name(layout, found.key).kind is Kind.LISTING
+    ]
+    for found in sorted(stored, key=lambda one: (one.last_modified, one.key), reverse=True):
+        if found.last_modified < since - WRITTEN_AFTER:
+            return None
+        record = ListingRecord.read(results, found.key)
+        if record is not None and record.identity == identity and record.moment.at >= since:
+            return found.key
     return None
+
+
+def by_clock_of(bucket: ImageStore, moment: datetime) -> datetime:
+    """Translate a time of this machine's clock into the image store's, which tells when a listing was made."""
+    return moment + (Moment.now(bucket).at - datetime.now(UTC))
 
 
 def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
@@ -164,19 +188,9 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
-def _identity(source: Source, scope: Scope) -> str:
-    """Tell what decides which objects a listing holds."""
-    listed = {
-        "columns": list(LISTING_COLUMNS),  # one of format 1 is not used again
-        "conn_id": source.conn_id,
-        "bucket": source.bucket,
-        "prefix": scope.prefix,
-        "limit": scope.limit,
-        "suffixes": sorted(source.suffixes),
-        "ignore": list(source.ignore),  # the last line that matches decides
-        "defaults": list(DEFAULTS),
-    }
-    return canonical_sha256(listed)
+def _identity(listed: Mapping[str, Any]) -> str:
+    """Tell what decides which objects a listing holds, in one hash; one of another release is not used again."""
+    return canonical_sha256({"columns": list(LISTING_COLUMNS), "defaults": list(DEFAULTS), **listed})
 
 
 def _sift(
@@ -208,5 +222,5 @@ def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: Lis
         return f"{where}: nothing lies there - check source.bucket and source.prefix"
     return (
         f"{where}: {counts.not_images} objects do not end in {' '.join(source.suffixes)}, {counts.ignored} are ignored - "
-        "check source.suffixes and source.ignore"
+        "check source.suffixes and source.ignore" + "".join(f"; {line}" for line in counts.describe())
     )

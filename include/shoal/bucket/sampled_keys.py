@@ -1,11 +1,13 @@
 """The first images of a bucket, for whoever wants to know how they are named and not which there are."""
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import islice
 
+from shoal.bucket.sieve import ListingCounts, Sieve
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.stores.object_store import ImageStore, ListedObject
@@ -23,11 +25,13 @@ class Sample:
         images: As the listing shows them, in key order.
         seen: Objects that were looked at, other ones included.
         whole: Whether there are no more objects.
+        counts: What a plan would say of those that were looked at.
     """
 
     images: tuple[ListedObject, ...]
     seen: int
     whole: bool
+    counts: ListingCounts
 
 
 def sample_images(bucket: ImageStore, source: Source, most: int) -> Sample:
@@ -42,15 +46,17 @@ def sample_images(bucket: ImageStore, source: Source, most: int) -> Sample:
         ConfigError: No such bucket, or access denied.
         StoreError: The store does not answer.
     """
-    images: list[ListedObject] = []
-    seen = 0
-    for item in islice(bucket.list_objects(source.prefix), max(most, SEARCHED_OBJECTS)):
-        if seen >= most and images:
-            return Sample(tuple(images), seen, whole=False)
-        seen += 1
-        if source.is_image(item.key):
-            images.append(item)
-    return Sample(tuple(images), seen, whole=seen < max(most, SEARCHED_OBJECTS))
+    lines, looked_at = io.StringIO(), dict[str, ListedObject]()
+    sieve, whole = Sieve(source, lines, io.StringIO()), True
+    for item in islice(bucket.list_objects(source.prefix), max(most, SEARCHED_OBJECTS) + 1):
+        if len(looked_at) >= (most if sieve.images else SEARCHED_OBJECTS):
+            whole = False
+            break
+        looked_at[item.key] = item
+        sieve.add(item)
+    counts = sieve.finish()
+    images = tuple(looked_at[json.loads(line)["key"]] for line in lines.getvalue().splitlines())
+    return Sample(images, len(looked_at), whole, counts)
 
 
 def fill_listing(database: Database, images: Sequence[ListedObject]) -> None:

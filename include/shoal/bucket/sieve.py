@@ -3,14 +3,16 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from json.encoder import encode_basestring_ascii
-from typing import TextIO
+from typing import Any, TextIO
 
 from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS, Ignored
 from shoal.stores.object_store import ListedObject
+
+CONVERT_HEIC = "magick mogrify -format jpg *.heic makes JPEGs"
 
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mts", ".m2ts", ".mkv", ".mpg", ".mpeg", ".m4v", ".wmv", ".3gp"})
 UNREAD = frozenset(
@@ -18,13 +20,29 @@ UNREAD = frozenset(
 )
 """Photos that are worth a word where `source.suffixes` does not name them."""
 
+DECODED = frozenset({".gif", ".avif", ".jp2"})
+"""Those of them that a worker decodes."""
+
+HEIC = frozenset({".heic", ".heif"})
+
 KEYS = "whole keys"
 """What entries that are keys leave out is counted as one."""
 
 
 @dataclass(frozen=True)
 class ListingCounts:
-    """What the listing saw; only `images` are in scope."""
+    """What the listing saw; only `images` are in scope.
+
+    Attributes:
+        images: Images in scope.
+        size_bytes: Of all of them.
+        not_images: Objects with another ending.
+        ignored: Images that are left out.
+        ignored_by: How many each line of `source.ignore` leaves out.
+        videos: Objects among `not_images` that are videos, by ending.
+        unread: Those that are photos in formats which `source.suffixes` does not name, by ending.
+        below_images: Images in folders named like an image.
+    """
 
     images: int = 0
     size_bytes: int = 0
@@ -34,6 +52,22 @@ class ListingCounts:
     videos: Mapping[str, int] = field(default_factory=dict)
     unread: Mapping[str, int] = field(default_factory=dict)
     below_images: int = 0
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "ListingCounts":
+        """Take the counts out of a stored object that holds them beside other fields, or lacks some."""
+        return cls(**{one.name: stored[one.name] for one in fields(cls) if one.name in stored})
+
+    def to_json(self) -> dict[str, Any]:
+        """Write them as listings and plans hold them."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            name: dict(sorted(value.items())) if isinstance(value, Mapping) else value for name, value in values.items()
+        }
+
+    def left_out(self) -> dict[str, Any]:
+        """Write what is not in scope, as plans and summaries hold it."""
+        return {name: value for name, value in self.to_json().items() if name not in {"images", "size_bytes"}}
 
     def describe(self) -> list[str]:
         """Tell what was left out, and what lies there that nobody looks at."""
@@ -48,9 +82,14 @@ class ListingCounts:
                 "ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
             )
         if self.unread:
+            ways = (
+                ["name in source.suffixes what can be read (.gif .avif .jp2)"] if self.unread.keys() & DECODED else []
+            )
+            ways += [f"HEIC is not read: {CONVERT_HEIC}"] if self.unread.keys() & HEIC else []
+            ways += ["convert raw photos to JPEG"] if self.unread.keys() - DECODED - HEIC else []
             lines.append(
                 f"not looked at: {sum(self.unread.values())} photos in formats that source.suffixes does not name "
-                f"({_told(self.unread)}) - convert to JPEG those that have no JPEG beside them"
+                f"({_told(self.unread)}) - {'; '.join(ways)}"
             )
         if self.below_images:
             lines.append(
@@ -133,10 +172,20 @@ class Sieve:
 
     def _count_other(self, key: str) -> None:
         self._not_images += 1
-        ending = key[key.rfind(".") :].lower()
+        ending = _ending(key)
         counter = self._videos if ending in VIDEOS else self._unread if ending in UNREAD else None
         if counter is not None and self._source.ignored.line_of(key) is None:
             counter[ending] += 1
+
+
+def count_others(endings: Mapping[str, int]) -> ListingCounts:
+    """Count what lies where no image does, by its endings: in small letters, with their dot."""
+    videos, unread = ({name: endings[name] for name in endings.keys() & kind} for kind in (VIDEOS, UNREAD))
+    return ListingCounts(not_images=sum(endings.values()), videos=videos, unread=unread)
+
+
+def _ending(key: str) -> str:
+    return key[key.rfind(".") :].lower()
 
 
 def write_line(found: ListedObject) -> str:

@@ -2,7 +2,7 @@
 
 <results>/<dataset>/current.json
                     releases.json
-                    listings/<run_key>.parquet
+                    listings/<run_key>.json   <run_key>.parquet
                     <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/
                                                   runs/<run_key>/plan.json …
@@ -176,7 +176,11 @@ class DatasetLayout:
         return f"{self.root}releases.json"
 
     def listing(self, run_key: str) -> str:
-        """The bucket as one run froze it."""
+        """The bucket as one run froze it: when, what was left out, and which files hold its images."""
+        return f"{self.listings}{run_key}.json"
+
+    def listing_file(self, run_key: str) -> str:
+        """The images of a listing that one run froze."""
         return f"{self.listings}{run_key}.parquet"
 
     def variant(self, directory: str) -> VariantLayout:

@@ -37,6 +37,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html. 
 GLACIER_IR, STANDARD_IA, ONEZONE_IA, NEARLINE, COLDLINE are read at once; ARCHIVE is such a class of one vendor and not of another
 (Google's is read at once), and of INTELLIGENT_TIERING the listing does not tell the tier: there reading decides."""
 
+RESTORED = " (restored)"
+"""What stands behind the class of an object in an archive where the listing says that a restored copy can be read: such an
+object is read like any other."""
+
 NO_IMAGES = frozenset({Reason.EMPTY, Reason.NOT_IMAGE})
 """Known for what they are: they say nothing of how images are decoded, so no shard ends because of them."""
 
@@ -54,7 +58,7 @@ LISTING_COLUMNS = {
     "last_modified": "TIMESTAMP",
     "storage_class": "VARCHAR",
 }
-"""`listings/<run_key>.parquet`: the bucket as one run froze it; times are UTC. `object_version` is an ETag, without quotes,
+"""The files of a listing: the bucket as one run froze it; times are UTC. `object_version` is an ETag, without quotes,
 or what else the store tells a version by; `storage_class` is the store's word, NULL where it says none."""
 
 MANIFEST_COLUMNS = {**LISTING_COLUMNS, "shard": "INTEGER"}

@@ -8,7 +8,7 @@ from shoal.contract.layout import ATTEMPT, RUN_KEY, DatasetLayout
 
 _PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
-_LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.parquet")
+_LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
 _OF_RUN = re.compile(
     rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
     rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     """What a stored object is, as its key tells."""
 
     LISTING = "listing"
+    """What a listing tells of itself, or the images in it."""
     MANIFEST = "manifest"
     """Also what a repeated shard still had to do."""
     FILE = "file"

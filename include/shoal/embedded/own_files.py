@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shoal.bucket.sieve import UNREAD, VIDEOS
+from shoal.bucket.sieve import count_others
 from shoal.contract.errors import ConfigError, shown
 from shoal.embedded.home import Home
 from shoal.models.trial import judge_model
@@ -113,13 +113,8 @@ def _no_photos(others: Mapping[str, int], dead_links: Sequence[str]) -> str:
     """Say what lies there instead, with the way out that helps."""
     if dead_links:
         return _tell_dead_links(dead_links)
-    unread, videos = (sum(others.get(ending, 0) for ending in endings) for endings in (UNREAD, VIDEOS))
     none_ends = f"none of its {sum(others.values())} files ends in {' '.join(IMAGE_SUFFIXES)}"
-    if unread:
-        return f"{none_ends}, {unread} are photos in other formats - convert those to JPEG (HEIC: heif-convert IN.heic OUT.jpg)"
-    if videos:
-        return f"{none_ends}, {videos} are videos - frames of one are made by ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
-    return f"{none_ends} - give the folder they lie in"
+    return f"{none_ends} - {'; '.join(count_others(others).describe()) or 'give the folder they lie in'}"
 
 
 def _tell_dead_links(links: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""failures.csv: every image that could not be examined, and why; pending and archived ones are counted, not listed."""
+"""failures.csv: every image that is in no number, and why; pending and archived ones are counted, not listed."""
 
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME, TableFile
 
@@ -6,7 +6,7 @@ FAILURES = TableFile(
     name="failures",
     file="failures.csv",
     query=f"""
-    SELECT key, object_version, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason
+    SELECT key, object_version, size_bytes, strftime(last_modified, {TIME}) AS last_modified, fate, reason, detail
     FROM accounted
     WHERE fate IN ('failed', 'changed', 'gone', 'denied', 'unsettled') OR fate = 'reused' AND status = 'failed'
     ORDER BY key

@@ -31,6 +31,7 @@ from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore, UnfinishedUpload
+from shoal.tables.frozen_listing import find_files
 
 BATCH = 1000
 """Objects deleted between two looks at current.json; the most that one request takes."""
@@ -111,8 +112,9 @@ def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[S
         # A summary of an old run that was repeated just now may have become the answer.
         current = read_current(results, layout)
         moved = current is not None and current["run_key"] != found.answer
-        spared = {current["run_key"], current["listing"]} if current and moved else set()
-        gone = [entry for entry in batch if entry.name.run_key not in spared and entry.key not in spared]
+        listing = read_name(layout, current["listing"]).run_key if current else ""
+        spared = {current["run_key"], listing} if current and moved else set()
+        gone = [entry for entry in batch if entry.name.run_key not in spared]
         results.delete(entry.key for entry in gone)
         deleted += gone
     for upload in found.uploads:
@@ -156,7 +158,7 @@ def _named_listings(
     kept: Mapping[RunId, str],
     current: Mapping[str, Any] | None,
 ) -> dict[str, str]:
-    """Read which listings the plans of kept runs name: several runs may share one."""
+    """Read which listings the plans of kept runs name, and their files: several runs may share one."""
     named = {}
     for entry in stored:
         run = (entry.name.variant, entry.name.run_key)
@@ -164,7 +166,7 @@ def _named_listings(
             named[read_plan(results, entry.key).listing.key] = kept[run]
     if current:
         named[current["listing"]] = "current.json names it"
-    return named
+    return named | {file: reason for key, reason in named.items() for file in find_files(results, key)}
 
 
 def _named_folders(

@@ -21,6 +21,7 @@ from shoal.stores.object_store import ObjectStore
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
+from shoal.tables.frozen_listing import read_files
 from shoal.tables.session import Database, open_database
 
 
@@ -66,8 +67,10 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         result = compared.answer.stored_result
         of_today = plan.format_version == FORMAT_VERSION
         if not of_today:  # its counts.csv had lines for bins without effort, too
-            result = {**result, "counts_sha256": summary.result["counts_sha256"]}
+            result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
+            result["counts_sha256"] = summary.result["counts_sha256"]
         deviations = [
+            *_check_listing(stores.results, plan),
             *_check_balance(database, plan, summary, balance),
             *_check_files(stores.results, run, summary, result),
             *(compared.deviations if of_today else ()),
@@ -91,6 +94,21 @@ def _need_files(results: ObjectStore, summary: StoredSummary) -> None:
             f"Run {summary.run_key} cannot be verified: the files of its summary are not in the bucket - python -m "
             "shoal gc deletes them after retention.keep; summary.json and all rows stay"
         )
+
+
+def _check_listing(results: ObjectStore, plan: StoredPlan) -> Iterator[str]:
+    """G1: what was listed is what lies there."""
+    for file in read_files(results, plan.listing.key):
+        if file.sha256 is not None and hash_object(results, file.key) != file.sha256:
+            yield f"G1: listing file {file.key} has another sha256 than the listing says"
+
+
+def hash_object(results: ObjectStore, key: str) -> str:
+    """Hash an object piece by piece."""
+    digest = hashlib.sha256()
+    for piece in results.stream(key)[1]:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _check_balance(database: Database, plan: StoredPlan, summary: StoredSummary, balance: Balance) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import Scope
+from shoal.bucket.listing_record import Moment
 from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
@@ -15,6 +16,7 @@ from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.run_names import may_move_answer
+from shoal.contract.units import utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
@@ -129,6 +131,7 @@ class Plan:
         variant: Model and inference settings.
         listing_key: Object of the frozen listing.
         listing: What the listing saw.
+        listed_at: When the bucket was listed, and by whose clock.
         listed: Images in scope.
         reused: Listed images that are settled and not reopened.
         drift: How the bucket differs from what is known of it.
@@ -156,6 +159,7 @@ class Plan:
     variant: Variant
     listing_key: str
     listing: ListingCounts
+    listed_at: Moment
     listed: int
     reused: int
     drift: Drift
@@ -200,10 +204,14 @@ class Plan:
             *self.clock.describe(),
             *self.unshown,
         ]
+        if not self.listed_at.by_store:
+            lines.append(
+                "the image store does not say what time it is: this machine's clock stands for the listing's time"
+            )
         if self.archived:
             lines.append(
-                f"archived {self.archived} images: restore them and copy them to a class that is read at once (a listing shows a "
-                "restored object as archived), then run again"
+                f"archived {self.archived} images: restore them, then run again - Amazon's listing tells which are restored, "
+                "other stores need a copy in a class that is read at once"
             )
         if self.starts_over:
             lines.append(
@@ -247,13 +255,9 @@ class Plan:
             "names": list(release.info.names),
             "listing": {
                 "key": self.listing_key,
+                "listed_at": utc_text(self.listed_at.at),
                 "size_bytes": self.listing.size_bytes,
-                "not_images": self.listing.not_images,
-                "ignored": self.listing.ignored,
-                "ignored_by": dict(sorted(self.listing.ignored_by.items())),
-                "videos": dict(sorted(self.listing.videos.items())),
-                "unread": dict(sorted(self.listing.unread.items())),
-                "below_images": self.listing.below_images,
+                **self.listing.left_out(),
             },
             "counts": {
                 "listed": self.listed,

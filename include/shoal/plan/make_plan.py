@@ -149,6 +149,7 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         variant=found.chosen.variant,
         listing_key=found.listing.key,
         listing=counts,
+        listed_at=found.listing.moment,
         listed=counts.images,
         reused=counts.images - found.to_infer - found.archived,
         archived=found.archived,

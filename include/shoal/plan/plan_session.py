@@ -9,7 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
-from shoal.bucket.listing import FrozenListing, Scope, count_images, find_listing, freeze_listing, view_listing
+from shoal.bucket.listing import (
+    FrozenListing,
+    Scope,
+    by_clock_of,
+    count_images,
+    find_listing,
+    freeze_listing,
+    view_listing,
+)
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_unshown_names
@@ -28,6 +36,7 @@ from shoal.results.open_images import count_archived, find_open_images
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import narrow_listing, view_clocked
 from shoal.tables.clock_table import ClockTable, read_clock_table
+from shoal.tables.frozen_listing import FrozenAt
 from shoal.tables.session import Database
 
 TABLES = {
@@ -90,7 +99,7 @@ class PlanSession:
         Makes: clocked
         """
         full = self._request.params.full_scope
-        return find_silent(self._database, self._request.dataset, listing.listed_at) if full else None
+        return find_silent(self._database, self._request.dataset, listing.moment.at) if full else None
 
     def read_clock_table(self) -> ClockTable:
         """Tell what the clock understood of the listing, and what is odd there.
@@ -147,7 +156,8 @@ class PlanSession:
         if self._request.again:
             return Drift()
         params, answer = self._request.params, self._answer
-        drift = count_gone(self._database, listing.key, None if answer is None else answer["listing"], self._scope)
+        known = None if answer is None else FrozenAt.of_answer(answer)
+        drift = count_gone(self._database, listing, known, self._scope)
         drift.check(params)
         if to_infer:
             drift = count_changed(self._database, drift, reused)
@@ -217,9 +227,10 @@ class PlanSession:
     def _find_listing(self) -> FrozenListing:
         request, stores, database = self._request, self._stores, self._database
         source, key = request.dataset.source, stores.layout.listing(request.run_key)
-        found = key if request.frozen else None
+        found = key if request.frozen and stores.results.has(key) else None
         if found is None and request.reuse_since is not None:
-            found = find_listing(database, stores.layout, source, self._scope, request.reuse_since)
+            since = by_clock_of(stores.source, request.reuse_since)
+            found = find_listing(database, stores.layout, source, self._scope, since)
         if found is not None:
             return view_listing(database, found)
         return freeze_listing(stores.source, source, self._scope, database, key, mounts=request.dataset.cluster.mounts)

@@ -20,7 +20,7 @@ class PlanRequest:
         dag_id: DAG that plans, empty when none does.
         run_id: Its Dag run.
         max_shards: Airflow's max_map_length.
-        run_key: The run; its time is that of its listing.
+        run_key: The run.
         again: Whether images that have a row are taken too: a check tries the whole way every time.
         frozen: Whether the run's listing is frozen already: a run that waited for room does not list again.
         reuse_since: A listing that another run froze at this time or later serves as well; None to list anew.

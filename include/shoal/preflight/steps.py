@@ -103,15 +103,17 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         StoreError: The store does not answer.
     """
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
+    beside = "".join(f"\n{line}" for line in sample.counts.describe())
     if not sample.images:
         raise ConfigError(
             f"None of the first {sample.seen} objects under {stores.source.uri(dataset.source.prefix)} is an image: none ends in "
             f"{' '.join(dataset.source.suffixes)} and is not left out - check source.prefix, source.suffixes and source.ignore"
+            f"{beside}"
         )
     first = sample.images[0].key
     size_bytes = len(stores.source.read_bytes(first))
     return (
-        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes"
+        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes{beside}"
     )
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.frozen_listing import FrozenAt
 
 
 def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
@@ -41,6 +43,7 @@ def move_current(
                 "dataset": plan.dataset,
                 **plan.copied("run_key", "variant", "model"),
                 "listing": plan.listing.key,
+                "listed_at": utc_text(plan.listing.frozen_at.listed_at),
                 "result_sha256": result_sha256,
             },
         )
@@ -52,7 +55,10 @@ def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: b
         return "the run is not complete"
     if not plan.may_become_current:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
-    # The name of a listing begins with its time; runs that share one are ordered by their own.
-    if current is not None and (current["listing"], current["run_key"]) > (plan.listing.key, plan.run_key):
+    if current is None:
+        return None
+    # Runs that share a listing are ordered by their names.
+    mine, answers = plan.listing.frozen_at, FrozenAt.of_answer(current)
+    if (answers.listed_at, current["run_key"]) > (mine.listed_at, plan.run_key):
         return f"run {current['run_key']} on a later listing is the answer already"
     return None

@@ -106,7 +106,7 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
     columns = select_rows({"ledger": "coalesce(ledger, getvariable('ledger'))"}, "stored_rows")
     written = database.store_parquet(
         f"SELECT {columns} FROM stored_rows ORDER BY key, object_version, run_key, attempt", key
-    )
+    ).rows
     database.view_parquet("written_ledger", [key], ROW_COLUMNS)
     found = int(
         database.value(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.tables.frozen_listing import FrozenAt
+
 
 @dataclass(frozen=True)
 class PlannedBy:
@@ -66,6 +68,7 @@ class StoredListing:
         videos: Videos that nobody looks at, by ending.
         unread: Photos in formats that `source.suffixes` does not name, by ending.
         below_images: Images in folders named like an image.
+        listed_at: When the bucket was listed, by its store's clock; None in plans before that was asked.
     """
 
     key: str
@@ -76,6 +79,12 @@ class StoredListing:
     videos: Mapping[str, int] = field(default_factory=dict)
     unread: Mapping[str, int] = field(default_factory=dict)
     below_images: int = 0
+    listed_at: str | None = None
+
+    @property
+    def frozen_at(self) -> FrozenAt:
+        """The listing, and when it was made."""
+        return FrozenAt.of(self.key, self.listed_at)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ContractError
 from shoal.contract.job import failed_too_often
 from shoal.contract.rows import NO_IMAGES
@@ -14,6 +15,12 @@ from shoal.tables.clock_table import read_clock_table
 from shoal.tables.session import Database
 
 USES = ("used", "duplicate", "undated", "unusable", "failed")
+_DAMAGED = """
+    SELECT regexp_replace(damaged, '0x[0-9a-fA-F]+|[0-9]+', 'N', 'g'), count(*)::BIGINT
+    FROM images WHERE damaged IS NOT NULL GROUP BY 1
+"""
+"""Kinds of damage: a decoder's words without the numbers in them."""
+
 SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
 
 
@@ -46,6 +53,7 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "failed_by_reason": _count_by(
             database, "SELECT reason, count(*)::BIGINT FROM images WHERE use = 'failed' GROUP BY 1"
         ),
+        "damaged_by_words": _count_by(database, _DAMAGED),
         "clock_flags": _count_by(
             database, "SELECT clock_flag, count(*)::BIGINT FROM images WHERE clock_flag IS NOT NULL GROUP BY 1"
         ),
@@ -54,6 +62,7 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
         "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
+        "left_out": ListingCounts.of(asdict(plan.listing)).left_out(),
     }
 
 
@@ -69,7 +78,8 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
     own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"
     tolerated = plan.settings.run.tolerated_failed_share
     return {
-        **plan.copied("run_key", "dag_run", "params", "listing"),
+        **plan.copied("run_key", "dag_run", "params"),
+        "listing": {"key": plan.listing.key, "listed_at": utc_text(plan.listing.frozen_at.listed_at)},
         "balance": balance.to_json(),
         "clock": read_clock_table(database, plan.settings.clock, plan.dataset, after_reading=True).to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],

@@ -9,6 +9,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
+from shoal.exports.asides import describe_asides
 from shoal.exports.export import Answer
 from shoal.exports.write import Exported, describe_told, write_exports
 from shoal.results.answer import move_current, read_current
@@ -21,6 +22,7 @@ from shoal.summary.balance import Balance, read_balance
 from shoal.summary.result import read_result, read_run_facts
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
+from shoal.tables.frozen_listing import FrozenAt, find_files
 from shoal.tables.session import Database, open_database
 
 
@@ -86,6 +88,7 @@ class SummarizedRun:
             f"{self.balance.listed} listed = {fates}",
             f"{stored.examined} examined = {uses}",
             f"result sha256 {stored.result_sha256}",
+            *describe_asides(stored.result),
             answer,
             *(stored.clock.describe() if stored.clock else []),
             *describe_unreadable(stored.unreadable),
@@ -153,13 +156,15 @@ def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int 
     current = read_current(stores.results, stores.layout)
     if current is None or not plan.scope.full:
         return None
-    if current["listing"] > plan.listing.key:
+    answers = FrozenAt.of_answer(current)
+    if answers.listed_at > plan.listing.frozen_at.listed_at:
         return None
     if current["run_key"] == plan.run_key:
         # Summarized before: what it was compared with then is no longer the answer.
         run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
         return read_summary(stores.results, run.summary).removed_since_previous
-    if not stores.results.has(current["listing"]):
+    files = find_files(stores.results, answers.key)
+    if not files or not all(map(stores.results.has, files)):
         return None
-    database.view_parquet("previous", [current["listing"]], LISTING_COLUMNS)
+    database.view_parquet("previous", files, LISTING_COLUMNS)
     return int(database.value("SELECT count(*) FROM previous ANTI JOIN listing USING (key)"))

@@ -10,6 +10,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
+from shoal.tables.frozen_listing import find_files
 from shoal.tables.session import Database
 
 
@@ -23,7 +24,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
         sources: Where its rows lie.
     """
     dataset, params = plan.settings, plan.params
-    database.view_parquet("frozen", [plan.listing.key], LISTING_COLUMNS)
+    database.view_parquet("frozen", find_files(database.results, plan.listing.key), LISTING_COLUMNS)
     database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)

@@ -1,12 +1,13 @@
 """DuckDB as Shoal uses it: in memory, spilling to a folder, reading Parquet straight from the results bucket."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -19,6 +20,15 @@ MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
 
 NOT_FOUND = 404
+
+
+class StoredParquet(NamedTuple):
+    """A Parquet object as it was written: its rows, and what its bytes hash to."""
+
+    rows: int
+    sha256: str
+
+
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
 
@@ -111,24 +121,15 @@ class Database:
         self.view_parquet("stored_rows", keys, ROW_COLUMNS)
         self.run_file("rows")
 
-    def store_parquet(self, query: str, key: str, metadata: Mapping[str, str] | None = None) -> int:
-        """Write a query's rows as one Parquet object, with metadata of its own; return how many."""
+    def store_parquet(self, query: str, key: str) -> StoredParquet:
+        """Write a query's rows as one Parquet object."""
         path = self.folder / "upload.parquet"
-        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
-        if metadata:
-            pairs = (f"{name}: {_quoted(value)}" for name, value in metadata.items())
-            options += f", KV_METADATA {{{', '.join(pairs)}}}"
-        count = self.copy(query, path, options)
+        rows = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.results.upload(path, key)
         path.unlink()
-        return count
-
-    def parquet_metadata(self, key: str) -> dict[str, str]:
-        """Read what `store_parquet` wrote beside the rows."""
-        found = self.records(
-            "SELECT decode(key) AS name, decode(value) AS value FROM parquet_kv_metadata(?)", [self.results.uri(key)]
-        )
-        return {entry["name"]: entry["value"] for entry in found}
+        return StoredParquet(rows, sha256)
 
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write a query's rows to a local file; return how many."""

@@ -34,6 +34,19 @@ def test_a_dataset_that_works_has_only_ok_lines(few_images):
     assert "demo-fish v1, 3 classes" in texts["model"]
 
 
+def test_what_lies_beside_the_images_is_told_on_lines_of_its_own(few_images):
+    for key in ("IPC608/._a.jpg", "IPC608/a.jpg/1.jpg", "IPC608/film.mov", "IPC608/phone.heic"):
+        few_images.put(key, b"x")
+    first, *beside = check_images(few_images.dataset, few_images.stores).splitlines()
+    assert first.startswith("13 images among the first 16 objects; ")
+    assert [line.split(" - ")[0] for line in beside] == [
+        "ignored 1: ._* 1",
+        "not looked at: 1 videos (.mov 1)",
+        "not looked at: 1 photos in formats that source.suffixes does not name (.heic 1)",
+        "1 images lie in folders named like an image, such as a.jpg/1.jpg: often thumbnails",
+    ]
+
+
 def test_the_check_leaves_nothing_among_the_results(few_images):
     check_results(few_images.stores)
     assert few_images.stores.results.list_keys("") == []

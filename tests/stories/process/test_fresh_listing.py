@@ -7,6 +7,7 @@ import pytest
 
 from shoal.airflow.operators.run_conf import reuse_listing_since
 from shoal.contract.errors import ConfigError
+from shoal.contract.units import utc_text
 from shoal.results.answer import read_current
 
 DAY_AGO = timedelta(days=1)
@@ -36,6 +37,34 @@ def test_its_answer_is_that_listings_and_a_later_one_wins(few_images, scenes):
     assert "later listing" in few_images.summarize(again).not_current_because
     answer = read_current(few_images.stores.results, few_images.stores.layout)
     assert answer["run_key"] == newer.summary["run"]["run_key"]
+
+
+@pytest.mark.parametrize("off", [timedelta(days=-3), timedelta(days=3)], ids=["behind", "ahead"])
+def test_a_listing_is_as_old_as_it_says_whatever_the_clock_was_that_named_it(few_images, off):
+    first = few_images.plan(at=datetime.now(UTC) + off)
+    assert few_images.plan(reuse_since=since()).listing_key == first.listing_key
+    record = few_images.stores.results.read_json(first.listing_key)
+    record["listed_at"] = utc_text(datetime.now(UTC) - 2 * DAY_AGO)
+    few_images.stores.results.write_json(first.listing_key, record)
+    assert few_images.plan(reuse_since=since()).listing_key != first.listing_key
+
+
+def test_a_listing_without_its_record_is_read_by_who_names_it_and_not_found_by_others(few_images):
+    """As earlier releases left them."""
+    first = few_images.plan()
+    few_images.infer(first)
+    results, run = (
+        few_images.stores.results,
+        few_images.stores.layout.variant(first.variant.directory).run(first.run_key),
+    )
+    plan = results.read_json(run.plan)
+    plan["listing"] = {**plan["listing"], "key": first.listing_key.removesuffix("json") + "parquet"}
+    del plan["listing"]["listed_at"]
+    results.write_json(run.plan, plan)
+    results.delete([first.listing_key])
+    assert few_images.plan(reuse_since=since()).listing_key != first.listing_key
+    done = few_images.summarize(first)
+    assert (done.balance.listed, done.not_current_because) == (12, None)
 
 
 @pytest.mark.parametrize(

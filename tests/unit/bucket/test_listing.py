@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from shoal.bucket.directory_sizes import FanOut
 from shoal.bucket.listing import Scope, freeze_listing, view_listing
 from shoal.bucket.sieve import Sieve, write_line
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
@@ -48,7 +49,7 @@ def odd_bucket(empty_bucket):
 def test_every_key_is_listed_as_it_is(odd_bucket):
     with open_database(odd_bucket.stores.results) as database:
         scope = Scope.of(odd_bucket.dataset.source, RunParams())
-        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.json")
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
     assert (frozen.counts.images, frozen.counts.not_images, frozen.counts.ignored) == (len(ODD_KEYS), 2, 0)
@@ -87,7 +88,7 @@ def test_a_limit_holds_where_the_last_key_makes_a_pattern_a_key(empty_bucket):
         source={**empty_bucket.dataset.source.model_dump(), "ignore": ["a/[12].jpg"]}
     ).dataset.source
     with open_database(empty_bucket.stores.results) as database:
-        frozen = freeze_listing(empty_bucket.stores.source, source, Scope("", 2), database, "listing.parquet")
+        frozen = freeze_listing(empty_bucket.stores.source, source, Scope("", 2), database, "listing.json")
         keys = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert (keys, frozen.counts.images) == (["a/1.jpg", "a/2.jpg"], 2)
 
@@ -95,10 +96,57 @@ def test_a_limit_holds_where_the_last_key_makes_a_pattern_a_key(empty_bucket):
 def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
     scope = Scope.of(odd_bucket.dataset.source, RunParams())
     with open_database(odd_bucket.stores.results) as database:
-        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.parquet")
+        frozen = freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, "listing.json")
     with open_database(odd_bucket.stores.results) as database:
-        assert view_listing(database, "listing.parquet") == frozen
+        assert view_listing(database, "listing.json") == frozen
         assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
+
+
+def test_a_listing_says_when_it_was_made_what_it_holds_and_what_was_left_out(empty_bucket):
+    for key in ("a.jpg", "._a.jpg", "film.mp4", "b.heic", "notes.txt", "a.jpg.d/t.jpg/1.jpg"):
+        empty_bucket.put(key, key.encode())
+    before = empty_bucket.stores.source.read_clock()
+    plan = empty_bucket.plan()
+    results = empty_bucket.stores.results
+    told = results.read_json(plan.listing_key)
+    assert before <= datetime.fromisoformat(told["listed_at"]) <= empty_bucket.stores.source.read_clock()
+    assert (told["listed_at_by"], told["scope"]["bucket"]) == ("store", empty_bucket.dataset.source.bucket)
+    assert told["counts"] == {
+        "images": 2, "size_bytes": 24, "not_images": 3, "ignored": 1, "ignored_by": {"._*": 1}, "videos": {".mp4": 1},
+        "unread": {".heic": 1}, "below_images": 1,
+    }  # fmt: skip
+    [file] = told["files"]
+    data = results.read_bytes(file["key"])
+    assert (file["month"], file["sha256"], file["images"]) == (None, hashlib.sha256(data).hexdigest(), 2)
+    stored = results.read_json(empty_bucket.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan)[
+        "listing"
+    ]
+    assert (stored["key"], stored["listed_at"]) == (plan.listing_key, told["listed_at"])
+
+
+def test_a_store_that_does_not_say_what_time_it_is_leaves_it_to_this_machine_and_the_plan_says_so(
+    few_images, monkeypatch
+):
+    def no_date():
+        raise StoreError("the store does not say what time it is (no Date in its answers)")
+
+    monkeypatch.setattr(few_images.stores.source, "read_clock", no_date)
+    plan = few_images.plan()
+    assert few_images.stores.results.read_json(plan.listing_key)["listed_at_by"] == "machine"
+    assert "the image store does not say what time it is: this machine's clock stands for the listing's time" in (
+        plan.describe()
+    )
+
+
+def test_a_listing_file_that_is_another_one_is_a_deviation(few_images):
+    done = few_images.run()
+    results, key = few_images.stores.results, done.summary["run"]["listing"]["key"].removesuffix("json") + "parquet"
+    with open_database(results) as database:
+        database.view_parquet("mine", [key], LISTING_COLUMNS)
+        database.run("CREATE TABLE turned AS SELECT * FROM mine ORDER BY key DESC")
+        database.store_parquet("SELECT * FROM turned", key)
+    found = few_images.verify(done.summary["run"]["run_key"], done.key.split("/")[1])
+    assert found.deviations == (f"G1: listing file {key} has another sha256 than the listing says",)
 
 
 def counted(keys):
@@ -149,7 +197,7 @@ def test_a_limited_listing_counts_its_last_directory_on(few_images, monkeypatch)
     source, scope = few_images.dataset.source, Scope("", 2)
     for mounts, entries in ((True, 6), (False, 2)):
         with open_database(few_images.stores.results) as database:
-            listing = freeze_listing(few_images.stores.source, source, scope, database, "l.parquet", mounts=mounts)
+            listing = freeze_listing(few_images.stores.source, source, scope, database, "l.json", mounts=mounts)
         assert (listing.counts.images, listing.largest) == (2, ("IPC608/", entries))
 
 
@@ -174,5 +222,5 @@ def test_odd_keys_go_all_the_way_and_are_failed_by_name(odd_bucket):
 def test_ignored_keys_are_counted_and_never_inferred(odd_bucket):
     source = {**odd_bucket.dataset.source.model_dump(), "ignore": ["plain.jpg"]}
     done = odd_bucket.with_settings(source=source).run()
-    assert done.summary["run"]["listing"]["ignored"] == 1
+    assert done.summary["result"]["left_out"]["ignored"] == 1
     assert "plain.jpg" not in odd_bucket.rows(done)

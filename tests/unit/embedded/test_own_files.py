@@ -75,6 +75,16 @@ def test_links_that_lead_nowhere_are_said_and_are_no_photos(home, photos, tmp_pa
         OwnFiles.read(None, photos, home)
 
 
+def test_a_folder_of_a_phone_is_told_how_its_photos_become_readable(home, tmp_path):
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    (folder / "IMG_0001.HEIC").write_bytes(b"")
+    with pytest.raises(
+        ConfigError, match=r"holds no photos: none of its 1 files .* - not looked at: 1 photos .*HEIC is not read: mag"
+    ):
+        OwnFiles.read(None, folder, home)
+
+
 def test_a_tilde_is_the_person_s_folder(home, photos, monkeypatch):
     monkeypatch.setenv("HOME", str(photos.parent))
     assert OwnFiles.read(None, Path("~") / photos.name, home).images == photos

@@ -36,6 +36,7 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
         ("current.json", Kind.RECORD),
         ("releases.json", Kind.RECORD),
         (f"listings/{run_key(1)}.parquet", Kind.LISTING),
+        (f"listings/{run_key(1)}.json", Kind.LISTING),
         ("fish-v1-0123456789ab/variant.json", Kind.RECORD),
         ("fish-v1-0123456789ab/approval.json", Kind.RECORD),
         (f"fish-v1-0123456789ab/parts/{run_key(1)}-0000-attempt1-0000.parquet", Kind.ROWS),

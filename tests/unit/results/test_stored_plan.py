@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import Scope
+from shoal.bucket.listing_record import Moment
 from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity, NodeFit
@@ -56,8 +57,9 @@ def write_plan(dataset=None, params=None, **differs):
         "params": params,
         "scope": Scope.of(dataset.source, params),
         "variant": VARIANT,
-        "listing_key": "reef/listings/20260601T020000Z-abcd1234.parquet",
+        "listing_key": "reef/listings/20260601T020000Z-abcd1234.json",
         "listing": ListingCounts(12, 1000, 1, 2),
+        "listed_at": Moment(datetime(2026, 6, 1, 2, 0, 3, tzinfo=UTC), by_store=True),
         "listed": 12,
         "reused": 3,
         "drift": Drift(12, 1, 3, 2, 1),

@@ -42,7 +42,7 @@ def count_rows(store: S3Store, key: str) -> int:
 
 def lay_parquet(store: S3Store, key: str) -> None:
     with open_database(store) as database:
-        assert database.store_parquet("SELECT range AS n FROM range(3)", key) == 3
+        assert database.store_parquet("SELECT range AS n FROM range(3)", key).rows == 3
 
 
 def test_a_server_keeps_what_shoal_needs(server):

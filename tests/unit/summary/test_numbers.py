@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from html import escape
 
 import pytest
 
@@ -209,6 +210,29 @@ def test_the_report_names_every_fate(empty_bucket):
     html = report_of(*seen(empty_bucket, {name(1): []}))
     fates = "1 processed, 0 failed, 0 changed, 0 gone, 0 archived, 0 denied, 0 unsettled, 0 pending"
     assert f"0 reused, {fates}" in html
+
+
+def test_damaged_images_and_what_was_left_out_are_told_beside_the_numbers(empty_bucket):
+    for key in ("._x.jpg", "film.mp4"):
+        empty_bucket.put(key, b"x")
+    damaged = (
+        "Corrupt JPEG data: found marker 0xd4 instead of RST3",
+        "Corrupt JPEG data: found marker 0xd9 instead of RST1",
+    )
+    rows = {name(1): [], **{name(n): {"damaged": words, "detections": []} for n, words in enumerate(damaged, 2)}}
+    pipeline, done = seen(empty_bucket, rows)
+    result = done.summary["result"]
+    assert result["damaged_by_words"] == {"Corrupt JPEG data: found marker N instead of RSTN": 2}
+    assert result["left_out"] == {
+        "not_images": 1, "ignored": 1, "ignored_by": {"._*": 1}, "videos": {".mp4": 1}, "unread": {}, "below_images": 0,
+    }  # fmt: skip
+    told = [
+        line for line in done.describe() if line.startswith(("2 images are damaged", "ignored 1: ._* 1", "not looked"))
+    ]
+    assert len(told) == 3
+    page = pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+    assert all(f"{line[0].upper()}{escape(line[1:])}." in page for line in told)
+    assert "0 archived, 0 denied" in page
 
 
 def test_damaged_images_count_where_the_dataset_says_so(empty_bucket):

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from shoal.contract.rows import FATES
+from shoal.exports.asides import describe_asides
 from shoal.exports.export import Answer, Where, Written
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
@@ -47,6 +48,7 @@ class Report:
             drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
             beside=sorted(answer.files),
+            asides=describe_asides(answer.result),
         )
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")

@@ -1,0 +1,109 @@
+"""`listings/<run_key>.json`: what a listing tells of itself, beside the files that hold its images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shoal.bucket.directory_sizes import LargestDirectory
+from shoal.bucket.sieve import ListingCounts
+from shoal.contract.errors import ContractError, StoreError
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.units import utc_text
+from shoal.settings.dataset import Source
+from shoal.stores.object_store import ImageStore, ObjectStore
+from shoal.tables.frozen_listing import ListingFile
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time, and whose clock told it.
+
+    Attributes:
+        at: UTC, whole seconds.
+        by_store: Whether it is the image store's; else this machine's, because that one tells none.
+    """
+
+    at: datetime
+    by_store: bool
+
+    @classmethod
+    def now(cls, bucket: ImageStore) -> "Moment":
+        """Ask the store that lists the images; its answers have a Date.
+
+        Raises:
+            ConfigError: No such bucket, or access denied.
+        """
+        try:
+            return cls(bucket.read_clock().replace(microsecond=0), by_store=True)
+        except StoreError:  # one that does not answer at all says so to the listing
+            return cls(datetime.now(UTC).replace(microsecond=0), by_store=False)
+
+
+@dataclass(frozen=True)
+class ListingRecord:
+    """What is known of a listing beside its images.
+
+    Attributes:
+        moment: When it began.
+        identity: What decides which objects it holds, as one hash: two listings with the same one are of the same objects.
+        scope: The part of that which people read.
+        counts: What it saw, windows aside.
+        largest: Its largest directory.
+        files: Where its images lie.
+    """
+
+    moment: Moment
+    identity: str
+    scope: Mapping[str, Any]
+    counts: ListingCounts
+    largest: LargestDirectory
+    files: tuple[ListingFile, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "listed_at": utc_text(self.moment.at),
+            "listed_at_by": "store" if self.moment.by_store else "machine",
+            "scope": dict(self.scope),
+            "scope_sha256": self.identity,
+            "counts": self.counts.to_json(),
+            "largest_directory": {"name": self.largest.name, "entries": self.largest.entries},
+            "files": [file.to_json() for file in self.files],
+        }
+
+    @classmethod
+    def read(cls, results: ObjectStore, key: str) -> "ListingRecord | None":
+        """Read it; None where it is gone.
+
+        Raises:
+            ContractError: It is not what its format promises.
+        """
+        stored = results.find_json(key)
+        if stored is None:
+            return None
+        try:
+            moment = Moment(datetime.fromisoformat(stored["listed_at"]), stored["listed_at_by"] == "store")
+            return cls(
+                moment,
+                stored["scope_sha256"],
+                stored["scope"],
+                ListingCounts.of(stored["counts"]),
+                LargestDirectory(**stored["largest_directory"]),
+                tuple(ListingFile(**entry) for entry in stored["files"]),
+            )
+        except (KeyError, TypeError, ValueError) as err:
+            raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err
+
+
+def scope_of(source: Source, prefix: str, limit: int | None) -> dict[str, Any]:
+    """Say which objects a listing holds, as people read it."""
+    return {
+        "conn_id": source.conn_id,
+        "bucket": source.bucket,
+        "prefix": prefix,
+        "limit": limit,
+        "suffixes": sorted(source.suffixes),
+        "ignore": list(source.ignore),  # in their order: the last line that matches decides
+    }

@@ -1,0 +1,27 @@
+"""What stands beside the numbers of an answer, in sentences: damaged images, and what lies in the bucket and is in no number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shoal.bucket.sieve import ListingCounts
+
+
+def describe_asides(result: Mapping[str, Any]) -> list[str]:
+    """Tell it of a summary's result; nothing of one whose release did not store it yet."""
+    return [*_damaged(result), *ListingCounts.of(result.get("left_out", {})).describe()]
+
+
+def _damaged(result: Mapping[str, Any]) -> list[str]:
+    by_words = result.get("damaged_by_words", {})
+    images = sum(by_words.values())
+    if not images:
+        return []
+    kinds = ", ".join(
+        f"{words} {count}" for words, count in sorted(by_words.items(), key=lambda kind: (-kind[1], kind[0]))
+    )
+    what = f"{images} image{' is' if images == 1 else 's are'} damaged inside ({kinds})"
+    if result["settings"]["usable"].get("damaged"):
+        return [f"{what} and counted like whole ones, as usable.damaged: true says"]
+    return [
+        f"{what}, and so unusable: in no number - usable.damaged: true in the dataset file counts them, without new inference"
+    ]

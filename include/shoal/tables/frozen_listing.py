@@ -1,0 +1,80 @@
+"""A frozen listing as every reader takes it: when the bucket was listed, and which files hold its images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from shoal.contract.errors import ContractError
+from shoal.contract.layout import run_time
+from shoal.stores.object_store import ObjectStore
+
+
+@dataclass(frozen=True)
+class FrozenAt:
+    """A listing, and when it was made.
+
+    Attributes:
+        key: Its object in the results bucket.
+        listed_at: When the bucket was listed, by its store's clock, UTC.
+    """
+
+    key: str
+    listed_at: datetime
+
+    @classmethod
+    def of(cls, key: str, listed_at: str | None) -> "FrozenAt":
+        """Read it from plan.json or current.json; those of earlier releases know the time in the name only."""
+        return cls(key, datetime.fromisoformat(listed_at) if listed_at else run_time(PurePosixPath(key).stem))
+
+    @classmethod
+    def of_answer(cls, current: Mapping[str, Any]) -> "FrozenAt":
+        """Read it from current.json."""
+        return cls.of(current["listing"], current.get("listed_at"))
+
+    def is_news_to(self, known: "FrozenAt") -> bool:
+        """Whether this one tells what another one cannot know."""
+        return self.key != known.key and self.listed_at >= known.listed_at
+
+
+@dataclass(frozen=True)
+class ListingFile:
+    """One Parquet object of a listing.
+
+    Attributes:
+        key: Its key in the results bucket.
+        sha256: What its bytes hash to; None in a listing of an earlier release, which is that file and nothing else.
+        images: Images in it; None there, too.
+        month: `2026-06`: the month in which all its objects were last modified; None where it holds several.
+    """
+
+    key: str
+    sha256: str | None = None
+    images: int | None = None
+    month: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write one entry of `files`."""
+        return {"month": self.month, "key": self.key, "sha256": self.sha256, "images": self.images}
+
+
+def read_files(results: ObjectStore, key: str) -> tuple[ListingFile, ...]:
+    """Read which files hold the images of a listing; none where the listing is gone.
+
+    Raises:
+        ContractError: It is not what its format promises.
+        StoreError: The results bucket does not answer.
+    """
+    if key.endswith(".parquet"):  # of an earlier release
+        return (ListingFile(key),)
+    stored = results.find_json(key)
+    try:
+        return () if stored is None else tuple(ListingFile(**entry) for entry in stored["files"])
+    except (KeyError, TypeError) as err:
+        raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err
+
+
+def find_files(results: ObjectStore, key: str) -> list[str]:
+    """Name the files that hold the images of a listing; none where the listing is gone."""
+    return [file.key for file in read_files(results, key)]
