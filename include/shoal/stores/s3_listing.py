@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from shoal.contract.errors import StoreError
+from shoal.contract.rows import ARCHIVES, RESTORED
 from shoal.stores.object_store import ListedObject
 
 MOST_BYTES = 2**63
@@ -48,7 +49,10 @@ def parse_page(data: bytes) -> ListingPage:
             if not key.endswith("/"):
                 modified = _utc(found["LastModified"])
                 version, size_bytes = found.get("ETag", "").replace('"', ""), _size(found["Size"])
-                objects.append(ListedObject(key, version, size_bytes, modified, found.get("StorageClass") or None))
+                storage_class = found.get("StorageClass") or None
+                if storage_class in ARCHIVES and _is_restored(element, namespace):
+                    storage_class += RESTORED
+                objects.append(ListedObject(key, version, size_bytes, modified, storage_class))
         named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
         folders = tuple(unquote_plus(name) if is_encoded else name for name in named)
     except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
@@ -78,6 +82,14 @@ def _size(text: str) -> int:
     if not 0 <= size_bytes < MOST_BYTES:
         raise ValueError(f"a size of {size_bytes} bytes")
     return size_bytes
+
+
+def _is_restored(element: ET.Element, namespace: str) -> bool:
+    """Tell whether an object of an archive has a copy that can be read, see API_RestoreStatus of Amazon S3."""
+    status = element.find(f"{namespace}RestoreStatus")
+    if status is None or not status.findtext(f"{namespace}RestoreExpiryDate"):
+        return False
+    return (status.findtext(f"{namespace}IsRestoreInProgress") or "").lower() == "false"
 
 
 def _utc(text: str) -> datetime:

@@ -1,5 +1,6 @@
 """The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -233,9 +234,13 @@ class S3Reader:
         }
         if token:
             query["continuation-token"] = token
+        # Amazon tells which objects of an archive are restored, for the asking; what others make of the header nobody says.
+        headers: dict[str, str | list[str] | tuple[str]] | None = (
+            {"x-amz-optional-object-attributes": "RestoreStatus"} if is_amazon(self.access.host) else None
+        )
         try:
             # Private, but it signs, finds the region and names errors; the version is pinned below the next.
-            response = self._client._execute("GET", self.bucket, query_params=query)  # noqa: SLF001
+            response = self._client._execute("GET", self.bucket, headers=headers, query_params=query)  # noqa: SLF001
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
         LET_IN.add(self.access)
@@ -248,6 +253,11 @@ class S3Reader:
         if self.access in LET_IN and isinstance(problem, LoginRefusedError):
             return StoreError(f"{problem}; it was good until now")
         return problem
+
+
+def is_amazon(host: str) -> bool:
+    """Whether a host, with or without its port, is Amazon's own."""
+    return re.fullmatch(r"(?:[^/]+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?", host) is not None
 
 
 def unquoted(etag: str) -> str:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from minio.datatypes import parse_list_objects
 
 from shoal.contract.errors import StoreError
+from shoal.stores.s3 import S3Store
+from shoal.stores.s3_access import StoreAccess
 from shoal.stores.s3_listing import parse_page
 
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -46,6 +48,51 @@ def test_a_page_is_read_as_the_client_reads_it(encoded_keys, token):
     expected = [(o.object_name, o.etag, o.size, o.last_modified) for o in objects if not o.is_dir]
     assert [(o.key, o.object_version, o.size_bytes, o.last_modified) for o in found.objects] == expected
     assert found.next_token == (next_token if truncated else None)
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "storage_class"),
+    [
+        pytest.param("GLACIER", "", "GLACIER", id="in the archive"),
+        pytest.param(
+            "GLACIER", "<IsRestoreInProgress>true</IsRestoreInProgress>", "GLACIER", id="still being restored"
+        ),
+        pytest.param(
+            "DEEP_ARCHIVE",
+            "<IsRestoreInProgress>false</IsRestoreInProgress><RestoreExpiryDate>2026-12-21T00:00:00.000Z</RestoreExpiryDate>",
+            "DEEP_ARCHIVE (restored)", id="restored",
+        ),
+        pytest.param("STANDARD", "", "STANDARD", id="no archive"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("namespace", [XMLNS, ""], ids=["with its namespace", "without"])
+def test_a_restored_object_is_told_from_one_in_the_archive(word, status, storage_class, namespace):
+    restore = f"<RestoreStatus>{status}</RestoreStatus>" if status else ""
+    data = page(["a.jpg"], namespace=namespace).replace(
+        b"</Contents>", f"<StorageClass>{word}</StorageClass>{restore}</Contents>".encode()
+    )
+    [found] = parse_page(data).objects
+    assert found.storage_class == storage_class
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("s3.eu-west-1.amazonaws.com", True), ("s3.cn-north-1.amazonaws.com.cn:443", True), ("minio.example.org:9000", False),
+        ("amazonaws.com.example.org", False),
+    ],
+)  # fmt: skip
+def test_only_amazon_is_asked_what_is_restored(host, asked, monkeypatch):
+    sent = {}
+
+    def answer(_method, _bucket, *, headers=None, query_params):
+        sent.update(headers or {}, **query_params)
+        return SimpleNamespace(data=page(["a.jpg"]))
+
+    store = S3Store(StoreAccess(f"https://{host}", "key", "secret"), "fish")
+    monkeypatch.setattr(store._client, "_execute", answer)
+    assert [found.key for found in store.list_objects()] == ["a.jpg"]
+    assert (sent.get("x-amz-optional-object-attributes") == "RestoreStatus") is asked
 
 
 def test_a_server_without_the_namespace_is_read_too():
