@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import RUN, WorkerCommand, positive
+from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.start import run
 
@@ -66,8 +66,8 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     all_read = True
     try:
-        detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou)
-        for was_read, line in predict(detector, arguments.images):
+        detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou, arguments.pixel_limit)
+        for was_read, line in predict(detector, arguments.images, arguments.pixel_limit):
             print(line, flush=True)  # noqa: T201
             all_read = all_read and was_read
     except ConfigError as err:
@@ -138,6 +138,10 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
     parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
     parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")
+    parser.add_argument(
+        "--pixel-limit", type=positive, default=PIXEL_LIMIT, metavar="N",
+        help=f"most pixels of an image, as model.pixel_limit of a dataset ({PIXEL_LIMIT})",
+    )  # fmt: skip
     parser.add_argument("images", nargs="+", metavar="IMAGE")
 
 

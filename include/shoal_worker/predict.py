@@ -18,8 +18,15 @@ from shoal_worker.session import Detector, open_model
 log = logging.getLogger(__name__)
 
 
-def open_detector(model: Path, imgsz: int | None, conf: float, iou: float) -> Detector:
+def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel_limit: int = PIXEL_LIMIT) -> Detector:
     """Open a model file for single images.
+
+    Args:
+        model: The file.
+        imgsz: Side of the input in pixels; None for the model's own.
+        conf: Lowest confidence shown.
+        iou: Overlap above which the weaker box is dropped.
+        pixel_limit: Most pixels of an image.
 
     Raises:
         ModelRefusedError: The file is missing or of no family that Shoal runs.
@@ -32,22 +39,23 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float) -> De
     opened = open_model(data)
     resolved = resolve_imgsz(opened.info, None if imgsz is None else (imgsz, imgsz))
     family = opened.understood.added
-    return Detector(opened, Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, family=family))
+    inference = Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, pixel_limit=pixel_limit, family=family)
+    return Detector(opened, inference)
 
 
 UNREADABLE = "unreadable"
 """Reason of a file that is there and cannot be read. It is none of its bytes, so no row ever has it."""
 
 
-def predict(detector: Detector, images: Sequence[str]) -> Iterator[tuple[bool, str]]:
+def predict(detector: Detector, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
-        answer = {"image": image, **_examine(detector, image)}
+        answer = {"image": image, **_examine(detector, image, pixel_limit)}
         was_read = answer["status"] != Status.GONE and answer["reason"] != UNREADABLE
         yield was_read, json.dumps(answer, ensure_ascii=False)
 
 
-def _examine(detector: Detector, path: str) -> dict[str, Any]:
+def _examine(detector: Detector, path: str, pixel_limit: int) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except OSError as err:
@@ -55,7 +63,7 @@ def _examine(detector: Detector, path: str) -> dict[str, Any]:
         if isinstance(err, FileNotFoundError):
             return _answer(Status.GONE)
         return _answer(Status.FAILED, reason=UNREADABLE)
-    decoded = decode(data, PIXEL_LIMIT)
+    decoded = decode(data, pixel_limit)
     if isinstance(decoded, Undecodable):
         header = decoded.header
         size = {} if header is None else {"width": header.width, "height": header.height}

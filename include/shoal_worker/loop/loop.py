@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import failed_too_often
+from shoal_worker.loop.failed_share import FailedShare
 from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
@@ -36,7 +36,7 @@ class Limits:
     Attributes:
         budget_s: Seconds after the start at which no further image is begun.
         part_interval_s: Seconds between two parts.
-        tolerated_failed_share: More `failed` than this share of the tried images ends the shard.
+        tolerated_failed_share: More `failed` than this share of the images ends the shard, see `FailedShare`.
         progress_interval_s: Seconds between two progress lines.
         last_write_pauses_s: Waits before the last part is tried again.
         stall_s: Seconds without anything fetched after which the source is taken for dead.
@@ -107,14 +107,15 @@ class ShardRun:
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
+        self._judge = FailedShare(intake, tally, limits.tolerated_failed_share)
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
         self._pipeline.start()
         ending = self._work(stop, say)
         self._intake.close()
-        self._take_what_is_there()
-        self._settle_refused()
+        self._take_what_is_there(stop)
+        self._settle_refused(stop)
         ending = self._write_last_part(ending, stop)
         if ending.exit is WorkerExit.DONE and self._tally.unreached:
             ending = self._unreached_ending()
@@ -126,7 +127,7 @@ class ShardRun:
         while True:
             outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s))
             if outcome is not None:
-                self._count(outcome)
+                self._count(outcome, stop)
             ending = self._ending(outcome, stop)
             if ending is None and (part.due() or isinstance(outcome, Checkpoint)):
                 ending = self._write_part()
@@ -144,7 +145,7 @@ class ShardRun:
         except queue.Empty:
             return None
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, stop: StopRequest) -> None:
         self._last_outcome = time.monotonic()
         if isinstance(outcome, Row):
             self._tally.add(outcome)
@@ -154,16 +155,19 @@ class ShardRun:
             if isinstance(outcome, Refused):
                 self._refused.append(outcome)
             if self._tally.unreached_in_a_row in {UNREACHED_IN_A_ROW, UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE}:
-                self._settle_refused()
+                self._settle_refused(stop)
             if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
                 self._intake.spread(UNREACHED_ELSEWHERE)
             self._last_error = str(outcome.error)
             log.warning("%r has no row: %s", outcome.image.key, outcome.error)
 
-    def _settle_refused(self) -> None:
+    def _settle_refused(self, stop: StopRequest) -> None:
         """Give refused images their rows where the login is still good: else one wrong key would deny a million images."""
-        if not self._refused:
+        if (
+            not self._refused or stop.requested
+        ):  # a worker that is told to stop has seconds, and the read may take minutes
             return
+        self._write_part()  # the signal may come while it waits
         rows = self._pipeline.settle_refused(self._refused)
         for row in rows:
             self._tally.unreached -= 1
@@ -183,17 +187,14 @@ class ShardRun:
                 return Ending(WorkerExit.CONFIG, str(outcome.error))
             self._write_last_part(Ending(WorkerExit.DONE), stop)
             raise outcome.error
-        return self._bad_images_ending() or self._bad_store_ending(outcome)
-
-    def _bad_images_ending(self) -> Ending | None:
-        tally, tolerated = self._tally, self._limits.tolerated_failed_share
-        if not failed_too_often(tally.failed, tally.tried, tolerated):
-            return None
-        return Ending(
-            WorkerExit.TOO_MANY_FAILED,
-            f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
-            f"{tolerated:.0%} - look at their reasons, and at what else lies in the bucket",
-        )
+        if self._judge.too_many_failed():
+            tally = self._tally
+            return Ending(
+                WorkerExit.TOO_MANY_FAILED,
+                f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
+                f"{self._limits.tolerated_failed_share:.0%} - look at their reasons, and at what else lies in the bucket",
+            )
+        return self._bad_store_ending(outcome)
 
     def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
         if (
@@ -222,10 +223,10 @@ class ShardRun:
             return Ending(WorkerExit.CONFIG, str(err))
         return None
 
-    def _take_what_is_there(self) -> None:
+    def _take_what_is_there(self, stop: StopRequest) -> None:
         """Keep what was finished while the end was decided."""
         while (outcome := self._next_outcome(0)) is not None:
-            self._count(outcome)
+            self._count(outcome, stop)
 
     def _write_last_part(self, ending: Ending, stop: StopRequest) -> Ending:
         """Write what is left, patiently; a store that stays away turns any ending into a failed one."""

@@ -80,6 +80,11 @@ class Intake:
         """Whether no further image may be begun."""
         return self._closed or time.monotonic() >= self._deadline
 
+    @property
+    def left(self) -> int:
+        """Images that were not handed out."""
+        return len(self._images)
+
     def close(self) -> None:
         """Hand out nothing more."""
         self._closed = True

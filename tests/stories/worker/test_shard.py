@@ -5,12 +5,15 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.job import Inference
 from worker.http_faults import faulty_store, status
-from worker.images import dark_jpeg, white_jpeg
+from worker.images import dark_jpeg, one_bit_png, white_jpeg
 from worker.onnx_models import constant_model, slow_on_white, stubborn_on_white
 from worker.processes import ATTEMPT, RUN_KEY, Workplace
 
@@ -70,6 +73,25 @@ def test_changed_and_gone_images_have_a_row_that_says_so(workplace):
     assert "1 processed, 0 failed, 2 changed, 1 gone, 0 denied, 0 open" in last_line(done)
 
 
+@pytest.mark.parametrize(
+    ("limit", "status", "reason"),
+    [
+        pytest.param(100_000_000, "failed", "too_large", id="by default"),
+        pytest.param(108_000_000, "processed", None, id="model.pixel_limit raised"),
+    ],
+)
+def test_a_camera_of_108_megapixels_needs_a_limit_that_says_so(workplace, limit, status, reason):
+    workplace.model = constant_model()
+    workplace.images = {"phone.png": one_bit_png(12_000, 9_000)}
+    inference = replace(Inference(imgsz=(640, 640), rect=True), pixel_limit=limit)
+    workplace.job = {"inference": inference.to_json()}
+    workplace.lay_out()
+    done = workplace.work()
+    assert done.returncode == WorkerExit.DONE, done.stderr
+    row = workplace.rows()["phone.png"]
+    assert (row["status"], row["reason"], row["width"], row["height"]) == (status, reason, 12_000, 9_000)
+
+
 def test_an_object_too_large_to_be_an_image_is_not_fetched(workplace):
     workplace.images = {"film.jpg": dark_jpeg()}
     workplace.listed = {"film.jpg": {"size_bytes": 10**12}}
@@ -124,10 +146,19 @@ def test_too_many_failed_images_end_the_shard_with_its_part_written(workplace, t
     (tmp_path / "termination-log").touch()
     done = workplace.work(SHOAL_TERMINATION_LOG=str(tmp_path / "termination-log"))
     assert done.returncode == WorkerExit.TOO_MANY_FAILED
-    assert 50 <= len(workplace.rows()) < 200
+    assert 100 <= len(workplace.rows()) < 200
     reason = (tmp_path / "termination-log").read_text()
-    assert reason.startswith("50 of 50 images of shard 0 failed, tolerated are 50% - look at their reasons")
+    assert reason.startswith("100 of 100 images of shard 0 failed, tolerated are 50% - look at their reasons")
     assert reason.strip() in done.stderr
+
+
+def test_a_broken_folder_in_front_does_not_block_what_lies_behind_it(workplace):
+    """Its images fail, are counted, and the shard goes on: images from all over it are as they should be."""
+    broken = {f"card1/{number:03}.jpg": dark_jpeg(number)[:200] for number in range(60)}
+    workplace.images = {**broken, **{f"card2/{number:03}.jpg": dark_jpeg(number) for number in range(75)}}
+    workplace.lay_out()
+    assert workplace.work().returncode == WorkerExit.DONE
+    assert Counter(workplace.statuses().values()) == {"failed": 60, "processed": 75}
 
 
 def test_failures_below_the_tolerated_share_do_not_end_it(workplace):
@@ -155,7 +186,9 @@ def test_a_store_that_is_down_ends_the_shard_early(workplace):
     workplace.lay_out()
     with faulty_store(status(404, "", "text/html")) as (endpoint_url, requests):
         done = workplace.work(SHOAL_SOURCE_ENDPOINT_URL=endpoint_url)
-        assert 20 <= len(requests) <= 20 + 10  # those on their way when the 20th failed
+        assert (
+            28 <= len(requests) <= 28 + 10
+        )  # 20, 8 from elsewhere, and those on their way when the last of them failed
     assert done.returncode == WorkerExit.INFRASTRUCTURE
     assert workplace.rows() == {}
     assert (
@@ -170,7 +203,7 @@ def test_a_store_that_is_down_ends_the_shard_early(workplace):
         pytest.param({"job": {"model_sha256": "0" * 64}}, "the plan was made for 000000000000", id="a replaced model"),
         pytest.param({"job": {"model_key": "m.onnx"}}, "No object 'm.onnx' in bucket", id="a missing model"),
         pytest.param({"job": {"source_bucket": "nowhere"}}, "No bucket 'nowhere'", id="a missing bucket"),
-        pytest.param({"model": b"PK\x03\x04"}, "not an ONNX model", id="a model that is none"),
+        pytest.param({"model": b"PK\x03\x04"}, "is a ZIP archive", id="a model that is none"),
         pytest.param({"job": {"budget": 1}}, "plan.json holds no valid job", id="a plan of another kind"),
     ],
 )

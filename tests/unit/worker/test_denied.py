@@ -9,7 +9,7 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied
 from shoal.stores.s3 import S3Store
-from shoal_worker.examine import Examiner
+from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.loop import Limits, ShardRun
 from shoal_worker.loop.pipeline import Intake, Pipeline
 from shoal_worker.loop.stop import StopRequest
@@ -41,6 +41,40 @@ class Login:
         self.left -= 1
         self.has_read.set()
         return Fetched(dark_jpeg(), version_checked=True)
+
+
+class Waits:
+    """A source that has read one image, is told to stop, and would not answer again."""
+
+    def __init__(self, stop):
+        self.stop = stop
+        self.reads = 0
+
+    def read(self, key, object_version, size_bytes):
+        self.reads += 1
+        if self.reads == 1:
+            return Fetched(dark_jpeg(), version_checked=True)
+        assert not self.stop.requested, "a worker that was told to stop asked the store again"
+        self.stop.request("SIGTERM")
+        raise ImageDenied(f"Access to {key!r} denied")
+
+
+def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(running_store, empty_bucket):
+    stop, detector = StopRequest(), Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
+    stamp = Stamp("1", "20260101T000000Z-testtest", "attempt1")
+    source = Waits(stop)
+    pipeline = Pipeline(intake := Intake([], 60), Examiner(source, detector, 10**8, stamp, scan_limit=500))
+    images = [ListedImage(key, "", 9) for key in ("a", "secret")]
+    for image in images:  # in this order, whatever the threads would do
+        prepared = pipeline._prepare(image)
+        pipeline.outcomes.put(pipeline._finish(prepared) if isinstance(prepared, Ready) else prepared)
+    parts, tally = (
+        PartWriter(S3Store(running_store.access, empty_bucket), "parts/{}.parquet".format),
+        Tally(0, len(images)),
+    )
+    ending = ShardRun(pipeline, intake, parts, tally, LIMITS).run(stop, print)
+    assert (ending.exit, source.reads) == (WorkerExit.STOPPED, 2), ending.reason
+    assert ({str(status): count for status, count in tally.statuses.items()}, parts.unwritten) == ({"processed": 1}, 0)
 
 
 @pytest.mark.parametrize(

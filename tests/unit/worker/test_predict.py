@@ -73,6 +73,11 @@ def test_predict_prints_one_object_per_image_in_the_order_given(folder):
     ]
 
 
+def test_the_pixel_limit_is_the_one_given(folder):
+    _, (answer,), _ = predict(folder, "--model", "model.onnx", "--pixel-limit", "921599", "good.jpg")
+    assert (answer["reason"], answer["detail"]) == ("too_large", "921600 pixels, the limit is 921599")
+
+
 def test_conf_is_the_one_given(folder):
     _, (answer,), _ = predict(folder, "--model", "model.onnx", "--conf", "0.1", "good.jpg")
     assert [box["confidence"] for box in answer["detections"]] == [0.75, 0.2]
