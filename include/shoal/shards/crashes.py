@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import failed_too_often
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
-from shoal.contract.rows import ROW_COLUMNS, Reason, Status, ddl
+from shoal.contract.rows import NO_IMAGES, ROW_COLUMNS, Reason, Status, ddl
 from shoal.results.stored_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.object_store import ObjectStore
@@ -113,12 +113,14 @@ def _check_failed_share(database: Database, crashed: ShardAttempt) -> None:
         ConfigError: Too many images failed.
     """
     plan = read_plan(database.results, crashed.layout.run(crashed.run_key).plan)
+    database.set_variable("no_images", sorted(map(str, NO_IMAGES)))
     (counts,) = database.records(
         "SELECT count(*) FILTER (failed) AS failed, count(*) AS tried FROM ("
         "SELECT bool_and(status = 'failed') AS failed "
         "FROM (SELECT * FROM stored_rows UNION ALL BY NAME SELECT * FROM killed_worker) "
         "SEMI JOIN listing USING (key, object_version) "
-        "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') GROUP BY key, object_version)"
+        "WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed') "
+        "AND coalesce(NOT list_contains(getvariable('no_images'), reason), true) GROUP BY key, object_version)"
     )
     tolerated = plan.job.tolerated_failed_share
     if failed_too_often(counts["failed"], counts["tried"], tolerated):

@@ -74,6 +74,8 @@ def read_size(data: bytes) -> tuple[int, int]:
         height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
     except MemoryError:
         raise
+    except KeyError as err:  # its way to say that libjpeg found no colours there
+        raise JpegError("no size and colours in its header") from err
     except Exception as err:
         raise JpegError(str(err)) from err
     return int(width), int(height)

@@ -1,4 +1,4 @@
-"""A bucket full of what is no image: the run stops by itself, is not tried again, and keeps what it found."""
+"""A bucket full of broken photos: the run stops by itself, is not tried again, and keeps what it found."""
 
 import json
 import sqlite3
@@ -13,10 +13,10 @@ BAD, GOOD = 150, 20
 
 @pytest.fixture(scope="module")
 def stopped(installation, tmp_path_factory):
-    """A run over photos most of which are text files, through Airflow, with the command's end."""
+    """A run over photos most of which are cut off, through Airflow, with the command's end."""
     folder = tmp_path_factory.mktemp("mostly-bad")
     for number in range(BAD):
-        (folder / f"20260601-{number // 60:02}{number % 60:02}00-IPC608.jpg").write_bytes(f"no image {number}".encode())
+        (folder / f"20260601-{number // 60:02}{number % 60:02}00-IPC608.jpg").write_bytes(dark_jpeg(number)[:200])
     for number in range(GOOD):
         (folder / f"20260602-00{number:02}00-IPC608.jpg").write_bytes(dark_jpeg(number))
     return folder, installation.run("demo", "--images", str(folder))
@@ -61,4 +61,4 @@ def test_what_was_found_is_kept_and_counted(installation, stopped):
     assert sum(count for fate, count in balance.items() if fate != "listed") == BAD + GOOD
     assert not (path.parents[3] / "current.json").exists()
     failures = (path.parent / summary["folder"].rstrip("/").rsplit("/", 1)[-1] / "failures.csv").read_text()
-    assert failures.count(",failed,not_image") == balance["failed"]
+    assert failures.count(",failed,truncated") == balance["failed"]

@@ -18,6 +18,7 @@ from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
 from shoal.tables.session import open_database
+from worker.images import dark_jpeg
 from written_rows import write_rows
 
 OUT_OF_MEMORY = "Worker of pod infer-x ran out of memory - raise cluster.pod.memory; rows up to the last part are kept"
@@ -119,7 +120,7 @@ def test_a_run_that_goes_on_in_a_later_one_names_it(slow_images):
 
 def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     for number in range(120):
-        empty_bucket.put(f"{number:03}.jpg", b"no image" + bytes([number]))
+        empty_bucket.put(f"{number:03}.jpg", dark_jpeg(number)[:200])
     plan = empty_bucket.plan()
     from pipeline import run_worker
 
@@ -130,7 +131,7 @@ def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     assert found.cause.startswith("shard 0 stopped: 5")
     assert "more than run.tolerated_failed_share allows" in found.cause
     assert any(
-        line.startswith("5") and 'failed: not_image: "000.jpg", "001.jpg", "002.jpg", …' in line
+        line.startswith("5") and 'failed: truncated: "000.jpg", "001.jpg", "002.jpg", …' in line
         for line in found.images
     )
 

@@ -12,7 +12,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import WorkerCommand
 from shoal.shards.crashes import Aftermath, ShardAttempt, has_crashed, settle_crash
-from worker.images import white_jpeg
+from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import hungry_on_white
 from worker.processes import md5
 
@@ -83,10 +83,11 @@ def test_a_crash_after_a_part_got_on(few_images):
 
 
 def test_poison_images_count_into_the_share_that_stops_a_shard(pipelines):
-    """Forty-nine are no images, and the fiftieth ends the worker: the operator judges what the worker cannot."""
+    """Forty-nine are broken, and the fiftieth ends the worker: the operator judges what the worker cannot."""
     pipeline = pipelines(cluster={"share": 1.0, "max_pods": 1})
-    for number in range(50):
-        pipeline.put(f"{number:02}.jpg", b"no image")
+    for number in range(49):
+        pipeline.put(f"{number:02}.jpg", dark_jpeg(number)[:200])
+    pipeline.put("49.jpg", b"no image")
     plan = pipeline.plan()
     pipeline.put("49.jpg", b"not the listed one")  # its row says `changed` and settles nothing
     assert run_worker(pipeline.stores, plan, 0).returncode == WorkerExit.DONE

@@ -112,6 +112,7 @@ def test_pixels_without_end_marker_are_those_with_it():
     ("data", "reason", "words"),
     [
         pytest.param(case("half.jpg"), Reason.TRUNCATED, "175 of 360 rows", id="half a JPEG"),
+        pytest.param(WHOLE[:200], Reason.TRUNCATED, "no size and colours in its header", id="a JPEG cut in its header"),
         pytest.param(case("float-rgb.tif"), Reason.UNSUPPORTED, "TIFF of a kind", id="a TIFF of floats"),
         pytest.param(PNG[:3000] + bytes([PNG[3000] ^ 4]) + PNG[3001:], Reason.CORRUPT, "IDAT", id="a flipped bit"),
         pytest.param(b"\0\0\0\x18ftypheic" + bytes(40), Reason.UNSUPPORTED, "HEIC: convert with", id="HEIC"),
