@@ -76,14 +76,6 @@ class FrozenListing:
         """The listing as plans and answers name it."""
         return FrozenAt(self.key, self.moment.at)
 
-    @classmethod
-    def of(cls, key: str, record: ListingRecord, database: Database) -> "FrozenListing":
-        """Join what a record tells with what is in the table `listing`.
-
-        Reads: listing
-        """
-        return cls(key, record.moment, count_images(database, record.counts), record.largest)
-
 
 def freeze_listing(
     bucket: ImageStore, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
@@ -142,7 +134,7 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     if record is None:
         raise missing(key, database.results.bucket)
     database.view_parquet("listing", [file.key for file in record.files], LISTING_COLUMNS)
-    return FrozenListing.of(key, record, database)
+    return FrozenListing(key, record.moment, count_images(database, record.counts), record.largest)
 
 
 def find_listing(

@@ -7,7 +7,7 @@ from typing import Any
 
 from shoal.bucket.directory_sizes import LargestDirectory
 from shoal.bucket.sieve import ListingCounts
-from shoal.contract.errors import ContractError, StoreError
+from shoal.contract.errors import ContractError, ShoalError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.units import utc_text
 from shoal.settings.dataset import Source
@@ -29,14 +29,10 @@ class Moment:
 
     @classmethod
     def now(cls, bucket: ImageStore) -> "Moment":
-        """Ask the store that lists the images; its answers have a Date.
-
-        Raises:
-            ConfigError: No such bucket, or access denied.
-        """
+        """Ask the store that lists the images; its answers have a Date."""
         try:
             return cls(bucket.read_clock().replace(microsecond=0), by_store=True)
-        except StoreError:  # one that does not answer at all says so to the listing
+        except ShoalError:  # a store that does not answer at all, or refuses, says so to the listing
             return cls(datetime.now(UTC).replace(microsecond=0), by_store=False)
 
 

@@ -12,7 +12,7 @@ from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS, Ignored
 from shoal.stores.object_store import ListedObject
 
-CONVERT_HEIC = "magick mogrify -format jpg *.heic makes JPEGs"
+CONVERT_HEIC = "magick mogrify -format jpg *.HEIC makes JPEGs"
 
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mts", ".m2ts", ".mkv", ".mpg", ".mpeg", ".m4v", ".wmv", ".3gp"})
 UNREAD = frozenset(
@@ -78,7 +78,7 @@ class ListingCounts:
             )
         if self.videos:
             lines.append(
-                f"not looked at: {sum(self.videos.values())} videos ({_told(self.videos)}) - frames of one are made by "
+                f"not looked at: {_many(sum(self.videos.values()), 'video')} ({_told(self.videos)}) - frames of one are made by "
                 "ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
             )
         if self.unread:
@@ -88,13 +88,14 @@ class ListingCounts:
             ways += [f"HEIC is not read: {CONVERT_HEIC}"] if self.unread.keys() & HEIC else []
             ways += ["convert raw photos to JPEG"] if self.unread.keys() - DECODED - HEIC else []
             lines.append(
-                f"not looked at: {sum(self.unread.values())} photos in formats that source.suffixes does not name "
+                f"not looked at: {_many(sum(self.unread.values()), 'photo')} in formats that source.suffixes does not name "
                 f"({_told(self.unread)}) - {'; '.join(ways)}"
             )
         if self.below_images:
+            lie = "lies" if self.below_images == 1 else "lie"
             lines.append(
-                f"{self.below_images} images lie in folders named like an image, such as a.jpg/1.jpg: often thumbnails - look "
-                "at them, and leave them out by source.ignore"
+                f"{_many(self.below_images, 'image')} {lie} in folders named like an image, such as a.jpg/1.jpg: often thumbnails - "
+                "look at them, and leave them out by source.ignore"
             )
         return lines
 
@@ -197,6 +198,10 @@ def write_line(found: ListedObject) -> str:
         f'{{"key":{key},"object_version":{object_version},"size_bytes":{found.size_bytes},"last_modified":"{modified}",'
         f'"storage_class":{storage_class}}}\n'
     )
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from minio.error import S3Error
+
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
 from shoal.contract.gone_objects import gone
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
@@ -86,7 +88,11 @@ class S3Reader:
         try:
             # Private, as in _list_page.
             response = self._client._execute("GET", self.bucket, query_params={"list-type": "2", "max-keys": "1"})  # noqa: SLF001
-            return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+            return _date_of(response)
+        except S3Error as err:  # a key that may list below a prefix only is refused, and told the time all the same
+            if err.response is None or "Date" not in err.response.headers:
+                raise self._explain(err) from err
+            return _date_of(err.response)
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
         except (KeyError, ValueError, OverflowError) as err:
@@ -253,6 +259,10 @@ class S3Reader:
         if self.access in LET_IN and isinstance(problem, LoginRefusedError):
             return StoreError(f"{problem}; it was good until now")
         return problem
+
+
+def _date_of(response: "BaseHTTPResponse") -> datetime:
+    return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
 
 
 def is_amazon(host: str) -> bool:

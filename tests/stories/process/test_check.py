@@ -41,9 +41,9 @@ def test_what_lies_beside_the_images_is_told_on_lines_of_its_own(few_images):
     assert first.startswith("13 images among the first 16 objects; ")
     assert [line.split(" - ")[0] for line in beside] == [
         "ignored 1: ._* 1",
-        "not looked at: 1 videos (.mov 1)",
-        "not looked at: 1 photos in formats that source.suffixes does not name (.heic 1)",
-        "1 images lie in folders named like an image, such as a.jpg/1.jpg: often thumbnails",
+        "not looked at: 1 video (.mov 1)",
+        "not looked at: 1 photo in formats that source.suffixes does not name (.heic 1)",
+        "1 image lies in folders named like an image, such as a.jpg/1.jpg: often thumbnails",
     ]
 
 

@@ -80,7 +80,7 @@ def test_a_folder_of_a_phone_is_told_how_its_photos_become_readable(home, tmp_pa
     folder.mkdir()
     (folder / "IMG_0001.HEIC").write_bytes(b"")
     with pytest.raises(
-        ConfigError, match=r"holds no photos: none of its 1 files .* - not looked at: 1 photos .*HEIC is not read: mag"
+        ConfigError, match=r"holds no photos: none of its 1 files .* - not looked at: 1 photo .*HEIC is not read: mag"
     ):
         OwnFiles.read(None, folder, home)
 

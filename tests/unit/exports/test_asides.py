@@ -53,7 +53,7 @@ def result(damaged=None, *, counted=False, **left_out):
             [
                 (
                     "not looked at: 7 photos in formats that source.suffixes does not name (.heic 4, .gif 2, .nef 1) - name in "
-                    "source.suffixes what can be read (.gif .avif .jp2); HEIC is not read: magick mogrify -format jpg *.heic makes "
+                    "source.suffixes what can be read (.gif .avif .jp2); HEIC is not read: magick mogrify -format jpg *.HEIC makes "
                     "JPEGs; convert raw photos to JPEG"
                 )
             ],

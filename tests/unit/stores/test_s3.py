@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,9 @@ def test_json_of_no_known_format_is_refused(text, message):
 
 def test_a_secret_is_never_shown(running_store):
     assert running_store.access.secret_key not in repr(replace(running_store.access, region="here"))
+
+
+def test_a_key_that_may_list_below_a_prefix_only_is_told_the_time_all_the_same():
+    with faulty_store(status(403, "AccessDenied")) as (endpoint_url, _):
+        told = S3Store(StoreAccess(endpoint_url, "key", "secret"), "fish").read_clock()
+    assert abs(told - datetime.now(UTC)) < timedelta(seconds=5)
