@@ -94,8 +94,8 @@ class ListingCounts:
         if self.below_images:
             lie = "lies" if self.below_images == 1 else "lie"
             lines.append(
-                f"{_many(self.below_images, 'image')} {lie} in folders named like an image, such as a.jpg/1.jpg: often thumbnails - "
-                "look at them, and leave them out by source.ignore"
+                f"{_many(self.below_images, 'image')} {lie} in folders named like an image, such as a.jpg/1.jpg: often "
+                "thumbnails - look at them, and leave them out by source.ignore"
             )
         return lines
 
