@@ -180,7 +180,7 @@ def _say_late(database: Database) -> Iterator[str]:
     if late and 2 * len(late) <= len(cameras):
         names = ", ".join(f"{shown(camera['camera'], 40)} ({camera['age'] / 86400:.0f} days)" for camera in late[:5])
         yield (
-            f"every image of camera {names} is older than the object by that much, those of other cameras are not: "
+            f"camera {names}: every image was stored so long after it was taken, unlike those of other cameras: "
             "files copied later, or a clock that is behind - deployments[].offset moves it"
         )
 

@@ -263,5 +263,8 @@ def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_d
     assert re.search(
         r"say where the date stands: clock.pattern and clock.format in .*/own-my-photos-\w{6}\.yaml", ended.stdout
     )
+    assert re.search(
+        r"python -m shoal clock own-my-photos-[0-9a-f]{6} --propose looks for dates in names and EXIF", ended.stdout
+    )
     assert re.search(r"own-my-photos-[0-9a-f]{6}: model best [0-9a-f]{8}", ended.stdout)
     assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in photos.iterdir()} == before

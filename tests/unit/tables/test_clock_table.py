@@ -154,8 +154,8 @@ ODD = {
             *((key, STORED) for key in named("CAM2", hourly(datetime(2025, 6, 1), 12))),
         ],
         {},
-        ("every image of camera CAM2 (374 days) is older than the object by that much, those of other cameras are not: files copied later, "
-        "or a clock that is behind - deployments[].offset moves it"),
+        ("camera CAM2 (374 days): every image was stored so long after it was taken, unlike those of other cameras: files copied later, or a clock "
+            "that is behind - deployments[].offset moves it"),
     ),
 }  # fmt: skip
 
