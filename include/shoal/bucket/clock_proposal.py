@@ -89,14 +89,13 @@ def propose_clock(database: Database, images: Sequence[ListedObject], zone: str)
     notes: list[str] = []
     base = [one for one in sure if not one.doubt]
     doubted = [one for one in sure if one.doubt]
-    sets = [([*base, one], choice) for one, choice in choices] + [
-        ([*base, one], one.doubt) for one in doubted if not choices
-    ]
-    if base and not choices:
-        sets = [(base, "")]
+    sets = [([*base, one], choice) for one, choice in choices] or ([(base, "")] if base else [])
+    if sets:
         notes += [
             f"{len(one.places)} keys, such as {_example(one, images)!r}, are left out: {one.doubt}" for one in doubted
         ]
+    else:
+        sets = [([one], one.doubt) for one in doubted]
     if sets:
         fill_listing(database, images)
     offers = []

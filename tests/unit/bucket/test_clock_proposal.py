@@ -211,6 +211,14 @@ def test_digits_that_may_be_a_counter_are_offered_with_that_doubt(keys, doubt, p
     assert {offer.choice for offer in proposal.offers} <= {doubt}
 
 
+def test_what_is_doubted_beside_a_proposal_is_named(propose):
+    proposal = propose([*every(7, "%Y%m%d_%H%M%S.jpg"), "1772236849.jpg"])
+    assert proposal.sure is not None
+    assert proposal.notes == (
+        "1 keys, such as '1772236849.jpg', are left out: the digits may be seconds since 1970, or a number of another kind",
+    )
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
