@@ -33,7 +33,7 @@ def read_clocked(
     database.run("CREATE TABLE listing (key VARCHAR, last_modified TIMESTAMP)")
     listed = [(row["key"], row["last_modified"].removesuffix("Z")) for row in conventions]
     database.connection.executemany("INSERT INTO listing VALUES (?, ?)", listed)
-    view_clocked(database, clock)
+    view_clocked(database, clock, ())
     found = database.run("SELECT key, camera, captured_at FROM clocked").fetchall()
     return {key: (camera, at and at.replace(tzinfo=UTC)) for key, camera, at in found}
 

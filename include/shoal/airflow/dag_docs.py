@@ -7,6 +7,7 @@ from shoal.contract.errors import one_line
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
+from shoal.settings.deployments import Deployment
 
 
 def reanalyse_doc(dataset: Dataset) -> str:
@@ -82,12 +83,16 @@ def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     yield "Failures", f"a shard stops when more than {run.tolerated_failed_share:.0%} of its images fail"
     yield "Taxa", _taxa(dataset)
     yield "Clock", "; else ".join(_clock(entry) for entry in dataset.clock.entries)
-    yield "Deployments", ", ".join(f"{stay.name} ({stay.camera})" for stay in dataset.deployments) or "none"
+    yield "Deployments", ", ".join(map(_deployment, dataset.deployments)) or "none"
     yield "Bins", f"{', '.join(dataset.report.bins)}; days and months in {dataset.report.zone}"
 
 
 def _clock(entry: ClockEntry) -> str:
     return f"EXIF, {entry.zone}" if entry.exif else f"`{entry.pattern}` as `{entry.format}`, {entry.zone}"
+
+
+def _deployment(stay: Deployment) -> str:
+    return f"{stay.name} ({stay.camera}{f', clock corrected by {stay.correction}' if stay.correction else ''})"
 
 
 def _taxa(dataset: Dataset) -> str:

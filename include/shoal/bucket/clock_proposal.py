@@ -213,7 +213,7 @@ def _try(database: Database, weighed: Sequence[_Weighed], images: Sequence[Liste
     for one in reversed(weighed):
         meant.update({number: found.at for number, found in one.places.items()})
     entries = tuple(_entry(one, images, zone) for one in weighed)
-    view_clocked(database, as_clock([entry.model_copy(update={"zone": "UTC"}) for entry in entries]))
+    view_clocked(database, as_clock([entry.model_copy(update={"zone": "UTC"}) for entry in entries]), ())
     read = dict(database.run("SELECT key, captured_at FROM clocked").fetchall())
     for number, image in enumerate(images):
         at, told = read.get(image.key), meant.get(number)

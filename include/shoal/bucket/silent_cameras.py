@@ -51,7 +51,7 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     if dataset.run.expect_new_within is None:
         return None
     limit = now.astimezone(UTC).replace(tzinfo=None) - dataset.run.expect_new_within
-    view_clocked(database, dataset.clock)
+    view_clocked(database, dataset.clock, dataset.deployments)
     newest = {
         record["camera"]: record["newest"]
         for record in database.records(

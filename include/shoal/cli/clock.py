@@ -68,7 +68,7 @@ def _looked_at(sample: Sample) -> str:
 
 def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -> list[str]:
     fill_listing(database, sample.images)
-    view_clocked(database, dataset.clock)
+    view_clocked(database, dataset.clock, dataset.deployments)
     return read_clock_table(database, dataset.clock, name).describe()
 
 
@@ -86,7 +86,7 @@ def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample:
     for number, offer in enumerate(proposal.offers, 1):
         yield _title(number, offer, len(sample.images))
         yield from _yaml(offer.entries, offer.zones_said, exif)
-        view_clocked(database, as_clock(offer.entries))
+        view_clocked(database, as_clock(offer.entries), ())
         table = read_clock_table(database, as_clock(offer.entries), "")
         yield from ["", "which reads", *table.table(), *table.odd]
     if exif and not proposal.offers:
@@ -141,7 +141,7 @@ def _show_exif(
     clock = as_clock(entries)
     fill_listing(database, [one.image for one in seen])
     fill_rows(database, seen)
-    view_clocked_with_exif(database, clock)
+    view_clocked_with_exif(database, clock, ())
     yield from read_clock_table(database, clock, dataset.name, after_reading=True).table()
     cameras = sorted({f"{one.exif['make'] or ''} {one.exif['model'] or ''}".strip() for one in seen if one.exif})
     yield f"cameras by EXIF: {', '.join(filter(None, cameras)) or 'none'}"

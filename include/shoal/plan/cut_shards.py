@@ -50,7 +50,7 @@ def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) 
 
 def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
     """Fill the table `picked` with as many open images as the time box has room for."""
-    view_clocked(database, dataset.clock)
+    view_clocked(database, dataset.clock, dataset.deployments)
     database.run(
         "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
         "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",

@@ -146,7 +146,7 @@ class Plan:
         archived: Unsettled images in an archive: no run can take them.
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
         clock: What the dataset's clock understood of the listing.
-        unshown: That images have names which no mounted bucket shows; empty where none has.
+        remarks: What is odd in the listing's names and corrected times, besides the clock's table.
         nothing: Why no image is in the run's window; empty where one is.
     """
 
@@ -175,7 +175,7 @@ class Plan:
     starts_over: bool = False
     archived: int = 0
     clock: ClockTable = field(default_factory=ClockTable)
-    unshown: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
@@ -202,7 +202,7 @@ class Plan:
             *self.listing.describe(),
             *self.drift.describe(),
             *self.clock.describe(),
-            *self.unshown,
+            *self.remarks,
         ]
         if not self.listed_at.by_store:
             lines.append(

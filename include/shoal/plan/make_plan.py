@@ -66,7 +66,7 @@ class _Found:
         approval: Whether those images may be inferred.
         starts_over: Whether rows that there are cannot be used again.
         clock: What the dataset's clock understood of the listing.
-        unshown: That images have names which no mounted bucket shows.
+        remarks: What is odd in the listing's names and corrected times, besides the clock's table.
     """
 
     listing: FrozenListing
@@ -81,14 +81,14 @@ class _Found:
     approval: Approval
     starts_over: bool
     clock: ClockTable
-    unshown: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
     """List the bucket, choose the model, subtract what is settled."""
     listing = session.list_scope()
     silent = session.look_for_silence(listing)
-    clock, unshown = session.read_clock_table(), session.read_unshown_names()
+    clock, remarks = session.read_clock_table(), session.read_remarks()
     chosen = choose_release(shelf, request.asks, session.count_work)
     layout = stores.layout.variant(chosen.variant.directory)
     parts, ledgers = list_settled(stores.results, layout)
@@ -113,7 +113,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         approval,
         session.starts_over(),
         clock,
-        unshown,
+        remarks,
     )
 
 
@@ -165,7 +165,7 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         nothing=found.listing.nothing,
         starts_over=found.starts_over,
         clock=found.clock,
-        unshown=found.unshown,
+        remarks=found.remarks,
     )
 
 

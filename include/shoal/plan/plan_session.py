@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
 from shoal.bucket.listing import (
     FrozenListing,
@@ -86,7 +87,8 @@ class PlanSession:
         listing = self._find_listing()
         if self._scope.window.is_open:
             return listing
-        nearest = narrow_listing(self._database, self._request.dataset.clock, self._scope.window)
+        dataset = self._request.dataset
+        nearest = narrow_listing(self._database, dataset.clock, dataset.deployments, self._scope.window)
         nothing = beside_window(self._scope.window, listing.counts.images, *nearest) if nearest else ""
         if nothing and self._request.empty_fails:
             raise EmptyBucketError(f"{nothing} - choose a window that has images")
@@ -108,15 +110,18 @@ class PlanSession:
         Makes: clocked, clock_seen, clock_table
         """
         dataset = self._request.dataset
-        view_clocked(self._database, dataset.clock)
+        view_clocked(self._database, dataset.clock, dataset.deployments)
         return read_clock_table(self._database, dataset.clock, dataset.name)
 
-    def read_unshown_names(self) -> tuple[str, ...]:
-        """Say which images of the listing the pods of this dataset cannot read, because they mount the bucket.
+    def read_remarks(self) -> tuple[str, ...]:
+        """Say what deployments made of the listing's times, and which images pods cannot read, because they mount the bucket.
 
         Reads: listing
+        Makes: clocked
         """
-        return read_unshown_names(self._database) if self._request.dataset.cluster.mounts else ()
+        dataset = self._request.dataset
+        corrected = read_correction_words(self._database, dataset.clock, dataset.deployments)
+        return (*corrected, *(read_unshown_names(self._database) if dataset.cluster.mounts else ()))
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

@@ -85,7 +85,7 @@ def _find_months(stores: Stores, plan: Plan) -> tuple[datetime, datetime]:
     """Find the earliest and latest time of the listed images, by which the windows of a backfill take them."""
     with open_database(stores.results) as database:
         view_listing(database, plan.listing_key)
-        view_clocked(database, plan.dataset.clock)
+        view_clocked(database, plan.dataset.clock, plan.dataset.deployments)
         (span,) = database.records(
             "SELECT min(coalesce(captured_at, last_modified)) AS first, max(coalesce(captured_at, last_modified)) AS last "
             "FROM clocked"

@@ -112,9 +112,7 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         )
     first = sample.images[0].key
     size_bytes = len(stores.source.read_bytes(first))
-    return (
-        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes{beside}"
-    )
+    return f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes{beside}"
 
 
 def check_clock(dataset: Dataset, stores: Stores) -> str:
@@ -126,7 +124,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
     with open_database(None) as database:
         fill_listing(database, sample.images)
-        view_clocked(database, dataset.clock)
+        view_clocked(database, dataset.clock, dataset.deployments)
         table = read_clock_table(database, dataset.clock, dataset.name)
         dated = database.records(
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"

@@ -1,16 +1,14 @@
 """Settings that turn stored rows into numbers: changing them costs no inference."""
 
-from datetime import UTC, datetime
 from operator import not_
 from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from shoal.settings.clock_patterns import read_groups
-from shoal.settings.field_types import Name, Pattern, Score, Settings, TimeFormat, Zone
+from shoal.settings.field_types import Pattern, Score, Settings, TimeFormat, Zone
 
 BinWidth = Literal["30min", "hour", "day", "month"]
-_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ClockEntry(Settings):
@@ -115,33 +113,6 @@ class Usable(Settings):
             raise ValueError(
                 f"luma_min {self.luma_min:g} is above luma_max {self.luma_max:g} - no image would be usable"
             )
-        return self
-
-
-class Deployment(Settings):
-    """One stay of a camera at one place; series break where it ends."""
-
-    name: Name
-    camera: str
-    start: datetime
-    end: datetime | None = None
-    latitude: float | None = Field(None, ge=-90, le=90)
-    longitude: float | None = Field(None, ge=-180, le=180)
-    depth_m: float | None = None
-
-    @property
-    def span(self) -> tuple[datetime, datetime]:
-        """Start and end in UTC; times without offset are UTC, no end is the end of time."""
-        start, end = (
-            moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (self.start, self.end or _END_OF_TIME)
-        )
-        return start, end
-
-    @model_validator(mode="after")
-    def _ends_after_its_start(self) -> "Deployment":
-        start, end = self.span
-        if end <= start:
-            raise ValueError(f"deployment {self.name} ends at {self.end}, not after its start {self.start}")
         return self
 
 

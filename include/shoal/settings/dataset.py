@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import cached_property
-from itertools import pairwise
 from operator import not_
 from typing import Annotated, Any
 
@@ -11,7 +10,8 @@ from pydantic import Field, model_validator
 from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.layout import RUN_KEY, DatasetLayout
 from shoal.settings.alerts import Alerts
-from shoal.settings.analysis import Clock, ClockEntry, Deployment, Report, Taxon, Usable
+from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable
+from shoal.settings.deployments import Deployment, check_apart
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.settings.field_types import (
     Bucket,
@@ -205,17 +205,7 @@ class Dataset(Settings):
 
     @model_validator(mode="after")
     def _deployments_do_not_overlap(self) -> "Dataset":
-        stays = sorted(self.deployments, key=lambda stay: (stay.camera, stay.span))
-        for earlier, later in pairwise(stays):
-            if earlier.camera == later.camera and earlier.name == later.name:
-                raise ValueError(
-                    f"two deployments of camera {later.camera} are named {later.name} - give each its own name"
-                )
-            if earlier.camera == later.camera and later.span[0] < earlier.span[1]:
-                raise ValueError(
-                    f"deployments {earlier.name} and {later.name} of camera {later.camera} overlap - "
-                    "an image belongs to one of them at most"
-                )
+        check_apart(self.deployments)
         return self
 
     @model_validator(mode="after")

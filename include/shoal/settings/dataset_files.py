@@ -136,7 +136,7 @@ def _fields_at(model: type[BaseModel], place: Iterable[str | int]) -> list[str]:
             found := _model_in(field.annotation)
         ) is not None:
             model = found
-    return [name for name in model.model_fields if (model, name) != (Dataset, "name")]
+    return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Dataset, "name")]
 
 
 def _groups(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

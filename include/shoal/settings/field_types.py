@@ -20,7 +20,8 @@ EPOCH_FORMAT = "%s"
 class Settings(BaseModel):
     """Base of every group: unknown fields are errors, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Stored as it is written: `from` and `captureMethod` are no names for fields of ours.
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
 
 def _check_zone(name: str) -> str:

@@ -11,6 +11,7 @@ from shoal.contract.rows import NO_IMAGES
 from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
+from shoal.summary.deployments import read_deployed
 from shoal.tables.clock_table import read_clock_table
 from shoal.tables.session import Database
 
@@ -60,6 +61,7 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "censored_images": int(database.value("SELECT count(*) FROM images WHERE use = 'used' AND max_det_reached")),
         "species": _plain(database.records("SELECT * FROM species ORDER BY detections DESC, taxon")),
         "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
+        "deployments": read_deployed(database, plan.settings.deployments),
         "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
         "left_out": ListingCounts.of(asdict(plan.listing)).left_out(),

@@ -1,13 +1,10 @@
 """The tables a summary is read from, built in one DuckDB session from a run's frozen inputs."""
 
-from datetime import UTC
-
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import ARCHIVES, LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
-from shoal.settings.dataset import Dataset
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.frozen_listing import find_files
@@ -15,7 +12,7 @@ from shoal.tables.session import Database
 
 
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
-    """Build accounted, detections, images, counts, series and species for one run.
+    """Build accounted, detections, images, counts, series, species and deployed for one run.
 
     Args:
         database: A session on the results bucket.
@@ -28,15 +25,14 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
-    narrow_listing(database, dataset.clock, params.window)
+    narrow_listing(database, dataset.clock, dataset.deployments, params.window)
     view = view_clocked_with_exif if dataset.clock.asks_exif else view_clocked
-    view(database, dataset.clock)
+    view(database, dataset.clock, dataset.deployments)
     database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
     fill_classes(database, plan.names, dataset, params.conf)
-    _fill_deployments(database, dataset)
     database.set_variable("damaged_usable", dataset.usable.damaged)
     database.set_variable("luma_min", dataset.usable.luma_min)
     database.set_variable("luma_max", dataset.usable.luma_max)
@@ -44,14 +40,5 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("clock_unique", dataset.clock.unique)
     database.set_variable("bins", list(dataset.report.bins))
     database.set_variable("report_zone", dataset.report.zone)
-    for name in (*DETECT.sql, "images", "counts", "series", "species"):
+    for name in (*DETECT.sql, "images", "counts", "series", "species", "deployed"):
         database.run_file(name)
-
-
-def _fill_deployments(database: Database, dataset: Dataset) -> None:
-    database.run(
-        "CREATE OR REPLACE TABLE deployments (name VARCHAR, camera VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP)"
-    )
-    for stay in dataset.deployments:
-        start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in stay.span)
-        database.run("INSERT INTO deployments VALUES (?, ?, ?, ?)", [stay.name, stay.camera, start, end])

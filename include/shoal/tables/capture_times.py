@@ -1,14 +1,17 @@
 """A dataset's clock as the view `clocked`, made of the macros of `include/shoal/tables/sql/clock.sql`."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from shoal.contract.rows import EXIF_TYPE
 from shoal.settings.analysis import Clock, ClockEntry
 from shoal.settings.clock_patterns import name_groups, names_folders, read_groups
+from shoal.settings.deployments import Deployment
 from shoal.settings.field_types import EPOCH_FORMAT
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
+from shoal.tables.stays import correct_times, set_stays
 
 _TOKEN = re.compile(r"%-?[A-Za-z%]|.", re.DOTALL)
 FILE_NAME = "parse_filename(key, false, 'forward_slash')"
@@ -17,57 +20,62 @@ FILE_NAME = "parse_filename(key, false, 'forward_slash')"
 _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "Y": r"\d{4}", "H": ")24("}
 
 
-def view_clocked(database: Database, clock: Clock) -> None:
-    """Make the view `clocked`: `listing` with camera, clock_flag, clock_source (the entry, from 0) and captured_at (UTC).
+def view_clocked(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> None:
+    """Make the view `clocked`: `listing` with camera, deployment, clock_flag, clock_source (entry, from 0), captured_at (UTC).
 
     Beside them told_at, the time that was found, usable or not, and whether it is one of EXIF without an offset.
 
     The first entry with a usable time counts; where none has one, the flag is that of the first. Entries with `exif` find nothing
-    here: what a run is of is known before an image is read.
+    here: what a run is of is known before an image is read. Times are as the deployment that they lie in corrects them.
 
     Reads: listing
     Makes: clocked
     """
-    _view_clocked(database, clock, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing")
+    _view_clocked(database, clock, deployments, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing")
 
 
-def view_clocked_with_exif(database: Database, clock: Clock) -> None:
+def view_clocked_with_exif(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> None:
     """Make the view `clocked` as above, with the times that cameras wrote into the images that were read.
 
     Reads: listing, rows
     Makes: clocked
     """
     written = "SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL"
-    _view_clocked(
-        database, clock, f"SELECT listing.*, exif FROM listing LEFT JOIN ({written}) USING (key, object_version)"
-    )
+    joined = f"SELECT listing.*, exif FROM listing LEFT JOIN ({written}) USING (key, object_version)"
+    _view_clocked(database, clock, deployments, joined)
 
 
-def _view_clocked(database: Database, clock: Clock, with_exif: str) -> None:
+def _view_clocked(database: Database, clock: Clock, deployments: Sequence[Deployment], with_exif: str) -> None:
     database.run_file("clock")
+    set_stays(database, deployments, [entry.zone for entry in clock.entries])
     entries = range(len(clock.entries))
     for number, entry in enumerate(clock.entries):
         _set_variables(database, number, entry)
     names = [number for number in entries if not clock.entries[number].exif]
     named = "".join(f", {_searched('file_name', n)} AS named_{n}" for n in names)
     found = "".join(f", {_found(n, clock.entries[n])} AS found_{n}" for n in names)
+    cameras = "".join(f", {_camera(n, entry, names)} AS camera_{n}" for n, entry in enumerate(clock.entries))
     times = "".join(f", {_local_time(n, entry)} AS local_{n}" for n, entry in enumerate(clock.entries))
     zones = "".join(f", {_zone(n, entry)} AS zone_{n}" for n, entry in enumerate(clock.entries))
     moments = "".join(f", {_utc_time(n, entry)} AS utc_{n}" for n, entry in enumerate(clock.entries))
-    readings = "".join(f", {_reading(n, entry, names)} AS reading_{n}" for n, entry in enumerate(clock.entries))
+    minutes = ["exif.offset_minutes" if entry.exif else "0" for entry in clock.entries]
+    readings = "".join(f", {_reading(n, entry)} AS reading_{n}" for n, entry in enumerate(clock.entries))
     first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
     steps = ["file_name"] + [f"{step}_{n}" for n in names for step in ("named", "found")]
-    steps += [f"{step}_{n}" for n in entries for step in ("local", "zone", "utc", "reading")]
+    of_entries = ("camera", "local", "zone", "utc", "claims", "stay", "reading")
+    steps += [f"{step}_{n}" for n in entries for step in of_entries]
     database.run(
         f"CREATE OR REPLACE VIEW clocked AS WITH split AS (SELECT *, {FILE_NAME} AS file_name FROM ({with_exif})), "
         f"searched AS (SELECT *{named} FROM split), "
         f"matched AS (SELECT *{found} FROM searched), "
-        f"timed AS (SELECT *{times}{zones} FROM matched), "
+        f"timed AS (SELECT *{cameras}{times}{zones} FROM matched), "
         f"placed AS (SELECT *{moments} FROM timed), "
-        f"judged AS (SELECT *{readings} FROM placed), "
+        f"{correct_times(minutes, any_stays=bool(deployments))}, "
+        f"judged AS (SELECT *{readings} FROM corrected), "
         f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
         "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
         "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
+        "if(is_usable(reading.clock_flag), reading.deployment, NULL) AS deployment, "
         "if(is_usable(reading.clock_flag), reading.utc_time, NULL) AS captured_at, reading.utc_time AS told_at, "
         "is_usable(reading.clock_flag) AND reading.without_offset AS without_offset FROM told"
     )
@@ -127,14 +135,18 @@ def _utc_time(number: int, entry: ClockEntry) -> str:
     return f"local_{number}" if entry.format == EPOCH_FORMAT else in_zone
 
 
-def _reading(number: int, entry: ClockEntry, names: list[int]) -> str:
+def _camera(number: int, entry: ClockEntry, names: list[int]) -> str:
     # An image whose name tells the camera and no time keeps its camera.
     cameras = [f"nullif(found_{n}.camera, '')" for n in (names if entry.exif else [number])]
+    return f"coalesce({', '.join([*cameras, _var(number, 'camera')])})"
+
+
+def _reading(number: int, entry: ClockEntry) -> str:
+    flag = f"flag_time(local_{number}, utc_{number}, zone_{number}, last_modified)"
     without_offset = "exif.offset_minutes IS NULL" if entry.exif else "false"
     return (
-        f"{{'camera': coalesce({', '.join([*cameras, _var(number, 'camera')])}), 'utc_time': utc_{number}, "
-        f"'clock_flag': flag_time(local_{number}, utc_{number}, zone_{number}, last_modified), 'source': {number}, "
-        f"'without_offset': {without_offset}}}"
+        f"{{'camera': camera_{number}, 'utc_time': utc_{number}, 'deployment': stay_{number}.deployment, "
+        f"'clock_flag': flag_claims(claims_{number}, {flag}), 'source': {number}, 'without_offset': {without_offset}}}"
     )
 
 
@@ -154,7 +166,9 @@ Nearest = tuple[datetime | None, datetime | None]
 """The last time before a window and the first after it, UTC."""
 
 
-def narrow_listing(database: Database, clock: Clock, window: Window) -> Nearest | None:
+def narrow_listing(
+    database: Database, clock: Clock, deployments: Sequence[Deployment], window: Window
+) -> Nearest | None:
     """Leave only the images of a window in the table `listing`; it may have been a view.
 
     Returns what is nearest to a window without images, None for any other.
@@ -164,11 +178,12 @@ def narrow_listing(database: Database, clock: Clock, window: Window) -> Nearest 
     Args:
         database: A session with the listing.
         clock: How a key tells the capture time.
+        deployments: What corrects it.
         window: Which times; see there for images without one.
     """
     if window.is_open:
         return None
-    view_clocked(database, clock)
+    view_clocked(database, clock, deployments)
     database.set_variable("window_start", window.start)
     database.set_variable("window_end", window.end)
     database.run_file("windowed")

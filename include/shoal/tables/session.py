@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -27,7 +27,6 @@ class StoredParquet(NamedTuple):
 
     rows: int
     sha256: str
-
 
 
 _SQL_FOLDER = Path(__file__).parent / "sql"

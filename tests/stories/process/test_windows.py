@@ -132,7 +132,7 @@ def keys_in(folder, moments, zone, window):
     )
     for n, moment in enumerate(moments):
         database.run("INSERT INTO listing VALUES (?, 'e', 1, ?, NULL)", [f"{n}-{key_time(moment)}-A", moment[1]])
-    narrow_listing(database, Clock(zone=zone), window)
+    narrow_listing(database, Clock(zone=zone), (), window)
     return [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
 
 

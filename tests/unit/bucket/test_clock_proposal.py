@@ -105,7 +105,7 @@ def outcomes(tmp_path_factory):
 
 def read_clocked(database, clock, images):
     fill_listing(database, images)
-    view_clocked(database, clock)
+    view_clocked(database, clock, ())
     found = database.run("SELECT key, camera, captured_at FROM clocked").fetchall()
     return {key: (camera, at and at.replace(tzinfo=UTC)) for key, camera, at in found}
 

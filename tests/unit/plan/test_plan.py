@@ -105,7 +105,7 @@ def test_the_time_box_counts_pods_seconds_and_rate():
 )  # fmt: skip
 def test_clock(database, key, camera, captured_at, flag):
     fill(database, [key])
-    view_clocked(database, Clock(zone="Europe/Madrid"))
+    view_clocked(database, Clock(zone="Europe/Madrid"), ())
     assert database.run("SELECT camera, captured_at, clock_flag FROM clocked").fetchall() == [
         (camera, captured_at, flag)
     ]
@@ -130,7 +130,7 @@ FOLDERS = r"(?P<date>\d{4}-\d\d-\d\d)/(?P<camera>[^/]+)/(?P<time>\d\d\.\d\d\.\d\
 )  # fmt: skip
 def test_ways_to_write_a_time(database, *, clock, key, camera, captured_at, flag):
     fill(database, [key])
-    view_clocked(database, Clock(**clock))
+    view_clocked(database, Clock(**clock), ())
     found = database.run("SELECT camera, captured_at, clock_flag FROM clocked").fetchall()
     assert found == [(camera, captured_at, flag)]
 
@@ -149,7 +149,7 @@ LOGGER = {"pattern": r"log_(?P<time>\d{10})", "format": "%s", "camera": "logger"
 )  # fmt: skip
 def test_the_first_entry_with_a_usable_time_counts(database, *, key, camera, captured_at, flag, source):
     fill(database, [key])
-    view_clocked(database, Clock.model_validate([{}, LOGGER]))
+    view_clocked(database, Clock.model_validate([{}, LOGGER]), ())
     found = database.run("SELECT camera, captured_at, clock_flag, clock_source FROM clocked").fetchall()
     assert found == [(camera, captured_at, flag, source)]
 
@@ -171,20 +171,20 @@ def test_exif_tells_the_time_where_the_name_does_not(database, *, key, offset, r
         [offset],
     )
     view = view_clocked_with_exif if read_exif else view_clocked
-    view(database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]))
+    view(database, Clock.model_validate([{}, {"exif": True, "zone": "Europe/Madrid"}]), ())
     assert database.run("SELECT captured_at, clock_source FROM clocked").fetchall() == [(captured_at, source)]
 
 
 def test_a_file_time_that_a_copy_lost_makes_no_name_a_future_one(database):
     fill(database, ["20240422-080001-C1.jpg"])
     database.run("UPDATE listing SET last_modified = TIMESTAMP '1980-01-01'")
-    view_clocked(database, Clock())
+    view_clocked(database, Clock(), ())
     assert database.value("SELECT captured_at FROM clocked") == datetime(2024, 4, 22, 8, 0, 1)
 
 
 def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
     fill(database, ["x/(1)20240422-080001.jpg"])
-    view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"))
+    view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"), ())
     assert database.value("SELECT camera FROM clocked") == "jetty"
 
 

@@ -35,14 +35,15 @@ def models_in(annotation):
 
 def unnamed_fields(model, node, path=""):
     """Walk settings and file side by side; yield every field that the file does not name."""
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         if name not in node:
             yield f"{path}{name}"
             continue
         value = node[name]
         for group in models_in(field.annotation):
             # Groups that come in numbers, by name or in a list, are shown whole in their first entry.
-            several = group.__name__ in {"Taxon", "Deployment", "Notifier"}
+            several = group.__name__ in {"Taxon", "Deployment", "NotWorking", "Notifier"}
             entry = next(iter(value.values() if isinstance(value, dict) else value)) if several else value
             yield from unnamed_fields(group, entry, f"{path}{name}.")
 
@@ -139,6 +140,12 @@ BASE = {
     "models": {"conn_id": "s3", "bucket": "models"},
     "model": {"name": "net"},
 }
+
+
+def stay_not_working(start, end):
+    pause = {"from": start, "to": end, "reason": "no power"}
+    return {"name": "a", "camera": "IPC1", "start": "2026-01-01", "not_working": [pause]}
+
 
 BROKEN = {
     "unknown field": (
@@ -301,6 +308,96 @@ BROKEN = {
         {"deployments": [{"name": "a", "camera": "IPC1", "start": "2026-02-01", "end": "2026-01-01"}]},
         "deployments.0: deployment a ends at 2026-01-01 00:00:00, not after its start 2026-02-01 00:00:00",
     ),
+    "two deployments of one name, another between them": (
+        {
+            "deployments": [
+                {"name": "a", "camera": "IPC1", "end": "2026-02-01"},
+                {"name": "b", "camera": "IPC1", "start": "2026-02-01", "end": "2026-03-01"},
+                {"name": "a", "camera": "IPC1", "start": "2026-03-01"},
+            ]
+        },
+        "the file: two deployments of camera IPC1 are named a - give each its own name",
+    ),
+    "two deployments that are always": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": "+1h"}, {"name": "b", "camera": "IPC1"}]},
+        "the file: deployments a and b of camera IPC1 overlap - an image belongs to one of them at most",
+    ),
+    "a deployment that starts at a number": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "start": 20240301}]},
+        (
+            "deployments.0.start: 20240301 is no moment - write 2024-03-01 or 2024-03-01T06:00:00Z; UTC where no offset is "
+            "written"
+        ),
+    ),
+    "a start that UTC does not have": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "start": "0001-01-01T00:00:00+02:00"}]},
+        (
+            "deployments.0.start: 0001-01-01 00:00:00+02:00 has no time in UTC - leave it out for since ever, or for no end"
+        ),
+    ),
+    "an offset without a sign": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": "1h"}]},
+        (
+            "deployments.0.offset: '1h' is no offset - write a sign, then days, hours, minutes and seconds, such as +1h, "
+            "-365d or +1d2h30m: it is added to what the camera wrote"
+        ),
+    ),
+    "an offset with colons, a number of YAML's": (
+        yaml.safe_load("deployments: [{name: a, camera: IPC1, offset: +1:00:00}]"),
+        (
+            "deployments.0.offset: 3600, as YAML reads it, is no offset - write a sign, then days, hours, minutes and "
+            "seconds, such as +1h, -365d or +1d2h30m: it is added to what the camera wrote"
+        ),
+    ),
+    "an offset of years": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": "-1y"}]},
+        (
+            "deployments.0.offset: '-1y' is no offset - write a sign, then days, hours, minutes and seconds, such as +1h, "
+            "-365d or +1d2h30m: it is added to what the camera wrote"
+        ),
+    ),
+    "an offset of nothing": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": "+0h"}]},
+        "deployments.0.offset: '+0h' moves nothing - leave offset out where the clock was right",
+    ),
+    "an offset of a thousand years": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": "+365000d"}]},
+        "deployments.0.offset: '+365000d' is more than a hundred years - correct it",
+    ),
+    "an offset of digits without end": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "offset": f"+{'9' * 12}d"}]},
+        "deployments.0.offset: '+999999999999d' is more than a hundred years - correct it",
+    ),
+    "a deployment in a zone that is none": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "zone": "CEST+1"}]},
+        "deployments.0.zone: no time zone 'CEST+1' - use an IANA name such as UTC or Europe/Madrid",
+    ),
+    "another word for how it was released": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "captureMethod": "motion"}]},
+        "deployments.0.captureMethod: Input should be 'timeLapse' or 'activityDetection' (is 'motion')",
+    ),
+    "our own word for it": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "capture_method": "timeLapse"}]},
+        "deployments.0.capture_method: no such field - did you mean captureMethod?",
+    ),
+    "not working for no time": (
+        {"deployments": [stay_not_working("2026-02-01", "2026-02-01")]},
+        (
+            "deployments.0: not_working of deployment a from 2026-02-01T00:00:00Z to 2026-02-01T00:00:00Z has no length - "
+            "to is the first moment after it"
+        ),
+    ),
+    "not working outside of the deployment": (
+        {"deployments": [stay_not_working("2025-12-31T23:59:59Z", "2026-02-01")]},
+        (
+            "deployments.0: not_working of deployment a from 2025-12-31T23:59:59Z to 2026-02-01T00:00:00Z is not within the "
+            "deployment, from 2026-01-01T00:00:00Z with no end - write the part that is"
+        ),
+    ),
+    "not working for no reason": (
+        {"deployments": [{"name": "a", "camera": "IPC1", "not_working": [{"from": "2026-01-01", "to": "2026-01-02"}]}]},
+        "deployments.0.not_working.0.reason: missing - add it, see include/datasets/obsea.yaml",
+    ),
     "a deadline that nobody is told of": (
         {"run": {"deadline": "12h"}},
         "the file: run.deadline has nobody to tell - set alerts.email or alerts.notifiers",
@@ -402,3 +499,33 @@ def test_a_budget_survives_the_way_into_plan_json(budget, tmp_path):
     path.write_text(yaml.safe_dump({**BASE, "run": {"budget": budget}}), encoding="utf-8")
     dataset = load_dataset(path)
     assert Dataset.model_validate(dataset.model_dump(mode="json")) == dataset
+
+
+@pytest.mark.parametrize(
+    ("written", "offset"),
+    [
+        pytest.param("+1h", timedelta(hours=1), id="an hour"),
+        pytest.param("-365d", timedelta(days=-365), id="a year back"),
+        pytest.param("+1d2h30m5s", timedelta(days=1, hours=2, minutes=30, seconds=5), id="every unit"),
+        pytest.param("- 1d 2h", timedelta(days=-1, hours=-2), id="blanks between"),
+        pytest.param("+90m", timedelta(minutes=90), id="more of a unit than the next one has"),
+    ],
+)
+def test_deployments_survive_the_way_into_plan_json_under_the_names_of_the_file(written, offset, tmp_path):
+    stay = {**stay_not_working("2026-02-01", "2026-02-03"), "offset": written, "captureMethod": "timeLapse"}
+    path = tmp_path / "reef.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "deployments": [stay]}), encoding="utf-8")
+    dataset = load_dataset(path)
+    assert dataset.deployments[0].offset == offset
+    stored = dataset.model_dump(mode="json")
+    assert Dataset.model_validate(stored) == dataset
+    assert stored["deployments"][0]["captureMethod"] == "timeLapse"
+    assert stored["deployments"][0]["not_working"] == [
+        {"from": "2026-02-01T00:00:00", "to": "2026-02-03T00:00:00", "reason": "no power"}
+    ]
+
+
+def test_what_a_deployment_does_not_say_is_not_stored():
+    stay = {"name": "a", "camera": "IPC1", "start": "2026-01-01"}
+    stored = Dataset.model_validate({**BASE, "name": "reef", "deployments": [stay]}).model_dump(mode="json")
+    assert set(stored["deployments"][0]) == {"name", "camera", "start", "end", "latitude", "longitude", "depth_m"}

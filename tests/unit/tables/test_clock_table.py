@@ -27,13 +27,13 @@ def table(tmp_path_factory):
             database.run("INSERT INTO listing VALUES (?, 'e', 1, ?, NULL)", pair)
         clock = Clock.model_validate(clock if clock is not None else {})
         if exif is None:
-            view_clocked(database, clock)
+            view_clocked(database, clock, ())
         else:
             database.run(f"CREATE OR REPLACE TABLE rows (key VARCHAR, object_version VARCHAR, exif {EXIF_TYPE})")
             for key, (local_time, offset) in exif.items():
                 made = {"local_time": local_time, "offset_minutes": offset, "make": None, "model": None, "serial": None}
                 database.run("INSERT INTO rows VALUES (?, 'e', ?)", [key, made])
-            view_clocked_with_exif(database, clock)
+            view_clocked_with_exif(database, clock, ())
         return read_clock_table(database, clock, "reef", after_reading=exif is not None)
 
     return read

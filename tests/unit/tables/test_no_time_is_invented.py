@@ -156,7 +156,7 @@ def clocked(database, clock, listed):
         "unnest(?::INTEGER[]) AS minutes) WHERE time IS NOT NULL",
         [names, *times],
     )
-    view_clocked_with_exif(database, clock)
+    view_clocked_with_exif(database, clock, ())
     found = database.run("SELECT key, captured_at FROM clocked").fetchall()
     return dict(found)
 

@@ -7,10 +7,13 @@ from typing import Any
 import jinja2
 
 from shoal.contract.rows import FATES
+from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides
 from shoal.exports.export import Answer, Where, Written
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
+from shoal.settings.deployments import Deployment
+from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
 
 
@@ -40,6 +43,7 @@ class Report:
             narrowed=describe_narrowing(answer.plan, answer.result),
             is_trial=not answer.plan.may_become_current,
             result=answer.result,
+            stays=describe_stays(answer.plan.settings, answer.result),
             run=answer.run,
             fates=FATES,
             unusable=database.records("SELECT cause, images FROM unusable"),
@@ -53,6 +57,26 @@ class Report:
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def describe_stays(dataset: Dataset, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Join what each deployment gave with what the dataset file says of it; images outside all of them have their own line."""
+    stays = {(stay.camera, stay.name): stay for stay in dataset.deployments}
+    outside = {found["camera"] for found in result["deployments"] if found["deployment"] is None}
+    return [
+        {**found, **_said(stays.get((found["camera"], found["deployment"]))), "outside": found["camera"] in outside}
+        for found in result["deployments"]
+    ]
+
+
+def _said(stay: Deployment | None) -> dict[str, str]:
+    start, end = (moment and utc_text(in_utc(moment)) for moment in ((stay.start, stay.end) if stay else (None, None)))
+    return {
+        "start": start or "",
+        "end": end or "",
+        "capture_method": (stay and stay.capture_method) or "",
+        "correction": stay.correction if stay else "",
+    }
 
 
 def describe_narrowing(plan: StoredPlan, result: Mapping[str, Any]) -> list[str]:

@@ -29,12 +29,15 @@ CREATE OR REPLACE MACRO utc_by_offset_at(local_time, moment, zone) AS local_time
 CREATE OR REPLACE MACRO comes_twice(local_time, earlier, later, zone) AS
     earlier <> later AND local_of(earlier, zone) = local_time AND local_of(later, zone) = local_time;
 
+CREATE OR REPLACE MACRO is_future(utc_time, last_modified) AS
+    utc_time > last_modified + INTERVAL 1 DAY AND last_modified >= TIMESTAMP '1990-01-01';
+
 -- `zone` is NULL where the time is an instant already.
 CREATE OR REPLACE MACRO flag_time(local_time, utc_time, zone, last_modified) AS
     CASE
         WHEN utc_time IS NULL THEN 'undated'
         WHEN utc_time < TIMESTAMP '1990-01-01' THEN 'epoch'
-        WHEN utc_time > last_modified + INTERVAL 1 DAY AND last_modified >= TIMESTAMP '1990-01-01' THEN 'future'
+        WHEN is_future(utc_time, last_modified) THEN 'future'
         WHEN local_of(utc_time, zone) <> local_time THEN 'nonexistent'
         WHEN comes_twice(
             local_time,
@@ -43,5 +46,8 @@ CREATE OR REPLACE MACRO flag_time(local_time, utc_time, zone, last_modified) AS
             zone
         ) THEN 'ambiguous'
     END;
+
+-- Two deployments that correct a clock in different ways both say that this image is theirs: no capture time.
+CREATE OR REPLACE MACRO flag_claims(claims, flag) AS CASE WHEN len(claims) > 1 THEN 'contested' ELSE flag END;
 
 CREATE OR REPLACE MACRO is_usable(flag) AS flag IS NULL OR flag IN ('ambiguous', 'nonexistent');

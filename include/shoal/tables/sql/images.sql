@@ -34,7 +34,6 @@ WITH examined AS (
     FROM contents
 )
 SELECT ranked.* EXCLUDE (is_failed, is_unusable, content_rank, instant_rank),
-    deployments.name AS deployment,
     CASE
         WHEN is_failed THEN 'failed'
         WHEN is_unusable THEN 'unusable'
@@ -43,11 +42,7 @@ SELECT ranked.* EXCLUDE (is_failed, is_unusable, content_rank, instant_rank),
         WHEN captured_at IS NULL THEN 'undated'
         ELSE 'used'
     END AS use
-FROM ranked
-LEFT JOIN deployments
-    ON deployments.camera = ranked.camera
-    AND ranked.captured_at >= deployments.start_at
-    AND ranked.captured_at < deployments.end_at;
+FROM ranked;
 
 -- One number per used image and taxon that was seen in it; confidences as integers, so that sums do not depend on
 -- the order in which threads add them.
