@@ -16,8 +16,9 @@ def set_stays(database: Database, deployments: Sequence[Deployment], zones: Iter
         deployments: All of the dataset.
         zones: Zones of the clock's entries.
     """
-    database.run_file("stays")
+    # First: a macro over a variable that is not there yet has no types.
     database.set_variable("stays", json.dumps([_as_json(stay) for stay in deployments]))
+    database.run_file("stays")
     own = {stay.zone for stay in deployments if stay.zone is not None}
     if own:
         # DuckDB looks a zone up anew for each row whose zone stands in a column, and once where it stands in the query.
@@ -42,7 +43,11 @@ def correct_times(minutes: Sequence[str], *, any_stays: bool) -> str:
             f", NULL::INTEGER[] AS claims_{n}, NULL::STRUCT(deployment VARCHAR) AS stay_{n}" for n in entries
         )
         return f"corrected AS (SELECT *{nothing} FROM placed)"
-    joins = "".join(f" LEFT JOIN stays_by_camera() AS of_{n} ON of_{n}.camera = placed.camera_{n}" for n in entries)
+    joins = "".join(
+        f" LEFT JOIN stays_by_camera() AS of_{n} "
+        f"ON of_{n}.camera = placed.camera_{n} AND of_{n}.written_year = written_year(placed.local_{n})"
+        for n in entries
+    )
     claims = "".join(
         f", possible_claims(claims_of(of_{n}.stays, local_{n}, zone_{n}, {minutes[n]}, utc_{n}), last_modified) AS claims_{n}"
         for n in entries

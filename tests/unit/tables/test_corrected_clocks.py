@@ -1,6 +1,7 @@
 """Deployments correct a camera's clock: every right time was worked out by hand."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -59,6 +60,7 @@ LEFT_ALONE = {"zone": "Europe/Madrid"}
         pytest.param({}, [{**YEAR_2024, "offset": "-365d"}], "20250422-080001-C1.jpg", "2024-04-22T08:00:01", "stay0", None, id="a year early"),
         pytest.param({}, [{**YEAR_2024, "offset": "+19835d"}], "19700101-003000-C1.jpg", "2024-04-22T00:30:00", "stay0", None, id="a clock that was never set"),
         pytest.param({}, [{**YEAR_2024, "offset": "-3653d"}], "20340422-080001-C1.jpg", "2024-04-21T08:00:01", "stay0", None, id="ten years ahead, which would be in the future"),
+        pytest.param({}, [{"start": "2025-01-01", "offset": "-31045d"}], "21100601-080001-C1.jpg", "2025-06-01T08:00:01", "stay0", None, id="85 years ahead, in another century"),
         pytest.param({}, [{**YEAR_2024, "offset": "+1h"}], "20240422-080001-C2.jpg", "2024-04-22T08:00:01", None, None, id="another camera's clock is left alone"),
         pytest.param({}, [{**YEAR_2024, "offset": "+1h"}], "20231231-230000-C1.jpg", "2024-01-01T00:00:00", "stay0", None, id="the first moment, by a right clock"),
         pytest.param({}, [{**YEAR_2024, "offset": "+1h"}], "20231231-225959-C1.jpg", "2023-12-31T22:59:59", None, None, id="a second before: no deployment, no correction"),
@@ -112,6 +114,21 @@ def test_each_camera_has_zones_and_offsets_of_its_own(database):
         ("C3", at("2024-07-02T10:00"), "stay2"),
         ("C5", at("2024-07-01T10:00"), None),
     ]
+
+
+def test_a_camera_may_have_a_deployment_each_day(database):
+    """Hourly images of a leap year by a clock two hours ahead: each deployment has its own 24."""
+    midnights = [datetime(2024, 1, 1) + timedelta(days=day) for day in range(367)]
+    deployments = stays(*({"start": start, "end": end, "offset": "-2h"} for start, end in pairwise(midnights)))
+    fill(database, {"20240101-000000-C1.jpg": KEPT})
+    database.run(
+        "INSERT INTO listing SELECT strftime(TIMESTAMP '2024-01-01' + to_hours(n), '%Y%m%d-%H%M%S-C1.jpg'), 'e', 1, "
+        "TIMESTAMP '2026-06-10', NULL FROM range(1, 8786) AS hours(n)"
+    )
+    view_clocked(database, Clock(), deployments)
+    found = dict(database.run("SELECT deployment, count(*) FROM clocked GROUP BY ALL").fetchall())
+    # Written from 2024-01-01 00:00 to 2025-01-01 01:00, the first two hours of 2023-12-31 by a right clock.
+    assert found == {None: 2, **{f"stay{day}": 24 for day in range(366)}}
 
 
 @pytest.mark.parametrize(

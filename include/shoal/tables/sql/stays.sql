@@ -4,10 +4,19 @@
 -- claims: the deployments that say yes, in most cases one. Of several, those go whose time is after the object was written
 -- ('future' of clock.sql). Where more than one is left nobody knows the time: 'contested'. Where none is, the time is as it is told.
 -- Variable: stays, the deployments as JSON.
+-- A camera may have had hundreds of deployments: only those are asked that are near the year which the camera wrote.
+CREATE OR REPLACE MACRO written_year(local_time) AS greatest(1969, least(2101, year(local_time)));
+
 CREATE OR REPLACE MACRO stays_by_camera() AS TABLE
-    SELECT stay.camera AS camera, list(stay) AS stays
-    FROM (SELECT unnest(from_json(getvariable('stays'), '[{"camera": "VARCHAR", "name": "VARCHAR", "start_at": "TIMESTAMP",
-        "end_at": "TIMESTAMP", "shift_us": "BIGINT", "zone": "VARCHAR"}]')) AS stay)
+    SELECT stay.camera AS camera, written_year, list(stay) AS stays
+    FROM (
+        SELECT stay, unnest(range(
+            written_year(stay.start_at::TIMESTAMP - to_microseconds(coalesce(stay.shift_us, 0)) - INTERVAL 30 DAY),
+            written_year(stay.end_at::TIMESTAMP - to_microseconds(coalesce(stay.shift_us, 0)) + INTERVAL 30 DAY) + 1
+        )) AS written_year
+        FROM (SELECT unnest(from_json(getvariable('stays'), '[{"camera": "VARCHAR", "name": "VARCHAR", "start_at": "TIMESTAMP",
+            "end_at": "TIMESTAMP", "shift_us": "BIGINT", "zone": "VARCHAR"}]')) AS stay)
+    )
     GROUP BY ALL;
 
 -- `minutes` is what an instant, which has no zone, is ahead of UTC.
