@@ -11,11 +11,12 @@ from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 
 _SEEN = """
-SELECT camera, deployment, coalesce(clock_flag = 'contested', false) AS contested,
+SELECT camera, deployment, coalesce(clock_flag = 'contested', false) AS contested, captured_at IS NOT NULL AS dated,
     count(*) AS images, min(captured_at) AS first, max(captured_at) AS last, min(key) AS key
-FROM clocked WHERE captured_at IS NOT NULL OR clock_flag = 'contested'
+FROM clocked WHERE list_contains(?::VARCHAR[], camera)
 GROUP BY ALL
 """
+_SHOWN_CAMERAS = 5
 
 
 def read_correction_words(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> tuple[str, ...]:
@@ -28,17 +29,35 @@ def read_correction_words(database: Database, clock: Clock, deployments: Sequenc
     if not correcting:
         return ()
     view_clocked(database, clock, deployments)
-    seen = {(record["camera"], record["deployment"], record["contested"]): record for record in database.records(_SEEN)}
+    cameras = list(dict.fromkeys(stay.camera for stay in correcting))
+    seen = {
+        (record["camera"], record["deployment"], record["contested"], record["dated"]): record
+        for record in database.records(_SEEN, [cameras])
+    }
     lines = [
         f"clock: deployment {stay.name} corrects camera {shown(stay.camera)} ({stay.correction}): {_span(found)}"
         for stay in correcting
-        if (found := seen.get((stay.camera, stay.name, False)))
+        if (found := seen.get((stay.camera, stay.name, False, True)))
     ]
-    for camera in dict.fromkeys(stay.camera for stay in correcting):
+    for camera in cameras:
         of_camera = [stay for stay in correcting if stay.camera == camera]
-        lines += _contested(camera, seen.get((camera, None, True)))
-        lines += _outside(camera, of_camera, seen.get((camera, None, False)))
-    return tuple(lines)
+        lines += _contested(camera, seen.get((camera, None, True, False)))
+        lines += _outside(camera, of_camera, seen.get((camera, None, False, True)))
+    unseen = set(cameras) - {camera for camera, *_ in seen}
+    return (*lines, *_unseen(database, [stay for stay in correcting if stay.camera in unseen]))
+
+
+def _unseen(database: Database, correcting: list[Deployment]) -> list[str]:
+    """A camera that is written otherwise than in the keys would keep its wrong times without a word."""
+    if not correcting:
+        return []
+    found = database.run(f"SELECT DISTINCT camera FROM clocked ORDER BY camera LIMIT {_SHOWN_CAMERAS}").fetchall()
+    there = ", ".join(shown(camera, 40) for (camera,) in found) or "none"
+    return [
+        f"clock: no image in scope is of camera {shown(stay.camera)}, which deployment {stay.name} corrects "
+        f"({stay.correction}) - write it as clock finds it in the keys: {there}"
+        for stay in correcting
+    ]
 
 
 def _contested(camera: str, found: dict[str, Any] | None) -> list[str]:
@@ -46,8 +65,8 @@ def _contested(camera: str, found: dict[str, Any] | None) -> list[str]:
         return []
     return [
         (
-            f"clock: {found['images']} images of camera {shown(camera)} fit two of its deployments by their corrections, "
-            f"such as {found['key']!r}: they have no capture time - correct offset, start or end, or let clock.pattern give what "
+            f"clock: {_images(found)} of camera {shown(camera)} in two of its deployments by their corrections, "
+            f"such as {found['key']!r}: no capture time - correct offset, start or end, or let clock.pattern give what "
             "a wrong clock wrote a camera name of its own"
         )
     ]
@@ -59,12 +78,17 @@ def _outside(camera: str, correcting: list[Deployment], found: dict[str, Any] | 
     names = ", ".join(f"{stay.name} ({stay.correction})" for stay in correcting)
     return [
         (
-            f"clock: {_span(found)} of camera {shown(camera)} lie in no deployment, corrected or not, such as {found['key']!r}: "
-            f"they keep the time that is written - if {names} should have them, look at the sign: offset is added to what the "
+            f"clock: {_span(found)} of camera {shown(camera)} in no deployment, corrected or not, such as {found['key']!r}: "
+            f"the time stays as it is written - if {names} should have them, look at the sign: offset is added to what the "
             "camera wrote, start and end are true times in UTC"
         )
     ]
 
 
 def _span(found: dict[str, Any]) -> str:
-    return f"{found['images']} images, {utc_text(found['first'])} to {utc_text(found['last'])}"
+    first, last = utc_text(found["first"]), utc_text(found["last"])
+    return f"{_images(found)}, {first}{f' to {last}' if last != first else ''}"
+
+
+def _images(found: dict[str, Any]) -> str:
+    return f"{found['images']} image{'' if found['images'] == 1 else 's'}"

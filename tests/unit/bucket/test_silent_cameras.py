@@ -78,6 +78,7 @@ def test_what_is_silent(empty_bucket, images, silent):
         pytest.param(
             [{"name": "new", "camera": "C1", "start": "2026-06-10"}], [["B1", "2026-06-01T11:00:00Z"]], id="a camera put there this morning"
         ),
+        pytest.param([{"name": "late", "camera": "B1", "offset": "+9d"}], [], id="a camera whose clock is nine days late"),
     ],
 )  # fmt: skip
 def test_deployments_say_which_cameras_are_expected(empty_bucket, stays, silent):

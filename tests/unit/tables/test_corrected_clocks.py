@@ -236,19 +236,31 @@ def test_a_deployment_s_zone_reads_what_a_clock_in_that_zone_shows(database, tru
             [{**YEAR_2024, "offset": "+365d", "zone": "Europe/Madrid"}],
             ["20250422-080001-C1.jpg"],
             [
-                ("clock: 1 images, 2025-04-22T08:00:01Z to 2025-04-22T08:00:01Z of camera C1 lie in no deployment, corrected or "
-                "not, such as '20250422-080001-C1.jpg': they keep the time that is written - if stay0 (+365d, Europe/Madrid) "
+                ("clock: 1 image, 2025-04-22T08:00:01Z of camera C1 in no deployment, corrected or "
+                "not, such as '20250422-080001-C1.jpg': the time stays as it is written - if stay0 (+365d, Europe/Madrid) "
                 "should have them, look at the sign: offset is added to what the camera wrote, start and end are true times "
                 "in UTC")
             ],
             id="the wrong sign",
         ),
         pytest.param(
+            [{**YEAR_2024, "camera": "c1", "offset": "+1h"}],
+            ["20240422-080001-C1.jpg", "20240422-080001-C2.jpg"],
+            [
+                ("clock: no image in scope is of camera c1, which deployment stay0 corrects (+1h) - write it as clock finds it in "
+                "the keys: C1, C2")
+            ],
+            id="a camera that no image is of",
+        ),
+        pytest.param(
+            [{**YEAR_2024, "camera": "camera", "offset": "+1h"}], ["IMG_0001.jpg"], [], id="times that only EXIF tells"
+        ),
+        pytest.param(
             [{"end": "2024-01-01", "offset": "-1h"}, {"start": "2024-01-01"}],
             ["20240101-003000-C1.jpg"],
             [
-                ("clock: 1 images of camera C1 fit two of its deployments by their corrections, such as "
-                "'20240101-003000-C1.jpg': they have no capture time - correct offset, start or end, or let clock.pattern give "
+                ("clock: 1 image of camera C1 in two of its deployments by their corrections, such as "
+                "'20240101-003000-C1.jpg': no capture time - correct offset, start or end, or let clock.pattern give "
                 "what a wrong clock wrote a camera name of its own")
             ],
             id="two deployments fit",
