@@ -101,7 +101,7 @@ class AirflowRest:
         """
         body = {
             "dag_id": dag_id, "from_date": first, "to_date": last, "reprocess_behavior": "completed", "max_active_runs": 1,
-            "dag_run_conf": conf,
+            "dag_run_conf": conf or None,
         }  # fmt: skip
         deadline = time.monotonic() + RUN_S
         while time.monotonic() < deadline:
