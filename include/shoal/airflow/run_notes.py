@@ -56,16 +56,20 @@ def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - A
 @hookimpl
 @_only_ours
 def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
-    """Say why; a run that a person marked failed needs no explanation."""
-    if "manually" not in msg:
-        write_note(dag_run, [*_read(dag_run, CAUSE, failed=True), _asked(dag_run)])
+    """Say why; a run that a person marked failed needs no explanation, and one that `pools` ended has its own."""
+    if "manually" not in msg and (causes := _read(dag_run, CAUSE, failed=True)):
+        write_note(dag_run, [*causes, _asked(dag_run)])
 
 
 @hookimpl
 @_only_ours
 def on_dag_run_success(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001
-    """Say what was understood, and where there was nothing to look at."""
-    write_note(dag_run, [*_read(dag_run, SAID), _asked(dag_run)])
+    """Say what was understood, and where there was nothing to look at; why it failed before it was cleared is old news."""
+    lines = [*_read(dag_run, SAID), _asked(dag_run)]
+    if any(lines):
+        write_note(dag_run, lines)
+    elif dag_run.dag_run_note is not None and dag_run.dag_run_note.user_id is None:
+        dag_run.note = None
 
 
 def write_note(dag_run: "DagRun", lines: Iterable[str]) -> None:

@@ -1,14 +1,25 @@
 """The note of a run: what was asked and why it failed, below what a person wrote, in place of what stood there before."""
 
+from types import SimpleNamespace
+
 import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 
-from shoal.airflow.run_notes import LONGEST, write_note
+from shoal.airflow.run_notes import (
+    LONGEST,
+    on_dag_run_failed,
+    on_dag_run_running,
+    on_dag_run_success,
+    write_note,
+)
+from shoal.settings.said_params import NOTHING_SENT
 
 
 @pytest.fixture
 def run():
-    return DagRun(dag_id="reanalyse_reef", run_id="manual__1")
+    run = DagRun(dag_id="reanalyse_reef", run_id="manual__1", run_type="manual", conf={})
+    run.dag = SimpleNamespace(tags={"shoal", "reef"})
+    return run
 
 
 def test_a_run_without_a_note_gets_one(run):
@@ -54,3 +65,47 @@ def test_a_note_is_never_longer_than_the_database_takes(run):
 def test_what_was_typed_is_text_and_never_markup(run, typed, written):
     write_note(run, [typed])
     assert run.note == written
+
+
+def test_a_run_says_what_it_was_asked_for_when_it_starts(run):
+    run.conf = {"conf": "0,5", "limit": None}
+    on_dag_run_running(run, "")
+    assert run.note == "counting from confidence 0.5 (asked: 0,5)"
+
+
+def test_what_cannot_be_understood_is_said_before_any_task(run):
+    run.conf = {"cnof": 0.5}
+    on_dag_run_running(run, "")
+    assert run.note == "No run parameter is called 'cnof' - did you mean conf?"
+
+
+def test_a_month_to_which_nothing_was_sent_says_so(run):
+    run.run_type = "backfill"
+    on_dag_run_running(run, "")
+    assert run.note == NOTHING_SENT
+
+
+def test_a_run_that_went_well_after_all_keeps_no_failure(run):
+    write_note(run, ["s3.example.org does not answer"])
+    on_dag_run_success(run, "")
+    assert run.note is None
+
+
+def test_what_a_person_wrote_stays_when_a_run_went_well(run):
+    run.dag_run_note = DagRunNote("asked by Ana", user_id="admin")
+    on_dag_run_success(run, "")
+    assert run.note == "asked by Ana"
+
+
+def test_the_way_out_of_a_missing_pool_is_not_written_over(run):
+    run.conf = {"model_version": "v2"}
+    run.note = "Airflow pool 'reef' does not exist"
+    on_dag_run_failed(run, "")
+    assert run.note == "Airflow pool 'reef' does not exist"
+
+
+def test_other_people_s_runs_are_left_alone(run):
+    run.dag = SimpleNamespace(tags={"reef"})
+    run.conf = {"cnof": 0.5}
+    on_dag_run_running(run, "")
+    assert run.note is None
