@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Protocol, cast
 
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.stores.images import ImageSource
 from shoal.stores.json_objects import JsonObjects
 
@@ -69,6 +69,7 @@ class RcloneRemote:
         options: Further words of the command line.
         address_variable: The variable that tells people where the store is.
         ca_variable: The variable with the path of a private certificate authority; empty where there is none.
+        login: What a shell does first, with these variables; empty where rclone needs no more.
     """
 
     path: str
@@ -76,6 +77,7 @@ class RcloneRemote:
     options: Mapping[str, str]
     address_variable: str
     ca_variable: str
+    login: str = ""
 
 
 class Access(Protocol):
@@ -88,6 +90,14 @@ class Access(Protocol):
     @property
     def ca_file(self) -> str:
         """PEM file of a private certificate authority; empty means the public ones."""
+
+    @property
+    def login(self) -> str:
+        """The kind of login in words, without anything secret."""
+
+    @property
+    def ends_at(self) -> str:
+        """When the login ends and cannot be renewed, RFC 3339 in UTC; empty where it does not or nobody says."""
 
     def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
         """Write the access as environment variables `SHOAL_<ROLE>_…`; roles are source, models, results.
@@ -183,7 +193,15 @@ class ObjectStore(ImageStore, JsonObjects, Protocol):
         """Give up an upload in parts; one that is gone already is no error."""
 
     def duckdb_options(self) -> Mapping[str, str]:
-        """Tell what DuckDB has to be told so that it can read `uri`s."""
+        """Tell what DuckDB has to be told now so that it can read `uri`s; asked anew before each statement.
+
+        Raises:
+            ConfigError: There is no key to be had.
+            StoreError: Whoever gives keys does not answer.
+        """
+
+    def explain_answer(self, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
+        """Name what the store answered to somebody else than this object; status 0 is no answer, the body says why."""
 
 
 class StoreKind(Protocol):

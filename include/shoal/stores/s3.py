@@ -13,7 +13,8 @@ from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_connection import read_connection
-from shoal.stores.s3_errors import error_code
+from shoal.stores.s3_errors import answer_of, error_code
+from shoal.stores.s3_rclone import reach_by_rclone
 from shoal.stores.s3_reading import LET_IN, S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
@@ -37,17 +38,7 @@ class S3Store(S3Reader, JsonObjects):
     @staticmethod
     def rclone_remote(role: str, bucket: str) -> RcloneRemote:
         """See `StoreKind.rclone_remote`."""
-        names = StoreAccess.env_names(role)
-        environment = {
-            "RCLONE_S3_ENDPOINT": names["endpoint_url"],
-            "RCLONE_S3_ACCESS_KEY_ID": names["access_key"],
-            "RCLONE_S3_SECRET_ACCESS_KEY": names["secret_key"],
-            "RCLONE_S3_REGION": names["region"],
-            "RCLONE_S3_SESSION_TOKEN": names["session_token"],
-            "RCLONE_S3_FORCE_PATH_STYLE": names["path_style"],
-        }
-        options = {"--s3-provider": "Other", "--s3-no-check-bucket": "", "--s3-no-head-object": ""}
-        return RcloneRemote(f":s3:{bucket}", environment, options, "RCLONE_S3_ENDPOINT", names["ca_file"])
+        return reach_by_rclone(StoreAccess.env_names(role), bucket)
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
@@ -152,16 +143,21 @@ class S3Store(S3Reader, JsonObjects):
     def duckdb_options(self) -> dict[str, str]:
         """Tell what DuckDB has to be told so that it can read `uri`s."""
         ca_file = self.access.ca_file or os.environ.get("SSL_CERT_FILE")
+        access, key = self.access, self._keys.retrieve() if self._keys else None
         return {
             **({"ca_cert_file": ca_file} if ca_file else {}),
             "s3_endpoint": self.access.host,
             "s3_region": self.access.region or "us-east-1",
-            "s3_access_key_id": self.access.access_key,
-            "s3_secret_access_key": self.access.secret_key,
-            "s3_session_token": self.access.session_token,
+            "s3_access_key_id": key.access_key if key else access.access_key,
+            "s3_secret_access_key": key.secret_key if key else access.secret_key,
+            "s3_session_token": (key.session_token or "") if key else access.session_token,
             "s3_url_style": "path" if self.access.path_style else "vhost",
             "s3_use_ssl": str(self.access.secure).lower(),
         }
+
+    def explain_answer(self, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
+        """See `ObjectStore.explain_answer`."""
+        return self._explain(answer_of(status, headers, body))
 
     def _explain_write(self, err: BaseException, key: str) -> ShoalError:
         if error_code(err) == "AccessDenied":

@@ -10,9 +10,11 @@ from xml.etree import ElementTree as ET
 import certifi
 import urllib3
 from minio import Minio
+from minio.credentials import Provider
 from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError
+from shoal.stores.s3_login import MACHINE, WEB_IDENTITY, provider_of
 from shoal.stores.s3_patience import Patience
 
 UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
@@ -35,6 +37,12 @@ class StoreAccess:
         ca_file: PEM file of a private certificate authority; empty means the public ones.
         session_token: What belongs to a key that ends; never shown by repr.
         path_style: `host/bucket/key`; false is `bucket.host/key`.
+        identity: Who asks where it is not the key: `web` (a pod by the token in a file), `machine` (by its metadata service).
+        role_arn: The role to take on: by the key, or by that token.
+        role_external_id: What the role's owner asks for besides.
+        sts_url: Who gives keys for roles.
+        token_file: The file of `web`; empty means the one that the pod's own environment names.
+        ends_at: When the session token ends, RFC 3339 in UTC; empty where nobody says.
     """
 
     kind: ClassVar[str] = "s3"
@@ -46,6 +54,28 @@ class StoreAccess:
     ca_file: str = ""
     session_token: str = field(default="", repr=False)
     path_style: bool = True
+    identity: str = ""
+    role_arn: str = ""
+    role_external_id: str = ""
+    sts_url: str = ""
+    token_file: str = ""
+    ends_at: str = ""
+
+    @property
+    def login(self) -> str:
+        """The kind of login in words, without anything secret."""
+        if self.identity or self.role_arn:
+            return {WEB_IDENTITY: "web identity", MACHINE: "instance profile"}.get(self.identity, "role")
+        if not self.access_key:
+            return "anonymous"
+        if not self.session_token:
+            return "login"
+        return f"session token until {self.ends_at}" if self.ends_at else "session token"
+
+    @property
+    def authorities(self) -> str:
+        """PEM file of the certificate authorities to trust."""
+        return self.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
 
     @property
     def secure(self) -> bool:
@@ -60,8 +90,9 @@ class StoreAccess:
     @staticmethod
     def env_names(role: str) -> dict[str, str]:
         """Name the environment variable of each field, `SHOAL_<ROLE>_…`; roles are source, models, results."""
-        parts = ("endpoint_url", "access_key", "secret_key", "region", "ca_file", "session_token", "path_style")
-        return {part: f"SHOAL_{role.upper()}_{part.upper()}" for part in parts}
+        return {
+            part: f"SHOAL_{role.upper()}_{part.upper()}" for part in StoreAccess.__dataclass_fields__ if part != "kind"
+        }
 
     def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
         """See `Access.to_env`."""
@@ -82,38 +113,39 @@ class StoreAccess:
         """
         names = cls.env_names(role)
         try:
-            return cls(
-                environ[names["endpoint_url"]],
-                environ[names["access_key"]],
-                environ[names["secret_key"]],
-                environ.get(names["region"], "us-east-1"),
-                environ.get(names["ca_file"], ""),
-                environ.get(names["session_token"], ""),
-                environ.get(names["path_style"], "true") != "false",
-            )
+            needed = {part: environ[names[part]] for part in ("endpoint_url", "access_key", "secret_key")}
         except KeyError as err:
             raise ConfigError(
                 f"Environment variable {err.args[0]} is not set - it is part of the {role} credentials"
             ) from err
+        others = {part: environ[name] for part, name in names.items() if part not in needed and name in environ}
+        return cls(**needed, **{**others, "path_style": others.get("path_style") != "false"})  # type: ignore[arg-type]
 
-    def connect(self, connections: int = 8) -> Minio:
+    def provider(self) -> Provider | None:
+        """Tell who gives keys that end; None where the key, or none, is used as it is."""
+        return provider_of(self)
+
+    def connect(self, connections: int = 8, provider: Provider | None = None) -> Minio:
         """Open a client; thread-safe, not fork-safe. Nothing is sent yet.
 
         Args:
             connections: Most connections kept open at once.
+            provider: Who gives the keys; None makes one where that is needed.
         """
         pool = urllib3.PoolManager(
             maxsize=connections,
             timeout=urllib3.Timeout(connect=5, read=60),
             retries=Patience.of_a_request(),
             cert_reqs="CERT_REQUIRED",
-            ca_certs=self.ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where(),
+            ca_certs=self.authorities,
         )
+        provider = provider or self.provider()
         client = Minio(
             self.host,
-            access_key=self.access_key or None,
-            secret_key=self.secret_key or None,
-            session_token=self.session_token or None,
+            access_key=None if provider else self.access_key or None,
+            secret_key=None if provider else self.secret_key or None,
+            session_token=None if provider else self.session_token or None,
+            credentials=provider,
             secure=self.secure,
             region=self.region or None,
             http_client=pool,

@@ -1,13 +1,18 @@
 """What a person wrote down of an S3 store, in Shoal's words or in those of Airflow's own `aws` connection."""
 
+import base64
+import json
+import os
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from shoal.contract.errors import ConfigError
 from shoal.stores.object_store import Connection
 from shoal.stores.s3_access import StoreAccess
+from shoal.stores.s3_login import MACHINE, TOKEN_FILE, WEB_IDENTITY
 
 _REGION_IN_HOST = re.compile(
     r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2,}(?:-[a-z0-9]+)*)\."
@@ -15,7 +20,12 @@ _REGION_IN_HOST = re.compile(
 )
 """Providers whose documents write the region into the host name."""
 
-_ROLES = ("role_arn", "assume_role_method", "profile_name")
+_CANNOT = ("profile_name", "assume_role_with_saml")
+
+_BY_WEB_IDENTITY = "assume_role_with_web_identity"
+_METHODS = ("assume_role", _BY_WEB_IDENTITY)
+_ROLE_SETTINGS = {"ExternalId", "RoleSessionName", "DurationSeconds"}
+"""Of `assume_role_kwargs`: the first is sent, the others change nothing that a run would see."""
 
 
 def read_connection(connection: Connection) -> StoreAccess:
@@ -26,30 +36,114 @@ def read_connection(connection: Connection) -> StoreAccess:
     """
     extra, conn_id = connection.extra, connection.conn_id
     anonymous = _truth(extra.get("anonymous", False))
-    access_key = "" if anonymous else connection.login or extra.get("aws_access_key_id", "")
-    secret_key = "" if anonymous else connection.password or extra.get("aws_secret_access_key", "")
-    asked = next((name for name in _ROLES if extra.get(name)), None)
-    if asked:
-        raise ConfigError(
-            f"Airflow connection {conn_id!r} has {asked} in its extra, which Shoal cannot follow - give a key: login, "
-            "password and, of a temporary one, aws_session_token"
-        )
+    identity = "" if anonymous else _identity(connection)
+    keyless = anonymous or bool(identity)
+    access_key = "" if keyless else _key(connection)[0]
+    secret_key = "" if keyless else _key(connection)[1]
+    token = "" if keyless else extra.get("aws_session_token", "")
     region = extra.get("region_name") or extra.get("region") or ""
     endpoint_url = _endpoint_url(connection, region)
-    if not endpoint_url or not (anonymous or (access_key and secret_key)):
+    if not endpoint_url or not (keyless or (access_key and secret_key)):
         raise ConfigError(
             f"Airflow connection {conn_id!r} is not complete - it needs host, login and password (or anonymous: true in "
             "its extra; of AWS, region_name in place of the host)"
         )
+    region = region or region_in(endpoint_url) or "us-east-1"
+    role_arn = "" if anonymous else extra.get("role_arn", "")
     return StoreAccess(
         endpoint_url=endpoint_url,
         access_key=access_key,
         secret_key=secret_key,
-        region=region or region_in(endpoint_url) or "us-east-1",
+        region=region,
         ca_file=extra.get("ca_file") or _ca_file(extra.get("verify"), conn_id),
-        session_token="" if anonymous else extra.get("aws_session_token", ""),
+        session_token=token,
         path_style=_path_style(extra, conn_id),
+        identity=identity,
+        role_arn=role_arn,
+        role_external_id=_external_id(extra, conn_id),
+        sts_url=_sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else "",
+        token_file=extra.get("assume_role_with_web_identity_token_file", ""),
+        ends_at=_end_of(token, extra, conn_id) if token else "",
     )
+
+
+def _key(connection: Connection) -> tuple[str, str]:
+    extra = connection.extra
+    return (
+        connection.login or extra.get("aws_access_key_id", ""),
+        connection.password or extra.get("aws_secret_access_key", ""),
+    )
+
+
+def _identity(connection: Connection) -> str:
+    """Tell who asks where it is not the key of the connection.
+
+    Raises:
+        ConfigError: It is somebody that Shoal cannot be.
+    """
+    extra, conn_id = connection.extra, connection.conn_id
+    method = extra.get("assume_role_method") or _METHODS[0]
+    asked = next((name for name in _CANNOT if extra.get(name)), None)
+    if asked or method not in _METHODS:
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} has {asked or f'assume_role_method {method!r}'} in its extra, which Shoal cannot "
+            f"follow - give a key (login and password), or role_arn with assume_role_method {' or '.join(_METHODS)}"
+        )
+    if method == _BY_WEB_IDENTITY:
+        federation = extra.get("assume_role_with_web_identity_federation") or "file"
+        if federation != "file":
+            raise ConfigError(
+                f"Airflow connection {conn_id!r} has assume_role_with_web_identity_federation {federation!r}, which Shoal "
+                "cannot follow - write file, and let the pods have a token in a file"
+            )
+        return WEB_IDENTITY
+    if _truth(extra.get("instance_profile", False)):
+        return MACHINE
+    # As an `aws` connection without a key, in a pod that has an identity.
+    return WEB_IDENTITY if not any(_key(connection)) and os.environ.get(TOKEN_FILE) else ""
+
+
+def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
+    settings = _within(extra, "assume_role_kwargs")
+    others = sorted(set(settings) - _ROLE_SETTINGS)
+    if others:
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} has {', '.join(others)} in assume_role_kwargs, which Shoal cannot follow - it "
+            f"knows {', '.join(sorted(_ROLE_SETTINGS))}"
+        )
+    return str(settings.get("ExternalId") or extra.get("external_id") or "")
+
+
+def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:
+    """Tell who gives keys for roles: of AWS its service of that region, elsewhere the store itself."""
+    written = _within(extra, "service_config", "sts").get("endpoint_url")
+    if written:
+        return str(written).rstrip("/")
+    host = urlsplit(endpoint_url).hostname or ""
+    domain = next((name for name in ("amazonaws.com", "amazonaws.com.cn") if host.endswith(f".{name}")), None)
+    return f"https://sts.{region}.{domain}" if domain else endpoint_url
+
+
+def _end_of(token: str, extra: Mapping[str, Any], conn_id: str) -> str:
+    """Tell when a session token ends: as the connection says, else as MinIO writes into it; empty where nobody does."""
+    written = extra.get("aws_credential_expiration")
+    if written:
+        try:
+            end = datetime.fromisoformat(str(written)).astimezone(UTC)
+        except ValueError as err:
+            raise ConfigError(
+                f"Airflow connection {conn_id!r} has aws_credential_expiration {written!r} - write a time such as "
+                "2026-06-01T12:00:00Z"
+            ) from err
+        return f"{end:%Y-%m-%dT%H:%M:%SZ}"
+    try:
+        claims = token.split(".")[1]
+        end = datetime.fromtimestamp(
+            json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"], UTC
+        )
+    except (IndexError, ValueError, KeyError, TypeError, OverflowError, OSError):  # of AWS it is nobody's to read
+        return ""
+    return f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def region_in(endpoint_url: str) -> str | None:

@@ -5,9 +5,11 @@ code that is missing here is said to be unknown, with the request's id.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import urllib3
 from minio.error import InvalidResponseError, S3Error
 
 
@@ -232,6 +234,44 @@ def code_in(text: str) -> str | None:
     return match[1] if match else None
 
 
+def answer_of(status: int, headers: Mapping[str, str], body: str) -> BaseException:
+    """Write an answer that somebody else got, DuckDB say, as the client would raise it; one to HEAD has no body.
+
+    Args:
+        status: HTTP status; 0 where nobody answered.
+        headers: Of the answer.
+        body: Of the answer, or what is known where there is none.
+    """
+    if status == 0:
+        return urllib3.exceptions.HTTPError(body)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    code = code_in(body) or lowered.get("x-minio-error-code") or (None if body else _BY_STATUS.get(status))
+    if code is None:
+        return InvalidResponseError(status, lowered.get("content-type"), body)
+    answer = urllib3.HTTPResponse(body.encode(), headers=lowered, status=status)
+    return S3Error(
+        response=answer,
+        code=code,
+        message=None,
+        resource=None,
+        request_id=lowered.get("x-amz-request-id"),
+        host_id=lowered.get("x-amz-id-2"),
+    )
+
+
+_BY_STATUS = {
+    301: "PermanentRedirect",
+    400: "BadRequest",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    405: "MethodNotAllowed",
+    429: "TooManyRequests",
+    501: "NotImplemented",
+    503: "SlowDown",
+}
+"""What an answer without a body says; the client reads it so, too."""
+
+
 def other_region(err: BaseException, asked: str) -> str | None:
     """Name the region that the store's answer names instead of the one that was asked for; None where it names none."""
     if not isinstance(err, S3Error):
@@ -240,7 +280,7 @@ def other_region(err: BaseException, asked: str) -> str | None:
     if not named:
         match = _REGION.search(f"{_body(err)} {err.message or ''}")
         named = next(filter(None, match.groups()), None) if match else None
-    return named if named != asked else None
+    return named if named and named != asked else None
 
 
 def request_id(err: BaseException) -> str:

@@ -46,7 +46,8 @@ class S3Reader:
     def __init__(self, access: StoreAccess, bucket: str) -> None:
         self.access = access
         self.bucket = bucket
-        self._client = access.connect()
+        self._keys = access.provider()
+        self._client = access.connect(provider=self._keys)
 
     @property
     def address(self) -> str | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,10 @@ from shoal.stores.object_store import ObjectStore
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
 
-NOT_FOUND = 404
+_REFUSED = (400, 401, 403)
+_NOT_FOUND = 404
+_OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connection|SSL", re.IGNORECASE)
+"""What DuckDB calls an error of reading or writing when nobody answered."""
 
 
 class StoredParquet(NamedTuple):
@@ -27,6 +30,7 @@ class StoredParquet(NamedTuple):
 
     rows: int
     sha256: str
+
 
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
@@ -44,13 +48,14 @@ class Database:
         self._results = results
         self.folder = folder
         self.connection = duckdb.connect()
+        self._told: dict[str, str] = {}
         self.run("SET TimeZone = 'UTC'")
         # Each thread wants memory of its own: with four of them a million keys already break the limit. Sums come in one order.
         self.run("SET threads = 1")
         self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         self.set_option("temp_directory", str(folder / "spill"))
         if results is not None:
-            self._reach(results)
+            self._reach()
 
     @property
     def results(self) -> ObjectStore:
@@ -65,10 +70,12 @@ class Database:
         Raises:
             StoreError: The results bucket did not answer.
             ContractError: An object that it should hold is not there, or holds no Parquet.
-            ConfigError: The disk is full.
+            ConfigError: The disk is full, or the bucket refuses the login.
         """
+        if self._told:
+            self._tell()
         try:
-            return self.connection.execute(sql, list(parameters))
+            return self._execute(sql, parameters)
         except duckdb.HTTPException as err:
             raise self._explain(err) from err
         except duckdb.InvalidInputException as err:
@@ -78,7 +85,18 @@ class Database:
                 f"A stored file is no Parquet file: {first_line(err)} - restore it, or start a new run if it is of this one"
             ) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
+            if self._results is not None and _OVER_HTTP.search(str(err)):
+                raise self._results.explain_answer(0, {}, first_line(err)) from err
             raise _out_of_room(err, self.folder) from err
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        """Execute a statement, once more where its key ended meanwhile and there is a new one: nothing was done."""
+        try:
+            return self.connection.execute(sql, list(parameters))
+        except duckdb.HTTPException as err:
+            if err.status_code not in _REFUSED or not self._tell():
+                raise
+            return self.connection.execute(sql, list(parameters))
 
     def run_file(self, name: str) -> None:
         """Execute `include/shoal/tables/sql/<name>.sql`."""
@@ -147,19 +165,27 @@ class Database:
                 yield f"NULL::{kind} AS {name}"
 
     def _explain(self, err: duckdb.HTTPException) -> ShoalError:
-        """Name an object that is gone; of what else went wrong DuckDB's own words."""
+        """Name an object that is gone; what else the store answered is told as the client tells it."""
         named = re.search(rf"'{re.escape(self.results.uri(''))}(?P<key>.+?)'(?: in region|$)", str(err))
-        if err.status_code == NOT_FOUND and named and not self.results.has(named["key"]):
+        if err.status_code == _NOT_FOUND and named and not self.results.has(named["key"]):
             return gone(named["key"], self.results.bucket)
-        return StoreError(f"Reading bucket {self.results.bucket!r} failed: {first_line(err)} - see the store's log")
+        status, headers, body = (getattr(err, name, None) for name in ("status_code", "headers", "body"))
+        return self.results.explain_answer(status or 0, headers or {}, body or ("" if status else first_line(err)))
 
-    def _reach(self, results: ObjectStore) -> None:
+    def _reach(self) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
         package = resources.files("duckdb_extension_httpfs")
         self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
         self.run("SET http_retries = 5")
-        for name, value in results.duckdb_options().items():
-            self.set_option(name, value)
+        self._tell()
+
+    def _tell(self) -> bool:
+        """Tell DuckDB how the bucket is reached now: keys that end are renewed. Return whether anything is new."""
+        new = dict(self.results.duckdb_options().items() - self._told.items())
+        for name, value in new.items():
+            self.connection.execute(f"SET {name} = {_quoted(value)}")
+        self._told |= new
+        return bool(new)
 
 
 @contextmanager

@@ -115,8 +115,29 @@ def test_keys_in_the_extra_and_a_token_are_read():
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
+        pytest.param({"profile_name": "x"}, "has profile_name in its extra, which Shoal cannot", id="a profile"),
         pytest.param(
-            {"role_arn": "arn:aws:iam::1:role/x"}, "has role_arn in its extra, which Shoal cannot", id="a role"
+            {"role_arn": "arn:aws:iam::1:role/x", "assume_role_method": "assume_role_with_saml"},
+            "has assume_role_method 'assume_role_with_saml' .* or role_arn with assume_role_method assume_role or",
+            id="a way to a role",
+        ),
+        pytest.param(
+            {
+                "assume_role_method": "assume_role_with_web_identity",
+                "assume_role_with_web_identity_federation": "google",
+            },
+            "federation 'google', which Shoal cannot follow - write file",
+            id="another's web identity",
+        ),
+        pytest.param(
+            {"role_arn": "arn:aws:iam::1:role/x", "assume_role_kwargs": {"SerialNumber": "1", "ExternalId": "2"}},
+            "has SerialNumber in assume_role_kwargs, .* knows DurationSeconds, ExternalId, RoleSessionName",
+            id="a second factor",
+        ),
+        pytest.param(
+            {"aws_session_token": "t", "aws_credential_expiration": "soon"},
+            "aws_credential_expiration 'soon' - write a time such as",
+            id="an end that is no time",
         ),
         pytest.param({"verify": False}, "has verify: false, .* name the PEM file", id="no check of certificates"),
         pytest.param({"addressing_style": "host"}, "addressing_style 'host' - write path or virtual", id="a style"),
@@ -162,7 +183,8 @@ def test_a_variable_that_is_missing_is_named():
 def test_rclone_is_told_by_the_variables_a_worker_reads():
     remote = load_kind("s3").rclone_remote("source", "fish")
     assert remote.path == ":s3:fish"
-    assert {*remote.environment.values(), remote.ca_variable} == set(ACCESS.to_env("source"))
+    for_plans_only = {"SHOAL_SOURCE_ENDS_AT"}
+    assert {*remote.environment.values(), remote.ca_variable} | for_plans_only == set(ACCESS.to_env("source"))
 
 
 def test_a_bucket_that_was_not_reached_says_why_whatever_is_asked_of_it():

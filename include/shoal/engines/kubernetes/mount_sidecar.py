@@ -99,7 +99,7 @@ def _mount_script(remote: RcloneRemote) -> str:
         "--timeout": "60s",
     }
     return (
-        f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; "
+        f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; {remote.login} "
         f'{_ask_store(remote)} exec rclone mount "{remote.path}" {IMAGES} {_store_options(remote)} {_words(options)}'
     )
 

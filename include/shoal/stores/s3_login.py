@@ -1,0 +1,193 @@
+"""Keys that end: fetched from a security token service or from the machine, and anew long before their end.
+
+All four who read a bucket fetch for themselves, so that none of them depends on a key that somebody else fetched hours ago.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import urllib3
+from minio.credentials import AssumeRoleProvider, Credentials, IamAwsProvider, Provider, WebIdentityProvider
+
+from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
+from shoal.stores.s3_errors import code_in, meaning_of
+from shoal.stores.s3_patience import Patience
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+    from shoal.stores.s3_access import StoreAccess
+
+log = logging.getLogger(__name__)
+
+WEB_IDENTITY = "web"
+"""The identity of a pod: a file with a token that the cluster keeps fresh."""
+
+MACHINE = "machine"
+"""The identity of a machine or container, as its metadata service tells it."""
+
+TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
+"""Where a pod finds that file; whoever gives pods an identity sets it, `AWS_ROLE_ARN` too."""
+
+AFTER_A_FAILURE = timedelta(seconds=30)
+"""A key that could not be renewed and has not ended is used on; so long nobody asks again."""
+
+
+class Renewed(Provider):
+    """Hands out one key, and another one when half of its time has gone; thread-safe.
+
+    Half, since a query that begins with a key has to end with it.
+
+    Args:
+        fetch: Asks for a key.
+    """
+
+    def __init__(self, fetch: Callable[[], Credentials]) -> None:
+        self._fetch = fetch
+        self._lock = threading.Lock()
+        self._key: Credentials | None = None
+        self._renew_at: datetime | None = None
+
+    def retrieve(self) -> Credentials:
+        """Hand out a key.
+
+        Raises:
+            ConfigError: There is no right to one.
+            StoreError: Whoever gives them does not answer.
+        """
+        with self._lock:
+            now = datetime.now(UTC)
+            if self._key is None or (self._renew_at is not None and now >= self._renew_at):
+                self._key = self._renewed(now)
+            return self._key
+
+    def _renewed(self, now: datetime) -> Credentials:
+        try:
+            key = self._fetch()
+        except ShoalError as err:
+            if self._key is None or _end_of(self._key, now) <= now:
+                raise
+            log.warning("The key was not renewed and is used until %s UTC: %s", self._key.expiration, err)
+            self._renew_at = now + AFTER_A_FAILURE
+            return self._key
+        self._renew_at = None if key.expiration is None else now + (_end_of(key, now) - now) / 2
+        return key
+
+
+def provider_of(access: "StoreAccess") -> Provider | None:
+    """Tell who gives the keys of an access; None where its own are used, or none."""
+    return Renewed(lambda: fetch_key(access)) if access.identity or access.role_arn else None
+
+
+def fetch_key(access: "StoreAccess") -> Credentials:
+    """Ask for a key that ends.
+
+    Raises:
+        ConfigError: There is no right to one, or no token to ask with.
+        StoreError: Whoever gives them does not answer.
+    """
+    who = access.sts_url or "the metadata service of this machine"
+    # No cause is kept: the address of such a request holds the token.
+    try:
+        return _provider(access).retrieve()
+    except (urllib3.exceptions.HTTPError, OSError) as err:
+        reason = type(getattr(err, "reason", None) or err).__name__
+        raise StoreError(
+            f"No answer from {who} for a key ({reason}) - check that it can be reached from here"
+        ) from None
+    except ShoalError:
+        raise
+    except (ValueError, KeyError, SyntaxError):
+        raise StoreError(f"The answer of {who} holds no key - check service_config.sts.endpoint_url") from None
+
+
+def web_identity_file(access: "StoreAccess") -> Path:
+    """Find the file with the token of this pod.
+
+    Raises:
+        ConfigError: Nobody says where it is.
+    """
+    path = access.token_file or os.environ.get(TOKEN_FILE, "")
+    if not path:
+        raise ConfigError(
+            f"Web identity needs the environment variable {TOKEN_FILE} and it is not set here - let the pod run as a service "
+            "account that has the role (of workers: cluster.pod.template.spec.serviceAccountName)"
+        )
+    return Path(path)
+
+
+def _provider(access: "StoreAccess") -> Provider:
+    pool = _KeyPool(access)
+    if access.identity == MACHINE:
+        return IamAwsProvider(region=access.region, http_client=pool)
+    role_arn = access.role_arn or os.environ.get("AWS_ROLE_ARN") or None
+    if access.identity == WEB_IDENTITY:
+        token = _read_token(web_identity_file(access))
+        return WebIdentityProvider(
+            jwt_provider_func=lambda: {"access_token": token},
+            sts_endpoint=access.sts_url,
+            role_arn=role_arn,
+            role_session_name="shoal",
+            http_client=pool,
+        )
+    return AssumeRoleProvider(
+        sts_endpoint=access.sts_url,
+        access_key=access.access_key,
+        secret_key=access.secret_key,
+        region=access.region,
+        role_arn=role_arn,
+        role_session_name="shoal",
+        external_id=access.role_external_id or None,
+        http_client=pool,
+    )
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as err:
+        raise ConfigError(
+            f"The token of web identity cannot be read from {path}: {one_line(getattr(err, 'strerror', err))} - correct "
+            f"{TOKEN_FILE}, or the connection's assume_role_with_web_identity_token_file"
+        ) from err
+
+
+class _KeyPool(urllib3.PoolManager):
+    """Names what a token service refuses, whose answer the client's providers drop."""
+
+    def __init__(self, access: "StoreAccess") -> None:
+        super().__init__(
+            timeout=urllib3.Timeout(connect=5, read=30),
+            retries=Patience.of_a_request(),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=access.authorities,
+        )
+        self._access = access
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> "BaseHTTPResponse":  # type: ignore[override]
+        """Send a request.
+
+        Raises:
+            LoginRefusedError: It was refused.
+            StoreError: It failed otherwise.
+        """
+        response = super().urlopen(method, url, redirect=redirect, **options)
+        if response.status in {200, 204, 206}:
+            return response
+        code = code_in(bytes(response.data or b"").decode(errors="replace")) or f"HTTP {response.status}"
+        who, wanted = urlsplit(url).netloc, self._access.role_arn or self._access.login
+        if response.status >= 500:
+            raise StoreError(f"{who} gave no key for {wanted} ({code}) - see its log")
+        meaning = meaning_of(code)
+        way_out = meaning.way_out if meaning is not None else "check role_arn and who may take that role on"
+        raise LoginRefusedError(f"{who} gives no key for {wanted} ({code}) - {way_out}")
+
+
+def _end_of(key: Credentials, now: datetime) -> datetime:
+    return now + timedelta(days=1) if key.expiration is None else key.expiration.replace(tzinfo=UTC)
