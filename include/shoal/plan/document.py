@@ -1,6 +1,6 @@
 """What a run will do, decided and written down before any pod starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
 from os.path import commonprefix
@@ -147,6 +147,8 @@ class Plan:
         starts_over: Whether the answer so far is of an earlier format, whose rows are not used again.
         clock: What the dataset's clock understood of the listing.
         remarks: What is odd in the listing's names and corrected times, besides the clock's table.
+        credentials: Kind of login by role, nothing secret.
+        login_words: Which logins may end before the run does.
         nothing: Why no image is in the run's window; empty where one is.
     """
 
@@ -176,6 +178,8 @@ class Plan:
     archived: int = 0
     clock: ClockTable = field(default_factory=ClockTable)
     remarks: Sequence[str] = ()
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    login_words: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
@@ -203,6 +207,7 @@ class Plan:
             *self.drift.describe(),
             *self.clock.describe(),
             *self.remarks,
+            *self.login_words,
         ]
         if not self.listed_at.by_store:
             lines.append(
@@ -250,6 +255,7 @@ class Plan:
             "settings": self.dataset.model_dump(mode="json", exclude=UNSTORED),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
+            "credentials": dict(self.credentials),
             "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
             "names": list(release.info.names),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import FrozenListing, Scope
@@ -13,6 +14,7 @@ from shoal.models.approval import Approval, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.plan.cut_shards import Supply
 from shoal.plan.document import UNMEASURED, Plan, PlannedWork
+from shoal.plan.logins import doubts_about_logins, kinds_of_login
 from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
 from shoal.results.ledger import list_settled
@@ -42,7 +44,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         work = _plan_work(session, request, find_room, found)
         if work.shards:
             session.store_manifest(found.layout.run(request.run_key).manifest)
-    plan = _compose(request, found, work)
+    plan = _compose(request, stores, found, work)
     if stores.results.find_bytes(found.layout.variant) is None:
         stores.results.write_json(found.layout.variant, plan.variant.to_json())
     stores.results.write_json(found.layout.run(request.run_key).plan, plan.to_json())
@@ -137,8 +139,8 @@ def _plan_work(
     return session.cut(Supply(find_room(), rate, request.max_shards), free)
 
 
-def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
-    counts = found.listing.counts
+def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedWork) -> Plan:
+    counts, accesses = found.listing.counts, stores.accesses()
     return Plan(
         run_key=request.run_key,
         dag_id=request.dag_id,
@@ -166,6 +168,8 @@ def _compose(request: PlanRequest, found: _Found, work: PlannedWork) -> Plan:
         starts_over=found.starts_over,
         clock=found.clock,
         remarks=found.remarks,
+        credentials=kinds_of_login(accesses),
+        login_words=doubts_about_logins(request.dataset, accesses, datetime.now(UTC)) if work.shards else (),
     )
 
 

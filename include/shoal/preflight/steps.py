@@ -112,7 +112,10 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         )
     first = sample.images[0].key
     size_bytes = len(stores.source.read_bytes(first))
-    return f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes{beside}"
+    return (
+        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes "
+        f"({stores.source.access.login}){beside}"
+    )
 
 
 def check_clock(dataset: Dataset, stores: Stores) -> str:
@@ -158,7 +161,7 @@ def check_results(stores: Stores) -> str:
     stores.results.write_bytes(key, b"shoal check")
     stores.results.read_bytes(key)
     stores.results.delete([key])
-    return f"{stores.results.uri(stores.layout.root)} can be written, read and deleted"
+    return f"{stores.results.uri(stores.layout.root)} can be written, read and deleted ({stores.results.access.login})"
 
 
 def check_model(dataset: Dataset, stores: Stores) -> str:

@@ -200,8 +200,15 @@ class ObjectStore(ImageStore, JsonObjects, Protocol):
             StoreError: Whoever gives keys does not answer.
         """
 
-    def explain_answer(self, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
-        """Name what the store answered to somebody else than this object; status 0 is no answer, the body says why."""
+    def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
+        """Name what the store answered to somebody else than this object, in the same words.
+
+        Args:
+            asked: URL that was asked for, a `uri` or what it stands for; empty where it is not known.
+            status: HTTP status; 0 is no answer.
+            headers: Of the answer.
+            body: Of the answer, or why there was none.
+        """
 
 
 class StoreKind(Protocol):

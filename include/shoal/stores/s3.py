@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from minio.deleteobjects import DeleteObject
 
@@ -155,9 +156,12 @@ class S3Store(S3Reader, JsonObjects):
             "s3_use_ssl": str(self.access.secure).lower(),
         }
 
-    def explain_answer(self, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
+    def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
         """See `ObjectStore.explain_answer`."""
-        return self._explain(answer_of(status, headers, body))
+        url = urlsplit(asked)
+        path = url.path if url.scheme == "s3" else url.path.removeprefix(f"/{self.bucket}")
+        key = unquote(path.lstrip("/"))
+        return self._explain(answer_of(status, headers, body), self._object(key) if key else "")
 
     def _explain_write(self, err: BaseException, key: str) -> ShoalError:
         if error_code(err) == "AccessDenied":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import urllib3
-from minio.error import InvalidResponseError, S3Error
+from minio.error import InvalidResponseError, S3Error, ServerError
 
 
 class About(StrEnum):
@@ -246,6 +246,8 @@ def answer_of(status: int, headers: Mapping[str, str], body: str) -> BaseExcepti
         return urllib3.exceptions.HTTPError(body)
     lowered = {name.lower(): value for name, value in headers.items()}
     code = code_in(body) or lowered.get("x-minio-error-code") or (None if body else _BY_STATUS.get(status))
+    if code is None and not body:
+        return ServerError(f"HTTP {status} without a reason", status)
     if code is None:
         return InvalidResponseError(status, lowered.get("content-type"), body)
     answer = urllib3.HTTPResponse(body.encode(), headers=lowered, status=status)

@@ -17,9 +17,9 @@ role="${{{role_arn}:-$AWS_ROLE_ARN}}"; token="${{{token_file}:-$AWS_WEB_IDENTITY
 export AWS_PROFILE=shoal AWS_CONFIG_FILE="$(mktemp)"; \
 printf '[profile shoal]\\nregion=%s\\nrole_arn=%s\\nrole_session_name=shoal\\n' "$RCLONE_S3_REGION" "$role" >"$AWS_CONFIG_FILE"; \
 if [ "${identity}" = web ]; then printf 'web_identity_token_file=%s\\n' "$token"; \
-else export AWS_ACCESS_KEY_ID="$RCLONE_S3_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$RCLONE_S3_SECRET_ACCESS_KEY"; \
-printf 'credential_source=Environment\\n'; \
-[ -z "${role_external_id}" ] || printf 'external_id=%s\\n' "${role_external_id}"; fi >>"$AWS_CONFIG_FILE"; }}; \
+else [ -z "${role_external_id}" ] || printf 'external_id=%s\\n' "${role_external_id}"; \
+printf 'source_profile=key\\n[profile key]\\naws_access_key_id=%s\\naws_secret_access_key=%s\\n' \
+"$RCLONE_S3_ACCESS_KEY_ID" "$RCLONE_S3_SECRET_ACCESS_KEY"; fi >>"$AWS_CONFIG_FILE"; }}; \
 unset RCLONE_S3_ACCESS_KEY_ID RCLONE_S3_SECRET_ACCESS_KEY RCLONE_S3_SESSION_TOKEN; fi;"""
 """Tells rclone of a login that ends in the words of the AWS SDK inside it, which renews it: a profile with a role."""
 

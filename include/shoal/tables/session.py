@@ -21,6 +21,7 @@ MEMORY_LIMIT = "256MB"
 
 _REFUSED = (400, 401, 403)
 _NOT_FOUND = 404
+_URL = re.compile(r"'((?:s3|https?)://[^']*)'")
 _OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connection|SSL", re.IGNORECASE)
 """What DuckDB calls an error of reading or writing when nobody answered."""
 
@@ -77,7 +78,7 @@ class Database:
         try:
             return self._execute(sql, parameters)
         except duckdb.HTTPException as err:
-            raise self._explain(err) from err
+            raise self._explain(err, err.status_code or 0, err.headers or {}, err.body or "") from err
         except duckdb.InvalidInputException as err:
             if ".parquet'" not in str(err):
                 raise
@@ -86,8 +87,16 @@ class Database:
             ) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             if self._results is not None and _OVER_HTTP.search(str(err)):
-                raise self._results.explain_answer(0, {}, first_line(err)) from err
+                raise self._explain(err, 0, {}, first_line(err)) from err
             raise _out_of_room(err, self.folder) from err
+
+    def _explain(self, err: duckdb.Error, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
+        """Name an object that is gone; what else the store answered is told as the client tells it."""
+        named = re.search(rf"'{re.escape(self.results.uri(''))}(?P<key>.+?)'(?: in region|$)", str(err))
+        if status == _NOT_FOUND and named and not self.results.has(named["key"]):
+            return gone(named["key"], self.results.bucket)
+        found = _URL.search(str(err))
+        return self.results.explain_answer(found[1] if found else "", status, headers, body)
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         """Execute a statement, once more where its key ended meanwhile and there is a new one: nothing was done."""
@@ -163,14 +172,6 @@ class Database:
                 yield f"{earlier} AS {name}"
             else:
                 yield f"NULL::{kind} AS {name}"
-
-    def _explain(self, err: duckdb.HTTPException) -> ShoalError:
-        """Name an object that is gone; what else the store answered is told as the client tells it."""
-        named = re.search(rf"'{re.escape(self.results.uri(''))}(?P<key>.+?)'(?: in region|$)", str(err))
-        if err.status_code == _NOT_FOUND and named and not self.results.has(named["key"]):
-            return gone(named["key"], self.results.bucket)
-        status, headers, body = (getattr(err, name, None) for name in ("status_code", "headers", "body"))
-        return self.results.explain_answer(status or 0, headers or {}, body or ("" if status else first_line(err)))
 
     def _reach(self) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.

@@ -103,7 +103,7 @@ def passed_on(endpoint_url: str, *, ca_file: str | None = None, keep: float = 1.
         ca_file: Who signed its certificate; None for one without TLS.
         keep: Share of each body that is sent on before the connection is cut.
     """
-    connect = _connector(endpoint_url, ca_file)
+    connect = connector(endpoint_url, ca_file)
 
     def answer(handler, _number):
         server = connect()
@@ -126,7 +126,8 @@ def passed_on(endpoint_url: str, *, ca_file: str | None = None, keep: float = 1.
     return answer
 
 
-def _connector(endpoint_url: str, ca_file: str | None) -> Callable[[], http.client.HTTPConnection]:
+def connector(endpoint_url: str, ca_file: str | None) -> Callable[[], http.client.HTTPConnection]:
+    """Tell how the real server is reached."""
     address = urlsplit(endpoint_url).netloc
     if ca_file is None:
         return lambda: http.client.HTTPConnection(address, timeout=60)

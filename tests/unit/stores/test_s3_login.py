@@ -1,0 +1,134 @@
+"""Keys that end: when they are renewed, and what people read when nobody gives one."""
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from minio.credentials import Credentials
+
+from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.s3 import S3Store
+from shoal.stores.s3_login import Renewed, fetch_key
+from worker.http_faults import faulty_store, status, whole
+
+TOKEN = "header.claims.signature"
+
+
+def key(number: int, seconds: float | None) -> Credentials:
+    end = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+    return Credentials(f"key{number}", "secret", "token", end)
+
+
+def test_a_key_is_renewed_when_half_of_its_time_has_gone():
+    fetched = []
+
+    def fetch():
+        fetched.append(key(len(fetched), 0.6))
+        return fetched[-1]
+
+    keys = Renewed(fetch)
+    assert [keys.retrieve().access_key for _ in range(5)] == ["key0"] * 5
+    time.sleep(0.4)
+    assert keys.retrieve().access_key == "key1"
+    assert not fetched[0].is_expired() or fetched[0].expiration > datetime.now(UTC).replace(tzinfo=None)
+
+
+def test_a_key_without_an_end_is_kept():
+    keys = Renewed(iter([key(0, None), key(1, None)]).__next__)
+    assert {keys.retrieve().access_key for _ in range(3)} == {"key0"}
+
+
+def test_a_key_that_cannot_be_renewed_is_used_to_its_end_and_the_log_says_so(caplog):
+    answers = [key(0, 0.6), StoreError("the token service is away"), StoreError("the token service is away")]
+
+    def fetch():
+        answer = answers.pop(0)
+        if isinstance(answer, ShoalError):
+            raise answer
+        return answer
+
+    keys = Renewed(fetch)
+    keys.retrieve()
+    time.sleep(0.35)
+    with caplog.at_level(logging.WARNING):
+        assert [keys.retrieve().access_key for _ in range(3)] == ["key0"] * 3
+    assert caplog.text.count("The key was not renewed and is used until") == 1
+    time.sleep(0.3)
+    keys._renew_at = datetime.now(UTC)
+    with pytest.raises(StoreError, match="the token service is away"):
+        keys.retrieve()
+
+
+@pytest.fixture
+def pod_token(tmp_path, monkeypatch):
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(path))
+    return path
+
+
+def by_web_identity(url: str):
+    return access_from_connection(Connection("reef", "", None, "", "", {"endpoint_url": url}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        pytest.param(
+            status(400, "InvalidIdentityToken"),
+            LoginRefusedError,
+            r"gives no key for web identity \(InvalidIdentityToken\) - .*issuer",
+            id="a token of somebody else",
+        ),
+        pytest.param(
+            status(400, "ExpiredTokenException"), LoginRefusedError, r"\(ExpiredTokenException\) - ", id="an old token"
+        ),
+        pytest.param(status(403, "AccessDenied"), LoginRefusedError, r"\(AccessDenied\) - ", id="no such role for it"),
+        pytest.param(
+            status(403, "Teapot"), LoginRefusedError, r"\(Teapot\) - check role_arn and who", id="an unknown code"
+        ),
+        pytest.param(status(500, ""), StoreError, r"gave no key for web identity \(HTTP 500\) - see its", id="trouble"),
+        pytest.param(whole(b"<html>"), StoreError, "holds no key - check service_config.sts", id="no token service"),
+    ],
+)
+@pytest.mark.usefixtures("pod_token")
+def test_who_gives_no_key_is_named_and_the_token_is_not(answer, kind, message, monkeypatch):
+    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    with faulty_store(answer) as (url, _), pytest.raises(kind, match=message) as raised:
+        S3Store(by_web_identity(url), "fish").list_keys("")
+    assert TOKEN not in "".join(_with_causes(raised.value))
+
+
+@pytest.mark.usefixtures("pod_token")
+def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch):
+    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    with pytest.raises(
+        StoreError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
+    ) as raised:
+        fetch_key(by_web_identity("http://127.0.0.1:9"))
+    assert TOKEN not in "".join(_with_causes(raised.value))
+
+
+def test_a_token_file_that_is_gone_is_named(pod_token):
+    access = by_web_identity("http://127.0.0.1:9")
+    pod_token.unlink()
+    with pytest.raises(ConfigError, match=r"cannot be read from .*/token: No such file .* AWS_WEB_IDENTITY_TOKEN_FILE"):
+        S3Store(access, "fish").list_keys("")
+
+
+def test_a_pod_without_an_identity_says_how_it_gets_one(pod_token, monkeypatch):
+    """The connection was read where there was one."""
+    access = by_web_identity("http://127.0.0.1:9")
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    with pytest.raises(ConfigError, match=r"is not set here - let the pod run as .*spec\.serviceAccountName"):
+        fetch_key(access)
+
+
+def _with_causes(err: BaseException | None) -> list[str]:
+    found = []
+    while err is not None:
+        found.append(f"{err!r}")
+        err = err.__cause__ or (None if err.__suppress_context__ else err.__context__)
+    return found
