@@ -37,7 +37,7 @@ def doubts_about_logins(dataset: Dataset, accesses: Mapping[str, Access], now: d
             )
     by_pods = [role for role, access in accesses.items() if access.login == "web identity"]
     pod_spec = dataset.cluster.pod.template.get("spec") or {}
-    if by_pods and dataset.cluster.kind == "kubernetes" and "serviceAccountName" not in pod_spec:
+    if by_pods and dataset.cluster.has_pods and "serviceAccountName" not in pod_spec:
         lines.append(
             f"pods log in to {_named(by_pods)} by web identity, as the service account `default` - name the one that has the "
             "role in cluster.pod.template.spec.serviceAccountName"

@@ -158,9 +158,9 @@ class S3Store(S3Reader, JsonObjects):
 
     def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
         """See `ObjectStore.explain_answer`."""
-        url = urlsplit(asked)
-        path = url.path if url.scheme == "s3" else url.path.removeprefix(f"/{self.bucket}")
-        key = unquote(path.lstrip("/"))
+        key = asked.removeprefix(self.uri(""))
+        if key == asked:  # the address that it stands for
+            key = unquote(urlsplit(asked).path.removeprefix(f"/{self.bucket}").lstrip("/"))
         return self._explain(answer_of(status, headers, body), self._object(key) if key else "")
 
     def _explain_write(self, err: BaseException, key: str) -> ShoalError:

@@ -88,8 +88,12 @@ def test_every_code_that_a_request_of_ours_can_have_is_in_the_table(code):
 
 def test_no_code_stands_twice_in_the_table():
     """A second line would silently win over the first."""
-    codes = [code for _, _, group in s3_errors._GROUPS for code in group.split()]
+    codes = [code for _, _, read_in in s3_errors._GROUPS for group in read_in.values() for code in group.split()]
     assert len(codes) == len(set(codes)) == len(MEANINGS)
+
+
+def test_every_code_was_read_somewhere():
+    assert {meaning.source for meaning in MEANINGS.values()} == set(s3_errors.SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +102,17 @@ def test_no_code_stands_twice_in_the_table():
         pytest.param(403, "AccessDenied", AccessDeniedError, r"denied \(AccessDenied\) - check the login", id="rights"),
         pytest.param(403, "KMS.DisabledException", AccessDeniedError, "needs kms:Decrypt", id="a key service"),
         pytest.param(400, "ExpiredToken", LoginRefusedError, "aws_session_token, which has ended", id="a token's end"),
-        pytest.param(403, "NotSignedUp", LoginRefusedError, "account is closed or not signed up", id="no account"),
+        pytest.param(
+            403, "NotSignedUp", LoginRefusedError, "account is closed, locked or not signed up", id="no account"
+        ),
         pytest.param(403, "RequestTimeTooSkewed", StoreError, "too far apart - set both by NTP", id="clocks"),
         pytest.param(404, "NoSuchBucket", ConfigError, r"No bucket 'fish' at .* - create it", id="no bucket"),
         pytest.param(400, "InvalidPayer", ConfigError, "requester pays", id="requester pays"),
         pytest.param(507, "XMinioStorageFull", StoreError, "free some room in the store", id="a full store"),
         pytest.param(501, "NotImplemented", StoreError, "the store has no such operation", id="an operation less"),
+        pytest.param(400, "CloudKmsDisabledKey", AccessDeniedError, "needs kms:Decrypt", id="Google's key service"),
+        pytest.param(403, "AuthenticationLockout", LoginRefusedError, "closed, locked or not signed up", id="Wasabi"),
+        pytest.param(403, "UserSuspended", LoginRefusedError, "closed, locked or not signed up", id="Ceph"),
         pytest.param(418, "Teapot", StoreError, r"failed: Teapot, a code that Shoal does not know \(", id="unknown"),
         pytest.param(502, "", StoreError, r"No answer from .*\(HTTP 502 Bad Gateway\) - check that", id="a gateway"),
     ],
