@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import certifi
 import urllib3
 from minio import Minio
-from minio.credentials import Provider
+from minio.credentials.providers import Provider
 from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
-from minio.credentials import AssumeRoleProvider, Credentials, IamAwsProvider, Provider, WebIdentityProvider
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import AssumeRoleProvider, IamAwsProvider, Provider, WebIdentityProvider
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
 from shoal.stores.s3_errors import code_in, meaning_of

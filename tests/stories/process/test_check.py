@@ -1,10 +1,12 @@
 """What `check` tries on the way from a dataset file to its first rows, and what it says where the way is blocked."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.preflight import steps
 from shoal.preflight.sample_run import SampleRun
 from shoal.preflight.steps import (
     check_clock,
@@ -120,6 +122,22 @@ def test_an_address_where_nothing_answers_is_tried_once(few_images, monkeypatch)
     assert asked == [few_images.dataset.source.bucket]
     assert [step.ok for step in checked] == [False] * 4
     assert all(step.text.startswith("No answer from http://127.0.0.1:9") for step in checked)
+
+
+def test_images_behind_a_thousand_hydrophone_files_are_found(few_images):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: few_images.put(f"HYD/{n:04}.wav", b"RIFF"), range(1000)))
+    assert check_images(few_images.dataset, few_images.stores).startswith("1 images among the first 1001 objects; 'IPC")
+
+
+def test_a_check_that_finds_no_image_says_how_far_it_looked(few_images, monkeypatch):
+    monkeypatch.setattr(sampled_keys, "SEARCHED_OBJECTS", 5)
+    for number in range(6):
+        few_images.put(f"HYD/{number}.wav", b"RIFF")
+    with pytest.raises(
+        ConfigError, match=r"^None of the first 5 objects under s3://.* is an image: none ends in \.jpg"
+    ):
+        check_images(few_images.dataset, few_images.stores)
 
 
 def test_suffixes_that_match_nothing_are_named(few_images):

@@ -19,6 +19,7 @@ def dataset(**cluster) -> Dataset:
         {
             "name": "reef", "source": place, "models": place, "results": {"conn_id": "reef", "bucket": "answers"},
             "model": {"name": "fish"}, "run": {"budget": "2h"}, "cluster": cluster,
+            "worker": {"image": "worker:1"}, "sidecar": {"image": "sidecar:1"},
             "clock": {"pattern": "(?P<time>[0-9]{8}T[0-9]{6})", "format": "%Y%m%dT%H%M%S"},
         }
     )  # fmt: skip

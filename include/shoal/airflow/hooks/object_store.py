@@ -11,7 +11,7 @@ def read_access(conn_id: str) -> Access:
     """Read a connection: for S3 host, port, login (access key) and password (secret key).
 
     Its extra may hold `endpoint_url` in place of host and port, `secure` (default true), `region_name`, `ca_file`,
-    `aws_session_token`, `anonymous` and `addressing_style`, and what Airflow's own `aws` connections hold
+    `aws_session_token`, `anonymous`, `role_arn` and `addressing_style`, and what Airflow's own `aws` connections hold
     (`docs/production.md`); `kind` names another kind of store than S3.
 
     Raises:
