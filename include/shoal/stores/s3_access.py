@@ -56,7 +56,7 @@ class StoreAccess:
     path_style: bool = True
     identity: str = ""
     role_arn: str = ""
-    role_external_id: str = ""
+    role_external_id: str = field(default="", repr=False)
     sts_url: str = ""
     token_file: str = ""
     ends_at: str = ""

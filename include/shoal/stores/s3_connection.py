@@ -97,7 +97,14 @@ def _identity(connection: Connection) -> str:
                 "cannot follow - write file, and let the pods have a token in a file"
             )
         return WEB_IDENTITY
-    if _truth(extra.get("instance_profile", False)):
+    machine = _truth(extra.get("instance_profile", False))
+    if extra.get("role_arn") and (machine or extra.get("aws_session_token")):
+        with_what = "instance_profile" if machine else "aws_session_token"
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} has role_arn and {with_what}, and Shoal takes a role on by a lasting key or by web "
+            "identity - give login and password of such a key, or leave one of the two out"
+        )
+    if machine:
         return MACHINE
     # As an `aws` connection without a key, in a pod that has an identity.
     return WEB_IDENTITY if not any(_key(connection)) and os.environ.get(TOKEN_FILE) else ""

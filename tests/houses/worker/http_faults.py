@@ -85,7 +85,8 @@ def status(code: int, s3_code: str = "", content_type: str = "application/xml") 
         handler.send_header("Content-Type", content_type)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        if handler.command != "HEAD":  # what came after its headers would begin the next answer
+            handler.wfile.write(body)
 
     return answer
 

@@ -115,6 +115,45 @@ def test_no_secret_is_in_the_pod_and_all_are_in_the_run_secret(tmp_path):
     assert "canary" not in json.dumps(make_pod())
 
 
+def test_pods_may_be_given_an_identity_that_worker_and_sidecar_find():
+    """A service account with a role; where the cluster does not write its token into pods, the template does."""
+    token = {"name": "identity", "mountPath": "/var/run/identity", "readOnly": True}
+    given = {
+        "env": [{"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/identity/token"}],
+        "volumeMounts": [token],
+    }
+    template = {
+        "spec": {
+            "serviceAccountName": "shoal-worker",
+            "volumes": [
+                {
+                    "name": "identity",
+                    "projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": "minio"}}]},
+                }
+            ],
+            "containers": [{"name": "worker", **given}],
+            "initContainers": [{"name": "bucket", **given}],
+        }
+    }
+    spec = make_pod(template=template, transfer="mount")["spec"]
+    assert spec["serviceAccountName"] == "shoal-worker"
+    (worker,), (sidecar,) = spec["containers"], spec["initContainers"]
+    for container in (worker, sidecar):
+        assert given["env"][0] in container["env"]
+        assert token in container["volumeMounts"]
+    assert worker["image"] == "worker:1"
+    assert worker["envFrom"]
+    assert sidecar["command"][:2] == ["sh", "-c"]
+
+
+def test_the_secret_holds_all_that_the_sidecar_asks_of_it():
+    """A pod whose Secret lacks one key never starts."""
+    stored = set(run_secret(Cluster(), "shoal-0123", "uid-1", {"source": StoreAccess("http://s", "k", "s")})["data"])
+    (sidecar,) = make_pod(transfer="mount")["spec"]["initContainers"]
+    asked = {entry["valueFrom"]["secretKeyRef"]["key"] for entry in sidecar["env"] if "valueFrom" in entry}
+    assert asked <= stored
+
+
 def test_run_names_are_valid_and_differ():
     names = {
         DagRunId("a", "dag", "manual__2026-06-01T02:00:00+00:00").name, DagRunId("b", "dag", "manual__2026-06-01T02:00:00+00:00").name,

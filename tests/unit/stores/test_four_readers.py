@@ -209,7 +209,7 @@ def test_a_mount_reads_on_when_its_key_has_ended(site, tmp_path):
     if not may_mount():
         pytest.skip("no right to mount here, the sidecar is not tested")
     with keys_that_end(site, 2) as (keys, access):
-        read = read_by_sidecar(access, "fish", tmp_path, then=f"; sleep 4; cat {tmp_path}/images/again.txt")
+        read = read_by_sidecar(access, "fish", tmp_path, then=f"; sleep 3.2; cat {tmp_path}/images/again.txt")
     assert read == "fishfish"
     assert len(keys.given) > 1
 
@@ -224,7 +224,7 @@ def test_a_whole_run_with_a_long_summarize_outlives_its_keys(site, demo_models, 
         pipeline = Pipeline(given_to.dataset, open_stores(given_to.dataset, lambda _: access))
         plan = pipeline.plan()
         pipeline.infer(plan)
-        before, keys.pause_s, begun = set(keys.given), 0.1, time.monotonic()
+        before, keys.pause_s, begun = set(keys.given), 0.07, time.monotonic()
         summary = pipeline.summarize(plan)
         assert time.monotonic() - begun > 3
         assert len(set(keys.given) - before) > 1

@@ -1,6 +1,7 @@
 """The door of the stores: one table says which kinds there are, and nobody else asks for a kind."""
 
 import ast
+import base64
 from dataclasses import asdict
 from pathlib import Path
 
@@ -135,6 +136,16 @@ def test_keys_in_the_extra_and_a_token_are_read():
             id="a second factor",
         ),
         pytest.param(
+            {"role_arn": "arn:aws:iam::1:role/x", "aws_session_token": "t"},
+            "has role_arn and aws_session_token, .* by a lasting key or by web identity",
+            id="a role by a temporary key",
+        ),
+        pytest.param(
+            {"role_arn": "arn:aws:iam::1:role/x", "instance_profile": True},
+            "has role_arn and instance_profile, .* leave one of the two out",
+            id="a role by a machine",
+        ),
+        pytest.param(
             {"aws_session_token": "t", "aws_credential_expiration": "soon"},
             "aws_credential_expiration 'soon' - write a time such as",
             id="an end that is no time",
@@ -146,6 +157,33 @@ def test_keys_in_the_extra_and_a_token_are_read():
 def test_an_extra_that_cannot_be_followed_says_what_can(extra, message):
     with pytest.raises(ConfigError, match=rf"Airflow connection 'reef_s3' .*{message}"):
         access_from_connection(connection(extra=extra))
+
+
+@pytest.mark.parametrize(
+    ("extra", "sts_url"),
+    [
+        pytest.param({"region_name": "eu-north-1"}, "https://sts.eu-north-1.amazonaws.com", id="of AWS"),
+        pytest.param({"region_name": "cn-north-1"}, "https://sts.cn-north-1.amazonaws.com.cn", id="of AWS in China"),
+        pytest.param({"endpoint_url": "https://there"}, "https://there", id="the store itself: MinIO, Ceph"),
+        pytest.param(
+            {"endpoint_url": "https://there", "service_config": {"sts": {"endpoint_url": "https://keys/"}}},
+            "https://keys",
+            id="as the connection says",
+        ),
+    ],
+)
+def test_keys_for_roles_are_asked_of_whom_the_store_trusts(extra, sts_url):
+    role = {"role_arn": "arn:aws:iam::1:role/x"}
+    access = access_from_connection(connection(host="", port=None, extra={**extra, **role}))
+    assert (access.sts_url, access.login) == (sts_url, "role")
+
+
+def test_the_end_of_a_token_of_minio_is_read_from_it():
+    """Its claims, of which only `exp` is of interest, are JSON in base64; 1780315200 is 2026-06-01 12:00 UTC."""
+    claims = base64.urlsafe_b64encode(b'{"accessKey": "key", "exp": 1780315200}').decode().rstrip("=")
+    access = access_from_connection(connection(extra={"aws_session_token": f"e30.{claims}.signature"}))
+    assert access.login == "session token until 2026-06-01T12:00:00Z"
+    assert access_from_connection(connection(extra={"aws_session_token": "FwoGZXIvYXdzEJr"})).login == "session token"
 
 
 def test_virtual_hosts_and_no_login_reach_all_who_read():

@@ -77,7 +77,8 @@ def test_an_answer_without_a_reason_is_told_with_its_status():
     assert str(told).endswith(f"at {url} failed: HTTP 418 without a reason - see the store's log")
 
 
-def test_a_store_that_is_away_is_told_in_the_same_words_but_for_the_cause():
+def test_a_store_that_is_away_is_told_in_the_same_words_but_for_the_cause(monkeypatch):
+    monkeypatch.setattr(s3_patience.Patience, "_sleep_backoff", lambda _: None)
     store = S3Store(StoreAccess("http://127.0.0.1:9", "accesskey123", "secretkey123456"), "fish")
     told = [str(refused_to_duckdb(store)), str(refused_to_client(store))]
     for words in told:

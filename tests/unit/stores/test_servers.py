@@ -1,17 +1,14 @@
 """Real S3 servers, each asked what Shoal asks of a store, by all who ask: the client, a worker's environment, DuckDB."""
 
-import io
-import json
 import os
 
 import pytest
-from minio.credentials import AssumeRoleProvider
 
 from cluster.binaries import VERSITYGW, are_built
-from cluster.object_store import add_reader, start_versitygw
+from cluster.object_store import start_versitygw
 from cluster.processes import Processes
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, StoreError
-from shoal.stores.object_store import Connection, access_from_connection, open_from_env
+from shoal.contract.errors import AccessDeniedError, ConfigError
+from shoal.stores.object_store import Connection, access_from_connection
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.session import open_database
@@ -66,32 +63,9 @@ def test_a_server_keeps_what_shoal_needs(server):
         S3Store(server, "no-such-bucket").list_keys("")
 
 
-@pytest.fixture(scope="module")
-def public_bucket(minio):
-    """A bucket that everybody may read."""
-    client = minio.connect()
-    client.make_bucket("public")
-    client.put_object("public", "a.txt", io.BytesIO(b"fish"), 4)
-    lay_parquet(S3Store(minio, "public"), "rows.parquet")
-    statements = [
-        {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": [action], "Resource": [f"arn:aws:s3:::public{path}"]}
-        for action, path in (("s3:ListBucket", ""), ("s3:GetObject", "/*"))
-    ]
-    client.set_bucket_policy("public", json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    return "public"
-
-
 def connected(**changes) -> StoreAccess:
     parts = {"host": "", "port": None, "login": "", "password": "", "extra": {}}
     return access_from_connection(Connection("reef_s3", **{**parts, **changes}))
-
-
-def test_a_public_bucket_needs_no_login(minio, public_bucket):
-    access = connected(extra={"endpoint_url": minio.endpoint_url, "anonymous": True})
-    store = open_from_env("source", public_bucket, access.to_env("source"))
-    assert store.list_keys("") == ["a.txt", "rows.parquet"]
-    assert store.read_bytes("a.txt") == b"fish"
-    assert count_rows(store, "rows.parquet") == 3
 
 
 def test_a_bucket_that_is_not_public_says_that_a_login_is_needed(minio):
@@ -99,24 +73,3 @@ def test_a_bucket_that_is_not_public_says_that_a_login_is_needed(minio):
     access = connected(extra={"endpoint_url": minio.endpoint_url, "anonymous": True})
     with pytest.raises(AccessDeniedError, match="not open to everyone: give the connection a login and password"):
         S3Store(access, "private").list_keys("")
-
-
-def test_a_temporary_key_is_read_with_its_token_by_all(minio, public_bucket):
-    reader = add_reader(minio)
-    minio.connect().make_bucket("temporary")
-    lay_parquet(S3Store(minio, "temporary"), "rows.parquet")
-    key = AssumeRoleProvider(
-        sts_endpoint=minio.endpoint_url,
-        access_key=reader.access_key,
-        secret_key=reader.secret_key,
-        duration_seconds=3600,
-    ).retrieve()
-    extra = {"endpoint_url": minio.endpoint_url, "aws_session_token": key.session_token}
-    access = connected(login=key.access_key, password=key.secret_key, extra=extra)
-    store = open_from_env("results", "temporary", access.to_env("results"))
-    assert store.list_keys("") == ["rows.parquet"]
-    assert count_rows(store, "rows.parquet") == 3
-    assert key.session_token not in repr(access)
-    without = connected(login=key.access_key, password=key.secret_key, extra={"endpoint_url": minio.endpoint_url})
-    with pytest.raises((LoginRefusedError, StoreError), match="denied"):
-        S3Store(without, "temporary").list_keys("")
