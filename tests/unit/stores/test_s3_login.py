@@ -102,12 +102,14 @@ def test_who_gives_no_key_is_named_and_the_token_is_not(answer, kind, message, m
 
 
 @pytest.mark.usefixtures("pod_token")
-def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch):
+def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch, caplog):
     monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
     with pytest.raises(
         StoreError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
     ) as raised:
         fetch_key(by_web_identity("http://127.0.0.1:9"))
+    assert "Retrying" in caplog.text
+    assert TOKEN not in caplog.text
     assert TOKEN not in "".join(_with_causes(raised.value))
 
 
