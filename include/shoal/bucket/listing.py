@@ -11,6 +11,7 @@ from shoal.bucket.listing_record import ListingRecord, Moment, scope_of
 from shoal.bucket.nothing_there import beside_prefix
 from shoal.bucket.sieve import ListingCounts, Sieve
 from shoal.contract.errors import EmptyBucketError, shown
+from shoal.contract.gone_objects import gone
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.rows import LISTING_COLUMNS
@@ -18,7 +19,6 @@ from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
-from shoal.stores.json_objects import missing
 from shoal.stores.object_store import ImageStore
 from shoal.tables.frozen_listing import FrozenAt, ListingFile
 from shoal.tables.session import Database
@@ -132,7 +132,7 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     """
     record = ListingRecord.read(database.results, key)
     if record is None:
-        raise missing(key, database.results.bucket)
+        raise gone(key, database.results.bucket)
     database.view_parquet("listing", [file.key for file in record.files], LISTING_COLUMNS)
     return FrozenListing(key, record.moment, count_images(database, record.counts), record.largest)
 

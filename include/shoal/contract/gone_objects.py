@@ -18,7 +18,11 @@ _KINDS = (
         "Part",
         f"a summary that ends now has moved its rows into a ledger - try again; if it stays so, {_RESTORE} or start a new run",
     ),
-    (rf"/listings/(?P<run>{RUN_KEY})\.parquet", "Listing", f"the run cannot be computed again - {_RESTORE}; {_GC}"),
+    (
+        rf"/listings/(?P<run>{RUN_KEY})\.(?:json|parquet)",
+        "Listing",
+        f"the run cannot be computed again - {_RESTORE}; {_GC}",
+    ),
     (
         rf"/runs/(?P<run>{RUN_KEY})/(?:manifest|remaining-\d+-{ATTEMPT})\.parquet",
         "Manifest",

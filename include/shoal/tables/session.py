@@ -33,7 +33,6 @@ class StoredParquet(NamedTuple):
     sha256: str
 
 
-
 _SQL_FOLDER = Path(__file__).parent / "sql"
 
 

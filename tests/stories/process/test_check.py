@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shoal.bucket import sampled_keys
 from shoal.contract.errors import ConfigError, StoreError
-from shoal.preflight import steps
 from shoal.preflight.sample_run import SampleRun
 from shoal.preflight.steps import (
     check_clock,
