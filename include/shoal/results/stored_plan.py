@@ -53,6 +53,7 @@ class StoredPlan:
         listing: The frozen listing.
         counts: What becomes of the listed images.
         clock: What the clock understood of the listing; None in plans before that was kept.
+        credentials: Kind of login by role; empty in plans before that was kept.
         silent: Who stopped sending; None where that was not looked for, as in plans before it was.
         drift: None in plans before it was counted.
         approval: None in plans before anybody was asked.
@@ -78,6 +79,7 @@ class StoredPlan:
     listing: StoredListing
     counts: StoredCounts
     clock: ClockTable | None
+    credentials: Mapping[str, str]
     silent: tuple[StoredSilent, ...] | None
     drift: StoredDrift | None
     approval: StoredApproval | None
@@ -113,6 +115,7 @@ class StoredPlan:
                 listing=pick(StoredListing, stored["listing"]),
                 counts=pick(StoredCounts, stored["counts"]),
                 clock=ClockTable.parse(clock) if clock else None,
+                credentials=stored.get("credentials") or {},
                 silent=None if silent is None else picked(StoredSilent, silent),
                 drift=pick(StoredDrift, drift) if drift else None,
                 approval=pick(StoredApproval, approval) if approval else None,

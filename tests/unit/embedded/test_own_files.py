@@ -42,8 +42,8 @@ def test_a_folder_without_photos_is_refused_by_its_name(home, tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        pytest.param(["a.HEIC", "b.NEF", "c.xmp"], r"none of its 3 files .*, 2 are photos in other formats - convert", id="iPhone"),
-        pytest.param(["GH010001.MP4", "GH010001.LRV"], r"1 are videos - frames of one are made by ffmpeg -i", id="GoPro"),
+        pytest.param(["a.HEIC", "b.NEF", "c.xmp"], r"none of its 3 files .* - not looked at: 2 photos .*\(\.heic 1, \.nef 1\) - HEIC is not read: mag.*; convert raw", id="iPhone"),
+        pytest.param(["GH010001.MP4", "GH010001.LRV"], r"- not looked at: 1 video \(\.mp4 1\) - frames of one are made by ffmpeg -i", id="GoPro"),
         pytest.param(["Thumbs.db", "desktop.ini"], r"none of its 2 files .* - give the folder they lie in$", id="nothing"),
     ],
 )  # fmt: skip

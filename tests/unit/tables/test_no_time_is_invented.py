@@ -213,7 +213,9 @@ def by_exif(entry, exif):
 
 
 def by_name(entry, key):
-    found = re.search(entry.pattern, key, re.ASCII)
+    """The file's own name first; patterns here that speak of folders have a date apart."""
+    name = None if "(?P<date>" in entry.pattern else re.search(entry.pattern, key.rpartition("/")[2], re.ASCII)
+    found = name or re.search(entry.pattern, key, re.ASCII)
     if found is None:
         return set()
     text = f"{found['date']} {found['time']}" if "(?P<date>" in entry.pattern else found["time"]

@@ -75,7 +75,10 @@ def test_predict_prints_one_object_per_image_in_the_order_given(folder):
 
 def test_the_pixel_limit_is_the_one_given(folder):
     _, (answer,), _ = predict(folder, "--model", "model.onnx", "--pixel-limit", "921599", "good.jpg")
-    assert (answer["reason"], answer["detail"]) == ("too_large", "921600 pixels, the limit is 921599")
+    assert (answer["reason"], answer["detail"]) == (
+        "too_large",
+        "921600 pixels, the limit is 921599 (model.pixel_limit)",
+    )
 
 
 def test_conf_is_the_one_given(folder):
