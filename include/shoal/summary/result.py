@@ -1,6 +1,6 @@
 """A run's answer as JSON: `result`, the same for the same inputs, and `run`, what depends on the way there."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
 from shoal.summary.deployments import read_deployed
 from shoal.tables.clock_table import read_clock_table
+from shoal.tables.clock_words import say_devices
 from shoal.tables.session import Database
 
 USES = ("used", "duplicate", "undated", "unusable", "failed")
@@ -83,7 +84,7 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
         **plan.copied("run_key", "dag_run", "params"),
         "listing": {"key": plan.listing.key, "listed_at": utc_text(plan.listing.frozen_at.listed_at)},
         "balance": balance.to_json(),
-        "clock": read_clock_table(database, plan.settings.clock, plan.dataset, after_reading=True).to_json(),
+        "clock": _read_clock(database, plan),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
         "shards": shards,
         "stopped_shards": [
@@ -107,3 +108,9 @@ def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {name: utc_text(value) if isinstance(value, datetime) else value for name, value in record.items()}
         for record in records
     ]
+
+
+def _read_clock(database: Database, plan: StoredPlan) -> dict[str, Any]:
+    clock = plan.settings.clock
+    table = read_clock_table(database, clock, plan.dataset, after_reading=True)
+    return replace(table, odd=(*table.odd, *say_devices(database, clock))).to_json()

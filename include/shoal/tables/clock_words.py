@@ -68,6 +68,29 @@ def say_odd(database: Database, clock: Clock, whole: Whole) -> tuple[str, ...]:
     )
 
 
+def say_devices(database: Database, clock: Clock) -> tuple[str, ...]:
+    """Say that cards of several cameras whose names tell none became one camera: EXIF may know better.
+
+    Reads: clocked, rows
+    """
+    (seen,) = database.records(
+        "SELECT count(*) AS images, count(DISTINCT device) AS devices, list(DISTINCT device ORDER BY device)[:3] AS some FROM ("
+        "SELECT concat_ws(' ', exif.make, exif.model, exif.serial) AS device FROM clocked JOIN rows USING (key, object_version) "
+        "WHERE list_contains(?, camera)) WHERE device <> ''",
+        [[entry.camera for entry in clock.entries]],
+    )
+    if seen["devices"] < 2:
+        return ()
+    some = shown(", ".join(seen["some"]), 200)
+    return (
+        (
+            f"{seen['images']} images are of camera {shown(clock.camera, 40)!r} because no name tells another one, and EXIF "
+            f"tells {seen['devices']} cameras there ({some}): in every series they are one - a folder or name of each as (?P<camera>…) "
+            "in clock.pattern keeps them apart"
+        ),
+    )
+
+
 def _of(facts: _Facts, name: str, whole: Whole) -> str:
     return f"{facts[name]} of {whole.keys} images"
 

@@ -1,5 +1,6 @@
 """The clock's table: what was understood of a bucket's keys, what is odd there, and what to write instead."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from shoal.contract.rows import EXIF_TYPE, LISTING_COLUMNS, ddl
 from shoal.settings.analysis import Clock
 from shoal.tables.capture_times import view_clocked, view_clocked_with_exif
 from shoal.tables.clock_table import SHOWN_LINES, ClockTable, read_clock_table
+from shoal.tables.clock_words import say_devices
 from shoal.tables.session import Database
 
 STORED = datetime(2026, 6, 10)
@@ -30,11 +32,13 @@ def table(tmp_path_factory):
             view_clocked(database, clock, ())
         else:
             database.run(f"CREATE OR REPLACE TABLE rows (key VARCHAR, object_version VARCHAR, exif {EXIF_TYPE})")
-            for key, (local_time, offset) in exif.items():
+            for key, (local_time, offset, *model) in exif.items():
                 made = {"local_time": local_time, "offset_minutes": offset, "make": None, "model": None, "serial": None}
+                made |= {"model": model[0]} if model else {}
                 database.run("INSERT INTO rows VALUES (?, 'e', ?)", [key, made])
             view_clocked_with_exif(database, clock, ())
-        return read_clock_table(database, clock, "reef", after_reading=exif is not None)
+        found = read_clock_table(database, clock, "reef", after_reading=exif is not None)
+        return found if exif is None else replace(found, odd=(*found.odd, *say_devices(database, clock)))
 
     return read
 
@@ -225,3 +229,26 @@ def test_a_plan_keeps_whether_the_zone_was_written():
         stored = Clock.model_validate(clock.model_dump(mode="json"))
         assert stored == clock
         assert stored.says_zone_of_exif == clock.says_zone_of_exif == ("zone" in written[1])
+
+
+@pytest.mark.parametrize(
+    ("clock", "models", "said"),
+    [
+        pytest.param(NAME_AND_EXIF, ("HERO9", "HC600"), "EXIF tells 2 cameras there (HC600, HERO9)", id="two cards, no names"),
+        pytest.param(NAME_AND_EXIF, ("HERO9", "HERO9"), None, id="one camera"),
+        pytest.param([{"pattern": r"(?P<camera>CARD\d)/.*?(?P<time>\d{14})"}, {"exif": True}], ("HERO9", "HC600"), None, id="named by folders"),
+    ],
+)  # fmt: skip
+def test_cards_of_two_cameras_that_no_name_tells_apart_are_said(table, clock, models, said):
+    at = datetime(2026, 6, 1)
+    exif = {f"CARD{number}/GOPR0001_{number}.JPG": (at, 0, model) for number, model in enumerate(models)}
+    if said is None and models[0] != models[1]:
+        exif = {f"CARD{number}/2026060110000{number}.JPG": (at, 0, model) for number, model in enumerate(models)}
+        clock[0]["format"] = "%Y%m%d%H%M%S"
+    odd = [sentence for sentence in table(list(exif), clock, exif).odd if "EXIF tells" in sentence]
+    if said is None:
+        assert odd == []
+    else:
+        assert len(odd) == 1
+        assert odd[0].startswith("2 images are of camera 'camera' because no name tells another one, and ")
+        assert said in odd[0]
