@@ -85,8 +85,8 @@ def say_devices(database: Database, clock: Clock) -> tuple[str, ...]:
     return (
         (
             f"{seen['images']} images are of camera {shown(clock.camera, 40)!r} because no name tells another one, and EXIF "
-            f"tells {seen['devices']} cameras there ({some}): in every series they are one - a folder or name of each as (?P<camera>…) "
-            "in clock.pattern keeps them apart"
+            f"tells {seen['devices']} cameras there ({some}): in every series they are one - a folder or name of each as "
+            "(?P<camera>…) in clock.pattern keeps them apart"
         ),
     )
 

@@ -173,7 +173,7 @@ def test_unreachable_images_get_no_row_and_the_exit_says_so(workplace):
     workplace.images = {"a.jpg": dark_jpeg(), "b.jpg": dark_jpeg()}
     workplace.lay_out()
     (workplace.folder / "b.jpg").unlink()
-    (workplace.folder / "b.jpg").mkdir()  # the file system answers, but not with a file
+    (workplace.folder / "b.jpg").symlink_to("b.jpg")  # the file system answers, but with an error
     done = workplace.work("--mount", str(workplace.folder))
     assert done.returncode == WorkerExit.INFRASTRUCTURE
     assert workplace.statuses() == {"a.jpg": "processed"}

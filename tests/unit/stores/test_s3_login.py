@@ -104,6 +104,8 @@ def test_who_gives_no_key_is_named_and_the_token_is_not(answer, kind, message, m
 @pytest.mark.usefixtures("pod_token")
 def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch, caplog):
     monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    # Airflow's logging, once it is set up in this process, turns off the loggers that there were.
+    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
     with pytest.raises(
         StoreError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
     ) as raised:
