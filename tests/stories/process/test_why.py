@@ -211,7 +211,7 @@ def test_rows_of_a_shard_in_the_middle_of_its_work_count(few_images):
     (part,) = results.list_keys(few_images.stores.layout.variant(plan.variant.directory).parts)
     with open_database(results) as database:
         database.view_parquet("written", [part], ROW_COLUMNS)
-        assert database.store_parquet("SELECT * FROM written ORDER BY key LIMIT 5", part) == 5
+        assert database.store_parquet("SELECT * FROM written ORDER BY key LIMIT 5", part).rows == 5
     found = why(few_images)
     assert found.state is State.RUNNING
     assert found.shards[0].startswith("shard 0: 7 of 12 images without a row")
