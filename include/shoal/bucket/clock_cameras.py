@@ -89,7 +89,8 @@ def _places(key: str, found: Found) -> Iterator[tuple[str, str, _Read]]:
         yield rf"(?P<camera>{_TOKEN}){literal(separator[0])}", "", _head(separator[0], whole=False)
         yield rf"^(?P<camera>{_TOKEN}){_BETWEEN}(?:[^/]*{_BETWEEN})?", "", _first_of_head
     for level in range(1, 1 + key.count("/", 0, min(name, found.start))):
-        yield rf"(?P<camera>[^/]+)/{r'[^/]+/' * (level - 1)}(?:[^/]*\D)?", r"(?:\D[^/]*)?$", _folder(level)
+        # [^0-9/] and not \D, which would take a / as well, and with it the folder above for the camera.
+        yield rf"(?P<camera>[^/]+)/{r'[^/]+/' * (level - 1)}(?:[^/]*[^0-9/])?", r"(?:[^0-9/][^/]*)?$", _folder(level)
 
 
 def _tail(separator: str, *, whole: bool) -> _Read:

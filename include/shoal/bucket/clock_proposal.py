@@ -118,6 +118,12 @@ def _weigh(images: Sequence[ListedObject]) -> Iterator[_Weighed]:
             matched[found.shape] += 1
             if found.at is not None and _is_possible(found.at, image.last_modified):
                 places[found.shape][number] = found
+    for shape in [shape for shape in places if shape.kind == "bare" and shape.without_zone in places]:
+        # Some of these digits are no offset, so none is: a counter.
+        digits = len(shape.behind.replace("\\", ""))
+        for number, found in places.pop(shape).items():
+            places[shape.without_zone][number] = replace(found, shape=shape.without_zone, end=found.end - digits)
+        matched[shape.without_zone] += matched.pop(shape)
     for shape, valid in places.items():
         if len(valid) >= SURE_SHARE * matched[shape] and shape.zone != "?":
             invalid = matched[shape] - len(valid)

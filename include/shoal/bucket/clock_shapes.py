@@ -14,18 +14,19 @@ _DATES = {
     "Ymd": _YEAR + r"(?P<s>[-_./: ]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)",
     "dmY": r"(?P<d>\d\d)(?P<s>[-_. ])(?P<m>\d\d)(?P=s)" + _YEAR,
     "mdY": r"(?P<m>\d\d)(?P<s>[-_. ])(?P<d>\d\d)(?P=s)" + _YEAR,
-    "Yj": _YEAR + r"(?P<s>[-_]?)(?P<j>\d{3})",
+    "Yj": _YEAR + r"(?P<s>[-_.]?)(?P<j>\d{3})",
 }
 _TIMES = {
-    "HMS": r"(?P<H>\d\d)(?P<t>[-_.:/ ]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<g>\d{3})?",
+    "HMS": r"(?P<H>\d\d)(?P<t>[-_.:;/ ]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<g>\d{3})?",
     "hms": r"(?P<H>\d\d)(?P<th>h)(?P<M>\d\d)(?P<tm>m)(?P<S>\d\d)(?P<ts>s?)",
     "hm": r"(?P<H>\d\d)(?P<t>h)(?P<M>\d\d)",
     "HM": r"(?P<H>\d\d)(?P<t>)(?P<M>\d\d)",
     "IMS": r"(?P<I>\d{1,2})(?P<t>[.:])(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<b>[ \u202f]?)(?P<p>[AaPp][Mm])",
 }
 _JOIN = r"(?P<join>[-_Tt@#., ]{0,3}| [^\W\d_]{1,3} )"
-# A time's zone: Z, or an offset with a colon; -0001 is a counter.
-_ZONE = r"(?P<zone>(?:\.\d{1,6})?Z(?![A-Za-z0-9])|[+-]\d\d:\d\d(?!\d))?"
+# A time's zone: Z, or an offset with a colon; -0001 is a counter, and so is -0100 unless date and time are joined by a T.
+_BARE = r"(?P<bare>[+-](?:0\d|1[0-4])_?(?:00|15|30|45)(?!\d))"
+_ZONE = rf"(?P<zone>(?:\.\d{{1,6}})?Z(?![A-Za-z0-9])|[+-]\d\d:\d\d(?!\d)|{_BARE})?"
 _SHAPES = {
     names: re.compile(rf"(?<!\d){_DATES[names[0]]}{_JOIN}{_TIMES[names[1]]}{_ZONE}(?!\d)")
     for names in product(_DATES, _TIMES)
@@ -50,7 +51,8 @@ class Shape:
         nth: Which of several such times of a key, from 1.
         zone: Its zone where the key itself says one; `?` where it says offsets that are no zone's.
         behind: Expression of what belongs to the time and is not read, behind it.
-        kind: Which digits it is made of: `HM` with what stands before it, `folder` with the separator of the time, or empty.
+        kind: Which digits it is made of: `HM` with what stands before it, `folder` with the separator of the time, `bare` with an
+            offset of four digits behind it, or empty.
     """
 
     time: str
@@ -60,6 +62,11 @@ class Shape:
     zone: str = ""
     behind: str = ""
     kind: str = ""
+
+    @property
+    def without_zone(self) -> "Shape":
+        """The same time without what the key says of its zone."""
+        return replace(self, zone="", behind="", kind="")
 
     @property
     def is_epoch(self) -> bool:
@@ -141,12 +148,15 @@ def _dates_in_folders(key: str, name: int) -> Iterator[Found]:
 def _found(match: re.Match[str], date: str, time: str, behind: str = "") -> Found:
     parts = match.groupdict()
     pieces = [*_pieces(match, date), parts["join"], *_pieces(match, time)]
-    zone = parts.get("zone") or ""
+    zone, end = parts.get("zone") or "", match.end()
+    bare = bool(parts.get("bare"))
+    if bare and (parts["join"] != "T" or time != "HMS"):
+        bare, zone, end = False, "", match.start("zone")
     if zone:
         behind = r"(?:\.\d{1,6})?Z" if zone.endswith("Z") else literal(zone)
-    kind = f"HM{parts['join']}" if time == "HM" else ""
+    kind = f"HM{parts['join']}" if time == "HM" else "bare" if bare else ""
     shape = Shape(_expression(pieces), "".join(pieces), zone=_zone(zone), behind=behind, kind=kind)
-    return Found(shape, match.start(), match.end(), _moment(parts))
+    return Found(shape, match.start(), end, _moment(parts))
 
 
 def _pieces(match: re.Match[str], name: str) -> list[str]:
@@ -186,7 +196,7 @@ def _zone(text: str) -> str:
         return ""
     if text.endswith("Z"):
         return "UTC"
-    sign, hours, minutes = text[0], int(text[1:3]), text[4:]
+    sign, hours, minutes = text[0], int(text[1:3]), text[-2:]
     if minutes != "00" or hours > 12:
         return "?"
     # The zone database counts these the other way round.

@@ -110,6 +110,7 @@ FOLDER_FIRST = (
 )
 DATED_TWICE = {
     "192.168.0.67_20210207230537_20210224_220227_0.jpg": "its makers mean the second of two times",
+    "20160626-094403-bla-bla-original-name_20170725131201.jpg": "the first of two times is a part of what was printed",
 }
 
 
