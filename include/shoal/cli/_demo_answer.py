@@ -13,7 +13,7 @@ from rich.table import Table
 from shoal.cli._embedded import Embedded, console
 from shoal.contract.rows import FATES
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
-from shoal.exports.asides import describe_asides
+from shoal.exports.asides import describe_asides, describe_unread
 from shoal.results.answer import read_current
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_files import load_dataset
@@ -66,6 +66,7 @@ def account(summary: StoredSummary, dataset_file: Path) -> list[str]:
         )
     if summary.uses["undated"]:
         lines += _undated(summary, dataset_file)
+    lines += describe_unread(balance)
     lines += describe_asides(summary.result)
     if balance["listed"] == balance["reused"]:
         lines.append("Nothing new in the bucket: no inference.")

@@ -11,6 +11,26 @@ def describe_asides(result: Mapping[str, Any]) -> list[str]:
     return [*_damaged(result), *ListingCounts.of(result.get("left_out", {})).describe()]
 
 
+def describe_unread(balance: Mapping[str, int]) -> list[str]:
+    """Tell of listed images that no later run looks at by itself: in an archive, or refused by the store.
+
+    A run is complete with them, so that its numbers would pass for those of all images.
+
+    Args:
+        balance: `listed` and the fates; one of an earlier release knows none of these.
+    """
+    ways_out = {
+        "archived": "they lie in an archive of the store's - restore them, then run again",
+        "denied": "the store gave others and not these - failures.csv says why; mend that, then run again",
+    }
+    return [
+        f"{count} of {balance['listed']} listed images ({100 * count / balance['listed']:.3g} %) are {fate} and in no number: "
+        f"{way_out}"
+        for fate, way_out in ways_out.items()
+        if (count := balance.get(fate, 0))
+    ]
+
+
 def _damaged(result: Mapping[str, Any]) -> list[str]:
     by_words = result.get("damaged_by_words", {})
     images = sum(by_words.values())

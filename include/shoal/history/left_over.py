@@ -22,6 +22,9 @@ def tell_images(facts: RunFacts) -> Iterator[str]:
     if facts.open is not None and facts.open.count:
         yield _tell("open now", facts.open)
     yield from (_tell(what, images) for what, images in sorted(facts.fates.items()))
+    archived = facts.summary.balance["archived"] if facts.summary else facts.plan.counts.archived if facts.plan else 0
+    if archived:
+        yield f"{archived} archived: no run can read them before they are restored"
     pending = facts.summary.balance["pending"] if facts.summary else facts.plan.counts.pending if facts.plan else 0
     if pending:
         yield f"{pending} pending: left to a later run"

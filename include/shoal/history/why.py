@@ -7,6 +7,7 @@ from typing import Any
 
 from shoal.contract.run_names import CHECK_DAG_ID, reanalyse_dag_id
 from shoal.contract.units import format_duration
+from shoal.exports.asides import describe_unread
 from shoal.history.facts import RunFacts
 from shoal.history.left_over import tell_images, tell_shards
 from shoal.results.stored_plan import StoredPlan
@@ -93,8 +94,13 @@ def _judge_summarized(facts: RunFacts, plan: StoredPlan, summary: StoredSummary)
     balance = summary.balance
     if summary.complete:
         failed = f"; {balance['failed']} of its images cannot be used" if balance["failed"] else ""
+        unread = "".join(f"; {line}" for line in describe_unread(balance))
         answer = ", and the run is the dataset's answer" if facts.is_answer else ""
-        return State.COMPLETE, f"every image is accounted for{failed}{answer}", f"python -m shoal verify {_run(facts)}"
+        return (
+            State.COMPLETE,
+            f"every image is accounted for{failed}{answer}{unread}",
+            f"python -m shoal verify {_run(facts)}",
+        )
     if stopped := summary.stopped_shards:
         shard = next(entry for entry in summary.shards if entry.shard == stopped[0])
         cause = (

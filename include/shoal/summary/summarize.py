@@ -9,7 +9,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
-from shoal.exports.asides import describe_asides
+from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer
 from shoal.exports.write import Exported, describe_told, write_exports
 from shoal.results.answer import move_current, read_current
@@ -88,6 +88,7 @@ class SummarizedRun:
             f"{self.balance.listed} listed = {fates}",
             f"{stored.examined} examined = {uses}",
             f"result sha256 {stored.result_sha256}",
+            *describe_unread(stored.balance),
             *describe_asides(stored.result),
             answer,
             *(stored.clock.describe() if stored.clock else []),

@@ -3,12 +3,16 @@
 import signal
 import subprocess
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
 from pipeline import run_worker, worker_command, worker_environment
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
+from shoal.history.facts import read_facts
+from shoal.history.find_run import list_runs
+from shoal.history.why import State, diagnose
 from shoal.results.answer import read_current
 from shoal.results.ledger import write_ledger
 from shoal.shards.remaining import write_remaining
@@ -274,6 +278,13 @@ def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch
     assert fates(done) == {"processed": 10, "archived": 2}
     assert done.balance.complete
     assert done.not_current_because is None
+    told = "2 of 12 listed images (16.7 %) are archived and in no number: they lie in an archive of the store's - restore them"
+    html = unescape(few_images.stores.results.read_bytes(done.summary["folder"] + "report.html").decode())
+    assert f"<strong>Not all images.</strong> {told}" in html
+    assert any(line.startswith(told) for line in done.describe())
+    found = diagnose(read_facts(few_images.stores, plan.run_key, list_runs(few_images.stores)))
+    assert (found.state, f"; {told}" in found.cause) == (State.COMPLETE, True)
+    assert found.images == ("2 archived: no run can read them before they are restored",)
     restored = True
     assert fates(few_images.run()) == {"reused": 10, "processed": 2}
     restored = False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.exports.asides import describe_asides
+from shoal.exports.asides import describe_asides, describe_unread
 
 PREMATURE = "Corrupt JPEG data: premature end of data segment"
 
@@ -73,3 +73,28 @@ def result(damaged=None, *, counted=False, **left_out):
 )
 def test_what_stands_beside_the_numbers_is_told_with_its_way_out(stored, told):
     assert describe_asides(stored) == told
+
+
+@pytest.mark.parametrize(
+    ("balance", "told"),
+    [
+        pytest.param({"listed": 5}, [], id="a summary of an earlier release"),
+        pytest.param({"listed": 0, "archived": 0, "denied": 0}, [], id="no images"),
+        pytest.param(
+            {"listed": 12000, "processed": 2000, "archived": 9999, "denied": 1},
+            [
+                (
+                    "9999 of 12000 listed images (83.3 %) are archived and in no number: they lie in an archive of the store's - "
+                    "restore them, then run again"
+                ),
+                (
+                    "1 of 12000 listed images (0.00833 %) are denied and in no number: the store gave others and not these - "
+                    "failures.csv says why; mend that, then run again"
+                ),
+            ],
+            id="most of a bucket is in an archive",
+        ),
+    ],
+)
+def test_images_that_a_complete_run_could_not_read_are_told_with_their_share(balance, told):
+    assert describe_unread(balance) == told

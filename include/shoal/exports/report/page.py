@@ -8,7 +8,7 @@ import jinja2
 
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
-from shoal.exports.asides import describe_asides
+from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer, Where, Written
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
@@ -46,6 +46,7 @@ class Report:
             stays=describe_stays(answer.plan.settings, answer.result),
             run=answer.run,
             fates=FATES,
+            unread=describe_unread(answer.run["balance"]),
             unusable=database.records("SELECT cause, images FROM unusable"),
             unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
             cameras=len({entry["camera"] for entry in answer.result["series"]}),
