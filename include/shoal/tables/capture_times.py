@@ -25,8 +25,9 @@ def view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploym
 
     Beside them told_at, the time that was found, usable or not, and whether it is one of EXIF without an offset.
 
-    The first entry with a usable time counts; where none has one, the flag is that of the first. Entries with `exif` find nothing
-    here: what a run is of is known before an image is read. Times are as the deployment that they lie in corrects them.
+    The first entry with a usable time counts; where none has one, the first that found any, for its flag says why that is not
+    usable; else the first. The camera is that entry's, as it would be were the time right. Entries with `exif` find nothing here:
+    what a run is of is known before an image is read. Times are as the deployment that they lie in corrects them.
 
     Reads: listing
     Makes: clocked
@@ -61,6 +62,7 @@ def _view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploy
     minutes = ["exif.offset_minutes" if entry.exif else "0" for entry in clock.entries]
     readings = "".join(f", {_reading(n, entry)} AS reading_{n}" for n, entry in enumerate(clock.entries))
     first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
+    first_told = " ".join(f"WHEN reading_{n}.clock_flag <> 'undated' THEN reading_{n}" for n in entries)
     steps = ["file_name"] + [f"{step}_{n}" for n in names for step in ("named", "found")]
     of_entries = ("camera", "local", "zone", "utc", "claims", "stay", "reading")
     steps += [f"{step}_{n}" for n in entries for step in of_entries]
@@ -72,7 +74,8 @@ def _view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploy
         f"placed AS (SELECT *{moments} FROM timed), "
         f"{correct_times(minutes, any_stays=bool(deployments))}, "
         f"judged AS (SELECT *{readings} FROM corrected), "
-        f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} ELSE reading_0 END AS reading FROM judged) "
+        f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} {first_told} ELSE reading_0 END "
+        "AS reading FROM judged) "
         "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
         "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
         "if(is_usable(reading.clock_flag), reading.deployment, NULL) AS deployment, "

@@ -81,6 +81,29 @@ def test_each_convention_and_camera_is_a_line(table):
     ]
 
 
+AHEAD, UNSET = "20300101-000000-A.jpg", datetime(1980, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("conventions", "key", "exif", "camera", "flag"),
+    [
+        pytest.param(NAME_AND_EXIF[::-1], AHEAD, None, "A", "future", id="EXIF finds nothing, the name a time to come"),
+        pytest.param(NAME_AND_EXIF, "photo.jpg", UNSET, "camera", "epoch", id="the name finds nothing, EXIF a clock never set"),
+        pytest.param(NAME_AND_EXIF[::-1], AHEAD, UNSET, "A", "epoch", id="both find one: the first counts"),
+        pytest.param(NAME_AND_EXIF[::-1], "20301301-000000-A.jpg", None, "A", "undated", id="neither finds one"),
+        pytest.param(
+            [{"pattern": r"(?P<camera>\w+)_(?P<time>\d{9})"}, {"pattern": Clock().pattern}],
+            "B_1/20300101-000000-A.jpg", None, "A", "future", id="the camera is of the entry that found the time",
+        ),
+    ],
+)  # fmt: skip
+def test_where_no_time_is_usable_the_flag_is_that_of_the_first_that_was_found(
+    table, *, conventions, key, exif, camera, flag
+):
+    (line,) = table([key], conventions, {key: (exif, None)} if exif else {}).lines
+    assert (line.convention, line.camera, dict(line.flags)) == (None, camera, {flag: 1})
+
+
 def test_it_survives_being_stored(table):
     read = table(["20260601-000000-CAM-1.jpg", "20260601-000000-CAM-1 (2).png", "photo.jpg"])
     assert ClockTable.parse(read.to_json()) == read

@@ -1,5 +1,5 @@
 -- What a clock understood of a listing: one line for each entry that found usable times and each camera; where none did,
--- `entry` is NULL and the camera is the one that the first entry told.
+-- `entry` is NULL and the camera is that of the entry which found a time that is not usable, else of the first.
 -- Reads `clock_seen` (`clocked`, with what follows the camera in a key); made by include/shoal/tables/clock_table.py.
 -- doubled: images beyond the first of one camera and instant. least_age: seconds from the capture to last_modified, the least.
 CREATE OR REPLACE TABLE clock_table AS
