@@ -11,7 +11,7 @@ from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 
 _SEEN = """
-SELECT camera, deployment, coalesce(clock_flag = 'contested', false) AS contested, captured_at IS NOT NULL AS dated,
+SELECT camera, deployment, captured_at IS NOT NULL AS dated,
     count(*) AS images, min(captured_at) AS first, max(captured_at) AS last, min(key) AS key
 FROM clocked WHERE list_contains(?::VARCHAR[], camera)
 GROUP BY ALL
@@ -31,18 +31,17 @@ def read_correction_words(database: Database, clock: Clock, deployments: Sequenc
     view_clocked(database, clock, deployments)
     cameras = list(dict.fromkeys(stay.camera for stay in correcting))
     seen = {
-        (record["camera"], record["deployment"], record["contested"], record["dated"]): record
+        (record["camera"], record["deployment"], record["dated"]): record
         for record in database.records(_SEEN, [cameras])
     }
     lines = [
         f"clock: deployment {stay.name} corrects camera {shown(stay.camera)} ({stay.correction}): {_span(found)}"
         for stay in correcting
-        if (found := seen.get((stay.camera, stay.name, False, True)))
+        if (found := seen.get((stay.camera, stay.name, True)))
     ]
     for camera in cameras:
         of_camera = [stay for stay in correcting if stay.camera == camera]
-        lines += _contested(camera, seen.get((camera, None, True, False)))
-        lines += _outside(camera, of_camera, seen.get((camera, None, False, True)))
+        lines += _outside(camera, of_camera, seen.get((camera, None, True)))
     unseen = set(cameras) - {camera for camera, *_ in seen}
     return (*lines, *_unseen(database, [stay for stay in correcting if stay.camera in unseen]))
 
@@ -57,18 +56,6 @@ def _unseen(database: Database, correcting: list[Deployment]) -> list[str]:
         f"clock: no image in scope is of camera {shown(stay.camera)}, which deployment {stay.name} corrects "
         f"({stay.correction}) - write it as clock finds it in the keys: {there}"
         for stay in correcting
-    ]
-
-
-def _contested(camera: str, found: dict[str, Any] | None) -> list[str]:
-    if found is None:
-        return []
-    return [
-        (
-            f"clock: {_images(found)} of camera {shown(camera)} in two of its deployments by their corrections, "
-            f"such as {found['key']!r}: no capture time - correct offset, start or end, or let clock.pattern give what "
-            "a wrong clock wrote a camera name of its own"
-        )
     ]
 
 

@@ -15,7 +15,7 @@ from shoal.tables.session import Database
 SHOWN_LINES = 20
 """Lines that are shown and stored: those of the most images."""
 
-FLAGS = ("undated", "epoch", "future", "ambiguous", "nonexistent", "doubled")
+FLAGS = ("undated", "epoch", "future", "contested", "ambiguous", "nonexistent", "doubled")
 LONGEST_CAMERA, LONGEST_KEY = 32, 80
 TITLE = ("clock", "images", "camera", "first (UTC)", "last (UTC)", "such as")
 """Heads of the columns of `ClockLine.cells`."""

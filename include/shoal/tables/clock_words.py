@@ -23,6 +23,7 @@ _COUNTS = {
     "undated": "sum(undated)",
     "epoch": "sum(epoch)",
     "future": "sum(future)",
+    "contested": "sum(contested)",
     "twice": "sum(twice)",
     "cut": "sum(cut)",
     "doubled": "sum(doubled)",
@@ -58,6 +59,7 @@ def say_odd(database: Database, clock: Clock, whole: Whole) -> tuple[str, ...]:
         chain(
             _say_undated(facts, clock, whole),
             _say_never_set(database, facts, whole),
+            _say_contested(database, facts, whole),
             _say_two_times(facts, whole),
             _say_cut(database, facts, whole),
             _say_counters(database, clock),
@@ -124,6 +126,15 @@ def _say_never_set(database: Database, facts: _Facts, whole: Whole) -> Iterator[
             f"{_of(facts, 'future', whole)} have a time that is more than a day after they were last modified, "
             f"up to {days:.0f} days, {_such_as(facts, 'future')}, of {_whose(database, 'future')} - "
             "day and month may be swapped in clock.format; a clock that is ahead is moved by deployments[].offset"
+        )
+
+
+def _say_contested(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+    if facts["contested"]:
+        yield (
+            f"{_of(facts, 'contested', whole)} lie in two deployments of their camera by their corrections, "
+            f"{_such_as(facts, 'contested')}, of {_whose(database, 'contested')}: no capture time - correct offset, start or "
+            "end, or let clock.pattern give what a wrong clock wrote a camera name of its own"
         )
 
 
