@@ -19,11 +19,19 @@ GROUP BY ALL
 _SHOWN_CAMERAS = 5
 
 
-def read_correction_words(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> tuple[str, ...]:
+def read_correction_words(
+    database: Database, clock: Clock, deployments: Sequence[Deployment], *, full_scope: bool
+) -> tuple[str, ...]:
     """Say which times of a listing are corrected, and what is odd in that; nothing where no deployment corrects any.
 
     Reads: listing
     Makes: clocked
+
+    Args:
+        database: A session with the listing.
+        clock: The clock of the dataset.
+        deployments: All of the dataset.
+        full_scope: Whether the listing is the whole dataset: in a part of it a camera may be absent and rightly written.
     """
     correcting = [stay for stay in deployments if stay.correction]
     if not correcting:
@@ -42,6 +50,8 @@ def read_correction_words(database: Database, clock: Clock, deployments: Sequenc
     for camera in cameras:
         of_camera = [stay for stay in correcting if stay.camera == camera]
         lines += _outside(camera, of_camera, seen.get((camera, None, True)))
+    if not full_scope:
+        return tuple(lines)
     unseen = set(cameras) - {camera for camera, *_ in seen}
     return (*lines, *_unseen(database, [stay for stay in correcting if stay.camera in unseen]))
 

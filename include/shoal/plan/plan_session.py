@@ -119,8 +119,8 @@ class PlanSession:
         Reads: listing
         Makes: clocked
         """
-        dataset = self._request.dataset
-        corrected = read_correction_words(self._database, dataset.clock, dataset.deployments)
+        dataset, full = self._request.dataset, self._request.params.full_scope
+        corrected = read_correction_words(self._database, dataset.clock, dataset.deployments, full_scope=full)
         return (*corrected, *(read_unshown_names(self._database) if dataset.cluster.mounts else ()))
 
     def count_work(self, variant: Variant) -> Work:

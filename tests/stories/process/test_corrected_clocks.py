@@ -48,6 +48,10 @@ def series(done):
     }
 
 
+def report(pipeline, done):
+    return pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+
+
 def days(pipeline, done):
     text = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts.csv").decode()
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["bin"] == "day"]
@@ -98,7 +102,7 @@ def _the_report_says_what_was_corrected_and_what_did_not_work(corrected, done):
             "camera": "IPC710", "deployment": "june", "images": 2, "first_image": EVENING, "last_image": NIGHT, "not_working": [],
         },
     ]  # fmt: skip
-    html = corrected.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+    html = report(corrected, done)
     text = " ".join(html.split())
     assert (
         "<strong>1 used image</strong> of camera IPC608 lies in a time that deployment june says it was not working "
@@ -122,5 +126,17 @@ def test_a_wrong_sign_is_said_by_plan_and_report(wrong_clocks):
     assert any("2 images, 2025-06-02T20:00:00Z to 2025-06-03T02:30:00Z of camera IPC608 in no" in line for line in plan.describe())  # fmt: skip
     wrong.infer(plan)
     done = wrong.summarize(plan)
-    html = wrong.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+    html = report(wrong, done)
     assert "No used image of camera IPC608 lies in deployment june</strong> as it corrects the clock (-365d)" in html
+
+
+def test_a_camera_without_an_image_in_the_window_is_not_called_misspelt(wrong_clocks):
+    """IPC608 was in the water in June 2026, and the window is July of 2025, when only IPC710 took a photo."""
+    key = "IPC710/20250702-050000-IPC710.jpg"
+    wrong_clocks.put(key, scene(key, CHROMIS, 1.0).jpeg)
+    corrected = wrong_clocks.with_settings(deployments=CORRECTED)
+    plan = corrected.plan(window_start="2025-07-01T00:00:00Z", window_end="2025-08-01T00:00:00Z")
+    assert not any("no image in scope is of camera" in line for line in plan.describe()), plan.describe()
+    corrected.infer(plan)
+    html = report(corrected, corrected.summarize(plan))
+    assert "No used image of camera" not in html

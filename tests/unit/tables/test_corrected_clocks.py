@@ -266,7 +266,14 @@ def test_a_deployment_s_zone_reads_what_a_clock_in_that_zone_shows(database, tru
 )  # fmt: skip
 def test_the_plan_says_what_is_corrected_and_what_is_odd_in_it(database, deployments, listed, words):
     fill(database, dict.fromkeys(listed, KEPT))
-    assert read_correction_words(database, Clock(), stays(*deployments)) == tuple(words)
+    assert read_correction_words(database, Clock(), stays(*deployments), full_scope=True) == tuple(words)
+
+
+def test_a_camera_that_is_not_in_a_part_of_the_dataset_is_not_called_misspelt(database):
+    fill(database, {"20240422-080001-C2.jpg": KEPT})
+    deployments = stays({**YEAR_2024, "offset": "+1h"})
+    assert read_correction_words(database, Clock(), deployments, full_scope=False) == ()
+    assert len(read_correction_words(database, Clock(), deployments, full_scope=True)) == 1
 
 
 def test_an_image_that_two_deployments_claim_is_in_the_table_and_said_to_be_odd(database):

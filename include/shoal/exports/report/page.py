@@ -41,6 +41,7 @@ class Report:
         html = environment.get_template("report.html.j2").render(
             description=answer.plan.settings.description,
             narrowed=describe_narrowing(answer.plan, answer.result),
+            full_scope=answer.plan.scope.full,
             is_trial=not answer.plan.may_become_current,
             result=answer.result,
             stays=describe_stays(answer.plan.settings, answer.result),
