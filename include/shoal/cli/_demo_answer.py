@@ -78,10 +78,11 @@ def _undated(summary: StoredSummary, dataset_file: Path) -> list[str]:
     seen = ", ".join(f"{entry['taxon']} {entry['detections']}" for entry in species[:SHOWN_UNDATED])
     more = f" and {len(species) - SHOWN_UNDATED} more species" if len(species) > SHOWN_UNDATED else ""
     images = f"{undated} image{' has' if undated == 1 else 's have'}"
+    flags = ", ".join(f"{count} {flag}" for flag, count in summary.result["clock_flags"].items())
     return [
-        f"undated: {images} no usable date in the name, in no number above; detections there: {seen or 'none'}{more}",
-        f"  say where the date stands: clock.pattern and clock.format in {dataset_file}; a name without one is in no table",
-        f"  python -m shoal clock {summary.dataset} --propose looks for dates in names and EXIF, and writes these lines for you",
+        f"undated: {images} no usable time, in no number above; detections there: {seen or 'none'}{more}",
+        f"  of all examined images: {flags} - clock and deployments in {dataset_file} decide it",
+        *(f"  {sentence}" for sentence in (summary.clock.odd if summary.clock else ())),
     ]
 
 

@@ -259,12 +259,14 @@ def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_d
     ended = installation.run("demo", "--model", str(model), "--images", str(photos))
     assert ended.returncode == 0, ended.stdout
     assert "5 images listed: 5 processed" in ended.stdout
-    assert "undated: 1 image has no usable date in the name, in no number above; detections there: " in ended.stdout
+    assert "undated: 1 image has no usable time, in no number above; detections there: " in ended.stdout
     assert re.search(
-        r"say where the date stands: clock.pattern and clock.format in .*/own-my-photos-\w{6}\.yaml", ended.stdout
+        r"of all examined images: 1 undated - clock and deployments in .*/own-my-photos-\w{6}\.yaml decide it",
+        ended.stdout,
     )
     assert re.search(
-        r"python -m shoal clock own-my-photos-[0-9a-f]{6} --propose looks for dates in names and EXIF", ended.stdout
+        r"such as '.*holiday\.jpg'.* - python -m shoal clock own-my-photos-[0-9a-f]{6} --propose looks for one",
+        ended.stdout,
     )
     assert re.search(r"own-my-photos-[0-9a-f]{6}: model best [0-9a-f]{8}", ended.stdout)
     assert {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in photos.iterdir()} == before

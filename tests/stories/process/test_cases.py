@@ -11,6 +11,7 @@ tests/unit/plan/test_plan.py.
 import io
 import os
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -236,6 +237,15 @@ def test_damaged_pixels_say_so_and_a_missing_end_marker_changes_no_box(walked):
 def test_the_report_says_what_helps(walked):
     for words in ("limit is 1000000 (model.pixel_limit)", "HEIC: convert with `heif-convert", "2 damaged inside"):
         assert words in walked.report
+
+
+def test_the_report_names_the_flag_of_each_undated_image_and_what_mends_it(walked):
+    report = " ".join(unescape(walked.report).split())
+    assert "<strong>4 images have no usable time</strong> (3 undated, 1 future) and are in no number above" in report
+    assert "3 of 28 images have no time in their name nor in EXIF as far as it was read, such as '02 nas/" in report
+    assert "have a time that is more than a day after they were last modified" in report
+    assert "such as '13/IMG_0002.JPG'" in report
+    assert "say in the dataset file where the date stands in a name" not in report
 
 
 def test_every_image_has_one_fate(walked):

@@ -1,6 +1,7 @@
 """From bucket to summary with the demo's scenes: the numbers are the truth, whatever happened on the way."""
 
 from collections import Counter, defaultdict
+from html import unescape
 
 import duckdb
 import pytest
@@ -113,6 +114,10 @@ def test_report_names_every_species_and_both_balances(whole_demo):
     html = pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
     for words in ("Chromis chromis", "Diplodus vulgaris", "Coris julis", "<svg", "1 truncated", "1 duplicate"):
         assert words in html
+    odd = done.summary["run"]["clock"]["odd"]
+    assert any("have no time in their name" in sentence and "--propose looks for one" in sentence for sentence in odd)
+    for words in ("<strong>1 image has no usable time</strong> (1 undated)", *odd):
+        assert words in " ".join(unescape(html).split())
     assert "http://" not in html.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     ), "the report needs nothing from elsewhere"

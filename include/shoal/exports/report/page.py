@@ -16,6 +16,8 @@ from shoal.settings.deployments import Deployment
 from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
 
+_UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
+
 
 class Report:
     """The summary for people; it links to the files written before it."""
@@ -48,6 +50,7 @@ class Report:
             run=answer.run,
             fates=FATES,
             unread=describe_unread(answer.run["balance"]),
+            undated=database.records(_UNDATED),
             unusable=database.records("SELECT cause, images FROM unusable"),
             unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
             cameras=len({entry["camera"] for entry in answer.result["series"]}),
