@@ -114,7 +114,7 @@ def _judge_summarized(facts: RunFacts, plan: StoredPlan, summary: StoredSummary)
         )
     if balance["unsettled"]:
         return State.INCOMPLETE, _cause_of_unsettled(facts, plan), _go_on(facts)
-    if balance["listed"] == balance["reused"] + balance["pending"]:
+    if balance["listed"] == balance["reused"] + balance["archived"] + balance["pending"]:
         return (
             State.INCOMPLETE,
             f"its {balance['pending']} open images were left to a run that was at work on them",

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, StoreError, WorkerError
-from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.rows import FATES, ROW_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
 from shoal.history.find_run import latest_run, list_runs
@@ -95,6 +95,19 @@ def test_work_beyond_the_time_box_is_no_failure(slow_images):
     left = 12 - plan.work.images
     assert found.cause == f"{left} images did not fit into the time box of 4s (run.budget); nothing failed"
     assert found.images == (f"{left} pending: left to a later run",)
+
+
+def test_images_that_another_run_had_taken_did_not_miss_a_time_box(few_images):
+    """Two of them in an archive, too: those were nobody's."""
+    facts = facts_of(few_images, few_images.run().summary["run"]["run_key"])
+    fates = {**dict.fromkeys(FATES, 0), "listed": 100, "reused": 88, "archived": 2, "pending": 10}
+    found = diagnose(replace(facts, summary=replace(facts.summary, complete=False, balance=fates)))
+    assert found.state is State.INCOMPLETE
+    assert found.cause == "its 10 open images were left to a run that was at work on them"
+    assert found.images == (
+        "2 archived: no run can read them before they are restored",
+        "10 pending: left to a later run",
+    )
 
 
 def test_what_a_later_run_settled_needs_nothing(slow_images):
