@@ -39,7 +39,7 @@ class ShardProgress:
     Attributes:
         shard: Its number.
         images: Its images.
-        open: Of these, images without a row.
+        open: Of these, images without a row of this run or one that settles them.
     """
 
     shard: int
@@ -60,7 +60,7 @@ class RunFacts:
         answer: What was said when the variant's work had to be approved: the parsed approval.json.
         attempts: Failed attempts, the first first.
         shards: Progress by now; empty where the manifest was deleted, or nothing was to be inferred.
-        open: Images of the manifest without a row by now; None where the manifest was deleted.
+        open: Images of the manifest without such a row by now; None where the manifest was deleted.
         fates: Images that failures.csv names, by fate and reason.
         last_sign: When the run last wrote anything.
         later: run_key of the next run of the dataset; None where this is the newest.
@@ -127,7 +127,10 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
 def _read_progress(
     results: ObjectStore, layout: VariantLayout, run: RunLayout, plan: StoredPlan
 ) -> tuple[tuple[ShardProgress, ...], Images | None]:
-    """Join the manifest with every row there is now, whichever run wrote it."""
+    """Join the manifest with every row there is now: this run's, or one that settles the image, whichever run wrote it.
+
+    An image that was denied, changed or gone in an earlier run is open until this one has tried it again.
+    """
     if not plan.shards:
         return (), Images()
     if not results.has(run.manifest):
@@ -136,9 +139,12 @@ def _read_progress(
         parts, ledgers = list_settled(results, layout)
         database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
         database.view_rows([*ledgers, *parts])
+        database.set_variable("retry_reasons", [str(reason) for reason in plan.params.retry_failed or ()])
+        database.set_variable("run_key", plan.run_key)
         database.run(
-            "CREATE TABLE progress AS SELECT manifest.key, shard, status IS NULL AS is_open "
-            "FROM manifest LEFT JOIN rows USING (key, object_version)"
+            "CREATE TABLE progress AS SELECT manifest.key, shard, NOT EXISTS (SELECT 1 FROM stored_rows "
+            "WHERE stored_rows.key = manifest.key AND stored_rows.object_version = manifest.object_version "
+            "AND (settles(status, reason) OR run_key = getvariable('run_key'))) AS is_open FROM manifest"
         )
         shards = database.records(
             "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "

@@ -217,6 +217,37 @@ def test_rows_that_lie_in_parts_count_while_the_run_is_at_work(slow_images):
     assert (facts.open.count, sum(shard.open for shard in facts.shards)) == (left, left)
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "params"),
+    [
+        pytest.param("denied", None, {}, id="the key of the bucket's encryption was refused"),
+        pytest.param("changed", None, {}, id="overwritten meanwhile, and now as it was listed then"),
+        pytest.param("failed", "killed_worker", {"retry_failed": ["killed_worker"]}, id="a failure that is to be tried again"),
+    ],
+)  # fmt: skip
+def test_what_an_earlier_run_could_not_settle_is_open_until_this_one_has_tried_it(few_images, status, reason, params):
+    def write(plan):
+        write_rows(few_images, plan)
+        results = few_images.stores.results
+        (part,) = results.list_keys(few_images.stores.layout.variant(plan.variant.directory).parts)
+        with open_database(results) as database:
+            database.view_parquet("written", [part], ROW_COLUMNS)
+            values = f"'{status}' AS status, {repr(reason) if reason else 'NULL::VARCHAR'} AS reason"
+            database.store_parquet(f"SELECT * REPLACE ({values}, NULL AS detections) FROM written", part)
+
+    earlier = few_images.plan()
+    write(earlier)
+    few_images.summarize(earlier)
+    plan = few_images.plan(**params)
+    found = why(few_images, plan.run_key)
+    assert (found.state, found.cause[:13]) == (State.RUNNING, "it is at work")
+    assert found.shards == ("shard 0: 12 of 12 images without a row",)
+    write(plan)
+    assert why(few_images, plan.run_key).cause.startswith(
+        "every image of its manifest has a row, the summary is missing"
+    )
+
+
 def test_rows_of_a_shard_in_the_middle_of_its_work_count(few_images):
     plan = few_images.plan()
     write_rows(few_images, plan)
