@@ -4,13 +4,14 @@ A moved bucket gives every object a new ETag, a broken listing lacks half of the
 everything again and the other would publish numbers of half the images.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
+from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.tables.frozen_listing import FrozenAt, find_files
 from shoal.tables.session import Database
@@ -20,14 +21,19 @@ GUARDED_FROM = 100
 
 TOLERATED_SHARE = 0.1
 
+BATCH = 10_000
+"""Keys that are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Drift:
     """How the bucket differs from what is known of it.
 
     Attributes:
-        known: Images the dataset's answer listed in this scope; those with a settled row before there is an answer.
+        known: Images the dataset's answer listed in this scope; those with a settled row before there is an answer. What today's
+            settings leave out is not among them.
         gone: Those of them that are no longer listed.
+        left_out: Known ones that today's `source.suffixes` and `source.ignore` leave out.
         settled: Listed images whose key has a settled row.
         changed: Those of them that have a new ETag at the size of such a row.
         copied: Those of them whose rows were copied to the new ETag.
@@ -38,6 +44,7 @@ class Drift:
     settled: int = 0
     changed: int = 0
     copied: int = 0
+    left_out: int = 0
 
     def check(self, params: RunParams) -> None:
         """Stop a plan that a person has not accepted.
@@ -61,6 +68,8 @@ class Drift:
     def describe(self) -> list[str]:
         """Tell what is worth a line."""
         lines = []
+        if self.left_out:
+            lines.append(f"{self.left_out} known images are left out by source.ignore or source.suffixes now")
         if self.gone:
             lines.append(f"{self.gone} of {self.known} known images are gone from the bucket")
         if self.changed:
@@ -73,7 +82,40 @@ class Drift:
         return asdict(self)
 
 
-def count_gone(database: Database, listing: FrozenListing, answer: FrozenAt | None, scope: Scope) -> Drift:
+@dataclass(frozen=True)
+class Known:
+    """What became of known images: those that are still in scope, those of them that are gone, and those left out."""
+
+    images: int
+    gone: int
+    left_out: int
+
+
+def compare_known(database: Database, known: str, source: Source, prefix: str) -> Known:
+    """Compare the known images below a prefix with the listing.
+
+    Reads: listing
+
+    Args:
+        database: A session with both.
+        known: Table or view with their keys.
+        source: What is an image today: one that it leaves out may lie in the bucket as before.
+        prefix: Whole key prefix.
+    """
+    keys = f"(SELECT key FROM {known} WHERE starts_with(key, ?))"
+    images = int(database.value(f"SELECT count(*) FROM {keys}", [prefix]))
+    unlisted = database.run(f"SELECT key FROM {keys} ANTI JOIN listing USING (key)", [prefix])
+    gone = left_out = 0
+    while batch := unlisted.fetchmany(BATCH):
+        still_images = sum(source.is_image(key) for (key,) in batch)
+        gone += still_images
+        left_out += len(batch) - still_images
+    return Known(images - left_out, gone, left_out)
+
+
+def count_gone(
+    database: Database, listing: FrozenListing, answer: FrozenAt | None, scope: Scope, source: Source
+) -> Drift:
     """Count the known images of a scope that the listing lacks.
 
     Reads: listing, stored_rows
@@ -84,6 +126,7 @@ def count_gone(database: Database, listing: FrozenListing, answer: FrozenAt | No
         listing: The listing.
         answer: The one that the dataset's answer is about; None before there is one.
         scope: The run's scope; with a limit or a window nothing is known to be gone.
+        source: What is an image today.
     """
     if scope.limit is not None or not scope.window.is_open:
         return Drift()
@@ -93,11 +136,8 @@ def count_gone(database: Database, listing: FrozenListing, answer: FrozenAt | No
         return Drift()
     else:
         database.view_parquet("known_images", find_files(database.results, answer.key), LISTING_COLUMNS)
-    known = "SELECT count(*) FROM (SELECT key FROM known_images WHERE starts_with(key, ?))"
-    return Drift(
-        known=int(database.value(known, [scope.prefix])),
-        gone=int(database.value(f"{known} ANTI JOIN listing USING (key)", [scope.prefix])),
-    )
+    known = compare_known(database, "known_images", source, scope.prefix)
+    return Drift(known=known.images, gone=known.gone, left_out=known.left_out)
 
 
 def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
@@ -113,7 +153,7 @@ def count_changed(database: Database, drift: Drift, reused: int) -> Drift:
     """
     database.run_file("moved_images")
     moved, changed = database.run("SELECT count(*), count(from_version) FROM moved_images").fetchall()[0]
-    return Drift(known=drift.known, gone=drift.gone, settled=reused + moved, changed=changed)
+    return replace(drift, settled=reused + moved, changed=changed)
 
 
 def copy_rows(database: Database, layout: VariantLayout, run_key: str) -> str:

@@ -162,7 +162,7 @@ class PlanSession:
             return Drift()
         params, answer = self._request.params, self._answer
         known = None if answer is None else FrozenAt.of_answer(answer)
-        drift = count_gone(self._database, listing, known, self._scope)
+        drift = count_gone(self._database, listing, known, self._scope, self._request.dataset.source)
         drift.check(params)
         if to_infer:
             drift = count_changed(self._database, drift, reused)

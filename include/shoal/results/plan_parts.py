@@ -115,6 +115,7 @@ class StoredDrift:
     settled: int
     changed: int
     copied: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

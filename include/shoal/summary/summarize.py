@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shoal.bucket.drift import compare_known
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
@@ -153,7 +154,7 @@ def _publish(stores: Stores, run: RunLayout, attempt: str, exported: Exported) -
 
 
 def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int | None:
-    """Count keys of the answer's listing that this listing lacks; None without an answer or with a narrower scope."""
+    """Count images of the answer's listing that the bucket lacks; None without an answer or with a narrower scope."""
     current = read_current(stores.results, stores.layout)
     if current is None or not plan.scope.full:
         return None
@@ -168,4 +169,4 @@ def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int 
     if not files or not all(map(stores.results.has, files)):
         return None
     database.view_parquet("previous", files, LISTING_COLUMNS)
-    return int(database.value("SELECT count(*) FROM previous ANTI JOIN listing USING (key)"))
+    return compare_known(database, "previous", plan.settings.source, plan.scope.prefix).gone

@@ -92,6 +92,31 @@ def test_a_listing_without_half_its_keys_stops_the_plan(settled_files):
     assert fates(settled_files.run()) == {"reused": 55}, "accepted once, known from then on"
 
 
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param({"ignore": ["cam1/00[0-4]?.jpg"]}, id="a pattern of source.ignore"),
+        pytest.param({"ignore": [f"cam1/{number:04d}.jpg" for number in range(50)]}, id="keys in source.ignore"),
+    ],
+)
+def test_images_that_the_settings_leave_out_are_not_gone(settled_files, now):
+    settled_files.stores.source.delete(["cam1/0109.jpg"])
+    source = {**settled_files.dataset.source.model_dump(), **now}
+    narrower = settled_files.with_settings(source=source)
+    plan = narrower.plan()
+    assert (plan.drift.known, plan.drift.gone, plan.drift.left_out) == (60, 1, 50)
+    assert "50 known images are left out by source.ignore or source.suffixes now" in plan.describe()
+    assert narrower.summarize(plan).summary["run"]["removed_since_previous"] == 1
+
+
+def test_images_of_another_ending_are_not_gone(settled_files):
+    settled_files.put("cam1/0200.png", b"no image")
+    settled_files.run()
+    source = {**settled_files.dataset.source.model_dump(), "suffixes": [".png"]}
+    plan = settled_files.with_settings(source=source).plan()
+    assert (plan.drift.known, plan.drift.gone, plan.drift.left_out) == (1, 0, FILES)
+
+
 def test_a_first_answer_is_guarded_too(pipelines):
     pipeline = pipelines(run={"tolerated_failed_share": 1.0, "budget": "110s"})
     put_files(pipeline, range(FILES + 200))
