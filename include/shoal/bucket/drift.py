@@ -13,7 +13,7 @@ from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
-from shoal.tables.frozen_listing import FrozenAt, find_files
+from shoal.tables.frozen_listing import FrozenAt, find_whole
 from shoal.tables.session import Database
 
 GUARDED_FROM = 100
@@ -34,6 +34,7 @@ class Drift:
             settings leave out is not among them.
         gone: Those of them that are no longer listed.
         left_out: Known ones that today's `source.suffixes` and `source.ignore` leave out.
+        lost_listing: Key of the answer's listing where it is not in the bucket any more: then settled rows stand for it.
         settled: Listed images whose key has a settled row.
         changed: Those of them that have a new ETag at the size of such a row.
         copied: Those of them whose rows were copied to the new ETag.
@@ -45,6 +46,7 @@ class Drift:
     changed: int = 0
     copied: int = 0
     left_out: int = 0
+    lost_listing: str | None = None
 
     def check(self, params: RunParams) -> None:
         """Stop a plan that a person has not accepted.
@@ -53,10 +55,13 @@ class Drift:
             ConfigError: From 100 images on more than a tenth is gone, or has a new ETag at the same size.
         """
         if _too_many(self.gone, self.known) and not params.accept_gone:
+            by_rows = (
+                f" ({self._by_rows}: images removed and accepted long ago count, too)" if self.lost_listing else ""
+            )
             raise ConfigError(
                 f"{self.gone} of {self.known} known images ({self.gone / self.known:.0%}) are not in the bucket's listing any "
-                "more; nothing was started - if they were removed on purpose, start the run with accept_gone: true, else look "
-                "at the bucket and start it again"
+                f"more{by_rows}; nothing was started - if they were removed on purpose, start the run with accept_gone: true, "
+                "else look at the bucket and start it again"
             )
         if _too_many(self.changed, self.settled) and params.accept_changed is None:
             raise ConfigError(
@@ -67,7 +72,7 @@ class Drift:
 
     def describe(self) -> list[str]:
         """Tell what is worth a line."""
-        lines = []
+        lines = [self._by_rows] if self.lost_listing else []
         if self.left_out:
             lines.append(f"{self.left_out} known images are left out by source.ignore or source.suffixes now")
         if self.gone:
@@ -76,6 +81,10 @@ class Drift:
             done = f", the rows of {self.copied} were copied" if self.copied else ""
             lines.append(f"{self.changed} of {self.settled} settled images have a new ETag at the same size{done}")
         return lines
+
+    @property
+    def _by_rows(self) -> str:
+        return f"the answer's listing {self.lost_listing!r} is not in the results bucket: images with a settled row stand for it"
 
     def to_json(self) -> dict[str, Any]:
         """Write it for plan.json."""
@@ -130,14 +139,16 @@ def count_gone(
     """
     if scope.limit is not None or not scope.window.is_open:
         return Drift()
-    if answer is None:
-        database.run("CREATE VIEW known_images AS SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason)")
-    elif not listing.frozen_at.is_news_to(answer):
+    if answer is not None and not listing.frozen_at.is_news_to(answer):
         return Drift()
+    files = [] if answer is None else find_whole(database.results, answer.key)
+    if files:
+        database.view_parquet("known_images", files, LISTING_COLUMNS)
     else:
-        database.view_parquet("known_images", find_files(database.results, answer.key), LISTING_COLUMNS)
+        database.run("CREATE VIEW known_images AS SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason)")
     known = compare_known(database, "known_images", source, scope.prefix)
-    return Drift(known=known.images, gone=known.gone, left_out=known.left_out)
+    lost = answer.key if answer is not None and not files else None
+    return Drift(known=known.images, gone=known.gone, left_out=known.left_out, lost_listing=lost)
 
 
 def count_changed(database: Database, drift: Drift, reused: int) -> Drift:

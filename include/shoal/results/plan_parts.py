@@ -116,6 +116,7 @@ class StoredDrift:
     changed: int
     copied: int
     left_out: int = 0
+    lost_listing: str | None = None
 
 
 @dataclass(frozen=True)

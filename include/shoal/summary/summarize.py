@@ -23,7 +23,7 @@ from shoal.summary.balance import Balance, read_balance
 from shoal.summary.result import read_result, read_run_facts
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
-from shoal.tables.frozen_listing import FrozenAt, find_files
+from shoal.tables.frozen_listing import FrozenAt, find_whole
 from shoal.tables.session import Database, open_database
 
 
@@ -165,8 +165,8 @@ def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int 
         # Summarized before: what it was compared with then is no longer the answer.
         run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
         return read_summary(stores.results, run.summary).removed_since_previous
-    files = find_files(stores.results, answers.key)
-    if not files or not all(map(stores.results.has, files)):
+    files = find_whole(stores.results, answers.key)
+    if not files:
         return None
     database.view_parquet("previous", files, LISTING_COLUMNS)
     return compare_known(database, "previous", plan.settings.source, plan.scope.prefix).gone

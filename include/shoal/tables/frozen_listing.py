@@ -78,3 +78,9 @@ def read_files(results: ObjectStore, key: str) -> tuple[ListingFile, ...]:
 def find_files(results: ObjectStore, key: str) -> list[str]:
     """Name the files that hold the images of a listing; none where the listing is gone."""
     return [file.key for file in read_files(results, key)]
+
+
+def find_whole(results: ObjectStore, key: str) -> list[str]:
+    """Name the files that hold the images of a listing; none where the listing or one of them is gone."""
+    files = find_files(results, key)
+    return files if all(map(results.has, files)) else []

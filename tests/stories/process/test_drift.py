@@ -127,6 +127,21 @@ def test_a_first_answer_is_guarded_too(pipelines):
         pipeline.plan()
 
 
+def test_the_guard_holds_without_the_answer_s_listing_and_says_so(settled_files):
+    layout = settled_files.stores.layout
+    listing = read_current(settled_files.stores.results, layout)["listing"]
+    settled_files.stores.results.delete([listing])
+    plan = settled_files.plan()
+    assert (plan.drift.known, plan.drift.gone, plan.drift.lost_listing) == (FILES, 0, listing)
+    said = f"the answer's listing '{listing}' is not in the results bucket: images with a settled row stand for it"
+    assert said in plan.describe()
+    settled_files.stores.source.delete([f"cam1/{number:04d}.jpg" for number in range(0, FILES, 2)])
+    with pytest.raises(
+        ConfigError, match=r"^55 of 110 known images \(50%\) .* any more \(the answer's listing .*accept_gone"
+    ):
+        settled_files.plan()
+
+
 def test_a_part_of_the_bucket_is_measured_by_that_part(settled_files):
     put_files(settled_files, range(1000, 1020))
     settled_files.run()
