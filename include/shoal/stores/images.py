@@ -37,7 +37,9 @@ class ImageSource(Protocol):
     """Reads whole objects by key; thread-safe."""
 
     def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
-        """Read the object that was listed with this key, version (an ETag, unquoted, of an S3 store) and size.
+        """Read the object that was listed with this key, version and size.
+
+        The version is the ETag, unquoted, of an S3 store; `time:` and when it was last modified where the listing has none.
 
         Raises:
             ImageChanged: Another version or size.

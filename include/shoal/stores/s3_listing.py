@@ -12,6 +12,9 @@ from shoal.contract.errors import StoreError
 from shoal.contract.rows import ARCHIVES, RESTORED
 from shoal.stores.object_store import ListedObject
 
+TIME_VERSION = "time:"
+"""How the version of an object begins where the store tells no ETag: when it was last modified follows."""
+
 MOST_BYTES = 2**63
 """Sizes are stored as 64-bit integers with a sign."""
 
@@ -48,11 +51,11 @@ def parse_page(data: bytes) -> ListingPage:
             key = unquote_plus(found["Key"]) if is_encoded else found["Key"]
             if not key.endswith("/"):
                 modified = _utc(found["LastModified"])
-                version, size_bytes = found.get("ETag", "").replace('"', ""), _size(found["Size"])
+                etag, size_bytes = found.get("ETag", "").replace('"', ""), _size(found["Size"])
                 storage_class = found.get("StorageClass") or None
                 if storage_class in ARCHIVES and _is_restored(element, namespace):
                     storage_class += RESTORED
-                objects.append(ListedObject(key, version, size_bytes, modified, storage_class))
+                objects.append(ListedObject(key, etag or time_version(modified), size_bytes, modified, storage_class))
         named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
         folders = tuple(unquote_plus(name) if is_encoded else name for name in named)
     except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
@@ -70,6 +73,11 @@ def parse_page(data: bytes) -> ListingPage:
             "The store's listing goes on and does not say where (no NextContinuationToken) - see the store's log"
         )
     return ListingPage(objects, token, folders)
+
+
+def time_version(modified: datetime) -> str:
+    """Write the version of an object without an ETag: with none at all, an overwritten one would keep its row for ever."""
+    return f"{TIME_VERSION}{modified.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
 
 
 def _size(text: str) -> int:

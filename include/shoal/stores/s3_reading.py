@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,13 @@ from minio.error import S3Error
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
 from shoal.contract.gone_objects import gone
+from shoal.contract.units import utc_text
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_errors import About, error_code, meaning_of
 from shoal.stores.s3_explain import explain
-from shoal.stores.s3_listing import ListingPage, parse_page
+from shoal.stores.s3_listing import TIME_VERSION, ListingPage, parse_page
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -30,6 +31,8 @@ BODY_PAUSES_S = (0.5, 1.0, 2.0)
 
 LET_IN: set[StoreAccess] = set()
 """Logins that a store has let in since this process began: all buckets of a connection know of it."""
+
+WHOLE_SECOND = timedelta(seconds=1)
 
 PIECE_BYTES = 256 * 1024
 """What of a streamed object is in memory."""
@@ -102,17 +105,17 @@ class S3Reader:
             ) from err
 
     def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
-        """See `ImageSource.read`; the version is the ETag.
+        """See `ImageSource.read`; the version is the ETag, or the time of an object that was listed without one.
 
         ETag and size are compared with those of the response that carries the bytes; If-Match would leave it to
         the server, and some (`rclone serve s3`) ignore it.
         """
         refuse_segments(key, frozenset({".", ".."}), "rename the object, or put the key into source.ignore")
-        etag = ""
+        checked = False
 
         def take(response: "BaseHTTPResponse") -> bytes:
-            nonlocal etag
-            etag = _need_same(key, response.headers, object_version, size_bytes)
+            nonlocal checked
+            checked = _need_same(key, response.headers, object_version, size_bytes)
             return response.read(decode_content=False)
 
         try:
@@ -131,7 +134,7 @@ class S3Reader:
         if len(data) != size_bytes:
             # No length was announced, else it would have been compared: a body that broke off looks the same.
             raise StoreError(f"{key!r}: {len(data)} bytes came, {size_bytes} are listed - see the store's log")
-        return Fetched(data, version_checked=bool(etag))
+        return Fetched(data, version_checked=checked)
 
     def find_bytes(self, key: str) -> bytes | None:
         """Read a whole object as it is stored (a Content-Encoding is not undone), None when there is none.
@@ -276,19 +279,39 @@ def unquoted(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
-def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: int) -> str:
-    """Compare an answer with what was listed, before its body is read; return its ETag, empty where it has none.
+def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: int) -> bool:
+    """Compare an answer with what was listed, before its body is read; return whether it tells its version, too.
 
     Raises:
         ImageChanged: It is of another object.
     """
-    etag = unquoted(headers.get("ETag", ""))
-    if etag and etag != unquoted(version):
-        raise ImageChanged(f"{key}: ETag {etag}, listed {unquoted(version)}")
+    if version.startswith(TIME_VERSION):
+        checked = _need_same_time(key, headers, version)
+    else:
+        etag = unquoted(headers.get("ETag", ""))
+        checked = bool(etag)
+        if checked and etag != unquoted(version):
+            raise ImageChanged(f"{key}: ETag {etag}, listed {unquoted(version)}")
     length = _length(headers)
     if length is not None and length != size_bytes:
         raise ImageChanged(f"{key}: {length} bytes, listed {size_bytes}")
-    return etag
+    return checked
+
+
+def _need_same_time(key: str, headers: Mapping[str, str], version: str) -> bool:
+    """Compare when an object was last modified; return whether the answer tells it.
+
+    Raises:
+        ImageChanged: At another time.
+    """
+    try:
+        modified = parsedate_to_datetime(headers["Last-Modified"]).astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return False
+    listed = datetime.fromisoformat(version.removeprefix(TIME_VERSION))
+    if abs(modified - listed) >= WHOLE_SECOND:  # a header has no fraction, a listing may have one
+        raise ImageChanged(f"{key}: last modified {utc_text(modified)}, listed {version.removeprefix(TIME_VERSION)}")
+    return True
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -52,12 +52,14 @@ def faulty_store(answer: Answer, address: str = "127.0.0.1") -> Iterator[tuple[s
         server.server_close()
 
 
-def whole(body: bytes, etag: str = "") -> Answer:
+def whole(body: bytes, etag: str = "", modified: str = "") -> Answer:
     def answer(handler, _number):
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
         if etag:
             handler.send_header("ETag", f'"{etag}"')
+        if modified:
+            handler.send_header("Last-Modified", modified)
         handler.end_headers()
         handler.wfile.write(body)
 

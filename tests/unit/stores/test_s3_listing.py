@@ -50,6 +50,13 @@ def test_a_page_is_read_as_the_client_reads_it(encoded_keys, token):
     assert found.next_token == (next_token if truncated else None)
 
 
+@pytest.mark.parametrize("etag", ["<ETag></ETag>", "<ETag>&quot;&quot;</ETag>", ""], ids=["empty", "quotes", "none"])
+def test_an_object_without_an_etag_is_told_by_its_time(etag):
+    data = page(["a.jpg"]).replace(b"<ETag>&quot;abc-2&quot;</ETag>", etag.encode())
+    [found] = parse_page(data).objects
+    assert found.object_version == "time:2026-06-01T02:03:04.567000Z"
+
+
 @pytest.mark.parametrize(
     ("word", "status", "storage_class"),
     [

@@ -153,6 +153,33 @@ def test_a_store_without_etags_leaves_them_unchecked():
         assert faulty_source(endpoint_url).read("a.jpg", MD5, len(DATA)) == Fetched(DATA, version_checked=False)
 
 
+@pytest.mark.parametrize(
+    ("version", "modified", "etag", "checked"),
+    [
+        pytest.param("time:2026-06-01T02:03:04Z", "Mon, 01 Jun 2026 02:03:04 GMT", "", True, id="its time"),
+        pytest.param(
+            "time:2026-06-01T02:03:04.567000Z", "Mon, 01 Jun 2026 02:03:04 GMT", "", True, id="with a fraction"
+        ),
+        pytest.param(
+            "time:2026-06-01T02:03:04Z", "Mon, 01 Jun 2026 02:03:04 GMT", MD5, True, id="an ETag nobody listed"
+        ),
+        pytest.param("time:2026-06-01T02:03:04Z", "", "", False, id="no time"),
+        pytest.param("time:2026-06-01T02:03:04Z", "yesterday", "", False, id="a time that is none"),
+    ],
+)
+def test_an_object_listed_without_an_etag_is_compared_by_its_time(version, modified, etag, checked):
+    with faulty_store(whole(DATA, etag, modified)) as (endpoint_url, _):
+        assert faulty_source(endpoint_url).read("a.jpg", version, len(DATA)) == Fetched(DATA, version_checked=checked)
+
+
+def test_an_object_listed_without_an_etag_and_overwritten_has_changed():
+    with (
+        faulty_store(whole(DATA, modified="Mon, 01 Jun 2026 02:03:05 GMT")) as (endpoint_url, _),
+        pytest.raises(ImageChanged, match=r"a\.jpg: last modified 2026-06-01T02:03:05Z, listed 2026-06-01T02:03:04Z"),
+    ):
+        faulty_source(endpoint_url).read("a.jpg", "time:2026-06-01T02:03:04Z", len(DATA))
+
+
 def test_connections_are_used_again():
     with faulty_store(whole(DATA, MD5)) as (endpoint_url, _):
         source = faulty_source(endpoint_url)
@@ -172,6 +199,7 @@ def test_connections_are_used_again():
         pytest.param(f'"{MD5}"', True, id="quotes do not matter"),
         pytest.param("0123456789abcdef0123456789abcdef-7", False, id="the ETag of a multipart upload cannot be"),
         pytest.param("", False, id="no ETag, no check"),
+        pytest.param("time:2026-06-01T02:03:04Z", False, id="a file's time is no version"),
     ],
 )
 def test_mount_gives_the_bytes(mounted, etag, checked):
