@@ -27,6 +27,9 @@ from shoal.tables.clock_table import ClockTable
 UNSTORED = {"alerts": {"notifiers": {"__all__": {"arguments"}}}}
 """What plan.json leaves out of a dataset file: arguments of notifiers are for the notifier alone."""
 
+KIND = "run"
+"""What plans of this release are: a run that lists and infers."""
+
 WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
 
@@ -249,6 +252,7 @@ class Plan:
         release = self.variant.release
         return {
             "format_version": FORMAT_VERSION,
+            "kind": KIND,
             "run_key": self.run_key,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
             "params": self.params.model_dump(mode="json"),

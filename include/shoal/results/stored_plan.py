@@ -41,6 +41,7 @@ class StoredPlan:
 
     Attributes:
         json: The object as it is stored.
+        kind: `run`, as in plans before that was kept, or a word of a later release.
         run_key: The run.
         dag_run: Who planned it.
         params_json: What the person who started the run said, see `params`.
@@ -67,6 +68,7 @@ class StoredPlan:
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)
+    kind: str
     run_key: str
     dag_run: PlannedBy
     params_json: Mapping[str, Any]
@@ -103,6 +105,7 @@ class StoredPlan:
             capacity = stored["capacity"]
             return cls(
                 json=stored,
+                kind=stored.get("kind", "run"),
                 run_key=stored["run_key"],
                 dag_run=pick(PlannedBy, stored["dag_run"]),
                 params_json=stored["params"],

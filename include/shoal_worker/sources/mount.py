@@ -31,8 +31,8 @@ class MountSource:
         """See `ImageSource.read`.
 
         A file carries no ETag: the size is compared, and the MD5 of the bytes where the version is one (the ETag of objects
-        uploaded in one part). A file's time is no version: the mount
-        does not show when the object was last modified.
+        uploaded in one part). A file's time is no version: the mount does not show the
+        object's.
         """
         data = self._read_file(key, mounted_path(key), size_bytes)
         is_md5 = _MD5_ETAG.fullmatch(object_version.strip('"')) is not None

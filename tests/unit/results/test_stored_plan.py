@@ -62,7 +62,7 @@ def write_plan(dataset=None, params=None, **differs):
         "listed_at": Moment(datetime(2026, 6, 1, 2, 0, 3, tzinfo=UTC), by_store=True),
         "listed": 12,
         "reused": 3,
-        "drift": Drift(12, 1, 3, 2, 1),
+        "drift": Drift(12, 1, 3, 2, 1, 4, "reef/listings/20260531T020000Z-abcd1234.json"),
         "work": PlannedWork(
             capacity, RATE, (PlannedShard(0, 4, "a.jpg", "d.jpg"), PlannedShard(1, 3, "e 海.jpg", "g.jpg"))
         ),
@@ -118,6 +118,7 @@ def test_a_plan_is_read_as_it_was_written(written):
     plan = StoredPlan.parse(written)
     assert as_written(plan) | {"format_version": FORMAT_VERSION} == written
     assert plan.json is written
+    assert plan.kind == "run"
 
 
 def test_settings_and_params_are_those_of_the_run():
@@ -138,13 +139,20 @@ def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     )
     assert plan.settings.run.approval_cpu_hours == Dataset.model_fields["run"].default.approval_cpu_hours
     assert plan.params == RunParams()
+    assert plan.kind == "run"
 
 
 def test_what_a_later_release_added_is_passed_over_and_copied_word_for_word():
     written = write_plan()
-    written |= {"later": 1, "model": {**written["model"], "later": 1}, "settings": {**written["settings"], "later": 1}}
+    written |= {
+        "kind": "resummary",
+        "later": 1,
+        "model": {**written["model"], "later": 1},
+        "settings": {**written["settings"], "later": 1},
+    }
     plan = StoredPlan.parse(written)
     assert (str(plan.model), plan.settings) == ("demo-fish v1", make_dataset())
+    assert plan.kind == "resummary"
     assert plan.copied("model") == {"model": written["model"]}
 
 
