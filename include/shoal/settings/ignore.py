@@ -27,6 +27,12 @@ DEFAULTS = (
 """Side files, thumbnails and recycle bins; they stand before a dataset's own lines."""
 
 
+NO_PATH = -1
+"""Before all positions of entries."""
+
+_SPECIAL = frozenset("*?[]!\\")
+
+
 @dataclass(frozen=True)
 class Line:
     """One entry: as it was written, whether it lets in again, and what it matches; None matches the entry's own key only."""
@@ -62,9 +68,13 @@ class Ignored:
 
     def __init__(self, entries: Sequence[str], keys: AbstractSet[str] = frozenset()) -> None:
         self._keys = frozenset(entries)
-        patterns = (*DEFAULTS, *(entry for entry in entries if entry not in keys))
-        self._lines = [line for line in map(read_line, patterns) if line.regex is not None]
-        leaving_out = [line for line in self._lines if not line.lets_in]
+        self._texts = (*DEFAULTS, *(entry for entry in entries if entry not in keys))
+        # As a branch of one expression each of thousands of paths would be tried on every key.
+        paths = [_path_of(text) for text in self._texts]
+        self._paths = {path: position for position, path in enumerate(paths) if path}
+        read = [(position, read_line(text)) for position, text in enumerate(self._texts) if not paths[position]]
+        self._lines = [(position, line) for position, line in read if line.regex is not None]
+        leaving_out = [line for _, line in self._lines if not line.lets_in]
         # A line without a slash before its end says something about one name on the way; of the others, one that ends with a
         # slash says something about the folder, and only what is left about the whole key.
         on_names = [line for line in leaving_out if "/" not in line.text.rstrip("/")]
@@ -72,7 +82,7 @@ class Ignored:
         self._names = _any_of([line for line in on_names if line not in on_folders])
         self._folders = _any_of([*on_names, *(line for line in on_folders if line not in on_names)])
         self._whole = _any_of([line for line in leaving_out if line not in on_names and line not in on_folders])
-        self._folder, self._folder_hit = "", False
+        self._folder, self._folder_hit, self._folder_path = "", False, NO_PATH
 
     def line_of(self, key: str) -> str | None:
         """Name the entry that leaves a key out; None where it is in scope."""
@@ -87,16 +97,36 @@ class Ignored:
         folder = key[:cut]
         if folder != self._folder:  # keys come in order: a folder is judged once
             self._folder, self._folder_hit = folder, bool(self._folders and self._folders.match(folder))
+            self._folder_path = self._path_above(folder)
+        path = max(self._folder_path, self._paths.get(key.removesuffix("\n"), NO_PATH))  # as `$` does in the patterns
         if not (
-            self._folder_hit
+            path != NO_PATH
+            or self._folder_hit
             or (self._names and self._names.match(key[cut:]))
             or (self._whole and self._whole.match(key))
         ):
             return None
-        for line in reversed(self._lines):
+        for position, line in reversed(self._lines):
+            if position < path:
+                break
             if line.regex is not None and line.regex.match(key):
                 return line
-        return None
+        return None if path == NO_PATH else read_line(self._texts[path])
+
+    def _path_above(self, folder: str) -> int:
+        """Find the last of the paths that name a folder or one above it."""
+        found, cut = NO_PATH, folder.find("/")
+        while self._paths and cut >= 0:
+            found = max(found, self._paths.get(folder[:cut], NO_PATH))
+            cut = folder.find("/", cut + 1)
+        return found
+
+
+def _path_of(text: str) -> str:
+    """Read an entry that is a path from the root, letter by letter; empty where it is a pattern or ends with a slash."""
+    path = text.removeprefix("/")
+    is_path = "/" in path.strip("/") and not path.endswith("/") and path == path.rstrip()
+    return path if is_path and _SPECIAL.isdisjoint(path) else ""
 
 
 def _any_of(lines: Sequence[Line]) -> re.Pattern[str] | None:

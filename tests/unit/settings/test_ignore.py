@@ -1,8 +1,15 @@
 """What lies beside photos: patterns as in .gitignore, over whole keys."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
 
-from shoal.settings.ignore import Ignored, read_line
+from shoal.settings.ignore import DEFAULTS, Ignored, read_line
+
+NAMES = st.text("ab.#* !\n", min_size=1, max_size=2) | st.sampled_from(["@eaDir", "._a"])
+KEYS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+ENTRIES = st.builds("{}{}{}".format, st.sampled_from(["", "/", "!"]), KEYS, st.sampled_from(["", "", "/"]))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,26 @@ from shoal.settings.ignore import Ignored, read_line
 )
 def test_an_entry_leaves_out_a_key_or_what_its_pattern_matches(entries, key, line):
     assert Ignored(entries).line_of(key) == line
+
+
+def readable(entry):
+    try:
+        read_line(entry)
+    except ValueError:
+        return False
+    return True
+
+
+@given(st.lists(ENTRIES.filter(readable), max_size=6), st.lists(KEYS, min_size=1, max_size=8))
+@example(["a/b", "!a/b/a", "a/b/a/a"], ["a/b/b", "a/b/a", "a/b/a/b", "a/b/a/a/b", "a/b\n", "b/a/b"])
+@example(["/a/b", "a//b", "#a/b", "a/b "], ["a/b/a", "a//b/a", "#a/b/a", "a/b /a"])
+def test_each_key_has_the_answer_of_the_last_pattern_that_matches(entries, keys):
+    """Pathspec's own patterns, one after the other; the class asks them in a quicker order."""
+    patterns = [GitIgnoreBasicPattern(f"\\{text}" if text.startswith("#") else text) for text in (*DEFAULTS, *entries)]
+    ignored = Ignored(entries)
+    for key in keys:
+        hits = [pattern.include for pattern in patterns if pattern.regex and pattern.regex.match(key)]
+        assert (ignored.line_of(key) is not None) == (key in entries or bool(hits and hits[-1])), key
 
 
 def test_an_entry_that_is_no_pattern_is_refused():
