@@ -4,19 +4,28 @@ from shoal.contract.errors import shown
 from shoal.stores.mounted_names import MAYBE_UNSHOWN, NAME_BYTES, why_unshown
 from shoal.tables.session import Database
 
+BATCH = 10_000
+"""Keys that are in memory at once."""
+
 
 def read_unshown_names(database: Database) -> tuple[str, ...]:
     """Say how many images of a listing no mount can show, with one of them and why; nothing where all can be read.
 
     Reads: listing
     """
-    query = "SELECT key FROM listing WHERE regexp_matches(key, ?) OR strlen(key) > ? ORDER BY key"
-    unshown = [key for (key,) in database.run(query, [MAYBE_UNSHOWN, NAME_BYTES]).fetchall() if why_unshown(key)]
-    if not unshown:
+    longest = "list_max(list_transform(string_split(key, '/'), lambda part: strlen(part)))"
+    query = f"SELECT key FROM listing WHERE regexp_matches(key, ?) OR (strlen(key) > ? AND {longest} > ?)"
+    candidates = database.run(query, [MAYBE_UNSHOWN, NAME_BYTES, NAME_BYTES])
+    count, first = 0, ""
+    while batch := candidates.fetchmany(BATCH):
+        unshown = [key for (key,) in batch if why_unshown(key)]
+        count += len(unshown)
+        first = min([*unshown, *([first] if first else [])], default="")
+    if not count:
         return ()
-    images, them = ("image has a name", "it") if len(unshown) == 1 else ("images have names", "them")
+    images, them = ("image has a name", "it") if count == 1 else ("images have names", "them")
     line = (
-        f'{len(unshown)} {images} that a mounted bucket cannot show and will be denied: "{shown(unshown[0], 200)}" '
-        f"{why_unshown(unshown[0])} - read {them} with cluster.pod.transfer: direct, or put {them} into source.ignore"
+        f'{count} {images} that a mounted bucket cannot show and will be denied: "{shown(first, 200)}" '
+        f"{why_unshown(first)} - read {them} with cluster.pod.transfer: direct, or put {them} into source.ignore"
     )
     return (line,)

@@ -102,6 +102,20 @@ def test_what_a_mount_cannot_show_is_said_by_the_plan_and_denied_by_the_worker(k
         mounted_path(key)
 
 
+def test_more_than_fit_into_memory_at_once_are_counted_and_the_first_is_named(empty_bucket):
+    with open_database(empty_bucket.stores.results) as database:
+        deep = "/".join(["d" * 200] * 4)
+        database.run(
+            "CREATE TABLE listing AS SELECT 'b//' || i || '.jpg' AS key FROM range(25_000) AS _(i) UNION ALL "
+            "SELECT ? || i FROM range(1000) AS _(i) UNION ALL SELECT 'a//z.jpg'",
+            [deep],
+        )
+        [said] = read_unshown_names(database)
+    assert said.startswith(
+        '25001 images have names that a mounted bucket cannot show and will be denied: "a//z.jpg" has'
+    )
+
+
 @pytest.mark.parametrize("text", NAMES.values(), ids=NAMES)
 def test_all_others_are_shown(text):
     assert why_unshown(text) == ""
