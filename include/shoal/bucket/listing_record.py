@@ -9,6 +9,7 @@ from shoal.bucket.directory_sizes import LargestDirectory
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ContractError, ShoalError
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.stored_json import picked
 from shoal.contract.units import utc_text
 from shoal.settings.dataset import Source
 from shoal.stores.object_store import ImageStore, ObjectStore
@@ -80,14 +81,15 @@ class ListingRecord:
         if stored is None:
             return None
         try:
+            largest = stored["largest_directory"]
             moment = Moment(datetime.fromisoformat(stored["listed_at"]), stored["listed_at_by"] == "store")
             return cls(
                 moment,
                 stored["scope_sha256"],
                 stored["scope"],
                 ListingCounts.of(stored["counts"]),
-                LargestDirectory(**stored["largest_directory"]),
-                tuple(ListingFile(**entry) for entry in stored["files"]),
+                LargestDirectory(largest["name"], largest["entries"]),
+                picked(ListingFile, stored["files"]),
             )
         except (KeyError, TypeError, ValueError) as err:
             raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err

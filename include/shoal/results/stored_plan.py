@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shoal.contract.errors import ContractError
 from shoal.contract.job import ShardJob
+from shoal.contract.stored_json import pick, picked, reading
 from shoal.results.plan_parts import (
     PlannedBy,
     StoredApproval,
@@ -28,7 +29,6 @@ from shoal.results.plan_parts import (
     StoredSilent,
     StoredVariant,
 )
-from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.contract.rows import FATES
+from shoal.contract.stored_json import pick, picked, reading
 from shoal.results.plan_parts import StoredModel, StoredScope
-from shoal.results.stored_json import pick, picked, reading
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.clock_table import ClockTable

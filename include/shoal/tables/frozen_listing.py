@@ -8,6 +8,7 @@ from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import run_time
+from shoal.contract.stored_json import picked
 from shoal.stores.object_store import ObjectStore
 
 
@@ -70,7 +71,7 @@ def read_files(results: ObjectStore, key: str) -> tuple[ListingFile, ...]:
         return (ListingFile(key),)
     stored = results.find_json(key)
     try:
-        return () if stored is None else tuple(ListingFile(**entry) for entry in stored["files"])
+        return () if stored is None else picked(ListingFile, stored["files"])
     except (KeyError, TypeError) as err:
         raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err
 

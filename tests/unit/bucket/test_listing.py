@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from shoal.bucket.directory_sizes import FanOut
 from shoal.bucket.listing import Scope, freeze_listing, view_listing
+from shoal.bucket.listing_record import ListingRecord
 from shoal.bucket.sieve import Sieve, write_line
-from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ListedObject
+from shoal.tables.frozen_listing import read_files
 from shoal.tables.session import open_database
 
 ODD_KEYS = [
@@ -53,6 +55,26 @@ def test_every_key_is_listed_as_it_is(odd_bucket):
         found = [row[0] for row in database.run("SELECT key FROM listing ORDER BY key").fetchall()]
     assert found == sorted(ODD_KEYS, key=str.encode)
     assert (frozen.counts.images, frozen.counts.not_images, frozen.counts.ignored) == (len(ODD_KEYS), 2, 0)
+
+
+def test_what_a_later_release_adds_to_a_listing_is_passed_over(odd_bucket):
+    results, key = odd_bucket.stores.results, "reef/listings/20260601T020000Z-abcd1234.json"
+    with open_database(results) as database:
+        scope = Scope.of(odd_bucket.dataset.source, RunParams())
+        freeze_listing(odd_bucket.stores.source, odd_bucket.dataset.source, scope, database, key)
+    record, files = ListingRecord.read(results, key), read_files(results, key)
+    stored = results.read_json(key)
+    later = {
+        "largest_directory": {**stored["largest_directory"], "later": 1},
+        "files": [{**entry, "later": 1} for entry in stored["files"]],
+        "later": 1,
+    }
+    results.write_json(key, stored | later)
+    assert (ListingRecord.read(results, key), read_files(results, key)) == (record, files)
+    assert record.largest.entries
+    results.write_json(key, stored | {"files": [{"sha256": "0" * 64}]})
+    with pytest.raises(ContractError, match=r"is not what its format promises .* - start a new run"):
+        read_files(results, key)
 
 
 @pytest.mark.parametrize(
