@@ -24,6 +24,12 @@ from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import read_files
 from shoal.tables.session import Database, open_database
 
+BY_TIME = frozenset({"balance", "clock_flags", "deployments", "series", "undated_species"})
+"""Fields of a result that depend on capture times."""
+
+BY_USE = frozenset({"censored_images", "overlaps", "species"})
+"""Those that depend on which images are used; times decide that in part, which shows in the balance."""
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -66,9 +72,12 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         compared = compare_exports(database, answer, summary)
         result = compared.answer.stored_result
         of_today = plan.format_version == FORMAT_VERSION
+        timed: list[str] = []
         if not of_today:  # its counts.csv had lines for bins without effort, too
             result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
             result["counts_sha256"] = summary.result["counts_sha256"]
+            timed = _find_timed(result, summary.result)
+            result |= {name: summary.result[name] for name in timed}
         deviations = [
             *_check_listing(stores.results, plan),
             *_check_balance(database, plan, summary, balance),
@@ -79,8 +88,15 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
             *_check_current(stores, plan, summary),
         ]
     earlier = f"stored in format {plan.format_version}: its files are compared by their sha256, not written again"
-    notes = compared.notes if of_today else (earlier,)
+    clock = f"the clock's rules changed with format 2, by today's {', '.join(timed)} would be otherwise: not compared"
+    notes = compared.notes if of_today else (earlier, *([clock] if timed else []))
     return Verification(balance, canonical_sha256(result), tuple(deviations), notes)
+
+
+def _find_timed(result: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    """Name the fields that differ and may do so because capture times are read by other rules since then."""
+    names = BY_TIME | (BY_USE if result.get("balance") != stored.get("balance") else frozenset())
+    return sorted(name for name in names & stored.keys() if result.get(name) != stored[name])
 
 
 def _need_files(results: ObjectStore, summary: StoredSummary) -> None:

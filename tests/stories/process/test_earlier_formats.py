@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import Pipeline
 from shoal.contract.errors import ContractError
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.history.verify import verify_run
 from shoal.results.answer import read_current
@@ -90,6 +91,32 @@ def test_an_earlier_run_is_verified_and_explained(earlier):
         rows = database.records("SELECT object_version, version_checked, damaged, exif, dhash FROM rows ORDER BY key")
     assert all(len(row["object_version"]) == 32 and row["version_checked"] for row in rows)
     assert {(row["damaged"], row["exif"], row["dhash"]) for row in rows} == {(None, None, None)}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "noted"),
+    [
+        pytest.param("series", {"first_image": "2024-01-01T00:00:00Z"}, True, id="a time that was read otherwise"),
+        pytest.param("species", {"detections": 8}, False, id="a number that no clock explains"),
+    ],
+)
+def test_an_earlier_run_may_differ_in_what_its_clock_read_otherwise(earlier, name, change, noted):
+    """A folder's time before that of the file, as in `20240101-000000-dump/20240202-101010-A.jpg`."""
+    results, layout = earlier.stores.results, earlier.stores.layout.variant(DIRECTORY)
+    key = layout.run(COMPLETE).summary
+    summary = results.read_json(key)
+    summary["result"][name][0] |= change
+    summary["result_sha256"] = canonical_sha256(summary["result"])
+    results.write_json(key, summary)
+    results.write_json(
+        earlier.stores.layout.current,
+        read_current(results, earlier.stores.layout) | {"result_sha256": summary["result_sha256"]},
+    )
+    found = verify_run(earlier.stores, layout, COMPLETE)
+    said = f"the clock's rules changed with format 2, by today's {name} would be otherwise: not compared"
+    assert (said in found.notes) is noted
+    assert (f"result: {name} recomputed from the rows differs from the summary's" in found.deviations) is not noted
+    assert len(found.deviations) == (1 if noted else 2), "the fixture holds no report"
 
 
 def test_the_numbers_of_an_earlier_summary_are_those_of_today(earlier):
