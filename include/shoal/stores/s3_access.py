@@ -1,6 +1,7 @@
 """How both sides reach an S3 store: endpoint, keys, region and addressing."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -22,6 +23,11 @@ UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
 
 TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError, *UNREADABLE_ANSWERS)
 """What a request to a store can raise."""
+
+
+def is_amazon(host: str) -> bool:
+    """Whether a host, with or without its port, is Amazon's own."""
+    return re.fullmatch(r"(?:[\w.-]+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?", host.lower()) is not None
 
 
 @dataclass(frozen=True)

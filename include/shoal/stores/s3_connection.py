@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from shoal.contract.errors import ConfigError
 from shoal.stores.object_store import Connection
-from shoal.stores.s3_access import StoreAccess
+from shoal.stores.s3_access import StoreAccess, is_amazon
 from shoal.stores.s3_login import MACHINE, TOKEN_FILE, WEB_IDENTITY
 
 _REGION_IN_HOST = re.compile(
@@ -24,6 +24,7 @@ _CANNOT = ("profile_name", "assume_role_with_saml")
 
 _BY_WEB_IDENTITY = "assume_role_with_web_identity"
 _METHODS = ("assume_role", _BY_WEB_IDENTITY)
+_UNASKED = f"; this pod's own identity goes to AWS only, elsewhere assume_role_method: {_BY_WEB_IDENTITY} asks for it"
 _ROLE_SETTINGS = {"ExternalId", "RoleSessionName", "DurationSeconds"}
 """Of `assume_role_kwargs`: the first is sent, the others change nothing that a run would see."""
 
@@ -36,20 +37,23 @@ def read_connection(connection: Connection) -> StoreAccess:
     """
     extra, conn_id = connection.extra, connection.conn_id
     anonymous = _truth(extra.get("anonymous", False))
-    identity = "" if anonymous else _identity(connection)
+    region = extra.get("region_name") or extra.get("region") or ""
+    endpoint_url = _endpoint_url(connection, region)
+    identity = "" if anonymous else _identity(connection, endpoint_url)
     keyless = anonymous or bool(identity)
     access_key = "" if keyless else _key(connection)[0]
     secret_key = "" if keyless else _key(connection)[1]
     token = "" if keyless else extra.get("aws_session_token", "")
-    region = extra.get("region_name") or extra.get("region") or ""
-    endpoint_url = _endpoint_url(connection, region)
     if not endpoint_url or not (keyless or (access_key and secret_key)):
         raise ConfigError(
             f"Airflow connection {conn_id!r} is not complete - it needs host, login and password (or anonymous: true in "
-            "its extra; of AWS, region_name in place of the host)"
+            f"its extra; of AWS, region_name in place of the host{_UNASKED if os.environ.get(TOKEN_FILE) else ''})"
         )
     region = region or region_in(endpoint_url) or "us-east-1"
     role_arn = "" if anonymous else extra.get("role_arn", "")
+    sts_url = _sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else ""
+    if identity == WEB_IDENTITY:
+        _refuse_open_token(extra, sts_url, conn_id)
     return StoreAccess(
         endpoint_url=endpoint_url,
         access_key=access_key,
@@ -61,7 +65,7 @@ def read_connection(connection: Connection) -> StoreAccess:
         identity=identity,
         role_arn=role_arn,
         role_external_id=_external_id(extra, conn_id),
-        sts_url=_sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else "",
+        sts_url=sts_url,
         token_file=extra.get("assume_role_with_web_identity_token_file", ""),
         ends_at=_end_of(token, extra, conn_id) if token else "",
     )
@@ -75,7 +79,7 @@ def _key(connection: Connection) -> tuple[str, str]:
     )
 
 
-def _identity(connection: Connection) -> str:
+def _identity(connection: Connection, endpoint_url: str) -> str:
     """Tell who asks where it is not the key of the connection.
 
     Raises:
@@ -106,8 +110,23 @@ def _identity(connection: Connection) -> str:
         )
     if machine:
         return MACHINE
-    # As an `aws` connection without a key, in a pod that has an identity.
-    return WEB_IDENTITY if not any(_key(connection)) and os.environ.get(TOKEN_FILE) else ""
+    # As an `aws` connection without a key, in a pod that has an identity. Whoever is shown that token can be the pod: nobody
+    # but Amazon is shown it unasked.
+    unasked = not any(_key(connection)) and os.environ.get(TOKEN_FILE) and is_amazon(urlsplit(endpoint_url).netloc)
+    return WEB_IDENTITY if unasked else ""
+
+
+def _refuse_open_token(extra: Mapping[str, Any], sts_url: str, conn_id: str) -> None:
+    """Refuse to send a pod's token without TLS, unless somebody wrote down that it goes there.
+
+    Raises:
+        ConfigError: It would be.
+    """
+    if urlsplit(sts_url).scheme != "https" and not _written_sts(extra):
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} would send the pod's token to {sts_url} without TLS - write https://, or that "
+            "address into service_config.sts.endpoint_url where the network is trusted"
+        )
 
 
 def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
@@ -123,12 +142,18 @@ def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
 
 def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:
     """Tell who gives keys for roles: of AWS its service of that region, elsewhere the store itself."""
-    written = _within(extra, "service_config", "sts").get("endpoint_url")
+    written = _written_sts(extra)
     if written:
-        return str(written).rstrip("/")
-    host = urlsplit(endpoint_url).hostname or ""
-    domain = next((name for name in ("amazonaws.com", "amazonaws.com.cn") if host.endswith(f".{name}")), None)
-    return f"https://sts.{region}.{domain}" if domain else endpoint_url
+        return written
+    host = urlsplit(endpoint_url).netloc
+    if not is_amazon(host):
+        return endpoint_url
+    china = (urlsplit(endpoint_url).hostname or "").endswith(".cn")
+    return f"https://sts.{region}.amazonaws.com{'.cn' if china else ''}"
+
+
+def _written_sts(extra: Mapping[str, Any]) -> str:
+    return str(_within(extra, "service_config", "sts").get("endpoint_url") or "").rstrip("/")
 
 
 def _end_of(token: str, extra: Mapping[str, Any], conn_id: str) -> str:

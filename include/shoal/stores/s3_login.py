@@ -180,6 +180,7 @@ class _KeyPool(urllib3.PoolManager):
         """
         if "?" in url and method == "POST":  # the token goes into the body: addresses are logged here and on the way
             url, _, form = url.partition("?")
+            redirect = False  # the connection names who sees the token, no redirect does
             options |= {"body": form, "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
         response = super().urlopen(method, url, redirect=redirect, **options)
         if response.status in {200, 204, 206}:

@@ -1,6 +1,5 @@
 """The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from shoal.contract.gone_objects import gone
 from shoal.contract.units import utc_text
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.object_store import ListedObject
-from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
+from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
 from shoal.stores.s3_errors import About, error_code, meaning_of
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import TIME_VERSION, ListingPage, parse_page
@@ -267,11 +266,6 @@ class S3Reader:
 
 def _date_of(response: "BaseHTTPResponse") -> datetime:
     return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-
-
-def is_amazon(host: str) -> bool:
-    """Whether a host, with or without its port, is Amazon's own."""
-    return re.fullmatch(r"(?:[^/]+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?", host) is not None
 
 
 def unquoted(etag: str) -> str:

@@ -26,13 +26,13 @@ def dataset(**cluster) -> Dataset:
 
 
 def temporary(ends_at: str) -> StoreAccess:
-    extra = {"endpoint_url": "http://there", "aws_session_token": "token", "aws_credential_expiration": ends_at}
+    extra = {"endpoint_url": "https://there", "aws_session_token": "token", "aws_credential_expiration": ends_at}
     return access_from_connection(Connection("reef", "", None, "key", "secret", extra))
 
 
 def by_web_identity() -> StoreAccess:
     extra = {
-        "endpoint_url": "http://there",
+        "endpoint_url": "https://there",
         "role_arn": "arn:aws:iam::1:role/fish",
         "assume_role_method": "assume_role_with_web_identity",
     }

@@ -136,7 +136,7 @@ def web_identity(site, pod):
     token.write_text(site.issuer.token("system:serviceaccount:shoal:worker"))
     pod.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     pod.setenv("AWS_ROLE_ARN", site.web_role)
-    return site.connection({}, keyless=True)
+    return site.connection({"assume_role_method": "assume_role_with_web_identity"}, keyless=True)
 
 
 def web_identity_of_the_connection(site, pod):

@@ -70,7 +70,81 @@ def pod_token(tmp_path, monkeypatch):
 
 
 def by_web_identity(url: str):
-    return access_from_connection(Connection("reef", "", None, "", "", {"endpoint_url": url}))
+    extra = {
+        "endpoint_url": url,
+        "assume_role_method": "assume_role_with_web_identity",
+        "service_config": {"sts": {"endpoint_url": url}},
+    }
+    return access_from_connection(Connection("reef", "", None, "", "", extra))
+
+
+def without_login(extra, host=""):
+    return access_from_connection(Connection("reef", host, None, "", "", extra))
+
+
+@pytest.mark.parametrize(
+    ("extra", "sts_url"),
+    [
+        pytest.param({"region_name": "eu-north-1"}, "https://sts.eu-north-1.amazonaws.com", id="AWS by its region"),
+        pytest.param({"region_name": "cn-north-1"}, "https://sts.cn-north-1.amazonaws.com.cn", id="AWS in China"),
+        pytest.param(
+            {"endpoint_url": "https://s3.eu-west-2.amazonaws.com"},
+            "https://sts.eu-west-2.amazonaws.com",
+            id="by its host",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("pod_token")
+def test_a_pod_shows_its_token_to_amazon_unasked(extra, sts_url):
+    access = without_login(extra)
+    assert (access.login, access.sts_url) == ("web identity", sts_url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("http://minio.lab:9000", id="without TLS"),
+        pytest.param("https://minio.lab", id="with TLS"),
+        pytest.param("https://amazonaws.com.evil.example", id="Amazon's name within another's"),
+        pytest.param("https://s3.amazonaws.com@evil.example", id="Amazon's name as a user"),
+        pytest.param("https://notamazonaws.com", id="Amazon's name at the end of another's"),
+    ],
+)
+@pytest.mark.usefixtures("pod_token")
+def test_a_pod_shows_its_token_to_nobody_else_unasked(host):
+    with pytest.raises(
+        ConfigError, match=r"needs host, login and password .*anonymous: true.* goes to AWS only, elsewh"
+    ):
+        without_login({}, host)
+    assert without_login({"anonymous": True}, host).login == "anonymous"
+
+
+WEB = {"assume_role_method": "assume_role_with_web_identity"}
+
+
+@pytest.mark.parametrize("extra", [{"endpoint_url": "http://minio.lab:9000"}, {"secure": False}])
+@pytest.mark.usefixtures("pod_token")
+def test_a_token_goes_without_tls_only_where_its_way_is_written_down(extra):
+    with pytest.raises(ConfigError, match=r"send the pod's token to http://minio.lab\S* without TLS - write https://"):
+        without_login({**WEB, **extra}, "minio.lab")
+    written = {"service_config": {"sts": {"endpoint_url": "http://minio.lab:9000"}}}
+    assert without_login({**WEB, **extra, **written}, "minio.lab").sts_url == "http://minio.lab:9000"
+    assert without_login(WEB, "minio.lab").sts_url == "https://minio.lab"
+
+
+@pytest.mark.usefixtures("pod_token")
+def test_a_token_is_not_carried_on_to_where_a_token_service_points():
+    with faulty_store(whole(b"")) as (elsewhere, asked):
+
+        def redirect(handler, _number):
+            handler.send_response(307)
+            handler.send_header("Location", elsewhere)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        with faulty_store(redirect) as (url, _), pytest.raises(ShoalError, match="HTTP 307"):
+            fetch_key(by_web_identity(url))
+    assert asked == []
 
 
 @pytest.mark.parametrize(
