@@ -15,8 +15,9 @@ from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, Unfin
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_connection import read_connection
 from shoal.stores.s3_errors import answer_of, error_code
+from shoal.stores.s3_login import LET_IN
 from shoal.stores.s3_rclone import reach_by_rclone
-from shoal.stores.s3_reading import LET_IN, S3Reader
+from shoal.stores.s3_reading import S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
@@ -45,6 +46,8 @@ class S3Store(S3Reader, JsonObjects):
         """Tell whether there is such an object."""
         try:
             self._client.stat_object(self.bucket, key)
+        except ShoalError:  # as in read_clock
+            raise
         except (*TRANSPORT_ERRORS, ValueError) as err:  # ValueError: a header of the answer is not what it must be
             if error_code(err) in {"NoSuchKey", "NotFound"}:
                 return False
@@ -128,6 +131,8 @@ class S3Store(S3Reader, JsonObjects):
                         "see the store's log"
                     )
                 key_marker, id_marker = markers
+        except ShoalError:  # as in read_clock
+            raise
         except (*TRANSPORT_ERRORS, ValueError) as err:
             if error_code(err) == "NoSuchUpload":  # how rclone says that there is none
                 return []

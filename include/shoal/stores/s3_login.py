@@ -36,6 +36,9 @@ MACHINE = "machine"
 TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 """Where a pod finds that file; whoever gives pods an identity sets it, `AWS_ROLE_ARN` too."""
 
+LET_IN: set["StoreAccess"] = set()
+"""Logins that a store has let in since this process began: all buckets of a connection know of it."""
+
 AFTER_A_FAILURE = timedelta(seconds=30)
 """A key that could not be renewed and has not ended is used on; so long nobody asks again."""
 
@@ -102,10 +105,17 @@ def fetch_key(access: "StoreAccess") -> Credentials:
         raise StoreError(
             f"No answer from {who} for a key ({reason}) - check that it can be reached from here"
         ) from None
-    except ShoalError:
-        raise
+    except ShoalError as err:
+        raise told_as_ended(err, access) from None
     except (ValueError, KeyError, SyntaxError):
         raise StoreError(f"The answer of {who} holds no key - check service_config.sts.endpoint_url") from None
+
+
+def told_as_ended(problem: ShoalError, access: "StoreAccess") -> ShoalError:
+    """Judge a refusal: a login that was good and is refused now has ended, and the next attempt brings a new one."""
+    if access in LET_IN and isinstance(problem, LoginRefusedError):
+        return StoreError(f"{problem}; it was good until now")
+    return problem
 
 
 def web_identity_file(access: "StoreAccess") -> Path:

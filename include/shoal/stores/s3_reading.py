@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from minio.error import S3Error
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
 from shoal.contract.gone_objects import gone
 from shoal.contract.units import utc_text
 from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
@@ -19,6 +19,7 @@ from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
 from shoal.stores.s3_errors import About, error_code, meaning_of
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import TIME_VERSION, ListingPage, parse_page
+from shoal.stores.s3_login import LET_IN, told_as_ended
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -27,9 +28,6 @@ T = TypeVar("T")
 
 BODY_PAUSES_S = (0.5, 1.0, 2.0)
 """The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
-
-LET_IN: set[StoreAccess] = set()
-"""Logins that a store has let in since this process began: all buckets of a connection know of it."""
 
 WHOLE_SECOND = timedelta(seconds=1)
 
@@ -98,6 +96,8 @@ class S3Reader:
             return _date_of(err.response)
         except TRANSPORT_ERRORS as err:
             raise self._explain(err) from err
+        except ShoalError:  # no key, of which whoever gives them has told; it may be a ValueError
+            raise
         except (KeyError, ValueError, OverflowError) as err:
             raise StoreError(
                 f"{self.access.endpoint_url} does not say what time it is (no Date in its answers)"
@@ -227,6 +227,8 @@ class S3Reader:
             if error_code(err) == "NoSuchKey":
                 return None
             raise self._explain(err, target) from err
+        except ShoalError:  # as in read_clock
+            raise
         except ValueError as err:  # the client's own check of the names
             raise ConfigError(f"Object {key!r} in bucket {self.bucket!r} cannot be asked for: {err}") from err
         LET_IN.add(self.access)
@@ -256,12 +258,10 @@ class S3Reader:
         return parse_page(response.data)
 
     def _explain(self, err: BaseException, target: str = "") -> ShoalError:
-        """Name an error; a login that was good and is refused now has ended, and the next attempt brings a new one."""
+        """Name an error."""
         no_bucket = error_code(err) == "NoSuchBucket"  # then it is not the object that is to be created
         problem = explain(err, self.access, self._target if no_bucket else target or self._target)
-        if self.access in LET_IN and isinstance(problem, LoginRefusedError):
-            return StoreError(f"{problem}; it was good until now")
-        return problem
+        return told_as_ended(problem, self.access)
 
 
 def _date_of(response: "BaseHTTPResponse") -> datetime:

@@ -21,7 +21,7 @@ from shoal.contract.errors import ShoalError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.layout import DatasetLayout
 from shoal.exports import write
-from shoal.stores import s3_patience, s3_reading
+from shoal.stores import s3_login, s3_patience, s3_reading
 from shoal.stores.s3_errors import MEANINGS
 from shoal_worker import assemble
 from worker.hostile_front import ALWAYS, HTML, Entry, Pages, Refusal, Spoilt, hostile_front
@@ -190,7 +190,7 @@ def is_one_line(text):
 def play(pipeline, front, listing, troubled):
     """One run; checks the property, and returns the fates by key, None where the plan said no."""
     front.play(listing, troubled)
-    s3_reading.LET_IN.clear()
+    s3_login.LET_IN.clear()
     try:
         plan = pipeline.plan(at=datetime.now(UTC))
     except ShoalError as err:

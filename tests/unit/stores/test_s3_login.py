@@ -10,7 +10,7 @@ from minio.credentials import Credentials
 from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError
 from shoal.stores.object_store import Connection, access_from_connection
 from shoal.stores.s3 import S3Store
-from shoal.stores.s3_login import Renewed, fetch_key
+from shoal.stores.s3_login import LET_IN, Renewed, fetch_key
 from worker.http_faults import faulty_store, status, whole
 
 TOKEN = "header.claims.signature"
@@ -187,6 +187,37 @@ def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch,
     assert "Retrying" in caplog.text
     assert TOKEN not in caplog.text
     assert TOKEN not in "".join(_with_causes(raised.value))
+
+
+REQUESTS = [
+    pytest.param(lambda store: store.read_clock(), id="the clock"),
+    pytest.param(lambda store: store.has("a.jpg"), id="whether there is an object"),
+    pytest.param(lambda store: store.read_bytes("a.jpg"), id="a read"),
+    pytest.param(lambda store: store.list_keys(""), id="a listing"),
+    pytest.param(lambda store: store.list_unfinished_uploads(""), id="unfinished uploads"),
+    pytest.param(lambda store: store.write_bytes("a.jpg", b"a"), id="a write"),
+    pytest.param(lambda store: store.delete(["a.jpg", "b.jpg"]), id="a deletion"),
+]
+
+
+@pytest.mark.parametrize("request_of", REQUESTS)
+@pytest.mark.usefixtures("pod_token")
+def test_a_refused_key_is_told_as_that_whatever_is_asked_for(request_of):
+    with faulty_store(status(403, "InvalidIdentityToken")) as (url, _):
+        store = S3Store(by_web_identity(url), "fish")
+        with pytest.raises(LoginRefusedError, match=r"^127.0.0.1:\d+ gives no key for web identity \(InvalidIdent"):
+            request_of(store)
+        LET_IN.add(store.access)
+        with pytest.raises(StoreError, match=r"gives no key for web identity .*; it was good until now$"):
+            request_of(store)
+
+
+@pytest.mark.parametrize("request_of", REQUESTS)
+def test_a_pod_without_an_identity_is_told_as_that_whatever_is_asked_for(request_of, pod_token, monkeypatch):
+    store = S3Store(by_web_identity("http://127.0.0.1:9"), "fish")
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    with pytest.raises(ConfigError, match=r"^Web identity needs the environment variable AWS_WEB_IDENTITY_TOKEN_FILE"):
+        request_of(store)
 
 
 def test_a_token_file_that_is_gone_is_named(pod_token):
