@@ -7,6 +7,7 @@ that is missing here is said to be unknown, with the request's id and the host.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import urllib3
@@ -46,6 +47,11 @@ class Meaning:
     def is_waited_for(self) -> bool:
         """Whether the same request is sent again after a while, for minutes."""
         return self.about is About.PACE
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether neither who asks nor what is asked for is wrong: the same request may be answered later."""
+        return self.about in {About.PACE, About.STORE, About.CLOCK}
 
     @property
     def is_setting(self) -> bool:
@@ -188,7 +194,7 @@ _GROUPS: tuple[tuple[About, str, dict[str, str]], ...] = (
     (
         About.LOGIN,
         "the token that the cluster gives the pod has ended or is not accepted: check its issuer and audience there",
-        {"AWS STS": "InvalidIdentityToken ExpiredTokenException IDPRejectedClaim IDPCommunicationError"},
+        {"AWS STS": "InvalidIdentityToken ExpiredTokenException IDPRejectedClaim"},
     ),
     (
         About.LOGIN,
@@ -249,6 +255,11 @@ _GROUPS: tuple[tuple[About, str, dict[str, str]], ...] = (
                 "STSIAMNotInitialized"
             )
         },
+    ),
+    (
+        About.STORE,
+        "whoever gives keys could not reach the issuer of the cluster's tokens: try again in a minute",
+        {"AWS STS": "IDPCommunicationError"},
     ),
     (About.STORE, "free some room in the store", {"MinIO": "XMinioStorageFull", "versitygw": "InsufficientStorage"}),
     (
@@ -318,6 +329,14 @@ def meaning_of(code: str | None) -> Meaning | None:
     if code is not None and code.startswith("KMS.") and code not in MEANINGS:
         return Meaning(About.DENIED, _KMS, "AWS KMS")
     return MEANINGS.get(code or "")
+
+
+def clocks_apart(meaning: Meaning) -> str:
+    """Tell of two clocks with what this machine's says."""
+    return (
+        f"its clock and this machine's, which says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - "
+        f"{meaning.way_out}"
+    )
 
 
 def error_code(err: BaseException) -> str | None:

@@ -1,7 +1,6 @@
 """One place turns a failed request into the line that people see: what the table says of its code, or what is known of it."""
 
 import re
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 import urllib3
@@ -17,7 +16,7 @@ from shoal.contract.errors import (
     one_line,
 )
 from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
-from shoal.stores.s3_errors import About, Meaning, error_code, meaning_of, other_region, request_id
+from shoal.stores.s3_errors import About, Meaning, clocks_apart, error_code, meaning_of, other_region, request_id
 
 _ASKED_WITHOUT_LOGIN = (
     "it is not open to everyone: give the connection a login and password in place of anonymous: true"
@@ -79,10 +78,7 @@ def _explain_known(code: str, meaning: Meaning, access: StoreAccess, target: str
             way_out = meaning.way_out if access.access_key else _ASKED_WITHOUT_LOGIN
             return denied(f"Access to {where} denied ({code}) - {way_out}")
         case About.CLOCK:
-            return StoreError(
-                f"{access.endpoint_url} refuses what is asked of {target}: its clock and this machine's, which says "
-                f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - {meaning.way_out}"
-            )
+            return StoreError(f"{access.endpoint_url} refuses what is asked of {target}: {clocks_apart(meaning)}")
         case About.REGION:
             return ConfigError(f"Region {access.region!r} is not that of {where} ({code}) - {meaning.way_out}")
         case About.PACE:

@@ -17,7 +17,7 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, IamAwsProvider, Provider, WebIdentityProvider
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
-from shoal.stores.s3_errors import code_in, meaning_of
+from shoal.stores.s3_errors import About, clocks_apart, code_in, meaning_of
 from shoal.stores.s3_patience import Patience
 
 if TYPE_CHECKING:
@@ -200,8 +200,16 @@ class _KeyPool(urllib3.PoolManager):
         if response.status >= 500:
             raise StoreError(f"{who} gave no key for {wanted} ({code}) - see its log")
         meaning = meaning_of(code)
-        way_out = meaning.way_out if meaning is not None else "check role_arn and who may take that role on"
+        if meaning is not None and meaning.is_trouble:
+            way_out = clocks_apart(meaning) if meaning.about is About.CLOCK else meaning.way_out
+            raise StoreError(f"{who} gives no key for {wanted} now ({code}): {way_out}")
+        way_out = self._allow() if meaning is None or meaning.about is About.DENIED else meaning.way_out
         raise LoginRefusedError(f"{who} gives no key for {wanted} ({code}) - {way_out}")
+
+    def _allow(self) -> str:
+        if self._access.identity == MACHINE:
+            return "let this machine or container have a role"
+        return "correct role_arn, or let the trust policy of that role name who asks"
 
 
 def _end_of(key: Credentials, now: datetime) -> datetime:

@@ -159,9 +159,32 @@ def test_a_token_is_not_carried_on_to_where_a_token_service_points():
         pytest.param(
             status(400, "ExpiredTokenException"), LoginRefusedError, r"\(ExpiredTokenException\) - ", id="an old token"
         ),
-        pytest.param(status(403, "AccessDenied"), LoginRefusedError, r"\(AccessDenied\) - ", id="no such role for it"),
         pytest.param(
-            status(403, "Teapot"), LoginRefusedError, r"\(Teapot\) - check role_arn and who", id="an unknown code"
+            status(403, "AccessDenied"),
+            LoginRefusedError,
+            r"\(AccessDenied\) - correct role_arn, or let the trust policy of that role",
+            id="no such role for it",
+        ),
+        pytest.param(
+            status(400, "IDPCommunicationError"),
+            StoreError,
+            r"now \(IDPCommunicationError\): .* could not reach the issuer",
+            id="the issuer is away",
+        ),
+        pytest.param(
+            status(400, "Throttling"), StoreError, r"now \(Throttling\): .* too many requests", id="too many requests"
+        ),
+        pytest.param(
+            status(403, "RequestTimeTooSkewed"),
+            StoreError,
+            r"now \(RequestTimeTooSkewed\): its clock and this machine's, which says 2.* UTC, .* set both by NTP",
+            id="the clocks",
+        ),
+        pytest.param(
+            status(400, "STSNotInitialized"), StoreError, r"\(STSNotInitialized\): it is starting", id="it starts"
+        ),
+        pytest.param(
+            status(403, "Teapot"), LoginRefusedError, r"\(Teapot\) - correct role_arn, or let", id="an unknown code"
         ),
         pytest.param(status(500, ""), StoreError, r"gave no key for web identity \(HTTP 500\) - see its", id="trouble"),
         pytest.param(whole(b"<html>"), StoreError, "holds no key - check service_config.sts", id="no token service"),
