@@ -54,6 +54,11 @@ class Meaning:
         return self.about in {About.PACE, About.STORE, About.CLOCK}
 
     @property
+    def names_connection(self) -> bool:
+        """Whether what helps is said of the login, password or token of a connection."""
+        return self.way_out in {_CHECK_LOGIN, _NEW_TOKEN}
+
+    @property
     def is_setting(self) -> bool:
         """Whether somebody has to change something: trying again cannot help."""
         return self.about in {About.BUCKET, About.LOGIN, About.REGION, About.DENIED}

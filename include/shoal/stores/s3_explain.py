@@ -75,8 +75,7 @@ def _explain_known(code: str, meaning: Meaning, access: StoreAccess, target: str
     match meaning.about:
         case About.DENIED | About.LOGIN:
             denied = AccessDeniedError if meaning.about is About.DENIED else LoginRefusedError
-            way_out = meaning.way_out if access.access_key else _ASKED_WITHOUT_LOGIN
-            return denied(f"Access to {where} denied ({code}) - {way_out}")
+            return denied(f"Access to {where} denied ({code}) - {_way_out_of_refusal(meaning, access)}")
         case About.CLOCK:
             return StoreError(f"{access.endpoint_url} refuses what is asked of {target}: {clocks_apart(meaning)}")
         case About.REGION:
@@ -85,6 +84,15 @@ def _explain_known(code: str, meaning: Meaning, access: StoreAccess, target: str
             return StoreError(f"Request for {where} failed again and again: {code} - {meaning.way_out}")
     kind = ConfigError if meaning.is_setting else StoreError
     return kind(f"Request for {where} failed: {code} - {meaning.way_out}")
+
+
+def _way_out_of_refusal(meaning: Meaning, access: StoreAccess) -> str:
+    """Tell what helps where a login is refused: by an identity no connection holds a login, password or token."""
+    if access.login == "anonymous":
+        return _ASKED_WITHOUT_LOGIN
+    if meaning.names_connection and (access.identity or access.role_arn):
+        return f"check the rights of what the key was given for ({access.role_arn or access.login})"
+    return meaning.way_out
 
 
 def _no_answer(access: StoreAccess, target: str, why: str) -> NoAnswerError:

@@ -1,6 +1,7 @@
 """What people are told of each error code: whom it concerns and what helps."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from shoal.stores import s3_errors, s3_patience
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.stores.s3_errors import MEANINGS
+from shoal.stores.s3_explain import explain
 from worker.http_faults import faulty_store, first, status, whole
 
 LISTING = (
@@ -121,6 +123,36 @@ def test_a_code_is_told_with_what_helps(http, code, kind, message, monkeypatch):
     monkeypatch.setattr(s3_patience.Patience, "_sleep_backoff", lambda _: None)
     with faulty_store(status(http, code)) as (endpoint_url, _), pytest.raises(kind, match=message):
         store_at(endpoint_url).list_keys("")
+
+
+ROLE = "arn:aws:iam::1:role/fish"
+
+
+@pytest.mark.parametrize(
+    ("login", "way_out"),
+    [
+        pytest.param({}, "check the login and password of the connection", id="a key"),
+        pytest.param({"access_key": "", "secret_key": ""}, "in place of anonymous: true", id="nobody"),
+        pytest.param({"role_arn": ROLE}, rf"check the rights of what the key was given for \({ROLE}\)$", id="a role"),
+        pytest.param(
+            {"identity": "web", "access_key": ""}, r"what the key was given for \(web identity\)$", id="web identity"
+        ),
+        pytest.param(
+            {"identity": "machine", "access_key": ""}, r"was given for \(instance profile\)$", id="instance profile"
+        ),
+    ],
+)
+@pytest.mark.parametrize(("http", "code"), [(403, "AccessDenied"), (400, "ExpiredToken")])
+def test_a_refusal_names_what_its_login_can_change(http, code, login, way_out):
+    access = replace(StoreAccess("https://there", "accesskey123", "secretkey123456"), **login)
+    err = s3_errors.answer_of(http, {}, f"<Error><Code>{code}</Code></Error>")
+    assert re.search(way_out, str(explain(err, access, "bucket 'fish'")))
+
+
+def test_a_key_service_s_refusal_is_told_to_a_role_too():
+    access = StoreAccess("https://there", "", "", identity="web")
+    err = s3_errors.answer_of(403, {}, "<Error><Code>KMS.DisabledException</Code></Error>")
+    assert "the login needs kms:Decrypt" in str(explain(err, access, "bucket 'fish'"))
 
 
 def test_an_unknown_code_is_told_with_the_request_and_the_host():
