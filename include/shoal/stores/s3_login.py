@@ -65,11 +65,20 @@ class Renewed(Provider):
             ConfigError: There is no right to one.
             StoreError: Whoever gives them does not answer.
         """
-        with self._lock:
-            now = datetime.now(UTC)
-            if self._key is None or (self._renew_at is not None and now >= self._renew_at):
-                self._key = self._renewed(now)
-            return self._key
+        renew_at, key, now = self._renew_at, self._key, datetime.now(UTC)  # what is written last is read first
+        if key is not None and (renew_at is None or now < renew_at):
+            return key
+        if key is None or now >= _end_of(key, now):
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
+            return key  # it is good, and somebody else is asking for the next one
+        try:
+            held = self._key
+            if held is None or (held is key and self._renew_at is renew_at):  # else somebody else asked just now
+                held = self._renewed(datetime.now(UTC))
+            return held
+        finally:
+            self._lock.release()
 
     def _renewed(self, now: datetime) -> Credentials:
         try:
@@ -78,8 +87,9 @@ class Renewed(Provider):
             if self._key is None or _end_of(self._key, now) <= now:
                 raise
             log.warning("The key was not renewed and is used until %s UTC: %s", self._key.expiration, err)
-            self._renew_at = now + AFTER_A_FAILURE
+            self._renew_at = min(now + AFTER_A_FAILURE, _end_of(self._key, now))
             return self._key
+        self._key = key
         self._renew_at = None if key.expiration is None else now + (_end_of(key, now) - now) / 2
         return key
 

@@ -1,7 +1,9 @@
 """Keys that end: when they are renewed, and what people read when nobody gives one."""
 
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +60,61 @@ def test_a_key_that_cannot_be_renewed_is_used_to_its_end_and_the_log_says_so(cap
     time.sleep(0.3)
     keys._renew_at = datetime.now(UTC)
     with pytest.raises(StoreError, match="the token service is away"):
+        keys.retrieve()
+
+
+def test_nobody_waits_for_a_renewal_while_the_key_is_good():
+    """A token service that takes long stops one reader, not all of them."""
+    answers, asked, may_answer = [key(0, 5), key(1, 600)], threading.Event(), threading.Event()
+
+    def fetch():
+        if len(answers) == 1:
+            asked.set()
+            assert may_answer.wait(20)
+        return answers.pop(0)
+
+    keys = Renewed(fetch)
+    keys.retrieve()
+    keys._renew_at = datetime.now(UTC)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(keys.retrieve)
+        assert asked.wait(20)
+        assert [pool.submit(keys.retrieve).result(4).access_key for _ in range(3)] == ["key0"] * 3
+        may_answer.set()
+        assert first.result(20).access_key == "key1"
+    assert keys.retrieve().access_key == "key1"
+
+
+def test_all_wait_for_one_renewal_once_the_key_has_ended():
+    answers = [key(0, -1), key(1, 600)]
+
+    def fetch():
+        time.sleep(0.1)
+        return answers.pop(0)
+
+    keys = Renewed(fetch)
+    keys.retrieve()
+    with ThreadPoolExecutor(8) as pool:
+        found = {key.access_key for key in pool.map(lambda _: keys.retrieve(), range(8))}
+    assert (found, answers) == ({"key1"}, [])
+
+
+def test_a_key_that_could_not_be_renewed_is_not_handed_out_after_its_end():
+    """It ends before those who gave it would be asked again."""
+    answers = [key(0, 0.3), StoreError("the token service is away"), StoreError("it is away for long")]
+
+    def fetch():
+        answer = answers.pop(0)
+        if isinstance(answer, ShoalError):
+            raise answer
+        return answer
+
+    keys = Renewed(fetch)
+    keys.retrieve()
+    time.sleep(0.2)
+    assert keys.retrieve().access_key == "key0"
+    time.sleep(0.15)
+    with pytest.raises(StoreError, match="it is away for long"):
         keys.retrieve()
 
 
