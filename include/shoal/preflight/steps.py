@@ -38,22 +38,24 @@ class Checked:
 def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:
     """Open a dataset's buckets so that one that cannot be opened does not keep the others from being tried.
 
-    An address where nothing answers is tried once: each try takes seconds, and every step would have its own.
+    An address where nothing answers is tried once by each kind of login, whose keys may come from another address: each
+    try takes seconds, and every step would have its own.
 
     Args:
         dataset: Names connections and buckets.
         read_access: Looks a connection id up.
     """
-    silent: dict[str | None, NoAnswerError | None] = {}
+    silent: dict[tuple[str | None, str], NoAnswerError | None] = {}
 
     def open_bucket(place: Source | Models | Results) -> ObjectStore:
         try:
             store = open_store(read_access(place.conn_id), place.bucket)
         except ConfigError as err:
             return UnreachedStore(place.bucket, err)
-        if store.address not in silent:
-            silent[store.address] = _find_silence(store)
-        return store if (why := silent[store.address]) is None else UnreachedStore(place.bucket, why)
+        way = store.address, store.access.login
+        if way not in silent:
+            silent[way] = _find_silence(store)
+        return store if (why := silent[way]) is None else UnreachedStore(place.bucket, why)
 
     layout = DatasetLayout(dataset.results.prefix, dataset.name)
     source, models, results = (open_bucket(place) for place in (dataset.source, dataset.models, dataset.results))

@@ -16,7 +16,7 @@ import urllib3
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, IamAwsProvider, Provider, WebIdentityProvider
 
-from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError, one_line
+from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, ShoalError, StoreError, one_line
 from shoal.stores.s3_errors import About, clocks_apart, code_in, meaning_of
 from shoal.stores.s3_patience import Patience
 
@@ -104,7 +104,8 @@ def fetch_key(access: "StoreAccess") -> Credentials:
 
     Raises:
         ConfigError: There is no right to one, or no token to ask with.
-        StoreError: Whoever gives them does not answer.
+        NoAnswerError: Whoever gives them does not answer.
+        StoreError: Whoever gives them is in trouble.
     """
     who = access.sts_url or "the metadata service of this machine"
     # No cause is kept: the address of such a request holds the token.
@@ -112,7 +113,7 @@ def fetch_key(access: "StoreAccess") -> Credentials:
         return _provider(access).retrieve()
     except (urllib3.exceptions.HTTPError, OSError) as err:
         reason = type(getattr(err, "reason", None) or err).__name__
-        raise StoreError(
+        raise NoAnswerError(
             f"No answer from {who} for a key ({reason}) - check that it can be reached from here"
         ) from None
     except ShoalError as err:

@@ -124,6 +124,25 @@ def test_an_address_where_nothing_answers_is_tried_once(few_images, monkeypatch)
     assert all(step.text.startswith("No answer from http://127.0.0.1:9") for step in checked)
 
 
+def test_a_token_service_that_does_not_answer_is_tried_once_and_others_who_log_in_there_are_not_kept(
+    few_images, monkeypatch
+):
+    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    dataset, access, asked = few_images.dataset, few_images.stores.source.access, []
+    role = dataclasses.replace(access, role_arn="arn:aws:iam::1:role/fish", sts_url="http://127.0.0.1:9")
+    monkeypatch.setattr(
+        S3Store, "read_clock", lambda store, ask=S3Store.read_clock: asked.append(store.access.login) or ask(store)
+    )
+    of_source_models_results = iter([role, role, access])
+    stores = open_for_check(dataset, lambda _: next(of_source_models_results))
+    checked = {step.name: step for step in try_steps(store_steps(dataset, stores))}
+    assert asked == ["role", "login"]
+    assert {name: step.ok for name, step in checked.items()} == {
+        "images": False, "clock": False, "results": True, "model": False,
+    }  # fmt: skip
+    assert checked["clock"].text.startswith("No answer from http://127.0.0.1:9 for a key (NewConnectionError)")
+
+
 def test_images_behind_a_thousand_hydrophone_files_are_found(few_images):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: few_images.put(f"HYD/{n:04}.wav", b"RIFF"), range(1000)))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from minio.credentials import Credentials
 
-from shoal.contract.errors import ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, ShoalError, StoreError
 from shoal.stores.object_store import Connection, access_from_connection
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_login import LET_IN, Renewed, fetch_key
@@ -261,7 +261,7 @@ def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch,
     # Airflow's logging, once it is set up in this process, turns off the loggers that there were.
     monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
     with pytest.raises(
-        StoreError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
+        NoAnswerError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
     ) as raised:
         fetch_key(by_web_identity("http://127.0.0.1:9"))
     assert "Retrying" in caplog.text
