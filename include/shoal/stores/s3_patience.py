@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 import urllib3
@@ -24,7 +25,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
 SAID_EVERY_S = 60.0
 """A store asks many threads for fewer requests; the log says it once in this time."""
 
-_PACE_STATUS = (429, 503)
 _last_said = [float("-inf")]
 
 
@@ -40,8 +40,8 @@ class Patience(urllib3.Retry):
         return cls(total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """Tell whether to send it again; whatever was refused for its pace was not done, a POST included."""
-        return status_code in _PACE_STATUS or super().is_retry(method, status_code, has_retry_after)
+        """Tell whether it may have to be sent again: of a refusal `increment` judges, which sees its code."""
+        return status_code >= HTTPStatus.BAD_REQUEST or super().is_retry(method, status_code, has_retry_after)
 
     def increment(
         self,
@@ -52,17 +52,17 @@ class Patience(urllib3.Retry):
         *rest: Any,
         **named: Any,
     ) -> Self:
-        """Count an answer; one about the pace costs time only.
+        """Count an answer; one about the pace costs time only, whatever its status: it was not done, a POST included.
 
         Raises:
-            MaxRetryError: It was sent often enough.
+            MaxRetryError: It was sent often enough, or the answer is final: it is handed over.
         """
-        if response is None or response.status not in _PACE_STATUS:
+        if response is None or response.status < HTTPStatus.BAD_REQUEST:
             return super().increment(method, url, response, error, *rest, **named)
         code = code_in(_text(response)) or f"HTTP {response.status}"
         meaning = meaning_of(code)
-        if response.status != 429 and (meaning is None or not meaning.is_waited_for):
-            if method is not None and not self._is_method_retryable(method):
+        if response.status != HTTPStatus.TOO_MANY_REQUESTS and (meaning is None or not meaning.is_waited_for):
+            if not super().is_retry(method or "", response.status, "Retry-After" in response.headers):
                 raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error)  # type: ignore[arg-type]
             return super().increment(method, url, response, error, *rest, **named)
         if self._waited_s(self._paces()) >= patience_s():

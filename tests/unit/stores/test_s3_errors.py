@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
 from shoal.stores import s3_errors, s3_patience
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
@@ -217,6 +217,42 @@ def test_a_store_that_asks_for_fewer_requests_for_two_minutes_ends_the_request(m
     ):
         store_at(endpoint_url).list_keys("")
     assert 60 <= sum(pauses) <= 140
+
+
+@pytest.mark.parametrize(
+    ("http", "code"),
+    [
+        pytest.param(400, "KMS.ThrottlingException", id="Amazon's key service"),
+        pytest.param(400, "Throttling", id="Amazon's SDKs"),
+        pytest.param(509, "BandwidthLimitExceeded", id="a limit of bytes"),
+        pytest.param(403, "RequestLimitExceeded", id="under a refusal"),
+        pytest.param(500, "SlowDown", id="under trouble"),
+        pytest.param(429, "Teapot", id="by its status alone"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("work", "done"),
+    [
+        pytest.param(lambda store: store.list_keys(""), LISTING, id="a listing"),
+        pytest.param(lambda store: store.read_bytes("a.jpg"), b"a", id="a read"),
+        pytest.param(lambda store: store.delete(["a", "b"]), b"<DeleteResult></DeleteResult>", id="a deletion"),
+    ],
+)
+def test_what_the_table_calls_pace_is_waited_for_under_every_status(http, code, work, done, monkeypatch):
+    monkeypatch.setattr(s3_patience.time, "sleep", lambda _: None)
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "120")
+    with faulty_store(first(7, status(http, code), whole(done))) as (endpoint_url, requests):
+        work(store_at(endpoint_url))
+    assert len(requests) == 8
+
+
+@pytest.mark.parametrize(("http", "code"), [(403, "AccessDenied"), (400, "ExpiredToken"), (418, "Teapot")])
+def test_what_is_not_about_the_pace_is_asked_once(http, code):
+    for work in (lambda store: store.list_keys(""), lambda store: store.read_bytes("a.jpg")):
+        with faulty_store(status(http, code)) as (endpoint_url, requests):
+            with pytest.raises(ShoalError, match=code):
+                work(store_at(endpoint_url))
+            assert len(requests) == 1
 
 
 def test_a_deletion_of_several_that_is_refused_for_its_pace_is_sent_again(monkeypatch):

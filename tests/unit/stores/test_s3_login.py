@@ -249,7 +249,7 @@ def test_a_token_is_not_carried_on_to_where_a_token_service_points():
 )
 @pytest.mark.usefixtures("pod_token")
 def test_who_gives_no_key_is_named_and_the_token_is_not(answer, kind, message, monkeypatch):
-    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    monkeypatch.setattr("shoal.stores.s3_patience.time.sleep", lambda _: None)
     with faulty_store(answer) as (url, _), pytest.raises(kind, match=message) as raised:
         S3Store(by_web_identity(url), "fish").list_keys("")
     assert TOKEN not in "".join(_with_causes(raised.value))
