@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -98,8 +99,14 @@ class S3Store(S3Reader, JsonObjects):
             if code != "NoSuchKey":
                 raise self._explain(err) from err
             return
-        if errors:
-            raise self._refused_delete(errors[0].name or "", errors[0].code)
+        # One judge for the answer to all and for those to each: one that is gone is no error here either.
+        refused = [error for error in errors if error.code not in {"NoSuchKey", "NoSuchVersion"}]
+        for error in refused:
+            if error.code == "AccessDenied":
+                raise self._refused_delete(error.name or "", error.code)
+        for error in refused:
+            told = answer_of(HTTPStatus.OK, {}, f"<Error><Code>{error.code}</Code></Error>")
+            raise self._explain(told, f"{self._object(error.name or '')} to delete")
 
     def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
         """List uploads in parts below `prefix` that were begun and never finished.

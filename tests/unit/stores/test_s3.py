@@ -136,6 +136,48 @@ def test_a_bucket_that_deletes_nothing_names_the_right_it_needs():
         store_at(endpoint_url).delete(["a"])
 
 
+def refused_one_by_one(*codes):
+    errors = "".join(
+        f"<Error><Key>{key}</Key><Code>{code}</Code><Message>m</Message></Error>"
+        for key, code in zip("abc", codes, strict=False)
+    )
+    return whole(f"<DeleteResult>{errors}</DeleteResult>".encode())
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind", "message"),
+    [
+        pytest.param(
+            ["AccessDenied"], ConfigError, "Cannot delete 'a' in .* AccessDenied - allow Delete", id="no right"
+        ),
+        pytest.param(
+            ["InternalError", "AccessDenied"], ConfigError, "Cannot delete 'b' in .* allow Delete", id="no right to one"
+        ),
+        pytest.param(
+            ["InternalError"],
+            StoreError,
+            r"object 'a' of bucket 'results' to delete at .* failed: InternalError - see the store's log",
+            id="trouble",
+        ),
+        pytest.param(
+            ["NoSuchKey", "SlowDown"], StoreError, "object 'b' .*: SlowDown - .* use fewer workers", id="pace"
+        ),
+        pytest.param(["Teapot"], StoreError, "Teapot, a code that Shoal does not know", id="an unknown code"),
+        pytest.param(["a < b"], StoreError, "Request for object 'a' .* failed: .*a < b", id="no code at all"),
+        pytest.param(["ExpiredToken"], LoginRefusedError, r"denied \(ExpiredToken\) - check the login", id="a token"),
+    ],
+)
+def test_a_deletion_that_is_refused_for_some_is_told_by_their_codes(codes, kind, message):
+    answer = refused_one_by_one(*(code.replace("<", "&lt;") for code in codes))
+    with faulty_store(answer) as (endpoint_url, _), pytest.raises(kind, match=message):
+        store_at(endpoint_url).delete(["a", "b", "c"])
+
+
+def test_a_deletion_of_several_that_are_gone_is_no_error():
+    with faulty_store(refused_one_by_one("NoSuchKey", "NoSuchVersion")) as (endpoint_url, _):
+        store_at(endpoint_url).delete(["a", "b", "c"])
+
+
 def test_an_object_or_a_bucket_that_is_not_there_is_named(running_store, empty_bucket):
     store = S3Store(running_store.access, empty_bucket)
     assert store.find_json("plan.json") is None
