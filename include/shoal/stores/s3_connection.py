@@ -37,20 +37,20 @@ def read_connection(connection: Connection) -> StoreAccess:
     """
     extra, conn_id = connection.extra, connection.conn_id
     anonymous = _truth(extra.get("anonymous", False))
-    region = extra.get("region_name") or extra.get("region") or ""
+    region = _text(extra, "region_name", "region")
     endpoint_url = _endpoint_url(connection, region)
     identity = "" if anonymous else _identity(connection, endpoint_url)
     keyless = anonymous or bool(identity)
     access_key = "" if keyless else _key(connection)[0]
     secret_key = "" if keyless else _key(connection)[1]
-    token = "" if keyless else extra.get("aws_session_token", "")
+    token = "" if keyless else _text(extra, "aws_session_token")
     if not endpoint_url or not (keyless or (access_key and secret_key)):
         raise ConfigError(
             f"Airflow connection {conn_id!r} is not complete - it needs host, login and password (or anonymous: true in "
             f"its extra; of AWS, region_name in place of the host{_UNASKED if os.environ.get(TOKEN_FILE) else ''})"
         )
     region = region or region_in(endpoint_url) or "us-east-1"
-    role_arn = "" if anonymous else extra.get("role_arn", "")
+    role_arn = "" if anonymous else _text(extra, "role_arn")
     sts_url = _sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else ""
     if identity == WEB_IDENTITY:
         _refuse_open_token(extra, sts_url, conn_id)
@@ -59,14 +59,14 @@ def read_connection(connection: Connection) -> StoreAccess:
         access_key=access_key,
         secret_key=secret_key,
         region=region,
-        ca_file=extra.get("ca_file") or _ca_file(extra.get("verify"), conn_id),
+        ca_file=_text(extra, "ca_file") or _ca_file(extra.get("verify"), conn_id),
         session_token=token,
         path_style=_path_style(extra, conn_id),
         identity=identity,
         role_arn=role_arn,
         role_external_id=_external_id(extra, conn_id),
         sts_url=sts_url,
-        token_file=extra.get("assume_role_with_web_identity_token_file", ""),
+        token_file=_text(extra, "assume_role_with_web_identity_token_file"),
         ends_at=_end_of(token, extra, conn_id) if token else "",
     )
 
@@ -74,8 +74,8 @@ def read_connection(connection: Connection) -> StoreAccess:
 def _key(connection: Connection) -> tuple[str, str]:
     extra = connection.extra
     return (
-        connection.login or extra.get("aws_access_key_id", ""),
-        connection.password or extra.get("aws_secret_access_key", ""),
+        connection.login or _text(extra, "aws_access_key_id"),
+        connection.password or _text(extra, "aws_secret_access_key"),
     )
 
 
@@ -137,7 +137,7 @@ def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
             f"Airflow connection {conn_id!r} has {', '.join(others)} in assume_role_kwargs, which Shoal cannot follow - it "
             f"knows {', '.join(sorted(_ROLE_SETTINGS))}"
         )
-    return str(settings.get("ExternalId") or extra.get("external_id") or "")
+    return _text(settings, "ExternalId") or _text(extra, "external_id")
 
 
 def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:
@@ -153,7 +153,7 @@ def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:
 
 
 def _written_sts(extra: Mapping[str, Any]) -> str:
-    return str(_within(extra, "service_config", "sts").get("endpoint_url") or "").rstrip("/")
+    return _text(_within(extra, "service_config", "sts"), "endpoint_url").rstrip("/")
 
 
 def _end_of(token: str, extra: Mapping[str, Any], conn_id: str) -> str:
@@ -186,9 +186,9 @@ def region_in(endpoint_url: str) -> str | None:
 
 def _endpoint_url(connection: Connection, region: str) -> str:
     extra = connection.extra
-    written = extra.get("endpoint_url") or _within(extra, "service_config", "s3").get("endpoint_url") or ""
+    written = _text(extra, "endpoint_url") or _text(_within(extra, "service_config", "s3"), "endpoint_url")
     if written:
-        return str(written).rstrip("/")
+        return written.rstrip("/")
     if connection.host.startswith(("http://", "https://")):
         return connection.host.rstrip("/") + (f":{connection.port}" if connection.port else "")
     if connection.host:
@@ -199,10 +199,12 @@ def _endpoint_url(connection: Connection, region: str) -> str:
 
 
 def _path_style(extra: Mapping[str, Any], conn_id: str) -> bool:
-    style = extra.get("addressing_style") or _within(extra, "config_kwargs", "s3").get("addressing_style") or "path"
+    style = (
+        _text(extra, "addressing_style") or _text(_within(extra, "config_kwargs", "s3"), "addressing_style") or "path"
+    )
     if style not in {"path", "virtual", "auto"}:
         raise ConfigError(f"Airflow connection {conn_id!r} has addressing_style {style!r} - write path or virtual")
-    return bool(style != "virtual")
+    return style != "virtual"
 
 
 def _ca_file(verify: Any, conn_id: str) -> str:
@@ -222,6 +224,11 @@ def _within(extra: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     for name in names:
         found = found.get(name) if isinstance(found, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def _text(extra: Mapping[str, Any], *names: str) -> str:
+    """Read the first of several that says something: null says nothing, and a number was meant as its digits."""
+    return next((str(extra[name]) for name in names if extra.get(name)), "")
 
 
 def _truth(value: Any) -> bool:

@@ -105,6 +105,39 @@ def test_airflow_s_own_aws_extras_are_taken_as_they_are(extra, endpoint_url, reg
     )
 
 
+EMPTY = [None, "", [], {}, False]
+TEXTS = [
+    *("endpoint_url", "region_name", "region", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    *("role_arn", "assume_role_method", "assume_role_kwargs", "external_id", "service_config", "config_kwargs"),
+    *("assume_role_with_web_identity_token_file", "aws_credential_expiration", "addressing_style", "ca_file"),
+    *("anonymous", "instance_profile", "profile_name", "assume_role_with_saml"),
+]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("value", EMPTY)
+def test_what_says_nothing_in_an_extra_is_as_if_it_was_not_there(name, value):
+    assert access_from_connection(connection(extra={name: value})) == access_from_connection(connection())
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("value", [7, 7.5, ["a"], {"a": 1}, True])
+def test_a_number_or_a_list_in_an_extra_is_taken_as_text_or_refused_in_one_line(name, value):
+    try:
+        access = access_from_connection(connection(extra={name: value}))
+    except ConfigError as err:
+        told = [str(err)]
+    else:
+        told = list(access.to_env("source").values())
+    assert [len(str(text).splitlines()) <= 1 and isinstance(text, str) for text in told] == [True] * len(told)
+
+
+def test_a_number_is_its_digits():
+    extra = {"aws_access_key_id": 12, "aws_secret_access_key": 34, "aws_session_token": 12345, "region_name": 7}
+    access = access_from_connection(connection(login="", password="", extra=extra))
+    assert (access.access_key, access.secret_key, access.session_token, access.region) == ("12", "34", "12345", "7")
+
+
 def test_keys_in_the_extra_and_a_token_are_read():
     extra = {**AWS, "aws_access_key_id": "ASIA", "aws_secret_access_key": "hidden", "aws_session_token": "token"}
     access = access_from_connection(connection(host="", port=None, login="", password="", extra=extra))
