@@ -9,11 +9,13 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
 from typing import NoReturn
 
+from shoal.cli._json import nothing_but_the_object
 from shoal.contract.errors import ShoalError
 
 COMMANDS = {
@@ -59,7 +61,8 @@ def main(words: list[str] | None = None) -> int:
     _on_stop_signals(_interrupt)
     try:
         try:
-            status: int = module.execute(arguments)
+            with nothing_but_the_object() if getattr(arguments, "json", False) else nullcontext():
+                status: int = module.execute(arguments)
         finally:
             # All is done or stopped by now: a further Ctrl-C must not turn the exit status into "killed by a signal".
             _on_stop_signals(signal.SIG_IGN)

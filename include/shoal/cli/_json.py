@@ -3,8 +3,12 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+_OUTPUT: ContextVar[TextIO | None] = ContextVar("standard output, kept for the object", default=None)
 
 
 def add_json(parser: ArgumentParser) -> None:
@@ -12,9 +16,20 @@ def add_json(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/commands.md)")
 
 
+@contextmanager
+def nothing_but_the_object() -> Iterator[None]:
+    """Keep standard output for `print_json`: Airflow, once it is imported, logs to what is standard output then."""
+    before = _OUTPUT.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _OUTPUT.reset(before)
+
+
 def print_json(found: Mapping[str, Any]) -> None:
     """Print the object in one line."""
-    print(json.dumps(found, ensure_ascii=False))
+    print(json.dumps(found, ensure_ascii=False), file=_OUTPUT.get() or sys.stdout, flush=True)
 
 
 def note(line: str) -> None:

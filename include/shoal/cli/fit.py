@@ -3,7 +3,6 @@
 Exit status 0 when at least one fits, 1 when none does, 2 when it cannot be told.
 """
 
-import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shoal.capacity.scheduler.requests import pod_requests
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
+from shoal.cli._json import add_json, print_json
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
 from shoal.contract.units import parse_quantity
 from shoal.engines.plain_pod import sized_pod
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--gpu", type=int, default=0, metavar="N", help="with --cpu: GPUs (nvidia.com/gpu)")
     parser.add_argument("--namespace", help="where the pods go (default: the pod's, the dataset's, the kubeconfig's)")
     parser.add_argument("--share", type=_share, help=f"part of the room to take, 0 to 1 (default {DEFAULT_SHARE:g})")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
@@ -57,8 +57,8 @@ def execute(arguments: Namespace) -> int:
     from shoal.engines.kubernetes.cluster import default_namespace, measure_room  # noqa: PLC0415 - the client takes a second
 
     if arguments.dataset is not None and (local := _local_room(arguments)) is not None:
-        workers, text = local
-        print(text)
+        workers, told = local
+        _tell(told)
         return 0 if workers else 1
     question = _question(arguments)
     share = question.share if arguments.share is None else arguments.share
@@ -69,11 +69,18 @@ def execute(arguments: Namespace) -> int:
     except InsufficientCapacityError as err:
         fit = Fit(0, (), {}, str(err))
     capacity = take_share(fit, share, question.max_pods) if fit.pods else _no_room(fit)
-    print(_as_json(capacity, namespace, asked) if arguments.json else _as_text(capacity, namespace, asked))
+    _tell(_as_json(capacity, namespace, asked) if arguments.json else _as_text(capacity, namespace, asked))
     return 0 if capacity.pods else 1
 
 
-def _local_room(arguments: Namespace) -> tuple[int, str] | None:
+def _tell(found: Mapping[str, Any] | str) -> None:
+    if isinstance(found, str):
+        print(found)
+    else:
+        print_json(found)
+
+
+def _local_room(arguments: Namespace) -> tuple[int, Mapping[str, Any] | str] | None:
     """Count the worker processes of a dataset that runs on this machine; None for one that has a cluster.
 
     No cluster is asked: it would answer for machines this dataset never uses.
@@ -168,13 +175,13 @@ def _no_room(fit: Fit) -> Capacity:
     return Capacity(0, 0, fit.nodes, "; ".join([f"{fit.shortage}{never}", *fit.notes]) + f" - ask for less, {way_out}")
 
 
-def _as_json(capacity: Capacity, namespace: str, asked: str) -> str:
+def _as_json(capacity: Capacity, namespace: str, asked: str) -> dict[str, Any]:
     nodes = [
         {"name": node.name, "pods": node.pods, "free": dict(node.free), "binds": list(node.shortages)}
         for node in capacity.nodes
     ]
     found = {"pods": capacity.pods, "fit": capacity.fit, "namespace": namespace, "reason": capacity.reason}
-    return json.dumps({**found, **({"cluster": asked} if asked else {}), "nodes": nodes})
+    return {**found, **({"cluster": asked} if asked else {}), "nodes": nodes}
 
 
 def _as_text(capacity: Capacity, namespace: str, asked: str) -> str:
