@@ -78,6 +78,8 @@ def _try_worker(dataset: Dataset, stores: Stores, say: Callable[[str], None]) ->
     from shoal.preflight.sample_run import SampleRun  # noqa: PLC0415
 
     sample = SampleRun.prepare(dataset, stores)
+    if not sample.plan.work.shards:
+        return f"not started: the first {sample.plan.archived} images lie in an archive, a run takes those behind them"
     sample.run(connect, lambda line: say(f"     {line}"))
     images, seconds = sample.count_rows()
     if images == 0:

@@ -9,6 +9,7 @@ from shoal.contract.layout import DatasetLayout, mint_attempt
 from shoal.engines.engine import Step
 from shoal.exports.export import need_exports
 from shoal.models.choice import Shelf
+from shoal.preflight.read_one import read_one
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
@@ -98,10 +99,10 @@ def store_steps(dataset: Dataset, stores: Stores) -> Iterator[Step]:
 
 
 def check_images(dataset: Dataset, stores: Stores) -> str:
-    """List the first objects and read the first image.
+    """List the first objects and read one image.
 
     Raises:
-        ConfigError: No image among them.
+        ConfigError: No image among them, or none that can be read.
         StoreError: The store does not answer.
     """
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
@@ -112,12 +113,12 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
             f"{' '.join(dataset.source.suffixes)} and is not left out - check source.prefix, source.suffixes and source.ignore"
             f"{beside}"
         )
-    first = sample.images[0].key
-    size_bytes = len(stores.source.read_bytes(first))
-    return (
-        f"{len(sample.images)} images among the first {sample.seen} objects; {first!r} can be read, {size_bytes} bytes "
+    read = read_one(stores.source, dataset.source, sample)
+    found = (
+        f"{len(sample.images)} images among the first {sample.seen} objects; {read.key!r} can be read, {read.size_bytes} bytes "
         f"({stores.source.access.login}){beside}"
     )
+    return "\n".join([found, *read.beside])
 
 
 def check_clock(dataset: Dataset, stores: Stores) -> str:

@@ -2,11 +2,13 @@
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, repeat
 
 import pytest
 
 from shoal.bucket import sampled_keys
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.preflight import steps
 from shoal.preflight.sample_run import SampleRun
 from shoal.preflight.steps import (
     check_clock,
@@ -19,6 +21,7 @@ from shoal.preflight.steps import (
 )
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
+from worker.http_faults import faulty_store, of, passed_on, status
 
 
 def no_cluster(conn_id):
@@ -157,6 +160,80 @@ def test_a_check_that_finds_no_image_says_how_far_it_looked(few_images, monkeypa
         ConfigError, match=r"^None of the first 5 objects under s3://.* is an image: none ends in \.jpg"
     ):
         check_images(few_images.dataset, few_images.stores)
+
+
+def with_classes(pipeline, monkeypatch, *classes):
+    """Lets the listing tell these storage classes, in key order; STANDARD behind them."""
+    store = type(pipeline.stores.source)
+    listed = store.list_objects
+
+    def list_objects(self, prefix=""):
+        for found, storage_class in zip(listed(self, prefix), chain(classes, repeat("STANDARD")), strict=False):
+            yield dataclasses.replace(found, storage_class=storage_class)
+
+    monkeypatch.setattr(store, "list_objects", list_objects)
+
+
+def test_images_in_an_archive_are_counted_and_one_behind_them_is_read(few_images, monkeypatch):
+    with_classes(few_images, monkeypatch, "GLACIER", "DEEP_ARCHIVE")
+    keys = few_images.stores.source.list_keys("")
+    first, archived = check_images(few_images.dataset, few_images.stores).splitlines()
+    assert f"; {keys[2]!r} can be read, " in first
+    assert archived == "2 of these images in an archive: they are counted, a run takes them once they are restored"
+
+
+def test_an_image_behind_a_whole_sample_in_an_archive_is_looked_for(few_images, monkeypatch):
+    with_classes(few_images, monkeypatch, *["GLACIER"] * 8)
+    monkeypatch.setattr(steps, "SAMPLED_OBJECTS", 4)
+    keys = few_images.stores.source.list_keys("")
+    assert f"4 images among the first 4 objects; {keys[8]!r} can be read, " in check_images(
+        few_images.dataset, few_images.stores
+    )
+
+
+def test_a_restored_image_is_read_like_any_other(few_images, monkeypatch):
+    with_classes(few_images, monkeypatch, "GLACIER (restored)")
+    keys = few_images.stores.source.list_keys("")
+    assert f"; {keys[0]!r} can be read, " in check_images(few_images.dataset, few_images.stores)
+
+
+def test_a_bucket_that_lies_in_an_archive_as_a_whole_is_to_be_restored(few_images, monkeypatch):
+    with_classes(few_images, monkeypatch, *["GLACIER"] * 12)
+    with pytest.raises(
+        ConfigError, match=r"^Each of the 12 images that were found lies in an archive: restore them - "
+    ):
+        check_images(few_images.dataset, few_images.stores)
+    assert SampleRun.prepare(few_images.dataset, few_images.stores).plan.work.shards == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(status(403, "InvalidObjectState"), "It lies in an archive (InvalidObjectState)", id="archived unsaid"),
+        pytest.param(status(403, "AccessDenied"), "AccessDenied", id="denied"),
+        pytest.param(status(404, "NoSuchKey"), "it is gone since it was listed", id="gone"),
+    ],
+)  # fmt: skip
+def test_one_image_that_is_not_given_does_not_stand_for_all(few_images, answer, why):
+    keys = few_images.stores.source.list_keys("")
+    real = few_images.stores.source.access
+    with faulty_store(of(keys[0], answer, passed_on(real.endpoint_url))) as (endpoint_url, _):
+        source = S3Store(dataclasses.replace(real, endpoint_url=endpoint_url), few_images.dataset.source.bucket)
+        first, beside = check_images(
+            few_images.dataset, dataclasses.replace(few_images.stores, source=source)
+        ).splitlines()
+    assert f"; {keys[2]!r} can be read, " in first
+    assert beside.startswith(f"{keys[0]!r} was not read: ")
+    assert why in beside
+
+
+def test_five_images_that_are_not_given_are_one_thing_to_mend(few_images):
+    real = few_images.stores.source.access
+    with faulty_store(of(".jpg", status(403, "AccessDenied"), passed_on(real.endpoint_url))) as (endpoint_url, _):
+        source = S3Store(dataclasses.replace(real, endpoint_url=endpoint_url), few_images.dataset.source.bucket)
+        with pytest.raises(ConfigError, match=r"^None of 5 images that were tried can be read\n'IPC608/") as told:
+            check_images(few_images.dataset, dataclasses.replace(few_images.stores, source=source))
+    assert str(told.value).count(" was not read: ") == 5
 
 
 def test_suffixes_that_match_nothing_are_named(few_images):
