@@ -20,16 +20,28 @@ from shoal.airflow.operators.summarize import SummarizeOperator
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
-from shoal.settings.dataset_files import dataset_files, load_dataset
+from shoal.settings.dataset_files import DATASETS_VARIABLE, dataset_files, left_behind, load_dataset
 
 KINDS = ((reanalyse_dag_id, reanalyse_dag), (backfill_dag_id, backfill_dag))
 
 
 def build() -> dict[str, DAG]:
     """Make the DAGs of all dataset files, by id; in the process of a task only the one it belongs to."""
-    wanted = get_parsing_context().dag_id
-    dags = [dag for path in dataset_files(configured_datasets_folder()) for dag in _dags_of(path, wanted)]
+    wanted, folder = get_parsing_context().dag_id, configured_datasets_folder()
+    dags = [dag for path in dataset_files(folder) for dag in _dags_of(path, wanted)]
+    dags += [
+        broken_dag(path.stem, _not_looked_at(path, folder))
+        for path in left_behind(folder)
+        if wanted in {None, broken_dag_id(path.stem)}
+    ]
     return {dag.dag_id: dag for dag in dags}
+
+
+def _not_looked_at(path: Path, folder: Path) -> ConfigError:
+    return ConfigError(
+        f"Dataset file {path.name} is not looked at in {path.parent} any more - move it to {folder}, or set "
+        f"{DATASETS_VARIABLE}={path.parent} where Airflow runs"
+    )
 
 
 def _dags_of(path: Path, wanted: str | None) -> list[DAG]:

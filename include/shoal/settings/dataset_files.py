@@ -62,6 +62,32 @@ def dataset_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """List the dataset files in a checkout's `include/datasets` that were read there once, and are not in the embedded folder.
+
+    Links to the examples, and copies of them, are none. Where somebody names a folder, nothing else was ever read.
+
+    Args:
+        folder: The folder that is read.
+    """
+    checkout = find_checkout()
+    if checkout is None or folder.resolve() != embedded_datasets(embedded_root()).resolve():
+        return []
+    read = {path.stem for path in dataset_files(folder)}
+    there = dataset_files(checkout / "include/datasets")
+    return [path for path in there if path.stem not in read and not _is_example(path)]
+
+
+def _is_example(path: Path) -> bool:
+    if path.resolve().parent == EXAMPLES.resolve():
+        return True
+    example = EXAMPLES / path.name
+    try:
+        return example.is_file() and path.read_bytes() == example.read_bytes()
+    except OSError:
+        return False
+
+
 def load_dataset(path: Path) -> Dataset:
     """Read one dataset file; its name without the ending names the dataset.
 
