@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from shoal.airflow.run_notes import write_note
 from shoal.contract.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,13 +76,12 @@ def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - A
     if session is None or dag is None or "shoal" not in dag.tags:
         return
     if missing := _missing(session, {task.pool for task in dag.tasks}):
-        dag_run.note = _describe_missing(missing)
+        why = _describe_missing(missing)
+        write_note(dag_run, [why])
         dag_run.set_state(DagRunState.FAILED)
-        log.error("Run %s of %s: %s", dag_run.run_id, dag_run.dag_id, dag_run.note)
+        log.error("Run %s of %s: %s", dag_run.run_id, dag_run.dag_id, why)
         # The scheduler asks for this where it fails a run itself; the DAG processor then tells who is to be told.
-        if dag.has_on_failure_callback and (
-            told := dag_run.produce_dag_callback(dag, success=False, reason=dag_run.note)
-        ):
+        if dag.has_on_failure_callback and (told := dag_run.produce_dag_callback(dag, success=False, reason=why)):
             DatabaseCallbackSink().send(told, session=session)
 
 

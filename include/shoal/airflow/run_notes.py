@@ -24,6 +24,12 @@ log = logging.getLogger(__name__)
 LONGEST = 1000
 """Characters of a note; PostgreSQL refuses more, and with it the scheduler's whole turn."""
 
+KEPT = 200
+"""Characters that a person's text keeps at least, if it has them."""
+
+MARK = "— Shoal: "
+"""Begins each of our lines in a note that a person wrote, so that they are found again."""
+
 MOST_CAUSES = 3
 
 CAUSE, SAID = "cause", "said"
@@ -68,18 +74,46 @@ def on_dag_run_success(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001
     lines = [*_read(dag_run, SAID), _asked(dag_run)]
     if any(lines):
         write_note(dag_run, lines)
-    elif dag_run.dag_run_note is not None and dag_run.dag_run_note.user_id is None:
-        dag_run.note = None
+    else:
+        clear_note(dag_run)
 
 
 def write_note(dag_run: "DagRun", lines: Iterable[str]) -> None:
-    """Write lines into a run's note: below what a person wrote, in place of what we wrote before."""
-    text = "\n\n".join(dict.fromkeys(_as_markdown(line) for line in lines if line))
-    note = dag_run.dag_run_note
-    if not text or (note is not None and text in (note.content or "")):
+    """Write lines into a run's note: below what a person wrote, in place of what we wrote before; none leaves it as it is."""
+    ours = list(dict.fromkeys(_as_markdown(line) for line in lines if line))
+    if not ours:
         return
-    theirs = f"{note.content}\n\n" if note is not None and note.user_id is not None and note.content else ""
-    dag_run.note = (theirs + text)[:LONGEST]
+    note = dag_run.dag_run_note
+    if note is None or note.user_id is None:
+        text = "\n\n".join(ours)[:LONGEST]
+    else:
+        text = _below(_theirs(note.content), "\n\n".join(f"{MARK}{line}" for line in ours))
+    if note is None or note.content != text:
+        dag_run.note = text
+
+
+def clear_note(dag_run: "DagRun") -> None:
+    """Take out of a run's note what we wrote."""
+    note = dag_run.dag_run_note
+    if note is None:
+        return
+    left = None if note.user_id is None else _theirs(note.content)
+    if note.content != left:
+        dag_run.note = left
+
+
+def _theirs(content: str | None) -> str:
+    """Read what a person wrote, above our lines or below them: each of ours is one line and says so."""
+    return re.sub(rf"(?:\A|\n{{1,2}}){re.escape(MARK)}[^\n]*", "", content or "").strip()
+
+
+def _below(theirs: str, ours: str) -> str:
+    """Join a person's text and ours; where there is no room for both, the newest cause counts more than a long text."""
+    if not theirs:
+        return ours[:LONGEST]
+    ours = ours[: LONGEST - min(len(theirs), KEPT) - 2]
+    room = LONGEST - len(ours) - 2
+    return f"{theirs if len(theirs) <= room else f'{theirs[: room - 1]}…'}\n\n{ours}"
 
 
 def _asked(dag_run: "DagRun") -> str:

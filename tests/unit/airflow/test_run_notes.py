@@ -42,7 +42,31 @@ def test_what_a_person_wrote_stays_above(run):
     run.dag_run_note = DagRunNote("asked by Ana", user_id="admin")
     for _ in range(2):  # a scheduler may call twice
         write_note(run, ["model version v2"])
-    assert run.note == "asked by Ana\n\nmodel version v2"
+    assert run.note == "asked by Ana\n\n— Shoal: model version v2"
+
+
+def test_of_three_failures_below_what_a_person_wrote_the_last_one_stays_and_none_after_a_success(run):
+    run.dag_run_note = DagRunNote("asked by Ana", user_id="admin")
+    for cause in ("A: store down", "B: no room", "C: no model"):
+        write_note(run, [cause, "model version v2"])
+    assert run.note == "asked by Ana\n\n— Shoal: C: no model\n\n— Shoal: model version v2"
+    on_dag_run_success(run, "")
+    assert run.note == "asked by Ana"
+
+
+def test_what_a_person_wrote_below_ours_stays_too(run):
+    run.dag_run_note = DagRunNote(
+        "asked by Ana\n\n— Shoal: store down\n\nrung up the store, Ben\nagain", user_id="admin"
+    )
+    write_note(run, ["no room"])
+    assert run.note == "asked by Ana\n\nrung up the store, Ben\nagain\n\n— Shoal: no room"
+
+
+def test_a_long_text_of_a_person_is_cut_and_not_the_newest_cause(run):
+    run.dag_run_note = DagRunNote("x" * 990, user_id="admin")
+    write_note(run, ["store down"])
+    assert run.note == "x" * 978 + "…\n\n— Shoal: store down"
+    assert len(run.note) == LONGEST
 
 
 def test_a_note_is_never_longer_than_the_database_takes(run):
