@@ -73,9 +73,8 @@ class ListingCounts:
         """Tell what was left out, and what lies there that nobody looks at."""
         lines = []
         if self.ignored:
-            lines.append(
-                f"ignored {self.ignored}: {_told(self.ignored_by)} - !pattern in source.ignore lets one in again"
-            )
+            which = f": {_told(self.ignored_by)}" if self.ignored_by else ""  # not counted in plans before patterns
+            lines.append(f"ignored {self.ignored}{which} - !pattern in source.ignore lets one in again")
         if self.videos:
             lines.append(
                 f"not looked at: {_many(sum(self.videos.values()), 'video')} ({_told(self.videos)}) - frames of one are made by "

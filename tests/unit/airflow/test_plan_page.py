@@ -40,6 +40,39 @@ def test_the_page_names_what_was_passed_over_and_who_is_asked(plan):
     assert "a person is asked before anything is inferred" in page
 
 
+def test_the_page_tells_what_lies_beside_the_images_and_how_stores_are_reached(plan):
+    plan["listing"] |= {
+        "ignored": 3,
+        "ignored_by": {"<b>/": 2, "._*": 1},
+        "videos": {".mov": 1},
+        "unread": {},
+        "below_images": 1,
+    }
+    plan["credentials"] = {
+        "source": "anonymous",
+        "models": "login",
+        "results": "session token until 2026-06-03T00:00:00Z",
+    }
+    page = render_plan(StoredPlan.parse(plan))
+    for said in (
+        "<h2>Beside the images</h2><p>ignored 3: &lt;b&gt;/ 2, ._* 1 - !pattern in source.ignore lets one in again</p>",
+        "<p>not looked at: 1 video (.mov 1) - frames of one are made by ffmpeg ",
+        "<p>1 image lies in ",
+        "<td>source: anonymous, models: login, results: session token until 2026-06-03T00:00:00Z</td>",
+    ):
+        assert said in page
+
+
+def test_a_plan_from_before_patterns_counts_what_it_left_out_and_names_no_login(plan):
+    for name in ("ignored_by", "videos", "unread", "below_images"):
+        del plan["listing"][name]
+    del plan["credentials"]
+    plan["listing"]["ignored"] = 3
+    page = render_plan(StoredPlan.parse(plan))
+    assert "<p>ignored 3 - !pattern in source.ignore lets one in again</p>" in page
+    assert "Kind of login" not in page
+
+
 def test_a_key_is_text_and_never_markup(plan):
     plan["shards"][0]["first_key"] = "<script>alert('x')</script>"
     plan["clock"]["lines"][0] |= {"camera": "<script>", "example": "<script>.jpg"}

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from html import escape
 
-from shoal.results.plan_parts import StoredCapacity, StoredPassedOver, StoredShard
+from shoal.bucket.sieve import ListingCounts
+from shoal.results.plan_parts import StoredCapacity, StoredListing, StoredPassedOver, StoredShard
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.clock_table import TITLE, ClockTable
 
@@ -28,6 +29,7 @@ def render_plan(plan: StoredPlan) -> str:
     parts = [
         f"<h1>Plan {escape(name)}</h1>",
         _table((), _facts(plan)),
+        _beside(plan.listing),
         _clock(plan.clock),
         _passed_over(plan.passed_over),
         _capacity(plan.capacity),
@@ -48,12 +50,20 @@ def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
     if counts.archived:
         yield "In an archive, to be restored first", f"{counts.archived:,}"
     yield "Left for later", f"{counts.pending:,}"
+    if plan.credentials:
+        yield "Kind of login", ", ".join(f"{role}: {kind}" for role, kind in plan.credentials.items())
     if counts.chosen or counts.pending:
         yield "Seconds per image", f"{rate.value:.3g} ({rate.source})"
         yield "Done in about", f"{plan.eta_s / 60:,.1f} min of inference"
     if approval := plan.approval:
         yield "All that is left", f"{approval.images:,} images, {approval.cpu_hours:,.3g} CPU hours"
         yield "Approval", _DECISIONS.get(approval.decision, approval.decision)
+
+
+def _beside(listing: StoredListing) -> str:
+    """Tell what was left out of the listing and what nobody looks at, in the words of the plan's own log."""
+    lines = ListingCounts.of(vars(listing)).describe()
+    return f"<h2>Beside the images</h2>{''.join(f'<p>{escape(line)}</p>' for line in lines)}" if lines else ""
 
 
 def _clock(clock: ClockTable | None) -> str:
