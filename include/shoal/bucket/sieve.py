@@ -91,10 +91,14 @@ class ListingCounts:
                 f"({_told(self.unread)}) - {'; '.join(ways)}"
             )
         if self.below_images:
-            lie = "lies" if self.below_images == 1 else "lie"
+            lie, them = (
+                ("lies in a folder", "a thumbnail - look at it, and leave it")
+                if self.below_images == 1
+                else ("lie in folders", "thumbnails - look at them, and leave them")
+            )
             lines.append(
-                f"{_many(self.below_images, 'image')} {lie} in folders named like an image, such as a.jpg/1.jpg: often "
-                "thumbnails - look at them, and leave them out by source.ignore"
+                f"{_many(self.below_images, 'image')} {lie} named like an image, such as a.jpg/1.jpg: often {them} out by "
+                "source.ignore"
             )
         return lines
 

@@ -216,7 +216,7 @@ def test_what_is_no_photo_of_its_own_is_in_no_number(walked, key):
     "words",
     [
         pytest.param("ignored 4: #recycle/ 1, **/resources/derivatives/ 1, ._* 1, @eaDir/ 1 - ", id="1 and 2 what is left out"),
-        pytest.param("1 image lies in folders named like an image", id="2 a thumbnail of a kind that is not known"),
+        pytest.param("1 image lies in a folder named like an image", id="2 a thumbnail of a kind that is not known"),
         pytest.param("1 of 28 images have two different times in their key, such as '11/20200101", id="11 two dates"),
         pytest.param("not looked at: 2 photos in formats that source.suffixes does not name (.heic 1, .nef 1)", id="22 HEIC, raw"),
         pytest.param("not looked at: 1 video (.mp4 1) - frames of one are made by ffmpeg", id="22 videos"),

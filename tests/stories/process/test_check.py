@@ -48,7 +48,7 @@ def test_what_lies_beside_the_images_is_told_on_lines_of_its_own(few_images):
         "ignored 1: ._* 1",
         "not looked at: 1 video (.mov 1)",
         "not looked at: 1 photo in formats that source.suffixes does not name (.heic 1)",
-        "1 image lies in folders named like an image, such as a.jpg/1.jpg: often thumbnails",
+        "1 image lies in a folder named like an image, such as a.jpg/1.jpg: often a thumbnail",
     ]
 
 

@@ -57,7 +57,7 @@ def test_the_page_tells_what_lies_beside_the_images_and_how_stores_are_reached(p
     for said in (
         "<h2>Beside the images</h2><p>ignored 3: &lt;b&gt;/ 2, ._* 1 - !pattern in source.ignore lets one in again</p>",
         "<p>not looked at: 1 video (.mov 1) - frames of one are made by ffmpeg ",
-        "<p>1 image lies in ",
+        "<p>1 image lies in a folder named like an image, such as a.jpg/1.jpg: often a thumbnail - look at it, and leave it out by ",
         "<td>source: anonymous, models: login, results: session token until 2026-06-03T00:00:00Z</td>",
     ):
         assert said in page
