@@ -1,6 +1,7 @@
 """Puts the parts of one attempt together: images, model, source, threads, loop."""
 
 import os
+from dataclasses import astuple
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import read_planned
-from shoal_worker.rows.parts import PartWriter, Stamp, read_manifest
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, read_manifest
 from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.mount import MountSource
 
@@ -41,7 +42,14 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
     detector = _open_detector(job, command.threads)
     stamp = Stamp(worker_version(), job.run_key, command.attempt)
     source, inference = _open_source(job, command.mount), job.inference
-    examiner = Examiner(source, detector, inference.pixel_limit, stamp, scan_limit=inference.scan_limit)
+    examiner = Examiner(
+        source,
+        detector,
+        inference.pixel_limit,
+        stamp,
+        scan_limit=inference.scan_limit,
+        read_before=None if job.read_before is None else ListedImage(*astuple(job.read_before)),
+    )
     layout = VariantLayout(job.variant_root)
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))
     intake = Intake(images, job.budget_s)

@@ -10,7 +10,15 @@ from typing import Any
 
 from shoal.contract.errors import ConfigError, StoreError, one_line
 from shoal.contract.rows import Reason, Status
-from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
+from shoal.stores.images import (
+    Fetched,
+    ImageArchived,
+    ImageChanged,
+    ImageDenied,
+    ImageGone,
+    ImageSource,
+    ImageUnnamable,
+)
 from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.letterbox import Image
@@ -64,17 +72,33 @@ class Ready:
 
 
 class Examiner:
-    """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's."""
+    """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's.
+
+    Args:
+        source: Reads them.
+        detector: The model.
+        pixel_limit: Most pixels an image may have.
+        stamp: Who writes the rows.
+        scan_limit: Most scans a progressive JPEG may have.
+        read_before: An image that an earlier run read: tells whether the login is good before any other one was read.
+    """
 
     def __init__(
-        self, source: ImageSource, detector: Detector, pixel_limit: int, stamp: Stamp, *, scan_limit: int
+        self,
+        source: ImageSource,
+        detector: Detector,
+        pixel_limit: int,
+        stamp: Stamp,
+        *,
+        scan_limit: int,
+        read_before: ListedImage | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
         self._pixel_limit = pixel_limit
         self._scan_limit = scan_limit
         self._stamp = stamp
-        self._last_read: ListedImage | None = None
+        self._last_read = read_before
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
@@ -100,6 +124,8 @@ class Examiner:
                 return self._row(image, Status.GONE)
             except ImageArchived as err:  # in an archive that the listing did not tell of
                 return self.denied(image, f"in an archive: restore it, then run again ({err})")
+            except ImageUnnamable as err:  # no login would read it: nothing has to be proved
+                return self.denied(image, err)
             self._last_read = image
             return self._decode(image, fetched)
 
@@ -108,7 +134,7 @@ class Examiner:
         return self._row(image, Status.DENIED, detail=one_line(said))
 
     def still_reads(self) -> bool:
-        """Try whether the image that was read last can still be read; False where none was."""
+        """Try whether the image that was read last, by this attempt or by an earlier run, can still be read."""
         if (image := self._last_read) is None:
             return False
         try:

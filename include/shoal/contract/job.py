@@ -58,6 +58,21 @@ class Inference:
 
 
 @dataclass(frozen=True)
+class ReadBefore:
+    """An image that an earlier run read: while a login still reads it, what it is refused is refused for itself.
+
+    Attributes:
+        key: Its whole key.
+        object_version: As listed.
+        size_bytes: As listed.
+    """
+
+    key: str
+    object_version: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class ShardJob:
     """One run as its workers see it.
 
@@ -73,6 +88,7 @@ class ShardJob:
         budget_s: Seconds after its own start at which a worker takes no further image.
         part_interval_s: Seconds between two parts: what a killed worker loses at most.
         tolerated_failed_share: More `failed` than this share of the tried images stops the shard.
+        read_before: What a worker reads that was refused every image of its own; None where no image was read yet.
     """
 
     run_key: str
@@ -86,6 +102,7 @@ class ShardJob:
     budget_s: float
     part_interval_s: float = 120.0
     tolerated_failed_share: float = 0.5
+    read_before: ReadBefore | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the job as plan.json holds it."""
@@ -108,7 +125,12 @@ class ShardJob:
             job = dict(plan["job"])
             inference = dict(job.pop("inference"))
             height, width = inference.pop("imgsz")
-            return cls(inference=Inference(imgsz=(height, width), **inference), **job)
+            read_before = job.pop("read_before", None)
+            return cls(
+                inference=Inference(imgsz=(height, width), **inference),
+                read_before=None if read_before is None else ReadBefore(**read_before),
+                **job,
+            )
         except (KeyError, TypeError, ValueError) as err:
             raise ContractError(f"plan.json holds no valid job: {err} - plan the run again") from err
 

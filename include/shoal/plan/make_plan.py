@@ -8,7 +8,7 @@ from shoal.bucket.drift import Drift
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
-from shoal.contract.job import ShardJob
+from shoal.contract.job import ReadBefore, ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Approval, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
@@ -44,7 +44,8 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         work = _plan_work(session, request, find_room, found)
         if work.shards:
             session.store_manifest(found.layout.run(request.run_key).manifest)
-    plan = _compose(request, stores, found, work)
+        job = _job(request, found, session.find_read_before() if work.shards else None)
+    plan = _compose(request, stores, found, work, job)
     if stores.results.find_bytes(found.layout.variant) is None:
         stores.results.write_json(found.layout.variant, plan.variant.to_json())
     stores.results.write_json(found.layout.run(request.run_key).plan, plan.to_json())
@@ -139,7 +140,7 @@ def _plan_work(
     return session.cut(Supply(find_room(), rate, request.max_shards), free)
 
 
-def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedWork) -> Plan:
+def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedWork, job: ShardJob) -> Plan:
     counts, accesses = found.listing.counts, stores.accesses()
     return Plan(
         run_key=request.run_key,
@@ -160,7 +161,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
         ledgers=found.ledgers,
         parts=found.parts,
         silent=found.silent,
-        job=_job(request, found),
+        job=job,
         approval=found.approval,
         selected=found.chosen.selected,
         passed_over=found.chosen.passed_over,
@@ -173,7 +174,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
     )
 
 
-def _job(request: PlanRequest, found: _Found) -> ShardJob:
+def _job(request: PlanRequest, found: _Found, read_before: ReadBefore | None) -> ShardJob:
     dataset, variant = request.dataset, found.chosen.variant
     return ShardJob(
         run_key=request.run_key,
@@ -186,4 +187,5 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
         inference=variant.inference,
         budget_s=dataset.run.budget.total_seconds(),
         tolerated_failed_share=dataset.run.tolerated_failed_share,
+        read_before=read_before,
     )

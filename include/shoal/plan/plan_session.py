@@ -23,6 +23,7 @@ from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_unshown_names
 from shoal.contract.errors import EmptyBucketError
+from shoal.contract.job import ReadBefore
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work
@@ -57,6 +58,7 @@ TABLES = {
     "free_images": "open images that nobody else is at work on",
     "picked": "the newest of them, as many as the time box has room for",
     "chosen": "those, each with its shard: the manifest",
+    "read_before": "an image that the store gave before: one row, or none",
 }
 """Every table and view of a plan's session, in the order they come to be."""
 
@@ -191,6 +193,18 @@ class PlanSession:
         """
         seconds = self._database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
         return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
+
+    def find_read_before(self) -> ReadBefore | None:
+        """Find an image that was read before and is still there; None where there is none.
+
+        A shard may hold nothing but images that the store refuses. Its worker reads this one to know that the login is good.
+
+        Reads: listing, stored_rows
+        Makes: read_before
+        """
+        self._database.run_file("read_before")
+        found = self._database.records("SELECT * FROM read_before")
+        return ReadBefore(**found[0]) if found else None
 
     def leave_to_others(self, layout: VariantLayout, to_infer: int) -> int:
         """Leave out images that another run is at work on; return how many are left.

@@ -36,7 +36,7 @@ def read_one(bucket: ImageStore, source: Source, sample: Sample) -> ReadImage:
         ConfigError: None of them is given, or all images lie in an archive.
         StoreError: The store does not answer.
     """
-    awake = [image for image in sample.images if image.storage_class not in ARCHIVES]
+    awake: Sequence[ListedObject] = [image for image in sample.images if image.storage_class not in ARCHIVES]
     beside = []
     if archived := len(sample.images) - len(awake):
         beside = [

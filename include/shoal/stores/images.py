@@ -16,6 +16,10 @@ class ImageDenied(Exception):  # noqa: N818 - a fact about the object as long as
     """The store refuses to give this object."""
 
 
+class ImageUnnamable(ImageDenied):
+    """The object has a name that cannot be asked for: whatever the login, it is never read."""
+
+
 class ImageArchived(Exception):  # noqa: N818 - a fact about the object, not an error
     """The object lies in an archive and must be restored before it can be read."""
 
@@ -44,7 +48,8 @@ class ImageSource(Protocol):
         Raises:
             ImageChanged: Another version or size.
             ImageGone: No such object.
-            ImageDenied: The store refuses to give it, or it has a name that cannot be asked for.
+            ImageDenied: The store refuses to give it.
+            ImageUnnamable: It has a name that cannot be asked for.
             ImageArchived: It must be restored first.
             StoreError: Store, mount or network failed: says nothing about the image.
             ConfigError: Wrong bucket or credentials.
@@ -55,7 +60,7 @@ def refuse_segments(key: str, refused: frozenset[str], way_out: str) -> None:
     """Refuse a key that would name another object once its path is normalised.
 
     Raises:
-        ImageDenied: A part of the key between slashes is among `refused`. A store that is asked for all others reads them.
+        ImageUnnamable: A part of the key between slashes is among `refused`. A store that is asked for all others reads them.
     """
     if not refused.isdisjoint(key.split("/")):
-        raise ImageDenied(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")
+        raise ImageUnnamable(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")

@@ -137,7 +137,7 @@ class Pipeline:
             return Fatal(err)
 
     def settle_refused(self, refused: Iterable[Refused]) -> list[Row]:
-        """Make rows of refused images if the same login still reads one that it read before; none if not."""
+        """Make rows of refused images if the same login still reads one that was read before; none if not."""
         if not self._examiner.still_reads():
             return []
         return [self._examiner.denied(one.image, one.error) for one in refused]

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from shoal.contract.errors import StoreError
-from shoal.stores.images import Fetched, ImageChanged, ImageDenied, ImageGone
+from shoal.stores.images import Fetched, ImageChanged, ImageGone, ImageUnnamable
 from shoal.stores.mounted_names import mounted_path
 
 PAUSES_S = (1.0, 2.0, 4.0)
@@ -52,7 +52,7 @@ class MountSource:
             except OSError as err:
                 failure = err
             if failure.errno in _NO_FILE:
-                raise ImageDenied(
+                raise ImageUnnamable(
                     f"Key {key!r} cannot be read as a file ({failure.strerror}) - {_WAY_OUT}"
                 ) from failure
             if pause_s is None:

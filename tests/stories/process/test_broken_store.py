@@ -1,33 +1,19 @@
 """A store that breaks off and a login that ends: plan, worker and summary take the one and tell the other."""
 
-import dataclasses
 import re
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
 from pipeline import run_worker_here
+from reached_through import reached_through
 from shoal.contract.errors import ContractError, StoreError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.stores import s3_reading
 from worker.hostile_front import HTML
-from worker.http_faults import faulty_store, of, passed_on, status, whole
+from worker.http_faults import of, passed_on, status, whole
 
 BREAKING = ("/plan.json", "/current.json", "/model.onnx")
-
-
-@contextmanager
-def reached_through(pipeline, answer):
-    """The same buckets, reached through a server that answers so."""
-    with faulty_store(answer) as (endpoint_url, _):
-        access = dataclasses.replace(pipeline.stores.results.access, endpoint_url=endpoint_url)
-        opened = {
-            role: type(store)(access, store.bucket)
-            for role, store in vars(pipeline.stores).items()
-            if role in ("source", "models", "results")
-        }
-        yield dataclasses.replace(pipeline, stores=dataclasses.replace(pipeline.stores, **opened))
 
 
 def breaking_off_at_first(endpoint_url, asked):

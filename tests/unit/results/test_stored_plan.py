@@ -16,7 +16,7 @@ from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference, ShardJob
+from shoal.contract.job import Inference, ReadBefore, ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
@@ -36,8 +36,9 @@ UNDERSTOOD = Understood(YOLOV8, ModelInfo(("fish",), 32, (640, 640), None), None
 RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, UNDERSTOOD)
 VARIANT = Variant(RELEASE, Inference((640, 640), rect=True))
 JOB = ShardJob(
-    "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0
-)
+    "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0,
+    read_before=ReadBefore("e 海.jpg", "0" * 32, 7),
+)  # fmt: skip
 
 
 def make_dataset(**settings):
@@ -119,6 +120,12 @@ def test_a_plan_is_read_as_it_was_written(written):
     assert as_written(plan) | {"format_version": FORMAT_VERSION} == written
     assert plan.json is written
     assert plan.kind == "run"
+
+
+def test_a_plan_that_knows_no_image_that_was_read_before_is_read():
+    written = json.loads(json.dumps(write_plan()))
+    del written["job"]["read_before"]
+    assert StoredPlan.parse(written).job.read_before is None
 
 
 def test_settings_and_params_are_those_of_the_run():

@@ -7,7 +7,7 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
-from shoal.stores.images import Fetched, ImageArchived, ImageDenied
+from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageUnnamable
 from shoal.stores.s3 import S3Store
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.loop import Limits, ShardRun
@@ -19,6 +19,7 @@ from shoal_worker.session import Detector, open_model
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
 
+BEFORE = ListedImage("a year ago", "", 9)
 LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5)
 
 
@@ -32,6 +33,8 @@ class Login:
             self.has_read.set()
 
     def read(self, key, object_version, size_bytes):
+        if ".." in key:
+            raise ImageUnnamable(f"Key {key!r} cannot be read")
         if "secret" in key:
             self.has_read.wait(10)  # refusals are quick: threads would have seen all of them before the first image
         if "secret" in key or self.left <= 0:
@@ -78,22 +81,25 @@ def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(runni
 
 
 @pytest.mark.parametrize(
-    ("keys", "reads", "exit_code", "rows"),
+    ("keys", "reads", "read_before", "exit_code", "rows"),
     [
-        pytest.param(["a", "secret", "b"], 99, WorkerExit.DONE, {"processed": 2, "denied": 1}, id="one of three"),
-        pytest.param(["a", "secret"], 99, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="the last one"),
-        pytest.param(["secret"], 99, WorkerExit.INFRASTRUCTURE, {}, id="alone: the login may be wrong"),
-        pytest.param(["a", "b", "c"], 0, WorkerExit.INFRASTRUCTURE, {}, id="a login that was never good"),
-        pytest.param(["a", "b", "c", "d"], 2, WorkerExit.INFRASTRUCTURE, {"processed": 2}, id="a login that ended"),
+        pytest.param(["a", "secret", "b"], 99, None, WorkerExit.DONE, {"processed": 2, "denied": 1}, id="one of three"),
+        pytest.param(["a", "secret"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="the last one"),
+        pytest.param(["secret"], 99, None, WorkerExit.INFRASTRUCTURE, {}, id="alone: the login may be wrong"),
+        pytest.param(["a", "b", "c"], 0, None, WorkerExit.INFRASTRUCTURE, {}, id="a login that was never good"),
+        pytest.param(["a", "b", "c", "d"], 2, None, WorkerExit.INFRASTRUCTURE, {"processed": 2}, id="a login that ended"),
         pytest.param(
-            ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, WorkerExit.DONE, {"processed": 2, "denied": 70},
+            ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, None, WorkerExit.DONE, {"processed": 2, "denied": 70},
             id="a folder of them blocks nothing behind it",
         ),
-        pytest.param(["a", "cold"], 99, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
+        pytest.param(["secret"], 99, BEFORE, WorkerExit.DONE, {"denied": 1}, id="alone, another one was read before"),
+        pytest.param(["secret"], 0, BEFORE, WorkerExit.INFRASTRUCTURE, {}, id="alone, by a login that has ended since"),
+        pytest.param(["../a"], 0, None, WorkerExit.DONE, {"denied": 1}, id="alone, by its name: no login would read it"),
+        pytest.param(["a", "cold"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
     ],
 )  # fmt: skip
 def test_an_image_is_denied_where_the_login_still_reads_another_one(
-    keys, reads, exit_code, rows, *, running_store, empty_bucket
+    keys, reads, read_before, exit_code, rows, *, running_store, empty_bucket
 ):
     detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
     examiner = Examiner(
@@ -102,6 +108,7 @@ def test_an_image_is_denied_where_the_login_still_reads_another_one(
         10**8,
         Stamp("1", "20260101T000000Z-testtest", "attempt1"),
         scan_limit=500,
+        read_before=read_before,
     )
     intake = Intake([ListedImage(key, "", 9) for key in keys], LIMITS.budget_s)
     parts, tally = (

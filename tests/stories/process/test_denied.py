@@ -1,0 +1,36 @@
+"""Images that the store refuses: they are tried again every night, and no night is red because nothing else is left to read."""
+
+from urllib.parse import unquote
+
+from reached_through import reached_through
+from worker.http_faults import passed_on, status
+
+REFUSED = status(403, "AccessDenied")
+
+
+def test_a_night_that_is_refused_every_image_it_has_left_is_as_green_as_the_first(empty_bucket, scenes):
+    good, refused = scenes[20:22], [f"secret/20260602-0{hour}0000-IPC608.jpg" for hour in range(3)]
+    empty_bucket.put_scenes(good)
+    for key in refused:
+        empty_bucket.put(key, good[0].jpeg)
+    real = passed_on(empty_bucket.stores.source.access.endpoint_url)
+
+    def answer(handler, number):
+        (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
+
+    with reached_through(empty_bucket, answer) as pipeline:
+        first = pipeline.run()
+        plan = pipeline.plan()
+        pipeline.infer(plan)
+        second = pipeline.summarize(plan)
+    assert (first.balance.fates["processed"], first.balance.fates["denied"]) == (2, 3)
+    assert plan.job.read_before.key in {scene.key for scene in good}
+    assert (second.balance.fates["reused"], second.balance.fates["denied"]) == (2, 3)
+    assert (second.failure, second.not_current_because) == (first.failure, first.not_current_because) == (None, None)
+
+
+def test_a_run_over_the_refused_folder_alone_knows_an_image_beside_it(empty_bucket, scenes):
+    empty_bucket.put_scenes(scenes[20:21])
+    empty_bucket.put("secret/20260602-000000-IPC608.jpg", scenes[20].jpeg)
+    empty_bucket.run(prefix=scenes[20].key)
+    assert empty_bucket.plan(prefix="secret/").job.read_before.key == scenes[20].key
