@@ -8,19 +8,15 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.rows import Status
 from shoal_worker.loop.failed_share import FailedShare
+from shoal_worker.loop.out_of_reach import OutOfReach
 from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import PartWriter, Row
 
 log = logging.getLogger(__name__)
-
-UNREACHED_IN_A_ROW = 20
-"""So many images unreachable one after another: the store is down, not the images."""
-
-UNREACHED_ELSEWHERE = 8
-"""So many more, from all over the shard, must be unreachable too: a folder that the store cannot read blocks no other."""
 
 STALL_S = 600.0
 """Nothing fetched for so long while the model waits: a read hangs that no timeout ends, as on a dead mount."""
@@ -107,6 +103,7 @@ class ShardRun:
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
+        self._out_of_reach = OutOfReach(intake)
         self._judge = FailedShare(intake, tally, limits.tolerated_failed_share)
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
@@ -148,18 +145,22 @@ class ShardRun:
     def _count(self, outcome: Outcome, stop: StopRequest) -> None:
         self._last_outcome = time.monotonic()
         if isinstance(outcome, Row):
-            self._tally.add(outcome)
-            self._parts.add(outcome)
+            self._take(outcome)
+            if outcome.status is not Status.DENIED:  # a name that cannot be asked for says nothing of the store
+                self._out_of_reach.reached()
         elif isinstance(outcome, Unreached | Refused):
-            self._tally.add_unreached()
+            self._tally.unreached += 1
             if isinstance(outcome, Refused):
                 self._refused.append(outcome)
-            if self._tally.unreached_in_a_row in {UNREACHED_IN_A_ROW, UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE}:
+            if self._out_of_reach.add(outcome.image):
                 self._settle_refused(stop)
-            if self._tally.unreached_in_a_row == UNREACHED_IN_A_ROW:
-                self._intake.spread(UNREACHED_ELSEWHERE)
+                self._out_of_reach.look_elsewhere()
             self._last_error = str(outcome.error)
             log.warning("%r has no row: %s", outcome.image.key, outcome.error)
+
+    def _take(self, row: Row) -> None:
+        self._tally.add(row)
+        self._parts.add(row)
 
     def _settle_refused(self, stop: StopRequest) -> None:
         """Give refused images their rows where the login is still good: else one wrong key would deny a million images."""
@@ -171,10 +172,10 @@ class ShardRun:
         rows = self._pipeline.settle_refused(self._refused)
         for row in rows:
             self._tally.unreached -= 1
-            self._tally.add(row)
-            self._parts.add(row)
+            self._take(row)
         if rows:
             self._refused = []
+            self._out_of_reach.reached()
 
     def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
         """Judge whether the shard ends here, and how."""
@@ -194,13 +195,10 @@ class ShardRun:
                 f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
                 f"{self._limits.tolerated_failed_share:.0%} - look at their reasons, and at what else lies in the bucket",
             )
-        return self._bad_store_ending(outcome)
+        return self._bad_store_ending()
 
-    def _bad_store_ending(self, outcome: Outcome | None) -> Ending | None:
-        if (
-            isinstance(outcome, Unreached | Refused)
-            and self._tally.unreached_in_a_row >= UNREACHED_IN_A_ROW + UNREACHED_ELSEWHERE
-        ):
+    def _bad_store_ending(self) -> Ending | None:
+        if self._out_of_reach.is_everything:
             return self._unreached_ending()
         if not self._stalled():
             return None

@@ -6,11 +6,13 @@ at most one image of the largest size allowed.
 """
 
 import queue
+import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shoal.contract.errors import StoreError
 from shoal.stores.images import ImageDenied
@@ -67,13 +69,22 @@ Outcome = Row | Unreached | Refused | Fatal | Finished | Wake | Checkpoint
 
 
 class Intake:
-    """Hands out the images until it is closed or its time is over; thread-safe."""
+    """Hands out the images until it is closed or its time is over; thread-safe.
 
-    def __init__(self, images: Iterable[ListedImage], budget_s: float) -> None:
+    Args:
+        images: In the order they are handed out.
+        budget_s: Seconds from now on in which that is done.
+        chance: Gives a number from 0 up to 1, for samples: another attempt takes another one, and none takes every second camera.
+    """
+
+    def __init__(
+        self, images: Iterable[ListedImage], budget_s: float, chance: Callable[[], float] = random.random
+    ) -> None:
         self._images = deque(images)
         self._lock = threading.Lock()
         self._deadline = time.monotonic() + budget_s
         self._closed = False
+        self._chance = chance
 
     @property
     def closed(self) -> bool:
@@ -94,14 +105,20 @@ class Intake:
         with self._lock:
             return None if self.closed or not self._images else self._images.popleft()
 
-    def spread(self, count: int) -> None:
-        """Hand out next what lies evenly spread over all that is left: what is wrong with neighbours may end there."""
+    def spread(self, count: int) -> list[ListedImage]:
+        """Hand out next what lies evenly spread over all that is left: what is wrong with neighbours may end there.
+
+        Returns:
+            These images, `count` of them where so many are left. The last one of all is always among them.
+        """
         with self._lock:
-            step = max(len(self._images) // count, 1)
             left = list(self._images)
-            first = left[step - 1 :: step][:count]
-            chosen = {id(image) for image in first}
-            self._images = deque([*first, *(image for image in left if id(image) not in chosen)])
+            count = min(count, len(left))
+            bounds = [number * len(left) // count for number in range(count)]
+            chosen = {low + int(self._chance() * (high - low)) for low, high in pairwise(bounds)} | {len(left) - 1}
+            first = [left[place] for place in sorted(chosen) if left]
+            self._images = deque([*first, *(image for place, image in enumerate(left) if place not in chosen)])
+            return first
 
 
 class Pipeline:

@@ -17,7 +17,6 @@ class Tally:
         statuses: Rows per status.
         no_images: Failed ones that are no images at all.
         unreached: Images without a row because the infrastructure failed.
-        unreached_in_a_row: How many of these came last without a row between them.
     """
 
     shard: int
@@ -25,18 +24,11 @@ class Tally:
     statuses: Counter[Status] = field(default_factory=Counter)
     no_images: int = 0
     unreached: int = 0
-    unreached_in_a_row: int = 0
 
     def add(self, row: Row) -> None:
         """Count a row."""
         self.statuses[row.status] += 1
         self.no_images += row.reason in NO_IMAGES
-        self.unreached_in_a_row = 0
-
-    def add_unreached(self) -> None:
-        """Count an image that gets no row."""
-        self.unreached += 1
-        self.unreached_in_a_row += 1
 
     @property
     def rows(self) -> int:

@@ -92,6 +92,10 @@ def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(runni
             ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, None, WorkerExit.DONE, {"processed": 2, "denied": 70},
             id="a folder of them blocks nothing behind it",
         ),
+        pytest.param(
+            [*(f"secret/{n}" for n in range(300)), "z"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 300},
+            id="a large folder of them does not hide the one image behind it",
+        ),
         pytest.param(["secret"], 99, BEFORE, WorkerExit.DONE, {"denied": 1}, id="alone, another one was read before"),
         pytest.param(["secret"], 0, BEFORE, WorkerExit.INFRASTRUCTURE, {}, id="alone, by a login that has ended since"),
         pytest.param(["../a"], 0, None, WorkerExit.DONE, {"denied": 1}, id="alone, by its name: no login would read it"),
