@@ -1,6 +1,5 @@
 """One image read as a worker reads it: a few are tried before anybody is told that something has to be mended."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -61,7 +60,7 @@ def read_one(bucket: ImageStore, source: Source, sample: Sample) -> ReadImage:
     raise ConfigError(f"{tried} can be read\n" + "\n".join(beside))
 
 
-def _look_on(bucket: ImageStore, source: Source) -> Sequence[ListedObject]:
+def _look_on(bucket: ImageStore, source: Source) -> list[ListedObject]:
     """Find images behind those in an archive: older years often lie in one, and come first."""
     listed = islice(bucket.list_objects(source.prefix), SEARCHED_OBJECTS)
     awake = (image for image in listed if image.storage_class not in ARCHIVES and source.is_image(image.key))
