@@ -60,8 +60,8 @@ class Drift:
             )
             raise ConfigError(
                 f"{self.gone} of {self.known} known images ({self.gone / self.known:.0%}) are not in the bucket's listing any "
-                f"more{by_rows}; nothing was started - if they were removed on purpose, start the run with accept_gone: true, "
-                "else look at the bucket and start it again"
+                "more; nothing was started - if they were removed on purpose, start the run with accept_gone: true, else look "
+                f"at the bucket and start it again{by_rows}"
             )
         if _too_many(self.changed, self.settled) and params.accept_changed is None:
             raise ConfigError(

@@ -137,7 +137,8 @@ def test_the_guard_holds_without_the_answer_s_listing_and_says_so(settled_files)
     assert said in plan.describe()
     settled_files.stores.source.delete([f"cam1/{number:04d}.jpg" for number in range(0, FILES, 2)])
     with pytest.raises(
-        ConfigError, match=r"^55 of 110 known images \(50%\) .* any more \(the answer's listing .*accept_gone"
+        ConfigError,
+        match=r"^55 of 110 known images \(50%\) .* any more; .*accept_gone.* start it again \(the answer's listing",
     ):
         settled_files.plan()
 
