@@ -104,7 +104,7 @@ class ShardRun:
         self._last_error = ""
         self._refused: list[Refused] = []
         self._out_of_reach = OutOfReach(intake)
-        self._judge = FailedShare(intake, tally, limits.tolerated_failed_share)
+        self._failed_share = FailedShare(intake, tally, limits.tolerated_failed_share)
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
@@ -150,6 +150,7 @@ class ShardRun:
                 self._out_of_reach.reached()
         elif isinstance(outcome, Unreached | Refused):
             self._tally.unreached += 1
+            self._failed_share.leave_out(outcome.image)
             if isinstance(outcome, Refused):
                 self._refused.append(outcome)
             if self._out_of_reach.add(outcome.image):
@@ -161,6 +162,7 @@ class ShardRun:
     def _take(self, row: Row) -> None:
         self._tally.add(row)
         self._parts.add(row)
+        self._failed_share.add(row)
 
     def _settle_refused(self, stop: StopRequest) -> None:
         """Give refused images their rows where the login is still good: else one wrong key would deny a million images."""
@@ -188,7 +190,7 @@ class ShardRun:
                 return Ending(WorkerExit.CONFIG, str(outcome.error))
             self._write_last_part(Ending(WorkerExit.DONE), stop)
             raise outcome.error
-        if self._judge.too_many_failed():
+        if self._failed_share.too_many_failed():
             tally = self._tally
             return Ending(
                 WorkerExit.TOO_MANY_FAILED,

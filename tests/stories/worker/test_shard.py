@@ -141,14 +141,17 @@ def test_parts_are_written_while_the_shard_goes_on(workplace):
 
 
 def test_too_many_failed_images_end_the_shard_with_its_part_written(workplace, tmp_path):
-    workplace.images = {f"{number:03}.jpg": dark_jpeg(number)[:200] for number in range(200)}
+    workplace.images = {f"{number:03}.jpg": dark_jpeg(number)[:200] for number in range(300)}
     workplace.lay_out()
     (tmp_path / "termination-log").touch()
     done = workplace.work(SHOAL_TERMINATION_LOG=str(tmp_path / "termination-log"))
     assert done.returncode == WorkerExit.TOO_MANY_FAILED
-    assert 100 <= len(workplace.rows()) < 200
+    assert 100 <= len(workplace.rows()) < 300
     reason = (tmp_path / "termination-log").read_text()
-    assert reason.startswith("100 of 100 images of shard 0 failed, tolerated are 50% - look at their reasons")
+    assert (
+        said := re.match(r"(\d+) of \1 images of shard 0 failed, tolerated are 50% - look at their reasons", reason)
+    )
+    assert 100 <= int(said[1]) < 300  # 50, a sample of 50, and what was on its way meanwhile
     assert reason.strip() in done.stderr
 
 
