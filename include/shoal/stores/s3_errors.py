@@ -336,11 +336,11 @@ def meaning_of(code: str | None) -> Meaning | None:
     return MEANINGS.get(code or "")
 
 
-def clocks_apart(meaning: Meaning) -> str:
-    """Tell of two clocks with what this machine's says."""
+def clocks_apart(who: str, target: str, meaning: Meaning) -> str:
+    """Tell that somebody refuses a request for its time, with what this machine's clock says."""
     return (
-        f"its clock and this machine's, which says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - "
-        f"{meaning.way_out}"
+        f"{who} refuses what is asked of {target}: its clock and this machine's, which says "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, are too far apart - {meaning.way_out}"
     )
 
 

@@ -77,7 +77,7 @@ def _explain_known(code: str, meaning: Meaning, access: StoreAccess, target: str
             denied = AccessDeniedError if meaning.about is About.DENIED else LoginRefusedError
             return denied(f"Access to {where} denied ({code}) - {_way_out_of_refusal(meaning, access)}")
         case About.CLOCK:
-            return StoreError(f"{access.endpoint_url} refuses what is asked of {target}: {clocks_apart(meaning)}")
+            return StoreError(clocks_apart(access.endpoint_url, target, meaning))
         case About.REGION:
             return ConfigError(f"Region {access.region!r} is not that of {where} ({code}) - {meaning.way_out}")
         case About.PACE:

@@ -211,9 +211,10 @@ class _KeyPool(urllib3.PoolManager):
         if response.status >= 500:
             raise StoreError(f"{who} gave no key for {wanted} ({code}) - see its log")
         meaning = meaning_of(code)
+        if meaning is not None and meaning.about is About.CLOCK:
+            raise StoreError(clocks_apart(who, f"it, a key for {wanted}", meaning))
         if meaning is not None and meaning.is_trouble:
-            way_out = clocks_apart(meaning) if meaning.about is About.CLOCK else meaning.way_out
-            raise StoreError(f"{who} gives no key for {wanted} now ({code}): {way_out}")
+            raise StoreError(f"{who} gives no key for {wanted} now ({code}): {meaning.way_out}")
         way_out = self._allow() if meaning is None or meaning.about is About.DENIED else meaning.way_out
         raise LoginRefusedError(f"{who} gives no key for {wanted} ({code}) - {way_out}")
 

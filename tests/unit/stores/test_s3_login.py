@@ -234,7 +234,7 @@ def test_a_token_is_not_carried_on_to_where_a_token_service_points():
         pytest.param(
             status(403, "RequestTimeTooSkewed"),
             StoreError,
-            r"now \(RequestTimeTooSkewed\): its clock and this machine's, which says 2.* UTC, .* set both by NTP",
+            r"refuses what is asked of it, a key for web identity: its clock and this machine's, .* UTC, .* set both by NTP",
             id="the clocks",
         ),
         pytest.param(
