@@ -1,5 +1,6 @@
 """One image read as a worker reads it: a few are tried before anybody is told that something has to be mended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
