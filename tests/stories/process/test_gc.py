@@ -389,7 +389,7 @@ def test_a_pruned_run_says_so_in_one_line_wherever_it_is_needed(three_nights):
     layout = pipeline.stores.layout.variant(pruned.variant.directory)
     gone = (
         rf"^Run {pruned.run_key} cannot be computed again: its listing and manifest are not in the bucket - python -m shoal gc "
-        r"deletes them after retention\.keep; a summary\.json stays, and so do all rows; gone: .+/listings/.+\.parquet, .+/manifest\.parquet$"
+        r"deletes them after retention\.keep; a summary\.json stays, and so do all rows; gone: .+/listings/.+\.json, .+/manifest\.parquet$"
     )
     with pytest.raises(ContractError, match=gone):
         verify(pipeline, pruned)
