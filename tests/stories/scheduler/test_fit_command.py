@@ -150,9 +150,11 @@ def test_a_file_that_is_missing_is_named(fit):
 
 def test_a_dataset_is_counted_with_its_own_settings(fit, tmp_path, monkeypatch):
     text = "source: {conn_id: c, bucket: images}\nresults: {conn_id: c, bucket: results}\nmodels: {conn_id: c, bucket: models}\n"
-    settings = {"namespace": "default", "share": 0.5, "pod": {"cpu": "500m", "memory": "1Gi"}}
+    pod = {"cpu": "500m", "memory": "1Gi", "transfer": "direct"}
+    settings = {"kind": "kubernetes", "namespace": "default", "share": 0.5, "pod": pod}
+    images = "worker: {image: w}\nsidecar: {image: s}\n"
     (tmp_path / "small.yaml").write_text(
-        f"{text}model: {{name: m, version: v1}}\ncluster: {json.dumps(settings)}\n", encoding="utf-8"
+        f"{text}model: {{name: m, version: v1}}\n{images}cluster: {json.dumps(settings)}\n", encoding="utf-8"
     )
     monkeypatch.setenv("SHOAL_DATASETS", str(tmp_path))
     status, printed = fit("--dataset", "small")
