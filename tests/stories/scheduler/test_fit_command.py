@@ -197,7 +197,8 @@ def test_a_dataset_is_counted_in_its_own_cluster(control_plane, three_nodes, tmp
         pytest.param(["--pod", "p.yaml", "--gpu", "1"], "--memory and --gpu go with --cpu", id="mixed questions"),
     ],
 )
-def test_what_cannot_be_counted_is_status_2_and_one_line(fit, words, said):
+def test_what_cannot_be_counted_is_status_2_and_one_line(fit, words, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOAL_DATASETS", str(tmp_path))
     status, printed = fit(*words)
     assert (status, printed.count("\n")) == (2, 1)
     assert said in printed

@@ -258,8 +258,11 @@ def test_who_gives_no_key_is_named_and_the_token_is_not(answer, kind, message, m
 @pytest.mark.usefixtures("pod_token")
 def test_a_token_service_that_is_away_is_named_and_the_token_is_not(monkeypatch, caplog):
     monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
-    # Airflow's logging, once it is set up in this process, turns off the loggers that there were.
-    monkeypatch.setattr(logging.getLogger("urllib3.connectionpool"), "disabled", False)
+    # Airflow's logging, once it is set up in this process, turns off the loggers that there were, or hands their lines to nobody.
+    logger = logging.getLogger("urllib3.connectionpool")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    caplog.set_level(logging.WARNING, logger.name)
     with pytest.raises(
         NoAnswerError, match=r"No answer from http://127.0.0.1:9 for a key \(NewConnectionError\)"
     ) as raised:
