@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
+from shoal.airflow.xcom_keys import CAUSE, SAID
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
 
@@ -31,9 +32,6 @@ MARK = "— Shoal: "
 """Begins each of our lines in a note that a person wrote, so that they are found again."""
 
 MOST_CAUSES = 3
-
-CAUSE, SAID = "cause", "said"
-"""XCom keys of `operators.causes`, which only tasks import."""
 
 Hook = Callable[["DagRun", str], None]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shoal.contract.errors import shown
-from shoal.contract.units import utc_text
+from shoal.contract.units import counted, utc_text
 from shoal.settings.analysis import Clock
 from shoal.settings.deployments import Deployment
 from shoal.tables.capture_times import view_clocked
@@ -84,8 +84,4 @@ def _outside(camera: str, correcting: list[Deployment], found: dict[str, Any] | 
 
 def _span(found: dict[str, Any]) -> str:
     first, last = utc_text(found["first"]), utc_text(found["last"])
-    return f"{_images(found)}, {first}{f' to {last}' if last != first else ''}"
-
-
-def _images(found: dict[str, Any]) -> str:
-    return f"{found['images']} image{'' if found['images'] == 1 else 's'}"
+    return f"{counted(found['images'], 'image')}, {first}{f' to {last}' if last != first else ''}"

@@ -4,10 +4,9 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from itertools import islice
 
-from shoal.bucket.sieve import ListingCounts, Sieve
+from shoal.bucket.sieve import ListingCounts, Sieve, write_line
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.stores.object_store import ImageStore, ListedObject
@@ -66,10 +65,7 @@ def fill_listing(database: Database, images: Sequence[ListedObject]) -> None:
     """
     path = database.folder / "sample.jsonl"
     with path.open("w", encoding="utf-8") as lines:
-        for image in images:
-            modified = image.last_modified.replace(tzinfo=image.last_modified.tzinfo or UTC).astimezone(UTC)
-            line = {**vars(image), "last_modified": modified.replace(tzinfo=None).isoformat()}
-            lines.write(json.dumps(line) + "\n")
+        lines.writelines(map(write_line, images))
     database.run(
         "CREATE OR REPLACE TABLE listing AS SELECT * FROM "
         f"read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})",

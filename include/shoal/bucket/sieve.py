@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from json.encoder import encode_basestring_ascii
 from typing import Any, TextIO
 
+from shoal.contract.units import counted
 from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS, Ignored
 from shoal.stores.object_store import ListedObject
@@ -77,8 +78,8 @@ class ListingCounts:
             lines.append(f"ignored {self.ignored}{which} - !pattern in source.ignore lets one in again")
         if self.videos:
             lines.append(
-                f"not looked at: {_many(sum(self.videos.values()), 'video')} ({_told(self.videos)}) - frames of one are made by "
-                "ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
+                f"not looked at: {counted(sum(self.videos.values()), 'video')} ({_told(self.videos)}) - frames of one are made "
+                "by ffmpeg -i VIDEO -vf fps=1 -q:v 2 VIDEO-%06d.jpg"
             )
         if self.unread:
             ways = (
@@ -87,7 +88,7 @@ class ListingCounts:
             ways += [f"HEIC is not read: {CONVERT_HEIC}"] if self.unread.keys() & HEIC else []
             ways += ["convert raw photos to JPEG"] if self.unread.keys() - DECODED - HEIC else []
             lines.append(
-                f"not looked at: {_many(sum(self.unread.values()), 'photo')} in formats that source.suffixes does not name "
+                f"not looked at: {counted(sum(self.unread.values()), 'photo')} in formats that source.suffixes does not name "
                 f"({_told(self.unread)}) - {'; '.join(ways)}"
             )
         if self.below_images:
@@ -97,7 +98,7 @@ class ListingCounts:
                 else ("lie in folders", "thumbnails - look at them, and leave them")
             )
             lines.append(
-                f"{_many(self.below_images, 'image')} {lie} named like an image, such as a.jpg/1.jpg: often {them} out by "
+                f"{counted(self.below_images, 'image')} {lie} named like an image, such as a.jpg/1.jpg: often {them} out by "
                 "source.ignore"
             )
         return lines
@@ -201,10 +202,6 @@ def write_line(found: ListedObject) -> str:
         f'{{"key":{key},"object_version":{object_version},"size_bytes":{found.size_bytes},"last_modified":"{modified}",'
         f'"storage_class":{storage_class}}}\n'
     )
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -52,6 +52,11 @@ def parse_quantity(text: str | float) -> Decimal:
         raise ConfigError(f"Invalid quantity {text!r} - write it as 1, 500m or 2Gi") from err
 
 
+def counted(count: int, thing: str) -> str:
+    """Write a count with its noun: `1 video`, `2 videos`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def utc_text(moment: datetime) -> str:
     """Write a UTC time as every stored object does: ISO 8601, whole seconds; a naive time is UTC."""
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

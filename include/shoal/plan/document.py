@@ -16,7 +16,7 @@ from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.run_names import may_move_answer
-from shoal.contract.units import utc_text
+from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
@@ -211,7 +211,26 @@ class Plan:
             *self.clock.describe(),
             *self.remarks,
             *self.login_words,
+            *self._describe_doubts(),
+            *(f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over),
+            *self.approval.describe(),
+            *(silent.describe(self.dataset) for silent in self.silent or ()),
         ]
+        if self.work.capacity is None:
+            return [*lines, "nothing new: no inference" if self.approval.decision.starts else "no inference"]
+        return [
+            *lines,
+            self.work.capacity.reason,
+            (
+                f"{counted(len(self.work.shards), 'shard')}{self.work.why_fewer}, "
+                f"{self.work.rate.seconds_per_image:.3g} s per image ({self.work.rate.source}), "
+                f"about {self.work.eta_s:.0f} s"
+            ),
+        ]
+
+    def _describe_doubts(self) -> list[str]:
+        """Tell what a reader of the numbers should know of this run."""
+        release, lines = self.variant.release, []
         if not self.listed_at.by_store:
             lines.append(
                 "the image store does not say what time it is: this machine's clock stands for the listing's time"
@@ -229,23 +248,7 @@ class Plan:
             lines.append(f"the model was {release.untried}")
         if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
             lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
-        lines += [
-            f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over
-        ]
-        lines += self.approval.describe()
-        lines += [silent.describe(self.dataset) for silent in self.silent or ()]
-        if self.work.capacity is None:
-            return [*lines, "nothing new: no inference" if self.approval.decision.starts else "no inference"]
-        shards = len(self.work.shards)
-        return [
-            *lines,
-            self.work.capacity.reason,
-            (
-                f"{shards} shard{'' if shards == 1 else 's'}{self.work.why_fewer}, "
-                f"{self.work.rate.seconds_per_image:.3g} s per image ({self.work.rate.source}), "
-                f"about {self.work.eta_s:.0f} s"
-            ),
-        ]
+        return lines
 
     def to_json(self) -> dict[str, Any]:
         """Write `plan.json`."""

@@ -6,15 +6,10 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # where Airflow's own providers have it from
 
+from shoal.airflow.xcom_keys import CAUSE
 from shoal.contract.errors import one_line, shown
 
 log = logging.getLogger(__name__)
-
-CAUSE_XCOM = "cause"
-"""XCom key under which a task that fails says why."""
-
-SAID_XCOM = "said"
-"""XCom key under which a plan says what the run's note is to say of a run that did nothing."""
 
 LONGEST = 600
 """Characters of a cause: a note holds a thousand."""
@@ -24,7 +19,7 @@ def keep_cause(err: BaseException) -> None:
     """Keep an error's line for the tasks after this one and for the run's note; outside a task there is nobody to keep it for."""
     try:
         # Airflow's logs hide the passwords of connections, its XComs do not.
-        get_current_context()["ti"].xcom_push(key=CAUSE_XCOM, value=str(redact(shown(one_line(err), LONGEST))))
+        get_current_context()["ti"].xcom_push(key=CAUSE, value=str(redact(shown(one_line(err), LONGEST))))
     except Exception as trouble:  # noqa: BLE001 - what went wrong first must be said, whatever becomes of its copy
         log.debug("Why the task failed is kept in its log only: %s", trouble)
 
@@ -32,6 +27,6 @@ def keep_cause(err: BaseException) -> None:
 def find_cause(task_instance: Any, *task_ids: str) -> str | None:
     """Find why the first of some tasks failed that says so; None where none does."""
     for task_id in task_ids:
-        if cause := task_instance.xcom_pull(task_ids=task_id, key=CAUSE_XCOM):
+        if cause := task_instance.xcom_pull(task_ids=task_id, key=CAUSE):
             return str(cause)
     return None

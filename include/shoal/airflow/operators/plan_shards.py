@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperator, Context, conf
 
 from shoal.airflow.alerts import tell
 from shoal.airflow.engine_of import engine_of
-from shoal.airflow.operators.causes import SAID_XCOM
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
@@ -23,6 +22,7 @@ from shoal.airflow.operators.run_conf import (
 )
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
+from shoal.airflow.xcom_keys import SAID
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.layout import mint_run_key
 from shoal.contract.run_names import is_continuation
@@ -92,7 +92,7 @@ class PlanShardsOperator(BaseOperator):
         for line in plan.describe():
             log.info("%s", line)
         if plan.nothing:
-            context["ti"].xcom_push(key=SAID_XCOM, value=plan.nothing)
+            context["ti"].xcom_push(key=SAID, value=plan.nothing)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision)}

@@ -1,0 +1,7 @@
+"""XCom keys that tasks write and the listener of runs reads; here, since neither side should load the other."""
+
+CAUSE = "cause"
+"""Under which a task that fails says why."""
+
+SAID = "said"
+"""Under which a plan says what the run's note is to say of a run that did nothing."""
