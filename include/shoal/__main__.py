@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import nullcontext
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 from shoal.cli._json import nothing_but_the_object
 from shoal.contract.errors import ShoalError
+from shoal.contract.shown_keys import quoted_key
 
 COMMANDS = {
     "demo": "run the whole job once on this machine and show the answer",
@@ -45,6 +47,8 @@ def main(words: list[str] | None = None) -> int:
     if completes:
         words = os.environ.get("COMP_LINE", "").split()[1:]
     words = sys.argv[1:] if words is None else words
+    if not completes:
+        _refuse_unknown(words[:1])
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name in words[:1]:
@@ -73,6 +77,16 @@ def main(words: list[str] | None = None) -> int:
         print("\nshoal: stopped - what was done is kept, the next run goes on from there", file=sys.stderr)
         return 130
     return status
+
+
+def _refuse_unknown(first: list[str]) -> None:
+    """End as argparse does on a wrong word, with the command that was meant instead of a list of all."""
+    if not first or first[0].startswith("-") or first[0] in COMMANDS:
+        return
+    meant = get_close_matches(first[0], COMMANDS, 1)
+    way_out = f"did you mean {meant[0]}?" if meant else "python -m shoal --help lists them"
+    print(f"shoal: No command {quoted_key(first[0])} - {way_out}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _on_stop_signals(action: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:

@@ -91,7 +91,7 @@ def test_verify_exits_1_on_a_deviation(installation, second_demo):
         ),
         pytest.param(("demo", "--model", "Makefile"), 2, "is not ONNX - export it with: yolo export", id="not a model"),
         pytest.param(("demo", "--images", "missing"), 2, "No folder missing - give IMAGES=", id="folder"),
-        pytest.param(("dem",), 2, "invalid choice: 'dem'", id="typo in a command"),
+        pytest.param(("dem",), 2, 'No command "dem" - did you mean demo?', id="typo in a command"),
     ],
 )
 def test_bad_words_get_one_line(installation, second_demo, words, status, message):
