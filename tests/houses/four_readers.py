@@ -66,7 +66,7 @@ READERS: dict[str, Callable[[StoreAccess, str, Path], str]] = {
 
 def sidecar(access: StoreAccess, bucket: str, folder: Path) -> tuple[str, str, dict[str, str]]:
     """Tell what the sidecar of a pod runs, its probe and its environment; the pod's paths are moved to a folder."""
-    stored = run_secret(Cluster(), "run", "uid", {"source": access})["data"]
+    stored = run_secret(Cluster(), "run", "uid", {"source": S3Store(access, bucket).located})["data"]
     secret = {name: base64.b64decode(value).decode() for name, value in stored.items()}
     (folder / "source.pem").write_text(secret.get("source.pem", ""))
     container = mount_sidecar(Sidecar(image="sidecar:1"), "run", load_kind("s3").rclone_remote("source", bucket), TEXT)

@@ -143,7 +143,7 @@ class Home:
             "conn_type": "generic",
             "login": access.access_key,
             "password": access.secret_key,
-            "extra": {"endpoint_url": access.endpoint_url},
+            "extra": {"endpoint_url": access.endpoint_url, "region_name": access.region},
         }
         # Settings of another Airflow of this person, its database above all, are not this one's.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}

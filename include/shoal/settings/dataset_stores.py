@@ -21,6 +21,14 @@ class Stores:
         """Name the access of each role, as workers read it."""
         return {"source": self.source.access, "models": self.models.access, "results": self.results.access}
 
+    def located_accesses(self) -> dict[str, Access]:
+        """Name them for a pod, in which not everybody can ask a store for what nobody wrote down.
+
+        Raises:
+            StoreError: A store does not answer.
+        """
+        return {"source": self.source.located, "models": self.models.located, "results": self.results.located}
+
     def worker_env(self) -> dict[str, str]:
         """Write the credentials as a worker's environment reads them."""
         return {

@@ -118,6 +118,14 @@ class ImageStore(ImageSource, Protocol):
         """The store and the right to use it."""
 
     @property
+    def located(self) -> Access:
+        """`access`, and what nobody wrote down and the store tells: for those who are given it and cannot ask.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+
+    @property
     def address(self) -> str | None:
         """Where the store is, whatever connection leads to it; None where that is not known."""
 

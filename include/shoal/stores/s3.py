@@ -155,17 +155,17 @@ class S3Store(S3Reader, JsonObjects):
 
     def duckdb_options(self) -> dict[str, str]:
         """Tell what DuckDB has to be told so that it can read `uri`s."""
-        ca_file = self.access.ca_file or os.environ.get("SSL_CERT_FILE")
-        access, key = self.access, self._keys.retrieve() if self._keys else None
+        access, key = self.located, self._keys.retrieve() if self._keys else None
+        ca_file = access.ca_file or os.environ.get("SSL_CERT_FILE")
         return {
             **({"ca_cert_file": ca_file} if ca_file else {}),
-            "s3_endpoint": self.access.host,
-            "s3_region": self.access.region or "us-east-1",
+            "s3_endpoint": access.host,
+            "s3_region": access.region,
             "s3_access_key_id": key.access_key if key else access.access_key,
             "s3_secret_access_key": key.secret_key if key else access.secret_key,
             "s3_session_token": (key.session_token or "") if key else access.session_token,
-            "s3_url_style": "path" if self.access.path_style else "vhost",
-            "s3_use_ssl": str(self.access.secure).lower(),
+            "s3_url_style": "path" if access.path_style else "vhost",
+            "s3_use_ssl": str(access.secure).lower(),
         }
 
     def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:

@@ -15,7 +15,7 @@ from minio.credentials.providers import Provider
 from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.s3_login import MACHINE, WEB_IDENTITY, provider_of
+from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, WEB_IDENTITY, provider_of
 from shoal.stores.s3_patience import Patience
 
 UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
@@ -39,7 +39,7 @@ class StoreAccess:
         endpoint_url: `http(s)://host[:port]`, no path.
         access_key: Access key id; empty asks without a login, as public buckets allow.
         secret_key: Secret key; never shown by repr.
-        region: Region name; empty lets the client ask.
+        region: Region name; empty where nobody wrote it down, see `s3_region`.
         ca_file: PEM file of a private certificate authority; empty means the public ones.
         session_token: What belongs to a key that ends; never shown by repr.
         path_style: `host/bucket/key`; false is `bucket.host/key`.
@@ -56,7 +56,7 @@ class StoreAccess:
     endpoint_url: str
     access_key: str
     secret_key: str = field(repr=False)
-    region: str = "us-east-1"
+    region: str = DEFAULT_REGION
     ca_file: str = ""
     session_token: str = field(default="", repr=False)
     path_style: bool = True

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from shoal.contract.errors import ConfigError
 from shoal.stores.object_store import Connection
 from shoal.stores.s3_access import StoreAccess, is_amazon
-from shoal.stores.s3_login import MACHINE, TOKEN_FILE, WEB_IDENTITY
+from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, TOKEN_FILE, WEB_IDENTITY
 
 _REGION_IN_HOST = re.compile(
     r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2,}(?:-[a-z0-9]+)*)\."
@@ -49,7 +49,7 @@ def read_connection(connection: Connection) -> StoreAccess:
             f"Airflow connection {conn_id!r} is not complete - it needs host, login and password (or anonymous: true in "
             f"its extra; of AWS, region_name in place of the host{_UNASKED if os.environ.get(TOKEN_FILE) else ''})"
         )
-    region = region or region_in(endpoint_url) or "us-east-1"
+    region = region or region_in(endpoint_url) or ""
     role_arn = "" if anonymous else _text(extra, "role_arn")
     sts_url = _sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else ""
     if identity == WEB_IDENTITY:
@@ -149,7 +149,7 @@ def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:
     if not is_amazon(host):
         return endpoint_url
     china = (urlsplit(endpoint_url).hostname or "").endswith(".cn")
-    return f"https://sts.{region}.amazonaws.com{'.cn' if china else ''}"
+    return f"https://sts.{region or DEFAULT_REGION}.amazonaws.com{'.cn' if china else ''}"
 
 
 def _written_sts(extra: Mapping[str, Any]) -> str:

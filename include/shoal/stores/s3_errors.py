@@ -406,11 +406,14 @@ def other_region(err: BaseException, asked: str) -> str | None:
     """Name the region that the store's answer names instead of the one that was asked for; None where it names none."""
     if not isinstance(err, S3Error):
         return None
-    named = err.response.headers.get("x-amz-bucket-region")
-    if not named:
-        match = _REGION.search(f"{_body(err)} {err.message or ''}")
-        named = next(filter(None, match.groups()), None) if match else None
+    named = err.response.headers.get("x-amz-bucket-region") or region_in_words(f"{_body(err)} {err.message or ''}")
     return named if named and named != asked else None
+
+
+def region_in_words(text: str) -> str | None:
+    """Find the region that a refusal of another one names."""
+    match = _REGION.search(text)
+    return next(filter(None, match.groups()), None) if match else None
 
 
 def request_id(err: BaseException) -> str:

@@ -39,6 +39,9 @@ TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variabl
 LET_IN: set["StoreAccess"] = set()
 """Logins that a store has let in since this process began: all buckets of a connection know of it."""
 
+DEFAULT_REGION = "us-east-1"
+"""What is asked where nobody wrote down a region: stores without regions take it, others name theirs."""
+
 AFTER_A_FAILURE = timedelta(seconds=30)
 """A key that could not be renewed and has not ended is used on; so long nobody asks again."""
 
@@ -147,7 +150,7 @@ def web_identity_file(access: "StoreAccess") -> Path:
 def _provider(access: "StoreAccess") -> Provider:
     pool = _KeyPool(access)
     if access.identity == MACHINE:
-        return IamAwsProvider(region=access.region, http_client=pool)
+        return IamAwsProvider(region=access.region or DEFAULT_REGION, http_client=pool)
     role_arn = access.role_arn or os.environ.get("AWS_ROLE_ARN") or None
     if access.identity == WEB_IDENTITY:
         token = _read_token(web_identity_file(access))
@@ -162,7 +165,7 @@ def _provider(access: "StoreAccess") -> Provider:
         sts_endpoint=access.sts_url,
         access_key=access.access_key,
         secret_key=access.secret_key,
-        region=access.region,
+        region=access.region or DEFAULT_REGION,
         role_arn=role_arn,
         role_session_name="shoal",
         external_id=access.role_external_id or None,

@@ -1,8 +1,10 @@
 """How rclone, in the sidecar that mounts a bucket, is told of an S3 store and of each kind of login."""
 
+import re
 from collections.abc import Mapping
 
 from shoal.stores.object_store import RcloneRemote
+from shoal.stores.s3_errors import About, meaning_of, region_in_words
 
 _OF_A_LOGIN = frozenset({"identity", "role_arn", "role_external_id", "sts_url", "token_file"})
 
@@ -43,3 +45,14 @@ def reach_by_rclone(names: Mapping[str, str], bucket: str) -> RcloneRemote:
     options = {"--s3-provider": "Other", "--s3-no-check-bucket": "", "--s3-no-head-object": ""}
     login = _LOGIN_SCRIPT.format(**names)
     return RcloneRemote(f":s3:{bucket}", environment, options, "RCLONE_S3_ENDPOINT", names["ca_file"], login)
+
+
+_ANSWERED = re.compile(r"api error ([\w.]+)")
+"""How the AWS SDK inside rclone names a store's answer."""
+
+
+def other_region_said(said: str) -> str | None:
+    """Tell which region a store named to rclone instead of the one that it was asked in; None where it named none."""
+    code = _ANSWERED.search(said)
+    meaning = meaning_of(code[1]) if code else None
+    return region_in_words(said) if meaning is not None and meaning.about is About.REGION else None

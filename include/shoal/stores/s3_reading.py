@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from minio import Minio
 from minio.error import S3Error
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
@@ -20,6 +21,7 @@ from shoal.stores.s3_errors import About, error_code, meaning_of
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import TIME_VERSION, ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
+from shoal.stores.s3_region import locate
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -47,7 +49,18 @@ class S3Reader:
         self.access = access
         self.bucket = bucket
         self._keys = access.provider()
-        self._client = access.connect(provider=self._keys)
+
+    @cached_property
+    def located(self) -> StoreAccess:
+        """See `ImageStore.located`: the region is asked for once, where nobody wrote it down."""
+        try:
+            return locate(self.access, self.bucket, self._keys)
+        except TRANSPORT_ERRORS as err:
+            raise explain(err, self.access, self._target) from err
+
+    @cached_property
+    def _client(self) -> Minio:
+        return self.located.connect(provider=self._keys)
 
     @property
     def address(self) -> str | None:
@@ -260,7 +273,7 @@ class S3Reader:
     def _explain(self, err: BaseException, target: str = "") -> ShoalError:
         """Name an error."""
         no_bucket = error_code(err) == "NoSuchBucket"  # then it is not the object that is to be created
-        problem = explain(err, self.access, self._target if no_bucket else target or self._target)
+        problem = explain(err, self.located, self._target if no_bucket else target or self._target)
         return told_as_ended(problem, self.access)
 
 

@@ -24,6 +24,11 @@ class UnreachedStore:
         """Raise why there is none."""
         raise self._why
 
+    @property
+    def located(self) -> NoReturn:
+        """Raise why there is none."""
+        raise self._why
+
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise self._why
 

@@ -83,9 +83,9 @@ def start_versitygw(processes: Processes, data: Path, address: str) -> StoreAcce
     return access
 
 
-def add_reader(admin: StoreAccess) -> StoreAccess:
+def add_reader(admin: StoreAccess, rights: tuple[str, ...] = READ) -> StoreAccess:
     """Make the user that source credentials should be: List and Get in every bucket."""
-    return _add_user(admin, "list-and-get", READ, "*")
+    return _add_user(admin, "list-and-get", rights, "*")
 
 
 def add_writer(admin: StoreAccess, bucket: str) -> StoreAccess:

@@ -23,6 +23,14 @@ def waiting(reason, message=""):
     return {"state": {"waiting": {"reason": reason, "message": message}}}
 
 
+WRONG_REGION = (
+    "2026/06/01 12:00:00 NOTICE: Failed to cat: operation error S3: ListObjects, https response error StatusCode: 400, "
+    f"RequestID: 18EC8391C4B95CC9, HostID: {'h' * 200}, api error AuthorizationHeaderMalformed: The authorization header is "
+    "malformed; the region is wrong; expecting 'eu-west-3'."
+)
+"""As rclone 1.75 tells what MinIO answers; longer than what is shown of it."""
+
+
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_pod_is_over_in_its_last_phases(phase):
     assert is_over(pod(phase))
@@ -135,6 +143,15 @@ def test_what_is_no_image_s_fault_is_no_crash(ended_otherwise):
             ),
             r"could not mount the bucket \(AccessDenied\)",
             id="mount",
+        ),
+        pytest.param(
+            pod(
+                "Pending",
+                waiting("PodInitializing"),
+                sidecar={"started": False, "restartCount": 1, "lastState": ended(1, message=WRONG_REGION)["state"]},
+            ),
+            r"could not mount the bucket \(.*\) - set region_name to 'eu-west-3' in the connection's extra",
+            id="mount in a wrong region",
         ),
         pytest.param(
             pod(

@@ -191,7 +191,10 @@ def test_virtual_hosts_are_asked_by_all_four(site, tmp_path):
     if not may_mount():
         pytest.skip("no right to mount here: names of hosts are not tested")
     port = site.admin.host.rpartition(":")[2]
-    access = replace(site.connection({"addressing_style": "virtual"}), endpoint_url=f"https://store.test:{port}")
+    access = replace(
+        site.connection({"addressing_style": "virtual", "region_name": "us-east-1"}),
+        endpoint_url=f"https://store.test:{port}",
+    )
     assert not access.path_style
     assert read_under_host_names(access, "fish", tmp_path) == ["fish"] * 3
     assert read_by_sidecar(access, "fish", tmp_path) == "fish"

@@ -53,7 +53,7 @@ def test_a_kind_that_is_not_there_names_those_that_are():
     ],
 )
 def test_a_connection_becomes_an_access(changes, endpoint_url):
-    assert access_from_connection(connection(**changes)) == StoreAccess(endpoint_url, "AKIA", "secret")
+    assert access_from_connection(connection(**changes)) == StoreAccess(endpoint_url, "AKIA", "secret", region="")
 
 
 @pytest.mark.parametrize("part", ["host", "login", "password"])
@@ -72,11 +72,11 @@ VIRTUAL = {"endpoint_url": "https://there", "config_kwargs": {"s3": {"addressing
     ("extra", "endpoint_url", "region", "path_style"),
     [
         pytest.param(AWS, "https://s3.eu-north-1.amazonaws.com", "eu-north-1", True, id="AWS by its region"),
-        pytest.param(VIRTUAL, "https://there", "us-east-1", False, id="virtual hosts"),
+        pytest.param(VIRTUAL, "https://there", "", False, id="virtual hosts"),
         pytest.param(
             {"service_config": {"s3": {"endpoint_url": "https://there/"}}},
             "https://there",
-            "us-east-1",
+            "",
             True,
             id="services",
         ),

@@ -78,7 +78,7 @@ class KubernetesEngine:
     def prepare(self, work: ShardWork, owner: DagRunId) -> Manifest:
         """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod."""
         uid = self._objects.ensure_config_map(owner)
-        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.accesses()))
+        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.located_accesses()))
         bucket, kind = self._workers.bucket, work.stores.source.access.kind
         return self._make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind))
 

@@ -7,6 +7,7 @@ from shoal.contract.errors import ShoalError, WorkerError, one_line
 from shoal.engines.kubernetes.manifests import WORKER
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.verdict import KEPT, judge
+from shoal.stores.s3_rclone import other_region_said
 
 _PULL_FAILED = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _CANNOT_START = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -47,6 +48,9 @@ def find_start_problem(pod: Mapping[str, Any]) -> str | None:
             if ended.get("reason") == "OOMKilled":
                 return "The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory"
             said = one_line(ended.get("message"), 400) or ended.get("reason") or "its mount shows nothing of it"
+            if region := other_region_said(ended.get("message") or ""):
+                way_out = f"set region_name to {region!r} in the connection's extra"
+                return f"The sidecar could not mount the bucket ({said}) - {way_out}"
             return (
                 f"The sidecar could not mount the bucket ({said}) - check that the bucket is there, "
                 "that the store can be reached from the cluster's nodes and that the source key may list and read"
