@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -15,10 +16,11 @@ from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_connection import read_connection
-from shoal.stores.s3_errors import answer_of, error_code
+from shoal.stores.s3_errors import answer_of, error_code, meaning_of
 from shoal.stores.s3_login import LET_IN
+from shoal.stores.s3_patience import pace_pauses_s
 from shoal.stores.s3_rclone import reach_by_rclone
-from shoal.stores.s3_reading import S3Reader
+from shoal.stores.s3_reading import BODY_PAUSES_S, S3Reader
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
@@ -91,7 +93,7 @@ class S3Store(S3Reader, JsonObjects):
             if len(several) == 1:  # the client repeats this request, and not the one that names many
                 self._client.remove_object(self.bucket, several[0])
                 return
-            errors = list(self._client.remove_objects(self.bucket, [DeleteObject(key) for key in several]))
+            refused = self._delete_patiently(several)
         except TRANSPORT_ERRORS as err:
             code = error_code(err)
             if code == "AccessDenied":
@@ -99,14 +101,35 @@ class S3Store(S3Reader, JsonObjects):
             if code != "NoSuchKey":
                 raise self._explain(err) from err
             return
-        # One judge for the answer to all and for those to each: one that is gone is no error here either.
-        refused = [error for error in errors if error.code not in {"NoSuchKey", "NoSuchVersion"}]
-        for error in refused:
-            if error.code == "AccessDenied":
-                raise self._refused_delete(error.name or "", error.code)
-        for error in refused:
-            told = answer_of(HTTPStatus.OK, {}, f"<Error><Code>{error.code}</Code></Error>")
-            raise self._explain(told, f"{self._object(error.name or '')} to delete")
+        for key, code in refused.items():
+            if code == "AccessDenied":
+                raise self._refused_delete(key, code)
+        for key, code in refused.items():
+            told = answer_of(HTTPStatus.OK, {}, f"<Error><Code>{code}</Code></Error>")
+            raise self._explain(told, f"{self._object(key)} to delete")
+
+    def _delete_patiently(self, keys: list[str]) -> dict[str, str]:
+        """Delete objects, again those that the store is too busy for; return the others' codes, and these' in the end.
+
+        The answer as a whole is good, so that the client's own patience sees nothing of a refusal of some.
+        """
+        pauses = {True: pace_pauses_s(), False: iter(BODY_PAUSES_S)}
+        while True:
+            refused = self._delete_once(keys)
+            meanings = [meaning_of(code) for code in refused.values()]
+            busy = [meaning for meaning in meanings if meaning is not None and meaning.is_trouble]
+            if not busy or len(busy) < len(refused):  # done, or nothing that a repetition would mend
+                return refused
+            pause_s = next(pauses[any(meaning.is_waited_for for meaning in busy)], None)
+            if pause_s is None:
+                return refused
+            time.sleep(pause_s)
+            keys = keys if "" in refused else list(refused)
+
+    def _delete_once(self, keys: list[str]) -> dict[str, str]:
+        """Ask for a deletion; return the codes of those that were refused, by key. One that is gone was not."""
+        errors = self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys])
+        return {error.name or "": error.code for error in errors if error.code not in {"NoSuchKey", "NoSuchVersion"}}
 
     def list_unfinished_uploads(self, prefix: str) -> list[UnfinishedUpload]:
         """List uploads in parts below `prefix` that were begun and never finished.

@@ -4,7 +4,9 @@ import logging
 import os
 import random
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import urllib3
@@ -98,6 +100,17 @@ def patience_s() -> float:
         return float(os.environ["SHOAL_STORE_PATIENCE_S"])
     except (KeyError, ValueError):
         return PATIENCE_S
+
+
+def pace_pauses_s() -> Iterator[float]:
+    """Give the pauses, in seconds, between repetitions of what an answer to a whole request refuses in part."""
+    waited_s = 0.0
+    for number in count():
+        if waited_s >= patience_s():
+            return
+        pause_s = _pause_s(number)
+        waited_s += pause_s
+        yield pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _pause_s(number: int) -> float:

@@ -1,5 +1,6 @@
 """The store's client is one for both sides: what a worker survives, plan and summary survive, too."""
 
+import re
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError, LoginRefusedError, StoreError
+from shoal.contract.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ContractError,
+    LoginRefusedError,
+    ShoalError,
+    StoreError,
+)
 from shoal.stores import s3_reading
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
@@ -167,10 +175,37 @@ def refused_one_by_one(*codes):
         pytest.param(["ExpiredToken"], LoginRefusedError, r"denied \(ExpiredToken\) - check the login", id="a token"),
     ],
 )
-def test_a_deletion_that_is_refused_for_some_is_told_by_their_codes(codes, kind, message):
+def test_a_deletion_that_is_refused_for_some_is_told_by_their_codes(codes, kind, message, monkeypatch):
+    monkeypatch.setattr(s3_reading.time, "sleep", lambda _: None)
     answer = refused_one_by_one(*(code.replace("<", "&lt;") for code in codes))
     with faulty_store(answer) as (endpoint_url, _), pytest.raises(kind, match=message):
         store_at(endpoint_url).delete(["a", "b", "c"])
+
+
+def test_what_is_too_busy_for_some_deletions_is_asked_again_for_those_alone(monkeypatch):
+    """The answer to all is good, and names what was not done."""
+    pauses, bodies = [], []
+    monkeypatch.setattr(s3_reading.time, "sleep", pauses.append)
+
+    def answer(handler, number):
+        bodies.append(re.findall("<Key>(.)</Key>", handler.body.decode()))
+        refused_one_by_one(*[["SlowDown", "InternalError"], ["SlowDown"], []][number - 1])(handler, number)
+
+    with faulty_store(answer) as (endpoint_url, _):
+        store_at(endpoint_url).delete(["a", "b", "c"])
+    assert bodies == [["a", "b", "c"], ["a", "b"], ["a"]]
+    assert [0.25 <= pauses[0] <= 0.5, 0.5 <= pauses[1] <= 1] == [True, True]
+
+
+@pytest.mark.parametrize(("code", "times"), [("SlowDown", 9), ("InternalError", 4), ("AccessDenied", 1)])
+def test_a_deletion_is_asked_for_as_often_as_helps(code, times, monkeypatch):
+    """Pauses of 0.5, 1, 2, 4, 8, 16, 20 and 20 s are the first that are a minute; trouble is given seconds, a refusal nothing."""
+    monkeypatch.setattr(s3_reading.time, "sleep", lambda _: None)
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "60")
+    with faulty_store(refused_one_by_one(code)) as (endpoint_url, requests):
+        with pytest.raises(ShoalError, match=code):
+            store_at(endpoint_url).delete(["a", "b"])
+        assert len(requests) == times
 
 
 def test_a_deletion_of_several_that_are_gone_is_no_error():
