@@ -48,7 +48,7 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
         inference.pixel_limit,
         stamp,
         scan_limit=inference.scan_limit,
-        read_before=None if job.read_before is None else ListedImage(*astuple(job.read_before)),
+        witnesses=[ListedImage(*astuple(one)) for one in (job.read_before, *job.elsewhere) if one is not None],
     )
     layout = VariantLayout(job.variant_root)
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))

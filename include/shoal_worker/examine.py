@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,7 +80,7 @@ class Examiner:
         pixel_limit: Most pixels an image may have.
         stamp: Who writes the rows.
         scan_limit: Most scans a progressive JPEG may have.
-        read_before: An image that an earlier run read: tells whether the login is good before any other one was read.
+        witnesses: Tell whether the login is good, one after another, where no image of the shard does.
     """
 
     def __init__(
@@ -91,14 +91,15 @@ class Examiner:
         stamp: Stamp,
         *,
         scan_limit: int,
-        read_before: ListedImage | None = None,
+        witnesses: Sequence[ListedImage] = (),
     ) -> None:
         self._source = source
         self._detector = detector
         self._pixel_limit = pixel_limit
         self._scan_limit = scan_limit
         self._stamp = stamp
-        self._last_read = read_before
+        self._last_read: ListedImage | None = None
+        self._witnesses = witnesses
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
@@ -134,13 +135,26 @@ class Examiner:
         return self._row(image, Status.DENIED, detail=one_line(said))
 
     def still_reads(self) -> bool:
-        """Try whether the image that was read last, by this attempt or by an earlier run, can still be read."""
-        if (image := self._last_read) is None:
-            return False
+        """Try whether the login still reads an image: the one that it read last, else one of the witnesses.
+
+        A witness that is refused may itself lie in the folder that is; once one is read, no other is asked for.
+        """
+        if (last := self._last_read) is not None:
+            return self._reads(last) is True
+        for image in self._witnesses:
+            if (answer := self._reads(image)) is not False:
+                return answer is True
+        return False
+
+    def _reads(self, image: ListedImage) -> bool | None:
+        """Try to read an image; None where the store is in trouble, and another one would tell no more."""
         try:
             self._source.read(image.key, image.object_version, image.size_bytes)
-        except (ImageArchived, ImageChanged, ImageDenied, ImageGone, StoreError, ConfigError):
+        except (ImageArchived, ImageChanged, ImageDenied, ImageGone):
             return False
+        except (StoreError, ConfigError):
+            return None
+        self._last_read = image
         return True
 
     def rehearse(self, data: bytes) -> None:

@@ -58,8 +58,8 @@ class Inference:
 
 
 @dataclass(frozen=True)
-class ReadBefore:
-    """An image that an earlier run read: while a login still reads it, what it is refused is refused for itself.
+class Witness:
+    """An image that tells whether a login is good: while it reads this one, what it is refused is refused for itself.
 
     Attributes:
         key: Its whole key.
@@ -89,6 +89,7 @@ class ShardJob:
         part_interval_s: Seconds between two parts: what a killed worker loses at most.
         tolerated_failed_share: More `failed` than this share of the tried images stops the shard.
         read_before: What a worker reads that was refused every image of its own; None where no image was read yet.
+        elsewhere: What it tries then, one after another, where that is not read either: images from all over the listing.
     """
 
     run_key: str
@@ -102,11 +103,13 @@ class ShardJob:
     budget_s: float
     part_interval_s: float = 120.0
     tolerated_failed_share: float = 0.5
-    read_before: ReadBefore | None = None
+    read_before: Witness | None = None
+    elsewhere: tuple[Witness, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write the job as plan.json holds it."""
-        return {**asdict(self), "inference": self.inference.to_json()}
+        elsewhere = [asdict(one) for one in self.elsewhere]
+        return {**asdict(self), "inference": self.inference.to_json(), "elsewhere": elsewhere}
 
     @classmethod
     def from_plan(cls, plan: Mapping[str, Any]) -> "ShardJob":
@@ -125,10 +128,11 @@ class ShardJob:
             job = dict(plan["job"])
             inference = dict(job.pop("inference"))
             height, width = inference.pop("imgsz")
-            read_before = job.pop("read_before", None)
+            read_before, elsewhere = job.pop("read_before", None), job.pop("elsewhere", ())
             return cls(
                 inference=Inference(imgsz=(height, width), **inference),
-                read_before=None if read_before is None else ReadBefore(**read_before),
+                read_before=None if read_before is None else Witness(**read_before),
+                elsewhere=tuple(Witness(**one) for one in elsewhere),
                 **job,
             )
         except (KeyError, TypeError, ValueError) as err:

@@ -1,14 +1,14 @@
 """From bucket to plan: list, freeze, join with what is settled, capacity, choose, cut into shards, write."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
-from shoal.contract.job import ReadBefore, ShardJob
+from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Approval, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
@@ -44,7 +44,9 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         work = _plan_work(session, request, find_room, found)
         if work.shards:
             session.store_manifest(found.layout.run(request.run_key).manifest)
-        job = _job(request, found, session.find_read_before() if work.shards else None)
+        job = _job(request, found)
+        if work.shards:
+            job = replace(job, read_before=session.find_read_before(), elsewhere=session.find_elsewhere())
     plan = _compose(request, stores, found, work, job)
     if stores.results.find_bytes(found.layout.variant) is None:
         stores.results.write_json(found.layout.variant, plan.variant.to_json())
@@ -174,7 +176,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
     )
 
 
-def _job(request: PlanRequest, found: _Found, read_before: ReadBefore | None) -> ShardJob:
+def _job(request: PlanRequest, found: _Found) -> ShardJob:
     dataset, variant = request.dataset, found.chosen.variant
     return ShardJob(
         run_key=request.run_key,
@@ -187,5 +189,4 @@ def _job(request: PlanRequest, found: _Found, read_before: ReadBefore | None) ->
         inference=variant.inference,
         budget_s=dataset.run.budget.total_seconds(),
         tolerated_failed_share=dataset.run.tolerated_failed_share,
-        read_before=read_before,
     )

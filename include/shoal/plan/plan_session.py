@@ -23,7 +23,7 @@ from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_unshown_names
 from shoal.contract.errors import EmptyBucketError
-from shoal.contract.job import ReadBefore
+from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work
@@ -40,6 +40,9 @@ from shoal.tables.capture_times import narrow_listing, view_clocked
 from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.frozen_listing import FrozenAt
 from shoal.tables.session import Database
+
+ELSEWHERE_IMAGES = 32
+"""So many are tried: where nine of ten images are refused, all of these are in one of thirty cases."""
 
 TABLES = {
     "listing": "the images in scope, frozen",
@@ -59,6 +62,7 @@ TABLES = {
     "picked": "the newest of them, as many as the time box has room for",
     "chosen": "those, each with its shard: the manifest",
     "read_before": "an image that the store gave before: one row, or none",
+    "elsewhere": "images from all over the listing: so many as show that a login reads any",
 }
 """Every table and view of a plan's session, in the order they come to be."""
 
@@ -194,7 +198,7 @@ class PlanSession:
         seconds = self._database.value("SELECT avg(seconds) FROM stored_rows WHERE status = 'processed'")
         return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
 
-    def find_read_before(self) -> ReadBefore | None:
+    def find_read_before(self) -> Witness | None:
         """Find an image that was read before and is still there; None where there is none.
 
         A shard may hold nothing but images that the store refuses. Its worker reads this one to know that the login is good.
@@ -204,7 +208,17 @@ class PlanSession:
         """
         self._database.run_file("read_before")
         found = self._database.records("SELECT * FROM read_before")
-        return ReadBefore(**found[0]) if found else None
+        return Witness(**found[0]) if found else None
+
+    def find_elsewhere(self) -> tuple[Witness, ...]:
+        """Choose images from all over the listing, for a worker that is refused all of its shard before any image was read.
+
+        Reads: listing
+        Makes: elsewhere
+        """
+        self._database.set_variable("elsewhere_images", ELSEWHERE_IMAGES)
+        self._database.run_file("elsewhere")
+        return tuple(Witness(**found) for found in self._database.records("SELECT * FROM elsewhere"))
 
     def leave_to_others(self, layout: VariantLayout, to_infer: int) -> int:
         """Leave out images that another run is at work on; return how many are left.

@@ -2,6 +2,8 @@
 
 from urllib.parse import unquote
 
+import pytest
+
 from reached_through import reached_through
 from worker.http_faults import passed_on, status
 
@@ -34,3 +36,39 @@ def test_a_run_over_the_refused_folder_alone_knows_an_image_beside_it(empty_buck
     empty_bucket.put("secret/20260602-000000-IPC608.jpg", scenes[20].jpeg)
     empty_bucket.run(prefix=scenes[20].key)
     assert empty_bucket.plan(prefix="secret/").job.read_before.key == scenes[20].key
+
+
+def test_the_first_night_of_a_variant_ends_although_all_that_it_has_time_for_is_refused(empty_bucket, scenes):
+    """No image was ever read, and those that could be are of a later night; they tell all the same that the login is good."""
+    good, refused = scenes[20:22], [f"secret/20260901-0{hour}0000-IPC608.jpg" for hour in range(4)]
+    empty_bucket.put_scenes(good)
+    for key in refused:
+        empty_bucket.put(key, good[0].jpeg)
+    real = passed_on(empty_bucket.stores.source.access.endpoint_url)
+
+    def answer(handler, number):
+        (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
+
+    with reached_through(empty_bucket.with_settings(run={"budget": "2s"}), answer) as pipeline:
+        plan = pipeline.plan()
+        assert (plan.work.images, plan.pending, plan.job.read_before) == (4, 2, None)
+        pipeline.infer(plan)
+        done = pipeline.summarize(plan)
+        assert (done.failure, done.balance.fates["denied"], done.balance.fates["pending"]) == (None, 4, 2)
+
+
+def test_the_first_night_of_a_wrong_key_denies_nothing(empty_bucket, scenes):
+    """It may list and read nothing: every witness is refused as well."""
+    empty_bucket.put_scenes(scenes[20:23])
+    real = passed_on(empty_bucket.stores.source.access.endpoint_url)
+
+    def answer(handler, number):
+        (REFUSED if unquote(handler.path).split("?")[0].endswith(".jpg") else real)(handler, number)
+
+    with reached_through(empty_bucket, answer) as pipeline:
+        plan = pipeline.plan()
+        with pytest.raises(
+            AssertionError, match="3 images of shard 0 have no row because store, mount or memory failed"
+        ):
+            pipeline.infer(plan)
+        assert pipeline.summarize(plan).balance.fates["denied"] == 0

@@ -16,7 +16,7 @@ from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference, ReadBefore, ShardJob
+from shoal.contract.job import Inference, Witness, ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
@@ -37,7 +37,7 @@ RELEASE = ModelRelease("demo-fish", "v1", "demo-fish/v1/model.onnx", SHA, UNDERS
 VARIANT = Variant(RELEASE, Inference((640, 640), rect=True))
 JOB = ShardJob(
     "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0,
-    read_before=ReadBefore("e 海.jpg", "0" * 32, 7),
+    read_before=Witness("e 海.jpg", "0" * 32, 7), elsewhere=(Witness("a.jpg", "1", 8), Witness("z.jpg", "2", 9)),
 )  # fmt: skip
 
 
@@ -124,8 +124,9 @@ def test_a_plan_is_read_as_it_was_written(written):
 
 def test_a_plan_that_knows_no_image_that_was_read_before_is_read():
     written = json.loads(json.dumps(write_plan()))
-    del written["job"]["read_before"]
-    assert StoredPlan.parse(written).job.read_before is None
+    del written["job"]["read_before"], written["job"]["elsewhere"]
+    job = StoredPlan.parse(written).job
+    assert (job.read_before, job.elsewhere) == (None, ())
 
 
 def test_settings_and_params_are_those_of_the_run():

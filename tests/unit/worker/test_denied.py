@@ -81,29 +81,36 @@ def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(runni
 
 
 @pytest.mark.parametrize(
-    ("keys", "reads", "read_before", "exit_code", "rows"),
+    ("keys", "reads", "witnesses", "exit_code", "rows"),
     [
-        pytest.param(["a", "secret", "b"], 99, None, WorkerExit.DONE, {"processed": 2, "denied": 1}, id="one of three"),
-        pytest.param(["a", "secret"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="the last one"),
-        pytest.param(["secret"], 99, None, WorkerExit.INFRASTRUCTURE, {}, id="alone: the login may be wrong"),
-        pytest.param(["a", "b", "c"], 0, None, WorkerExit.INFRASTRUCTURE, {}, id="a login that was never good"),
-        pytest.param(["a", "b", "c", "d"], 2, None, WorkerExit.INFRASTRUCTURE, {"processed": 2}, id="a login that ended"),
+        pytest.param(["a", "secret", "b"], 99, (), WorkerExit.DONE, {"processed": 2, "denied": 1}, id="one of three"),
+        pytest.param(["a", "secret"], 99, (), WorkerExit.DONE, {"processed": 1, "denied": 1}, id="the last one"),
+        pytest.param(["secret"], 99, (), WorkerExit.INFRASTRUCTURE, {}, id="alone: the login may be wrong"),
+        pytest.param(["a", "b", "c"], 0, (), WorkerExit.INFRASTRUCTURE, {}, id="a login that was never good"),
+        pytest.param(["a", "b", "c", "d"], 2, (), WorkerExit.INFRASTRUCTURE, {"processed": 2}, id="a login that ended"),
         pytest.param(
-            ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, None, WorkerExit.DONE, {"processed": 2, "denied": 70},
+            ["a", *(f"secret/{n}" for n in range(70)), "z"], 99, (), WorkerExit.DONE, {"processed": 2, "denied": 70},
             id="a folder of them blocks nothing behind it",
         ),
         pytest.param(
-            [*(f"secret/{n}" for n in range(300)), "z"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 300},
+            [*(f"secret/{n}" for n in range(300)), "z"], 99, (), WorkerExit.DONE, {"processed": 1, "denied": 300},
             id="a large folder of them does not hide the one image behind it",
         ),
-        pytest.param(["secret"], 99, BEFORE, WorkerExit.DONE, {"denied": 1}, id="alone, another one was read before"),
-        pytest.param(["secret"], 0, BEFORE, WorkerExit.INFRASTRUCTURE, {}, id="alone, by a login that has ended since"),
-        pytest.param(["../a"], 0, None, WorkerExit.DONE, {"denied": 1}, id="alone, by its name: no login would read it"),
-        pytest.param(["a", "cold"], 99, None, WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
+        pytest.param(["secret"], 99, (BEFORE,), WorkerExit.DONE, {"denied": 1}, id="alone, another one was read before"),
+        pytest.param(["secret"], 0, (BEFORE,), WorkerExit.INFRASTRUCTURE, {}, id="alone, by a login that has ended since"),
+        pytest.param(
+            ["secret"], 99, (ListedImage("secret/2", "", 9), BEFORE), WorkerExit.DONE, {"denied": 1},
+            id="alone, a witness is refused too and the next one is not",
+        ),
+        pytest.param(
+            ["secret"], 99, (ListedImage("secret/2", "", 9),) * 2, WorkerExit.INFRASTRUCTURE, {}, id="alone, as every witness"
+        ),
+        pytest.param(["../a"], 0, (), WorkerExit.DONE, {"denied": 1}, id="alone, by its name: no login would read it"),
+        pytest.param(["a", "cold"], 99, (), WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
     ],
 )  # fmt: skip
 def test_an_image_is_denied_where_the_login_still_reads_another_one(
-    keys, reads, read_before, exit_code, rows, *, running_store, empty_bucket
+    keys, reads, witnesses, exit_code, rows, *, running_store, empty_bucket
 ):
     detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
     examiner = Examiner(
@@ -112,7 +119,7 @@ def test_an_image_is_denied_where_the_login_still_reads_another_one(
         10**8,
         Stamp("1", "20260101T000000Z-testtest", "attempt1"),
         scan_limit=500,
-        read_before=read_before,
+        witnesses=witnesses,
     )
     intake = Intake([ListedImage(key, "", 9) for key in keys], LIMITS.budget_s)
     parts, tally = (

@@ -1,0 +1,8 @@
+-- Images from all over the listing, in an order that has nothing to do with their names: a folder that is refused is few of them.
+-- Variables: archives, elsewhere_images (how many).
+CREATE OR REPLACE VIEW elsewhere AS
+SELECT key, object_version, size_bytes
+FROM listing
+WHERE NOT coalesce(list_contains(getvariable('archives'), storage_class), false)
+ORDER BY md5(key), key, object_version
+LIMIT getvariable('elsewhere_images');
