@@ -24,6 +24,7 @@ SHORTEST = timedelta(days=2)
 
 NAMES = {
     Kind.LISTING: "listings",
+    Kind.SHARED: "months of listings",
     Kind.MANIFEST: "manifests",
     Kind.FILE: "summary files",
     Kind.ATTEMPT: "failed attempts",

@@ -9,6 +9,7 @@ from shoal.contract.layout import ATTEMPT, RUN_KEY, DatasetLayout
 _PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
+_LISTED_MONTH = re.compile(r"listings/files/\d{4}-\d{2}-[0-9a-f]{16}\.parquet")
 _OF_RUN = re.compile(
     rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
     rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
@@ -23,6 +24,8 @@ class Kind(StrEnum):
 
     LISTING = "listing"
     """What a listing tells of itself, or the images in it."""
+    SHARED = "shared"
+    """A month of a listing, named by its content, as later releases write it: many listings may name it."""
     MANIFEST = "manifest"
     """Also what a repeated shard still had to do."""
     FILE = "file"
@@ -59,6 +62,8 @@ def read_name(layout: DatasetLayout, key: str) -> StoredName:
     name = key.removeprefix(layout.root)
     if listing := _LISTING.fullmatch(name):
         return StoredName(Kind.LISTING, listing["run_key"])
+    if _LISTED_MONTH.fullmatch(name):
+        return StoredName(Kind.SHARED)
     if found := _OF_RUN.fullmatch(name):
         folder = key.rsplit("/", 1)[0] + "/" if found.lastgroup == "file" else ""
         return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)

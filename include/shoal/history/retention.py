@@ -23,7 +23,9 @@ ALWAYS = {
     Kind.SUMMARY: "plans and summaries are kept for good",
     Kind.ROWS: "rows are kept for good",
     Kind.RECORD: "records are kept for good",
-    Kind.OTHER: "not named by Shoal",
+    # Which listings name one now cannot be told for good: one that is in the writing may name it, however old it is.
+    Kind.SHARED: "listings share it: the release that writes it lets it go",
+    Kind.OTHER: "of no name that this release writes",
 }
 """Kinds that never go."""
 

@@ -53,6 +53,8 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/notes.txt", Kind.OTHER),
         (f"other/fish-v1-0123456789ab/runs/{run_key(1)}/manifest.parquet", Kind.OTHER),
         (f"other/listings/{run_key(1)}.parquet", Kind.OTHER),
+        ("listings/files/2026-06-0123456789abcdef.parquet", Kind.SHARED),
+        ("listings/files/notes.parquet", Kind.OTHER),
         ("manifest.parquet", Kind.OTHER),
     ],
 )  # fmt: skip
@@ -146,6 +148,7 @@ def buckets(draw):
         if draw(st.booleans()):
             objects.append(stored(f"listings/{run_key(days_ago, number)}.parquet", days_ago))
     objects += [stored("current.json"), stored("a/ledger/x.parquet", 500), stored("thing.txt", 500)]
+    objects += [stored("listings/files/2026-06-0123456789abcdef.parquet", 500)]
     return objects, [(variant, run_key(days_ago, number)) for number, (variant, days_ago) in enumerate(runs)]
 
 
