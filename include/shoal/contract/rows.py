@@ -41,6 +41,12 @@ RESTORED = " (restored)"
 """What stands behind the class of an object in an archive where the listing says that a restored copy can be read: such an
 object is read like any other."""
 
+RESTORE = (
+    "restore them, then run again - Amazon's listing tells which are restored, other stores need a copy in a class that is read "
+    "at once"
+)
+"""The way out of an archive, wherever somebody is told of images in one."""
+
 NO_IMAGES = frozenset({Reason.EMPTY, Reason.NOT_IMAGE})
 """Known for what they are: they say nothing of how images are decoded, so no shard ends because of them."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.bucket.sieve import ListingCounts
+from shoal.contract.rows import RESTORE
 
 
 def describe_asides(result: Mapping[str, Any]) -> list[str]:
@@ -20,7 +21,7 @@ def describe_unread(balance: Mapping[str, int]) -> list[str]:
         balance: `listed` and the fates; one of an earlier release knows none of these.
     """
     ways_out = {
-        "archived": "they lie in an archive of the store's - restore them, then run again",
+        "archived": f"they lie in an archive of the store's: {RESTORE}",
         "denied": "the store gave others and not these - failures.csv says why; mend that, then run again",
     }
     return [

@@ -15,6 +15,7 @@ from shoal.capacity.share import Capacity
 from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.rows import RESTORE
 from shoal.contract.run_names import may_move_answer
 from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval, Rate
@@ -236,10 +237,7 @@ class Plan:
                 "the image store does not say what time it is: this machine's clock stands for the listing's time"
             )
         if self.archived:
-            lines.append(
-                f"archived {self.archived} images: restore them, then run again - Amazon's listing tells which are restored, "
-                "other stores need a copy in a class that is read at once"
-            )
+            lines.append(f"archived {self.archived} images: {RESTORE}")
         if self.starts_over:
             lines.append(
                 "the answer so far is of format 1: it stays readable, its rows are not used again, every image is looked at anew"

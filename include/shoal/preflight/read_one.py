@@ -6,7 +6,7 @@ from itertools import islice
 
 from shoal.bucket.sampled_keys import SEARCHED_OBJECTS, Sample
 from shoal.contract.errors import ConfigError
-from shoal.contract.rows import ARCHIVES
+from shoal.contract.rows import ARCHIVES, RESTORE
 from shoal.settings.dataset import Source
 from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone
 from shoal.stores.object_store import ImageStore, ListedObject
@@ -45,10 +45,7 @@ def read_one(bucket: ImageStore, source: Source, sample: Sample) -> ReadImage:
     if not awake and not sample.whole:
         awake = _look_on(bucket, source)
     if not awake:
-        raise ConfigError(
-            f"Each of the {archived} images that were found lies in an archive: restore them - Amazon's listing tells which are "
-            "restored, other stores need a copy in a class that is read at once"
-        )
+        raise ConfigError(f"Each of the {archived} images that were found lies in an archive: {RESTORE}")
     chosen = awake[:: max(1, len(awake) // TRIED_IMAGES)][:TRIED_IMAGES]
     for image in chosen:
         try:

@@ -21,7 +21,9 @@ MEMORY_LIMIT = "256MB"
 
 _REFUSED = (400, 401, 403)
 _NOT_FOUND = 404
-_URL = re.compile(r"'((?:s3|https?)://[^']*)'")
+_ASKED = re.compile(r"'((?:s3|https?)://.+?)'(?= in region |\n|$)")
+"""The address that DuckDB was asked for, or what it stands for; quotes within it are not doubled."""
+
 _OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connection|SSL", re.IGNORECASE)
 """What DuckDB calls an error of reading or writing when nobody answered."""
 
@@ -91,11 +93,12 @@ class Database:
 
     def _explain(self, err: duckdb.Error, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
         """Name an object that is gone; what else the store answered is told as the client tells it."""
-        named = re.search(rf"'{re.escape(self.results.uri(''))}(?P<key>.+?)'(?: in region|$)", str(err))
-        if status == _NOT_FOUND and named and not self.results.has(named["key"]):
-            return gone(named["key"], self.results.bucket)
-        found = _URL.search(str(err))
-        return self.results.explain_answer(found[1] if found else "", status, headers, body)
+        found = _ASKED.search(str(err))
+        asked = found[1] if found else ""
+        key = asked.removeprefix(self.results.uri(""))
+        if status == _NOT_FOUND and key != asked and not self.results.has(key):
+            return gone(key, self.results.bucket)
+        return self.results.explain_answer(asked, status, headers, body)
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         """Execute a statement, once more where its key ended meanwhile and there is a new one: nothing was done."""

@@ -200,7 +200,7 @@ def test_a_restored_image_is_read_like_any_other(few_images, monkeypatch):
 def test_a_bucket_that_lies_in_an_archive_as_a_whole_is_to_be_restored(few_images, monkeypatch):
     with_classes(few_images, monkeypatch, *["GLACIER"] * 12)
     with pytest.raises(
-        ConfigError, match=r"^Each of the 12 images that were found lies in an archive: restore them - "
+        ConfigError, match=r"^Each of the 12 images that were found lies in an archive: restore them, then run again - "
     ):
         check_images(few_images.dataset, few_images.stores)
     assert SampleRun.prepare(few_images.dataset, few_images.stores).plan.work.shards == ()

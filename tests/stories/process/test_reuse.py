@@ -278,7 +278,7 @@ def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch
     assert fates(done) == {"processed": 10, "archived": 2}
     assert done.balance.complete
     assert done.not_current_because is None
-    told = "2 of 12 listed images (16.7 %) are archived and in no number: they lie in an archive of the store's - restore them"
+    told = "2 of 12 listed images (16.7 %) are archived and in no number: they lie in an archive of the store's: restore them, then run again - "
     html = unescape(few_images.stores.results.read_bytes(done.summary["folder"] + "report.html").decode())
     assert f"<strong>Not all images.</strong> {told}" in html
     assert any(line.startswith(told) for line in done.describe())

@@ -16,7 +16,7 @@ from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference, Witness, ShardJob
+from shoal.contract.job import Inference, ShardJob, Witness
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work

@@ -99,6 +99,21 @@ def test_poison_images_count_into_the_share_that_stops_a_shard(pipelines):
     assert pipeline.stores.results.list_keys(crashed.layout.run(plan.run_key).tries) == []
 
 
+def test_a_folder_of_broken_files_in_front_of_many_others_stops_no_shard_that_crashes(pipelines):
+    """The worker would look elsewhere before it judges; one that is killed in that folder has no time for it."""
+    pipeline = pipelines(cluster={"share": 1.0, "max_pods": 1})
+    for number in range(50):
+        pipeline.put(f"broken/{number:02}.jpg", dark_jpeg(number)[:200])
+    good = [f"good/{number:02}.jpg" for number in range(60)]
+    for key in [*good, "broken/poison.jpg"]:
+        pipeline.put(key, b"poison")
+    plan = pipeline.plan()
+    pipeline.stores.source.delete([*good, "broken/poison.jpg"])  # so that no row tells of them
+    assert run_worker(pipeline.stores, plan, 0).returncode == WorkerExit.DONE
+    crashed = name(pipeline, plan, "broken/poison.jpg", b"poison")
+    assert settle_crash(pipeline.stores.results, crashed, HOW).blamed_key == "broken/poison.jpg"
+
+
 @pytest.fixture
 def small_memory(request):
     """A control group with 1 GB of memory; yields the command prefix that enters it."""

@@ -4,14 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
+from shoal.contract.errors import (
+    AccessDeniedError,
+    ConfigError,
+    ContractError,
+    LoginRefusedError,
+    ShoalError,
+    StoreError,
+)
 from shoal.stores import s3_patience
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, status
 
-KEY = "a b/rows #1.parquet"
+KEY = "a b/the fish's rows #1.parquet"
 
 
 def refused_to_client(store: S3Store) -> ShoalError:
@@ -68,6 +75,15 @@ def test_a_code_is_told_in_the_same_words(answer, kind, monkeypatch):
         told = refused_to_duckdb(store)
         assert type(told) is kind
         assert str(told) == str(refused_to_client(store))
+
+
+def test_an_object_that_is_gone_is_named_whole(filled):
+    store = S3Store(filled, "one-judge")
+    with (
+        open_database(store) as database,
+        pytest.raises(ContractError, match=r"No object \"a's b.parquet\" in bucket"),
+    ):
+        database.value("SELECT count(*) FROM read_parquet(?)", [store.uri("a's b.parquet")])
 
 
 def test_an_answer_without_a_reason_is_told_with_its_status():
