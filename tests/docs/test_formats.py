@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from shoal.bucket.listing import _identity
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
@@ -19,7 +20,7 @@ from shoal.plan.document import UNSTORED
 from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
-from shoal.settings.dataset import Dataset
+from shoal.settings.dataset import Dataset, Source
 from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
@@ -213,6 +214,12 @@ def test_fields_of_overlaps_are_those_of_their_query(run):
     prefix = "result.overlaps[]."
     found = [path.removeprefix(prefix) for path, _ in table("fields: summary.json") if path.startswith(prefix)]
     assert found == run["overlaps"]
+
+
+def test_the_scope_of_the_listing_has_the_hash_that_the_code_gives_it():
+    listing = example("listing.json")
+    assert listing["scope_sha256"] == _identity(listing["scope"])
+    assert listing["scope"]["suffixes"] == sorted(Source(conn_id="shoal_demo", bucket="demo-images").suffixes)
 
 
 def test_plan_is_readable_by_the_code():
