@@ -111,7 +111,9 @@ def freeze_listing(
     )
     path.unlink()
     path.with_suffix(".doubtful").unlink()
-    counts = count_images(database, counts)
+    sifted, counts = counts.images, count_images(database, counts)
+    if scope.limit is None:
+        counts = replace(counts, twice=sifted - counts.images)
     file = key.removesuffix(".json") + ".parquet"
     stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", file)
     files = (ListingFile(file, stored.sha256, stored.rows),)

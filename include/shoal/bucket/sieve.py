@@ -43,6 +43,7 @@ class ListingCounts:
         videos: Objects among `not_images` that are videos, by ending.
         unread: Those that are photos in formats which `source.suffixes` does not name, by ending.
         below_images: Images in folders named like an image.
+        twice: Further images under a key that was listed before: one of each key is in scope. Stored where there are any.
     """
 
     images: int = 0
@@ -53,6 +54,7 @@ class ListingCounts:
     videos: Mapping[str, int] = field(default_factory=dict)
     unread: Mapping[str, int] = field(default_factory=dict)
     below_images: int = 0
+    twice: int = 0
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "ListingCounts":
@@ -61,7 +63,7 @@ class ListingCounts:
 
     def to_json(self) -> dict[str, Any]:
         """Write them as listings and plans hold them."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self) if self.twice or one.name != "twice"}
         return {
             name: dict(sorted(value.items())) if isinstance(value, Mapping) else value for name, value in values.items()
         }
@@ -100,6 +102,11 @@ class ListingCounts:
             lines.append(
                 f"{counted(self.below_images, 'image')} {lie} named like an image, such as a.jpg/1.jpg: often {them} out by "
                 "source.ignore"
+            )
+        if self.twice:
+            lines.append(
+                f"{counted(self.twice, 'further image')} under a key that was listed before: of each key one is looked at - where "
+                "file names are no UTF-8 some stores show different ones alike: rename them; else see the store's log"
             )
         return lines
 

@@ -1,11 +1,31 @@
-"""Images that pods which mount the bucket cannot read, since no file can have their name: said before anything is inferred."""
+"""Images that cannot be read for their names, by nobody or by pods that mount the bucket: said before anything is inferred."""
 
 from shoal.contract.errors import shown
+from shoal.stores.images import NOT_TEXT, why_not_text
 from shoal.stores.mounted_names import MAYBE_UNSHOWN, NAME_BYTES, why_unshown
 from shoal.tables.session import Database
 
 BATCH = 10_000
 """Keys that are in memory at once."""
+
+
+def read_names_without_text(database: Database) -> tuple[str, ...]:
+    """Say how many images of a listing have keys that are no UTF-8, with one of them; nothing where all are.
+
+    Reads: listing
+    """
+    count, first = database.run(
+        "SELECT count(*), min(key) FROM listing WHERE contains(key, '\ufffd%') AND regexp_matches(key, ?)",
+        [NOT_TEXT.pattern],
+    ).fetchall()[0]
+    if not count:
+        return ()
+    images, them = ("image has a name", "it") if count == 1 else ("images have names", "them")
+    line = (
+        f'{count} {images} that are no UTF-8 and will be denied: "{shown(first, 200)}" - rename {them} (files of a folder: '
+        f"convmv -f latin1 -t utf8 -r FOLDER), or put {them} into source.ignore"
+    )
+    return (line,)
 
 
 def read_unshown_names(database: Database) -> tuple[str, ...]:
@@ -18,7 +38,7 @@ def read_unshown_names(database: Database) -> tuple[str, ...]:
     candidates = database.run(query, [MAYBE_UNSHOWN, NAME_BYTES, NAME_BYTES])
     count, first = 0, ""
     while batch := candidates.fetchmany(BATCH):
-        unshown = [key for (key,) in batch if why_unshown(key)]
+        unshown = [key for (key,) in batch if why_unshown(key) and not why_not_text(key)]
         count += len(unshown)
         first = min([*unshown, *([first] if first else [])], default="")
     if not count:

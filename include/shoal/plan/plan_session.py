@@ -21,7 +21,7 @@ from shoal.bucket.listing import (
 )
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
-from shoal.bucket.unshown_names import read_unshown_names
+from shoal.bucket.unshown_names import read_names_without_text, read_unshown_names
 from shoal.contract.errors import EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
@@ -120,14 +120,15 @@ class PlanSession:
         return read_clock_table(self._database, dataset.clock, dataset.name)
 
     def read_remarks(self) -> tuple[str, ...]:
-        """Say what deployments made of the listing's times, and which images pods cannot read, because they mount the bucket.
+        """Say what deployments made of the listing's times, and which images cannot be read for their names.
 
         Reads: listing
         Makes: clocked
         """
         dataset, full = self._request.dataset, self._request.params.full_scope
         corrected = read_correction_words(self._database, dataset.clock, dataset.deployments, full_scope=full)
-        return (*corrected, *(read_unshown_names(self._database) if dataset.cluster.mounts else ()))
+        unshown = read_unshown_names(self._database) if dataset.cluster.mounts else ()
+        return (*corrected, *read_names_without_text(self._database), *unshown)
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

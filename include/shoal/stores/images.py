@@ -1,5 +1,6 @@
 """How the bytes of an image are read: what every source promises, a store or a mount, and what can go wrong."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,11 +57,23 @@ class ImageSource(Protocol):
         """
 
 
+NOT_TEXT = re.compile("\ufffd%[0-9A-F]{2}")
+"""How a listing shows a byte of a key that is no UTF-8, as names on old disks have them: such keys stay apart."""
+
+
+def why_not_text(key: str) -> str:
+    """Say why a key cannot be asked for that is no UTF-8; empty where it is."""
+    return "is no UTF-8, as every key has to be" if NOT_TEXT.search(key) else ""
+
+
 def refuse_segments(key: str, refused: frozenset[str], way_out: str) -> None:
     """Refuse a key that would name another object once its path is normalised.
 
     Raises:
-        ImageUnnamable: A part of the key between slashes is among `refused`. A store that is asked for all others reads them.
+        ImageUnnamable: A part of the key between slashes is among `refused`, or it is no UTF-8. A store that is asked for all
+            others reads them.
     """
+    if reason := why_not_text(key):
+        raise ImageUnnamable(f"Key {key!r} {reason} - {way_out}")
     if not refused.isdisjoint(key.split("/")):
         raise ImageUnnamable(f"Key {key!r} cannot be read: its path would be normalised to another one - {way_out}")

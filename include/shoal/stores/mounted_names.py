@@ -4,7 +4,7 @@ rclone shows control characters by their pictures (a tab as U+2409), and a pictu
 it: https://rclone.org/overview/#restricted-characters. A key that is looked for under its own name is not there.
 """
 
-from shoal.stores.images import ImageUnnamable
+from shoal.stores.images import ImageUnnamable, why_not_text
 
 _QUOTE = "\u201b"
 _PICTURES = {code: chr(0x2400 + code) for code in range(1, 0x20)} | {0x7F: "\u2421"}
@@ -24,6 +24,8 @@ def mounted_path(key: str) -> str:
     Raises:
         ImageUnnamable: A mount cannot show it; direct transfer reads it.
     """
+    if reason := why_not_text(key):
+        raise ImageUnnamable(f"Key {key!r} {reason} - rename the object")
     if reason := why_unshown(key):
         raise ImageUnnamable(f"Key {key!r} {reason} - read it with transfer: direct, or rename the object")
     return key.translate(_SHOWN)

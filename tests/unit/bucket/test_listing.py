@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -17,8 +18,10 @@ from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ListedObject
+from shoal.stores.s3 import S3Store
 from shoal.tables.frozen_listing import read_files
 from shoal.tables.session import open_database
+from worker.http_faults import faulty_store, whole
 
 ODD_KEYS = [
     "plain.jpg", "UPPER.JPG", "two.dots.jpeg", "with space.png", "percent%20sign.jpg", "hash#mark.jpg",
@@ -122,6 +125,21 @@ def test_a_frozen_listing_is_read_back_with_its_counts(odd_bucket):
     with open_database(odd_bucket.stores.results) as database:
         assert view_listing(database, "listing.json") == frozen
         assert database.value("SELECT count(*) FROM listing") == len(ODD_KEYS)
+
+
+def test_images_that_a_store_lists_under_one_key_are_one_and_that_is_said(empty_bucket):
+    """As versitygw 1.8 lists two files whose names are no UTF-8."""
+    entry = "<Contents><Key>{}.jpg</Key><LastModified>2026-06-01T02:03:0{}Z</LastModified><Size>7</Size></Contents>"
+    entries = "".join(entry.format(key, second) for second, key in enumerate(["a\ufffd", "a\ufffd", "b"]))
+    page = f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
+    results = empty_bucket.stores.results
+    with faulty_store(whole(page.encode())) as (url, _), open_database(results) as database:
+        source = S3Store(replace(results.access, endpoint_url=url), "fish")
+        frozen = freeze_listing(source, empty_bucket.dataset.source, Scope("", None), database, "listing.json")
+    assert (frozen.counts.images, frozen.counts.twice, frozen.counts.left_out()["twice"]) == (2, 1, 1)
+    assert ListingRecord.read(results, "listing.json").counts == frozen.counts
+    [line] = frozen.counts.describe()
+    assert line.startswith("1 further image under a key that was listed before: of each key one is looked at - ")
 
 
 def test_a_listing_says_when_it_was_made_what_it_holds_and_what_was_left_out(empty_bucket):

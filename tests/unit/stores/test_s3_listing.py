@@ -1,6 +1,8 @@
 """A page of a listing is read as the client's own parser reads it."""
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from minio.datatypes import parse_list_objects
 
 from shoal.contract.errors import StoreError
+from shoal.stores.images import ImageUnnamable
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.stores.s3_listing import parse_page
@@ -136,3 +139,35 @@ def test_a_time_of_modification_is_utc_whatever_its_offset(written, hour):
     minute = 33 if "5:30" in written else 3
     assert parse_page(body).objects[0].last_modified == datetime(2026, 6, 1, hour, minute, 4, 567000, tzinfo=UTC)
     assert parse_page(body).objects[0].last_modified.utcoffset().total_seconds() == 0
+
+
+@pytest.mark.parametrize(
+    ("quoted", "key"),
+    [
+        pytest.param("S%FCd+1.jpg", "S\ufffd%FCd 1.jpg", id="Latin-1"),
+        pytest.param("S%FDd+1.jpg", "S\ufffd%FDd 1.jpg", id="another one"),
+        pytest.param("%E6%B5%B7%E6%B5.jpg", "\u6d77\ufffd%E6\ufffd%B5.jpg", id="UTF-8 that breaks off"),
+        pytest.param("S%EF%BF%BDd.jpg", "S\ufffdd.jpg", id="a replacement that was made before, and is UTF-8"),
+        pytest.param("%ED%B3%BC.jpg", "\ufffd%ED\ufffd%B3\ufffd%BC.jpg", id="half a pair of UTF-16"),
+    ],
+)
+def test_keys_that_are_no_text_stay_apart(quoted, key):
+    page = (
+        "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated><Contents>"
+        f"<Key>{quoted}</Key><LastModified>2026-06-01T02:03:04Z</LastModified><Size>7</Size></Contents></ListBucketResult>"
+    )
+    [found] = parse_page(page.encode()).objects
+    assert found.key == key
+    key.encode()  # it can be stored
+
+
+def test_a_key_that_is_no_text_is_not_asked_for_and_says_why(running_store, empty_bucket):
+    """Files of an old disk: the names are Latin-1."""
+    for name in (b"S\xfcd.jpg", b"S\xe4d.jpg"):
+        Path(os.fsdecode(os.fsencode(running_store.root / empty_bucket) + b"/" + name)).write_bytes(b"x")
+    store = S3Store(running_store.access, empty_bucket)
+    found = sorted(store.list_objects(), key=lambda one: one.key)
+    assert [one.key for one in found] == ["S\ufffd%E4d.jpg", "S\ufffd%FCd.jpg"]
+    for one in found:
+        with pytest.raises(ImageUnnamable, match="is no UTF-8, as every key has to be - rename the object"):
+            store.read(one.key, one.object_version, one.size_bytes)
