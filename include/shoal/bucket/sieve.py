@@ -105,8 +105,8 @@ class ListingCounts:
             )
         if self.twice:
             lines.append(
-                f"{counted(self.twice, 'further image')} under a key that was listed before: of each key one is looked at - where "
-                "file names are no UTF-8 some stores show different ones alike: rename them; else see the store's log"
+                f"{counted(self.twice, 'further image')} under a key that was listed before: of each key one is looked at - "
+                "where file names are no UTF-8 some stores show different ones alike: rename them; else see the store's log"
             )
         return lines
 

@@ -1,7 +1,5 @@
 """The end of `demo`: what the run's summary says, as a table and a few lines for a terminal."""
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shoal.cli._embedded import Embedded, console
+from shoal.cli._typed_here import as_typed
 from shoal.contract.rows import FATES
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.exports.asides import describe_asides, describe_unread
@@ -34,14 +33,13 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
     console.print(_species_table(summary.result))
     run_key = summary.run_key
     for line in [*account(summary, embedded.dataset_file), *_not_current(run_key, current)]:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(as_typed(line), markup=False, soft_wrap=True)
     if dataset.model.name == DEMO_MODEL and dataset.name != DEMO:
         console.print(ONLY_SCENES, markup=False, soft_wrap=True)
     folder = embedded.home.bucket(dataset.results.bucket)
-    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
     console.print(f"\nsummary  {folder / key}", soft_wrap=True)
     console.print(f"report   {folder / summary.folder / 'report.html'}", soft_wrap=True)
-    console.print(f"verify   {python} -m shoal verify {dataset.name}/{run_key}", soft_wrap=True)
+    console.print(f"verify   {as_typed(f'python -m shoal verify {dataset.name}/{run_key}')}", soft_wrap=True)
 
 
 def account(summary: StoredSummary, dataset_file: Path) -> list[str]:

@@ -15,8 +15,9 @@ from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, St
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
+from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_connection import read_connection
-from shoal.stores.s3_errors import answer_of, error_code, meaning_of
+from shoal.stores.s3_errors import answer_of, error_code
 from shoal.stores.s3_login import LET_IN
 from shoal.stores.s3_patience import pace_pauses_s
 from shoal.stores.s3_rclone import reach_by_rclone

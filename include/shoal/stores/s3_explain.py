@@ -16,7 +16,8 @@ from shoal.contract.errors import (
     one_line,
 )
 from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
-from shoal.stores.s3_errors import About, Meaning, clocks_apart, error_code, meaning_of, other_region, request_id
+from shoal.stores.s3_codes import About, Meaning, meaning_of
+from shoal.stores.s3_errors import clocks_apart, error_code, other_region, request_id
 
 _ASKED_WITHOUT_LOGIN = (
     "it is not open to everyone: give the connection a login and password in place of anonymous: true"

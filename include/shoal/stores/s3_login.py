@@ -17,7 +17,8 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, IamAwsProvider, Provider, WebIdentityProvider
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, ShoalError, StoreError, one_line
-from shoal.stores.s3_errors import About, clocks_apart, code_in, meaning_of
+from shoal.stores.s3_codes import About, meaning_of
+from shoal.stores.s3_errors import clocks_apart, code_in
 from shoal.stores.s3_patience import Patience
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import urllib3
 
-from shoal.stores.s3_errors import code_in, meaning_of
+from shoal.stores.s3_codes import meaning_of
+from shoal.stores.s3_errors import code_in
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

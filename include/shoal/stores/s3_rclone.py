@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from shoal.stores.object_store import RcloneRemote
-from shoal.stores.s3_errors import About, meaning_of, region_in_words
+from shoal.stores.s3_codes import About, meaning_of
+from shoal.stores.s3_errors import region_in_words
 
 _OF_A_LOGIN = frozenset({"identity", "role_arn", "role_external_id", "sts_url", "token_file"})
 

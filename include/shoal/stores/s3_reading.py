@@ -1,8 +1,8 @@
 """The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,15 +13,16 @@ from minio.error import S3Error
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
 from shoal.contract.gone_objects import gone
-from shoal.contract.units import utc_text
-from shoal.stores.images import Fetched, ImageArchived, ImageChanged, ImageDenied, ImageGone, refuse_segments
+from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
-from shoal.stores.s3_errors import About, error_code, meaning_of
+from shoal.stores.s3_codes import About, meaning_of
+from shoal.stores.s3_errors import error_code
 from shoal.stores.s3_explain import explain
-from shoal.stores.s3_listing import TIME_VERSION, ListingPage, parse_page
+from shoal.stores.s3_listing import ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
 from shoal.stores.s3_region import locate
+from shoal.stores.s3_versions import length_of, need_same
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -30,8 +31,6 @@ T = TypeVar("T")
 
 BODY_PAUSES_S = (0.5, 1.0, 2.0)
 """The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
-
-WHOLE_SECOND = timedelta(seconds=1)
 
 PIECE_BYTES = 256 * 1024
 """What of a streamed object is in memory."""
@@ -127,7 +126,7 @@ class S3Reader:
 
         def take(response: "BaseHTTPResponse") -> bytes:
             nonlocal checked
-            checked = _need_same(key, response.headers, object_version, size_bytes)
+            checked = need_same(key, response.headers, object_version, size_bytes)
             return response.read(decode_content=False)
 
         try:
@@ -187,7 +186,7 @@ class S3Reader:
         response = self._open(key, self._object(key))
         if response is None:
             raise gone(key, self.bucket)
-        length = _length(response.headers)
+        length = length_of(response.headers)
         if length is None:
             response.close()
             raise StoreError(
@@ -279,52 +278,6 @@ class S3Reader:
 
 def _date_of(response: "BaseHTTPResponse") -> datetime:
     return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-
-
-def unquoted(etag: str) -> str:
-    """Drop the quotes around an ETag, and the mark of a weak one."""
-    return etag.removeprefix("W/").strip('"')
-
-
-def _need_same(key: str, headers: Mapping[str, str], version: str, size_bytes: int) -> bool:
-    """Compare an answer with what was listed, before its body is read; return whether it tells its version, too.
-
-    Raises:
-        ImageChanged: It is of another object.
-    """
-    if version.startswith(TIME_VERSION):
-        checked = _need_same_time(key, headers, version)
-    else:
-        etag = unquoted(headers.get("ETag", ""))
-        checked = bool(etag)
-        if checked and etag != unquoted(version):
-            raise ImageChanged(f"{key}: ETag {etag}, listed {unquoted(version)}")
-    length = _length(headers)
-    if length is not None and length != size_bytes:
-        raise ImageChanged(f"{key}: {length} bytes, listed {size_bytes}")
-    return checked
-
-
-def _need_same_time(key: str, headers: Mapping[str, str], version: str) -> bool:
-    """Compare when an object was last modified; return whether the answer tells it.
-
-    Raises:
-        ImageChanged: At another time.
-    """
-    try:
-        modified = parsedate_to_datetime(headers["Last-Modified"]).astimezone(UTC)
-    except (KeyError, ValueError, OverflowError):
-        return False
-    listed = datetime.fromisoformat(version.removeprefix(TIME_VERSION))
-    if abs(modified - listed) >= WHOLE_SECOND:  # a header has no fraction, a listing may have one
-        raise ImageChanged(f"{key}: last modified {utc_text(modified)}, listed {version.removeprefix(TIME_VERSION)}")
-    return True
-
-
-def _length(headers: Mapping[str, str]) -> int | None:
-    """Read the length that an answer announces; None where it announces none, or what is no number."""
-    text = headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _save(path: Path, response: "BaseHTTPResponse") -> Path:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from minio.credentials.providers import Provider
 
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
-from shoal.stores.s3_errors import error_code, meaning_of, other_region
+from shoal.stores.s3_codes import meaning_of
+from shoal.stores.s3_errors import error_code, other_region
 from shoal.stores.s3_login import DEFAULT_REGION
 
 _ONE_KEY: dict[str, str | list[str] | tuple[str]] = {"list-type": "2", "max-keys": "1", "delimiter": "/"}

@@ -265,7 +265,7 @@ def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_d
         ended.stdout,
     )
     assert re.search(
-        r"such as '.*holiday\.jpg'.* - python -m shoal clock own-my-photos-[0-9a-f]{6} --propose looks for one",
+        r"such as '.*holiday\.jpg'.* - \S*python -m shoal clock own-my-photos-[0-9a-f]{6} --propose looks for one",
         ended.stdout,
     )
     assert re.search(r"own-my-photos-[0-9a-f]{6}: model best [0-9a-f]{8}", ended.stdout)

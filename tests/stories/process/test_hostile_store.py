@@ -22,7 +22,7 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.layout import DatasetLayout
 from shoal.exports import write
 from shoal.stores import s3_login, s3_patience, s3_reading
-from shoal.stores.s3_errors import MEANINGS
+from shoal.stores.s3_codes import MEANINGS
 from shoal_worker import assemble
 from worker.hostile_front import ALWAYS, HTML, Entry, Pages, Refusal, Spoilt, hostile_front
 from worker.images import dark_jpeg

@@ -22,9 +22,8 @@ def home(monkeypatch, tmp_path):
 
 def test_photos_put_where_the_file_says_are_checked_and_run(home, scenes, capsys):
     assert main(["init", "my_reef"]) == 0
-    assert (
-        "next     python -m shoal check my_reef, then make up and trigger reanalyse_my_reef" in capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert re.search(r"next     \S*python -m shoal check my_reef, then make up and trigger reanalyse_my_reef", said)
     lines = (home.datasets / "my_reef.yaml").read_text().splitlines()
     assert len(lines) == 10
     [folder] = re.findall(r"into (\S+) - they are only read", "\n".join(lines))

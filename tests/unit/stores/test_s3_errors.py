@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, ShoalError, StoreError
-from shoal.stores import s3_errors, s3_patience
+from shoal.stores import s3_codes, s3_errors, s3_patience
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal.stores.s3_errors import MEANINGS
+from shoal.stores.s3_codes import MEANINGS
 from shoal.stores.s3_explain import explain
 from worker.http_faults import faulty_store, first, status, whole
 
@@ -90,12 +90,12 @@ def test_every_code_that_a_request_of_ours_can_have_is_in_the_table(code):
 
 def test_no_code_stands_twice_in_the_table():
     """A second line would silently win over the first."""
-    codes = [code for _, _, read_in in s3_errors._GROUPS for group in read_in.values() for code in group.split()]
+    codes = [code for _, _, read_in in s3_codes._GROUPS for group in read_in.values() for code in group.split()]
     assert len(codes) == len(set(codes)) == len(MEANINGS)
 
 
 def test_every_code_was_read_somewhere():
-    assert {meaning.source for meaning in MEANINGS.values()} == set(s3_errors.SOURCES)
+    assert {meaning.source for meaning in MEANINGS.values()} == set(s3_codes.SOURCES)
 
 
 @pytest.mark.parametrize(
