@@ -5,6 +5,13 @@ TOOLS := .shoal/tools
 UV := $(TOOLS)/bin/uv
 RUN := PYTHONPATH=include .venv/bin/python
 PORT ?= 8080
+
+# uv keeps what it downloads at home; where nobody may write there, here.
+ifeq ($(UV_CACHE_DIR)$(shell home="$${XDG_CACHE_HOME:-$$HOME/.cache}"; \
+  while [ ! -e "$$home" ]; do home=$$(dirname "$$home"); done; [ -w "$$home" ] || echo no),no)
+export UV_CACHE_DIR := $(CURDIR)/.shoal/uv-cache
+endif
+
 SEEDS ?= 20
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 

@@ -107,6 +107,11 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
     """
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
     beside = "".join(f"\n{line}" for line in sample.counts.describe())
+    if sample.seen == 0:
+        raise ConfigError(
+            f"Nothing lies under {stores.source.uri(dataset.source.prefix)} - put images there, or correct source.bucket and "
+            "source.prefix"
+        )
     if not sample.images:
         raise ConfigError(
             f"None of the first {sample.seen} objects under {stores.source.uri(dataset.source.prefix)} is an image: none ends in "
@@ -136,13 +141,14 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"
         )
     keys = [image.key for image in sample.images]
-    shown = keys[0] if keys else "none"
+    if not keys:
+        return "no image was found, so no key was read"
     if not dated and dataset.clock.asks_exif:
-        found = f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the answer takes those of EXIF, windows do not"
+        found = f"none of {len(keys)} sampled keys has a time, such as {keys[0]!r}; the answer takes those of EXIF, windows do not"
         return "\n".join([found, *table.describe()])
     if not dated:
         raise ConfigError(
-            f"None of {len(keys)} sampled keys has a time that clock.pattern and clock.format read, such as {shown!r} - "
+            f"None of {len(keys)} sampled keys has a time that clock.pattern and clock.format read, such as {keys[0]!r} - "
             f"python -m shoal clock {dataset.name} --propose looks for one; undated images are counted and are in no series"
         )
     first, cameras = dated[0], {record["camera"] for record in dated}

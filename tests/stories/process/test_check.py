@@ -245,6 +245,12 @@ def test_suffixes_that_match_nothing_are_named(few_images):
         check_images(other.dataset, other.stores)
 
 
+def test_an_empty_bucket_is_told_as_that(empty_bucket):
+    with pytest.raises(ConfigError, match=r"^Nothing lies under s3://.*-images/ - put images there, or correct source\.bucket"):
+        check_images(empty_bucket.dataset, empty_bucket.stores)
+    assert check_clock(empty_bucket.dataset, empty_bucket.stores) == "no image was found, so no key was read"
+
+
 def test_a_clock_that_reads_no_key_shows_one(few_images):
     other = few_images.with_settings(clock={"pattern": r"(?P<time>\d{4}T\d{4})"})
     with pytest.raises(ConfigError, match=r"None of 12 sampled keys has a time .*, such as 'IPC608/20260602"):
