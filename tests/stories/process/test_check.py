@@ -246,7 +246,9 @@ def test_suffixes_that_match_nothing_are_named(few_images):
 
 
 def test_an_empty_bucket_is_told_as_that(empty_bucket):
-    with pytest.raises(ConfigError, match=r"^Nothing lies under s3://.*-images/ - put images there, or correct source\.bucket"):
+    with pytest.raises(
+        ConfigError, match=r"^Nothing lies under s3://.*-images/ - put images there, or correct source\.bucket"
+    ):
         check_images(empty_bucket.dataset, empty_bucket.stores)
     assert check_clock(empty_bucket.dataset, empty_bucket.stores) == "no image was found, so no key was read"
 
