@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shoal.cli._json import add_json, note, print_json
 from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
+from shoal.contract.units import counted
 from shoal.embedded.home import CONN_ID
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
@@ -49,7 +50,7 @@ def execute(arguments: Namespace) -> int:
             tell(checked)
         failed = sum(not checked.ok for checked in tried)
         if failed or arguments.no_worker:
-            tell(Checked("worker", f"{failed} steps to fix first" if failed else "--no-worker", ok=None))
+            tell(Checked("worker", f"{counted(failed, 'step')} to fix first" if failed else "--no-worker", ok=None))
         else:
             say = note if arguments.json else print
             tell(*try_steps(iter([("worker", lambda: _try_worker(dataset, stores, say))])))

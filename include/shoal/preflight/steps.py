@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from shoal.bucket.sampled_keys import fill_listing, sample_images
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
+from shoal.contract.units import counted
 from shoal.engines.engine import Step
 from shoal.exports.export import need_exports
 from shoal.models.choice import Shelf
@@ -120,7 +121,7 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         )
     read = read_one(stores.source, dataset.source, sample)
     found = (
-        f"{len(sample.images)} images among the first {sample.seen} objects; {read.key!r} can be read, {read.size_bytes} bytes "
+        f"{counted(len(sample.images), 'image')} among the first {counted(sample.seen, 'object')}; {read.key!r} can be read, {read.size_bytes} bytes "
         f"({stores.source.access.login}){beside}"
     )
     return "\n".join([found, *read.beside])

@@ -1,11 +1,6 @@
 """A biologist's real folder, once through everything as `make demo IMAGES=` does it: what other tools' users ran into, kind by kind.
 
-The kinds are numbered as in the table of public reports that they were collected in. Kinds that need no folder of photos are held
-where they belong: 7 to 9 (model files) by tests/unit/models/test_model_judge.py and tests/stories/process/test_releases.py; 14, 15
-and 21 (regions, logins, SlowDown) by tests/unit/stores/test_s3_errors.py and test_servers.py; 16 (archived, denied) by
-tests/unit/worker/test_denied.py and tests/stories/process/test_reuse.py; 17 by tests/unit/stores/test_s3.py; 18 by
-tests/stories/process/test_check.py; 20 by tests/unit/stores/test_s3_listing.py; the clocks of 13 by tests/unit/tables and
-tests/unit/plan/test_plan.py.
+The kinds are numbered as in the table of public reports that they were collected in; `HELD_BY` names where each is held.
 """
 
 import io
@@ -29,6 +24,34 @@ from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.summary.tables import build_tables
 from shoal.tables.session import open_database
+
+HERE = "stories/process/test_cases.py"
+STORES = "stories/process/test_cases_of_stores.py"
+HELD_BY = {
+    1: f"{HERE}::test_what_is_no_photo_of_its_own_is_in_no_number",
+    2: f"{HERE}::test_what_is_odd_is_said_before_anything_is_inferred",
+    3: f"{HERE}::test_damaged_pixels_say_so_and_a_missing_end_marker_changes_no_box",
+    4: f"{HERE}::test_damaged_pixels_say_so_and_a_missing_end_marker_changes_no_box",
+    5: f"{HERE}::test_an_image_is_used_as_it_should_be",
+    6: f"{HERE}::test_a_failure_has_its_word_and_what_helps",
+    7: "unit/models/test_model_judge.py::test_what_only_onnx_runtime_refuses_is_refused_by_the_plan_too",
+    8: "unit/models/test_model_judge.py::test_a_model_of_the_reports_is_named_with_the_option_that_helps",
+    9: "unit/models/test_model_judge.py::test_strides_in_a_list_are_read",
+    10: f"{HERE}::test_an_image_is_used_as_it_should_be",
+    11: f"{HERE}::test_an_image_is_used_as_it_should_be",
+    12: "unit/plan/test_plan.py::test_a_file_time_that_a_copy_lost_makes_no_name_a_future_one",
+    13: "unit/plan/test_plan.py::test_ways_to_write_a_time",
+    14: "unit/stores/test_s3_region.py::test_a_region_that_nobody_wrote_down_is_found_by_all_four",
+    15: "unit/stores/test_four_readers.py::test_every_kind_of_login_is_read_with_by_all_four",
+    16: f"{STORES}::test_16_images_that_are_not_given_hide_none_behind_them",
+    17: f"{STORES}::test_17_a_listing_that_repeats_its_token_is_one_line",
+    18: "stories/process/test_check.py::test_images_behind_a_thousand_hydrophone_files_are_found",
+    19: f"{HERE}::test_the_report_says_what_helps",
+    20: f"{STORES}::test_20_a_time_with_an_offset_is_stored_as_utc",
+    21: f"{STORES}::test_21_a_busy_store_is_waited_for_and_one_that_stays_so_is_named",
+    22: f"{HERE}::test_an_image_is_used_as_it_should_be",
+}
+"""Of each row of that table, the test that asks for its right value."""
 
 CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
@@ -266,6 +289,12 @@ def test_every_image_has_one_fate(walked):
         "processed",
         "failed",
     }
+
+
+@pytest.mark.parametrize("row", range(1, 23))
+def test_each_kind_is_held_by_a_test(row):
+    file, _, name = HELD_BY[row].partition("::")
+    assert f"\ndef {name}(" in (Path(__file__).parents[2] / file).read_text(encoding="utf-8")
 
 
 NOT_LISTED = {

@@ -149,7 +149,7 @@ def test_a_token_service_that_does_not_answer_is_tried_once_and_others_who_log_i
 def test_images_behind_a_thousand_hydrophone_files_are_found(few_images):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: few_images.put(f"HYD/{n:04}.wav", b"RIFF"), range(1000)))
-    assert check_images(few_images.dataset, few_images.stores).startswith("1 images among the first 1001 objects; 'IPC")
+    assert check_images(few_images.dataset, few_images.stores).startswith("1 image among the first 1001 objects; 'IPC")
 
 
 def test_a_check_that_finds_no_image_says_how_far_it_looked(few_images, monkeypatch):
