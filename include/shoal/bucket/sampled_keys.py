@@ -8,6 +8,7 @@ from itertools import islice
 
 from shoal.bucket.sieve import ListingCounts, Sieve, write_line
 from shoal.contract.rows import LISTING_COLUMNS
+from shoal.contract.units import counted
 from shoal.settings.dataset import Source
 from shoal.stores.object_store import ImageStore, ListedObject
 from shoal.tables.session import Database
@@ -31,6 +32,10 @@ class Sample:
     seen: int
     whole: bool
     counts: ListingCounts
+
+    def describe(self) -> str:
+        """Say how many images were found, and how far one looked."""
+        return f"{counted(len(self.images), 'image')} among the first {counted(self.seen, 'object')}"
 
 
 def sample_images(bucket: ImageStore, source: Source, most: int) -> Sample:

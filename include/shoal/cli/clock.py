@@ -15,7 +15,6 @@ from shoal.cli._reach import find_dataset, reach_stores
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import positive
 from shoal.contract.shown_keys import quoted_key
-from shoal.contract.units import counted
 from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
@@ -64,7 +63,7 @@ def execute(arguments: Namespace) -> int:
 
 def _looked_at(sample: Sample) -> str:
     more = "all there are" if sample.whole else "there are more: --keys"
-    return f"{counted(len(sample.images), 'image')} among the first {counted(sample.seen, 'object')} ({more})\n\nthe dataset's clock reads"
+    return f"{sample.describe()} ({more})\n\nthe dataset's clock reads"
 
 
 def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -> list[str]:

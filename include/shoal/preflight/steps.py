@@ -121,8 +121,7 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
         )
     read = read_one(stores.source, dataset.source, sample)
     found = (
-        f"{counted(len(sample.images), 'image')} among the first {counted(sample.seen, 'object')}; {read.key!r} can be read, {read.size_bytes} bytes "
-        f"({stores.source.access.login}){beside}"
+        f"{sample.describe()}; {read.key!r} can be read, {read.size_bytes} bytes ({stores.source.access.login}){beside}"
     )
     return "\n".join([found, *read.beside])
 
@@ -145,7 +144,10 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
     if not keys:
         return "no image was found, so no key was read"
     if not dated and dataset.clock.asks_exif:
-        found = f"none of {len(keys)} sampled keys has a time, such as {keys[0]!r}; the answer takes those of EXIF, windows do not"
+        found = (
+            f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}; the answer takes those of EXIF, "
+            "windows do not"
+        )
         return "\n".join([found, *table.describe()])
     if not dated:
         raise ConfigError(

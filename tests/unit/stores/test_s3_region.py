@@ -10,6 +10,8 @@ from cluster.object_store import add_reader, start_object_store
 from cluster.processes import Processes
 from four_readers import READERS, ROWS, TEXT, in_namespace, may_mount, sidecar
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.layout import DatasetLayout
+from shoal.settings.dataset_stores import Stores
 from shoal.stores import s3_patience, s3_region
 from shoal.stores.object_store import Connection, access_from_connection
 from shoal.stores.s3 import S3Store
@@ -112,6 +114,14 @@ def test_a_bucket_is_asked_once_and_one_whose_region_is_written_never():
 def test_what_names_no_region_is_asked_on_as_it_was(answer, region):
     with faulty_store(answer) as (url, _):
         assert S3Store(replace(NOWHERE, endpoint_url=url), "fish").located.region == region
+
+
+def test_a_pod_is_told_the_regions_that_were_found(paris):
+    """Its sidecar cannot ask."""
+    store = S3Store(paris.connection(), "fish")
+    stores = Stores(store, store, store, DatasetLayout("", "reef"))
+    assert [access.region for access in stores.accesses().values()] == [""] * 3
+    assert [access.region for access in stores.located_accesses().values()] == [PARIS] * 3
 
 
 def test_of_amazon_the_host_moves_too():
