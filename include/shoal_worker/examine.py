@@ -25,6 +25,7 @@ from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.session import Detector
+from shoal_worker.underway import Underway
 
 BYTES_PER_PIXEL = 8
 """More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
@@ -100,6 +101,8 @@ class Examiner:
         self._stamp = stamp
         self._last_read: ListedImage | None = None
         self._witnesses = witnesses
+        self.underway = Underway()
+        """What is decoded and inferred right now."""
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
@@ -177,7 +180,8 @@ class Examiner:
             MemoryError: No room to run it.
         """
         started = time.perf_counter()
-        found = self._detector.detect_frame(ready.frame, ready.image_hw)
+        with self.underway.inferring(ready.image):
+            found = self._detector.detect_frame(ready.frame, ready.image_hw)
         return self._row(
             ready.image,
             Status.PROCESSED,
@@ -192,13 +196,15 @@ class Examiner:
             "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
             "version_checked": fetched.version_checked,
         }
-        header = read_header(fetched.data, self._pixel_limit, self._scan_limit)
-        facts["exif"] = read_exif(fetched.data).to_column()
+        with self.underway.decoding(image):
+            header = read_header(fetched.data, self._pixel_limit, self._scan_limit)
+            facts["exif"] = read_exif(fetched.data).to_column()
         if isinstance(header, Undecodable):
             return self._failed(image, header, facts, time.perf_counter() - started)
         with self._pixels.hold(header.pixels):
             started = time.perf_counter()
-            decoded = decode_pixels(fetched.data, header)
+            with self.underway.decoding(image, header.pixels):
+                decoded = decode_pixels(fetched.data, header)
             if isinstance(decoded, Undecodable):
                 return self._failed(image, decoded, facts, time.perf_counter() - started)
             height, width = decoded.image.shape[:2]

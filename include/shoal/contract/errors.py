@@ -58,7 +58,15 @@ class WorkerError(ShoalError):
 
 
 class WorkerCrashError(WorkerError):
-    """A worker was ended by what it did itself: one of its images may be why."""
+    """A worker was ended by what it did itself: one of its images may be why.
+
+    Attributes:
+        cause: How, in a few words that name neither worker nor image.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 def one_line(text: object, most: int | None = None) -> str:

@@ -13,6 +13,8 @@ class WorkerExit(IntEnum):
     """More images failed than the dataset tolerates; a retry would only repeat it."""
     INFRASTRUCTURE = 69
     """Store, mount or network failed for some images; they have no row and a retry takes them."""
+    HELD = 70
+    """One image was decoded or inferred for too long: it may be why, as in a crash. Its row, if it gets one, says so."""
     STOPPED = 75
     """Told to stop (SIGTERM, SIGINT): the part is written, the rest of the shard is open."""
     CONFIG = 78

@@ -1,5 +1,7 @@
 """One verdict on how a worker ended, wherever it ran."""
 
+import signal
+
 from shoal.contract.errors import ConfigError, ShoalError, WorkerCrashError, WorkerError
 from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
 
@@ -25,11 +27,18 @@ def judge(who: str, code: int, *, signalled: int = 0, oom: str = "", last_line: 
         return None
     if code in {WorkerExit.CONFIG, WorkerExit.TOO_MANY_FAILED}:
         return ConfigError(f"{who[0].upper()}{who[1:]}: {last_line}")
+    if code == WorkerExit.HELD:
+        return WorkerCrashError(f"Worker of {who} gave up: {last_line}; {KEPT}", last_line.partition(": ")[0])
     if oom:
-        return WorkerCrashError(f"Worker of {who} ran out of memory - {oom}; {KEPT}")
+        return WorkerCrashError(f"Worker of {who} ran out of memory - {oom}; {KEPT}", "out of memory")
     if signalled:
         said = f" (last line: {last_line})" if last_line else ""
-        kind = WorkerCrashError if signalled in CRASH_SIGNALS else WorkerError
         name = getattr(signalled, "name", f"signal {signalled}")
-        return kind(f"Worker of {who} was killed by {name}{said} - {KEPT}")
+        ended = f"Worker of {who} was killed by {name}{said} - {KEPT}"
+        return WorkerCrashError(ended, f"killed by {_name(signalled)}") if signalled in CRASH_SIGNALS else WorkerError(ended)
     return WorkerError(f"Worker of {who} ended with exit code {code}: {last_line}")
+
+
+def _name(signalled: int) -> str:
+    """Name a signal in the same words wherever the worker ran."""
+    return signal.Signals(signalled).name

@@ -119,7 +119,7 @@ def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any
     """
     layout = stores.layout.variant(shard["variant"])
     crashed = ShardAttempt(layout, shard["run_key"], int(shard["shard"]), attempt)
-    aftermath = settle_crash(stores.results, crashed, str(crash))
+    aftermath = settle_crash(stores.results, crashed, str(crash), crash.cause)
     if aftermath.blamed_key is not None:
         log.warning("%r was tried alone and ended the worker: failed, killed_worker", aftermath.blamed_key)
     if not aftermath.got_on or rounds >= MOST_ROUNDS:

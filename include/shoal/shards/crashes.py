@@ -51,7 +51,7 @@ def has_crashed(results: ObjectStore, layout: VariantLayout, run_key: str, shard
     return bool(results.list_keys(layout.run(run_key).crashes(shard)))
 
 
-def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str) -> Aftermath:
+def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str, cause: str = "") -> Aftermath:
     """Note that an attempt crashed, and give the image that it named, and that has no row, the row `failed: killed_worker`.
 
     Killed in between, this costs one more crash: the image is open as before.
@@ -60,6 +60,7 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str) -> After
         results: The results bucket.
         crashed: The attempt.
         how: One line.
+        cause: The same in a few words, for the row.
 
     Raises:
         ConfigError: More images of the shard failed than the dataset tolerates.
@@ -79,13 +80,13 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str) -> After
             [named["key"], named["object_version"]],
         )
         if is_open:
-            _write_row(database, crashed, named)
+            _write_row(database, crashed, named, cause)
             _check_failed_share(database, crashed)
     results.delete([name])
     return Aftermath(named["key"] if is_open else None, wrote_parts or bool(is_open))
 
 
-def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, object]) -> None:
+def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, object], cause: str) -> None:
     """Write a part with one row; the attempt is one of its own, so no part has two writers."""
     attempt = mint_attempt()
     values = {
@@ -94,6 +95,7 @@ def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, objec
         "size_bytes": named["size_bytes"],
         "status": str(Status.FAILED),
         "reason": str(Reason.KILLED_WORKER),
+        "detail": cause or None,
         "version_checked": False,
         "worker_version": named["worker_version"],
         "run_key": crashed.run_key,

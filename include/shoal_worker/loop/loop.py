@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.errors import ConfigError, StoreError, shown
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Status
 from shoal_worker.loop.failed_share import FailedShare
@@ -19,7 +19,7 @@ from shoal_worker.rows.parts import PartWriter, Row
 log = logging.getLogger(__name__)
 
 STALL_S = 600.0
-"""Nothing fetched for so long while the model waits: a read hangs that no timeout ends, as on a dead mount."""
+"""Nothing fetched for so long while nothing is decoded or inferred: a read hangs that no timeout ends, as on a dead mount."""
 
 LAST_WRITE_PAUSES_S = (2.0, 4.0, 8.0, 16.0)
 """Waits before the last part is tried again: minutes of work are worth a restart of the store."""
@@ -197,7 +197,21 @@ class ShardRun:
                 f"{tally.failed} of {tally.tried} images of shard {tally.shard} failed, tolerated are "
                 f"{self._limits.tolerated_failed_share:.0%} - look at their reasons, and at what else lies in the bucket",
             )
-        return self._bad_store_ending()
+        return self._held_ending() or self._bad_store_ending()
+
+    def _held_ending(self) -> Ending | None:
+        """End where native code does not come back: only the end of the process ends it, and gives back what it holds."""
+        if (overdue := self._pipeline.underway.overdue()) is None:
+            return None
+        work, limit = overdue
+        if not work.image.key:  # the blank image that comes before all careful attempts
+            return Ending(
+                WorkerExit.INFRASTRUCTURE,
+                f"A blank image took more than {limit} - give the worker more CPU (cluster.pod.cpu), or the model a smaller imgsz",
+            )
+        way_out = "the next attempt tries it alone; if it takes as long again, it is failed"
+        image = f"{shown(work.image.key)!r} ({work.image.size_bytes:,} bytes)"
+        return Ending(WorkerExit.HELD, f"{work.step} took more than {limit}: {image} - {way_out}")
 
     def _bad_store_ending(self) -> Ending | None:
         if self._out_of_reach.is_everything:
@@ -210,8 +224,9 @@ class ShardRun:
         )
 
     def _stalled(self) -> bool:
-        silent_s = time.monotonic() - self._last_outcome
-        return silent_s >= self._limits.stall_s and not self._pipeline.inferring
+        underway = self._pipeline.underway
+        silent_s = time.monotonic() - max(self._last_outcome, underway.last_change)
+        return silent_s >= self._limits.stall_s and underway.is_idle
 
     def _write_part(self) -> Ending | None:
         """Write a part between two others; the rows wait for the next one where the store fails."""

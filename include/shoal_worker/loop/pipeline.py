@@ -129,8 +129,7 @@ class Pipeline:
         self._examiner = examiner
         self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=AHEAD)
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self.inferring = False
-        """Whether the model runs right now: then nothing else need come out."""
+        self.underway = examiner.underway
 
     def start(self) -> None:
         """Begin."""
@@ -172,7 +171,6 @@ class Pipeline:
         self.outcomes.put(Finished())
 
     def _finish(self, ready: Ready) -> Outcome:
-        self.inferring = True
         try:
             return self._examiner.finish(ready)
         except InferenceCancelledError:
@@ -182,5 +180,3 @@ class Pipeline:
             return Unreached(ready.image, err)
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)
-        finally:
-            self.inferring = False

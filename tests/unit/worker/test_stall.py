@@ -6,6 +6,7 @@ import pytest
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
 from shoal.stores.s3 import S3Store
+from shoal_worker import underway
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.loop import Limits, ShardRun
 from shoal_worker.loop.pipeline import Intake, Pipeline
@@ -14,8 +15,9 @@ from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, open_model
 from shoal_worker.sources.mount import MountSource
+from worker.hostile_pictures import empty_scans
 from worker.images import dark_jpeg, white_jpeg
-from worker.onnx_models import slow_on_white
+from worker.onnx_models import constant_model, slow_on_white
 
 LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5, stall_s=0.5)
 
@@ -54,3 +56,54 @@ def test_a_long_inference_is_no_stall(tmp_path, run_mounted):
     ending, _ = run_mounted(["white.jpg"], slow_on_white(iterations=4_000_000))
     assert time.monotonic() - started > LIMITS.stall_s
     assert ending.exit is WorkerExit.DONE
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Limits of tests: those of a worker are minutes."""
+    monkeypatch.setattr(underway, "SECONDS_PER_MEGAPIXEL", 0.0)
+    monkeypatch.setattr(underway, "HEADER_S", 0.2)
+    monkeypatch.setattr(underway, "INFERENCE_S", 0.5)
+    monkeypatch.setattr(underway, "CLOCK_SHARE", 1000.0)
+
+
+def test_a_decode_without_end_is_named_and_the_store_is_not_blamed(tmp_path, run_mounted, impatient):
+    (tmp_path / "a.jpg").write_bytes(dark_jpeg())
+    (tmp_path / "slow.jpg").write_bytes(empty_scans(3000, 450))
+    ending, said = run_mounted(["a.jpg", "slow.jpg"], constant_model())
+    assert ending.exit is WorkerExit.HELD
+    size = (tmp_path / "slow.jpg").stat().st_size
+    assert ending.reason == (
+        f"Decoding took more than 0.2 s of CPU: 'slow.jpg' ({size:,} bytes) - the next attempt tries it alone; if it takes "
+        "as long again, it is failed"
+    )
+    assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
+
+
+def test_an_inference_without_end_is_named(tmp_path, run_mounted, impatient):
+    (tmp_path / "white.jpg").write_bytes(white_jpeg())
+    ending, _ = run_mounted(["white.jpg"], slow_on_white())
+    assert ending.exit is WorkerExit.HELD
+    assert ending.reason.startswith("Inference took more than 0.5 s: 'white.jpg' (")
+
+
+def test_only_the_cpu_that_its_own_thread_used_makes_a_decode_late(impatient):
+    steps = underway.Underway()
+    with steps.decoding(ListedImage("a.jpg", "e", 7)):
+        time.sleep(0.4)  # a machine that is busy or paused says nothing of an image
+        assert steps.overdue() is None
+        began = time.thread_time()
+        while time.thread_time() - began < 0.3:
+            pass
+        work, limit = steps.overdue()
+    assert (work.image.key, limit) == ("a.jpg", "0.2 s of CPU")
+    assert steps.is_idle
+
+
+def test_a_decode_that_uses_no_cpu_ends_by_the_clock(impatient, monkeypatch):
+    monkeypatch.setattr(underway, "CLOCK_SHARE", 1.0)
+    steps = underway.Underway()
+    with steps.decoding(ListedImage("a.jpg", "e", 7)):
+        time.sleep(0.3)
+        _, limit = steps.overdue()
+    assert limit == "0.2 s"
