@@ -2,6 +2,8 @@
 
 import json
 import logging
+import queue
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import cv2
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
-from shoal.contract.rows import Status
-from shoal_worker.image.decode import Undecodable, decode
+from shoal.contract.rows import Reason, Status
+from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
+from shoal_worker.rows.parts import ListedImage
 from shoal_worker.session import Detector, open_model
+from shoal_worker.underway import Underway
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ def _examine(detector: Detector, path: str, pixel_limit: int) -> dict[str, Any]:
         if isinstance(err, FileNotFoundError):
             return _answer(Status.GONE)
         return _answer(Status.FAILED, reason=UNREADABLE)
-    decoded = decode(data, pixel_limit)
+    decoded = _decode(data, pixel_limit)
     if isinstance(decoded, Undecodable):
         header = decoded.header
         size = {} if header is None else {"width": header.width, "height": header.height}
@@ -72,6 +76,39 @@ def _examine(detector: Detector, path: str, pixel_limit: int) -> dict[str, Any]:
     found = detector.detect(decoded.image)
     words = {"detail": decoded.detail, "damaged": decoded.damaged}
     return _answer(Status.PROCESSED, width=width, height=height, **words, **found.describe(detector.info.names))
+
+
+def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
+    """Decode within the limits of a shard's worker; what takes longer goes on in its thread until the process ends."""
+    underway, image, done = (
+        Underway(),
+        ListedImage("", "", len(data)),
+        queue.SimpleQueue[Decoded | Undecodable | Exception](),
+    )
+
+    def work() -> None:
+        try:
+            with underway.decoding(image):
+                header = read_header(data, pixel_limit)
+            if isinstance(header, Undecodable):
+                return done.put(header)
+            with underway.decoding(image, header.pixels):
+                decoded = decode_pixels(data, header)
+            done.put(decoded)
+        except Exception as err:  # noqa: BLE001 - raised again below
+            done.put(err)
+
+    threading.Thread(target=work, name="decode", daemon=True).start()
+    while True:
+        try:
+            outcome = done.get(timeout=0.5)
+        except queue.Empty:
+            if overdue := underway.overdue():
+                return Undecodable(Reason.KILLED_WORKER, detail=f"Decoding took more than {overdue[1]}")
+            continue
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 def _answer(status: Status, **known: Any) -> dict[str, Any]:

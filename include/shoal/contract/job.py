@@ -19,8 +19,8 @@ STORED_CONF = 0.05
 PIXEL_LIMIT = 100_000_000
 """Images with more pixels are `failed: too_large`, judged by the header before anything is decoded."""
 
-SCAN_LIMIT = 500
-"""Most scans of a progressive JPEG: each costs a pass over all pixels, and no camera writes more than a few."""
+SCAN_LIMIT = 100
+"""Images with more scans are `failed: too_complex`: each costs a pass over all pixels, and no camera writes more than a dozen."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
+    TOO_COMPLEX = "too_complex"
     UNSUPPORTED = "unsupported"
     KILLED_WORKER = "killed_worker"
 

@@ -106,7 +106,7 @@ class Model(Settings):
         le=1_000_000_000,
         description="Images with more pixels are `too_large`; each costs a worker 3 bytes and more",
     )
-    scan_limit: int = Field(SCAN_LIMIT, ge=10, le=10_000, description="Progressive JPEGs of more scans are `too_large`")
+    scan_limit: int = Field(SCAN_LIMIT, ge=10, le=10_000, description="JPEGs of more scans are `too_complex`")
 
     @model_validator(mode="before")
     @classmethod

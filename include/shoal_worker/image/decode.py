@@ -18,7 +18,7 @@ from shoal.contract.job import SCAN_LIMIT
 from shoal.contract.rows import Reason
 from shoal_worker.image import jpeg, png
 from shoal_worker.image.letterbox import Image
-from shoal_worker.image.markers import count_scans, read_markers
+from shoal_worker.image.markers import MOST_SEGMENTS, count_scans, read_markers
 from shoal_worker.image.other_files import tell_other_file
 
 Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked against the header; Pillow's would hide the size
@@ -118,9 +118,17 @@ def read_header(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> 
         return Undecodable(
             Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)"
         )
-    if header.format == "JPEG" and (scans := count_scans(data, scan_limit)) > scan_limit:
-        return Undecodable(Reason.TOO_LARGE, header, f"{scans} scans, the limit is {scan_limit} (model.scan_limit)")
+    if header.format == "JPEG" and (words := _too_complex(data, scan_limit)):
+        return Undecodable(Reason.TOO_COMPLEX, header, words)
     return header
+
+
+def _too_complex(data: bytes, scan_limit: int) -> str | None:
+    """Say why a JPEG has more scans than are decoded; None where it has not."""
+    scans = count_scans(data, scan_limit)
+    if scans is None:
+        return f"more than {MOST_SEGMENTS} segments in a JPEG of many scans"
+    return f"{scans} scans, the limit is {scan_limit} (model.scan_limit)" if scans > scan_limit else None
 
 
 def decode_pixels(data: bytes, header: Header) -> Decoded | Undecodable:
@@ -158,7 +166,7 @@ def _claimed(data: bytes) -> Header | Undecodable:
 
 def _no_header(data: bytes, words: str) -> Undecodable:
     """Say why a header that Pillow cannot read is none."""
-    if data.startswith(_TIFF_MAGIC) and _by_opencv(data, None) is None and not _tiff_is_cut(data):
+    if data.startswith(_TIFF_MAGIC) and not _tiff_is_cut(data):
         return Undecodable(Reason.UNSUPPORTED, detail="TIFF of a kind that is not decoded (8 or 16 bit integers are)")
     if not _starts_like_an_image(data):
         return Undecodable(Reason.NOT_IMAGE, detail=tell_other_file(data))
@@ -214,13 +222,12 @@ def _judge_png(data: bytes, header: Header, image: Image | None) -> Decoded | Un
     return Undecodable(Reason.CORRUPT if words else Reason.UNSUPPORTED, header, words or "OpenCV does not decode it")
 
 
-def _by_opencv(data: bytes, header: Header | None) -> Image | None:
+def _by_opencv(data: bytes, header: Header) -> Image | None:
     try:
         return cast("Image | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
     except cv2.error as err:
         if err.code == cv2.Error.STS_NO_MEM:
-            size = "an image" if header is None else f"{header.width}x{header.height} px"
-            raise MemoryError(f"no room to decode {size}") from err
+            raise MemoryError(f"no room to decode {header.width}x{header.height} px") from err
         return None
 
 

@@ -17,7 +17,9 @@ BETWEEN_SCANS = frozenset({0xC4, SOS})
 MOST_SEGMENTS = 100_000
 """More than this are not walked: a header of two million empty comments costs seconds here and nothing in libjpeg."""
 
-_MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_MARKER_IN_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd8-\xef\xfe]")
+"""Others have no length for libjpeg: in a scan it looks for the next marker behind them (jpeg_resync_to_restart)."""
+
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 
@@ -40,10 +42,16 @@ class Markers:
     size: tuple[int, int] | None = None
 
 
-def count_scans(data: bytes, limit: int) -> int:
-    """Count the scans, exactly only where there may be more than `limit`."""
+def count_scans(data: bytes, limit: int) -> int | None:
+    """Count the scans, exactly only where there may be more than `limit`; None where they stand behind too many segments."""
     at_most = data.count(bytes((0xFF, SOS)))  # thumbnails in EXIF are among them
-    return at_most if at_most <= limit else read_markers(data).scans
+    if at_most <= limit:
+        return at_most
+    segments = scans = 0
+    for code, _, _ in _segments(data):
+        segments += 1
+        scans += code == SOS
+    return None if segments >= MOST_SEGMENTS else scans
 
 
 def read_markers(data: bytes) -> Markers:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 MOST_CHUNKS = 100_000
+MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,15 @@ def bad_sums(data: bytes, *, critical: bool) -> str | None:
     return "; ".join(f"{kind.decode('latin-1')}: CRC error" for kind in dict.fromkeys(kinds)) or None
 
 
+MOST_BYTES_PER_PIXEL = 8
+"""16-bit RGBA."""
+
+
 def why_undecodable(data: bytes) -> tuple[bool, str | None]:
-    """Say whether the file was cut, and what is wrong with its pixels; (False, None) where nothing is."""
+    """Say whether the file was cut, and what is wrong with its pixels; (False, None) where nothing is.
+
+    No more is unpacked than its pixels may take: another 20 MB of PNG would unfold to 20 GB.
+    """
     kinds, packed = [], []
     for chunk in chunks(data):
         kinds.append(chunk.kind)
@@ -91,13 +99,18 @@ def why_undecodable(data: bytes) -> tuple[bool, str | None]:
         return True, "PNG input buffer is incomplete"
     if not packed:
         return False, "no IDAT chunk"
+    width, height = read_size(data) or (0, 0)
+    # Each row has a byte more, and an interlaced image has up to seven rows of some pixels for one.
+    most = MOST_BYTES_PER_PIXEL * width * height + 8 * height + MEGABYTE
     unpack = zlib.decompressobj()
     try:
         for piece in packed:
             rest = piece
-            while rest:  # a megabyte at a time, thrown away: 48 kB of PNG can unfold to gigabytes
-                unpack.decompress(rest, 1 << 20)
+            while rest:  # a megabyte at a time, thrown away
+                most -= len(unpack.decompress(rest, MEGABYTE))
                 rest = unpack.unconsumed_tail
+                if most < 0:
+                    return False, "IDAT: more than its pixels"
     except zlib.error as err:
         return False, f"IDAT: {err}"
     return False, None if unpack.eof else "Not enough image data"

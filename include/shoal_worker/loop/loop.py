@@ -205,10 +205,8 @@ class ShardRun:
             return None
         work, limit = overdue
         if not work.image.key:  # the blank image that comes before all careful attempts
-            return Ending(
-                WorkerExit.INFRASTRUCTURE,
-                f"A blank image took more than {limit} - give the worker more CPU (cluster.pod.cpu), or the model a smaller imgsz",
-            )
+            way_out = "give the worker more CPU (cluster.pod.cpu), or the model a smaller imgsz"
+            return Ending(WorkerExit.INFRASTRUCTURE, f"A blank image took more than {limit} - {way_out}")
         way_out = "the next attempt tries it alone; if it takes as long again, it is failed"
         image = f"{shown(work.image.key)!r} ({work.image.size_bytes:,} bytes)"
         return Ending(WorkerExit.HELD, f"{work.step} took more than {limit}: {image} - {way_out}")

@@ -43,7 +43,7 @@ def empty_scans(side: int, count: int, *, frame: int = 0xC2, before: bytes = b""
     first = segment(0xDA, b"\x01\x01\0\0\0\x01")  # DC at half precision
     refine = segment(0xDA, b"\x01\x01\0\0\0\x10")
     ac = segment(0xDA, b"\x01\x01\0\x01\x3f\x00") + b"\xff\0"
-    return head + first + (refine + ac * 1) + refine * max(0, count - 3) + b"\xff\xd9"
+    return head + first + refine + ac + refine * (count - 3) + b"\xff\xd9"
 
 
 def many_comments(side: int, count: int) -> bytes:
@@ -80,7 +80,9 @@ def _packed_zeros(size: int) -> bytes:
     return b"".join(packer.compress(piece) for _ in range(size >> 20)) + packer.flush()
 
 
-def png(side: int, *, interlaced: bool = False, before: bytes = b"", depth: int = 1, kind: int = 0, more: bytes = b"") -> bytes:
+def png(
+    side: int, *, interlaced: bool = False, before: bytes = b"", depth: int = 1, kind: int = 0, more: bytes = b""
+) -> bytes:
     """A black PNG with chunks before its pixels."""
     bits = depth * {0: 1, 2: 3, 6: 4}[kind]
     rows = [(side, side)]
@@ -88,7 +90,9 @@ def png(side: int, *, interlaced: bool = False, before: bytes = b"", depth: int 
         steps = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
         rows = [(-(-(side - x) // dx), -(-(side - y) // dy)) for x, y, dx, dy in steps if side > x and side > y]
     packer = zlib.compressobj(9)
-    pixels = b"".join(packer.compress(bytes(1 + (width * bits + 7) // 8)) for width, height in rows for _ in range(height))
+    pixels = b"".join(
+        packer.compress(bytes(1 + (width * bits + 7) // 8)) for width, height in rows for _ in range(height)
+    )
     pixels += packer.flush()
     head = struct.pack(">IIBBBBB", side, side, depth, kind, 0, 0, int(interlaced))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + before + chunk(b"IDAT", pixels) + more + chunk(b"IEND", b"")
@@ -116,14 +120,10 @@ def interlaced_png(side: int, _count: int) -> bytes:
 
 
 def endless_pixels(side: int, count: int) -> bytes:
-    """A PNG with a wrong filter, so that nobody decodes it, whose pixels unfold to `count` gigabytes."""
-    idat = chunk(b"IDAT", zlib.compress(b"\x09" * (side * side)) )
-    return png(side).replace(png(side)[33:-12], chunk(b"IDAT", _packed_bad(count))) if count else idat
-
-
-def _packed_bad(count: int) -> bytes:
-    packer, piece = zlib.compressobj(9), b"\x09" * (1 << 20)
-    return b"".join(packer.compress(piece) for _ in range(count << 10)) + packer.flush()
+    """A PNG with a wrong filter, so that nobody decodes it, whose pixels unfold to `count` megabytes."""
+    whole, packer, piece = png(side), zlib.compressobj(1), b"\x09" * (1 << 20)
+    packed = b"".join(packer.compress(piece) for _ in range(count)) + packer.flush()
+    return whole[:33] + chunk(b"IDAT", packed) + whole[-12:]
 
 
 def animated_png(side: int, count: int) -> bytes:
@@ -141,7 +141,9 @@ def animated_png(side: int, count: int) -> bytes:
     return png(side, depth=8, kind=2, before=first, more=frames)
 
 
-def _tiff(entries: list[tuple[int, int, int, bytes]], tail: Callable[[int], bytes] = lambda _: b"", next_ifd: int = 0) -> bytes:
+def _tiff(
+    entries: list[tuple[int, int, int, bytes]], tail: Callable[[int], bytes] = lambda _: b"", next_ifd: int = 0
+) -> bytes:
     """A TIFF of one directory: (tag, type, count, 4 bytes) each, and what follows it at the offset it is told."""
     entries = sorted(entries)
     body = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHI", *e[:3]) + e[3] for e in entries)
@@ -163,7 +165,10 @@ def many_strips(side: int, _count: int) -> bytes:
     at = 8 + 2 + 12 * len(entries) + 4
     entries = _tiff_base(side, side, at, side, 1)
     pixels = at + 8 * side
-    return _tiff(entries, lambda _: struct.pack(f"<{side}I", *[pixels] * side) + struct.pack(f"<{side}I", *[side] * side) + bytes(side))
+    return _tiff(
+        entries,
+        lambda _: struct.pack(f"<{side}I", *[pixels] * side) + struct.pack(f"<{side}I", *[side] * side) + bytes(side),
+    )
 
 
 def many_tags(side: int, count: int) -> bytes:
@@ -204,7 +209,11 @@ def exif_jpeg(exif: bytes) -> bytes:
     """A small JPEG with this EXIF, in as many segments as it needs."""
     jpeg = saved(Image.new("RGB", (16, 16)), "JPEG")
     pieces = itertools.batched(exif, 65_000) if hasattr(itertools, "batched") else _pieces(exif)
-    return jpeg[:2] + b"".join(segment(0xE1, (b"Exif\0\0" if not n else b"") + bytes(p)) for n, p in enumerate(pieces)) + jpeg[2:]
+    return (
+        jpeg[:2]
+        + b"".join(segment(0xE1, (b"Exif\0\0" if not n else b"") + bytes(p)) for n, p in enumerate(pieces))
+        + jpeg[2:]
+    )
 
 
 def _pieces(data: bytes, size: int = 65_000) -> list[bytes]:
@@ -274,7 +283,9 @@ def many_tiles(side: int, count: int) -> bytes:
 
 def small_precincts(side: int, _count: int) -> bytes:
     """A JPEG 2000 whose every precinct is small: millions of them."""
-    return saved(Image.new("L", (side, side)), "JPEG2000", precinct_size=(64, 64), codeblock_size=(4, 4), num_resolutions=1)
+    return saved(
+        Image.new("L", (side, side)), "JPEG2000", precinct_size=(64, 64), codeblock_size=(4, 4), num_resolutions=1
+    )
 
 
 def claimed_jpeg2000(side: int, _count: int) -> bytes:
@@ -318,7 +329,7 @@ HOSTILE_PICTURES = {
     "PNG texts": HostilePicture(packed_texts, 64, 1000),
     "PNG of chunks": HostilePicture(many_chunks, 64, 2_000_000),
     "PNG interlaced": HostilePicture(interlaced_png, 10_000, 1),
-    "PNG pixels without end": HostilePicture(endless_pixels, 64, 20),
+    "PNG pixels without end": HostilePicture(endless_pixels, 64, 20_000),
     "PNG animated": HostilePicture(animated_png, 1000, 500),
     "TIFF of strips": HostilePicture(many_strips, 10_000, 1),
     "TIFF of tags": HostilePicture(many_tags, 64, 2),

@@ -77,3 +77,17 @@ def test_an_exit_says_what_it_means(failure, kind, message):
     assert type(failure) is kind
     with pytest.raises(kind, match=re.escape(message)):
         raise failure
+
+
+def test_a_worker_that_gave_up_on_an_image_has_crashed_and_says_how():
+    line = "Decoding took more than 330 s of CPU: 'a: b.jpg' (4,742 bytes) - the next attempt tries it alone"
+    failure = judge("pod p", WorkerExit.HELD, last_line=line)
+    assert isinstance(failure, WorkerCrashError)
+    assert str(failure) == f"Worker of pod p gave up: {line}; {KEPT}"
+    assert failure.cause == "Decoding took more than 330 s of CPU"
+
+
+def test_a_crash_has_the_same_cause_wherever_it_was():
+    process = judge("shard 0", -11, signalled=signal.SIGSEGV)
+    assert process.cause == judge("pod p", 139, signalled=11).cause == "killed by SIGSEGV"
+    assert judge("pod p", 137, oom="raise cluster.pod.memory").cause == "out of memory"

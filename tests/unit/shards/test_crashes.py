@@ -47,12 +47,13 @@ def test_the_named_image_gets_a_row_like_any_other(few_images):
     crashed = name(few_images, plan, "poison.jpg", b"poison")
     results = few_images.stores.results
     assert not has_crashed(results, crashed.layout, plan.run_key, 0)
-    assert settle_crash(results, crashed, HOW) == Aftermath("poison.jpg", got_on=True)
+    assert settle_crash(results, crashed, HOW, "killed by SIGSEGV") == Aftermath("poison.jpg", got_on=True)
     assert has_crashed(results, crashed.layout, plan.run_key, 0)
     assert results.find_json(trying(crashed)) is None
     done = few_images.summarize(plan)
     row = few_images.rows(done)["poison.jpg"]
     assert (row["status"], row["reason"], row["size_bytes"]) == ("failed", "killed_worker", 6)
+    assert row["detail"] == "killed by SIGSEGV"
     assert (row["run_key"], row["worker_version"], row["detections"]) == (plan.run_key, "0.1.0", None)
     assert row["attempt"] != "crashed1"
     assert few_images.verify(plan.run_key, plan.variant.directory).deviations == ()

@@ -138,8 +138,8 @@ def test_a_jpeg_of_thousands_of_scans_is_not_begun():
     scan = progressive[progressive.rindex(b"\xff\xda") : -2]
     started = time.monotonic()
     found = decode(progressive[:-2] + scan * 5000 + b"\xff\xd9", LIMIT)
-    assert found.reason is Reason.TOO_LARGE
-    assert "scans, the limit is 500" in found.detail
+    assert found.reason is Reason.TOO_COMPLEX
+    assert "scans, the limit is 100" in found.detail
     assert time.monotonic() - started < 2
     assert isinstance(decode(progressive, LIMIT), Decoded)
 

@@ -15,6 +15,7 @@ from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, open_model
 from shoal_worker.sources.mount import MountSource
+from waiting import wait_until
 from worker.hostile_pictures import empty_scans
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import constant_model, slow_on_white
@@ -24,7 +25,8 @@ LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5, sta
 
 @pytest.fixture
 def run_mounted(tmp_path, running_store, empty_bucket):
-    """Examine the files of a folder in this process."""
+    """Examine the files of a folder in this process; what hangs in native code is over before the next test begins."""
+    left = []
 
     def run(names, model):
         detector = Detector(open_model(model), Inference(imgsz=(640, 640), rect=True))
@@ -32,13 +34,17 @@ def run_mounted(tmp_path, running_store, empty_bucket):
         examiner = Examiner(
             source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"), scan_limit=500
         )
+        left.append((detector, examiner))
         intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
         parts = PartWriter(S3Store(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
         shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS)
         said = []
         return shard.run(StopRequest(), said.append), said
 
-    return run
+    yield run
+    for detector, examiner in left:
+        detector.cancel()
+        wait_until(lambda steps=examiner.underway: steps.is_idle, 60, "native code come back")
 
 
 def test_a_read_that_hangs_forever_ends_the_worker(tmp_path, run_mounted):
