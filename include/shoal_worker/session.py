@@ -14,8 +14,9 @@ import onnxruntime as ort
 from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
 from shoal.contract.families import Understood, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
-from shoal.contract.model_file import HEAD_BYTES, describe_bytes, weights_elsewhere
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, resolve_imgsz
+from shoal.contract.model_file import HEAD_BYTES, describe_bytes
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_imgsz
+from shoal.contract.onnx_file import read_onnx
 from shoal_worker.families.codec import Codec, Floats
 from shoal_worker.image.letterbox import Image
 from shoal_worker.tasks.found import Found
@@ -92,7 +93,9 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
         ConfigError: The plan's family is not installed here.
         MemoryError: There is no room for it.
     """
+    graph = read_onnx(data)  # before ONNX Runtime does: it opens whatever other file a graph names
     options = ort.SessionOptions()
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # its own format would not be judged
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY
@@ -102,7 +105,6 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
         session = ort.InferenceSession(data, options, providers=_providers())
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
         raise _explain_unopened(data, first_line(err)) from err
-    graph = _read_graph(session)
     return OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
 
 
@@ -112,8 +114,6 @@ def _explain_unopened(data: bytes, message: str) -> Exception:
         return MemoryError(f"no room to open the model: {message[:300]}")
     if not data or any(sign in message for sign in _NO_ONNX):
         return ModelRefusedError(describe_bytes(data[:HEAD_BYTES], len(data)))
-    if "External data" in message:
-        return ModelRefusedError(weights_elsewhere())
     for sign, sentence in _KNOWN:
         if sign.search(message):
             return ModelRefusedError(f"Model {sentence} ({message[:200]})")
@@ -193,13 +193,3 @@ class Detector:
 def _providers() -> list[str]:
     """A GPU where this build of ONNX Runtime has one to offer, and the CPU."""
     return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
-
-
-def _read_graph(session: ort.InferenceSession) -> Graph:
-    inputs, outputs = (
-        [Tensor(tensor.name, tensor.type, tuple(tensor.shape)) for tensor in tensors]
-        for tensors in (session.get_inputs(), session.get_outputs())
-    )
-    if not inputs:
-        raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
-    return Graph(session.get_modelmeta().custom_metadata_map, inputs, outputs)

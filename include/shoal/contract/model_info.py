@@ -1,13 +1,12 @@
 """What an ONNX file says of itself, and the part of it that inference and the summary depend on, whatever its family."""
 
-import ast
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.flat_text import Flat, Pairs, Scalar, UnreadableError, read_flat
 
 EXPORT_HINT = "export it with: yolo export model=best.pt format=onnx dynamic=True"
 
@@ -119,83 +118,117 @@ def resolve_imgsz(info: ModelInfo, requested: tuple[int, int] | None) -> tuple[i
 
 
 MAX_SIDE = 16_384
-"""Longest side of an input, px, and largest stride; more is a mistake in the metadata."""
+"""Longest side of an input, px; more is a mistake in the metadata."""
+
+MAX_STRIDE = 1024
+"""Largest stride, px: 64 is that of the largest models in use, and inputs are rounded up to it."""
+
+MOST_CLASSES = 20_000
+"""iNaturalist has 10,000, COCO 80."""
+
+LONGEST_NAME = 200
+"""Characters of a class name; scientific names with author and year have up to a hundred."""
 
 
 def read_names(text: str | None) -> tuple[str, ...]:
     """Read class names: ultralytics writes a dictionary by number, others a list, or either as JSON.
 
     Raises:
-        ModelRefusedError: There are none, or the numbers have holes: the position is the class_id.
+        ModelRefusedError: There are none, the numbers have holes or repeat (the position is the class_id), or there are more
+            or longer ones than any model has.
     """
-    names = _literal(text)
-    if isinstance(names, dict):
+    names = _read(text)
+    if isinstance(names, Pairs):
         names = _in_order(names, text)
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str | int | float) for name in names):
+    if not isinstance(names, tuple) or not all(isinstance(name, str | int | float) for name in names):
         raise ModelRefusedError(f"Model metadata has no class names (names={_shown(text)}) - {EXPORT_HINT}")
     if not names:
         raise ModelRefusedError(f"Model metadata names no classes - {EXPORT_HINT}")
-    return tuple(str(name) for name in names)
+    if len(names) > MOST_CLASSES:
+        raise ModelRefusedError(f"Model metadata names {len(names):,} classes, Shoal takes up to {MOST_CLASSES:,}")
+    return tuple(_name(number, str(name)) for number, name in enumerate(names))
 
 
-def _in_order(names: dict[object, object], text: str | None) -> list[object]:
-    try:
-        by_id = {int(str(key)): name for key, name in names.items()}
-    except ValueError as err:
+def _name(number: int, name: str) -> str:
+    if len(name) > LONGEST_NAME:
         raise ModelRefusedError(
-            f"Model metadata has names by {_shown(next(iter(names)))}, expected by number (names={_shown(text)}) - "
-            f"{EXPORT_HINT}"
-        ) from err
-    missing = [number for number in range(len(by_id)) if number not in by_id]
-    if missing:
+            f"Model metadata has a name of {len(name):,} characters for class {number} ({_shown(name)}), up to {LONGEST_NAME} "
+            "are taken - shorten it in data.yaml, and export again"
+        )
+    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
         raise ModelRefusedError(
-            f"Model metadata has {len(by_id)} class names and none for class {missing[0]} - "
+            f"Model metadata has a name for class {number} that is no text ({_shown(name)}: half of a character) - "
+            "write it anew in data.yaml, and export again"
+        )
+    return name
+
+
+def _in_order(names: Pairs, text: str | None) -> tuple[Scalar, ...]:
+    by_id: dict[int, Scalar] = {}
+    for key, name in names.items:
+        if isinstance(key, bool) or re.fullmatch(r"[0-9]{1,9}", str(key)) is None:
+            raise ModelRefusedError(
+                f"Model metadata has names by {_shown(key)}, expected by number (names={_shown(text)}) - {EXPORT_HINT}"
+            )
+        number = int(str(key))
+        if number in by_id:
+            raise ModelRefusedError(
+                f"Model metadata has two class names for class {number}, {_shown(by_id[number])} and {_shown(name)} - "
+                "number them from 0 in data.yaml, and export again"
+            )
+        by_id[number] = name
+    missing = next((number for number in range(len(by_id)) if number not in by_id), None)
+    if missing is not None:
+        raise ModelRefusedError(
+            f"Model metadata has {len(by_id)} class names and none for class {missing} - "
             "number them from 0 without holes in data.yaml, and export again"
         )
-    return [by_id[number] for number in range(len(by_id))]
+    return tuple(by_id[number] for number in range(len(by_id)))
 
 
 def _parse_stride(text: str | None) -> int:
     """Read the largest stride; some exporters list all of them."""
     if text is None:
         return 32
-    value = _literal(text)
-    strides: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-    if not strides or not all(_is_side(stride) for stride in strides):
-        raise ModelRefusedError(f"Model metadata has stride {_shown(text)}, expected a number of px - {EXPORT_HINT}")
-    return int(max(strides))
+    value = _read(text)
+    strides = value if isinstance(value, tuple) and not isinstance(value, Pairs) else (value,)
+    sides = [_side(stride) for stride in strides]
+    known = [side for side in sides if side is not None]
+    if not known or len(known) < len(sides) or max(known) > MAX_STRIDE:
+        raise ModelRefusedError(
+            f"Model metadata has stride {_shown(text)}, expected a number of px from 1 to {MAX_STRIDE} - {EXPORT_HINT}"
+        )
+    return max(known)
 
 
 def _parse_imgsz(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    value = _literal(text)
-    sides: list[Any] = list(value) if isinstance(value, list | tuple) else [value, value]
-    if len(sides) == 1:
-        sides = [sides[0], sides[0]]
-    if len(sides) != 2 or not all(_is_side(side) for side in sides):
-        raise ModelRefusedError(f"Model metadata has imgsz {_shown(text)}, expected [height, width] - {EXPORT_HINT}")
-    return int(sides[0]), int(sides[1])
+    value = _read(text)
+    listed = value if isinstance(value, tuple) and not isinstance(value, Pairs) else (value,)
+    sides = [_side(side) for side in (listed * 2 if len(listed) == 1 else listed)]
+    if len(sides) != 2 or sides[0] is None or sides[1] is None:
+        raise ModelRefusedError(
+            f"Model metadata has imgsz {_shown(text)}, expected [height, width] of 1 to {MAX_SIDE} px - {EXPORT_HINT}"
+        )
+    return sides[0], sides[1]
 
 
-def _is_side(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and 1 <= value <= MAX_SIDE
-        and value == int(value)
-    )
+def _side(value: object) -> int | None:
+    """Read a number of pixels; None where it is none that an input may have."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= MAX_SIDE:
+        return None
+    return int(value) if value == int(value) else None
 
 
-def _literal(text: str | None) -> object:
+def _read(text: str | None) -> Flat:
     """Read what Python or JSON wrote; None where it is neither."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read((text or "").strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return None
+    try:
+        return read_flat(text or "")
+    except UnreadableError:
+        return None
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:60]
+    """Show the beginning of what stands there."""
+    return repr(value[:60] if isinstance(value, str) else value)[:60]

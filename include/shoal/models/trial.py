@@ -5,6 +5,7 @@ cannot tell is no refusal; it is said.
 """
 
 import hashlib
+import signal
 import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,12 +13,16 @@ from pathlib import Path
 
 from shoal.contract.ask_worker import ask_worker
 from shoal.contract.errors import ModelRefusedError, one_line
-from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
 from shoal.contract.families import Understood
+from shoal.contract.model_info import EXPORT_HINT
 from shoal.models.inspect import inspect_model
 
 LIMIT_S = 120.0
 """Seconds in which a model has to open and to look at one image."""
+
+_NOT_THIS_MACHINE_S = CRASH_SIGNALS - {signal.SIGILL}
+"""What a model's graph brings upon its process; an instruction that this CPU lacks may be there where the pods run."""
 
 _NEEDS = ("onnxruntime", "cv2", "numpy")
 _ANSWERS: dict[str, tuple[int, str]] = {}
@@ -60,6 +65,9 @@ def _try_model(path: Path, sha256: str) -> str:
     code, words = _ANSWERS[sha256]
     if code == WorkerExit.CONFIG:
         raise ModelRefusedError(words)
+    if -code in _NOT_THIS_MACHINE_S:
+        name = signal.Signals(-code).name
+        raise ModelRefusedError(f"Model ends whoever runs it on one black image: {name} - {EXPORT_HINT}")
     return "" if code == 0 else f"not run for trial: {words}"
 
 

@@ -3,7 +3,7 @@
 The first row that fits is said. Metadata is asked before shapes: 296 classes and 300 chosen boxes have one shape.
 """
 
-import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +12,9 @@ from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor, read_name
 
 _SIZES = {"segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
 _RETRAIN = "use a YOLOv8, YOLO11 or YOLO26 detection model"
+_NMS = re.compile(r"""['"]nms['"]\s{0,9}:\s{0,9}(?:True|true)\b""")
+"""How ultralytics writes among its arguments that NMS is in the graph."""
+
 _ENDS = 6
 """x1, y1, x2, y2, confidence, class of a chosen box. No raw output has so few places: 32 px have 21."""
 
@@ -87,11 +90,7 @@ def _end_to_end(seen: _Seen) -> bool:
 
 
 def _nms(seen: _Seen) -> bool:
-    try:
-        args = ast.literal_eval(seen.graph.metadata.get("args", ""))
-        return isinstance(args, dict) and args.get("nms") is True
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return False
+    return _NMS.search(seen.graph.metadata.get("args", "")) is not None
 
 
 def _named(*wanted: str) -> Callable[[_Seen], bool]:
