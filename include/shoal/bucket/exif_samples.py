@@ -82,7 +82,7 @@ def _ask(paths: Sequence[Path]) -> list[dict[str, Any] | None]:
     if not paths:
         return []
     try:
-        done = ask_worker(["exif", *map(str, paths)], LIMIT_S)
+        done = ask_worker(["exif", *(str(path.absolute()) for path in paths)], LIMIT_S)
     except (subprocess.TimeoutExpired, OSError) as err:
         raise ConfigError(
             f"EXIF was not read: no worker could be run here ({one_line(err)}) - see its load and memory"

@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def ask_worker(words: Sequence[str], limit_s: float) -> "subprocess.CompletedProcess[str]":
     """Run a command of the worker to its end.
 
     Args:
-        words: The command and its options, as `python -m shoal_worker` takes them.
+        words: The command and its options, as `python -m shoal_worker` takes them; paths are whole ones.
         limit_s: Seconds after which it is ended.
 
     Raises:
@@ -18,13 +20,16 @@ def ask_worker(words: Sequence[str], limit_s: float) -> "subprocess.CompletedPro
         OSError: No process could be started.
     """
     # The folders that this process imports from are the child's too: Airflow adds some that no environment names.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
-    return subprocess.run(
-        [sys.executable, "-m", "shoal_worker", *words],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=limit_s,
-        check=False,
-        env=environment,
-    )
+    folders = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
+    # It starts in a folder where nothing lies: what a model or a library looks for beside itself is not Airflow's.
+    with tempfile.TemporaryDirectory(prefix="shoal-worker-") as empty:
+        return subprocess.run(
+            [sys.executable, "-m", "shoal_worker", *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit_s,
+            check=False,
+            cwd=empty,
+            env={**os.environ, "PYTHONPATH": folders},
+        )

@@ -35,7 +35,11 @@ def judge(who: str, code: int, *, signalled: int = 0, oom: str = "", last_line: 
         said = f" (last line: {last_line})" if last_line else ""
         name = getattr(signalled, "name", f"signal {signalled}")
         ended = f"Worker of {who} was killed by {name}{said} - {KEPT}"
-        return WorkerCrashError(ended, f"killed by {_name(signalled)}") if signalled in CRASH_SIGNALS else WorkerError(ended)
+        return (
+            WorkerCrashError(ended, f"killed by {_name(signalled)}")
+            if signalled in CRASH_SIGNALS
+            else WorkerError(ended)
+        )
     return WorkerError(f"Worker of {who} ended with exit code {code}: {last_line}")
 
 

@@ -73,7 +73,7 @@ def _try_model(path: Path, sha256: str) -> str:
 
 def _ask_worker(path: Path) -> tuple[int, str]:
     try:
-        done = ask_worker(["try", "--model", str(path)], LIMIT_S)
+        done = ask_worker(["try", "--model", str(path.absolute())], LIMIT_S)
     except subprocess.TimeoutExpired:
         return 1, f"it took more than {LIMIT_S:.0f} s"
     except OSError as err:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
@@ -106,7 +107,8 @@ class StoreAccess:
         values: dict[str, str] = {name: getattr(self, part) for part, name in names.items()}
         return {
             **values,
-            names["ca_file"]: ca_file or self.ca_file,
+            names["ca_file"]: ca_file
+            or (self.ca_file and str(Path(self.ca_file).absolute())),  # readers start elsewhere
             names["path_style"]: str(self.path_style).lower(),  # as rclone reads it, too
         }
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import onnx
 import pytest
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
@@ -10,6 +11,8 @@ from shoal.models.approval import Answer, Asks, Decision, write_answer
 from shoal.plan.release_notice import backfill_command, notice_release, read_notice
 from shoal.results.answer import move_current
 from shoal.results.stored_plan import StoredPlan
+from worker.hostile_models import elsewhere
+from worker.onnx_models import constant_model
 
 V1, V2, V3 = "v1", "v2", "v3"
 
@@ -120,6 +123,27 @@ def test_a_torn_model_is_passed_over_and_named(reef):
     assert passed.version == V3
     assert "Model file of 15 bytes is not ONNX" in passed.reason
     assert any(line.startswith("model demo-fish v3 is passed over: s3://") for line in plan.describe())
+
+
+def test_versions_that_reach_beyond_their_file_or_say_what_nobody_exports_are_passed_over_and_named(reef):
+    model = onnx.load_from_string(constant_model())
+    model.graph.initializer.append(elsewhere("airflow.cfg"))
+    hostile = {
+        "v6": model.SerializeToString(),
+        "v5": constant_model(metadata={"stride": "abc"}),
+        "v4": constant_model(metadata={"names": "x" * 3_000_000}),
+        "v3": constant_model(metadata={"names": r"['\ud800', 'a']"}),
+    }
+    for version, data in hostile.items():
+        reef.stores.models.write_bytes(f"demo-fish/{version}/model.onnx", data)
+    plan = reef.plan(asks=Asks.ONCE)
+    assert plan.variant.release.version == V2
+    said = {passed.version: passed.reason for passed in plan.passed_over}
+    assert "keeps weights in another file, 'airflow.cfg'" in said["v6"]
+    assert "has stride 'abc'" in said["v5"]
+    assert "metadata has 3,000" in said["v4"]
+    assert "half of a character" in said["v3"]
+    assert all("\n" not in reason for reason in said.values())
 
 
 def test_latest_object_before_its_model_is_passed_over(reef):

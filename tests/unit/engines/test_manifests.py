@@ -68,6 +68,13 @@ def test_the_cpu_limit_decides_the_threads(cpu, threads):
     assert worker["resources"]["limits"]["cpu"] == cpu
 
 
+def test_the_worker_starts_in_a_folder_of_the_pod_s_own():
+    spec = make_pod()["spec"]
+    (worker,) = spec["containers"]
+    (folder,) = [mount["name"] for mount in worker["volumeMounts"] if mount["mountPath"] == worker["workingDir"]]
+    assert {"name": folder, "emptyDir": {}} in spec["volumes"]
+
+
 def test_a_gpu_is_asked_for_like_any_resource():
     (worker,) = make_pod(gpu=1)["spec"]["containers"]
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"

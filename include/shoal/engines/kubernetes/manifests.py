@@ -23,6 +23,9 @@ MANAGED = {"app.kubernetes.io/name": "shoal", "app.kubernetes.io/managed-by": "s
 USER_ID = 65532
 """The worker's user, that of the image; no name is needed for it."""
 
+SCRATCH = "/tmp"  # noqa: S108 - the pod's own
+"""Where the worker starts, and writes what it keeps for a moment."""
+
 GRACE_S = 60
 """The worker has written its part 5 s after SIGTERM; the sidecar is told to unmount after it."""
 
@@ -165,7 +168,7 @@ def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
     if pod.gpu:
         resources["nvidia.com/gpu"] = str(pod.gpu)
     mounts = [
-        {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
+        {"name": "scratch", "mountPath": SCRATCH},
         {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},
     ]
     command = replace(shard.command, threads=max(1, floor(parse_quantity(pod.cpu))))
@@ -179,6 +182,7 @@ def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
         "image": image_of(worker, "worker"),
         "imagePullPolicy": worker.pull_policy,
         "args": list(command.to_words()),
+        "workingDir": SCRATCH,  # the pod's own, and empty when it starts
         "envFrom": [{"secretRef": {"name": shard.run_name}}],
         "resources": {"requests": resources, "limits": resources},
         "securityContext": _UNPRIVILEGED,

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,11 @@ PASSED_ON = (
 class WorkerProcess:
     """One attempt at one shard, at work or over."""
 
-    def __init__(self, shard: int, process: "subprocess.Popen[str]", oom_kills: int) -> None:
+    def __init__(
+        self, shard: int, process: "subprocess.Popen[str]", oom_kills: int, folder: "tempfile.TemporaryDirectory[str]"
+    ) -> None:
         self._shard = shard
+        self._folder = folder
         self._process = process
         self._oom_kills = oom_kills
         self._last = ""
@@ -45,17 +49,20 @@ class WorkerProcess:
         oom_kills = count_oom_kills()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1", **credentials}
+        # A folder where nothing lies: what a model or a library looks for beside itself is not Airflow's.
+        folder = tempfile.TemporaryDirectory(prefix="shoal-worker-", ignore_cleanup_errors=True)
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop the worker in order.
         process = subprocess.Popen(
             [sys.executable, "-m", "shoal_worker", *command.to_words()],
             env=environment,
+            cwd=folder.name,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,
         )
-        return cls(command.shard, process, oom_kills)
+        return cls(command.shard, process, oom_kills, folder)
 
     def read_line(self) -> str | None:
         """Wait for the next line it prints; None when it has closed its output."""
@@ -68,6 +75,7 @@ class WorkerProcess:
     def verdict(self) -> ShoalError | None:
         """Wait for its end and judge its exit; None when it did its shard."""
         code = self._process.wait()
+        self._folder.cleanup()
         killed_for_memory = code == -signal.SIGKILL and count_oom_kills() > self._oom_kills
         oom = "lower cluster.share" if killed_for_memory else ""
         return judge(f"shard {self._shard}", code, signalled=_signal(code), oom=oom, last_line=self._last)
@@ -75,6 +83,7 @@ class WorkerProcess:
     def stop(self) -> None:
         """Stop the worker; it writes what it has."""
         end_process(self._process, STOP_S)
+        self._folder.cleanup()
 
 
 def end_process(process: "subprocess.Popen[Any]", patience_s: float) -> None:
