@@ -7,6 +7,7 @@ header to the last row (`jpeg`); everything else is decoded by OpenCV, its heade
 import io
 import re
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal, cast
 
 import cv2
@@ -16,7 +17,7 @@ from PIL import Image as Pillow
 from shoal.contract.errors import one_line
 from shoal.contract.job import SCAN_LIMIT
 from shoal.contract.rows import Reason
-from shoal_worker.image import jpeg, png
+from shoal_worker.image import jpeg, jpeg2000, png
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.markers import MOST_SEGMENTS, count_scans, read_markers
 from shoal_worker.image.other_files import tell_other_file
@@ -27,6 +28,7 @@ FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2
 """Formats decoded, in Pillow's names; all of them are ones that OpenCV reads. Of several pictures, the first."""
 
 STRIP_OFFSETS, STRIP_BYTES, TIFF_SHORT, FIELD_BYTES = 273, 279, 3, 4
+TILE_WIDTH, TILE_HEIGHT = 322, 323
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _HEIC = "HEIC: convert with `heif-convert IN.heic OUT.jpg` or `magick mogrify -format jpg *.heic`"
@@ -44,11 +46,13 @@ class Header:
         width: Pixels.
         height: Pixels.
         format: Pillow's name of it.
+        tile_pixels: Pixels of one of the tiles that it is decoded in, 0 where it has none.
     """
 
     width: int
     height: int
     format: str = field(default="", compare=False)
+    tile_pixels: int = field(default=0, compare=False)
 
     @property
     def pixels(self) -> int:
@@ -118,13 +122,21 @@ def read_header(data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> 
         return Undecodable(
             Reason.TOO_LARGE, header, f"{header.pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)"
         )
-    if header.format == "JPEG" and (words := _too_complex(data, scan_limit)):
+    if words := _too_complex(data, header, pixel_limit, scan_limit):
         return Undecodable(Reason.TOO_COMPLEX, header, words)
     return header
 
 
-def _too_complex(data: bytes, scan_limit: int) -> str | None:
-    """Say why a JPEG has more scans than are decoded; None where it has not."""
+def _too_complex(data: bytes, header: Header, pixel_limit: int, scan_limit: int) -> str | None:
+    """Say why an image costs more than its pixels do; None where it does not."""
+    if header.format == "JPEG2000":
+        return jpeg2000.too_complex(data)
+    if header.tile_pixels > pixel_limit:
+        return f"tiles of {header.tile_pixels} pixels, the limit is {pixel_limit} (model.pixel_limit)"
+    return _too_many_scans(data, scan_limit) if header.format == "JPEG" else None
+
+
+def _too_many_scans(data: bytes, scan_limit: int) -> str | None:
     scans = count_scans(data, scan_limit)
     if scans is None:
         return f"more than {MOST_SEGMENTS} segments in a JPEG of many scans"
@@ -157,11 +169,18 @@ def _claimed(data: bytes) -> Header | Undecodable:
         return Undecodable(Reason.UNSUPPORTED, detail=_HEIC)
     try:
         with Pillow.open(io.BytesIO(data)) as lazy:
-            return Header(*lazy.size, lazy.format or "")
+            return Header(*lazy.size, lazy.format or "", _tile_pixels(lazy))
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
         return _no_header(data, _words(err))
+
+
+def _tile_pixels(lazy: Pillow.Image) -> int:
+    """Read how large a TIFF's tiles are: each is unpacked whole, however little of it the image shows."""
+    tags = getattr(lazy, "tag_v2", None)
+    sides = [] if tags is None else [tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0)]
+    return prod(sides) if all(isinstance(side, int) for side in sides) and sides else 0
 
 
 def _no_header(data: bytes, words: str) -> Undecodable:

@@ -174,7 +174,7 @@ def many_strips(side: int, _count: int) -> bytes:
 def many_tags(side: int, count: int) -> bytes:
     """A TIFF of many tags that all point to the same `count` megabytes."""
     base = _tiff_base(side, side, 0, 1, side)
-    most = 60_000
+    most = 20_000
     at = 8 + 2 + 12 * (len(base) + most) + 4
     size = count << 20
     entries = [e for e in _tiff_base(side, side, at, 1, side) if e[0] not in (273, 279)]
@@ -288,13 +288,50 @@ def small_precincts(side: int, _count: int) -> bytes:
     )
 
 
-def claimed_jpeg2000(side: int, _count: int) -> bytes:
-    """A JPEG 2000 of a few bytes that claims a large picture of the smallest precincts."""
-    codestream = bytearray(saved(Image.new("L", (64, 64)), "JPEG2000", precinct_size=(64, 64), codeblock_size=(4, 4),
-                                 num_resolutions=1, no_jp2=True))  # fmt: skip
+def claimed_jpeg2000(side: int, _count: int, block: int = 4) -> bytes:
+    """A JPEG 2000 of a few bytes that claims a large picture of the smallest blocks."""
+    options = {"precinct_size": (64, 64), "codeblock_size": (block, block), "num_resolutions": 1, "no_jp2": True}
+    codestream = bytearray(saved(Image.new("L", (64, 64)), "JPEG2000", **options))
     for place in (8, 12, 24, 28):  # Xsiz, Ysiz, XTsiz, YTsiz behind SOC and SIZ
         codestream[place : place + 4] = struct.pack(">I", side)
     return bytes(codestream)
+
+
+def many_components(side: int, count: int) -> bytes:
+    """A JPEG 2000 that claims `count` channels."""
+    code = saved(Image.new("L", (64, 64)), "JPEG2000", num_resolutions=1, no_jp2=True)
+    end = 4 + int.from_bytes(code[4:6])
+    size = bytearray(code[4:end])
+    size[0:2] = struct.pack(">H", 38 + 3 * count)
+    for place in (4, 8, 20, 24):
+        size[place : place + 4] = struct.pack(">I", side)
+    size[36:38] = struct.pack(">H", count)
+    return code[:4] + bytes(size[:38]) + b"\x07\x01\x01" * count + code[end:]
+
+
+def many_layers(side: int, count: int) -> bytes:
+    """A JPEG 2000 that claims `count` layers of quality."""
+    code = claimed_jpeg2000(side, 1, block=64)
+    at = code.index(b"\xff\x52") + 6
+    return code[:at] + struct.pack(">H", count) + code[at + 2 :]
+
+
+def huge_tile(side: int, count: int) -> bytes:
+    """A small TIFF whose one tile has `count` pixels a side."""
+    entries = [e for e in _tiff_base(side, side, 0, 1, side) if e[0] not in (273, 278, 279, 259)]
+    packed = _packed_zeros(count * count)
+    at = 8 + 2 + 12 * (len(entries) + 5) + 4
+    entries += [(tag, 4, 1, struct.pack("<I", value))
+                for tag, value in ((259, 8), (322, count), (323, count), (324, at), (325, len(packed)))]  # fmt: skip
+    return _tiff(entries, lambda _: packed)
+
+
+def frame_beyond(side: int, count: int) -> bytes:
+    """A GIF whose frame is larger than its screen."""
+    gif = bytearray(saved(Image.new("P", (side, side)), "GIF"))
+    at = gif.rindex(b",\0\0\0\0")
+    gif[at + 5 : at + 9] = struct.pack("<HH", count, count)
+    return bytes(gif)
 
 
 def run_length_bmp(side: int, _count: int) -> bytes:
@@ -346,5 +383,9 @@ HOSTILE_PICTURES = {
     "JPEG 2000 of tiles": HostilePicture(many_tiles, 2_000, 250),
     "JPEG 2000 of precincts": HostilePicture(small_precincts, 4_000, 1),
     "JPEG 2000 that claims": HostilePicture(claimed_jpeg2000, 10_000, 1),
+    "JPEG 2000 of channels": HostilePicture(many_components, 10_000, 1000),
+    "JPEG 2000 of layers": HostilePicture(many_layers, 10_000, 65_535),
+    "TIFF of a huge tile": HostilePicture(huge_tile, 64, 30_000),
+    "GIF frame beyond its screen": HostilePicture(frame_beyond, 16, 65_535),
     "BMP of runs": HostilePicture(run_length_bmp, 10_000, 1),
 }

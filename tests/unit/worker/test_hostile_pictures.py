@@ -81,6 +81,29 @@ def test_tags_that_all_point_to_one_place_are_not_all_read():
     assert time.thread_time() - began < 3
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(pictures.many_layers(10_000, 65_535), "packets in ", id="layers: a thousand million packets"),
+        pytest.param(pictures.claimed_jpeg2000(10_000, 1), "code blocks, up to 2000000", id="the smallest blocks"),
+        pytest.param(b"decoy" + pictures.many_layers(64, 1), None, id="no JPEG 2000"),
+    ],
+)
+def test_a_jpeg_2000_that_promises_more_than_its_pixels_is_not_begun(data, words):
+    found = decode(data, LIMIT)
+    if words is None:
+        assert found.reason is Reason.NOT_IMAGE
+    else:
+        assert found.reason is Reason.TOO_COMPLEX
+        assert words in found.detail
+
+
+def test_a_tile_that_is_larger_than_its_image_counts_as_large_as_it_is():
+    found = decode(pictures.huge_tile(64, 12_000), LIMIT)
+    assert found.reason is Reason.TOO_COMPLEX
+    assert found.detail == "tiles of 144000000 pixels, the limit is 100000000 (model.pixel_limit)"
+
+
 def test_pixels_without_end_are_unpacked_up_to_those_of_the_picture():
     data = pictures.endless_pixels(64, 300)
     began = time.thread_time()
