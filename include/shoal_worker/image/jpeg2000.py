@@ -12,6 +12,9 @@ SIZ, COD, COC, SOT, SOD, EOC = 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
 MOST_BLOCKS = 2_000_000
 """Code blocks: 100 megapixels in colour have 400,000 of 32 x 32; each costs a decoder a few hundred bytes."""
 
+MOST_VISITS = 50_000_000
+"""Code blocks times layers: each packet of a layer asks all its blocks. Archives keep up to fifty layers."""
+
 MOST_PACKETS = 1_000_000
 """Packets that a file may promise whatever its size. Each takes a byte at least: a whole file of more is larger than this."""
 
@@ -129,6 +132,8 @@ def _count(frame: _Frame, coding: _Coding, layers: int, size_bytes: int) -> str 
     parts = frame.tiles * frame.components
     if blocks * parts > MOST_BLOCKS:
         return f"{blocks * parts} code blocks, up to {MOST_BLOCKS} are decoded"
+    if blocks * parts * layers > MOST_VISITS:
+        return f"{blocks * parts} code blocks in {layers} layers, up to {MOST_VISITS} times one are looked at"
     packets = precincts * parts * layers
     return f"{packets} packets in {size_bytes} bytes" if packets > max(MOST_PACKETS, size_bytes) else None
 

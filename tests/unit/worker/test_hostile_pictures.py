@@ -84,7 +84,7 @@ def test_tags_that_all_point_to_one_place_are_not_all_read():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        pytest.param(pictures.many_layers(10_000, 65_535), "packets in ", id="layers: a thousand million packets"),
+        pytest.param(pictures.many_layers(10_000, 65_535), "24649 code blocks in 65535 layers", id="layers"),
         pytest.param(pictures.claimed_jpeg2000(10_000, 1), "code blocks, up to 2000000", id="the smallest blocks"),
         pytest.param(b"decoy" + pictures.many_layers(64, 1), None, id="no JPEG 2000"),
     ],
