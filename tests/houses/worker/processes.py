@@ -104,12 +104,6 @@ class Workplace:
         assert all(parse_part(part.name) is not None for part in parts)
         return parts
 
-    def keys(self) -> list[str]:
-        """The key of each row of each part: attempts that know nothing of each other may have done the same image."""
-        with duckdb.connect() as con:
-            found = con.execute("SELECT key FROM read_parquet(?)", [[str(part) for part in self.parts()]])
-            return [key for (key,) in found.fetchall()]
-
     def rows(self) -> dict[str, dict[str, Any]]:
         """All rows of all parts by key; each key at most once."""
         if not self.parts():

@@ -1,5 +1,6 @@
 """What Airflow's attempts make of images that end their worker: rounds, progress, blame (stories/tiers/test_poison.py has the rest)."""
 
+import sys
 from contextlib import suppress
 
 import pytest
@@ -8,6 +9,7 @@ from pipeline import make_pipeline
 from shard_attempts import airflow_connection, attempt
 from shoal.contract.errors import WorkerCrashError
 from shoal.contract.rows import Reason
+from worker.hostile_pictures import empty_scans
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import constant_model, crash_on_white
 
@@ -61,6 +63,41 @@ def test_the_rows_of_poison_images_are_theirs_and_hold_when_verified(pipelines):
     assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     assert pipeline.stores.results.list_keys(layout.run(plan.run_key).tries) == []
+
+
+IMPATIENT = """
+from shoal_worker import underway
+
+underway.HEADER_S, underway.SECONDS_PER_MEGAPIXEL, underway.CLOCK_SHARE = 0.3, 0.0, 1000.0
+"""
+
+
+@pytest.fixture
+def impatient_workers(tmp_path, monkeypatch):
+    """Workers that wait for a decode as long as a test does: a real one waits for minutes."""
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+
+def test_an_image_that_is_never_decoded_costs_itself_only_and_says_how(pipelines, impatient_workers):
+    slow = key(3)
+    pipeline = pipelines({**images(12), slow: empty_scans(8000, 99)})
+    plan = pipeline.plan()
+    attempt(pipeline, plan)  # the shard goes on within one attempt: the first worker had written the others' rows
+    done = pipeline.summarize(plan)
+    assert done.balance.fates["processed"] == 11
+    assert failures(pipeline, done) == {slow: "killed_worker"}
+    assert pipeline.rows(done)[slow]["detail"] == "Decoding took more than 0.3 s of CPU"
+    results, run = pipeline.stores.results, pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    notes = [results.find_json(name)["how"] for name in results.list_keys(run.crashes(0))]
+    assert len(notes) == 2
+    for how in notes:
+        assert how.startswith(
+            f"Worker of shard 0 gave up: Decoding took more than 0.3 s of CPU: '{slow}' (1,122 bytes) - "
+        )
 
 
 def test_a_poison_image_stays_one_until_another_model_looks_at_it(pipelines):

@@ -8,7 +8,6 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from worker.http_faults import faulty_store, passed_on, status
-from worker.hostile_pictures import empty_scans
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import constant_model, crash_on_white
 from worker.processes import ATTEMPT, Workplace
@@ -53,29 +52,6 @@ def test_an_image_that_ends_the_decoder_is_named(workplace, tmp_path):
     assert workplace.work("--careful", PYTHONPATH=path).returncode == -signal.SIGSEGV
     assert named(workplace)["key"] == "07.jpg"
 
-
-def test_an_image_that_is_never_decoded_is_named_and_the_others_have_rows(workplace, tmp_path):
-    workplace.model = constant_model()
-    workplace.images = {**with_one_white(white=None), "07.jpg": empty_scans(6000, 99)}
-    workplace.lay_out()
-    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
-    path = f"{tmp_path}:{Path(__file__).parents[3] / 'include'}"
-    first = workplace.work("--progress-interval", "0.2", PYTHONPATH=path)
-    assert first.returncode == WorkerExit.HELD, first.stderr
-    assert "Decoding took more than 0.3 s of CPU: '07.jpg'" in first.stderr.splitlines()[-1]
-    assert named(workplace) is None
-    again = workplace.work("--careful", "--attempt", "attempt2", "--progress-interval", "0.2", PYTHONPATH=path)
-    assert again.returncode == WorkerExit.HELD, again.stderr
-    name = workplace.folder / workplace.run.trying(0, "attempt2")
-    assert json.loads(name.read_text())["key"] == "07.jpg"
-    assert {*workplace.images} - {*workplace.keys()} == {"07.jpg"}
-
-
-IMPATIENT = """
-from shoal_worker import underway
-
-underway.HEADER_S, underway.SECONDS_PER_MEGAPIXEL, underway.CLOCK_SHARE = 0.3, 0.0, 1000.0
-"""
 
 DECODER_THAT_CRASHES = """
 import ctypes
