@@ -53,7 +53,8 @@ class SampleRun:
         """
         layout = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
         command = WorkerCommand(self.stores.results.bucket, layout.plan, 0, mint_attempt())
-        work = ShardWork(0, self.stores, self.plan.run_key, self.plan.work.shards[0].first_key, command)
+        first_key, budget_s = self.plan.work.shards[0].first_key, self.dataset.run.budget.total_seconds()
+        work = ShardWork(0, self.stores, self.plan.run_key, first_key, command, budget_s)
         owner = DagRunId("", CHECK_DAG_ID, self.plan.run_key)
         run_to_end(open_engine(self.dataset, connect), work, lambda: owner, say)
 

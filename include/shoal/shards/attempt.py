@@ -49,6 +49,7 @@ class ShardWork:
         run_key: The run.
         first_key: First of the shard's keys.
         command: The worker's command line.
+        budget_s: Seconds after which the worker begins no further image.
     """
 
     left: int
@@ -56,6 +57,7 @@ class ShardWork:
     run_key: str
     first_key: str
     command: WorkerCommand
+    budget_s: float
 
 
 def prepare_shard(
@@ -95,8 +97,8 @@ def prepare_shard(
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
     command = WorkerCommand(stores.results.bucket, run.plan, number, attempt, manifest, careful=careful)
-    first_key = read_plan(stores.results, run.plan).shards[number].first_key
-    return ShardWork(left, stores, shard["run_key"], first_key, command)
+    plan = read_plan(stores.results, run.plan)
+    return ShardWork(left, stores, shard["run_key"], plan.shards[number].first_key, command, plan.job.budget_s)
 
 
 def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shoal.engines.kubernetes.pod_watch import PodWatch, last_event, look
+from shoal.engines.kubernetes.pod_watch import Bounds, PodWatch, last_event, look
 
-GRACE_S = 60.0
+BOUNDS = Bounds(grace_s=60.0)
 
 
 def pod(phase="Pending", node="node-1", worker=None, sidecar=None, **metadata):
@@ -41,13 +41,13 @@ NO_SECRET = event("FailedMount", 'MountVolume.SetUp failed for volume "ca" : sec
 PULLING = event("Pulling", 'Pulling image "worker:1"', "Normal")
 
 
-def watch(*looks, every_s=5.0):
+def watch(*looks, every_s=5.0, bounds=BOUNDS):
     """Look at pods one after the other; returns the last watch, its moment and all news."""
     seen, now_s, news = PodWatch(), 1000.0, []
     for shown, found, seconds in looks:
         end = now_s + seconds
         while now_s < end and not seen.status:
-            seen = look(seen, shown, now_s, GRACE_S, found if seen.wants_event(now_s) else None)
+            seen = look(seen, shown, now_s, bounds, found if seen.wants_event(now_s) else None)
             news += [seen.news] if seen.news else []
             now_s += every_s
     return seen, now_s - every_s - 1000.0, news
@@ -92,8 +92,8 @@ def test_a_slow_start_is_told_with_its_event_within_a_minute_once():
         "Pod shoal-1-0007-x has not started yet (its volumes, network and images are being made ready; its "
     )
     assert line.endswith('last event is FailedMount: MountVolume.SetUp failed for volume "ca" : secret "x" not found)')
-    assert look(seen, CREATING, 1100, GRACE_S, {**NO_SECRET, "message": "the same in other words"}).news == ""
-    assert "NetworkNotReady" in look(seen, CREATING, 1100, GRACE_S, event("NetworkNotReady")).news
+    assert look(seen, CREATING, 1100, BOUNDS, {**NO_SECRET, "message": "the same in other words"}).news == ""
+    assert "NetworkNotReady" in look(seen, CREATING, 1100, BOUNDS, event("NetworkNotReady")).news
 
 
 def test_what_the_scheduler_says_is_told_once_and_when_it_changes():

@@ -1,6 +1,7 @@
 """What a pod said, passed on to the task's log."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
@@ -10,8 +11,9 @@ from kubernetes.client import CoreV1Api, V1Pod
 from shoal.contract.errors import first_line
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
-from shoal.engines.kubernetes.pod_log import read_log
+from shoal.engines.kubernetes.pod_log import read_last_words, read_log
 from shoal.engines.kubernetes.pod_status import find_sidecar_end
+from shoal.engines.kubernetes.pod_trouble import list_failed_beside
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,19 @@ def pass_on_log(core: CoreV1Api, pod: V1Pod, container: str, **options: Any) -> 
         return
     for line in lines:
         log.info("%s: %s", container, line)
+
+
+def tell_beside(core: CoreV1Api, pod: V1Pod, seen: Mapping[str, Any]) -> None:
+    """Log how containers ended that others put beside the worker: what they were for may be missed elsewhere.
+
+    Args:
+        core: Client of the cluster.
+        pod: The pod.
+        seen: The same as plain values.
+    """
+    for container in list_failed_beside(seen):
+        words = read_last_words(core, pod.metadata.name, pod.metadata.namespace, container.name)
+        log.warning("The %s ended (%s); the worker does not need it", container.role, container.describe_end(words))
 
 
 def tell_about(core: CoreV1Api, pods: PodManager, pod: V1Pod) -> None:

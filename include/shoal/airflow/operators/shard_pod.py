@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
@@ -14,7 +15,7 @@ from kubernetes.client import ApiClient, ApiException, V1Pod
 from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.note_failures import noted_failures
-from shoal.airflow.operators.pod_log import pass_on_log, tell_about
+from shoal.airflow.operators.pod_log import pass_on_log, tell_about, tell_beside
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.operators.worker_pod import WorkerPodOperator
 from shoal.airflow.pages.links import PlanLink
@@ -23,6 +24,7 @@ from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
 from shoal.engines.kubernetes.errors import NOT_FOUND, explained
 from shoal.engines.kubernetes.manifests import WORKER
+from shoal.engines.kubernetes.pod_log import read_last_words
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
@@ -100,7 +102,7 @@ class ShardPodOperator(WorkerPodOperator):
             kept = {"attempt": work.command.attempt, "rounds": self._rounds + 1}
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
-                    self.start_pod(context, engine.prepare(work, owner), kept)
+                    self.start_pod(context, engine.prepare(work, owner), engine.bounds(work), kept)
             except QuotaExceededError as err:
                 self._wait_for_quota(work, waiting, dataset.cluster.wait, err)
 
@@ -124,13 +126,16 @@ class ShardPodOperator(WorkerPodOperator):
         pod = self._find_pod(name)
         if pod is not None:
             self._seen["node"] = pod.spec.node_name
-        failure = judge_pod(name, ApiClient().sanitize_for_serialization(pod), event["status"], event["message"])
+        seen = ApiClient().sanitize_for_serialization(pod)
+        read_words = partial(read_last_words, self.client, name, self.dataset["cluster"]["namespace"])
+        failure = judge_pod(name, seen, event["status"], event["message"], read_words)
         if pod is None:
             return failure
         if event["status"] == "lost":
             self._forget(name)
             return failure
         pass_on_log(self.client, pod, WORKER)
+        tell_beside(self.client, pod, seen)
         if failure is not None:
             tell_about(self.client, self.pod_manager, pod)
         self.pod_manager.delete_pod(pod)

@@ -12,6 +12,7 @@ from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER
 from shoal.engines.kubernetes.overlay import Manifest
+from shoal.engines.kubernetes.pod_watch import Bounds
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +40,18 @@ class WorkerPodOperator(KubernetesPodOperator):
         self._place = (conn_id, namespace)
         self._manifest: Manifest | None = None
         self._kept: dict[str, Any] = {}
+        self._bounds = Bounds(GRACE_S)
 
-    def start_pod(self, context: Context, manifest: Manifest, kept: dict[str, Any]) -> None:
+    def start_pod(self, context: Context, manifest: Manifest, bounds: Bounds, kept: dict[str, Any]) -> None:
         """Start a pod and wait for it; `trigger_reentry` goes on from there.
 
         Args:
             context: The task's context.
             manifest: The pod.
+            bounds: How long it is waited for.
             kept: What `trigger_reentry` is given besides the event: the task's own memory ends with its wait.
         """
-        self._manifest, self._kept = manifest, kept
+        self._manifest, self._bounds, self._kept = manifest, bounds, kept
         super().execute(context)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
@@ -73,5 +76,12 @@ class WorkerPodOperator(KubernetesPodOperator):
         if self.pod is None:
             raise WorkerError("No pod was started - clear the task")
         name, in_cluster = self.pod.metadata.name, bool(self.hook.is_in_cluster)
-        trigger = ShardPodTrigger(*self._place, name, GRACE_S, in_cluster=in_cluster)
+        trigger = ShardPodTrigger(
+            *self._place,
+            name,
+            GRACE_S,
+            queue_s=self._bounds.queue_s,
+            work_s=self._bounds.work_s,
+            in_cluster=in_cluster,
+        )
         self.defer(trigger=trigger, method_name="trigger_reentry", kwargs=self._kept)

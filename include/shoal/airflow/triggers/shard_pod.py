@@ -14,7 +14,7 @@ from kubernetes_asyncio.config import ConfigException
 
 from shoal.contract.errors import first_line
 from shoal.engines.kubernetes.errors import NOT_FOUND
-from shoal.engines.kubernetes.pod_watch import PodWatch, last_event, look
+from shoal.engines.kubernetes.pod_watch import Bounds, PodWatch, last_event, look
 
 REFUSED_S = 600.0
 """A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
@@ -24,7 +24,7 @@ _REFUSALS = {401, 403}
 
 
 class ShardPodTrigger(BaseTrigger):
-    """Fires when the pod is over, cannot start, is gone, or lost with its node.
+    """Fires when the worker is over, cannot start, hangs, or its pod is gone or lost with its node.
 
     Nothing secret is stored with it: the triggerer looks the connection up itself. An API server that does not answer is
     waited for; the pod goes on meanwhile.
@@ -35,11 +35,22 @@ class ShardPodTrigger(BaseTrigger):
         name: The pod.
         grace_s: Seconds a deleted pod gets.
         poll_s: Seconds between two looks.
+        queue_s: Seconds it may wait for a node.
+        work_s: Seconds after which its worker begins no further image.
         in_cluster: Whether the task reached the cluster as a pod of it; the provider's asynchronous hook does not find out.
     """
 
     def __init__(
-        self, conn_id: str, namespace: str, name: str, grace_s: int, poll_s: float = 5.0, *, in_cluster: bool = False
+        self,
+        conn_id: str,
+        namespace: str,
+        name: str,
+        grace_s: int,
+        poll_s: float = 5.0,
+        *,
+        queue_s: float | None = None,
+        work_s: float | None = None,
+        in_cluster: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.in_cluster = in_cluster
@@ -48,16 +59,18 @@ class ShardPodTrigger(BaseTrigger):
         self.name = name
         self.grace_s = grace_s
         self.poll_s = poll_s
+        self.queue_s = queue_s
+        self.work_s = work_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Name the class and its arguments, for the triggerer."""
-        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s", "in_cluster")
+        arguments = ("conn_id", "namespace", "name", "grace_s", "poll_s", "queue_s", "work_s", "in_cluster")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {argument: getattr(self, argument) for argument in arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the pod until there is something to tell."""
-        pause_s, watch = self.poll_s, PodWatch()
+        pause_s, watch, bounds = self.poll_s, PodWatch(), Bounds(self.grace_s, self.queue_s, self.work_s)
         refused_since_s: float | None = None
         while True:
             try:
@@ -76,7 +89,7 @@ class ShardPodTrigger(BaseTrigger):
                     return
             else:
                 pause_s, refused_since_s = self.poll_s, None
-                watch = look(watch, pod, time.monotonic(), self.grace_s, event)
+                watch = look(watch, pod, time.monotonic(), bounds, event)
                 if watch.news:
                     self.log.info("%s", watch.news)
                 if watch.status:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from shoal.contract.errors import ShoalError
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.manifests import GRACE_S
-from shoal.engines.kubernetes.owned_objects import RunObjects
+from shoal.engines.kubernetes.owned_objects import RunObjects, has_said_all
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def end_earlier_pods(find_objects: Callable[[], RunObjects], name: str, namespac
     whose = "this run's earlier plan" if shard is None else f"shard {shard}'s earlier attempt"
     try:
         with explained(f"look for pods of {whose} in namespace {namespace}"):
-            pods = find_objects().delete_pods(name, shard, wait_s=2 * GRACE_S)
+            pods = find_objects().delete_pods(name, shard, wait_s=2 * GRACE_S, until=has_said_all)
     except ShoalError as err:
         log.warning("Pods of %s may be at work, what they write last is inferred again: %s", whose, err)
     else:

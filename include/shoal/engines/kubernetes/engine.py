@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from kubernetes.client import ApiClient, ApiException, CoreV1Api
@@ -18,10 +18,12 @@ from shoal.engines.kubernetes.errors import NOT_FOUND, explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import RunObjects
-from shoal.engines.kubernetes.pod_log import read_log
-from shoal.engines.kubernetes.pod_status import find_failure, gone_pod, lost_pod
+from shoal.engines.kubernetes.pod_containers import worker_of
+from shoal.engines.kubernetes.pod_log import read_last_words, read_log
+from shoal.engines.kubernetes.pod_status import find_failure, gone_pod, kept_pod, lost_pod
 from shoal.engines.kubernetes.pod_story import tell_pods
-from shoal.engines.kubernetes.pod_watch import STARTS_S, PodWatch, last_event, look
+from shoal.engines.kubernetes.pod_trouble import ReadWords, find_start_trouble, no_words
+from shoal.engines.kubernetes.pod_watch import STARTS_S, Bounds, PodWatch, last_event, look
 from shoal.engines.kubernetes.room import KubernetesRoom
 from shoal.shards.attempt import ShardWork
 
@@ -30,10 +32,11 @@ UNSEEN = ["the cluster has none of its pods, and no event about them any more (e
 
 @dataclass(frozen=True)
 class PodHandle:
-    """A pod that was started: its name, and when, by this process's clock."""
+    """A pod that was started: its name, when, by this process's clock, and how long it is waited for."""
 
     name: str
     started_s: float
+    bounds: Bounds
 
 
 class KubernetesEngine:
@@ -95,7 +98,11 @@ class KubernetesEngine:
                 with contextlib.suppress(ShoalError):
                     self.end(owner, GONE_S)
                 raise
-        return PodHandle(pod["metadata"]["name"], time.monotonic())
+        return PodHandle(pod["metadata"]["name"], time.monotonic(), self.bounds(work))
+
+    def bounds(self, work: ShardWork) -> Bounds:
+        """Say how long the pod of an attempt is waited for."""
+        return Bounds(GRACE_S, self._cluster.wait.total_seconds(), work.budget_s)
 
     def look(self, handle: PodHandle, before: PodWatch | None) -> PodWatch:  # noqa: D102
         before, now_s = before or PodWatch(), time.monotonic()
@@ -104,11 +111,11 @@ class KubernetesEngine:
             event = self._read_last_event(handle.name) if before.wants_event(now_s) else None
         if pod is None:
             return replace(before, status="gone", news="")
-        watch = look(before, pod, now_s, GRACE_S, event)
+        watch = look(before, pod, now_s, handle.bounds, event)
         # Whoever stands by does not queue: the operator waits in the triggerer, for as long as it takes.
-        if not watch.status and pod["status"].get("phase") == "Pending" and now_s - handle.started_s > STARTS_S:
+        if not watch.status and not worker_of(pod).has_begun and now_s - handle.started_s > STARTS_S:
             message = (
-                f"Pod {handle.name} is Pending for {STARTS_S:.0f} s - see its events: "
+                f"Pod {handle.name} has no worker at work after {STARTS_S:.0f} s - see its events: "
                 f"kubectl describe pod -n {self._namespace} {handle.name}"
             )
             return replace(watch, status="stuck", message=message)
@@ -122,7 +129,8 @@ class KubernetesEngine:
     def verdict(self, handle: PodHandle, watch: PodWatch) -> ShoalError | None:  # noqa: D102
         with explained(f"look at pod {handle.name}"):
             pod = self._read(handle.name)
-        return judge_pod(handle.name, pod, watch.status, watch.message)
+        read_words = partial(read_last_words, self._core, handle.name, self._namespace)
+        return judge_pod(handle.name, pod, watch.status, watch.message, read_words)
 
     def end(self, owner: Owner, wait_s: float) -> str:  # noqa: D102
         name = owner().name
@@ -155,7 +163,9 @@ class KubernetesEngine:
         return last_event(self._client.sanitize_for_serialization(found))
 
 
-def judge_pod(name: str, pod: Mapping[str, Any] | None, status: str, message: str) -> ShoalError | None:
+def judge_pod(
+    name: str, pod: Mapping[str, Any] | None, status: str, message: str, read_words: ReadWords = no_words
+) -> ShoalError | None:
     """Judge a pod that is waited for no more; None when its worker did its shard.
 
     Args:
@@ -163,9 +173,15 @@ def judge_pod(name: str, pod: Mapping[str, Any] | None, status: str, message: st
         pod: The pod, None where it is there no more.
         status: How the wait ended, as `PodWatch` says it.
         message: Why it is stuck.
+        read_words: Reads what a container said last.
     """
     if pod is None:
         return gone_pod(name)
+    if status == "kept":
+        return kept_pod(pod)
     if status == "lost":
         return lost_pod(name, pod["spec"].get("nodeName"))
-    return WorkerError(message) if status == "stuck" else find_failure(pod)
+    if status == "stuck":
+        trouble = find_start_trouble(pod, read_words)  # once more, now with its words
+        return WorkerError(trouble.message if trouble else message)
+    return find_failure(pod, read_words)

@@ -6,16 +6,17 @@ The ConfigMap also tells other runs how many pods this one is about to start, so
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes.client import ApiException, CoreV1Api, V1Pod
 
 from shoal.contract.errors import WorkerError
 from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.errors import CONFLICT, NOT_FOUND
-from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, run_config_map
+from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, WORKER, run_config_map
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.planning_turn import TURN_NAME
 from shoal.settings.execution import Cluster
@@ -128,23 +129,35 @@ class RunObjects:
                 raise
             self._core.patch_namespaced_secret(name, self._namespace, {"data": secret["data"]}, **_UNREAD)
 
-    def delete_pods(self, name: str, shard: int | None = None, wait_s: float = 0.0) -> int:
+    def delete_pods(
+        self, name: str, shard: int | None = None, wait_s: float = 0.0, *, until: Callable[[V1Pod], bool] | None = None
+    ) -> int:
         """Delete a run's pods, or those of one shard; return how many there were.
+
+        A pod of which nothing runs, and which somebody's finalizer keeps, is not waited for.
 
         Args:
             name: Name of the run.
             shard: Only this shard's; None for all.
             wait_s: Seconds to wait until they are gone.
+            until: What is enough to wait for in place of that.
 
         Raises:
             WorkerError: Some are still there after that time.
         """
         selector = f"{RUN_LABEL}={name}" + ("" if shard is None else f",{SHARD_LABEL}={shard}")
-        pods = left = self._delete_selected(selector)
-        until = time.monotonic() + wait_s
-        while left and time.monotonic() < until:
+        pods = found = self._delete_selected(selector)
+        deadline = time.monotonic() + wait_s
+        while (left := [pod for pod in found if not (is_only_kept(pod) or (until and until(pod)))]) and (
+            time.monotonic() < deadline
+        ):
             time.sleep(1)
-            left = self._delete_selected(selector)
+            found = self._delete_selected(selector)
+        for pod in filter(is_only_kept, found if wait_s else ()):
+            kept_by = ", ".join(pod.metadata.finalizers)
+            log.warning(
+                "Pod %s is deleted and nothing of it runs; its finalizers (%s) keep it", pod.metadata.name, kept_by
+            )
         if left and wait_s:
             raise WorkerError(
                 f"{len(left)} pods of run {name} are still there {wait_s:.0f} s after they were deleted, the first is "
@@ -152,9 +165,9 @@ class RunObjects:
             )
         return len(pods)
 
-    def _delete_selected(self, selector: str) -> list[Any]:
+    def _delete_selected(self, selector: str) -> list[V1Pod]:
         """Delete the pods a selector finds and nobody has deleted yet; return all it finds."""
-        pods: list[Any] = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        pods: list[V1Pod] = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
         for pod in pods:
             if pod.metadata.deletion_timestamp is None:
                 self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
@@ -207,3 +220,15 @@ class RunObjects:
         except ApiException as err:
             if err.status not in {NOT_FOUND, CONFLICT}:
                 raise
+
+
+def is_only_kept(pod: V1Pod) -> bool:
+    """Whether a deleted pod is there for the sake of its finalizers alone: it has no node, or all of it has ended."""
+    deleted = pod.metadata.deletion_timestamp is not None and bool(pod.metadata.finalizers)
+    return deleted and (not pod.spec.node_name or pod.status.phase in {"Succeeded", "Failed"})
+
+
+def has_said_all(pod: V1Pod) -> bool:
+    """Whether a pod's worker has ended: its last rows are written, whatever else of the pod still runs."""
+    statuses = pod.status.container_statuses or ()
+    return any(status.name == WORKER and status.state.terminated is not None for status in statuses)

@@ -7,7 +7,8 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.contract.errors import one_line
 from shoal.engines.kubernetes.manifests import RUN_KEY_LABEL
-from shoal.engines.kubernetes.pod_status import describe_wait, find_start_problem
+from shoal.engines.kubernetes.pod_status import describe_wait
+from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
 
 
 def tell_pods(api_client: ApiClient, namespace: str, run_key: str, failed: Collection[str]) -> list[str]:
@@ -24,7 +25,8 @@ def tell_pods(api_client: ApiClient, namespace: str, run_key: str, failed: Colle
     pods: list[dict[str, Any]] = [api_client.sanitize_for_serialization(pod) for pod in found]
     lines = []
     for pod in pods:
-        trouble = find_start_problem(pod) or describe_wait(pod)
+        found = find_start_trouble(pod)
+        trouble = found.message if found else describe_wait(pod) or find_beside(pod)[1]
         node = pod.get("spec", {}).get("nodeName")
         place = f" on node {node}" if node else ""
         lines.append(

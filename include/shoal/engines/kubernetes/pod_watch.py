@@ -2,47 +2,82 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shoal.contract.errors import one_line
+from shoal.contract.units import format_duration
 from shoal.engines.engine import Watch
-from shoal.engines.kubernetes.pod_status import describe_wait, find_start_problem, find_start_stage, is_over
+from shoal.engines.kubernetes.pod_containers import containers_of, worker_of
+from shoal.engines.kubernetes.pod_status import describe_wait, find_start_stage, is_kept, is_over
+from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
 
-START_PROBLEM_S = 20.0
-"""A registry that failed once is asked again by the kubelet within this; what lasts longer is reported."""
+CALM_S = 10.0
+"""What is wrong is over when it was not seen for so long: a container that ends at once runs at some looks."""
 
 SLOW_S = 45.0
 """A pod that has its node and does not start is spoken of after this."""
 
 STARTS_S = 600.0
-"""And given up after this. Pulling an image does not count: half a gigabyte over a slow line takes its time."""
+"""And given up after this, at each stage of its start. Pulling an image does not count: half a gigabyte over a slow line takes
+its time."""
+
+STARTS_AT_MOST_S = 7200.0
+"""But nothing takes longer than this, pulling and all."""
 
 LOST_S = 60.0
 """A pod that is still there so long after its grace is on a node that does not answer."""
 
+OVERDUE_S = 1800.0
+"""A worker ends this long after its time box at the latest: an image at work, and a last part that the store takes late."""
+
 _PULLING = "Pulling"
+_WENT_WELL = {"Pulled", "Created", "Started"}
+"""Events that blame nothing."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a pod is waited for. An hour more by each restart of whoever waits is no matter: there is an end to each.
+
+    Attributes:
+        grace_s: Seconds a deleted pod gets.
+        queue_s: Seconds it may wait for a node (`cluster.wait`); None for what was started before there was a bound.
+        work_s: Seconds after which its worker begins no further image (`run.budget`); None likewise.
+    """
+
+    grace_s: float
+    queue_s: float | None = None
+    work_s: float | None = None
 
 
 @dataclass(frozen=True)
 class PodWatch(Watch):
-    """What the looks at a pod so far tell. Moments are seconds of the watcher's own clock.
+    """What the looks at a pod so far tell. Moments are seconds of the watcher's own clock, None where nothing is so.
 
     Attributes:
-        status: `over`, `stuck`, `lost` or `gone`; empty while there is something to wait for.
+        status: `over`, `stuck`, `lost`, `kept` or `gone`; empty while there is something to wait for.
         message: Why it is stuck.
         news: What is to be logged after the last look, said once and again when it changes.
         told: What the last news was about.
         stage: How far its start is, empty where it is not starting.
         stage_since_s: Since when.
-        problem_since_s: Since when something keeps it from starting, None where nothing does.
-        leaving_since_s: Since when it is being deleted, None where it is not.
+        starting_since_s: Since when it has a node and no worker.
+        queued_since_s: Since when it has no node.
+        working_since_s: Since when its worker runs.
+        problem_since_s: Since when something keeps it from starting.
+        problem_seen_s: When that was seen last.
+        leaving_since_s: Since when it is being deleted.
     """
 
     told: str = ""
     stage: str = ""
     stage_since_s: float = 0.0
+    starting_since_s: float | None = None
+    queued_since_s: float | None = None
+    working_since_s: float | None = None
     problem_since_s: float | None = None
+    problem_seen_s: float | None = None
     leaving_since_s: float | None = None
 
     def wants_event(self, now_s: float) -> bool:
@@ -51,7 +86,7 @@ class PodWatch(Watch):
 
 
 def look(
-    before: PodWatch, pod: Mapping[str, Any], now_s: float, grace_s: float, event: Mapping[str, Any] | None = None
+    before: PodWatch, pod: Mapping[str, Any], now_s: float, bounds: Bounds, event: Mapping[str, Any] | None = None
 ) -> PodWatch:
     """Judge a pod by one more look.
 
@@ -59,28 +94,24 @@ def look(
         before: What was seen until now.
         pod: The pod.
         now_s: Moment of the look.
-        grace_s: Seconds a deleted pod gets.
+        bounds: How long it is waited for.
         event: The pod's last event, if it was wanted and is known.
     """
-    problem, stage = find_start_problem(pod), find_start_stage(pod)
-    seen = replace(
-        before,
-        news="",
-        stage=stage,
-        stage_since_s=before.stage_since_s if stage == before.stage else now_s,
-        problem_since_s=_since(before.problem_since_s, now_s, problem is not None),
-        leaving_since_s=_since(before.leaving_since_s, now_s, "deletionTimestamp" in pod["metadata"]),
-    )
-    if is_over(pod):
-        return replace(seen, status="over")
-    if seen.problem_since_s is not None and now_s - seen.problem_since_s >= START_PROBLEM_S:
-        return replace(seen, status="stuck", message=problem or "")
-    if seen.leaving_since_s is not None and now_s - seen.leaving_since_s >= grace_s + LOST_S:
+    if is_over(pod) or is_kept(pod):
+        return replace(before, status="over" if is_over(pod) else "kept", news="")
+    trouble = find_start_trouble(pod)
+    seen = _note(before, pod, now_s, troubled=trouble is not None)
+    if trouble is not None and _lasts(seen.problem_since_s, now_s, trouble.lasts_s):
+        return replace(seen, status="stuck", message=trouble.message)
+    if _lasts(seen.leaving_since_s, now_s, bounds.grace_s + LOST_S):
         return replace(seen, status="lost")
-    if seen.wants_event(now_s) and problem is None:
-        return _judge_slow_start(seen, pod["metadata"]["name"], now_s, event)
+    if message := _outlasted(seen, pod, now_s, bounds):
+        return replace(seen, status="stuck", message=message)
+    if seen.wants_event(now_s) and trouble is None:
+        return _judge_slow_start(seen, pod, now_s, event)
+    beside, line = find_beside(pod)
     wait = describe_wait(pod)
-    return _tell(seen, wait, wait)
+    return _tell(seen, wait or beside, wait or line)
 
 
 def last_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -88,10 +119,52 @@ def last_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return max(events, key=lambda event: (_moment(event), event.get("type") != "Warning"), default=None)
 
 
-def _judge_slow_start(seen: PodWatch, name: str, now_s: float, event: Mapping[str, Any] | None) -> PodWatch:
-    reason, detail = (event.get("reason"), event.get("message")) if event else ("", "")
-    why = one_line(f"{seen.stage}; its last event is {reason}: {detail}") if event else seen.stage
-    if reason == _PULLING:
+def _note(before: PodWatch, pod: Mapping[str, Any], now_s: float, *, troubled: bool) -> PodWatch:
+    """Note since when the pod is how it is."""
+    stage, problem_seen_s = find_start_stage(pod), now_s if troubled else before.problem_seen_s
+    calm = problem_seen_s is None or now_s - problem_seen_s >= CALM_S
+    has_node = bool(pod.get("spec", {}).get("nodeName"))
+    return replace(
+        before,
+        news="",
+        stage=stage,
+        stage_since_s=before.stage_since_s if stage == before.stage else now_s,
+        starting_since_s=_since(before.starting_since_s, now_s, bool(stage)),
+        queued_since_s=_since(before.queued_since_s, now_s, not has_node),
+        working_since_s=_since(before.working_since_s, now_s, worker_of(pod).is_running),
+        problem_since_s=_since(before.problem_since_s, now_s, not calm),
+        problem_seen_s=problem_seen_s,
+        leaving_since_s=_since(before.leaving_since_s, now_s, "deletionTimestamp" in pod["metadata"]),
+    )
+
+
+def _outlasted(seen: PodWatch, pod: Mapping[str, Any], now_s: float, bounds: Bounds) -> str:
+    """Say what took longer than it ever should; empty where nothing did."""
+    name = pod["metadata"]["name"]
+    if bounds.queue_s is not None and _lasts(seen.queued_since_s, now_s, bounds.queue_s):
+        wait = describe_wait(pod) or f"Pod {name} waits for a node"
+        return f"{wait} for {_told(bounds.queue_s)} (cluster.wait) - make room, or lower cluster.max_pods"
+    if bounds.work_s is not None and _lasts(seen.working_since_s, now_s, bounds.work_s + OVERDUE_S):
+        return (
+            f"Worker of pod {name} still runs {_told(OVERDUE_S)} after its time box (run.budget) - it hangs, or node "
+            f"{pod['spec'].get('nodeName')} does not answer: look at that node"
+        )
+    if _lasts(seen.starting_since_s, now_s, STARTS_AT_MOST_S):
+        return (
+            f"Pod {name} has not started in {_told(STARTS_AT_MOST_S)} ({seen.stage}) - "
+            "pull its images beforehand, or look at the pod's node"
+        )
+    return ""
+
+
+def _judge_slow_start(
+    seen: PodWatch, pod: Mapping[str, Any], now_s: float, event: Mapping[str, Any] | None
+) -> PodWatch:
+    name = pod["metadata"]["name"]
+    found = event if event and event.get("reason") not in _WENT_WELL else {}
+    reason, detail = found.get("reason", ""), found.get("message")
+    why = one_line(f"{seen.stage}; its last event is {reason}: {detail}") if found else seen.stage
+    if reason == _PULLING and _pulls_first(pod, found):
         seen = replace(seen, stage_since_s=now_s - SLOW_S)
     elif now_s - seen.stage_since_s >= STARTS_S:
         message = (
@@ -101,8 +174,24 @@ def _judge_slow_start(seen: PodWatch, name: str, now_s: float, event: Mapping[st
     return _tell(seen, f"{seen.stage} {reason}", f"Pod {name} has not started yet ({why})")
 
 
+def _pulls_first(pod: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Whether an image is pulled for a container that never ran: one that is started again pulls, too, and takes no new time."""
+    path = (event.get("involvedObject") or {}).get("fieldPath") or ""
+    name = path.partition("{")[2].removesuffix("}")
+    found = [container for container in containers_of(pod) if container.name == name]
+    return not any(container.restarts or container.has_begun for container in found)
+
+
 def _tell(seen: PodWatch, subject: str, line: str) -> PodWatch:
     return replace(seen, told=subject, news=line if subject != seen.told else "")
+
+
+def _told(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
+
+
+def _lasts(since_s: float | None, now_s: float, most_s: float) -> bool:
+    return since_s is not None and now_s - since_s >= most_s
 
 
 def _since(before_s: float | None, now_s: float, lasts: bool) -> float | None:
