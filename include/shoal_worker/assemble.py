@@ -21,6 +21,7 @@ from shoal_worker.planned import read_planned
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, read_manifest
 from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.mount import MountSource
+from shoal_worker.sources.mount_doubt import MountDoubt
 
 
 def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manifest: Path, stop: StopRequest) -> Ending:
@@ -72,7 +73,10 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
         progress_interval_s=command.progress_interval_s,
     )
     tally = Tally(command.shard, len(images))
-    return ShardRun(pipeline, intake, parts, tally, limits).run(stop, lambda line: _say(line, stop))
+    doubt = None
+    if isinstance(source, MountSource):
+        doubt = MountDoubt(source, lambda: open_from_env("source", job.source_bucket))
+    return ShardRun(pipeline, intake, parts, tally, limits, doubt=doubt).run(stop, lambda line: _say(line, stop))
 
 
 def _say(line: str, stop: StopRequest) -> None:

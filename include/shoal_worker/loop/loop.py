@@ -15,6 +15,7 @@ from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outc
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import PartWriter, Row
+from shoal_worker.sources.mount_doubt import MountDoubt
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +94,23 @@ class Every:
 class ShardRun:
     """One attempt at one shard."""
 
-    def __init__(self, pipeline: Pipeline, intake: Intake, parts: PartWriter, tally: Tally, limits: Limits) -> None:
-        """Nothing is begun yet."""
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        intake: Intake,
+        parts: PartWriter,
+        tally: Tally,
+        limits: Limits,
+        *,
+        doubt: MountDoubt | None = None,
+    ) -> None:
+        """Nothing is begun yet; `doubt` judges a mount that gives nothing, where images are read from one."""
         self._pipeline = pipeline
         self._intake = intake
         self._parts = parts
         self._tally = tally
         self._limits = limits
+        self._doubt = doubt
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
@@ -122,7 +133,8 @@ class ShardRun:
     def _work(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s, FIRST_PROGRESS_S)
         while True:
-            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s))
+            look_s = self._doubt.look_s if self._doubt else self._limits.stall_s
+            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s, look_s))
             if outcome is not None:
                 self._count(outcome, stop)
             ending = self._ending(outcome, stop)
@@ -214,17 +226,22 @@ class ShardRun:
     def _bad_store_ending(self) -> Ending | None:
         if self._out_of_reach.is_everything:
             return self._unreached_ending()
-        if not self._stalled():
+        underway = self._pipeline.underway
+        if not underway.is_idle:  # what is decoded or inferred has limits of its own
+            return None
+        came_last, story = max(self._last_outcome, underway.last_change), ""
+        if self._doubt is not None:
+            came_last = max(came_last, self._doubt.last_byte_s)
+            if hangs := self._doubt.find_hang(time.monotonic() - came_last):
+                return Ending(WorkerExit.INFRASTRUCTURE, hangs)
+            story = self._doubt.story
+        silent_s = time.monotonic() - came_last
+        if silent_s < self._limits.stall_s:
             return None
         return Ending(
             WorkerExit.INFRASTRUCTURE,
-            f"Nothing was fetched for {self._limits.stall_s:.0f} s - check the store, or the bucket sidecar's log",
+            f"Nothing was fetched for {self._limits.stall_s:.0f} s{story} - check the store, or the bucket sidecar's log",
         )
-
-    def _stalled(self) -> bool:
-        underway = self._pipeline.underway
-        silent_s = time.monotonic() - max(self._last_outcome, underway.last_change)
-        return silent_s >= self._limits.stall_s and underway.is_idle
 
     def _write_part(self) -> Ending | None:
         """Write a part between two others; the rows wait for the next one where the store fails."""

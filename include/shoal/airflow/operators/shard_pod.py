@@ -19,11 +19,12 @@ from shoal.airflow.operators.pod_log import pass_on_log, tell_about, tell_beside
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.operators.worker_pod import WorkerPodOperator
 from shoal.airflow.pages.links import PlanLink
-from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError
+from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, first_line
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
-from shoal.engines.kubernetes.errors import NOT_FOUND, explained
-from shoal.engines.kubernetes.manifests import WORKER
+from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained
+from shoal.engines.kubernetes.manifests import DONE_GRACE_S, GRACE_S, WORKER
+from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
@@ -132,13 +133,14 @@ class ShardPodOperator(WorkerPodOperator):
         if pod is None:
             return failure
         if event["status"] == "lost":
-            self._forget(name)
+            self._delete(name, grace_s=0)  # if it works on unseen, its rows are as good as the next one's
             return failure
-        pass_on_log(self.client, pod, WORKER)
+        if worker_of(seen).has_begun:  # else it has no log
+            pass_on_log(self.client, pod, WORKER)
         tell_beside(self.client, pod, seen)
         if failure is not None:
             tell_about(self.client, self.pod_manager, pod)
-        self.pod_manager.delete_pod(pod)
+        self._delete(name, grace_s=DONE_GRACE_S if event["status"] == "over" else GRACE_S)
         return failure
 
     def _find_pod(self, name: str) -> V1Pod | None:
@@ -149,10 +151,10 @@ class ShardPodOperator(WorkerPodOperator):
                 raise
             return None
 
-    def _forget(self, name: str) -> None:
-        """Forget a pod whose node does not answer; if it works on unseen, its rows are as good as the next one's."""
+    def _delete(self, name: str, grace_s: int) -> None:
+        """Delete a pod; where that fails, the next attempt or the end of the run does it, and what the worker did stands."""
         try:
-            self.client.delete_namespaced_pod(name, self.namespace, grace_period_seconds=0)
-        except ApiException as err:
-            if err.status != NOT_FOUND:
-                raise
+            self.client.delete_namespaced_pod(name, self.dataset["cluster"]["namespace"], grace_period_seconds=grace_s)
+        except REQUEST_ERRORS as err:
+            if getattr(err, "status", None) != NOT_FOUND:
+                log.warning("Pod %s is not deleted yet: %s", name, first_line(err))

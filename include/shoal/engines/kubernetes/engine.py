@@ -124,7 +124,9 @@ class KubernetesEngine:
     def last_words(self, handle: PodHandle, watch: PodWatch) -> Iterator[str]:  # noqa: D102
         if watch.status == "over":
             with explained(f"read the log of pod {handle.name}"):
-                yield from read_log(self._core, handle.name, self._namespace, WORKER)
+                # A pod may end without its worker, which has no log then.
+                if worker_of(self._read(handle.name) or {}).has_begun:
+                    yield from read_log(self._core, handle.name, self._namespace, WORKER)
 
     def verdict(self, handle: PodHandle, watch: PodWatch) -> ShoalError | None:  # noqa: D102
         with explained(f"look at pod {handle.name}"):

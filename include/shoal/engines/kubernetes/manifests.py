@@ -29,6 +29,9 @@ SCRATCH = "/tmp"  # noqa: S108 - the pod's own
 GRACE_S = 60
 """The worker has written its part 5 s after SIGTERM; the sidecar is told to unmount after it."""
 
+DONE_GRACE_S = 10
+"""What is left of a pod whose worker has ended: the sidecar unmounts in a second, others may not listen at all."""
+
 _UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

@@ -16,7 +16,14 @@ from kubernetes.client import ApiException, CoreV1Api, V1Pod
 from shoal.contract.errors import WorkerError
 from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.errors import CONFLICT, NOT_FOUND
-from shoal.engines.kubernetes.manifests import MANAGED, RUN_LABEL, SHARD_LABEL, WORKER, run_config_map
+from shoal.engines.kubernetes.manifests import (
+    DONE_GRACE_S,
+    MANAGED,
+    RUN_LABEL,
+    SHARD_LABEL,
+    WORKER,
+    run_config_map,
+)
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.planning_turn import TURN_NAME
 from shoal.settings.execution import Cluster
@@ -170,7 +177,8 @@ class RunObjects:
         pods: list[V1Pod] = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
         for pod in pods:
             if pod.metadata.deletion_timestamp is None:
-                self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name)
+                grace = {"grace_period_seconds": DONE_GRACE_S} if has_said_all(pod) else {}
+                self._ignore_missing(self._core.delete_namespaced_pod, pod.metadata.name, **grace)
         return pods
 
     def delete_run(self, name: str, wait_s: float) -> int:

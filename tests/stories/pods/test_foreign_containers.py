@@ -1,0 +1,87 @@
+"""Containers that a mesh, a vault or an admin puts beside the worker, on a real kubelet: the worker alone is judged."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from kubernetes import client
+
+from shoal.contract.errors import WorkerError
+from shoal.engines.kubernetes.manifests import DONE_GRACE_S
+from shoal.preflight.sample_run import SampleRun
+
+NEVER_READY = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 300}
+
+
+def foreign(real_cluster, name, script, **more):
+    """A container as an injector would write it."""
+    return {
+        "name": name, "image": real_cluster.images["worker"], "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}, **more,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(real_cluster, pipelines, namespaces, api):
+    """By what is beside them, how sample pods ended, after how long, with what was said and how many rows."""
+    proxy = foreign(real_cluster, "proxy", "while :; do sleep 1; done")  # hears no SIGTERM: a first process may not
+    no_mesh = foreign(
+        real_cluster, "mesh", "echo no route to the mesh >&2; exit 7", restartPolicy="Always", startupProbe=NEVER_READY
+    )
+    no_lease = foreign(real_cluster, "vault-init", "echo no lease; exit 3")
+    beside = foreign(real_cluster, "agent", "echo out of leases; exit 9")
+    templates = {
+        "a container that never ends": {"containers": [proxy]},
+        "a sidecar that ends again and again": {"initContainers": [no_mesh]},
+        "an init container that fails": {"initContainers": [no_lease]},
+        "a container that fails": {"containers": [beside]},
+    }
+    with ThreadPoolExecutor(len(templates)) as pool:
+        samples = [pipelines(pod={"template": {"spec": spec}, "cpu": "100m"}) for spec in templates.values()]
+        prepared = [SampleRun.prepare(one.dataset, one.stores) for one in samples]
+        return dict(zip(templates, pool.map(lambda sample: run(sample, api), prepared), strict=True))
+
+
+def run(sample, api):
+    lines, began = [], time.monotonic()
+    try:
+        sample.run(lambda _: api, lines.append)
+    except WorkerError as err:
+        return str(err), time.monotonic() - began, lines, 0
+    return "", time.monotonic() - began, lines, sample.count_rows()[0]
+
+
+def test_a_container_that_never_ends_keeps_no_worker_from_being_done(told):
+    failure, seconds, lines, rows = told["a container that never ends"]
+    assert (failure, rows) == ("", 5)
+    assert "5 processed" in lines[-1]
+    assert seconds < 60 + DONE_GRACE_S
+
+
+def test_a_sidecar_that_ends_again_and_again_is_named_within_about_a_minute(told):
+    failure, seconds, _, _ = told["a sidecar that ends again and again"]
+    assert failure.startswith(
+        "The sidecar container 'mesh' ends again and again and keeps the worker from starting ("
+    ), failure
+    assert "exit code 7: no route to the mesh) - " in failure
+    assert seconds < 90
+
+
+def test_an_init_container_that_fails_is_named_at_once_with_its_last_words(told):
+    failure, seconds, _, _ = told["an init container that fails"]
+    assert failure.startswith(
+        "The init container 'vault-init' failed, so the worker never started (Error, exit code 3: no lease) - "
+    ), failure
+    assert seconds < 60
+
+
+def test_a_container_that_fails_beside_the_worker_costs_nothing(told):
+    failure, _, lines, rows = told["a container that fails"]
+    assert (failure, rows) == ("", 5)
+    assert any("'agent' ended (Error, exit code 9" in line for line in lines), lines
+
+
+def test_nothing_of_all_that_is_left(told, real_cluster, namespaces):
+    core = client.CoreV1Api(real_cluster.connect())
+    selector = "app.kubernetes.io/managed-by=shoal"
+    assert core.list_namespaced_pod(namespaces["direct"], label_selector=selector).items == []
