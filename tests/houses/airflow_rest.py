@@ -119,18 +119,24 @@ class AirflowRest:
         return {(task["task_id"], task["rendered_map_index"]): task["state"] for task in found}
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, attempt: int = 1) -> str:
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}?map_index={map_index}&full_content=true"
-        return "\n".join(_line(entry) for entry in self.get(path)["content"])
+        found = self.get(_log_path(dag_id, run_id, task_id, map_index, attempt))
+        return "\n".join(_line(entry) for entry in found["content"])
 
     def story(self, dag_id: str, run_id: str) -> str:
-        """Every task's state and the end of its log, for a person who asks why."""
+        """Every task's state and the end of its log, for a person who asks why: a task that never ran has none."""
         found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
         logs = [
-            f"== {task['task_id']} {task['map_index']} {task['state']}\n"
-            + self.log(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))[-LOG_CHARACTERS:]
+            f"== {task['task_id']} {task['map_index']} {task['state']}\n{self._end_of_log(dag_id, run_id, task)}"
             for task in found
         ]
         return "\n".join(logs)
+
+    def _end_of_log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
+        path = _log_path(dag_id, run_id, task["task_id"], task["map_index"], max(1, task["try_number"]))
+        answer = self._request("GET", path, None)
+        if answer.status >= 300:
+            return f"(no log: {answer.status})"
+        return "\n".join(_line(entry) for entry in answer.json()["content"])[-LOG_CHARACTERS:]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         return self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true")[
@@ -142,6 +148,11 @@ def _line(entry: dict[str, Any]) -> str:
     """Show what a person reads: the message, and of an exception its type and text, outermost last."""
     causes = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
     return "\n".join([str(entry.get("event", entry)), *causes])
+
+
+def _log_path(dag_id: str, run_id: str, task_id: str, map_index: int, attempt: int) -> str:
+    place = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+    return f"{place}?map_index={map_index}&full_content=true"
 
 
 def _question(dag_id: str, run_id: str) -> str:

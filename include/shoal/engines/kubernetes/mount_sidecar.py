@@ -26,6 +26,13 @@ MOUNT_PROBES = 20
 SLOW_PROBE_S = 300
 """One look may wait so long: rclone lists a key's whole directory first, tens of thousands of keys of a slow store."""
 
+HANGS_S, HANGS_TWICE = 20, 2
+"""A mount that does not tell its own state within so long, twice, hangs: it needs no store for that. The kubelet then starts it
+anew, and the worker's reads end with an error and are tried again, before the worker gives the mount up by itself."""
+
+HUNG_GRACE_S = 5
+"""What hangs does not listen."""
+
 _PROBE = (
     f"until grep -q ' {IMAGES} fuse.rclone ' /proc/mounts; do sleep 0.5; done; "
     f'{{ head -c 1 "{IMAGES}/$SHOAL_PROBE_KEY" >/dev/null || [ -n "$(ls -A {IMAGES} | head -n 1)" ]; }}'
@@ -70,6 +77,13 @@ def mount_sidecar(sidecar: Sidecar, secret_name: str, remote: RcloneRemote | Non
             "periodSeconds": 1,
             "timeoutSeconds": SLOW_PROBE_S,
             "failureThreshold": MOUNT_PROBES,
+        },
+        "livenessProbe": {
+            "exec": {"command": ["stat", "-f", IMAGES]},
+            "periodSeconds": HANGS_S,
+            "timeoutSeconds": HANGS_S,
+            "failureThreshold": HANGS_TWICE,
+            "terminationGracePeriodSeconds": HUNG_GRACE_S,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["fusermount3", "-uz", IMAGES]}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
