@@ -208,18 +208,31 @@ def run_to_end(engine: Engine, work: "ShardWork", owner: Owner, say: Callable[[s
         ConfigError, WorkerError: It could not start, or did not do its shard; see `verdict.judge`.
         ClusterError: A cluster does not answer.
     """
-    handle = engine.start(work, owner)
+    handle, failure = engine.start(work, owner), None
     try:
-        watch = engine.look(handle, None)
-        while not watch.status:
-            if watch.news:
-                say(watch.news)
-            time.sleep(engine.pause_s)
-            watch = engine.look(handle, watch)
-        for line in engine.last_words(handle, watch):
-            say(line)
-        failure = engine.verdict(handle, watch)
-    finally:
+        failure = _wait_for(engine, handle, say)
+    except ShoalError as err:
+        failure = err
+    except BaseException:
         engine.end(owner, GONE_S)
+        raise
+    try:
+        engine.end(owner, GONE_S)
+    except ShoalError as err:
+        if failure is None:
+            raise
+        say(str(err))  # what went wrong first is what has to be mended
     if failure is not None:
         raise failure
+
+
+def _wait_for(engine: Engine, handle: Any, say: Callable[[str], None]) -> ShoalError | None:
+    watch = engine.look(handle, None)
+    while not watch.status:
+        if watch.news:
+            say(watch.news)
+        time.sleep(engine.pause_s)
+        watch = engine.look(handle, watch)
+    for line in engine.last_words(handle, watch):
+        say(line)
+    return engine.verdict(handle, watch)

@@ -56,7 +56,9 @@ class Cluster(Settings):
     pods: int | None = Field(
         None, ge=1, description="Start so many, whatever fits now: for clusters that scale up; the pods wait Pending"
     )
-    wait: Duration = Field(timedelta(hours=12), description="How long a run waits for room, and a pod for a node, before it fails")
+    wait: Duration = Field(
+        timedelta(hours=12), description="How long a run waits for room, and a pod for a node, before it fails"
+    )
 
     @property
     def has_pods(self) -> bool:

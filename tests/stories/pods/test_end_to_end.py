@@ -2,13 +2,16 @@
 
 import pytest
 
+from pods.foreign import NEVER_ENDS, foreign
 from pods.installation import IMAGES, TRANSFERS
 
 
 @pytest.fixture(scope="module")
 def first_runs(pods):
-    """By transfer, a dataset whose first run has ended, with its run id."""
-    datasets = {transfer: pods.add_dataset(f"first-{transfer}", transfer) for transfer in TRANSFERS}
+    """By transfer, a dataset whose first run has ended, with its run id; a proxy that never ends is in all of its pods."""
+    proxy = foreign(pods.images["worker"], "proxy", NEVER_ENDS)
+    pod = {"template": {"spec": {"containers": [proxy]}}}
+    datasets = {transfer: pods.add_dataset(f"first-{transfer}", transfer, pod=pod) for transfer in TRANSFERS}
     return {name: (datasets[name], run_id) for name, run_id in pods.run_side_by_side(datasets).items()}
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from kubernetes import client
 
+from pods.foreign import NEVER_ENDS, foreign
 from shoal.contract.errors import WorkerError
 from shoal.engines.kubernetes.manifests import DONE_GRACE_S
 from shoal.preflight.sample_run import SampleRun
@@ -13,23 +14,22 @@ from shoal.preflight.sample_run import SampleRun
 NEVER_READY = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 300}
 
 
-def foreign(real_cluster, name, script, **more):
-    """A container as an injector would write it."""
-    return {
-        "name": name, "image": real_cluster.images["worker"], "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}, **more,
-    }  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def told(real_cluster, pipelines, namespaces, api):
+def told(real_cluster, pipelines, api):
     """By what is beside them, how sample pods ended, after how long, with what was said and how many rows."""
-    proxy = foreign(real_cluster, "proxy", "while :; do sleep 1; done")  # hears no SIGTERM: a first process may not
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shoal.engines.kubernetes.pod_trouble.CRASH_LOOP_S", 15.0)  # as long as two tries take
+        yield run_all(real_cluster, pipelines, api)
+
+
+def run_all(real_cluster, pipelines, api):
+    image = real_cluster.images["worker"]
+    proxy = foreign(image, "proxy", NEVER_ENDS)
     no_mesh = foreign(
-        real_cluster, "mesh", "echo no route to the mesh >&2; exit 7", restartPolicy="Always", startupProbe=NEVER_READY
+        image, "mesh", "echo no route to the mesh >&2; exit 7", restartPolicy="Always", startupProbe=NEVER_READY
     )
-    no_lease = foreign(real_cluster, "vault-init", "echo no lease; exit 3")
-    beside = foreign(real_cluster, "agent", "echo out of leases; exit 9")
+    no_lease = foreign(image, "vault-init", "echo no lease; exit 3")
+    beside = foreign(image, "agent", "echo out of leases; exit 9")
     templates = {
         "a container that never ends": {"containers": [proxy]},
         "a sidecar that ends again and again": {"initContainers": [no_mesh]},
@@ -64,7 +64,7 @@ def test_a_sidecar_that_ends_again_and_again_is_named_within_about_a_minute(told
         "The sidecar container 'mesh' ends again and again and keeps the worker from starting ("
     ), failure
     assert "exit code 7: no route to the mesh) - " in failure
-    assert seconds < 90
+    assert seconds < 90, "with what it takes to delete it"
 
 
 def test_an_init_container_that_fails_is_named_at_once_with_its_last_words(told):

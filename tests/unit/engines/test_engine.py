@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from shoal.contract.errors import InsufficientCapacityError
-from shoal.engines.engine import ENGINES, DagRunId, Workers, open_engine
+from shoal.contract.errors import InsufficientCapacityError, WorkerError
+from shoal.engines.engine import ENGINES, DagRunId, Watch, Workers, open_engine, run_to_end
 from shoal.engines.local.engine import LocalEngine
 from shoal.settings.dataset import Dataset
 from shoal.settings.execution import HAVE_PODS, Cluster
@@ -95,3 +95,36 @@ def test_the_door_imports_no_engine():
         [sys.executable, "-c", program], env={"PYTHONPATH": str(INCLUDE)}, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+class Stubborn:
+    """A place whose worker fails, and where nothing goes."""
+
+    pause_s = 0.0
+
+    def __init__(self, failure):
+        self.failure = failure
+
+    def start(self, _work, _owner):
+        return "worker"
+
+    def look(self, _handle, _before):
+        return Watch(status="over")
+
+    def last_words(self, _handle, _watch):
+        yield "goodbye"
+
+    def verdict(self, _handle, _watch):
+        return self.failure
+
+    def end(self, _owner, _wait_s):
+        raise WorkerError("1 pods are still there")
+
+
+def test_what_failed_first_is_told_where_the_clean_up_fails_too():
+    said = []
+    with pytest.raises(WorkerError, match="no lease"):
+        run_to_end(Stubborn(WorkerError("no lease")), None, nowhere, said.append)
+    assert said == ["goodbye", "1 pods are still there"]
+    with pytest.raises(WorkerError, match="1 pods are still there"):
+        run_to_end(Stubborn(None), None, nowhere, said.append)
