@@ -8,8 +8,10 @@ from kubernetes import client
 
 from pods.foreign import NEVER_ENDS, foreign
 from shoal.contract.errors import WorkerError
-from shoal.engines.kubernetes.manifests import DONE_GRACE_S
+from shoal.engines.kubernetes.manifests import DONE_GRACE_S, MANAGED, RUN_LABEL
+from shoal.engines.kubernetes.owned_objects import RunObjects
 from shoal.preflight.sample_run import SampleRun
+from shoal.settings.execution import Cluster
 
 NEVER_READY = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 300}
 
@@ -85,3 +87,26 @@ def test_nothing_of_all_that_is_left(told, real_cluster, namespaces):
     core = client.CoreV1Api(real_cluster.connect())
     selector = "app.kubernetes.io/managed-by=shoal"
     assert core.list_namespaced_pod(namespaces["direct"], label_selector=selector).items == []
+
+
+@pytest.fixture
+def kept_pod(real_cluster, namespaces):
+    """A pod of a run, without a node, that somebody's finalizer holds when it is deleted."""
+    core, namespace = client.CoreV1Api(real_cluster.connect()), namespaces["direct"]
+    container = foreign(real_cluster.images["worker"], "worker", "exit 0")
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"containers": [container], "securityContext": security, "nodeSelector": {"is": "nowhere"}}
+    labels = {**MANAGED, RUN_LABEL: "shoal-kept"}
+    metadata = {"generateName": "kept-", "labels": labels, "finalizers": ["example.org/audit"]}
+    name = core.create_namespaced_pod(namespace, {"metadata": metadata, "spec": spec}).metadata.name
+    yield name
+    core.patch_namespaced_pod(name, namespace, {"metadata": {"finalizers": None}})
+
+
+def test_a_pod_that_a_finalizer_keeps_is_told_and_not_waited_for(kept_pod, api, namespaces, caplog):
+    cluster, began = Cluster(kind="kubernetes", namespace=namespaces["direct"]), time.monotonic()
+    RunObjects(client.CoreV1Api(api), cluster).delete_run("shoal-kept", wait_s=60)
+    assert time.monotonic() - began < 30
+    assert (
+        f"Pod {kept_pod} is deleted and nothing of it runs; its finalizers (example.org/audit) keep it" in caplog.text
+    )
