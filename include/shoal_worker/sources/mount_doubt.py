@@ -105,7 +105,7 @@ class MountDoubt:
                 "look at the bucket sidecar's log and its memory, the next attempt mounts anew"
             )
         slow = (
-            "a directory is being listed, or an image decoded"
+            "a directory is being listed"
             if told.store_gave_in_s is not None
             else "the store is slow"
         )
