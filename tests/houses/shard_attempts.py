@@ -21,10 +21,10 @@ def airflow_connection(store: StoreAccess) -> str:
 
 def attempt(pipeline: Pipeline, plan: Plan, try_number: int = 1, shard: int = 0) -> None:
     """Make one attempt of Airflow's at one shard."""
-    from shoal.airflow.operators.shard_process import ShardProcessOperator
+    from shoal.airflow.operators.shard import ShardOperator
 
     element = {"shard": shard, "variant": plan.variant.directory, "run_key": plan.run_key}
-    operator = ShardProcessOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=element)
+    operator = ShardOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=element)
     operator.execute({"ti": SimpleNamespace(try_number=try_number)})
 
 

@@ -1,17 +1,15 @@
 """What a dataset file contributes to its DAG besides the tasks: name, schedule, limits, documentation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, task
+from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
 from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
-from shoal.airflow.engine_of import engine_of
 from shoal.airflow.form import MORE_BY_MONTH, run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
@@ -70,6 +68,9 @@ def _common(dataset: Dataset, priority: int, more: Mapping[str, str] = MappingPr
     }
 
 
+ORPHANED = "dataset file gone"
+"""Tag of the DAG that outlives one."""
+
 BROKEN = "broken dataset file"
 """Tag of the DAG that stands in for one."""
 
@@ -90,10 +91,23 @@ def shard_settings(dataset: Dataset) -> dict[str, Any]:
     return {"map_index_template": SHARD_LABEL, **pool}
 
 
-def shard_operator(dataset: Dataset) -> type[BaseOperator]:
-    """Choose what runs a shard; the provider, seconds of import, is loaded only where a dataset has pods."""
-    operator: type[BaseOperator] = resolve_name(engine_of(dataset).operator)
-    return operator
+def orphaned_dag(make: Callable[[Dataset], DAG], dataset: Dataset, why: str) -> DAG:
+    """Make the DAG of a dataset whose file is not there any more, for the runs that are: nothing starts it by itself.
+
+    Args:
+        make: Makes the DAG while there is a file.
+        dataset: What is stored of its settings.
+        why: Says where the file was looked for.
+    """
+    asleep = {
+        "run": dataset.run.model_copy(update={"schedule": None}),
+        "model": dataset.model.model_copy(update={"watch": False}),
+    }
+    dag = make(dataset.model_copy(update=asleep))
+    dag.tags.add(ORPHANED)
+    dag.description = shown(why)
+    dag.doc_md = f"### The dataset file is gone\n\n{_fenced(why)}\n\n{dag.doc_md}"
+    return dag
 
 
 def broken_dag(name: str, error: ConfigError) -> DAG:

@@ -1,24 +1,29 @@
-"""Every dataset file becomes two DAGs: the tasks and their order, and nothing else."""
+"""Every dataset file becomes two DAGs: the tasks and their order, and nothing else; a file that is gone, those its runs need."""
 
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, get_parsing_context
+from pydantic import ValidationError
 
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.dag_parts import (
     backfill_dag,
     broken_dag,
+    orphaned_dag,
     reanalyse_dag,
-    shard_operator,
     shard_settings,
 )
+from shoal.airflow.open_runs import OpenRun, list_open_runs
 from shoal.airflow.operators.approve import ApproveOperator
 from shoal.airflow.operators.continue_run import ContinueRunOperator
 from shoal.airflow.operators.end_run import EndRunOperator
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
+from shoal.airflow.operators.shard import ShardOperator
 from shoal.airflow.operators.summarize import SummarizeOperator
 from shoal.contract.errors import ConfigError
-from shoal.contract.run_names import backfill_dag_id, broken_dag_id, reanalyse_dag_id
+from shoal.contract.run_names import backfill_dag_id, broken_dag_id, dataset_of, reanalyse_dag_id
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import DATASETS_VARIABLE, dataset_files, left_behind, load_dataset
 
@@ -34,7 +39,33 @@ def build() -> dict[str, DAG]:
         for path in left_behind(folder)
         if wanted in {None, broken_dag_id(path.stem)}
     ]
-    return {dag.dag_id: dag for dag in dags}
+    made = {dag.dag_id: dag for dag in dags}
+    return made | {dag.dag_id: dag for dag in _of_open_runs(made, wanted, folder)}
+
+
+def _of_open_runs(made: Collection[str], wanted: str | None, folder: Path) -> list[DAG]:
+    """Make the DAGs of runs that are not over and whose dataset file was renamed, removed or broken meanwhile."""
+    if wanted is not None and (wanted in made or dataset_of(wanted) is None):
+        return []  # a task seldom has to ask
+    now = datetime.now(UTC)
+    latest = {run.dag_id: run for run in sorted(list_open_runs(), key=lambda run: run.run_key) if not run.is_over(now)}
+    orphans = [run for dag_id, run in latest.items() if dag_id not in made and wanted in {None, dag_id}]
+    return [dag for run in orphans for dag in _orphan(run, broken_dag_id(run.dataset) in made, folder)]
+
+
+def _orphan(run: OpenRun, broken: bool, folder: Path) -> list[DAG]:
+    name = run.dataset
+    gone = "cannot be used now" if broken else f"is not in {folder} any more"
+    why = (
+        f"Dataset file {name}.yaml {gone}: runs in flight end as they were planned, nothing new is planned - "
+        f"{'mend it' if broken else 'put it back to go on'}"
+    )
+    try:
+        dataset = Dataset.model_validate(run.settings, extra="ignore")
+    except ValidationError:
+        return []  # a later release wrote it, and this one was put in its place
+    makers = [make for dag_id, make in KINDS if dag_id(name) == run.dag_id]
+    return [_with_tasks(orphaned_dag(make, dataset, why), dataset, why) for make in makers]
 
 
 def _not_looked_at(path: Path, folder: Path) -> ConfigError:
@@ -55,16 +86,18 @@ def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
     return [_with_tasks(make(dataset), dataset) for make in makers]
 
 
-def _with_tasks(dag: DAG, dataset: Dataset) -> DAG:
+def _with_tasks(dag: DAG, dataset: Dataset, gone: str = "") -> DAG:
     settings = dataset.model_dump(mode="json")
     with dag:
         # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
-        plan = PlanShardsOperator(task_id="plan", dataset=settings, max_active_tis_per_dag=1)
+        plan = PlanShardsOperator(task_id="plan", dataset=settings, gone=gone, max_active_tis_per_dag=1)
         approve = ApproveOperator(task_id="approve", dataset=settings)
-        shards = shard_operator(dataset).partial(task_id="infer", dataset=settings, **shard_settings(dataset))
+        shards = ShardOperator.partial(task_id="infer", dataset=settings, **shard_settings(dataset))
         infer = shards.expand(shard=plan.output)
         summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
-        continue_run = ContinueRunOperator(task_id="continue_run")
-        end_run = EndRunOperator(task_id="end_run", dataset=settings).as_teardown(on_failure_fail_dagrun=True)
+        continue_run = ContinueRunOperator(task_id="continue_run", gone=gone)
+        end_run = EndRunOperator(task_id="end_run", dataset=settings, gone=gone).as_teardown(
+            on_failure_fail_dagrun=True
+        )
         plan >> approve >> infer >> summarize >> [continue_run, end_run]
     return dag

@@ -4,7 +4,7 @@ from typing import Any
 
 NAME = "Shoal"
 _ROOM = "shoal.airflow"
-_OPERATORS = ("plan_shards", "approve", "shard_process", "shard_pod", "summarize", "continue_run", "end_run")
+_OPERATORS = ("plan_shards", "approve", "shard", "summarize", "continue_run", "end_run")
 _HOOKS = ("object_store", "cluster")
 _TRIGGERS = ("model_release", "shard_pod")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from shoal.airflow.xcom_keys import CAUSE, SAID
+from shoal.airflow.xcom_keys import CAUSE, CHANGED, SAID
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
 
@@ -62,14 +62,14 @@ def on_dag_run_running(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001 - A
 def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
     """Say why; a run that a person marked failed needs no explanation, and one that `pools` ended has its own."""
     if "manually" not in msg and (causes := _read(dag_run, CAUSE, failed=True)):
-        write_note(dag_run, [*causes, _asked(dag_run)])
+        write_note(dag_run, [*causes, *_read(dag_run, CHANGED), _asked(dag_run)])
 
 
 @hookimpl
 @_only_ours
 def on_dag_run_success(dag_run: "DagRun", msg: str) -> None:  # noqa: ARG001
     """Say what was understood, and where there was nothing to look at; why it failed before it was cleared is old news."""
-    lines = [*_read(dag_run, SAID), _asked(dag_run)]
+    lines = [*_read(dag_run, SAID), *_read(dag_run, CHANGED), _asked(dag_run)]
     if any(lines):
         write_note(dag_run, lines)
     else:

@@ -5,3 +5,6 @@ CAUSE = "cause"
 
 SAID = "said"
 """Under which a plan says what the run's note is to say of a run that did nothing."""
+
+CHANGED = "changed"
+"""Under which the last task says what the dataset file says otherwise than it did when the run was planned."""

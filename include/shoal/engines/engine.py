@@ -124,13 +124,13 @@ class Engine(Protocol):
     """A place where workers run; it is reached when it is needed.
 
     Attributes:
-        operator: Import path of the Airflow operator that runs a shard there.
+        runner: Import path of what runs a shard there for Airflow, see `airflow.operators.shard`.
         waits: Whether room that is missing now may come, so that a plan waits for it.
         pause_s: Seconds between two looks.
         conn_id: Airflow connection by which it is reached; empty where there is none.
     """
 
-    operator: str
+    runner: str
     waits: bool
     pause_s: float
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
@@ -81,11 +82,13 @@ class Answer:
         yes: Whether the work may be done.
         by: Name of the person, None when nobody answered in time.
         at: When, as it is stored: UTC.
+        run_key: The run that asked; empty where that is not known yet.
     """
 
     yes: bool
     by: str | None
     at: str
+    run_key: str = ""
 
     def describe(self) -> str:
         """Tell who said what, and when."""
@@ -131,12 +134,14 @@ class Approval:
         work: All that the variant still has to infer in the run's scope.
         threshold_cpu_hours: The dataset's run.approval_cpu_hours.
         answer: What was said before.
+        void_at: When something was said that does not count: it was about images of another bucket or prefix.
     """
 
     decision: Decision
     work: Work
     threshold_cpu_hours: float | None
     answer: Answer | None
+    void_at: str | None = None
 
     def describe(self) -> list[str]:
         """Tell it in one line; nothing where nobody has to be asked."""
@@ -161,13 +166,14 @@ class Approval:
             "threshold_cpu_hours": self.threshold_cpu_hours,
             "answered_by": self.answer.by if self.answer else None,
             "answered_at": self.answer.at if self.answer else None,
+            **({"void_at": self.void_at} if self.void_at else {}),
         }
 
 
 def read_answer(results: ObjectStore, layout: VariantLayout) -> Answer | None:
     """Read what was said about a variant; None when nobody was asked."""
     found = results.find_json(layout.approval)
-    return Answer(found["answer"] == "yes", found["by"], found["at"]) if found else None
+    return Answer(found["answer"] == "yes", found["by"], found["at"], found.get("run_key", "")) if found else None
 
 
 def write_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:
@@ -194,6 +200,32 @@ def write_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan, 
             **plan.copied("seconds_per_image"),
             "threshold_cpu_hours": plan.question.threshold_cpu_hours,
         },
+    )
+
+
+def answer_to(plan: StoredPlan, results: ObjectStore, layout: VariantLayout) -> Answer | None:
+    """Read what was said about a plan's variant, unless that was about other images than the plan's; None where nothing was."""
+    answer = read_answer(results, layout)
+    void_at = plan.approval.void_at if plan.approval else None
+    return None if answer is not None and answer.at == void_at else answer
+
+
+def need_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> None:
+    """Refuse the work of a plan that asks as long as nobody has said yes: the stored answer counts, no task's state.
+
+    Raises:
+        ConfigError: Nobody said yes.
+        StoreError: The results bucket does not answer.
+    """
+    if plan.approval is None or plan.approval.decision != Decision.ASK or plan.plan_only:
+        return
+    answer = answer_to(plan, results, layout)
+    if answer is not None and answer.yes:
+        return
+    said = f"{answer.describe()}" if answer is not None and is_newer(answer, plan.run_key) else "nobody said yes"
+    raise ConfigError(
+        f"{plan.model} leaves {plan.approval.images} images to infer, {plan.approval.cpu_hours:.3g} CPU hours, and {said}: a "
+        "task that is marked success is no answer - clear task approve and answer under Required actions"
     )
 
 

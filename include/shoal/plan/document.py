@@ -21,12 +21,10 @@ from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
+from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.tables.clock_table import ClockTable
-
-UNSTORED = {"alerts": {"notifiers": {"__all__": {"arguments"}}}}
-"""What plan.json leaves out of a dataset file: arguments of notifiers are for the notifier alone."""
 
 KIND = "run"
 """What plans of this release are: a run that lists and infers."""
@@ -257,7 +255,7 @@ class Plan:
             "run_key": self.run_key,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
             "params": self.params.model_dump(mode="json"),
-            "settings": self.dataset.model_dump(mode="json", exclude=UNSTORED),
+            "settings": stored_settings(self.dataset),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
             "credentials": dict(self.credentials),

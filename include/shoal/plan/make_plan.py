@@ -15,6 +15,7 @@ from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.plan.cut_shards import Supply
 from shoal.plan.document import UNMEASURED, Plan, PlannedWork
 from shoal.plan.logins import doubts_about_logins, kinds_of_login
+from shoal.plan.moved import Moved, is_about_others, look_back
 from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
 from shoal.results.ledger import list_settled
@@ -104,7 +105,8 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         to_infer -= drift.copied
         parts = [*parts, *session.copy_moved(layout)]
     rate = session.measure_rate() if to_infer else UNMEASURED
-    approval = _approve(request, chosen, Work(to_infer, rate))
+    moved = Moved() if request.again else look_back(stores, request.dataset, request.place_before, request.neighbours)
+    approval = _approve(request, stores, chosen, Work(to_infer, rate), moved)
     return _Found(
         listing,
         silent,
@@ -118,14 +120,21 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         approval,
         session.starts_over(),
         clock,
-        remarks,
+        (*(moved.describe(to_infer) if to_infer else ()), *remarks),
     )
 
 
-def _approve(request: PlanRequest, chosen: ChosenRelease, work: Work) -> Approval:
+def _approve(request: PlanRequest, stores: Stores, chosen: ChosenRelease, work: Work, moved: Moved) -> Approval:
+    """Decide about the work; images of another bucket or prefix than before are as new as another model version."""
     threshold, standing = request.dataset.run.approval_cpu_hours, chosen.standing
-    decision = decide(work, threshold, standing.answer, request.asks, in_use=standing.in_use)
-    return Approval(decision, work, threshold, standing.answer)
+    answer, void_at = standing.answer, None
+    if moved.source and answer is not None and answer.yes:
+        layout = stores.layout.variant(chosen.variant.directory)
+        if is_about_others(stores.results, layout, answer, request.dataset):
+            void_at, answer = answer.at, None
+    in_use = standing.in_use and not moved.source
+    decision = decide(work, threshold, answer, request.asks, in_use=in_use)
+    return Approval(decision, work, threshold, answer, void_at)
 
 
 def _plan_work(

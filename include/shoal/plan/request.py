@@ -1,5 +1,6 @@
 """What a plan is asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ from shoal.contract.layout import mint_run_key
 from shoal.models.approval import Asks
 from shoal.plan.taken_by_others import IsRunning
 from shoal.settings.dataset import Dataset
+from shoal.settings.results_place import ResultsPlace
 from shoal.settings.run_form import RunParams
 
 
@@ -26,6 +28,8 @@ class PlanRequest:
         reuse_since: A listing that another run froze at this time or later serves as well; None to list anew.
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
         asks: When this run asks a person.
+        place_before: Where the dataset's last run wrote, as Airflow remembers it; None where nobody knows.
+        neighbours: Names of the other dataset files.
         empty_fails: Whether a window without images fails the plan: one that a person chose, but no month of a backfill.
     """
 
@@ -41,3 +45,5 @@ class PlanRequest:
     is_running: IsRunning = lambda _dag_id, _run_id: False
     asks: Asks = Asks.AGAIN
     empty_fails: bool = False
+    place_before: ResultsPlace | None = None
+    neighbours: Collection[str] = ()

@@ -130,6 +130,7 @@ class StoredApproval:
         threshold_cpu_hours: More than this is asked for; None for never.
         answered_by: Who had answered before; None when nobody had.
         answered_at: When.
+        void_at: When something was said that does not count, as it was about other images; None where nothing was.
     """
 
     decision: str
@@ -138,6 +139,7 @@ class StoredApproval:
     threshold_cpu_hours: float | None
     answered_by: str | None
     answered_at: str | None
+    void_at: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from shoal.airflow.alerts import tell
+from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
-from shoal.models.approval import Answer, Decision, is_newer, read_answer, write_answer
-from shoal.results.stored_plan import StoredPlan, read_plan
-from shoal.settings.dataset import Dataset, Run
-from shoal.settings.dataset_stores import Stores
+from shoal.airflow.xcom_keys import SAID as TO_BE_NOTED
+from shoal.models.approval import Answer, Decision, answer_to, is_newer, write_answer
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import Run
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,15 @@ class ApproveOperator(ApprovalOperator):
             log.info("nobody has to be asked (%s)", str(decision).replace("_", " "))
             return
         with translated_errors():
-            stores, plan = self._read_plan(run)
-            answer = read_answer(stores.results, stores.layout.variant(run["variant"]))
+            frozen = frozen_run(self.dataset, run)
+            plan, layout = frozen.plan, frozen.stores.layout.variant(run["variant"])
+            answer = answer_to(plan, frozen.stores.results, layout)
         said = _remember(context, run["run_key"])
         if said is not None and (answer is None or answer.at < said.at):
-            self._write_down(context, stores, plan, said)
+            self._write_down(context, frozen, said)
             return
         if answer is not None and answer.yes:
-            log.info("%s", answer.describe())
+            _note(context, plan, answer)
             return
         if answer is not None and (decision is Decision.REFUSED or is_newer(answer, run["run_key"])):
             self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
@@ -78,8 +80,13 @@ class ApproveOperator(ApprovalOperator):
             )
         self.subject = f"Infer {plan.question.images} images with {plan.model}?"
         self.body = write_question(plan)
-        dataset = Dataset.model_validate(self.dataset)
-        tell(dataset, f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}", context["ti"].dag_id, context["ti"].run_id)
+        self.response_timeout = frozen.dataset.run.approval_timeout
+        tell(
+            frozen.dataset,
+            f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}",
+            context["ti"].dag_id,
+            context["ti"].run_id,
+        )
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
@@ -92,26 +99,27 @@ class ApproveOperator(ApprovalOperator):
         # Airflow hands an answer over once: an attempt that finds the bucket down must not cost it.
         context["task_state_store"].set(SAID, {"run_key": run["run_key"], **asdict(answer)})
         with translated_errors():
-            stores, plan = self._read_plan(run)
-        self._write_down(context, stores, plan, answer)
+            frozen = frozen_run(self.dataset, run)
+        self._write_down(context, frozen, answer)
 
-    def _write_down(self, context: Context, stores: Stores, plan: StoredPlan, answer: Answer) -> None:
+    def _write_down(self, context: Context, frozen: FrozenRun, answer: Answer) -> None:
+        plan, stores = frozen.plan, frozen.stores
         with translated_errors():
             write_answer(stores.results, stores.layout.variant(plan.variant.directory), plan, answer)
         if not answer.yes:
             self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
-        log.info("%s: %s", answer.describe(), _figures(plan))
-
-    def _read_plan(self, run: dict[str, Any]) -> tuple[Stores, StoredPlan]:
-        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
-
-        stores = open_stores(Dataset.model_validate(self.dataset), read_access)
-        return stores, read_plan(stores.results, stores.layout.variant(run["variant"]).run(run["run_key"]).plan)
+        _note(context, plan, answer)
 
     def _refuse(self, context: Context, reason: str) -> NoReturn:
         context["ti"].xcom_push(key=REFUSED_XCOM, value=reason)
         raise AirflowSkipException(f"Nothing is inferred: {reason}")
+
+
+def _note(context: Context, plan: StoredPlan, answer: Answer) -> None:
+    """Say in the log and in the run's note who allowed how much."""
+    line = f"{answer.describe()}: {_figures(plan)}"
+    log.info("%s", line)
+    context["ti"].xcom_push(key=TO_BE_NOTED, value=line)
 
 
 def _remember(context: Context, run_key: str) -> Answer | None:

@@ -24,9 +24,10 @@ class ContinueRunOperator(TriggerDagRunOperator):
 
     Args:
         summarize_task_id: Task that summarized the run.
+        gone: Why nothing goes on: the dataset file is gone. Empty while it is there.
     """
 
-    def __init__(self, *, summarize_task_id: str = "summarize", **kwargs: Any) -> None:
+    def __init__(self, *, summarize_task_id: str = "summarize", gone: str = "", **kwargs: Any) -> None:
         super().__init__(
             trigger_dag_id="",  # known when it runs
             logical_date=None,
@@ -35,12 +36,15 @@ class ContinueRunOperator(TriggerDagRunOperator):
             **kwargs,
         )
         self.summarize_task_id = summarize_task_id
+        self.gone = gone
 
     def execute(self, context: Context) -> None:
         """Trigger the continuation."""
         done = context["ti"].xcom_pull(task_ids=self.summarize_task_id)
         if not done or not done["continues"]:
             raise AirflowSkipException("Nothing is left that another run could do now")
+        if self.gone:
+            raise AirflowSkipException(f"{done['left']} images are left: {self.gone}")
         params = read_params(context)
         dag_id = context["ti"].dag_id
         dataset = dataset_of(dag_id)

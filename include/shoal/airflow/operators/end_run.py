@@ -1,18 +1,20 @@
 """The teardown: nothing of the run stays behind, and a run without its summary is no success."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from shoal.airflow.engine_of import engine_of
+from shoal.airflow.open_runs import find_open_run, mark_ended
 from shoal.airflow.operators.approve import REFUSED_XCOM
 from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.dag_runs import owner_of
+from shoal.airflow.operators.frozen_run import engine_of_run, frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
-from shoal.contract.errors import ConfigError
-from shoal.settings.dataset import Dataset
+from shoal.airflow.xcom_keys import CHANGED
+from shoal.contract.errors import ConfigError, ShoalError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class EndRunOperator(BaseOperator):
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        gone: Why nothing new is planned: the dataset file is gone. Empty while it is there.
         plan_task_id: Task that planned the run.
         approve_task_id: Task that asked whether to infer.
         summarize_task_id: Task that summarizes it.
@@ -39,6 +42,7 @@ class EndRunOperator(BaseOperator):
         self,
         *,
         dataset: dict[str, Any],
+        gone: str = "",
         plan_task_id: str = "plan",
         approve_task_id: str = "approve",
         summarize_task_id: str = "summarize",
@@ -46,6 +50,7 @@ class EndRunOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.gone = gone
         self.plan_task_id = plan_task_id
         self.approve_task_id = approve_task_id
         self.summarize_task_id = summarize_task_id
@@ -53,14 +58,33 @@ class EndRunOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         """Clean up, then judge."""
         instance = context["ti"]
+        planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
         with translated_errors():
-            engine = engine_of(Dataset.model_validate(self.dataset))
-            if deleted := engine.end(lambda: owner_of(instance), PODS_GONE_S):
-                log.info("%s", deleted)
+            self._clean_up(instance, planned or {})
+        self._say_what_changed(instance, planned)
         with translated_errors():
-            self._judge(instance)
+            self._judge(instance, planned)
 
-    def _judge(self, instance: Any) -> None:
+    def _clean_up(self, instance: Any, planned: Mapping[str, Any]) -> None:
+        """End the run's workers where it had them, also where the dataset file names another place by now."""
+        written = find_open_run(instance.dag_id, instance.run_id)
+        cluster = planned.get("cluster") or (written.cluster if written else None)
+        engine = engine_of_run(self.dataset, cluster)
+        if deleted := engine.end(lambda: owner_of(instance), PODS_GONE_S):
+            log.info("%s", deleted)
+        mark_ended(instance.dag_id, instance.run_id)
+
+    def _say_what_changed(self, instance: Any, planned: Mapping[str, Any] | None) -> None:
+        """Let the run's note say what the dataset file says otherwise by now."""
+        try:
+            changed = frozen_run(self.dataset, planned).changed if planned else ""
+        except ShoalError as err:
+            log.debug("What has changed since the plan is not known: %s", err)
+            return
+        if changed := changed or self.gone:
+            instance.xcom_push(key=CHANGED, value=changed)
+
+    def _judge(self, instance: Any, planned: Mapping[str, Any] | None) -> None:
         """Fail with what made the run fail: whoever looks at any of its red tasks reads the same line."""
         states = instance.get_task_states(
             dag_id=instance.dag_id, task_ids=[self.summarize_task_id], run_ids=[instance.run_id]
@@ -68,7 +92,6 @@ class EndRunOperator(BaseOperator):
         state = states.get(instance.run_id, {}).get(self.summarize_task_id)
         if state == "success":
             return
-        planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
         cause = find_cause(instance, self.plan_task_id, self.approve_task_id, self.summarize_task_id)
         if planned is None:
             raise ConfigError(

@@ -1,24 +1,30 @@
 """Writes down, in the results bucket, why an attempt at a shard failed: `why` reads it there."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError, one_line
+
+if TYPE_CHECKING:
+    from shoal.settings.dataset_stores import Stores
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def noted_failures(
-    dataset: Mapping[str, Any], shard: Mapping[str, Any], try_number: int, pod: Mapping[str, str | None] | None = None
+    find_stores: Callable[[], "Stores"],
+    shard: Mapping[str, Any],
+    try_number: int,
+    pod: Mapping[str, str | None] | None = None,
 ) -> Iterator[None]:
     """Write a note about an error that ends an attempt, and let it pass.
 
     Args:
-        dataset: The dataset's settings, as the operator has them.
+        find_stores: Opens the run's buckets.
         shard: One element of what the plan returned.
         try_number: Airflow's count of attempts.
         pod: Filled with `pod` and `node` by the time of the error, where there is a pod.
@@ -27,26 +33,22 @@ def noted_failures(
         yield
     except ShoalError as err:
         try:
-            _write(dataset, shard, try_number, err, pod or {})
+            _write(find_stores(), shard, try_number, err, pod or {})
         except ShoalError as trouble:
             log.warning("Why the attempt failed is not written to the results bucket: %s", trouble)
         raise
 
 
 def _write(
-    dataset: Mapping[str, Any],
+    stores: "Stores",
     shard: Mapping[str, Any],
     try_number: int,
     err: ShoalError,
     pod: Mapping[str, str | None],
 ) -> None:
-    from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415
-    from shoal.contract.units import utc_text  # noqa: PLC0415
-    from shoal.settings.dataset import Dataset  # noqa: PLC0415 - see the package's docstring
-    from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+    from shoal.contract.units import utc_text  # noqa: PLC0415 - see the package's docstring
     from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt  # noqa: PLC0415
 
-    stores = open_stores(Dataset.model_validate(dataset), read_access)
     failed = FailedAttempt(
         shard=int(shard["shard"]),
         try_number=try_number,

@@ -1,5 +1,6 @@
 """The first task: what is there, what is new, what fits, who does what."""
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,12 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
 from shoal.airflow.alerts import tell
+from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.engine_of import engine_of
+from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember, remember_place
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
+from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
+from shoal.airflow.operators.left_behind import end_left_behind
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
     is_somebody_s_own,
@@ -29,7 +34,10 @@ from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
 from shoal.plan.document import Plan
+from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import dataset_files
+from shoal.settings.results_place import ResultsPlace
 from shoal.settings.run_form import RunParams
 from shoal.settings.said_params import say_params
 
@@ -53,22 +61,30 @@ class PlanShardsOperator(BaseOperator):
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        gone: Why nothing is planned: the dataset file is gone. Empty while it is there.
     """
 
     ui_color = "#d6e9f2"
     operator_extra_links = (PlanLink(),)
 
-    def __init__(self, *, dataset: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, dataset: dict[str, Any], gone: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.gone = gone
         self.linked_run: dict[str, str] | None = None
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
         return self._plan(context, mint_run_key(datetime.now(UTC)), since=None)
 
-    def look_again(self, context: Context, event: Any, run_key: str, since: str) -> Sequence[dict[str, Any]]:  # noqa: ARG002
-        """Plan the run whose listing is frozen already, after it waited for room."""
+    def look_again(
+        self, context: Context, event: Any, run_key: str, since: str, source: Any = None
+    ) -> Sequence[dict[str, Any]]:
+        """Plan the run whose listing is frozen already, after it waited for room; one of another source serves no more."""
+        del event
+        if source not in {None, _listed(self.dataset)}:
+            log.info("the dataset file's source or results were changed while the run waited for room: it lists anew")
+            run_key = mint_run_key(datetime.now(UTC))
         return self._plan(context, run_key, datetime.fromisoformat(since))
 
     def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
@@ -78,6 +94,10 @@ class PlanShardsOperator(BaseOperator):
 
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
+            earlier = self._write_down(context, dataset, run_key)
+            if self.gone:
+                raise ConfigError(self.gone)
+            end_left_behind(context["ti"], dataset, earlier)
             need_exports(dataset)
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
@@ -95,13 +115,25 @@ class PlanShardsOperator(BaseOperator):
             context["ti"].xcom_push(key=SAID, value=plan.nothing)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision)}
+        place = where_it_lies(dataset)
+        state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision), **place}
+        if plan.reused or (plan.work.shards and plan.approval.decision is not Decision.ASK and not params.plan_only):
+            remember_place(ResultsPlace.of(dataset))
         context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
         if params.plan_only:
             log.info("plan_only: no shard is started")
             return []
         # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
+        run = {**run, "results": place["results"]}
         return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
+
+    def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> OpenRun | None:
+        """Write the run down before it owns anything; return what an earlier plan of the same run wrote."""
+        instance = context["ti"]
+        earlier = find_open_run(instance.dag_id, instance.run_id)
+        settings, cluster = stored_settings(dataset), where_it_works(dataset)
+        remember(OpenRun(instance.dag_id, instance.run_id, settings, cluster, run_key))
+        return earlier
 
     def _request(
         self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None
@@ -120,6 +152,8 @@ class PlanShardsOperator(BaseOperator):
             is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             asks=when_to_ask(context),
             empty_fails=is_somebody_s_own(context),
+            place_before=find_place(dataset.name),
+            neighbours=[path.stem for path in dataset_files(configured_datasets_folder())],
         )
 
     def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", since: datetime | None) -> Plan:
@@ -157,8 +191,13 @@ class PlanShardsOperator(BaseOperator):
         self.defer(
             trigger=TimeDeltaTrigger(LOOK_AGAIN),
             method_name="look_again",
-            kwargs={"run_key": run_key, "since": since.isoformat()},
+            kwargs={"run_key": run_key, "since": since.isoformat(), "source": _listed(self.dataset)},
         )
+
+
+def _listed(dataset: dict[str, Any]) -> str:
+    """Say what a waiting run has listed, and into which folder it has written that."""
+    return json.dumps([dataset["source"], dataset["results"]], sort_keys=True)
 
 
 def _notice(stores: "Stores", plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """One shard as a pod: the worker, and beside it the sidecar that mounts the bucket."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
@@ -12,13 +12,12 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import Context
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
-from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.operators.dag_runs import owner_of
+from shoal.airflow.operators.frozen_run import FrozenRun
 from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.pod_log import pass_on_log, tell_about, tell_beside
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.operators.worker_pod import WorkerPodOperator
-from shoal.airflow.pages.links import PlanLink
 from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, first_line
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
@@ -26,8 +25,6 @@ from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained
 from shoal.engines.kubernetes.manifests import DONE_GRACE_S, GRACE_S, WORKER
 from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words
-from shoal.settings.dataset import Dataset
-from shoal.settings.dataset_stores import open_stores
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
 
 log = logging.getLogger(__name__)
@@ -35,34 +32,26 @@ log = logging.getLogger(__name__)
 QUOTA_PAUSE = timedelta(seconds=30)
 
 
-class ShardPodOperator(WorkerPodOperator):
-    """Run the worker over one shard in a pod, and wait for it without holding a task slot.
+class ShardPod(WorkerPodOperator):
+    """Runs the worker over one shard in a pod, and waits for it without holding a task slot; see `shard.ShardRunner`.
 
-    The task's state decides nothing: rows do. Before every attempt but the first, cleared or retried, the shard is joined
-    with what is settled now, so nothing is inferred twice and a shard without open images starts no pod.
-
-    Args:
-        dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
-        shard: One element of what the plan returned.
+    No task by itself: `ShardOperator` is, and hands its own calls on.
     """
 
-    template_fields: Sequence[str] = ("shard",)
-    ui_color = "#d9efe3"
-    operator_extra_links = (PlanLink(),)
+    # Nothing of it is rendered: `ShardOperator` has rendered the shard.
+    template_fields: Sequence[str] = ()
 
-    def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
-        self.dataset = dataset
-        self.shard = shard
+    def __init__(
+        self, *, task_id: str, cluster: Mapping[str, str], find_run: Callable[[], FrozenRun], shard: Mapping[str, Any]
+    ) -> None:
+        self._find_run = find_run
+        self._shard = shard
+        self._where = dict(cluster)
         self._rounds = 0
         self._seen: dict[str, str | None] = {}
-        super().__init__(conn_id=dataset["cluster"]["conn_id"], namespace=dataset["cluster"]["namespace"], **kwargs)
+        super().__init__(task_id=task_id, conn_id=cluster["conn_id"], namespace=cluster["namespace"])
 
-    @property
-    def linked_run(self) -> dict[str, Any]:
-        """The run whose plan the button shows."""
-        return self.shard
-
-    def execute(self, context: Context) -> None:
+    def begin(self, context: Context) -> None:
         """Start the pod and wait for it, unless the shard has nothing left to do."""
         self._start(context, None)
 
@@ -77,9 +66,7 @@ class ShardPodOperator(WorkerPodOperator):
             with explained("look at the pod"):
                 failure = self._judge(event)
             if isinstance(failure, WorkerCrashError):
-                go_on_after(
-                    failure, open_stores(Dataset.model_validate(self.dataset), read_access), self.shard, attempt, rounds
-                )
+                go_on_after(failure, self._find_run().stores, self._shard, attempt, rounds)
             elif failure is not None:
                 raise failure
             else:
@@ -87,20 +74,24 @@ class ShardPodOperator(WorkerPodOperator):
         self._rounds = rounds
         self._start(context, None)
 
+    def stop(self) -> None:
+        """Delete the pod; its worker writes what it has."""
+        self.on_kill()
+
     def _noted(self, context: Context) -> AbstractContextManager[None]:
-        return noted_failures(self.dataset, self.shard, context["ti"].try_number, self._seen)
+        return noted_failures(lambda: self._find_run().stores, self._shard, context["ti"].try_number, self._seen)
 
     def _start(self, context: Context, waiting: Waiting | None) -> None:
         with translated_errors(), self._noted(context):
-            dataset = Dataset.model_validate(self.dataset)
+            dataset = self._find_run().dataset
             repeated = context["ti"].try_number > 1 or self._rounds > 0
-            owner, engine = owner_of(context["ti"]), self._engine(dataset)
+            owner, engine = owner_of(context["ti"]), self._engine()
             if repeated and not waiting:
-                engine.end_earlier(owner, int(self.shard["shard"]))
-            work = prepare_shard(open_stores(dataset, read_access), self.shard, repeated=repeated, waiting=waiting)
+                engine.end_earlier(owner, int(self._shard["shard"]))
+            work = prepare_shard(self._find_run().stores, self._shard, repeated=repeated, waiting=waiting)
             if work is None:
                 return
-            kept = {"attempt": work.command.attempt, "rounds": self._rounds + 1}
+            kept = {"attempt": work.command.attempt, "rounds": self._rounds + 1, "cluster": self._where}
             try:
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
                     self.start_pod(context, engine.prepare(work, owner), engine.bounds(work), kept)
@@ -119,8 +110,8 @@ class ShardPodOperator(WorkerPodOperator):
         now = Waiting(work.command.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)
         self.defer(trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)})
 
-    def _engine(self, dataset: Dataset) -> KubernetesEngine:
-        return KubernetesEngine(Workers.of(dataset), lambda _: self.client.api_client)
+    def _engine(self) -> KubernetesEngine:
+        return KubernetesEngine(Workers.of(self._find_run().dataset), lambda _: self.client.api_client)
 
     def _judge(self, event: dict[str, Any]) -> ShoalError | None:
         self._seen["pod"] = name = event["name"]
@@ -128,7 +119,7 @@ class ShardPodOperator(WorkerPodOperator):
         if pod is not None:
             self._seen["node"] = pod.spec.node_name
         seen = ApiClient().sanitize_for_serialization(pod)
-        read_words = partial(read_last_words, self.client, name, self.dataset["cluster"]["namespace"])
+        read_words = partial(read_last_words, self.client, name, self._where["namespace"])
         failure = judge_pod(name, seen, event["status"], event["message"], read_words)
         if pod is None:
             return failure
@@ -145,7 +136,7 @@ class ShardPodOperator(WorkerPodOperator):
 
     def _find_pod(self, name: str) -> V1Pod | None:
         try:
-            return self.hook.get_pod(name, self.dataset["cluster"]["namespace"])
+            return self.hook.get_pod(name, self._where["namespace"])
         except ApiException as err:
             if err.status != NOT_FOUND:
                 raise
@@ -154,7 +145,7 @@ class ShardPodOperator(WorkerPodOperator):
     def _delete(self, name: str, grace_s: int) -> None:
         """Delete a pod; where that fails, the next attempt or the end of the run does it, and what the worker did stands."""
         try:
-            self.client.delete_namespaced_pod(name, self.dataset["cluster"]["namespace"], grace_period_seconds=grace_s)
+            self.client.delete_namespaced_pod(name, self._where["namespace"], grace_period_seconds=grace_s)
         except REQUEST_ERRORS as err:
             if getattr(err, "status", None) != NOT_FOUND:
                 log.warning("Pod %s is not deleted yet: %s", name, first_line(err))

@@ -8,11 +8,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from shoal.airflow.operators.approve import REFUSED_XCOM
 from shoal.airflow.operators.causes import find_cause
+from shoal.airflow.operators.frozen_run import frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
 from shoal.contract.errors import ConfigError
-from shoal.settings.dataset import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,7 @@ class SummarizeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Summarize the run; return where the summary lies."""
-        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+        from shoal.models.approval import need_answer  # noqa: PLC0415 - see the package's docstring
         from shoal.summary.summarize import summarize_run  # noqa: PLC0415
 
         with translated_errors():
@@ -56,9 +55,10 @@ class SummarizeOperator(BaseOperator):
                 raise AirflowSkipException(f"Run {run['run_key']} is plan_only")
             if refused := context["ti"].xcom_pull(task_ids=self.approve_task_id, key=REFUSED_XCOM):
                 raise AirflowSkipException(f"Run {run['run_key']} infers nothing: {refused}")
-            dataset = Dataset.model_validate(self.dataset)
-            stores = open_stores(dataset, read_access)
-            done = summarize_run(stores, stores.layout.variant(run["variant"]), run["run_key"])
+            frozen = frozen_run(self.dataset, run)
+            stores, layout = frozen.stores, frozen.stores.layout.variant(run["variant"])
+            need_answer(stores.results, layout, frozen.plan)
+            done = summarize_run(stores, layout, run["run_key"])
             self.linked_run = run
             for line in done.describe():
                 log.info("%s", line)

@@ -52,7 +52,8 @@ class WorkerPodOperator(KubernetesPodOperator):
             kept: What `trigger_reentry` is given besides the event: the task's own memory ends with its wait.
         """
         self._manifest, self._bounds, self._kept = manifest, bounds, kept
-        super().execute(context)
+        # Not `execute`: that is for Airflow, which calls it for the task whose part this is.
+        self.execute_async(context)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
         """Make the shard's pod, with the labels by which the provider knows it."""

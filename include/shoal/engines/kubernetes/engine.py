@@ -42,7 +42,7 @@ class PodHandle:
 class KubernetesEngine:
     """See `engine.Engine`."""
 
-    operator = "shoal.airflow.operators.shard_pod:ShardPodOperator"
+    runner = "shoal.airflow.operators.shard_pod:ShardPod"
     waits = True
     pause_s = 1.0
 

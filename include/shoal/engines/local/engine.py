@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LocalEngine:
     """See `engine.Engine`."""
 
-    operator = "shoal.airflow.operators.shard_process:ShardProcessOperator"
+    runner = "shoal.airflow.operators.shard_process:ShardProcess"
     waits = False
     pause_s = 0.0
     conn_id = ""

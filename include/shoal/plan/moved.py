@@ -1,0 +1,129 @@
+"""What was changed in a dataset file although rows are stored - source, results or name - so that images are inferred again."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from shoal.contract.errors import ContractError
+from shoal.contract.layout import DatasetLayout, VariantLayout
+from shoal.models.approval import Answer
+from shoal.results.answer import read_current
+from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import Stores
+from shoal.settings.results_place import ResultsPlace
+from shoal.stores.object_store import ObjectStore
+
+MOST_NEIGHBOURS = 100
+"""Folders beside the dataset's that are looked into."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How a dataset file differs from what is stored.
+
+    Attributes:
+        source: The bucket or prefix that rows are of, and the one of now; empty where they are the same.
+        results: The place that the last run wrote to, and where nothing lies now; empty where there is none.
+        name: The dataset that has rows of these images, and no file any more; empty where there is none.
+        run_key: The run that tells; empty where Airflow does.
+        images: How many images that run had; None where it is not known.
+    """
+
+    source: str = ""
+    results: str = ""
+    name: str = ""
+    run_key: str = ""
+    images: int | None = None
+
+    def describe(self, to_infer: int | None = None) -> list[str]:
+        """Say what was changed and what it means.
+
+        Args:
+            to_infer: Images without a row; None where nobody counted.
+        """
+        again = _images(self.images if to_infer is None else to_infer)
+        return list(self._lines(f"{again} will be inferred again"))
+
+    def _lines(self, again: str) -> Iterator[str]:
+        if self.source:
+            yield (
+                f"changed since run {self.run_key}: {self.source}; rows are of one object each, so {again} where they are not "
+                "the same objects - set it back, or make a dataset of its own for other images"
+            )
+        if self.results:
+            yield (
+                f"results changed since this dataset's last run: {self.results}, where nothing of it lies: {again} - set results "
+                "back, or copy the old folder there first (docs/operations.md)"
+            )
+        if self.name:
+            yield (
+                f"dataset {self.name} has rows of the same images and no dataset file any more: under this name {again} - if "
+                "it was renamed, copy its folder to the new name first (docs/operations.md)"
+            )
+
+
+def look_back(
+    stores: Stores, dataset: Dataset, before: ResultsPlace | None = None, neighbours: Collection[str] = ()
+) -> Moved:
+    """Compare a dataset file with what earlier runs stored.
+
+    Args:
+        stores: The dataset's buckets.
+        dataset: The file's settings.
+        before: Where the last run wrote, as Airflow remembers it; None where nobody knows.
+        neighbours: Names of the other dataset files: those that have one were not renamed.
+
+    Raises:
+        StoreError: The results bucket does not answer.
+    """
+    latest = _latest_plan(stores.results, stores.layout)
+    if latest is not None:
+        return Moved(source=_source_change(latest, dataset), run_key=latest.run_key, images=latest.counts.listed)
+    here = ResultsPlace.of(dataset)
+    if before is not None and before != here:
+        return Moved(results=f"{before} -> {here}")
+    return _renamed(stores, dataset, {*neighbours, dataset.name})
+
+
+def _source_change(plan: StoredPlan, dataset: Dataset) -> str:
+    old, new = plan.settings_json["source"], dataset.source
+    pairs = [(name, str(old.get(name, "")), str(getattr(new, name))) for name in ("bucket", "prefix")]
+    return ", ".join(f"source.{name} {was or 'none'} -> {now or 'none'}" for name, was, now in pairs if was != now)
+
+
+def is_about_others(results: ObjectStore, layout: VariantLayout, answer: Answer, dataset: Dataset) -> bool:
+    """Whether a person said yes to a run over another bucket or prefix than the dataset file names now."""
+    plan = find_plan(results, layout.run(answer.run_key).plan) if answer.run_key else None
+    return plan is not None and bool(_source_change(plan, dataset))
+
+
+def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> Moved:
+    prefix = dataset.results.prefix
+    folders = [name for name in stores.results.list_folders(prefix) if name not in with_files][:MOST_NEIGHBOURS]
+    for name in folders:
+        try:
+            plan = _latest_plan(stores.results, DatasetLayout(prefix, name))
+        except (ContractError, KeyError, TypeError):
+            continue  # whatever lies beside the dataset is nobody's word about it
+        if plan is not None and not _source_change(plan, dataset):
+            return Moved(name=name, run_key=plan.run_key, images=plan.counts.listed)
+    return Moved()
+
+
+def _latest_plan(results: ObjectStore, layout: DatasetLayout) -> StoredPlan | None:
+    """Find the plan of the dataset's answer; before there is one, the latest plan that shards were cut by."""
+    current = read_current(results, layout)
+    if current is not None:
+        variant = layout.variant(current["variant"]["directory"])
+        return find_plan(results, variant.run(current["run_key"]).plan)
+    found = None
+    for folder in results.list_folders(layout.root):
+        variant = layout.variant(folder)
+        for run_key in variant.runs_with("manifest.parquet", set(results.list_keys(variant.runs))):
+            if found is None or run_key > found[0]:
+                found = run_key, variant
+    return None if found is None else find_plan(results, found[1].run(found[0]).plan)
+
+
+def _images(count: int | None) -> str:
+    return "every image" if count is None else f"{count:,} images" if count != 1 else "1 image"
