@@ -16,10 +16,10 @@ from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.exports.export import EXPORTS, find_export
 from shoal.exports.table_file import TableFile
 from shoal.models.approval import Answer, Decision, write_answer
-from shoal.settings.changed import UNSTORED
 from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
+from shoal.settings.changed import UNSTORED
 from shoal.settings.dataset import Dataset, Source
 from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash

@@ -20,23 +20,43 @@ from shoal.settings.dataset_files import (
     embedded_datasets,
     load_dataset,
 )
-from shoal.settings.dataset_stores import Stores, open_stores
-from shoal.stores.object_store import ReadAccess
+from shoal.settings.dataset_stores import Stores, open_results, open_stores
+from shoal.settings.results_place import ResultsPlace, is_place
+from shoal.stores.object_store import ReadAccess, open_store
 
 OpenStores = Callable[[Dataset, ReadAccess], Stores]
 
 
 def find_dataset(name: str) -> Dataset:
-    """Read a dataset file by name.
+    """Read a dataset file by name; where there is no file, the settings that lie at a place in a results bucket.
+
+    Args:
+        name: The dataset, or `s3://<connection>@<bucket>/<results.prefix><dataset>/`.
 
     Raises:
         ConfigError: There is none, or it is broken.
     """
+    if is_place(name):
+        return _find_stored(ResultsPlace.parse(name))
     files = list_datasets()
     if name not in files:
         known = ", ".join(sorted(files)) or "none"
         raise ConfigError(f"No dataset {name!r} in {_folder()} - {_elsewhere(name)}there are: {known}")
     return load_dataset(files[name])
+
+
+def _find_stored(place: ResultsPlace) -> Dataset:
+    """Read the settings of a dataset's latest plan."""
+    from shoal.results.latest_plan import find_latest_plan  # noqa: PLC0415 - a dataset with a file has no need of it
+
+    with _reading_connections(place.conn_id, place.dataset) as read_access:
+        results = open_store(read_access(place.conn_id), place.bucket)
+        plan = find_latest_plan(results, place.layout)
+    if plan is None:
+        raise ConfigError(
+            f"No run of a dataset lies at {place} - write s3://<connection>@<bucket>/<results.prefix><dataset>/"
+        )
+    return place.hold(plan.settings)
 
 
 def list_datasets() -> dict[str, Path]:
@@ -46,7 +66,11 @@ def list_datasets() -> dict[str, Path]:
 
 def add_dataset(parser: ArgumentParser) -> None:
     """Describe the argument that names a dataset; shells complete it by the files there are."""
-    argument = parser.add_argument("dataset", metavar="DATASET", help="name of the dataset: its file without .yaml")
+    argument = parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="name of the dataset: its file without .yaml; where that is gone, s3://<connection>@<bucket>/<prefix><dataset>/",
+    )
     argument.completer = _complete_dataset  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
@@ -99,6 +123,18 @@ def look_into_airflow() -> None:
 
 
 @contextmanager
+def reach_results(name: str, dataset: Dataset) -> Iterator[Stores]:
+    """Open a dataset's buckets for a command that reads results: those of one without a file may be all that is left of it.
+
+    Args:
+        name: What the person wrote for the dataset.
+        dataset: What was found for it.
+    """
+    with reach_stores(dataset, open_results if is_place(name) else open_stores) as stores:
+        yield stores
+
+
+@contextmanager
 def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Iterator[Stores]:
     """Open a dataset's buckets for one command, which may find the embedded folder read-only.
 
@@ -109,17 +145,22 @@ def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Itera
     Raises:
         ConfigError: The buckets are embedded and were never made.
     """
-    if dataset.results.conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
+    with _reading_connections(dataset.results.conn_id, dataset.name) as read_access:
+        yield open_them(dataset, read_access)
+
+
+@contextmanager
+def _reading_connections(conn_id: str, dataset: str) -> Iterator[ReadAccess]:
+    """Tell how connections are read for one command: Airflow's, or the embedded store's, which is served meanwhile."""
+    if conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
         look_into_airflow()
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
 
-        yield open_them(dataset, read_access)
+        yield read_access
         return
     home = Home.find()
     if not home.store.is_dir():
-        raise ConfigError(
-            f"Dataset {dataset.name!r} lies in the embedded store, and {home.store} is not there - make demo"
-        )
+        raise ConfigError(f"Dataset {dataset!r} lies in the embedded store, and {home.store} is not there - make demo")
     log = home.logs / "store.log"
     with embedded_store(home.store, log if os.access(log, os.W_OK) else Path(os.devnull)) as access:
-        yield open_them(dataset, lambda _: access)
+        yield lambda _: access

@@ -2,11 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, note, print_json
-from shoal.cli._reach import add_dataset, find_dataset, reach_stores
-from shoal.contract.errors import ConfigError
+from shoal.cli._reach import add_dataset, find_dataset, list_datasets, reach_stores
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.units import counted
 from shoal.embedded.home import CONN_ID
 from shoal.settings.dataset import Dataset
@@ -66,12 +67,26 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
     from shoal.preflight.steps import store_steps  # noqa: PLC0415
 
     yield from store_steps(dataset, stores)
+    with suppress(ShoalError):  # what keeps results from being read is a step of its own
+        if before := _look_back(dataset, stores):
+            yield "before", lambda: before
     # The embedded tier makes its pools itself, in a database of its own.
     if dataset.run.pool and dataset.results.conn_id != CONN_ID:
         from shoal.airflow.pools import check_pool  # noqa: PLC0415
 
         yield "pool", lambda: check_pool(dataset.run.pool or "")
     yield from engine_of(dataset).check_steps()
+
+
+def _look_back(dataset: Dataset, stores: Stores) -> str:
+    """Say what was changed in the dataset file although rows are stored; empty where nothing was."""
+    from shoal.airflow.open_runs import find_place  # noqa: PLC0415
+    from shoal.plan.moved import look_back  # noqa: PLC0415
+
+    # The embedded tier keeps its Airflow to itself.
+    before = None if dataset.results.conn_id == CONN_ID else find_place(dataset.name)
+    lines = look_back(stores, dataset, before, list_datasets()).describe()
+    return "\n".join(lines)
 
 
 def _try_worker(dataset: Dataset, stores: Stores, say: Callable[[str], None]) -> str:

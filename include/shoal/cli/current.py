@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import add_dataset, find_dataset, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, reach_results
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def execute(arguments: Namespace) -> int:
     from shoal.history.standing import read_standing  # noqa: PLC0415 - other commands do not need it
 
     dataset = find_dataset(arguments.dataset)
-    with reach_stores(dataset) as stores:
+    with reach_results(arguments.dataset, dataset) as stores:
         standing = read_standing(stores, dataset)
     if arguments.json:
         print_json(standing.to_json())

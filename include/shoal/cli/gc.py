@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import add_dataset, find_dataset, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, reach_results
 from shoal.contract.errors import ConfigError
 from shoal.contract.stored_names import Kind
 from shoal.contract.units import format_duration, parse_duration
@@ -51,7 +51,7 @@ def execute(arguments: Namespace) -> int:
     from shoal.history.gc import delete, survey, terms_of  # noqa: PLC0415 - other commands do not need it
 
     dataset = find_dataset(arguments.dataset)
-    with reach_stores(dataset) as stores:
+    with reach_results(arguments.dataset, dataset) as stores:
         found = survey(stores.results, stores.layout, terms_of(dataset, stores.results, arguments.keep))
         if not arguments.json:
             print(_table(found), flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, list_datasets, reach_stores
+from shoal.cli._reach import find_dataset, list_datasets, reach_results, reach_stores
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 
@@ -16,7 +16,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="<dataset>/<run_key>, the URI or path of its summary.json, or a run_key that one dataset has",
+        help="<dataset>/<run_key>, the URI or path of its summary.json, or a run_key that one dataset has; "
+        "where there is no dataset file, s3://<connection>@<bucket>/<prefix><dataset>/<run_key>",
     )
     add_json(parser)
 
@@ -28,7 +29,7 @@ def execute(arguments: Namespace) -> int:
 
     text = arguments.run
     name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
-    with reach_stores(find_dataset(name)) as stores:
+    with reach_results(name, find_dataset(name)) as stores:
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     if arguments.json:
         print_json(

@@ -8,13 +8,13 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, list_datasets, reach_stores
+from shoal.cli._reach import find_dataset, list_datasets, reach_results
 from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 from shoal.history.facts import RunFacts
 from shoal.results.plan_parts import PlannedBy
-from shoal.settings.dataset import Dataset
+from shoal.settings.results_place import ResultsPlace, is_place
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="<dataset>/<run_key>, the URI or path of something of the run, or a dataset: its latest run",
+        help="<dataset>/<run_key>, the URI or path of something of the run, or a dataset: its latest run; where there is no "
+        "dataset file, s3://<connection>@<bucket>/<prefix><dataset>/, with the run_key or without",
     )
     add_json(parser)
 
@@ -34,12 +35,14 @@ def execute(arguments: Namespace) -> int:
     from shoal.history.why import State, diagnose  # noqa: PLC0415 - other commands do not need it
 
     text, run_key = arguments.run, None
-    if text in list_datasets():
+    if is_place(text) and not re.search(RUN_KEY, text):
+        name = str(ResultsPlace.parse(text)).rstrip("/")
+    elif not is_place(text) and text in list_datasets():
         name = text
     else:
         name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
     dataset = find_dataset(name)
-    with reach_stores(dataset) as stores:
+    with reach_results(name, dataset) as stores:
         runs = list_runs(stores)
         if run_key is not None and run_key not in runs:
             raise ConfigError(
@@ -52,7 +55,7 @@ def execute(arguments: Namespace) -> int:
                 f"and: python -m shoal check {name}"
             )
         facts = read_facts(stores, run_key or latest_run(stores, runs), runs)
-    found, pods = diagnose(facts), _ask_cluster(dataset, facts)
+    found, pods = diagnose(facts), _ask_cluster(facts)
     if arguments.json:
         print_json({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods})
     else:
@@ -90,13 +93,15 @@ def _planner(dag_run: PlannedBy) -> str:
     return f"by {dag_run.dag_id or 'hand'} {dag_run.run_id}".rstrip()
 
 
-def _ask_cluster(dataset: Dataset, facts: RunFacts) -> list[str]:
-    """Ask the dataset's cluster about the run's pods, where there is one and the run is not complete."""
+def _ask_cluster(facts: RunFacts) -> list[str]:
+    """Ask the cluster that the run was planned for about its pods, where there is one and the run is not complete."""
     if facts.plan is None or (facts.summary and facts.summary.complete):
         return []
     from shoal.airflow.engine_of import engine_of  # noqa: PLC0415 - other commands do not need it
 
     try:
-        return engine_of(dataset).tell(facts.run_key, {failed.pod for failed in facts.attempts if failed.pod})
+        return engine_of(facts.plan.settings).tell(
+            facts.run_key, {failed.pod for failed in facts.attempts if failed.pod}
+        )
     except ShoalError as err:
         return [f"not asked: {err}"]

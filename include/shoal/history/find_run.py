@@ -8,18 +8,22 @@ from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.contract.stored_names import Kind, read_name
 from shoal.results.stored_plan import find_plan
 from shoal.settings.dataset_stores import Stores
+from shoal.settings.results_place import ResultsPlace
 
 _URI = re.compile(rf"s3://(?P<bucket>[^/]+)/(?P<root>.*?)runs/(?P<run_key>{RUN_KEY})(/.*)?")
 _PATH = re.compile(rf"(?!s3://)(?:.*/)?(?P<dataset>[a-z0-9][a-z0-9_-]*)/[^/]+/runs/(?P<run_key>{RUN_KEY})(/.*)?")
+_PLACED = re.compile(rf"(?P<place>s3://[^/@]+@[^/]+/.*?/)(?:[^/]+/runs/)?(?P<run_key>{RUN_KEY})(?:/.*)?")
 _SHORT = re.compile(rf"(?P<dataset>[a-z0-9][a-z0-9_-]*)/(?P<run_key>{RUN_KEY})")
 
 
 def parse_run(text: str) -> tuple[str, str]:
-    """Split a RUN into dataset name and run_key.
+    """Split a RUN into dataset name, or the place of its results where that names a connection, and run_key.
 
     Raises:
         ConfigError: It is neither `<dataset>/<run_key>` nor a URI or path below `…/<dataset>/<variant>/runs/<run_key>`.
     """
+    if placed := _PLACED.fullmatch(text):
+        return str(ResultsPlace.parse(placed["place"])).rstrip("/"), placed["run_key"]
     if short := _SHORT.fullmatch(text):
         return short["dataset"], short["run_key"]
     if (uri := _URI.fullmatch(text)) and uri["root"].count("/") >= 2:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.models.approval import Answer
-from shoal.results.answer import read_current
+from shoal.results.latest_plan import find_latest_plan
 from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
@@ -76,7 +76,7 @@ def look_back(
     Raises:
         StoreError: The results bucket does not answer.
     """
-    latest = _latest_plan(stores.results, stores.layout)
+    latest = find_latest_plan(stores.results, stores.layout)
     if latest is not None:
         return Moved(source=_source_change(latest, dataset), run_key=latest.run_key, images=latest.counts.listed)
     here = ResultsPlace.of(dataset)
@@ -102,27 +102,12 @@ def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> M
     folders = [name for name in stores.results.list_folders(prefix) if name not in with_files][:MOST_NEIGHBOURS]
     for name in folders:
         try:
-            plan = _latest_plan(stores.results, DatasetLayout(prefix, name))
+            plan = find_latest_plan(stores.results, DatasetLayout(prefix, name))
         except (ContractError, KeyError, TypeError):
             continue  # whatever lies beside the dataset is nobody's word about it
         if plan is not None and not _source_change(plan, dataset):
             return Moved(name=name, run_key=plan.run_key, images=plan.counts.listed)
     return Moved()
-
-
-def _latest_plan(results: ObjectStore, layout: DatasetLayout) -> StoredPlan | None:
-    """Find the plan of the dataset's answer; before there is one, the latest plan that shards were cut by."""
-    current = read_current(results, layout)
-    if current is not None:
-        variant = layout.variant(current["variant"]["directory"])
-        return find_plan(results, variant.run(current["run_key"]).plan)
-    found = None
-    for folder in results.list_folders(layout.root):
-        variant = layout.variant(folder)
-        for run_key in variant.runs_with("manifest.parquet", set(results.list_keys(variant.runs))):
-            if found is None or run_key > found[0]:
-                found = run_key, variant
-    return None if found is None else find_plan(results, found[1].run(found[0]).plan)
 
 
 def _images(count: int | None) -> str:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
-from shoal.settings.dataset import Dataset
+from shoal.settings.dataset import Dataset, Models, Source
 from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
+from shoal.stores.unreached import UnreachedStore
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,28 @@ def open_stores(dataset: Dataset, read_access: ReadAccess) -> Stores:
     stores = Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))
     refuse_results_among_images(dataset, stores)
     return stores
+
+
+def open_results(dataset: Dataset, read_access: ReadAccess) -> Stores:
+    """Open a dataset of which only the results have to be there still: connections of the others may be gone.
+
+    Args:
+        dataset: Names connections and buckets.
+        read_access: Looks a connection id up.
+
+    Raises:
+        ConfigError: The connection of the results is missing.
+    """
+
+    def open_if_there(place: Source | Models) -> ImageStore:
+        try:
+            return open_store(read_access(place.conn_id), place.bucket)
+        except ConfigError as err:
+            return UnreachedStore(place.bucket, err)
+
+    results = open_store(read_access(dataset.results.conn_id), dataset.results.bucket)
+    layout = DatasetLayout(dataset.results.prefix, dataset.name)
+    return Stores(open_if_there(dataset.source), open_if_there(dataset.models), results, layout)
 
 
 def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
