@@ -1,4 +1,4 @@
-"""Releases and approval on a real Airflow: scheduler, executor, triggerer, REST API, over the embedded store."""
+"""Releases, approval and what operators do meanwhile on a real Airflow: scheduler, executor, triggerer, REST API, embedded store."""
 
 import json
 import time
@@ -18,7 +18,10 @@ from shoal.embedded.processes.rclone import embedded_store
 from waiting import wait_until
 
 READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 45
+UNWATCHED = {"model": {"name": "reef", "version": "v1", "watch": False}}
+IN_FLIGHT = {"marked": UNWATCHED, "edited": UNWATCHED, "removed": UNWATCHED}
 DATASETS = {
+    **IN_FLIGHT,
     "newest": {"model": {"name": "reef", "version": "latest"}},
     "fixed": {"model": {"name": "reef", "version": "v1"}},
     "brief": {"model": {"name": "reef", "version": "v1", "watch": False}, "run": {"approval_timeout": "5s"}},
@@ -76,6 +79,12 @@ class Site:
 
     def answer(self, dataset: str, run_id: str, option: str) -> None:
         self.rest.answer(f"reanalyse_{dataset}", run_id, option)
+
+    def dag(self, dataset: str) -> dict:
+        return self.rest.get(f"dags/reanalyse_{dataset}/details")
+
+    def note(self, dataset: str, run_id: str) -> str:
+        return self.rest.get(f"dags/reanalyse_{dataset}/dagRuns/{run_id}")["note"] or ""
 
     def told(self) -> dict | None:
         """What the watcher says it has told of."""
@@ -273,3 +282,80 @@ def test_the_watcher_s_row_holds_no_secret(site):
     rows = site.airflow.database.rows("SELECT classpath, kwargs FROM trigger")
     assert any("ModelReleaseTrigger" in classpath for classpath, _ in rows)
     assert all(site.access.secret_key not in str(row) for row in rows)
+
+
+@pytest.fixture(scope="module")
+def in_flight(site):
+    """Runs of three datasets that ask a person, of which one is marked, one's file is edited, and one's is removed."""
+    runs = {name: site.rest.trigger(f"reanalyse_{name}") for name in IN_FLIGHT}
+    for name, run_id in runs.items():
+        site.asked(name, run_id)
+    marked = f"dags/reanalyse_marked/dagRuns/{runs['marked']}/taskInstances/approve"
+    site.rest.send("PATCH", marked, {"new_state": "success"})
+    edited = site.home.datasets / "edited.yaml"
+    settings = yaml.safe_load(edited.read_text(encoding="utf-8"))
+    settings["results"]["prefix"] = "elsewhere/"
+    edited.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (site.home.datasets / "removed.yaml").rename(site.home.datasets / "renamed.yaml")
+    site.airflow.read_datasets()
+    _wait(lambda: "elsewhere/" in site.dag("edited")["doc_md"], READY_S)
+    _wait(lambda: "dataset file gone" in str(site.dag("removed")["tags"]), READY_S)
+    for name in ("edited", "removed"):
+        site.answer(name, runs[name], "Approve")
+    return runs
+
+
+def test_a_task_that_is_marked_success_is_no_answer(site, in_flight):
+    run_id = in_flight["marked"]
+    assert site.rest.finished("reanalyse_marked", run_id, RUN_S) == "failed"
+    said = (
+        "reef v1 leaves 8 images to infer, 0.002 CPU hours, and nobody said yes: a task that is marked success is no answer - "
+        "clear task approve and answer under Required actions"
+    )
+    assert said in site.note("marked", run_id)
+    states = {task: state for (task, _), state in site.rest.tasks("reanalyse_marked", run_id).items()}
+    assert (states["approve"], states["infer"], states["summarize"]) == ("success", "failed", "failed")
+    assert site.approval("marked", "v1") is None
+    assert site.stored("marked/current.json") is None
+
+
+def test_a_run_ends_where_it_was_planned_whatever_its_file_says_by_then(site, in_flight):
+    run_id = in_flight["edited"]
+    assert site.finished("edited", run_id)["summarize"] == "success"
+    changed = "changed since this run was planned: results.prefix none -> elsewhere/"
+    assert changed in site.note("edited", run_id)
+    assert changed in site.rest.log("reanalyse_edited", run_id, "summarize")
+    assert (
+        site.stored("edited/current.json")["run_key"]
+        == site.rest.xcom("reanalyse_edited", run_id, "plan", "plan")["run_key"]
+    )
+    assert not (site.home.store / "site-results/elsewhere").exists()
+
+
+def test_a_plan_into_other_results_says_that_everything_is_inferred_again_and_asks(site, in_flight):
+    site.rest.finished("reanalyse_edited", in_flight["edited"], RUN_S)
+    run_id = site.rest.trigger("reanalyse_edited", plan_only=True)
+    site.finished("edited", run_id)
+    places = f"s3://{CONN_ID}@site-results/edited/ -> s3://{CONN_ID}@site-results/elsewhere/edited/"
+    said = f"results changed since this dataset's last run: {places}, where nothing of it lies: 8 images will be inferred again"
+    log = site.rest.log("reanalyse_edited", run_id, "plan")
+    assert said in log
+    assert "needs approval: 8 images" in log
+
+
+def test_a_run_whose_file_is_gone_ends_and_no_other_is_planned(site, in_flight):
+    assert site.finished("removed", in_flight["removed"])["summarize"] == "success"
+    assert site.stored("removed/current.json")["model"]["version"] == "v1"
+    gone = f"Dataset file removed.yaml is not in {site.home.datasets} any more: runs in flight end as they were planned"
+    assert gone in site.note("removed", in_flight["removed"])
+    run_id = site.rest.trigger("reanalyse_removed")
+    assert site.rest.finished("reanalyse_removed", run_id, RUN_S) == "failed"
+    assert gone in site.note("removed", run_id)
+
+
+def test_the_plan_of_a_renamed_dataset_says_what_its_old_name_has(site, in_flight):
+    site.rest.finished("reanalyse_removed", in_flight["removed"], RUN_S)
+    run_id = site.rest.trigger("reanalyse_renamed", plan_only=True)
+    site.finished("renamed", run_id)
+    said = "dataset removed has rows of the same images and no dataset file any more: under this name 8 images will be inferred"
+    assert said in site.rest.log("reanalyse_renamed", run_id, "plan")

@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from shoal.airflow.open_runs import remember_place
 from shoal.airflow.operators.approve import REFUSED_XCOM
 from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.frozen_run import frozen_run
@@ -13,6 +14,7 @@ from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
 from shoal.contract.errors import ConfigError
+from shoal.settings.results_place import ResultsPlace
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class SummarizeOperator(BaseOperator):
             stores, layout = frozen.stores, frozen.stores.layout.variant(run["variant"])
             need_answer(stores.results, layout, frozen.plan)
             done = summarize_run(stores, layout, run["run_key"])
+            remember_place(ResultsPlace.of(frozen.dataset))
             self.linked_run = run
             for line in done.describe():
                 log.info("%s", line)
