@@ -83,18 +83,28 @@ class Answer:
         by: Name of the person, None when nobody answered in time.
         at: When, as it is stored: UTC.
         run_key: The run that asked; empty where that is not known yet.
+        images: How many it was about; None where that is not known yet.
+        cpu_hours: How much work that was.
     """
 
     yes: bool
     by: str | None
     at: str
     run_key: str = ""
+    images: int | None = None
+    cpu_hours: float | None = None
 
     def describe(self) -> str:
         """Tell who said what, and when."""
         if self.by is None:
             return f"nobody answered until {self.at}"
         return f"{'approved' if self.yes else 'refused'} by {self.by} at {self.at}"
+
+    def tell(self) -> str:
+        """Tell it with the work that it was about, where that is known."""
+        about = f": {self.images} images, {self.cpu_hours:.3g} CPU hours" if self.images and self.cpu_hours else ""
+        asked = f", asked by run {self.run_key}" if self.run_key else ""
+        return f"{self.describe()}{about}{asked}"
 
 
 def exceeds(work: Work, threshold_cpu_hours: float | None) -> bool:
@@ -173,7 +183,10 @@ class Approval:
 def read_answer(results: ObjectStore, layout: VariantLayout) -> Answer | None:
     """Read what was said about a variant; None when nobody was asked."""
     found = results.find_json(layout.approval)
-    return Answer(found["answer"] == "yes", found["by"], found["at"], found.get("run_key", "")) if found else None
+    if not found:
+        return None
+    about = found.get("run_key", ""), found.get("images"), found.get("cpu_hours")
+    return Answer(found["answer"] == "yes", found["by"], found["at"], *about)
 
 
 def write_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:

@@ -111,4 +111,4 @@ def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> M
 
 
 def _images(count: int | None) -> str:
-    return "every image" if count is None else f"{count:,} images" if count != 1 else "1 image"
+    return "every image" if count is None else "1 image" if count == 1 else f"{count:,} images"

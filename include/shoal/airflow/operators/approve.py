@@ -97,7 +97,7 @@ class ApproveOperator(ApprovalOperator):
         by = None if event.get("timedout") else str(user.get("name") or user.get("id") or "somebody")
         answer = Answer(yes, by, f"{event['responded_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
         # Airflow hands an answer over once: an attempt that finds the bucket down must not cost it.
-        context["task_state_store"].set(SAID, {"run_key": run["run_key"], **asdict(answer)})
+        context["task_state_store"].set(SAID, {**asdict(answer), "run_key": run["run_key"]})
         with translated_errors():
             frozen = frozen_run(self.dataset, run)
         self._write_down(context, frozen, answer)

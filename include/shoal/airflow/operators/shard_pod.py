@@ -42,14 +42,14 @@ class ShardPod(WorkerPodOperator):
     template_fields: Sequence[str] = ()
 
     def __init__(
-        self, *, task_id: str, cluster: Mapping[str, str], find_run: Callable[[], FrozenRun], shard: Mapping[str, Any]
+        self, *, cluster: Mapping[str, str], find_run: Callable[[], FrozenRun], shard: Mapping[str, Any], **kwargs: Any
     ) -> None:
         self._find_run = find_run
         self._shard = shard
         self._where = dict(cluster)
         self._rounds = 0
         self._seen: dict[str, str | None] = {}
-        super().__init__(task_id=task_id, conn_id=cluster["conn_id"], namespace=cluster["namespace"])
+        super().__init__(conn_id=cluster["conn_id"], namespace=cluster["namespace"], **kwargs)
 
     def begin(self, context: Context) -> None:
         """Start the pod and wait for it, unless the shard has nothing left to do."""

@@ -14,6 +14,7 @@ from shoal.airflow.pages.plan_page import render_plan
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
+from shoal.models.approval import answer_to
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
@@ -37,7 +38,7 @@ RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
 @app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show what one run intended."""
-    return _show(dag_id, variant, run_key, lambda stores, run: _as_page(stores, run.plan))
+    return _show(dag_id, variant, run_key, lambda stores, run: _as_page(stores, variant, run.plan))
 
 
 @app.get("/summary/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
@@ -65,8 +66,10 @@ def _file(stores: Stores, run: RunLayout, name: str) -> Response:
     return StreamingResponse(pieces, media_type="application/octet-stream", headers=headers)
 
 
-def _as_page(stores: Stores, key: str) -> Response:
-    return HTMLResponse(render_plan(read_plan(stores.results, key)), headers=HEADERS)
+def _as_page(stores: Stores, variant: str, key: str) -> Response:
+    plan = read_plan(stores.results, key)
+    answer = answer_to(plan, stores.results, stores.layout.variant(variant))
+    return HTMLResponse(render_plan(plan, answer), headers=HEADERS)
 
 
 def _as_json(stores: Stores, key: str) -> Response:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from html import escape
 
 from shoal.bucket.sieve import ListingCounts
+from shoal.models.approval import Answer
 from shoal.results.plan_parts import StoredCapacity, StoredListing, StoredPassedOver, StoredShard
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.clock_table import TITLE, ClockTable
@@ -23,12 +24,17 @@ _DECISIONS = {
 }
 
 
-def render_plan(plan: StoredPlan) -> str:
-    """Write a plan.json as HTML; one of an earlier release, too."""
+def render_plan(plan: StoredPlan, answer: Answer | None = None) -> str:
+    """Write a plan.json as HTML; one of an earlier release, too.
+
+    Args:
+        plan: The plan.
+        answer: What was said about its variant, before the plan or since; None where nothing was.
+    """
     name = f"{plan.dataset}/{plan.run_key}"
     parts = [
         f"<h1>Plan {escape(name)}</h1>",
-        _table((), _facts(plan)),
+        _table((), _facts(plan, answer)),
         _beside(plan.listing),
         _clock(plan.clock),
         _passed_over(plan.passed_over),
@@ -40,7 +46,7 @@ def render_plan(plan: StoredPlan) -> str:
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
 
 
-def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
+def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, object]]:
     counts, rate = plan.counts, plan.seconds_per_image
     yield "Model", f"{plan.model} ({plan.variant.directory})"
     yield "Started as", "plan only: nothing is inferred" if plan.plan_only else "a run"
@@ -58,6 +64,8 @@ def _facts(plan: StoredPlan) -> Iterable[tuple[object, object]]:
     if approval := plan.approval:
         yield "All that is left", f"{approval.images:,} images, {approval.cpu_hours:,.3g} CPU hours"
         yield "Approval", _DECISIONS.get(approval.decision, approval.decision)
+    if answer is not None:
+        yield "Said about this variant", answer.tell()
 
 
 def _beside(listing: StoredListing) -> str:

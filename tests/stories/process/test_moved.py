@@ -1,0 +1,121 @@
+"""A dataset file whose source, results or name was changed although rows are stored: what a plan says and asks, from the bucket."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline import Pipeline
+from shoal.contract.errors import ConfigError
+from shoal.contract.layout import DatasetLayout
+from shoal.models.approval import Answer, Asks, Decision, answer_to, need_answer, write_answer
+from shoal.plan.moved import look_back
+from shoal.results.answer import move_current
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import Dataset
+from shoal.settings.results_place import ResultsPlace
+
+ASKED = {"run": {"approval_cpu_hours": 0}}
+
+
+def publish(pipeline):
+    """Make a plan the dataset's answer, as a run over all its images that is complete."""
+    plan = pipeline.plan()
+    stored = StoredPlan.parse(plan.to_json())
+    results, layout = pipeline.stores.results, pipeline.stores.layout
+    assert move_current(results, layout, stored, complete=True, result_sha256="0" * 64) is None
+    return plan
+
+
+def over(pipeline, **settings):
+    """The dataset with a changed file, over the stores that it then has."""
+    dataset = Dataset.model_validate({**pipeline.dataset.model_dump(mode="json"), **settings})
+    layout = DatasetLayout(dataset.results.prefix, dataset.name)
+    return Pipeline(dataset, replace(pipeline.stores, layout=layout))
+
+
+def answered(pipeline, plan, at):
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    write_answer(pipeline.stores.results, layout, StoredPlan.parse(plan.to_json()), Answer(yes=True, by="ana", at=at))
+    return layout
+
+
+def said(plan):
+    return "\n".join(plan.describe())
+
+
+def source(pipeline, **changed):
+    return {"source": {**pipeline.dataset.source.model_dump(mode="json"), **changed}}
+
+
+def test_a_file_that_was_not_changed_says_nothing(few_images):
+    before = publish(few_images)
+    plan = few_images.plan()
+    assert "changed since" not in said(plan)
+    assert look_back(few_images.stores, few_images.dataset).describe() == []
+    assert before.approval.decision is Decision.NOT_NEEDED
+
+
+@pytest.mark.parametrize(("asks", "decision"), [(Asks.AGAIN, Decision.ASK), (Asks.NEVER, Decision.WAITS)])
+def test_another_source_is_asked_for_though_the_answer_is_of_this_variant(few_images, asks, decision):
+    first = publish(few_images)
+    few_images.put("more/20260601-000000-CAM1.jpg", b"no image")
+    moved = over(few_images, **source(few_images, prefix="more/"), **ASKED)
+    plan = moved.plan(asks=asks)
+    assert (
+        f"changed since run {first.run_key}: source.prefix none -> more/; rows are of one object each, so 1 image will be "
+        "inferred again"
+    ) in said(plan)
+    assert plan.approval.decision is decision
+    assert bool(plan.work.shards) is (decision is Decision.ASK)
+
+
+def test_a_yes_to_another_source_is_none_to_this_one(few_images):
+    first = publish(few_images)
+    layout = answered(few_images, first, "2026-11-01T10:00:00Z")
+    few_images.put("more/20260601-000000-CAM1.jpg", b"no image")
+    moved = over(few_images, **source(few_images, prefix="more/"), **ASKED)
+    plan = moved.plan()
+    stored = StoredPlan.parse(plan.to_json())
+    assert plan.approval.decision is Decision.ASK
+    assert answer_to(stored, moved.stores.results, layout) is None
+    with pytest.raises(ConfigError, match="and nobody said yes: a task that is marked success is no answer"):
+        need_answer(moved.stores.results, layout, stored)
+    answered(moved, plan, "2026-11-02T10:00:00Z")
+    need_answer(moved.stores.results, layout, stored)
+    assert moved.plan().approval.decision is Decision.APPROVED
+
+
+def test_other_results_mean_that_everything_is_inferred_again(few_images):
+    publish(few_images)
+    before = ResultsPlace.of(few_images.dataset)
+    moved = over(few_images, results={**few_images.dataset.results.model_dump(mode="json"), "prefix": "new/"}, **ASKED)
+    found = look_back(moved.stores, moved.dataset, before)
+    [line] = found.describe()
+    assert line == (
+        f"results changed since this dataset's last run: {before} -> {ResultsPlace.of(moved.dataset)}, where nothing of it lies: "
+        "every image will be inferred again - set results back, or copy the old folder there first (docs/operations.md)"
+    )
+    assert moved.plan().approval.decision is Decision.ASK
+
+
+def test_a_folder_that_was_copied_to_the_new_place_is_found_there(few_images):
+    publish(few_images)
+    results, old = few_images.stores.results, few_images.stores.layout.root
+    for key in results.list_keys(old):
+        results.write_bytes(f"new/{key}", results.read_bytes(key))
+    moved = over(few_images, results={**few_images.dataset.results.model_dump(mode="json"), "prefix": "new/"})
+    assert look_back(moved.stores, moved.dataset, ResultsPlace.of(few_images.dataset)).describe() == []
+
+
+@pytest.mark.parametrize("has_answer", [True, False], ids=["with an answer", "before its first answer"])
+def test_a_new_name_is_told_what_the_old_one_has(few_images, has_answer):
+    publish(few_images) if has_answer else few_images.plan()
+    few_images.stores.results.write_bytes("odd/current.json", b'{"format_version": 2, "variant": []}')
+    renamed = over(few_images, name="renamed")
+    old = few_images.dataset.name
+    [line] = look_back(renamed.stores, renamed.dataset).describe()
+    assert line == (
+        f"dataset {old} has rows of the same images and no dataset file any more: under this name 12 images will be inferred again - "
+        "if it was renamed, copy its folder to the new name first (docs/operations.md)"
+    )
+    assert look_back(renamed.stores, renamed.dataset, neighbours=[old]).describe() == [], "two datasets of one bucket"

@@ -1,0 +1,344 @@
+"""Dataset files that are edited, broken or removed while a run is in flight: the run's tasks hold to its plan."""
+
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from pipeline import make_pipeline
+from shard_attempts import airflow_connection
+from shoal.airflow import dags, open_runs
+from shoal.airflow.open_runs import LINGERS, OpenRun
+from shoal.airflow.operators import end_run, left_behind
+from shoal.airflow.operators.end_run import EndRunOperator
+from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies
+from shoal.airflow.operators.left_behind import end_left_behind
+from shoal.airflow.operators.plan_shards import PlanShardsOperator
+from shoal.airflow.operators.shard import ShardOperator
+from shoal.contract.units import utc_text
+from shoal.engines.engine import DELETED
+from shoal.results.ledger import list_settled
+from shoal.settings.changed import stored_settings
+from shoal.settings.checkout import EXAMPLES
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_files import DATASETS_VARIABLE, load_dataset
+
+PODS = {"kind": "kubernetes", "namespace": "reef", "share": 1.0, "pod": {"transfer": "direct"}}
+HERE = "this-airflow"
+
+
+class Instance(SimpleNamespace):
+    """A task instance as operators see it: what earlier tasks pushed, and what this one pushes."""
+
+    def __init__(self, pulled=None, states=None, run_states=None, run_id="r1"):
+        super().__init__(try_number=1, dag_id="reanalyse_reef", run_id=run_id, task_id="infer", map_index=0, pushed={})
+        self._pulled, self._states, self._run_states = pulled or {}, states or {}, run_states or {}
+
+    def xcom_pull(self, task_ids, key="return_value"):
+        return self._pulled.get((task_ids, key))
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+    def get_task_states(self, dag_id, task_ids, run_ids):
+        del dag_id, task_ids
+        return {run_ids[0]: self._states}
+
+    def get_dagrun_state(self, dag_id, run_id):
+        del dag_id
+        if run_id not in self._run_states:
+            raise RuntimeError("no such run")
+        return self._run_states[run_id]
+
+    def get_dr_count(self, dag_id, run_ids):
+        del dag_id
+        return sum(run_id in self._run_states for run_id in run_ids)
+
+    @property
+    def context(self):
+        dag = SimpleNamespace(dag_id=self.dag_id)
+        return {
+            "ti": self,
+            "task_instance": self,
+            "run_id": self.run_id,
+            "dag": dag,
+            "dag_run": SimpleNamespace(run_id=self.run_id),
+        }
+
+
+class Cluster(BaseHTTPRequestHandler):
+    """As much of an API server as shows which namespace is asked for what; pods of a real one are in tests/stories/pods."""
+
+    asked: list[tuple[str, str]] = []  # noqa: RUF012 - of the one server of a test
+    stored: dict[str, dict] = {}  # noqa: RUF012
+
+    def _answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _read(self):
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        path, body = self.path.split("?")[0], self._read()
+        self.asked.append(("POST", path))
+        body["metadata"] |= {"uid": "1", "creationTimestamp": "2026-11-01T00:00:00Z", "namespace": path.split("/")[4]}
+        self.stored[f"{path}/{body['metadata']['name']}"] = body
+        self._answer(201, body)
+
+    def do_GET(self):
+        found = self.stored.get(self.path)
+        self._answer(200, found or {"kind": "List", "items": []}) if found or self.path.count(
+            "/"
+        ) == 5 else self._answer(404, {})
+
+    def do_DELETE(self):
+        self.asked.append(("DELETE", self.path))
+        self._answer(200 if self.stored.pop(self.path, None) else 404, {"kind": "Status"})
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    Cluster.asked, Cluster.stored = [], {}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    named = {"clusters": {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}, "users": {"user": {}}}
+    config = {kind: [{"name": "one", **what}] for kind, what in named.items()}
+    config["contexts"] = [{"name": "one", "context": {"cluster": "one", "user": "one"}}]
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump({"current-context": "one", **config}))
+    extra = {"kube_config_path": str(tmp_path / "kubeconfig")}
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps({"conn_type": "kubernetes", "extra": extra}))
+    monkeypatch.setenv("AIRFLOW_VAR_SHOAL_INSTALLATION", HERE)
+    yield Cluster
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def planned(store, demo_models, scenes, tmp_path, monkeypatch):
+    """Makes a planned run of three images, and what its plan hands on."""
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", airflow_connection(store))
+
+    def make(**settings):
+        pipeline = make_pipeline(store, demo_models, tmp_path, **settings)
+        pipeline.put_scenes(scenes[:3])
+        plan = pipeline.plan()
+        run = {"variant": plan.variant.directory, "run_key": plan.run_key}
+        said = {**run, "plan_only": False, "approval": "not_needed", **where_it_lies(pipeline.dataset)}
+        return pipeline, {"shard": 0, **run, "results": said["results"]}, said
+
+    return make
+
+
+def edited(pipeline, **sections):
+    """The dataset file's settings, as operators have them after it was edited."""
+    now = pipeline.dataset.model_dump(mode="json")
+    return {**now, **{name: {**now[name], **changes} for name, changes in sections.items()}}
+
+
+GONE = {"conn_id": "nobody_made_it", "bucket": "another"}
+EDITS = {
+    "places": {"results": {**GONE, "prefix": "elsewhere/"}, "source": {**GONE, "prefix": "more/"}, "models": GONE},
+    "model and run": {"model": {"version": "v2", "iou": 0.5}, "run": {"schedule": "0 2 * * *", "budget": "1m"}},
+    "pods": {
+        "cluster": {"kind": "kubernetes", "namespace": "atoll", "max_pods": 1},
+        "worker": {"image": "x"},
+        "sidecar": {"image": "x"},
+    },
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_a_shard_is_worked_on_as_planned_whatever_the_file_says_now(planned, edit, caplog):
+    pipeline, shard, _ = planned()
+    with caplog.at_level("INFO", logger="shoal.airflow.operators.frozen_run"):
+        ShardOperator(task_id="infer", dataset=edited(pipeline, **edit), shard=shard).execute(Instance().context)
+    parts, _ = list_settled(pipeline.stores.results, pipeline.stores.layout.variant(shard["variant"]))
+    assert any(shard["run_key"] in part for part in parts)
+    assert "changed since this run was planned: " in caplog.text
+
+
+def test_a_plan_of_an_earlier_release_lies_where_the_file_says(planned):
+    pipeline, shard, _ = planned()
+    del shard["results"]
+    run = frozen_run(pipeline.dataset.model_dump(mode="json"), shard)
+    assert (run.plan.run_key, run.changed) == (shard["run_key"], "")
+
+
+def test_a_pod_goes_and_is_judged_where_the_plan_had_it(planned, cluster, monkeypatch):
+    pipeline, shard, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    now = edited(pipeline, cluster={"kind": "local", "namespace": "atoll"})
+    with pytest.raises(TaskDeferred) as waits:
+        ShardOperator(task_id="infer", dataset=now, shard=shard).execute(Instance().context)
+    pod = f"/api/v1/namespaces/reef/pods/{waits.value.trigger.name}"
+    assert waits.value.trigger.namespace == "reef"
+    ended = {
+        "name": "worker",
+        "image": "",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": {"exitCode": 0}},
+    }
+    cluster.stored[pod]["status"] = {"phase": "Succeeded", "containerStatuses": [ended]}
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", "")  # a pod that has done its work is judged without the store
+    ShardOperator(task_id="infer", dataset=now, shard=shard).trigger_reentry(
+        Instance().context, {"status": "over", "name": waits.value.trigger.name, "message": ""}, **waits.value.kwargs
+    )
+    assert cluster.asked[-1] == ("DELETE", pod)
+    assert not any("atoll" in path for _, path in cluster.asked)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What is written down of open runs, in place of Airflow's variables: a task of a real Airflow is in tests/stories/airflow."""
+    runs = {}
+    monkeypatch.setattr(left_behind, "list_open_runs", lambda: list(runs.values()))
+    monkeypatch.setattr(left_behind, "forget", lambda run: runs.pop(run.key))
+    monkeypatch.setattr(end_run, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
+    monkeypatch.setattr(end_run, "mark_ended", lambda *_: None)
+    monkeypatch.setattr(dags, "list_open_runs", lambda: list(runs.values()))
+    return runs
+
+
+def open_run(written, dataset, run_id="r1", dag_id="reanalyse_reef", **more):
+    cluster = {"kind": "kubernetes", "conn_id": "kubernetes_default", "namespace": "reef"}
+    run = OpenRun(dag_id, run_id, stored_settings(dataset), cluster, "20261101T000000Z-aaaaaaaa", **more)
+    written[run.key] = run
+
+
+@pytest.mark.parametrize(
+    "has_plan", [True, False], ids=["by its plan", "by what was written down, where the plan was cleared"]
+)
+def test_what_a_run_owns_is_deleted_where_the_plan_had_it(planned, cluster, written, has_plan):
+    pipeline, _, said = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    open_run(written, pipeline.dataset)
+    instance = Instance({("plan", "plan"): said} if has_plan else {}, {"summarize": "success"})
+    end = EndRunOperator(task_id="end_run", dataset=edited(pipeline, cluster={"namespace": "atoll"}))
+    end.execute(instance.context)
+    deleted = [path for method, path in cluster.asked if method == "DELETE"]
+    assert [path.split("/")[4:6] for path in deleted] == [["reef", "secrets"], ["reef", "configmaps"]]
+    assert instance.pushed == (
+        {"changed": "changed since this run was planned: cluster.namespace reef -> atoll"} if has_plan else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "ended_s", "deleted", "kept"),
+    [
+        pytest.param("running", None, False, True, id="at work"),
+        pytest.param("failed", None, True, False, id="failed before it could clean up"),
+        pytest.param(DELETED, None, True, False, id="deleted"),
+        pytest.param("success", 3600, False, False, id="cleaned up by itself, long ago"),
+        pytest.param("success", 1, False, True, id="cleaned up by itself a second ago: its DAG lingers"),
+    ],
+)
+def test_any_plan_ends_what_a_run_left_in_another_namespace(
+    planned, cluster, written, *, state, ended_s, deleted, kept
+):
+    pipeline, _, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    ended_at = utc_text(datetime.now(UTC) - timedelta(seconds=ended_s)) if ended_s else None
+    open_run(written, pipeline.dataset, run_id="lost", dag_id="reanalyse_gone", ended_at=ended_at)
+    states = {} if state == DELETED else {"lost": state}
+    end_left_behind(Instance(run_states={**states, "r1": "running"}), load_dataset(EXAMPLES / "demo.yaml"), None)
+    assert bool(cluster.asked) is deleted
+    assert bool(written) is kept
+
+
+def test_a_cluster_that_does_not_answer_keeps_what_is_written_down_and_fails_no_plan(planned, written, cluster, caplog):
+    del cluster
+    pipeline, _, _ = planned(cluster={**PODS, "conn_id": "gone"}, worker={"image": "shoal-worker"})
+    open_run(written, pipeline.dataset, run_id="lost")
+    written[next(iter(written))].cluster["conn_id"] = "gone"
+    end_left_behind(Instance(run_states={"lost": "failed"}), load_dataset(EXAMPLES / "demo.yaml"), None)
+    assert "What run lost of reanalyse_reef left is not deleted now: Airflow connection 'gone'" in caplog.text
+    assert written
+
+
+@contextmanager
+def datasets(monkeypatch, tmp_path, *names):
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(EXAMPLES / "demo.yaml", folder / f"{name}.yaml")
+    monkeypatch.setenv(DATASETS_VARIABLE, str(folder))
+    yield folder
+
+
+@pytest.fixture
+def reef():
+    return load_dataset(EXAMPLES / "demo.yaml").model_copy(update={"name": "reef"})
+
+
+def test_a_file_that_is_gone_keeps_the_dag_that_its_run_needs(monkeypatch, tmp_path, written, reef):
+    scheduled = Dataset.model_validate({**reef.model_dump(mode="json"), "run": {"schedule": "0 2 * * *"}})
+    open_run(written, scheduled)
+    with datasets(monkeypatch, tmp_path, "other") as folder:
+        made = dags.build()
+    assert set(made) == {"reanalyse_other", "backfill_other", "reanalyse_reef"}
+    dag = made["reanalyse_reef"]
+    assert not dag.timetable.can_be_scheduled, "nothing starts by itself"
+    assert "dataset file gone" in dag.tags
+    assert [task.task_id for task in dag.tasks] == [task.task_id for task in made["reanalyse_other"].tasks]
+    gone = (
+        f"Dataset file reef.yaml is not in {folder} any more: runs in flight end as they were planned, nothing new is planned - "
+        "put it back to go on"
+    )
+    assert gone in dag.doc_md
+    plan = dag.get_task("plan")
+    assert isinstance(plan, PlanShardsOperator)
+    with pytest.raises(AirflowFailException, match="any more: runs in flight end as they were planned"):
+        plan.execute(Instance().context)
+
+
+def test_a_file_that_is_broken_now_keeps_it_too(monkeypatch, tmp_path, written, reef):
+    open_run(written, reef)
+    with datasets(monkeypatch, tmp_path) as folder:
+        (folder / "reef.yaml").write_text("sauce: {}\n", encoding="utf-8")
+        made = dags.build()
+    assert set(made) == {"broken_reef", "reanalyse_reef"}
+    assert "Dataset file reef.yaml cannot be used now" in made["reanalyse_reef"].doc_md
+
+
+def test_a_file_that_is_there_is_the_one_that_counts(monkeypatch, tmp_path, written, reef):
+    open_run(written, reef)
+    with datasets(monkeypatch, tmp_path, "reef"):
+        made = dags.build()
+    assert set(made) == {"reanalyse_reef", "backfill_reef"}
+    assert "dataset file gone" not in made["reanalyse_reef"].tags
+
+
+@pytest.mark.parametrize(("minutes", "there"), [(1, True), (11, False)])
+def test_the_dag_goes_when_its_last_run_has_ended_for_a_while(monkeypatch, tmp_path, written, reef, *, minutes, there):
+    assert timedelta(minutes=10) == LINGERS
+    open_run(written, reef, ended_at=utc_text(datetime.now(UTC) - timedelta(minutes=minutes)))
+    with datasets(monkeypatch, tmp_path):
+        assert ("reanalyse_reef" in dags.build()) is there
+
+
+def test_settings_of_a_later_release_make_no_dag_and_break_no_other(monkeypatch, tmp_path, written, reef):
+    open_run(written, reef)
+    for run in written.values():
+        run.settings["cluster"]["kind"] = "mainframe"
+    with datasets(monkeypatch, tmp_path, "other"):
+        assert set(dags.build()) == {"reanalyse_other", "backfill_other"}
+
+
+@pytest.mark.parametrize("text", ['{"dag_id": "a"}', "not json", "[]", '"x"', "null"])
+def test_a_variable_that_is_no_run_is_passed_over(monkeypatch, text):
+    monkeypatch.setenv(f"AIRFLOW_VAR_{open_runs.key_of('reanalyse_reef', 'r1').upper()}", text)
+    assert open_runs.find_open_run("reanalyse_reef", "r1") is None
