@@ -176,7 +176,7 @@ class Approval:
             "threshold_cpu_hours": self.threshold_cpu_hours,
             "answered_by": self.answer.by if self.answer else None,
             "answered_at": self.answer.at if self.answer else None,
-            **({"void_at": self.void_at} if self.void_at else {}),
+            "void_at": self.void_at,
         }
 
 

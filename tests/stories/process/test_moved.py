@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline import Pipeline
+from pipeline import Pipeline, numbers
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
 from shoal.models.approval import Answer, Asks, Decision, answer_to, need_answer, write_answer
@@ -119,3 +119,16 @@ def test_a_new_name_is_told_what_the_old_one_has(few_images, has_answer):
         "if it was renamed, copy its folder to the new name first (docs/operations.md)"
     )
     assert look_back(renamed.stores, renamed.dataset, neighbours=[old]).describe() == [], "two datasets of one bucket"
+
+
+def test_a_folder_that_was_copied_to_a_new_name_is_reused_as_the_page_of_operations_says(few_images):
+    done = few_images.run()
+    results, old = few_images.stores.results, few_images.stores.layout.root
+    for key in results.list_keys(old):
+        results.write_bytes(key.replace(old, "renamed/", 1), results.read_bytes(key))
+    renamed = over(few_images, name="renamed")
+    plan = renamed.plan()
+    assert (plan.reused, plan.work.images, plan.approval.decision) == (12, 0, Decision.NOT_NEEDED)
+    again = renamed.summarize(plan)
+    assert numbers(again.summary) == numbers(done.summary)
+    assert again.not_current_because is None
