@@ -16,9 +16,9 @@ from pipeline import make_pipeline
 from shard_attempts import airflow_connection
 from shoal.airflow import dags, open_runs
 from shoal.airflow.open_runs import LINGERS, OpenRun
-from shoal.airflow.operators import end_run, left_behind
+from shoal.airflow.operators import end_run, left_behind, plan_shards
 from shoal.airflow.operators.end_run import EndRunOperator
-from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies
+from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies, where_it_works
 from shoal.airflow.operators.left_behind import end_left_behind
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.shard import ShardOperator
@@ -137,9 +137,8 @@ def planned(store, demo_models, scenes, tmp_path, monkeypatch):
         pipeline = make_pipeline(store, demo_models, tmp_path, **settings)
         pipeline.put_scenes(scenes[:3])
         plan = pipeline.plan()
-        run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        said = {**run, "plan_only": False, "approval": "not_needed", **where_it_lies(pipeline.dataset)}
-        return pipeline, {"shard": 0, **run, "results": said["results"]}, said
+        run = {"variant": plan.variant.directory, "run_key": plan.run_key, **where_it_lies(plan)}
+        return pipeline, {"shard": 0, **run}, {**run, "plan_only": False, "cluster": where_it_works(pipeline.dataset)}
 
     return make
 
@@ -172,11 +171,45 @@ def test_a_shard_is_worked_on_as_planned_whatever_the_file_says_now(planned, edi
     assert "changed since this run was planned: " in caplog.text
 
 
-def test_a_plan_of_an_earlier_release_lies_where_the_file_says(planned):
+def test_a_plan_of_an_earlier_release_goes_by_the_file(planned):
     pipeline, shard, _ = planned()
-    del shard["results"]
-    run = frozen_run(pipeline.dataset.model_dump(mode="json"), shard)
-    assert (run.plan.run_key, run.changed) == (shard["run_key"], "")
+    earlier = {name: shard[name] for name in ("shard", "variant", "run_key")}
+    run = frozen_run(edited(pipeline, model={"iou": 0.5}), earlier)
+    assert (run.plan.run_key, run.changed, run.dataset.model.iou) == (shard["run_key"], "", 0.5)
+
+
+def test_a_plan_that_somebody_changed_since_names_no_pod_and_no_connection(planned):
+    """A worker's key may write where plans lie."""
+    pipeline, shard, _ = planned()
+    results = pipeline.stores.results
+    key = pipeline.stores.layout.variant(shard["variant"]).run(shard["run_key"]).plan
+    plan = results.read_json(key)
+    plan["settings"]["source"]["conn_id"] = "somebody_else_s"
+    results.write_json(key, plan)
+    with pytest.raises(
+        AirflowFailException, match=r"plan\.json is not as it was planned: somebody changed it - start a new run"
+    ):
+        ShardOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=shard).execute(
+            Instance().context
+        )
+
+
+def test_a_run_that_waits_for_room_lists_anew_where_its_source_was_changed(reef):
+    class Planner(PlanShardsOperator):
+        def _plan(self, context, run_key, since):
+            return [{"run_key": run_key, "since": since, "context": context}]
+
+    before, now = reef.model_dump(mode="json"), reef.model_dump(mode="json")
+    now["source"]["bucket"] = "another"
+    since, waited = (
+        "2026-11-01T10:00:00+00:00",
+        {"run_key": "20261101T000000Z-aaaaaaaa", "source": plan_shards._listed(before)},
+    )
+    [same] = Planner(task_id="plan", dataset=before).look_again(Instance().context, None, since=since, **waited)
+    [other] = Planner(task_id="plan", dataset=now).look_again(Instance().context, None, since=since, **waited)
+    assert same["run_key"] == waited["run_key"]
+    assert other["run_key"] != waited["run_key"]
+    assert other["since"] == same["since"] == datetime.fromisoformat(since)
 
 
 def test_a_pod_goes_and_is_judged_where_the_plan_had_it(planned, cluster, monkeypatch):

@@ -1,21 +1,27 @@
 """The run that the tasks after `plan` belong to: its settings as the plan froze them, and where they lie.
 
 A dataset file may be edited, renamed or removed while a run is in flight. What the run needs of it stands in its plan.json;
-where that lies, and what the run owns in which cluster, stands in the XCom of `plan`.
+where that lies, what it hashes to, and where the run works stands in the XCom of `plan`. Workers hold a key that may write where
+plan.json lies, and its settings name connections and pods: one that is not as it was planned is refused.
 """
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shoal.airflow.engine_of import engine_of
+from shoal.contract.errors import ContractError
+from shoal.contract.hashing import canonical_sha256
 from shoal.engines.engine import Engine
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.changed import tell_changes
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.results_place import ResultsPlace
+
+if TYPE_CHECKING:
+    from shoal.plan.document import Plan
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +43,9 @@ class FrozenRun:
     changed: str
 
 
-def where_it_lies(dataset: Dataset) -> dict[str, Any]:
-    """Say in an XCom where a run's plan lies, and where its workers run."""
-    return {"results": str(ResultsPlace.of(dataset)), "cluster": where_it_works(dataset)}
+def where_it_lies(plan: "Plan") -> dict[str, Any]:
+    """Say in an XCom where a run's plan lies, and what it hashes to."""
+    return {"results": str(ResultsPlace.of(plan.dataset)), "plan_sha256": canonical_sha256(plan.to_json())}
 
 
 def where_it_works(dataset: Dataset) -> dict[str, str]:
@@ -52,11 +58,11 @@ def frozen_run(now: Mapping[str, Any], run: Mapping[str, Any]) -> FrozenRun:
 
     Args:
         now: The dataset file's settings, as operators have them.
-        run: What `plan` said of the run; a plan of an earlier release did not say where it lies: where the file says.
+        run: What `plan` said of the run; one of an earlier release did not say so much, and goes by the file.
 
     Raises:
         ConfigError: A connection that the plan names is not there any more.
-        ContractError: The plan is not there, or not what its format promises.
+        ContractError: The plan is not there, not what its format promises, or not as it was planned.
         StoreError: The results bucket does not answer.
     """
     from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
@@ -65,8 +71,14 @@ def frozen_run(now: Mapping[str, Any], run: Mapping[str, Any]) -> FrozenRun:
 
     file = Dataset.model_validate(now)
     place = ResultsPlace.parse(run["results"]) if run.get("results") else ResultsPlace.of(file)
-    layout = place.layout.variant(run["variant"]).run(run["run_key"])
-    plan = read_plan(open_store(read_access(place.conn_id), place.bucket), layout.plan)
+    key = place.layout.variant(run["variant"]).run(run["run_key"]).plan
+    plan = read_plan(open_store(read_access(place.conn_id), place.bucket), key)
+    if "plan_sha256" not in run:
+        return FrozenRun(file, plan, open_stores(file, read_access), "")
+    if canonical_sha256(plan.json) != run["plan_sha256"]:
+        raise ContractError(
+            f"{key} is not as it was planned: somebody changed it - start a new run, and see who may write there"
+        )
     dataset = place.hold(plan.settings).model_copy(update={"alerts": file.alerts})
     changed = tell_changes(dataset, file)
     if changed:

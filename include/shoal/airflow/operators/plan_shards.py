@@ -115,8 +115,12 @@ class PlanShardsOperator(BaseOperator):
             context["ti"].xcom_push(key=SAID, value=plan.nothing)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        place = where_it_lies(dataset)
-        state = {"plan_only": params.plan_only, "approval": str(plan.approval.decision), **place}
+        run |= where_it_lies(plan)
+        state = {
+            "plan_only": params.plan_only,
+            "approval": str(plan.approval.decision),
+            "cluster": where_it_works(dataset),
+        }
         if plan.reused or (plan.work.shards and plan.approval.decision is not Decision.ASK and not params.plan_only):
             remember_place(ResultsPlace.of(dataset))
         context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
@@ -124,7 +128,6 @@ class PlanShardsOperator(BaseOperator):
             log.info("plan_only: no shard is started")
             return []
         # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
-        run = {**run, "results": place["results"]}
         return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
 
     def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> OpenRun | None:
