@@ -17,7 +17,7 @@ from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError
 from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, WEB_IDENTITY, provider_of
-from shoal.stores.s3_patience import Patience
+from shoal.stores.s3_patience import Patience, said_patience
 
 UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
 """What the client raises at an answer that is not what its Content-Type says: a proxy's page, or XML that breaks off."""
@@ -110,6 +110,7 @@ class StoreAccess:
             names["ca_file"]: ca_file
             or (self.ca_file and str(Path(self.ca_file).absolute())),  # readers start elsewhere
             names["path_style"]: str(self.path_style).lower(),  # as rclone reads it, too
+            **said_patience(),
         }
 
     @classmethod

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 120.0
 """So long a store may ask for fewer requests; `SHOAL_STORE_PATIENCE_S` changes it."""
 
+PATIENCE_VARIABLE = "SHOAL_STORE_PATIENCE_S"
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
 """Each pause is twice the one before, and a random half of it: many clients must not come back at once."""
 
@@ -98,7 +100,7 @@ _PACE = "asked for too much"
 def patience_s() -> float:
     """Tell how long a store may ask for fewer requests, in seconds."""
     try:
-        return float(os.environ["SHOAL_STORE_PATIENCE_S"])
+        return float(os.environ[PATIENCE_VARIABLE])
     except (KeyError, ValueError):
         return PATIENCE_S
 
@@ -112,6 +114,12 @@ def pace_pauses_s() -> Iterator[float]:
         pause_s = _pause_s(number)
         waited_s += pause_s
         yield pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def said_patience() -> dict[str, str]:
+    """Write what our own environment says of it for a worker's: a pod inherits nothing of ours."""
+    said = os.environ.get(PATIENCE_VARIABLE)
+    return {} if said is None else {PATIENCE_VARIABLE: said}
 
 
 def _pause_s(number: int) -> float:

@@ -18,6 +18,7 @@ from pods.deployed import SERVICE_ACCOUNT, deployed_namespace
 from pods.tier import PodTier
 from running_airflow import RunningAirflow, running_airflow
 from shoal.embedded.home import Home
+from shoal.embedded.processes.airflow_servers import PRELOADED
 from shoal.embedded.samples.scenes import demo_scene
 from shoal.stores.s3_access import StoreAccess
 
@@ -106,9 +107,8 @@ def airflow_environment(
         "AIRFLOW_CONN_SHOAL_RESULTS": _store_connection(results or real_cluster.store),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__PARALLELISM": str(2 * (os.cpu_count() or 2)),
-        # A task process inherits the provider's import, ten seconds of it, from the server it is forked from.
-        "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
-        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,shoal.airflow.operators.shard_pod",
+        # A task process inherits the provider's import, seconds of it, too.
+        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join([*PRELOADED, "shoal.airflow.operators.shard_pod"]),
         "HOME": str(home.root),
     }
 

@@ -1,5 +1,8 @@
 """One pod per shard on a real cluster, read from a real MinIO, planned and watched by a real Airflow."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
 from pods.foreign import NEVER_ENDS, foreign
@@ -40,20 +43,34 @@ def test_nothing_of_the_run_is_left_in_the_cluster(pods, first_runs, transfer):
     assert pods.left_in(dataset.cluster.namespace) == []
 
 
+@pytest.fixture(scope="module")
+def reruns(pods, first_runs):
+    """By transfer, a second run over the same images, and the pods that its namespace had before and has after it."""
+    datasets = {transfer: dataset for transfer, (dataset, _) in first_runs.items()}
+    before = {transfer: pods.pods_started(dataset.cluster.namespace) for transfer, dataset in datasets.items()}
+    again = pods.run_side_by_side(datasets)
+    after = {transfer: pods.pods_started(dataset.cluster.namespace) for transfer, dataset in datasets.items()}
+    return {transfer: (again[transfer], before[transfer], after[transfer]) for transfer in TRANSFERS}
+
+
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, transfer):
+def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, reruns, transfer):
     dataset, run_id = first_runs[transfer]
-    before = pods.pods_started(dataset.cluster.namespace)
-    again = pods.run(dataset)
-    assert pods.pods_started(dataset.cluster.namespace) == before
+    again, before, after = reruns[transfer]
+    assert after == before
     assert pods.summary(dataset, again)["result_sha256"] == pods.summary(dataset, run_id)["result_sha256"]
 
 
+@pytest.fixture(scope="module")
+def replaced(pods, first_runs, reruns):
+    """By transfer, the run of another model version."""
+    return pods.run_side_by_side({name: dataset for name, (dataset, _) in first_runs.items()}, model_version="v2")
+
+
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_new_model_version_starts_every_image_again(pods, first_runs, transfer):
+def test_a_new_model_version_starts_every_image_again(pods, first_runs, replaced, transfer):
     dataset, _ = first_runs[transfer]
-    run_id = pods.run(dataset, model_version="v2")
-    balance = pods.summary(dataset, run_id)["run"]["balance"]
+    balance = pods.summary(dataset, replaced[transfer])["run"]["balance"]
     assert (balance["processed"], balance["reused"]) == (IMAGES, 0)
     assert pods.left_in(dataset.cluster.namespace) == []
 
@@ -86,26 +103,56 @@ def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, s
     assert summary["result"]["species"] == pods.summary(other, run_id)["result"]["species"]
 
 
-@pytest.mark.parametrize("transfer", TRANSFERS)
-def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(pods, first_runs, transfer):
-    dataset, run_id = first_runs[transfer]
-    dag_id = f"reanalyse_{dataset.name}"
-    expected, before = pods.summary(dataset, run_id)["result_sha256"], pods.pods_started(dataset.cluster.namespace)
-    pods.rest.clear(dag_id, run_id, "infer")
-    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
-    assert pods.summary(dataset, run_id)["result_sha256"] == expected
-    assert pods.pods_started(dataset.cluster.namespace) == before
+@dataclass(frozen=True)
+class Cleared:
+    """What a run was before a task of it was cleared, and after it had ended again: its summary, its namespace's pods."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    pods_before: set[str]
+    pods_after: set[str]
+
+
+def cleared(pods, first_runs, task_id):
+    """Clear a task of each first run and wait until all have ended again."""
+
+    def seen():
+        return {
+            transfer: (pods.summary(dataset, run_id), pods.pods_started(dataset.cluster.namespace))
+            for transfer, (dataset, run_id) in first_runs.items()
+        }
+
+    before = seen()
+    for dataset, run_id in first_runs.values():
+        pods.rest.clear(f"reanalyse_{dataset.name}", run_id, task_id)
+    for dataset, run_id in first_runs.values():
+        assert pods.rest.finished(f"reanalyse_{dataset.name}", run_id) == "success", pods.story(dataset, run_id)
+    after = seen()
+    return {name: Cleared(before[name][0], after[name][0], before[name][1], after[name][1]) for name in first_runs}
+
+
+@pytest.fixture(scope="module")
+def shards_cleared(pods, first_runs, replaced):
+    return cleared(pods, first_runs, "infer")
+
+
+@pytest.fixture(scope="module")
+def plan_cleared(pods, first_runs, shards_cleared):
+    return cleared(pods, first_runs, "plan")
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(pods, first_runs, transfer):
-    dataset, run_id = first_runs[transfer]
-    dag_id, summary = f"reanalyse_{dataset.name}", pods.summary(dataset, run_id)
-    pods.rest.clear(dag_id, run_id, "plan")
-    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
-    again = pods.summary(dataset, run_id)
-    assert again["run"]["run_key"] != summary["run"]["run_key"]
-    assert again["result_sha256"] == summary["result_sha256"]
+def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(shards_cleared, transfer):
+    run = shards_cleared[transfer]
+    assert run.after["result_sha256"] == run.before["result_sha256"]
+    assert run.pods_after == run.pods_before
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(plan_cleared, transfer):
+    run = plan_cleared[transfer]
+    assert run.after["run"]["run_key"] != run.before["run"]["run_key"]
+    assert run.after["result_sha256"] == run.before["result_sha256"]
 
 
 def test_a_full_cluster_is_waited_for_and_the_listing_is_not_repeated(pods):

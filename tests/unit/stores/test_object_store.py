@@ -246,6 +246,14 @@ def test_a_pod_finds_the_certificate_authority_at_its_own_place():
     assert ACCESS.to_env("models", "/etc/shoal/ca/models.pem")["SHOAL_MODELS_CA_FILE"] == "/etc/shoal/ca/models.pem"
 
 
+def test_a_worker_is_as_patient_as_its_airflow_was_told_to_be(monkeypatch):
+    """A pod inherits nothing of Airflow's environment, a process only what is named."""
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "7.5")
+    assert write_env(ACCESS, "source")["SHOAL_STORE_PATIENCE_S"] == "7.5"
+    monkeypatch.delenv("SHOAL_STORE_PATIENCE_S")
+    assert "SHOAL_STORE_PATIENCE_S" not in write_env(ACCESS, "source")
+
+
 def test_a_variable_that_is_missing_is_named():
     with pytest.raises(ConfigError, match="SHOAL_MODELS_ACCESS_KEY is not set - it is part of the models credentials"):
         open_from_env("models", "fish", {"SHOAL_MODELS_ENDPOINT_URL": "http://there"})
@@ -254,8 +262,8 @@ def test_a_variable_that_is_missing_is_named():
 def test_rclone_is_told_by_the_variables_a_worker_reads():
     remote = load_kind("s3").rclone_remote("source", "fish")
     assert remote.path == ":s3:fish"
-    for_plans_only = {"SHOAL_SOURCE_ENDS_AT"}
-    assert {*remote.environment.values(), remote.ca_variable} | for_plans_only == set(ACCESS.to_env("source"))
+    not_for_rclone = {"SHOAL_SOURCE_ENDS_AT", "SHOAL_STORE_PATIENCE_S"}
+    assert {*remote.environment.values(), remote.ca_variable} == set(ACCESS.to_env("source")) - not_for_rclone
 
 
 def test_a_bucket_that_was_not_reached_says_why_whatever_is_asked_of_it():
