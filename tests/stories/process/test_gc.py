@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from shoal.history.retention import Terms
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.results.answer import read_current
+from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
@@ -70,14 +72,28 @@ def verify(pipeline: Pipeline, plan):
 WHOLE = {"listing", "manifest", "plan", "summary", "file"}
 
 
-@pytest.fixture
-def three_nights(few_images, scenes):
-    """Two old runs and a young one, which is the answer; each inferred something."""
+@pytest.fixture(scope="module")
+def played_nights(demo_models, scenes, tmp_path_factory):
+    """Two old runs and a young one, which is the answer; each inferred something. The store's folder, once it is over."""
+    folder = tmp_path_factory.mktemp("nights")
+    (folder / "data").mkdir()
     plans = []
-    for number, days_ago in enumerate((180, 150, 10)):
-        few_images.put(f"later/2026060{number + 4}-120000-IPC608.jpg", scenes[number + 3].jpeg)
-        plans.append(run_at(few_images, days_ago))
-    return few_images, plans
+    with embedded_store(folder / "data", folder / "store.log") as access:
+        pipeline = make_pipeline(access, demo_models, folder)
+        pipeline.put_scenes([scene for scene in scenes if "0602-" in scene.key and scene.fish][:12])
+        for number, days_ago in enumerate((180, 150, 10)):
+            pipeline.put(f"later/2026060{number + 4}-120000-IPC608.jpg", scenes[number + 3].jpeg)
+            plans.append(run_at(pipeline, days_ago))
+    return folder / "data", pipeline.dataset, plans
+
+
+@pytest.fixture
+def three_nights(played_nights, tmp_path):
+    """Those nights in a store of the test's own."""
+    data, dataset, plans = played_nights
+    shutil.copytree(data, tmp_path / "data")
+    with embedded_store(tmp_path / "data", tmp_path / "store.log") as access:
+        yield Pipeline(dataset, open_stores(dataset, lambda _: access)), plans
 
 
 def test_old_runs_lose_what_only_recomputing_needs_and_the_answer_keeps_everything(three_nights):

@@ -5,7 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.airflow.operators.run_conf import read_params
@@ -13,10 +13,8 @@ from shoal.contract.errors import ConfigError
 from shoal.embedded.samples.scenes import demo_scene
 from shoal.settings.analysis import Clock
 from shoal.settings.run_form import RunParams, Window
-from shoal.stores.s3 import S3Store
-from shoal.stores.s3_access import StoreAccess
 from shoal.tables.capture_times import narrow_listing
-from shoal.tables.session import Database
+from shoal.tables.session import open_database
 
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in (4, 5, 6, 7)]
 WINDOWS = [{"window_start": start, "window_end": end} for start, end in pairwise(MONTHS)]
@@ -108,16 +106,17 @@ def test_a_window_that_is_none_is_refused(params, message):
 MOMENTS = st.datetimes(datetime(1969, 1, 1), datetime(2030, 1, 1))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     moments=st.lists(st.tuples(MOMENTS, MOMENTS, st.booleans()), min_size=1, max_size=30),
     cuts=st.lists(MOMENTS, min_size=1, max_size=5, unique=True).map(sorted),
     zone=st.sampled_from(["UTC", "Europe/Madrid", "Pacific/Auckland"]),
 )
-def test_each_key_is_in_exactly_one_of_windows_that_follow_each_other(tmp_path, moments, cuts, zone):
+def test_each_key_is_in_exactly_one_of_windows_that_follow_each_other(moments, cuts, zone):
+    listed = [(f"{n}-{key_time(moment)}-A", moment[1]) for n, moment in enumerate(moments)]
     spans = zip([None, *cuts], [*cuts, None], strict=True)
-    found = [key for span in spans for key in keys_in(tmp_path, moments, zone, Window(*span))]
-    assert sorted(found) == sorted(f"{n}-{key_time(moment)}-A" for n, moment in enumerate(moments))
+    found = [key for span in spans for key in keys_in(listed, zone, Window(*span))]
+    assert sorted(found) == sorted(key for key, _ in listed)
 
 
 def key_time(moment):
@@ -125,15 +124,16 @@ def key_time(moment):
     return f"{captured:%Y%m%d-%H%M%S}" if dated else "undated"
 
 
-def keys_in(folder, moments, zone, window):
-    database = Database(S3Store(StoreAccess("http://127.0.0.1:9", "nobody", "nothing"), "results"), folder)
-    database.run(
-        "CREATE TABLE listing (key VARCHAR, object_version VARCHAR, size_bytes BIGINT, last_modified TIMESTAMP, storage_class VARCHAR)"
-    )
-    for n, moment in enumerate(moments):
-        database.run("INSERT INTO listing VALUES (?, 'e', 1, ?, NULL)", [f"{n}-{key_time(moment)}-A", moment[1]])
-    narrow_listing(database, Clock(zone=zone), (), window)
-    return [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
+def keys_in(listed, zone, window):
+    with open_database(None) as database:
+        database.run(
+            "CREATE TABLE listing AS SELECT key, 'e' AS object_version, 1::BIGINT AS size_bytes, last_modified, "
+            "NULL::VARCHAR AS storage_class "
+            "FROM (SELECT unnest(?::VARCHAR[]) AS key, unnest(?::TIMESTAMP[]) AS last_modified)",
+            [[key for key, _ in listed], [modified for _, modified in listed]],
+        )
+        narrow_listing(database, Clock(zone=zone), (), window)
+        return [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
 
 
 def test_a_backfill_refuses_windows_beside_its_months():
