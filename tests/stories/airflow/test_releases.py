@@ -17,7 +17,7 @@ from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
 from waiting import wait_until
 
-READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 45
+READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 30
 UNWATCHED = {"model": {"name": "reef", "version": "v1", "watch": False}}
 IN_FLIGHT = {"marked": UNWATCHED, "edited": UNWATCHED, "removed": UNWATCHED}
 DATASETS = {

@@ -76,7 +76,25 @@ def test_a_new_model_version_starts_every_image_again(pods, first_runs, replaced
 
 
 @pytest.fixture(scope="module")
-def small_budget(pods):
+def waiting(pods):
+    """A run that found the cluster full; a minute later it looks again, while others work."""
+    dataset = pods.add_dataset("waits", "direct", max_pods=1)
+    with pods.full_cluster(dataset.cluster.namespace):
+        run_id = pods.rest.trigger(f"reanalyse_{dataset.name}", limit=20)
+        pods.rest.reached(f"reanalyse_{dataset.name}", run_id, "plan", "deferred")
+    return dataset, run_id
+
+
+@pytest.fixture(scope="module")
+def waited(pods, waiting):
+    """That run, which has found room and ended well."""
+    dataset, run_id = waiting
+    assert pods.rest.finished(f"reanalyse_{dataset.name}", run_id) == "success", pods.story(dataset, run_id)
+    return waiting
+
+
+@pytest.fixture(scope="module")
+def small_budget(pods, waiting):
     """A dataset whose time box holds a third of its images, on less room than before; its run and the next have ended."""
     dataset = pods.add_dataset("budget", "direct", max_pods=1, run={"budget": "100s"})
     dag_id, first = f"reanalyse_{dataset.name}", pods.run(dataset)
@@ -132,7 +150,7 @@ def cleared(pods, first_runs, task_id):
 
 
 @pytest.fixture(scope="module")
-def shards_cleared(pods, first_runs, replaced):
+def shards_cleared(pods, first_runs, replaced, waited):
     return cleared(pods, first_runs, "infer")
 
 
@@ -155,14 +173,9 @@ def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(plan_cleared, 
     assert run.after["result_sha256"] == run.before["result_sha256"]
 
 
-def test_a_full_cluster_is_waited_for_and_the_listing_is_not_repeated(pods):
-    dataset = pods.add_dataset("waits", "direct", max_pods=1)
-    dag_id = f"reanalyse_{dataset.name}"
-    with pods.full_cluster(dataset.cluster.namespace):
-        run_id = pods.rest.trigger(dag_id, limit=20)
-        pods.rest.reached(dag_id, run_id, "plan", "deferred")
-    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
-    log = pods.rest.log(dag_id, run_id, "plan")
+def test_a_full_cluster_is_waited_for_and_the_listing_is_not_repeated(pods, waited):
+    dataset, run_id = waited
+    log = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "plan")
     assert "0/1 nodes fit one pod" in log
     listings = pods.pipeline(dataset).stores.results.list_keys(f"{dataset.name}/listings/")
     assert [key.rpartition(".")[2] for key in listings] == ["json", "parquet"]

@@ -1,6 +1,7 @@
 """What a cluster does to running shards: nodes crash, room goes, pods wait. Every image is accounted for all the same."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -59,30 +60,42 @@ def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
 
 
-def test_a_plan_cleared_in_mid_run_infers_nothing_twice(pods, expected):
-    dataset = pods.add_dataset("plan-cleared", "direct")
-    run_id, working = cleared_in_mid_run(pods, dataset, "plan", expected)
-    said = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "plan", attempt=2)
-    assert f"this run's earlier plan is ended (pods: {len(working)}); what was seen is kept" in said
+@pytest.fixture(scope="module")
+def cleared(pods, expected):
+    """By task, a run of which it was cleared while all its workers worked, and their pods; two runs side by side."""
+    datasets = {
+        "plan": pods.add_dataset("plan-cleared", "direct"),
+        "infer": pods.add_dataset("shards-cleared", "mount"),
+    }
+    with ThreadPoolExecutor() as pool:
+        runs = {task: pool.submit(clear_in_mid_run, pods, dataset, task) for task, dataset in datasets.items()}
+    return {task: (datasets[task], *run.result()) for task, run in runs.items()}
 
 
-def test_shards_cleared_in_mid_run_infer_nothing_twice(pods, expected):
-    # Their pods are ended by the trigger or by the next attempt, whichever comes first.
-    cleared_in_mid_run(pods, pods.add_dataset("shards-cleared", "direct"), "infer", expected)
-
-
-def cleared_in_mid_run(pods, dataset, task_id, expected):
-    """Clear a task while all workers of a run work; check that the run ends as if nothing had been; return it and its pods."""
-    dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger(f"reanalyse_{dataset.name}")
+def clear_in_mid_run(pods, dataset, task_id):
+    """Clear a task while all workers of a run work; return the run, which has ended, and its pods of before."""
+    run_id = pods.rest.trigger(f"reanalyse_{dataset.name}")
     working = wait_until_working(pods, dataset)
-    pods.rest.clear(dag_id, run_id, task_id)
-    assert pods.rest.finished(dag_id, run_id) == "success", pods.story(dataset, run_id)
+    pods.rest.clear(f"reanalyse_{dataset.name}", run_id, task_id)
+    assert pods.rest.finished(f"reanalyse_{dataset.name}", run_id) == "success", pods.story(dataset, run_id)
+    return run_id, working
+
+
+@pytest.mark.parametrize("task_id", ["plan", "infer"])
+def test_a_task_cleared_in_mid_run_infers_nothing_twice(pods, cleared, expected, task_id):
+    # The pods of cleared shards are ended by the trigger or by the next attempt, whichever comes first.
+    dataset, run_id, _ = cleared[task_id]
     summary = pods.summary(dataset, run_id)
     assert summary["complete"]
     assert summary["result"]["species"] == expected["result"]["species"]
     assert set(pods.pipeline(dataset).inferences().values()) == {1}
     assert pods.left_in(dataset.cluster.namespace) == []
-    return run_id, working
+
+
+def test_a_plan_cleared_in_mid_run_says_how_many_pods_it_ended(pods, cleared):
+    dataset, run_id, working = cleared["plan"]
+    said = pods.rest.log(f"reanalyse_{dataset.name}", run_id, "plan", attempt=2)
+    assert f"this run's earlier plan is ended (pods: {len(working)}); what was seen is kept" in said
 
 
 def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expected):
