@@ -7,7 +7,6 @@ have stopped coming). None of them may fail for a message that cannot be sent, s
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from pkgutil import resolve_name
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from airflow.sdk import BaseNotifier, conf
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from shoal.airflow.notifiers import find_notifier
 from shoal.contract.errors import one_line
 from shoal.settings.alerts import Alerts
 from shoal.settings.dataset import Dataset
@@ -89,7 +89,7 @@ def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
         wanted.append(("airflow.providers.smtp.notifications.smtp.SmtpNotifier", arguments))
     for path, arguments in wanted:
         try:
-            yield path, resolve_name(path)(**arguments)
+            yield path, find_notifier(path)(**arguments)
         except Exception as err:  # noqa: BLE001
             _log_unsent(path, "the next alert", err)
 

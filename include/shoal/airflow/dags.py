@@ -15,6 +15,7 @@ from shoal.airflow.dag_parts import (
     reanalyse_dag,
     shard_settings,
 )
+from shoal.airflow.notifiers import need_notifiers
 from shoal.airflow.open_runs import OpenRun, list_open_runs
 from shoal.airflow.operators.approve import ApproveOperator
 from shoal.airflow.operators.continue_run import ContinueRunOperator
@@ -81,6 +82,8 @@ def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
         return []
     try:
         dataset = load_dataset(path)
+        need_notifiers(dataset.alerts)
+        engine_of(dataset).need_settings()
     except ConfigError as error:
         return [broken_dag(path.stem, error)]
     return [_with_tasks(make(dataset), dataset) for make in makers]

@@ -45,7 +45,7 @@ def execute(arguments: Namespace) -> int:
                 flush=True,
             )
 
-    tell(Checked("dataset", f"{dataset.name} is valid"))
+    tell(*try_steps(iter([("dataset", lambda: _check_dataset(dataset))])))
     with reach_stores(dataset, open_for_check) as stores:
         for checked in try_steps(_steps(dataset, stores)):
             tell(checked)
@@ -62,6 +62,16 @@ def execute(arguments: Namespace) -> int:
     return 0 if holds else 1
 
 
+def _check_dataset(dataset: Dataset) -> str:
+    """Judge what the file's own fields cannot tell: Airflow refuses such a file, too."""
+    from shoal.airflow.engine_of import engine_of  # noqa: PLC0415
+    from shoal.airflow.notifiers import need_notifiers  # noqa: PLC0415
+
+    need_notifiers(dataset.alerts)
+    engine_of(dataset).need_settings()
+    return f"{dataset.name} is valid"
+
+
 def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
     from shoal.airflow.engine_of import engine_of  # noqa: PLC0415
     from shoal.preflight.steps import store_steps  # noqa: PLC0415
@@ -70,6 +80,10 @@ def _steps(dataset: Dataset, stores: Stores) -> Iterator["Step"]:
     with suppress(ShoalError):  # what keeps results from being read is a step of its own
         if before := _look_back(dataset, stores):
             yield "before", lambda: before
+    if dataset.alerts.notifiers:
+        from shoal.airflow.notifiers import check_notifiers  # noqa: PLC0415
+
+        yield "alerts", lambda: check_notifiers(dataset.alerts)
     # The embedded tier makes its pools itself, in a database of its own.
     if dataset.run.pool and dataset.results.conn_id != CONN_ID:
         from shoal.airflow.pools import check_pool  # noqa: PLC0415

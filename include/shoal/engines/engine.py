@@ -141,6 +141,14 @@ class Engine(Protocol):
         """Say in words what workers run in."""
         ...
 
+    def need_settings(self) -> None:
+        """Judge what the dataset file says of its workers, without reaching anything.
+
+        Raises:
+            ConfigError: They cannot be so; one line for each field.
+        """
+        ...
+
     def sample_pod(self) -> dict[str, Any]:
         """Make a pod like those of its workers, to count room for."""
         ...

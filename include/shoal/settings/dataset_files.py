@@ -10,14 +10,20 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from shoal.contract.errors import ConfigError, one_line
+from shoal.contract.errors import ConfigError, one_line, shown
 from shoal.contract.plugged_in import plugged_in
 from shoal.settings.checkout import EXAMPLES, embedded_root, find_checkout
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
+from shoal.settings.yaml_text import read_yaml
 
 DATASETS_VARIABLE = "SHOAL_DATASETS"
 AIRFLOW_VARIABLE = "AIRFLOW__SHOAL__DATASETS_FOLDER"
 """How Airflow reads `datasets_folder` of its section [shoal] from the environment."""
+
+SUFFIXES = {".yaml", ".yml"}
+
+MOST_LINES = 20
+"""Mistakes of one file that are named."""
 
 _ANNOTATED = "include/datasets/obsea.yaml" if find_checkout() else EXAMPLES / "obsea.yaml"
 
@@ -58,8 +64,8 @@ def embedded_datasets(root: Path) -> Path:
 
 
 def dataset_files(folder: Path) -> list[Path]:
-    """List the dataset files of a folder in name order."""
-    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+    """List the dataset files of a folder in name order; what editors leave beside them is none (`.#reef.yaml`, `reef.yaml~`)."""
+    return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in SUFFIXES and path.name[0] not in ".#~")
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -92,12 +98,17 @@ def load_dataset(path: Path) -> Dataset:
     """Read one dataset file; its name without the ending names the dataset.
 
     Raises:
-        ConfigError: Not readable, not YAML or not valid; one line per mistake, with the field's path.
+        ConfigError: Not readable, not YAML or not valid, or not the only one of its name; one line per mistake, with the
+            field's path.
     """
+    _need_one_file(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = read_yaml(file)
+    except ConfigError as err:
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {err}") from err
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:
-        raise ConfigError(f"Dataset file {path.name} cannot be read: {one_line(err)}") from err
+        raise ConfigError(f"Dataset file {path.name} cannot be read: {shown(one_line(err), 400)}") from err
     if data is None:
         raise ConfigError(f"Dataset file {path.name} is empty - start from {_ANNOTATED}")
     if not isinstance(data, dict):
@@ -107,9 +118,24 @@ def load_dataset(path: Path) -> Dataset:
             raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
         dataset = Dataset.model_validate({**data, "name": path.stem})
     except ValidationError as err:
-        raise ConfigError("\n".join(_explain(path.name, error) for error in err.errors())) from err
+        lines = [_explain(path.name, error) for error in err.errors()[:MOST_LINES]]
+        more = (
+            [f"Dataset file {path.name}: … and {err.error_count() - MOST_LINES} more"]
+            if len(lines) < err.error_count()
+            else []
+        )
+        raise ConfigError("\n".join([*lines, *more])) from err
     _need_installed(dataset.exports, path.name)
     return dataset
+
+
+def _need_one_file(path: Path) -> None:
+    """Refuse a name that two files have, also where a disk tells no case apart: one of the two would be taken in silence."""
+    same = [other.name for other in dataset_files(path.parent) if other.stem.lower() == path.stem.lower()]
+    if len(same) > 1:
+        raise ConfigError(
+            f"Dataset files {' and '.join(shown(name, 80) for name in same)} are of one name - keep one of them, or rename"
+        )
 
 
 def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
@@ -139,8 +165,8 @@ def _explain(file_name: str, error: Any) -> str:
         message = f"no such field - in {{…}} a decimal comma begins a new one: write numbers with a point, such as {with_point}"
     elif error["type"] == "tuple_type":
         message = "is a list, also of one - write it in [ ]"
-    shown = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
-    return f"Dataset file {file_name}: {field}: {message}{shown}"
+    said = "" if error["type"] in {"extra_forbidden", "missing", "value_error"} else f" (is {error['input']!r:.80})"
+    return f"Dataset file {file_name}: {shown(field, 120)}: {shown(message)}{said}"
 
 
 def _meant(place: tuple[str | int, ...]) -> str:

@@ -1,7 +1,7 @@
 """Types of a dataset file's fields: what each kind of value must look like, said in one line when it does not."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -88,12 +88,18 @@ def _check_folder(prefix: str) -> str:
 
 
 def _check_schedule(expression: str) -> str:
-    from croniter import croniter  # noqa: PLC0415 - only where a dataset file has a schedule
+    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415 - only where a dataset file has a schedule
 
     # croniter also takes a sixth field for seconds, and R for a random value, another one at every parse.
     five_fields = expression.startswith("@") or len(expression.split()) == 5
     if not five_fields or re.search(r"\bR\b", expression, re.IGNORECASE) or not croniter.is_valid(expression):
         raise ValueError(f"{expression!r} is no cron expression - write five fields, such as 0 2 * * *")
+    try:
+        croniter(expression, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
+    except CroniterBadDateError as err:
+        raise ValueError(
+            f"{expression!r} never comes: no year has such a day - choose another, such as 0 2 * * *"
+        ) from err
     return expression
 
 

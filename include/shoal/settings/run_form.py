@@ -30,6 +30,7 @@ from shoal.settings.typed_numbers import (
     read_limit,
 )
 
+MOST_PARAMS = 100
 AN_INSTANT = "2026-06-01T00:00:00Z"
 INSTANT = r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d))?$(?!\n)"
 """A time with its zone, or nothing; Airflow's form, which looks at no formats, asks for it."""
@@ -168,6 +169,8 @@ class RunParams(BaseModel):
         Raises:
             ConfigError: One line naming the first bad parameter.
         """
+        if len(params) > MOST_PARAMS:
+            raise ConfigError(f"A run has {len(params)} parameters - there are {', '.join(cls.model_fields)}")
         try:
             # A form sends what was left empty as null, an empty text or an empty list.
             return cls.model_validate({name: value for name, value in params.items() if not _is_empty(name, value)})

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,7 +50,8 @@ def parsed(installation, tmp_path_factory):
     demo = (ROOT / "include/datasets/demo.yaml").read_text(encoding="utf-8")
     (datasets / "demo.yaml").write_text(demo, encoding="utf-8")
     for name, settings in WATCHED.items():
-        (datasets / f"{name}.yaml").write_text(f"{demo}{settings}\n", encoding="utf-8")
+        merged = {**yaml.safe_load(demo), **yaml.safe_load(settings)}
+        (datasets / f"{name}.yaml").write_text(yaml.safe_dump(merged), encoding="utf-8")
     (datasets / "torn.yaml").write_text("source: {conn_id: x", encoding="utf-8")
     (datasets / "typo.yaml").write_text(demo.replace("clock:", "clocks:"), encoding="utf-8")
     return json.loads(installation.airflow(PARSE))

@@ -76,7 +76,7 @@ def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, chang
 
 def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelines, api, monkeypatch):
     monkeypatch.setattr("shoal.engines.kubernetes.pod_watch.STARTS_S", 60.0)
-    volume = {"name": "extra", "secret": {"secretName": "nowhere"}}
+    volume = {"name": "extra", "configMap": {"name": "nowhere"}}
     mounting = {"name": "worker", "volumeMounts": [{"name": "extra", "mountPath": "/extra"}]}
     pipeline = pipelines(pod={"template": {"spec": {"volumes": [volume], "containers": [mounting]}}})
     sample, lines, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), [], time.monotonic()
@@ -84,7 +84,7 @@ def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelin
     def say(line):
         lines.append((time.monotonic() - started, line))
 
-    with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*secret "nowhere" not found'):
+    with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*configmap "nowhere" not found'):
         sample.run(lambda _: api, say)
     ((after_s, line),) = lines
     assert after_s < 60

@@ -93,7 +93,7 @@ def test_a_template_adds_and_cannot_take_away():
             "volumes": [{"name": "cache", "emptyDir": {}}],
             "containers": [
                 {"name": "proxy", "image": "proxy:1"},
-                {"name": "worker", "env": [{"name": "OMP_NUM_THREADS", "value": "1"}], "image": "other:1"},
+                {"name": "worker", "env": [{"name": "OMP_NUM_THREADS", "value": "1"}]},
             ],
         },
     }
@@ -123,8 +123,9 @@ def test_no_secret_is_in_the_pod_and_all_are_in_the_run_secret(tmp_path):
     assert "canary" not in json.dumps(make_pod())
 
 
-def test_pods_may_be_given_an_identity_that_worker_and_sidecar_find():
+def test_pods_may_be_given_an_identity_that_worker_and_sidecar_find(monkeypatch):
     """A service account with a role; where the cluster does not write its token into pods, the template does."""
+    monkeypatch.setenv("SHOAL_POD_TEMPLATE_MAY", "serviceAccountName,serviceAccountToken")
     token = {"name": "identity", "mountPath": "/var/run/identity", "readOnly": True}
     given = {
         "env": [{"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/identity/token"}],

@@ -68,6 +68,9 @@ class KubernetesEngine:
         pod, image = self._cluster.pod, self._workers.worker.image
         return f"pods in namespace {self._namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}"
 
+    def need_settings(self) -> None:  # noqa: D102
+        self.sample_pod()
+
     def sample_pod(self) -> Manifest:  # noqa: D102
         command = WorkerCommand("", "", 0, "sample00")
         pod = self._make_pod(ShardPod("shoal-sample", "sample", command, self._workers.bucket, ""))

@@ -11,6 +11,7 @@ from shoal.contract.job import WorkerCommand
 from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, overlay
+from shoal.engines.kubernetes.pod_template import need_template
 from shoal.settings.execution import Cluster, Container, Sidecar
 from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
 
@@ -72,10 +73,14 @@ def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: Shar
         shard: The shard.
 
     Raises:
-        ConfigError: An image is not set.
+        ConfigError: An image is not set, or the template has what it must not; one line for each field.
     """
-    own = {"metadata": _metadata(cluster, shard), "spec": _spec(cluster, worker, sidecar, shard)}
-    pod: Manifest = overlay(cluster.pod.template, {"apiVersion": "v1", "kind": "Pod", **own})
+    spec, template = _spec(cluster, worker, sidecar, shard), cluster.pod.template
+    need_template(template, (WORKER, SIDECAR), spec)
+    if (template.get("spec") or {}).get("automountServiceAccountToken"):  # the installation allows it
+        del spec["automountServiceAccountToken"]
+    own = {"metadata": _metadata(cluster, shard), "spec": spec}
+    pod: Manifest = overlay(template, {"apiVersion": "v1", "kind": "Pod", **own})
     # The provider takes the first container for its own.
     pod["spec"]["containers"].sort(key=lambda container: container["name"] != WORKER)
     return pod

@@ -31,6 +31,9 @@ class LocalEngine:
     def describe(self) -> str:  # noqa: D102
         return f"processes beside Airflow's own, {self._cluster.pod.describe()}"
 
+    def need_settings(self) -> None:  # noqa: D102
+        pass
+
     def sample_pod(self) -> dict[str, Any]:  # noqa: D102
         return sized_pod(self._cluster.pod.cpu, self._cluster.pod.memory)
 
