@@ -1,5 +1,9 @@
-"""An export that is one query: a file in the query's order."""
+"""An export that is one query: a file in the query's order, and of CSV one for spreadsheets where that is another.
 
+A spreadsheet takes a cell that begins with = + - or @ for a formula, and runs it. Names come from whoever may write an image.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +18,16 @@ CSV = "FORMAT csv, HEADER"
 PARQUET = "FORMAT parquet, COMPRESSION zstd"
 CSV_TYPE = "text/csv"
 PARQUET_TYPE = "application/vnd.apache.parquet"
+
+
+SPREADSHEET = ".spreadsheet.csv"
+"""Ends the name of what is written beside a CSV file that holds such cells."""
+
+_FORMULA = r"^\s*[=+@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}-]|^[\t\r\n]"
+"""Cells that a spreadsheet takes for formulas, the wide forms of Japanese keyboards among them (OWASP, CSV Injection)."""
+
+_SPLIT = r"[;\t|]\s*[=+@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}-]"
+"""What one takes for them that parts cells by other signs than a comma; the quotes of the spreadsheet file keep it together."""
 
 
 @dataclass(frozen=True)
@@ -42,4 +56,23 @@ class TableFile:
         """Stream the query into its file."""
         path = to / self.file
         database.copy(self.query, path, self.options)
-        return Written((path,))
+        texts = _text_columns(database, self.query) if self.options == CSV else []
+        if not texts or not _holds_formulas(database, self.query, texts):
+            return Written((path,))
+        beside = path.with_suffix(SPREADSHEET)
+        as_text = ", ".join(
+            f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN chr(39) || {name} ELSE {name} END AS {name}"
+            for name in texts
+        )
+        options = f"{self.options}, FORCE_QUOTE ({', '.join(texts)})"
+        database.copy(f"SELECT * REPLACE ({as_text}) FROM ({self.query})", beside, options)
+        return Written((path, beside))
+
+
+def _text_columns(database: Database, query: str) -> list[str]:
+    return [name for name, kind, *_ in database.run(f"DESCRIBE {query}").fetchall() if kind == "VARCHAR"]
+
+
+def _holds_formulas(database: Database, query: str, texts: Sequence[str]) -> bool:
+    found = " OR ".join(f"regexp_matches({name}, '{_FORMULA}|{_SPLIT}')" for name in texts)
+    return bool(database.value(f"SELECT count(*) FROM ({query}) WHERE {found}"))

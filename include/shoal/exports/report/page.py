@@ -10,6 +10,7 @@ from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer, Where, Written
+from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
@@ -57,6 +58,7 @@ class Report:
             drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
             beside=sorted(answer.files),
+            spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
             asides=describe_asides(answer.result),
         )
         path = to / "report.html"

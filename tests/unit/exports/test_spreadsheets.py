@@ -1,0 +1,90 @@
+"""Names that a spreadsheet takes for formulas: as they are in the plain file, as text in the one beside it."""
+
+import csv
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shoal.exports.table_file import CSV, CSV_TYPE, TableFile
+from shoal.tables.session import open_database
+from written_rows import write_rows
+
+NAMES = TableFile("names", "names.csv", "SELECT key, images, words FROM names ORDER BY key", CSV, CSV_TYPE, False)
+
+
+def written(folder, *rows):
+    """Read both files of (key, images, words) as a spreadsheet's importer would; None where there is no second one."""
+    with open_database(None) as database:
+        database.run("CREATE TABLE names (key VARCHAR, images BIGINT, words VARCHAR)")
+        for row in rows:
+            database.run("INSERT INTO names VALUES (?, ?, ?)", row)
+        files = {path.name: path for path in NAMES.write(database, None, folder, None).files}
+    return [
+        list(csv.reader(files[name].open(encoding="utf-8", newline=""))) if name in files else None
+        for name in ("names.csv", "names.spreadsheet.csv")
+    ]
+
+
+FORMULAS = [
+    '=HYPERLINK("evil.example")', "+1+cmd|' /C calc'!A0", "-1+2", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1+1", "\uff20SUM(1)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=ascii)
+def test_a_formula_is_text_in_the_one_for_spreadsheets(tmp_path, formula):
+    plain, spreadsheet = written(tmp_path, (formula, -5, None), ("b", 1, "x"), ("c", None, formula))
+    assert sorted(row[0] for row in plain[1:]) == sorted([formula, "b", "c"]), "as it is"
+    assert spreadsheet[0] == plain[0] == ["key", "images", "words"]
+    assert ["'" + formula, "-5", ""] in spreadsheet, "a number stays one"
+    assert ["c", "", "'" + formula] in spreadsheet
+    assert [row[0].removeprefix("'") for row in spreadsheet] == [row[0] for row in plain], "in the same order"
+
+
+def test_what_another_sign_parts_is_kept_together(tmp_path):
+    plain, spreadsheet = written(tmp_path, ("a;=1+1", 1, "x"))
+    assert plain == spreadsheet
+    assert '"a;=1+1",1,"x"' in (tmp_path / "names.spreadsheet.csv").read_text(encoding="utf-8")
+
+
+def test_there_is_none_where_it_would_be_the_same(tmp_path):
+    assert written(tmp_path, ("IPC608/20260601-1.jpg", -1, "a=b, c-d; e"), ("é@x", 0, None))[1] is None
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6), max_size=4, unique=True
+    )
+)
+def test_no_cell_of_the_one_to_open_begins_a_formula(tmp_path, names):
+    plain, spreadsheet = written(tmp_path, *((name, 1, name) for name in names))
+    for row in (spreadsheet or plain)[1:]:
+        assert row[0][:1] not in {"=", "+", "-", "@", "\t", "\r", "\n"}
+    assert sorted(row[0] for row in plain[1:]) == sorted(names)
+    for path in tmp_path.iterdir():
+        path.unlink()
+
+
+def test_a_run_over_such_names_says_which_file_to_open(few_images):
+    asking = few_images.with_settings(clock={"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[^/.]+)"})
+    asking.put("20260601-120000-=CAM.jpg", b"x")
+    plan = asking.plan()
+    write_rows(asking, plan)
+    done = asking.summarize(plan)
+    folder, files = done.summary["folder"], done.summary["files"]
+    assert sorted(files) == [
+        "counts.csv",
+        "counts.spreadsheet.csv",
+        "detections.parquet",
+        "failures.csv",
+        "report.html",
+    ]
+    assert ',"\'=CAM",' in asking.stores.results.read_bytes(f"{folder}counts.spreadsheet.csv").decode()
+    assert ",=CAM," in asking.stores.results.read_bytes(f"{folder}counts.csv").decode()
+    page = asking.stores.results.read_bytes(f"{folder}report.html").decode()
+    assert "Open counts.spreadsheet.csv in spreadsheet programs" in page
+    assert asking.verify(plan.run_key, plan.variant.directory).deviations == ()
+    summary = {**done.summary, "files": {name: sha for name, sha in files.items() if "spreadsheet" not in name}}
+    asking.stores.results.write_json(done.key, summary)
+    assert asking.verify(plan.run_key, plan.variant.directory).deviations == (), "an earlier release wrote none"
