@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from shoal.cli._json import nothing_but_the_object
-from shoal.cli._typed_here import as_typed
+from shoal.cli._tell import tell
 from shoal.contract.errors import ShoalError
 from shoal.contract.shown_keys import quoted_key
 
@@ -72,10 +72,10 @@ def main(words: list[str] | None = None) -> int:
             # All is done or stopped by now: a further Ctrl-C must not turn the exit status into "killed by a signal".
             _on_stop_signals(signal.SIG_IGN)
     except ShoalError as err:
-        print(f"shoal: {as_typed(str(err))}", file=sys.stderr)
+        tell(f"shoal: {err}", aside=True)
         return 2
     except KeyboardInterrupt:
-        print("\nshoal: stopped - what was done is kept, the next run goes on from there", file=sys.stderr)
+        tell("\nshoal: stopped - what was done is kept, the next run goes on from there", aside=True)
         return 130
     return status
 

@@ -16,6 +16,7 @@ from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError,
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
+from shoal_worker.shown_log import log_to_stderr
 from shoal_worker.start import run
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -25,7 +26,7 @@ TERMINATION_LOG = "/dev/termination-log"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
     if arguments.command == "predict":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
 from shoal.stores.images import ImageSource
@@ -82,7 +83,7 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
 def _say(line: str, stop: StopRequest) -> None:
     """Print a line; stop when whoever started us and read it has gone: another attempt may be on the way."""
     try:
-        print(line, flush=True)  # noqa: T201
+        print(shown(line), flush=True)  # noqa: T201
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):

@@ -1,6 +1,5 @@
 """`predict`: the worker's answer for single files, to look at, to compare, to debug."""
 
-import json
 import logging
 import queue
 import threading
@@ -14,6 +13,7 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
+from shoal.contract.shown_keys import shown_json
 from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
 from shoal_worker.rows.parts import ListedImage
 from shoal_worker.session import Detector, open_model
@@ -56,7 +56,7 @@ def predict(detector: Detector, images: Sequence[str], pixel_limit: int = PIXEL_
     for image in images:
         answer = {"image": image, **_examine(detector, image, pixel_limit)}
         was_read = answer["status"] != Status.GONE and answer["reason"] != UNREADABLE
-        yield was_read, json.dumps(answer, ensure_ascii=False)
+        yield was_read, shown_json(answer)
 
 
 def _examine(detector: Detector, path: str, pixel_limit: int) -> dict[str, Any]:

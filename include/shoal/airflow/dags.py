@@ -15,6 +15,7 @@ from shoal.airflow.dag_parts import (
     reanalyse_dag,
     shard_settings,
 )
+from shoal.airflow.engine_of import engine_of
 from shoal.airflow.notifiers import need_notifiers
 from shoal.airflow.open_runs import OpenRun, list_open_runs
 from shoal.airflow.operators.approve import ApproveOperator

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.settings.dataset import Dataset
 from shoal.tables.capture_times import view_clocked
@@ -24,7 +25,7 @@ class Silent:
 
     def describe(self, dataset: Dataset) -> str:
         """Say it in one line."""
-        who = f"camera {self.camera}" if self.camera is not None else f"dataset {dataset.name}"
+        who = f"camera {shown(self.camera)}" if self.camera is not None else f"dataset {dataset.name}"
         since = f"since {utc_text(self.newest)}" if self.newest else "at all"
         hours = dataset.run.expect_new_within or timedelta()
         return f"no image of {who} {since} - expected within {hours.total_seconds() / 3600:g} h (run.expect_new_within)"

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from shoal.cli._embedded import Embedded, console
 from shoal.cli._typed_here import as_typed
+from shoal.contract.errors import shown, shown_lines
 from shoal.contract.rows import FATES
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.exports.asides import describe_asides, describe_unread
@@ -29,11 +30,11 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
     key = summary_uri.removeprefix(stores.results.uri(""))
     summary, current = read_summary(stores.results, key), read_current(stores.results, stores.layout)
     console.print()
-    console.print(_title(summary), markup=False, soft_wrap=True)
+    console.print(shown(_title(summary)), markup=False, soft_wrap=True)
     console.print(_species_table(summary.result))
     run_key = summary.run_key
     for line in [*account(summary, embedded.dataset_file), *_not_current(run_key, current)]:
-        console.print(as_typed(line), markup=False, soft_wrap=True)
+        console.print(as_typed(shown_lines(line)), markup=False, soft_wrap=True)
     if dataset.model.name == DEMO_MODEL and dataset.name != DEMO:
         console.print(ONLY_SCENES, markup=False, soft_wrap=True)
     folder = embedded.home.bucket(dataset.results.bucket)
@@ -105,5 +106,7 @@ def _species_table(result: Mapping[str, Any]) -> Table:
     for entry in result["species"]:
         mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
         seen = f"{entry['images_with']} of {entry['images']}"
-        table.add_row(entry["taxon"], seen, mean, str(entry["maxn"]), escape(entry["maxn_key"] or ""))
+        table.add_row(
+            escape(shown(entry["taxon"])), seen, mean, str(entry["maxn"]), escape(shown(entry["maxn_key"] or ""))
+        )
     return table

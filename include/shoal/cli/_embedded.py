@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from shoal.cli._typed_here import as_typed
-from shoal.contract.errors import ConfigError, ShoalError, StoreError
+from shoal.contract.errors import ConfigError, ShoalError, StoreError, shown_lines
 from shoal.embedded.fill import fill_demo, prepare_folders
 from shoal.embedded.home import FULL_BYTES, Home
 from shoal.embedded.own_files import OwnFiles
@@ -100,4 +100,4 @@ def open_embedded(arguments: Namespace, *, scheduler_follows: bool) -> Iterator[
 
 def say(stage: str, text: str) -> None:
     """Print one line of the story."""
-    console.print(f"{stage:<10} {as_typed(text)}", markup=False, soft_wrap=True)
+    console.print(f"{stage:<10} {as_typed(shown_lines(text))}", markup=False, soft_wrap=True)

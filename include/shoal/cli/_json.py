@@ -1,12 +1,14 @@
 """`--json`: one object on standard output with keys that stay; what is told beside it goes to standard error."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import Any, TextIO
+
+from shoal.cli._tell import tell
+from shoal.contract.shown_keys import shown_json
 
 _OUTPUT: ContextVar[TextIO | None] = ContextVar("standard output, kept for the object", default=None)
 
@@ -28,10 +30,10 @@ def nothing_but_the_object() -> Iterator[None]:
 
 
 def print_json(found: Mapping[str, Any]) -> None:
-    """Print the object in one line."""
-    print(json.dumps(found, ensure_ascii=False), file=_OUTPUT.get() or sys.stdout, flush=True)
+    """Print the object in one line: letters as they are, what a terminal would take for an order as JSON's escapes."""
+    print(shown_json(found), file=_OUTPUT.get() or sys.stdout, flush=True)
 
 
 def note(line: str) -> None:
     """Say something beside the object."""
-    print(line, file=sys.stderr, flush=True)
+    tell(line, aside=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, note, print_json
 from shoal.cli._reach import add_dataset, find_dataset, list_datasets, reach_stores
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.units import counted
 from shoal.embedded.home import CONN_ID
@@ -34,27 +35,25 @@ def execute(arguments: Namespace) -> int:
     dataset = find_dataset(arguments.dataset)
     tried: list[Checked] = []
 
-    def tell(checked: Checked) -> None:
+    def show(checked: Checked) -> None:
         tried.append(checked)
         if not arguments.json:
             first, *more = checked.text.splitlines() or [""]
-            print(
+            tell(
                 f"{_MARKS[checked.ok]} {checked.name:8} {first}",
                 *(f"     {line}" for line in more),
-                sep="\n",
-                flush=True,
             )
 
-    tell(*try_steps(iter([("dataset", lambda: _check_dataset(dataset))])))
+    show(*try_steps(iter([("dataset", lambda: _check_dataset(dataset))])))
     with reach_stores(dataset, open_for_check) as stores:
         for checked in try_steps(_steps(dataset, stores)):
-            tell(checked)
+            show(checked)
         failed = sum(not checked.ok for checked in tried)
         if failed or arguments.no_worker:
-            tell(Checked("worker", f"{counted(failed, 'step')} to fix first" if failed else "--no-worker", ok=None))
+            show(Checked("worker", f"{counted(failed, 'step')} to fix first" if failed else "--no-worker", ok=None))
         else:
-            say = note if arguments.json else print
-            tell(*try_steps(iter([("worker", lambda: _try_worker(dataset, stores, say))])))
+            say = note if arguments.json else tell
+            show(*try_steps(iter([("worker", lambda: _try_worker(dataset, stores, say))])))
     holds = all(checked.ok is not False for checked in tried)
     if arguments.json:
         steps = [{"name": checked.name, "ok": checked.ok, "text": checked.text} for checked in tried]

@@ -12,6 +12,7 @@ from shoal.bucket.clock_proposal import Offer, Proposal, as_clock, propose_clock
 from shoal.bucket.exif_samples import Seen, fill_rows, read_handful
 from shoal.bucket.sampled_keys import Sample, fill_listing, sample_images
 from shoal.cli._reach import find_dataset, reach_stores
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import positive
 from shoal.contract.shown_keys import quoted_key
@@ -53,11 +54,11 @@ def execute(arguments: Namespace) -> int:
                 "source.prefix, source.suffixes and source.ignore, or look at more with --keys"
             )
         lines = _show_now(database, dataset, sample, "" if arguments.propose else dataset.name)
-        print("\n".join([_looked_at(sample), *lines]))
+        tell("\n".join([_looked_at(sample), *lines]))
         if not arguments.propose:
             return 0 if any(line.startswith("entry") for line in lines) else 1
         lines = list(_show_proposal(database, dataset, stores, sample))
-        print("\n".join(lines))
+        tell(*lines)
     return 0 if "clock:" in lines else 1
 
 

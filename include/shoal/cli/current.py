@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import add_dataset, find_dataset, reach_results
+from shoal.cli._tell import tell
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,5 +23,5 @@ def execute(arguments: Namespace) -> int:
     if arguments.json:
         print_json(standing.to_json())
     else:
-        print("\n".join(standing.describe()))
+        tell("\n".join(standing.describe()))
     return 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shoal.capacity.scheduler.requests import pod_requests
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.cli._json import add_json, print_json
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
 from shoal.contract.units import parse_quantity
 from shoal.engines.plain_pod import sized_pod
@@ -75,7 +76,7 @@ def execute(arguments: Namespace) -> int:
 
 def _tell(found: Mapping[str, Any] | str) -> None:
     if isinstance(found, str):
-        print(found)
+        tell(found)
     else:
         print_json(found)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import add_dataset, find_dataset, reach_results
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
 from shoal.contract.stored_names import Kind
 from shoal.contract.units import format_duration, parse_duration
@@ -54,14 +55,14 @@ def execute(arguments: Namespace) -> int:
     with reach_results(arguments.dataset, dataset) as stores:
         found = survey(stores.results, stores.layout, terms_of(dataset, stores.results, arguments.keep))
         if not arguments.json:
-            print(_table(found), flush=True)
+            tell(_table(found))
         deleted = None if arguments.dry_run else delete(stores.results, stores.layout, found)
     if arguments.json:
         print_json(_as_json(dataset.name, found, deleted))
     elif deleted is None:
-        print(f"dry run: {len(found.goes)} objects would be deleted, none was")
+        tell(f"dry run: {len(found.goes)} objects would be deleted, none was")
     else:
-        print(f"deleted {len(deleted)} objects, {_mb(sum(entry.size_bytes for entry in deleted))} MB")
+        tell(f"deleted {len(deleted)} objects, {_mb(sum(entry.size_bytes for entry in deleted))} MB")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from shoal.cli._typed_here import as_typed
+from shoal.cli._tell import tell
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.settings.dataset_files import DATASETS_VARIABLE, said_folder
 
@@ -21,10 +21,11 @@ def execute(arguments: Namespace) -> int:
 
     home = Home.find()
     photos = write_first_dataset(home, arguments.name)
-    print(f"written  {home.datasets / arguments.name}.yaml")
-    print(f"photos   copy them, or link their folders, into {photos}; they are only read")
-    check = as_typed(f"python -m shoal check {arguments.name}")
-    print(f"next     {check}, then make up and trigger {reanalyse_dag_id(arguments.name)}")
+    tell(f"written  {home.datasets / arguments.name}.yaml")
+    tell(f"photos   copy them, or link their folders, into {photos}; they are only read")
+    tell(
+        f"next     python -m shoal check {arguments.name}, then make up and trigger {reanalyse_dag_id(arguments.name)}"
+    )
     if (said := said_folder()) is not None and said.absolute() != home.datasets:
-        print(f"but      {DATASETS_VARIABLE} names {said}: commands look there - unset it, or copy the file")
+        tell(f"but      {DATASETS_VARIABLE} names {said}: commands look there - unset it, or copy the file")
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shoal.cli._reach import list_datasets
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
 from shoal.settings.dataset_files import load_dataset
 
@@ -23,7 +24,7 @@ def execute(arguments: Namespace) -> int:
         raise ConfigError(f"--slots is {arguments.slots} - a pool without slots starts nothing, give 1 or more")
     names = named_pools(list_datasets().values())
     if not names:
-        print("No dataset file names a pool (run.pool): shards use default_pool")
+        tell("No dataset file names a pool (run.pool): shards use default_pool")
         return 0
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     from shoal.airflow.pools import DEFAULT_SLOTS, make_pools  # noqa: PLC0415 - Airflow takes seconds to import
@@ -31,7 +32,7 @@ def execute(arguments: Namespace) -> int:
     slots = arguments.slots or DEFAULT_SLOTS
     new = make_pools(names, slots)
     for name in names:
-        print(f"pool {name}: {f'made with {slots} slots' if name in new else 'is there'}")
+        tell(f"pool {name}: {f'made with {slots} slots' if name in new else 'is there'}")
     return 0
 
 

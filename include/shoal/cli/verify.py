@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, list_datasets, reach_results, reach_stores
+from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
 
@@ -43,11 +44,11 @@ def execute(arguments: Namespace) -> int:
             }
         )
         return 1 if found.deviations else 0
-    print(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
-    print(f"result sha256 {found.result_sha256}")
+    tell(f"{found.balance.listed} listed = " + ", ".join(f"{n} {fate}" for fate, n in found.balance.fates.items()))
+    tell(f"result sha256 {found.result_sha256}")
     for line in (*found.notes, *found.deviations):
-        print(line)
-    print("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
+        tell(line)
+    tell("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
     return 1 if found.deviations else 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, list_datasets, reach_results
+from shoal.cli._tell import tell
 from shoal.cli.verify import find_owner
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import RUN_KEY
@@ -59,7 +60,7 @@ def execute(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods})
     else:
-        print("\n".join(_lines(f"{name}/{facts.run_key}", facts, found.to_json(), pods)))
+        tell("\n".join(_lines(f"{name}/{facts.run_key}", facts, found.to_json(), pods)))
     return 0 if found.state is State.COMPLETE else 1
 
 

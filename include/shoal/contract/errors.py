@@ -2,7 +2,11 @@
 
 
 class ShoalError(Exception):
-    """Base of every error Shoal raises on purpose."""
+    """Base of every error Shoal raises on purpose; wherever it is told, nothing in it is hidden or an order to a terminal."""
+
+    def __str__(self) -> str:
+        """Write what it says, control characters and marks of direction as escapes."""
+        return shown_lines(super().__str__())
 
 
 class ConfigError(ShoalError, ValueError):
@@ -76,12 +80,12 @@ def one_line(text: object, most: int | None = None) -> str:
         text: Whatever it is; None is empty.
         most: Characters that are kept.
     """
-    return " ".join(str("" if text is None else text).split())[:most]
+    return shown(" ".join(str("" if text is None else text).split()))[:most]
 
 
 def first_line(err: BaseException) -> str:
     """Keep the first line of an error that says more than people need; one that says nothing is named."""
-    return (str(err).strip().splitlines() or [type(err).__name__])[0]
+    return shown((str(err).strip().splitlines() or [type(err).__name__])[0])
 
 
 def shown(text: str, most: int | None = None) -> str:
@@ -93,4 +97,11 @@ def shown(text: str, most: int | None = None) -> str:
     """
     # Before it is escaped: of ten thousand characters only the first count.
     cut = text if most is None or len(text) <= most else f"{text[: max(0, most - 1)]}…"
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+
+
+def shown_lines(text: str) -> str:
+    """Write a text of several lines so that people see all of it; line breaks and tabs stay."""
+    return "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.split("\n"))

@@ -16,6 +16,12 @@ def quoted_key(key: str) -> str:
     return '"' + "".join(map(_shown, key)) + '"'
 
 
+def shown_json(found: object) -> str:
+    """Write a value as one line of JSON: letters as they are, what no screen shows as JSON's escapes."""
+    text = json.dumps(found, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
 def _shown(character: str) -> str:
     if character in '"\\':
         return "\\" + character

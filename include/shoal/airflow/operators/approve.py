@@ -14,6 +14,7 @@ from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.xcom_keys import SAID as TO_BE_NOTED
+from shoal.contract.errors import shown
 from shoal.models.approval import Answer, Decision, answer_to, is_newer, write_answer
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Run
@@ -117,7 +118,7 @@ class ApproveOperator(ApprovalOperator):
 
 def _note(context: Context, plan: StoredPlan, answer: Answer) -> None:
     """Say in the log and in the run's note who allowed how much."""
-    line = f"{answer.describe()}: {_figures(plan)}"
+    line = shown(f"{answer.describe()}: {_figures(plan)}")
     log.info("%s", line)
     context["ti"].xcom_push(key=TO_BE_NOTED, value=line)
 

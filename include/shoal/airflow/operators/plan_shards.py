@@ -28,7 +28,7 @@ from shoal.airflow.operators.run_conf import (
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.xcom_keys import SAID
-from shoal.contract.errors import ConfigError, InsufficientCapacityError
+from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
 from shoal.contract.layout import mint_run_key
 from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
@@ -103,14 +103,14 @@ class PlanShardsOperator(BaseOperator):
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
             by_month = context["dag_run"].run_type == BACKFILL
             if asked := say_params(params, context["params"], by_month=by_month):
-                log.info("%s", asked)
+                log.info("%s", shown(asked))
             request = self._request(context, dataset, params, run_key, since)
             stores = open_stores(dataset, read_access)
             plan = self._make_plan(context, request, stores, since)
             if notices:
                 _notice(stores, plan)
         for line in plan.describe():
-            log.info("%s", line)
+            log.info("%s", shown(line))
         if plan.nothing:
             context["ti"].xcom_push(key=SAID, value=plan.nothing)
         self._tell_of_silence(plan)
@@ -209,6 +209,6 @@ def _notice(stores: "Stores", plan: Plan) -> None:
 
     notice = notice_release(stores, plan)
     for line in notice:
-        log.info("%s", line)
+        log.info("%s", shown(line))
     if len(notice) > 1:
         tell(plan.dataset, "; ".join(notice), plan.dag_id, plan.run_id)

@@ -8,7 +8,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import CoreV1Api, V1Pod
 
-from shoal.contract.errors import first_line
+from shoal.contract.errors import first_line, one_line, shown
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.kubernetes.pod_log import read_last_words, read_log
@@ -28,7 +28,7 @@ def pass_on_log(core: CoreV1Api, pod: V1Pod, container: str, **options: Any) -> 
         log.warning("The log of container %s cannot be read: %s", container, first_line(err))
         return
     for line in lines:
-        log.info("%s: %s", container, line)
+        log.info("%s: %s", container, shown(line))
 
 
 def tell_beside(core: CoreV1Api, pod: V1Pod, seen: Mapping[str, Any]) -> None:
@@ -58,4 +58,4 @@ def tell_about(core: CoreV1Api, pods: PodManager, pod: V1Pod) -> None:
         return
     for event in events:
         if event.type == "Warning":
-            log.warning("pod event %s: %s", event.reason, event.message)
+            log.warning("pod event %s: %s", event.reason, one_line(event.message))

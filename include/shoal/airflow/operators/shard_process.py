@@ -12,7 +12,7 @@ from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.frozen_run import FrozenRun
 from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.translate import translated_errors
-from shoal.contract.errors import WorkerCrashError
+from shoal.contract.errors import WorkerCrashError, shown
 from shoal.engines.engine import Engine, Owner, run_to_end
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class ShardProcess:
             while work := prepare_shard(stores, self._shard, repeated=rounds > 0 or not is_first_try):
                 rounds += 1
                 try:
-                    run_to_end(self._engine, work, self._owner, lambda line: log.info("%s", line))
+                    run_to_end(self._engine, work, self._owner, lambda line: log.info("%s", shown(line)))
                 except WorkerCrashError as crash:
                     go_on_after(crash, work.stores, self._shard, work.command.attempt, rounds)
                 else:

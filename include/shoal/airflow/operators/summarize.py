@@ -13,7 +13,7 @@ from shoal.airflow.operators.frozen_run import frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.settings.results_place import ResultsPlace
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class SummarizeOperator(BaseOperator):
             remember_place(ResultsPlace.of(frozen.dataset))
             self.linked_run = run
             for line in done.describe():
-                log.info("%s", line)
+                log.info("%s", shown(line))
             if done.failure:
                 raise ConfigError(done.failure)
         return {

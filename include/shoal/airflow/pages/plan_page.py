@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from html import escape
 
 from shoal.bucket.sieve import ListingCounts
+from shoal.contract.errors import shown_lines
 from shoal.models.approval import Answer
 from shoal.results.plan_parts import StoredCapacity, StoredListing, StoredPassedOver, StoredShard
 from shoal.results.stored_plan import StoredPlan
@@ -43,7 +44,7 @@ def render_plan(plan: StoredPlan, answer: Answer | None = None) -> str:
         f"<h2>plan.json</h2><pre>{escape(json.dumps(plan.json, indent=1, ensure_ascii=False))}</pre>",
     ]
     head = f"<meta charset='utf-8'><title>Plan {escape(name)}</title><style>{_STYLE}</style>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
+    return shown_lines(f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>")
 
 
 def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, object]]:

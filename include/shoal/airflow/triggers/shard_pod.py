@@ -12,7 +12,7 @@ from kubernetes.client import ApiClient
 from kubernetes_asyncio.client import ApiException
 from kubernetes_asyncio.config import ConfigException
 
-from shoal.contract.errors import first_line
+from shoal.contract.errors import first_line, shown
 from shoal.engines.kubernetes.errors import NOT_FOUND
 from shoal.engines.kubernetes.pod_watch import Bounds, PodWatch, last_event, look
 
@@ -91,7 +91,7 @@ class ShardPodTrigger(BaseTrigger):
                 pause_s, refused_since_s = self.poll_s, None
                 watch = look(watch, pod, time.monotonic(), bounds, event)
                 if watch.news:
-                    self.log.info("%s", watch.news)
+                    self.log.info("%s", shown(watch.news))
                 if watch.status:
                     yield self._event(watch.status, watch.message)
                     return

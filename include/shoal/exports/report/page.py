@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from shoal.contract.errors import shown_lines
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
@@ -39,8 +40,9 @@ class Report:
 
         database.run_file("left_out")
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-        )
+            loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+            finalize=_shown,
+        )  # fmt: skip
         html = environment.get_template("report.html.j2").render(
             description=answer.plan.settings.description,
             narrowed=describe_narrowing(answer.plan, answer.result),
@@ -64,6 +66,11 @@ class Report:
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def _shown(value: object) -> object:
+    """Write names so that nothing in them hides or turns what follows around; markup of ours stays."""
+    return shown_lines(value) if type(value) is str else value
 
 
 def describe_stays(dataset: Dataset, result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from shoal.contract.errors import shown
 from shoal.tables.session import Database
 
 # It tells of fonts it looked at, in the log of a task that has a story of its own to tell.
@@ -107,7 +108,7 @@ def _plot_camera(
             linestyle=style,
             marker=".",
             color=colour,
-            label=taxon,
+            label=shown(taxon),
             linewidth=1.4,
             clip_on=False,  # a zero is a point like any other, not half of one
         )
@@ -149,7 +150,7 @@ def _widths(series: list[dict[str, datetime]]) -> list[Any]:
 
 
 def _label(mean_axis: Any, effort_axis: Any, camera: str, bin_name: str | None) -> None:
-    mean_axis.set_title(camera, loc="left", fontsize=11)
+    mean_axis.set_title(shown(camera), loc="left", fontsize=11)
     effort_axis.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     locator = AutoDateLocator(minticks=2)
     effort_axis.xaxis.set_major_locator(locator)
