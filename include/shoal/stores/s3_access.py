@@ -16,6 +16,7 @@ from minio.credentials.providers import Provider
 from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError
+from shoal.stores.address import need_address
 from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, WEB_IDENTITY, provider_of
 from shoal.stores.s3_patience import Patience, said_patience
 
@@ -67,6 +68,16 @@ class StoreAccess:
     sts_url: str = ""
     token_file: str = ""
     ends_at: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that hold more than one, whoever wrote them.
+
+        Raises:
+            ConfigError: One does; it is not shown.
+        """
+        need_address(self.endpoint_url, "The endpoint URL of a store")
+        if self.sts_url:
+            need_address(self.sts_url, "The URL of a token service", path=True)
 
     @property
     def login(self) -> str:

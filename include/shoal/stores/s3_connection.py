@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shoal.contract.errors import ConfigError
+from shoal.stores.address import need_address
 from shoal.stores.object_store import Connection
 from shoal.stores.s3_access import StoreAccess, is_amazon
 from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, TOKEN_FILE, WEB_IDENTITY
@@ -49,6 +50,9 @@ def read_connection(connection: Connection) -> StoreAccess:
             f"Airflow connection {conn_id!r} is not complete - it needs host, login and password (or anonymous: true in "
             f"its extra; of AWS, region_name in place of the host{_UNASKED if os.environ.get(TOKEN_FILE) else ''})"
         )
+    need_address(endpoint_url, f"The endpoint of Airflow connection {conn_id!r}")
+    if written := _written_sts(extra):
+        need_address(written, f"service_config.sts.endpoint_url of Airflow connection {conn_id!r}", path=True)
     region = region or region_in(endpoint_url) or ""
     role_arn = "" if anonymous else _text(extra, "role_arn")
     sts_url = _sts_url(extra, endpoint_url, region) if identity == WEB_IDENTITY or role_arn else ""
