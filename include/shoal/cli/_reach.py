@@ -3,10 +3,11 @@
 import os
 import re
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from shoal.cli._which_airflow import choose_airflow
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
@@ -22,7 +23,7 @@ from shoal.settings.dataset_files import (
 )
 from shoal.settings.dataset_stores import Stores, open_results, open_stores
 from shoal.settings.results_place import ResultsPlace, is_place
-from shoal.stores.object_store import ReadAccess, open_store
+from shoal.stores.object_store import Access, ReadAccess, open_store
 
 OpenStores = Callable[[Dataset, ReadAccess], Stores]
 
@@ -49,7 +50,7 @@ def _find_stored(place: ResultsPlace) -> Dataset:
     """Read the settings of a dataset's latest plan."""
     from shoal.results.latest_plan import find_latest_plan  # noqa: PLC0415 - a dataset with a file has no need of it
 
-    with _reading_connections(place.conn_id, place.dataset) as read_access:
+    with _reading_connections({place.conn_id}, place.dataset) as read_access:
         results = open_store(read_access(place.conn_id), place.bucket)
         plan = find_latest_plan(results, place.layout)
     if plan is None:
@@ -118,8 +119,8 @@ def _elsewhere(name: str) -> str:
 
 
 def look_into_airflow() -> None:
-    """Let commands find connections as Airflow's server does: by default only the environment is looked at, no database."""
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    """Let commands find connections as the Airflow that reads these dataset files does; to be called before it is imported."""
+    choose_airflow(_folder())
 
 
 @contextmanager
@@ -145,22 +146,27 @@ def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Itera
     Raises:
         ConfigError: The buckets are embedded and were never made.
     """
-    with _reading_connections(dataset.results.conn_id, dataset.name) as read_access:
+    named = {place.conn_id for place in (dataset.source, dataset.models, dataset.results)}
+    with _reading_connections(named, dataset.name) as read_access:
         yield open_them(dataset, read_access)
 
 
 @contextmanager
-def _reading_connections(conn_id: str, dataset: str) -> Iterator[ReadAccess]:
+def _reading_connections(named: Collection[str], dataset: str) -> Iterator[ReadAccess]:
     """Tell how connections are read for one command: Airflow's, or the embedded store's, which is served meanwhile."""
-    if conn_id != CONN_ID or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
-        look_into_airflow()
-        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
-
-        yield read_access
+    look_into_airflow()
+    if CONN_ID not in named or f"AIRFLOW_CONN_{CONN_ID.upper()}" in os.environ:
+        yield _read_access
         return
     home = Home.find()
     if not home.store.is_dir():
         raise ConfigError(f"Dataset {dataset!r} lies in the embedded store, and {home.store} is not there - make demo")
     log = home.logs / "store.log"
     with embedded_store(home.store, log if os.access(log, os.W_OK) else Path(os.devnull)) as access:
-        yield lambda _: access
+        yield lambda conn_id: access if conn_id == CONN_ID else _read_access(conn_id)
+
+
+def _read_access(conn_id: str) -> Access:
+    from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - Airflow takes seconds to import
+
+    return read_access(conn_id)

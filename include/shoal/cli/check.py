@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, note, print_json
-from shoal.cli._reach import add_dataset, find_dataset, list_datasets, reach_stores
+from shoal.cli._reach import add_dataset, find_dataset, list_datasets, look_into_airflow, reach_stores
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.units import counted
@@ -64,9 +64,12 @@ def execute(arguments: Namespace) -> int:
 def _check_dataset(dataset: Dataset) -> str:
     """Judge what the file's own fields cannot tell: Airflow refuses such a file, too."""
     from shoal.airflow.engine_of import engine_of  # noqa: PLC0415
-    from shoal.airflow.notifiers import need_notifiers  # noqa: PLC0415
 
-    need_notifiers(dataset.alerts)
+    if dataset.alerts.notifiers:
+        look_into_airflow()
+        from shoal.airflow.notifiers import need_notifiers  # noqa: PLC0415
+
+        need_notifiers(dataset.alerts)
     engine_of(dataset).need_settings()
     return f"{dataset.name} is valid"
 

@@ -1,11 +1,10 @@
 """`python -m shoal pools`: make the Airflow pools that dataset files name; one that exists stays as it is."""
 
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from shoal.cli._reach import list_datasets
+from shoal.cli._reach import list_datasets, look_into_airflow
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
 from shoal.settings.dataset_files import load_dataset
@@ -26,7 +25,7 @@ def execute(arguments: Namespace) -> int:
     if not names:
         tell("No dataset file names a pool (run.pool): shards use default_pool")
         return 0
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    look_into_airflow()
     from shoal.airflow.pools import DEFAULT_SLOTS, make_pools  # noqa: PLC0415 - Airflow takes seconds to import
 
     slots = arguments.slots or DEFAULT_SLOTS

@@ -150,7 +150,7 @@ class Home:
         return {
             **inherited,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            **self._airflow_folders(),
+            **self.airflow_folders(),
             HOME_VARIABLE: str(self.root),
             DATASETS_VARIABLE: str(self.datasets),
             # Else the titles Airflow gives its processes overwrite what they were started with: see OWNER_VARIABLE.
@@ -165,7 +165,7 @@ class Home:
             f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps(connection),
         }
 
-    def _airflow_folders(self) -> dict[str, str]:
+    def airflow_folders(self) -> dict[str, str]:
         """Say where DAGs and plugins are: in the checkout's folders, or in the installed package, which brings its plugin."""
         if (checkout := find_checkout()) is not None:
             return {

@@ -250,6 +250,10 @@ BROKEN = {
         {"run": {"schedule": "nightly"}},
         "run.schedule: 'nightly' is no cron expression - write five fields, such as 0 2 * * *",
     ),
+    "a day that never comes": (
+        {"run": {"schedule": "0 2 30 2 *"}},
+        "run.schedule: '0 2 30 2 *' never comes: no year has such a day - choose another, such as 0 2 * * *",
+    ),
     "a random schedule": (
         {"run": {"schedule": "R R * * *"}},
         "run.schedule: 'R R * * *' is no cron expression - write five fields, such as 0 2 * * *",
