@@ -1,6 +1,5 @@
 # Everything a checkout needs, from nothing but Python 3.11+ and make. `make help` lists the targets.
 PYTHON ?= python3
-UV_VERSION := 0.13.9
 TOOLS := .shoal/tools
 UV := $(TOOLS)/bin/uv
 RUN := PYTHONPATH=include .venv/bin/python
@@ -32,7 +31,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench docs durations images cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench docs durations images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -77,9 +76,12 @@ format: .venv/.dev  ## format the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+# Another version of uv: change it in the first line of requirements-uv.txt first.
 lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirements.txt
 	$(UV) lock
 	$(UV) export --frozen --quiet --all-extras --no-dev --no-emit-project > requirements.txt
+	head -n 1 requirements-uv.txt | cut -d ' ' -f 1 | $(UV) pip compile --quiet --universal --no-header --generate-hashes - > .shoal/uv.txt
+	mv .shoal/uv.txt requirements-uv.txt
 
 bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/worker.py
@@ -93,6 +95,13 @@ docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every lin
 
 durations:  ## make what .ci/run measured last the record by which it deals tests to its lanes
 	cp .shoal/durations.json .ci/durations.json
+
+audit: $(UV)  ## look for locked requirements with known vulnerabilities; it asks pypi.org, ARGS="--vulnerability-service osv" another
+	@$(UV) tool run --from 'pip-audit==2.*' pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip --progress-spinner off $(ARGS) \
+	  || { echo "either something above has to be updated (make lock), or pip-audit cannot reach its database: run it where it can, with this requirements.txt" >&2; exit 1; }
+
+bases:  ## pin the images that ours are built on, and those of compose, by their digests of today (asks docker.io)
+	@$(PYTHON) docker/pin_bases.py $(ARGS)
 
 images:  ## build the container images; REGISTRY=registry.example.org/team PUSH=1 to publish them
 	@REGISTRY="$(REGISTRY)" PUSH="$(PUSH)" docker/build.sh
@@ -118,7 +127,7 @@ $(UV):
 	  % (v[0], v[1], "too old" if v < (3, 11) else "too new"), end=""); sys.exit(not ok)' || { echo; exit 1; }
 	@mkdir -p .shoal && chmod 700 .shoal
 	@$(PYTHON) -m venv $(TOOLS) || { echo "$(PYTHON) -m venv failed - on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.txt
 
 .venv/.demo: pyproject.toml uv.lock | $(UV)
 	@echo "installing Shoal, Airflow and the worker into .venv (about 1 GB, the first time only)"

@@ -26,9 +26,16 @@ if [ -z "$builder" ]; then
   exit 2
 fi
 
+# A registry that stands in for the public one has the same tags with other digests: SHOAL_BASES_BY_TAG=1.
+bases() {
+  [ -z "${SHOAL_BASES_BY_TAG:-}" ] ||
+    sed -n 's/^ARG \([A-Z_]*BASE\)=\([^@]*\)@sha256:.*$/--build-arg \1=\2/p' "docker/$1/Dockerfile"
+}
+
 for name in worker sidecar airflow minio; do
   image=${registry}shoal-$name:$version
-  "$builder" build --file "docker/$name/Dockerfile" --tag "$image" .
+  # shellcheck disable=SC2046 # several words
+  "$builder" build $(bases "$name") --file "docker/$name/Dockerfile" --tag "$image" .
   [ -z "${PUSH:-}" ] || "$builder" push "$image"
   echo "built ${PUSH:+and pushed }$image"
 done

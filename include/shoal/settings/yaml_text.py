@@ -69,10 +69,10 @@ def _measure(text: str) -> None:
     open_values: list[tuple[str | None, int]] = []
     values = 0
     for event in yaml.parse(text, Loader=_PARSER):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise ConfigError(f"*{shown(event.anchor, 60)} in line {line} repeats what it lies in, or nothing")
+                raise ConfigError(f"*{shown(str(event.anchor), 60)} in line {line} repeats what it lies in, or nothing")
             values += sizes[event.anchor]
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_values.pop()

@@ -21,7 +21,7 @@ from cluster.processes import Processes, answers, free_port
 
 START_S = 30
 PUBLIC = "docker.io"
-_BASE = re.compile(rf"^ARG (BASE|GO_BASE)={PUBLIC}/(\S+)$", re.MULTILINE)
+_BASE = re.compile(rf"^ARG (BASE|GO_BASE)={PUBLIC}/([^@\s]+)(?:@sha256:[0-9a-f]{{64}})?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def _builder(host: str, folder: Path) -> dict[str, str]:
     return {
         "BUILDAH_ISOLATION": "chroot",
         "BUILDAH_LAYERS": "true",
+        "SHOAL_BASES_BY_TAG": "1",
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
         # A Docker Engine of this machine has neither the bases nor a way to them.

@@ -29,5 +29,7 @@ def test_it_finds_the_connection_and_leaves_the_home_folder_alone(fresh_installa
     ran = subprocess.run(checking, env=environment, capture_output=True, text=True, check=False)
     assert "ok   dataset  reef is valid" in ran.stdout
     assert "is not defined" not in ran.stdout, ran.stdout
-    assert f"No bucket 'demo-images' at {store.endpoint_url}" in ran.stdout, "the store that the connection names is asked, and has no such bucket"
+    assert f"No bucket 'demo-images' at {store.endpoint_url}" in ran.stdout, (
+        "the store that the connection names is asked, and has no such bucket"
+    )
     assert list(person.iterdir()) == []
