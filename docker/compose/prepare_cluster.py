@@ -1,5 +1,6 @@
-"""Prepares the cluster of the compose installation: namespace, rights and priority class from deploy/, and Airflow's access.
+"""Prepares the cluster of the compose installation: what deploy/ has for it, and Airflow's access.
 
+That is namespace, rights, priority class and network policy; k3s enforces it: workers reach the store and names, and nothing else.
 Airflow gets the service account's token, never the administrator's certificate.
 """
 
@@ -7,8 +8,10 @@ import base64
 import json
 import os
 import time
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from kubernetes import client, config
@@ -26,13 +29,28 @@ def main() -> None:
     config.load_kube_config(str(ADMIN), client_configuration=settings)
     settings.host = os.environ.get("SHOAL_CLUSTER_URL") or settings.host
     cluster = DynamicClient(client.ApiClient(settings))
-    for manifest in MANIFESTS:
-        for body in yaml.safe_load_all(Path("/deploy", manifest).read_text()):
-            resource = cluster.resources.get(api_version=body["apiVersion"], kind=body["kind"])
-            namespace = body["metadata"].get("namespace")
-            resource.server_side_apply(body=body, namespace=namespace, field_manager="shoal-compose")
+    bodies = [body for manifest in MANIFESTS for body in yaml.safe_load_all(Path("/deploy", manifest).read_text())]
+    bodies += network_policies(Path("/deploy/networkpolicy.yaml").read_text(), os.environ["SHOAL_STORE_URL"])
+    for body in bodies:
+        resource = cluster.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+        namespace = body["metadata"].get("namespace")
+        resource.server_side_apply(body=body, namespace=namespace, field_manager="shoal-compose")
     token = _wait_for_token(client.CoreV1Api(client.ApiClient(settings)))
     _write_kubeconfig(settings.host, token)
+
+
+def network_policies(text: str, store_url: str) -> list[dict[str, Any]]:
+    """Write the store's address into the policy, in place of the one that stands for it; a policy knows no host names."""
+    store = urlsplit(store_url)
+    try:
+        address = ip_address(store.hostname or "")
+    except ValueError:
+        return []
+    policy: dict[str, Any] = yaml.safe_load(text)
+    *_, rule = policy["spec"]["egress"]
+    rule["to"] = [{"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}}]
+    rule["ports"] = [{"protocol": "TCP", "port": store.port or (443 if store.scheme == "https" else 80)}]
+    return [policy]
 
 
 def _wait_for_token(api: client.CoreV1Api) -> dict[str, str]:

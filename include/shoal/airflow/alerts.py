@@ -89,7 +89,8 @@ def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
         wanted.append(("airflow.providers.smtp.notifications.smtp.SmtpNotifier", arguments))
     for path, arguments in wanted:
         try:
-            yield path, find_notifier(path)(**arguments)
+            notifier: Any = find_notifier(path)
+            yield path, notifier(**arguments)
         except Exception as err:  # noqa: BLE001
             _log_unsent(path, "the next alert", err)
 

@@ -36,7 +36,7 @@ def choose_airflow(folder: Path, environment: MutableMapping[str, str] = os.envi
     if folder.resolve() == home.datasets.resolve() and home.airflow_database.is_file():
         for name in [name for name in environment if name.startswith("AIRFLOW__")]:
             del environment[name]  # settings of another Airflow of this person
-        environment |= {"AIRFLOW_HOME": str(home.airflow), **home.airflow_folders()}
+        environment.update({"AIRFLOW_HOME": str(home.airflow), **home.airflow_folders()})
     elif not Path("~/airflow").expanduser().is_dir():
         environment["AIRFLOW_HOME"] = nowhere = mkdtemp(prefix="shoal-no-airflow-")
         register(rmtree, nowhere, ignore_errors=True)
