@@ -5,42 +5,38 @@ from typing import Any
 
 from shoal.contract.errors import shown
 from shoal.contract.units import counted, utc_text
-from shoal.settings.analysis import Clock
 from shoal.settings.deployments import Deployment
-from shoal.tables.capture_times import view_clocked
+from shoal.tables.clock_times import read_keys
 from shoal.tables.session import Database
 
-_SEEN = """
-SELECT camera, deployment, captured_at IS NOT NULL AS dated,
-    count(*) AS images, min(captured_at) AS first, max(captured_at) AS last, min(key) AS key
-FROM clocked WHERE list_contains(?::VARCHAR[], camera)
-GROUP BY ALL
-"""
 _SHOWN_CAMERAS = 5
 
 
 def read_correction_words(
-    database: Database, clock: Clock, deployments: Sequence[Deployment], *, full_scope: bool
+    database: Database, deployments: Sequence[Deployment], *, full_scope: bool
 ) -> tuple[str, ...]:
     """Say which times of a listing are corrected, and what is odd in that; nothing where no deployment corrects any.
 
-    Reads: listing
-    Makes: clocked
+    Reads: listing, times
 
     Args:
-        database: A session with the listing.
-        clock: The clock of the dataset.
+        database: A session with the listing and its times.
         deployments: All of the dataset.
         full_scope: Whether the listing is the whole dataset: in a part of it a camera may be absent and rightly written.
     """
     correcting = [stay for stay in deployments if stay.correction]
     if not correcting:
         return ()
-    view_clocked(database, clock, deployments)
     cameras = list(dict.fromkeys(stay.camera for stay in correcting))
+    records = database.records(
+        "SELECT camera, deployment, captured_at IS NOT NULL AS dated, count(*) AS images, min(captured_at) AS first, "
+        "max(captured_at) AS last, min(n) AS n FROM times WHERE list_contains(?::VARCHAR[], camera) GROUP BY ALL",
+        [cameras],
+    )
+    keys = read_keys(database, [record["n"] for record in records if record["deployment"] is None])
     seen = {
-        (record["camera"], record["deployment"], record["dated"]): record
-        for record in database.records(_SEEN, [cameras])
+        (record["camera"], record["deployment"], record["dated"]): {**record, "key": keys.get(record["n"])}
+        for record in records
     }
     lines = [
         f"clock: deployment {stay.name} corrects camera {shown(stay.camera)} ({stay.correction}): {_span(found)}"
@@ -60,7 +56,7 @@ def _unseen(database: Database, correcting: list[Deployment]) -> list[str]:
     """A camera that is written otherwise than in the keys would keep its wrong times without a word."""
     if not correcting:
         return []
-    found = database.run(f"SELECT DISTINCT camera FROM clocked ORDER BY camera LIMIT {_SHOWN_CAMERAS}").fetchall()
+    found = database.run(f"SELECT DISTINCT camera FROM times ORDER BY camera LIMIT {_SHOWN_CAMERAS}").fetchall()
     there = ", ".join(shown(camera, 40) for (camera,) in found) or "none"
     return [
         f"clock: no image in scope is of camera {shown(stay.camera)}, which deployment {stay.name} corrects "

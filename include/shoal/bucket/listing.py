@@ -102,11 +102,12 @@ def freeze_listing(
     counts, largest = _sift(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
-    # The server's order is almost always the key order already; a key listed twice would break the balance.
-    first = "" if scope.limit is None else f" ORDER BY key LIMIT {scope.limit:d}"
+    # The server's order is almost always the key order already; a key listed twice would break the balance. In key order,
+    # an image's number in the listing tells which of several comes first.
+    first = "" if scope.limit is None else f" LIMIT {scope.limit:d}"
     database.run(
-        "CREATE TABLE listing AS SELECT DISTINCT ON (key) * FROM read_json(?, format = 'newline_delimited', columns = "
-        f"{LISTING_COLUMNS}){first}",
+        "CREATE TABLE listing AS SELECT * FROM (SELECT DISTINCT ON (key) * FROM read_json(?, format = 'newline_delimited', "
+        f"columns = {LISTING_COLUMNS})) ORDER BY key{first}",
         [str(path)],
     )
     path.unlink()
@@ -115,7 +116,7 @@ def freeze_listing(
     if scope.limit is None:
         counts = replace(counts, twice=sifted - counts.images)
     file = key.removesuffix(".json") + ".parquet"
-    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", file)
+    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing", file)
     files = (ListingFile(file, stored.sha256, stored.rows),)
     listed = scope_of(source, scope.prefix, scope.limit)
     record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)

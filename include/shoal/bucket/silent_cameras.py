@@ -7,7 +7,6 @@ from typing import Any
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.settings.dataset import Dataset
-from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 
 
@@ -41,23 +40,21 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     A camera counts where `clock.pattern` finds it in dated keys, until its last deployment has ended; one with a deployment
     under way counts from its start, also without any image.
 
-    Reads: listing
-    Makes: clocked
+    Reads: times
 
     Args:
-        database: A session with the table `listing`, not narrowed to a window.
+        database: A session with the times of a listing that is not narrowed to a window.
         dataset: The dataset.
         now: When the listing was made.
     """
     if dataset.run.expect_new_within is None:
         return None
     limit = now.astimezone(UTC).replace(tzinfo=None) - dataset.run.expect_new_within
-    view_clocked(database, dataset.clock, dataset.deployments)
     newest = {
         record["camera"]: record["newest"]
         for record in database.records(
             "SELECT CASE WHEN captured_at IS NOT NULL THEN camera END AS camera, "
-            "max(coalesce(captured_at, last_modified)) AS newest FROM clocked GROUP BY ALL"
+            "max(coalesce(captured_at, stored_at)) AS newest FROM times GROUP BY ALL"
         )
     }
     whole = max(newest.values(), default=None)

@@ -20,8 +20,9 @@ from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.field_types import EPOCH_FORMAT
-from shoal.tables.capture_times import view_clocked, view_clocked_with_exif
+from shoal.tables.capture_times import view_clocked_with_exif
 from shoal.tables.clock_table import read_clock_table
+from shoal.tables.clock_times import keep_times, read_times
 from shoal.tables.session import Database, open_database
 
 KEYS = 10_000
@@ -69,7 +70,7 @@ def _looked_at(sample: Sample) -> str:
 
 def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -> list[str]:
     fill_listing(database, sample.images)
-    view_clocked(database, dataset.clock, dataset.deployments)
+    read_times(database, dataset.clock, dataset.deployments)
     return read_clock_table(database, dataset.clock, name).describe()
 
 
@@ -87,8 +88,9 @@ def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample:
     for number, offer in enumerate(proposal.offers, 1):
         yield _title(number, offer, len(sample.images))
         yield from _yaml(offer.entries, offer.zones_said, exif)
-        view_clocked(database, as_clock(offer.entries), ())
-        table = read_clock_table(database, as_clock(offer.entries), "")
+        clock = as_clock(offer.entries)
+        read_times(database, clock, ())
+        table = read_clock_table(database, clock, "")
         yield from ["", "which reads", *table.table(), *table.odd]
     if exif and not proposal.offers:
         yield "\nproposed for the dataset file: no time was found in keys, EXIF tells it"
@@ -143,6 +145,7 @@ def _show_exif(
     fill_listing(database, [one.image for one in seen])
     fill_rows(database, seen)
     view_clocked_with_exif(database, clock, ())
+    keep_times(database, clock)
     yield from read_clock_table(database, clock, dataset.name, after_reading=True).table()
     cameras = sorted({f"{one.exif['make'] or ''} {one.exif['model'] or ''}".strip() for one in seen if one.exif})
     yield f"cameras by EXIF: {', '.join(filter(None, cameras)) or 'none'}"

@@ -6,7 +6,6 @@ from shoal.capacity.share import Capacity
 from shoal.models.approval import Rate
 from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.dataset import Dataset
-from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 
 
@@ -28,12 +27,12 @@ class Supply:
 def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) -> PlannedWork:
     """Fill the table `chosen`: images of the view `free_images`, each with its shard.
 
-    Reads: listing, free_images
-    Makes: clocked, picked, chosen
+    Reads: clocked, free_images
+    Makes: picked, chosen
 
     Args:
-        database: Holds `free_images` and the listing.
-        dataset: Its time box and its clock.
+        database: Holds `free_images` and `clocked`.
+        dataset: Its time box.
         supply: What there is to infer with.
         free: How many images `free_images` has, at least 1.
     """
@@ -42,15 +41,14 @@ def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) 
     if free <= most:
         database.run("CREATE VIEW picked AS SELECT * FROM free_images")
     else:
-        _pick_newest(database, dataset, most)
+        _pick_newest(database, most)
     images = min(free, most)
     shards = shard_count(images, capacity.pods, seconds_per_image, supply.max_shards)
     return PlannedWork(capacity, supply.rate, cut_in_key_order(database, images, shards))
 
 
-def _pick_newest(database: Database, dataset: Dataset, most: int) -> None:
+def _pick_newest(database: Database, most: int) -> None:
     """Fill the table `picked` with as many open images as the time box has room for."""
-    view_clocked(database, dataset.clock, dataset.deployments)
     database.run(
         "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
         "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",

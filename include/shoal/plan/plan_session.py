@@ -36,8 +36,9 @@ from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import count_archived, find_open_images
 from shoal.settings.dataset_stores import Stores
-from shoal.tables.capture_times import narrow_listing, view_clocked
+from shoal.tables.capture_times import narrow_listing
 from shoal.tables.clock_table import ClockTable, read_clock_table
+from shoal.tables.clock_times import read_times
 from shoal.tables.frozen_listing import FrozenAt
 from shoal.tables.session import Database
 
@@ -48,7 +49,8 @@ TABLES = {
     "listing": "the images in scope, frozen",
     "clocked": "listing, with camera and capture time",
     "windowed": "listing, narrowed to a window: becomes listing",
-    "clock_seen": "clocked, with what is odd in each key",
+    "times": "what the clock read in the listing, by an image's number there; clocked is made of it from then on",
+    "doubled_moments": "moments of a camera that have several images",
     "clock_table": "a line for each of the clock's conventions and cameras",
     "stored_rows": "the variant's rows, as they lie in ledgers and parts",
     "rows": "one of them per (key, object_version)",
@@ -100,11 +102,19 @@ class PlanSession:
             raise EmptyBucketError(f"{nothing} - choose a window that has images")
         return replace(listing, counts=count_images(self._database, listing.counts), nothing=nothing)
 
+    def read_times(self) -> None:
+        """Let the clock read the listing, once for all steps that ask for its times.
+
+        Reads: listing
+        Makes: clocked, times
+        """
+        dataset = self._request.dataset
+        read_times(self._database, dataset.clock, dataset.deployments)
+
     def look_for_silence(self, listing: FrozenListing) -> tuple[Silent, ...] | None:
         """Find what should have sent images and did not; None where a run looks at a part of the bucket only.
 
-        Reads: listing
-        Makes: clocked
+        Reads: times
         """
         full = self._request.params.full_scope
         return find_silent(self._database, self._request.dataset, listing.moment.at) if full else None
@@ -112,21 +122,19 @@ class PlanSession:
     def read_clock_table(self) -> ClockTable:
         """Tell what the clock understood of the listing, and what is odd there.
 
-        Reads: listing
-        Makes: clocked, clock_seen, clock_table
+        Reads: listing, times
+        Makes: clock_table, doubled_moments
         """
         dataset = self._request.dataset
-        view_clocked(self._database, dataset.clock, dataset.deployments)
         return read_clock_table(self._database, dataset.clock, dataset.name)
 
     def read_remarks(self) -> tuple[str, ...]:
         """Say what deployments made of the listing's times, and which images cannot be read for their names.
 
-        Reads: listing
-        Makes: clocked
+        Reads: listing, times
         """
         dataset, full = self._request.dataset, self._request.params.full_scope
-        corrected = read_correction_words(self._database, dataset.clock, dataset.deployments, full_scope=full)
+        corrected = read_correction_words(self._database, dataset.deployments, full_scope=full)
         unshown = read_unshown_names(self._database) if dataset.cluster.mounts else ()
         return (*corrected, *read_names_without_text(self._database), *unshown)
 
@@ -241,8 +249,8 @@ class PlanSession:
     def cut(self, supply: Supply, free: int) -> PlannedWork:
         """Choose as many of the free images as room and time box allow, and cut them into shards.
 
-        Reads: listing, free_images
-        Makes: clocked, picked, chosen
+        Reads: clocked, free_images
+        Makes: picked, chosen
         """
         return cut_shards(self._database, self._request.dataset, supply, free)
 

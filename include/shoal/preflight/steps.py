@@ -15,8 +15,8 @@ from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
 from shoal.stores.unreached import UnreachedStore
-from shoal.tables.capture_times import view_clocked
 from shoal.tables.clock_table import read_clock_table
+from shoal.tables.clock_times import read_times
 from shoal.tables.session import open_database
 
 SAMPLED_OBJECTS = 1000
@@ -135,7 +135,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
     with open_database(None) as database:
         fill_listing(database, sample.images)
-        view_clocked(database, dataset.clock, dataset.deployments)
+        read_times(database, dataset.clock, dataset.deployments)
         table = read_clock_table(database, dataset.clock, dataset.name)
         dated = database.records(
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"

@@ -28,6 +28,11 @@ class ClockEntry(Settings):
     # Left out of plan.json where it is false: the many plans stay as they are.
     exif: bool = Field(False, exclude_if=not_, description="The image's EXIF tells the time, not its name")
 
+    @property
+    def reads_name(self) -> bool:
+        """Whether it searches an image's key."""
+        return not self.exif
+
     @model_serializer(mode="wrap")
     def _leave_out_a_zone_that_nobody_wrote(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Keep what `says_zone_of_exif` asks: in plan.json, too, an EXIF entry has a zone only where a person wrote one."""

@@ -20,6 +20,14 @@ FILE_NAME = "parse_filename(key, false, 'forward_slash')"
 _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "Y": r"\d{4}", "H": ")24("}
 
 
+def number_listing() -> str:
+    """Write the listing, each image with its number `n`: one thread reads tables and files in the order they were written in.
+
+    Reads: listing
+    """
+    return "SELECT *, row_number() OVER () AS n FROM listing"
+
+
 def view_clocked(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> None:
     """Make the view `clocked`: `listing` with camera, deployment, clock_flag, clock_source (entry, from 0), captured_at (UTC).
 
@@ -32,7 +40,7 @@ def view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploym
     Reads: listing
     Makes: clocked
     """
-    _view_clocked(database, clock, deployments, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM listing")
+    _view_clocked(database, clock, deployments, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM ({number_listing()})")
 
 
 def view_clocked_with_exif(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> None:
@@ -42,7 +50,7 @@ def view_clocked_with_exif(database: Database, clock: Clock, deployments: Sequen
     Makes: clocked
     """
     written = "SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL"
-    joined = f"SELECT listing.*, exif FROM listing LEFT JOIN ({written}) USING (key, object_version)"
+    joined = f"SELECT numbered.*, exif FROM ({number_listing()}) AS numbered LEFT JOIN ({written}) USING (key, object_version)"
     _view_clocked(database, clock, deployments, joined)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.settings.analysis import Clock
-from shoal.settings.clock_patterns import name_groups, names_folders
-from shoal.tables.capture_times import FILE_NAME
-from shoal.tables.clock_words import Whole, say_odd
+from shoal.tables.clock_times import read_keys
+from shoal.tables.clock_words import Whole, read_facts, say_odd
 from shoal.tables.session import Database
 
 SHOWN_LINES = 20
@@ -107,18 +106,17 @@ class ClockTable:
 
 
 def read_clock_table(database: Database, clock: Clock, dataset: str, *, after_reading: bool = False) -> ClockTable:
-    """Read what the clock of the view `clocked` understood.
+    """Read what the clock of the table `times` understood.
 
-    Reads: clocked
-    Makes: clock_seen, clock_table
+    Reads: listing, times
+    Makes: clock_table, doubled_moments
 
     Args:
-        database: A session with the view.
+        database: A session with the table.
         clock: The clock it was made with.
         dataset: Its name, for the command that helps.
-        after_reading: Whether the view knows the EXIF of the images.
+        after_reading: Whether the table knows the EXIF of the images.
     """
-    _view_seen(database, clock)
     database.run_file("clock_table")
     largest = database.records(
         f"SELECT * FROM clock_table ORDER BY keys DESC, entry NULLS LAST, camera LIMIT {SHOWN_LINES}"
@@ -126,46 +124,20 @@ def read_clock_table(database: Database, clock: Clock, dataset: str, *, after_re
     (all_of_them,) = database.records(
         "SELECT count(*) AS lines, coalesce(sum(keys), 0)::BIGINT AS keys FROM clock_table"
     )
-    lines = tuple(_line(record, clock) for record in largest)
+    facts = read_facts(database)
+    examples = [record["example"] for record in largest]
+    keys = read_keys(database, [*examples, *facts.numbers])
+    lines = tuple(_line(record, keys[record["example"]], clock) for record in largest)
     whole = Whole(int(all_of_them["keys"]), dataset, after_reading)
     return ClockTable(
         lines,
         int(all_of_them["lines"]) - len(lines),
         whole.keys - sum(line.keys for line in lines),
-        say_odd(database, clock, whole),
+        say_odd(database, clock, whole, facts.with_keys(keys)),
     )
 
 
-def _view_seen(database: Database, clock: Clock) -> None:
-    names = [(n, entry.pattern) for n, entry in enumerate(clock.entries) if not entry.exif]
-    rests = "".join(_rest(database, number, pattern) for number, pattern in names)
-    # Two spellings of one time are one.
-    joined = r"regexp_replace(key, '(\d{8})[-_T](\d{6})', '\1\2', 'g')"
-    times = rf"len(list_distinct(regexp_extract_all({joined}, '\d{{14}}'))) > 1"
-    database.run(
-        "CREATE OR REPLACE VIEW clock_seen AS SELECT key, last_modified, camera, captured_at, told_at, clock_flag, clock_source, "
-        f"without_offset, {times} AS two_times, CASE WHEN clock_source IS NULL THEN ''{rests} ELSE '' END AS rest FROM clocked"
-    )
-
-
-def _rest(database: Database, number: int, pattern: str) -> str:
-    """Find how a camera's name goes on after what an entry took, where its pattern ends with the camera."""
-    if not pattern.endswith(")"):
-        return ""
-    # Empty where nothing follows, so that it changes no match. A _ after the camera is not meant: many patterns stop there.
-    with_rest, groups = name_groups(rf"(?P<whole>{pattern})(?P<rest>[-\pL\pN\pM]*)")
-    database.set_variable(f"rest_pattern_{number}", with_rest)
-    database.set_variable(f"rest_groups_{number}", groups)
-    where = (
-        "key"
-        if names_folders(pattern)
-        else f"if(regexp_matches({FILE_NAME}, getvariable('rest_pattern_{number}')), {FILE_NAME}, key)"
-    )
-    found = f"regexp_extract({where}, getvariable('rest_pattern_{number}'), getvariable('rest_groups_{number}'))"
-    return f" WHEN clock_source = {number} AND camera <> '' AND ends_with({found}.whole, camera) THEN {found}.rest"
-
-
-def _line(record: Mapping[str, Any], clock: Clock) -> ClockLine:
+def _line(record: Mapping[str, Any], example: str, clock: Clock) -> ClockLine:
     entry: int | None = record["entry"]
     first, last = (moment and utc_text(moment) for moment in (record["first"], record["last"]))
     return ClockLine(
@@ -175,6 +147,6 @@ def _line(record: Mapping[str, Any], clock: Clock) -> ClockLine:
         int(record["keys"]),
         first,
         last,
-        record["example"],
+        example,
         {flag: int(record[flag]) for flag in FLAGS if record[flag]},
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -19,17 +19,36 @@ FEW = 10
 LATE_S, TIMELY_S = 180 * 86400.0, 30 * 86400.0
 """Even the youngest image of a camera is so old when it is stored, and one of another camera is stored within so long."""
 
-_COUNTS = {
-    "undated": "sum(undated)",
-    "epoch": "sum(epoch)",
-    "future": "sum(future)",
-    "contested": "sum(contested)",
-    "twice": "sum(twice)",
-    "cut": "sum(cut)",
-    "doubled": "sum(doubled)",
-    "without_offset": "sum(without_offset)",
-}
-_Facts = Mapping[str, Any]
+_NAMED = ("undated", "epoch", "future", "contested", "twice", "cut", "without_offset")
+"""What is counted, each with an example."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is odd in the whole listing.
+
+    Attributes:
+        counts: Images by `_NAMED`, those `doubled`, and by how many seconds the most is `most_ahead`.
+        examples: Number of one of them in the listing; none where there are none.
+        keys: Its key.
+    """
+
+    counts: Mapping[str, Any]
+    examples: Mapping[str, int]
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The images whose keys are asked for."""
+        return list(self.examples.values())
+
+    def with_keys(self, keys: Mapping[int, str]) -> "Facts":
+        """Name the examples by keys."""
+        return replace(self, keys={name: keys[number] for name, number in self.examples.items()})
+
+    def __getitem__(self, name: str) -> Any:
+        """Count something."""
+        return self.counts[name]
 
 
 @dataclass(frozen=True)
@@ -47,14 +66,29 @@ class Whole:
     after_reading: bool
 
 
-def say_odd(database: Database, clock: Clock, whole: Whole) -> tuple[str, ...]:
+def read_facts(database: Database) -> Facts:
+    """Count what is odd.
+
+    Reads: times, clock_table, doubled_moments
+    """
+    counts = ", ".join(f"coalesce(sum({name}), 0)::BIGINT AS {name}" for name in (*_NAMED, "doubled"))
+    numbers = ", ".join(f"min({name}_n) AS {name}" for name in _NAMED)
+    (counted,) = database.records(f"SELECT {counts}, max(most_ahead) AS most_ahead FROM clock_table")
+    (examples,) = database.records(f"SELECT {numbers} FROM clock_table")
+    if counted["doubled"]:
+        examples["doubled"] = database.value(
+            "SELECT min(n) FROM times SEMI JOIN ("
+            "SELECT entry AS clock_source, camera, captured_at FROM doubled_moments ORDER BY captured_at, camera, entry LIMIT 1"
+            ") USING (clock_source, camera, captured_at)"
+        )
+    return Facts(counted, {name: number for name, number in examples.items() if number is not None})
+
+
+def say_odd(database: Database, clock: Clock, whole: Whole, facts: Facts) -> tuple[str, ...]:
     """Say what is odd.
 
-    Reads: clock_seen, clock_table
+    Reads: times, clock_table
     """
-    counts = ", ".join(f"coalesce({sql}, 0)::BIGINT AS {name}" for name, sql in _COUNTS.items())
-    keys = ", ".join(f"min({name}_key) AS {name}_key" for name in _COUNTS)
-    (facts,) = database.records(f"SELECT {counts}, {keys}, max(most_ahead) AS most_ahead FROM clock_table")
     return tuple(
         chain(
             _say_undated(facts, clock, whole),
@@ -93,15 +127,15 @@ def say_devices(database: Database, clock: Clock) -> tuple[str, ...]:
     )
 
 
-def _of(facts: _Facts, name: str, whole: Whole) -> str:
+def _of(facts: Facts, name: str, whole: Whole) -> str:
     return f"{facts[name]} of {whole.keys} images"
 
 
-def _such_as(facts: _Facts, name: str) -> str:
-    return f"such as {shown(facts[f'{name}_key'], 200)!r}"
+def _such_as(facts: Facts, name: str) -> str:
+    return f"such as {shown(facts.keys[name], 200)!r}"
 
 
-def _say_undated(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+def _say_undated(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     if not facts["undated"]:
         return
     if whole.after_reading and clock.asks_exif:
@@ -114,7 +148,7 @@ def _say_undated(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     yield f"{said} - python -m shoal clock {whole.dataset} --propose looks for one" if whole.dataset else said
 
 
-def _say_never_set(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+def _say_never_set(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["epoch"]:
         yield (
             f"{_of(facts, 'epoch', whole)} have a time before 1990, {_such_as(facts, 'epoch')}, of {_whose(database, 'epoch')}: "
@@ -129,7 +163,7 @@ def _say_never_set(database: Database, facts: _Facts, whole: Whole) -> Iterator[
         )
 
 
-def _say_contested(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+def _say_contested(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["contested"]:
         yield (
             f"{_of(facts, 'contested', whole)} lie in two deployments of their camera by their corrections, "
@@ -138,7 +172,7 @@ def _say_contested(database: Database, facts: _Facts, whole: Whole) -> Iterator[
         )
 
 
-def _say_two_times(facts: _Facts, whole: Whole) -> Iterator[str]:
+def _say_two_times(facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["twice"]:
         yield (
             f"{_of(facts, 'twice', whole)} have two different times in their key, {_such_as(facts, 'twice')}: "
@@ -147,11 +181,11 @@ def _say_two_times(facts: _Facts, whole: Whole) -> Iterator[str]:
         )
 
 
-def _say_cut(database: Database, facts: _Facts, whole: Whole) -> Iterator[str]:
+def _say_cut(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if not facts["cut"]:
         return
     (rests,) = database.records(
-        "SELECT count(*) AS keys, count(DISTINCT rest) AS rests FROM clock_seen WHERE rest <> ''"
+        "SELECT count(*) AS keys, count(DISTINCT rest) AS rests FROM times WHERE rest IS NOT NULL"
     )
     if rests["keys"] >= FEW and 2 * rests["rests"] > rests["keys"]:
         return  # a counter follows: each image has another rest
@@ -185,7 +219,7 @@ def _say_counters(database: Database, clock: Clock) -> Iterator[str]:
     )
 
 
-def _say_doubled(database: Database, facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+def _say_doubled(database: Database, facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     if not facts["doubled"]:
         return
     mend = "clock.unique: true makes the further ones duplicates; several cameras need their names in the pattern"
@@ -204,22 +238,24 @@ def _say_doubled(database: Database, facts: _Facts, clock: Clock, whole: Whole) 
 
 def _say_late(database: Database) -> Iterator[str]:
     """A clock that is a year behind flags nothing: only beside the other cameras it is odd."""
-    cameras = database.records(
-        "SELECT camera, min(least_age) AS age FROM clock_table WHERE entry IS NOT NULL AND least_age IS NOT NULL GROUP BY camera "
-        f"HAVING sum(keys) >= {FEW} ORDER BY camera"
+    (seen,) = database.records(
+        "WITH ages AS (SELECT camera, min(least_age) AS age FROM clock_table "
+        f"WHERE entry IS NOT NULL AND least_age IS NOT NULL GROUP BY camera HAVING sum(keys) >= {FEW}), "
+        f"late AS (SELECT * FROM ages WHERE age > {LATE_S} ORDER BY camera LIMIT 5) "
+        f"SELECT count(*) AS cameras, count(*) FILTER (age <= {TIMELY_S}) AS timely, count(*) FILTER (age > {LATE_S}) AS late, "
+        "(SELECT list(late ORDER BY camera) FROM late) AS some FROM ages"
     )
-    if not any(camera["age"] <= TIMELY_S for camera in cameras):
-        return
-    late = [camera for camera in cameras if camera["age"] > LATE_S]
-    if late and 2 * len(late) <= len(cameras):
-        names = ", ".join(f"{shown(camera['camera'], 40)} ({camera['age'] / 86400:.0f} days)" for camera in late[:5])
+    if seen["timely"] and 0 < 2 * seen["late"] <= seen["cameras"]:
+        names = ", ".join(
+            f"{shown(camera['camera'], 40)} ({camera['age'] / 86400:.0f} days)" for camera in seen["some"]
+        )
         yield (
             f"camera {names}: every image was stored so long after it was taken, unlike those of other cameras: "
             "files copied later, or a clock that is behind - deployments[].offset moves it"
         )
 
 
-def _say_zone(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
+def _say_zone(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     if clock.says_zone_of_exif:
         return
     zone = next(entry.zone for entry in clock.entries if entry.exif)
@@ -235,8 +271,9 @@ def _say_zone(facts: _Facts, clock: Clock, whole: Whole) -> Iterator[str]:
 
 def _whose(database: Database, flag: str) -> str:
     """Name the camera with most of a flag."""
-    found = database.records(
-        f"SELECT camera, sum({flag})::BIGINT AS keys FROM clock_table GROUP BY 1 HAVING keys > 0 ORDER BY 2 DESC, 1"
+    (found,) = database.records(
+        f"SELECT camera, sum({flag})::BIGINT AS keys, count(*) OVER () AS cameras FROM clock_table GROUP BY 1 "
+        "HAVING keys > 0 ORDER BY 2 DESC, 1 LIMIT 1"
     )
-    first = f"camera {shown(found[0]['camera'], 40)} ({found[0]['keys']})"
-    return first if len(found) == 1 else f"{first} and {len(found) - 1} more"
+    first = f"camera {shown(found['camera'], 40)} ({found['keys']})"
+    return first if found["cameras"] == 1 else f"{first} and {found['cameras'] - 1} more"

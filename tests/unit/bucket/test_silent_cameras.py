@@ -7,6 +7,7 @@ import pytest
 
 from shoal.bucket.silent_cameras import find_silent
 from shoal.settings.dataset import Dataset
+from shoal.tables.clock_times import read_times
 from shoal.tables.session import open_database
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -27,6 +28,7 @@ def silent_in(pipeline, images, **settings):
             "(entry->>'modified')::TIMESTAMP AS last_modified FROM (SELECT unnest(?::JSON[]) AS entry)",
             [[json.dumps(image) for image in images]],
         )
+        read_times(database, dataset.clock, dataset.deployments)
         found = find_silent(database, dataset, NOW)
     return [list(silent.to_json().values()) for silent in found]
 

@@ -13,8 +13,9 @@ from shoal.tables.session import read_sql
 
 HOUSE = Path(shoal.__file__).parent
 STEPS = [
-    "bucket/drift.py", "bucket/listing.py", "bucket/silent_cameras.py", "plan/cut_shards.py", "plan/plan_session.py",
-    "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_words.py", "tables/session.py",
+    "bucket/correction_words.py", "bucket/drift.py", "bucket/listing.py", "bucket/silent_cameras.py", "bucket/unshown_names.py",
+    "plan/cut_shards.py", "plan/plan_session.py",
+    "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_times.py", "tables/clock_words.py", "tables/session.py",
 ]  # fmt: skip
 OF_A_VIEW = {"view_parquet": ("{0}",), "view_rows": ("stored_rows", "rows")}
 

@@ -9,6 +9,7 @@ from shoal.contract.rows import EXIF_TYPE, LISTING_COLUMNS, ddl
 from shoal.settings.analysis import Clock
 from shoal.tables.capture_times import view_clocked, view_clocked_with_exif
 from shoal.tables.clock_table import SHOWN_LINES, ClockTable, read_clock_table
+from shoal.tables.clock_times import keep_times
 from shoal.tables.clock_words import say_devices
 from shoal.tables.session import Database
 
@@ -37,6 +38,7 @@ def table(tmp_path_factory):
                 made |= {"model": model[0]} if model else {}
                 database.run("INSERT INTO rows VALUES (?, 'e', ?)", [key, made])
             view_clocked_with_exif(database, clock, ())
+        keep_times(database, clock)
         found = read_clock_table(database, clock, "reef", after_reading=exif is not None)
         return found if exif is None else replace(found, odd=(*found.odd, *say_devices(database, clock)))
 

@@ -14,6 +14,7 @@ from shoal.settings.deployments import Deployment, check_apart
 from shoal.settings.run_form import Window
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.clock_table import read_clock_table
+from shoal.tables.clock_times import read_times
 from shoal.tables.session import Database
 
 
@@ -266,20 +267,22 @@ def test_a_deployment_s_zone_reads_what_a_clock_in_that_zone_shows(database, tru
 )  # fmt: skip
 def test_the_plan_says_what_is_corrected_and_what_is_odd_in_it(database, deployments, listed, words):
     fill(database, dict.fromkeys(listed, KEPT))
-    assert read_correction_words(database, Clock(), stays(*deployments), full_scope=True) == tuple(words)
+    read_times(database, Clock(), stays(*deployments))
+    assert read_correction_words(database, stays(*deployments), full_scope=True) == tuple(words)
 
 
 def test_a_camera_that_is_not_in_a_part_of_the_dataset_is_not_called_misspelt(database):
     fill(database, {"20240422-080001-C2.jpg": KEPT})
     deployments = stays({**YEAR_2024, "offset": "+1h"})
-    assert read_correction_words(database, Clock(), deployments, full_scope=False) == ()
-    assert len(read_correction_words(database, Clock(), deployments, full_scope=True)) == 1
+    read_times(database, Clock(), deployments)
+    assert read_correction_words(database, deployments, full_scope=False) == ()
+    assert len(read_correction_words(database, deployments, full_scope=True)) == 1
 
 
 def test_an_image_that_two_deployments_claim_is_in_the_table_and_said_to_be_odd(database):
     fill(database, dict.fromkeys(["20240101-003000-C1.jpg", "20240601-000000-C1.jpg"], KEPT))
     deployments = stays({"end": "2024-01-01", "offset": "-1h"}, {"start": "2024-01-01"})
-    view_clocked(database, Clock(), deployments)
+    read_times(database, Clock(), deployments)
     table = read_clock_table(database, Clock(), "reef")
     assert [(line.convention, line.camera, dict(line.flags)) for line in table.lines] == [
         (0, "C1", {}), (None, "C1", {"contested": 1}),

@@ -1,33 +1,30 @@
 -- What a clock understood of a listing: one line for each entry that found usable times and each camera; where none did,
 -- `entry` is NULL and the camera is that of the entry which found a time that is not usable, else of the first.
--- Reads `clock_seen` (`clocked`, with what follows the camera in a key); made by include/shoal/tables/clock_table.py.
+-- Examples are numbers of images in the listing, for a group may be one image and its key a hundred bytes.
+-- Reads `times`, made by include/shoal/tables/clock_times.py. Moments first: of cameras there may be as many as images, if
+-- a counter is taken for a camera's name, and then there are no two images of one moment.
 -- doubled: images beyond the first of one camera and instant. least_age: seconds from the capture to last_modified, the least.
+CREATE OR REPLACE TABLE doubled_moments AS
+SELECT clock_source AS entry, camera, captured_at, count(*) AS keys
+FROM times WHERE captured_at IS NOT NULL
+GROUP BY ALL HAVING count(*) > 1;
+
 CREATE OR REPLACE TABLE clock_table AS
-WITH per_moment AS (
-    SELECT clock_source, camera, captured_at,
-        count(*) AS keys, min(key) AS key, min(told_at) AS told_first, max(told_at) AS told_last,
-        min(epoch(last_modified) - epoch(captured_at)) AS least_age,
-        max(epoch(told_at) - epoch(last_modified)) FILTER (clock_flag = 'future') AS most_ahead,
-        count(*) FILTER (clock_flag = 'undated') AS undated, min(key) FILTER (clock_flag = 'undated') AS undated_key,
-        count(*) FILTER (clock_flag = 'epoch') AS epoch, min(key) FILTER (clock_flag = 'epoch') AS epoch_key,
-        count(*) FILTER (clock_flag = 'future') AS future, min(key) FILTER (clock_flag = 'future') AS future_key,
-        count(*) FILTER (clock_flag = 'contested') AS contested, min(key) FILTER (clock_flag = 'contested') AS contested_key,
-        count(*) FILTER (clock_flag = 'ambiguous') AS ambiguous,
-        count(*) FILTER (clock_flag = 'nonexistent') AS nonexistent,
-        count(*) FILTER (two_times) AS twice, min(key) FILTER (two_times) AS twice_key,
-        count(*) FILTER (rest <> '') AS cut, min(key) FILTER (rest <> '') AS cut_key,
-        count(*) FILTER (without_offset) AS without_offset, min(key) FILTER (without_offset) AS without_offset_key
-    FROM clock_seen GROUP BY ALL
+WITH lines AS (
+    SELECT clock_source AS entry, camera,
+        count(*) AS keys, min(captured_at) AS first, max(captured_at) AS last, min(n) AS example,
+        count(*) FILTER (clock_flag = 'undated') AS undated, min(n) FILTER (clock_flag = 'undated') AS undated_n,
+        count(*) FILTER (clock_flag = 'epoch') AS epoch, min(n) FILTER (clock_flag = 'epoch') AS epoch_n,
+        count(*) FILTER (clock_flag = 'future') AS future, min(n) FILTER (clock_flag = 'future') AS future_n,
+        count(*) FILTER (clock_flag = 'contested') AS contested, min(n) FILTER (clock_flag = 'contested') AS contested_n,
+        count(*) FILTER (clock_flag = 'ambiguous') AS ambiguous, count(*) FILTER (clock_flag = 'nonexistent') AS nonexistent,
+        count(*) FILTER (two_times) AS twice, min(n) FILTER (two_times) AS twice_n,
+        count(rest) AS cut, min(n) FILTER (rest IS NOT NULL) AS cut_n,
+        count(*) FILTER (without_offset) AS without_offset, min(n) FILTER (without_offset) AS without_offset_n,
+        min(epoch(stored_at) - epoch(captured_at)) AS least_age, max(epoch(future_at) - epoch(stored_at)) AS most_ahead
+    FROM times GROUP BY ALL
+), doubled AS (
+    SELECT entry, camera, sum(keys - 1)::BIGINT AS doubled FROM doubled_moments GROUP BY ALL
 )
-SELECT clock_source AS entry, camera,
-    sum(keys)::BIGINT AS keys, min(captured_at) AS first, max(captured_at) AS last, min(key) AS example,
-    sum(undated)::BIGINT AS undated, sum(epoch)::BIGINT AS epoch, sum(future)::BIGINT AS future,
-    sum(contested)::BIGINT AS contested, sum(ambiguous)::BIGINT AS ambiguous, sum(nonexistent)::BIGINT AS nonexistent,
-    coalesce(sum(keys - 1) FILTER (captured_at IS NOT NULL), 0)::BIGINT AS doubled,
-    sum(twice)::BIGINT AS twice, sum(cut)::BIGINT AS cut, sum(without_offset)::BIGINT AS without_offset,
-    min(undated_key) AS undated_key, min(epoch_key) AS epoch_key, min(future_key) AS future_key,
-    min(contested_key) AS contested_key,
-    min(key) FILTER (captured_at IS NOT NULL AND keys > 1) AS doubled_key, min(twice_key) AS twice_key,
-    min(cut_key) AS cut_key, min(without_offset_key) AS without_offset_key,
-    min(least_age) AS least_age, max(most_ahead) AS most_ahead
-FROM per_moment GROUP BY ALL;
+SELECT lines.*, coalesce(doubled, 0) AS doubled
+FROM lines LEFT JOIN doubled ON doubled.entry = lines.entry AND doubled.camera = lines.camera;
