@@ -138,7 +138,8 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         read_times(database, dataset.clock, dataset.deployments)
         table = read_clock_table(database, dataset.clock, dataset.name)
         dated = database.records(
-            "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked WHERE captured_at IS NOT NULL ORDER BY key"
+            "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked "
+            "WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded' ORDER BY key"
         )
     keys = [image.key for image in sample.images]
     if not keys:
@@ -148,6 +149,9 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
             f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}; the answer takes those of EXIF, "
             "windows do not"
         )
+        return "\n".join([found, *table.describe()])
+    if not dated and dataset.clock.upload is not None:
+        found = f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the time of upload stands for that of capture"
         return "\n".join([found, *table.describe()])
     if not dated:
         raise ConfigError(

@@ -3,10 +3,10 @@
 from operator import not_
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
 
 from shoal.settings.clock_patterns import read_groups
-from shoal.settings.field_types import Pattern, Score, Settings, TimeFormat, Zone
+from shoal.settings.field_types import BY_HAND, Pattern, Score, Settings, TimeFormat, Zone
 
 BinWidth = Literal["30min", "hour", "day", "month"]
 
@@ -23,29 +23,45 @@ class ClockEntry(Settings):
         "%Y%m%d-%H%M%S",
         description="strptime format of the time group, or of date, a blank and time; %s: seconds or milliseconds since 1970",
     )
+    # For good: plan.json leaves it out of entries of EXIF whose zone nobody wrote, and means UTC by that.
     zone: Zone = Field("UTC", description="Zone the times are written in")
     camera: str = Field("camera", description="Camera name where the key tells none")
-    # Left out of plan.json where it is false: the many plans stay as they are.
+    # Left out of plan.json where they are false: the many plans stay as they are.
     exif: bool = Field(False, exclude_if=not_, description="The image's EXIF tells the time, not its name")
+    last_modified: bool = Field(
+        False, exclude_if=not_, description="The time of upload stands for that of capture where nothing tells one"
+    )
 
     @property
     def reads_name(self) -> bool:
         """Whether it searches an image's key."""
-        return not self.exif
+        return not (self.exif or self.last_modified)
 
     @model_serializer(mode="wrap")
-    def _leave_out_a_zone_that_nobody_wrote(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Keep what `says_zone_of_exif` asks: in plan.json, too, an EXIF entry has a zone only where a person wrote one."""
+    def _leave_out_what_is_not_asked(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Store nothing that has no meaning: a default that changes later would make it look written.
+
+        Keep what `says_zone_of_exif` asks: in plan.json, too, an EXIF entry has a zone only where a person wrote one.
+        """
         written: dict[str, Any] = write(self)
-        if self.exif and "zone" not in self.model_fields_set:
-            written.pop("zone", None)
-        return written
+        unasked = () if self.reads_name else ("pattern", "format")
+        if self.last_modified or (self.exif and "zone" not in self.model_fields_set):
+            unasked = (*unasked, "zone")
+        return {name: value for name, value in written.items() if name not in unasked}
 
     @model_validator(mode="after")
-    def _exif_reads_no_name(self) -> "ClockEntry":
-        default = type(self).model_fields
-        if self.exif and (self.pattern, self.format) != (default["pattern"].default, default["format"].default):
+    def _reads_one_thing(self, info: ValidationInfo) -> "ClockEntry":
+        if self.exif and self.last_modified:
+            raise ValueError("exif: true and last_modified: true are two entries of a list - EXIF first")
+        # Stored entries have patterns that nobody wrote.
+        if info.context != BY_HAND:
+            return self
+        if self.exif and {"pattern", "format"} & self.model_fields_set:
             raise ValueError("exif: true reads no name - give pattern and format an entry of their own")
+        if self.last_modified and {"pattern", "format", "zone"} & self.model_fields_set:
+            raise ValueError(
+                "last_modified: true is the time of upload, which is UTC - give pattern, format and zone an entry of their own"
+            )
         return self
 
 
@@ -63,6 +79,11 @@ class Clock(ClockEntry):
         return (self, *self.others)
 
     @property
+    def upload(self) -> int | None:
+        """Number of the entry that takes the time of upload; None where none does."""
+        return next((n for n, entry in enumerate(self.entries) if entry.last_modified), None)
+
+    @property
     def asks_exif(self) -> bool:
         """Whether an entry reads EXIF."""
         return any(entry.exif for entry in self.entries)
@@ -75,7 +96,7 @@ class Clock(ClockEntry):
     @property
     def tells_cameras(self) -> bool:
         """Whether keys tell cameras apart."""
-        return any("camera" in read_groups(entry.pattern) for entry in self.entries if not entry.exif)
+        return any("camera" in read_groups(entry.pattern) for entry in self.entries if entry.reads_name)
 
     @model_validator(mode="before")
     @classmethod
@@ -85,9 +106,18 @@ class Clock(ClockEntry):
             return data
         if not data or not isinstance(data[0], dict) or "others" in data[0]:
             raise ValueError(
-                "a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one"
+                "a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, or last_modified: true, "
+                "at least one"
             )
         return {**data[0], "others": data[1:]}
+
+    @model_validator(mode="after")
+    def _upload_comes_last(self) -> "Clock":
+        if self.upload not in {None, len(self.entries) - 1}:
+            raise ValueError(
+                "last_modified: true stands last - every image has a time of upload, so that no entry behind it would be asked"
+            )
+        return self
 
 
 class Taxon(Settings):

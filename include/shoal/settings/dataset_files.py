@@ -14,6 +14,7 @@ from shoal.contract.errors import ConfigError, one_line, shown
 from shoal.contract.plugged_in import plugged_in
 from shoal.settings.checkout import EXAMPLES, embedded_root, find_checkout
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
+from shoal.settings.field_types import BY_HAND
 from shoal.settings.yaml_text import read_yaml
 
 DATASETS_VARIABLE = "SHOAL_DATASETS"
@@ -116,7 +117,7 @@ def load_dataset(path: Path) -> Dataset:
     try:
         if "name" in data:
             raise ConfigError(f"Dataset file {path.name}: name: no such field - the file's own name names the dataset")
-        dataset = Dataset.model_validate({**data, "name": path.stem})
+        dataset = Dataset.model_validate({**data, "name": path.stem}, context=BY_HAND)
     except ValidationError as err:
         lines = [_explain(path.name, error) for error in err.errors()[:MOST_LINES]]
         more = (

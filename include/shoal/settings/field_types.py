@@ -17,6 +17,10 @@ EPOCH_FORMAT = "%s"
 """Seconds since 1970, or milliseconds where they are 13 digits; no zone applies."""
 
 
+BY_HAND = "written by hand"
+"""Context in which a dataset file is read: what has no meaning there is refused, in what was stored it is passed over."""
+
+
 class Settings(BaseModel):
     """Base of every group: unknown fields are errors, values never change after reading."""
 

@@ -35,12 +35,18 @@ def view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploym
 
     The first entry with a usable time counts; where none has one, the first that found any, for its flag says why that is not
     usable; else the first. The camera is that entry's, as it would be were the time right. Entries with `exif` find nothing here:
-    what a run is of is known before an image is read. Times are as the deployment that they lie in corrects them.
+    what a run is of is known before an image is read, and the time of upload, which comes after EXIF, is not asked then.
+    Times are as the deployment that they lie in corrects them.
 
     Reads: listing
     Makes: clocked
     """
-    _view_clocked(database, clock, deployments, f"SELECT *, NULL::{EXIF_TYPE} AS exif FROM ({number_listing()})")
+    _view_clocked(
+        database,
+        clock,
+        deployments,
+        f"SELECT *, NULL::{EXIF_TYPE} AS exif, {not clock.asks_exif} AS all_asked FROM ({number_listing()})",
+    )
 
 
 def view_clocked_with_exif(database: Database, clock: Clock, deployments: Sequence[Deployment]) -> None:
@@ -50,7 +56,15 @@ def view_clocked_with_exif(database: Database, clock: Clock, deployments: Sequen
     Makes: clocked
     """
     written = "SELECT key, object_version, exif FROM rows WHERE exif.local_time IS NOT NULL"
-    joined = f"SELECT numbered.*, exif FROM ({number_listing()}) AS numbered LEFT JOIN ({written}) USING (key, object_version)"
+    asked = "true"
+    if clock.upload is not None:
+        # Of an image that nobody has read yet one does not know what EXIF would tell.
+        written = "SELECT key, object_version, exif, true AS was_read FROM rows WHERE status IN ('processed', 'failed')"
+        asked = "coalesce(was_read, false)"
+    joined = (
+        f"SELECT numbered.*, exif, {asked} AS all_asked FROM ({number_listing()}) AS numbered "
+        f"LEFT JOIN ({written}) USING (key, object_version)"
+    )
     _view_clocked(database, clock, deployments, joined)
 
 
@@ -60,17 +74,18 @@ def _view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploy
     entries = range(len(clock.entries))
     for number, entry in enumerate(clock.entries):
         _set_variables(database, number, entry)
-    names = [number for number in entries if not clock.entries[number].exif]
+    names = [number for number in entries if clock.entries[number].reads_name]
     named = "".join(f", {_searched('file_name', n)} AS named_{n}" for n in names)
     found = "".join(f", {_found(n, clock.entries[n])} AS found_{n}" for n in names)
     cameras = "".join(f", {_camera(n, entry, names)} AS camera_{n}" for n, entry in enumerate(clock.entries))
     times = "".join(f", {_local_time(n, entry)} AS local_{n}" for n, entry in enumerate(clock.entries))
     zones = "".join(f", {_zone(n, entry)} AS zone_{n}" for n, entry in enumerate(clock.entries))
     moments = "".join(f", {_utc_time(n, entry)} AS utc_{n}" for n, entry in enumerate(clock.entries))
-    minutes = ["exif.offset_minutes" if entry.exif else "0" for entry in clock.entries]
+    minutes = [_minutes_ahead(entry) for entry in clock.entries]
     readings = "".join(f", {_reading(n, entry)} AS reading_{n}" for n, entry in enumerate(clock.entries))
-    first_usable = " ".join(f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in entries)
-    first_told = " ".join(f"WHEN reading_{n}.clock_flag <> 'undated' THEN reading_{n}" for n in entries)
+    cameras_own = [n for n in entries if n != clock.upload]
+    chosen = [f"WHEN is_usable(reading_{n}.clock_flag) THEN reading_{n}" for n in cameras_own]
+    chosen += [f"WHEN reading_{n}.clock_flag <> 'undated' THEN reading_{n}" for n in entries]
     steps = ["file_name"] + [f"{step}_{n}" for n in names for step in ("named", "found")]
     of_entries = ("camera", "local", "zone", "utc", "claims", "stay", "reading")
     steps += [f"{step}_{n}" for n in entries for step in of_entries]
@@ -82,7 +97,7 @@ def _view_clocked(database: Database, clock: Clock, deployments: Sequence[Deploy
         f"placed AS (SELECT *{moments} FROM timed), "
         f"{correct_times(minutes, any_stays=bool(deployments))}, "
         f"judged AS (SELECT *{readings} FROM corrected), "
-        f"told AS (SELECT * EXCLUDE (exif, {', '.join(steps)}), CASE {first_usable} {first_told} ELSE reading_0 END "
+        f"told AS (SELECT * EXCLUDE (exif, all_asked, {', '.join(steps)}), CASE {' '.join(chosen)} ELSE reading_0 END "
         "AS reading FROM judged) "
         "SELECT * EXCLUDE (reading), reading.camera, reading.clock_flag, "
         "if(is_usable(reading.clock_flag), reading.source, NULL) AS clock_source, "
@@ -128,12 +143,16 @@ def _found(number: int, entry: ClockEntry) -> str:
 def _local_time(number: int, entry: ClockEntry) -> str:
     if entry.exif:
         return "exif.local_time"
+    if entry.last_modified:
+        return "if(all_asked, last_modified, NULL)"
     if entry.format == EPOCH_FORMAT:
         return f"epoch_time(found_{number}.time)"
     return f"formatted_time(written_time(found_{number}), {_var(number, 'format')}, {_var(number, 'midnight')})"
 
 
 def _zone(number: int, entry: ClockEntry) -> str:
+    if entry.last_modified:
+        return "NULL::VARCHAR"
     if entry.exif:
         return f"if(exif.offset_minutes IS NULL, {_var(number, 'zone')}, NULL)"
     return "NULL::VARCHAR" if entry.format == EPOCH_FORMAT else f"{_var(number, 'zone')}"
@@ -143,17 +162,23 @@ def _utc_time(number: int, entry: ClockEntry) -> str:
     in_zone = f"utc_of(local_{number}, {_var(number, 'zone')})"
     if entry.exif:
         return f"coalesce(local_{number} - to_minutes(exif.offset_minutes), {in_zone})"
-    return f"local_{number}" if entry.format == EPOCH_FORMAT else in_zone
+    return f"local_{number}" if entry.last_modified or entry.format == EPOCH_FORMAT else in_zone
+
+
+def _minutes_ahead(entry: ClockEntry) -> str | None:
+    return None if entry.last_modified else "exif.offset_minutes" if entry.exif else "0"
 
 
 def _camera(number: int, entry: ClockEntry, names: list[int]) -> str:
     # An image whose name tells the camera and no time keeps its camera.
-    cameras = [f"nullif(found_{n}.camera, '')" for n in (names if entry.exif else [number])]
+    cameras = [f"nullif(found_{n}.camera, '')" for n in ([number] if entry.reads_name else names)]
     return f"coalesce({', '.join([*cameras, _var(number, 'camera')])})"
 
 
 def _reading(number: int, entry: ClockEntry) -> str:
     flag = f"flag_time(local_{number}, utc_{number}, zone_{number}, last_modified)"
+    if entry.last_modified:
+        flag = f"flag_upload({flag})"
     without_offset = "exif.offset_minutes IS NULL" if entry.exif else "false"
     return (
         f"{{'camera': camera_{number}, 'utc_time': utc_{number}, 'deployment': stay_{number}.deployment, "

@@ -6,7 +6,7 @@ from typing import Any
 
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
-from shoal.settings.analysis import Clock
+from shoal.settings.analysis import Clock, ClockEntry
 from shoal.tables.clock_times import read_keys
 from shoal.tables.clock_words import Whole, read_facts, say_odd
 from shoal.tables.session import Database
@@ -14,7 +14,10 @@ from shoal.tables.session import Database
 SHOWN_LINES = 20
 """Lines that are shown and stored: those of the most images."""
 
-FLAGS = ("undated", "epoch", "future", "contested", "ambiguous", "nonexistent", "doubled")
+FLAGS = ("undated", "epoch", "future", "contested", "ambiguous", "nonexistent", "uploaded", "doubled")
+UPLOAD = "time of upload, not of capture"
+"""What an entry with `last_modified` reads, in words."""
+
 LONGEST_CAMERA, LONGEST_KEY = 32, 80
 TITLE = ("clock", "images", "camera", "first (UTC)", "last (UTC)", "such as")
 """Heads of the columns of `ClockLine.cells`."""
@@ -26,7 +29,7 @@ class ClockLine:
 
     Attributes:
         convention: The entry of `clock` that found the times, from 0; None where none found a usable one.
-        by: What it reads: `name` or `EXIF`; None where there is no entry.
+        by: What it reads: `name`, `EXIF` or `UPLOAD`; None where there is no entry.
         camera: The camera.
         keys: Images.
         first: The earliest capture time, UTC; None without an entry.
@@ -47,7 +50,8 @@ class ClockLine:
     def cells(self) -> tuple[str, ...]:
         """Write it as a line of the table for people."""
         by = "no time" if self.convention is None else f"entry {self.convention + 1}: {self.by}"
-        flags = "".join(f", {count} {flag}" for flag, count in self.flags.items() if count != self.keys or self.by)
+        told = {flag: count for flag, count in self.flags.items() if (flag, self.by) != ("uploaded", UPLOAD)}
+        flags = "".join(f", {count} {flag}" for flag, count in told.items() if count != self.keys or self.by)
         if self.convention is None and not flags:
             by = ", ".join(self.flags) or by
         first, last = ((moment or "-").replace("T", " ").removesuffix("Z") for moment in (self.first, self.last))
@@ -142,7 +146,7 @@ def _line(record: Mapping[str, Any], example: str, clock: Clock) -> ClockLine:
     first, last = (moment and utc_text(moment) for moment in (record["first"], record["last"]))
     return ClockLine(
         entry,
-        None if entry is None else "EXIF" if clock.entries[entry].exif else "name",
+        None if entry is None else _what_reads(clock.entries[entry]),
         record["camera"],
         int(record["keys"]),
         first,
@@ -150,3 +154,7 @@ def _line(record: Mapping[str, Any], example: str, clock: Clock) -> ClockLine:
         example,
         {flag: int(record[flag]) for flag in FLAGS if record[flag]},
     )
+
+
+def _what_reads(entry: ClockEntry) -> str:
+    return "EXIF" if entry.exif else UPLOAD if entry.last_modified else "name"

@@ -19,7 +19,7 @@ FEW = 10
 LATE_S, TIMELY_S = 180 * 86400.0, 30 * 86400.0
 """Even the youngest image of a camera is so old when it is stored, and one of another camera is stored within so long."""
 
-_NAMED = ("undated", "epoch", "future", "contested", "twice", "cut", "without_offset")
+_NAMED = ("undated", "epoch", "future", "contested", "twice", "cut", "without_offset", "uploaded")
 """What is counted, each with an example."""
 
 
@@ -92,6 +92,7 @@ def say_odd(database: Database, clock: Clock, whole: Whole, facts: Facts) -> tup
     return tuple(
         chain(
             _say_undated(facts, clock, whole),
+            _say_uploaded(facts, whole),
             _say_never_set(database, facts, whole),
             _say_contested(database, facts, whole),
             _say_two_times(facts, whole),
@@ -142,10 +143,20 @@ def _say_undated(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
         where, then = "in their name nor in EXIF as far as it was read", "they are counted and in no series"
     elif clock.asks_exif:
         where, then = "in their name", "EXIF is asked when they are read; windows and the order of work do not know it"
+        if clock.upload is not None:
+            then += ", and where it tells none the time of upload counts"
     else:
         where, then = "in their name", "they are counted and in no series"
     said = f"{_of(facts, 'undated', whole)} have no time {where}, {_such_as(facts, 'undated')}: {then}"
     yield f"{said} - python -m shoal clock {whole.dataset} --propose looks for one" if whole.dataset else said
+
+
+def _say_uploaded(facts: Facts, whole: Whole) -> Iterator[str]:
+    if facts["uploaded"]:
+        yield (
+            f"{_of(facts, 'uploaded', whole)} have the time of their upload, not of their capture, "
+            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours and days are those of whoever copied them"
+        )
 
 
 def _say_never_set(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:

@@ -17,7 +17,9 @@ def set_stays(database: Database, deployments: Sequence[Deployment], zones: Iter
         zones: Zones of the clock's entries.
     """
     # First: a macro over a variable that is not there yet has no types.
-    database.set_variable("stays", json.dumps([_as_json(stay) for stay in deployments]))
+    stays = [_as_json(stay) for stay in deployments]
+    database.set_variable("stays", json.dumps(stays))
+    database.set_variable("stays_as_they_are", json.dumps([{**stay, "shift_us": None, "zone": None} for stay in stays]))
     database.run_file("stays")
     own = {stay.zone for stay in deployments if stay.zone is not None}
     if own:
@@ -30,11 +32,12 @@ def set_stays(database: Database, deployments: Sequence[Deployment], zones: Iter
         )
 
 
-def correct_times(minutes: Sequence[str], *, any_stays: bool) -> str:
+def correct_times(minutes: Sequence[str | None], *, any_stays: bool) -> str:
     """Write the steps of `clocked` from `placed` to `corrected`: local times, zones and moments as a deployment has them.
 
     Args:
-        minutes: For each entry of the clock, what its instants are ahead of UTC: an expression.
+        minutes: For each entry of the clock, what its instants are ahead of UTC: an expression. None where its times are no
+            camera's, so that no deployment corrects them.
         any_stays: Whether the dataset has deployments at all.
     """
     entries = range(len(minutes))
@@ -44,14 +47,12 @@ def correct_times(minutes: Sequence[str], *, any_stays: bool) -> str:
         )
         return f"corrected AS (SELECT *{nothing} FROM placed)"
     joins = "".join(
-        f" LEFT JOIN stays_by_camera() AS of_{n} "
+        f" LEFT JOIN stays_by_camera(getvariable('{'stays_as_they_are' if ahead is None else 'stays'}')) AS of_{n} "
         f"ON of_{n}.camera = placed.camera_{n} AND of_{n}.written_year = written_year(placed.local_{n})"
-        for n in entries
+        for n, ahead in enumerate(minutes)
     )
-    claims = "".join(
-        f", possible_claims(claims_of(of_{n}.stays, local_{n}, zone_{n}, {minutes[n]}, utc_{n}), last_modified) AS claims_{n}"
-        for n in entries
-    )
+    asked = [f"claims_of(of_{n}.stays, local_{n}, zone_{n}, {ahead or 0}, utc_{n})" for n, ahead in enumerate(minutes)]
+    claims = "".join(f", possible_claims({claims}, last_modified) AS claims_{n}" for n, claims in enumerate(asked))
     chosen = "".join(f", only_claim(claims_{n}) AS stay_{n}" for n in entries)
     told = ", ".join(
         f"coalesce(stay_{n}.{field}, {name}_{n}) AS {name}_{n}"

@@ -24,10 +24,12 @@ from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease, PassedOver
 from shoal.plan.document import Plan, PlannedShard, PlannedWork
 from shoal.results.stored_plan import StoredPlan
+from shoal.settings.analysis import Clock
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.tables.clock_table import ClockLine, ClockTable
 
+STORED_CLOCKS = json.loads((Path(__file__).parents[2] / "fixtures/stored_clocks.json").read_text(encoding="utf-8"))
 EARLIER = sorted((Path(__file__).parents[2] / "fixtures/format-1").rglob("plan.json"))
 DATED = ClockLine(0, "name", "IPC608", 9, "2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z", "a.jpg", {"doubled": 2})
 UNDATED = ClockLine(None, None, "camera", 3, None, None, "e 海.jpg", {"undated": 3})
@@ -148,6 +150,34 @@ def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     assert plan.settings.run.approval_cpu_hours == Dataset.model_fields["run"].default.approval_cpu_hours
     assert plan.params == RunParams()
     assert plan.kind == "run"
+
+
+@pytest.mark.parametrize("stored", STORED_CLOCKS.values(), ids=STORED_CLOCKS)
+def test_a_stored_clock_means_what_it_meant_whatever_the_defaults_are_today(stored):
+    written = write_plan()
+    written["settings"] = {**written["settings"], "clock": stored}
+    clock = StoredPlan.parse(written).settings.clock
+    assert [(entry.exif, entry.zone, entry.camera) for entry in clock.entries] == [
+        (False, "UTC", "camera"),
+        (True, "UTC", "camera"),
+    ]
+    assert (clock.pattern, clock.format) == (r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)", "%Y%m%d-%H%M%S")
+    assert not clock.says_zone_of_exif
+    # Stored once more, by whoever repeats the run, it is the same clock.
+    assert clock.model_dump(mode="json") == STORED_CLOCKS["an entry of EXIF that stores no pattern"]
+
+
+def test_a_clock_stores_whatever_a_default_of_a_later_release_could_change():
+    clock = [{}, {"exif": True}, {"last_modified": True}]
+    assert write_plan(make_dataset(clock=clock))["settings"]["clock"] == {
+        "pattern": Clock.model_fields["pattern"].default,
+        "format": "%Y%m%d-%H%M%S",
+        "zone": "UTC",
+        "camera": "camera",
+        "unique": False,
+        "others": [{"camera": "camera", "exif": True}, {"camera": "camera", "last_modified": True}],
+    }
+    assert make_dataset(clock=[{}, {"exif": True, "zone": "UTC"}]).model_dump()["clock"]["others"][0]["zone"] == "UTC"
 
 
 def test_what_a_later_release_added_is_passed_over_and_copied_word_for_word():

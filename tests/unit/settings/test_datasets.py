@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from shoal.contract.errors import ConfigError
+from shoal.settings.analysis import Clock
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
 
@@ -192,11 +193,44 @@ BROKEN = {
     ),
     "an empty list of clocks": (
         {"clock": []},
-        "clock: a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, at least one",
+        "clock: a list of clocks holds mappings of pattern, format, zone and camera, or exif: true, or last_modified: true, at least one",
     ),
     "EXIF with a pattern": (
         {"clock": [{"exif": True, "format": "%Y"}]},
         "clock: exif: true reads no name - give pattern and format an entry of their own",
+    ),
+    "EXIF with the default's own pattern": (
+        {"clock": [{"exif": True, "pattern": Clock().pattern}]},
+        "clock: exif: true reads no name - give pattern and format an entry of their own",
+    ),
+    "the time of upload with a zone": (
+        {"clock": [{"zone": "UTC"}, {"last_modified": True, "zone": "Europe/Madrid"}]},
+        (
+            "clock.1: last_modified: true is the time of upload, which is UTC - give pattern, format and zone an entry of "
+            "their own"
+        ),
+    ),
+    "the time of upload before EXIF": (
+        {"clock": [{"zone": "UTC"}, {"last_modified": True}, {"exif": True}]},
+        (
+            "clock: last_modified: true stands last - every image has a time of upload, so that no entry behind it would be "
+            "asked"
+        ),
+    ),
+    "the time of upload twice": (
+        {"clock": [{"last_modified": True}, {"last_modified": True}]},
+        (
+            "clock: last_modified: true stands last - every image has a time of upload, so that no entry behind it would be "
+            "asked"
+        ),
+    ),
+    "EXIF and the time of upload in one": (
+        {"clock": [{"exif": True, "last_modified": True}]},
+        "clock: exif: true and last_modified: true are two entries of a list - EXIF first",
+    ),
+    "a time where a yes belongs": (
+        {"clock": [{"last_modified": "2026"}]},
+        "clock.last_modified: Input should be a valid boolean, unable to interpret input (is '2026')",
     ),
     "seconds since 1970 among others": (
         {"clock": {"format": "%s_%f"}},

@@ -10,6 +10,7 @@ import pytest
 from shoal.contract.layout import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.contract.stored_names import parse_part
+from shoal.settings.analysis import Clock
 from shoal.tables.session import open_database
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
@@ -168,6 +169,25 @@ def test_a_content_duplicate_takes_no_instant_from_another_image(empty_bucket):
     clock = {**empty_bucket.dataset.clock.model_dump(mode="json"), "unique": True}
     _, done = seen(empty_bucket, images, clock=clock)
     assert done.summary["result"]["balance"]["used"] == 2
+
+
+def test_a_time_of_upload_makes_no_image_a_duplicate_and_gives_way_to_a_time_of_its_own(empty_bucket):
+    """All are stored in one second or two; `unique` asks which cameras took an image at one instant."""
+    same = {"detections": [box(CHROMIS)], "content_sha256": "x"}
+    images = {"IMG_0001.jpg": [box(CHROMIS)], "IMG_0002.jpg": [], "a copy.jpg": same, "z/20300101-120000-IPC1.jpg": []}
+    images |= {"z/20260601-120000-IPC1.jpg": same}
+    clock = [{"pattern": Clock().pattern}, {"last_modified": True}]
+    clock[0]["unique"] = True
+    pipeline, done = seen(empty_bucket, images, clock=clock)
+    assert done.summary["result"]["balance"] == {"used": 3, "duplicate": 1, "undated": 1, "unusable": 0, "failed": 0}
+    assert done.summary["result"]["clock_flags"] == {"future": 1, "uploaded": 3}
+    assert [line["by"] for line in done.summary["run"]["clock"]["lines"]][:2] == [
+        "time of upload, not of capture",
+        "name",
+    ]
+    assert sum(int(row["detections"]) for row in counts(pipeline, done) if row["camera"] == "IPC1") == 1
+    report = pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
+    assert "3 of 5 images have the time of their upload, not of their capture" in report
 
 
 def test_a_camera_named_like_a_formula_is_drawn(empty_bucket):

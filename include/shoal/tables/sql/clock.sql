@@ -2,7 +2,7 @@
 -- corrected zone or pattern reaches old results at once.
 -- clock_flag: 'undated' no time where the entry looks; 'epoch' before 1990 and 'future' more than a day after the object was
 -- last modified (clocks that were never set: no capture time); 'ambiguous' and 'nonexistent' local times around a change of
--- the clocks keep their time, as the zone database reads them. An object last modified before 1990 tells nothing of its age:
+-- the clocks keep their time, as the zone database reads them; 'uploaded' keeps that of upload, which is none of capture. An object last modified before 1990 tells nothing of its age:
 -- its file system lost the time, and its name counts.
 CREATE OR REPLACE MACRO written_time(found) AS
     if(found.date = '', found.time, found.date || ' ' || found.time);
@@ -50,4 +50,7 @@ CREATE OR REPLACE MACRO flag_time(local_time, utc_time, zone, last_modified) AS
 -- Two deployments that correct a clock in different ways both say that this image is theirs: no capture time.
 CREATE OR REPLACE MACRO flag_claims(claims, flag) AS CASE WHEN len(claims) > 1 THEN 'contested' ELSE flag END;
 
-CREATE OR REPLACE MACRO is_usable(flag) AS flag IS NULL OR flag IN ('ambiguous', 'nonexistent');
+-- The time of upload is asked where an entry takes it and nothing before it tells a time, not even an impossible one.
+CREATE OR REPLACE MACRO flag_upload(flag) AS CASE WHEN flag IS NULL THEN 'uploaded' ELSE flag END;
+
+CREATE OR REPLACE MACRO is_usable(flag) AS flag IS NULL OR flag IN ('ambiguous', 'nonexistent', 'uploaded');

@@ -6,7 +6,7 @@
 -- doubled: images beyond the first of one camera and instant. least_age: seconds from the capture to last_modified, the least.
 CREATE OR REPLACE TABLE doubled_moments AS
 SELECT clock_source AS entry, camera, captured_at, count(*) AS keys
-FROM times WHERE captured_at IS NOT NULL
+FROM times WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded'
 GROUP BY ALL HAVING count(*) > 1;
 
 CREATE OR REPLACE TABLE clock_table AS
@@ -21,7 +21,9 @@ WITH lines AS (
         count(*) FILTER (two_times) AS twice, min(n) FILTER (two_times) AS twice_n,
         count(rest) AS cut, min(n) FILTER (rest IS NOT NULL) AS cut_n,
         count(*) FILTER (without_offset) AS without_offset, min(n) FILTER (without_offset) AS without_offset_n,
-        min(epoch(stored_at) - epoch(captured_at)) AS least_age, max(epoch(future_at) - epoch(stored_at)) AS most_ahead
+        count(*) FILTER (clock_flag = 'uploaded') AS uploaded, min(n) FILTER (clock_flag = 'uploaded') AS uploaded_n,
+        min(epoch(stored_at) - epoch(captured_at)) FILTER (clock_flag IS DISTINCT FROM 'uploaded') AS least_age,
+        max(epoch(future_at) - epoch(stored_at)) AS most_ahead
     FROM times GROUP BY ALL
 ), doubled AS (
     SELECT entry, camera, sum(keys - 1)::BIGINT AS doubled FROM doubled_moments GROUP BY ALL

@@ -4,6 +4,8 @@
 --   duplicate  same content as an earlier one; with clock.unique also: same camera and instant
 --   undated    no capture time: counted here and kept out of every series
 --   used       the effort: beside every number stand the used images it was found in
+-- Many files are uploaded in one second: a time of upload makes no image a duplicate, and of two with the same content the one
+-- whose time is its own is kept.
 -- Variables: damaged_usable, luma_min, luma_max, sharpness_min, clock_unique.
 CREATE OR REPLACE TABLE images AS
 WITH examined AS (
@@ -23,13 +25,14 @@ WITH examined AS (
 ), contents AS (
     SELECT *,
         row_number() OVER (
-            PARTITION BY is_failed OR is_unusable, content_sha256 ORDER BY captured_at IS NULL, captured_at, key
+            PARTITION BY is_failed OR is_unusable, content_sha256
+            ORDER BY captured_at IS NULL, coalesce(clock_flag = 'uploaded', false), captured_at, key
         ) AS content_rank
     FROM judged
 ), ranked AS (
     SELECT *,
         row_number() OVER (
-            PARTITION BY is_failed OR is_unusable, camera, captured_at, content_rank > 1 ORDER BY key
+            PARTITION BY is_failed OR is_unusable, camera, captured_at, content_rank > 1, clock_flag = 'uploaded' ORDER BY key
         ) AS instant_rank
     FROM contents
 )
@@ -38,7 +41,8 @@ SELECT ranked.* EXCLUDE (is_failed, is_unusable, content_rank, instant_rank),
         WHEN is_failed THEN 'failed'
         WHEN is_unusable THEN 'unusable'
         WHEN content_rank > 1 THEN 'duplicate'
-        WHEN getvariable('clock_unique') AND captured_at IS NOT NULL AND instant_rank > 1 THEN 'duplicate'
+        WHEN getvariable('clock_unique') AND captured_at IS NOT NULL AND instant_rank > 1
+            AND clock_flag IS DISTINCT FROM 'uploaded' THEN 'duplicate'
         WHEN captured_at IS NULL THEN 'undated'
         ELSE 'used'
     END AS use

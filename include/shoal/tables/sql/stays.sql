@@ -3,18 +3,19 @@
 -- asked: with its own offset and zone, does the time lie from its start to its end? Spans are true times.
 -- claims: the deployments that say yes, in most cases one. Of several, those go whose time is after the object was written
 -- ('future' of clock.sql). Where more than one is left nobody knows the time: 'contested'. Where none is, the time is as it is told.
--- Variable: stays, the deployments as JSON.
+-- Times of upload are a store's and no camera's: they are asked without any offset and zone.
+-- Variables: stays, the deployments as JSON, and stays_as_they_are, the same without offsets and zones.
 -- A camera may have had hundreds of deployments: only those are asked that are near the year which the camera wrote.
 CREATE OR REPLACE MACRO written_year(local_time) AS greatest(1969, least(2101, year(local_time)));
 
-CREATE OR REPLACE MACRO stays_by_camera() AS TABLE
+CREATE OR REPLACE MACRO stays_by_camera(told) AS TABLE
     SELECT stay.camera AS camera, written_year, list(stay) AS stays
     FROM (
         SELECT stay, unnest(range(
             written_year(stay.start_at::TIMESTAMP - to_microseconds(coalesce(stay.shift_us, 0)) - INTERVAL 30 DAY),
             written_year(stay.end_at::TIMESTAMP - to_microseconds(coalesce(stay.shift_us, 0)) + INTERVAL 30 DAY) + 1
         )) AS written_year
-        FROM (SELECT unnest(from_json(getvariable('stays'), '[{"camera": "VARCHAR", "name": "VARCHAR", "start_at": "TIMESTAMP",
+        FROM (SELECT unnest(from_json(told, '[{"camera": "VARCHAR", "name": "VARCHAR", "start_at": "TIMESTAMP",
             "end_at": "TIMESTAMP", "shift_us": "BIGINT", "zone": "VARCHAR"}]')) AS stay)
     )
     GROUP BY ALL;
