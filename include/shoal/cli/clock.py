@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from shoal.bucket.clock_cameras import find_folder
 from shoal.bucket.clock_proposal import Offer, Proposal, as_clock, propose_clock
+from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.exif_samples import Seen, fill_rows, read_handful
 from shoal.bucket.sampled_keys import Sample, fill_listing, sample_images
 from shoal.cli._reach import find_dataset, reach_stores
@@ -71,7 +72,8 @@ def _looked_at(sample: Sample) -> str:
 def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -> list[str]:
     fill_listing(database, sample.images)
     read_times(database, dataset.clock, dataset.deployments)
-    return read_clock_table(database, dataset.clock, name).describe()
+    corrected = read_correction_words(database, dataset.deployments, full_scope=sample.whole)
+    return [*read_clock_table(database, dataset.clock, name).describe(), *corrected]
 
 
 def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample: Sample) -> Iterator[str]:

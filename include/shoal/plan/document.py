@@ -276,6 +276,7 @@ class Plan:
                 "pending": self.pending,
             },
             "clock": self.clock.to_json(),
+            "remarks": list(self.remarks),
             "silent": None if self.silent is None else [silent.to_json() for silent in self.silent],
             "drift": self.drift.to_json(),
             "approval": self.approval.to_json(),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.sampled_keys import fill_listing, sample_images
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
@@ -141,18 +142,17 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked "
             "WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded' ORDER BY key"
         )
+        corrected = read_correction_words(database, dataset.deployments, full_scope=sample.whole)
+    understood = [*table.describe(), *corrected]
     keys = [image.key for image in sample.images]
     if not keys:
         return "no image was found, so no key was read"
+    nothing = f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}"
     if not dated and dataset.clock.asks_exif:
-        found = (
-            f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}; the answer takes those of EXIF, "
-            "windows do not"
-        )
-        return "\n".join([found, *table.describe()])
+        return "
+".join([f"{nothing}; the answer takes those of EXIF, windows do not", *understood])
     if not dated and dataset.clock.upload is not None:
-        found = f"none of {len(keys)} sampled keys has a time, such as {shown!r}; the time of upload stands for that of capture"
-        return "\n".join([found, *table.describe()])
+        return "\n".join([f"{nothing}; the time of upload stands for that of capture", *understood])
     if not dated:
         raise ConfigError(
             f"None of {len(keys)} sampled keys has a time that clock.pattern and clock.format read, such as {keys[0]!r} - "
@@ -163,7 +163,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         f"{len(dated)} of {len(keys)} sampled keys are dated, cameras {', '.join(sorted(cameras)[:5])}; "
         f"{first['key']!r} is {first['camera']} at {first['captured_at']} UTC"
     )
-    return "\n".join([found, *table.describe()])
+    return "\n".join([found, *understood])
 
 
 def check_results(stores: Stores) -> str:

@@ -54,6 +54,7 @@ class StoredPlan:
         listing: The frozen listing.
         counts: What becomes of the listed images.
         clock: What the clock understood of the listing; None in plans before that was kept.
+        remarks: What deployments made of the listing's times, and what is odd in its names; empty in plans before that was kept.
         credentials: Kind of login by role; empty in plans before that was kept.
         silent: Who stopped sending; None where that was not looked for, as in plans before it was.
         drift: None in plans before it was counted.
@@ -81,6 +82,7 @@ class StoredPlan:
     listing: StoredListing
     counts: StoredCounts
     clock: ClockTable | None
+    remarks: tuple[str, ...]
     credentials: Mapping[str, str]
     silent: tuple[StoredSilent, ...] | None
     drift: StoredDrift | None
@@ -118,6 +120,7 @@ class StoredPlan:
                 listing=pick(StoredListing, stored["listing"]),
                 counts=pick(StoredCounts, stored["counts"]),
                 clock=ClockTable.parse(clock) if clock else None,
+                remarks=tuple(stored.get("remarks") or ()),
                 credentials=stored.get("credentials") or {},
                 silent=None if silent is None else picked(StoredSilent, silent),
                 drift=pick(StoredDrift, drift) if drift else None,

@@ -155,7 +155,8 @@ def _say_uploaded(facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["uploaded"]:
         yield (
             f"{_of(facts, 'uploaded', whole)} have the time of their upload, not of their capture, "
-            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours and days are those of whoever copied them"
+            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours and days "
+            "are those of whoever copied them"
         )
 
 

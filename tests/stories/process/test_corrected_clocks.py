@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shoal.airflow.pages.plan_page import render_plan
 from shoal.embedded.samples.scenes import scene
+from shoal.preflight.steps import check_clock
+from shoal.results.stored_plan import read_plan
 
 CHROMIS = {"Chromis chromis": 4.0}
 WRITTEN = {
@@ -73,6 +76,7 @@ def test_wrong_clocks_are_put_right_without_inference(wrong_clocks):
     assert f"clock: deployment june corrects camera IPC608 (+365d): 2 images, {EVENING} to {NIGHT}" in said
     assert f"clock: deployment june corrects camera IPC710 (Asia/Tokyo): 2 images, {EVENING} to {NIGHT}" in said
     assert "nothing new: no inference" in said
+    _plan_page_and_check_say_what_is_corrected(corrected, plan, [line for line in said if "corrects camera" in line])
 
     done = corrected.summarize(plan)
     assert series(done) == {
@@ -88,6 +92,16 @@ def test_wrong_clocks_are_put_right_without_inference(wrong_clocks):
     directory = plan.variant.directory
     assert corrected.verify(plan.run_key, directory).deviations == ()
     _the_report_says_what_was_corrected_and_what_did_not_work(corrected, done)
+
+
+def _plan_page_and_check_say_what_is_corrected(corrected, plan, words):
+    stored = read_plan(
+        corrected.stores.results, corrected.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan
+    )
+    assert stored.remarks == tuple(words)
+    page = render_plan(stored)
+    assert all(f"<p>{line}</p>" in page for line in words)
+    assert check_clock(corrected.dataset, corrected.stores).splitlines()[-2:] == words
 
 
 def _the_report_says_what_was_corrected_and_what_did_not_work(corrected, done):

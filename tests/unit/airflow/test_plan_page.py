@@ -63,6 +63,16 @@ def test_the_page_tells_what_lies_beside_the_images_and_how_stores_are_reached(p
         assert said in page
 
 
+def test_the_page_tells_what_deployments_corrected(plan):
+    assert "Corrected clocks" not in render_plan(StoredPlan.parse(plan))
+    plan["remarks"] = ["clock: deployment <pier> corrects camera IPC608 (+1h): 9 images"]
+    page = render_plan(StoredPlan.parse(plan))
+    assert (
+        "<h2>Corrected clocks and odd names</h2><p>clock: deployment &lt;pier&gt; corrects camera IPC608 (+1h): 9 images</p>"
+        in page
+    )
+
+
 def test_a_plan_from_before_patterns_counts_what_it_left_out_and_names_no_login(plan):
     for name in ("ignored_by", "videos", "unread", "below_images"):
         del plan["listing"][name]
@@ -81,7 +91,7 @@ def test_a_key_is_text_and_never_markup(plan):
 
 
 def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(plan):
-    del plan["approval"], plan["passed_over"], plan["clock"]
+    del plan["approval"], plan["passed_over"], plan["clock"], plan["remarks"]
     plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
     assert "Room was not looked for" in render_plan(StoredPlan.parse(plan))
     assert "Seconds per image" not in render_plan(StoredPlan.parse(plan))

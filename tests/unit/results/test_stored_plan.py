@@ -79,6 +79,7 @@ def write_plan(dataset=None, params=None, **differs):
         "passed_over": [PassedOver("v2", "refused by ana")],
         "silent": [Silent("IPC608", datetime(2026, 6, 1)), Silent(None, None)],
         "clock": ClockTable((DATED, UNDATED), 3, 7, ("7 of 19 images are odd - write it otherwise",)),
+        "remarks": ("clock: deployment pier corrects camera IPC608 (+1h): 9 images",),
     }
     return Plan(**(facts | differs)).to_json()
 
@@ -141,6 +142,7 @@ def test_settings_and_params_are_those_of_the_run():
 def test_a_plan_of_an_earlier_release_lacks_what_was_not_written_then(path):
     plan = StoredPlan.parse(json.loads(path.read_text(encoding="utf-8")))
     assert (plan.clock, plan.silent, plan.drift, plan.approval, plan.passed_over) == (None, None, None, None, ())
+    assert plan.remarks == ()
     assert (plan.listing.ignored_by, plan.listing.videos, plan.listing.unread, plan.listing.below_images) == (
         {},
         {},

@@ -38,6 +38,7 @@ def render_plan(plan: StoredPlan, answer: Answer | None = None) -> str:
         _table((), _facts(plan, answer)),
         _beside(plan.listing),
         _clock(plan.clock),
+        _remarks(plan.remarks),
         _passed_over(plan.passed_over),
         _capacity(plan.capacity),
         _shards(plan.shards),
@@ -81,6 +82,12 @@ def _clock(clock: ClockTable | None) -> str:
     more = f"<p>and {clock.more_lines:,} more lines of {clock.more_keys:,} images</p>" if clock.more_lines else ""
     odd = "".join(f"<p>{escape(sentence)}</p>" for sentence in clock.odd)
     return f"<h2>Times and cameras</h2>{_table(TITLE, (line.cells() for line in clock.lines))}{more}{odd}"
+
+
+def _remarks(remarks: Iterable[str]) -> str:
+    """Tell what deployments made of the times, and what no mount can show, in the words of the plan's own log."""
+    lines = "".join(f"<p>{escape(line)}</p>" for line in remarks)
+    return f"<h2>Corrected clocks and odd names</h2>{lines}" if lines else ""
 
 
 def _passed_over(passed: Iterable[StoredPassedOver]) -> str:
