@@ -149,8 +149,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         return "no image was found, so no key was read"
     nothing = f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}"
     if not dated and dataset.clock.asks_exif:
-        return "
-".join([f"{nothing}; the answer takes those of EXIF, windows do not", *understood])
+        return "\n".join([f"{nothing}; the answer takes those of EXIF, windows do not", *understood])
     if not dated and dataset.clock.upload is not None:
         return "\n".join([f"{nothing}; the time of upload stands for that of capture", *understood])
     if not dated:

@@ -104,11 +104,7 @@ class MountDoubt:
                 f"Mount {self._mount.root} hangs: nothing was fetched for {silent_s:.0f} s and it does not {does_not}; {store} - "
                 "look at the bucket sidecar's log and its memory, the next attempt mounts anew"
             )
-        slow = (
-            "a directory is being listed"
-            if told.store_gave_in_s is not None
-            else "the store is slow"
-        )
+        slow = "a directory is being listed" if told.store_gave_in_s is not None else "the store is slow"
         self.story = f": the mount answers, {store}, so {slow}"
         log.warning("Nothing was fetched for %.0f s%s; it is waited for", silent_s, self.story)
         return ""
