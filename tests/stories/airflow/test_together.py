@@ -23,7 +23,8 @@ from shoal.settings.dataset_stores import open_stores
 from waiting import wait_until
 
 MONTHS = ("202604", "202605", "202606")
-PER_MONTH = 20
+PER_MONTH = 15
+AT_FIRST = len(MONTHS) * PER_MONTH
 SETTLED_S = 420
 NIGHTS, MONTHLY = "reanalyse_reef", "backfill_reef"
 
@@ -144,7 +145,7 @@ def test_a_chain_goes_on_while_the_cron_fires_and_takes_what_is_new_meanwhile(in
     assert ids(installation)[0].startswith("scheduled__")
     assert installation.answer() == {}, "no answer before the chain is through"
     installation.put([f"20260621-12{minute:02d}00" for minute in range(5)])
-    answer = installation.answered(65)
+    answer = installation.answered(AT_FIRST + 5)
     installation.idle()
     assert len(first) >= 1
     assert answer["complete"]
@@ -171,7 +172,7 @@ def test_months_are_backfilled_with_a_new_version_while_nights_go_on(installatio
         installation.pause(paused=False, dag_id=dag_id)
     nights = len(ids(installation))
     installation.backfill("v2")
-    installation.seen("v2", 65)
+    installation.seen("v2", AT_FIRST + 5)
     installation.wait("a night meanwhile", lambda: len(ids(installation)) > nights)
     installation.idle()
     assert set(installation.pipeline.inferences("v2").values()) == {1}
@@ -206,7 +207,7 @@ def test_a_lost_continuation_costs_one_night(installation):
     installation.rest.http.request(
         "DELETE", f"{installation.rest.url}/api/v2/dags/{NIGHTS}/dagRuns/{lost}", headers=installation.rest.headers
     )
-    installation.answered(105)
+    installation.answered(AT_FIRST + 45)
     installation.idle()
     assert max(installation.pipeline.inferences("v1").values()) <= 2, "a deleted run's worker may have been at it"
 
@@ -216,7 +217,7 @@ def test_a_run_with_other_settings_chains_in_the_backfill_dag_and_leaves_the_ans
     installation.pause(paused=False)
     run_id = installation.rest.trigger(NIGHTS, model_version="v2", conf=0.4)
     assert installation.rest.finished(NIGHTS, run_id) == "success"
-    installation.seen("v2", 105)
+    installation.seen("v2", AT_FIRST + 45)
     installation.idle()
     chained = [run for run in installation.runs(MONTHLY) if run["dag_run_id"].startswith("continue__")]
     assert chained
@@ -231,7 +232,7 @@ def test_a_run_marked_failed_ends_failed_and_the_next_one_finishes(installation)
     installation.wait("it runs", lambda: run_id in installation.at_work(NIGHTS))
     installation.rest.send("PATCH", f"dags/{NIGHTS}/dagRuns/{run_id}", {"state": "failed"})
     assert installation.rest.finished(NIGHTS, run_id) == "failed"
-    installation.answered(110)
+    installation.answered(AT_FIRST + 50)
     installation.idle()
     assert installation.rest.get(f"dags/{NIGHTS}/dagRuns/{run_id}")["state"] == "failed"
 
@@ -241,7 +242,7 @@ def test_cleared_shards_and_a_cleared_plan_say_the_same(installation):
     installation.pause(paused=False)
     run_id = installation.rest.trigger(NIGHTS)
     assert installation.rest.finished(NIGHTS, run_id) == "success"
-    installation.answered(113)
+    installation.answered(AT_FIRST + 53)
     installation.idle()
     said, inferences = installation.answer()["result_sha256"], installation.pipeline.inferences("v1")
     for task in ("infer", "plan"):
@@ -259,7 +260,7 @@ def test_after_all_of_it_every_balance_is_closed(installation):
         balance = dict(summary["run"]["balance"])
         assert balance.pop("listed") == sum(balance.values())
         assert summary["result"]["examined"] == sum(summary["result"]["balance"].values())
-    assert len(installation.pipeline.inferences("v1")) == 113
+    assert len(installation.pipeline.inferences("v1")) == AT_FIRST + 53
     stores = installation.pipeline.stores
     current = read_current(stores.results, stores.layout)
     assert installation.pipeline.verify(current["run_key"], current["variant"]["directory"]).deviations == ()
