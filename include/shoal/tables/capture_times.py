@@ -135,7 +135,7 @@ def _found(number: int, entry: ClockEntry) -> str:
     if names_folders(entry.pattern):
         return in_key
     # A camera may stand in a folder before the same time; only then both are asked.
-    camera = f" AND ({in_name}.camera <> '' OR NOT same_time({in_name}, {in_key}))"
+    camera = f" AND (named_camera({in_name}.camera, key) IS NOT NULL OR NOT same_time({in_name}, {in_key}))"
     tells = camera if "camera" in read_groups(entry.pattern) else ""
     return f"CASE WHEN file_name = key OR ({in_name}.time <> ''{tells}) THEN {in_name} ELSE {in_key} END"
 
@@ -171,7 +171,7 @@ def _minutes_ahead(entry: ClockEntry) -> str | None:
 
 def _camera(number: int, entry: ClockEntry, names: list[int]) -> str:
     # An image whose name tells the camera and no time keeps its camera.
-    cameras = [f"nullif(found_{n}.camera, '')" for n in ([number] if entry.reads_name else names)]
+    cameras = [f"named_camera(found_{n}.camera, key)" for n in ([number] if entry.reads_name else names)]
     return f"coalesce({', '.join([*cameras, _var(number, 'camera')])})"
 
 

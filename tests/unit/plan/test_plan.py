@@ -182,6 +182,34 @@ def test_a_file_time_that_a_copy_lost_makes_no_name_a_future_one(database):
     assert database.value("SELECT captured_at FROM clocked") == datetime(2024, 4, 22, 8, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("key", "camera"),
+    [
+        pytest.param("20240101-000000-.jpg", "camera", id="nothing but the ending"),
+        pytest.param("20240101-000000-.JPG", "camera", id="the ending in capitals"),
+        pytest.param("20240101-000000- .jpg", "camera", id="a blank"),
+        pytest.param("20240101-000000-\u00a0_.jpg", "camera", id="blanks and separators"),
+        pytest.param("20240101-000000--.jpg", "camera", id="a separator twice"),
+        pytest.param("20240101-000000-....jpg", "camera", id="points"),
+        pytest.param("20240101-000000-C.1.jpg", "C.1", id="a point within a name"),
+        pytest.param("20240101-000000-.C1.jpg", ".C1", id="a point before a name"),
+        pytest.param("20240101-000000-_C_.jpg", "_C_", id="separators around a name stay"),
+        pytest.param("20240101-000000-\U0001f41f.jpg", "\U0001f41f", id="a name without letters"),
+    ],
+)
+def test_a_camera_that_is_only_an_ending_or_empty_is_none(database, key, camera):
+    fill(database, [key])
+    view_clocked(database, Clock(), ())
+    assert database.run("SELECT camera, captured_at FROM clocked").fetchall() == [(camera, datetime(2024, 1, 1))]
+
+
+def test_a_folder_tells_the_camera_where_the_name_has_only_an_ending(database):
+    fill(database, ["C1_20240101-000000/20240101-000000_.jpg", ".hidden_20240101-000000/20240101-000000.jpg"])
+    pattern = r"(?:(?P<camera>[^/]+)_)?(?P<time>\d{8}-\d{6})"
+    view_clocked(database, Clock(pattern=pattern), ())
+    assert database.run("SELECT camera FROM clocked ORDER BY key").fetchall() == [(".hidden",), ("C1",)]
+
+
 def test_a_pattern_without_camera_takes_the_dataset_s_name(database):
     fill(database, ["x/(1)20240422-080001.jpg"])
     view_clocked(database, Clock(pattern=r"\((\d)\)(?P<time>\d{8}-\d{6})", camera="jetty"), ())

@@ -2,8 +2,13 @@
 -- corrected zone or pattern reaches old results at once.
 -- clock_flag: 'undated' no time where the entry looks; 'epoch' before 1990 and 'future' more than a day after the object was
 -- last modified (clocks that were never set: no capture time); 'ambiguous' and 'nonexistent' local times around a change of
--- the clocks keep their time, as the zone database reads them; 'uploaded' keeps that of upload, which is none of capture. An object last modified before 1990 tells nothing of its age:
--- its file system lost the time, and its name counts.
+-- the clocks keep their time, as the zone database reads them; 'uploaded' keeps that of upload, which is none of capture. An
+-- object last modified before 1990 tells nothing of its age: its file system lost the time, and its name counts.
+-- What a pattern takes for a camera is none where it is empty, blanks and separators alone, or nothing but the file's ending: of
+-- 20240101-000000-.jpg the default pattern takes .jpg.
+CREATE OR REPLACE MACRO named_camera(camera, key) AS
+    if(trim(camera, ' ' || chr(9) || chr(160) || '-_.') = '' OR (starts_with(camera, '.') AND ends_with(key, camera)), NULL, camera);
+
 CREATE OR REPLACE MACRO written_time(found) AS
     if(found.date = '', found.time, found.date || ' ' || found.time);
 
