@@ -14,6 +14,7 @@ from shoal.contract.errors import EmptyBucketError, shown
 from shoal.contract.gone_objects import gone
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import DatasetLayout
+from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.dataset import Source
@@ -155,11 +156,9 @@ def find_listing(
         since: Not older than this, by the image store's clock; UTC.
     """
     identity, results = _identity(scope_of(source, scope.prefix, scope.limit)), database.results
-    stored = [
-        found
-        for found in results.list_objects(layout.listings)
-        if found.key.endswith(".json") and read_name(layout, found.key).kind is Kind.LISTING
-    ]
+    there = {found.key: found for found in results.list_objects(layout.listings)}
+    named = only_named(there, layout.listings, lambda key: read_name(layout, key).kind is Kind.LISTING)
+    stored = [there[key] for key in named if key.endswith(".json")]
     for found in sorted(stored, key=lambda one: (one.last_modified, one.key), reverse=True):
         if found.last_modified < since - WRITTEN_AFTER:
             return None

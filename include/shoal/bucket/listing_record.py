@@ -7,13 +7,13 @@ from typing import Any
 
 from shoal.bucket.directory_sizes import LargestDirectory
 from shoal.bucket.sieve import ListingCounts
-from shoal.contract.errors import ContractError, ShoalError
+from shoal.contract.errors import ShoalError
 from shoal.contract.layout import FORMAT_VERSION
-from shoal.contract.stored_json import picked
-from shoal.contract.units import utc_text
+from shoal.contract.stored_json import checked, reading, take
+from shoal.contract.units import read_time, utc_text
 from shoal.settings.dataset import Source
 from shoal.stores.object_store import ImageStore, ObjectStore
-from shoal.tables.frozen_listing import ListingFile
+from shoal.tables.frozen_listing import ListingFile, parse_files
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ class ListingRecord:
         stored = results.find_json(key)
         if stored is None:
             return None
-        try:
+        with reading(f"Listing {key!r}", "start a new run"):
             largest = stored["largest_directory"]
-            moment = Moment(datetime.fromisoformat(stored["listed_at"]), stored["listed_at_by"] == "store")
-            return cls(
-                moment,
-                stored["scope_sha256"],
-                stored["scope"],
-                ListingCounts.of(stored["counts"]),
-                LargestDirectory(largest["name"], largest["entries"]),
-                picked(ListingFile, stored["files"]),
+            moment = Moment(read_time(stored["listed_at"]), stored["listed_at_by"] == "store")
+            return checked(
+                cls(
+                    moment,
+                    stored["scope_sha256"],
+                    stored["scope"],
+                    checked(ListingCounts.of(stored["counts"])),
+                    LargestDirectory(take(largest, "name", str), take(largest, "entries", int)),
+                    parse_files(key, stored),
+                )
             )
-        except (KeyError, TypeError, ValueError) as err:
-            raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err
 
 
 def scope_of(source: Source, prefix: str, limit: int | None) -> dict[str, Any]:

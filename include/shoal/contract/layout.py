@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 FORMAT_VERSION = 2
 """`format_version` of every JSON object stored; readers refuse a higher one. Format 1 is read, never continued."""
 
-RUN_KEY = r"\d{8}T\d{6}Z-[a-z0-9]{8}"
+RUN_KEY = r"[0-9]{8}T[0-9]{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"
+FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Of a variant: `<model>-<version>-<variant12>`, whose names the dataset file allows no other characters."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class VariantLayout:
     def runs_with(self, name: str, keys: Iterable[str]) -> list[str]:
         """Pick from keys the runs that have an object of this name, such as summary.json; the oldest first."""
         found = (re.fullmatch(rf"{re.escape(self.runs)}({RUN_KEY})/{re.escape(name)}", key) for key in keys)
-        return sorted(match[1] for match in found if match)
+        return sorted(match[1] for match in found if match and is_time(match[1]))
 
 
 @dataclass(frozen=True)
@@ -187,10 +189,23 @@ class DatasetLayout:
         """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
 
+    def variants(self, folders: Iterable[str]) -> list[VariantLayout]:
+        """Pick from the folders below `root` those that may be a variant's."""
+        return [self.variant(folder) for folder in folders if re.fullmatch(FOLDER, folder)]
+
 
 def run_time(run_key: str) -> datetime:
     """Read when a run was planned, UTC."""
     return datetime.strptime(run_key[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def is_time(run_key: str) -> bool:
+    """Whether a run_key begins with a time that there is: `20269999T999999Z-abcd1234` is written like one."""
+    try:
+        run_time(run_key)
+    except ValueError:
+        return False
+    return True
 
 
 def mint_attempt() -> str:

@@ -1,22 +1,35 @@
-"""What the key of a stored object tells: `layout` builds keys, this reads them back."""
+"""What the key of a stored object tells: `layout` builds keys, this reads them back.
+
+What is not named so is not Shoal's and is never read: whoever may write to the bucket chooses names.
+"""
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shoal.contract.layout import ATTEMPT, RUN_KEY, DatasetLayout
+from shoal.contract.layout import ATTEMPT, FOLDER, RUN_KEY, DatasetLayout, RunLayout, VariantLayout, is_time
 
-_PART = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<shard>\d{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>\d{{4,}})\.parquet")
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
+"""Of a file beside a summary, whichever export wrote it."""
+
+_PART = re.compile(
+    rf"(?P<run_key>{RUN_KEY})-(?P<shard>[0-9]{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>[0-9]{{4,}})\.parquet"
+)
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
+_NOTE = re.compile(rf"[0-9]{{4,}}-{ATTEMPT}\.json")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
 _LISTED_MONTH = re.compile(r"listings/files/\d{4}-\d{2}-[0-9a-f]{16}\.parquet")
 _OF_RUN = re.compile(
-    rf"(?P<variant>[^/]+)/runs/(?P<run_key>{RUN_KEY})/(?:"
-    rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-\d{{4,}}-{ATTEMPT})\.parquet)"
-    rf"|(?P<attempt>attempts/[^/]+\.json|(?:crashed|trying)-\d{{4,}}-{ATTEMPT}\.json)|(?P<file>summary-{ATTEMPT}/[^/]+))"
+    rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"
+    rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-[0-9]{{4,}}-{ATTEMPT})\.parquet)"
+    rf"|(?P<attempt>attempts/{_NOTE.pattern}|(?:crashed|trying)-[0-9]{{4,}}-{ATTEMPT}\.json)"
+    rf"|(?P<file>summary-{ATTEMPT}/{FILE_NAME}))"
 )
-_ROWS = re.compile(rf"[^/]+/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
-_RECORD = re.compile(r"[^/]+\.json|[^/]+/(?:variant|approval)\.json")
+_PLACE = re.compile(
+    rf"(?P<root>(?:.*/)?)(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:plan|summary)\.json", re.DOTALL
+)
+_ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
+_RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json")
 
 
 class Kind(StrEnum):
@@ -60,11 +73,11 @@ class StoredName:
 def read_name(layout: DatasetLayout, key: str) -> StoredName:
     """Tell what a key below a dataset's `root` is; what Shoal did not name is OTHER."""
     name = key.removeprefix(layout.root)
-    if listing := _LISTING.fullmatch(name):
+    if (listing := _LISTING.fullmatch(name)) and is_time(listing["run_key"]):
         return StoredName(Kind.LISTING, listing["run_key"])
     if _LISTED_MONTH.fullmatch(name):
         return StoredName(Kind.SHARED)
-    if found := _OF_RUN.fullmatch(name):
+    if (found := _OF_RUN.fullmatch(name)) and is_time(found["run_key"]):
         folder = key.rsplit("/", 1)[0] + "/" if found.lastgroup == "file" else ""
         return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)
     if _ROWS.fullmatch(name):
@@ -80,6 +93,71 @@ class PartName:
     shard: int
     attempt: str
     seq: int
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """Where a run's objects lie, as the key of one of them tells.
+
+    Attributes:
+        root: Prefix of everything of the dataset.
+        variant: Folder of the variant.
+        run_key: The run.
+    """
+
+    root: str
+    variant: str
+    run_key: str
+
+    def is_listing(self, key: str) -> bool:
+        """Whether a key is that of a listing of the dataset."""
+        return is_listing(self.root, key)
+
+    @property
+    def layout(self) -> VariantLayout:
+        """The variant's objects."""
+        return VariantLayout(f"{self.root}{self.variant}/")
+
+
+def read_run_place(key: str) -> RunPlace | None:
+    """Read where a run lies from the key of its plan.json or summary.json; None when it is not one."""
+    match = _PLACE.fullmatch(key)
+    return RunPlace(match["root"], match["variant"], match["run_key"]) if match else None
+
+
+def is_listing(root: str, key: str) -> bool:
+    """Whether a key is that of a listing of the dataset whose objects begin with `root`, or of its images."""
+    return key.startswith(root) and _LISTING.fullmatch(key[len(root) :]) is not None
+
+
+def is_part(layout: VariantLayout, key: str) -> bool:
+    """Whether a key is that of a part of the variant, and not of something that begins or ends like one."""
+    return key.startswith(layout.parts) and _PART.fullmatch(key[len(layout.parts) :]) is not None
+
+
+def is_ledger(layout: VariantLayout, key: str) -> bool:
+    """Whether a key is that of a ledger of the variant, and not of something that begins or ends like one."""
+    return key.startswith(layout.ledgers) and _LEDGER.fullmatch(key[len(layout.ledgers) :]) is not None
+
+
+def is_summary_folder(run: RunLayout, folder: str) -> bool:
+    """Whether a key prefix is that of a folder which a summarize attempt of the run wrote."""
+    return re.fullmatch(rf"{re.escape(run.root)}summary-{ATTEMPT}/", folder) is not None
+
+
+def is_failed_attempt(run: RunLayout, key: str) -> bool:
+    """Whether a key is that of a note on an attempt of the run that failed."""
+    return key.startswith(run.attempts) and _NOTE.fullmatch(key[len(run.attempts) :]) is not None
+
+
+def is_listing_file(listing: str, key: str) -> bool:
+    """Whether a key is that of a file which a listing of the same dataset may name.
+
+    Args:
+        listing: Key of the listing.
+        key: Of what it names.
+    """
+    return key.endswith(".parquet") and is_listing(listing[: listing.rfind("listings/")], key)
 
 
 def parse_part(key: str) -> PartName | None:

@@ -57,6 +57,18 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
+def read_time(text: str) -> datetime:
+    """Read a time as stored objects have it, which say its offset.
+
+    Raises:
+        ValueError: It is no such time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r:.60} says no offset from UTC")
+    return moment
+
+
 def utc_text(moment: datetime) -> str:
     """Write a UTC time as every stored object does: ISO 8601, whole seconds; a naive time is UTC."""
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

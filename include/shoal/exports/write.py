@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from shoal.contract.errors import ContractError, StoreError, one_line
+from shoal.contract.stored_names import FILE_NAME
 from shoal.exports.export import EXPORTS, Answer, Export, Where, find_export
 from shoal.tables.session import Database
 
 log = logging.getLogger(__name__)
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 _CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=[a-z0-9-]+)?")
 
 
@@ -129,7 +129,7 @@ def _not_held(counted: Mapping[str, int]) -> Mapping[str, Any]:
 
 
 def _check_file(export: Export, path: Path, folder: Path, answer: Answer) -> None:
-    if path.parent != folder or not _FILE_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+    if path.parent != folder or not re.fullmatch(FILE_NAME, path.name) or path.is_symlink() or not path.is_file():
         raise ContractError(
             f"Export {export.name} wrote {str(path)!r} - write plain files, named by letters, digits, . _ -, into its folder"
         )

@@ -42,8 +42,7 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
     Raises:
         ConfigError: The dataset has no plan of this run.
     """
-    for folder in stores.results.list_folders(stores.layout.root):
-        variant = stores.layout.variant(folder)
+    for variant in stores.layout.variants(stores.results.list_folders(stores.layout.root)):
         if stores.results.has(variant.run(run_key).plan):
             return variant
     raise ConfigError(

@@ -60,8 +60,8 @@ def list_open_chains(stores: Stores) -> list[OpenChain]:
     """
     chains = [
         chain
-        for directory in stores.results.list_folders(stores.layout.root)
-        for chain in _open_in_variant(stores, stores.layout.variant(directory))
+        for variant in stores.layout.variants(stores.results.list_folders(stores.layout.root))
+        for chain in _open_in_variant(stores, variant)
     ]
     return sorted(chains, key=lambda chain: chain.run_key, reverse=True)
 

@@ -172,7 +172,7 @@ def _check_writers(database: Database, plan: StoredPlan, sources: RowSources) ->
     adopted = {(name.run_key, name.attempt) for name in map(parse_part, plan.parts) if name}
     mine = [key for key in sources.whole if key.rsplit("/", 1)[-1].startswith(plan.run_key)]
     for key in mine:
-        database.set_variable("verified_file", [database.results.uri(key)])
+        database.set_variable("verified_file", [database.uri(key)])
         writers = database.run(
             "SELECT DISTINCT run_key, attempt FROM read_parquet(getvariable('verified_file')) ORDER BY ALL"
         ).fetchall()

@@ -10,6 +10,8 @@ from typing import Any
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
+from shoal.contract.stored_json import checked, reading
+from shoal.contract.units import read_time
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 
@@ -183,10 +185,12 @@ class Approval:
 def read_answer(results: ObjectStore, layout: VariantLayout) -> Answer | None:
     """Read what was said about a variant; None when nobody was asked."""
     found = results.find_json(layout.approval)
-    if not found:
+    if found is None:
         return None
     about = found.get("run_key", ""), found.get("images"), found.get("cpu_hours")
-    return Answer(found["answer"] == "yes", found["by"], found["at"], *about)
+    with reading(layout.approval, "delete it, and the next run asks again"):
+        read_time(found["at"])
+        return checked(Answer(found["answer"] == "yes", found["by"], found["at"], *about))
 
 
 def write_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan, answer: Answer) -> None:

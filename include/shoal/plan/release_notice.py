@@ -1,13 +1,16 @@
 """Notice of a release to a dataset that names the version it uses: what looking at everything again would cost, and how."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shoal.bucket.listing import view_listing
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.contract.stored_json import checked, pick, reading
 from shoal.plan.document import Plan
+from shoal.results.plan_parts import StoredModel, StoredRate
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import view_clocked
@@ -55,7 +58,30 @@ def notice_release(stores: Stores, plan: Plan) -> list[str]:
 def read_notice(stores: Stores, dataset: Dataset) -> dict[str, Any] | None:
     """Read the notice; None when there is none, or it was about another version than the dataset names now."""
     notice = stores.results.find_json(stores.layout.releases)
-    return notice if notice and notice["instead_of"] == dataset.model.version else None
+    if notice is None:
+        return None
+    with reading(stores.layout.releases, "delete it: the next release is told anew"):
+        checked(
+            _Told(
+                model=pick(StoredModel, notice["model"]),
+                rate=pick(StoredRate, notice["seconds_per_image"]),
+                images=notice["images"],
+                cpu_hours=notice["cpu_hours"],
+                command=notice["command"],
+            )
+        )
+        return notice if notice["instead_of"] == dataset.model.version else None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What readers of `releases.json` take from it."""
+
+    model: StoredModel
+    rate: StoredRate
+    images: int
+    cpu_hours: float
+    command: str
 
 
 def backfill_command(dataset: str, version: str, first: datetime, last: datetime, now: datetime) -> str:

@@ -7,10 +7,12 @@ from shoal.capacity.share import Capacity
 from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
 from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.contract.stored_names import parse_part
 from shoal.engines.engine import Connect, DagRunId, open_engine, run_to_end
 from shoal.plan.document import Plan
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
+from shoal.results.ledger import list_parts
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams
@@ -61,7 +63,8 @@ class SampleRun:
     def count_rows(self) -> tuple[int, float]:
         """Count the rows the worker wrote, and average their seconds."""
         layout = self.stores.layout.variant(self.plan.variant.directory)
-        parts = [key for key in self.stores.results.list_keys(layout.parts) if self.plan.run_key in key]
+        named = {key: parse_part(key) for key in list_parts(self.stores.results, layout)}
+        parts = [key for key, name in named.items() if name and name.run_key == self.plan.run_key]
         with open_database(self.stores.results) as database:
             database.view_rows(parts)
             (found,) = database.records("SELECT count(*) AS images, coalesce(avg(seconds), 0) AS seconds FROM rows")

@@ -1,18 +1,45 @@
 """`current.json`: which run is the dataset's answer, and the rule that moves it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.contract.errors import ContractError, shown
+from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
+from shoal.contract.stored_json import pick, reading, take
+from shoal.contract.stored_names import is_listing
 from shoal.contract.units import utc_text
+from shoal.results.plan_parts import StoredModel, StoredVariant
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.frozen_listing import FrozenAt
 
 
 def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
-    """Read the dataset's answer; None before its first complete run."""
-    return results.find_json(layout.current)
+    """Read the dataset's answer; None before its first complete run.
+
+    Raises:
+        ContractError: It is not what its format promises, or names what does not lie below the dataset.
+    """
+    found = results.find_json(layout.current)
+    if found is None:
+        return None
+    with reading(layout.current, "restore it, or delete it: the next complete run becomes the answer"):
+        directory, run_key = pick(StoredVariant, found["variant"]).directory, take(found, "run_key", str)
+        pick(StoredModel, found["model"])
+        take(found, "result_sha256", str)
+        names = [
+            *([] if re.fullmatch(RUN_KEY, run_key) and is_time(run_key) else [run_key]),
+            *([] if re.fullmatch(FOLDER, directory) else [directory]),
+            *([] if is_listing(layout.root, take(found, "listing", str)) else [found["listing"]]),
+        ]
+        if names:
+            raise ContractError(
+                f"{layout.current} names {shown(names[0], 200)!r}, which is nothing below {layout.root} - restore or delete it: "
+                "the next complete run becomes the answer"
+            )
+        FrozenAt.of_answer(found)
+    return found
 
 
 def move_current(

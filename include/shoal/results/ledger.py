@@ -6,11 +6,13 @@ deleted. Killed in between, rows lie in both and every reader keeps one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import ROW_COLUMNS, select_rows
-from shoal.contract.stored_names import parse_ledger_run, parse_part
+from shoal.contract.stored_names import is_ledger, is_part, parse_ledger_run, parse_part
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -33,7 +35,17 @@ class RowSources:
 
 def list_settled(results: ObjectStore, layout: VariantLayout) -> tuple[list[str], list[str]]:
     """List parts and ledgers, in this order: a part that a summary moves meanwhile is in both, never in neither."""
-    return results.list_keys(layout.parts), results.list_keys(layout.ledgers)
+    return list_parts(results, layout), list_ledgers(results, layout)
+
+
+def list_parts(results: ObjectStore, layout: VariantLayout) -> list[str]:
+    """List the parts; what else lies there is not read."""
+    return only_named(results.list_keys(layout.parts), layout.parts, partial(is_part, layout))
+
+
+def list_ledgers(results: ObjectStore, layout: VariantLayout) -> list[str]:
+    """List the ledgers; what else lies there is not read."""
+    return only_named(results.list_keys(layout.ledgers), layout.ledgers, partial(is_ledger, layout))
 
 
 def find_sources(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> RowSources:
@@ -47,7 +59,7 @@ def find_sources(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) 
         layout: The variant.
         plan: The run's plan.
     """
-    ledgers = results.list_keys(layout.ledgers)
+    ledgers = list_ledgers(results, layout)
     counted = {*plan.ledgers, *(key for key in ledgers if parse_ledger_run(key) == plan.run_key)}
     adopted = sorted({_origin(key) for key in plan.parts})
     late = [key for key in ledgers if key not in counted] if adopted else []
@@ -71,7 +83,7 @@ def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt:
     results = database.results
     run_key = plan.run_key
     adopted = set(plan.parts)
-    present = results.list_keys(layout.parts)
+    present = list_parts(results, layout)
     taken = [key for key in present if key in adopted or ((name := parse_part(key)) and name.run_key == run_key)]
     if not taken:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.contract.stored_json import checked, picked
 from shoal.tables.frozen_listing import FrozenAt
 
 
@@ -171,8 +172,8 @@ class StoredCapacity:
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredCapacity":
         """Read it with its nodes."""
-        nodes = tuple(StoredNode(node["name"], node["pods"], tuple(node["binds"])) for node in stored["nodes"])
-        return cls(stored["pods"], stored["fit"], stored["reason"], nodes)
+        nodes = picked(StoredNode, stored["nodes"])
+        return checked(cls(stored["pods"], stored["fit"], stored["reason"], nodes))
 
 
 @dataclass(frozen=True)

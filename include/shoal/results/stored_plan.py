@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, shown
 from shoal.contract.job import ShardJob
-from shoal.contract.stored_json import pick, picked, reading
+from shoal.contract.stored_json import checked, pick, picked, reading, take
+from shoal.contract.stored_names import is_ledger, is_part, read_run_place
 from shoal.results.plan_parts import (
     PlannedBy,
     StoredApproval,
@@ -105,33 +106,37 @@ class StoredPlan:
         with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
             clock, silent, drift, approval = (stored.get(name) for name in ("clock", "silent", "drift", "approval"))
             capacity = stored["capacity"]
-            return cls(
-                json=stored,
-                kind=stored.get("kind", "run"),
-                run_key=stored["run_key"],
-                dag_run=pick(PlannedBy, stored["dag_run"]),
-                params_json=stored["params"],
-                settings_json=stored["settings"],
-                scope=pick(StoredScope, stored["scope"]),
-                may_become_current=stored["may_become_current"],
-                model=pick(StoredModel, stored["model"]),
-                variant=pick(StoredVariant, stored["variant"]),
-                names=tuple(stored["names"]),
-                listing=pick(StoredListing, stored["listing"]),
-                counts=pick(StoredCounts, stored["counts"]),
-                clock=ClockTable.parse(clock) if clock else None,
-                remarks=tuple(stored.get("remarks") or ()),
-                credentials=stored.get("credentials") or {},
-                silent=None if silent is None else picked(StoredSilent, silent),
-                drift=pick(StoredDrift, drift) if drift else None,
-                approval=pick(StoredApproval, approval) if approval else None,
-                passed_over=picked(StoredPassedOver, stored.get("passed_over") or ()),
-                capacity=StoredCapacity.parse(capacity) if capacity is not None else None,
-                seconds_per_image=pick(StoredRate, stored["seconds_per_image"]),
-                eta_s=stored["eta_s"],
-                shards=picked(StoredShard, stored["shards"]),
-                ledgers=tuple(stored["ledgers"]),
-                parts=tuple(stored["parts"]),
+            take(stored["params"], "plan_only", bool)
+            take(stored["settings"], "name", str)
+            return checked(
+                cls(
+                    json=stored,
+                    kind=stored.get("kind", "run"),
+                    run_key=stored["run_key"],
+                    dag_run=pick(PlannedBy, stored["dag_run"]),
+                    params_json=stored["params"],
+                    settings_json=stored["settings"],
+                    scope=pick(StoredScope, stored["scope"]),
+                    may_become_current=stored["may_become_current"],
+                    model=pick(StoredModel, stored["model"]),
+                    variant=pick(StoredVariant, stored["variant"]),
+                    names=tuple(stored["names"]),
+                    listing=pick(StoredListing, stored["listing"]),
+                    counts=pick(StoredCounts, stored["counts"]),
+                    clock=ClockTable.parse(clock) if clock else None,
+                    remarks=tuple(stored.get("remarks") or ()),
+                    credentials=stored.get("credentials") or {},
+                    silent=None if silent is None else picked(StoredSilent, silent),
+                    drift=pick(StoredDrift, drift) if drift else None,
+                    approval=pick(StoredApproval, approval) if approval else None,
+                    passed_over=picked(StoredPassedOver, stored.get("passed_over") or ()),
+                    capacity=StoredCapacity.parse(capacity) if capacity is not None else None,
+                    seconds_per_image=pick(StoredRate, stored["seconds_per_image"]),
+                    eta_s=stored["eta_s"],
+                    shards=picked(StoredShard, stored["shards"]),
+                    ledgers=tuple(stored["ledgers"]),
+                    parts=tuple(stored["parts"]),
+                )
             )
 
     @property
@@ -205,7 +210,7 @@ def read_plan(results: ObjectStore, key: str) -> StoredPlan:
     Raises:
         ContractError: Missing, or not what its format promises.
     """
-    return StoredPlan.parse(results.read_json(key))
+    return _of_its_place(StoredPlan.parse(results.read_json(key)), key)
 
 
 def find_plan(results: ObjectStore, key: str) -> StoredPlan | None:
@@ -215,4 +220,29 @@ def find_plan(results: ObjectStore, key: str) -> StoredPlan | None:
         ContractError: Not what its format promises.
     """
     found = results.find_json(key)
-    return None if found is None else StoredPlan.parse(found)
+    return None if found is None else _of_its_place(StoredPlan.parse(found), key)
+
+
+def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
+    """Check that a plan is of the run it lies with, and names nothing that lies elsewhere: what it names is read.
+
+    Raises:
+        ContractError: Somebody else wrote it, or its bucket was copied to another prefix.
+    """
+    place = read_run_place(key)
+    if place is None:
+        raise ContractError(f"{shown(key)} is no name of a plan - Shoal writes <variant>/runs/<run_key>/plan.json")
+    layout = place.layout
+    strange = [
+        *([] if plan.run_key == place.run_key else [plan.run_key]),
+        *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
+        *([] if place.is_listing(plan.listing.key) else [plan.listing.key]),
+        *(named for named in plan.ledgers if not is_ledger(layout, named)),
+        *(named for named in plan.parts if not is_part(layout, named)),
+    ]
+    if strange:
+        raise ContractError(
+            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - restore it; where the "
+            "results were copied to another prefix, start a new run there"
+        )
+    return plan

@@ -1,11 +1,14 @@
 """summary.json as every reader takes it: parsed once, with what earlier releases did not write yet filled in here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.contract.errors import ContractError, shown
 from shoal.contract.rows import FATES
-from shoal.contract.stored_json import pick, picked, reading
+from shoal.contract.stored_json import checked, pick, picked, reading
+from shoal.contract.stored_names import FILE_NAME, is_summary_folder, read_run_place
 from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
@@ -94,27 +97,29 @@ class StoredSummary:
             result, run = stored["result"], stored["run"]
         with reading(f"summary.json of run {run.get('run_key')}", "restore it, or clear task summarize of its Dag run"):
             unreadable = run.get("unreadable") or {"images": 0, "first_keys": ()}
-            return cls(
-                complete=stored["complete"],
-                result=result,
-                result_sha256=stored["result_sha256"],
-                run=run,
-                folder=stored["folder"],
-                files=stored["files"],
-                dataset=result["dataset"],
-                scope=pick(StoredScope, result["scope"]),
-                model=pick(StoredModel, result["model"]),
-                examined=result["examined"],
-                uses=result["balance"],
-                run_key=run["run_key"],
-                params_json=run["params"],
-                balance=_balance(run["balance"]),
-                shards=picked(SummarizedShard, run["shards"]),
-                stopped_shards=tuple(run["stopped_shards"]),
-                clock=ClockTable.parse(run["clock"]) if run.get("clock") else None,
-                unreadable=Unreadable(unreadable["images"], tuple(unreadable["first_keys"])),
-                exports=run.get("exports", {}),
-                removed_since_previous=run["removed_since_previous"],
+            return checked(
+                cls(
+                    complete=stored["complete"],
+                    result=result,
+                    result_sha256=stored["result_sha256"],
+                    run=run,
+                    folder=stored["folder"],
+                    files=stored["files"],
+                    dataset=result["dataset"],
+                    scope=pick(StoredScope, result["scope"]),
+                    model=pick(StoredModel, result["model"]),
+                    examined=result["examined"],
+                    uses=result["balance"],
+                    run_key=run["run_key"],
+                    params_json=run["params"],
+                    balance=_balance(run["balance"]),
+                    shards=picked(SummarizedShard, run["shards"]),
+                    stopped_shards=tuple(run["stopped_shards"]),
+                    clock=ClockTable.parse(run["clock"]) if run.get("clock") else None,
+                    unreadable=pick(Unreadable, unreadable),
+                    exports=run.get("exports", {}),
+                    removed_since_previous=run["removed_since_previous"],
+                )
             )
 
     @property
@@ -138,7 +143,7 @@ def read_summary(results: ObjectStore, key: str) -> StoredSummary:
     Raises:
         ContractError: Missing, or not what its format promises.
     """
-    return StoredSummary.parse(results.read_json(key))
+    return _of_its_place(StoredSummary.parse(results.read_json(key)), key)
 
 
 def find_summary(results: ObjectStore, key: str) -> StoredSummary | None:
@@ -148,4 +153,29 @@ def find_summary(results: ObjectStore, key: str) -> StoredSummary | None:
         ContractError: Not what its format promises.
     """
     found = results.find_json(key)
-    return None if found is None else StoredSummary.parse(found)
+    return None if found is None else _of_its_place(StoredSummary.parse(found), key)
+
+
+def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
+    """Check that a summary is of the run it lies with, and that its files lie in a folder of that run.
+
+    Raises:
+        ContractError: Somebody else wrote it, or its bucket was copied to another prefix.
+    """
+    place = read_run_place(key)
+    if place is None:
+        raise ContractError(
+            f"{shown(key)} is no name of a summary - Shoal writes <variant>/runs/<run_key>/summary.json"
+        )
+    run = place.layout.run(place.run_key)
+    strange = [
+        *([] if summary.run_key == place.run_key else [summary.run_key]),
+        *([] if is_summary_folder(run, summary.folder) else [summary.folder]),
+        *(name for name in summary.files if not re.fullmatch(FILE_NAME, name)),
+    ]
+    if strange:
+        raise ContractError(
+            f"{key} names {shown(strange[0], 200)!r}, which is not of its run - restore it, or clear task "
+            "summarize of its Dag run"
+        )
+    return summary

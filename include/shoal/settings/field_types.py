@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from shoal.contract.job import STORED_CONF
+from shoal.contract.plain_keys import SPECIAL
 from shoal.contract.units import parse_duration
 from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups
 from shoal.settings.ignore import read_line
@@ -84,7 +85,7 @@ def _check_key_prefix(prefix: str) -> str:
 
 
 def _check_folder(prefix: str) -> str:
-    if odd := set(prefix) & set("*?[]{}#%\\"):
+    if odd := SPECIAL.intersection(prefix):
         raise ValueError(
             f"{prefix!r} holds {' '.join(sorted(odd))} - patterns and URLs read these in their own way, leave them out"
         )

@@ -10,6 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import failed_too_often
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import NO_IMAGES, ROW_COLUMNS, Reason, Status, ddl
+from shoal.contract.stored_json import pick, reading
 from shoal.results.stored_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.object_store import ObjectStore
@@ -70,34 +71,52 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str, cause: s
     results.write_json(run.crashed(crashed.shard, crashed.attempt), {"format_version": FORMAT_VERSION, "how": how})
     wrote_parts = bool(results.list_keys(layout.part_prefix(crashed.run_key, crashed.shard, crashed.attempt)))
     name = run.trying(crashed.shard, crashed.attempt)
-    named = results.find_json(name)
+    named = _read_named(results, name)
     if named is None:
         return Aftermath(None, wrote_parts)
     with open_database(results) as database:
         find_open_of_shard(database, layout, crashed.run_key, crashed.shard)
         is_open = database.value(
             "SELECT count(*) FROM open_images WHERE key = ? AND object_version = ?",
-            [named["key"], named["object_version"]],
+            [named.key, named.object_version],
         )
         if is_open:
             _write_row(database, crashed, named, cause)
             _check_failed_share(database, crashed)
     results.delete([name])
-    return Aftermath(named["key"] if is_open else None, wrote_parts or bool(is_open))
+    return Aftermath(named.key if is_open else None, wrote_parts or bool(is_open))
 
 
-def _write_row(database: Database, crashed: ShardAttempt, named: dict[str, object], cause: str) -> None:
+@dataclass(frozen=True)
+class _Named:
+    """The image that a careful attempt tried, as it noted it."""
+
+    key: str
+    object_version: str
+    size_bytes: int
+    worker_version: str
+
+
+def _read_named(results: ObjectStore, name: str) -> _Named | None:
+    found = results.find_json(name)
+    if found is None:
+        return None
+    with reading(name, "delete it: one more attempt finds the image again"):
+        return pick(_Named, found)
+
+
+def _write_row(database: Database, crashed: ShardAttempt, named: _Named, cause: str) -> None:
     """Write a part with one row; the attempt is one of its own, so no part has two writers."""
     attempt = mint_attempt()
     values = {
-        "key": named["key"],
-        "object_version": named["object_version"],
-        "size_bytes": named["size_bytes"],
+        "key": named.key,
+        "object_version": named.object_version,
+        "size_bytes": named.size_bytes,
         "status": str(Status.FAILED),
         "reason": str(Reason.KILLED_WORKER),
         "detail": cause or None,
         "version_checked": False,
-        "worker_version": named["worker_version"],
+        "worker_version": named.worker_version,
         "run_key": crashed.run_key,
         "attempt": attempt,
     }

@@ -1,8 +1,12 @@
 """Notes on attempts at a shard that failed: what a run's bucket tells when Airflow's logs are gone."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
+from shoal.contract.plain_keys import only_named
+from shoal.contract.stored_json import pick, reading
+from shoal.contract.stored_names import is_failed_attempt
 from shoal.stores.object_store import ObjectStore
 
 
@@ -37,10 +41,11 @@ def write_failed_attempt(results: ObjectStore, run: RunLayout, failed: FailedAtt
 
 def read_failed_attempts(results: ObjectStore, run: RunLayout) -> list[FailedAttempt]:
     """Read a run's notes, the first failure first."""
-    notes = [results.find_json(key) for key in results.list_keys(run.attempts)]
-    found = [
-        FailedAttempt(**{name: note[name] for name in FailedAttempt.__dataclass_fields__})
-        for note in notes
-        if note is not None  # gc was faster
-    ]
+    keys = only_named(results.list_keys(run.attempts), run.attempts, partial(is_failed_attempt, run))
+    found = []
+    for key in keys:
+        note = results.find_json(key)
+        if note is not None:  # else gc was faster
+            with reading(key, "restore it, or delete it: it tells of an attempt that failed, and no more"):
+                found.append(pick(FailedAttempt, note))
     return sorted(found, key=lambda failed: (failed.failed_at, failed.shard))

@@ -5,7 +5,10 @@ from typing import Any, Protocol
 
 from shoal.contract.errors import ContractError
 from shoal.contract.gone_objects import gone
+from shoal.contract.json_bounds import most_bytes, read_object, too_large
 from shoal.contract.layout import FORMAT_VERSION
+
+_LARGE = "run a part of the dataset (prefix, limit, a window), with fewer cameras or taxa"
 
 
 class JsonObjects(Protocol):
@@ -13,8 +16,8 @@ class JsonObjects(Protocol):
 
     bucket: str
 
-    def find_bytes(self, key: str) -> bytes | None:
-        """Read a whole object as it is stored, None when there is none."""
+    def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
+        """Read a whole object as it is stored, None when there is none; not one of more than `most` bytes."""
 
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Write a whole object: readers see the old one or the new one."""
@@ -23,18 +26,18 @@ class JsonObjects(Protocol):
         """Read one of Shoal's JSON objects, None when there is none.
 
         Raises:
-            ContractError: Not JSON, or of a later format than this release reads.
+            ContractError: Not JSON, larger than Shoal writes it, or of a later format than this release reads.
         """
-        data = self.find_bytes(key)
+        data = self.find_bytes(key, most_bytes(key))
         if data is None:
             return None
         try:
-            value: dict[str, Any] = json.loads(data)
-            version = int(value["format_version"])
-        except (ValueError, KeyError, TypeError) as err:
+            value = read_object(data)
+        except ContractError as err:
             raise ContractError(
-                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's - restore it"
+                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's ({err}) - restore it"
             ) from err
+        version = value["format_version"]
         if version > FORMAT_VERSION:
             raise ContractError(
                 f"Object {key!r} has format_version {version}, this release reads up to {FORMAT_VERSION} - upgrade Shoal"
@@ -53,6 +56,12 @@ class JsonObjects(Protocol):
         return value
 
     def write_json(self, key: str, value: dict[str, Any]) -> None:
-        """Write a JSON object with one PUT."""
-        text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False)
-        self.write_bytes(key, text.encode(), "application/json")
+        """Write a JSON object with one PUT.
+
+        Raises:
+            ContractError: Nobody would read it: it is larger than its readers take.
+        """
+        data = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False).encode()
+        if len(data) > most_bytes(key):
+            raise ContractError(f"{key} cannot be written: {too_large(len(data), most_bytes(key))} - {_LARGE}")
+        self.write_bytes(key, data, "application/json")

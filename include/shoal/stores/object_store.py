@@ -143,8 +143,16 @@ class ImageStore(ImageSource, Protocol):
     def list_folders(self, prefix: str) -> list[str]:
         """List the names one level below `prefix` that hold objects, sorted."""
 
-    def find_bytes(self, key: str) -> bytes | None:
-        """Read a whole object as it is stored, None when there is none."""
+    def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
+        """Read a whole object as it is stored, None when there is none.
+
+        Args:
+            key: Its key.
+            most: Bytes that it may have; None for any number.
+
+        Raises:
+            ContractError: It has more.
+        """
 
     def read_bytes(self, key: str) -> bytes:
         """Read a whole object.

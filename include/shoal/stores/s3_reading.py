@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from minio import Minio
 from minio.error import S3Error
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError, ShoalError, StoreError
 from shoal.contract.gone_objects import gone
+from shoal.contract.json_bounds import too_large
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
@@ -147,14 +148,20 @@ class S3Reader:
             raise StoreError(f"{key!r}: {len(data)} bytes came, {size_bytes} are listed - see the store's log")
         return Fetched(data, version_checked=checked)
 
-    def find_bytes(self, key: str) -> bytes | None:
+    def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
         """Read a whole object as it is stored (a Content-Encoding is not undone), None when there is none.
 
         Raises:
+            ContractError: It has more than `most` bytes, which are not read.
             ConfigError: No such bucket, or no right to read it.
             StoreError: The store did not answer as it should.
         """
-        return self._take(key, lambda response: response.read(decode_content=False), self._object(key))
+        if most is None:
+            return self._take(key, lambda response: response.read(decode_content=False), self._object(key))
+        try:
+            return self._take(key, partial(_read_at_most, most), self._object(key))
+        except _TooLargeError as err:
+            raise ContractError(f"Object {key!r} of bucket {self.bucket!r} is not read: {err} - restore it") from err
 
     def read_bytes(self, key: str) -> bytes:
         """Read a whole object.
@@ -278,6 +285,22 @@ class S3Reader:
 
 def _date_of(response: "BaseHTTPResponse") -> datetime:
     return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+
+
+class _TooLargeError(Exception):
+    """A body has more bytes than its reader takes."""
+
+
+def _read_at_most(most: int, response: "BaseHTTPResponse") -> bytes:
+    """Read a body whose length an answer may announce, or not; what is announced as too long is not begun."""
+    announced, data = length_of(response.headers), bytearray()
+    if announced is not None and announced > most:
+        raise _TooLargeError(too_large(announced, most))
+    for piece in response.stream(PIECE_BYTES, decode_content=False):
+        data += piece
+        if len(data) > most:
+            raise _TooLargeError(too_large(None, most))
+    return bytes(data)
 
 
 def _save(path: Path, response: "BaseHTTPResponse") -> Path:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.contract.errors import shown
+from shoal.contract.stored_json import checked, picked
 from shoal.contract.units import utc_text
 from shoal.settings.analysis import Clock, ClockEntry
 from shoal.tables.clock_times import read_keys
@@ -104,9 +105,8 @@ class ClockTable:
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "ClockTable":
         """Read what `to_json` wrote."""
-        names = ClockLine.__dataclass_fields__
-        lines = tuple(ClockLine(**{name: line[name] for name in names}) for line in stored["lines"])
-        return cls(lines, stored["more_lines"], stored["more_keys"], tuple(stored["odd"]))
+        lines = picked(ClockLine, stored["lines"])
+        return checked(cls(lines, stored["more_lines"], stored["more_keys"], tuple(stored["odd"])))
 
 
 def read_clock_table(database: Database, clock: Clock, dataset: str, *, after_reading: bool = False) -> ClockTable:

@@ -6,9 +6,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import shown
 from shoal.contract.layout import run_time
-from shoal.contract.stored_json import picked
+from shoal.contract.stored_json import picked, reading
+from shoal.contract.stored_names import is_listing_file
+from shoal.contract.units import read_time
 from shoal.stores.object_store import ObjectStore
 
 
@@ -26,8 +28,13 @@ class FrozenAt:
 
     @classmethod
     def of(cls, key: str, listed_at: str | None) -> "FrozenAt":
-        """Read it from plan.json or current.json; those of earlier releases know the time in the name only."""
-        return cls(key, datetime.fromisoformat(listed_at) if listed_at else run_time(PurePosixPath(key).stem))
+        """Read it from plan.json or current.json; those of earlier releases know the time in the name only.
+
+        Raises:
+            ContractError: That is no time.
+        """
+        with reading(f"What names listing {shown(key, 200)}", "restore it"):
+            return cls(key, read_time(listed_at) if listed_at else run_time(PurePosixPath(key).stem))
 
     @classmethod
     def of_answer(cls, current: Mapping[str, Any]) -> "FrozenAt":
@@ -70,10 +77,21 @@ def read_files(results: ObjectStore, key: str) -> tuple[ListingFile, ...]:
     if key.endswith(".parquet"):  # of an earlier release
         return (ListingFile(key),)
     stored = results.find_json(key)
-    try:
-        return () if stored is None else picked(ListingFile, stored["files"])
-    except (KeyError, TypeError) as err:
-        raise ContractError(f"Listing {key!r} is not what its format promises ({err}) - start a new run") from err
+    return () if stored is None else parse_files(key, stored)
+
+
+def parse_files(key: str, stored: Mapping[str, Any]) -> tuple[ListingFile, ...]:
+    """Take from a listing which files hold its images.
+
+    Raises:
+        ContractError: It is not what its format promises, or a file lies elsewhere: nobody else's is read.
+    """
+    with reading(f"Listing {key!r}", "start a new run"):
+        files = picked(ListingFile, stored["files"])
+        for file in files:
+            if not is_listing_file(key, file.key):
+                raise ValueError(f"it names {shown(file.key, 200)!r} as a file of its images")
+    return files
 
 
 def find_files(results: ObjectStore, key: str) -> list[str]:

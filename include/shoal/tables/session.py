@@ -13,8 +13,10 @@ import duckdb
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, first_line
 from shoal.contract.gone_objects import gone
-from shoal.contract.rows import FORMAT_1_NAMES, ROW_COLUMNS
+from shoal.contract.plain_keys import need_plain
+from shoal.contract.rows import ROW_COLUMNS
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.stored_columns import need_same, stored_names
 
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills; listings of any size plan within it."""
@@ -26,6 +28,19 @@ _ASKED = re.compile(r"'((?:s3|https?)://.+?)'(?= in region |\n|$)")
 
 _OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connection|SSL", re.IGNORECASE)
 """What DuckDB calls an error of reading or writing when nobody answered."""
+
+
+HTTP_RETRIES = 5
+
+_LOCKS = (
+    "allow_persistent_secrets = false",
+    "allow_community_extensions = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
+"""Said last, and in this order: https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview."""
 
 
 class StoredParquet(NamedTuple):
@@ -51,6 +66,8 @@ class Database:
         self.folder = folder
         self.connection = duckdb.connect()
         self._told: dict[str, str] = {}
+        self._columns: dict[str, dict[str, str]] = {}
+        self._types: dict[str, str] = {}
         self.run("SET TimeZone = 'UTC'")
         # Each thread wants memory of its own: with four of them a million keys already break the limit. Sums come in one order.
         self.run("SET threads = 1")
@@ -58,6 +75,7 @@ class Database:
         self.set_option("temp_directory", str(folder / "spill"))
         if results is not None:
             self._reach()
+        self._lock()
 
     @property
     def results(self) -> ObjectStore:
@@ -65,6 +83,14 @@ class Database:
         if self._results is None:
             raise AssertionError("this session was opened without a bucket")
         return self._results
+
+    def uri(self, key: str) -> str:
+        """Write the key of a stored object as SQL reads it.
+
+        Raises:
+            ContractError: DuckDB would take it for a pattern, or a part of it for an address.
+        """
+        return self.results.uri(need_plain(key))
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         """Execute one statement.
@@ -135,13 +161,17 @@ class Database:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def view_parquet(self, name: str, keys: Sequence[str], columns: dict[str, str]) -> None:
-        """Make Parquet objects of the results bucket one view, in place of an earlier one; an empty one where there are none."""
+        """Make Parquet objects of the results bucket one view, in place of an earlier one; an empty one where there are none.
+
+        Raises:
+            ContractError: One has columns of other types: DuckDB would convert what others wrote, or take its types for all.
+        """
         if not keys:
             nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
             self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
             return
-        self.set_variable(f"{name}_files", [self.results.uri(key) for key in keys])
-        selected = ", ".join(self._select_stored(keys[0], columns))
+        self.set_variable(f"{name}_files", [self.uri(key) for key in keys])
+        selected = ", ".join(self._select_stored(keys, columns))
         self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {selected} FROM read_parquet(getvariable('{name}_files'))")
 
     def view_rows(self, keys: Sequence[str]) -> None:
@@ -163,24 +193,45 @@ class Database:
         """Write a query's rows to a local file; return how many."""
         return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
 
-    def _select_stored(self, key: str, columns: dict[str, str]) -> Iterator[str]:
+    def _select_stored(self, keys: Sequence[str], columns: dict[str, str]) -> Iterator[str]:
         """Read format 1 as format 2: other names, and NULL for what it did not have; no folder mixes the two."""
-        found = self.run("SELECT name FROM parquet_schema(?)", [self.results.uri(key)]).fetchall()
-        stored = {name for (name,) in found}
+        expected = {name: self._type_of(kind) for name, kind in columns.items()}
+        names = [stored_names(key, self._columns_of(key), expected) for key in keys]
+        need_same(keys, names)
         for name, kind in columns.items():
-            if name in stored:
-                yield name
-            elif (earlier := FORMAT_1_NAMES.get(name)) in stored:
-                yield f"{earlier} AS {name}"
-            else:
-                yield f"NULL::{kind} AS {name}"
+            stored = names[0].get(name)
+            yield f"NULL::{kind} AS {name}" if stored is None else stored if stored == name else f"{stored} AS {name}"
+
+    def _columns_of(self, key: str) -> dict[str, str]:
+        """Read the columns of a stored Parquet object and their types, once: it never changes."""
+        if key not in self._columns:
+            described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(key)]).fetchall()
+            self._columns[key] = {name: kind for name, kind, *_ in described}
+        return self._columns[key]
+
+    def _type_of(self, kind: str) -> str:
+        """Write a type as DuckDB calls it."""
+        if kind not in self._types:
+            self._types[kind] = str(self.value(f"SELECT typeof(NULL::{kind})"))
+        return self._types[kind]
 
     def _reach(self) -> None:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
         package = resources.files("duckdb_extension_httpfs")
         self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
-        self.run("SET http_retries = 5")
+        self.run(f"SET http_retries = {HTTP_RETRIES}")
         self._tell()
+
+    def _lock(self) -> None:
+        """Let SQL reach the bucket and the scratch folder, nothing else, and change that no more.
+
+        What tells how the bucket is reached may still be set: keys end, and are told anew.
+        """
+        places = [f"{self.folder}/", *([self.results.uri("")] if self._results is not None else [])]
+        self.run(f"SET allowed_directories = [{', '.join(map(_quoted, places))}]")
+        self.run(f"SET allowed_configs = [{', '.join(map(_quoted, self._told))}]")
+        for setting in _LOCKS:
+            self.run(f"SET {setting}")
 
     def _tell(self) -> bool:
         """Tell DuckDB how the bucket is reached now: keys that end are renewed. Return whether anything is new."""
@@ -195,7 +246,7 @@ class Database:
 def open_database(results: ObjectStore | None) -> Iterator[Database]:
     """Open a session whose scratch folder goes with it; without a bucket it reads local files only."""
     with TemporaryDirectory(prefix="shoal-") as folder:
-        database = Database(results, Path(folder))
+        database = Database(results, Path(folder).resolve())  # SQL may reach it by the name that is told here only
         try:
             yield database
         finally:

@@ -25,6 +25,7 @@ from shoal.settings.dataset_stores import open_stores
 from shoal.stores.object_store import Connection, access_from_connection
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
+from shoal.tables import session
 from shoal.tables.session import open_database
 from worker.ending_keys import EndingKeys
 from worker.http_faults import faulty_store, whole
@@ -236,12 +237,12 @@ def test_a_whole_run_with_a_long_summarize_outlives_its_keys(site, demo_models, 
     assert plan.to_json()["credentials"] == {"source": "role", "models": "role", "results": "role"}
 
 
-def test_a_statement_whose_key_has_ended_is_run_again_with_a_new_one(site):
+def test_a_statement_whose_key_has_ended_is_run_again_with_a_new_one(site, monkeypatch):
     """A key may end within a statement, however early it is renewed; the next one is told to DuckDB, and nothing is lost."""
     store, stale = S3Store(site.reader, "fish"), Credentials("gone", "gone", "gone")
     good = site.temporary()
     told = [stale, stale, good]
     store._keys = SimpleNamespace(retrieve=lambda: told.pop(0) if len(told) > 1 else told[0])
+    monkeypatch.setattr(session, "HTTP_RETRIES", 0)
     with open_database(store) as database:
-        database.connection.execute("SET http_retries = 0")
         assert database.value("SELECT count(*) FROM read_parquet(?)", [store.uri(ROWS)]) == 3

@@ -15,6 +15,7 @@ from shoal.contract.errors import (
 from shoal.stores import s3_patience
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
+from shoal.tables import session
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, status
 
@@ -28,9 +29,9 @@ def refused_to_client(store: S3Store) -> ShoalError:
 
 
 def refused_to_duckdb(store: S3Store) -> ShoalError:
-    with open_database(store) as database:
-        database.connection.execute("SET http_retries = 0")
-        with pytest.raises(ShoalError) as raised:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "HTTP_RETRIES", 0)
+        with open_database(store) as database, pytest.raises(ShoalError) as raised:
             database.value("SELECT count(*) FROM read_parquet(?)", [store.uri(KEY)])
     return raised.value
 

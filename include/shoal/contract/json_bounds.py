@@ -1,0 +1,101 @@
+"""What a stored JSON object may be at most, and one kind of error for what is none of Shoal's.
+
+Whoever may write to the bucket chooses its bytes, and Airflow's own processes read them. What is bounded is what a reader
+would hold in memory: two characters, `[]`, become 60 bytes of Python's.
+"""
+
+import json
+import re
+from typing import Any
+
+from shoal.contract.errors import ContractError, first_line
+
+MIB = 1024**2
+
+PLAN_BYTES = 16 * MIB
+"""Three thousand shards with keys of 1,024 bytes at either end are 6 MB, and 12,000 adopted parts 2 MB."""
+SUMMARY_BYTES = 32 * MIB
+"""A line of 300 bytes for each of 300 cameras and 80 taxa is 7 MB."""
+LISTING_BYTES = 8 * MIB
+"""A line for each of a thousand patterns and for each file of a hundred years of months is below 1 MB."""
+RECORD_BYTES = 4 * MIB
+"""current.json and the like have a few lines; variant.json names the classes of a model, which are a few thousand at most."""
+NOTE_BYTES = MIB // 4
+"""What one attempt at one shard left: one line of an error, or one key."""
+VALUES = 2_000_000
+"""Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
+DEPTH = 64
+"""Levels in one object. A pod template in the settings of a plan has ten."""
+
+_BY_NAME = {"plan.json": PLAN_BYTES, "summary.json": SUMMARY_BYTES}
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def most_bytes(key: str) -> int:
+    """Tell how large the JSON object of this name may be, in bytes."""
+    folder, _, name = f"/{key}".rpartition("/")
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if folder.endswith("/listings"):
+        return LISTING_BYTES
+    is_note = folder.endswith("/attempts") or name.startswith(("crashed-", "trying-"))
+    return NOTE_BYTES if is_note else RECORD_BYTES
+
+
+def too_large(size_bytes: int | None, most: int) -> str:
+    """Say that an object is larger than Shoal writes one; None where nobody knows how large."""
+    size = f"more than {most / MIB:g} MiB" if size_bytes is None else f"{size_bytes / MIB:,.1f} MiB"
+    return f"it has {size}, and Shoal writes {most / MIB:g} MiB at most"
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Read a JSON object of Shoal's, of whatever format version.
+
+    Raises:
+        ContractError: It is none; the message is the reason alone, which the reader of the object completes.
+    """
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
+        raise ContractError(f"it has more than {VALUES:,} values")
+    try:
+        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        if _SURROGATE.search(data):
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as err:
+        raise ContractError(f"it has more than {DEPTH} levels") from err
+    except ValueError as err:
+        raise ContractError(first_line(err)[:200]) from err
+    if not isinstance(value, dict):
+        raise ContractError(f"it is a {type(value).__name__}, not an object")
+    version = value.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ContractError("its format_version is no number from 1 on")
+    _need_depth(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("it has a name twice")
+    return found
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:20]} is larger than any number")
+    return number
+
+
+def _need_depth(value: Any) -> None:
+    """Count levels without descending: other readers descend, and Python's own limit is theirs."""
+    level, depth = [value], 1
+    while level:
+        if depth > DEPTH:
+            raise ContractError(f"it has more than {DEPTH} levels")
+        inside = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level, depth = [child for child in inside if isinstance(child, (dict, list))], depth + 1
