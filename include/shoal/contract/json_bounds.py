@@ -24,6 +24,8 @@ NOTE_BYTES = MIB // 4
 """What one attempt at one shard left: one line of an error, or one key."""
 VALUES = 2_000_000
 """Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
+WHOLE_DIGITS = 20
+"""With its sign: what a column of 64 bits can hold."""
 DEPTH = 64
 """Levels in one object. A pod template in the settings of a plan has ten."""
 
@@ -57,7 +59,9 @@ def read_object(data: bytes) -> dict[str, Any]:
     if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
         raise ContractError(f"it has more than {VALUES:,} values")
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(
+            data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_whole
+        )
         if _SURROGATE.search(data):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as err:
@@ -89,6 +93,12 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:20]} is larger than any number")
     return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > WHOLE_DIGITS:
+        raise ValueError(f"{text[:20]}… is larger than any number of Shoal's")
+    return int(text)
 
 
 def _need_depth(value: Any) -> None:

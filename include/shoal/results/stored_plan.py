@@ -120,7 +120,7 @@ class StoredPlan:
                     may_become_current=stored["may_become_current"],
                     model=pick(StoredModel, stored["model"]),
                     variant=pick(StoredVariant, stored["variant"]),
-                    names=tuple(stored["names"]),
+                    names=tuple(take(stored, "names", list)),
                     listing=pick(StoredListing, stored["listing"]),
                     counts=pick(StoredCounts, stored["counts"]),
                     clock=ClockTable.parse(clock) if clock else None,
@@ -134,8 +134,8 @@ class StoredPlan:
                     seconds_per_image=pick(StoredRate, stored["seconds_per_image"]),
                     eta_s=stored["eta_s"],
                     shards=picked(StoredShard, stored["shards"]),
-                    ledgers=tuple(stored["ledgers"]),
-                    parts=tuple(stored["parts"]),
+                    ledgers=tuple(take(stored, "ledgers", list)),
+                    parts=tuple(take(stored, "parts", list)),
                 )
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.rows import FATES
-from shoal.contract.stored_json import checked, pick, picked, reading
+from shoal.contract.stored_json import checked, pick, picked, reading, take
 from shoal.contract.stored_names import FILE_NAME, is_summary_folder, read_run_place
 from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.settings.run_form import RunParams
@@ -114,7 +114,7 @@ class StoredSummary:
                     params_json=run["params"],
                     balance=_balance(run["balance"]),
                     shards=picked(SummarizedShard, run["shards"]),
-                    stopped_shards=tuple(run["stopped_shards"]),
+                    stopped_shards=tuple(take(run, "stopped_shards", list)),
                     clock=ClockTable.parse(run["clock"]) if run.get("clock") else None,
                     unreadable=pick(Unreadable, unreadable),
                     exports=run.get("exports", {}),

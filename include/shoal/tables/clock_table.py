@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.contract.errors import shown
-from shoal.contract.stored_json import checked, picked
+from shoal.contract.stored_json import checked, picked, take
 from shoal.contract.units import utc_text
 from shoal.settings.analysis import Clock, ClockEntry
 from shoal.tables.clock_times import read_keys
@@ -106,7 +106,7 @@ class ClockTable:
     def parse(cls, stored: Mapping[str, Any]) -> "ClockTable":
         """Read what `to_json` wrote."""
         lines = picked(ClockLine, stored["lines"])
-        return checked(cls(lines, stored["more_lines"], stored["more_keys"], tuple(stored["odd"])))
+        return checked(cls(lines, stored["more_lines"], stored["more_keys"], tuple(take(stored, "odd", list))))
 
 
 def read_clock_table(database: Database, clock: Clock, dataset: str, *, after_reading: bool = False) -> ClockTable:

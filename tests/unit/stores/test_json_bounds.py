@@ -37,7 +37,11 @@ NOT_READ = [
     pytest.param(beside_format(b'"x": NaN'), "NaN is no JSON", id="NaN"),
     pytest.param(beside_format(b'"x": -Infinity'), "-Infinity is no JSON", id="infinity"),
     pytest.param(beside_format(b'"x": 1e999'), "1e999 is larger than any number", id="infinity as a number"),
-    pytest.param(beside_format(b'"x": ' + b"9" * 5000), "Exceeds the limit .*", id="a number of pages"),
+    pytest.param(
+        beside_format(b'"x": ' + b"9" * 5000),
+        "99999999999999999999… is larger than any number of Shoal's",
+        id="a number of pages",
+    ),
     pytest.param(beside_format(b'"x": {"y": 1, "y": 2}'), "it has a name twice", id="a name twice"),
     pytest.param(beside_format(b'"x": ["\\ud800"]'), ".* surrogates not allowed", id="a lone surrogate"),
     pytest.param(beside_format(b'"\\udfff": 1'), ".* surrogates not allowed", id="a lone surrogate in a name"),

@@ -1,12 +1,18 @@
-"""Shows a run's plan, summary and report to people who may see its DAG; reads the results bucket and never writes."""
+"""Shows a run's plan, summary and report to people who may see its DAG; reads the results bucket and never writes.
 
-import json
+What lies there may be anybody's who may write to that bucket, and it is shown in Airflow's origin: it runs nothing, asks no
+other site, and is passed on piece by piece or bounded before it is read.
+"""
+
 from collections.abc import Callable
 from typing import Annotated
+from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.hooks.object_store import read_access
@@ -21,14 +27,40 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 
-# The report has its pictures and styles inside; it runs no script and asks no other site.
+# The report has its pictures and styles inside. A sandbox is an origin of its own without scripts, forms and <meta refresh>;
+# the links to the files beside the report lead to downloads.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'self'; sandbox allow-downloads"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
 }
+NAMED = 20
+"""File names told where another one was asked for."""
+
+
+class Guarded:
+    """Sends `HEADERS` with every answer, those to what was refused or failed too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
+
 
 # Pages of plugins are open to anyone unless they ask: every route depends on the right to see its DAG.
 app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
-
+app.add_middleware(Guarded)
 
 may_see_dag = [Depends(requires_access_dag(method="GET"))]
 Variant = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -56,26 +88,36 @@ def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Respons
 def _file(stores: Stores, run: RunLayout, name: str) -> Response:
     summary = read_summary(stores.results, run.summary)
     if name not in summary.files:
-        raise ContractError(f"{run.summary} names no file {name!r} - it has {', '.join(summary.files)}")
-    key = summary.folder + name
+        known = ", ".join([*sorted(summary.files)[:NAMED], *(["…"] if len(summary.files) > NAMED else [])])
+        raise ContractError(f"{run.summary} names no file {name!r} - it has {known}")
     if name == "report.html":
-        return HTMLResponse(stores.results.read_bytes(key), headers=HEADERS)
-    # Piece by piece: the boxes of a large dataset are gigabytes.
+        return _stream(stores, summary.folder + name, HTMLResponse.media_type)
+    # Whatever its name says: a browser keeps it, and never shows it.
+    return _stream(stores, summary.folder + name, "application/octet-stream", **{"Content-Disposition": attached(name)})
+
+
+def attached(name: str) -> str:
+    """Write a Content-Disposition: RFC 6266, and RFC 8187 (once 5987) for a name that no quoted text holds."""
+    plain = quote(name, safe="")
+    return f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=UTF-8''{plain}"
+
+
+def _stream(stores: Stores, key: str, kind: str | None, **headers: str) -> Response:
+    """Pass an object on piece by piece: the boxes of a large dataset are gigabytes."""
     size_bytes, pieces = stores.results.stream(key)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(size_bytes), **HEADERS}
-    return StreamingResponse(pieces, media_type="application/octet-stream", headers=headers)
+    return StreamingResponse(pieces, media_type=kind, headers={"Content-Length": str(size_bytes), **headers})
 
 
 def _as_page(stores: Stores, variant: str, key: str) -> Response:
     plan = read_plan(stores.results, key)
     answer = answer_to(plan, stores.results, stores.layout.variant(variant))
-    return HTMLResponse(render_plan(plan, answer), headers=HEADERS)
+    return HTMLResponse(render_plan(plan, answer))
 
 
 def _as_json(stores: Stores, key: str) -> Response:
-    """Indent the stored object for reading; its values are untouched."""
-    text = json.dumps(stores.results.read_json(key), indent=2, ensure_ascii=False)
-    return Response(text, media_type="application/json", headers=HEADERS)
+    """Pass on what is stored, if it is JSON of Shoal's."""
+    stores.results.read_json(key)
+    return _stream(stores, key, "application/json")
 
 
 def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Stores, RunLayout], Response]) -> Response:

@@ -1,0 +1,123 @@
+"""Shoal's pages as Airflow's web server has them, in a process of their own whose memory can be seen.
+
+`python asked_pages.py` reads a path a line and writes what the real application answers, as JSON. Everybody may see every DAG
+here: that nobody else may is asked of a whole Airflow (tests/stories/airflow/test_up.py).
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline import INCLUDE
+from shoal.settings.dataset_files import DATASETS_VARIABLE
+from shoal.stores.s3_access import StoreAccess
+
+
+DROPPED = "dropped:"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a page answered, and the most memory its process has had so far."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    peak_bytes: int
+
+    @property
+    def detail(self) -> str:
+        return str(json.loads(self.body)["detail"])
+
+
+class AskedPages:
+    """Asks the process."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def get(self, path: str, *, dropped: bool = False) -> Answered:
+        """Ask for a path; a body that is dropped is held by nobody but the application."""
+        path = f"{DROPPED}{path}" if dropped else path
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(path + "\n")
+        self._process.stdin.flush()
+        return Answered(**json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def asked_pages(access: StoreAccess, conn_id: str, datasets: Path, home: Path) -> Iterator[AskedPages]:
+    """Start the process with one connection and a folder of dataset files."""
+    url = urlsplit(access.endpoint_url or "")
+    connection = {
+        "conn_type": "generic", "host": url.hostname, "port": url.port, "login": access.access_key,
+        "password": access.secret_key, "extra": {"secure": False},
+    }  # fmt: skip
+    environment = {
+        **os.environ, "PYTHONPATH": f"{INCLUDE}:{Path(__file__).parent}", "AIRFLOW_HOME": str(home), DATASETS_VARIABLE: str(datasets),
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection), "PYTHONWARNINGS": "ignore",
+    }  # fmt: skip
+    with (
+        (home / "pages.log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, __file__],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield AskedPages(process)
+        finally:
+            process.kill()
+
+
+def _drop(app: Any) -> Any:
+    """Give a body's length in place of the body: the client of the tests would hold all of it."""
+
+    async def dropping(scope: Any, receive: Any, send: Any) -> None:
+        passed = 0
+
+        async def count(message: Any) -> None:
+            nonlocal passed
+            if message["type"] == "http.response.body":
+                passed += len(message.get("body", b""))
+                more = message.get("more_body", False)
+                message = {**message, "body": b"" if more else str(passed).encode()}
+            await send(message)
+
+        await app(scope, receive, count)
+
+    return dropping
+
+
+def _answer() -> None:
+    answers, sys.stdout = sys.stdout, sys.stderr  # Airflow says things
+    from starlette.testclient import TestClient
+
+    from shoal.airflow.pages.app import app, may_see_dag
+
+    app.dependency_overrides[may_see_dag[0].dependency] = lambda: None
+    client, dropping = TestClient(app, raise_server_exceptions=False), TestClient(_drop(app))
+    for line in sys.stdin:
+        path = line.rstrip("\n")
+        got = dropping.get(path.removeprefix(DROPPED)) if path.startswith(DROPPED) else client.get(path)
+        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        told = {"status": got.status_code, "headers": dict(got.headers), "body": got.text, "peak_bytes": peak_bytes}
+        answers.write(json.dumps(told) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    _answer()

@@ -1,0 +1,205 @@
+"""The pages of a run, asked of the real application over a real MinIO: what somebody wrote there is no more than bytes."""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+import pytest
+
+from asked_pages import Answered, AskedPages, asked_pages
+from pipeline import Pipeline, make_pipeline
+from shoal.contract.json_bounds import MIB
+from shoal.plan.document import Plan
+from written_rows import write_rows
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run that is complete, and its pages."""
+
+    pages: AskedPages
+    pipeline: Pipeline
+    plan: Plan
+    before: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def run(self):
+        return self.pipeline.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
+
+    @property
+    def results(self):
+        return self.pipeline.stores.results
+
+    def get(self, page: str, name: str = "", *, dropped: bool = False) -> Answered:
+        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}"
+        return self.pages.get(f"/{page}/{place}{name and '/' + name}", dropped=dropped)
+
+    def write(self, key: str, data: bytes) -> None:
+        self.before.setdefault(key, self.results.find_bytes(key))
+        self.results.write_bytes(key, data)
+
+    def change(self, key: str, **fields: object) -> None:
+        self.write(key, json.dumps(self.results.read_json(key) | fields).encode())
+
+
+@pytest.fixture(scope="module")
+def run(minio, demo_models, scenes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    pipeline = make_pipeline(minio, {"v1": demo_models["v1"]}, folder)
+    with asked_pages(minio, "test", folder, tmp_path_factory.mktemp("home")) as pages:
+        pipeline.put_scenes(scenes[20:23])
+        plan = pipeline.plan()
+        write_rows(pipeline, plan)
+        pipeline.summarize(plan)
+        yield Shown(pages, pipeline, plan)
+
+
+@pytest.fixture
+def shown(run):
+    """The run as it was, before and after each test."""
+    yield run
+    for key, data in run.before.items():
+        run.results.delete([key]) if data is None else run.results.write_bytes(key, data)
+    run.before.clear()
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "kind", "holds"),
+    [
+        pytest.param("plan", "", HTML, "<h1>Plan ", id="plan"),
+        pytest.param("summary", "", JSON, '"result_sha256"', id="summary"),
+        pytest.param("report", "report.html", HTML, '<a href="counts.csv">', id="report"),
+        pytest.param("report", "counts.csv", "application/octet-stream", "bin,bin_start,", id="a file beside it"),
+        pytest.param("report", "other.csv", JSON, "names no file 'other.csv' - it has counts.csv, ", id="no file"),
+        pytest.param("report", "..%2fplan.json", JSON, "", id="a path"),
+    ],
+)
+def test_each_page_is_kept_apart_from_airflow_and_kept_by_nobody(shown, page, name, kind, holds):
+    got = shown.get(page, name)
+    assert got.headers["content-type"] == kind
+    assert holds in got.body
+    policy = got.headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "form-action 'none'", "base-uri 'none'", "sandbox allow-downloads"} <= set(policy)
+    assert not re.search("script|same-origin|navigation", " ".join(policy))
+    assert got.headers["x-content-type-options"] == "nosniff"
+    assert got.headers["cache-control"] == "private, no-store"
+    assert got.headers.get("content-disposition") == (
+        'attachment; filename="counts.csv"' if name == "counts.csv" else None
+    )
+
+
+def test_a_summary_is_passed_on_as_it_is_stored(shown):
+    assert shown.get("summary").body.encode() == shown.results.read_bytes(shown.run.summary)
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        pytest.param({"folder": "{root}", "files": {"current.json": ""}}, "current.json", id="the dataset's folder"),
+        pytest.param({"folder": "", "files": {"secret.txt": ""}}, "secret.txt", id="the whole bucket"),
+        pytest.param({"folder": "{run}", "files": {"plan.json": ""}}, "plan.json", id="the run's own folder"),
+        pytest.param({"folder": "{run}summary-abcd1234/x/", "files": {"a": ""}}, "a", id="a folder in the folder"),
+        pytest.param({"folder": "{other}summary-abcd1234/", "files": {"a": ""}}, "a", id="the folder of another run"),
+        pytest.param({"files": {"../plan.json": ""}}, "..%2fplan.json", id="a path for a name"),
+        pytest.param({"files": {'a"; x="b.html': ""}}, "a%22; x=%22b.html", id="a name that ends a header"),
+        pytest.param({"files": {"a\r\nX: b": ""}}, "a%0d%0aX: b", id="a name of two lines"),
+        pytest.param({"files": ["report.html"]}, "report.html", id="a list of files"),
+        pytest.param({"files": {"report.html": 7}}, "report.html", id="a number for a hash"),
+    ],
+)
+def test_no_object_is_handed_over_that_no_export_wrote(shown, fields, asked):
+    shown.write("secret.txt", b"SECRET")
+    own = shown.run.root
+    places = {
+        "root": shown.pipeline.stores.layout.root,
+        "run": own,
+        "other": own.replace(shown.plan.run_key, "20260101T000000Z-otherrun"),
+    }
+    if "folder" in fields:
+        fields = fields | {"folder": fields["folder"].format(**places)}
+    shown.change(shown.run.summary, **fields)
+    got = shown.get("report", asked)
+    assert got.status == 404
+    assert re.search(
+        r"names .*, which is not of its run - restore it|is not what its format promises|Not Found", got.detail
+    )
+    assert "content-disposition" not in got.headers
+
+
+WRONG = {
+    "levels": b"[" * 200_000,
+    "a text for a format": b'{"format_version": "1"}',
+    "a format alone": b'{"format_version": 1}',
+    "no number": b'{"format_version": 2, "eta_s": NaN}',
+    "a name twice": b'{"format_version": 2, "format_version": 2}',
+    "a lone surrogate": b'{"format_version": 2, "run_key": "\\ud800"}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("page", ["plan", "summary", "report"])
+@pytest.mark.parametrize("data", WRONG.values(), ids=list(WRONG))
+def test_what_is_no_object_of_shoals_is_said_in_one_line(shown, page, data):
+    shown.write(shown.run.plan if page == "plan" else shown.run.summary, data)
+    got = shown.get(page, "report.html" if page == "report" else "")
+    if page == "summary" and data == WRONG["a format alone"]:
+        assert (got.status, got.body.encode()) == (200, data)  # JSON of a format: shown as it is
+        return
+    assert got.status == 404
+    assert re.search(r"is no JSON object of Shoal's \(.*\) - restore it|has no field '\w+' - restore it", got.detail)
+    assert "\n" not in got.detail
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"counts": {"listed": "x", "reused": 0, "chosen": 0, "pending": 0}}, id="a text for a count"),
+        pytest.param({"names": "fish"}, id="a text for a list"),
+        pytest.param({"capacity": 5}, id="a number for an object"),
+        pytest.param({"shards": {"shard": 1}}, id="an object for a list"),
+        pytest.param({"listing": {"key": 1, "size_bytes": 1, "not_images": 0, "ignored": 0}}, id="a number for a key"),
+        pytest.param({"eta_s": None}, id="nothing for seconds"),
+        pytest.param({"passed_over": [1]}, id="numbers for objects"),
+        pytest.param({"settings": {"name": []}}, id="a list for a name"),
+        pytest.param({"params": "x"}, id="a text for what was said"),
+        pytest.param({"clock": {"lines": [{}]}}, id="an empty line of the clock"),
+        pytest.param({"run_key": "20260101T000000Z-otherrun"}, id="another run"),
+        pytest.param({"ledgers": ["s3://elsewhere/x.parquet"]}, id="a ledger elsewhere"),
+    ],
+)
+def test_a_plan_of_other_types_is_said_in_one_line(shown, fields):
+    shown.change(shown.run.plan, **fields)
+    got = shown.get("plan")
+    assert got.status == 404
+    assert re.search(
+        r"plan\.json.* (is not what its format promises \(.*\)|has no field .*|names .*) - restore it", got.detail
+    )
+
+
+def test_a_summary_of_96_megabytes_costs_the_web_server_nothing(shown):
+    before = shown.get("summary").peak_bytes
+    shown.write(shown.run.summary, b'{"format_version": 2, "x": [' + b"[]," * (32 * MIB) + b"0]}")
+    for page, name in (("summary", ""), ("report", "report.html")):
+        got = shown.get(page, name)
+        assert (got.status, got.peak_bytes - before < 64 * MIB) == (404, True)
+        assert "is not read: it has 96.0 MiB, and Shoal writes 32 MiB at most - restore it" in got.detail
+
+
+def test_a_file_of_any_size_is_passed_on_in_pieces(shown):
+    name = f"{shown.results.read_json(shown.run.summary)['folder']}counts.csv"
+    before = shown.get("report", "counts.csv").peak_bytes
+    shown.write(name, b"x" * (96 * MIB))
+    got = shown.get("report", "counts.csv", dropped=True)
+    assert (got.headers["content-length"], got.body) == (str(96 * MIB), str(96 * MIB))
+    assert got.peak_bytes - before < 32 * MIB
+
+
+def test_the_largest_summary_that_is_read_costs_a_few_hundred_megabytes(shown):
+    before = shown.get("summary").peak_bytes
+    shown.write(shown.run.summary, b'{"format_version": 2, "x": [' + b"[]," * 999_000 + b" " * (28 * MIB) + b"0]}")
+    got = shown.get("report", "report.html")
+    assert (got.status, got.peak_bytes - before < 400 * MIB) == (404, True)
+    assert "has no field 'result'" in got.detail
