@@ -1,12 +1,12 @@
 """From the command line to the loop: reads plan, manifest and model, opens the source."""
 
-import json
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.json_bounds import PLAN_BYTES, read_object
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import RunLayout
 from shoal.stores.object_store import ObjectStore, open_from_env
@@ -40,14 +40,11 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
 
 
 def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
-    data = read_planned(results, key)  # outside: a ConfigError is a ValueError, and says more than that it is no JSON
+    data = read_planned(results, key, PLAN_BYTES)
     try:
-        plan = json.loads(data)
-    except ValueError as err:
-        raise ContractError(f"{key} is no JSON: {err} - plan the run again") from err
-    if not isinstance(plan, dict):
-        raise ContractError(f"{key} holds a {type(plan).__name__}, expected an object - plan the run again")
-    return plan
+        return read_object(data)
+    except ContractError as err:
+        raise ContractError(f"{key} is no plan ({err}) - plan the run again") from err
 
 
 def _manifest_beside(plan: str) -> str:

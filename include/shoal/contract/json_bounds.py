@@ -45,9 +45,9 @@ def most_bytes(key: str) -> int:
 
 
 def too_large(size_bytes: int | None, most: int) -> str:
-    """Say that an object is larger than Shoal writes one; None where nobody knows how large."""
+    """Say that an object is larger than one of its kind may be; None where nobody knows how large."""
     size = f"more than {most / MIB:g} MiB" if size_bytes is None else f"{size_bytes / MIB:,.1f} MiB"
-    return f"it has {size}, and Shoal writes {most / MIB:g} MiB at most"
+    return f"it has {size}, and {most / MIB:g} MiB are the most of its kind"
 
 
 def read_object(data: bytes) -> dict[str, Any]:

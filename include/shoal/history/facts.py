@@ -1,14 +1,16 @@
 """What the results bucket tells about one run, whatever became of it and of Airflow's logs."""
 
 import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from shoal.contract.layout import RunLayout, VariantLayout, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
 from shoal.history.find_run import is_sample
 from shoal.results.answer import read_current
@@ -19,6 +21,9 @@ from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import open_database
+
+KINDS = 100
+"""Fates and reasons that one failures.csv may tell of; there are about twenty."""
 
 SHOWN_KEYS = 3
 """Keys named where more could be."""
@@ -157,12 +162,23 @@ def _read_progress(
 
 def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Images]:
     """Count failures.csv by what befell an image; empty where gc has deleted it."""
-    data = results.find_bytes(summary.folder + "failures.csv")
+    key = f"{summary.folder}failures.csv"
     found: dict[str, Images] = {}
-    for row in csv.DictReader(io.StringIO((data or b"").decode())):
-        what = f"failed: {row['reason']}" if row["reason"] else row["fate"]
-        seen = found.get(what, Images())
-        found[what] = Images(seen.count + 1, (*seen.first_keys, row["key"])[:SHOWN_KEYS])
+    if not results.has(key):
+        return found
+    with (
+        TemporaryDirectory(prefix="shoal-") as folder,
+        reading(key, "python -m shoal verify tells whether it was changed"),
+    ):
+        path = Path(folder) / "failures.csv"
+        results.download(key, path)  # every image of a large dataset may be in it
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                what = f"failed: {row['reason']}" if row["reason"] else row["fate"]
+                if what not in found and len(found) == KINDS:
+                    raise ValueError(f"it has more than {KINDS} fates and reasons")
+                seen = found.get(what, Images())
+                found[what] = Images(seen.count + 1, (*seen.first_keys, row["key"])[:SHOWN_KEYS])
     return found
 
 

@@ -155,10 +155,9 @@ def _check_files(
 ) -> Iterator[str]:
     """G3: every file the summary names is there, whole, and the numbers are those of the rows."""
     for name, sha256 in summary.files.items():
-        data = results.find_bytes(summary.folder + name)
-        if data is None:
+        if not results.has(summary.folder + name):
             yield f"G3: file {name} of the summary is missing"
-        elif hashlib.sha256(data).hexdigest() != sha256:
+        elif hash_object(results, summary.folder + name) != sha256:
             yield f"G3: file {name} has another sha256 than the summary says"
     if canonical_sha256(summary.result) != summary.result_sha256:
         yield f"G3: the result in {run.summary} does not have the sha256 beside it"

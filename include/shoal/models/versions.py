@@ -17,6 +17,8 @@ LATEST = "latest"
 """What a dataset or a run says to mean no version of its own."""
 
 LATEST_OBJECT = "LATEST"
+LATEST_BYTES = 64 * 1024
+"""It holds the name of a version, and whatever an editor leaves behind it."""
 MODEL_FILE = "model.onnx"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
@@ -117,7 +119,7 @@ def list_candidates(models: ImageStore, dataset: Dataset, version: str | None) -
     """
     root = model_root(dataset)
     available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
-    latest = models.find_bytes(f"{root}{LATEST_OBJECT}")
+    latest = models.find_bytes(f"{root}{LATEST_OBJECT}", LATEST_BYTES)
     try:
         return order_candidates(version or dataset.model.version, available, _version_named(latest))
     except ConfigError as err:

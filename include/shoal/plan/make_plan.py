@@ -49,7 +49,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         if work.shards:
             job = replace(job, read_before=session.find_read_before(), elsewhere=session.find_elsewhere())
     plan = _compose(request, stores, found, work, job)
-    if stores.results.find_bytes(found.layout.variant) is None:
+    if not stores.results.has(found.layout.variant):
         stores.results.write_json(found.layout.variant, plan.variant.to_json())
     stores.results.write_json(found.layout.run(request.run_key).plan, plan.to_json())
     return plan

@@ -185,7 +185,7 @@ def test_a_summary_of_96_megabytes_costs_the_web_server_nothing(shown):
     for page, name in (("summary", ""), ("report", "report.html")):
         got = shown.get(page, name)
         assert (got.status, got.peak_bytes - before < 64 * MIB) == (404, True)
-        assert "is not read: it has 96.0 MiB, and Shoal writes 32 MiB at most - restore it" in got.detail
+        assert "is not read: it has 96.0 MiB, and 32 MiB are the most of its kind - restore it" in got.detail
 
 
 def test_a_file_of_any_size_is_passed_on_in_pieces(shown):

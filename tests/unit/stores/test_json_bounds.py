@@ -89,7 +89,8 @@ def test_json_that_is_larger_than_shoal_writes_it_is_not_read(key, most, announc
 
     with faulty_store(answer) as (endpoint_url, asked):
         with pytest.raises(
-            ContractError, match=rf"Object '{key}' of bucket 'fish' is not read: it has .* MiB at most - restore it"
+            ContractError,
+            match=rf"Object '{key}' of bucket 'fish' is not read: it has .* MiB are the most of its kind - restore it",
         ):
             store_at(endpoint_url).find_json(key)
         assert len(asked) == 1
@@ -100,7 +101,7 @@ def test_json_that_nobody_would_read_is_not_written():
     with faulty_store(whole(b"")) as (endpoint_url, asked):
         with pytest.raises(
             ContractError,
-            match=r"reef/current\.json cannot be written: it has 4\.0 MiB, and Shoal writes 4 MiB at most - run",
+            match=r"reef/current\.json cannot be written: it has 4\.0 MiB, and 4 MiB are the most of its kind - run",
         ):
             store_at(endpoint_url).write_json("reef/current.json", {"format_version": 2, "x": "x" * RECORD_BYTES})
         assert asked == []
