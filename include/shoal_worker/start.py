@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.json_bounds import PLAN_BYTES, read_object
 from shoal.contract.job import ShardJob, WorkerCommand
+from shoal.contract.json_bounds import PLAN_BYTES, read_object
 from shoal.contract.layout import RunLayout
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.planned import read_planned

@@ -20,7 +20,6 @@ from pipeline import INCLUDE
 from shoal.settings.dataset_files import DATASETS_VARIABLE
 from shoal.stores.s3_access import StoreAccess
 
-
 DROPPED = "dropped:"
 
 

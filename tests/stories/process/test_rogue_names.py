@@ -283,6 +283,6 @@ def test_sql_reaches_the_bucket_and_the_scratch_folder_and_nothing_else(dataset,
 def test_no_key_with_a_character_of_a_pattern_is_told_to_duckdb(dataset, character):
     with (
         open_database(dataset.results) as database,
-        pytest.raises(ContractError, match="has . in its name and is not read: Shoal"),
+        pytest.raises(ContractError, match=r"has . in its name and is not read: Shoal"),
     ):
         database.view_rows([f"{dataset.variant.ledgers}{character}.parquet"])

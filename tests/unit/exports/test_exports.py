@@ -224,10 +224,12 @@ def test_verify_writes_it_again(wheel, summarized):
         pytest.param(("class Tally", "import no_such_module\nclass Tally"), "cannot be imported", id="no import"),
     ],
 )
-def test_what_a_strangers_export_does_wrong_is_said_in_one_line(wheel, tables, tmp_path, code, reason):
+def test_what_a_strangers_export_does_wrong_is_said_in_one_line(  # noqa: PLR0917 - a table
+    wheel, tables, tmp_path, monkeypatch, code, reason
+):
     wheel(changed(COUNTING, code))
     database, answer = tables
-    database.folder = tmp_path
+    monkeypatch.setattr(database, "folder", database.folder / tmp_path.name)  # SQL reaches no other
     exported = write_exports(database, answer, ["tally"])
     assert sorted(file.path.name for file in exported.files) == sorted(exported.answer.files) == BUILT_IN
     assert exported.answer.run == answer.run != {}
@@ -236,10 +238,10 @@ def test_what_a_strangers_export_does_wrong_is_said_in_one_line(wheel, tables, t
     assert "\n" not in failed
 
 
-def test_a_store_that_does_not_answer_is_no_fault_of_an_export(wheel, tables, tmp_path):
+def test_a_store_that_does_not_answer_is_no_fault_of_an_export(wheel, tables, tmp_path, monkeypatch):
     """The task is tried again; nothing is written down about the export."""
     database, answer = tables
-    database.folder = tmp_path
+    monkeypatch.setattr(database, "folder", database.folder / tmp_path.name)  # SQL reaches no other
     raising = "from shoal.contract.errors import StoreError; raise StoreError('no answer')  # "
     wheel(changed(COUNTING, ("path.write_text(", raising)), "tally", wheel="no_answer")
     with pytest.raises(StoreError, match="no answer"):
