@@ -50,14 +50,23 @@ def too_large(size_bytes: int | None, most: int) -> str:
     return f"it has {size}, and {most / MIB:g} MiB are the most of its kind"
 
 
+def need_few_values(data: bytes) -> None:
+    """Check that JSON has no more values than its readers take; counted without reading it, those in texts too.
+
+    Raises:
+        ContractError: It has; the message is the reason alone.
+    """
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
+        raise ContractError(f"it has more than {VALUES:,} values")
+
+
 def read_object(data: bytes) -> dict[str, Any]:
     """Read a JSON object of Shoal's, of whatever format version.
 
     Raises:
         ContractError: It is none; the message is the reason alone, which the reader of the object completes.
     """
-    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
-        raise ContractError(f"it has more than {VALUES:,} values")
+    need_few_values(data)
     try:
         value = json.loads(
             data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_whole

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from shoal.contract.errors import ContractError
 from shoal.contract.gone_objects import gone
-from shoal.contract.json_bounds import most_bytes, read_object, too_large
+from shoal.contract.json_bounds import most_bytes, need_few_values, read_object, too_large
 from shoal.contract.layout import FORMAT_VERSION
 
 _LARGE = "run a part of the dataset (prefix, limit, a window), with fewer cameras or taxa"
@@ -62,6 +62,10 @@ class JsonObjects(Protocol):
             ContractError: Nobody would read it: it is larger than its readers take.
         """
         data = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False).encode()
-        if len(data) > most_bytes(key):
-            raise ContractError(f"{key} cannot be written: {too_large(len(data), most_bytes(key))} - {_LARGE}")
+        try:
+            if len(data) > most_bytes(key):
+                raise ContractError(too_large(len(data), most_bytes(key)))
+            need_few_values(data)
+        except ContractError as err:
+            raise ContractError(f"{key} cannot be written: {err} - {_LARGE}") from err
         self.write_bytes(key, data, "application/json")

@@ -97,13 +97,17 @@ def test_json_that_is_larger_than_shoal_writes_it_is_not_read(key, most, announc
     assert len(sent) < 40
 
 
-def test_json_that_nobody_would_read_is_not_written():
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param("x" * RECORD_BYTES, r"it has 4\.0 MiB, and 4 MiB are the most of its kind", id="bytes"),
+        pytest.param("," * (VALUES + 1), "it has more than 2,000,000 values", id="values"),
+    ],
+)
+def test_json_that_nobody_would_read_is_not_written(value, reason):
     with faulty_store(whole(b"")) as (endpoint_url, asked):
-        with pytest.raises(
-            ContractError,
-            match=r"reef/current\.json cannot be written: it has 4\.0 MiB, and 4 MiB are the most of its kind - run",
-        ):
-            store_at(endpoint_url).write_json("reef/current.json", {"format_version": 2, "x": "x" * RECORD_BYTES})
+        with pytest.raises(ContractError, match=rf"reef/current\.json cannot be written: {reason} - run a part of the"):
+            store_at(endpoint_url).write_json("reef/current.json", {"format_version": 2, "x": value})
         assert asked == []
 
 
