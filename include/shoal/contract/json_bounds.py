@@ -60,6 +60,17 @@ def need_few_values(data: bytes) -> None:
         raise ContractError(f"it has more than {VALUES:,} values")
 
 
+def need_readable(key: str, data: bytes) -> None:
+    """Check that readers will take the JSON object of this name.
+
+    Raises:
+        ContractError: It is larger; the message is the reason alone.
+    """
+    if len(data) > most_bytes(key):
+        raise ContractError(too_large(len(data), most_bytes(key)))
+    need_few_values(data)
+
+
 def read_object(data: bytes) -> dict[str, Any]:
     """Read a JSON object of Shoal's, of whatever format version.
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from shoal.contract.errors import ContractError
 from shoal.contract.gone_objects import gone
-from shoal.contract.json_bounds import most_bytes, need_few_values, read_object, too_large
+from shoal.contract.json_bounds import most_bytes, need_readable, read_object
 from shoal.contract.layout import FORMAT_VERSION
 
 _LARGE = "run a part of the dataset (prefix, limit, a window), with fewer cameras or taxa"
@@ -63,9 +63,7 @@ class JsonObjects(Protocol):
         """
         data = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False).encode()
         try:
-            if len(data) > most_bytes(key):
-                raise ContractError(too_large(len(data), most_bytes(key)))
-            need_few_values(data)
+            need_readable(key, data)
         except ContractError as err:
             raise ContractError(f"{key} cannot be written: {err} - {_LARGE}") from err
         self.write_bytes(key, data, "application/json")
