@@ -224,7 +224,9 @@ def test_a_plan_that_cannot_be_read_stops_gc_before_anything_is_deleted(three_ni
     pipeline, (_, _, answer) = three_nights
     run = pipeline.stores.layout.variant(answer.variant.directory).run(answer.run_key)
     pipeline.stores.results.write_bytes(run.plan, b"{")
-    with pytest.raises(ContractError, match=r"plan\.json' in bucket .* is no JSON object of Shoal's \(.*\) - restore it"):
+    with pytest.raises(
+        ContractError, match=r"plan\.json' in bucket .* is no JSON object of Shoal's \(.*\) - restore it"
+    ):
         prune(pipeline)
 
 
