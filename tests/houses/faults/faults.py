@@ -238,7 +238,7 @@ FAULTS: Sequence[Fault] = (
 HAND = 4
 """Faults of one seed."""
 
-SIDE_BY_SIDE, SEEDS_HERE = 4, 3
+SIDE_BY_SIDE, SEEDS_HERE = 4, 2
 """Seeds that run at once, and those of every test run."""
 
 SEEDS_PER_DECK = -(-len(FAULTS) // HAND)
