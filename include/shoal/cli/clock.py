@@ -148,7 +148,8 @@ def _show_exif(
     fill_rows(database, seen)
     view_clocked_with_exif(database, clock, ())
     keep_times(database, clock)
-    yield from read_clock_table(database, clock, dataset.name, after_reading=True).table()
+    table = read_clock_table(database, clock, dataset.name, after_reading=True)
+    yield from [*table.table(), *table.odd]
     cameras = sorted({f"{one.exif['make'] or ''} {one.exif['model'] or ''}".strip() for one in seen if one.exif})
     yield f"cameras by EXIF: {', '.join(filter(None, cameras)) or 'none'}"
     without = sum(one.has_time and not one.has_offset for one in seen)

@@ -7,7 +7,9 @@ from itertools import chain
 from typing import Any
 
 from shoal.contract.errors import shown
+from shoal.contract.units import utc_text
 from shoal.settings.analysis import Clock
+from shoal.tables.clock_times import read_keys
 from shoal.tables.session import Database
 
 WHOLE_CAMERA = r"(?P<camera>[^/]+?)(?:\.[^./]*)?$"
@@ -16,11 +18,19 @@ WHOLE_CAMERA = r"(?P<camera>[^/]+?)(?:\.[^./]*)?$"
 FEW = 10
 """From so many on, cameras of one image each, and rests of a camera's name that all differ, are counters."""
 
+MOST_RESET = 20
+"""Cameras that are looked at for a clock that lost its power: those of the most images."""
+
 LATE_S, TIMELY_S = 180 * 86400.0, 30 * 86400.0
 """Even the youngest image of a camera is so old when it is stored, and one of another camera is stored within so long."""
 
-_NAMED = ("undated", "epoch", "future", "contested", "twice", "cut", "without_offset", "uploaded")
-"""What is counted, each with an example."""
+_NAMED = {
+    **{flag: f"clock_flag = '{flag}'" for flag in ("undated", "epoch", "future", "contested", "uploaded")},
+    "twice": "two_times",
+    "cut": "rest IS NOT NULL",
+    "without_offset": "without_offset",
+}
+"""What is counted in `clock_table`, and which rows of `times` that are: each with an example."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,9 @@ def read_facts(database: Database) -> Facts:
     Reads: times, clock_table, doubled_moments
     """
     counts = ", ".join(f"coalesce(sum({name}), 0)::BIGINT AS {name}" for name in (*_NAMED, "doubled"))
-    numbers = ", ".join(f"min({name}_n) AS {name}" for name in _NAMED)
+    numbers = ", ".join(f"min(n) FILTER ({which}) AS {name}" for name, which in _NAMED.items())
     (counted,) = database.records(f"SELECT {counts}, max(most_ahead) AS most_ahead FROM clock_table")
-    (examples,) = database.records(f"SELECT {numbers} FROM clock_table")
+    (examples,) = database.records(f"SELECT {numbers} FROM times")
     if counted["doubled"]:
         examples["doubled"] = database.value(
             "SELECT min(n) FROM times SEMI JOIN ("
@@ -87,13 +97,14 @@ def read_facts(database: Database) -> Facts:
 def say_odd(database: Database, clock: Clock, whole: Whole, facts: Facts) -> tuple[str, ...]:
     """Say what is odd.
 
-    Reads: times, clock_table
+    Reads: listing, times, clock_table
     """
     return tuple(
         chain(
             _say_undated(facts, clock, whole),
             _say_uploaded(facts, whole),
             _say_never_set(database, facts, whole),
+            _say_reset(database, whole),
             _say_contested(database, facts, whole),
             _say_two_times(facts, whole),
             _say_cut(database, facts, whole),
@@ -175,6 +186,41 @@ def _say_never_set(database: Database, facts: Facts, whole: Whole) -> Iterator[s
         )
 
 
+def _say_reset(database: Database, whole: Whole) -> Iterator[str]:
+    """A clock that lost its power begins anew on a New Year's Day; archives of a year begin there, too, and go on."""
+    # A day begins up to 14 hours earlier in other zones than in UTC.
+    new_year = "date_trunc('year', first + INTERVAL 14 HOUR) - INTERVAL 14 HOUR"
+    began = database.records(
+        f"SELECT camera, {new_year} AS new_year FROM (SELECT camera, min(first) AS first, sum(keys) AS keys FROM clock_table "
+        "WHERE first IS NOT NULL AND uploaded = 0 GROUP BY camera) "
+        f"WHERE first < {new_year} + INTERVAL 38 HOUR ORDER BY keys DESC, camera LIMIT {MOST_RESET}"
+    )
+    if not began:
+        return
+    found = database.records(
+        "SELECT camera, count(*) FILTER (is_reset) AS images, min(n) FILTER (is_reset) AS n, min(captured_at) AS first FROM ("
+        "SELECT *, captured_at < new_year + INTERVAL 31 DAY AS is_reset FROM ("
+        "SELECT *, (?::TIMESTAMP[])[list_position(?::VARCHAR[], camera)] AS new_year FROM times "
+        "WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded') "
+        "WHERE new_year IS NOT NULL) "
+        f"GROUP BY camera HAVING min(epoch(stored_at) - epoch(captured_at)) FILTER (is_reset) > {LATE_S} AND "
+        "coalesce(min(captured_at) FILTER (NOT is_reset) > any_value(new_year) + INTERVAL 1 YEAR, true) "
+        "ORDER BY images DESC, camera",
+        [[one["new_year"] for one in began], [one["camera"] for one in began]],
+    )
+    if not found:
+        return
+    first, images = found[0], sum(one["images"] for one in found)
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    key = shown(read_keys(database, [first["n"]])[first["n"]], 200)
+    yield (
+        f"{images} of {whole.keys} images have times from {utc_text(first['first'])} on and none later in that year, "
+        f"such as {key!r}, of camera {shown(first['camera'], 40)}{more}: on a New Year's Day clocks begin that lost their power "
+        "- where the true time is known, deployments[].offset moves it; a card whose camera no name tells apart needs its folder "
+        "as (?P<camera>…)"
+    )
+
+
 def _say_contested(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["contested"]:
         yield (
@@ -234,17 +280,18 @@ def _say_counters(database: Database, clock: Clock) -> Iterator[str]:
 def _say_doubled(database: Database, facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     if not facts["doubled"]:
         return
+    camera, whose = _most(database, "doubled")
     mend = "clock.unique: true makes the further ones duplicates; several cameras need their names in the pattern"
     if clock.unique:
         mend = "clock.unique makes the further ones duplicates"
-    elif not clock.tells_cameras:
+    elif not clock.tells_cameras or camera in {entry.camera for entry in clock.entries}:
         mend = (
-            "no entry tells cameras apart: add (?P<camera>…) to the pattern, or clock.unique: true makes the further ones "
-            "duplicates"
+            "no entry tells cameras apart there: add (?P<camera>…) to the pattern, or, of one camera, clock.unique: true makes "
+            "the further ones duplicates"
         )
     yield (
         f"{_of(facts, 'doubled', whole)} have the camera and the instant of another image, {_such_as(facts, 'doubled')}, of "
-        f"{_whose(database, 'doubled')} - {mend}"
+        f"{whose} - {mend}"
     )
 
 
@@ -282,10 +329,15 @@ def _say_zone(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
 
 
 def _whose(database: Database, flag: str) -> str:
-    """Name the camera with most of a flag."""
+    """Name the camera with most of a flag in words."""
+    return _most(database, flag)[1]
+
+
+def _most(database: Database, flag: str) -> tuple[str, str]:
+    """Find the camera with most of a flag, and name it in words."""
     (found,) = database.records(
         f"SELECT camera, sum({flag})::BIGINT AS keys, count(*) OVER () AS cameras FROM clock_table GROUP BY 1 "
         "HAVING keys > 0 ORDER BY 2 DESC, 1 LIMIT 1"
     )
     first = f"camera {shown(found['camera'], 40)} ({found['keys']})"
-    return first if found["cameras"] == 1 else f"{first} and {found['cameras'] - 1} more"
+    return found["camera"], first if found["cameras"] == 1 else f"{first} and {found['cameras'] - 1} more"

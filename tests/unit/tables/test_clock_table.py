@@ -141,6 +141,19 @@ ODD = {
         "'20260601-000000-CAM4.jpg', of camera CAM4 (1) - day and month may be swapped in clock.format; a clock that is ahead is moved by "
         "deployments[].offset"),
     ),
+    "a clock that lost its power": (
+        [*named("CAM1", hourly(datetime(2000, 1, 1, 0, 0, 7), 12)), *named("CAM1", hourly(datetime(2026, 6, 1), 12))],
+        {"zone": "Europe/Madrid"},
+        ("12 of 24 images have times from 1999-12-31T23:00:07Z on and none later in that year, such as '20000101-000007-CAM1.jpg', of camera "
+        "CAM1: on a New Year's Day clocks begin that lost their power - where the true time is known, deployments[].offset moves it; a card "
+        "whose camera no name tells apart needs its folder as (?P<camera>…)"),
+    ),
+    "names that tell no camera where others do": (
+        ["a/20240422-080001-.jpg", "b/20240422-080001-.jpg", "b/20240422-080001-C2.jpg"],
+        {},
+        ("1 of 3 images have the camera and the instant of another image, such as 'a/20240422-080001-.jpg', of camera camera (1) - no entry "
+        "tells cameras apart there: add (?P<camera>…) to the pattern, or, of one camera, clock.unique: true makes the further ones duplicates"),
+    ),
     "a folder at another time": (
         ["20230101-000000-x/20240422-080005-CAM1.jpg", "20240422_080005/20240422-080005-CAM2.jpg"],
         {},
@@ -163,7 +176,7 @@ ODD = {
         ["20240422-080001-a.jpg", "20240422-080001-b.jpg"],
         {"pattern": r"(?P<time>\d{8}-\d{6})"},
         ("1 of 2 images have the camera and the instant of another image, such as '20240422-080001-a.jpg', of camera camera (1) - no entry "
-        "tells cameras apart: add (?P<camera>…) to the pattern, or clock.unique: true makes the further ones duplicates"),
+        "tells cameras apart there: add (?P<camera>…) to the pattern, or, of one camera, clock.unique: true makes the further ones duplicates"),
     ),
     "one instant twice, of a camera": (
         ["a/20240422-080001-C1.jpg", "b/20240422-080001-C1.jpg", "b/20240422-080001-C2.jpg"],
@@ -204,6 +217,11 @@ def test_what_is_odd_is_said_with_what_to_write(case, table):
             {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d)"},
             id="a counter behind the camera is no cut name",
         ),
+        pytest.param(named("C1", [datetime(2024, 1, 1) + timedelta(days=7 * week) for week in range(50)]), {}, id="an archive of a year"),
+        pytest.param(
+            [(key, datetime(2026, 1, 2)) for key in named("C1", hourly(datetime(2026, 1, 1), 12))], {}, id="photos of a New Year's Day"
+        ),
+        pytest.param(named("C1", hourly(datetime(2024, 1, 3), 12)), {}, id="old photos of a January"),
         pytest.param(["20260601_000000/20260601-000000-CAM4.jpg"], {}, id="one time, spelt in two ways"),
         pytest.param(
             [(key, datetime(2027, 6, 1)) for key in named("C1", hourly(datetime(2026, 6, 1), 12))]

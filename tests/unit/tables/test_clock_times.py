@@ -27,9 +27,9 @@ def database(tmp_path):
     return Database(None, tmp_path)
 
 
-def fill(database, images, camera="'CAM-' || i % 3", number="i"):
+def fill(database, images, camera="'CAM-' || i % 3", number="i", first="2020-03-01"):
     database.run(
-        f"CREATE TABLE listing AS SELECT {camera} || '/' || strftime(TIMESTAMP '2020-01-01' + to_seconds(i), '%Y%m%d-%H%M%S') || '-' || "
+        f"CREATE TABLE listing AS SELECT {camera} || '/' || strftime(TIMESTAMP '{first}' + to_seconds(i), '%Y%m%d-%H%M%S') || '-' || "
         f"{camera} || '.jpg' AS key, md5(i::VARCHAR) AS object_version, 1000 AS size_bytes, TIMESTAMP '2026-01-01' AS last_modified, "
         f"NULL::VARCHAR AS storage_class FROM (SELECT {number} AS i FROM range({images}) AS listed(i))"
     )
@@ -44,7 +44,7 @@ def test_each_time_is_of_the_image_whose_key_tells_it(database, kind):
         database.copy("SELECT * FROM made", path, "FORMAT parquet, ROW_GROUP_SIZE 20000")
         database.run(f"CREATE VIEW listing AS SELECT * FROM read_parquet('{path}')")
     if kind == "a window":
-        window = Window(datetime(2020, 1, 1, 1), datetime(2020, 1, 2, 12))
+        window = Window(datetime(2020, 3, 1, 1), datetime(2020, 3, 2, 12))
         assert narrow_listing(database, Clock(), (), window) is None
     read_times(database, Clock(), ())
     of_key = "strptime(regexp_extract(key, '\\d{8}-\\d{6}'), '%Y%m%d-%H%M%S')"
@@ -54,7 +54,7 @@ def test_each_time_is_of_the_image_whose_key_tells_it(database, kind):
     assert images == (35 * 3600 if kind == "a window" else IMAGES)
     assert images == database.value("SELECT count(*) FROM listing") == database.value("SELECT count(*) FROM times")
     earliest = database.value("SELECT n FROM times ORDER BY captured_at LIMIT 1")
-    first = "20200101-010000-CAM-0.jpg" if kind == "a window" else "20200101-000000-CAM-0.jpg"
+    first = "20200301-010000-CAM-0.jpg" if kind == "a window" else "20200301-000000-CAM-0.jpg"
     assert read_keys(database, [earliest, None]) == {earliest: f"CAM-0/{first}"}
     assert read_keys(database, []) == {}
 
@@ -93,9 +93,21 @@ def test_the_clocks_table_is_made_in_memory_that_does_not_grow_with_the_bucket(t
     assert [re.match(r"\d+ of \d+ cameras have one image each", sentence)[0] for sentence in table.odd] == list(said)
 
 
+def test_clocks_that_all_lost_their_power_take_no_more_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "MEMORY_LIMIT", "64MB")
+    database = Database(None, tmp_path)
+    fill(database, 200_000, CAMERA_OF_ITS_OWN, first="2020-01-01")
+    read_times(database, Clock(), ())
+    reset, counter = read_clock_table(database, Clock(), "reef").odd
+    assert reset.startswith(
+        "20 of 200000 images have times from 2020-01-01T00:00:00Z on and none later in that year, such as 'CAM0-0/2020"
+    )
+    assert "200000 of 200000 cameras have one image each" in counter
+
+
 def test_an_image_is_named_for_what_is_doubled_and_only_then(database):
     fill(database, 6, camera="'CAM-' || i % 2", number="i // 4 * 4")
     read_times(database, Clock(), ())
     table = read_clock_table(database, Clock(), "reef")
     assert [(line.camera, line.keys, dict(line.flags)) for line in table.lines] == [("CAM-0", 6, {"doubled": 4})]
-    assert "'CAM-0/20200101-000000-CAM-0.jpg', of camera CAM-0 (4)" in table.odd[0]
+    assert "'CAM-0/20200301-000000-CAM-0.jpg', of camera CAM-0 (4)" in table.odd[0]

@@ -13,15 +13,15 @@ CREATE OR REPLACE TABLE clock_table AS
 WITH lines AS (
     SELECT clock_source AS entry, camera,
         count(*) AS keys, min(captured_at) AS first, max(captured_at) AS last, min(n) AS example,
-        count(*) FILTER (clock_flag = 'undated') AS undated, min(n) FILTER (clock_flag = 'undated') AS undated_n,
-        count(*) FILTER (clock_flag = 'epoch') AS epoch, min(n) FILTER (clock_flag = 'epoch') AS epoch_n,
-        count(*) FILTER (clock_flag = 'future') AS future, min(n) FILTER (clock_flag = 'future') AS future_n,
-        count(*) FILTER (clock_flag = 'contested') AS contested, min(n) FILTER (clock_flag = 'contested') AS contested_n,
+        count(*) FILTER (clock_flag = 'undated') AS undated,
+        count(*) FILTER (clock_flag = 'epoch') AS epoch,
+        count(*) FILTER (clock_flag = 'future') AS future,
+        count(*) FILTER (clock_flag = 'contested') AS contested,
         count(*) FILTER (clock_flag = 'ambiguous') AS ambiguous, count(*) FILTER (clock_flag = 'nonexistent') AS nonexistent,
-        count(*) FILTER (two_times) AS twice, min(n) FILTER (two_times) AS twice_n,
-        count(rest) AS cut, min(n) FILTER (rest IS NOT NULL) AS cut_n,
-        count(*) FILTER (without_offset) AS without_offset, min(n) FILTER (without_offset) AS without_offset_n,
-        count(*) FILTER (clock_flag = 'uploaded') AS uploaded, min(n) FILTER (clock_flag = 'uploaded') AS uploaded_n,
+        count(*) FILTER (two_times) AS twice,
+        count(rest) AS cut,
+        count(*) FILTER (without_offset) AS without_offset,
+        count(*) FILTER (clock_flag = 'uploaded') AS uploaded,
         min(epoch(stored_at) - epoch(captured_at)) FILTER (clock_flag IS DISTINCT FROM 'uploaded') AS least_age,
         max(epoch(future_at) - epoch(stored_at)) AS most_ahead
     FROM times GROUP BY ALL
