@@ -151,9 +151,9 @@ def decode_pixels(data: bytes, header: Header) -> Decoded | Undecodable:
     """
     if header.format == "JPEG":
         return _decode_jpeg(data, header)
-    image = _by_opencv(data, header)
     if header.format == "PNG":
-        return _judge_png(data, header, image)
+        return _judge_png(data, header, _by_opencv(png.without_texts(data), header))
+    image = _by_opencv(data, header)
     return Decoded(image) if image is not None else _diagnose(data, header)
 
 
