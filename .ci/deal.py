@@ -77,7 +77,7 @@ GROUPS = (
     ),
     Group(
         "commands in one installation",
-        tuple(f"tests/stories/airflow/test_{name}.py" for name in ("bad_data", "demo", "up")),
+        tuple(f"tests/stories/airflow/test_{name}.py" for name in ("bad_data", "check_beside_up", "demo", "up")),
         120,
         together=True,
     ),

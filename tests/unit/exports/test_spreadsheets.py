@@ -51,7 +51,7 @@ def test_there_is_none_where_it_would_be_the_same(tmp_path):
     assert written(tmp_path, ("IPC608/20260601-1.jpg", -1, "a=b, c-d; e"), ("é@x", 0, None))[1] is None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6), max_size=4, unique=True
