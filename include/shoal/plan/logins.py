@@ -40,7 +40,7 @@ def doubts_about_logins(dataset: Dataset, accesses: Mapping[str, Access], now: d
     if by_pods and dataset.cluster.has_pods and "serviceAccountName" not in pod_spec:
         lines.append(
             f"pods log in to {_named(by_pods)} by web identity, as the service account `default` - name the one that has the "
-            "role in cluster.pod.template.spec.serviceAccountName"
+            "role in cluster.pod.template.spec.serviceAccountName, which SHOAL_POD_TEMPLATE_MAY allows where Airflow runs"
         )
     return tuple(lines)
 
