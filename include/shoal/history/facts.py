@@ -119,7 +119,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         facts,
         plan=plan,
         summary=summary,
-        answer=results.find_json(layout.approval),
+        answer=_find_answer(results, layout, plan),
         attempts=attempts,
         shards=shards,
         open=left,
@@ -127,6 +127,13 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         last_sign=_last_sign(results, layout, run, run_key),
         is_answer=current is not None and current["run_key"] == run_key,
     )
+
+
+def _find_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> Mapping[str, Any] | None:
+    """Read what was said about the variant, unless that was about other images than the plan's."""
+    answer = results.find_json(layout.approval)
+    void_at = plan.approval.void_at if plan.approval else None
+    return None if answer is not None and answer["at"] == void_at else answer
 
 
 def _read_progress(
