@@ -170,6 +170,7 @@ def test_a_yes_is_written_down_and_the_run_goes_on_even_where_that_takes_two_att
     assert (answer["answer"], answer["by"], answer["images"]) == ("yes", "admin", 8)
     assert answer["run_key"] == site.rest.xcom("reanalyse_newest", run_id, "plan", "plan")["run_key"]
     assert site.stored("newest/current.json")["model"]["version"] == "v1"
+    assert f"approved by admin at {answer['at']}: reef v1: 8 images, 0.002 CPU hours" in site.note("newest", run_id)
 
 
 @pytest.fixture(scope="module")

@@ -293,6 +293,14 @@ def test_any_plan_ends_what_a_run_left_in_another_namespace(
     assert bool(written) is kept
 
 
+def test_a_plan_that_is_cleared_ends_its_pods_in_the_namespace_they_are_in(planned, cluster, written):
+    pipeline, _, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    open_run(written, pipeline.dataset)
+    now = Dataset.model_validate(edited(pipeline, cluster={"namespace": "atoll"}))
+    end_left_behind(Instance(), now, written.popitem()[1])
+    assert {path.split("/")[4] for _, path in cluster.asked} == {"reef"}
+
+
 def test_a_cluster_that_does_not_answer_keeps_what_is_written_down_and_fails_no_plan(planned, written, cluster, caplog):
     del cluster
     pipeline, _, _ = planned(cluster={**PODS, "conn_id": "gone"}, worker={"image": "shoal-worker"})

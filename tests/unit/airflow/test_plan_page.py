@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shoal.airflow.pages.plan_page import render_plan
+from shoal.models.approval import Answer
 from shoal.results.stored_plan import StoredPlan
 
 FORMATS = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -95,3 +96,16 @@ def test_a_plan_of_an_earlier_release_and_one_with_nothing_to_do_have_a_page(pla
     plan |= {"capacity": None, "shards": [], "counts": {**plan["counts"], "chosen": 0, "pending": 0}}
     assert "Room was not looked for" in render_plan(StoredPlan.parse(plan))
     assert "Seconds per image" not in render_plan(StoredPlan.parse(plan))
+
+
+def test_the_page_says_who_allowed_how_much(plan):
+    answer = Answer(
+        yes=True,
+        by="ana <b>",
+        at="2026-11-22T21:53:10Z",
+        run_key="20261122T215134Z-koiihhqq",
+        images=126,
+        cpu_hours=0.035,
+    )
+    said = "approved by ana &lt;b&gt; at 2026-11-22T21:53:10Z: 126 images, 0.035 CPU hours, asked by run 20261122T215134Z-koiihhqq"
+    assert f"<td>Said about this variant</td><td>{said}</td>" in render_plan(StoredPlan.parse(plan), answer)
