@@ -84,8 +84,9 @@ def test_what_stands_beside_the_numbers_is_told_with_its_way_out(stored, told):
             {"listed": 12000, "processed": 2000, "archived": 9999, "denied": 1},
             [
                 (
-                    "9999 of 12000 listed images (83.3 %) are archived and in no number: they lie in an archive of the store's - "
-                    "restore them, then run again"
+                    "9999 of 12000 listed images (83.3 %) are archived and in no number: they lie in an archive of the store's: restore "
+                    "them, then run again - Amazon's listing tells which are restored, other stores need a copy in a class "
+                    "that is read at once"
                 ),
                 (
                     "1 of 12000 listed images (0.00833 %) are denied and in no number: the store gave others and not these - "

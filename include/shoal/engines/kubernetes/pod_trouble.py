@@ -75,12 +75,11 @@ def _trouble_of(container: Container, read_words: ReadWords) -> Trouble | None:
     said = one_line(ended.get("message"), 400) or ended.get("reason") or "its mount shows nothing of it"
     if region := other_region_said(ended.get("message") or ""):
         way_out = f"set region_name to {region!r} in the connection's extra"
-    else:
-        way_out = (
-            "check that the bucket is there, that the store can be reached from the cluster's nodes and that the source key "
-            "may list and read"
-        )
-    return Trouble(f"The sidecar could not mount the bucket ({said}) - {way_out}")
+        return Trouble(f"The sidecar could not mount the bucket ({said}) - {way_out}")
+    return Trouble(
+        f"The sidecar could not mount the bucket ({said}) - check that the bucket is there, "
+        "that the store can be reached from the cluster's nodes and that the source key may list and read"
+    )
 
 
 def _why_it_waits(container: Container) -> str:
