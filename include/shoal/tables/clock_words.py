@@ -212,9 +212,10 @@ def _say_reset(database: Database, whole: Whole) -> Iterator[str]:
         return
     first, images = found[0], sum(one["images"] for one in found)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    least = "at least " if len(began) == MOST_RESET else ""
     key = shown(read_keys(database, [first["n"]])[first["n"]], 200)
     yield (
-        f"{images} of {whole.keys} images have times from {utc_text(first['first'])} on and none later in that year, "
+        f"{least}{images} of {whole.keys} images have times from {utc_text(first['first'])} on and none later in that year, "
         f"such as {key!r}, of camera {shown(first['camera'], 40)}{more}: on a New Year's Day clocks begin that lost their power "
         "- where the true time is known, deployments[].offset moves it; a card whose camera no name tells apart needs its folder "
         "as (?P<camera>…)"
