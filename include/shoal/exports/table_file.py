@@ -70,7 +70,12 @@ class TableFile:
 
 
 def _text_columns(database: Database, query: str) -> list[str]:
-    return [name for name, kind, *_ in database.run(f"DESCRIBE {query}").fetchall() if kind == "VARCHAR"]
+    """Name a query's columns of text, quoted: an export of somebody else's may call one `order`."""
+    return [
+        '"' + name.replace('"', '""') + '"'
+        for name, kind, *_ in database.run(f"DESCRIBE {query}").fetchall()
+        if kind == "VARCHAR"
+    ]
 
 
 def _holds_formulas(database: Database, query: str, texts: Sequence[str]) -> bool:
