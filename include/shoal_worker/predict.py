@@ -21,6 +21,9 @@ from shoal_worker.underway import Underway
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 0.5
+"""How often a decode is looked at that is not done."""
+
 
 def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel_limit: int = PIXEL_LIMIT) -> Detector:
     """Open a model file for single images.
@@ -101,7 +104,7 @@ def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
     threading.Thread(target=work, name="decode", daemon=True).start()
     while True:
         try:
-            outcome = done.get(timeout=0.5)
+            outcome = done.get(timeout=LOOK_S)
         except queue.Empty:
             if overdue := underway.overdue():
                 return Undecodable(Reason.KILLED_WORKER, detail=f"Decoding took more than {overdue[1]}")

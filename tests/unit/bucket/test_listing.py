@@ -136,10 +136,10 @@ def test_images_that_a_store_lists_under_one_key_are_one_and_that_is_said(empty_
     page = f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
     results = empty_bucket.stores.results
     with faulty_store(whole(page.encode())) as (url, _), open_database(results) as database:
-        source = S3Store(replace(results.access, endpoint_url=url), "fish")
-        frozen = freeze_listing(source, empty_bucket.dataset.source, Scope("", None), database, "listing.json")
+        source, key = S3Store(replace(results.access, endpoint_url=url), "fish"), LISTING
+        frozen = freeze_listing(source, empty_bucket.dataset.source, Scope("", None), database, key)
     assert (frozen.counts.images, frozen.counts.twice, frozen.counts.left_out()["twice"]) == (2, 1, 1)
-    assert ListingRecord.read(results, "listing.json").counts == frozen.counts
+    assert ListingRecord.read(results, key).counts == frozen.counts
     [line] = frozen.counts.describe()
     assert line.startswith("1 further image under a key that was listed before: of each key one is looked at - ")
 

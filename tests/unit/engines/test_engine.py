@@ -51,7 +51,7 @@ def test_every_kind_that_a_dataset_file_may_name_has_its_engine():
 def test_an_engine_does_all_that_engines_do_and_is_reached_by_none_of_it(kind):
     engine = open_engine(dataset(kind=kind), nowhere)
     assert {name for name in dir(engine) if not name.startswith("_")} >= {
-        "operator", "waits", "pause_s", "conn_id", "describe", "sample_pod", "room", "start", "look", "last_words", "verdict",
+        "runner", "waits", "pause_s", "conn_id", "describe", "sample_pod", "room", "start", "look", "last_words", "verdict",
         "end", "check_steps", "tell",
     }  # fmt: skip
     assert engine.sample_pod()["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "1", "memory": "2Gi"}

@@ -33,7 +33,9 @@ def seen(pipeline, images, **settings):
     with open_database(pipeline.stores.results) as database:
         database.run(f"CREATE TABLE given ({ddl(ROW_COLUMNS)})")
         database.view_parquet(
-            "chosen", [layout.run(plan.run_key).manifest], {"key": "", "object_version": "", "size_bytes": ""}
+            "chosen",
+            [layout.run(plan.run_key).manifest],
+            {"key": "VARCHAR", "object_version": "VARCHAR", "size_bytes": "BIGINT"},
         )
         for record in database.records("SELECT * FROM chosen"):
             given = images[record["key"]]

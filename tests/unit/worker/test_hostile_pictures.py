@@ -6,10 +6,9 @@ import time
 import pytest
 
 from shoal.contract.rows import Reason
-from shoal_worker import underway
+from shoal_worker import predict, underway
 from shoal_worker.image.decode import Decoded, Undecodable, decode
 from shoal_worker.image.exif import read_exif
-from shoal_worker.predict import _decode
 from worker import hostile_pictures as pictures
 
 LIMIT = 100_000_000
@@ -114,7 +113,8 @@ def test_pixels_without_end_are_unpacked_up_to_those_of_the_picture():
 
 def test_predict_goes_on_behind_a_picture_without_end(monkeypatch):
     monkeypatch.setattr(underway, "SECONDS_PER_MEGAPIXEL", 0.0)
-    monkeypatch.setattr(underway, "HEADER_S", 0.2)
+    monkeypatch.setattr(underway, "HEADER_S", 0.1)
     monkeypatch.setattr(underway, "CLOCK_SHARE", 1000.0)
-    found = _decode(pictures.empty_scans(4000, 99), LIMIT)
-    assert (found.reason, found.detail) == (Reason.KILLED_WORKER, "Decoding took more than 0.2 s of CPU")
+    monkeypatch.setattr(predict, "LOOK_S", 0.01)
+    found = predict._decode(pictures.empty_scans(4000, 99), LIMIT)
+    assert (found.reason, found.detail) == (Reason.KILLED_WORKER, "Decoding took more than 0.1 s of CPU")
