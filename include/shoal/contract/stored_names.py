@@ -19,6 +19,7 @@ _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
 _NOTE = re.compile(rf"[0-9]{{4,}}-{ATTEMPT}\.json")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
 _LISTED_MONTH = re.compile(r"listings/files/\d{4}-\d{2}-[0-9a-f]{16}\.parquet")
+_NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONTH.pattern})", re.DOTALL)
 _OF_RUN = re.compile(
     rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"
     rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-[0-9]{{4,}}-{ATTEMPT})\.parquet)"
@@ -150,14 +151,27 @@ def is_failed_attempt(run: RunLayout, key: str) -> bool:
     return key.startswith(run.attempts) and _NOTE.fullmatch(key[len(run.attempts) :]) is not None
 
 
-def is_listing_file(listing: str, key: str) -> bool:
-    """Whether a key is that of a file which a listing of the same dataset may name.
+def listing_below(root: str, key: str) -> str | None:
+    """Say where a dataset's listing, or a file of its images, lies that something of the dataset names; None for other names.
+
+    A folder that was copied as a whole, to another name or prefix, names its listings by where they were: they lie in it, too.
+
+    Args:
+        root: Begins the keys of the dataset now.
+        key: What is named.
+    """
+    name = _NAMED_LISTING.fullmatch(key)
+    return root + name["name"] if name else None
+
+
+def listing_file_of(listing: str, key: str) -> str | None:
+    """Say where a file lies that a listing names, as `listing_below`; None where it can be none of its files.
 
     Args:
         listing: Key of the listing.
         key: Of what it names.
     """
-    return key.endswith(".parquet") and is_listing(listing[: listing.rfind("listings/")], key)
+    return listing_below(listing[: listing.rfind("listings/")], key) if key.endswith(".parquet") else None
 
 
 def parse_part(key: str) -> PartName | None:

@@ -7,7 +7,7 @@ from typing import Any
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
 from shoal.contract.stored_json import pick, reading, take
-from shoal.contract.stored_names import is_listing
+from shoal.contract.stored_names import listing_below
 from shoal.contract.units import utc_text
 from shoal.results.plan_parts import StoredModel, StoredVariant
 from shoal.results.stored_plan import StoredPlan
@@ -28,18 +28,20 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
         directory, run_key = pick(StoredVariant, found["variant"]).directory, take(found, "run_key", str)
         pick(StoredModel, found["model"])
         take(found, "result_sha256", str)
+        listing = listing_below(layout.root, take(found, "listing", str))
         names = [
             *([] if re.fullmatch(RUN_KEY, run_key) and is_time(run_key) else [run_key]),
             *([] if re.fullmatch(FOLDER, directory) else [directory]),
-            *([] if is_listing(layout.root, take(found, "listing", str)) else [found["listing"]]),
+            *([] if listing else [found["listing"]]),
         ]
         if names:
             raise ContractError(
                 f"{layout.current} names {shown(names[0], 200)!r}, which is nothing below {layout.root} - restore or delete it: "
                 "the next complete run becomes the answer"
             )
-        FrozenAt.of_answer(found)
-    return found
+        answer = {**found, "listing": listing}
+        FrozenAt.of_answer(answer)
+    return answer
 
 
 def move_current(

@@ -5,7 +5,7 @@ find one run pays for none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -227,12 +227,12 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     """Check that a plan is of the run it lies with, and names nothing that lies elsewhere: what it names is read.
 
     Raises:
-        ContractError: Somebody else wrote it, or its bucket was copied to another prefix.
+        ContractError: Somebody else wrote it.
     """
     place = read_run_place(key)
     if place is None:
         raise ContractError(f"{shown(key)} is no name of a plan - Shoal writes <variant>/runs/<run_key>/plan.json")
-    layout = place.layout
+    plan, layout = _with_names_of(place.root, plan), place.layout
     strange = [
         *([] if plan.run_key == place.run_key else [plan.run_key]),
         *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
@@ -242,7 +242,24 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     ]
     if strange:
         raise ContractError(
-            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - restore it; where the "
-            "results were copied to another prefix, start a new run there"
+            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - restore it, or start a "
+            "new run"
         )
     return plan
+
+
+def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:
+    """Name what a plan names by where it lies now: a dataset's folder may have been copied, to another name or prefix."""
+    planned_at = plan.listing.key[: plan.listing.key.rfind("listings/")]
+    if planned_at == root:
+        return plan
+
+    def here(key: str) -> str:
+        return root + key.removeprefix(planned_at) if key.startswith(planned_at) else key
+
+    return replace(
+        plan,
+        listing=replace(plan.listing, key=here(plan.listing.key)),
+        ledgers=tuple(map(here, plan.ledgers)),
+        parts=tuple(map(here, plan.parts)),
+    )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shoal.contract.errors import ContractError, shown
@@ -160,7 +160,7 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
     """Check that a summary is of the run it lies with, and that its files lie in a folder of that run.
 
     Raises:
-        ContractError: Somebody else wrote it, or its bucket was copied to another prefix.
+        ContractError: Somebody else wrote it.
     """
     place = read_run_place(key)
     if place is None:
@@ -168,9 +168,12 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
             f"{shown(key)} is no name of a summary - Shoal writes <variant>/runs/<run_key>/summary.json"
         )
     run = place.layout.run(place.run_key)
+    # The dataset's folder may have been copied as a whole, to another name or prefix.
+    _, of_run, name = summary.folder.rpartition(f"{place.variant}/runs/{place.run_key}/")
+    folder = f"{run.root}{name}" if of_run else summary.folder
     strange = [
         *([] if summary.run_key == place.run_key else [summary.run_key]),
-        *([] if is_summary_folder(run, summary.folder) else [summary.folder]),
+        *([] if is_summary_folder(run, folder) else [summary.folder]),
         *(name for name in summary.files if not re.fullmatch(FILE_NAME, name)),
     ]
     if strange:
@@ -178,4 +181,4 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
             f"{key} names {shown(strange[0], 200)!r}, which is not of its run - restore it, or clear task "
             "summarize of its Dag run"
         )
-    return summary
+    return replace(summary, folder=folder)

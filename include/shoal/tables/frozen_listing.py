@@ -1,7 +1,7 @@
 """A frozen listing as every reader takes it: when the bucket was listed, and which files hold its images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from shoal.contract.errors import shown
 from shoal.contract.layout import run_time
 from shoal.contract.stored_json import picked, reading
-from shoal.contract.stored_names import is_listing_file
+from shoal.contract.stored_names import listing_file_of
 from shoal.contract.units import read_time
 from shoal.stores.object_store import ObjectStore
 
@@ -84,14 +84,17 @@ def parse_files(key: str, stored: Mapping[str, Any]) -> tuple[ListingFile, ...]:
     """Take from a listing which files hold its images.
 
     Raises:
-        ContractError: It is not what its format promises, or a file lies elsewhere: nobody else's is read.
+        ContractError: It is not what its format promises, or names what is no such file: nobody else's is read.
     """
     with reading(f"Listing {key!r}", "start a new run"):
-        files = picked(ListingFile, stored["files"])
-        for file in files:
-            if not is_listing_file(key, file.key):
-                raise ValueError(f"it names {shown(file.key, 200)!r} as a file of its images")
-    return files
+        return tuple(replace(file, key=_place_of(file, key)) for file in picked(ListingFile, stored["files"]))
+
+
+def _place_of(file: ListingFile, listing: str) -> str:
+    place = listing_file_of(listing, file.key)
+    if place is None:
+        raise ValueError(f"it names {shown(file.key, 200)!r} as a file of its images")
+    return place
 
 
 def find_files(results: ObjectStore, key: str) -> list[str]:

@@ -127,6 +127,7 @@ def test_a_folder_that_was_copied_to_a_new_name_is_reused_as_the_page_of_operati
     for key in results.list_keys(old):
         results.write_bytes(key.replace(old, "renamed/", 1), results.read_bytes(key))
     renamed = over(few_images, name="renamed")
+    assert renamed.verify(done.summary["run"]["run_key"], done.key.split("/")[1]).deviations == (), "old runs, too"
     plan = renamed.plan()
     assert (plan.reused, plan.work.images, plan.approval.decision) == (12, 0, Decision.NOT_NEEDED)
     again = renamed.summarize(plan)

@@ -21,6 +21,8 @@ from shoal.history.gc import delete, survey, terms_of
 from shoal.history.standing import read_standing
 from shoal.history.why import diagnose
 from shoal.plan.document import Plan
+from shoal.results.answer import read_current
+from shoal.results.stored_plan import read_plan
 from shoal.tables.session import open_database
 
 
@@ -198,7 +200,7 @@ def test_current_json_that_names_what_is_not_below_the_dataset_is_not_followed(a
     current = answered.pipeline.stores.layout.current
     before = answered.results.read_bytes(current)
     for fields in (
-        {"listing": ELSEWHERE}, {"listing": f"{current.rpartition('/')[0]}/listings/*.json"}, {"run_key": "../x"},
+        {"listing": f"{current.rpartition('/')[0]}/listings/*.json"}, {"run_key": "../x"},
         {"run_key": "20269999T000000Z-abcd1234"}, {"variant": {"sha256": "", "directory": "../other"}},
     ):  # fmt: skip
         answered.results.write_bytes(current, before)
@@ -216,12 +218,21 @@ def test_current_json_that_names_what_is_not_below_the_dataset_is_not_followed(a
             read_standing(answered.pipeline.stores, answered.pipeline.dataset)
 
 
+def test_a_listing_that_the_answer_names_elsewhere_is_looked_for_where_its_copy_would_lie(answered):
+    layout = answered.pipeline.stores.layout
+    change(answered, layout.current, listing=ELSEWHERE)
+    plan = answered.variant.run(answered.plan.run_key).plan
+    change(answered, plan, listing={**answered.results.read_json(plan)["listing"], "key": ELSEWHERE})
+    assert read_plan(answered.results, plan).listing.key == f"{layout.root}listings/20260101T000000Z-abcd1234.json"
+    assert read_current(answered.results, layout)["listing"] == f"{layout.root}listings/20260101T000000Z-abcd1234.json"
+
+
 def test_a_plan_that_names_what_is_not_of_its_run_is_not_followed(answered):
     plan = answered.variant.run(answered.plan.run_key).plan
     before = answered.results.read_bytes(plan)
     root = answered.variant.root
     for fields in (
-        {"listing": {**json.loads(before)["listing"], "key": ELSEWHERE}},
+        {"listing": {**json.loads(before)["listing"], "key": f"{root}listings/*.json"}},
         {"ledgers": [f"{root}ledger/*.parquet"]}, {"parts": [f"{root}parts/../../x.parquet"]},
         {"ledgers": [answered.ledger() + "?s3_endpoint=evil"]}, {"run_key": "20260101T000000Z-abcd1234"},
     ):  # fmt: skip
@@ -242,7 +253,6 @@ def test_a_listing_that_names_files_elsewhere_is_not_followed(answered):
     entry = answered.results.read_json(listing)["files"][0]
     for key in (
         "s3://elsewhere/x.parquet",
-        ELSEWHERE.replace("json", "parquet"),
         entry["key"] + "?s3_endpoint=evil",
         "/etc/passwd",
     ):

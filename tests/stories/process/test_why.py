@@ -16,6 +16,7 @@ from shoal.history.standing import read_first_run
 from shoal.history.why import State, diagnose
 from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
+from shoal.settings.dataset_stores import open_stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
 from shoal.tables.session import open_database
 from worker.images import dark_jpeg
@@ -232,8 +233,9 @@ def test_what_an_earlier_run_could_not_settle_is_open_until_this_one_has_tried_i
         (part,) = results.list_keys(few_images.stores.layout.variant(plan.variant.directory).parts)
         with open_database(results) as database:
             database.view_parquet("written", [part], ROW_COLUMNS)
+            boxes = f"NULL::{ROW_COLUMNS['detections']} AS detections"
             values = f"'{status}' AS status, {repr(reason) if reason else 'NULL::VARCHAR'} AS reason"
-            database.store_parquet(f"SELECT * REPLACE ({values}, NULL AS detections) FROM written", part)
+            database.store_parquet(f"SELECT * REPLACE ({values}, {boxes}) FROM written", part)
 
     earlier = few_images.plan()
     write(earlier)
@@ -340,22 +342,21 @@ def test_notes_come_back_in_the_order_of_the_failures(few_images):
     [(WorkerError("Worker died\nin two lines - again"), True), (ConfigError("no such model - export it"), False)],
     ids=["retried", "not retried"],
 )
-def test_the_operators_note_an_error_and_let_it_pass(few_images, monkeypatch, error, retried):
+def test_the_operators_note_an_error_and_let_it_pass(few_images, error, retried):
     from shoal.airflow.operators.note_failures import noted_failures
 
     plan = few_images.plan()
-    reach_by_environment(few_images, monkeypatch)
-    settings = few_images.dataset.model_dump(mode="json")
     shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
     seen = {"pod": "infer-x", "node": "n1"}
-    with pytest.raises(type(error)), noted_failures(settings, shard, 2, seen):
+    with pytest.raises(type(error)), noted_failures(lambda: few_images.stores, shard, 2, seen):
         raise error
     [note] = read_failed_attempts(few_images.stores.results, run_of(few_images, plan))
     assert (note.error, note.retried, note.try_number) == (" ".join(str(error).split()), retried, 2)
     assert (note.pod, note.node) == ("infer-x", "n1")
 
 
-def test_a_store_that_takes_no_note_does_not_hide_the_error(few_images, monkeypatch, caplog):
+def test_a_store_that_takes_no_note_does_not_hide_the_error(few_images, monkeypatch, caplog, capsys):
+    from shoal.airflow.hooks.object_store import read_access
     from shoal.airflow.operators.note_failures import noted_failures
 
     plan = few_images.plan()
@@ -363,10 +364,11 @@ def test_a_store_that_takes_no_note_does_not_hide_the_error(few_images, monkeypa
     shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
     with (
         pytest.raises(StoreError, match="the first error"),
-        noted_failures(few_images.dataset.model_dump(mode="json"), shard, 1),
+        noted_failures(lambda: open_stores(few_images.dataset, read_access), shard, 1),
     ):
         raise StoreError("the first error")
-    assert "Why the attempt failed is not written to the results bucket: Access to" in caplog.text
+    said = caplog.text + capsys.readouterr().out  # Airflow, once imported, may have taken the log for itself
+    assert "Why the attempt failed is not written to the results bucket: Access to" in said
 
 
 def reach_by_environment(pipeline, monkeypatch, **changes):
