@@ -1,15 +1,13 @@
-"""`python -m shoal verify RUN`: exit status 0 when everything holds, 1 on any deviation, 2 when it cannot be told."""
+"""`python -m shoal verify RUN`, or a dataset: exit status 0 when all holds, 1 on any deviation, 2 when it cannot be told."""
 
-import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import suppress
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, list_datasets, reach_results, reach_stores
+from shoal.cli._reach import find_dataset, reach_results
 from shoal.cli._tell import tell
-from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.layout import RUN_KEY
+from shoal.cli._which_run import read_word
+from shoal.contract.errors import ConfigError
+from shoal.settings.dataset_stores import Stores
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,20 +15,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="<dataset>/<run_key>, the URI or path of its summary.json, or a run_key that one dataset has; "
-        "where there is no dataset file, s3://<connection>@<bucket>/<prefix><dataset>/<run_key>",
+        help="<dataset>/<run_key>, the URI or path of its summary.json, a run_key that one dataset has, or a dataset: its "
+        "answer; where there is no dataset file, s3://<connection>@<bucket>/<prefix><dataset>/, with the run_key or without",
     )
     add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
     """Verify one run."""
-    from shoal.history.find_run import find_variant, parse_run  # noqa: PLC0415 - other commands do not need it
+    from shoal.history.find_run import find_variant  # noqa: PLC0415 - other commands do not need it
     from shoal.history.verify import verify_run  # noqa: PLC0415
 
-    text = arguments.run
-    name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
+    name, run_key = read_word(arguments.run)
     with reach_results(name, find_dataset(name)) as stores:
+        run_key = run_key or _answer_of(stores)
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     if arguments.json:
         print_json(
@@ -52,24 +50,11 @@ def execute(arguments: Namespace) -> int:
     return 1 if found.deviations else 0
 
 
-def find_owner(run_key: str) -> str:
-    """Find the one dataset that has a run.
+def _answer_of(stores: Stores) -> str:
+    from shoal.results.answer import read_current  # noqa: PLC0415
 
-    Raises:
-        ConfigError: None has it, or several.
-    """
-    owners = list(_owners(run_key))
-    if len(owners) != 1:
-        which = f"datasets {', '.join(owners)} have it" if owners else f"none of {', '.join(list_datasets())} has it"
-        raise ConfigError(f"Run {run_key}: {which} - write <dataset>/{run_key}")
-    return owners[0]
-
-
-def _owners(run_key: str) -> Iterator[str]:
-    from shoal.history.find_run import find_variant  # noqa: PLC0415
-
-    for name in list_datasets():
-        # A dataset that cannot be reached, or lacks the run, is not the one.
-        with suppress(ShoalError), reach_stores(find_dataset(name)) as stores:
-            find_variant(stores, run_key)
-            yield name
+    answer = read_current(stores.results, stores.layout)
+    if answer is None:
+        name = stores.layout.dataset
+        raise ConfigError(f"Dataset {name!r} has no answer to verify yet - python -m shoal why {name} says why")
+    return str(answer["run_key"])

@@ -3,19 +3,16 @@
 Exit status 0 when the run is complete, 1 when it is not, 2 when it cannot be told.
 """
 
-import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._reach import find_dataset, list_datasets, reach_results
+from shoal.cli._reach import find_dataset, reach_results
 from shoal.cli._tell import tell
-from shoal.cli.verify import find_owner
+from shoal.cli._which_run import read_word
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.layout import RUN_KEY
 from shoal.history.facts import RunFacts
 from shoal.results.plan_parts import PlannedBy
-from shoal.settings.results_place import ResultsPlace, is_place
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,16 +29,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Find the run, read what is known of it, say why."""
     from shoal.history.facts import read_facts  # noqa: PLC0415
-    from shoal.history.find_run import latest_run, list_runs, parse_run  # noqa: PLC0415
+    from shoal.history.find_run import latest_run, list_runs  # noqa: PLC0415
     from shoal.history.why import State, diagnose  # noqa: PLC0415 - other commands do not need it
 
-    text, run_key = arguments.run, None
-    if is_place(text) and not re.search(RUN_KEY, text):
-        name = str(ResultsPlace.parse(text)).rstrip("/")
-    elif not is_place(text) and text in list_datasets():
-        name = text
-    else:
-        name, run_key = (find_owner(text), text) if re.fullmatch(RUN_KEY, text) else parse_run(text)
+    name, run_key = read_word(arguments.run)
     dataset = find_dataset(name)
     with reach_results(name, dataset) as stores:
         runs = list_runs(stores)

@@ -53,9 +53,11 @@ def test_why_says_how_a_run_of_it_is(retired, told, written):
     assert found["state"] == "complete"
 
 
-def test_a_run_of_it_is_verified(retired, told):
-    status, found, err = told("verify", f"{retired.place}{retired.run_key}")
-    assert (status, found and found["holds"]) == (0, True), err
+@pytest.mark.parametrize("run_key", ["", "{run_key}"], ids=["the answer", "a run"])
+def test_a_run_of_it_is_verified(retired, told, run_key):
+    status, found, err = told("verify", retired.place + run_key.format(**vars(retired)))
+    assert (status, found and found["run"]) == (0, f"{retired.place}{retired.run_key}"), err
+    assert found["holds"] is True
 
 
 def test_what_could_go_of_it_is_told(retired, told):
