@@ -59,7 +59,8 @@ def execute(arguments: Namespace) -> int:
         tell("\n".join([_looked_at(sample), *lines]))
         if not arguments.propose:
             return 0 if any(line.startswith("entry") for line in lines) else 1
-        lines = list(_show_proposal(database, dataset, stores, sample))
+        reads_now = int(database.value("SELECT count(*) FROM clocked WHERE captured_at IS NOT NULL"))
+        lines = list(_show_proposal(database, dataset, stores, sample, reads_now))
         tell(*lines)
     return 0 if "clock:" in lines else 1
 
@@ -76,7 +77,9 @@ def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -
     return [*read_clock_table(database, dataset.clock, name).describe(), *corrected]
 
 
-def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample: Sample) -> Iterator[str]:
+def _show_proposal(
+    database: Database, dataset: Dataset, stores: Stores, sample: Sample, reads_now: int
+) -> Iterator[str]:
     zone = dataset.clock.zone
     proposal = propose_clock(database, sample.images, zone)
     seen, told = _read_exif(stores, sample, proposal)
@@ -88,7 +91,7 @@ def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample:
     if len(proposal.offers) > 1 or (proposal.offers and proposal.offers[0].choice):
         yield f"\nthe keys do not tell which of these is right: {len(proposal.offers)} to choose from, none is proposed"
     for number, offer in enumerate(proposal.offers, 1):
-        yield _title(number, offer, len(sample.images))
+        yield _title(number, offer, len(sample.images), reads_now)
         yield from _yaml(offer.entries, offer.zones_said, exif)
         clock = as_clock(offer.entries)
         read_times(database, clock, ())
@@ -107,8 +110,10 @@ def _show_proposal(database: Database, dataset: Dataset, stores: Stores, sample:
     yield from proposal.notes
 
 
-def _title(number: int, offer: Offer, images: int) -> str:
-    reads = f"reads {images - len(offer.unread)} of {images} keys"
+def _title(number: int, offer: Offer, images: int, reads_now: int) -> str:
+    read = images - len(offer.unread)
+    than_now = ", as many as the dataset's clock" if read == reads_now else ""
+    reads = f"reads {read} of {images} keys{than_now}"
     return (
         f"\nchoice {number}, where {offer.choice}: {reads}"
         if offer.choice

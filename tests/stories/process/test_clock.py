@@ -56,6 +56,10 @@ def test_the_table_tells_how_many_keys_were_looked_at(few_images, ask):
     assert printed.splitlines()[0] == "5 images among the first 5 objects (there are more: --keys)"
     assert "entry 1: name  5       IPC608  2026-06-02" in printed
     assert "12 images among the first 12 objects (all there are)" in ask(few_images)[1]
+    assert (
+        "proposed for the dataset file: reads 12 of 12 keys, as many as the dataset's clock"
+        in ask(few_images, "--propose")[1]
+    )
 
 
 def test_a_card_of_exif_alone_is_proposed_as_exif(pipelines, ask):
