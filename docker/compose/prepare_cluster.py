@@ -1,6 +1,6 @@
 """Prepares the cluster of the compose installation: what deploy/ has for it, and Airflow's access.
 
-That is namespace, rights, priority class and network policy; k3s enforces it: workers reach the store and names, nothing else.
+That is namespace, rights, priority class and network policy, by which workers reach the store and names, nothing else.
 Airflow gets the service account's token, never the administrator's certificate.
 """
 

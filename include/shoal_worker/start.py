@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob, WorkerCommand
-from shoal.contract.json_bounds import PLAN_BYTES, read_object
+from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, read_object
 from shoal.contract.layout import RunLayout
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.planned import read_planned
@@ -40,7 +40,7 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
 
 
 def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
-    data = read_planned(results, key, PLAN_BYTES)
+    data = read_planned(results, key, IN_TASKS * PLAN_BYTES)
     try:
         return read_object(data)
     except ContractError as err:

@@ -117,6 +117,8 @@ def _has_class(module: str, name: str, steps: int = _MOST_STEPS) -> bool:
             return bool(node.bases)
         if isinstance(node, ast.ImportFrom) and steps:
             for alias in node.names:
+                if alias.name == "*" and _has_class(_absolute(node, package), name, steps - 1):
+                    return True
                 if (alias.asname or alias.name) == name:
                     return _has_class(_absolute(node, package), alias.name, steps - 1)
     return False

@@ -46,6 +46,7 @@ class OpenRun:
         cluster: Where its workers are: kind, conn_id and namespace.
         run_key: The run.
         ended_at: When its last task ended; None before.
+        elsewhere: Where plans before had its workers, and could not end them yet.
     """
 
     dag_id: str
@@ -54,6 +55,12 @@ class OpenRun:
     cluster: Mapping[str, str]
     run_key: str
     ended_at: str | None = None
+    elsewhere: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def places(self) -> tuple[Mapping[str, str], ...]:
+        """Wherever it may have workers."""
+        return (self.cluster, *self.elsewhere)
 
     @property
     def dataset(self) -> str:
@@ -81,6 +88,13 @@ def remember(run: OpenRun) -> None:
         Variable.set(run.key, json.dumps(asdict(run), separators=(",", ":")), description=_DESCRIPTION)
     except Exception as err:  # noqa: BLE001 - Airflow's own errors differ from release to release
         log.warning("Run %s is not written down as open: %s", run.run_key, one_line(err))
+
+
+def keep_open(run: OpenRun) -> None:
+    """Write a run down that begins work, where nothing says that it is open: it had ended, and tasks of it were cleared."""
+    known = find_open_run(run.dag_id, run.run_id)
+    if known is None or known.ended_at is not None:
+        remember(run if known is None else replace(known, ended_at=None))
 
 
 def mark_ended(dag_id: str, run_id: str) -> None:
@@ -139,7 +153,15 @@ def find_place(dataset: str) -> ResultsPlace | None:
 def _read(key: str) -> OpenRun | None:
     try:
         found = json.loads(Variable.get(key, default="null"))
-        return None if found is None else pick(OpenRun, found)
+        if found is None:
+            return None
+        return _whole(pick(OpenRun, found))
     except Exception as err:  # noqa: BLE001 - nor is what a later release, or a person, wrote there a reason to fail
-        log.warning("Variable %s is not understood: %s", key, one_line(err))
+        log.warning("Variable %s is not understood: %s - delete it if its run is over", key, one_line(err))
         return None
+
+
+def _whole(run: OpenRun) -> OpenRun:
+    """Find here what could not be told of it later, where it would take all DAGs away."""
+    str(run.dataset), run.is_over(datetime.now(UTC))
+    return run

@@ -29,8 +29,9 @@ def read_correction_words(
         return ()
     cameras = list(dict.fromkeys(stay.camera for stay in correcting))
     records = database.records(
-        "SELECT camera, deployment, captured_at IS NOT NULL AS dated, count(*) AS images, min(captured_at) AS first, "
-        "max(captured_at) AS last, min(n) AS n FROM times WHERE list_contains(?::VARCHAR[], camera) GROUP BY ALL",
+        "SELECT camera, deployment, was_told(captured_at, clock_flag) AS dated, count(*) AS images, "
+        "min(captured_at) AS first, max(captured_at) AS last, min(n) AS n "
+        "FROM times WHERE list_contains(?::VARCHAR[], camera) GROUP BY ALL",
         [cameras],
     )
     keys = read_keys(database, [record["n"] for record in records if record["deployment"] is None])

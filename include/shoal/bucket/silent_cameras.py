@@ -53,7 +53,7 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     newest = {
         record["camera"]: record["newest"]
         for record in database.records(
-            "SELECT CASE WHEN captured_at IS NOT NULL THEN camera END AS camera, "
+            "SELECT CASE WHEN was_told(captured_at, clock_flag) THEN camera END AS camera, "
             "max(coalesce(captured_at, stored_at)) AS newest FROM times GROUP BY ALL"
         )
     }

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shoal.cli._which_airflow import choose_airflow
-from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.errors import ConfigError, ShoalError, shown
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.settings.checkout import embedded_root, find_checkout
@@ -28,15 +28,18 @@ from shoal.stores.object_store import Access, ReadAccess, open_store
 OpenStores = Callable[[Dataset, ReadAccess], Stores]
 
 
-def find_dataset(name: str) -> Dataset:
+def find_dataset(name: str, *, by_file: bool = False) -> Dataset:
     """Read a dataset file by name; where there is no file, the settings that lie at a place in a results bucket.
 
     Args:
         name: The dataset, or `s3://<connection>@<bucket>/<results.prefix><dataset>/`.
+        by_file: Whether a file there must be: what is done looks at images or a model.
 
     Raises:
         ConfigError: There is none, or it is broken.
     """
+    if is_place(name) and by_file:
+        raise ConfigError(f"{shown(name)} is the place of results, and this needs the dataset's file - write its name")
     if is_place(name):
         return _find_stored(ResultsPlace.parse(name))
     files = list_datasets()
@@ -65,12 +68,13 @@ def list_datasets() -> dict[str, Path]:
     return {path.stem: path for path in dataset_files(_folder())}
 
 
-def add_dataset(parser: ArgumentParser) -> None:
+def add_dataset(parser: ArgumentParser, *, by_file: bool = False) -> None:
     """Describe the argument that names a dataset; shells complete it by the files there are."""
+    gone = "; where that is gone, s3://<connection>@<bucket>/<prefix><dataset>/"
     argument = parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="name of the dataset: its file without .yaml; where that is gone, s3://<connection>@<bucket>/<prefix><dataset>/",
+        help=f"name of the dataset: its file without .yaml{'' if by_file else gone}",
     )
     argument.completer = _complete_dataset  # type: ignore[attr-defined]  # argcomplete looks for it
 
@@ -120,7 +124,11 @@ def _elsewhere(name: str) -> str:
 
 def look_into_airflow() -> None:
     """Let commands find connections as the Airflow that reads these dataset files does; to be called before it is imported."""
-    choose_airflow(_folder())
+    try:
+        folder = _folder()
+    except ConfigError:  # nobody has written a dataset file yet, or the last one is gone
+        folder = embedded_datasets(embedded_root())
+    choose_airflow(folder)
 
 
 @contextmanager

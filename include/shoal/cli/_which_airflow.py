@@ -38,5 +38,6 @@ def choose_airflow(folder: Path, environment: MutableMapping[str, str] = os.envi
             del environment[name]  # settings of another Airflow of this person
         environment.update({"AIRFLOW_HOME": str(home.airflow), **home.airflow_folders()})
     elif not Path("~/airflow").expanduser().is_dir():
+        environment.pop("_AIRFLOW_PROCESS_CONTEXT")  # there is no database to ask
         environment["AIRFLOW_HOME"] = nowhere = mkdtemp(prefix="shoal-no-airflow-")
         register(rmtree, nowhere, ignore_errors=True)

@@ -23,7 +23,7 @@ _MARKS = {True: "ok  ", False: "FIX ", None: "skip"}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Describe the command."""
-    add_dataset(parser)
+    add_dataset(parser, by_file=True)
     parser.add_argument("--no-worker", action="store_true", help="do not start a worker over the first images")
     add_json(parser)
 
@@ -32,7 +32,7 @@ def execute(arguments: Namespace) -> int:
     """Try every step; each is one line, or an entry of the object."""
     from shoal.preflight.steps import Checked, open_for_check, try_steps  # noqa: PLC0415 - other commands do not need it
 
-    dataset = find_dataset(arguments.dataset)
+    dataset = find_dataset(arguments.dataset, by_file=True)
     tried: list[Checked] = []
 
     def show(checked: Checked) -> None:

@@ -47,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Show what is read now, and what could be."""
-    dataset = find_dataset(arguments.dataset)
+    dataset = find_dataset(arguments.dataset, by_file=True)
     with reach_stores(dataset) as stores, open_database(None) as database:
         sample = sample_images(stores.source, dataset.source, arguments.keys)
         if not sample.images:
@@ -57,9 +57,9 @@ def execute(arguments: Namespace) -> int:
             )
         lines = _show_now(database, dataset, sample, "" if arguments.propose else dataset.name)
         tell("\n".join([_looked_at(sample), *lines]))
+        reads_now = int(database.value("SELECT count(*) FROM clocked WHERE was_told(captured_at, clock_flag)"))
         if not arguments.propose:
-            return 0 if any(line.startswith("entry") for line in lines) else 1
-        reads_now = int(database.value("SELECT count(*) FROM clocked WHERE captured_at IS NOT NULL"))
+            return 0 if reads_now else 1
         lines = list(_show_proposal(database, dataset, stores, sample, reads_now))
         tell(*lines)
     return 0 if "clock:" in lines else 1

@@ -28,7 +28,7 @@ def execute(arguments: Namespace) -> int:
 
     name, run_key = read_word(arguments.run)
     with reach_results(name, find_dataset(name)) as stores:
-        run_key = run_key or _answer_of(stores)
+        run_key = run_key or _answer_of(stores, name)
         found = verify_run(stores, find_variant(stores, run_key), run_key)
     if arguments.json:
         print_json(
@@ -50,11 +50,10 @@ def execute(arguments: Namespace) -> int:
     return 1 if found.deviations else 0
 
 
-def _answer_of(stores: Stores) -> str:
+def _answer_of(stores: Stores, name: str) -> str:
     from shoal.results.answer import read_current  # noqa: PLC0415
 
     answer = read_current(stores.results, stores.layout)
     if answer is None:
-        name = stores.layout.dataset
         raise ConfigError(f"Dataset {name!r} has no answer to verify yet - python -m shoal why {name} says why")
     return str(answer["run_key"])

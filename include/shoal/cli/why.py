@@ -46,7 +46,7 @@ def execute(arguments: Namespace) -> int:
                 f"Dataset {name!r} has no run yet, or its plans failed before they froze a listing - see the log of task plan, "
                 f"and: python -m shoal check {name}"
             )
-        facts = read_facts(stores, run_key or latest_run(stores, runs), runs)
+        facts = read_facts(stores, run_key or latest_run(stores, runs), runs, name)
     found, pods = diagnose(facts), _ask_cluster(facts)
     if arguments.json:
         print_json({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods})

@@ -1,5 +1,7 @@
 """The errors people see: one line each, `what failed: the values - the way out`."""
 
+from unicodedata import category
+
 
 class ShoalError(Exception):
     """Base of every error Shoal raises on purpose; wherever it is told, nothing in it is hidden or an order to a terminal."""
@@ -91,6 +93,8 @@ def first_line(err: BaseException) -> str:
 def shown(text: str, most: int | None = None) -> str:
     """Write a key, or what somebody typed, so that people see all of it: what prints nothing or breaks a line is escaped.
 
+    Spaces of any width stay, and the joiners that Persian, Malayalam and emoji are written with.
+
     Args:
         text: Whatever it is.
         most: Characters that are kept; a text that is cut ends with an ellipsis.
@@ -99,7 +103,11 @@ def shown(text: str, most: int | None = None) -> str:
     cut = text if most is None or len(text) <= most else f"{text[: max(0, most - 1)]}…"
     if cut.isprintable():
         return cut
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+    return "".join(c if _is_plain(c) else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or character in "\u200c\u200d" or category(character) == "Zs"
 
 
 def shown_lines(text: str) -> str:

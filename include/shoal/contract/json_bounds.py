@@ -24,6 +24,9 @@ NOTE_BYTES = MIB // 4
 """What one attempt at one shard left: one line of an error, or one key."""
 VALUES = 2_000_000
 """Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
+IN_TASKS = 4
+"""Tasks and commands take so many times the bytes and values of a plan or summary that the web interface takes, which serves
+many at once: a large dataset's answer that no page shows is better than none."""
 WHOLE_DIGITS = 20
 """With its sign: what a column of 64 bits can hold."""
 DEPTH = 64
@@ -33,11 +36,11 @@ _BY_NAME = {"plan.json": PLAN_BYTES, "summary.json": SUMMARY_BYTES}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def most_bytes(key: str) -> int:
-    """Tell how large the JSON object of this name may be, in bytes."""
+def most_bytes(key: str, times: int = 1) -> int:
+    """Tell how large the JSON object of this name may be, in bytes; a plan or summary so many times as large."""
     folder, _, name = f"/{key}".rpartition("/")
     if name in _BY_NAME:
-        return _BY_NAME[name]
+        return times * _BY_NAME[name]
     if folder.endswith("/listings"):
         return LISTING_BYTES
     is_note = folder.endswith("/attempts") or name.startswith(("crashed-", "trying-"))
@@ -50,34 +53,34 @@ def too_large(size_bytes: int | None, most: int) -> str:
     return f"it has {size}, and {most / MIB:g} MiB are the most of its kind"
 
 
-def need_few_values(data: bytes) -> None:
+def need_few_values(data: bytes, times: int = 1) -> None:
     """Check that JSON has no more values than its readers take; counted without reading it, those in texts too.
 
     Raises:
         ContractError: It has; the message is the reason alone.
     """
-    if sum(map(data.count, (b",", b":", b"[", b"{"))) > VALUES:
-        raise ContractError(f"it has more than {VALUES:,} values")
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > times * VALUES:
+        raise ContractError(f"it has more than {times * VALUES:,} values")
 
 
 def need_readable(key: str, data: bytes) -> None:
-    """Check that readers will take the JSON object of this name.
+    """Check that tasks will take the JSON object of this name.
 
     Raises:
         ContractError: It is larger; the message is the reason alone.
     """
-    if len(data) > most_bytes(key):
-        raise ContractError(too_large(len(data), most_bytes(key)))
-    need_few_values(data)
+    if len(data) > most_bytes(key, IN_TASKS):
+        raise ContractError(too_large(len(data), most_bytes(key, IN_TASKS)))
+    need_few_values(data, IN_TASKS)
 
 
-def read_object(data: bytes) -> dict[str, Any]:
+def read_object(data: bytes, times: int = 1) -> dict[str, Any]:
     """Read a JSON object of Shoal's, of whatever format version.
 
     Raises:
         ContractError: It is none; the message is the reason alone, which the reader of the object completes.
     """
-    need_few_values(data)
+    need_few_values(data, times)
     try:
         value = json.loads(
             data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_whole

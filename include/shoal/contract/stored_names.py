@@ -18,7 +18,7 @@ _PART = re.compile(
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
 _NOTE = re.compile(rf"[0-9]{{4,}}-{ATTEMPT}\.json")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
-_LISTED_MONTH = re.compile(r"listings/files/\d{4}-\d{2}-[0-9a-f]{16}\.parquet")
+_LISTED_MONTH = re.compile(r"listings/files/[0-9]{4}-[0-9]{2}-[0-9a-f]{16}\.parquet")
 _NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONTH.pattern})", re.DOTALL)
 _OF_RUN = re.compile(
     rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"

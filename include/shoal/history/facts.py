@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from shoal.contract.layout import RunLayout, VariantLayout, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
 from shoal.history.find_run import is_sample
+from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.stored_plan import StoredPlan, find_plan
@@ -58,11 +58,12 @@ class RunFacts:
 
     Attributes:
         dataset: Name of the dataset.
+        word: What commands take for it: its name, or the place of its results where it has no file any more.
         run_key: The run.
         now: The store's time.
         plan: Its plan; None where the plan was never written.
         summary: Its summary; None where there is none.
-        answer: What was said when the variant's work had to be approved: the parsed approval.json.
+        answer: What was said when the variant's work had to be approved.
         attempts: Failed attempts, the first first.
         shards: Progress by now; empty where the manifest was deleted, or nothing was to be inferred.
         open: Images of the manifest without such a row by now; None where the manifest was deleted.
@@ -73,11 +74,12 @@ class RunFacts:
     """
 
     dataset: str
+    word: str
     run_key: str
     now: datetime
     plan: StoredPlan | None = None
     summary: StoredSummary | None = None
-    answer: Mapping[str, Any] | None = None
+    answer: Answer | None = None
     attempts: tuple[FailedAttempt, ...] = ()
     shards: tuple[ShardProgress, ...] = ()
     open: Images | None = None
@@ -87,13 +89,14 @@ class RunFacts:
     is_answer: bool = False
 
 
-def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> RunFacts:
+def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], word: str = "") -> RunFacts:
     """Read what the bucket tells about a run.
 
     Args:
         stores: The dataset's buckets.
         run_key: The run, one of `runs`.
         runs: Every run of the dataset, see `find_run.list_runs`.
+        word: What the person wrote for the dataset; its name where nobody did.
 
     Raises:
         ContractError: A stored object is not what it must be.
@@ -101,7 +104,8 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
     """
     results, variant = stores.results, runs[run_key]
     later = next((other for other in runs if other > run_key and not is_sample(stores, other, runs[other])), None)
-    facts = RunFacts(stores.layout.dataset, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
+    name = stores.layout.dataset
+    facts = RunFacts(name, word or name, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
     if variant is None:
         return facts
     layout = stores.layout.variant(variant)
@@ -119,7 +123,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         facts,
         plan=plan,
         summary=summary,
-        answer=_find_answer(results, layout, plan),
+        answer=answer_to(plan, results, layout),
         attempts=attempts,
         shards=shards,
         open=left,
@@ -127,13 +131,6 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None]) -> 
         last_sign=_last_sign(results, layout, run, run_key),
         is_answer=current is not None and current["run_key"] == run_key,
     )
-
-
-def _find_answer(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> Mapping[str, Any] | None:
-    """Read what was said about the variant, unless that was about other images than the plan's."""
-    answer = results.find_json(layout.approval)
-    void_at = plan.approval.void_at if plan.approval else None
-    return None if answer is not None and answer["at"] == void_at else answer
 
 
 def _read_progress(

@@ -135,9 +135,7 @@ def _judge_unsummarized(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, 
     if facts.open is not None and facts.open.count == 0:
         state = State.RUNNING if quiet < QUIET else State.ENDED
         first = (
-            f"see whether python -m shoal why {facts.dataset}/{facts.later} is complete; if not, "
-            if facts.later
-            else ""
+            f"see whether python -m shoal why {facts.word}/{facts.later} is complete; if not, " if facts.later else ""
         )
         return (
             state,
@@ -184,14 +182,14 @@ def _judge_approval(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]
     approval = plan.approval
     if approval is None or approval.decision in {"not_needed", "approved"}:
         return None
-    if (facts.answer or {}).get("answer") == "yes":
+    if facts.answer is not None and facts.answer.yes:
         return None
     work = f"{approval.images} images, {approval.cpu_hours:.3g} CPU hours of {plan.model}"
-    if facts.answer:
-        by = f"refused by {facts.answer['by']}" if facts.answer["by"] else "answered by nobody in time"
+    if facts.answer is not None:
+        by = f"refused by {facts.answer.by}" if facts.answer.by else "answered by nobody in time"
         return (
             State.STOPPED,
-            f"{work}: {by} at {facts.answer['at']}",
+            f"{work}: {by} at {facts.answer.at}",
             f"to be asked again, trigger {plan.dag_run.dag_id} by hand with model_version {plan.model.version}",
         )
     state = State.WAITING if approval.decision == "ask" else State.STOPPED
@@ -223,9 +221,9 @@ def _first_failure(facts: RunFacts) -> str:
 
 def _go_on(facts: RunFacts) -> str:
     if facts.open is not None and facts.open.count == 0 and facts.plan and facts.plan.shards:
-        return f"nothing: other runs have settled its images since; python -m shoal why {facts.dataset}"
+        return f"nothing: other runs have settled its images since; python -m shoal why {facts.word}"
     if facts.later is not None:
-        return f"a later run goes on from there: python -m shoal why {facts.dataset}/{facts.later}"
+        return f"a later run goes on from there: python -m shoal why {facts.word}/{facts.later}"
     mend = "mend that, then " if facts.attempts else ""
     return f"{mend}{_start_again(facts)}: what is settled is kept"
 
@@ -236,7 +234,7 @@ def _start_again(facts: RunFacts) -> str:
 
 
 def _run(facts: RunFacts) -> str:
-    return f"{facts.dataset}/{facts.run_key}"
+    return f"{facts.word}/{facts.run_key}"
 
 
 def _ago(age: timedelta) -> str:

@@ -129,7 +129,7 @@ def _approve(request: PlanRequest, stores: Stores, chosen: ChosenRelease, work: 
     """Decide about the work; images of another bucket or prefix than before are as new as another model version."""
     threshold, standing = request.dataset.run.approval_cpu_hours, chosen.standing
     answer, void_at = standing.answer, None
-    if moved.source and answer is not None and answer.yes:
+    if answer is not None and answer.yes:
         layout = stores.layout.variant(chosen.variant.directory)
         if is_about_others(stores.results, layout, answer, request.dataset):
             void_at, answer = answer.at, None

@@ -1,9 +1,10 @@
 """What was changed in a dataset file although rows are stored - source, results or name - so that images are inferred again."""
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, ShoalError, one_line
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.models.approval import Answer
 from shoal.results.latest_plan import find_latest_plan
@@ -12,6 +13,8 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.results_place import ResultsPlace
 from shoal.stores.object_store import ObjectStore
+
+log = logging.getLogger(__name__)
 
 MOST_NEIGHBOURS = 100
 """Folders beside the dataset's that are looked into."""
@@ -76,9 +79,15 @@ def look_back(
     Raises:
         StoreError: The results bucket does not answer.
     """
-    latest = find_latest_plan(stores.results, stores.layout)
+    try:
+        latest = find_latest_plan(stores.results, stores.layout)
+        changed = "" if latest is None else _source_change(latest, dataset)
+    except (ContractError, KeyError, TypeError, AttributeError) as err:
+        # An old plan that somebody broke is no reason against a new one.
+        log.warning("What changed since the last run is not known: %s", one_line(err))
+        return Moved()
     if latest is not None:
-        return Moved(source=_source_change(latest, dataset), run_key=latest.run_key, images=latest.counts.listed)
+        return Moved(source=changed, run_key=latest.run_key, images=latest.counts.listed)
     here = ResultsPlace.of(dataset)
     if before is not None and before != here:
         return Moved(results=f"{before} -> {here}")
@@ -93,8 +102,11 @@ def _source_change(plan: StoredPlan, dataset: Dataset) -> str:
 
 def is_about_others(results: ObjectStore, layout: VariantLayout, answer: Answer, dataset: Dataset) -> bool:
     """Whether a person said yes to a run over another bucket or prefix than the dataset file names now."""
-    plan = find_plan(results, layout.run(answer.run_key).plan) if answer.run_key else None
-    return plan is not None and bool(_source_change(plan, dataset))
+    try:
+        plan = find_plan(results, layout.run(answer.run_key).plan) if answer.run_key else None
+        return plan is not None and bool(_source_change(plan, dataset))
+    except (ContractError, KeyError, TypeError, AttributeError):
+        return True  # nobody can tell to what it was said
 
 
 def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> Moved:
@@ -103,9 +115,10 @@ def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> M
     for name in folders:
         try:
             plan = find_latest_plan(stores.results, DatasetLayout(prefix, name))
-        except (ContractError, KeyError, TypeError):
-            continue  # whatever lies beside the dataset is nobody's word about it
-        if plan is not None and not _source_change(plan, dataset):
+            is_same = plan is not None and not _source_change(plan, dataset)
+        except (ShoalError, KeyError, TypeError, AttributeError):
+            continue  # what lies beside the dataset is nobody's word about it, and a key of this dataset need not read it
+        if plan is not None and is_same:
             return Moved(name=name, run_key=plan.run_key, images=plan.counts.listed)
     return Moved()
 

@@ -140,7 +140,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         table = read_clock_table(database, dataset.clock, dataset.name)
         dated = database.records(
             "SELECT key, camera, captured_at::VARCHAR AS captured_at FROM clocked "
-            "WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded' ORDER BY key"
+            "WHERE was_told(captured_at, clock_flag) ORDER BY key"
         )
         corrected = read_correction_words(database, dataset.deployments, full_scope=sample.whole)
     understood = [*table.describe(), *corrected]

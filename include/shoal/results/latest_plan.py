@@ -1,13 +1,16 @@
 """The plan that tells most of a dataset, found in the results bucket alone."""
 
 from shoal.contract.layout import DatasetLayout
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.results.answer import read_current
 from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.stores.object_store import ObjectStore
 
 
 def find_latest_plan(results: ObjectStore, layout: DatasetLayout) -> StoredPlan | None:
-    """Find the plan of the dataset's answer; before there is one, the latest plan that shards were cut by.
+    """Find the plan of the dataset's answer; before there is one, that of the latest run that was to infer.
+
+    A sample of `check` is none, nor is a run that was to plan only: they were no work on the dataset.
 
     Args:
         results: The results bucket.
@@ -21,10 +24,13 @@ def find_latest_plan(results: ObjectStore, layout: DatasetLayout) -> StoredPlan 
     if current is not None:
         variant = layout.variant(current["variant"]["directory"])
         return find_plan(results, variant.run(current["run_key"]).plan)
-    found = None
-    for folder in results.list_folders(layout.root):
-        variant = layout.variant(folder)
-        for run_key in variant.runs_with("manifest.parquet", results.list_keys(variant.runs)):
-            if found is None or run_key > found[0]:
-                found = run_key, variant
-    return None if found is None else find_plan(results, found[1].run(found[0]).plan)
+    runs = [
+        (run_key, variant)
+        for variant in layout.variants(results.list_folders(layout.root))
+        for run_key in variant.runs_with("manifest.parquet", results.list_keys(variant.runs))
+    ]
+    for run_key, variant in sorted(runs, key=lambda run: run[0], reverse=True):
+        plan = find_plan(results, variant.run(run_key).plan)
+        if plan is not None and not plan.plan_only and plan.dag_run.dag_id != CHECK_DAG_ID:
+            return plan
+    return None

@@ -251,7 +251,7 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
 def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:
     """Name what a plan names by where it lies now: a dataset's folder may have been copied, to another name or prefix."""
     planned_at = plan.listing.key[: plan.listing.key.rfind("listings/")]
-    if planned_at == root:
+    if planned_at == root or not plan.listing.key.startswith(f"{planned_at}listings/"):
         return plan
 
     def here(key: str) -> str:

@@ -4,7 +4,6 @@ A text of one kilobyte may stand for billions of values by its aliases, and whoe
 twice: as events, which cost what the text costs, then as values.
 """
 
-from collections.abc import Hashable
 from typing import Any, BinaryIO
 
 import yaml
@@ -21,18 +20,28 @@ _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Loader(_PARSER):  # type: ignore[misc, valid-type]
     """Safe values, and each name once: of two the last one would be taken without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: dict[Any, int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                line = key.start_mark.line + 1
-                if key.value in seen:
-                    raise ConfigError(
-                        f"{shown(key.value, 60)} stands twice in one mapping, in lines {seen[key.value]} and {line} - keep one"
-                    )
-                seen[key.value] = line
-        values: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
-        return values
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._looked_at: dict[int, yaml.MappingNode] = {}
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Look at the names as they were written: what `<<` merges stands before them afterwards."""
+        if id(node) not in self._looked_at:
+            self._looked_at[id(node)] = node  # kept, so that no other node gets its id
+            _need_each_once(node)
+        super().flatten_mapping(node)
+
+
+def _need_each_once(node: yaml.MappingNode) -> None:
+    seen: dict[Any, int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ConfigError(
+                    f"{shown(key.value, 60)} stands twice in one mapping, in lines {seen[key.value]} and {line} - keep one"
+                )
+            seen[key.value] = line
 
 
 def read_yaml(file: BinaryIO) -> Any:

@@ -5,16 +5,21 @@ from typing import Any, Protocol
 
 from shoal.contract.errors import ContractError
 from shoal.contract.gone_objects import gone
-from shoal.contract.json_bounds import most_bytes, need_readable, read_object
+from shoal.contract.json_bounds import IN_TASKS, most_bytes, need_readable, read_object
 from shoal.contract.layout import FORMAT_VERSION
 
-_LARGE = "run a part of the dataset (prefix, limit, a window), with fewer cameras or taxa"
+_LARGE = (
+    "it grows with cameras and classes: see what the clock takes for a camera (python -m shoal clock), merge or ignore classes "
+    "by taxa, or run a part of the dataset (prefix, a window)"
+)
 
 
 class JsonObjects(Protocol):
     """Reads and writes JSON over whole objects; any store may inherit it."""
 
     bucket: str
+    json_times: int = IN_TASKS
+    """How many times the size that pages take may be read of a plan or summary."""
 
     def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
         """Read a whole object as it is stored, None when there is none; not one of more than `most` bytes."""
@@ -28,11 +33,11 @@ class JsonObjects(Protocol):
         Raises:
             ContractError: Not JSON, larger than Shoal writes it, or of a later format than this release reads.
         """
-        data = self.find_bytes(key, most_bytes(key))
+        data = self.find_bytes(key, most_bytes(key, self.json_times))
         if data is None:
             return None
         try:
-            value = read_object(data)
+            value = read_object(data, self.json_times)
         except ContractError as err:
             raise ContractError(
                 f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's ({err}) - restore it"

@@ -166,8 +166,8 @@ def _say_uploaded(facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["uploaded"]:
         yield (
             f"{_of(facts, 'uploaded', whole)} have the time of their upload, not of their capture, "
-            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours and days "
-            "are those of whoever copied them"
+            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours, days "
+            "and deployments are those of whoever copied them"
         )
 
 
@@ -201,7 +201,7 @@ def _say_reset(database: Database, whole: Whole) -> Iterator[str]:
         "SELECT camera, count(*) FILTER (is_reset) AS images, min(n) FILTER (is_reset) AS n, min(captured_at) AS first FROM ("
         "SELECT *, captured_at < new_year + INTERVAL 31 DAY AS is_reset FROM ("
         "SELECT *, (?::TIMESTAMP[])[list_position(?::VARCHAR[], camera)] AS new_year FROM times "
-        "WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded') "
+        "WHERE was_told(captured_at, clock_flag)) "
         "WHERE new_year IS NOT NULL) "
         f"GROUP BY camera HAVING min(epoch(stored_at) - epoch(captured_at)) FILTER (is_reset) > {LATE_S} AND "
         "coalesce(min(captured_at) FILTER (NOT is_reset) > any_value(new_year) + INTERVAL 1 YEAR, true) "

@@ -79,7 +79,7 @@ def _segments(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
         if code == SOD:
             if length == 0:
                 return  # the last one: it reaches to the end
-            at = part + length
+            at = max(at + 2, part + length)
             continue
         body = data[at + 4 : at + 2 + int.from_bytes(data[at + 2 : at + 4])]
         if code == SOT:

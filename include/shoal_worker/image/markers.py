@@ -7,9 +7,6 @@ from itertools import takewhile
 
 SOF_FIRST, SOF_LAST, NOT_SOF = 0xC0, 0xCF, frozenset({0xC4, 0xC8, 0xCC})
 SOS, EOI, APP1 = 0xDA, 0xD9, 0xE1
-BARE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Markers without a length: TEM, RST0 to RST7, SOI."""
-
 RESTARTS = range(0xD0, 0xD8)
 BETWEEN_SCANS = frozenset({0xC4, SOS})
 """What follows a scan that is not the last: tables, or the next one."""
@@ -17,10 +14,11 @@ BETWEEN_SCANS = frozenset({0xC4, SOS})
 MOST_SEGMENTS = 100_000
 """More than this are not walked: a header of two million empty comments costs seconds here and nothing in libjpeg."""
 
-_MARKER_IN_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd8-\xef\xfe]")
+_MARKER_IN_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd9-\xef\xfe]")
 """Others have no length for libjpeg: in a scan it looks for the next marker behind them (jpeg_resync_to_restart)."""
 
-_MARKER = re.compile(rb"\xff[\x01-\xfe]")
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
+"""All but those without a length, of which a file may have any number: TEM, RST0 to RST7, SOI."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,6 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if code == EOI:
             yield code, start, start + 2
             return
-        if code in BARE:
-            at = start + 2
-            continue
         end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
         in_scan = in_scan or code == SOS
         yield code, start, end

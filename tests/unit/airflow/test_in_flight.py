@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -15,11 +16,11 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from pipeline import make_pipeline
 from shard_attempts import airflow_connection
 from shoal.airflow import dags, open_runs
-from shoal.airflow.open_runs import LINGERS, OpenRun
+from shoal.airflow.open_runs import LINGERS, OpenRun, keep_open
 from shoal.airflow.operators import end_run, left_behind, plan_shards
 from shoal.airflow.operators.end_run import EndRunOperator
 from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies, where_it_works
-from shoal.airflow.operators.left_behind import end_left_behind
+from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.shard import ShardOperator
 from shoal.contract.units import utc_text
@@ -244,6 +245,8 @@ def written(monkeypatch):
     monkeypatch.setattr(left_behind, "list_open_runs", lambda: list(runs.values()))
     monkeypatch.setattr(left_behind, "forget", lambda run: runs.pop(run.key))
     monkeypatch.setattr(end_run, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
+    monkeypatch.setattr(open_runs, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
+    monkeypatch.setattr(open_runs, "remember", lambda run: runs.update({run.key: run}))
     monkeypatch.setattr(end_run, "mark_ended", lambda *_: None)
     monkeypatch.setattr(dags, "list_open_runs", lambda: list(runs.values()))
     return runs
@@ -288,7 +291,7 @@ def test_any_plan_ends_what_a_run_left_in_another_namespace(
     ended_at = utc_text(datetime.now(UTC) - timedelta(seconds=ended_s)) if ended_s else None
     open_run(written, pipeline.dataset, run_id="lost", dag_id="reanalyse_gone", ended_at=ended_at)
     states = {} if state == DELETED else {"lost": state}
-    end_left_behind(Instance(run_states={**states, "r1": "running"}), load_dataset(EXAMPLES / "demo.yaml"), None)
+    end_left_behind(Instance(run_states={**states, "r1": "running"}))
     assert bool(cluster.asked) is deleted
     assert bool(written) is kept
 
@@ -297,8 +300,28 @@ def test_a_plan_that_is_cleared_ends_its_pods_in_the_namespace_they_are_in(plann
     pipeline, _, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
     open_run(written, pipeline.dataset)
     now = Dataset.model_validate(edited(pipeline, cluster={"namespace": "atoll"}))
-    end_left_behind(Instance(), now, written.popitem()[1])
+    assert end_moved(Instance(), written.popitem()[1], where_it_works(now)) == ()
     assert {path.split("/")[4] for _, path in cluster.asked} == {"reef"}
+
+
+def test_a_plan_that_is_cleared_keeps_the_place_that_it_could_not_reach(planned, written, cluster):
+    del cluster
+    pipeline, _, _ = planned(cluster={**PODS, "conn_id": "gone"}, worker={"image": "shoal-worker"})
+    open_run(written, pipeline.dataset)
+    earlier = written.popitem()[1]
+    earlier.cluster["conn_id"] = "gone"
+    now = Dataset.model_validate(edited(pipeline, cluster={"namespace": "atoll"}))
+    assert end_moved(Instance(), earlier, where_it_works(now)) == (earlier.cluster,)
+
+
+def test_a_finished_run_whose_shards_are_cleared_is_open_again(written, reef):
+    open_run(written, reef, ended_at="2026-11-29T10:00:00Z")
+    (known,) = written.values()
+    keep_open(known)
+    (again,) = written.values()
+    assert (again.ended_at, again.run_key) == (None, known.run_key)
+    keep_open(replace(again, run_key="another"))
+    assert list(written.values()) == [again], "what a plan wrote stays"
 
 
 def test_a_cluster_that_does_not_answer_keeps_what_is_written_down_and_fails_no_plan(planned, written, cluster, caplog):
@@ -306,7 +329,7 @@ def test_a_cluster_that_does_not_answer_keeps_what_is_written_down_and_fails_no_
     pipeline, _, _ = planned(cluster={**PODS, "conn_id": "gone"}, worker={"image": "shoal-worker"})
     open_run(written, pipeline.dataset, run_id="lost")
     written[next(iter(written))].cluster["conn_id"] = "gone"
-    end_left_behind(Instance(run_states={"lost": "failed"}), load_dataset(EXAMPLES / "demo.yaml"), None)
+    end_left_behind(Instance(run_states={"lost": "failed"}))
     assert "What run lost of reanalyse_reef left is not deleted now: Airflow connection 'gone'" in caplog.text
     assert written
 

@@ -20,6 +20,7 @@ FILES = {
     "        super().__init__(**more)\n    def notify(self, context): pass\nclass Half(BaseNotifier): pass\n",
     "pack/__init__.py": "try:\n    from .inner import Kept as Renamed\nexcept ImportError:\n    pass\n",
     "pack/inner.py": "from ours import Kept\n",
+    "pack/all.py": "from .inner import *\n",
     "runs.py": "open(r'{ran}', 'w').close()\n",
     "lies.py": "open(r'{ran}', 'w').close()\nclass Kept: pass\n",
     "raises.py": "class Kept(object): pass\nraise SystemExit('gone')\n",
@@ -37,11 +38,11 @@ def modules(tmp_path, monkeypatch):
         path.write_text(source.replace("{ran}", str(tmp_path / "ran")), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     yield tmp_path / "ran"
-    for name in ("ours", "pack", "pack.inner", "runs", "lies", "raises", "torn", "other"):
+    for name in ("ours", "pack", "pack.inner", "pack.all", "runs", "lies", "raises", "torn", "other"):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("path", ["ours.Kept", "pack.Renamed", "pack.inner.Kept", SMTP])
+@pytest.mark.parametrize("path", ["ours.Kept", "pack.Renamed", "pack.inner.Kept", "pack.all.Kept", SMTP])
 def test_notifiers_of_providers_and_of_your_own_are_taken(modules, path):
     assert issubclass(find_notifier(path), BaseNotifier)
     need_notifiers(Alerts(notifiers=({"notifier": path},)))

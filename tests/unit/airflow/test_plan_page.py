@@ -65,11 +65,11 @@ def test_the_page_tells_what_lies_beside_the_images_and_how_stores_are_reached(p
 
 
 def test_the_page_tells_what_deployments_corrected(plan):
-    assert "Corrected clocks" not in render_plan(StoredPlan.parse(plan))
+    assert "What else is to be known" not in render_plan(StoredPlan.parse(plan))
     plan["remarks"] = ["clock: deployment <pier> corrects camera IPC608 (+1h): 9 images"]
     page = render_plan(StoredPlan.parse(plan))
     assert (
-        "<h2>Corrected clocks and odd names</h2><p>clock: deployment &lt;pier&gt; corrects camera IPC608 (+1h): 9 images</p>"
+        "<h2>What else is to be known</h2><p>clock: deployment &lt;pier&gt; corrects camera IPC608 (+1h): 9 images</p>"
         in page
     )
 

@@ -95,6 +95,12 @@ def test_without_cameras_in_the_keys_only_the_dataset_is_looked_at(empty_bucket)
     ]
 
 
+def test_a_time_of_upload_is_of_no_camera_either(empty_bucket):
+    clock = [{"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[^/.]+)"}, {"last_modified": True}]
+    images = [*listing(f"{FRESH}-A1.jpg"), *listing("logo.jpg", modified="2024-01-01 00:00:00")]
+    assert silent_in(empty_bucket, images, clock=clock) == []
+
+
 @pytest.fixture
 def silent_camera(few_images):
     """A dataset with one camera that sends and one that has stopped; expected to send every day."""

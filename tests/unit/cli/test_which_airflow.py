@@ -55,6 +55,8 @@ def test_where_there_is_none_none_is_made(place, before):
         (place / ".shoal/airflow/airflow.db").unlink()
     else:
         folder = place / "elsewhere"
-    home = Path(chosen(folder)["AIRFLOW_HOME"])
+    environment = chosen(folder)
+    home = Path(environment["AIRFLOW_HOME"])
     assert home.is_dir()
+    assert "_AIRFLOW_PROCESS_CONTEXT" not in environment, "there is no database to ask"
     assert place not in home.parents

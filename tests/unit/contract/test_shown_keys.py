@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.contract.errors import ConfigError, ShoalError, first_line, one_line, shown_lines
+from shoal.contract.errors import ConfigError, ShoalError, first_line, one_line, shown, shown_lines
 from shoal.contract.shown_keys import quoted_key, shown_json
 
 
@@ -40,20 +40,34 @@ TEXTS = st.text(st.characters(codec="utf-8")) | st.text(st.sampled_from("a\n\t\r
 INCLUDE = Path(__file__).parents[3] / "include"
 
 
+SPACES_AND_JOINERS = (
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u200c\u200d"
+)
+
+
+def is_plain(text):
+    return all(character.isprintable() or character in SPACES_AND_JOINERS for character in text)
+
+
+@pytest.mark.parametrize("text", ["Espèces\u00a0: 3", "می\u200cشود", "ക്\u200d", "👩\u200d🔬", "魚\u3000礁"])
+def test_what_people_write_stays_as_they_write_it(text):
+    assert shown(text) == text
+
+
 @given(TEXTS)
 def test_an_error_is_shown_whole_wherever_it_is_told(text):
     for kind in (ShoalError, ConfigError):
         lines = str(kind(text)).split("\n")
         assert len(lines) == text.count("\n") + 1
-        assert all(part.isprintable() for line in lines for part in line.split("\t"))
+        assert all(is_plain(part) for line in lines for part in line.split("\t"))
     assert kind(text).args == (text,)
 
 
 @given(TEXTS)
 def test_one_line_is_one_and_stays_as_it_is(text):
-    assert one_line(text).isprintable()
+    assert is_plain(one_line(text))
     assert one_line(one_line(text)) == one_line(text)
-    assert first_line(ValueError(text)).isprintable()
+    assert is_plain(first_line(ValueError(text)))
     assert shown_lines(shown_lines(text)) == shown_lines(text)
 
 

@@ -301,7 +301,7 @@ def test_a_pod_that_finalizers_keep_after_it_was_deleted_without_a_node_is_not_w
     ("shown", "bounds", "within_s", "message"),
     [
         pytest.param(
-            pod(node=""), Bounds(60, queue_s=43200), 43205, "waits for a node for 12h (cluster.wait) -", id="for a node",
+            pod(node=""), Bounds(60, queue_s=43200), 43205, "waits for a node for 12h (cluster.wait, an hour at least) -", id="for a node",
         ),
         pytest.param(
             pod(**AT_WORK), Bounds(60, work_s=14400), 14400 + 1805,

@@ -52,6 +52,11 @@ def test_aliases_that_people_write_are_taken():
     }  # fmt: skip
 
 
+def test_a_mapping_that_another_merges_and_that_merges_one_itself_is_taken():
+    text = "x: &x {k: 0, j: 3}\ny: {p: &b {<<: *x, k: 1}}\nz: {<<: *b, z: 1}\n"
+    assert read_yaml(BytesIO(text.encode()))["z"] == {"k": 1, "j": 3, "z": 1}
+
+
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

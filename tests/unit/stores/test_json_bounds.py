@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shoal.contract.errors import ContractError
-from shoal.contract.json_bounds import DEPTH, MIB, NOTE_BYTES, RECORD_BYTES, VALUES, most_bytes, read_object
+from shoal.contract.json_bounds import DEPTH, IN_TASKS, MIB, NOTE_BYTES, RECORD_BYTES, VALUES, most_bytes, read_object
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from worker.http_faults import faulty_store, whole
@@ -14,8 +14,11 @@ from worker.http_faults import faulty_store, whole
 RUN = "20260601T020000Z-abcd1234"
 
 
-def store_at(endpoint_url):
-    return S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "fish")
+def store_at(endpoint_url, times=1):
+    """A store as pages read it, or tasks, which take more."""
+    store = S3Store(StoreAccess(endpoint_url, "accesskey123", "secretkey123456"), "fish")
+    store.json_times = times
+    return store
 
 
 def beside_format(text: bytes) -> bytes:
@@ -98,16 +101,20 @@ def test_json_that_is_larger_than_shoal_writes_it_is_not_read(key, most, announc
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"),
+    ("name", "value", "reason"),
     [
-        pytest.param("x" * RECORD_BYTES, r"it has 4\.0 MiB, and 4 MiB are the most of its kind", id="bytes"),
-        pytest.param("," * (VALUES + 1), "it has more than 2,000,000 values", id="values"),
+        pytest.param("current", "x" * RECORD_BYTES, r"it has 4\.0 MiB, and 4 MiB are the most of its kind", id="bytes"),
+        pytest.param(
+            "v/runs/R/summary", "," * (IN_TASKS * VALUES + 1), "it has more than 8,000,000 values", id="values"
+        ),
     ],
 )
-def test_json_that_nobody_would_read_is_not_written(value, reason):
+def test_json_that_nobody_would_read_is_not_written(name, value, reason):
     with faulty_store(whole(b"")) as (endpoint_url, asked):
-        with pytest.raises(ContractError, match=rf"reef/current\.json cannot be written: {reason} - run a part of the"):
-            store_at(endpoint_url).write_json("reef/current.json", {"format_version": 2, "x": value})
+        with pytest.raises(
+            ContractError, match=rf"reef/{name}\.json cannot be written: {reason} - it grows with cameras"
+        ):
+            store_at(endpoint_url).write_json(f"reef/{name}.json", {"format_version": 2, "x": value})
         assert asked == []
 
 
@@ -126,3 +133,11 @@ def test_json_that_nobody_would_read_is_not_written(value, reason):
 )  # fmt: skip
 def test_each_kind_has_its_bound(key, mib):
     assert most_bytes(key) == mib * MIB
+
+
+def test_tasks_read_a_plan_or_summary_that_is_too_large_for_pages():
+    data = beside_format(b'"x": [' + b"1," * VALUES + b" " * 33 * MIB + b"1]")
+    with faulty_store(whole(data)) as (endpoint_url, _):
+        assert len(store_at(endpoint_url, IN_TASKS).find_json("reef/v/runs/R/summary.json")["x"]) == VALUES + 1
+        with pytest.raises(ContractError, match="32 MiB are the most of its kind"):
+            store_at(endpoint_url).find_json("reef/v/runs/R/summary.json")

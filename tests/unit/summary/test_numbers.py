@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from html import escape
 
 import pytest
@@ -163,6 +164,19 @@ def test_one_image_per_camera_and_instant_where_the_clock_says_so(empty_bucket):
     clock = {**empty_bucket.dataset.clock.model_dump(mode="json"), "unique": True}
     _, done = seen(empty_bucket, images, clock=clock)
     assert done.summary["result"]["balance"] == {"used": 2, "duplicate": 1, "undated": 0, "unusable": 0, "failed": 0}
+
+
+def test_an_instant_is_one_whether_its_hour_came_twice_or_not(empty_bucket):
+    seconds = int(datetime(2026, 10, 25, 1, 30, tzinfo=UTC).timestamp())
+    images = {"20261025-023000-IPC1.jpg": [], f"{seconds}-IPC1.jpg": []}
+    clock = [
+        {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>IPC\d)", "zone": "Europe/Madrid", "unique": True},
+        {"pattern": r"(?P<time>\d{10})-(?P<camera>IPC\d)", "format": "%s"},
+    ]
+    _, done = seen(empty_bucket, images, clock=clock)
+    assert done.summary["result"]["clock_flags"] == {"ambiguous": 1}
+    assert [line["first"] for line in done.summary["run"]["clock"]["lines"]] == ["2026-10-25T01:30:00Z"] * 2
+    assert done.summary["result"]["balance"]["duplicate"] == 1
 
 
 def test_a_content_duplicate_takes_no_instant_from_another_image(empty_bucket):

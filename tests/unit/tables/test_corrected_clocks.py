@@ -271,6 +271,14 @@ def test_the_plan_says_what_is_corrected_and_what_is_odd_in_it(database, deploym
     assert read_correction_words(database, stays(*deployments), full_scope=True) == tuple(words)
 
 
+def test_times_of_upload_are_not_said_to_be_corrected(database):
+    fill(database, {"C1/photo.jpg": "2024-06-10"})
+    clock = Clock.model_validate([{"pattern": r"(?P<camera>C\d)/(?P<time>\d{8}-\d{6})"}, {"last_modified": True}])
+    deployments = stays({**YEAR_2024, "camera": "camera", "offset": "+1h"})
+    read_times(database, clock, deployments)
+    assert read_correction_words(database, deployments, full_scope=True) == ()
+
+
 def test_a_camera_that_is_not_in_a_part_of_the_dataset_is_not_called_misspelt(database):
     fill(database, {"20240422-080001-C2.jpg": KEPT})
     deployments = stays({**YEAR_2024, "offset": "+1h"})

@@ -140,7 +140,7 @@ def test_the_table_calls_it_what_it_is_and_no_sentence_takes_it_for_a_time_of_ca
     assert table.odd == (
         (
             "12 of 13 images have the time of their upload, not of their capture, such as 'img0.jpg': nothing else told one, and clock "
-            "says last_modified: true - their hours and days are those of whoever copied them"
+            "says last_modified: true - their hours, days and deployments are those of whoever copied them"
         ),
     )
 

@@ -1,6 +1,7 @@
 """A mount that hangs is told from a store that is slow: real mounts by rclone, stopped and asked."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,7 +34,7 @@ from worker.onnx_models import slow_on_white
 from worker.processes import md5
 
 IMAGE = dark_jpeg()
-SILENT, ANSWER, STALL = 0.6, 0.6, 4.0
+SILENT, ANSWER, STALL = 0.6, 1.5, 10.0
 
 
 def test_a_mount_that_serves_nothing_is_given_up_within_two_minutes():
@@ -109,10 +110,8 @@ def test_a_mount_whose_process_hangs_is_given_up_while_the_store_answers(tmp_pat
         process.send_signal(signal.SIGSTOP)
         ending, seconds = examine(mount, lambda: store, store, ["b/2.jpg"])
     assert ending.exit is WorkerExit.INFRASTRUCTURE
-    assert ending.reason.startswith(
-        f"Mount {tmp_path} hangs: nothing was fetched for 1 s and it does not answer; the store "
-    )
-    assert "; the store itself gave an image in 0." in ending.reason
+    said = rf"Mount {tmp_path} hangs: nothing was fetched for \d s and it does not answer; the store itself gave an image in \d"
+    assert re.match(said, ending.reason), ending.reason
     assert ending.reason.endswith(" - look at the bucket sidecar's log and its memory, the next attempt mounts anew")
     assert seconds < STALL
 
@@ -132,7 +131,7 @@ def test_a_mount_and_a_store_that_hang_both_are_told_both(tmp_path, bucket, stor
             StoreAccess(f"http://127.0.0.1:{silent.getsockname()[1]}", "accesskey123", "secret123456"), bucket
         )
         ending, _ = examine(MountSource(tmp_path), lambda: there, store, ["b/2.jpg"])
-    assert "does not answer; the store itself does not (nothing in 1 s) - look" in ending.reason
+    assert "does not answer; the store itself does not (nothing in 2 s) - look" in ending.reason
 
 
 def test_a_store_that_is_slow_is_waited_for_and_named(tmp_path, bucket, store, running_store):
@@ -144,10 +143,11 @@ def test_a_store_that_is_slow_is_waited_for_and_named(tmp_path, bucket, store, r
         with mounted(tmp_path, bucket, there):
             ending, seconds = examine(MountSource(tmp_path), lambda: S3Store(there, bucket), store, ["b/2.jpg"])
     assert seconds >= STALL
-    assert ending.reason == (
-        "Nothing was fetched for 4 s: the mount answers, the store itself does not (nothing in 1 s), so the store is slow - "
+    said = (
+        r"Nothing was fetched for 10 s: the mount answers, the store itself does not \(nothing in 2 s\), so the store is slow - "
         "check the store, or the bucket sidecar's log"
     )
+    assert re.fullmatch(said, ending.reason), ending.reason
 
 
 def test_a_read_that_waits_for_a_directory_is_waited_for(tmp_path, store, bucket):
@@ -157,7 +157,7 @@ def test_a_read_that_waits_for_a_directory_is_waited_for(tmp_path, store, bucket
     os.mkfifo(tmp_path / "b/2.jpg")  # opening it waits for a writer, as a lookup does for a listing
     mount = MountSource(tmp_path)
     mount.read("a/1.jpg", md5(IMAGE), len(IMAGE))
-    threading.Timer(2.5, lambda: (tmp_path / "b/2.jpg").write_bytes(b"")).start()
+    threading.Timer(4, lambda: (tmp_path / "b/2.jpg").write_bytes(b"")).start()
     ending, seconds = examine(mount, lambda: store, store, ["b/2.jpg"], stall_s=60)
     assert ending.exit is WorkerExit.DONE
     assert seconds > SILENT + ANSWER

@@ -69,9 +69,9 @@ class EndRunOperator(BaseOperator):
         """End the run's workers where it had them, also where the dataset file names another place by now."""
         written = find_open_run(instance.dag_id, instance.run_id)
         cluster = planned.get("cluster") or (written.cluster if written else None)
-        engine = engine_of_run(self.dataset, cluster)
-        if deleted := engine.end(lambda: owner_of(instance), PODS_GONE_S):
-            log.info("%s", deleted)
+        for place in (*(written.elsewhere if written else ()), cluster):
+            if deleted := engine_of_run(self.dataset, place).end(lambda: owner_of(instance), PODS_GONE_S):
+                log.info("%s", deleted)
         mark_ended(instance.dag_id, instance.run_id)
 
     def _say_what_changed(self, instance: Any, planned: Mapping[str, Any] | None) -> None:

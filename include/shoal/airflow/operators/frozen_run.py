@@ -93,7 +93,8 @@ def engine_of_run(now: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> 
         now: The dataset file's settings, as operators have them.
         cluster: What `where_it_works` said; None in runs of an earlier release.
     """
-    return engine_of(working_in(Dataset.model_validate(now), cluster))
+    # A later release may have written settings down that this one does not know.
+    return engine_of(working_in(Dataset.model_validate(now, extra="ignore"), cluster))
 
 
 def working_in(dataset: Dataset, cluster: Mapping[str, Any] | None) -> Dataset:

@@ -16,7 +16,7 @@ from shoal.airflow.engine_of import engine_of
 from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember, remember_place
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
-from shoal.airflow.operators.left_behind import end_left_behind
+from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
     is_somebody_s_own,
@@ -94,10 +94,11 @@ class PlanShardsOperator(BaseOperator):
 
         with translated_errors():
             dataset = Dataset.model_validate(self.dataset)
-            earlier = self._write_down(context, dataset, run_key)
+            if not self.gone:
+                self._write_down(context, dataset, run_key)
+            end_left_behind(context["ti"])
             if self.gone:
                 raise ConfigError(self.gone)
-            end_left_behind(context["ti"], dataset, earlier)
             need_exports(dataset)
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
@@ -130,13 +131,14 @@ class PlanShardsOperator(BaseOperator):
         # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
         return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
 
-    def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> OpenRun | None:
-        """Write the run down before it owns anything; return what an earlier plan of the same run wrote."""
-        instance = context["ti"]
+    def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> None:
+        """Write the run down before it owns anything, with the places where a plan of it that was cleared still does."""
+        instance, here = context["ti"], where_it_works(dataset)
         earlier = find_open_run(instance.dag_id, instance.run_id)
-        settings, cluster = stored_settings(dataset), where_it_works(dataset)
-        remember(OpenRun(instance.dag_id, instance.run_id, settings, cluster, run_key))
-        return earlier
+        elsewhere = end_moved(instance, earlier, here) if earlier else ()
+        remember(
+            OpenRun(instance.dag_id, instance.run_id, stored_settings(dataset), here, run_key, elsewhere=elsewhere)
+        )
 
     def _request(
         self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None

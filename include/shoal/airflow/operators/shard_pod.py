@@ -12,6 +12,7 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import Context
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
+from shoal.airflow.open_runs import OpenRun, keep_open
 from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.frozen_run import FrozenRun
 from shoal.airflow.operators.note_failures import noted_failures
@@ -25,6 +26,8 @@ from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained
 from shoal.engines.kubernetes.manifests import DONE_GRACE_S, GRACE_S, WORKER
 from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words
+from shoal.settings.changed import stored_settings
+from shoal.settings.dataset import Dataset
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,7 @@ class ShardPod(WorkerPodOperator):
     def _start(self, context: Context, waiting: Waiting | None) -> None:
         with translated_errors(), self._noted(context):
             dataset = self._find_run().dataset
+            self._keep_open(context, dataset)
             repeated = context["ti"].try_number > 1 or self._rounds > 0
             owner, engine = owner_of(context["ti"]), self._engine()
             if repeated and not waiting:
@@ -97,6 +101,12 @@ class ShardPod(WorkerPodOperator):
                     self.start_pod(context, engine.prepare(work, owner), engine.bounds(work), kept)
             except QuotaExceededError as err:
                 self._wait_for_quota(work, waiting, dataset.cluster.wait, err)
+
+    def _keep_open(self, context: Context, dataset: Dataset) -> None:
+        """A run that had ended and whose shards were cleared owns pods again: some plan has to know of them."""
+        instance = context["ti"]
+        settings, run_key = stored_settings(dataset), str(self._shard["run_key"])
+        keep_open(OpenRun(instance.dag_id, instance.run_id, settings, self._where, run_key))
 
     def _wait_for_quota(
         self, work: ShardWork, waiting: Waiting | None, longest: timedelta, err: QuotaExceededError

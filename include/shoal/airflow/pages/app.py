@@ -124,6 +124,7 @@ def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Stores, RunLa
     """Read one object of a run: 404 where there is none, 502 where the store does not answer."""
     try:
         stores = open_stores(_dataset_of(dag_id), read_access)
+        stores.results.json_times = 1
         return read(stores, stores.layout.variant(variant).run(run_key))
     except (ConfigError, ContractError) as err:
         raise HTTPException(404, str(err)) from err

@@ -85,9 +85,9 @@ def _clock(clock: ClockTable | None) -> str:
 
 
 def _remarks(remarks: Iterable[str]) -> str:
-    """Tell what deployments made of the times, and what no mount can show, in the words of the plan's own log."""
+    """Tell corrected clocks, odd names and what changed since the last run, in the words of the plan's own log."""
     lines = "".join(f"<p>{escape(line)}</p>" for line in remarks)
-    return f"<h2>Corrected clocks and odd names</h2>{lines}" if lines else ""
+    return f"<h2>What else is to be known</h2>{lines}" if lines else ""
 
 
 def _passed_over(passed: Iterable[StoredPassedOver]) -> str:

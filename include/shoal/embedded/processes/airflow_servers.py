@@ -31,7 +31,6 @@ PRELOADED = (
     "shoal.airflow.dags",
     "shoal.airflow.hooks.object_store",
     "shoal.plan.make_plan",
-    "onnx",
     "shoal.summary.summarize",
     "shoal.exports.report.plot",
 )

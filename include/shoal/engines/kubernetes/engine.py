@@ -27,6 +27,9 @@ from shoal.engines.kubernetes.pod_watch import STARTS_S, Bounds, PodWatch, last_
 from shoal.engines.kubernetes.room import KubernetesRoom
 from shoal.shards.attempt import ShardWork
 
+LEAST_QUEUE_S = 3600.0
+"""A pod may wait so long for a node whatever `cluster.wait` says: that is of plans, and a node may have to be started."""
+
 UNSEEN = ["the cluster has none of its pods, and no event about them any more (events are kept for an hour)"]
 
 
@@ -105,7 +108,7 @@ class KubernetesEngine:
 
     def bounds(self, work: ShardWork) -> Bounds:
         """Say how long the pod of an attempt is waited for."""
-        return Bounds(GRACE_S, self._cluster.wait.total_seconds(), work.budget_s)
+        return Bounds(GRACE_S, max(self._cluster.wait.total_seconds(), LEAST_QUEUE_S), work.budget_s)
 
     def look(self, handle: PodHandle, before: PodWatch | None) -> PodWatch:  # noqa: D102
         before, now_s = before or PodWatch(), time.monotonic()
@@ -115,7 +118,7 @@ class KubernetesEngine:
         if pod is None:
             return replace(before, status="gone", news="")
         watch = look(before, pod, now_s, handle.bounds, event)
-        # Whoever stands by does not queue: the operator waits in the triggerer, for as long as it takes.
+        # Whoever stands by does not queue: the operator waits in the triggerer, for `cluster.wait`.
         if not watch.status and not worker_of(pod).has_begun and now_s - handle.started_s > STARTS_S:
             message = (
                 f"Pod {handle.name} has no worker at work after {STARTS_S:.0f} s - see its events: "

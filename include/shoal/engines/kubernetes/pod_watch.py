@@ -143,7 +143,8 @@ def _outlasted(seen: PodWatch, pod: Mapping[str, Any], now_s: float, bounds: Bou
     name = pod["metadata"]["name"]
     if bounds.queue_s is not None and _lasts(seen.queued_since_s, now_s, bounds.queue_s):
         wait = describe_wait(pod) or f"Pod {name} waits for a node"
-        return f"{wait} for {_told(bounds.queue_s)} (cluster.wait) - make room, or lower cluster.max_pods"
+        way_out = "make room, or lower cluster.pods or cluster.max_pods"
+        return f"{wait} for {_told(bounds.queue_s)} (cluster.wait, an hour at least) - {way_out}"
     if bounds.work_s is not None and _lasts(seen.working_since_s, now_s, bounds.work_s + OVERDUE_S):
         return (
             f"Worker of pod {name} still runs {_told(OVERDUE_S)} after its time box (run.budget) - it hangs, or node "

@@ -68,10 +68,17 @@ def judge_containers(found: Refusals, place: str, value: Any, own: Collection[st
         _judge_mounts(found, f"{where}.volumeMounts", container.get("volumeMounts"), is_own=name in own)
 
 
+_SETTINGS = {
+    "image": "worker.image or sidecar.image says it",
+    "imagePullPolicy": "worker.pull_policy or sidecar.pull_policy says it",
+}
+"""Where what a template may not say is said."""
+
+
 def _judge_own(found: Refusals, place: str, container: Mapping[str, Any]) -> None:
     for field in container:
         if field not in OWN_MAY_HAVE:
-            way_out = "worker.image or sidecar.image says it" if field == "image" else "remove it"
+            way_out = _SETTINGS.get(field, "remove it")
             adds = ", ".join(OWN_MAY_HAVE[1:])
             found.refuse(f"{place}.{field}", f"Shoal sets this itself, a template adds {adds} - {way_out}")
     for where, entry in found.mappings(f"{place}.env", container.get("env"), "name"):

@@ -58,4 +58,7 @@ CREATE OR REPLACE MACRO flag_claims(claims, flag) AS CASE WHEN len(claims) > 1 T
 -- The time of upload is asked where an entry takes it and nothing before it tells a time, not even an impossible one.
 CREATE OR REPLACE MACRO flag_upload(flag) AS CASE WHEN flag IS NULL THEN 'uploaded' ELSE flag END;
 
+-- A time of capture, not of upload.
+CREATE OR REPLACE MACRO was_told(captured_at, flag) AS captured_at IS NOT NULL AND flag IS DISTINCT FROM 'uploaded';
+
 CREATE OR REPLACE MACRO is_usable(flag) AS flag IS NULL OR flag IN ('ambiguous', 'nonexistent', 'uploaded');

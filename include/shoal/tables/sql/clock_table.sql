@@ -6,7 +6,7 @@
 -- doubled: images beyond the first of one camera and instant. least_age: seconds from the capture to last_modified, the least.
 CREATE OR REPLACE TABLE doubled_moments AS
 SELECT clock_source AS entry, camera, captured_at, count(*) AS keys
-FROM times WHERE captured_at IS NOT NULL AND clock_flag IS DISTINCT FROM 'uploaded'
+FROM times WHERE was_told(captured_at, clock_flag)
 GROUP BY ALL HAVING count(*) > 1;
 
 CREATE OR REPLACE TABLE clock_table AS

@@ -32,7 +32,8 @@ WITH examined AS (
 ), ranked AS (
     SELECT *,
         row_number() OVER (
-            PARTITION BY is_failed OR is_unusable, camera, captured_at, content_rank > 1, clock_flag = 'uploaded' ORDER BY key
+            PARTITION BY is_failed OR is_unusable, camera, captured_at, content_rank > 1, coalesce(clock_flag = 'uploaded', false)
+            ORDER BY key
         ) AS instant_rank
     FROM contents
 )
