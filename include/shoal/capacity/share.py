@@ -10,6 +10,9 @@ from shoal.contract.errors import InsufficientCapacityError, NeverFitsError
 DEFAULT_SHARE = 0.8
 """Part of the free room one run takes, as in OSCAR-Batch: others share the cluster."""
 
+ROUNDED = 1e-6
+"""Of a core or a byte, less than Kubernetes knows: what sums of binary fractions may lack."""
+
 
 @dataclass(frozen=True)
 class NodeHeadroom:
@@ -94,7 +97,9 @@ class Capacity:
 def fit_node(node: NodeHeadroom, request: Mapping[str, float]) -> NodeFit:
     """Count the pods one node takes: the smallest `floor(free / request)` over the requested resources."""
     per_resource = {
-        name: max(0, floor(node.free.get(name, 0) / wanted + 1e-9)) for name, wanted in request.items() if wanted > 0
+        name: max(0, floor((node.free.get(name, 0) + ROUNDED) / wanted))
+        for name, wanted in request.items()
+        if wanted > 0
     }
     pods = min(per_resource.values(), default=0)
     binds = tuple(sorted(name for name, count in per_resource.items() if count == pods))

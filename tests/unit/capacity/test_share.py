@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.capacity.share import Fit, NodeFit, NodeHeadroom, fit_node, plan_capacity, take_share
+from shoal.capacity.share import ROUNDED, Fit, NodeFit, NodeHeadroom, fit_node, plan_capacity, take_share
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.units import parse_duration, parse_quantity
 from shoal.engines.local.machine import read_headroom
@@ -51,11 +51,13 @@ def test_no_room_says_what_is_short_on_how_many_nodes():
         plan_capacity(nodes, POD, 0.8, None)
 
 
-@given(st.lists(st.tuples(st.floats(0, 64), st.floats(0, 256)), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.floats(0, 64), st.integers(0, 256 * GIB)), min_size=1, max_size=8))
 def test_what_fits_really_fits_and_one_more_does_not(sizes):
-    for cpu, memory in sizes:
+    """Memory is whole bytes, as nodes tell it."""
+    for cpu, memory_bytes in sizes:
+        memory = memory_bytes / GIB
         found = fit_node(node(cpu, memory), POD)
-        assert found.pods * POD["cpu"] <= cpu
+        assert found.pods * POD["cpu"] <= cpu + ROUNDED
         assert found.pods * POD["memory"] <= memory * GIB
         assert (found.pods + 1) * POD["cpu"] > cpu or (found.pods + 1) * POD["memory"] > memory * GIB
 
