@@ -18,6 +18,7 @@ def elsewhere(stores: Stores, **changes) -> Stores:
     source = object.__new__(type(stores.source))
     source.__dict__.update(stores.source.__dict__)
     source.access = access
+    source.located = dataclasses.replace(stores.source.located, **changes)
     return dataclasses.replace(stores, source=source)
 
 

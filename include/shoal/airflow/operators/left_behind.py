@@ -60,7 +60,7 @@ def _owner(run: OpenRun) -> DagRunId:
 def _end(run: OpenRun, place: Mapping[str, str], owner: Owner, wait_s: float) -> bool:
     try:
         if deleted := engine_of_run(run.settings, place).end(owner, wait_s):
-            log.info("run %s of %s: %s", run.run_id, run.dag_id, deleted)
+            log.info("what run %s of %s left: %s", run.run_id, run.dag_id, deleted)
     except Exception as err:  # noqa: BLE001 - a plan is not to fail for what another run left
         log.warning("What run %s of %s left is not deleted now: %s", run.run_id, run.dag_id, one_line(err))
         return False
