@@ -173,8 +173,9 @@ def test_a_run_that_was_deleted_while_its_pods_ran_is_cleaned_by_the_next_plan(p
     objects.ensure_config_map(stranger)
     pods.wait_for_dag(dag_id)
     again = pods.run(dataset, limit=1)
-    assert f"what run {run_id} of {dag_id} left: run {owner.name}: 1 pods, its Secret and its ConfigMap are deleted" in pods.rest.log(
-        dag_id, again, "plan"
+    assert (
+        f"what run {run_id} of {dag_id} left: run {owner.name}: 1 pods, its Secret and its ConfigMap are deleted"
+        in pods.rest.log(dag_id, again, "plan")
     )
     wait_until(lambda: pods.left_in(namespace) == [f"config_map {stranger.name}"], 90)
     assert owner.name != stranger.name
