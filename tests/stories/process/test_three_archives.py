@@ -64,7 +64,7 @@ def ask(monkeypatch, capsys):
         def reach(_dataset):
             yield pipeline.stores
 
-        monkeypatch.setattr(command, "find_dataset", lambda _: pipeline.dataset)
+        monkeypatch.setattr(command, "find_dataset", lambda _, **__: pipeline.dataset)
         monkeypatch.setattr(command, "reach_stores", reach)
         parser = ArgumentParser()
         command.add_arguments(parser)

@@ -14,6 +14,7 @@ from shoal.history.facts import read_facts
 from shoal.history.find_run import latest_run, list_runs
 from shoal.history.standing import read_first_run
 from shoal.history.why import State, diagnose
+from shoal.models.approval import Answer
 from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
 from shoal.settings.dataset_stores import open_stores
@@ -288,15 +289,15 @@ def test_plan_only_ends_on_purpose(few_images):
     [
         pytest.param("ask", None, State.WAITING, "need approval: more than run.approval_cpu_hours 24", id="asked"),
         pytest.param("waits", None, State.STOPPED, "need approval: more than run.approval_cpu_hours 24", id="nobody awake"),
-        pytest.param("ask", {"answer": "no", "by": "ana"}, State.STOPPED, "of demo-fish v1: refused by ana at 2026", id="no"),
-        pytest.param("ask", {"answer": "no", "by": None}, State.STOPPED, "answered by nobody in time", id="no answer"),
-        pytest.param("ask", {"answer": "yes", "by": "ana"}, State.RUNNING, "it is at work", id="yes"),
+        pytest.param("ask", (False, "ana"), State.STOPPED, "of demo-fish v1: refused by ana at 2026", id="no"),
+        pytest.param("ask", (False, None), State.STOPPED, "answered by nobody in time", id="no answer"),
+        pytest.param("ask", (True, "ana"), State.RUNNING, "it is at work", id="yes"),
     ],
 )  # fmt: skip
 def test_approval_is_told_from_plan_and_answer(few_images, decision, answer, state, cause):
     facts = facts_of(few_images, few_images.plan().run_key)
     approval = StoredApproval(decision, 12, 30.5, 24.0, answered_by=None, answered_at=None)
-    said = answer and {**answer, "at": "2026-11-25T10:00:00Z"}
+    said = answer and Answer(*answer, "2026-11-25T10:00:00Z")
     found = diagnose(replace(facts, plan=replace(facts.plan, approval=approval), answer=said))
     assert (found.state, cause in found.cause) == (state, True), found
 
