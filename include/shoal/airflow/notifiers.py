@@ -34,11 +34,11 @@ def need_notifiers(alerts: Alerts) -> None:
     """
     lines = []
     for entry in alerts.notifiers:
-        module, _, name = entry.notifier.rpartition(".")
-        if _find_spec(module) is not None and not _has_class(module, name):
-            lines.append(
-                str(_refusal(entry.notifier, f"{module} has no class {name} that is derived from another one"))
-            )
+        if _find_spec(entry.notifier.rpartition(".")[0]) is not None:
+            try:
+                _need_class(entry.notifier)
+            except ConfigError as err:
+                lines.append(str(err))
     if lines:
         raise ConfigError("\n".join(lines))
 
@@ -52,11 +52,10 @@ def find_notifier(path: str) -> type[BaseNotifier]:
     Raises:
         ConfigError: There is none, or it is no notifier.
     """
-    module, _, name = path.rpartition(".")
+    module = path.rpartition(".")[0]
     if _find_spec(module) is None:
         raise _refusal(path, f"there is no module {module} here")
-    if not _has_class(module, name):
-        raise _refusal(path, f"{module} has no class {name} that is derived from another one")
+    _need_class(path)
     try:
         found = resolve_name(path)
     except MemoryError:
@@ -86,6 +85,12 @@ def check_notifiers(alerts: Alerts) -> str:
             ) from err
     told = [*alerts.email, *(entry.notifier for entry in alerts.notifiers)]
     return f"{', '.join(told)} will be told"
+
+
+def _need_class(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    if not _has_class(module, name):
+        raise _refusal(path, f"{module} has no class {name} that is derived from another one")
 
 
 def _refusal(path: str, why: str) -> ConfigError:

@@ -20,7 +20,7 @@ def read_names_without_text(database: Database) -> tuple[str, ...]:
     ).fetchall()[0]
     if not count:
         return ()
-    images, them = ("image has a name", "it") if count == 1 else ("images have names", "them")
+    images, them = _images_with_names(count)
     line = (
         f'{count} {images} that are no UTF-8 and will be denied: "{shown(first, 200)}" - rename {them} (files of a folder: '
         f"convmv -f latin1 -t utf8 -r FOLDER), or put {them} into source.ignore"
@@ -43,9 +43,14 @@ def read_unshown_names(database: Database) -> tuple[str, ...]:
         first = min([*unshown, *([first] if first else [])], default="")
     if not count:
         return ()
-    images, them = ("image has a name", "it") if count == 1 else ("images have names", "them")
+    images, them = _images_with_names(count)
     line = (
         f'{count} {images} that a mounted bucket cannot show and will be denied: "{shown(first, 200)}" '
         f"{why_unshown(first)} - read {them} with cluster.pod.transfer: direct, or put {them} into source.ignore"
     )
     return (line,)
+
+
+def _images_with_names(count: int) -> tuple[str, str]:
+    """Write what so many images are called in a sentence, and afterwards."""
+    return ("image has a name", "it") if count == 1 else ("images have names", "them")

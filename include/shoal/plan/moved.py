@@ -82,7 +82,7 @@ def look_back(
     try:
         latest = find_latest_plan(stores.results, stores.layout)
         changed = "" if latest is None else _source_change(latest, dataset)
-    except (ContractError, KeyError, TypeError, AttributeError) as err:
+    except ContractError as err:
         # An old plan that somebody broke is no reason against a new one.
         log.warning("What changed since the last run is not known: %s", one_line(err))
         return Moved()
@@ -105,7 +105,7 @@ def is_about_others(results: ObjectStore, layout: VariantLayout, answer: Answer,
     try:
         plan = find_plan(results, layout.run(answer.run_key).plan) if answer.run_key else None
         return plan is not None and bool(_source_change(plan, dataset))
-    except (ContractError, KeyError, TypeError, AttributeError):
+    except ContractError:
         return True  # nobody can tell to what it was said
 
 
@@ -116,7 +116,7 @@ def _renamed(stores: Stores, dataset: Dataset, with_files: Collection[str]) -> M
         try:
             plan = find_latest_plan(stores.results, DatasetLayout(prefix, name))
             is_same = plan is not None and not _source_change(plan, dataset)
-        except (ShoalError, KeyError, TypeError, AttributeError):
+        except ShoalError:
             continue  # what lies beside the dataset is nobody's word about it, and a key of this dataset need not read it
         if plan is not None and is_same:
             return Moved(name=name, run_key=plan.run_key, images=plan.counts.listed)

@@ -108,6 +108,7 @@ class StoredPlan:
             capacity = stored["capacity"]
             take(stored["params"], "plan_only", bool)
             take(stored["settings"], "name", str)
+            take(stored["settings"], "source", dict)
             return checked(
                 cls(
                     json=stored,

@@ -1,15 +1,13 @@
 """`clock`: what a dataset's clock reads in a real bucket, and a clock proposed from keys and EXIF, as a person sees it."""
 
 import io
-from argparse import ArgumentParser
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
 import yaml
 from PIL import Image
 
-from shoal.cli import clock as command
+from clock_command import ask_clock
 from shoal.settings.analysis import Clock
 from shoal.stores.s3 import S3Store
 
@@ -19,20 +17,7 @@ START = datetime(2026, 5, 3, 10)
 @pytest.fixture
 def ask(monkeypatch, capsys):
     """Runs the command on a pipeline's dataset; gives its status and what it printed."""
-
-    def run(pipeline, *words):
-        @contextmanager
-        def reach(_dataset):
-            yield pipeline.stores
-
-        monkeypatch.setattr(command, "find_dataset", lambda _, **__: pipeline.dataset)
-        monkeypatch.setattr(command, "reach_stores", reach)
-        parser = ArgumentParser()
-        command.add_arguments(parser)
-        status = command.execute(parser.parse_args([pipeline.dataset.name, *words]))
-        return status, capsys.readouterr().out
-
-    return run
+    return ask_clock(monkeypatch, capsys)
 
 
 def photo(taken=None):

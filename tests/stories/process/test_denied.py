@@ -10,15 +10,22 @@ from worker.http_faults import passed_on, status
 REFUSED = status(403, "AccessDenied")
 
 
+def refusing_secrets(pipeline):
+    """Answers as the store does, but for images below `secret/`."""
+    real = passed_on(pipeline.stores.source.access.endpoint_url)
+
+    def answer(handler, number):
+        (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
+
+    return answer
+
+
 def test_a_night_that_is_refused_every_image_it_has_left_is_as_green_as_the_first(empty_bucket, scenes):
     good, refused = scenes[20:22], [f"secret/20260602-0{hour}0000-IPC608.jpg" for hour in range(3)]
     empty_bucket.put_scenes(good)
     for key in refused:
         empty_bucket.put(key, good[0].jpeg)
-    real = passed_on(empty_bucket.stores.source.access.endpoint_url)
-
-    def answer(handler, number):
-        (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
+    answer = refusing_secrets(empty_bucket)
 
     with reached_through(empty_bucket, answer) as pipeline:
         first = pipeline.run()
@@ -44,10 +51,7 @@ def test_the_first_night_of_a_variant_ends_although_all_that_it_has_time_for_is_
     empty_bucket.put_scenes(good)
     for key in refused:
         empty_bucket.put(key, good[0].jpeg)
-    real = passed_on(empty_bucket.stores.source.access.endpoint_url)
-
-    def answer(handler, number):
-        (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
+    answer = refusing_secrets(empty_bucket)
 
     with reached_through(empty_bucket.with_settings(run={"budget": "2s"}), answer) as pipeline:
         plan = pipeline.plan()

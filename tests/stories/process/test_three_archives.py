@@ -1,14 +1,12 @@
 """What the clock says of three archives as people bring them: a card tree, a cabled observatory, and cards of action cameras."""
 
 import io
-from argparse import ArgumentParser
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
 
-from shoal.cli import clock as command
+from clock_command import ask_clock
 from shoal.preflight.steps import check_clock
 from shoal.settings.analysis import Clock
 
@@ -59,19 +57,9 @@ def gopros():
 
 @pytest.fixture
 def ask(monkeypatch, capsys):
-    def run(pipeline, *words):
-        @contextmanager
-        def reach(_dataset):
-            yield pipeline.stores
-
-        monkeypatch.setattr(command, "find_dataset", lambda _, **__: pipeline.dataset)
-        monkeypatch.setattr(command, "reach_stores", reach)
-        parser = ArgumentParser()
-        command.add_arguments(parser)
-        command.execute(parser.parse_args([pipeline.dataset.name, *words]))
-        return capsys.readouterr().out
-
-    return run
+    """Runs the command on a pipeline's dataset; gives what it printed."""
+    run = ask_clock(monkeypatch, capsys)
+    return lambda pipeline, *words: run(pipeline, *words)[1]
 
 
 def put(pipeline, archive):
