@@ -46,12 +46,20 @@ _KINDS = (
 )
 
 
+_SHARED = r"/answer/(?:[a-z][a-z0-9-]*/month=[0-9]{4}-[0-9]{2}|exports/[0-9a-f]{16})/[^/]+$"
+
+
 def gone(key: str, bucket: str) -> ShoalError:
     """Say that an object which must be there is not: what it was, of which run, and what to do.
 
     Returns:
         A StoreError for a part, which may have been moved while somebody read; a ContractError for all others.
     """
+    if re.search(_SHARED, f"/{key}"):
+        return ContractError(
+            f"{key!r}, a file of the answer of every run whose summary names it, is not in bucket {bucket!r}: it can be read no "
+            f"more - {_RESTORE}, or start a new run, which writes it again; {_GC}"
+        )
     for pattern, what, then in _KINDS:
         if found := re.search(f"{pattern}$", f"/{key}"):
             kind = StoreError if what == "Part" else ContractError

@@ -4,7 +4,7 @@
                     releases.json
                     listings/<run_key>.json   <run_key>.parquet
                     <model>-<version>-<variant12>/variant.json   approval.json
-                                                  parts/   ledger/
+                                                  parts/   ledger/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
 """
 
@@ -22,6 +22,9 @@ RUN_KEY = r"[0-9]{8}T[0-9]{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a variant: `<model>-<version>-<variant12>`, whose names the dataset file allows no other characters."""
+
+CONTENT = 16
+"""Hexadecimal digits of a sha256 that name what is named by its content."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,29 @@ class VariantLayout:
     def runs(self) -> str:
         """Prefix of all runs."""
         return f"{self.root}runs/"
+
+    @property
+    def answer(self) -> str:
+        """Prefix of what answers consist of: named by its content, so that runs with one answer share it."""
+        return f"{self.root}answer/"
+
+    def answer_file(self, table: str, month: str, sha256: str) -> str:
+        """One month of one table of an answer.
+
+        Args:
+            table: Its name.
+            month: `2026-06`, see `summary.answer_tables`.
+            sha256: Of the file's bytes.
+        """
+        return f"{self.answer}{table}/month={month}/{sha256[:CONTENT]}.parquet"
+
+    def export_folder(self, sha256: str) -> str:
+        """The report of a complete run and what lies beside it.
+
+        Args:
+            sha256: Of the names and sha256 of all of its files.
+        """
+        return f"{self.answer}exports/{sha256[:CONTENT]}/"
 
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
         """One immutable batch of rows by one attempt at one shard."""

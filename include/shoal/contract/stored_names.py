@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shoal.contract.layout import ATTEMPT, FOLDER, RUN_KEY, DatasetLayout, RunLayout, VariantLayout, is_time
+from shoal.contract.layout import ATTEMPT, CONTENT, FOLDER, RUN_KEY, DatasetLayout, RunLayout, VariantLayout, is_time
 
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 """Of a file beside a summary, whichever export wrote it."""
@@ -18,7 +18,19 @@ _PART = re.compile(
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
 _NOTE = re.compile(rf"[0-9]{{4,}}-{ATTEMPT}\.json")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
-_LISTED_MONTH = re.compile(r"listings/files/[0-9]{4}-[0-9]{2}-[0-9a-f]{16}\.parquet")
+_MONTH = r"[0-9]{4}-[0-9]{2}"
+_LISTED_MONTH = re.compile(rf"listings/files/{_MONTH}-[0-9a-f]{{{CONTENT}}}\.parquet")
+TABLE_NAME = r"[a-z][a-z0-9-]{0,62}"
+"""Of a table of an answer."""
+
+_ANSWER_FILE = re.compile(
+    rf"answer/(?P<table>{TABLE_NAME})/month=(?P<month>{_MONTH})/(?P<content>[0-9a-f]{{{CONTENT}}})\.parquet"
+)
+_EXPORT_FOLDER = re.compile(rf"answer/exports/[0-9a-f]{{{CONTENT}}}/")
+_SHARED = re.compile(
+    rf"{_LISTED_MONTH.pattern}|{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet"
+    rf"|{_EXPORT_FOLDER.pattern}{FILE_NAME})"
+)
 _NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONTH.pattern})", re.DOTALL)
 _OF_RUN = re.compile(
     rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"
@@ -39,11 +51,12 @@ class Kind(StrEnum):
     LISTING = "listing"
     """What a listing tells of itself, or the images in it."""
     SHARED = "shared"
-    """A month of a listing, named by its content, as later releases write it: many listings may name it."""
+    """Named by its content: a month of a listing, a month of a table of an answer, an export. Many listings, or many summaries,
+    may name it; it is of no run."""
     MANIFEST = "manifest"
     """Also what a repeated shard still had to do."""
     FILE = "file"
-    """In a folder that one summarize attempt wrote."""
+    """In a folder that one summarize attempt of a run wrote for this run alone."""
     ATTEMPT = "attempt"
     PLAN = "plan"
     SUMMARY = "summary"
@@ -76,7 +89,7 @@ def read_name(layout: DatasetLayout, key: str) -> StoredName:
     name = key.removeprefix(layout.root)
     if (listing := _LISTING.fullmatch(name)) and is_time(listing["run_key"]):
         return StoredName(Kind.LISTING, listing["run_key"])
-    if _LISTED_MONTH.fullmatch(name):
+    if _SHARED.fullmatch(name):
         return StoredName(Kind.SHARED)
     if (found := _OF_RUN.fullmatch(name)) and is_time(found["run_key"]):
         folder = key.rsplit("/", 1)[0] + "/" if found.lastgroup == "file" else ""
@@ -144,6 +157,37 @@ def is_ledger(layout: VariantLayout, key: str) -> bool:
 def is_summary_folder(run: RunLayout, folder: str) -> bool:
     """Whether a key prefix is that of a folder which a summarize attempt of the run wrote."""
     return re.fullmatch(rf"{re.escape(run.root)}summary-{ATTEMPT}/", folder) is not None
+
+
+def is_export_folder(layout: VariantLayout, folder: str) -> bool:
+    """Whether a key prefix is that of a folder of exports which runs of the variant share."""
+    return folder.startswith(layout.root) and _EXPORT_FOLDER.fullmatch(folder[len(layout.root) :]) is not None
+
+
+@dataclass(frozen=True)
+class AnswerFileName:
+    """The facts that the name of a month of an answer's table carries.
+
+    Attributes:
+        table: Its name.
+        month: `2026-06`.
+        content: The first digits of the sha256 of its bytes.
+    """
+
+    table: str
+    month: str
+    content: str
+
+
+def parse_answer_file(layout: VariantLayout, key: str) -> AnswerFileName | None:
+    """Read the name of a month of an answer's table; None when `key` is none of the variant."""
+    match = _ANSWER_FILE.fullmatch(key[len(layout.root) :]) if key.startswith(layout.root) else None
+    return AnswerFileName(match["table"], match["month"], match["content"]) if match else None
+
+
+def is_shared(layout: DatasetLayout, key: str) -> bool:
+    """Whether a key is that of something of the dataset which is named by its content."""
+    return key.startswith(layout.root) and _SHARED.fullmatch(key[len(layout.root) :]) is not None
 
 
 def is_failed_attempt(run: RunLayout, key: str) -> bool:
