@@ -25,6 +25,7 @@ from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
 from shoal.stores.s3 import S3Store
+from shoal.summary.answer_tables import BELOW, DETECTIONS, IMAGES, answer_tables
 from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import find_files
@@ -148,11 +149,16 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     [listing] = find_files(results, plan.listing_key)
     results.download(listing, folder / "listing.parquet")
     results.download(paths.manifest, folder / "manifest.parquet")
-    for name in done.summary["files"]:
-        results.download(done.summary["folder"] + name, folder / name)
+    for file in done.stored.files:
+        path = folder / (file.key if file.month else file.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        results.download(file.key, path)
+    results.download(paths.summary, folder / "summary.json")
     with open_database(results) as database:
         build_tables(database, stored, paths, find_sources(results, layout, stored))
         columns = {name: describe(database, query) for name, query in TABLES.items()}
+        for table in answer_tables(stored):
+            columns[table.name] = describe(database, f"SELECT * EXCLUDE (answer_month) FROM ({table.query})")
         overlaps = [name for name, _ in describe(database, "SELECT * FROM overlapping_taxa")]
     return {
         "json": {
@@ -171,6 +177,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
         "root": pipeline.stores.layout.root,
         "part": part,
         "folder": folder,
+        "stored": {file.table: folder / file.key for file in done.stored.tables},
         "columns": columns,
         "overlaps": overlaps,
     }
@@ -236,7 +243,11 @@ def test_hashes_are_those_of_the_content():
     variant, summary = example("variant.json"), example("summary.json")
     assert variant["variant_sha256"] == canonical_sha256(variant["preimage"])
     assert summary["result_sha256"] == canonical_sha256(summary["result"])
-    assert summary["result"]["counts_sha256"] == summary["files"]["counts.csv"]
+    files = {file["table"]: file for file in summary["files"]}
+    assert summary["result"]["counts_sha256"] == files["counts"]["sha256"]
+    assert files["images"]["rows"] == summary["result"]["examined"]
+    named = {file["key"].rpartition("/")[2]: file["sha256"] for file in summary["files"] if file["month"] is None}
+    assert summary["folder"].endswith(f"/answer/exports/{canonical_sha256(named)[:16]}/")
 
 
 def test_examples_are_of_one_run():
@@ -297,12 +308,30 @@ def test_columns_are_those_of_the_export(name, run):
         ("manifest", "manifest.parquet"),
         ("rows", "part.parquet"),
         ("rows", "ledger/*.parquet"),
-        ("detections.parquet", "detections.parquet"),
     ],
 )
 def test_stored_parquet_has_the_documented_columns(name, pattern, run):
     stored = duckdb.sql(f"DESCRIBE FROM read_parquet('{run['folder'] / pattern}')").fetchall()
     assert [(column, sql_type) for column, sql_type, *_ in stored] == table(f"columns: {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "table_name"),
+    [
+        (IMAGES.name, "images"),
+        (DETECTIONS.name, "detections"),
+        (BELOW.name, "detections"),
+        *((f"counts-{width}", "counts by month") for width in ("hour", "day", "month")),
+    ],
+)
+def test_tables_of_the_answer_have_the_documented_columns(name, table_name, run):
+    assert run["columns"][name] == table(f"columns: {table_name}")
+    if name in run["stored"]:  # of below there may be none
+        stored = duckdb.sql(
+            f"DESCRIBE FROM read_parquet('{run['stored'][name]}', hive_partitioning = false)"
+        ).fetchall()
+        assert [(column, sql_type) for column, sql_type, *_ in stored] == table(f"columns: {table_name}")
+    assert {"images", "detections", "counts-day"} <= set(run["stored"])
 
 
 @pytest.mark.parametrize("name", ["counts.csv", "failures.csv"])
@@ -320,6 +349,8 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(rf"(crashed|trying)-\d{{4}}-{ATTEMPT}\.", r"\1-<shard>-<attempt>.", name)
         name = re.sub(rf"/\d{{4}}-{ATTEMPT}\.", "/<shard>-<attempt>.", name)
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
+        name = re.sub(r"/[^/]+/month=\d{4}-\d{2}/[0-9a-f]{16}", "/<table>/month=<YYYY-MM>/<sha16>", name)
+        name = re.sub(r"/exports/[0-9a-f]{16}/", "/exports/<sha16>/", name)
         name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
         assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name
 
@@ -327,10 +358,20 @@ def test_every_stored_object_lies_where_the_tree_says(run):
 def test_sql_examples_run_on_what_is_stored(run, monkeypatch):
     monkeypatch.chdir(run["folder"])
     queries = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
-    assert len(queries) == 3
+    assert len(queries) == 4
     for query in queries:
         with duckdb.connect() as connection:
             assert connection.execute(query).fetchall(), query
+
+
+def test_the_lines_that_read_a_table_with_pandas_read_it(run, monkeypatch):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(run["folder"])
+    (lines,) = (source for source in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "json.load" in source)
+    given = {}
+    exec(compile(lines, "docs/formats.md", "exec"), given)  # noqa: S102 - what the page says
+    assert len(given["images"]) == sum(file["rows"] for file in given["files"] if file["table"] == "images") > 0
+    assert set(given["images"].columns) >= {column for column, _ in table("columns: images")}
 
 
 def test_the_query_of_rows_is_shoals_own():

@@ -193,6 +193,11 @@ def run_worker_here(stores: Stores, plan: Plan, shard: int) -> "subprocess.Compl
     return subprocess.CompletedProcess(words, status, reason)
 
 
+def beside_report(summary: Mapping[str, Any]) -> list[str]:
+    """Name the files of a summary that are no month of a table."""
+    return [file["key"].rpartition("/")[2] for file in summary["files"] if file["month"] is None]
+
+
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """A summary's result but for the dataset's name: what two datasets over the same images have in common."""
     return {name: value for name, value in summary["result"].items() if name != "dataset"}

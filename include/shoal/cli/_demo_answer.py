@@ -39,7 +39,7 @@ def show_answer(embedded: Embedded, summary_uri: str) -> None:
         console.print(ONLY_SCENES, markup=False, soft_wrap=True)
     folder = embedded.home.bucket(dataset.results.bucket)
     console.print(f"\nsummary  {folder / key}", soft_wrap=True)
-    console.print(f"report   {folder / summary.folder / 'report.html'}", soft_wrap=True)
+    console.print(f"report   {folder / summary.named['report.html'].key}", soft_wrap=True)
     console.print(f"verify   {as_typed(f'python -m shoal verify {dataset.name}/{run_key}')}", soft_wrap=True)
 
 

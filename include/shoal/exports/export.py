@@ -14,7 +14,6 @@ from shoal.tables.session import Database
 EXPORTS = {
     "counts": "shoal.exports.counts:COUNTS",
     "failures": "shoal.exports.failures:FAILURES",
-    "detections": "shoal.exports.detections:DETECTIONS",
     "report": "shoal.exports.report.page:REPORT",
 }
 """What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""

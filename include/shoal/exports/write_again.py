@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from shoal.exports.export import EXPORTS, Answer, find_export
 from shoal.exports.table_file import PARQUET_TYPE, SPREADSHEET
@@ -58,23 +59,28 @@ def _write(database: Database, answer: Answer, name: str) -> list[ExportedFile]:
 
 def _differences(database: Database, files: tuple[ExportedFile, ...], summary: StoredSummary) -> Iterator[str]:
     for file in files:
-        name, key = file.path.name, summary.folder + file.path.name
-        stored = summary.files.get(name)
+        name, stored = file.path.name, summary.named.get(file.path.name)
         if stored is None and name.endswith(SPREADSHEET):
             continue  # an earlier release wrote none; its rows are those of the file that it would lie beside
         if stored is None:
             yield f"G3: the summary names no file {name}, which its rows give"
         # A file that is missing is told of by whoever compares what is stored.
-        elif stored != file.sha256 and database.results.has(key) and not _same_rows(database, file, key):
+        elif (
+            stored.sha256 != file.sha256 and database.results.has(stored.key) and not _same(database, file, stored.key)
+        ):
             yield f"G3: file {name} written again from the rows differs from the summary's"
 
 
-def _same_rows(database: Database, file: ExportedFile, key: str) -> bool:
-    """Look into Parquet: its bytes name the release of DuckDB that wrote them; the columns and rows are what must be the same."""
-    if file.content_type != PARQUET_TYPE:
-        return False
-    earlier = file.path.with_name(f"stored-{file.path.name}")
+def _same(database: Database, file: ExportedFile, key: str) -> bool:
+    return file.content_type == PARQUET_TYPE and same_rows(database, file.path, key)
+
+
+def same_rows(database: Database, path: Path, key: str) -> bool:
+    """Whether a stored Parquet object has the columns and rows of a file: its bytes tell which release of DuckDB wrote it."""
+    earlier = path.with_name(f"stored-{path.name}")
     database.results.download(key, earlier)
-    paths = [str(earlier), str(file.path)]
-    stored, again = ([*database.run("DESCRIBE FROM read_parquet(?)", [path]).fetchall()] for path in paths)
-    return stored == again and not database.value(_DIFFERS, paths)
+    paths = [str(earlier), str(path)]
+    stored, again = ([*database.run("DESCRIBE FROM read_parquet(?)", [one]).fetchall()] for one in paths)
+    same = stored == again and not database.value(_DIFFERS, paths)
+    earlier.unlink()
+    return same

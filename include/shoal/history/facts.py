@@ -166,18 +166,19 @@ def _read_progress(
 
 def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Images]:
     """Count failures.csv by what befell an image; empty where gc has deleted it."""
-    key = f"{summary.folder}failures.csv"
     found: dict[str, Images] = {}
-    if not results.has(key):
+    file = summary.named.get("failures.csv")
+    if file is None or not results.has(file.key):
         return found
+    key = file.key
     with (
         TemporaryDirectory(prefix="shoal-") as folder,
         reading(key, "python -m shoal verify tells whether it was changed"),
     ):
         path = Path(folder) / "failures.csv"
         results.download(key, path)  # every image of a large dataset may be in it
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
+        with path.open(encoding="utf-8", newline="") as text:
+            for row in csv.DictReader(text):
                 what = f"failed: {row['reason']}" if row["reason"] else row["fate"]
                 if what not in found and len(found) == KINDS:
                     raise ValueError(f"it has more than {KINDS} fates and reasons")

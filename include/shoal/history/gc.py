@@ -172,7 +172,7 @@ def _named_listings(
 def _named_folders(
     results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored], kept: Mapping[RunId, str]
 ) -> frozenset[str]:
-    """Read which folders the summaries of kept runs name, where there is more than one to choose from."""
+    """Read which folders the summaries of kept runs name, where runs have folders of their own."""
     folders: dict[RunId, set[str]] = {}
     summarized = set()
     for entry in stored:
@@ -184,7 +184,7 @@ def _named_folders(
     named: set[str] = set()
     for run in folders.keys() & summarized:
         summary = layout.variant(run[0]).run(run[1]).summary
-        named |= folders[run] if len(folders[run]) == 1 else {read_summary(results, summary).folder}
+        named.add(read_summary(results, summary).folder)  # of a complete run it is none of the run's own
     return frozenset(named)
 
 

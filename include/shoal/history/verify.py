@@ -1,7 +1,7 @@
 """Recompute a run from the bucket alone and say where the stored answer deviates."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
 from shoal.contract.stored_names import parse_part
 from shoal.exports.export import Answer
-from shoal.exports.write_again import compare_exports
+from shoal.exports.write_again import Compared, compare_exports
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
@@ -19,6 +19,7 @@ from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore
 from shoal.summary.balance import Balance, read_balance
+from shoal.summary.compare_tables import compare_tables
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import read_files
@@ -72,6 +73,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         compared = compare_exports(database, answer, summary)
         result = compared.answer.stored_result
         of_today = plan.format_version == FORMAT_VERSION
+        by_month = of_today and summary.by_month
         timed: list[str] = []
         if not of_today:  # its counts.csv had lines for bins without effort, too
             result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
@@ -82,15 +84,26 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
             *_check_listing(stores.results, plan),
             *_check_balance(database, plan, summary, balance),
             *_check_files(stores.results, run, summary, result),
-            *(compared.deviations if of_today else ()),
+            *(compared.deviations if by_month else ()),
+            *(compare_tables(database, layout, plan, summary) if by_month else ()),
             *_check_writers(database, plan, sources),
             *_check_rows(database),
             *_check_current(stores, plan, summary),
         ]
-    earlier = f"stored in format {plan.format_version}: its files are compared by their sha256, not written again"
-    clock = f"the clock's rules changed with format 2, by today's {', '.join(timed)} would be otherwise: not compared"
-    notes = compared.notes if of_today else (earlier, *([clock] if timed else []))
-    return Verification(balance, canonical_sha256(result), tuple(deviations), notes)
+    return Verification(balance, canonical_sha256(result), tuple(deviations), _notes(compared, plan, summary, timed))
+
+
+def _notes(compared: Compared, plan: StoredPlan, summary: StoredSummary, timed: Sequence[str]) -> tuple[str, ...]:
+    """Say what could be checked in part only."""
+    as_they_are = "its files are compared by their sha256, not written again"
+    if plan.format_version < FORMAT_VERSION:
+        clock = (
+            f"the clock's rules changed with format 2, by today's {', '.join(timed)} would be otherwise: not compared"
+        )
+        return (f"stored in format {plan.format_version}: {as_they_are}", *([clock] if timed else []))
+    if not summary.by_month:
+        return (f"stored before tables by month: {as_they_are}",)
+    return compared.notes
 
 
 def _find_timed(result: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
@@ -105,7 +118,7 @@ def _need_files(results: ObjectStore, summary: StoredSummary) -> None:
     Raises:
         ContractError: None of the files is there.
     """
-    if not any(results.has(summary.folder + name) for name in summary.files):
+    if not any(results.has(file.key) for file in summary.files):
         raise ContractError(
             f"Run {summary.run_key} cannot be verified: the files of its summary are not in the bucket - python -m "
             "shoal gc deletes them after retention.keep; summary.json and all rows stay"
@@ -154,11 +167,11 @@ def _check_files(
     results: ObjectStore, run: RunLayout, summary: StoredSummary, result: Mapping[str, Any]
 ) -> Iterator[str]:
     """G3: every file the summary names is there, whole, and the numbers are those of the rows."""
-    for name, sha256 in summary.files.items():
-        if not results.has(summary.folder + name):
-            yield f"G3: file {name} of the summary is missing"
-        elif hash_object(results, summary.folder + name) != sha256:
-            yield f"G3: file {name} has another sha256 than the summary says"
+    for file in summary.files:
+        if not results.has(file.key):
+            yield f"G3: file {file.name} of the summary of run {summary.run_key} is missing: there is no object {file.key}"
+        elif hash_object(results, file.key) != file.sha256:
+            yield f"G3: file {file.name} has another sha256 than the summary says"
     if canonical_sha256(summary.result) != summary.result_sha256:
         yield f"G3: the result in {run.summary} does not have the sha256 beside it"
     for field in sorted({*result, *summary.result}):

@@ -1,6 +1,5 @@
 """summary.json as every reader takes it: parsed once, with what earlier releases did not write yet filled in here."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.rows import FATES
 from shoal.contract.stored_json import checked, pick, picked, reading, take
-from shoal.contract.stored_names import FILE_NAME, is_summary_folder, read_run_place
+from shoal.contract.stored_names import read_run_place
 from shoal.results.plan_parts import StoredModel, StoredScope
+from shoal.results.summary_files import SummaryFile, of_its_place, parse_files
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.clock_table import ClockTable
@@ -47,8 +47,9 @@ class StoredSummary:
         result: What the same images, model and settings always give, as it is stored: `result_sha256` is of it.
         result_sha256: Its hash.
         run: What depends on the way there, as it is stored.
-        folder: Key prefix of the files.
-        files: Their sha256, by name.
+        folder: Key prefix of the report and what lies beside it.
+        files: All files of the answer, whichever run wrote them.
+        by_month: Whether they include tables by month; earlier releases wrote none.
         dataset: Name of the dataset.
         scope: What the run looked at.
         model: The model version.
@@ -70,7 +71,8 @@ class StoredSummary:
     result_sha256: str
     run: Mapping[str, Any] = field(repr=False)
     folder: str
-    files: Mapping[str, str]
+    files: tuple[SummaryFile, ...]
+    by_month: bool
     dataset: str
     scope: StoredScope
     model: StoredModel
@@ -104,7 +106,8 @@ class StoredSummary:
                     result_sha256=stored["result_sha256"],
                     run=run,
                     folder=stored["folder"],
-                    files=stored["files"],
+                    files=parse_files(take(stored, "folder", str), stored["files"]),
+                    by_month=isinstance(stored["files"], list),
                     dataset=result["dataset"],
                     scope=pick(StoredScope, result["scope"]),
                     model=pick(StoredModel, result["model"]),
@@ -121,6 +124,16 @@ class StoredSummary:
                     removed_since_previous=run["removed_since_previous"],
                 )
             )
+
+    @property
+    def named(self) -> dict[str, SummaryFile]:
+        """The files by the names that people call them."""
+        return {file.name: file for file in self.files}
+
+    @property
+    def tables(self) -> tuple[SummaryFile, ...]:
+        """The months of tables among the files."""
+        return tuple(file for file in self.files if file.month is not None)
 
     @property
     def params(self) -> RunParams:
@@ -157,7 +170,7 @@ def find_summary(results: ObjectStore, key: str) -> StoredSummary | None:
 
 
 def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
-    """Check that a summary is of the run it lies with, and that its files lie in a folder of that run.
+    """Check that a summary is of the run it lies with, and that its files are of that run or of what its variant's runs share.
 
     Raises:
         ContractError: Somebody else wrote it.
@@ -167,18 +180,10 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
         raise ContractError(
             f"{shown(key)} is no name of a summary - Shoal writes <variant>/runs/<run_key>/summary.json"
         )
-    run = place.layout.run(place.run_key)
-    # The dataset's folder may have been copied as a whole, to another name or prefix.
-    _, of_run, name = summary.folder.rpartition(f"{place.variant}/runs/{place.run_key}/")
-    folder = f"{run.root}{name}" if of_run else summary.folder
-    strange = [
-        *([] if summary.run_key == place.run_key else [summary.run_key]),
-        *([] if is_summary_folder(run, folder) else [summary.folder]),
-        *(name for name in summary.files if not re.fullmatch(FILE_NAME, name)),
-    ]
-    if strange:
+    try:
+        folder, files = of_its_place(place, summary.run_key, summary.folder, summary.files)
+    except ValueError as err:
         raise ContractError(
-            f"{key} names {shown(strange[0], 200)!r}, which is not of its run - restore it, or clear task "
-            "summarize of its Dag run"
-        )
-    return replace(summary, folder=folder)
+            f"{key} names {str(err)!r}, which is not of its run - restore it, or clear task summarize of its Dag run"
+        ) from err
+    return replace(summary, folder=folder, files=files)

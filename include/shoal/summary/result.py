@@ -82,11 +82,8 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
     own = "FROM accounted WHERE run_key = getvariable('run_key') AND fate <> 'reused'"
     tolerated = plan.settings.run.tolerated_failed_share
     return {
-        **plan.copied("run_key", "dag_run", "params"),
-        "listing": {"key": plan.listing.key, "listed_at": utc_text(plan.listing.frozen_at.listed_at)},
-        "balance": balance.to_json(),
+        **tell_planned(plan, balance),
         "clock": _read_clock(database, plan),
-        "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
         "shards": shards,
         "stopped_shards": [
             entry["shard"]
@@ -96,6 +93,16 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
         "etag_unchecked_images": int(database.value("SELECT count(*) FROM images WHERE NOT version_checked")),
         "inference_seconds": round(float(database.value(f"SELECT coalesce(sum(seconds), 0) {own}")), 3),
         "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
+    }
+
+
+def tell_planned(plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+    """Tell of a run what its plan and the first balance say."""
+    return {
+        **plan.copied("run_key", "dag_run", "params"),
+        "listing": {"key": plan.listing.key, "listed_at": utc_text(plan.listing.frozen_at.listed_at)},
+        "balance": balance.to_json(),
+        "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
     }
 
 

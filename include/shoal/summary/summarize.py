@@ -6,24 +6,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.bucket.drift import compare_known
-from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout, mint_attempt
+from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer
-from shoal.exports.write import Exported, describe_told, write_exports
-from shoal.results.answer import move_current, read_current
+from shoal.exports.write import describe_told, write_exports
+from shoal.results.answer import move_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
+from shoal.stores.shared_files import SharedFiles
+from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
+from shoal.summary.months import store_tables
+from shoal.summary.publish import Found, export_folder, store_exports, write_summary
 from shoal.summary.result import read_result, read_run_facts
+from shoal.summary.same_answer import KnownAnswer, find_same_answer, read_inputs, read_known
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
-from shoal.tables.frozen_listing import FrozenAt, find_whole
+from shoal.tables.frozen_listing import find_whole
 from shoal.tables.session import Database, open_database
 
 
@@ -108,64 +112,71 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     run = layout.run(run_key)
     plan = read_plan(stores.results, run.plan)
     need_inputs(stores.results, plan, run)
-    attempt = mint_attempt()
     with open_database(stores.results) as database:
+        attempt = mint_attempt()
         ledger = settle(database, layout, plan, attempt)
-        build_tables(database, plan, run, find_sources(stores.results, layout, plan))
-        balance = read_balance(database)
-        balance.check(plan)
-        result = read_result(database, plan, balance)
-        facts = {
-            **read_run_facts(database, plan, balance),
-            "ledger": ledger,
-            "unreadable": find_unreadable(database, layout, run_key, balance).to_json(),
-            "removed_since_previous": _count_removed(database, stores, plan),
-            "summarized_at": utc_text(datetime.now(UTC)),
-        }
-        answer = Answer(plan, balance.complete, result, facts)
-        summary = _publish(stores, run, attempt, write_exports(database, answer, plan.settings.exports))
+        sources, known = find_sources(stores.results, layout, plan), read_known(stores)
+        inputs = read_inputs(stores.results, plan, sources)
+        shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
+        found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
+        if found is None:
+            build_tables(database, plan, run, sources)
+            own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
+            balance, answer = _read_answer(database, layout, plan, known, own)
+            found = _store_answer(database, layout, attempt, balance, answer, shared)
+        summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(
         stores.results,
         stores.layout,
         plan,
-        complete=balance.complete,
+        complete=found.balance.complete,
         result_sha256=summary["result_sha256"],
     )
-    return SummarizedRun(summary, balance, run.summary, not_current)
+    return SummarizedRun(summary, found.balance, run.summary, not_current)
 
 
-def _publish(stores: Stores, run: RunLayout, attempt: str, exported: Exported) -> dict[str, Any]:
-    """Upload the folder, then `summary.json`: readers see no summary or a whole one (G3)."""
-    for file in exported.files:
-        stores.results.upload(file.path, run.summary_file(attempt, file.path.name), file.content_type)
-    answer = exported.answer
-    summary = {
-        "format_version": FORMAT_VERSION,
-        "complete": answer.complete,
-        "result": answer.stored_result,
-        "result_sha256": canonical_sha256(answer.stored_result),
-        "run": {**answer.run, **({"exports": exported.told} if exported.told else {})},
-        "folder": run.summary_file(attempt, ""),
-        "files": dict(sorted(answer.files.items())),
+def _read_answer(
+    database: Database, layout: VariantLayout, plan: StoredPlan, known: KnownAnswer | None, own: Mapping[str, Any]
+) -> tuple[Balance, Answer]:
+    """Read what a run found from its tables; `own` is what only whoever settled its rows knows."""
+    balance = read_balance(database)
+    balance.check(plan)
+    result = read_result(database, plan, balance)
+    facts = {
+        **read_run_facts(database, plan, balance),
+        **own,
+        "unreadable": find_unreadable(database, layout, plan.run_key, balance).to_json(),
+        "removed_since_previous": _count_removed(database, layout, plan, known),
+        "summarized_at": utc_text(datetime.now(UTC)),
     }
-    stores.results.write_json(run.summary, summary)
-    return summary
+    return balance, Answer(plan, balance.complete, result, facts)
 
 
-def _count_removed(database: Database, stores: Stores, plan: StoredPlan) -> int | None:
+def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
+    database: Database, layout: VariantLayout, attempt: str, balance: Balance, answer: Answer, shared: SharedFiles
+) -> Found:
+    """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
+    tables = store_tables(database, layout, answer_tables(answer.plan), shared) if answer.complete else ()
+    exported = write_exports(database, answer, answer.plan.settings.exports)
+    folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
+    told = {"exports": exported.told} if exported.told else {}
+    files = (*store_exports(exported, folder, shared), *tables)
+    return Found(balance, exported.answer.stored_result, {**answer.run, **told}, folder, files)
+
+
+def _count_removed(
+    database: Database, layout: VariantLayout, plan: StoredPlan, known: KnownAnswer | None
+) -> int | None:
     """Count images of the answer's listing that the bucket lacks; None without an answer or with a narrower scope."""
-    current = read_current(stores.results, stores.layout)
-    if current is None or not plan.scope.full:
+    if known is None or not plan.scope.full:
         return None
-    answers = FrozenAt.of_answer(current)
-    if answers.listed_at > plan.listing.frozen_at.listed_at:
+    if known.frozen_at.listed_at > plan.listing.frozen_at.listed_at:
         return None
-    if current["run_key"] == plan.run_key:
+    if known.run_key == plan.run_key:
         # Summarized before: what it was compared with then is no longer the answer.
-        run = stores.layout.variant(plan.variant.directory).run(plan.run_key)
-        return read_summary(stores.results, run.summary).removed_since_previous
-    files = find_whole(stores.results, answers.key)
+        return read_summary(database.results, layout.run(plan.run_key).summary).removed_since_previous
+    files = find_whole(database.results, known.frozen_at.key)
     if not files:
         return None
     database.view_parquet("previous", files, LISTING_COLUMNS)

@@ -244,7 +244,7 @@ def test_the_files_beside_the_report_are_one_click_further(web, linked):
     counts = web.http.request("GET", beside + "counts.csv", headers=web.headers)
     assert counts.data.startswith(b"bin,bin_start,bin_end,camera,")
     assert "attachment" in counts.headers["Content-Disposition"]
-    assert web.http.request("GET", beside + "detections.parquet", headers=web.headers).data.startswith(b"PAR1")
+    assert web.http.request("GET", beside + "images-2026-06.parquet", headers=web.headers).data.startswith(b"PAR1")
     for name in ("counts.csv", "report.html"):
         assert web.http.request("GET", beside + name).status == 401
     other = web.http.request("GET", beside + "plan.json", headers=web.headers)

@@ -15,6 +15,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.history.verify import verify_run
 from shoal.results.answer import read_current
+from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.tables.session import open_database
@@ -84,7 +85,9 @@ def test_a_worker_refuses_an_earlier_plan(earlier):
 def test_an_earlier_run_is_verified_and_explained(earlier):
     layout = earlier.stores.layout.variant(DIRECTORY)
     found = verify_run(earlier.stores, layout, COMPLETE)
-    assert found.deviations == ("G3: file report.html of the summary is missing",), "the fixture holds no report"
+    report = read_summary(earlier.stores.results, layout.run(COMPLETE).summary).named["report.html"].key
+    missing = f"G3: file report.html of the summary of run {COMPLETE} is missing: there is no object {report}"
+    assert found.deviations == (missing,), "the fixture holds no report"
     assert found.notes == ("stored in format 1: its files are compared by their sha256, not written again",)
     with open_database(earlier.stores.results) as database:
         database.view_rows(earlier.stores.results.list_keys(layout.ledgers))

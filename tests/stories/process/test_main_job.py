@@ -136,7 +136,7 @@ def test_the_report_of_a_part_of_the_dataset_says_so_and_names_the_files_beside_
         "2026-06-02T00:00:00Z or later; detections from confidence 0.5 on, for every species."
     ) in report(part)
     assert "<strong>Not the dataset's answer.</strong>" in report(part)
-    for name in ("counts.csv", "detections.parquet", "failures.csv"):
+    for name in ("counts.csv", "failures.csv"):
         assert f'<a href="{name}">{name}</a>' in report(whole)
 
 

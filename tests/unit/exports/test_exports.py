@@ -3,12 +3,13 @@
 import hashlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from pipeline import make_pipeline
+from pipeline import beside_report, make_pipeline
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_exports, write_one
@@ -84,7 +85,7 @@ def tables(store, demo_models, scenes, tmp_path_factory):
         yield database, Answer(stored, True, done.summary["result"], done.summary["run"])
 
 
-BUILT_IN = ["counts.csv", "detections.parquet", "failures.csv", "report.html"]
+BUILT_IN = ["counts.csv", "failures.csv", "report.html"]
 
 
 def read(pipeline, done, name):
@@ -100,7 +101,7 @@ def changed(code: str, *pairs: tuple[str, str]) -> str:
 
 def test_every_run_writes_the_table(summarized):
     _, done, verify = summarized()
-    assert sorted(done.summary["files"]) == BUILT_IN
+    assert beside_report(done.summary) == BUILT_IN
     assert [find_export(name).name for name in EXPORTS] == list(EXPORTS)
     assert "exports" not in done.summary["run"]
     assert verify().deviations == ()
@@ -109,28 +110,28 @@ def test_every_run_writes_the_table(summarized):
 def test_a_run_with_images_left_goes_without_what_would_mislead(summarized):
     _, done, verify = summarized(complete=False)
     assert done.summary["complete"] is False
-    assert sorted(done.summary["files"]) == ["failures.csv", "report.html"]
+    assert beside_report(done.summary) == ["failures.csv", "report.html"]
     assert done.summary["result"]["counts_sha256"] is None
     assert verify().deviations == ()
 
 
-def test_the_same_answer_is_the_same_bytes_in_key_order(few_images, bad, tmp_path):
-    """The second run reuses every row of the first: another run, another ledger to read from, the same answer."""
+def test_the_same_answer_is_the_same_files_in_key_order(few_images, bad, tmp_path):
+    """The second run reuses every row of the first, and another description has it compute everything anew."""
     for file in bad:
         few_images.put(file.key, file.data)
-    first, second = few_images.run(), few_images.run()
+    first, second = few_images.run(), few_images.with_settings(description="Ana's camera").run()
     assert second.balance.fates["reused"] == second.balance.listed
     assert second.summary["result_sha256"] == first.summary["result_sha256"]
-    assert read(few_images, first, "counts.csv") == read(few_images, second, "counts.csv")
-    for name in ("detections.parquet", "failures.csv"):
-        data = read(few_images, first, name)
-        (tmp_path / name).write_bytes(data)
-        keys = [key for (key,) in duckdb.sql(f"SELECT key FROM '{tmp_path / name}'").fetchall()]
-        assert len(keys) > 3
-        assert keys == sorted(keys), f"{name} is in key order"
-        again = read(few_images, second, name)
-        # failures.csv tells what became of them in this run: reused, the second time.
-        assert again == data.replace(b",failed,", b",reused,") if name == "failures.csv" else again == data
+    told = [[file for file in done.stored.files if file.month or "report" not in file.key] for done in (first, second)]
+    keys = [[(file.name, file.sha256) for file in files] for files in told]
+    assert keys[0] == keys[1], "all but the report, which shows the description"
+    months = {file.key for file in first.stored.tables}
+    assert months == {file.key for file in second.stored.tables}, "a month is stored once"
+    for file in first.stored.tables:
+        if file.table in {"images", "detections"}:
+            (tmp_path / file.name).write_bytes(few_images.stores.results.read_bytes(file.key))
+            sorted_keys = [key for (key,) in duckdb.sql(f"SELECT key FROM '{tmp_path / file.name}'").fetchall()]
+            assert sorted_keys == sorted(sorted_keys) != []
 
 
 def test_verify_compares_parquet_by_its_rows_and_other_files_by_their_bytes(few_images, tmp_path):
@@ -139,49 +140,71 @@ def test_verify_compares_parquet_by_its_rows_and_other_files_by_their_bytes(few_
     few_images.infer(plan)
     done = few_images.summarize(plan)
     results, layout = few_images.stores.results, few_images.stores.layout.variant(plan.variant.directory)
-    summary_key, name = layout.run(plan.run_key).summary, "detections.parquet"
-    (tmp_path / name).write_bytes(read(few_images, done, name))
+    [month] = [file for file in done.stored.tables if file.table == "detections"]
+    (tmp_path / month.name).write_bytes(results.read_bytes(month.key))
 
     def deviations(query):
         path = tmp_path / "other.parquet"
         duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION gzip)")
-        results.write_bytes(done.summary["folder"] + name, path.read_bytes())
-        files = {**done.summary["files"], name: hashlib.sha256(path.read_bytes()).hexdigest()}
-        results.write_json(summary_key, {**done.summary, "files": files})
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        key = layout.answer_file("detections", month.month, sha256)
+        results.write_bytes(key, path.read_bytes())
+        change_file(few_images, done, month.name, key=key, sha256=sha256)
         return few_images.verify(plan.run_key, plan.variant.directory).deviations
 
-    differs = (f"G3: file {name} written again from the rows differs from the summary's",)
-    stored = f"FROM '{tmp_path / name}'"
+    differs = (f"G3: file {month.name} written again from the rows differs from the summary's",)
+    stored = f"FROM '{tmp_path / month.name}'"
     assert deviations(f"SELECT * {stored}") == ()
-    assert deviations(f"SELECT * REPLACE (confidence / 2 AS confidence) {stored}") == differs
-    assert deviations(f"SELECT * {stored} ORDER BY key DESC") == differs
+    assert deviations(f"SELECT * REPLACE ((confidence / 2)::FLOAT AS confidence) {stored}") == differs
+    assert deviations(f"SELECT * {stored} ORDER BY key DESC, position") == differs
     assert deviations(f"SELECT * {stored} LIMIT 3") == differs
     assert deviations(f"SELECT * EXCLUDE x1 {stored}") == differs
+
+
+def change_file(pipeline, done, name, **fields):
+    """Let a summary tell something else of one of its files."""
+    files = [{**file.to_json(), **(fields if file.name == name else {})} for file in done.stored.files]
+    pipeline.stores.results.write_json(done.key, {**done.summary, "files": files})
+
+
+def drop_file(pipeline, done, name):
+    files = [file.to_json() for file in done.stored.files if file.name != name]
+    pipeline.stores.results.write_json(done.key, {**done.summary, "files": files})
 
 
 def test_verify_tells_of_a_file_that_its_rows_do_not_give(summarized):
     """A writer who changes a file and its sha256 in the summary is found, for every file the rows give."""
     pipeline, done, verify = summarized()
-    summary_key = done.key
     for name in ("counts.csv", "failures.csv"):
         data = read(pipeline, done, name) + b"one,more\n"
         pipeline.stores.results.write_bytes(done.summary["folder"] + name, data)
-        files = {**done.summary["files"], name: hashlib.sha256(data).hexdigest()}
-        pipeline.stores.results.write_json(summary_key, {**done.summary, "files": files})
+        change_file(pipeline, done, name, sha256=hashlib.sha256(data).hexdigest())
         assert f"G3: file {name} written again from the rows differs from the summary's" in verify().deviations
-    files = {name: sha for name, sha in done.summary["files"].items() if name != "failures.csv"}
-    pipeline.stores.results.write_json(summary_key, {**done.summary, "files": files})
-    assert "G3: the summary names no file failures.csv, which its rows give" in verify().deviations
+    month = done.stored.tables[-1]
+    for name in ("failures.csv", month.name):
+        drop_file(pipeline, done, name)
+        assert f"G3: the summary names no file {name}, which its rows give" in verify().deviations
+    change_file(pipeline, done, month.name, rows=month.rows + 1)
+    told = f"G3: the summary says that {month.name} has {month.rows + 1} rows, its rows give {month.rows}"
+    assert told in verify().deviations
+    lost = replace(month, month="2031-01", key=month.key.replace(month.month, "2031-01"))
+    files = [file.to_json() for file in (*done.stored.files, lost)]
+    pipeline.stores.results.write_json(done.key, {**done.summary, "files": files})
+    told = (
+        f"G3: file {lost.name} of the summary of run {done.stored.run_key} is missing: there is no object {lost.key}",
+        f"G3: the summary names {lost.name}, which its rows do not give",
+    )
+    assert set(told) <= set(verify().deviations), "which run, and which file"
 
 
 def test_an_export_of_another_wheel_is_written_beside_the_others_when_asked_for(wheel, summarized):
     wheel(COUNTING)
     pipeline, done, verify = summarized("tally")
-    assert sorted(done.summary["files"]) == [*BUILT_IN, "tally.txt"]
+    assert beside_report(done.summary) == [*BUILT_IN, "tally.txt"]
     assert read(pipeline, done, "tally.txt") == b"12"
     assert (verify().deviations, verify().notes) == ((), ())
     _, unasked, _ = summarized()
-    assert sorted(unasked.summary["files"]) == BUILT_IN
+    assert beside_report(unasked.summary) == BUILT_IN
 
 
 def test_verify_writes_it_again(wheel, summarized):
@@ -201,7 +224,7 @@ def test_verify_writes_it_again(wheel, summarized):
     assert verify().deviations == ("G3: file tally.txt written again from the rows differs from the summary's",)
     loaded.repeatable = False
     assert verify().deviations == ()
-    assert done.summary["files"]["tally.txt"]
+    assert "tally.txt" in beside_report(done.summary)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +274,7 @@ def test_a_store_that_does_not_answer_is_no_fault_of_an_export(wheel, tables, tm
 def test_an_export_that_fails_costs_its_own_files_only(wheel, summarized, caplog):
     wheel(changed(COUNTING, ("path.write_text(", "1 / 0  # ")))
     _, done, verify = summarized("tally")
-    assert sorted(done.summary["files"]) == BUILT_IN
+    assert beside_report(done.summary) == BUILT_IN
     assert done.not_current_because is None
     assert done.summary["run"]["exports"] == {"tally": {"failed": "ZeroDivisionError: division by zero"}}
     assert "export tally failed, its files are missing: ZeroDivisionError: division by zero" in done.describe()
@@ -270,7 +293,7 @@ def test_what_an_export_cannot_hold_is_counted(wheel, summarized):
 def test_an_export_that_needs_a_complete_run_waits_for_one(wheel, summarized):
     wheel(changed(COUNTING, ("needs_complete = False", "needs_complete = True")))
     _, done, _ = summarized("tally", complete=False)
-    assert "tally.txt" not in done.summary["files"]
+    assert "tally.txt" not in beside_report(done.summary)
     assert "exports" not in done.summary["run"]
 
 
@@ -314,7 +337,7 @@ def test_two_wheels_of_one_name_are_told_of(wheel):
 def test_a_wheel_cannot_replace_what_every_run_writes(wheel, summarized):
     wheel(COUNTING, "counts")
     _, done, verify = summarized()
-    assert sorted(done.summary["files"]) == BUILT_IN
+    assert beside_report(done.summary) == BUILT_IN
     assert verify().deviations == ()
 
 
@@ -350,13 +373,14 @@ def test_the_same_summary_is_the_same_report(few_images):
     done = few_images.summarize(plan)
     run = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key)
     stored = StoredPlan.parse(plan.to_json())
-    files = {name: sha for name, sha in done.summary["files"].items() if name != "report.html"}
+    files = {name: file.sha256 for name, file in done.stored.named.items() if file.month is None}
+    html = files.pop("report.html")
     answer = Answer(stored, True, done.summary["result"], done.summary["run"], files)
     with open_database(few_images.stores.results) as database:
         layout = few_images.stores.layout.variant(plan.variant.directory)
         build_tables(database, stored, run, find_sources(few_images.stores.results, layout, stored))
         [report], _ = write_one(database, answer, find_export("report"))
-    assert report.sha256 == done.summary["files"]["report.html"]
+    assert report.sha256 == html
 
 
 def test_a_plan_without_exports_of_other_wheels_is_what_it_was(few_images):

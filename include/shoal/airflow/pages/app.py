@@ -86,14 +86,14 @@ def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Respons
 
 
 def _file(stores: Stores, run: RunLayout, name: str) -> Response:
-    summary = read_summary(stores.results, run.summary)
-    if name not in summary.files:
-        known = ", ".join([*sorted(summary.files)[:NAMED], *(["…"] if len(summary.files) > NAMED else [])])
+    files = read_summary(stores.results, run.summary).named
+    if name not in files:
+        known = ", ".join([*list(files)[:NAMED], *(["…"] if len(files) > NAMED else [])])
         raise ContractError(f"{run.summary} names no file {name!r} - it has {known}")
     if name == "report.html":
-        return _stream(stores, summary.folder + name, HTMLResponse.media_type)
+        return _stream(stores, files[name].key, HTMLResponse.media_type)
     # Whatever its name says: a browser keeps it, and never shows it.
-    return _stream(stores, summary.folder + name, "application/octet-stream", **{"Content-Disposition": attached(name)})
+    return _stream(stores, files[name].key, "application/octet-stream", **{"Content-Disposition": attached(name)})
 
 
 def attached(name: str) -> str:

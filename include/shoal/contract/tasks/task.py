@@ -11,7 +11,7 @@ class Task:
         name: As models call it in their metadata.
         columns: Columns of a row that it fills for a processed image; all others are the same for every task.
         settings: Fields of the dataset's `model` that decide what is found; part of the variant's identity.
-        sql: Files below `tables/sql/` that make the table `detections` of the rows.
+        sql: Files below `tables/sql/` that make of the rows what counts, `detections`, and what does not, `below`.
     """
 
     name: str

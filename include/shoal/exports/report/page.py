@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from shoal.contract.errors import shown_lines
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
@@ -27,7 +28,7 @@ class Report:
     name = "report"
     content_type = "text/html; charset=utf-8"
     needs_complete = False
-    # It tells when it was written, and another Matplotlib draws other curves: its sha256 is all that verify can compare.
+    # Another Matplotlib draws other curves: its sha256 is all that verify can compare.
     repeatable = False
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
@@ -50,8 +51,8 @@ class Report:
             is_trial=not answer.plan.may_become_current,
             result=answer.result,
             stays=describe_stays(answer.plan.settings, answer.result),
-            run=answer.run,
-            fates=FATES,
+            result_sha256=canonical_sha256(answer.stored_result),
+            run=shown_of_run(answer.run),
             unread=describe_unread(answer.run["balance"]),
             undated=database.records(_UNDATED),
             unusable=database.records("SELECT cause, images FROM unusable"),
@@ -66,6 +67,28 @@ class Report:
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Take what the report tells of a run beside its result: what is to be warned of, nothing of its time, name or share.
+
+    Runs with the same of it and with the same result have the same report.
+    """
+    balance = run["balance"]
+    judged = ("reused", "processed", "failed")
+    fates = {
+        "examined": sum(balance[fate] for fate in judged),
+        **{fate: balance[fate] for fate in FATES if fate not in judged},
+    }
+    return {
+        "listed": balance["listed"],
+        "fates": fates,
+        "silent": run["silent"],
+        "odd": run["clock"]["odd"] if run["clock"] else [],
+        "stopped_shards": run["stopped_shards"],
+        "unreadable": run["unreadable"],
+        "removed": run["removed_since_previous"] or 0,
+    }
 
 
 def _shown(value: object) -> object:

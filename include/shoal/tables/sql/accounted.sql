@@ -14,7 +14,7 @@ WITH own AS (
 )
 SELECT
     clocked.key, clocked.object_version, clocked.size_bytes, clocked.last_modified,
-    clocked.camera, clocked.deployment, clocked.captured_at, clocked.clock_flag,
+    clocked.camera, clocked.deployment, clocked.captured_at, clocked.clock_source, clocked.clock_flag,
     manifest.shard,
     CASE
         WHEN manifest.key IS NULL AND settled.key IS NOT NULL THEN 'reused'

@@ -6,7 +6,16 @@
 --   used       the effort: beside every number stand the used images it was found in
 -- Many files are uploaded in one second: a time of upload makes no image a duplicate, and of two with the same content the one
 -- whose time is its own is kept.
+-- unusable_cause: why an image is that; the first of these causes that holds.
 -- Variables: damaged_usable, luma_min, luma_max, sharpness_min, clock_unique.
+CREATE OR REPLACE MACRO unusable_cause(damaged, luma_mean, sharpness) AS CASE
+    WHEN damaged IS NOT NULL AND NOT getvariable('damaged_usable') THEN 'damaged inside'
+    WHEN luma_mean < getvariable('luma_min') THEN 'too dark'
+    WHEN luma_mean > getvariable('luma_max') THEN 'too bright'
+    WHEN sharpness < getvariable('sharpness_min') THEN 'too blurred'
+    ELSE 'showing what excludes an image'
+END;
+
 CREATE OR REPLACE TABLE images AS
 WITH examined AS (
     SELECT * EXCLUDE (detections) FROM accounted WHERE fate IN ('reused', 'processed', 'failed')

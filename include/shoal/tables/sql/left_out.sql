@@ -1,17 +1,9 @@
 -- What the report says of images that are in no number.
--- Variables: damaged_usable, luma_min, luma_max, sharpness_min.
 
--- Why images are unusable: each is counted once, under the first of these causes that holds.
+-- Why images are unusable.
 CREATE OR REPLACE VIEW unusable AS
 WITH caused AS (
-    SELECT CASE
-        WHEN damaged IS NOT NULL AND NOT getvariable('damaged_usable') THEN 'damaged inside'
-        WHEN luma_mean < getvariable('luma_min') THEN 'too dark'
-        WHEN luma_mean > getvariable('luma_max') THEN 'too bright'
-        WHEN sharpness < getvariable('sharpness_min') THEN 'too blurred'
-        ELSE 'showing what excludes an image'
-    END AS cause
-    FROM images WHERE use = 'unusable'
+    SELECT unusable_cause(damaged, luma_mean, sharpness) AS cause FROM images WHERE use = 'unusable'
 )
 SELECT cause, count(*)::BIGINT AS images FROM caused GROUP BY cause ORDER BY images DESC, cause;
 

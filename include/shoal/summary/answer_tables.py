@@ -1,0 +1,91 @@
+"""The answer's tables: each a query, whose bytes are a function of listing, rows and settings only.
+
+None of them tells a run, a fate or a time of running: a month that did not change is the same file, whichever run computes it.
+"""
+
+from dataclasses import dataclass
+
+from shoal.results.stored_plan import StoredPlan
+
+NO_MONTH = "0000-00"
+"""Of moments outside the years 1990 to 2099: whoever names images cannot make more months than these years have."""
+
+
+def month_of(moment: str) -> str:
+    """Write the column `answer_month` as SQL: the month of a moment, UTC, as in `2026-06`."""
+    return (
+        f"CASE WHEN year({moment}) BETWEEN 1990 AND 2099 THEN strftime({moment}, '%Y-%m') ELSE '{NO_MONTH}' END "
+        "AS answer_month"
+    )
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """One table of the answer.
+
+    Attributes:
+        name: As its folder is called.
+        query: Gives its columns and one more, `answer_month`, which names the file and is not stored, see `month_of`. It may
+            read what `summary.tables.build_tables` builds.
+        order: By which its lines are sorted within a month: columns of the query in which no two lines are alike.
+    """
+
+    name: str
+    query: str
+    order: str
+
+
+_TAKEN = month_of("coalesce(captured_at, last_modified)")
+"""The month of capture; of an image without a capture time, that of its last change in the bucket."""
+
+IMAGES = AnswerTable(
+    name="images",
+    query=f"""
+    SELECT {_TAKEN}, key, object_version, size_bytes, last_modified, content_sha256, use,
+        CASE use WHEN 'unusable' THEN unusable_cause(damaged, luma_mean, sharpness) ELSE reason END AS reason,
+        camera, deployment, captured_at, clock_source, clock_flag, NULL::VARCHAR AS event, width, height,
+        luma_mean, luma_std, luma_grid, sharpness, dhash, damaged, max_det_reached, coalesce(counted, 0)::INTEGER AS detections,
+        NULL::INTEGER AS class_id, NULL::VARCHAR AS class_name, NULL::FLOAT AS class_score
+    FROM images LEFT JOIN (
+        SELECT key, count(*) AS counted FROM detections WHERE role = 'count' GROUP BY key
+    ) AS boxes USING (key)
+""",
+    order="key",
+)
+
+
+def _boxes(name: str) -> AnswerTable:
+    """Make a table of the boxes of one of this name, with what is known of their images; what no model gives is NULL."""
+    return AnswerTable(
+        name=name,
+        query=f"""
+    SELECT {_TAKEN}, key, boxes.object_version, images.use, camera, deployment, captured_at, width, height,
+        boxes.position::INTEGER AS position, taxon, aphia_id, class_id, class_name, role, confidence, x1, y1, x2, y2,
+        NULL::VARCHAR AS repeat, NULL::FLOAT AS area_px,
+        masks[boxes.position + 1] AS mask, keypoints[boxes.position + 1] AS keypoints, angles[boxes.position + 1] AS angle,
+        reclassified[boxes.position + 1] AS reclassified
+    FROM {name} AS boxes JOIN images USING (key)
+""",
+        order="key, position",
+    )
+
+
+DETECTIONS = _boxes("detections")
+BELOW = _boxes("below")
+
+
+def _counts(width: str) -> AnswerTable:
+    return AnswerTable(
+        name=f"counts-{width}",
+        query=f"""
+    SELECT {month_of("bin_start")}, bin_start, bin_end, camera, deployment, taxon, aphia_id, images, images_with,
+        detections, mean_per_image, sd_per_image, share_with, maxn, maxn_key, mean_confidence, censored_images
+    FROM counts WHERE bin = '{width}'
+""",
+        order="bin_start, camera, deployment NULLS FIRST, taxon",
+    )
+
+
+def answer_tables(plan: StoredPlan) -> tuple[AnswerTable, ...]:
+    """Name the tables of a run's answer, in the order they are written in."""
+    return (IMAGES, DETECTIONS, BELOW, *map(_counts, plan.settings.report.bins))

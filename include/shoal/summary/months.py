@@ -1,0 +1,74 @@
+"""Cut the answer's tables into files by month, each named by its content."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.contract.layout import VariantLayout
+from shoal.exports.table_file import PARQUET
+from shoal.results.summary_files import SummaryFile
+from shoal.stores.shared_files import SharedFiles
+from shoal.summary.answer_tables import AnswerTable
+from shoal.tables.session import Database
+
+_ON_ITS_WAY = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 100000"
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of one table, on disk.
+
+    Attributes:
+        path: Gone when the next month is asked for.
+        file: How a summary names it.
+    """
+
+    path: Path
+    file: SummaryFile
+
+
+def cut_tables(database: Database, layout: VariantLayout, tables: Sequence[AnswerTable]) -> Iterator[Month]:
+    """Write the files of tables one after the other: on disk lie one table and one month of it, never the whole answer.
+
+    Args:
+        database: Holds the tables of the summary.
+        layout: The variant, whose runs share the files.
+        tables: What to write.
+    """
+    folder = database.folder / "answer"
+    folder.mkdir()
+    for table in tables:
+        whole = folder / f"{table.name}.parquet"
+        for path, month, rows in _cut(database, table, whole):
+            with path.open("rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            key = layout.answer_file(table.name, month, sha256)
+            yield Month(path, SummaryFile(table.name, month, key, sha256, path.stat().st_size, rows))
+            path.unlink()
+        whole.unlink()
+    folder.rmdir()
+
+
+def store_tables(
+    database: Database, layout: VariantLayout, tables: Sequence[AnswerTable], shared: SharedFiles
+) -> tuple[SummaryFile, ...]:
+    """Write the files of tables and upload those that no run has uploaded before."""
+    files = []
+    for month in cut_tables(database, layout, tables):
+        shared.put(month.path, month.file.key)
+        files.append(month.file)
+    return tuple(files)
+
+
+def _cut(database: Database, table: AnswerTable, whole: Path) -> Iterator[tuple[Path, str, int]]:
+    """Bring the lines of a month together first: else each month would read the whole table."""
+    database.copy(f"SELECT * FROM ({table.query}) ORDER BY answer_month", whole, _ON_ITS_WAY)
+    database.set_variable("answer_table", [str(whole)])
+    stored = "FROM read_parquet(getvariable('answer_table'))"
+    months = database.run(f"SELECT answer_month, count(*) {stored} GROUP BY 1 ORDER BY 1").fetchall()
+    path = whole.parent / "month.parquet"
+    for month, rows in months:
+        query = f"SELECT * EXCLUDE (answer_month) {stored} WHERE answer_month = '{month}' ORDER BY {table.order}"
+        database.copy(query, path, PARQUET)
+        yield path, month, rows

@@ -1,0 +1,230 @@
+"""A night in which nothing happened has the answer of the night before: nothing is computed, its files are named again.
+
+What an answer depends on is written down once, in `AnswerInputs`. It asks for too much rather than for too little: a setting that
+changes no number costs one night's computing, one that was forgotten would be a wrong number.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shoal.bucket.sieve import ListingCounts
+from shoal.contract.errors import ConfigError, ContractError
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.rows import FATES
+from shoal.contract.units import utc_text
+from shoal.exports.export import find_export
+from shoal.exports.report.page import shown_of_run
+from shoal.results.answer import read_current
+from shoal.results.ledger import RowSources
+from shoal.results.stored_plan import StoredPlan
+from shoal.results.stored_summary import StoredSummary, Unreadable, find_summary
+from shoal.settings.dataset import EXPORTS_OF_WHEELS
+from shoal.settings.dataset_stores import Stores
+from shoal.stores.object_store import ObjectStore
+from shoal.stores.shared_files import SharedFiles
+from shoal.summary.balance import Balance
+from shoal.summary.publish import Found
+from shoal.summary.result import tell_planned
+from shoal.tables.frozen_listing import FrozenAt, read_files
+
+
+@dataclass(frozen=True)
+class AnswerInputs:
+    """All that a complete run's result and files depend on; what else a summary tells stands in its `run`.
+
+    Attributes:
+        release: Of Shoal, the sha256 of its code, for who runs it between releases, and the release of DuckDB, which makes the
+            numbers, writes the files and brings the time zones.
+        variant_sha256: Identity of the variant: the model, and what decides its boxes.
+        model: The model version, as results name it.
+        names: The model's class names.
+        settings: The whole dataset file: also what decides no number, so that no setting can be forgotten here.
+        params: What the person who started the run said.
+        may_become_current: The report says it where a run may not.
+        scope: What was looked at.
+        left_out: What the bucket holds beside the images in scope.
+        listing: sha256 of each file that holds the images of the listing, in order.
+        ledgers: Name and size of each object that holds rows; they are written once.
+        late_origins: Of which attempts the rows count that later runs took.
+        exports: Version of the wheel of each export that the dataset file asks for.
+    """
+
+    release: tuple[str, ...]
+    variant_sha256: str
+    model: Mapping[str, Any]
+    names: tuple[str, ...]
+    settings: Mapping[str, Any]
+    params: Mapping[str, Any]
+    may_become_current: bool
+    scope: Mapping[str, Any]
+    left_out: Mapping[str, Any]
+    listing: tuple[str, ...]
+    ledgers: tuple[tuple[str, int], ...]
+    late_origins: tuple[str, ...]
+    exports: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Two runs with the same one have the same answer."""
+        return canonical_sha256(asdict(self))
+
+
+def read_inputs(results: ObjectStore, plan: StoredPlan, sources: RowSources) -> AnswerInputs | None:
+    """Read what a run's answer depends on; None where that cannot be told: a listing of an earlier release has no sha256.
+
+    Args:
+        results: The results bucket.
+        plan: The run's plan.
+        sources: Where its rows lie.
+    """
+    listing = [file.sha256 for file in read_files(results, plan.listing.key)]
+    exports = {name: _wheel_of(name) for name in plan.settings.exports}
+    hashes = tuple(sha256 for sha256 in listing if sha256 is not None)
+    if not hashes or len(hashes) < len(listing) or None in exports.values():
+        return None
+    return AnswerInputs(
+        release=(version("shoal"), _hash_code(), duckdb.__version__),
+        variant_sha256=plan.variant.sha256,
+        model=asdict(plan.model),
+        names=plan.names,
+        settings=plan.settings_json,
+        params=plan.params_json,
+        may_become_current=plan.may_become_current,
+        scope=asdict(plan.scope),
+        left_out=ListingCounts.of(asdict(plan.listing)).left_out(),
+        listing=hashes,
+        ledgers=_measure(results, sources),
+        late_origins=sources.late_origins,
+        exports={name: told for name, told in exports.items() if told is not None},
+    )
+
+
+def _measure(results: ObjectStore, sources: RowSources) -> tuple[tuple[str, int], ...]:
+    """Name ledgers as they are called in whatever place the dataset's folder was copied to."""
+    named = {*sources.whole, *sources.late}
+    folders = {key.rpartition("/")[0] + "/" for key in named}
+    found = (entry for folder in folders for entry in results.list_objects(folder))
+    return tuple(sorted((entry.key.rpartition("/")[2], entry.size_bytes) for entry in found if entry.key in named))
+
+
+def _wheel_of(export: str) -> str | None:
+    """Tell the version of the wheel that brings an export; None where it is not there, or may write other bytes each time."""
+    points = [point for point in entry_points(group=EXPORTS_OF_WHEELS) if point.name == export]
+    if len(points) != 1 or (wheel := points[0].dist) is None:
+        return None
+    try:
+        return f"{wheel.name} {wheel.version}" if find_export(export).repeatable else None
+    except (ConfigError, AttributeError):
+        return None
+
+
+@cache
+def _hash_code() -> str:
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*")):
+        if path.suffix in {".py", ".sql", ".j2"}:
+            digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class KnownAnswer:
+    """The dataset's answer before a run.
+
+    Attributes:
+        run_key: Its run.
+        frozen_at: Its listing.
+        summary: Its summary; None where that is not there or cannot be read.
+    """
+
+    run_key: str
+    frozen_at: FrozenAt
+    summary: StoredSummary | None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of its files: gc leaves them alone as long as it is the answer, and for a while after."""
+        return frozenset(file.key for file in self.summary.files) if self.summary else frozenset()
+
+
+def read_known(stores: Stores) -> KnownAnswer | None:
+    """Read the dataset's answer; None where there is none.
+
+    Raises:
+        ContractError: current.json is not what its format promises.
+    """
+    current = read_current(stores.results, stores.layout)
+    if current is None:
+        return None
+    run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
+    try:
+        summary = find_summary(stores.results, run.summary)
+    except ContractError:
+        summary = None  # whoever is asked to show it says why
+    return KnownAnswer(current["run_key"], FrozenAt.of_answer(current), summary)
+
+
+def find_same_answer(
+    plan: StoredPlan, inputs: AnswerInputs | None, known: KnownAnswer | None, shared: SharedFiles
+) -> Found | None:
+    """Take the dataset's answer for that of a run which depends on the same things; None where it must be computed.
+
+    That of a run which had nothing to infer, adopted no rows and left nothing. Its first balance then is its plan's: every
+    image is reused or lies in an archive. What the report tells of the run must be what it told, every file be there, and no
+    export have failed.
+
+    Args:
+        plan: The run's plan.
+        inputs: What its answer depends on; None where that is not known.
+        known: The dataset's answer.
+        shared: What the variant's runs share.
+    """
+    if inputs is None or known is None or known.summary is None or known.run_key == plan.run_key:
+        return None
+    summary, balance = known.summary, _balance(plan)
+    run = _tell_run(plan, summary, inputs)
+    same = (
+        summary.run.get("inputs_sha256") == inputs.sha256,
+        not plan.shards and not plan.parts and balance.complete,
+        known.frozen_at.listed_at <= plan.listing.frozen_at.listed_at,
+        summary.complete and summary.by_month and canonical_sha256(summary.result) == summary.result_sha256,
+        summary.examined == balance.examined,
+        shown_of_run(summary.run) == shown_of_run(run),
+        not any("failed" in told for told in summary.exports.values()),
+        all(shared.has(file.key, file.bytes) for file in summary.files),
+    )
+    return Found(balance, summary.result, run, summary.folder, summary.files) if all(same) else None
+
+
+def _balance(plan: StoredPlan) -> Balance:
+    counts = plan.counts
+    told = {"reused": counts.reused, "archived": counts.archived, "pending": counts.pending, "unsettled": counts.chosen}
+    return Balance(counts.listed, {**dict.fromkeys(FATES, 0), **told})
+
+
+def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> dict[str, Any]:
+    """Tell of a run without rows of its own what `read_run_facts` would; what follows from listing and rows is as it was."""
+    return {
+        **tell_planned(plan, _balance(plan)),
+        "clock": known.run["clock"],
+        "shards": [],
+        "stopped_shards": [],
+        "etag_unchecked_images": known.run["etag_unchecked_images"],
+        "inference_seconds": 0.0,
+        "worker_versions": [],
+        "inputs_sha256": inputs.sha256,
+        "ledger": None,
+        "unreadable": Unreadable().to_json(),
+        "removed_since_previous": 0,
+        "summarized_at": utc_text(datetime.now(UTC)),
+        **({"exports": known.exports} if known.exports else {}),
+    }

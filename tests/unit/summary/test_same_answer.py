@@ -1,0 +1,229 @@
+"""A night in which nothing happened: what it names again, what it costs, and what each thing that changes makes it compute."""
+
+from dataclasses import fields, replace
+from importlib import metadata
+
+import pytest
+
+from shoal.results.ledger import find_sources
+from shoal.results.stored_plan import read_plan
+from shoal.summary import same_answer, summarize
+from shoal.summary.same_answer import AnswerInputs, read_inputs
+from written_rows import write_rows
+
+OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Run keys of the runs whose tables were built."""
+    built = []
+
+    def build_tables(database, plan, *given):
+        built.append(plan.run_key)
+        return build(database, plan, *given)
+
+    build = summarize.build_tables
+    monkeypatch.setattr(summarize, "build_tables", build_tables)
+    return built
+
+
+def night(pipeline, **params):
+    plan = pipeline.plan(**params)
+    write_rows(pipeline, plan)
+    return pipeline.summarize(plan)
+
+
+def objects(pipeline):
+    return {found.key: found.last_modified for found in pipeline.stores.results.list_objects("")}
+
+
+def test_an_idle_night_names_the_files_of_the_answer_and_computes_nothing(few_images, computed):
+    first = night(few_images)
+    before = objects(few_images)
+    idle = night(few_images)
+    assert computed == [first.stored.run_key]
+    assert idle.balance.to_json() == {"listed": 12, **dict.fromkeys(idle.balance.fates, 0), "reused": 12}
+    for name in ("result", "result_sha256", "folder", "files", "complete"):
+        assert idle.summary[name] == first.summary[name], name
+    assert idle.not_current_because is None
+    added = {name.rsplit("/", 1)[-1] for name, at in objects(few_images).items() if before.get(name) != at}
+    assert {name for name in added if len(name) < 24} == {"plan.json", "summary.json", "current.json"}
+    assert len(added) <= 5, "beside them only the listing"
+
+
+def test_a_night_after_an_idle_one_is_idle_too(few_images, computed):
+    night(few_images)
+    third = [night(few_images), night(few_images)][-1]
+    assert len(computed) == 1
+    assert third.not_current_because is None
+
+
+def test_what_an_idle_night_tells_is_what_computing_tells(few_images, computed, monkeypatch):
+    few_images = few_images.with_settings(clock={"pattern": r"(?P<camera>IPC\d+)/(?P<time>\d{8}-\d{6})"})
+    night(few_images)
+    idle = night(few_images)
+    monkeypatch.setattr(summarize, "find_same_answer", lambda *_: None)
+    whole = night(few_images)
+    assert len(computed) == 2
+    for name in ("complete", "result", "result_sha256", "folder", "files"):
+        assert idle.summary[name] == whole.summary[name], name
+    told = [{name: said for name, said in one.summary["run"].items() if name not in OF_A_RUN} for one in (idle, whole)]
+    assert told[0] == told[1]
+    directory = few_images.stores.results.read_json(few_images.stores.layout.current)["variant"]["directory"]
+    assert few_images.verify(idle.stored.run_key, directory).deviations == ()
+
+
+CHANGED = {
+    "release": lambda plan, patch: patch(metadata, "version", lambda _: "0.2.0") or plan,
+    "variant_sha256": lambda plan, _: replace(plan, variant=replace(plan.variant, sha256="0" * 64)),
+    "model": lambda plan, _: replace(plan, model=replace(plan.model, version="v9")),
+    "names": lambda plan, _: replace(plan, names=(*plan.names, "another")),
+    "settings": lambda plan, _: replace(plan, settings_json={**plan.settings_json, "conf": 0.3}),
+    "params": lambda plan, _: replace(plan, params_json={**plan.params_json, "conf": 0.3}),
+    "may_become_current": lambda plan, _: replace(plan, may_become_current=not plan.may_become_current),
+    "scope": lambda plan, _: replace(plan, scope=replace(plan.scope, window_end="2026-07-01T00:00:00Z")),
+    "left_out": lambda plan, _: replace(plan, listing=replace(plan.listing, ignored=1)),
+    "listing": None,
+    "ledgers": None,
+    "late_origins": None,
+    "exports": None,
+}
+"""How the inputs of a run's answer become others, field by field, with nothing else changed; those with None have a test of their own."""
+
+
+@pytest.fixture
+def inputs_of(few_images):
+    """Reads what the answer of a run depends on; of a plan as it is or as a test would have it."""
+    done = night(few_images)
+    plan = few_images.plan()
+    layout = few_images.stores.layout.variant(plan.variant.directory)
+    stored = read_plan(few_images.stores.results, layout.run(plan.run_key).plan)
+    sources = find_sources(few_images.stores.results, layout, stored)
+
+    def read(change=lambda plan: plan, sources=sources):
+        return read_inputs(few_images.stores.results, change(stored), sources)
+
+    assert read().sha256 == done.summary["run"]["inputs_sha256"]
+    read.sources = sources
+    return read
+
+
+def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
+    before = inputs_of()
+    assert [field.name for field in fields(AnswerInputs)] == list(CHANGED)
+    for name, change in CHANGED.items():
+        if change is None:
+            continue
+        with monkeypatch.context() as context:
+            context.setattr(same_answer, "version", metadata.version)
+
+            def patch(_, attribute, value, context=context):
+                context.setattr(same_answer, attribute, value)
+
+            after = inputs_of(lambda plan, change=change, patch=patch: change(plan, patch))
+        differ = [
+            field.name for field in fields(AnswerInputs) if getattr(before, field.name) != getattr(after, field.name)
+        ]
+        assert differ == [name], f"{name} alone"
+        assert after.sha256 != before.sha256, name
+    sources = inputs_of.sources
+    for name, others in {
+        "ledgers": replace(sources, whole=sources.whole[1:]),
+        "late_origins": replace(sources, late_origins=("20260601T000000Z-abcd1234-attempt1",)),
+    }.items():
+        after = inputs_of(sources=others)
+        differ = [
+            field.name for field in fields(AnswerInputs) if getattr(before, field.name) != getattr(after, field.name)
+        ]
+        assert differ == [name]
+        assert after.sha256 != before.sha256
+    for name in ("listing", "exports"):
+        other = ("0" * 64,) if name == "listing" else {"sightings": "a-wheel 1.0"}
+        assert replace(before, **{name: other}).sha256 != before.sha256
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"conf": 0.4}, id="another confidence"),
+        pytest.param({"usable": {"luma_min": 1}}, id="another rule of what is usable"),
+        pytest.param({"report": {"bins": ["day"]}}, id="other bins"),
+        pytest.param({"description": "Ana's camera"}, id="a description, which the report shows"),
+        pytest.param({"run": {"budget": "3h"}}, id="a setting that decides no number"),
+    ],
+)
+def test_a_changed_setting_computes_the_answer_anew(few_images, computed, settings):
+    night(few_images)
+    after = night(few_images.with_settings(**settings))
+    assert computed[-1] == after.stored.run_key
+    assert after.balance.fates["reused"] == 12
+
+
+def test_a_changed_image_a_new_one_and_a_lost_one_compute_the_answer_anew(few_images, computed):
+    night(few_images)
+    keys = few_images.stores.source.list_keys("")
+    for change in (
+        lambda: few_images.put(keys[0], b"other bytes"),
+        lambda: few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new"),
+        lambda: few_images.stores.source.delete(keys[1:2]),
+        lambda: few_images.put("notes.txt", b"no image"),  # the report counts what is left out
+    ):
+        change()
+        assert computed[-1:] == [night(few_images).stored.run_key]
+
+
+def test_a_file_that_is_gone_is_computed_and_stored_again(few_images, computed):
+    first = night(few_images)
+    for file in (first.stored.tables[0], first.stored.named["report.html"]):
+        few_images.stores.results.delete([file.key])
+        mended = night(few_images)
+        assert computed[-1] == mended.stored.run_key
+        assert mended.summary["files"] == first.summary["files"]
+        assert few_images.stores.results.has(file.key)
+
+
+def test_a_file_of_another_size_is_written_again(few_images, computed):
+    first = night(few_images)
+    file = first.stored.tables[0]
+    few_images.stores.results.write_bytes(file.key, b"half of it")
+    mended = night(few_images)
+    assert computed[-1] == mended.stored.run_key
+    assert len(few_images.stores.results.read_bytes(file.key)) == file.bytes
+
+
+def test_an_answer_that_cannot_be_read_or_was_changed_is_no_reason_not_to_compute(few_images, computed):
+    first = night(few_images)
+    for change in (
+        {"result": {**first.summary["result"], "examined": 11}},
+        {"files": {"report.html": 7}},
+        {"complete": False},
+    ):
+        few_images.stores.results.write_json(first.key, {**first.summary, **change})
+        after = night(few_images)
+        assert computed[-1] == after.stored.run_key
+        assert after.summary["result_sha256"] == first.summary["result_sha256"]
+        first = after
+
+
+def test_what_the_report_would_have_to_warn_of_now_makes_a_new_report(few_images, computed, monkeypatch):
+    from shoal.results.plan_parts import StoredSilent
+
+    first = night(few_images)
+    plan = few_images.plan()
+    key = few_images.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan
+    stored = few_images.stores.results.read_json(key)
+    silent = StoredSilent("IPC608", "2026-06-02T12:00:00Z")
+    few_images.stores.results.write_json(key, {**stored, "silent": [vars(silent)]})
+    after = few_images.summarize(plan)
+    assert computed[-1] == plan.run_key
+    assert after.stored.named["report.html"].key != first.stored.named["report.html"].key
+    assert {file.key for file in after.stored.tables} == {file.key for file in first.stored.tables}
+
+
+def test_a_run_that_is_summarized_again_is_computed(few_images, computed):
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    few_images.summarize(plan)
+    few_images.summarize(plan)
+    assert computed == [plan.run_key] * 2
