@@ -8,7 +8,7 @@ pages; models and results are in a real store, whose objects are counted at the 
 import argparse
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from list_server import list_server
@@ -36,7 +36,7 @@ WHAT = {
     Kind.LISTING: "listing",
     Kind.MANIFEST: "manifest",
     Kind.ROWS: "rows (ledger)",
-    Kind.FILE: "report, counts, detections",
+    Kind.SHARED: "tables, report, counts",
     Kind.PLAN: "plan.json",
     Kind.SUMMARY: "summary.json",
 }
@@ -81,8 +81,11 @@ def main() -> None:
         with embedded_store(root, Path(folder, "store.log")) as store, list_server(keys) as source:
             dataset = _dataset()
             stores = open_stores(dataset, {"source": source, "models": store, "results": store}.__getitem__)
-            runs = {"first run": _run(dataset, stores), "idle night": _run(dataset, stores)}
-            found = {name: _count(stores, run_key) for name, run_key in runs.items()}
+            found, seen = {}, set(stores.results.list_keys(stores.layout.root))
+            for name in ("first run", "idle night"):
+                _run(dataset, stores)
+                found[name] = _count(stores, seen)
+                seen.update(stores.results.list_keys(stores.layout.root))
     _print_table(found, keys)
 
 
@@ -98,8 +101,8 @@ def _dataset() -> Dataset:
     )
 
 
-def _run(dataset: Dataset, stores: Stores) -> str:
-    """Plan, write what workers would, summarize; return the run_key."""
+def _run(dataset: Dataset, stores: Stores) -> None:
+    """Plan, write what workers would, summarize."""
     request = PlanRequest(dataset, RunParams(), dag_id=f"reanalyse_{dataset.name}")
     plan = make_plan(request, stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
     layout = stores.layout.variant(plan.variant.directory)
@@ -108,7 +111,6 @@ def _run(dataset: Dataset, stores: Stores) -> str:
     done = summarize_run(stores, layout, plan.run_key)
     if not done.balance.complete:
         raise RuntimeError(f"The run is not complete: {done.balance}")
-    return plan.run_key
 
 
 def _write_rows(results: S3Store, layout: VariantLayout, plan: Plan) -> None:
@@ -120,11 +122,11 @@ def _write_rows(results: S3Store, layout: VariantLayout, plan: Plan) -> None:
         database.store_parquet(f"SELECT {columns} FROM manifest ORDER BY key", part)
 
 
-def _count(stores: Stores, run_key: str) -> Counter[Kind]:
-    """Count the bytes of everything one run left; its key is in every name."""
+def _count(stores: Stores, seen: Collection[str]) -> Counter[Kind]:
+    """Count the bytes of everything one run added."""
     found: Counter[Kind] = Counter()
     for entry in stores.results.list_objects(stores.layout.root):
-        if run_key in entry.key:
+        if entry.key not in seen:
             found[read_name(stores.layout, entry.key).kind] += entry.size_bytes
     return found
 

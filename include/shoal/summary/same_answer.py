@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def read_inputs(results: ObjectStore, plan: StoredPlan, sources: RowSources) -> 
     if not hashes or len(hashes) < len(listing) or None in exports.values():
         return None
     return AnswerInputs(
-        release=(version("shoal"), _hash_code(), duckdb.__version__),
+        release=(_release(), _hash_code(), duckdb.__version__),
         variant_sha256=plan.variant.sha256,
         model=asdict(plan.model),
         names=plan.names,
@@ -126,8 +126,16 @@ def _wheel_of(export: str) -> str | None:
         return None
 
 
+def _release() -> str:
+    try:
+        return version("shoal")
+    except PackageNotFoundError:  # a checkout on the path: its code says which one it is
+        return ""
+
+
 @cache
 def _hash_code() -> str:
+    """Hash everything that is executed or rendered, wherever it lies: what decides a number is not told apart from the rest."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*")):

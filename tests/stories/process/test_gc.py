@@ -140,7 +140,7 @@ def test_an_answer_of_long_ago_keeps_everything(few_images):
     prune(few_images)
     assert (kinds_of(few_images, answer), kinds_of(few_images, trial)) == (
         WHOLE,
-        {"plan", "summary", "listing", "file"},
+        {"plan", "summary", "listing"},
     )
     prune(few_images, Terms(NOW, TERMS.keep, pinned=frozenset()))
     assert verify(few_images, answer).deviations == ()
@@ -154,7 +154,7 @@ def test_the_last_answer_of_an_older_model_keeps_everything(few_images):
     current = run_at(replaced, 170)
     prune(few_images)
     assert [kinds_of(few_images, plan) for plan in (old, newer, current)] == [
-        {"plan", "summary"}, {"plan", "summary", "listing", "file"}, WHOLE,
+        {"plan", "summary"}, {"plan", "summary", "listing"}, WHOLE,
     ]  # fmt: skip
     assert verify(few_images, newer).deviations == ()
 
@@ -253,7 +253,7 @@ pruning.delete(results, layout, found)
 """
 
 
-@pytest.mark.parametrize("after", [1, 7], ids=lambda after: f"after {after} deletions")
+@pytest.mark.parametrize("after", [1, 5], ids=lambda after: f"after {after} deletions")
 def test_gc_killed_in_the_middle_leaves_what_is_needed_and_the_next_one_goes_on(three_nights, after):
     pipeline, (first, second, answer) = three_nights
     stores = pipeline.stores
@@ -324,15 +324,13 @@ def test_the_command_shows_what_goes_and_deletes_it_only_when_told(aged):
         ["listings", "2", "kept", "current.json names it"],
         ["manifests", "1", "goes", "older than 90d"],
         ["manifests", "1", "kept", "current.json names the run"],
-        ["summary files", "4", "goes", "older than 90d"],
-        ["summary files", "4", "kept", "current.json names the run"],
     ]
     assert sum(int(row[1]) for row in table[1:] if len(row) == 5) == len(before), "each object once"
-    assert dry.stdout.splitlines()[-1] == "dry run: 7 objects would be deleted, none was"
+    assert dry.stdout.splitlines()[-1] == "dry run: 3 objects would be deleted, none was"
     assert aged.pipeline.stores.results.list_keys("") == before
     done = aged.command("gc", name)
     assert (done.returncode, done.stdout.splitlines()[:-1]) == (0, dry.stdout.splitlines()[:-1])
-    assert done.stdout.splitlines()[-1].startswith("deleted 7 objects, ")
+    assert done.stdout.splitlines()[-1].startswith("deleted 3 objects, ")
     verified = aged.command("verify", f"{name}/{aged.old}")
     assert verified.returncode == 2
     assert verified.stderr.startswith(

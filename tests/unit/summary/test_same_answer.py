@@ -170,7 +170,8 @@ def test_a_changed_image_a_new_one_and_a_lost_one_compute_the_answer_anew(few_im
         lambda: few_images.put("notes.txt", b"no image"),  # the report counts what is left out
     ):
         change()
-        assert computed[-1:] == [night(few_images).stored.run_key]
+        after = night(few_images)
+        assert computed[-1] == after.stored.run_key
 
 
 def test_a_file_that_is_gone_is_computed_and_stored_again(few_images, computed):
