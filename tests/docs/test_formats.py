@@ -155,7 +155,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
         results.download(file.key, path)
     results.download(paths.summary, folder / "summary.json")
     with open_database(results) as database:
-        build_tables(database, stored, paths, find_sources(results, layout, stored))
+        build_tables(database, stored, paths, find_sources(database, layout, stored))
         columns = {name: describe(database, query) for name, query in TABLES.items()}
         for table in answer_tables(stored):
             columns[table.name] = describe(database, f"SELECT * EXCLUDE (answer_month) FROM ({table.query})")

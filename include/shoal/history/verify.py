@@ -8,12 +8,14 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
+from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_part
 from shoal.exports.export import Answer
 from shoal.exports.write_again import Compared, compare_exports
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
+from shoal.results.lineage import ledger_name
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
@@ -66,7 +68,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     need_inputs(stores.results, plan, run)
     _need_files(stores.results, summary)
     with open_database(stores.results) as database:
-        sources = find_sources(stores.results, layout, plan)
+        sources = find_sources(database, layout, plan)
         build_tables(database, plan, run, sources)
         balance = read_balance(database)
         answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
@@ -182,15 +184,21 @@ def _check_files(
 def _check_writers(database: Database, plan: StoredPlan, sources: RowSources) -> Iterator[str]:
     """G5: every row of this run's own objects comes from this run or from a part its plan adopted."""
     adopted = {(name.run_key, name.attempt) for name in map(parse_part, plan.parts) if name}
-    mine = [key for key in sources.whole if key.rsplit("/", 1)[-1].startswith(plan.run_key)]
-    for key in mine:
-        database.set_variable("verified_file", [database.uri(key)])
-        writers = database.run(
-            "SELECT DISTINCT run_key, attempt FROM read_parquet(getvariable('verified_file')) ORDER BY ALL"
-        ).fetchall()
+    own = {ledger_name(key) for key in sources.own}
+    writers: dict[str, set[tuple[str, str]]] = {}
+    for key in sources.own:
+        database.view_parquet("own_rows", [key], ROW_COLUMNS)
+        writers[key] = {*database.run("SELECT DISTINCT run_key, attempt FROM own_rows").fetchall()}
+    # Compacted since, rows still tell which ledger they were first written to.
+    for name, run_key, attempt in database.run(
+        "SELECT DISTINCT ledger, run_key, attempt FROM stored_rows WHERE starts_with(ledger, getvariable('run_key') || '-')"
+    ).fetchall():
+        if name not in own:
+            writers.setdefault(name, set()).add((run_key, attempt))
+    for key, some in sorted(writers.items()):
         strangers = [
             f"{run_key}-{attempt}"
-            for run_key, attempt in writers
+            for run_key, attempt in sorted(some)
             if run_key != plan.run_key and (run_key, attempt) not in adopted
         ]
         if strangers:

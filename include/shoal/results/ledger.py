@@ -4,7 +4,7 @@ Rows are interchangeable, so there is no commit: the ledger is written and read 
 deleted. Killed in between, rows lie in both and every reader keeps one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import ROW_COLUMNS, select_rows
 from shoal.contract.stored_names import is_ledger, is_part, parse_ledger_run, parse_part
+from shoal.results.lineage import Lineage, ledger_name, read_lineages
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -24,13 +25,18 @@ class RowSources:
 
     Attributes:
         whole: Ledgers whose every row counts.
-        late: Ledgers of later runs, which may have taken parts this plan had counted.
+        late: Ledgers with some rows that count: those of later runs, which may have taken parts this plan had counted, and
+            compacted ones, which hold the rows of many.
         late_origins: `<run_key>-<attempt>` of those parts: the rows of `late` that count.
+        late_ledgers: Names of ledgers that are in compacted ones now: the rows of `late` that count, too.
+        own: Those of `whole` that the run itself wrote, with nothing but its own rows and those it adopted.
     """
 
     whole: tuple[str, ...]
     late: tuple[str, ...] = ()
     late_origins: tuple[str, ...] = ()
+    late_ledgers: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
 
 def list_settled(results: ObjectStore, layout: VariantLayout) -> tuple[list[str], list[str]]:
@@ -48,22 +54,59 @@ def list_ledgers(results: ObjectStore, layout: VariantLayout) -> list[str]:
     return only_named(results.list_keys(layout.ledgers), layout.ledgers, partial(is_ledger, layout))
 
 
-def find_sources(results: ObjectStore, layout: VariantLayout, plan: StoredPlan) -> RowSources:
+def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) -> RowSources:
     """Find the ledgers a run's plan froze and its own, and nothing newer but what took a part the plan had counted.
 
-    Parts are not among them: the run's summary has moved its own and the adopted ones into its ledger, and a part that
-    comes later is the next run's.
+    A ledger that is there no more is looked for in the compacted ones. Parts are not among the sources: the run's summary has
+    moved its own and the adopted ones into its ledger, and a part that comes later is the next run's.
 
     Args:
-        results: The results bucket.
+        database: A session on the results bucket.
         layout: The variant.
         plan: The run's plan.
     """
-    ledgers = list_ledgers(results, layout)
-    counted = {*plan.ledgers, *(key for key in ledgers if parse_ledger_run(key) == plan.run_key)}
+    there = list_ledgers(database.results, layout)
+    named = set(plan.ledgers)
+    others = read_lineages(database, [key for key in there if key not in named])
+    own = [key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.run_key]
+    holders, held, lost = _find_in_compacted(plan, set(there), others)
     adopted = sorted({_origin(key) for key in plan.parts})
-    late = [key for key in ledgers if key not in counted] if adopted else []
-    return RowSources(tuple(sorted(counted)), tuple(late), tuple(adopted))
+    late = {key for key in others if key not in own} if adopted else set()
+    return RowSources(
+        # What nobody holds is read all the same: whoever reads it says what is lost.
+        whole=tuple(sorted((named & set(there)) | {*own, *lost})),
+        late=tuple(sorted(late | holders)),
+        late_origins=tuple(adopted),
+        late_ledgers=tuple(sorted(held)),
+        own=tuple(own),
+    )
+
+
+def _find_in_compacted(
+    plan: StoredPlan, there: set[str], others: Mapping[str, Lineage]
+) -> tuple[set[str], set[str], set[str]]:
+    """Find rows whose ledger was compacted: the ledgers that hold them, the names they have there, keys of what nobody holds."""
+    compacted = {key: one for key, one in others.items() if one.is_compacted}
+    present = {ledger_name(key) for key in there}
+    wanted = {
+        first
+        for one in compacted.values()
+        for first in one.firsts
+        if parse_ledger_run(f"{first}.parquet") == plan.run_key
+    } - present
+    lost = set()
+    for key in set(plan.ledgers) - there:
+        firsts = {first for one in compacted.values() for first in one.firsts_of(ledger_name(key))}
+        wanted |= firsts
+        if not firsts:
+            lost.add(key)
+    holders: set[str] = set()
+    left = set(wanted)
+    for key, one in sorted(compacted.items(), key=lambda entry: (-len(entry[1].firsts & wanted), entry[0])):
+        if one.firsts & left:
+            holders.add(key)
+            left -= one.firsts
+    return holders, wanted, lost
 
 
 def view_sources(database: Database, sources: RowSources) -> None:
@@ -71,9 +114,11 @@ def view_sources(database: Database, sources: RowSources) -> None:
     database.view_parquet("whole_rows", sources.whole, ROW_COLUMNS)
     database.view_parquet("late_rows", sources.late, ROW_COLUMNS)
     database.set_variable("late_origins", list(sources.late_origins))
+    database.set_variable("late_ledgers", list(sources.late_ledgers))
     database.run(
-        "CREATE OR REPLACE VIEW stored_rows AS SELECT * FROM whole_rows UNION ALL BY NAME "
-        "SELECT * FROM late_rows WHERE list_contains(getvariable('late_origins'), run_key || '-' || attempt)"
+        "CREATE OR REPLACE VIEW stored_rows AS SELECT * FROM whole_rows UNION ALL BY NAME SELECT * FROM late_rows "
+        "WHERE run_key || '-' || attempt IN (SELECT unnest(getvariable('late_origins'))) "
+        "OR ledger IN (SELECT unnest(getvariable('late_ledgers')))"
     )
     database.run_file("rows")
 
@@ -114,7 +159,7 @@ def write_ledger(database: Database, layout: VariantLayout, run_key: str, parts:
     """
     key = layout.ledger(run_key, attempt)
     database.view_rows(parts)
-    database.set_variable("ledger", key.rpartition("/")[2].removesuffix(".parquet"))
+    database.set_variable("ledger", ledger_name(key))
     columns = select_rows({"ledger": "coalesce(ledger, getvariable('ledger'))"}, "stored_rows")
     written = database.store_parquet(
         f"SELECT {columns} FROM stored_rows ORDER BY key, object_version, run_key, attempt", key

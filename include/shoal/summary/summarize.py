@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.bucket.drift import compare_known
+from shoal.contract.errors import ShoalError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
@@ -13,6 +14,7 @@ from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer
 from shoal.exports.write import describe_told, write_exports
 from shoal.results.answer import move_current
+from shoal.results.compaction import compact
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
 from shoal.results.stored_plan import StoredPlan, read_plan
@@ -40,12 +42,14 @@ class SummarizedRun:
         balance: The first balance.
         key: Key of summary.json.
         not_current_because: None when the run is the dataset's answer now.
+        remarks: What was done to the variant's ledgers besides, and what kept that from being done; a sentence each.
     """
 
     summary: Mapping[str, Any]
     balance: Balance
     key: str
     not_current_because: str | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def stored(self) -> StoredSummary:
@@ -99,6 +103,7 @@ class SummarizedRun:
             *(stored.clock.describe() if stored.clock else []),
             *describe_unreadable(stored.unreadable),
             *describe_told(stored.exports),
+            *self.remarks,
         ]
 
 
@@ -115,7 +120,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     with open_database(stores.results) as database:
         attempt = mint_attempt()
         ledger = settle(database, layout, plan, attempt)
-        sources, known = find_sources(stores.results, layout, plan), read_known(stores)
+        sources, known = find_sources(database, layout, plan), read_known(stores)
         inputs = read_inputs(stores.results, plan, sources)
         shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
         found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
@@ -133,7 +138,15 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         complete=found.balance.complete,
         result_sha256=summary["result_sha256"],
     )
-    return SummarizedRun(summary, found.balance, run.summary, not_current)
+    return SummarizedRun(summary, found.balance, run.summary, not_current, _compact(stores, layout, run_key))
+
+
+def _compact(stores: Stores, layout: VariantLayout, run_key: str) -> tuple[str, ...]:
+    """Keep the ledgers few; the answer stands by then, and does not fall with this."""
+    try:
+        return tuple(compact(stores.results, layout, run_key).describe())
+    except ShoalError as err:
+        return (f"The ledgers were not written together, the next run tries again: {err}",)
 
 
 def _read_answer(

@@ -81,7 +81,7 @@ def tables(store, demo_models, scenes, tmp_path_factory):
     done, stored = pipeline.summarize(plan), StoredPlan.parse(plan.to_json())
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     with open_database(pipeline.stores.results) as database:
-        build_tables(database, stored, layout.run(plan.run_key), find_sources(pipeline.stores.results, layout, stored))
+        build_tables(database, stored, layout.run(plan.run_key), find_sources(database, layout, stored))
         yield database, Answer(stored, True, done.summary["result"], done.summary["run"])
 
 
@@ -378,7 +378,7 @@ def test_the_same_summary_is_the_same_report(few_images):
     answer = Answer(stored, True, done.summary["result"], done.summary["run"], files)
     with open_database(few_images.stores.results) as database:
         layout = few_images.stores.layout.variant(plan.variant.directory)
-        build_tables(database, stored, run, find_sources(few_images.stores.results, layout, stored))
+        build_tables(database, stored, run, find_sources(database, layout, stored))
         [report], _ = write_one(database, answer, find_export("report"))
     assert report.sha256 == html
 
