@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from shoal.contract.errors import ContractError, shown
+from shoal.contract.errors import ContractError, ShoalError, shown
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.sharing import WRITTEN_WITHIN
@@ -67,6 +67,15 @@ def compact(results: ObjectStore, layout: VariantLayout, run_key: str) -> Compac
     listed = [found for found in results.list_objects(layout.ledgers) if is_ledger(layout, found.key)]
     if not _choose(listed):
         return Compacted()
+    try:
+        return _compact(results, layout, run_key, listed)
+    except ShoalError:
+        if {found.key for found in listed} <= {*results.list_keys(layout.ledgers)}:
+            raise
+        return Compacted(left=("Another run writes the same ledgers together: they are left to it",))
+
+
+def _compact(results: ObjectStore, layout: VariantLayout, run_key: str, listed: Sequence[ListedObject]) -> Compacted:
     with open_database(results) as database:
         shelf = read_lineages(database, [found.key for found in listed])
         held = _find_held(shelf)

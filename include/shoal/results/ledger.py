@@ -27,15 +27,14 @@ class RowSources:
         whole: Ledgers whose every row counts.
         late: Ledgers with some rows that count: those of later runs, which may have taken parts this plan had counted, and
             compacted ones, which hold the rows of many.
-        late_origins: `<run_key>-<attempt>` of those parts: the rows of `late` that count.
-        late_ledgers: Names of ledgers that are in compacted ones now: the rows of `late` that count, too.
+        late_origins: Which rows of `late` count: `<run_key>-<attempt>` of those parts, and names of ledgers that are in compacted
+            ones now.
         own: Those of `whole` that the run itself wrote, with nothing but its own rows and those it adopted.
     """
 
     whole: tuple[str, ...]
     late: tuple[str, ...] = ()
     late_origins: tuple[str, ...] = ()
-    late_ledgers: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
 
 
@@ -66,47 +65,46 @@ def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) ->
         plan: The run's plan.
     """
     there = list_ledgers(database.results, layout)
-    named = set(plan.ledgers)
-    others = read_lineages(database, [key for key in there if key not in named])
-    own = [key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.run_key]
-    holders, held, lost = _find_in_compacted(plan, set(there), others)
-    adopted = sorted({_origin(key) for key in plan.parts})
-    late = {key for key in others if key not in own} if adopted else set()
+    named = set(plan.ledgers) & set(there)
+    shelf = read_lineages(database, there if named < set(plan.ledgers) else [key for key in there if key not in named])
+    others = {key: one for key, one in shelf.items() if key not in named}
+    own = {key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.run_key}
+    wanted, lost = _find_compacted(plan, set(there), shelf)
+    for key in named | own:
+        wanted -= shelf[key].firsts if key in shelf else set()
+    adopted = {_origin(key) for key in plan.parts}
+    late = {key for key in others if key not in own} if adopted else _find_holders(wanted, others)
     return RowSources(
         # What nobody holds is read all the same: whoever reads it says what is lost.
-        whole=tuple(sorted((named & set(there)) | {*own, *lost})),
-        late=tuple(sorted(late | holders)),
-        late_origins=tuple(adopted),
-        late_ledgers=tuple(sorted(held)),
-        own=tuple(own),
+        whole=tuple(sorted(named | own | lost)),
+        late=tuple(sorted(late)),
+        late_origins=tuple(sorted(adopted | wanted)),
+        own=tuple(sorted(own)),
     )
 
 
-def _find_in_compacted(
-    plan: StoredPlan, there: set[str], others: Mapping[str, Lineage]
-) -> tuple[set[str], set[str], set[str]]:
-    """Find rows whose ledger was compacted: the ledgers that hold them, the names they have there, keys of what nobody holds."""
-    compacted = {key: one for key, one in others.items() if one.is_compacted}
-    present = {ledger_name(key) for key in there}
-    wanted = {
-        first
-        for one in compacted.values()
-        for first in one.firsts
-        if parse_ledger_run(f"{first}.parquet") == plan.run_key
-    } - present
+def _find_compacted(plan: StoredPlan, there: set[str], shelf: Mapping[str, Lineage]) -> tuple[set[str], set[str]]:
+    """Find which ledgers of a plan, and of its run, were compacted: names that rows have there; keys of those that nobody took."""
+    compacted = [one for one in shelf.values() if one.is_compacted]
+    firsts = {first for one in compacted for first in one.firsts}
+    wanted = {first for first in firsts if parse_ledger_run(f"{first}.parquet") == plan.run_key}
     lost = set()
     for key in set(plan.ledgers) - there:
-        firsts = {first for one in compacted.values() for first in one.firsts_of(ledger_name(key))}
-        wanted |= firsts
-        if not firsts:
+        found = {first for one in compacted for first in one.firsts_of(ledger_name(key))}
+        wanted |= found
+        if not found:
             lost.add(key)
-    holders: set[str] = set()
-    left = set(wanted)
-    for key, one in sorted(compacted.items(), key=lambda entry: (-len(entry[1].firsts & wanted), entry[0])):
+    return wanted, lost
+
+
+def _find_holders(wanted: set[str], ledgers: Mapping[str, Lineage]) -> set[str]:
+    """Choose ledgers that hold the rows of these names; of two that hold the same one."""
+    left, chosen = set(wanted), set()
+    for key, one in sorted(ledgers.items(), key=lambda entry: (-len(entry[1].firsts & wanted), entry[0])):
         if one.firsts & left:
-            holders.add(key)
+            chosen.add(key)
             left -= one.firsts
-    return holders, wanted, lost
+    return chosen
 
 
 def view_sources(database: Database, sources: RowSources) -> None:
@@ -114,11 +112,10 @@ def view_sources(database: Database, sources: RowSources) -> None:
     database.view_parquet("whole_rows", sources.whole, ROW_COLUMNS)
     database.view_parquet("late_rows", sources.late, ROW_COLUMNS)
     database.set_variable("late_origins", list(sources.late_origins))
-    database.set_variable("late_ledgers", list(sources.late_ledgers))
     database.run(
         "CREATE OR REPLACE VIEW stored_rows AS SELECT * FROM whole_rows UNION ALL BY NAME SELECT * FROM late_rows "
         "WHERE run_key || '-' || attempt IN (SELECT unnest(getvariable('late_origins'))) "
-        "OR ledger IN (SELECT unnest(getvariable('late_ledgers')))"
+        "OR ledger IN (SELECT unnest(getvariable('late_origins')))"
     )
     database.run_file("rows")
 

@@ -1,0 +1,148 @@
+"""Runs whose ledgers were written together since: verified, summarized late, killed meanwhile, copied elsewhere."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from pipeline import INCLUDE, Pipeline
+from shoal.history.facts import read_facts
+from shoal.history.find_run import list_runs
+from shoal.results import compaction
+from shoal.results.compaction import compact
+from shoal.results.ledger import list_ledgers
+from shoal.settings.dataset_stores import open_stores
+from worker.http_faults import faulty_store, passed_on
+from written_rows import write_rows
+
+
+def layout_of(pipeline, plan):
+    return pipeline.stores.layout.variant(plan.variant.directory)
+
+
+def night(pipeline, scene, number):
+    """A new image arrives and is looked at."""
+    pipeline.put(f"later/202606{number + 4:02d}-120000-IPC608.jpg", scene.jpeg)
+    plan = pipeline.plan()
+    write_rows(pipeline, plan)
+    return plan, pipeline.summarize(plan)
+
+
+def let_a_day_pass(pipeline, monkeypatch, days=2):
+    clock = pipeline.stores.results.read_clock
+    monkeypatch.setattr(pipeline.stores.results, "read_clock", lambda: clock() + timedelta(days=days))
+
+
+@pytest.fixture
+def nights(few_images, scenes, monkeypatch):
+    """Three nights, the last of which wrote their ledgers together; of each plan and summary."""
+    monkeypatch.setattr(compaction, "CROWD", 3)
+    return few_images, [night(few_images, scenes[number], number) for number in range(3)]
+
+
+def assert_all_hold(pipeline, runs):
+    for plan, done in runs:
+        found = pipeline.verify(plan.run_key, plan.variant.directory)
+        assert (found.deviations, found.result_sha256) == ((), done.summary["result_sha256"])
+
+
+def test_old_runs_verify_and_the_next_one_reuses_every_row(nights, scenes, monkeypatch):
+    pipeline, runs = nights
+    layout = layout_of(pipeline, runs[0][0])
+    assert runs[2][1].remarks[0].startswith("3 ledgers are one now: ")
+    assert_all_hold(pipeline, runs)
+    in_flight = pipeline.plan()
+    pipeline.put("later/20260608-120000-IPC608.jpg", scenes[7].jpeg)
+    let_a_day_pass(pipeline, monkeypatch)
+    runs.append(night(pipeline, scenes[5], 5))
+    assert runs[3][1].remarks == ("3 ledgers deleted, an earlier compaction holds their rows",)
+    assert len(list_ledgers(pipeline.stores.results, layout)) == 2
+    late = pipeline.summarize(in_flight)
+    assert late.balance.fates["reused"] == late.balance.listed == 15, "and nothing of what came after it"
+    assert late.summary["result_sha256"] == runs[2][1].summary["result_sha256"]
+    assert_all_hold(pipeline, [*runs, (in_flight, late)])
+    following = pipeline.plan()
+    assert (following.reused, following.work.images) == (17, 0)
+    keys = list_runs(pipeline.stores)
+    assert read_facts(pipeline.stores, runs[0][0].run_key, keys).open.count == 0, "why looks where the rows are now"
+
+
+SUMMARIZE = """
+import pathlib, sys
+from shoal.results import compaction
+from shoal.stores.s3_access import StoreAccess
+from shoal.settings.dataset_files import load_dataset
+from shoal.settings.dataset_stores import open_stores
+from shoal.summary.summarize import summarize_run
+compaction.CROWD = 3
+dataset = load_dataset(pathlib.Path(sys.argv[1]))
+stores = open_stores(dataset, lambda _: StoreAccess.from_env("results"))
+summarize_run(stores, stores.layout.variant(sys.argv[2]), sys.argv[3])
+"""
+
+
+def test_a_summarize_killed_as_it_writes_ledgers_together_has_its_answer_and_loses_nothing(
+    few_images, scenes, monkeypatch, store, tmp_path
+):
+    runs = [night(few_images, scenes[number], number) for number in range(2)]
+    few_images.put("later/20260608-120000-IPC608.jpg", scenes[7].jpeg)
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    process, puts = None, []
+
+    def kill_on_second_ledger(handler, number):
+        if handler.command == "PUT" and "/ledger/" in handler.path:
+            puts.append(handler.path)
+        if len(puts) == 2:
+            process.send_signal(signal.SIGKILL)
+        else:
+            passed_on(store.endpoint_url)(handler, number)
+
+    with faulty_store(kill_on_second_ledger) as (endpoint_url, _):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SUMMARIZE, str(tmp_path / f"{few_images.dataset.name}.yaml"), plan.variant.directory, plan.run_key],
+            env={**os.environ, "PYTHONPATH": str(INCLUDE), **few_images.stores.worker_env(), "SHOAL_RESULTS_ENDPOINT_URL": endpoint_url},
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, said
+    assert len(list_ledgers(few_images.stores.results, layout_of(few_images, plan))) == 3
+    assert few_images.verify(plan.run_key, plan.variant.directory).deviations == ()
+    monkeypatch.setattr(compaction, "CROWD", 3)
+    done = few_images.summarize(few_images.plan())
+    assert done.remarks[0].startswith("3 ledgers are one now: "), "the next run ends the work"
+    assert done.balance.fates["reused"] == 15
+    assert_all_hold(few_images, runs)
+
+
+def test_a_store_that_fails_meanwhile_leaves_the_answer_and_is_told_of(few_images, scenes, monkeypatch):
+    monkeypatch.setattr(compaction, "CROWD", 2)
+    night(few_images, scenes[0], 0)
+
+    def fail(*_):
+        from shoal.contract.errors import StoreError
+
+        raise StoreError("the store has no room")
+
+    monkeypatch.setattr(compaction, "_write", fail)
+    _, done = night(few_images, scenes[1], 1)
+    assert done.not_current_because is None
+    assert (
+        done.describe()[-1] == "The ledgers were not written together, the next run tries again: the store has no room"
+    )
+
+
+def test_a_copied_folder_finds_its_rows_in_the_copied_ledger(nights, monkeypatch):
+    pipeline, runs = nights
+    let_a_day_pass(pipeline, monkeypatch)
+    compact(pipeline.stores.results, layout_of(pipeline, runs[0][0]), runs[0][0].run_key)
+    results, root = pipeline.stores.results, pipeline.stores.layout.root
+    moved = pipeline.with_settings(results={**pipeline.dataset.results.model_dump(), "prefix": "elsewhere/"})
+    moved = Pipeline(moved.dataset, open_stores(moved.dataset, lambda _: results.access))
+    for key in results.list_keys(root):
+        results.write_bytes(f"elsewhere/{key}", results.read_bytes(key))
+        results.delete([key])
+    assert_all_hold(moved, runs)
