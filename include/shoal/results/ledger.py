@@ -84,7 +84,7 @@ def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) ->
 
 
 def _find_compacted(plan: StoredPlan, there: set[str], shelf: Mapping[str, Lineage]) -> tuple[set[str], set[str]]:
-    """Find which ledgers of a plan, and of its run, were compacted: names that rows have there; keys of those that nobody took."""
+    """Find which ledgers of a plan, and of its run, were compacted: names that rows have there; keys that nobody took."""
     compacted = [one for one in shelf.values() if one.is_compacted]
     firsts = {first for one in compacted for first in one.firsts}
     wanted = {first for first in firsts if parse_ledger_run(f"{first}.parquet") == plan.run_key}
