@@ -25,7 +25,7 @@ SHORTEST = timedelta(days=2)
 
 NAMES = {
     Kind.LISTING: "listings",
-    Kind.SHARED: "months of listings",
+    Kind.SHARED: "shared files",
     Kind.MANIFEST: "manifests",
     Kind.FILE: "summary files",
     Kind.ATTEMPT: "failed attempts",

@@ -5,18 +5,19 @@ when it was listed, nothing that is written meanwhile is touched, and each delet
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
+from os.path import commonprefix
 from typing import Any
 
 from shoal.contract.errors import ShoalError
 from shoal.contract.layout import DatasetLayout
+from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import Kind, read_name
 from shoal.history.retention import (
     UNFINISHED_FOR,
-    WRITTEN_WITHIN,
     Needs,
     RunId,
     Stored,
@@ -27,7 +28,7 @@ from shoal.history.retention import (
     need_listings,
 )
 from shoal.results.answer import read_current
-from shoal.results.stored_plan import read_plan
+from shoal.results.stored_plan import find_plan, read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore, UnfinishedUpload
@@ -90,12 +91,13 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     ]
     current = read_current(results, layout)
     answer = current["run_key"] if current else None
-    kept = keep_runs(stored, terms, answer, _find_answers(results, layout, stored))
+    kept = keep_runs(stored, terms, answer, _find_answers(results, layout, stored, terms))
     needs = Needs(
         runs=kept,
         listings=need_listings(stored, terms, _named_listings(results, stored, kept, current)),
         folders=_named_folders(results, layout, stored, kept),
     )
+    needs = replace(needs, shared=_named_shared(results, stored, terms, needs))
     uploads, unknown = _find_uploads(results, layout, terms)
     return Survey(tuple(judge(entry, terms, needs) for entry in stored), answer, uploads, unknown)
 
@@ -114,7 +116,7 @@ def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[S
         moved = current is not None and current["run_key"] != found.answer
         listing = read_name(layout, current["listing"]).run_key if current else ""
         spared = {current["run_key"], listing} if current and moved else set()
-        gone = [entry for entry in batch if entry.name.run_key not in spared]
+        gone = [entry for entry in _as_surveyed(results, batch) if entry.name.run_key not in spared]
         results.delete(entry.key for entry in gone)
         deleted += gone
     for upload in found.uploads:
@@ -122,12 +124,22 @@ def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[S
     return deleted
 
 
+def _as_surveyed(results: ObjectStore, batch: Sequence[Stored]) -> list[Stored]:
+    """Leave out what was written again since: whoever is about to name something shared does that."""
+    shared = [entry.key for entry in batch if entry.name.kind is Kind.SHARED]
+    if not shared:
+        return list(batch)
+    folder = commonprefix(shared).rpartition("/")[0] + "/"  # noqa: RUF071 - keys are no paths
+    now = {found.key: found.last_modified for found in results.list_objects(folder)}
+    return [entry for entry in batch if entry.name.kind is not Kind.SHARED or now.get(entry.key) == entry.last_modified]
+
+
 def _batches(goes: Sequence[Stored]) -> Iterator[list[Stored]]:
-    """Cut at runs: the files of one run go in one request."""
+    """Cut at runs: the files of one run go in one request. What is of no run goes last: whoever names it has gone by then."""
+    shared = sorted((entry for entry in goes if not entry.name.run_key), key=lambda entry: entry.key)
+    of_runs = sorted((entry for entry in goes if entry.name.run_key), key=lambda entry: (entry.name.run_key, entry.key))
     batch: list[Stored] = []
-    for _, group in groupby(
-        sorted(goes, key=lambda entry: (entry.name.run_key, entry.key)), attrgetter("name.run_key")
-    ):
+    for _, group in groupby(of_runs, attrgetter("name.run_key")):
         run = list(group)
         if batch and len(batch) + len(run) > BATCH:
             yield batch
@@ -135,19 +147,39 @@ def _batches(goes: Sequence[Stored]) -> Iterator[list[Stored]]:
         batch += run
     if batch:
         yield batch
+    yield from (shared[first : first + BATCH] for first in range(0, len(shared), BATCH))
 
 
-def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored]) -> list[RunId]:
-    """Find the newest run of each variant that is complete and looked at the whole dataset."""
+def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored], terms: Terms) -> list[RunId]:
+    """Find the newest run of each variant that is complete and looked at the whole dataset, and those before it for a day.
+
+    A summary in the writing names files of the answer as it found it, and does not store them again: so an answer whose place
+    another took within a day counts as well. Whichever that was, it is complete and might become the answer, and no such run
+    that is newer was summarized longer ago.
+    """
     runs = sorted(
-        {(entry.name.variant, entry.name.run_key) for entry in stored if entry.name.kind is Kind.SUMMARY}, reverse=True
+        (
+            (entry.name.variant, entry.name.run_key, entry.last_modified)
+            for entry in stored
+            if entry.name.kind is Kind.SUMMARY
+        ),
+        reverse=True,
     )
     answers = []
     for variant, of_variant in groupby(runs, key=lambda run: run[0]):
-        for _, run_key in of_variant:
-            summary = read_summary(results, layout.variant(variant).run(run_key).summary)
-            if summary.complete and summary.scope.full:
+        settled = False
+        for _, run_key, summarized_at in of_variant:
+            run = layout.variant(variant).run(run_key)
+            summary = read_summary(results, run.summary)
+            if not (summary.complete and summary.scope.full):
+                continue
+            plan = find_plan(results, run.plan)
+            might = plan is not None and plan.may_become_current
+            if not settled or might:
                 answers.append((variant, run_key))
+            long_ago = terms.now - summarized_at > WRITTEN_WITHIN
+            settled = settled or long_ago
+            if long_ago and might:
                 break
     return answers
 
@@ -186,6 +218,20 @@ def _named_folders(
         summary = layout.variant(run[0]).run(run[1]).summary
         named.add(read_summary(results, summary).folder)  # of a complete run it is none of the run's own
     return frozenset(named)
+
+
+def _named_shared(results: ObjectStore, stored: Iterable[Stored], terms: Terms, needs: Needs) -> dict[str, str]:
+    """Read what the listings that stay and the summaries of runs that are kept name of what runs share."""
+    named: dict[str, str] = {}
+    for entry in stored:
+        kept = needs.runs.get((entry.name.variant, entry.name.run_key))
+        if entry.name.kind is Kind.LISTING and not judge(entry, terms, needs).goes:
+            named |= dict.fromkeys(find_files(results, entry.key), "a listing that is kept names it")
+        elif entry.name.kind is Kind.SUMMARY and kept is not None:
+            files = read_summary(results, entry.key).files
+            of_months = () if isinstance(files, Mapping) else files  # earlier releases had none to share
+            named |= {file.key: f"a summary names it: {kept}" for file in of_months}
+    return named
 
 
 def _find_uploads(

@@ -1,7 +1,8 @@
 """Which stored objects may go, and why the others stay: a rule over names, ages and what names what.
 
 Rows, plans, summaries and records are never among those that go. A listing, a manifest, the files of a summary and the
-notes on failed attempts go when they are old and no run that is kept needs them.
+notes on failed attempts go when they are old and no run that is kept needs them. What runs share goes when no listing and no
+summary that is kept names it, and it has lain there for a day: `contract.sharing` says why that is safe beside those who write.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,22 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shoal.contract.layout import run_time
+from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import Kind, StoredName
 from shoal.contract.units import format_duration
 
 UNFINISHED_FOR = timedelta(days=30)
 """A run without a summary for so long, and for as long as it may wait for room and for a person, has died."""
 
-WRITTEN_WITHIN = timedelta(days=1)
-"""A summary's folder is written before summary.json names it; what is younger may be just that."""
-
 ALWAYS = {
     Kind.PLAN: "plans and summaries are kept for good",
     Kind.SUMMARY: "plans and summaries are kept for good",
     Kind.ROWS: "rows are kept for good",
     Kind.RECORD: "records are kept for good",
-    # Which listings name one now cannot be told for good: one that is in the writing may name it, however old it is.
-    Kind.SHARED: "listings share it: the release that writes it lets it go",
     Kind.OTHER: "of no name that this release writes",
 }
 """Kinds that never go."""
@@ -85,11 +82,13 @@ class Needs:
         runs: Why a run is kept, by run.
         listings: Why a listing is needed, by key.
         folders: Summary folders that a summary.json names, as key prefixes.
+        shared: Why something that runs share is needed, by key.
     """
 
     runs: Mapping[RunId, str] = field(default_factory=dict)
     listings: Mapping[str, str] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,13 @@ def judge(stored: Stored, terms: Terms, needs: Needs) -> Verdict:
         return Verdict(stored, goes=False, reason=ALWAYS[name.kind])
     if name.kind is Kind.LISTING:
         return _judge_listing(stored, terms, needs)
+    if name.kind is Kind.SHARED:
+        return _judge_shared(stored, terms, needs)
+    return _judge_of_run(stored, terms, needs)
+
+
+def _judge_of_run(stored: Stored, terms: Terms, needs: Needs) -> Verdict:
+    name = stored.name
     kept = needs.runs.get((name.variant, name.run_key))
     if kept is None:
         return Verdict(stored, goes=True, reason=f"older than {format_duration(terms.keep)}")
@@ -181,3 +187,12 @@ def _judge_listing(stored: Stored, terms: Terms, needs: Needs) -> Verdict:
     if age < terms.keep:
         return Verdict(stored, goes=False, reason=terms.younger)
     return Verdict(stored, goes=True, reason=f"older than {format_duration(terms.keep)}")
+
+
+def _judge_shared(stored: Stored, terms: Terms, needs: Needs) -> Verdict:
+    needed = needs.shared.get(stored.key)
+    if needed is not None:
+        return Verdict(stored, goes=False, reason=needed)
+    if terms.now - stored.last_modified <= WRITTEN_WITHIN:
+        return Verdict(stored, goes=False, reason="a run may be about to name it")
+    return Verdict(stored, goes=True, reason="no run that is kept names it")

@@ -1,19 +1,16 @@
 """Objects named by their content, which several runs name: written once, and never taken from a run that is about to name them.
 
-`gc` lets such an object go when no kept run names it and it is older than `WRITTEN_WITHIN`, by the store's clock. So whoever is
-about to name one that lies there already writes it again (same name, same bytes) once half of that time has passed, unless a run
-that is kept names it: then it stays anyway.
+Whoever is about to name one that lies there already writes it again (same name, same bytes) where it may be gone by then, by the
+rule of `contract.sharing`.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
+from shoal.contract.sharing import may_be_taken
 from shoal.stores.object_store import ListedObject, ObjectStore
-
-WRITTEN_WITHIN = timedelta(days=1)
-"""What is younger may be about to be named: files are written before the object that names them."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,9 @@ class SharedFiles:
 
     def put(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> bool:
         """Write a file where it does not lie there, or may not lie there much longer; return whether it was written."""
-        if self.has(key, path.stat().st_size) and (key in self.kept or self._is_young(self.present[key])):
+        if self.has(key, path.stat().st_size) and (
+            key in self.kept or not may_be_taken(self.present[key].last_modified, self.now)
+        ):
             return False
         self.results.upload(path, key, content_type)
         return True
-
-    def _is_young(self, found: ListedObject) -> bool:
-        return self.now - found.last_modified < WRITTEN_WITHIN / 2
