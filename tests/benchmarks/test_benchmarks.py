@@ -1,5 +1,6 @@
 """The benchmarks run and print their tables; what they measure on a machine that also runs tests means nothing."""
 
+import json
 import os
 import re
 import subprocess
@@ -57,3 +58,10 @@ def test_the_storage_benchmark_counts_a_first_run_and_an_idle_night():
     assert [float(size) for size in row(table, "rows (ledger)")[:2]][1] == 0, "an idle night writes no row"
     listings = [float(size) for size in row(table, "listing")[:2]]
     assert listings[0] == pytest.approx(listings[1], rel=0.01), "and a whole listing"
+
+
+def test_the_benchmark_of_nights_writes_ledgers_together_and_opens_few():
+    table = run_benchmark("nights.py", "--nights", "10", "--images", "20")
+    opened, most = row(table, "1")[:2]
+    assert (int(opened), int(most)) == (3, 10), "eight became one, and went a night or two later"
+    assert json.loads(table.splitlines()[-1])["nights"] == 10

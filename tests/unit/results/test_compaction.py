@@ -322,3 +322,31 @@ def test_sizes_are_few_and_large_ledgers_stay_as_they_are():
     assert compaction._choose(listed) == [], "seventy gigabytes of rows in hundred files are not written again"
     half = [SimpleNamespace(key=str(number), size_bytes=400 * 1024**2) for number in range(9)]
     assert len(compaction._choose(half)) == 2, "and what is written is at most a gigabyte"
+
+
+@pytest.mark.parametrize(
+    ("nightly", "first"),
+    [(3_000, 0), (30_000, 0), (300_000, 10**9), (3_000_000, 0), (30_000_000, 10**9)],
+    ids=["3 kB a night", "30 kB", "300 kB after a first night of 1 GB", "3 MB", "30 MB after a first night of 1 GB"],
+)
+def test_after_ten_years_of_nights_a_plan_opens_at_most_fifty_ledgers(nightly, first):
+    """By sizes alone; what was taken lies there for two nights more. `benchmarks/nights.py` plays it on a store."""
+    ledgers, taken, written, most = [SimpleNamespace(key="first", size_bytes=first)], {}, 0, 0
+    for night in range(3650):
+        ledgers.append(SimpleNamespace(key=f"{night:05d}", size_bytes=nightly))
+        taken = {old: gone for old, gone in taken.items() if gone > night}
+        chosen = compaction._choose(ledgers)
+        if chosen:
+            size = sum(one.size_bytes for one in chosen)
+            written += size
+            ledgers = [one for one in ledgers if one not in chosen] + [SimpleNamespace(key=f"{night:05d}c", size_bytes=size)]
+            taken |= {one.key: night + 2 for one in chosen}
+        most = max(most, len(ledgers) + len(taken))
+        assert max(one.size_bytes for one in ledgers if one.key != "first") <= compaction.LARGEST_BYTES
+    stored = sum(one.size_bytes for one in ledgers) - first
+    large = sum(one.size_bytes >= compaction.LARGEST_BYTES / 2 for one in ledgers)
+    assert stored == 3650 * nightly
+    assert most - large <= 50, "those of half a gigabyte and more, which stay as they are, come to these"
+    assert large <= 2 * stored / compaction.LARGEST_BYTES + 1
+    small = 3650 / (compaction.CROWD - 1) * compaction.SMALL_BYTES
+    assert written <= 4 * stored + 1.2 * small, "once for each size, and what is small again and again"
