@@ -13,6 +13,9 @@ from shoal.tables.session import Database
 
 EXPORTS = {
     "counts": "shoal.exports.counts:COUNTS",
+    "counts_csv": "shoal.exports.counts:COUNTS_CSV",
+    "gaps": "shoal.exports.gaps:GAPS",
+    "gaps_csv": "shoal.exports.gaps:GAPS_CSV",
     "failures": "shoal.exports.failures:FAILURES",
     "report": "shoal.exports.report.page:REPORT",
 }
@@ -31,7 +34,7 @@ class Answer:
     Attributes:
         plan: The run's plan.
         complete: Whether nothing was left.
-        result: The summary's result, but for `counts_sha256`.
+        result: The summary's result.
         run: The summary's run.
         files: sha256 of each file written so far, by name.
     """
@@ -41,11 +44,6 @@ class Answer:
     result: Mapping[str, Any]
     run: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def stored_result(self) -> dict[str, Any]:
-        """The result as summary.json holds it; the hash is null where the run is not complete."""
-        return {**self.result, "counts_sha256": self.files.get("counts.csv")}
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ BY_USE = frozenset({"censored_images", "overlaps", "species"})
 """Those that depend on which images are used; times decide that in part, which shows in the balance."""
 
 
+BY_AXIS = frozenset({"deployments", "series"})
+"""Those that tell first and last images; a summary without gaps took them wherever a wrong clock put them."""
+
+
 @dataclass(frozen=True)
 class Verification:
     """What verify found.
@@ -73,44 +77,45 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         balance = read_balance(database)
         answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
         compared = compare_exports(database, answer, summary)
-        result = compared.answer.stored_result
-        of_today = plan.format_version == FORMAT_VERSION
-        by_month = of_today and summary.by_month
+        result = compared.answer.result
+        format_2 = plan.format_version == FORMAT_VERSION
+        of_today = format_2 and summary.by_month and "gaps" in summary.result
         timed: list[str] = []
-        if not of_today:  # its counts.csv had lines for bins without effort, too
+        if not of_today:  # its counts lay in one file, and in format 1 had lines for bins without effort, too
             result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
             result["counts_sha256"] = summary.result["counts_sha256"]
-            timed = _find_timed(result, summary.result)
+            timed = _find_timed(result, summary.result, BY_AXIS if format_2 else BY_TIME)
             result |= {name: summary.result[name] for name in timed}
         deviations = [
             *_check_listing(stores.results, plan),
             *_check_balance(database, plan, summary, balance),
             *_check_files(stores.results, run, summary, result),
-            *(compared.deviations if by_month else ()),
-            *(compare_tables(database, layout, plan, summary) if by_month else ()),
+            *(compared.deviations if of_today else ()),
+            *(compare_tables(database, layout, plan, summary) if of_today else ()),
             *_check_writers(database, plan, sources),
             *_check_rows(database),
             *_check_current(stores, plan, summary),
         ]
-    return Verification(balance, canonical_sha256(result), tuple(deviations), _notes(compared, plan, summary, timed))
+    notes = compared.notes if of_today else _notes_of_earlier(plan, timed)
+    return Verification(balance, canonical_sha256(result), tuple(deviations), notes)
 
 
-def _notes(compared: Compared, plan: StoredPlan, summary: StoredSummary, timed: Sequence[str]) -> tuple[str, ...]:
-    """Say what could be checked in part only."""
-    as_they_are = "its files are compared by their sha256, not written again"
-    if plan.format_version < FORMAT_VERSION:
-        clock = (
-            f"the clock's rules changed with format 2, by today's {', '.join(timed)} would be otherwise: not compared"
-        )
-        return (f"stored in format {plan.format_version}: {as_they_are}", *([clock] if timed else []))
-    if not summary.by_month:
-        return (f"stored before tables by month: {as_they_are}",)
-    return compared.notes
+def _notes_of_earlier(plan: StoredPlan, timed: Sequence[str]) -> tuple[str, ...]:
+    """Say what could be checked in part only of what an earlier release stored."""
+    format_2 = plan.format_version == FORMAT_VERSION
+    stored = "before tables by month" if format_2 else f"in format {plan.format_version}"
+    rules = "rule of first and last images changed since then" if format_2 else "clock's rules changed with format 2"
+    clock = f"the {rules}, by today's {', '.join(timed)} would be otherwise: not compared"
+    return (
+        f"stored {stored}: its files are compared by their sha256, not written again",
+        *([clock] if timed else []),
+    )
 
 
-def _find_timed(result: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+def _find_timed(result: Mapping[str, Any], stored: Mapping[str, Any], names: frozenset[str]) -> list[str]:
     """Name the fields that differ and may do so because capture times are read by other rules since then."""
-    names = BY_TIME | (BY_USE if result.get("balance") != stored.get("balance") else frozenset())
+    if names == BY_TIME and result.get("balance") != stored.get("balance"):
+        names |= BY_USE
     return sorted(name for name in names & stored.keys() if result.get(name) != stored[name])
 
 

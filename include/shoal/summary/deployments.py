@@ -1,19 +1,69 @@
-"""What each deployment gave: its effort, and how much of it lies in times that it is said not to have worked."""
+"""Deployments as the tables ask them, and what each gave: its effort, and how much of it lies in times without work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from shoal.contract.units import utc_text
-from shoal.settings.deployments import Deployment, NotWorking
+from shoal.settings.deployments import Deployment, NotWorking, Span
+from shoal.settings.run_form import Window
 from shoal.tables.session import Database
+
+_RELEASED = "activityDetection"
+
+
+def fill_spans(database: Database, deployments: Sequence[Deployment], window: Window) -> None:
+    """Make the tables `deployment_spans` and `not_working_spans`, as far as they lie in a run's window.
+
+    A bound that neither the dataset file nor the window gives is NULL. Of `not_working` those that overlap are one.
+
+    Args:
+        database: A session.
+        deployments: All of the dataset.
+        window: Which times the run looked at.
+    """
+    columns = "camera VARCHAR, deployment VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP"
+    database.run(f"CREATE OR REPLACE TABLE deployment_spans ({columns}, motion BOOLEAN)")
+    database.run(f"CREATE OR REPLACE TABLE not_working_spans ({columns})")
+    for stay in deployments:
+        start, end = _within(_bounds(stay), window)
+        if start is not None and end is not None and end <= start:
+            continue
+        motion = stay.capture_method == _RELEASED
+        database.run(
+            "INSERT INTO deployment_spans VALUES (?, ?, ?, ?, ?)", [stay.camera, stay.name, start, end, motion]
+        )
+        for pause in _joined(pause.span for pause in stay.not_working):
+            first, last = _within((_naive(pause[0]), _naive(pause[1])), window)
+            database.run("INSERT INTO not_working_spans VALUES (?, ?, ?, ?)", [stay.camera, stay.name, first, last])
+    database.run("DELETE FROM not_working_spans WHERE end_at <= start_at")
+
+
+def _bounds(stay: Deployment) -> tuple[datetime | None, datetime | None]:
+    return (stay.start and _naive(stay.span[0])), (stay.end and _naive(stay.span[1]))
+
+
+def _within(span: tuple[datetime | None, datetime | None], window: Window) -> tuple[datetime | None, datetime | None]:
+    starts = [start for start in (span[0], window.start) if start is not None]
+    ends = [end for end in (span[1], window.end) if end is not None]
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def read_deployed(database: Database, deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
     """Tell the effort of each deployment in the order of the dataset file, then of their cameras outside all of them.
 
     Args:
-        database: Holds the view `deployed`.
+        database: Holds the table `deployed`.
         deployments: All of the dataset.
     """
     found = {(record["camera"], record["deployment"]): record for record in database.records("SELECT * FROM deployed")}

@@ -6,6 +6,7 @@ from typing import Any
 
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ContractError
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import failed_too_often
 from shoal.contract.rows import NO_IMAGES
 from shoal.contract.units import utc_text
@@ -24,11 +25,24 @@ _DAMAGED = """
 """
 """Kinds of damage: a decoder's words without the numbers in them."""
 
+_AXIS = """
+    SELECT camera, start_at AS "from", end_at AS "to", told_by, outside_images, outside_first, outside_last
+    FROM axis ORDER BY camera
+"""
+
+MOST_GAPS = 20
+"""Gaps that a summary names; all of them are in their own table."""
+
+_LONGEST = f"""
+    SELECT camera, deployment, gap_start AS "from", gap_end AS "to", cause FROM gaps
+    ORDER BY gap_end - gap_start DESC, camera, gap_start LIMIT {MOST_GAPS}
+"""
+
 SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
 
 
 def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
-    """Read the part of a summary that the same images, model and settings always give, but for the hash of counts.csv.
+    """Read the part of a summary that the same images, model and settings always give.
 
     Args:
         database: Holds the tables of `build_tables`.
@@ -63,10 +77,17 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "censored_images": int(database.value("SELECT count(*) FROM images WHERE use = 'used' AND max_det_reached")),
         "species": _plain(database.records("SELECT * FROM species ORDER BY detections DESC, taxon")),
         "series": _plain(database.records("SELECT * FROM series ORDER BY camera, deployment NULLS FIRST, taxon")),
+        "axis": _plain(database.records(_AXIS)),
+        "gaps": {
+            "number": int(database.value("SELECT count(*) FROM gaps")),
+            "longest": _plain(database.records(_LONGEST)),
+        },
         "deployments": read_deployed(database, plan.settings.deployments),
         "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
         "left_out": ListingCounts.of(asdict(plan.listing)).left_out(),
+        # The numbers of a run that left images would pass for those of all.
+        "counts_sha256": canonical_sha256(database.records("FROM counts_digest")[0]) if balance.complete else None,
     }
 
 

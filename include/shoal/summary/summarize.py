@@ -175,7 +175,7 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}
     files = (*store_exports(exported, folder, shared), *tables)
-    return Found(balance, exported.answer.stored_result, {**answer.run, **told}, folder, files)
+    return Found(balance, exported.answer.result, {**answer.run, **told}, folder, files)
 
 
 def _count_removed(

@@ -5,6 +5,7 @@ from shoal.contract.rows import ARCHIVES, LISTING_COLUMNS, MANIFEST_COLUMNS
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
+from shoal.summary.deployments import fill_spans
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.frozen_listing import find_files
@@ -12,7 +13,7 @@ from shoal.tables.session import Database
 
 
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
-    """Build accounted, detections, images, counts, series, species and deployed for one run.
+    """Build accounted, detections, images, axis, gaps, counts, series, species and deployed for one run.
 
     Args:
         database: A session on the results bucket.
@@ -40,5 +41,6 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("clock_unique", dataset.clock.unique)
     database.set_variable("bins", list(dataset.report.bins))
     database.set_variable("report_zone", dataset.report.zone)
-    for name in (*DETECT.sql, "images", "counts", "series", "species", "deployed"):
+    fill_spans(database, dataset.deployments, params.window)
+    for name in (*DETECT.sql, "images", "bins", "axis", "gaps", "counts", "deployed", "series", "species"):
         database.run_file(name)

@@ -60,8 +60,8 @@ def species(done):
 
 
 def counts(pipeline, done, width="day"):
-    text = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts.csv").decode()
-    return [row for row in csv.DictReader(io.StringIO(text)) if row["bin"] == width]
+    text = pipeline.stores.results.read_bytes(done.summary["folder"] + f"counts-{width}.csv").decode()
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def name(day, hour=12, camera="IPC1"):

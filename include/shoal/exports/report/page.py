@@ -51,7 +51,7 @@ class Report:
             is_trial=not answer.plan.may_become_current,
             result=answer.result,
             stays=describe_stays(answer.plan.settings, answer.result),
-            result_sha256=canonical_sha256(answer.stored_result),
+            result_sha256=canonical_sha256(answer.result),
             run=shown_of_run(answer.run),
             unread=describe_unread(answer.run["balance"]),
             undated=database.records(_UNDATED),
@@ -60,6 +60,9 @@ class Report:
             cameras=len({entry["camera"] for entry in answer.result["series"]}),
             drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
+            series_files=sorted(
+                name for name in answer.files if name.startswith("counts-") and not name.endswith(SPREADSHEET)
+            ),
             beside=sorted(answer.files),
             spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
             asides=describe_asides(answer.result),

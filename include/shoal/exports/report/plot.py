@@ -62,7 +62,7 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     bin_name = _plot_bin(result["settings"]["report"]["bins"])
     cameras = [
         r["camera"]
-        for r in database.records(f"SELECT DISTINCT camera FROM counts ORDER BY camera LIMIT {SHOWN_CAMERAS}")
+        for r in database.records(f"SELECT DISTINCT camera FROM numbered_series ORDER BY camera LIMIT {SHOWN_CAMERAS}")
     ]
     if not cameras or not result["species"]:
         return None
@@ -113,6 +113,11 @@ def _plot_camera(
             clip_on=False,  # a zero is a point like any other, not half of one
         )
     effort = _read_series(database, bin_name, camera, next(iter(taxa)))
+    start, end = _find_axis(database, camera)
+    # Bins that are cut off there are drawn whole.
+    effort_axis.set_xlim(
+        min([start, *(r["bin_start"] for r in effort[:1])]), max([end, *(r["bin_end"] for r in effort[-1:])])
+    )
     effort_axis.bar(
         [r["bin_start"] for r in effort],
         [r["images"] for r in effort],
@@ -127,21 +132,30 @@ def _plot_bin(bins: list[str]) -> str:
 
 
 def _read_series(database: Database, bin_name: str, camera: str, taxon: str) -> list[dict[str, Any]]:
-    """Read one line of the plot; deployments of one camera follow each other in time."""
+    """Read one line of the plot, as far as it lies on the camera's axis; deployments of one camera follow each other in time."""
     return database.records(
         "SELECT bin_start, bin_start + (bin_end - bin_start) / 2 AS middle, bin_end, mean_per_image AS mean, images "
-        "FROM counts WHERE bin = ? AND camera = ? AND taxon = ? ORDER BY bin_start",
+        "FROM counts JOIN axis ON axis.camera = counts.camera AND bin_end > start_at AND bin_start <= end_at "
+        "WHERE bin = ? AND counts.camera = ? AND taxon = ? ORDER BY bin_start",
         [bin_name, camera, taxon],
     )
 
 
+def _find_axis(database: Database, camera: str) -> tuple[datetime, datetime]:
+    (found,) = database.records("SELECT start_at, end_at FROM axis WHERE camera = ?", [camera])
+    return found["start_at"], found["end_at"]
+
+
 def _with_gaps(series: list[dict[str, Any]]) -> list[tuple[datetime, float]]:
-    """List middle and mean of each bin; a time in which nobody looked, which has no bin, breaks the line."""
+    """List middle and mean of each bin; a time in which nobody looked, which has no bin, breaks the line.
+
+    So does a bin without an image, in which a camera was at work and nothing came by: there is no mean of no image.
+    """
     points: list[tuple[datetime, float]] = []
     for before, entry in zip([None, *series], series, strict=False):
         if before is not None and before["bin_end"] < entry["bin_start"]:
             points.append((before["bin_end"], float("nan")))
-        points.append((entry["middle"], entry["mean"]))
+        points.append((entry["middle"], float("nan") if entry["mean"] is None else entry["mean"]))
     return points
 
 

@@ -1,10 +1,9 @@
 -- One line per camera, deployment and taxon over the whole time: the table of the report.
 -- mean_of_days: mean of the daily means, so that days with many images weigh no more than days with few.
+-- first_image, last_image: on the camera's axis; of a series that lies outside it as a whole those of all its images.
 CREATE OR REPLACE VIEW series AS
 WITH effort AS (
-    SELECT camera, deployment, count(*)::BIGINT AS images, min(captured_at) AS first_image, max(captured_at) AS last_image
-    FROM images WHERE use = 'used'
-    GROUP BY ALL
+    SELECT * FROM deployed
 ), seen AS (
     SELECT camera, deployment, taxon,
         count(*)::BIGINT AS images_with,
