@@ -13,6 +13,7 @@ from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
 from shoal.contract.rows import FATES, LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.contract.stored_names import parse_ledger_run, parse_part
+from shoal.exports.counts import csv_of
 from shoal.exports.export import EXPORTS, find_export
 from shoal.exports.table_file import TableFile
 from shoal.models.approval import Answer, Decision, write_answer
@@ -25,7 +26,7 @@ from shoal.settings.run_form import RunParams
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
 from shoal.stores.s3 import S3Store
-from shoal.summary.answer_tables import BELOW, DETECTIONS, IMAGES, answer_tables
+from shoal.summary.answer_tables import BELOW, DETECTIONS, GAPS, IMAGES, answer_tables
 from shoal.summary.result import SETTINGS_OF_NUMBERS, USES
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import find_files
@@ -39,7 +40,9 @@ JSON_OBJECTS = (
     "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
-TABLES = {export.file: export.query for export in map(find_export, EXPORTS) if isinstance(export, TableFile)}
+TABLES = {
+    file.file: file.query for file in (*map(find_export, EXPORTS), csv_of("day")) if isinstance(file, TableFile)
+}
 
 
 def example(name):
@@ -244,7 +247,6 @@ def test_hashes_are_those_of_the_content():
     assert variant["variant_sha256"] == canonical_sha256(variant["preimage"])
     assert summary["result_sha256"] == canonical_sha256(summary["result"])
     files = {file["table"]: file for file in summary["files"]}
-    assert summary["result"]["counts_sha256"] == files["counts"]["sha256"]
     assert files["images"]["rows"] == summary["result"]["examined"]
     named = {file["key"].rpartition("/")[2]: file["sha256"] for file in summary["files"] if file["month"] is None}
     assert summary["folder"].endswith(f"/answer/exports/{canonical_sha256(named)[:16]}/")
@@ -321,7 +323,10 @@ def test_stored_parquet_has_the_documented_columns(name, pattern, run):
         (IMAGES.name, "images"),
         (DETECTIONS.name, "detections"),
         (BELOW.name, "detections"),
-        *((f"counts-{width}", "counts by month") for width in ("hour", "day", "month")),
+        ("counts-hour", "counts-hour"),
+        ("counts-day", "counts-day"),
+        ("counts-month", "counts-day"),
+        (GAPS.name, "gaps"),
     ],
 )
 def test_tables_of_the_answer_have_the_documented_columns(name, table_name, run):
@@ -334,7 +339,7 @@ def test_tables_of_the_answer_have_the_documented_columns(name, table_name, run)
     assert {"images", "detections", "counts-day"} <= set(run["stored"])
 
 
-@pytest.mark.parametrize("name", ["counts.csv", "failures.csv"])
+@pytest.mark.parametrize("name", ["counts-day.csv", "gaps.csv", "failures.csv"])
 def test_stored_csv_has_the_documented_header(name, run):
     header = (run["folder"] / name).read_text(encoding="utf-8").splitlines()[0]
     assert header.split(",") == [column for column, _ in table(f"columns: {name}")]

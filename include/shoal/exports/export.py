@@ -13,9 +13,7 @@ from shoal.tables.session import Database
 
 EXPORTS = {
     "counts": "shoal.exports.counts:COUNTS",
-    "counts_csv": "shoal.exports.counts:COUNTS_CSV",
     "gaps": "shoal.exports.gaps:GAPS",
-    "gaps_csv": "shoal.exports.gaps:GAPS_CSV",
     "failures": "shoal.exports.failures:FAILURES",
     "report": "shoal.exports.report.page:REPORT",
 }

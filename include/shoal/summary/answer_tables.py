@@ -5,6 +5,8 @@ None of them tells a run, a fate or a time of running: a month that did not chan
 
 from dataclasses import dataclass
 
+from shoal.exports.counts import LOCAL_BINS, LONG_COLUMNS, SHORT_COLUMNS
+from shoal.exports.table_file import PARQUET
 from shoal.results.stored_plan import StoredPlan
 
 NO_MONTH = "0000-00"
@@ -28,11 +30,13 @@ class AnswerTable:
         query: Gives its columns and one more, `answer_month`, which names the file and is not stored, see `month_of`. It may
             read what `summary.tables.build_tables` builds.
         order: By which its lines are sorted within a month: columns of the query in which no two lines are alike.
+        options: How DuckDB writes its files.
     """
 
     name: str
     query: str
     order: str
+    options: str = PARQUET
 
 
 _TAKEN = month_of("coalesce(captured_at, last_modified)")
@@ -74,18 +78,28 @@ DETECTIONS = _boxes("detections")
 BELOW = _boxes("below")
 
 
+_PACKED = f"{PARQUET}, COMPRESSION_LEVEL 19, PARQUET_VERSION v2, ROW_GROUP_SIZE 491520, DICTIONARY_SIZE_LIMIT 2000"
+"""Times of bins take nearly nothing as differences (DELTA_BINARY_PACKED), and no dictionary of them is tried."""
+
+
 def _counts(width: str) -> AnswerTable:
+    """Make the table of one width of bins; in its order long runs of equal values lie side by side."""
+    columns = LONG_COLUMNS if width in LOCAL_BINS else SHORT_COLUMNS
     return AnswerTable(
         name=f"counts-{width}",
-        query=f"""
-    SELECT {month_of("bin_start")}, bin_start, bin_end, camera, deployment, taxon, aphia_id, images, images_with,
-        detections, mean_per_image, sd_per_image, share_with, maxn, maxn_key, mean_confidence, censored_images
-    FROM counts WHERE bin = '{width}'
-""",
-        order="bin_start, camera, deployment NULLS FIRST, taxon",
+        query=f"SELECT {month_of('bin_start')}, {columns} FROM counts WHERE bin = '{width}'",
+        order="camera, deployment NULLS FIRST, taxon, bin_start",
+        options=_PACKED,
     )
+
+
+GAPS = AnswerTable(
+    name="gaps",
+    query=f"SELECT {month_of('gap_start')}, camera, deployment, gap_start, gap_end, cause, usual_pause_s FROM gaps",
+    order="camera, gap_start, gap_end",
+)
 
 
 def answer_tables(plan: StoredPlan) -> tuple[AnswerTable, ...]:
     """Name the tables of a run's answer, in the order they are written in."""
-    return (IMAGES, DETECTIONS, BELOW, *map(_counts, plan.settings.report.bins))
+    return (IMAGES, DETECTIONS, BELOW, *map(_counts, plan.settings.report.bins), GAPS)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.contract.layout import VariantLayout
-from shoal.exports.table_file import PARQUET
 from shoal.results.summary_files import SummaryFile
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import AnswerTable
@@ -70,5 +69,5 @@ def _cut(database: Database, table: AnswerTable, whole: Path) -> Iterator[tuple[
     path = whole.parent / "month.parquet"
     for month, rows in months:
         query = f"SELECT * EXCLUDE (answer_month) {stored} WHERE answer_month = '{month}' ORDER BY {table.order}"
-        database.copy(query, path, PARQUET)
+        database.copy(query, path, table.options)
         yield path, month, rows

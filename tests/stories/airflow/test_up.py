@@ -241,11 +241,11 @@ def test_what_a_task_wrote_is_one_click_away(web, linked, name):
 
 def test_the_files_beside_the_report_are_one_click_further(web, linked):
     beside = linked["Report"].removesuffix("report.html")
-    counts = web.http.request("GET", beside + "counts.csv", headers=web.headers)
+    counts = web.http.request("GET", beside + "counts-day.csv", headers=web.headers)
     assert counts.data.startswith(b"bin,bin_start,bin_end,camera,")
     assert "attachment" in counts.headers["Content-Disposition"]
     assert web.http.request("GET", beside + "images-2026-06.parquet", headers=web.headers).data.startswith(b"PAR1")
-    for name in ("counts.csv", "report.html"):
+    for name in ("counts-day.csv", "report.html"):
         assert web.http.request("GET", beside + name).status == 401
     other = web.http.request("GET", beside + "plan.json", headers=web.headers)
     assert (other.status, "names no file 'plan.json'" in other.json()["detail"]) == (404, True)

@@ -56,9 +56,8 @@ def report(pipeline, done):
 
 
 def days(pipeline, done):
-    text = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts.csv").decode()
-    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["bin"] == "day"]
-    return sorted({(row["camera"], row["bin_start"], row["images"]) for row in rows})
+    text = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts-day.csv").decode()
+    return sorted({(row["camera"], row["bin_start"], row["images"]) for row in csv.DictReader(io.StringIO(text))})
 
 
 def test_wrong_clocks_are_put_right_without_inference(wrong_clocks):

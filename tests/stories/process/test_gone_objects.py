@@ -21,7 +21,7 @@ ROOT = "prefix/obsea/fish-v1-0123456789ab"
         ),
         pytest.param(f"{ROOT}/runs/{RUN}/plan.json", "Plan", id="plan"),
         pytest.param(f"{ROOT}/runs/{RUN}/summary.json", "Summary", id="summary"),
-        pytest.param(f"{ROOT}/runs/{RUN}/summary-abcd1234/counts.csv", "File of the summary", id="file"),
+        pytest.param(f"{ROOT}/runs/{RUN}/summary-abcd1234/counts-day.csv", "File of the summary", id="file"),
     ],
 )
 def test_each_kind_is_named_with_its_run_and_what_to_do(key, said):

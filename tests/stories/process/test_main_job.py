@@ -43,13 +43,12 @@ def camera_and_day(key):
 
 def test_counts_equal_the_truth_per_species_camera_and_day(whole_demo, scenes, bad, tmp_path):
     pipeline, done = whole_demo
-    data = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts.csv")
-    (tmp_path / "counts.csv").write_bytes(data)
+    data = pipeline.stores.results.read_bytes(done.summary["folder"] + "counts-day.csv")
+    (tmp_path / "counts-day.csv").write_bytes(data)
     found = {
         (taxon, camera, day): count
         for taxon, camera, day, count in duckdb.sql(
-            f"SELECT taxon, camera, bin_start, detections FROM read_csv('{tmp_path}/counts.csv', all_varchar=true) "
-            "WHERE bin = 'day'"
+            f"SELECT taxon, camera, bin_start, detections FROM read_csv('{tmp_path}/counts-day.csv', all_varchar=true)"
         ).fetchall()
     }
     expected = truth(scenes, bad, VERSIONS["v1"], by=camera_and_day)
@@ -136,7 +135,7 @@ def test_the_report_of_a_part_of_the_dataset_says_so_and_names_the_files_beside_
         "2026-06-02T00:00:00Z or later; detections from confidence 0.5 on, for every species."
     ) in report(part)
     assert "<strong>Not the dataset's answer.</strong>" in report(part)
-    for name in ("counts.csv", "failures.csv"):
+    for name in ("counts-day.csv", "failures.csv"):
         assert f'<a href="{name}">{name}</a>' in report(whole)
 
 

@@ -99,7 +99,9 @@ def test_the_export_of_the_page_is_written_by_a_run_and_holds(installed, store, 
     assert Path(told["from"]).is_relative_to(installed), "the wheel's Shoal, not the checkout's"
     assert (told["deviations"], told["notes"]) == ([], [])
     summary = told["summary"]
-    assert beside_report(summary) == ["counts.csv", "failures.csv", "report.html", "sightings.csv"]
+    assert beside_report(summary) == [
+        "counts-day.csv", "counts-month.csv", "failures.csv", "gaps.csv", "report.html", "sightings.csv",
+    ]  # fmt: skip
     text = pipeline.stores.results.read_bytes(summary["folder"] + "sightings.csv").decode()
     lines = list(csv.DictReader(io.StringIO(text)))
     species = {entry["taxon"]: entry["detections"] for entry in summary["result"]["species"] if entry["detections"]}

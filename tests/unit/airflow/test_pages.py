@@ -71,9 +71,11 @@ def shown(run):
     [
         pytest.param("plan", "", HTML, "<h1>Plan ", id="plan"),
         pytest.param("summary", "", JSON, '"result_sha256"', id="summary"),
-        pytest.param("report", "report.html", HTML, '<a href="counts.csv">', id="report"),
-        pytest.param("report", "counts.csv", "application/octet-stream", "bin,bin_start,", id="a file beside it"),
-        pytest.param("report", "other.csv", JSON, "names no file 'other.csv' - it has counts.csv, ", id="no file"),
+        pytest.param("report", "report.html", HTML, '<a href="counts-day.csv">', id="report"),
+        pytest.param(
+            "report", "counts-day.csv", "application/octet-stream", "camera,deployment,", id="a file beside it"
+        ),
+        pytest.param("report", "other.csv", JSON, "names no file 'other.csv' - it has counts-day.csv, ", id="no file"),
         pytest.param("report", "..%2fplan.json", JSON, "", id="a path"),
     ],
 )
@@ -87,7 +89,7 @@ def test_each_page_is_kept_apart_from_airflow_and_kept_by_nobody(shown, page, na
     assert got.headers["x-content-type-options"] == "nosniff"
     assert got.headers["cache-control"] == "private, no-store"
     assert got.headers.get("content-disposition") == (
-        'attachment; filename="counts.csv"' if name == "counts.csv" else None
+        'attachment; filename="counts-day.csv"' if name == "counts-day.csv" else None
     )
 
 
@@ -189,10 +191,10 @@ def test_a_summary_of_96_megabytes_costs_the_web_server_nothing(shown):
 
 
 def test_a_file_of_any_size_is_passed_on_in_pieces(shown):
-    name = f"{shown.results.read_json(shown.run.summary)['folder']}counts.csv"
-    before = shown.get("report", "counts.csv").peak_bytes
+    name = f"{shown.results.read_json(shown.run.summary)['folder']}counts-day.csv"
+    before = shown.get("report", "counts-day.csv").peak_bytes
     shown.write(name, b"x" * (96 * MIB))
-    got = shown.get("report", "counts.csv", dropped=True)
+    got = shown.get("report", "counts-day.csv", dropped=True)
     assert (got.headers["content-length"], got.body) == (str(96 * MIB), str(96 * MIB))
     assert got.peak_bytes - before < 32 * MIB
 

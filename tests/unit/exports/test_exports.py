@@ -85,7 +85,7 @@ def tables(store, demo_models, scenes, tmp_path_factory):
         yield database, Answer(stored, True, done.summary["result"], done.summary["run"])
 
 
-BUILT_IN = ["counts.csv", "failures.csv", "report.html"]
+BUILT_IN = ["counts-day.csv", "counts-month.csv", "failures.csv", "gaps.csv", "report.html"]
 
 
 def read(pipeline, done, name):
@@ -175,7 +175,7 @@ def drop_file(pipeline, done, name):
 def test_verify_tells_of_a_file_that_its_rows_do_not_give(summarized):
     """A writer who changes a file and its sha256 in the summary is found, for every file the rows give."""
     pipeline, done, verify = summarized()
-    for name in ("counts.csv", "failures.csv"):
+    for name in ("counts-day.csv", "failures.csv"):
         data = read(pipeline, done, name) + b"one,more\n"
         pipeline.stores.results.write_bytes(done.summary["folder"] + name, data)
         change_file(pipeline, done, name, sha256=hashlib.sha256(data).hexdigest())
@@ -236,7 +236,7 @@ def test_verify_writes_it_again(wheel, summarized):
         pytest.param(('"tally.txt"', '"tally of fish.txt"'), "write plain files", id="a strange file name"),
         pytest.param(("path.write_text(", "(lambda _: None)("), "write plain files", id="a file that is not there"),
         pytest.param(("path.write_text(", "path.symlink_to('/etc/passwd') or str("), "write plain files", id="a link"),
-        pytest.param(('"tally.txt"', '"counts.csv"'), "which is another export's file", id="another export's file"),
+        pytest.param(('"tally.txt"', '"counts-day.csv"'), "which is another export's file", id="another export's file"),
         pytest.param(("(path,)", "(path, path)"), "names a file twice", id="one file twice"),
         pytest.param(("text/plain", "text/plain\\nx: y"), "has the content type", id="a strange content type"),
         pytest.param(('name = "tally"', 'name = "../tally"'), "calls itself '../tally'", id="another name"),

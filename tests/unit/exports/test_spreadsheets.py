@@ -75,11 +75,14 @@ def test_a_run_over_such_names_says_which_file_to_open(few_images):
     write_rows(asking, plan)
     done = asking.summarize(plan)
     folder, files = done.summary["folder"], done.summary["files"]
-    assert beside_report(done.summary) == ["counts.csv", "counts.spreadsheet.csv", "failures.csv", "report.html"]
-    assert ',"\'=CAM",' in asking.stores.results.read_bytes(f"{folder}counts.spreadsheet.csv").decode()
-    assert ",=CAM," in asking.stores.results.read_bytes(f"{folder}counts.csv").decode()
+    assert beside_report(done.summary) == [
+        "counts-day.csv", "counts-day.spreadsheet.csv", "counts-month.csv", "counts-month.spreadsheet.csv", "failures.csv",
+        "gaps.csv", "report.html",
+    ]  # fmt: skip
+    assert '"\'=CAM",' in asking.stores.results.read_bytes(f"{folder}counts-day.spreadsheet.csv").decode()
+    assert "\n=CAM," in asking.stores.results.read_bytes(f"{folder}counts-day.csv").decode()
     page = asking.stores.results.read_bytes(f"{folder}report.html").decode()
-    assert "Open counts.spreadsheet.csv in spreadsheet programs" in page
+    assert "Open counts-day.spreadsheet.csv spreadsheet programs" in page
     assert asking.verify(plan.run_key, plan.variant.directory).deviations == ()
     summary = {**done.summary, "files": [file for file in files if "spreadsheet" not in file["key"]]}
     asking.stores.results.write_json(done.key, summary)

@@ -132,8 +132,8 @@ def test_a_folder_no_summary_names_goes_after_a_day(age, goes, reason):
 
 
 NAMES = (
-    "plan.json", "summary.json", "manifest.parquet", "remaining-0000-attempt1.parquet", "summary-attempt1/counts.csv",
-    "summary-attempt2/counts.csv", "attempts/0000-attempt1.json",
+    "plan.json", "summary.json", "manifest.parquet", "remaining-0000-attempt1.parquet", "summary-attempt1/counts-day.csv",
+    "summary-attempt2/counts-day.csv", "attempts/0000-attempt1.json",
 )  # fmt: skip
 
 
