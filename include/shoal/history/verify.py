@@ -11,7 +11,7 @@ from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_part
 from shoal.exports.export import Answer
-from shoal.exports.write_again import Compared, compare_exports
+from shoal.exports.write_again import compare_exports
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
