@@ -117,7 +117,7 @@ def freeze_listing(
     if scope.limit is None:
         counts = replace(counts, twice=sifted - counts.images)
     file = key.removesuffix(".json") + ".parquet"
-    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing", file)
+    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", file)
     files = (ListingFile(file, stored.sha256, stored.rows),)
     listed = scope_of(source, scope.prefix, scope.limit)
     record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)

@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Show what is read now, and what could be."""
     dataset = find_dataset(arguments.dataset, by_file=True)
-    with reach_stores(dataset) as stores, open_database(None) as database:
+    with reach_stores(dataset) as stores, open_database(None, dataset.run) as database:
         sample = sample_images(stores.source, dataset.source, arguments.keys)
         if not sample.images:
             raise ConfigError(

@@ -15,6 +15,8 @@ _QUANTITY_UNITS = {
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
 
+_SIZES = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration such as `90s`, `30m`, `4h` or `2d`.
@@ -50,6 +52,25 @@ def parse_quantity(text: str | float) -> Decimal:
         return Decimal(number) * _QUANTITY_UNITS[unit]
     except InvalidOperation as err:
         raise ConfigError(f"Invalid quantity {text!r} - write it as 1, 500m or 2Gi") from err
+
+
+def read_size(text: str) -> int:
+    """Read a size in bytes such as `512MiB`, `2GiB` or `1.5 GB`; Kubernetes' `2Gi` is the same.
+
+    Raises:
+        ConfigError: Not a number and one of these units.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGT]i?)B?", text.strip())
+    if match is None:
+        raise ConfigError(f"Invalid size {text!r} - write a number and a unit, such as 512MiB or 2GiB")
+    number, unit = match.groups()
+    return int(Decimal(number) * _QUANTITY_UNITS["k" if unit == "K" else unit])
+
+
+def size_text(size_bytes: float) -> str:
+    """Write a size for people: `256 MiB`, `1.5 GiB`."""
+    unit, factor = next(((unit, factor) for unit, factor in _SIZES if size_bytes >= factor), _SIZES[-1])
+    return f"{size_bytes / factor:.3g} {unit}" if size_bytes < 1000 * factor else f"{size_bytes / factor:.0f} {unit}"
 
 
 def counted(count: int, thing: str) -> str:

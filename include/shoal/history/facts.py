@@ -144,7 +144,7 @@ def _read_progress(
         return (), Images()
     if not results.has(run.manifest):
         return (), None
-    with open_database(results) as database:
+    with open_database(results, plan.settings.run) as database:
         parts, ledgers = list_settled(results, layout)
         database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
         database.view_rows([*ledgers, *parts])

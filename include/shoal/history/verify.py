@@ -71,7 +71,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         )
     need_inputs(stores.results, plan, run)
     _need_files(stores.results, summary)
-    with open_database(stores.results) as database:
+    with open_database(stores.results, plan.settings.run) as database:
         sources = find_sources(database, layout, plan)
         build_tables(database, plan, run, sources)
         balance = read_balance(database)

@@ -39,7 +39,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     """
     shelf = Shelf(stores, request.dataset, request.params.model_version)
     shelf.first()  # a model that cannot be used is said before millions of keys are listed
-    with open_database(stores.results) as database:
+    with open_database(stores.results, request.dataset.run) as database:
         session = PlanSession(database, request, stores)
         found = _find_work(session, request, stores, shelf)
         work = _plan_work(session, request, find_room, found)

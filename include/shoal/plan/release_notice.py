@@ -109,7 +109,7 @@ def backfill_command(dataset: str, version: str, first: datetime, last: datetime
 
 def _find_months(stores: Stores, plan: Plan) -> tuple[datetime, datetime]:
     """Find the earliest and latest time of the listed images, by which the windows of a backfill take them."""
-    with open_database(stores.results) as database:
+    with open_database(stores.results, plan.dataset.run) as database:
         view_listing(database, plan.listing_key)
         view_clocked(database, plan.dataset.clock, plan.dataset.deployments)
         (span,) = database.records(

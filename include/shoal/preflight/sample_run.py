@@ -65,7 +65,7 @@ class SampleRun:
         layout = self.stores.layout.variant(self.plan.variant.directory)
         named = {key: parse_part(key) for key in list_parts(self.stores.results, layout)}
         parts = [key for key, name in named.items() if name and name.run_key == self.plan.run_key]
-        with open_database(self.stores.results) as database:
+        with open_database(self.stores.results, self.dataset.run) as database:
             database.view_rows(parts)
             (found,) = database.records("SELECT count(*) AS images, coalesce(avg(seconds), 0) AS seconds FROM rows")
         return int(found["images"]), float(found["seconds"])

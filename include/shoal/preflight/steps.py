@@ -134,7 +134,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
         ConfigError: Not one of them is dated.
     """
     sample = sample_images(stores.source, dataset.source, SAMPLED_OBJECTS)
-    with open_database(None) as database:
+    with open_database(None, dataset.run) as database:
         fill_listing(database, sample.images)
         read_times(database, dataset.clock, dataset.deployments)
         table = read_clock_table(database, dataset.clock, dataset.name)

@@ -19,6 +19,7 @@ from shoal.settings.field_types import (
     Folder,
     IgnoreLine,
     KeyPrefix,
+    Memory,
     Name,
     Schedule,
     Score,
@@ -132,6 +133,16 @@ class Run(Settings):
     )
     expect_new_within: Duration | None = Field(
         None, description="Somebody is told when the newest image of the dataset, or of a camera, is older than this"
+    )
+    # Left out of plan.json where nobody sets them, and no part of any answer: its bytes are the same for all of them.
+    memory: Memory | None = Field(
+        None,
+        exclude_if=not_,
+        description="What DuckDB may hold in a plan or summary before it spills to disk, such as 2GiB; default: a quarter of what "
+        "the process may use, from 256 MiB to 768 MiB",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, strict=True, exclude_if=not_, description="Its threads; default: the CPUs the process may use"
     )
     pool: Name | None = Field(None, description="Airflow pool in which shards wait for a slot; default: default_pool")
 

@@ -10,13 +10,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shoal.contract.job import STORED_CONF
 from shoal.contract.plain_keys import SPECIAL
-from shoal.contract.units import parse_duration
+from shoal.contract.units import parse_duration, read_size, size_text
 from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups
 from shoal.settings.ignore import read_line
 
 EPOCH_FORMAT = "%s"
 """Seconds since 1970, or milliseconds where they are 13 digits; no zone applies."""
 
+LEAST_MEMORY_BYTES = 256 * 1024**2
+"""What the largest step of a plan or summary needs on one thread, whatever the number of images: docs/performance.md."""
 
 BY_HAND = "written by hand"
 """Context in which a dataset file is read: what has no meaning there is refused, in what was stored it is passed over."""
@@ -126,6 +128,15 @@ def _check_template(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
+def _check_memory(text: str) -> str:
+    if read_size(text) < LEAST_MEMORY_BYTES:
+        raise ValueError(
+            f"{text} is less than {size_text(LEAST_MEMORY_BYTES)}, which the largest step needs - write that or more, or leave "
+            "it out"
+        )
+    return text
+
+
 def _check_ignored(text: str) -> str:
     read_line(text)
     return text
@@ -141,6 +152,7 @@ Schedule = Annotated[str, AfterValidator(_check_schedule)]
 Quantity = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 PodTemplate = Annotated[dict[str, Any], AfterValidator(_check_template)]
 Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
+Memory = Annotated[str, AfterValidator(_check_memory)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Side = Annotated[int, Field(strict=True, ge=32, le=8192)]

@@ -117,7 +117,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     run = layout.run(run_key)
     plan = read_plan(stores.results, run.plan)
     need_inputs(stores.results, plan, run)
-    with open_database(stores.results) as database:
+    with open_database(stores.results, plan.settings.run) as database:
         attempt = mint_attempt()
         ledger = settle(database, layout, plan, attempt)
         sources, known = find_sources(database, layout, plan), read_known(stores)

@@ -6,20 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import duckdb
 
-from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, first_line
+from shoal.contract.errors import ContractError, ShoalError, first_line
 from shoal.contract.gone_objects import gone
 from shoal.contract.plain_keys import need_plain
 from shoal.contract.rows import ROW_COLUMNS
+from shoal.settings.dataset import Run
 from shoal.stores.object_store import ObjectStore
-from shoal.tables.stored_columns import need_same, stored_names
-
-MEMORY_LIMIT = "256MB"
-"""What DuckDB may hold before it spills; listings of any size plan within it."""
+from shoal.tables.limits import Limits, limits_of
+from shoal.tables.scratch import out_of_room, scratch_folder
+from shoal.tables.stored_columns import SAME_SCHEMA, need_same, stored_names
 
 _REFUSED = (400, 401, 403)
 _NOT_FOUND = 404
@@ -59,9 +58,11 @@ class Database:
     Args:
         results: Bucket whose Parquet objects the session reads; None for one that reads local files only.
         folder: Scratch folder, for spilled data and for files on their way to the bucket.
+        limits: What it may take; a share of what the process may use where nothing is said.
     """
 
-    def __init__(self, results: ObjectStore | None, folder: Path) -> None:
+    def __init__(self, results: ObjectStore | None, folder: Path, limits: Limits | None = None) -> None:
+        self.limits = limits or limits_of()
         self._results = results
         self.folder = folder
         self.connection = duckdb.connect()
@@ -69,9 +70,9 @@ class Database:
         self._columns: dict[str, dict[str, str]] = {}
         self._types: dict[str, str] = {}
         self.run("SET TimeZone = 'UTC'")
-        # Each thread wants memory of its own: with four of them a million keys already break the limit. Sums come in one order.
-        self.run("SET threads = 1")
-        self.run(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        # What is written does not depend on these: every stored query has one order to its end, every sum is of integers.
+        self.run(f"SET threads = {self.limits.threads}")
+        self.run(f"SET memory_limit = '{self.limits.memory_bytes}B'")
         self.set_option("temp_directory", str(folder / "spill"))
         if results is not None:
             self._reach()
@@ -115,7 +116,7 @@ class Database:
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             if self._results is not None and _OVER_HTTP.search(str(err)):
                 raise self._explain(err, 0, {}, first_line(err)) from err
-            raise _out_of_room(err, self.folder) from err
+            raise out_of_room(err, self.folder, self.limits) from err
 
     def _explain(self, err: duckdb.Error, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
         """Name an object that is gone; what else the store answered is told as the client tells it."""
@@ -180,7 +181,11 @@ class Database:
         self.run_file("rows")
 
     def store_parquet(self, query: str, key: str) -> StoredParquet:
-        """Write a query's rows as one Parquet object."""
+        """Write a query's rows as one Parquet object.
+
+        The same rows are the same bytes, whatever memory and threads there are, where the query ends with an order that leaves
+        no two rows alike: only sorted rows come to the writer in full vectors, which is where it cuts its row groups.
+        """
         path = self.folder / "upload.parquet"
         rows = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
         with path.open("rb") as file:
@@ -190,24 +195,31 @@ class Database:
         return StoredParquet(rows, sha256)
 
     def copy(self, query: str, path: Path, options: str) -> int:
-        """Write a query's rows to a local file; return how many."""
+        """Write the rows of a query with a whole order to a local file; return how many."""
         return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
 
     def _select_stored(self, keys: Sequence[str], columns: dict[str, str]) -> Iterator[str]:
         """Read format 1 as format 2: other names, and NULL for what it did not have; no folder mixes the two."""
         expected = {name: self._type_of(kind) for name, kind in columns.items()}
-        names = [stored_names(key, self._columns_of(key), expected) for key in keys]
+        self._learn_columns(keys)
+        names = [stored_names(key, self._columns[key], expected) for key in keys]
         need_same(keys, names)
         for name, kind in columns.items():
             stored = names[0].get(name)
             yield f"NULL::{kind} AS {name}" if stored is None else stored if stored == name else f"{stored} AS {name}"
 
-    def _columns_of(self, key: str) -> dict[str, str]:
-        """Read the columns of a stored Parquet object and their types, once: it never changes."""
-        if key not in self._columns:
-            described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(key)]).fetchall()
-            self._columns[key] = {name: kind for name, kind, *_ in described}
-        return self._columns[key]
+    def _learn_columns(self, keys: Sequence[str]) -> None:
+        """Read the columns of stored Parquet objects and their types, once: they never change.
+
+        Of objects with one schema, as a file writes it, one is described: most of a folder are of one release.
+        """
+        new = {self.uri(key): key for key in keys if key not in self._columns}
+        if not new:
+            return
+        for alike in self.run(SAME_SCHEMA, [list(new)]).fetchall():
+            of_one = [new[uri] for uri in alike[0]]
+            described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(of_one[0])]).fetchall()
+            self._columns |= dict.fromkeys(of_one, {name: kind for name, kind, *_ in described})
 
     def _type_of(self, kind: str) -> str:
         """Write a type as DuckDB calls it."""
@@ -243,10 +255,18 @@ class Database:
 
 
 @contextmanager
-def open_database(results: ObjectStore | None) -> Iterator[Database]:
-    """Open a session whose scratch folder goes with it; without a bucket it reads local files only."""
-    with TemporaryDirectory(prefix="shoal-") as folder:
-        database = Database(results, Path(folder).resolve())  # SQL may reach it by the name that is told here only
+def open_database(results: ObjectStore | None, run: Run | None = None) -> Iterator[Database]:
+    """Open a session whose scratch folder goes with it; without a bucket it reads local files only.
+
+    Args:
+        results: The results bucket.
+        run: The dataset's `run`, which may say how much memory and how many threads; a share of the machine without one.
+
+    Raises:
+        ConfigError: There is no folder for what it spills.
+    """
+    with scratch_folder() as folder:
+        database = Database(results, folder, limits_of(run))
         try:
             yield database
         finally:
@@ -261,14 +281,3 @@ def read_sql(name: str) -> str:
 def _quoted(text: str) -> str:
     """Write a text as SQL does, where DuckDB takes no parameter."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _out_of_room(err: duckdb.Error, folder: Path) -> ShoalError:
-    text = first_line(err)
-    if isinstance(err, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in text:
-        return StoreError(
-            f"{MEMORY_LIMIT} of memory were not enough for DuckDB ({text}) - report this with the size of the listing"
-        )
-    if "No space left" in text or "max_temp_directory_size" in text:
-        return ConfigError(f"No room left in {folder.parent} ({text}) - free some disk or set TMPDIR to a larger one")
-    return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")

@@ -8,6 +8,15 @@ from shoal.contract.rows import FORMAT_1_NAMES
 NEEDED = ("key", "object_version")
 """Columns of every Parquet object that is read back, in every format; others may be missing in earlier ones."""
 
+SAME_SCHEMA = """
+    SELECT list(file_name) FROM (
+        SELECT file_name, list(columns ORDER BY columns.column_id) AS schema
+        FROM (SELECT file_name, columns FROM parquet_schema(?) AS columns)
+        GROUP BY file_name
+    ) GROUP BY schema
+"""
+"""Groups files by every word of their schemas: what has the same ones is read as the same columns."""
+
 
 def stored_names(key: str, found: Mapping[str, str], expected: Mapping[str, str]) -> dict[str, str]:
     """Tell under which name an object has each of our columns; those that it lacks are left out.

@@ -7,10 +7,10 @@ import pytest
 
 from shoal.settings.analysis import Clock
 from shoal.settings.run_form import Window
-from shoal.tables import session
 from shoal.tables.capture_times import narrow_listing, view_clocked
 from shoal.tables.clock_table import read_clock_table
 from shoal.tables.clock_times import read_keys, read_times
+from shoal.tables.limits import Limits
 from shoal.tables.session import Database
 
 IMAGES = 130_000
@@ -83,9 +83,8 @@ def test_the_table_that_is_kept_reads_as_the_view_that_it_is_made_of(database):
         pytest.param(CAMERA_OF_ITS_OWN, ("200000 of 200000 cameras have one image each",), id="each image has a camera of its own"),
     ],
 )  # fmt: skip
-def test_the_clocks_table_is_made_in_memory_that_does_not_grow_with_the_bucket(tmp_path, monkeypatch, camera, said):
-    monkeypatch.setattr(session, "MEMORY_LIMIT", "64MB")
-    database = Database(None, tmp_path)
+def test_the_clocks_table_is_made_in_memory_that_does_not_grow_with_the_bucket(tmp_path, camera, said):
+    database = Database(None, tmp_path, Limits(64_000_000, 1))
     fill(database, 200_000, camera)
     read_times(database, Clock(), ())
     table = read_clock_table(database, Clock(), "reef")
@@ -93,9 +92,8 @@ def test_the_clocks_table_is_made_in_memory_that_does_not_grow_with_the_bucket(t
     assert [re.match(r"\d+ of \d+ cameras have one image each", sentence)[0] for sentence in table.odd] == list(said)
 
 
-def test_clocks_that_all_lost_their_power_take_no_more_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "MEMORY_LIMIT", "64MB")
-    database = Database(None, tmp_path)
+def test_clocks_that_all_lost_their_power_take_no_more_memory(tmp_path):
+    database = Database(None, tmp_path, Limits(64_000_000, 1))
     fill(database, 200_000, CAMERA_OF_ITS_OWN, first="2020-01-01")
     read_times(database, Clock(), ())
     reset, counter = read_clock_table(database, Clock(), "reef").odd

@@ -11,7 +11,7 @@ from typing import Any
 
 from shoal.contract.errors import ShoalError
 from shoal.contract.job import WorkerCommand
-from shoal.engines.local.cgroup import count_oom_kills
+from shoal.capacity.cgroup import count_oom_kills
 from shoal.engines.verdict import judge
 
 STOP_S = 10

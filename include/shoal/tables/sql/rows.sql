@@ -7,6 +7,9 @@
 CREATE OR REPLACE MACRO settles(status, reason) AS
     status = 'processed' OR status = 'failed' AND NOT list_contains(getvariable('retry_reasons'), reason);
 
+-- Whole ones, so that sums and means do not depend on the order in which threads add them.
+CREATE OR REPLACE MACRO microseconds(seconds) AS try_cast(round(seconds * 1000000) AS BIGINT);
+
 CREATE OR REPLACE VIEW rows AS
 SELECT *
 FROM stored_rows

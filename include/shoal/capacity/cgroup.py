@@ -31,6 +31,16 @@ def read_core_limit() -> float | None:
     return min(limits, default=None)
 
 
+def read_memory_limit() -> int | None:
+    """Read the bytes that our control group may take in all; None where it has no limit."""
+    limits = []
+    for folder in _levels("memory"):
+        limit = _read(folder / "memory.max") or _read(folder / "memory.limit_in_bytes")
+        if limit.isdigit():  # version 1 writes a number beyond any machine's where there is none
+            limits.append(int(limit))
+    return min(limits, default=None)
+
+
 def read_free_memory() -> float | None:
     """Read the bytes that our control group may still take; None where it has no limit."""
     return min((left for folder in _levels("memory") if (left := _free_memory(folder)) is not None), default=None)

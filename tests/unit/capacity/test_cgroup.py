@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.engines.local import cgroup
+from shoal.capacity import cgroup
 
 GIB = 1024**3
 
@@ -39,7 +39,7 @@ V1_OWN = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/
                 "memory.stat": f"anon 1\ninactive_file {GIB}",
                 "memory.events": "oom 1\noom_kill 2",
             },
-            (1.5, 2.0 * GIB, 2),
+            (1.5, 2.0 * GIB, 2, 4 * GIB),
             id="version 2, a container that sees the root alone",
         ),
         pytest.param(
@@ -54,7 +54,7 @@ V1_OWN = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/
                 f"{UNIT}/memory.events": "oom_kill 0",
                 "system.slice/memory.events": "oom_kill 7",
             },
-            (0.5, 3.0 * GIB, 0),
+            (0.5, 3.0 * GIB, 0, 8 * GIB),
             id="version 2, a limit above our own path",
         ),
         pytest.param(
@@ -67,7 +67,7 @@ V1_OWN = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/
                 "memory/docker/ab/memory.stat": f"inactive_file 1\ntotal_inactive_file {GIB // 2}",
                 "memory/docker/ab/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3",
             },
-            (2.0, 1.5 * GIB, 3),
+            (2.0, 1.5 * GIB, 3, 2 * GIB),
             id="version 1",
         ),
         pytest.param(
@@ -77,13 +77,13 @@ V1_OWN = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/
                 "cpu/cpu.cfs_period_us": "100000",
                 "memory/memory.oom_control": "oom_kill_disable 0\noom_kill 1",
             },
-            (None, None, 1),
+            (None, None, 1, None),
             id="version 1, no limit, a container that sees the root alone",
         ),
-        pytest.param("", {}, (None, None, 0), id="a kernel that says nothing"),
+        pytest.param("", {}, (None, None, 0, None), id="a kernel that says nothing"),
     ],
 )
 def test_the_tightest_limit_on_the_way_to_the_root_holds(own, files, expected, kernel):
     kernel(own, files)
-    found = (cgroup.read_core_limit(), cgroup.read_free_memory(), cgroup.count_oom_kills())
+    found = (cgroup.read_core_limit(), cgroup.read_free_memory(), cgroup.count_oom_kills(), cgroup.read_memory_limit())
     assert found == expected

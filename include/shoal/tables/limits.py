@@ -1,0 +1,62 @@
+"""What one DuckDB session may take: memory and threads, of the dataset file or a share of what the process may use."""
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from shoal.capacity.cgroup import read_core_limit, read_memory_limit
+from shoal.contract.units import read_size
+from shoal.settings.dataset import Run
+from shoal.settings.field_types import LEAST_MEMORY_BYTES
+
+SHARE = 4
+"""One part in so many of what the process may use: Python, the store's client and other tasks of the machine want theirs."""
+
+MOST_MEMORY_BYTES = 3 * LEAST_MEMORY_BYTES
+"""Nobody takes more without being told: ten million images are planned in less than 1 GB (docs/performance.md)."""
+
+THREAD_BYTES = LEAST_MEMORY_BYTES // 2
+"""What a further thread wants: its own buffers of what it reads, sorts and writes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a session may take.
+
+    Attributes:
+        memory_bytes: What it may hold before it spills.
+        threads: How many work at once.
+    """
+
+    memory_bytes: int
+    threads: int
+
+
+def limits_of(run: Run | None = None) -> Limits:
+    """Read what a dataset file sets; what it leaves out is a share of what the process may use.
+
+    Args:
+        run: The dataset's `run`; None where a session is nobody's in particular.
+    """
+    memory = run.memory if run else None
+    threads = run.threads if run else None
+    if memory is not None:
+        memory_bytes = read_size(memory)
+    else:
+        share = min(MOST_MEMORY_BYTES, read_memory_bytes() // SHARE)
+        memory_bytes = max(LEAST_MEMORY_BYTES, share, THREAD_BYTES * (threads or 1))
+    return Limits(memory_bytes, threads or max(1, min(read_cores(), memory_bytes // THREAD_BYTES)))
+
+
+def read_memory_bytes() -> int:
+    """Read what this process may use: its container's limit, at most what the machine has."""
+    machine, limit = int(psutil.virtual_memory().total), read_memory_limit()
+    return machine if limit is None else min(machine, limit)
+
+
+def read_cores() -> int:
+    """Read how many CPUs this process may use, by affinity and by its container's quota; at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = read_core_limit()
+    return cores if limit is None else max(1, min(cores, int(limit)))

@@ -1,0 +1,87 @@
+"""The folder a session spills to, and what to do where it, or the session's memory, is too small."""
+
+import errno
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+
+import duckdb
+
+from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
+from shoal.contract.units import size_text
+from shoal.tables.limits import THREAD_BYTES, Limits, read_memory_bytes
+
+log = logging.getLogger(__name__)
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_FOLDER = ("Read-only file system", "Permission denied", "Failed to create directory")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder that goes with its session.
+
+    Raises:
+        ConfigError: It cannot be made, or a file that Python wrote there found no room.
+    """
+    try:
+        made = TemporaryDirectory(prefix="shoal-")
+    except OSError as err:
+        if err.errno in _NO_ROOM:
+            raise _disk_full(Path(gettempdir()), err.strerror or str(err)) from err
+        raise ConfigError(f"No folder for temporary files: {err} - set TMPDIR to one that can be written") from err
+    with made as folder:
+        try:
+            yield Path(folder).resolve()  # SQL may reach it by the name that is told here only
+        except OSError as err:
+            if err.errno not in _NO_ROOM or not str(err.filename or folder).startswith(folder):
+                raise
+            raise _disk_full(Path(folder).parent, err.strerror or str(err)) from err
+
+
+def warn_of_room(folder: Path, limits: Limits, needed_bytes: int, what: str) -> None:
+    """Say in the log that a step may find too little disk, before it begins.
+
+    Args:
+        folder: The session's scratch folder.
+        limits: What it may hold in memory.
+        needed_bytes: About what the step holds, in memory or on disk, and writes.
+        what: The step and its size, in words.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed_bytes - limits.memory_bytes > free:
+        log.warning(
+            "%s may take %s of disk in %s, where %s are free - free some or set TMPDIR to a larger one",
+            what,
+            size_text(needed_bytes - limits.memory_bytes),
+            folder.parent,
+            size_text(free),
+        )
+
+
+def out_of_room(err: duckdb.Error, folder: Path, limits: Limits) -> ShoalError:
+    """Say what to set where DuckDB found too little memory or disk."""
+    text = first_line(err)
+    if "No space left" in text or "max_temp_directory_size" in text:
+        return _disk_full(folder.parent, text)
+    if str(folder) in text and any(words in text for words in _NO_FOLDER):
+        return ConfigError(f"Nothing can be written in {folder.parent} ({text}) - set TMPDIR to a folder that can")
+    if isinstance(err, duckdb.OutOfMemoryException):
+        return ConfigError(
+            f"{size_text(limits.memory_bytes)} of memory on {limits.threads} threads were not enough for DuckDB ({text}) - set "
+            f"run.memory in the dataset file to more, such as {_more(limits)}, or run.threads to less; this process may use "
+            f"{size_text(read_memory_bytes())}"
+        )
+    return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
+
+
+def _more(limits: Limits) -> str:
+    wanted = max(2 * limits.memory_bytes, 2 * THREAD_BYTES * limits.threads)
+    return size_text(wanted).replace(" ", "")
+
+
+def _disk_full(folder: Path, text: str) -> ConfigError:
+    return ConfigError(f"No room left in {folder} ({text}) - free some disk or set TMPDIR to a larger one")
