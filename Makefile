@@ -12,6 +12,7 @@ export UV_CACHE_DIR := $(CURDIR)/.shoal/uv-cache
 endif
 
 SEEDS ?= 20
+KEYS ?= 1000000
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
@@ -20,8 +21,8 @@ CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse
 # A misspelt variable would be passed over in silence.
 ifeq ($(MAKELEVEL),0)
 SAID := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_% SHELL MAKEFLAGS MAKEOVERRIDES -%,$(SAID))
-$(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS PYTHON REGISTRY PUSH SHOAL_HOME))
+UNKNOWN := $(filter-out MODEL IMAGES PORT ARGS SEEDS KEYS PYTHON REGISTRY PUSH SHOAL_% SHELL MAKEFLAGS MAKEOVERRIDES -%,$(SAID))
+$(if $(strip $(UNKNOWN)),$(error no such variable: $(UNKNOWN) - there are MODEL IMAGES PORT ARGS SEEDS KEYS PYTHON REGISTRY PUSH SHOAL_HOME))
 endif
 
 # Runs a command that a person ends by Ctrl-C, which is no "Error 130": the terminal sends it to the command itself, which says
@@ -31,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench docs durations images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-scale docs durations images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -89,6 +90,9 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
 	$(RUN) benchmarks/nights.py
+
+bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers compared with an oracle's; ARGS="--rows-of-part 5000"
+	@$(RUN) benchmarks/scale.py --keys $(KEYS) $(ARGS)
 
 # Not --quiet: it also silences the warnings that --strict counts.
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked

@@ -138,11 +138,16 @@ class Run(Settings):
     memory: Memory | None = Field(
         None,
         exclude_if=not_,
-        description="What DuckDB may hold in a plan or summary before it spills to disk, such as 2GiB; default: a quarter of what "
-        "the process may use, from 256 MiB to 768 MiB",
+        description="What DuckDB may hold in a plan or summary before it spills, such as 2GiB; default: a quarter of what "
+        "the process may use, from 256 MiB to 512 MiB",
     )
     threads: int | None = Field(
-        None, ge=1, le=256, strict=True, exclude_if=not_, description="Its threads; default: the CPUs the process may use"
+        None,
+        ge=1,
+        le=256,
+        strict=True,
+        exclude_if=not_,
+        description="Its threads; default: the CPUs the process may use",
     )
     pool: Name | None = Field(None, description="Airflow pool in which shards wait for a slot; default: default_pool")
 

@@ -14,7 +14,6 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
 from shoal.summary.deployments import read_deployed
 from shoal.tables.clock_table import read_clock_table
-from shoal.tables.clock_times import keep_times
 from shoal.tables.clock_words import say_devices
 from shoal.tables.session import Database
 
@@ -141,6 +140,5 @@ def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _read_clock(database: Database, plan: StoredPlan) -> dict[str, Any]:
     clock = plan.settings.clock
-    keep_times(database, clock)
     table = read_clock_table(database, clock, plan.dataset, after_reading=True)
     return replace(table, odd=(*table.odd, *say_devices(database, clock))).to_json()

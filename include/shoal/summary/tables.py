@@ -8,6 +8,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.summary.deployments import fill_spans
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
+from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files
 from shoal.tables.session import Database
 
@@ -29,6 +30,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     narrow_listing(database, dataset.clock, dataset.deployments, params.window)
     view = view_clocked_with_exif if dataset.clock.asks_exif else view_clocked
     view(database, dataset.clock, dataset.deployments)
+    keep_times(database, dataset.clock)
     database.set_variable("run_key", plan.run_key)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))

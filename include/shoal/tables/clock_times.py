@@ -44,7 +44,8 @@ def keep_times(database: Database, clock: Clock) -> None:
         f"{two_times} AS two_times, nullif({rest}, '') AS rest FROM clocked"
     )
     database.run(
-        "CREATE OR REPLACE VIEW clocked AS SELECT numbered.* EXCLUDE (n), camera, deployment, captured_at, clock_flag "
+        "CREATE OR REPLACE VIEW clocked AS SELECT numbered.* EXCLUDE (n), camera, deployment, captured_at, clock_flag, "
+        "clock_source::INTEGER AS clock_source "
         f"FROM ({number_listing()}) AS numbered JOIN times USING (n)"
     )
 

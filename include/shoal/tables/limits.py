@@ -13,7 +13,7 @@ from shoal.settings.field_types import LEAST_MEMORY_BYTES
 SHARE = 4
 """One part in so many of what the process may use: Python, the store's client and other tasks of the machine want theirs."""
 
-MOST_MEMORY_BYTES = 3 * LEAST_MEMORY_BYTES
+MOST_MEMORY_BYTES = 2 * LEAST_MEMORY_BYTES
 """Nobody takes more without being told: ten million images are planned in less than 1 GB (docs/performance.md)."""
 
 THREAD_BYTES = LEAST_MEMORY_BYTES // 2

@@ -219,7 +219,8 @@ class Database:
         for alike in self.run(SAME_SCHEMA, [list(new)]).fetchall():
             of_one = [new[uri] for uri in alike[0]]
             described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(of_one[0])]).fetchall()
-            self._columns |= dict.fromkeys(of_one, {name: kind for name, kind, *_ in described})
+            columns = {name: kind for name, kind, *_ in described}
+            self._columns |= {key: columns for key in of_one}
 
     def _type_of(self, kind: str) -> str:
         """Write a type as DuckDB calls it."""

@@ -7,25 +7,18 @@
 -- A failure that this run was told to retry, and left to a later one, is pending too.
 -- Variables: run_key, retry_reasons, archives.
 CREATE OR REPLACE TABLE accounted AS
-WITH own AS (
-    SELECT DISTINCT key, object_version FROM stored_rows WHERE run_key = getvariable('run_key')
-), settled AS (
-    SELECT DISTINCT key, object_version FROM stored_rows WHERE settles(status, reason)
-)
 SELECT
     clocked.key, clocked.object_version, clocked.size_bytes, clocked.last_modified,
     clocked.camera, clocked.deployment, clocked.captured_at, clocked.clock_source, clocked.clock_flag,
     manifest.shard,
     CASE
-        WHEN manifest.key IS NULL AND settled.key IS NOT NULL THEN 'reused'
+        WHEN manifest.key IS NULL AND rows.was_settled THEN 'reused'
         WHEN manifest.key IS NULL AND list_contains(getvariable('archives'), clocked.storage_class) THEN 'archived'
         WHEN manifest.key IS NULL THEN 'pending'
-        WHEN own.key IS NULL THEN 'unsettled'
+        WHEN rows.is_own IS DISTINCT FROM true THEN 'unsettled'
         ELSE rows.status
     END AS fate,
-    rows.* EXCLUDE (key, object_version, size_bytes)
+    rows.* EXCLUDE (key, object_version, size_bytes, was_settled, is_own)
 FROM clocked
 LEFT JOIN manifest ON manifest.key = clocked.key AND manifest.object_version = clocked.object_version
-LEFT JOIN own ON own.key = clocked.key AND own.object_version = clocked.object_version
-LEFT JOIN settled ON settled.key = clocked.key AND settled.object_version = clocked.object_version
-LEFT JOIN rows ON rows.key = clocked.key AND rows.object_version = clocked.object_version;
+LEFT JOIN judged_rows AS rows ON rows.key = clocked.key AND rows.object_version = clocked.object_version;

@@ -18,7 +18,7 @@ WITH examined AS (
     -- Only boxes of two classes of one taxon that overlap can be one fish seen twice: few, however large the archive.
     SELECT DISTINCT a.key, a.object_version, a.taxon
     FROM thresholded AS a JOIN thresholded AS b USING (key, object_version, taxon)
-    WHERE a.merged AND a.class_id < b.class_id
+    WHERE a.merged AND b.merged AND a.class_id < b.class_id
       AND least(a.x2, b.x2) > greatest(a.x1, b.x1) AND least(a.y2, b.y2) > greatest(a.y1, b.y1)
 ), suppressed AS (
     SELECT key, object_version, unnest(merged_nms(list({
