@@ -93,6 +93,7 @@ class _Found:
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
     """List the bucket, choose the model, subtract what is settled."""
     listing = session.list_scope()
+    session.foresee(listing)
     session.read_times()
     silent = session.look_for_silence(listing)
     clock, remarks = session.read_clock_table(), session.read_remarks()

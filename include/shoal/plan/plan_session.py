@@ -45,6 +45,9 @@ from shoal.tables.session import Database
 ELSEWHERE_IMAGES = 32
 """So many are tried: where nine of ten images are refused, all of these are in one of thirty cases."""
 
+IMAGE_BYTES = 500
+"""About what a plan holds of an image, in memory or on disk: docs/performance.md."""
+
 TABLES = {
     "listing": "the images in scope, frozen",
     "clocked": "listing, with camera and capture time",
@@ -101,6 +104,10 @@ class PlanSession:
         if nothing and self._request.empty_fails:
             raise EmptyBucketError(f"{nothing} - choose a window that has images")
         return replace(listing, counts=count_images(self._database, listing.counts), nothing=nothing)
+
+    def foresee(self, listing: FrozenListing) -> None:
+        """Say where there may be too little disk for what is left to do."""
+        self._database.foresee("Planning", listing.counts.images, IMAGE_BYTES)
 
     def read_times(self) -> None:
         """Let the clock read the listing, once for all steps that ask for its times.

@@ -16,6 +16,7 @@ from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import is_ledger
 from shoal.results.lineage import METADATA_KEY, MOST_NAMES, Lineage, join, ledger_name, read_lineages
+from shoal.settings.dataset import Run
 from shoal.stores.object_store import ListedObject, ObjectStore
 from shoal.tables.session import Database, open_database
 
@@ -52,13 +53,14 @@ class Compacted:
         return [*wrote, *gone, *self.left]
 
 
-def compact(results: ObjectStore, layout: VariantLayout, run_key: str) -> Compacted:
+def compact(results: ObjectStore, layout: VariantLayout, run_key: str, run: Run | None = None) -> Compacted:
     """Delete ledgers that an earlier compaction took, and write those of a crowded size as one; mostly nothing is to be done.
 
     Args:
         results: The results bucket.
         layout: The variant.
         run_key: The run in whose name a new ledger is written.
+        run: The dataset's `run`, which may say how much memory and how many threads.
 
     Raises:
         ContractError: What was written does not hold what it took: nothing is deleted.
@@ -68,15 +70,17 @@ def compact(results: ObjectStore, layout: VariantLayout, run_key: str) -> Compac
     if not _choose(listed):
         return Compacted()
     try:
-        return _compact(results, layout, run_key, listed)
+        return _compact(results, layout, run_key, listed, run)
     except ShoalError:
         if {found.key for found in listed} <= {*results.list_keys(layout.ledgers)}:
             raise
         return Compacted(left=("Another run writes the same ledgers together: they are left to it",))
 
 
-def _compact(results: ObjectStore, layout: VariantLayout, run_key: str, listed: Sequence[ListedObject]) -> Compacted:
-    with open_database(results) as database:
+def _compact(
+    results: ObjectStore, layout: VariantLayout, run_key: str, listed: Sequence[ListedObject], run: Run | None
+) -> Compacted:
+    with open_database(results, run) as database:
         shelf = read_lineages(database, [found.key for found in listed])
         held = _find_held(shelf)
         deleted, differ = _delete_held(database, listed, held)

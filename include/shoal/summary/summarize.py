@@ -32,6 +32,9 @@ from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import find_whole
 from shoal.tables.session import Database, open_database
 
+IMAGE_BYTES = 2500
+"""About what a summary holds of an image with three boxes, in memory or on disk: docs/performance.md."""
+
 
 @dataclass(frozen=True)
 class SummarizedRun:
@@ -125,6 +128,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
         found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
         if found is None:
+            database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
             build_tables(database, plan, run, sources)
             own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
             balance, answer = _read_answer(database, layout, plan, known, own)
@@ -138,13 +142,13 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         complete=found.balance.complete,
         result_sha256=summary["result_sha256"],
     )
-    return SummarizedRun(summary, found.balance, run.summary, not_current, _compact(stores, layout, run_key))
+    return SummarizedRun(summary, found.balance, run.summary, not_current, _compact(stores, layout, plan))
 
 
-def _compact(stores: Stores, layout: VariantLayout, run_key: str) -> tuple[str, ...]:
+def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[str, ...]:
     """Keep the ledgers few; the answer stands by then, and does not fall with this."""
     try:
-        return tuple(compact(stores.results, layout, run_key).describe())
+        return tuple(compact(stores.results, layout, plan.run_key, plan.settings.run).describe())
     except ShoalError as err:
         return (f"The ledgers were not written together, the next run tries again: {err}",)
 

@@ -17,7 +17,7 @@ from shoal.contract.rows import ROW_COLUMNS
 from shoal.settings.dataset import Run
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.limits import Limits, limits_of
-from shoal.tables.scratch import out_of_room, scratch_folder
+from shoal.tables.scratch import out_of_room, scratch_folder, warn_of_room
 from shoal.tables.stored_columns import SAME_SCHEMA, need_same, stored_names
 
 _REFUSED = (400, 401, 403)
@@ -180,6 +180,10 @@ class Database:
         self.view_parquet("stored_rows", keys, ROW_COLUMNS)
         self.run_file("rows")
 
+    def foresee(self, what: str, images: int, image_bytes: int) -> None:
+        """Say in the log where a step over so many images, of about so much memory and disk each, may find too little disk."""
+        warn_of_room(self.folder, self.limits, images * image_bytes, f"{what} {images} images")
+
     def store_parquet(self, query: str, key: str) -> StoredParquet:
         """Write a query's rows as one Parquet object.
 
@@ -220,7 +224,7 @@ class Database:
             of_one = [new[uri] for uri in alike[0]]
             described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(of_one[0])]).fetchall()
             columns = {name: kind for name, kind, *_ in described}
-            self._columns |= {key: columns for key in of_one}
+            self._columns |= dict.fromkeys(of_one, columns)
 
     def _type_of(self, kind: str) -> str:
         """Write a type as DuckDB calls it."""

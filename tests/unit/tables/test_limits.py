@@ -12,25 +12,24 @@ MIB, GIB = 1024**2, 1024**3
 
 
 @pytest.mark.parametrize(
-    ("machine_bytes", "container_bytes", "cpus", "quota", "run", "expected"),
+    ("memory", "cpus", "run", "expected"),
     [
-        pytest.param(64 * GIB, None, 16, None, Run(), Limits(512 * MIB, 4), id="a large machine: not more than ten million images need"),
-        pytest.param(64 * GIB, GIB, 16, 2.5, Run(), Limits(256 * MIB, 2), id="a container of 1 GiB and 2.5 CPUs"),
-        pytest.param(GIB, 9 * 10**18, 1, None, Run(), Limits(256 * MIB, 1), id="version 1 writes a huge number for no limit"),
-        pytest.param(64 * GIB, 512 * MIB, 8, 0.5, Run(), Limits(256 * MIB, 1), id="less than the largest step needs: that is taken"),
-        pytest.param(64 * GIB, None, 16, None, None, Limits(512 * MIB, 4), id="a session of no dataset"),
-        pytest.param(64 * GIB, None, 16, None, Run(memory="4GiB"), Limits(4 * GIB, 16), id="more memory lets more threads work"),
-        pytest.param(64 * GIB, GIB, 16, None, Run(threads=8), Limits(GIB, 8), id="each thread has its memory"),
-        pytest.param(64 * GIB, GIB, 2, None, Run(memory="256MiB", threads=6), Limits(256 * MIB, 6), id="who says both has both"),
+        pytest.param((64 * GIB, None), (16, None), Run(), Limits(512 * MIB, 4), id="a large machine: not more than ten million images need"),
+        pytest.param((64 * GIB, GIB), (16, 2.5), Run(), Limits(256 * MIB, 2), id="a container of 1 GiB and 2.5 CPUs"),
+        pytest.param((GIB, 9 * 10**18), (1, None), Run(), Limits(256 * MIB, 1), id="version 1 writes a huge number for no limit"),
+        pytest.param((64 * GIB, 512 * MIB), (8, 0.5), Run(), Limits(256 * MIB, 1), id="less than the largest step needs: that is taken"),
+        pytest.param((64 * GIB, None), (16, None), None, Limits(512 * MIB, 4), id="a session of no dataset"),
+        pytest.param((64 * GIB, None), (16, None), Run(memory="4GiB"), Limits(4 * GIB, 16), id="more memory lets more threads work"),
+        pytest.param((64 * GIB, GIB), (16, None), Run(threads=8), Limits(GIB, 8), id="each thread has its memory"),
+        pytest.param((64 * GIB, GIB), (2, None), Run(memory="256MiB", threads=6), Limits(256 * MIB, 6), id="who says both has both"),
     ],
 )  # fmt: skip
-def test_a_session_takes_a_share_of_what_its_process_may_use(
-    machine_bytes, container_bytes, cpus, quota, run, expected, monkeypatch
-):
-    monkeypatch.setattr(limits.psutil, "virtual_memory", lambda: type("Memory", (), {"total": machine_bytes}))
-    monkeypatch.setattr(limits, "read_memory_limit", lambda: container_bytes)
-    monkeypatch.setattr(limits, "read_core_limit", lambda: quota)
-    monkeypatch.setattr(limits.os, "sched_getaffinity", lambda _: set(range(cpus)))
+# memory, cpus: of the machine, and of the container that the process is in.
+def test_a_session_takes_a_share_of_what_its_process_may_use(memory, cpus, run, expected, monkeypatch):
+    monkeypatch.setattr(limits.psutil, "virtual_memory", lambda: type("Memory", (), {"total": memory[0]}))
+    monkeypatch.setattr(limits, "read_memory_limit", lambda: memory[1])
+    monkeypatch.setattr(limits, "read_core_limit", lambda: cpus[1])
+    monkeypatch.setattr(limits.os, "sched_getaffinity", lambda _: set(range(cpus[0])))
     assert limits_of(run) == expected
 
 
