@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shoal.contract.errors import ContractError, shown
 from shoal.contract.layout import ATTEMPT, CONTENT, FOLDER, RUN_KEY, DatasetLayout, RunLayout, VariantLayout, is_time
 
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
@@ -41,6 +42,7 @@ _OF_RUN = re.compile(
 _PLACE = re.compile(
     rf"(?P<root>(?:.*/)?)(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:plan|summary)\.json", re.DOTALL
 )
+_OF_VARIANT = re.compile(rf"(?:.*/)?(?P<variant>{FOLDER})/(?:runs/{RUN_KEY}|answer|ledger|parts)/.*", re.DOTALL)
 _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json")
 
@@ -137,6 +139,26 @@ def read_run_place(key: str) -> RunPlace | None:
     """Read where a run lies from the key of its plan.json or summary.json; None when it is not one."""
     match = _PLACE.fullmatch(key)
     return RunPlace(match["root"], match["variant"], match["run_key"]) if match else None
+
+
+def need_own_variant(place: RunPlace, key: str, named: str) -> None:
+    """Check that what a plan or summary names is of the variant in whose folder that lies.
+
+    Args:
+        place: Where it lies.
+        key: Its key.
+        named: Folder of the variant it is of, or a key below that.
+
+    Raises:
+        ContractError: The folder of another variant was copied to here, or renamed.
+    """
+    below = _OF_VARIANT.fullmatch(named)
+    variant = below["variant"] if below else named
+    if variant != place.variant and re.fullmatch(FOLDER, variant):
+        raise ContractError(
+            f"{shown(key)} is of {shown(variant, 200)}/ and lies in {place.variant}/: that folder was copied or renamed - "
+            f"rename it back, or move {place.root}{place.variant}/ out of the dataset's folder"
+        )
 
 
 def is_listing(root: str, key: str) -> bool:

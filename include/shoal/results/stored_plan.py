@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.job import ShardJob
 from shoal.contract.stored_json import checked, pick, picked, reading, take
-from shoal.contract.stored_names import is_ledger, is_part, read_run_place
+from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
 from shoal.results.plan_parts import (
     PlannedBy,
     StoredApproval,
@@ -233,6 +233,7 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     place = read_run_place(key)
     if place is None:
         raise ContractError(f"{shown(key)} is no name of a plan - Shoal writes <variant>/runs/<run_key>/plan.json")
+    need_own_variant(place, key, plan.variant.directory)
     plan, layout = _with_names_of(place.root, plan), place.layout
     strange = [
         *([] if plan.run_key == place.run_key else [plan.run_key]),

@@ -7,7 +7,7 @@ from typing import Any
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.rows import FATES
 from shoal.contract.stored_json import checked, pick, picked, reading, take
-from shoal.contract.stored_names import read_run_place
+from shoal.contract.stored_names import need_own_variant, read_run_place
 from shoal.results.plan_parts import StoredModel, StoredScope
 from shoal.results.summary_files import SummaryFile, of_its_place, parse_files
 from shoal.settings.run_form import RunParams
@@ -180,6 +180,7 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
         raise ContractError(
             f"{shown(key)} is no name of a summary - Shoal writes <variant>/runs/<run_key>/summary.json"
         )
+    need_own_variant(place, key, summary.folder)
     try:
         folder, files = of_its_place(place, summary.run_key, summary.folder, summary.files)
     except ValueError as err:
