@@ -4,7 +4,7 @@ import io
 import logging
 import zlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from matplotlib import rc_context
@@ -24,6 +24,9 @@ SHOWN_TAXA = 5
 
 SHOWN_CAMERAS = 4
 """Columns of the plot, the first by name; the table has every camera."""
+
+DAYS_DRAWN = timedelta(days=3 * 366)
+"""A longer time is drawn by months, where the dataset has them."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour blindness tell apart (jfly.uni-koeln.de/color), but for yellow and black."""
@@ -59,7 +62,7 @@ def plot(database: Database, result: Mapping[str, Any]) -> Figure | None:
     Returns:
         None when no image has a capture time.
     """
-    bin_name = _plot_bin(result["settings"]["report"]["bins"])
+    bin_name = _plot_bin(result["settings"]["report"]["bins"], _longest_axis(database))
     cameras = [
         r["camera"]
         for r in database.records(f"SELECT DISTINCT camera FROM numbered_series ORDER BY camera LIMIT {SHOWN_CAMERAS}")
@@ -127,8 +130,14 @@ def _plot_camera(
     )
 
 
-def _plot_bin(bins: list[str]) -> str:
-    return next(name for name in ("day", "month", "hour", "30min") if name in bins)
+def _plot_bin(bins: list[str], axis: timedelta) -> str:
+    """Choose the bins to draw: days, but of several years they are closer than lines are wide."""
+    widths = ("month", "day") if axis > DAYS_DRAWN else ("day", "month")
+    return next(name for name in (*widths, "hour", "30min") if name in bins)
+
+
+def _longest_axis(database: Database) -> timedelta:
+    return database.value("SELECT max(end_at - start_at) FROM axis") or timedelta()
 
 
 def _read_series(database: Database, bin_name: str, camera: str, taxon: str) -> list[dict[str, Any]]:
