@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import beside_report, make_pipeline
 from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.hashing import canonical_sha256
 from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_exports, write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
@@ -195,6 +196,26 @@ def test_verify_tells_of_a_file_that_its_rows_do_not_give(summarized):
         f"G3: the summary names {lost.name}, which its rows do not give",
     )
     assert set(told) <= set(verify().deviations), "which run, and which file"
+
+
+def test_a_summary_of_before_gaps_were_told_is_verified_as_far_as_it_goes(summarized):
+    pipeline, done, verify = summarized()
+    data = b"bin,bin_start,bin_end\n"
+    pipeline.stores.results.write_bytes(done.summary["folder"] + "counts.csv", data)
+    kept = {name: sha for name, sha in done.summary["files"].items() if not name.startswith(("counts", "gaps"))}
+    told = {name: value for name, value in done.summary["result"].items() if name not in {"axis", "gaps"}}
+    result = {**told, "counts_sha256": hashlib.sha256(data).hexdigest()}
+    stored = {
+        "result": result,
+        "result_sha256": canonical_sha256(result),
+        "files": {**kept, "counts.csv": result["counts_sha256"]},
+    }
+    pipeline.stores.results.write_json(done.key, {**done.summary, **stored})
+    again = verify()
+    assert [line for line in again.deviations if "current.json" not in line] == []
+    assert again.notes == ("stored before gaps were told: its files are compared by their sha256, not written again",)
+    pipeline.stores.results.write_bytes(done.summary["folder"] + "counts.csv", data + b"more")
+    assert "G3: file counts.csv has another sha256 than the summary says" in verify().deviations
 
 
 def test_an_export_of_another_wheel_is_written_beside_the_others_when_asked_for(wheel, summarized):

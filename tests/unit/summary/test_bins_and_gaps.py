@@ -324,7 +324,7 @@ def stays_of(seed):
     ][: draw.randrange(3)]  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shots=SHOTS, seed=st.integers(0, 10_000), zone=st.sampled_from(["UTC", "Europe/Madrid", "Asia/Kathmandu"]))
 def test_bins_of_each_width_hold_every_used_image_once_and_gaps_hold_none(shots, seed, zone):
     stays = stays_of(seed)
