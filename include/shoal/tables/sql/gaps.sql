@@ -39,13 +39,14 @@ WITH stays AS (
         greatest(coalesce(stays.start_at, axis.start_at), axis.start_at) AS start_at,
         least(coalesce(stays.end_at, axis.end_at), axis.end_at) AS end_at
     FROM deployment_spans AS stays JOIN axis USING (camera)
+    WHERE coalesce(stays.start_at, axis.start_at) <= axis.end_at AND coalesce(stays.end_at, axis.end_at) >= axis.start_at
 ), between_stays AS (
     SELECT camera, NULL::VARCHAR AS deployment, from_at AS start_at, to_at AS end_at FROM (
         SELECT camera, stays.end_at AS from_at, coalesce(lead(stays.start_at) OVER of_camera, axis.end_at) AS to_at
-        FROM stays JOIN axis USING (camera) WHERE stays.start_at <= stays.end_at WINDOW of_camera AS (PARTITION BY camera ORDER BY stays.start_at)
+        FROM stays JOIN axis USING (camera) WINDOW of_camera AS (PARTITION BY camera ORDER BY stays.start_at)
         UNION ALL
         SELECT camera, any_value(axis.start_at), coalesce(min(stays.start_at), any_value(axis.end_at))
-        FROM axis JOIN stays USING (camera) GROUP BY camera
+        FROM axis LEFT JOIN stays USING (camera) WHERE told_by <> 'clocks' GROUP BY camera
     )
 ), spans AS (
     SELECT camera, NULL::VARCHAR AS deployment, 'no_image' AS cause, start_at, end_at FROM axis WHERE told_by = 'clocks'
