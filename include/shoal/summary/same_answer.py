@@ -199,14 +199,19 @@ def find_same_answer(
     if inputs is None or known is None or known.summary is None or known.run_key == plan.run_key:
         return None
     summary, balance = known.summary, _balance(plan)
-    run = _tell_run(plan, summary, inputs)
+    if summary.run.get("inputs_sha256") != inputs.sha256:
+        return None
+    try:
+        run = _tell_run(plan, summary, inputs)
+        shown = shown_of_run(summary.run)
+    except (KeyError, TypeError, AttributeError):  # somebody changed it
+        return None
     same = (
-        summary.run.get("inputs_sha256") == inputs.sha256,
         not plan.shards and not plan.parts and balance.complete,
         known.frozen_at.listed_at <= plan.listing.frozen_at.listed_at,
         summary.complete and summary.by_month and canonical_sha256(summary.result) == summary.result_sha256,
         summary.examined == balance.examined,
-        shown_of_run(summary.run) == shown_of_run(run),
+        shown == shown_of_run(run),
         not any("failed" in told for told in summary.exports.values()),
         all(shared.has(file.key, file.bytes) for file in summary.files),
     )
