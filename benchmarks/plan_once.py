@@ -99,8 +99,8 @@ def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, obj
     columns = ", ".join(f"({_ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
     with open_database(stores.results) as database:
         database.set_variable("run_key", run_key)
-        [file] = find_files(stores.results, listing_key)
-        database.set_variable("listing", stores.results.uri(file))
+        files = find_files(stores.results, listing_key)
+        database.set_variable("listing", [stores.results.uri(file) for file in files])
         query = f"SELECT {columns} FROM read_parquet(getvariable('listing')) ORDER BY key"
         return {"settled": database.store_parquet(query, layout.ledger(run_key, "attempt1")).rows}
 

@@ -149,7 +149,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
     ledger = done.summary["run"]["ledger"]
     (folder / "ledger").mkdir()
     results.download(ledger, folder / "ledger" / ledger.rsplit("/", 1)[-1])
-    [listing] = find_files(results, plan.listing_key)
+    listing, *_ = find_files(results, plan.listing_key)
     results.download(listing, folder / "listing.parquet")
     results.download(paths.manifest, folder / "manifest.parquet")
     for file in done.stored.files:

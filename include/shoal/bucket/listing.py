@@ -1,19 +1,20 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
+from shoal.bucket.listing_months import store_months
 from shoal.bucket.listing_record import ListingRecord, Moment, scope_of
 from shoal.bucket.nothing_there import beside_prefix
 from shoal.bucket.sieve import ListingCounts, Sieve
 from shoal.contract.errors import EmptyBucketError, shown
 from shoal.contract.gone_objects import gone
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import DatasetLayout
+from shoal.contract.layout import DatasetLayout, listed_months
 from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
@@ -21,7 +22,8 @@ from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
 from shoal.stores.object_store import ImageStore
-from shoal.tables.frozen_listing import FrozenAt, ListingFile
+from shoal.stores.shared_files import SharedFiles
+from shoal.tables.frozen_listing import FrozenAt, load_images
 from shoal.tables.session import Database
 
 EVER = Window(None, None)
@@ -56,7 +58,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class FrozenListing:
-    """A listing that is the table or view `listing` of a session.
+    """A listing that is the table `listing` of a session.
 
     Attributes:
         key: Its object in the results bucket.
@@ -79,9 +81,18 @@ class FrozenListing:
 
 
 def freeze_listing(
-    bucket: ImageStore, source: Source, scope: Scope, database: Database, key: str, *, mounts: bool = False
+    bucket: ImageStore,
+    source: Source,
+    scope: Scope,
+    database: Database,
+    key: str,
+    *,
+    mounts: bool = False,
+    kept: Collection[str] = frozenset(),
 ) -> FrozenListing:
     """List the scope once, into the table `listing` and the object `key`, in memory that does not grow with the bucket.
+
+    Images lie in files by month, which listings share: of those that lie there none is written again.
 
     Makes: listing
 
@@ -90,8 +101,9 @@ def freeze_listing(
         source: What of it is an image.
         scope: What is listed.
         database: A session on the results bucket.
-        key: Key of the frozen listing, `….json`; its images lie beside it.
+        key: Key of the frozen listing, `….json`.
         mounts: Whether pods will mount the bucket: where a limit ends the listing, the last image's directory is counted on.
+        kept: Files that a listing names which is kept, whatever their age: the answer's.
 
     Raises:
         EmptyBucketError: No image in scope.
@@ -116,9 +128,7 @@ def freeze_listing(
     sifted, counts = counts.images, count_images(database, counts)
     if scope.limit is None:
         counts = replace(counts, twice=sifted - counts.images)
-    file = key.removesuffix(".json") + ".parquet"
-    stored = database.store_parquet(f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing ORDER BY key", file)
-    files = (ListingFile(file, stored.sha256, stored.rows),)
+    files = store_months(database, key, SharedFiles.look(database.results, listed_months(key), kept))
     listed = scope_of(source, scope.prefix, scope.limit)
     record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)
     database.results.write_json(key, record.to_json())  # last: what it names is there
@@ -126,7 +136,7 @@ def freeze_listing(
 
 
 def view_listing(database: Database, key: str) -> FrozenListing:
-    """Make a frozen listing the view `listing`.
+    """Make a frozen listing the table `listing`.
 
     Makes: listing
 
@@ -137,7 +147,7 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     record = ListingRecord.read(database.results, key)
     if record is None:
         raise gone(key, database.results.bucket)
-    database.view_parquet("listing", [file.key for file in record.files], LISTING_COLUMNS)
+    load_images(database, [file.key for file in record.files])
     return FrozenListing(key, record.moment, count_images(database, record.counts), record.largest)
 
 

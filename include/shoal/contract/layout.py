@@ -2,7 +2,7 @@
 
 <results>/<dataset>/current.json
                     releases.json
-                    listings/<run_key>.json   <run_key>.parquet
+                    listings/<run_key>.json   files/<month>-<sha16>.parquet
                     <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
@@ -20,6 +20,9 @@ FORMAT_VERSION = 2
 
 RUN_KEY = r"[0-9]{8}T[0-9]{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"
+SEVERAL_MONTHS = "0000-00"
+"""Stands for the month in the name of a file that holds several."""
+
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a variant: `<model>-<version>-<variant12>`, whose names the dataset file allows no other characters."""
 
@@ -207,10 +210,6 @@ class DatasetLayout:
         """The bucket as one run froze it: when, what was left out, and which files hold its images."""
         return f"{self.listings}{run_key}.json"
 
-    def listing_file(self, run_key: str) -> str:
-        """The images of a listing that one run froze."""
-        return f"{self.listings}{run_key}.parquet"
-
     def variant(self, directory: str) -> VariantLayout:
         """Objects of one variant."""
         return VariantLayout(f"{self.root}{directory}/")
@@ -218,6 +217,26 @@ class DatasetLayout:
     def variants(self, folders: Iterable[str]) -> list[VariantLayout]:
         """Pick from the folders below `root` those that may be a variant's."""
         return [self.variant(folder) for folder in folders if re.fullmatch(FOLDER, folder)]
+
+
+def listed_months(listing: str) -> str:
+    """Prefix of the images of a listing and of those beside it; earlier releases put those of each beside its JSON.
+
+    Args:
+        listing: Key of the listing.
+    """
+    return f"{listing[: listing.rfind('/') + 1]}files/"
+
+
+def listed_month(listing: str, month: str | None, sha256: str) -> str:
+    """The images of a listing whose objects were last modified in one month; several listings may share it.
+
+    Args:
+        listing: Key of a listing that names it.
+        month: `2026-06`; None for images of several months.
+        sha256: Of the file's bytes.
+    """
+    return f"{listed_months(listing)}{month or SEVERAL_MONTHS}-{sha256[:16]}.parquet"
 
 
 def run_time(run_key: str) -> datetime:

@@ -22,7 +22,7 @@ from shoal.bucket.listing import (
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_names_without_text, read_unshown_names
-from shoal.contract.errors import EmptyBucketError
+from shoal.contract.errors import ContractError, EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
@@ -39,7 +39,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.clock_times import read_times
-from shoal.tables.frozen_listing import FrozenAt
+from shoal.tables.frozen_listing import FrozenAt, find_files
 from shoal.tables.session import Database
 
 ELSEWHERE_IMAGES = 32
@@ -282,4 +282,14 @@ class PlanSession:
             found = find_listing(database, stores.layout, source, self._scope, since)
         if found is not None:
             return view_listing(database, found)
-        return freeze_listing(stores.source, source, self._scope, database, key, mounts=request.dataset.cluster.mounts)
+        mounts = request.dataset.cluster.mounts
+        return freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts, kept=self._find_kept())
+
+    def _find_kept(self) -> frozenset[str]:
+        """Name the files of the answer's listing, which `gc` keeps whatever their age; none where it cannot be read."""
+        if self._answer is None:
+            return frozenset()
+        try:
+            return frozenset(find_files(self._stores.results, FrozenAt.of_answer(self._answer).key))
+        except ContractError:  # whoever needs it says so; here it costs some uploads
+            return frozenset()

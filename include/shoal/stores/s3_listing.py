@@ -4,6 +4,7 @@ The client's own parser looks every field of every object up by itself and takes
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus, unquote_to_bytes
@@ -49,17 +50,7 @@ def parse_page(data: bytes) -> ListingPage:
         namespace = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
         fields = {f"{namespace}{name}": name for name in ("Key", "ETag", "Size", "LastModified", "StorageClass")}
         is_encoded = root.findtext(f"{namespace}EncodingType") == "url"
-        objects = []
-        for element in root.iterfind(f"{namespace}Contents"):
-            found = {fields[child.tag]: child.text or "" for child in element if child.tag in fields}
-            key = _text(found["Key"]) if is_encoded else found["Key"]
-            if not key.endswith("/"):
-                modified = _utc(found["LastModified"])
-                etag, size_bytes = found.get("ETag", "").replace('"', ""), _size(found["Size"])
-                storage_class = found.get("StorageClass") or None
-                if storage_class in ARCHIVES and _is_restored(element, namespace):
-                    storage_class += RESTORED
-                objects.append(ListedObject(key, etag or time_version(modified), size_bytes, modified, storage_class))
+        objects = list(_read_objects(root, namespace, fields, is_encoded=is_encoded))
         named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
         folders = tuple(_text(name) if is_encoded else name for name in named)
     except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
@@ -79,8 +70,37 @@ def parse_page(data: bytes) -> ListingPage:
     return ListingPage(objects, token, folders)
 
 
+def _read_objects(
+    root: ET.Element, namespace: str, fields: Mapping[str, str], *, is_encoded: bool
+) -> Iterator[ListedObject]:
+    """Read the objects of a page, folders left out."""
+    tags: list[str] = []
+    for element in root.iterfind(f"{namespace}Contents"):
+        own = [child.tag for child in element]
+        if (
+            own != tags
+        ):  # the objects of a page have the same fields in one order, with hardly an exception: looked up once
+            tags, places = own, {fields[tag]: place for place, tag in enumerate(own) if tag in fields}
+            key_at, size_at, modified_at = places["Key"], places["Size"], places["LastModified"]
+            etag_at, class_at = places.get("ETag"), places.get("StorageClass")
+        key = element[key_at].text or ""
+        if is_encoded:
+            key = _text(key)
+        if key.endswith("/"):
+            continue
+        modified = _utc(element[modified_at].text or "")
+        etag = "" if etag_at is None else (element[etag_at].text or "").replace('"', "")
+        storage_class = None if class_at is None else element[class_at].text or None
+        if storage_class in ARCHIVES and _is_restored(element, namespace):
+            storage_class += RESTORED
+        size_bytes = _size(element[size_at].text or "")
+        yield ListedObject(key, etag or time_version(modified), size_bytes, modified, storage_class)
+
+
 def _text(quoted: str) -> str:
     """Read a key that is encoded for an address; of one that is no UTF-8 each such byte is shown, see `NOT_TEXT`."""
+    if "%" not in quoted and "+" not in quoted:
+        return quoted
     key = unquote_plus(quoted)
     if "\ufffd" not in key:  # it stands for such a byte, or is itself in the key
         return key
@@ -116,4 +136,6 @@ def _is_restored(element: ET.Element, namespace: str) -> bool:
 def _utc(text: str) -> datetime:
     """Read a time; one without a zone is UTC, as S3 defines it, and one with an offset is brought there."""
     modified = datetime.fromisoformat(text)
+    if modified.tzinfo is UTC:  # as nearly all
+        return modified
     return modified.replace(tzinfo=UTC) if modified.tzinfo is None else modified.astimezone(UTC)

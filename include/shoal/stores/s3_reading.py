@@ -15,6 +15,7 @@ from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError,
 from shoal.contract.gone_objects import gone
 from shoal.contract.json_bounds import too_large
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
+from shoal.stores.listing_ahead import list_ahead
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
 from shoal.stores.s3_codes import About, meaning_of
@@ -68,15 +69,15 @@ class S3Reader:
         return self.access.endpoint_url
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
-        """See `ImageStore.list_objects`: page by page, in the server's order, which is that of the keys."""
-        for page in self._list_pages(prefix):
+        """See `ImageStore.list_objects`: in the server's order, which is that of the keys; long ones are read ahead."""
+        for page in list_ahead(self._list_pages(prefix), lambda after: self._list_pages(prefix, after=after)):
             yield from page.objects
 
-    def _list_pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
+    def _list_pages(self, prefix: str, delimiter: str = "", after: str = "") -> Iterator[ListingPage]:
         token: str | None = ""
         given: set[str] = set()
         while token is not None:
-            page = self._list_page(prefix, token, delimiter)
+            page = self._list_page(prefix, token, delimiter, after)
             yield page
             token = page.next_token
             if token is not None and token in given:
@@ -253,7 +254,7 @@ class S3Reader:
         LET_IN.add(self.access)
         return response
 
-    def _list_page(self, prefix: str, token: str, delimiter: str) -> ListingPage:
+    def _list_page(self, prefix: str, token: str, delimiter: str, after: str) -> ListingPage:
         # Empty values are sent too: a bucket policy may ask for them.
         query: dict[str, str | list[str] | tuple[str]] = {
             "list-type": "2",
@@ -264,6 +265,8 @@ class S3Reader:
         }
         if token:
             query["continuation-token"] = token
+        elif after:
+            query["start-after"] = after
         # Amazon tells which objects of an archive are restored, for the asking; what others make of the header nobody says.
         headers: dict[str, str | list[str] | tuple[str]] | None = (
             {"x-amz-optional-object-attributes": "RestoreStatus"} if is_amazon(self.access.host) else None

@@ -1,7 +1,7 @@
 """The tables a summary is read from, built in one DuckDB session from a run's frozen inputs."""
 
 from shoal.contract.layout import RunLayout
-from shoal.contract.rows import ARCHIVES, LISTING_COLUMNS, MANIFEST_COLUMNS
+from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
@@ -9,7 +9,7 @@ from shoal.summary.deployments import fill_spans
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.clock_times import keep_times
-from shoal.tables.frozen_listing import find_files
+from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import Database
 
 
@@ -23,8 +23,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
         sources: Where its rows lie.
     """
     dataset, params = plan.settings, plan.params
-    database.view_parquet("frozen", find_files(database.results, plan.listing.key), LISTING_COLUMNS)
-    database.run("CREATE OR REPLACE TABLE listing AS SELECT * FROM frozen")
+    load_images(database, find_files(database.results, plan.listing.key))
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
     narrow_listing(database, dataset.clock, dataset.deployments, params.window)

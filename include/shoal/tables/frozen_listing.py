@@ -1,6 +1,6 @@
 """A frozen listing as every reader takes it: when the bucket was listed, and which files hold its images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -8,10 +8,12 @@ from typing import Any
 
 from shoal.contract.errors import shown
 from shoal.contract.layout import run_time
+from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_json import picked, reading
 from shoal.contract.stored_names import listing_file_of
 from shoal.contract.units import read_time
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.session import Database
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,18 @@ def find_whole(results: ObjectStore, key: str) -> list[str]:
     """Name the files that hold the images of a listing; none where the listing or one of them is gone."""
     files = find_files(results, key)
     return files if all(map(results.has, files)) else []
+
+
+def load_images(database: Database, files: Sequence[str]) -> None:
+    """Make the images of a frozen listing the table `listing`, in key order: by an image's number one of several comes first.
+
+    Makes: listing
+
+    Args:
+        database: A session on the results bucket.
+        files: Keys of the listing's files, each of which is in key order.
+    """
+    database.view_parquet("stored_listing", files, LISTING_COLUMNS)
+    order = " ORDER BY key" if len(files) > 1 else ""
+    database.run(f"CREATE OR REPLACE TABLE listing AS SELECT * FROM stored_listing{order}")
+    database.run("DROP VIEW stored_listing")

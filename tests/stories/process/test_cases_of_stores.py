@@ -13,6 +13,7 @@ from reached_through import reached_through
 from shoal.contract.errors import StoreError
 from shoal.preflight.steps import store_steps, try_steps
 from shoal.stores.s3_patience import FIRST_PAUSE_S
+from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import open_database
 from worker.http_faults import first, passed_on, status, whole
 
@@ -113,12 +114,8 @@ def test_20_a_time_with_an_offset_is_stored_as_utc(few_images):
     with reached_through(few_images, answer) as pipeline:
         plan = pipeline.plan()
         with open_database(pipeline.stores.results) as database:
-            [file] = pipeline.stores.results.read_json(plan.listing_key)["files"]
-            stored = dict(
-                database.run(
-                    "SELECT key, last_modified FROM read_parquet(?)", [pipeline.stores.results.uri(file["key"])]
-                ).fetchall()
-            )
+            load_images(database, find_files(pipeline.stores.results, plan.listing_key))
+            stored = dict(database.run("SELECT key, last_modified FROM listing").fetchall())
     assert stored == listed
 
 

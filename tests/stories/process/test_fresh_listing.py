@@ -9,6 +9,8 @@ from shoal.airflow.operators.run_conf import reuse_listing_since
 from shoal.contract.errors import ConfigError
 from shoal.contract.units import utc_text
 from shoal.results.answer import read_current
+from shoal.tables.frozen_listing import find_files, load_images
+from shoal.tables.session import open_database
 
 DAY_AGO = timedelta(days=1)
 
@@ -61,6 +63,9 @@ def test_a_listing_without_its_record_is_read_by_who_names_it_and_not_found_by_o
     plan["listing"] = {**plan["listing"], "key": first.listing_key.removesuffix("json") + "parquet"}
     del plan["listing"]["listed_at"]
     results.write_json(run.plan, plan)
+    with open_database(results) as database:
+        load_images(database, find_files(results, first.listing_key))
+        database.store_parquet("SELECT * FROM listing", plan["listing"]["key"])
     results.delete([first.listing_key])
     assert few_images.plan(reuse_since=since()).listing_key != first.listing_key
     done = few_images.summarize(first)

@@ -118,7 +118,7 @@ def test_a_dry_run_s_survey_deletes_nothing(three_nights):
     pipeline, _ = three_nights
     before = pipeline.stores.results.list_keys("")
     found = survey(pipeline.stores.results, pipeline.stores.layout, TERMS)
-    assert len(found.goes) == 2 * (2 + 1), "a listing is two objects"
+    assert len(found.goes) == 2 * (1 + 1), "the images of a listing are shared"
     assert [verdict.stored.key for verdict in found.verdicts] == before, "every object is accounted for"
     assert pipeline.stores.results.list_keys("") == before
 
@@ -320,17 +320,17 @@ def test_the_command_shows_what_goes_and_deletes_it_only_when_told(aged):
     table = [re.split(r"  +", line) for line in dry.stdout.splitlines()]
     assert table[0] == ["WHAT", "OBJECTS", "MB", "BECAUSE"]
     assert [row[:2] + row[3:] for row in table if row[0] in {"listings", "manifests", "summary files"}] == [
-        ["listings", "2", "goes", "older than 90d"],
-        ["listings", "2", "kept", "current.json names it"],
+        ["listings", "1", "goes", "older than 90d"],
+        ["listings", "1", "kept", "current.json names it"],
         ["manifests", "1", "goes", "older than 90d"],
         ["manifests", "1", "kept", "current.json names the run"],
     ]
     assert sum(int(row[1]) for row in table[1:] if len(row) == 5) == len(before), "each object once"
-    assert dry.stdout.splitlines()[-1] == "dry run: 3 objects would be deleted, none was"
+    assert dry.stdout.splitlines()[-1] == "dry run: 2 objects would be deleted, none was"
     assert aged.pipeline.stores.results.list_keys("") == before
     done = aged.command("gc", name)
     assert (done.returncode, done.stdout.splitlines()[:-1]) == (0, dry.stdout.splitlines()[:-1])
-    assert done.stdout.splitlines()[-1].startswith("deleted 3 objects, ")
+    assert done.stdout.splitlines()[-1].startswith("deleted 2 objects, ")
     verified = aged.command("verify", f"{name}/{aged.old}")
     assert verified.returncode == 2
     assert verified.stderr.startswith(
