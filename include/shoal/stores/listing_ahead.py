@@ -7,17 +7,22 @@ never met is dropped, and what cannot be begun elsewhere is read page by page. A
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from shoal.stores.key_guess import guess_after
-from shoal.stores.s3_listing import ListingPage
+from shoal.stores.s3_listing import ListingPage, names_walk
 
 ALONE_PAGES = 3
 """So many pages are read one after the other, by whoever asks: most listings end there, or their reader does."""
 
 THREADS = 4
+
+SLOW_STORE = 3.0
+"""So many times as long as this process works on a page it must wait for one: only then are other places asked for, too."""
+
 MOST_PAGES = 48
 """Pages read and not yet taken, together: some 30 MB."""
 
@@ -71,14 +76,23 @@ def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter) -> Iterator[
         open_after: Begins it elsewhere.
     """
     edge: tuple[str, str] | None = None
-    for number, page in enumerate(pages, start=1):
-        edge = _next_edge(edge, page)
+    waited_s = busy_s = 0.0
+    token: str | None = ""
+    for number in range(ALONE_PAGES):
+        began, began_cpu = time.perf_counter(), time.thread_time()
+        page = next(pages, None)
+        if page is None:
+            return
+        if number > 0:  # the first one also opens the connection
+            waited_s += time.perf_counter() - began
+            busy_s += time.thread_time() - began_cpu
+        edge, token = _next_edge(edge, page), page.next_token
         yield page
-        if number == ALONE_PAGES and page.next_token is not None:
-            break
-    else:
+    if token is None:
         return
     reader = _Reader(_Run(pages, edge=edge), open_after)
+    # Threads share one interpreter: more of them help as long as they wait.
+    reader.start(THREADS if waited_s >= SLOW_STORE * busy_s and not names_walk(token) else 1)
     try:
         yield from reader.pages()
     finally:
@@ -97,8 +111,12 @@ class _Reader:
         self._runs, self._open_after = [head], open_after
         self._changed = threading.Condition()
         self._stopped = False
-        self._guesses = True
-        for number in range(THREADS):
+        self._guesses = False
+
+    def start(self, threads: int) -> None:
+        """Start the threads that read; a single one goes on with the listing itself."""
+        self._guesses = threads > 1
+        for number in range(threads):
             # Daemons: who ends the program does not wait for a store.
             threading.Thread(target=self._work, name=f"listing-{number}", daemon=True).start()
 

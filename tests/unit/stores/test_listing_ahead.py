@@ -34,25 +34,37 @@ class Bucket:
         self.objects = [ListedObject(key, f"v{number}", number, MOMENT) for number, key in enumerate(keys)]
         self.places = None if order is None else [order(key) for key in keys]
         self.order, self.pause_s, self.random = order, pause_s, Random(7)
-        self.requests, self.begun = 0, []
+        self.requests, self.begun, self.token = 0, [], "more"
         self.failing = {}
         self.lock = threading.Lock()
 
     def list(self, after=""):
-        start = bisect_right(self.places, self.order(after)) if after and self.order else 0
+        """Give the pages from a place on; each goes on behind the last object of the one before."""
         if after:
             self.begun.append(after)
-        for place in range(start, max(len(self.objects), start + 1), PAGE):
+        last = None
+        while True:
             with self.lock:
                 self.requests += 1
                 pause_s = self.random.random() * self.pause_s
             time.sleep(pause_s)
+            with self.lock:
+                place = self._find(after, last)
+                objects, more = self.objects[place : place + PAGE], place + PAGE < len(self.objects)
             for failed, error in self.failing.items():
                 if place <= failed < place + PAGE or (after and failed < 0):
                     raise error
-            yield ListingPage(
-                self.objects[place : place + PAGE], str(place) if place + PAGE < len(self.objects) else None
-            )
+            yield ListingPage(objects, self.token if more else None)
+            if not more:
+                return
+            last = objects[-1]
+
+    def _find(self, after, last):
+        if last is None:
+            return bisect_right(self.places, self.order(after)) if after and self.order else 0
+        if last in self.objects:
+            return self.objects.index(last) + 1
+        return bisect_right(self.places, self.order(last.key))
 
     def ahead(self):
         for page in list_ahead(self.list(), self.list):
@@ -60,7 +72,8 @@ class Bucket:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left():
+def no_thread_is_left(monkeypatch):
+    monkeypatch.setattr(listing_ahead, "SLOW_STORE", 0)
     yield
     for _ in range(200):
         if not [thread for thread in threading.enumerate() if thread.name.startswith("listing-")]:
@@ -108,7 +121,7 @@ ORDERS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.one_of(
         st.sets(names, max_size=60).map(lambda heads: [f"{head}{i:03d}" for head in heads for i in range(17)]),
@@ -163,6 +176,22 @@ def test_a_store_that_cannot_begin_elsewhere_is_listed_page_by_page():
     bucket.failing = {-1: StoreError("NotImplemented")}
     assert list(bucket.ahead()) == bucket.objects
     assert len(bucket.begun) <= listing_ahead.THREADS
+
+
+@pytest.mark.parametrize(
+    ("token", "slow"),
+    [
+        pytest.param("more", 1000.0, id="a store that answers faster than this process reads"),
+        pytest.param(
+            "MjAyMi94LmpwZ1ttaW5pb19jYWNoZTp2MixyZXR1cm46XQ==", 0, id="MinIO, which walks its drives anew for it"
+        ),
+    ],
+)
+def test_where_it_does_not_pay_nothing_is_begun_elsewhere(monkeypatch, token, slow):
+    monkeypatch.setattr(listing_ahead, "SLOW_STORE", slow)
+    bucket = Bucket([f"{i:05d}.jpg" for i in range(1000)])
+    bucket.token = token
+    assert (list(bucket.ahead()), bucket.begun, bucket.requests) == (bucket.objects, [], 40)
 
 
 def test_whoever_stops_early_has_asked_for_little():
