@@ -18,6 +18,7 @@ from shoal.contract.errors import (
 from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
 from shoal.stores.s3_codes import About, Meaning, meaning_of
 from shoal.stores.s3_errors import clocks_apart, error_code, other_region, request_id
+from shoal.stores.unresolved import LOOK_AT_DNS, is_unresolved
 
 _ASKED_WITHOUT_LOGIN = (
     "it is not open to everyone: give the connection a login and password in place of anonymous: true"
@@ -97,9 +98,9 @@ def _way_out_of_refusal(meaning: Meaning, access: StoreAccess) -> str:
 
 
 def _no_answer(access: StoreAccess, target: str, why: str) -> NoAnswerError:
+    way_out = LOOK_AT_DNS if is_unresolved(why) else "check that the store runs"
     return NoAnswerError(
-        f"No answer from {access.endpoint_url} for {target} ({why}) - check that the store "
-        "runs and the endpoint of the connection"
+        f"No answer from {access.endpoint_url} for {target} ({why}) - {way_out} and the endpoint of the connection"
     )
 
 

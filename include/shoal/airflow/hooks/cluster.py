@@ -10,6 +10,7 @@ from kubernetes.config import ConfigException
 
 from shoal.contract.errors import ConfigError
 from shoal.engines.kubernetes.errors import explain_api_error
+from shoal.engines.kubernetes.patience import patient
 
 
 def is_defined(conn_id: str) -> bool:
@@ -43,4 +44,4 @@ def connect(conn_id: str) -> ApiClient:
                 f"Kubeconfig {path} of Airflow connection {conn_id!r} is not there - correct its kube_config_path"
             ) from err
         raise explain_api_error(err, f"reach through Airflow connection {conn_id!r}") from err
-    return client
+    return patient(client)

@@ -1,20 +1,33 @@
 """The provider's operator, told how a worker's pod is made, started and waited for."""
 
 import logging
+from functools import cached_property
 from typing import Any
 
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook, PodOperatorHookProtocol
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 from airflow.sdk import Context
 from kubernetes.client import ApiClient, V1Pod
 
 from shoal.airflow.triggers.shard_pod import ShardPodTrigger
 from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
+from shoal.engines.kubernetes.create_pod import create_pod
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER
 from shoal.engines.kubernetes.overlay import Manifest
+from shoal.engines.kubernetes.patience import patient
 from shoal.engines.kubernetes.pod_watch import Bounds
 
 log = logging.getLogger(__name__)
+
+
+class _OncePodManager(PodManager):
+    """Creates a pod once: the provider asks again after an answer that was lost, and logs the whole of a pod that is refused."""
+
+    def run_pod_async(self, pod: V1Pod, **_: Any) -> V1Pod:
+        body = self._client.api_client.sanitize_for_serialization(pod)
+        return create_pod(self._client, pod.metadata.namespace, body)
 
 
 class WorkerPodOperator(KubernetesPodOperator):
@@ -54,6 +67,18 @@ class WorkerPodOperator(KubernetesPodOperator):
         self._manifest, self._bounds, self._kept = manifest, bounds, kept
         # Not `execute`: that is for Airflow, which calls it for the task whose part this is.
         self.execute_async(context)
+
+    @cached_property
+    def hook(self) -> PodOperatorHookProtocol:
+        """The provider's, which sends a request that a busy API server refuses again."""
+        hook: KubernetesHook = super().hook
+        patient(hook.api_client)
+        return hook
+
+    @cached_property
+    def pod_manager(self) -> PodManager:
+        """The provider's, which creates a pod once."""
+        return _OncePodManager(kube_client=self.client, callbacks=self.callbacks)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> V1Pod:
         """Make the shard's pod, with the labels by which the provider knows it."""

@@ -19,6 +19,7 @@ from shoal.capacity.scheduler.snapshot import ClusterSnapshot, Promise
 from shoal.capacity.share import Fit
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS, explain_api_error
+from shoal.engines.kubernetes.patience import BoundedClient, patient
 
 PAGE_OBJECTS = 500
 TIMEOUT_S = (10, 60)
@@ -37,13 +38,12 @@ def connect() -> client.ApiClient:
     Raises:
         ConfigError: There is none of these, or it is broken.
     """
-    found = _kubeconfigs()
+    found, settings = _kubeconfigs(), client.Configuration()
     try:
         if found:
-            return config.new_client_from_config(found)
-        settings = client.Configuration()
-        config.load_incluster_config(client_configuration=settings)
-        return client.ApiClient(settings)
+            config.load_kube_config(found, client_configuration=settings)
+        else:
+            config.load_incluster_config(client_configuration=settings)
     except (config.ConfigException, yaml.YAMLError) as err:
         if found:
             raise ConfigError(f"Cannot use kubeconfig {found}: {err} - correct it") from err
@@ -51,6 +51,7 @@ def connect() -> client.ApiClient:
         raise ConfigError(
             f"No cluster: no kubeconfig at {asked}, and this is no pod of one - set KUBECONFIG to a kubeconfig file"
         ) from err
+    return patient(BoundedClient(settings))
 
 
 def default_namespace() -> str:

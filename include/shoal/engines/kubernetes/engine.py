@@ -13,6 +13,7 @@ from shoal.contract.errors import ShoalError, WorkerError
 from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import GONE_S, Connect, DagRunId, FindState, Owner, Step, Workers
 from shoal.engines.kubernetes.checks import cluster_steps
+from shoal.engines.kubernetes.create_pod import create_pod
 from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
 from shoal.engines.kubernetes.errors import NOT_FOUND, explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
@@ -99,7 +100,7 @@ class KubernetesEngine:
         with explained(f"run a pod in namespace {self._namespace}"):
             try:
                 pod = self.prepare(work, owner())
-                self._core.create_namespaced_pod(self._namespace, pod)
+                create_pod(self._core, self._namespace, pod)
             except BaseException:
                 with contextlib.suppress(ShoalError):
                     self.end(owner, GONE_S)

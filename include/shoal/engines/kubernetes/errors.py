@@ -11,6 +11,7 @@ from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
 from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError, ShoalError, one_line
+from shoal.stores.unresolved import LOOK_AT_DNS, is_unresolved
 
 REQUEST_ERRORS = (ApiException, urllib3.exceptions.HTTPError, ConfigException, OSError)
 """What a request to a cluster can raise."""
@@ -30,13 +31,13 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
     ("denied request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("denied the request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
-    ("Unauthorized", ConfigError, "renew the login of the Airflow connection"),
+    ("Unauthorized", ClusterError, "renew the login of the Airflow connection; the next attempt reads it anew"),
 )
 """What the API server says, and the way out."""
 
 NOT_FOUND, CONFLICT = 404, 409
 
-_NOT_MENDED_BY_RETRY = {400, 401, 403, 404, 422}
+_NOT_MENDED_BY_RETRY = {400, 403, 404, 422}
 _FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
 
 
@@ -65,9 +66,8 @@ def explain_api_error(err: BaseException, action: str) -> ShoalError:
             f"No cluster to {action}: {one_line(err, 500)} - set KUBECONFIG, or kube_config_path in the Airflow connection"
         )
     if not isinstance(err, ApiException):
-        return ClusterError(
-            f"The API server does not answer, cannot {action} ({one_line(err, 500)}) - check that it runs"
-        )
+        way_out = f"{LOOK_AT_DNS}, and the server's name" if is_unresolved(err) else "check that it runs"
+        return ClusterError(f"The API server does not answer, cannot {action} ({one_line(err, 500)}) - {way_out}")
     message = _message(err)
     if forbidden := _FORBIDDEN.search(message):
         return ConfigError(

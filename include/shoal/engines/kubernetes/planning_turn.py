@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from kubernetes.client import ApiException, CoreV1Api
 
@@ -16,6 +17,9 @@ from shoal.settings.execution import Cluster
 log = logging.getLogger(__name__)
 
 TURN_NAME = "shoal-planning"
+PLANNER = "planner"
+"""Its field that tells a plan its own turn from another's."""
+
 TURN_S = 120.0
 """A plan that holds its turn for so long has died in it."""
 
@@ -40,14 +44,18 @@ def planning_turn(core: CoreV1Api, cluster: Cluster) -> Iterator[datetime]:
 
 def _take_turn(core: CoreV1Api, cluster: Cluster) -> Any:
     """Create the turn's ConfigMap, once the plan that has it is through; return its metadata."""
-    holder, held_since = "", time.monotonic()
+    holder, held_since, own = "", time.monotonic(), uuid4().hex
     while True:
         try:
-            return core.create_namespaced_config_map(cluster.namespace, run_config_map(cluster, TURN_NAME, {})).metadata
+            turn = run_config_map(cluster, TURN_NAME, {PLANNER: own})
+            return core.create_namespaced_config_map(cluster.namespace, turn).metadata
         except ApiException as err:
             if err.status != CONFLICT:
                 raise
-        current = _find_turn_uid(core, cluster.namespace)
+        found = _find_turn(core, cluster.namespace)
+        if found is not None and (found.data or {}).get(PLANNER) == own:  # only the answer to its creation was lost
+            return found.metadata
+        current = "" if found is None else str(found.metadata.uid)
         if current != holder:
             holder, held_since = current, time.monotonic()
         elif time.monotonic() - held_since > TURN_S:
@@ -56,12 +64,13 @@ def _take_turn(core: CoreV1Api, cluster: Cluster) -> Any:
         time.sleep(1)
 
 
-def _find_turn_uid(core: CoreV1Api, namespace: str) -> str:
+def _find_turn(core: CoreV1Api, namespace: str) -> Any:
+    """Read who has the turn; None where nobody has."""
     try:
-        return str(core.read_namespaced_config_map(TURN_NAME, namespace).metadata.uid)
+        return core.read_namespaced_config_map(TURN_NAME, namespace)
     except ApiException as err:
         if err.status == NOT_FOUND:
-            return ""
+            return None
         raise
 
 

@@ -1,0 +1,113 @@
+"""How often a request to the API server is sent again: one that is asked for too much is given a minute, silence seconds.
+
+Whatever is sent may be sent twice: what is created has a name of its own, and a name that is taken is looked at.
+"""
+
+import logging
+import random
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import urllib3
+from kubernetes.client import ApiClient
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+"""So long a server may refuse a request for a reason that passes: too many requests, no leader of etcd, a start."""
+
+SILENCE_S = 8.0
+"""So long nobody may answer at all: a wrong address is to be told soon, and a task has attempts for what lasts."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Each pause is twice the one before, and a random half of it: many clients must not come back at once."""
+
+LONGEST_ASKED_S = 30.0
+"""A server that asks for a longer pause gets this one."""
+
+REQUEST_S = 60.0
+"""Longest time without an answer to one request, in seconds, where nobody says otherwise."""
+
+_PASSES = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+Client = TypeVar("Client", bound=ApiClient)
+
+
+class ApiPatience(urllib3.Retry):
+    """Sends a request again while the API server has too much to do or does not answer; hands over its last answer.
+
+    Immutable as its parent: each answer makes another one, which knows when the first of them came.
+    """
+
+    def __init__(self, total: int | bool | None = None, *, since_s: float | None = None, **rest: Any) -> None:
+        """Make what a request begins with.
+
+        Args:
+            total: How many times at most; None for as often as there is time.
+            since_s: When the first answer came, seconds of this process's clock.
+            rest: What urllib3 counts besides.
+        """
+        super().__init__(total, **{"allowed_methods": None, "raise_on_status": False, **rest})
+        self.since_s = since_s
+
+    def new(self, **named: Any) -> Self:
+        """Make the next one."""
+        return super().new(since_s=time.monotonic() if self.since_s is None else self.since_s, **named)
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: ARG002
+        """Tell whether there may be another answer later."""
+        return status_code in _PASSES
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: "BaseHTTPResponse | None" = None,
+        error: Exception | None = None,
+        *rest: Any,
+        **named: Any,
+    ) -> Self:
+        """Count an answer, or none.
+
+        Raises:
+            MaxRetryError: It was sent for long enough, or no time helps; the last answer is handed over.
+        """
+        waited_s = 0.0 if self.since_s is None else time.monotonic() - self.since_s
+        if isinstance(error, urllib3.exceptions.SSLError) or waited_s >= (PATIENCE_S if response else SILENCE_S):
+            raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error) from error  # type: ignore[arg-type]
+        if self.since_s is None:
+            why = f"HTTP {response.status}" if response else type(error).__name__
+            log.info("The API server is asked again: %s", why)
+        return super().increment(method, url, response, error, *rest, **named)
+
+    def sleep(self, response: "BaseHTTPResponse | None" = None) -> None:
+        """Wait before the next time: as the server asks, within bounds."""
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(len(self.history) - 1, 10), LONGEST_PAUSE_S)
+        asked_s = (self.get_retry_after(response) if response else None) or 0.0
+        time.sleep(max(min(asked_s, LONGEST_ASKED_S), pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+
+
+def patient(api_client: Client) -> Client:
+    """Let a client that has sent nothing yet send its requests again; return it."""
+    api_client.rest_client.pool_manager.connection_pool_kw["retries"] = ApiPatience()
+    return api_client
+
+
+class BoundedClient(ApiClient):
+    """A client none of whose requests waits for ever, as its parent's do for a server that holds the line and says nothing."""
+
+    def call_api(self, *args: Any, **named: Any) -> Any:
+        """Send a request."""
+        if named.get("_request_timeout") is None:
+            named["_request_timeout"] = REQUEST_S
+        return super().call_api(*args, **named)
