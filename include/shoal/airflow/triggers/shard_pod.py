@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -20,7 +21,24 @@ REFUSED_S = 600.0
 """A login that is refused for so long is not being renewed; the task says so, the pod's rows are kept."""
 
 MAX_PAUSE_S = 60.0
+
+LOOK_S = 0.02
+"""A look costs a hundredth of a second of the triggerer's processor, most of it a new connection to the API server: all that wait
+in one triggerer together take half of it. A thousand pods, all that a triggerer has by default, are looked at every 20 s."""
+
 _REFUSALS = {401, 403}
+
+LINES = 32
+"""So many look at once: each look has a connection of its own, and a process has a thousand files at most."""
+
+_at_work: "set[ShardPodTrigger]" = set()
+"""All that wait in this process."""
+
+_lines: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
+
+
+def _line() -> asyncio.Semaphore:
+    return _lines.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LINES))
 
 
 class ShardPodTrigger(BaseTrigger):
@@ -70,12 +88,21 @@ class ShardPodTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the pod until there is something to tell."""
+        _at_work.add(self)
+        try:
+            async for event in self._look_on():
+                yield event
+        finally:
+            _at_work.discard(self)
+
+    async def _look_on(self) -> AsyncIterator[TriggerEvent]:
         pause_s, watch, bounds = self.poll_s, PodWatch(), Bounds(self.grace_s, self.queue_s, self.work_s)
         refused_since_s: float | None = None
         while True:
             try:
-                pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
-                event = await self._last_event() if watch.wants_event(time.monotonic()) else None
+                async with _line():
+                    pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
+                    event = await self._last_event() if watch.wants_event(time.monotonic()) else None
             except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
                 if isinstance(err, ApiException) and err.status == NOT_FOUND:
                     yield self._event("gone")
@@ -95,7 +122,7 @@ class ShardPodTrigger(BaseTrigger):
                 if watch.status:
                     yield self._event(watch.status, watch.message)
                     return
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(max(pause_s, LOOK_S * len(_at_work)))
 
     async def on_kill(self) -> None:
         """Delete the pod when a person marks or clears the waiting task; it writes what it has."""
@@ -125,4 +152,6 @@ def _is_refusal(err: BaseException) -> bool:
 
 
 def _tell(err: BaseException) -> str:
+    if isinstance(err, ApiException):
+        return f"the API server says {err.status} {err.reason}"
     return f"{type(err).__name__}: {first_line(err)}"
