@@ -37,6 +37,10 @@ _at_work: "set[ShardPodTrigger]" = set()
 _lines: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
 
 
+def _apart_s(pause_s: float) -> float:
+    return max(pause_s, LOOK_S * len(_at_work))
+
+
 def _line() -> asyncio.Semaphore:
     return _lines.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LINES))
 
@@ -122,7 +126,7 @@ class ShardPodTrigger(BaseTrigger):
                 if watch.status:
                     yield self._event(watch.status, watch.message)
                     return
-            await asyncio.sleep(max(pause_s, LOOK_S * len(_at_work)))
+            await asyncio.sleep(_apart_s(pause_s))
 
     async def on_kill(self) -> None:
         """Delete the pod when a person marks or clears the waiting task; it writes what it has."""

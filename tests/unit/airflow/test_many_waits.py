@@ -1,0 +1,95 @@
+"""A triggerer that waits for hundreds of pods: bounded connections, and looks as far apart as it can bear."""
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from shoal.airflow.triggers import shard_pod
+from shoal.airflow.triggers.shard_pod import LINES, ShardPodTrigger
+from worker.http_faults import faulty_store
+
+RUNNING = {
+    "kind": "Pod", "metadata": {"name": "x"}, "spec": {"nodeName": "n", "containers": []},
+    "status": {"phase": "Running", "containerStatuses": [
+        {"name": "worker", "image": "w", "imageID": "w", "ready": True, "restartCount": 0,
+         "state": {"running": {"startedAt": "2026-06-01T00:00:00Z"}}},
+    ]},
+}  # fmt: skip
+
+
+class Counted:
+    """An API server that takes a while for an answer, and counts how many it is asked for at once."""
+
+    def __init__(self, takes_s=0.1):
+        self.takes_s, self.now, self.most, self.asked = takes_s, 0, 0, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, handler, _number):
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.asked += 1
+        time.sleep(self.takes_s)
+        body = json.dumps(RUNNING).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        with self._lock:
+            self.now -= 1
+        handler.end_headers()
+        handler.wfile.write(body)
+
+
+@contextmanager
+def waiting(monkeypatch, folder, server, triggers):
+    """Let so many triggers wait until it is enough."""
+    with faulty_store(server) as (url, _):
+        kubeconfig = {
+            "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": url}}], "users": [{"name": "u", "user": {"token": "nobody"}}],
+        }  # fmt: skip
+        path = folder / "kubeconfig"
+        path.write_text(json.dumps(kubeconfig), encoding="utf-8")
+        connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(path)}}
+        monkeypatch.setenv("AIRFLOW_CONN_MANY", json.dumps(connection))
+        yield lambda is_enough: asyncio.run(_wait(triggers, is_enough))
+
+
+async def _wait(count, is_enough):
+    tasks = [asyncio.create_task(_look_on(number)) for number in range(count)]
+    deadline = time.monotonic() + 60
+    while not is_enough() and time.monotonic() < deadline:  # noqa: ASYNC110 - a server in other threads
+        await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _look_on(number):
+    async for event in ShardPodTrigger("many", "ns", f"pod-{number}", 60, 0.2).run():
+        raise AssertionError(event.payload)
+
+
+def test_hundreds_of_pods_are_looked_at_through_a_few_lines(monkeypatch, tmp_path):
+    server = Counted()
+    with waiting(monkeypatch, tmp_path, server, 60) as wait:
+        wait(lambda: server.asked >= 60)
+    assert LINES / 4 < server.most <= LINES
+    assert shard_pod._at_work == set()
+
+
+@pytest.mark.parametrize(
+    ("pods", "apart_s"),
+    [
+        pytest.param(1, 5.0, id="one"),
+        pytest.param(250, 5.0, id="as many as can be looked at so often"),
+        pytest.param(1000, 20.0, id="as many as a triggerer takes"),
+    ],
+)
+def test_looks_at_many_pods_are_as_far_apart_as_a_triggerer_can_bear(monkeypatch, pods, apart_s):
+    monkeypatch.setattr(shard_pod, "_at_work", set(range(pods)))
+    assert shard_pod._apart_s(5.0) == apart_s
