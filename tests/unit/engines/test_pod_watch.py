@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.engines.kubernetes.pod_watch import Bounds, PodWatch, last_event, look
+from shoal.engines.kubernetes.pod_watch import LOST_S, Bounds, PodWatch, last_event, look
 
 BOUNDS = Bounds(grace_s=60.0)
 
@@ -68,6 +68,14 @@ def test_what_is_told_and_when(looks, status, within_s, message):
     seen, after_s, _ = watch(*looks)
     assert (seen.status, after_s <= within_s) == (status, True), after_s
     assert message in seen.message
+
+
+@pytest.mark.parametrize("given_s", [5, 600])
+def test_a_deleted_pod_has_the_time_that_whoever_deleted_it_gave(given_s):
+    leaving = pod("Running", worker={"running": {}}, deletionTimestamp="x", deletionGracePeriodSeconds=given_s)
+    seen, after_s, _ = watch((RUNNING, None, 50), (leaving, None, 9999))
+    assert seen.status == "lost"
+    assert given_s <= after_s - 50 - LOST_S <= given_s + 5
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def look(
     seen = _note(before, pod, now_s, troubled=trouble is not None)
     if trouble is not None and _lasts(seen.problem_since_s, now_s, trouble.lasts_s):
         return replace(seen, status="stuck", message=trouble.message)
-    if _lasts(seen.leaving_since_s, now_s, bounds.grace_s + LOST_S):
+    if _lasts(seen.leaving_since_s, now_s, _grace_s(pod, bounds) + LOST_S):
         return replace(seen, status="lost")
     if message := _outlasted(seen, pod, now_s, bounds):
         return replace(seen, status="stuck", message=message)
@@ -117,6 +117,12 @@ def look(
 def last_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Choose the event that happened last; of two in the same second one that is no warning."""
     return max(events, key=lambda event: (_moment(event), event.get("type") != "Warning"), default=None)
+
+
+def _grace_s(pod: Mapping[str, Any], bounds: Bounds) -> float:
+    """Tell how long a deleted pod may take: whoever deleted it may have said another time than ours."""
+    said = pod["metadata"].get("deletionGracePeriodSeconds")
+    return bounds.grace_s if said is None else float(said)
 
 
 def _note(before: PodWatch, pod: Mapping[str, Any], now_s: float, *, troubled: bool) -> PodWatch:
