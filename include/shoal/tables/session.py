@@ -70,6 +70,7 @@ class Database:
         self._columns: dict[str, dict[str, str]] = {}
         self._types: dict[str, str] = {}
         self.run("SET TimeZone = 'UTC'")
+        self.run("SET enable_progress_bar = false")  # DuckDB takes a task of Airflow's for a terminal
         # What is written does not depend on these: every stored query has one order to its end, every sum is of integers.
         self.run(f"SET threads = {self.limits.threads}")
         self.run(f"SET memory_limit = '{self.limits.memory_bytes}B'")
