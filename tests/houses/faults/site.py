@@ -13,15 +13,19 @@ from worker.http_faults import Answer
 
 
 class Line:
-    """A way to a server that is good until it is broken for a while."""
+    """A way to a server that is good until it is broken for a while.
+
+    Attributes:
+        good: What answers while it is good.
+    """
 
     def __init__(self, good: Answer) -> None:
-        self._good = good
+        self.good = good
         self._broken: Answer | None = None
 
     def __call__(self, handler: BaseHTTPRequestHandler, number: int) -> None:
         """Answer one request."""
-        (self._broken or self._good)(handler, number)
+        (self._broken or self.good)(handler, number)
 
     def break_for(self, seconds: float, fault: Answer, every: int = 1) -> int:
         """Answer each `every`-th request with a fault until the time is over; return how many were."""
@@ -29,7 +33,7 @@ class Line:
 
         def answer(handler: BaseHTTPRequestHandler, number: int) -> None:
             if number % every:
-                self._good(handler, number)
+                self.good(handler, number)
             else:
                 hits.append(number)
                 fault(handler, number)
