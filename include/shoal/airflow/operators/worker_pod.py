@@ -4,7 +4,7 @@ import logging
 from functools import cached_property
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook, PodOperatorHookProtocol
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import PodOperatorHookProtocol
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 from airflow.sdk import Context
@@ -71,8 +71,8 @@ class WorkerPodOperator(KubernetesPodOperator):
     @cached_property
     def hook(self) -> PodOperatorHookProtocol:
         """The provider's, which sends a request that a busy API server refuses again."""
-        hook: KubernetesHook = super().hook
-        patient(hook.api_client)
+        hook = super().hook
+        patient(hook.core_v1_client.api_client)
         return hook
 
     @cached_property
