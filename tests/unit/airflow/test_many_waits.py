@@ -76,8 +76,8 @@ async def _look_on(number):
 
 def test_hundreds_of_pods_are_looked_at_through_a_few_lines(monkeypatch, tmp_path):
     server = Counted()
-    with waiting(monkeypatch, tmp_path, server, 60) as wait:
-        wait(lambda: server.asked >= 60)
+    with waiting(monkeypatch, tmp_path, server, 40) as wait:
+        wait(lambda: server.asked >= 40)
     assert LINES / 4 < server.most <= LINES
     assert shard_pod._at_work == set()
 

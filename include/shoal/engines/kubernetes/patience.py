@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 60.0
 """So long a server may refuse a request for a reason that passes: too many requests, no leader of etcd, a start."""
 
-SILENCE_S = 8.0
+SILENCE_S = 3.0
 """So long nobody may answer at all: a wrong address is to be told soon, and a task has attempts for what lasts."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
