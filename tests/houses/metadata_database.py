@@ -71,6 +71,44 @@ class Postgres:
     programs: Path
     port: int
     password: str = field(repr=False)
+    folder: Path
+    server: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    """The running server, the last of them."""
+
+    def start(self) -> None:
+        """Start the server over its data, and wait until it answers: after a crash it first plays its log back."""
+        options = {
+            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off", "max_connections": 200,
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        log_path = self.folder / "log"
+        with log_path.open("ab") as log:
+            server = subprocess.Popen(
+                [*_as_nobody(), self.programs / "postgres", "-D", self.folder / "data", *words],
+                stdout=log, stderr=log, cwd="/", start_new_session=True,
+            )  # fmt: skip
+        self.server[:] = [server]
+        deadline = time.monotonic() + START_S
+        while subprocess.run(
+            [self.programs / "pg_isready", "--quiet"], env=os.environ | self.login, check=False
+        ).returncode:
+            assert server.poll() is None, log_path.read_text()
+            assert time.monotonic() < deadline, log_path.read_text()
+            time.sleep(0.1)
+
+    def stop(self, signum: signal.Signals = signal.SIGINT) -> None:
+        """End the server: SIGINT ends its connections and shuts down, SIGKILL is a lost machine, and takes its children along."""
+        [server] = self.server
+        if server.poll() is None:
+            if signum == signal.SIGKILL:
+                os.killpg(server.pid, signum)
+            else:
+                server.send_signal(signum)
+        try:
+            server.wait(START_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -130,17 +168,20 @@ def _find_programs() -> Path | None:
     return Path(found).parent if found else None
 
 
+def _as_nobody() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
 @contextmanager
 def _running(programs: Path, folder: Path) -> Iterator[Postgres]:
-    database = Postgres(programs, free_port(), secrets.token_hex(16))
+    database = Postgres(programs, free_port(), secrets.token_hex(16), folder)
     password = folder / "password"
     password.write_text(database.password)
-    as_nobody = []
     if os.geteuid() == 0:
         for path in (folder, password):
             os.chown(path, NOBODY, NOBODY)
-        as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    data = folder / "data"
     words = [
         "--encoding=UTF8",
         "--locale=C.UTF-8",
@@ -148,28 +189,10 @@ def _running(programs: Path, folder: Path) -> Iterator[Postgres]:
         f"--pwfile={password}",
         "--auth=scram-sha-256",
     ]
-    subprocess.run([*as_nobody, programs / "initdb", "-D", data, *words], check=True, capture_output=True, cwd="/")
-    settings = {
-        "listen_addresses": "127.0.0.1", "port": database.port, "unix_socket_directories": "", "fsync": "off", "max_connections": 200,
-    }  # fmt: skip
-    words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*as_nobody, programs / "postgres", "-D", data, *words], stdout=log, stderr=log, cwd="/", start_new_session=True
-        )  # fmt: skip
+    command = [*_as_nobody(), programs / "initdb", "-D", folder / "data", *words]
+    subprocess.run(command, check=True, capture_output=True, cwd="/")
     try:
-        deadline = time.monotonic() + START_S
-        while subprocess.run(
-            [programs / "pg_isready", "--quiet"], env=os.environ | database.login, check=False
-        ).returncode:
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
+        database.start()
         yield database
     finally:
-        server.send_signal(signal.SIGINT)  # the fast shutdown: connections are ended
-        try:
-            server.wait(START_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        database.stop()

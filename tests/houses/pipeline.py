@@ -65,12 +65,13 @@ class Pipeline:
         reuse_since: datetime | None = None,
         asks: Asks = Asks.AGAIN,
         at: datetime | None = None,
+        installation: str = "",
         **params: Any,
     ) -> Plan:
-        """Plan a run, `beside` another Dag run that is still at work, by a clock that says it is `at`."""
+        """Plan a run of an Airflow, `beside` another Dag run that is still at work, by a clock that says it is `at`."""
         request = PlanRequest(
             self.dataset, RunParams.parse(params), dag_id=f"reanalyse_{self.dataset.name}",
-            run_id="test" if beside is None else f"beside {beside}", is_running=lambda _, run_id: run_id == beside,
+            run_id="test" if beside is None else f"beside {beside}", installation=installation, is_running=lambda _, run_id: run_id == beside,
             reuse_since=reuse_since,
             asks=asks,
             run_key=mint_run_key(at or _own_second(self.dataset.name)),

@@ -48,13 +48,23 @@ class Drift:
     left_out: int = 0
     lost_listing: str | None = None
 
-    def check(self, params: RunParams) -> None:
+    def check(self, params: RunParams, moved: str = "") -> None:
         """Stop a plan that a person has not accepted.
+
+        Args:
+            params: What the person who started the run said.
+            moved: How the dataset file names another bucket or prefix than the last run; empty where it does not.
 
         Raises:
             ConfigError: From 100 images on more than a tenth is gone, or has a new ETag at the same size.
         """
         if _too_many(self.gone, self.known) and not params.accept_gone:
+            if moved:
+                raise ConfigError(
+                    f"{self.gone} of {self.known} known images ({self.gone / self.known:.0%}) are not where the dataset file "
+                    f"looks now ({moved}); nothing was started - set it back, or make a dataset of its own for other images; "
+                    "where they take the place of the old ones, start the run with accept_gone: true"
+                )
             by_rows = (
                 f" ({self._by_rows}: images removed and accepted long ago count, too)" if self.lost_listing else ""
             )

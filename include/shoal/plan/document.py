@@ -152,6 +152,7 @@ class Plan:
         credentials: Kind of login by role, nothing secret.
         login_words: Which logins may end before the run does.
         nothing: Why no image is in the run's window; empty where one is.
+        installation: The Airflow that planned it, empty when none did.
     """
 
     run_key: str
@@ -182,6 +183,7 @@ class Plan:
     remarks: Sequence[str] = ()
     credentials: Mapping[str, str] = field(default_factory=dict)
     login_words: Sequence[str] = ()
+    installation: str = ""
 
     @property
     def pending(self) -> int:
@@ -253,7 +255,7 @@ class Plan:
             "format_version": FORMAT_VERSION,
             "kind": KIND,
             "run_key": self.run_key,
-            "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id},
+            "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id, "installation": self.installation},
             "params": self.params.model_dump(mode="json"),
             "settings": stored_settings(self.dataset),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},

@@ -102,12 +102,12 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
     parts, ledgers = list_settled(stores.results, layout)
     to_infer = session.find_open(ledgers, parts)
     archived = session.count_archived()
-    drift = session.guard(listing.counts.images - to_infer - archived, listing, to_infer)
+    moved = Moved() if request.again else look_back(stores, request.dataset, request.place_before, request.neighbours)
+    drift = session.guard(listing.counts.images - to_infer - archived, listing, to_infer, moved.source)
     if drift.copied:
         to_infer -= drift.copied
         parts = [*parts, *session.copy_moved(layout)]
     rate = session.measure_rate() if to_infer else UNMEASURED
-    moved = Moved() if request.again else look_back(stores, request.dataset, request.place_before, request.neighbours)
     approval = _approve(request, stores, chosen, Work(to_infer, rate), moved)
     return _Found(
         listing,
@@ -159,6 +159,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
         run_key=request.run_key,
         dag_id=request.dag_id,
         run_id=request.run_id,
+        installation=request.installation,
         dataset=request.dataset,
         params=request.params,
         scope=Scope.of(request.dataset.source, request.params),

@@ -27,7 +27,8 @@ class Moved:
     Attributes:
         source: The bucket or prefix that rows are of, and the one of now; empty where they are the same.
         results: The place that the last run wrote to, and where nothing lies now; empty where there is none.
-        name: The dataset that has rows of these images, and no file any more; empty where there is none.
+        name: The dataset that has rows of these images, and no file here: it was renamed, or is another Airflow's; empty where
+            there is none.
         run_key: The run that tells; empty where Airflow does.
         images: How many images that run had; None where it is not known.
     """
@@ -60,8 +61,8 @@ class Moved:
             )
         if self.name:
             yield (
-                f"dataset {self.name} has rows of the same images and no dataset file any more: under this name {again} - if "
-                "it was renamed, copy its folder to the new name first (docs/operations.md)"
+                f"dataset {self.name} has rows of the same images and no dataset file here: under this name {again} - if it was renamed, "
+                "copy its folder to the new name first (docs/operations.md); if another Airflow has it, use its name here"
             )
 
 

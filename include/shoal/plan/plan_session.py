@@ -35,6 +35,7 @@ from shoal.plan.taken_by_others import find_taken
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import count_archived, find_open_images
+from shoal.results.plan_parts import PlannedBy
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.clock_table import ClockTable, read_clock_table
@@ -171,11 +172,17 @@ class PlanSession:
         """
         return count_archived(self._database)
 
-    def guard(self, reused: int, listing: FrozenListing, to_infer: int) -> Drift:
+    def guard(self, reused: int, listing: FrozenListing, to_infer: int, moved: str) -> Drift:
         """Measure how the bucket differs from what is known of it, and stop at what nobody accepted.
 
         Reads: listing, stored_rows, open_images
         Makes: known_images, moved_images
+
+        Args:
+            reused: Listed images that are settled.
+            listing: The listing.
+            to_infer: Images without a row.
+            moved: How the dataset file names another source than the last run; empty where it does not.
 
         Raises:
             ConfigError: More than a tenth is gone or changed, and nobody has said what that means.
@@ -185,7 +192,7 @@ class PlanSession:
         params, answer = self._request.params, self._answer
         known = None if answer is None else FrozenAt.of_answer(answer)
         drift = count_gone(self._database, listing, known, self._scope, self._request.dataset.source)
-        drift.check(params)
+        drift.check(params, moved)
         if to_infer:
             drift = count_changed(self._database, drift, reused)
             drift.check(params)
@@ -243,7 +250,8 @@ class PlanSession:
         Makes: taken, free_images
         """
         request, database = self._request, self._database
-        taken = find_taken(database.results, layout, (request.dag_id, request.run_id), request.is_running)
+        own = PlannedBy(request.dag_id, request.run_id, request.installation)
+        taken = find_taken(database.results, layout, own, request.is_running)
         if not taken:
             database.run("CREATE VIEW free_images AS SELECT * FROM open_images")
             return to_infer  # counting them again would join the whole listing again

@@ -21,6 +21,7 @@ class PlanRequest:
         params: What the person who started the run said.
         dag_id: DAG that plans, empty when none does.
         run_id: Its Dag run.
+        installation: Its Airflow, as `installation.find_installation` names it; empty when none plans.
         max_shards: Airflow's max_map_length.
         run_key: The run.
         again: Whether images that have a row are taken too: a check tries the whole way every time.
@@ -37,6 +38,7 @@ class PlanRequest:
     params: RunParams
     dag_id: str = ""
     run_id: str = ""
+    installation: str = ""
     max_shards: int = 1024
     run_key: str = field(default_factory=lambda: mint_run_key(datetime.now(UTC)))
     again: bool = False

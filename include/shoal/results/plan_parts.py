@@ -10,10 +10,17 @@ from shoal.tables.frozen_listing import FrozenAt
 
 @dataclass(frozen=True)
 class PlannedBy:
-    """The Dag run that planned; both empty when none did."""
+    """The Dag run that planned.
+
+    Attributes:
+        dag_id: Its DAG; empty when none planned.
+        run_id: The run; empty when none planned.
+        installation: Its Airflow; empty in plans before that was kept. Two Airflows give runs the same names.
+    """
 
     dag_id: str
     run_id: str
+    installation: str = ""
 
 
 @dataclass(frozen=True)

@@ -358,5 +358,5 @@ def test_the_plan_of_a_renamed_dataset_says_what_its_old_name_has(site, in_fligh
     site.rest.finished("reanalyse_removed", in_flight["removed"], RUN_S)
     run_id = site.rest.trigger("reanalyse_renamed", plan_only=True)
     site.finished("renamed", run_id)
-    said = "dataset removed has rows of the same images and no dataset file any more: under this name 8 images will be inferred"
+    said = "dataset removed has rows of the same images and no dataset file here: under this name 8 images will be inferred"
     assert said in site.rest.log("reanalyse_renamed", run_id, "plan")

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import Pipeline
 from shoal.bucket.drift import Drift
 from shoal.contract.errors import ConfigError
 from shoal.results.answer import read_current
+from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 
 FILES = 110
@@ -90,6 +92,19 @@ def test_a_listing_without_half_its_keys_stops_the_plan(settled_files):
         settled_files.plan()
     assert fates(settled_files.run(accept_gone=True)) == {"reused": 55}
     assert fates(settled_files.run()) == {"reused": 55}, "accepted once, known from then on"
+
+
+def test_another_bucket_is_told_as_the_cause_and_not_as_a_clean_up(settled_files):
+    client, bucket = settled_files.stores.source.access.connect(), settled_files.stores.source.bucket
+    client.make_bucket(f"{bucket}-new")
+    source = {**settled_files.dataset.source.model_dump(), "bucket": f"{bucket}-new"}
+    edited = settled_files.with_settings(source=source)
+    elsewhere = Pipeline(edited.dataset, open_stores(edited.dataset, lambda _: settled_files.stores.source.access))
+    elsewhere.put("cam1/9999.jpg", b"another")
+    said = rf"^110 of 110 known images .* \(source.bucket {bucket} -> {bucket}-new\); nothing was started - set it back, or"
+    with pytest.raises(ConfigError, match=said):
+        elsewhere.plan()
+    assert fates(elsewhere.run(accept_gone=True)) == {"failed": 1}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from shoal.airflow.engine_of import engine_of
 from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember, remember_place
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
+from shoal.airflow.operators.installation import find_installation
 from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
@@ -150,6 +151,7 @@ class PlanShardsOperator(BaseOperator):
             params=params,
             dag_id=context["ti"].dag_id,
             run_id=context["ti"].run_id,
+            installation=find_installation(),
             max_shards=conf.getint("core", "max_map_length"),
             run_key=run_key,
             frozen=since is not None,
