@@ -23,6 +23,7 @@ from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies, where_
 from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.shard import ShardOperator
+from shoal.contract.errors import ConfigError
 from shoal.contract.units import utc_text
 from shoal.engines.engine import DELETED
 from shoal.results.ledger import list_settled
@@ -244,6 +245,7 @@ def written(monkeypatch):
     runs = {}
     monkeypatch.setattr(left_behind, "list_open_runs", lambda: list(runs.values()))
     monkeypatch.setattr(left_behind, "forget", lambda run: runs.pop(run.key))
+    monkeypatch.setattr(plan_shards, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
     monkeypatch.setattr(end_run, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
     monkeypatch.setattr(open_runs, "find_open_run", lambda dag_id, run_id: runs.get(open_runs.key_of(dag_id, run_id)))
     monkeypatch.setattr(open_runs, "remember", lambda run: runs.update({run.key: run}))
@@ -312,6 +314,20 @@ def test_a_plan_that_is_cleared_keeps_the_place_that_it_could_not_reach(planned,
     earlier.cluster["conn_id"] = "gone"
     now = Dataset.model_validate(edited(pipeline, cluster={"namespace": "atoll"}))
     assert end_moved(Instance(), earlier, where_it_works(now)) == (earlier.cluster,)
+
+
+def test_a_plan_that_stood_still_while_another_attempt_planned_counts_for_nothing(written, reef):
+    """Its process was stopped until Airflow took it for dead; Airflow takes its XComs all the same."""
+    at_work, mine = Instance(run_states={"r1": "running"}), "20261101T000000Z-mine0000"
+    plan_shards._need_latest(at_work, mine)  # what could not be written down is not asked for
+    open_run(written, reef)
+    (known,) = written.values()
+    plan_shards._need_latest(at_work, known.run_key)
+    with pytest.raises(ConfigError, match=f"^Another attempt has planned this run since \\({known.run_key}\\): plan {mine}"):
+        plan_shards._need_latest(at_work, mine)
+    written.clear()
+    with pytest.raises(ConfigError, match=f"^The run was over before its plan {mine} was made"):
+        plan_shards._need_latest(Instance(run_states={"r1": "success"}), mine)
 
 
 def test_a_finished_run_whose_shards_are_cleared_is_open_again(written, reef):

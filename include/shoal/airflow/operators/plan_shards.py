@@ -17,7 +17,7 @@ from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
 from shoal.airflow.operators.installation import find_installation
-from shoal.airflow.operators.left_behind import end_left_behind, end_moved
+from shoal.airflow.operators.left_behind import OVER, end_left_behind, end_moved
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
     is_somebody_s_own,
@@ -111,6 +111,7 @@ class PlanShardsOperator(BaseOperator):
             plan = self._make_plan(context, request, stores, since)
             if notices:
                 _notice(stores, plan)
+            _need_latest(context["ti"], run_key)
         for line in plan.describe():
             log.info("%s", shown(line))
         if plan.nothing:
@@ -200,6 +201,24 @@ class PlanShardsOperator(BaseOperator):
             method_name="look_again",
             kwargs={"run_key": run_key, "since": since.isoformat(), "source": _listed(self.dataset)},
         )
+
+
+def _need_latest(instance: Any, run_key: str) -> None:
+    """Let a plan count only as long as nobody planned the same run anew.
+
+    A process that stood still for minutes is taken for dead: another attempt plans, shards start, and it goes on. Airflow takes
+    its XComs all the same, and the tasks after it would go by two plans.
+
+    Raises:
+        ConfigError: Another attempt has planned since, or the run is over.
+    """
+    known = find_open_run(instance.dag_id, instance.run_id)
+    if known is not None and known.run_key != run_key:
+        raise ConfigError(
+            f"Another attempt has planned this run since ({known.run_key}): plan {run_key} comes too late, and counts for nothing"
+        )
+    if known is None and dag_run_state(instance, instance.dag_id, instance.run_id) in OVER:
+        raise ConfigError(f"The run was over before its plan {run_key} was made: it comes too late, and counts for nothing")
 
 
 def _listed(dataset: dict[str, Any]) -> str:
