@@ -61,8 +61,8 @@ class Moved:
             )
         if self.name:
             yield (
-                f"dataset {self.name} has rows of the same images and no dataset file here: under this name {again} - if it was renamed, "
-                "copy its folder to the new name first (docs/operations.md); if another Airflow has it, use its name here"
+                f"dataset {self.name} has rows of the same images and no dataset file here: under this name {again} - if it was "
+                "renamed, copy its folder to the new name first (docs/operations.md); if another Airflow has it, use its name"
             )
 
 

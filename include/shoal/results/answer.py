@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.contract.errors import ContractError, shown
+from shoal.contract.errors import ContractError, StoreError, shown
 from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
 from shoal.contract.stored_json import pick, reading, take
 from shoal.contract.stored_names import listing_below
@@ -13,6 +13,9 @@ from shoal.results.plan_parts import StoredModel, StoredVariant
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.frozen_listing import FrozenAt
+
+TRIES = 10
+"""So often a run tries to become the answer while others do."""
 
 
 def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
@@ -63,20 +66,23 @@ def move_current(
     Returns:
         None when it is the answer now, else the reason why not.
     """
-    reason = _why_not(plan, read_current(results, layout), complete=complete)
-    if reason is None:
-        results.write_json(
-            layout.current,
-            {
-                "format_version": FORMAT_VERSION,
-                "dataset": plan.dataset,
-                **plan.copied("run_key", "variant", "model"),
-                "listing": plan.listing.key,
-                "listed_at": utc_text(plan.listing.frozen_at.listed_at),
-                "result_sha256": result_sha256,
-            },
-        )
-    return reason
+    answer = {
+        "format_version": FORMAT_VERSION,
+        "dataset": plan.dataset,
+        **plan.copied("run_key", "variant", "model"),
+        "listing": plan.listing.key,
+        "listed_at": utc_text(plan.listing.frozen_at.listed_at),
+        "result_sha256": result_sha256,
+    }
+    for _ in range(TRIES):
+        # Between the look and the writing another run may become the answer: an Airflow beside this, a process that stood still.
+        version = results.find_version(layout.current)
+        reason = _why_not(plan, read_current(results, layout), complete=complete)
+        if reason is not None or results.replace_json(layout.current, answer, version):
+            return reason
+    raise StoreError(
+        f"{layout.current} was changed {TRIES} times while run {plan.run_key} was to become the answer - clear its summarize"
+    )
 
 
 def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: bool) -> str | None:

@@ -27,6 +27,12 @@ class JsonObjects(Protocol):
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Write a whole object: readers see the old one or the new one."""
 
+    def find_version(self, key: str) -> str | None:
+        """Name the version of an object as `replace_bytes` takes it; None when there is none."""
+
+    def replace_bytes(self, key: str, data: bytes, version: str | None, content_type: str) -> bool:
+        """Write a whole object in place of one version of it; see `ObjectStore.replace_bytes`."""
+
     def find_json(self, key: str) -> dict[str, Any] | None:
         """Read one of Shoal's JSON objects, None when there is none.
 
@@ -66,9 +72,21 @@ class JsonObjects(Protocol):
         Raises:
             ContractError: Nobody would read it: it is larger than its readers take.
         """
-        data = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False).encode()
-        try:
-            need_readable(key, data)
-        except ContractError as err:
-            raise ContractError(f"{key} cannot be written: {err} - {_LARGE}") from err
-        self.write_bytes(key, data, "application/json")
+        self.write_bytes(key, _encode(key, value), "application/json")
+
+    def replace_json(self, key: str, value: dict[str, Any], version: str | None) -> bool:
+        """Write a JSON object in place of one version of it, as `replace_bytes` does; return whether it was still that one.
+
+        Raises:
+            ContractError: Nobody would read it: it is larger than its readers take.
+        """
+        return self.replace_bytes(key, _encode(key, value), version, "application/json")
+
+
+def _encode(key: str, value: dict[str, Any]) -> bytes:
+    data = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False, allow_nan=False).encode()
+    try:
+        need_readable(key, data)
+    except ContractError as err:
+        raise ContractError(f"{key} cannot be written: {err} - {_LARGE}") from err
+    return data

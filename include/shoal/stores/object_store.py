@@ -196,6 +196,22 @@ class ObjectStore(ImageStore, JsonObjects, Protocol):
             StoreError: The store did not take it.
         """
 
+    def find_version(self, key: str) -> str | None:
+        """Name the version of an object as `replace_bytes` takes it; None when there is none."""
+
+    def replace_bytes(self, key: str, data: bytes, version: str | None, content_type: str) -> bool:
+        """Write a whole object in place of one version of it, raising as `write_bytes` does.
+
+        Args:
+            key: Its key.
+            data: What it is to hold.
+            version: What `find_version` said: another one stays as it is. A store that cannot tell replaces that, too.
+            content_type: Of the object.
+
+        Returns:
+            Whether it was written.
+        """
+
     def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
         """Write a file as an object; raises as `write_bytes` does."""
 

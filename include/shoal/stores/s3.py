@@ -28,6 +28,13 @@ ONE_PUT_BYTES = 64 * 1024**2
 way readers see all or nothing."""
 
 
+_OTHER_VERSION = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
+"""Codes for an object that has changed, is being changed, or is gone."""
+
+_NO_CONDITIONS = {"NotImplemented", "InvalidArgument", "InvalidRequest"}
+"""Codes of stores that know no conditional PUT."""
+
+
 class S3Store(S3Reader, JsonObjects):
     """One bucket of one store: an `ObjectStore`, as `KINDS` names it."""
 
@@ -48,16 +55,20 @@ class S3Store(S3Reader, JsonObjects):
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
+        return self.find_version(key) is not None
+
+    def find_version(self, key: str) -> str | None:
+        """See `ObjectStore.find_version`: its ETag."""
         try:
-            self._client.stat_object(self.bucket, key)
+            found = self._client.stat_object(self.bucket, key)
         except ShoalError:  # as in read_clock
             raise
         except (*TRANSPORT_ERRORS, ValueError) as err:  # ValueError: a header of the answer is not what it must be
             if error_code(err) in {"NoSuchKey", "NotFound"}:
-                return False
+                return None
             raise self._explain(err, self._object(key)) from err
         LET_IN.add(self.access)
-        return True
+        return found.etag or ""
 
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Write a whole object with one PUT: readers see the old one or the new one.
@@ -73,6 +84,25 @@ class S3Store(S3Reader, JsonObjects):
         except TRANSPORT_ERRORS as err:
             raise self._explain_write(err, key) from err
         LET_IN.add(self.access)
+
+    def replace_bytes(self, key: str, data: bytes, version: str | None, content_type: str) -> bool:
+        """See `ObjectStore.replace_bytes`: a conditional PUT, and a plain one to a store that knows no conditions."""
+        condition = {"If-None-Match": "*"} if version is None else {"If-Match": f'"{version}"'} if version else {}
+        headers: dict[str, str | list[str] | tuple[str]] = {"Content-Type": content_type, **condition}
+        try:
+            # Private: the client's own method passes no conditions on.
+            self._client._execute("PUT", self.bucket, object_name=key, body=data, headers=headers, no_body_trace=True)  # noqa: SLF001
+        except ShoalError:  # as in read_clock
+            raise
+        except TRANSPORT_ERRORS as err:
+            code = error_code(err)
+            if code in _OTHER_VERSION:
+                return False
+            if code not in _NO_CONDITIONS:
+                raise self._explain_write(err, key) from err
+            self.write_bytes(key, data, content_type)
+        LET_IN.add(self.access)
+        return True
 
     def upload(self, path: Path, key: str, content_type: str = "application/vnd.apache.parquet") -> None:
         """Write a file as an object with one PUT; raises as `write_bytes` does."""

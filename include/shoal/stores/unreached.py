@@ -37,5 +37,7 @@ class UnreachedStore:
 
     list_objects = list_keys = list_folders = read_clock = uri = _refuse
     read = find_bytes = read_bytes = download = stream = has = _refuse
-    find_json = read_json = write_json = write_bytes = upload = delete = _refuse
+    find_json = read_json = write_json = replace_json = find_version = replace_bytes = write_bytes = upload = delete = (
+        _refuse
+    )
     list_unfinished_uploads = abort_upload = duckdb_options = explain_answer = _refuse

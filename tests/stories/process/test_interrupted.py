@@ -5,11 +5,15 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import sleep
 
 import pytest
 
-from pipeline import INCLUDE, make_pipeline, run_worker, worker_command, worker_environment
+from pipeline import INCLUDE, Pipeline, make_pipeline, run_worker, worker_command, worker_environment
 from shoal.contract.exit_codes import WorkerExit
+from shoal.results.answer import read_current
+from shoal.settings.dataset_stores import open_stores
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, passed_on
@@ -137,6 +141,30 @@ def test_a_part_that_arrives_while_the_run_is_summarized_is_the_next_run_s(pipel
     assert done.balance.fates["reused"] == IMAGES
     assert 0 < did < IMAGES
     assert_counted_once(pipeline, following, done)
+
+
+def test_an_answer_that_is_held_on_its_way_replaces_no_newer_one(minio, demo_models, scenes, tmp_path):
+    """Its process stood still, or its request was sent again for minutes; meanwhile a later run became the answer."""
+    pipeline = make_pipeline(minio, demo_models, tmp_path)
+    pipeline.put_scenes(scenes[:4])
+    older = pipeline.plan()
+    pipeline.infer(older)
+    sleep(1.1)  # a store tells whole seconds
+    pipeline.put_scenes(scenes[4:5])
+    newer, published = pipeline.plan(), []
+    pipeline.infer(newer)
+
+    def hold(handler, number):
+        if handler.command == "PUT" and handler.path.endswith("/current.json") and not published:
+            published.append(pipeline.summarize(newer))
+        passed_on(minio.endpoint_url)(handler, number)
+
+    with faulty_store(hold) as (endpoint_url, _):
+        slow = open_stores(pipeline.dataset, lambda _: replace(minio, endpoint_url=endpoint_url))
+        late = Pipeline(pipeline.dataset, slow).summarize(older)
+    assert published[0].not_current_because is None
+    assert late.not_current_because == f"run {newer.run_key} on a later listing is the answer already"
+    assert read_current(pipeline.stores.results, pipeline.stores.layout)["run_key"] == newer.run_key
 
 
 SUMMARIZE = """
