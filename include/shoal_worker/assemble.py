@@ -10,6 +10,7 @@ import cv2
 from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
+from shoal.contract.model_file import MOST_MODEL_BYTES
 from shoal.stores.images import ImageSource
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
@@ -43,7 +44,7 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
     images = read_manifest(manifest, command.shard)
     detector = _open_detector(job, command.threads)
     stamp = Stamp(worker_version(), job.run_key, command.attempt)
-    source, inference = _open_source(job, command.mount), job.inference
+    (source, doubt), inference = _open_source(job, command.mount), job.inference
     examiner = Examiner(
         source,
         detector,
@@ -74,9 +75,6 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
         progress_interval_s=command.progress_interval_s,
     )
     tally = Tally(command.shard, len(images))
-    doubt = None
-    if isinstance(source, MountSource):
-        doubt = MountDoubt(source, lambda: open_from_env("source", job.source_bucket))
     return ShardRun(pipeline, intake, parts, tally, limits, doubt=doubt).run(stop, lambda line: _say(line, stop))
 
 
@@ -92,15 +90,21 @@ def _say(line: str, stop: StopRequest) -> None:
 
 
 def _open_detector(job: ShardJob, threads: int) -> Detector:
-    data = read_planned(open_from_env("models", job.models_bucket), job.model_key)
+    data = read_planned(open_from_env("models", job.models_bucket), job.model_key, MOST_MODEL_BYTES)
     check_sha256(data, job.model_sha256, job.model_key)
     return Detector(open_model(data, threads, job.inference), job.inference)
 
 
-def _open_source(job: ShardJob, mount: Path | None) -> ImageSource:
-    if mount is not None:
-        return MountSource(mount)
-    return open_from_env("source", job.source_bucket)
+def _open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:
+    """Open where images are read, and who judges it when nothing comes: a request to a store ends by itself."""
+
+    def open_store() -> ImageSource:
+        return open_from_env("source", job.source_bucket)
+
+    if mount is None:
+        return open_store(), None
+    source = MountSource(mount)
+    return source, MountDoubt(source, open_store)
 
 
 def worker_version() -> str:

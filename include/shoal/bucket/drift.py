@@ -11,6 +11,7 @@ from shoal.bucket.listing import FrozenListing, Scope
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
+from shoal.contract.units import agreed, counted
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.tables.frozen_listing import FrozenAt, find_whole
@@ -84,12 +85,14 @@ class Drift:
         """Tell what is worth a line."""
         lines = [self._by_rows] if self.lost_listing else []
         if self.left_out:
-            lines.append(f"{self.left_out} known images are left out by source.ignore or source.suffixes now")
+            left_out = f"{counted(self.left_out, 'known image')} {agreed(self.left_out, 'are')}"
+            lines.append(f"{left_out} left out by source.ignore or source.suffixes now")
         if self.gone:
-            lines.append(f"{self.gone} of {self.known} known images are gone from the bucket")
+            lines.append(f"{self.gone} of {self.known} known images {agreed(self.gone, 'are')} gone from the bucket")
         if self.changed:
             done = f", the rows of {self.copied} were copied" if self.copied else ""
-            lines.append(f"{self.changed} of {self.settled} settled images have a new ETag at the same size{done}")
+            changed = f"{self.changed} of {self.settled} settled images {agreed(self.changed, 'have')}"
+            lines.append(f"{changed} a new ETag at the same size{done}")
         return lines
 
     @property

@@ -156,9 +156,12 @@ def _read_pod(path: Path) -> dict[str, Any]:
     """
     import yaml  # noqa: PLC0415 - other questions do not need it
 
+    from shoal.settings.yaml_text import read_yaml  # noqa: PLC0415
+
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        with path.open("rb") as file:
+            found = read_yaml(file)
+    except (ConfigError, OSError, ValueError, RecursionError, yaml.YAMLError) as err:
         reason = one_line(err)
         raise ConfigError(f"Cannot read pod {path}: {reason} - give one pod as YAML or JSON") from err
     kind = found.get("kind") if isinstance(found, dict) else type(found).__name__

@@ -59,6 +59,10 @@ class ContractError(ShoalError):
     """A stored object does not hold what its format promises."""
 
 
+class TooLargeError(ContractError):
+    """An object has more bytes than its reader takes."""
+
+
 class WorkerError(ShoalError):
     """A worker ended without finishing its shard; the next attempt takes what is left."""
 

@@ -5,6 +5,11 @@ from shoal.contract.model_info import EXPORT_HINT
 HEAD_BYTES = 512
 """As many first bytes as `refuse_bytes` wants to see."""
 
+MODEL_BYTES = 1024**3
+"""A model file of more bytes is not read, unless `model.size_limit` says otherwise: the largest YOLOv8 has 273 MB in fp32."""
+MOST_MODEL_BYTES = 2**31 - 1
+"""No ONNX file has more: it is one message of protobuf's, and weights beside the file are refused."""
+
 _PYTORCH = "give Shoal the exported file, not best.pt; " + EXPORT_HINT
 _AGAIN = "upload the model itself again"
 _WHOLE = "its upload may have broken off: compare its size, and upload it again"

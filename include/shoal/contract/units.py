@@ -78,6 +78,19 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
+_OF_ONE = {"are": "is", "have": "has", "were": "was", "lie": "lies", "their": "its", "they": "it"}
+
+
+def agreed(count: int, words: str) -> str:
+    """Write words about several things as they go with a count: `7 images are …`, `1 of 7 images is …`.
+
+    Args:
+        count: How many they are about.
+        words: Ours alone: those of a key would be changed, too.
+    """
+    return words if count != 1 else re.sub(r"\w+", lambda word: _OF_ONE.get(word[0], word[0]), words)
+
+
 def read_time(text: str) -> datetime:
     """Read a time as stored objects have it, which say its offset.
 

@@ -13,6 +13,7 @@ from shoal.models.versions import MODEL_FILE
 from shoal.settings.analysis import Clock
 from shoal.settings.checkout import EXAMPLES, find_checkout
 from shoal.settings.dataset_files import load_dataset
+from shoal.settings.yaml_text import read_yaml
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
@@ -78,7 +79,8 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
     before: dict[str, Any] = {}
     if path.exists():
         load_dataset(path)
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            before = read_yaml(file)
     source = {"conn_id": CONN_ID, "bucket": "demo-images" if own.images is None else own.dataset_name}
     model = before.get("model") or {"name": DEMO_MODEL, "version": "v1"}
     if own.model is not None:

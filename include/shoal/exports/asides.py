@@ -5,6 +5,7 @@ from typing import Any
 
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.rows import RESTORE
+from shoal.contract.units import agreed
 
 
 def describe_asides(result: Mapping[str, Any]) -> list[str]:
@@ -21,13 +22,13 @@ def describe_unread(balance: Mapping[str, int]) -> list[str]:
         balance: `listed` and the fates; one of an earlier release knows none of these.
     """
     ways_out = {
-        "archived": f"they lie in an archive of the store's: {RESTORE}",
-        "denied": "the store gave others and not these - failures.csv says why; mend that, then run again",
+        "archived": ("they lie in an archive of the store's", f": {RESTORE}"),
+        "denied": ("the store gave others and not these", " - failures.csv says why; mend that, then run again"),
     }
     return [
-        f"{count} of {balance['listed']} listed images ({100 * count / balance['listed']:.3g} %) are {fate} and in no number: "
-        f"{way_out}"
-        for fate, way_out in ways_out.items()
+        f"{count} of {balance['listed']} listed images ({100 * count / balance['listed']:.3g} %) {agreed(count, 'are')} {fate} "
+        f"and in no number: {agreed(count, why)}{way_out}"
+        for fate, (why, way_out) in ways_out.items()
         if (count := balance.get(fate, 0))
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shoal.contract.errors import ConfigError, ModelRefusedError
+from shoal.contract.errors import ConfigError, ModelRefusedError, TooLargeError
 from shoal.contract.families import Understood
 from shoal.contract.model_info import ModelInfo
 from shoal.models.trial import judge_model
@@ -131,12 +131,15 @@ def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRel
 
     Raises:
         ContractError: It has no file.
-        ModelRefusedError: The file is not a model Shoal runs.
+        ModelRefusedError: The file is not a model Shoal runs, or larger than `model.size_limit`.
     """
     key = f"{model_root(dataset)}{version}/{MODEL_FILE}"
     with TemporaryDirectory(prefix="shoal-model-") as folder:
         path = Path(folder) / MODEL_FILE
-        models.download(key, path)
+        try:
+            models.download(key, path, dataset.model.size_limit)
+        except TooLargeError as err:
+            raise ModelRefusedError(f"{err} - raise model.size_limit where it really is a model") from err
         try:
             judged = judge_model(path)
         except ModelRefusedError as err:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.layout import RUN_KEY, DatasetLayout
+from shoal.contract.model_file import MODEL_BYTES, MOST_MODEL_BYTES
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable
 from shoal.settings.deployments import Deployment, check_apart
@@ -108,6 +109,14 @@ class Model(Settings):
         description="Images with more pixels are `too_large`; each costs a worker 3 bytes and more",
     )
     scan_limit: int = Field(SCAN_LIMIT, ge=10, le=10_000, description="JPEGs of more scans are `too_complex`")
+    # Left out of plan.json where nobody wrote it: no number follows from it.
+    size_limit: int = Field(
+        MODEL_BYTES,
+        ge=1024**2,
+        le=MOST_MODEL_BYTES,
+        exclude_if=lambda size_bytes: size_bytes == MODEL_BYTES,
+        description="A model file of more bytes is not read",
+    )
 
     @model_validator(mode="before")
     @classmethod

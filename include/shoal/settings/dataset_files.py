@@ -105,7 +105,7 @@ def load_dataset(path: Path) -> Dataset:
     _need_one_file(path)
     try:
         with path.open("rb") as file:
-            data = read_yaml(file)
+            data = read_yaml(file, "keep lists of keys short, by patterns of source.ignore")
     except ConfigError as err:
         raise ConfigError(f"Dataset file {path.name} cannot be read: {err}") from err
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as err:

@@ -44,11 +44,12 @@ def _need_each_once(node: yaml.MappingNode) -> None:
             seen[key.value] = line
 
 
-def read_yaml(file: BinaryIO) -> Any:
+def read_yaml(file: BinaryIO, shorten: str = "") -> Any:
     """Read a YAML document of bounded size.
 
     Args:
         file: At its beginning; no more is read than may be.
+        shorten: How one that is too long is made shorter.
 
     Returns:
         Its value; None for an empty one.
@@ -59,9 +60,7 @@ def read_yaml(file: BinaryIO) -> Any:
     """
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ConfigError(
-            f"it has more than {MOST_BYTES} bytes - keep lists of keys short, by patterns of source.ignore"
-        )
+        raise ConfigError(f"it has more than {MOST_BYTES} bytes{shorten and f' - {shorten}'}")
     text = data.decode("utf-8-sig")
     _measure(text)
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from a safe one

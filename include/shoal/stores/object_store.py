@@ -161,10 +161,16 @@ class ImageStore(ImageSource, Protocol):
             ContractError: There is no such object.
         """
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, most: int | None = None) -> None:
         """Read an object into a file.
 
+        Args:
+            key: Its key.
+            path: The file.
+            most: Bytes that it may have; None for any number.
+
         Raises:
+            TooLargeError: It has more; what is announced as more is not begun.
             ContractError: There is no such object.
         """
 

@@ -18,7 +18,7 @@ from minio.error import MinioException
 from shoal.contract.errors import ConfigError
 from shoal.stores.address import need_address
 from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, WEB_IDENTITY, provider_of
-from shoal.stores.s3_patience import Patience, said_patience
+from shoal.stores.s3_patience import Others, Patience, said_patience
 
 UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
 """What the client raises at an answer that is not what its Content-Type says: a proxy's page, or XML that breaks off."""
@@ -145,17 +145,18 @@ class StoreAccess:
         """Tell who gives keys that end; None where the key, or none, is used as it is."""
         return provider_of(self)
 
-    def connect(self, connections: int = 8, provider: Provider | None = None) -> Minio:
+    def connect(self, connections: int = 8, provider: Provider | None = None, others: Others | None = None) -> Minio:
         """Open a client; thread-safe, not fork-safe. Nothing is sent yet.
 
         Args:
             connections: Most connections kept open at once.
             provider: Who gives the keys; None makes one where that is needed.
+            others: Where each request is for one object of many, what becomes of them; see `Patience`.
         """
         pool = urllib3.PoolManager(
             maxsize=connections,
             timeout=urllib3.Timeout(connect=5, read=60),
-            retries=Patience.of_a_request(),
+            retries=Patience.of_a_request(others),
             cert_reqs="CERT_REQUIRED",
             ca_certs=self.authorities,
         )

@@ -1,10 +1,15 @@
-"""How often a request is sent again: a store that asks for fewer requests is given minutes, any other trouble seconds."""
+"""How often a request is sent again: a store that asks for fewer requests is given minutes, any other trouble seconds.
+
+Minutes are for a store. One object of many, refused again and again while the others are given, is given up sooner: a worker has
+four fetchers, and the next attempt asks for it anew.
+"""
 
 import logging
 import os
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +35,27 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
 SAID_EVERY_S = 60.0
 """A store asks many threads for fewer requests; the log says it once in this time."""
 
+MOST_ALONE = 7
+"""Refusals in a row, half a minute of pauses, after which one object of many is given up where others are given."""
+
+OTHERS_GIVEN, PER_REFUSED = 8, 8
+"""So many others must have been given meanwhile, and so many for each other one that was refused. A store that refuses every
+ninth request at random refuses one seven times in a row once in five million."""
+
 _last_said = [float("-inf")]
+
+
+@dataclass
+class Others:
+    """What became of all requests of one client for one object of many; counted without a lock, a few more or less are no matter.
+
+    Attributes:
+        given: How many were given.
+        refused: How many were refused for the pace, each counted once.
+    """
+
+    given: int = 0
+    refused: int = 0
 
 
 class Patience(urllib3.Retry):
@@ -39,13 +64,32 @@ class Patience(urllib3.Retry):
     Immutable as its parent: each answer makes another one, which knows the answers before by `history`.
     """
 
+    others: Others | None = None
+    before = Others()
+    """What had become of the others when it was refused first."""
+
     @classmethod
-    def of_a_request(cls) -> "Patience":
-        """Make what a request begins with."""
-        return cls(total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+    def of_a_request(cls, others: Others | None = None) -> "Patience":
+        """Make what a request begins with.
+
+        Args:
+            others: Where it is for one object of many, what became of the others; None for all else.
+        """
+        made = cls(total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+        made.others = others
+        return made
+
+    def new(self, **changed: Any) -> Self:
+        """Make the next one, see the parent."""
+        made = super().new(**changed)
+        made.others = self.others
+        made.before = self.before
+        return made
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
         """Tell whether it may have to be sent again: of a refusal `increment` judges, which sees its code."""
+        if self.others is not None and status_code < HTTPStatus.MULTIPLE_CHOICES:
+            self.others.given += 1
         return status_code >= HTTPStatus.BAD_REQUEST or super().is_retry(method, status_code, has_retry_after)
 
     def increment(
@@ -70,11 +114,15 @@ class Patience(urllib3.Retry):
             if not super().is_retry(method or "", response.status, "Retry-After" in response.headers):
                 raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error)  # type: ignore[arg-type]
             return super().increment(method, url, response, error, *rest, **named)
-        if self._waited_s(self._paces()) >= patience_s():
+        if self._waited_s(self._paces()) >= patience_s() or self._is_refused_alone():
             raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error)  # type: ignore[arg-type]
         _say(code, url or "")
         seen = urllib3.util.retry.RequestHistory(method, url, None, response.status, _PACE)
-        return self.new(history=(*self.history, seen))
+        following = self.new(history=(*self.history, seen))
+        if self.others is not None and self._paces() == 0:
+            self.others.refused += 1
+            following.before = replace(self.others)
+        return following
 
     def sleep(self, response: "BaseHTTPResponse | None" = None) -> None:
         """Wait before the next time: as the store asks, within bounds."""
@@ -84,6 +132,14 @@ class Patience(urllib3.Retry):
         pause_s = _pause_s(self._paces() - 1)
         asked_s = (self.get_retry_after(response) if response is not None else None) or 0.0
         time.sleep(min(max(pause_s * random.uniform(0.5, 1.0), asked_s), LONGEST_PAUSE_S))  # noqa: S311 - no secret
+
+    def _is_refused_alone(self) -> bool:
+        """Whether it is this object that the store does not give, and not the pace that it does not keep up with."""
+        if self.others is None or self._paces() < MOST_ALONE - 1:
+            return False
+        given = self.others.given - self.before.given
+        refused = self.others.refused - self.before.refused
+        return given >= max(OTHERS_GIVEN, PER_REFUSED * refused)
 
     def _paces(self) -> int:
         return sum(entry.redirect_location == _PACE for entry in self.history)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from minio import Minio
 from minio.error import S3Error
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError, ShoalError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError, ShoalError, StoreError, TooLargeError
 from shoal.contract.gone_objects import gone
 from shoal.contract.json_bounds import too_large
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
@@ -23,6 +23,7 @@ from shoal.stores.s3_errors import error_code
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
+from shoal.stores.s3_patience import OTHERS_GIVEN, Others
 from shoal.stores.s3_region import locate
 from shoal.stores.s3_versions import length_of, need_same
 
@@ -50,6 +51,7 @@ class S3Reader:
         self.access = access
         self.bucket = bucket
         self._keys = access.provider()
+        self._others = Others()
 
     @cached_property
     def located(self) -> StoreAccess:
@@ -62,6 +64,11 @@ class S3Reader:
     @cached_property
     def _client(self) -> Minio:
         return self.located.connect(provider=self._keys)
+
+    @cached_property
+    def _images_client(self) -> Minio:
+        """The client for images: there are many, and one that the store does not give keeps no others waiting."""
+        return self.located.connect(provider=self._keys, others=self._others)
 
     @property
     def address(self) -> str | None:
@@ -124,7 +131,7 @@ class S3Reader:
         the server, and some (`rclone serve s3`) ignore it.
         """
         refuse_segments(key, frozenset({".", ".."}), "rename the object, or put the key into source.ignore")
-        checked = False
+        checked, given = False, self._others.given
 
         def take(response: "BaseHTTPResponse") -> bytes:
             nonlocal checked
@@ -132,7 +139,7 @@ class S3Reader:
             return response.read(decode_content=False)
 
         try:
-            data = self._take(key, take, self._target)
+            data = self._take(key, take, self._target, self._images_client)
         except AccessDeniedError as err:
             # Of one image: it has no row. Of all of them: many in a row end the shard.
             raise ImageDenied(str(err)) from err
@@ -141,6 +148,11 @@ class S3Reader:
             meaning = meaning_of(code)
             if meaning is not None and meaning.about is About.ARCHIVED:
                 raise ImageArchived(f"It lies in an archive ({code}) - {meaning.way_out}") from err
+            if meaning is not None and meaning.is_waited_for and self._others.given - given >= OTHERS_GIVEN:
+                raise StoreError(
+                    f"{self.access.endpoint_url} does not give {self._object(key)} ({code}), and gave "
+                    f"{self._others.given - given} others meanwhile - see the store's log"
+                ) from err
             raise
         if data is None:
             raise ImageGone(key)
@@ -161,7 +173,7 @@ class S3Reader:
             return self._take(key, lambda response: response.read(decode_content=False), self._object(key))
         try:
             return self._take(key, partial(_read_at_most, most), self._object(key))
-        except _TooLargeError as err:
+        except TooLargeError as err:
             raise ContractError(f"Object {key!r} of bucket {self.bucket!r} is not read: {err} - restore it") from err
 
     def read_bytes(self, key: str) -> bytes:
@@ -175,14 +187,14 @@ class S3Reader:
             raise gone(key, self.bucket)
         return data
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object into a file.
-
-        Raises:
-            ContractError: There is no such object.
-        """
+    def download(self, key: str, path: Path, most: int | None = None) -> None:
+        """See `ImageStore.download`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        if self._take(key, partial(_save, path), self._object(key)) is None:
+        try:
+            taken = self._take(key, partial(_save, path, most), self._object(key))
+        except TooLargeError as err:
+            raise TooLargeError(f"Object {key!r} of bucket {self.bucket!r} is not read: {err}") from err
+        if taken is None:
             raise gone(key, self.bucket)
 
     def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
@@ -213,10 +225,12 @@ class S3Reader:
     def _object(self, key: str) -> str:
         return f"object {key!r} of bucket {self.bucket!r}"
 
-    def _take(self, key: str, take: "Callable[[BaseHTTPResponse], T]", target: str) -> T | None:
+    def _take(
+        self, key: str, take: "Callable[[BaseHTTPResponse], T]", target: str, client: Minio | None = None
+    ) -> T | None:
         """Ask for an object and take its body, again after a pause where that breaks off; None when there is none."""
         for pause_s in (*BODY_PAUSES_S, None):
-            response = self._open(key, target)
+            response = self._open(key, target, client)
             if response is None:
                 return None
             try:
@@ -239,10 +253,10 @@ class S3Reader:
             response.close()
             response.release_conn()
 
-    def _open(self, key: str, target: str) -> "BaseHTTPResponse | None":
+    def _open(self, key: str, target: str, client: Minio | None = None) -> "BaseHTTPResponse | None":
         """Ask for an object; None when there is none."""
         try:
-            response = self._client.get_object(self.bucket, key)
+            response = (client or self._client).get_object(self.bucket, key)
         except TRANSPORT_ERRORS as err:
             if error_code(err) == "NoSuchKey":
                 return None
@@ -290,25 +304,30 @@ def _date_of(response: "BaseHTTPResponse") -> datetime:
     return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
 
 
-class _TooLargeError(Exception):
-    """A body has more bytes than its reader takes."""
-
-
 def _read_at_most(most: int, response: "BaseHTTPResponse") -> bytes:
-    """Read a body whose length an answer may announce, or not; what is announced as too long is not begun."""
-    announced, data = length_of(response.headers), bytearray()
-    if announced is not None and announced > most:
-        raise _TooLargeError(too_large(announced, most))
+    """Read a body of at most so many bytes."""
+    return b"".join(_bounded(response, most))
+
+
+def _bounded(response: "BaseHTTPResponse", most: int | None) -> Iterator[bytes]:
+    """Give a body piece by piece, whose length an answer may announce, or not; what is announced as too long is not begun.
+
+    Raises:
+        TooLargeError: It has more than `most` bytes; the message is the reason alone.
+    """
+    announced, came = length_of(response.headers), 0
+    if most is not None and announced is not None and announced > most:
+        raise TooLargeError(too_large(announced, most))
     for piece in response.stream(PIECE_BYTES, decode_content=False):
-        data += piece
-        if len(data) > most:
-            raise _TooLargeError(too_large(None, most))
-    return bytes(data)
+        came += len(piece)
+        if most is not None and came > most:
+            raise TooLargeError(too_large(None, most))
+        yield piece
 
 
-def _save(path: Path, response: "BaseHTTPResponse") -> Path:
+def _save(path: Path, most: int | None, response: "BaseHTTPResponse") -> Path:
     with path.open("wb") as file:
-        for piece in response.stream(PIECE_BYTES, decode_content=False):
+        for piece in _bounded(response, most):
             try:
                 file.write(piece)
             except OSError as err:  # this machine's disk, not the store

@@ -29,6 +29,7 @@ from shoal.summary.result import read_result, read_run_facts
 from shoal.summary.same_answer import KnownAnswer, find_same_answer, read_inputs, read_known
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
+from shoal.tables.clock_table import ClockTable
 from shoal.tables.frozen_listing import find_whole
 from shoal.tables.session import Database, open_database
 
@@ -46,6 +47,7 @@ class SummarizedRun:
         key: Key of summary.json.
         not_current_because: None when the run is the dataset's answer now.
         remarks: What was done to the variant's ledgers besides, and what kept that from being done; a sentence each.
+        planned_clock: What the plan told of times and cameras.
     """
 
     summary: Mapping[str, Any]
@@ -53,6 +55,7 @@ class SummarizedRun:
     key: str
     not_current_because: str | None
     remarks: tuple[str, ...] = ()
+    planned_clock: ClockTable | None = None
 
     @property
     def stored(self) -> StoredSummary:
@@ -74,7 +77,7 @@ class SummarizedRun:
         left = self.balance.fates["unsettled"]
         if left and self.balance.settled * 10 < self.balance.chosen:
             return (
-                f"{left} of {self.balance.chosen} images have no row - see the log of the infer tasks, then start the run "
+                f"{left} of {self.balance.chosen} images without a row - see the log of the infer tasks, then start the run "
                 "again: what is settled is kept"
             )
         return None
@@ -103,7 +106,8 @@ class SummarizedRun:
             *describe_unread(stored.balance),
             *describe_asides(stored.result),
             answer,
-            *(stored.clock.describe() if stored.clock else []),
+            # The plan has told it, unless EXIF told more meanwhile.
+            *(stored.clock.describe() if stored.clock and stored.clock != self.planned_clock else []),
             *describe_unreadable(stored.unreadable),
             *describe_told(stored.exports),
             *self.remarks,
@@ -142,7 +146,8 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         complete=found.balance.complete,
         result_sha256=summary["result_sha256"],
     )
-    return SummarizedRun(summary, found.balance, run.summary, not_current, _compact(stores, layout, plan))
+    remarks = _compact(stores, layout, plan)
+    return SummarizedRun(summary, found.balance, run.summary, not_current, remarks, plan.clock)
 
 
 def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[str, ...]:

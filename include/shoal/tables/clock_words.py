@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from shoal.contract.errors import shown
-from shoal.contract.units import utc_text
+from shoal.contract.units import agreed, utc_text
 from shoal.settings.analysis import Clock
 from shoal.tables.clock_times import read_keys
 from shoal.tables.session import Database
@@ -139,8 +139,9 @@ def say_devices(database: Database, clock: Clock) -> tuple[str, ...]:
     )
 
 
-def _of(facts: Facts, name: str, whole: Whole) -> str:
-    return f"{facts[name]} of {whole.keys} images"
+def _of(facts: Facts, name: str, whole: Whole, what: str) -> str:
+    """Tell what is odd of how many images, in words of ours."""
+    return f"{facts[name]} of {whole.keys} images {agreed(facts[name], what)}"
 
 
 def _such_as(facts: Facts, name: str) -> str:
@@ -158,29 +159,31 @@ def _say_undated(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
             then += ", and where it tells none the time of upload counts"
     else:
         where, then = "in their name", "they are counted and in no series"
-    said = f"{_of(facts, 'undated', whole)} have no time {where}, {_such_as(facts, 'undated')}: {then}"
+    then = agreed(facts["undated"], then)
+    said = f"{_of(facts, 'undated', whole, f'have no time {where}')}, {_such_as(facts, 'undated')}: {then}"
     yield f"{said} - python -m shoal clock {whole.dataset} --propose looks for one" if whole.dataset else said
 
 
 def _say_uploaded(facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["uploaded"]:
         yield (
-            f"{_of(facts, 'uploaded', whole)} have the time of their upload, not of their capture, "
-            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - their hours, days "
-            "and deployments are those of whoever copied them"
+            f"{_of(facts, 'uploaded', whole, 'have the time of their upload, not of their capture')}, "
+            f"{_such_as(facts, 'uploaded')}: nothing else told one, and clock says last_modified: true - hours, days and "
+            "deployments are those of whoever copied the files"
         )
 
 
 def _say_never_set(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["epoch"]:
         yield (
-            f"{_of(facts, 'epoch', whole)} have a time before 1990, {_such_as(facts, 'epoch')}, of {_whose(database, 'epoch')}: "
-            "a clock that was never set - where the true time is known, deployments[].offset moves it"
+            f"{_of(facts, 'epoch', whole, 'have a time before 1990')}, {_such_as(facts, 'epoch')}, of "
+            f"{_whose(database, 'epoch')}: a clock that was never set - where the true time is known, deployments[].offset "
+            "moves it"
         )
     if facts["future"]:
         days = facts["most_ahead"] / 86400
         yield (
-            f"{_of(facts, 'future', whole)} have a time that is more than a day after they were last modified, "
+            f"{_of(facts, 'future', whole, 'have a time that is more than a day after they were last modified')}, "
             f"up to {days:.0f} days, {_such_as(facts, 'future')}, of {_whose(database, 'future')} - "
             "day and month may be swapped in clock.format; a clock that is ahead is moved by deployments[].offset"
         )
@@ -215,17 +218,17 @@ def _say_reset(database: Database, whole: Whole) -> Iterator[str]:
     least = "at least " if len(began) == MOST_RESET else ""
     key = shown(read_keys(database, [first["n"]])[first["n"]], 200)
     yield (
-        f"{least}{images} of {whole.keys} images have times from {utc_text(first['first'])} on and none later in that year, "
-        f"such as {key!r}, of camera {shown(first['camera'], 40)}{more}: on a New Year's Day clocks begin that lost their power "
-        "- where the true time is known, deployments[].offset moves it; a card whose camera no name tells apart needs its folder "
-        "as (?P<camera>…)"
+        f"{least}{images} of {whole.keys} images {agreed(images, 'have times')} from {utc_text(first['first'])} on and none "
+        f"later in that year, such as {key!r}, of camera {shown(first['camera'], 40)}{more}: on a New Year's Day clocks begin "
+        "that lost their power - where the true time is known, deployments[].offset moves it; a card whose camera no name "
+        "tells apart needs its folder as (?P<camera>…)"
     )
 
 
 def _say_contested(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["contested"]:
         yield (
-            f"{_of(facts, 'contested', whole)} lie in two deployments of their camera by their corrections, "
+            f"{facts['contested']} of {whole.keys} images are in two deployments of their camera by their corrections, "
             f"{_such_as(facts, 'contested')}, of {_whose(database, 'contested')}: no capture time - correct offset, start or "
             "end, or let clock.pattern give what a wrong clock wrote a camera name of its own"
         )
@@ -234,7 +237,7 @@ def _say_contested(database: Database, facts: Facts, whole: Whole) -> Iterator[s
 def _say_two_times(facts: Facts, whole: Whole) -> Iterator[str]:
     if facts["twice"]:
         yield (
-            f"{_of(facts, 'twice', whole)} have two different times in their key, {_such_as(facts, 'twice')}: "
+            f"{_of(facts, 'twice', whole, 'have two different times in their key')}, {_such_as(facts, 'twice')}: "
             "that of the file's own name counts, of two there the first that the pattern finds - "
             "to mean a folder's, write a pattern with its /"
         )
@@ -249,8 +252,9 @@ def _say_cut(database: Database, facts: Facts, whole: Whole) -> Iterator[str]:
     if rests["keys"] >= FEW and 2 * rests["rests"] > rests["keys"]:
         return  # a counter follows: each image has another rest
     yield (
-        f"{_of(facts, 'cut', whole)} have a camera name that goes on after what clock.pattern takes, {_such_as(facts, 'cut')} - "
-        f"end the pattern with {WHOLE_CAMERA} for the whole name, or with (?P<camera>…)- where it ends there"
+        f"{_of(facts, 'cut', whole, 'have')} a camera name that goes on after what clock.pattern takes, "
+        f"{_such_as(facts, 'cut')} - end the pattern with {WHOLE_CAMERA} for the whole name, or with (?P<camera>…)- where it "
+        "ends there"
     )
 
 
@@ -291,7 +295,7 @@ def _say_doubled(database: Database, facts: Facts, clock: Clock, whole: Whole) -
             "the further ones duplicates"
         )
     yield (
-        f"{_of(facts, 'doubled', whole)} have the camera and the instant of another image, {_such_as(facts, 'doubled')}, of "
+        f"{_of(facts, 'doubled', whole, 'have')} the camera and the instant of another image, {_such_as(facts, 'doubled')}, of "
         f"{whose} - {mend}"
     )
 
@@ -322,7 +326,7 @@ def _say_zone(facts: Facts, clock: Clock, whole: Whole) -> Iterator[str]:
     mend = f"which nobody wrote - write zone: {zone}, or the cameras' own zone, beside exif: true"
     if whole.after_reading and facts["without_offset"]:
         yield (
-            f"{_of(facts, 'without_offset', whole)} have an EXIF time without an offset, {_such_as(facts, 'without_offset')}, "
+            f"{_of(facts, 'without_offset', whole, 'have')} an EXIF time without an offset, {_such_as(facts, 'without_offset')}, "
             f"read as {zone}, {mend}"
         )
     if not whole.after_reading and facts["undated"]:

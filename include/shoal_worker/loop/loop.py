@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ConfigError, StoreError, shown
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Status
+from shoal.contract.units import agreed, counted
 from shoal_worker.loop.failed_share import FailedShare
 from shoal_worker.loop.out_of_reach import OutOfReach
 from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
@@ -267,15 +268,19 @@ class ShardRun:
                 return Ending(WorkerExit.CONFIG, str(err))
             except StoreError as err:
                 if pause_s is None or stop.requested:
-                    return Ending(WorkerExit.INFRASTRUCTURE, f"{self._parts.unwritten} rows are lost: {err}")
+                    lost = self._parts.unwritten
+                    return Ending(
+                        WorkerExit.INFRASTRUCTURE, f"{lost} {'row is' if lost == 1 else 'rows are'} lost: {err}"
+                    )
                 time.sleep(pause_s)
             else:
                 break
         return ending
 
     def _unreached_ending(self) -> Ending:
+        unreached = self._tally.unreached
         return Ending(
             WorkerExit.INFRASTRUCTURE,
-            f"{self._tally.unreached} images of shard {self._tally.shard} have no row because store, mount or memory "
-            f"failed - a retry takes them; the last said: {self._last_error}",
+            f"{counted(unreached, 'image')} of shard {self._tally.shard} {agreed(unreached, 'have')} no row because store, mount "
+            f"or memory failed - a retry takes {'it' if unreached == 1 else 'them'}; the last said: {self._last_error}",
         )

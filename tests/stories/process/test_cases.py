@@ -247,7 +247,7 @@ def test_what_is_no_photo_of_its_own_is_in_no_number(walked, key):
     [
         pytest.param("ignored 4: #recycle/ 1, **/resources/derivatives/ 1, ._* 1, @eaDir/ 1 - ", id="1 and 2 what is left out"),
         pytest.param("1 image lies in a folder named like an image", id="2 a thumbnail of a kind that is not known"),
-        pytest.param("1 of 30 images have two different times in their key, such as '11/20200101", id="11 two dates"),
+        pytest.param("1 of 30 images has two different times in its key, such as '11/20200101", id="11 two dates"),
         pytest.param("not looked at: 2 photos in formats that source.suffixes does not name (.heic 1, .nef 1)", id="22 HEIC, raw"),
         pytest.param(
             '2 images have names that are no UTF-8 and will be denied: "old disk/20260601-100000-S\ufffd%E4d.jpg" - rename',

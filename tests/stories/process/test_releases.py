@@ -1,10 +1,12 @@
 """Which release a run uses, whether a person is asked first, and what a dataset with a fixed version is told."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import onnx
 import pytest
 
+from reached_through import reached_through
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Answer, Asks, Decision, write_answer
@@ -12,6 +14,7 @@ from shoal.plan.release_notice import backfill_command, notice_release, read_not
 from shoal.results.answer import move_current
 from shoal.results.stored_plan import StoredPlan
 from worker.hostile_models import elsewhere
+from worker.http_faults import of, passed_on
 from worker.onnx_models import constant_model
 
 V1, V2, V3 = "v1", "v2", "v3"
@@ -144,6 +147,42 @@ def test_versions_that_reach_beyond_their_file_or_say_what_nobody_exports_are_pa
     assert "metadata has 3,000" in said["v4"]
     assert "half of a character" in said["v3"]
     assert all("\n" not in reason for reason in said.values())
+
+
+def endless(*, announced):
+    """An object of 200 GB, as its header says or does not."""
+
+    def answer(handler, _number):
+        handler.send_response(200)
+        handler.send_header("ETag", '"x"')
+        if announced:
+            handler.send_header("Content-Length", str(200 * 10**9))
+        handler.end_headers()
+        with suppress(OSError):  # whoever asked goes
+            for _ in range(1 if announced else 10_000):
+                handler.wfile.write(bytes(2**16))
+                handler.wfile.flush()
+        handler.close_connection = True
+
+    return answer
+
+
+def test_a_model_of_any_size_is_not_fetched(reef):
+    """200 GB as announced, 200 GB without a word of it: neither fills the disk, and a person may mean it."""
+    break_model(reef, V3)
+    ours = reef.stores.models
+    for announced in (True, False):
+        front = of(f"/demo-fish/{V3}/model.onnx", endless(announced=announced), passed_on(ours.access.endpoint_url))
+        with reached_through(reef, front) as reached:
+            small = reached.with_settings(model={**reef.dataset.model.model_dump(), "size_limit": 2 * 1024**2})
+            plan = small.plan(asks=Asks.ONCE)
+            assert chosen(plan) == (V2, Decision.ASK)
+            [passed] = plan.passed_over
+            size = "190,734.9 MiB" if announced else "more than 2 MiB"
+            assert passed.reason.endswith(
+                f"is not read: it has {size}, and 2 MiB are the most of its kind - raise model.size_limit where it really is a model"
+            )
+    assert "size_limit" not in reef.dataset.model_dump(mode="json")["model"], "what nobody wrote is not stored"
 
 
 def test_latest_object_before_its_model_is_passed_over(reef):

@@ -122,7 +122,7 @@ def test_a_missing_shard_is_unsettled_and_the_next_run_takes_it(few_images):
     few_images.infer(plan, shards=[])
     nothing = few_images.summarize(plan)
     assert fates(nothing) == {"unsettled": 12}
-    assert "12 of 12 images have no row" in nothing.failure
+    assert "12 of 12 images without a row" in nothing.failure
     assert nothing.not_current_because == "the run is not complete"
     assert beside_report(nothing.summary) == ["failures.csv", "report.html"]
     assert fates(few_images.run()) == {"processed": 12}

@@ -124,6 +124,9 @@ def test_a_kubeconfig_that_is_no_yaml_is_one_line(fit, tmp_path, monkeypatch):
     assert (status, printed.startswith(f"shoal: Cannot use kubeconfig {tmp_path}/config: ")) == (2, True)
 
 
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -133,6 +136,10 @@ def test_a_kubeconfig_that_is_no_yaml_is_one_line(fit, tmp_path, monkeypatch):
         pytest.param("kind: Pod\n", "holds no pod with containers (kind Pod)", id="no containers"),
         pytest.param("kind: [", "while parsing a flow node", id="no YAML"),
         pytest.param("just words", "holds no pod with containers (kind str)", id="no object"),
+        pytest.param(BOMB, "stands for more than 100000 values", id="billions of values by aliases"),
+        pytest.param(
+            "!!python/object/apply:os.system [echo]", "could not determine a constructor", id="a tag that runs code"
+        ),
     ],
 )
 def test_a_file_without_a_pod_is_refused(fit, tmp_path, content, said):

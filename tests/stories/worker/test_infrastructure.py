@@ -54,7 +54,7 @@ def test_an_object_that_stays_out_of_reach_has_no_row_and_the_others_have(workpl
     done = work(workplace, of("odd.jpg", fault, real(workplace)))
     assert done.returncode == WorkerExit.INFRASTRUCTURE, done.stderr
     assert workplace.statuses() == dict.fromkeys(GOOD, "processed")
-    assert "1 images of shard 0 have no row because store, mount or memory failed - a retry takes them" in done.stderr
+    assert "1 image of shard 0 has no row because store, mount or memory failed - a retry takes it" in done.stderr
 
 
 def test_an_object_that_is_denied_while_others_are_read_has_a_row_that_says_so(workplace):

@@ -180,7 +180,7 @@ def test_unreachable_images_get_no_row_and_the_exit_says_so(workplace):
     done = workplace.work("--mount", str(workplace.folder))
     assert done.returncode == WorkerExit.INFRASTRUCTURE
     assert workplace.statuses() == {"a.jpg": "processed"}
-    assert "1 images of shard 0 have no row because store, mount or memory failed - a retry takes them" in done.stderr
+    assert "1 image of shard 0 has no row because store, mount or memory failed - a retry takes it" in done.stderr
     assert last_line(done).endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
 
 

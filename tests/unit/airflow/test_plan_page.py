@@ -27,7 +27,7 @@ def test_the_page_tells_what_would_be_inferred(plan):
         "not needed",
         "bound by cpu",
         "<td>entry 1: name</td><td>61</td><td>IPC710</td><td>2026-06-01 00:00:00</td>",
-        "1 of 126 images have no time in their name",
+        "1 of 126 images has no time in its name",
     ):
         assert said in page
     assert "passed over" not in page

@@ -89,7 +89,7 @@ def test_what_stands_beside_the_numbers_is_told_with_its_way_out(stored, told):
                     "that is read at once"
                 ),
                 (
-                    "1 of 12000 listed images (0.00833 %) are denied and in no number: the store gave others and not these - "
+                    "1 of 12000 listed images (0.00833 %) is denied and in no number: the store gave others and not these - "
                     "failures.csv says why; mend that, then run again"
                 ),
             ],

@@ -24,7 +24,7 @@ BOMBS = {
     "merged mappings of merged mappings": (MERGES, r"it stands for more than 100000 values"),
     "one in another": ("a: " + "[" * 200_000, "in line 1 more than 50 values lie in each other"),
     "one in another, over many lines": ("\n".join("  " * n + "- " for n in range(60)), "in line 5. more than 50 values"),
-    "more bytes than anybody writes": ("#" * (MOST_BYTES + 1), "it has more than 1000000 bytes - keep lists of keys short"),
+    "more bytes than anybody writes": ("#" * (MOST_BYTES + 1), "it has more than 1000000 bytes - keep lists of keys short, by patterns of source.ignore"),
     "more values than anybody writes": ("[" + "1," * 400_000 + "]", "it stands for more than 100000 values"),
     "what repeats itself": ("a: &a [*a]", r"\*a in line 1 repeats what it lies in, or nothing"),
     "what repeats itself under a name that was used": ("b: &a 1\na: &a [*a]", r"\*a in line 2 repeats what it lies in"),

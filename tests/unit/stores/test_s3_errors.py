@@ -1,6 +1,8 @@
 """What people are told of each error code: whom it concerns and what helps."""
 
 import re
+import threading
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -217,6 +219,52 @@ def test_a_store_that_asks_for_fewer_requests_for_two_minutes_ends_the_request(m
     ):
         store_at(endpoint_url).list_keys("")
     assert 60 <= sum(pauses) <= 140
+
+
+@pytest.mark.parametrize(
+    ("gives", "refusals", "words"),
+    [
+        pytest.param(
+            lambda _: True,
+            7,
+            r"does not give object 'odd' .*\(SlowDown\), and gave \d+ others meanwhile - see",
+            id="all others",
+        ),
+        pytest.param(lambda number: number % 9 != 0, 7, "does not give object 'odd'", id="most others at once"),
+        pytest.param(lambda number: number % 2 == 0, 12, "does not give object 'odd'", id="every second one"),
+        pytest.param(lambda _: False, 12, "failed again and again: SlowDown - .* fewer workers", id="none"),
+    ],
+)
+def test_one_image_of_many_is_given_up_sooner_where_the_others_are_given(gives, refusals, words, monkeypatch):
+    """Two threads: one asks for an image that is never given, the other for twenty others at each pause of the first."""
+    monkeypatch.setenv("SHOAL_STORE_PATIENCE_S", "120")
+    asked: Counter[str] = Counter()
+
+    def answer(handler, _number):
+        asked[key := handler.path.rpartition("/")[2]] += 1
+        given = key != "odd" and (asked[key] > 1 or gives(int(key)))
+        if not given:
+            status(503, "SlowDown")(handler, 0)
+        else:
+            whole(b"a", etag="e")(handler, 0)
+
+    with faulty_store(answer) as (endpoint_url, _):
+        store, numbers = store_at(endpoint_url), iter(range(1, 1000))
+
+        def sleep(_seconds):
+            if threading.current_thread() is me and any(map(gives, range(9))):
+                other = threading.Thread(target=lambda: [store.read(str(next(numbers)), "e", 1) for _ in range(20)])
+                other.start()
+                other.join()
+
+        me = threading.current_thread()
+        monkeypatch.setattr(s3_patience.time, "sleep", sleep)
+        with pytest.raises(StoreError, match=words):
+            store.read("odd", "e", 1)
+        assert asked["odd"] == refusals
+        with pytest.raises(StoreError, match="again and again: SlowDown"):
+            store.find_bytes("odd")  # no image: a plan, say, is worth all patience
+        assert asked["odd"] == refusals + 12
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_each_convention_and_camera_is_a_line(table):
         "entry 2: name  1       LOG1    2026-06-01 10:00:00  2026-06-01 10:00:00  LOG1_20260601120000.jpg",
         "undated        1       camera  -                    -                    photo.jpg",
         (
-            "clock: 1 of 7 images have no time in their name, such as 'photo.jpg': they are counted and in no series - "
+            "clock: 1 of 7 images has no time in its name, such as 'photo.jpg': it is counted and in no series - "
             "python -m shoal clock reef --propose looks for one"
         ),
     ]
@@ -131,13 +131,13 @@ ODD = {
     "never set": (
         ["19700101-010000-CAM4.jpg"],
         {},
-        ("1 of 1 images have a time before 1990, such as '19700101-010000-CAM4.jpg', of camera CAM4 (1): a clock that was never set - "
+        ("1 of 1 images has a time before 1990, such as '19700101-010000-CAM4.jpg', of camera CAM4 (1): a clock that was never set - "
         "where the true time is known, deployments[].offset moves it"),
     ),
     "a year ahead": (
         [("20260601-000000-CAM4.jpg", datetime(2025, 6, 1)), ("20250601-000000-CAM5.jpg", datetime(2025, 6, 1))],
         {},
-        ("1 of 2 images have a time that is more than a day after they were last modified, up to 365 days, such as "
+        ("1 of 2 images has a time that is more than a day after it was last modified, up to 365 days, such as "
         "'20260601-000000-CAM4.jpg', of camera CAM4 (1) - day and month may be swapped in clock.format; a clock that is ahead is moved by "
         "deployments[].offset"),
     ),
@@ -151,13 +151,13 @@ ODD = {
     "names that tell no camera where others do": (
         ["a/20240422-080001-.jpg", "b/20240422-080001-.jpg", "b/20240422-080001-C2.jpg"],
         {},
-        ("1 of 3 images have the camera and the instant of another image, such as 'a/20240422-080001-.jpg', of camera camera (1) - no entry "
+        ("1 of 3 images has the camera and the instant of another image, such as 'a/20240422-080001-.jpg', of camera camera (1) - no entry "
         "tells cameras apart there: add (?P<camera>…) to the pattern, or, of one camera, clock.unique: true makes the further ones duplicates"),
     ),
     "a folder at another time": (
         ["20230101-000000-x/20240422-080005-CAM1.jpg", "20240422_080005/20240422-080005-CAM2.jpg"],
         {},
-        ("1 of 2 images have two different times in their key, such as '20230101-000000-x/20240422-080005-CAM1.jpg': that of the file's own "
+        ("1 of 2 images has two different times in its key, such as '20230101-000000-x/20240422-080005-CAM1.jpg': that of the file's own "
         "name counts, of two there the first that the pattern finds - to mean a folder's, write a pattern with its /"),
     ),
     "a camera that is cut": (
@@ -169,19 +169,19 @@ ODD = {
     "a camera that is cut by a second entry": (
         ["CAM-É_1.jpg 20240422080001 KÉ.jpg"],
         [{"pattern": NEVER}, {"pattern": r"(?P<time>\d{14}) (?P<camera>\w+)", "format": "%Y%m%d%H%M%S"}],
-        ("1 of 1 images have a camera name that goes on after what clock.pattern takes, such as 'CAM-É_1.jpg 20240422080001 KÉ.jpg' - end "
+        ("1 of 1 images has a camera name that goes on after what clock.pattern takes, such as 'CAM-É_1.jpg 20240422080001 KÉ.jpg' - end "
         r"the pattern with (?P<camera>[^/]+?)(?:\.[^./]*)?$ for the whole name, or with (?P<camera>…)- where it ends there"),
     ),
     "one instant twice, no cameras": (
         ["20240422-080001-a.jpg", "20240422-080001-b.jpg"],
         {"pattern": r"(?P<time>\d{8}-\d{6})"},
-        ("1 of 2 images have the camera and the instant of another image, such as '20240422-080001-a.jpg', of camera camera (1) - no entry "
+        ("1 of 2 images has the camera and the instant of another image, such as '20240422-080001-a.jpg', of camera camera (1) - no entry "
         "tells cameras apart there: add (?P<camera>…) to the pattern, or, of one camera, clock.unique: true makes the further ones duplicates"),
     ),
     "one instant twice, of a camera": (
         ["a/20240422-080001-C1.jpg", "b/20240422-080001-C1.jpg", "b/20240422-080001-C2.jpg"],
         {},
-        ("1 of 3 images have the camera and the instant of another image, such as 'a/20240422-080001-C1.jpg', of camera C1 (1) - "
+        ("1 of 3 images has the camera and the instant of another image, such as 'a/20240422-080001-C1.jpg', of camera C1 (1) - "
         "clock.unique: true makes the further ones duplicates; several cameras need their names in the pattern"),
     ),
     "a counter for a camera": (
@@ -250,11 +250,11 @@ def test_exif_in_a_zone_that_nobody_wrote_is_said_by_the_plan_and_by_the_summary
     ]
     assert done.odd == (
         (
-            "1 of 3 images have no time in their name nor in EXIF as far as it was read, such as 'GOPR0003.JPG': they are counted and in no "
+            "1 of 3 images has no time in its name nor in EXIF as far as it was read, such as 'GOPR0003.JPG': it is counted and in no "
             "series - python -m shoal clock reef --propose looks for one"
         ),
         (
-            "1 of 3 images have an EXIF time without an offset, such as 'GOPR0001.JPG', read as UTC, which nobody wrote - write zone: UTC, or "
+            "1 of 3 images has an EXIF time without an offset, such as 'GOPR0001.JPG', read as UTC, which nobody wrote - write zone: UTC, or "
             "the cameras' own zone, beside exif: true"
         ),
     )

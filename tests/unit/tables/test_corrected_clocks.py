@@ -298,7 +298,7 @@ def test_an_image_that_two_deployments_claim_is_in_the_table_and_said_to_be_odd(
     assert table.table()[2].split() == ["contested", "1", "C1", "-", "-", "20240101-003000-C1.jpg"]
     assert table.odd == (
         (
-            "1 of 2 images lie in two deployments of their camera by their corrections, such as '20240101-003000-C1.jpg', of "
+            "1 of 2 images are in two deployments of their camera by their corrections, such as '20240101-003000-C1.jpg', of "
             "camera C1 (1): no capture time - correct offset, start or end, or let clock.pattern give what a wrong clock wrote "
             "a camera name of its own"
         ),

@@ -140,7 +140,7 @@ def test_the_table_calls_it_what_it_is_and_no_sentence_takes_it_for_a_time_of_ca
     assert table.odd == (
         (
             "12 of 13 images have the time of their upload, not of their capture, such as 'img0.jpg': nothing else told one, and clock "
-            "says last_modified: true - their hours, days and deployments are those of whoever copied them"
+            "says last_modified: true - hours, days and deployments are those of whoever copied the files"
         ),
     )
 
@@ -151,7 +151,7 @@ def test_a_plan_that_waits_for_exif_says_what_comes_after_it(database):
     read_times(database, clock, ())
     assert read_clock_table(database, clock, "reef").odd == (
         (
-            "1 of 1 images have no time in their name, such as 'photo.jpg': EXIF is asked when they are read; windows and the order of "
+            "1 of 1 images has no time in its name, such as 'photo.jpg': EXIF is asked when it is read; windows and the order of "
             "work do not know it, and where it tells none the time of upload counts - python -m shoal clock reef --propose looks for one"
         ),
     )
