@@ -54,8 +54,10 @@ class AskedPages:
 
 
 @contextmanager
-def asked_pages(access: StoreAccess, conn_id: str, datasets: Path, home: Path) -> Iterator[AskedPages]:
-    """Start the process with one connection and a folder of dataset files."""
+def asked_pages(
+    access: StoreAccess, conn_id: str, datasets: Path, home: Path, variables: Mapping[str, str]
+) -> Iterator[AskedPages]:
+    """Start the process with one connection, a folder of dataset files, and Airflow's variables."""
     url = urlsplit(access.endpoint_url or "")
     connection = {
         "conn_type": "generic", "host": url.hostname, "port": url.port, "login": access.access_key,
@@ -64,6 +66,7 @@ def asked_pages(access: StoreAccess, conn_id: str, datasets: Path, home: Path) -
     environment = {
         **os.environ, "PYTHONPATH": f"{INCLUDE}:{Path(__file__).parent}", "AIRFLOW_HOME": str(home), DATASETS_VARIABLE: str(datasets),
         f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection), "PYTHONWARNINGS": "ignore",
+        **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in variables.items()},
     }  # fmt: skip
     with (
         (home / "pages.log").open("w") as log,

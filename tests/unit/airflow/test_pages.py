@@ -3,13 +3,16 @@
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import yaml
 
 from asked_pages import Answered, AskedPages, asked_pages
 from pipeline import Pipeline, make_pipeline
 from shoal.contract.json_bounds import MIB
 from shoal.plan.document import Plan
+from shoal.settings.results_place import ResultsPlace
 from written_rows import write_rows
 
 HTML = "text/html; charset=utf-8"
@@ -23,6 +26,7 @@ class Shown:
     pages: AskedPages
     pipeline: Pipeline
     plan: Plan
+    file: Path
     before: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -33,8 +37,8 @@ class Shown:
     def results(self):
         return self.pipeline.stores.results
 
-    def get(self, page: str, name: str = "", *, dropped: bool = False) -> Answered:
-        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}"
+    def get(self, page: str, name: str = "", *, dropped: bool = False, run_key: str = "") -> Answered:
+        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{run_key or self.plan.run_key}"
         return self.pages.get(f"/{page}/{place}{name and '/' + name}", dropped=dropped)
 
     def write(self, key: str, data: bytes) -> None:
@@ -49,12 +53,13 @@ class Shown:
 def run(minio, demo_models, scenes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("datasets")
     pipeline = make_pipeline(minio, {"v1": demo_models["v1"]}, folder)
-    with asked_pages(minio, "test", folder, tmp_path_factory.mktemp("home")) as pages:
+    place = {f"shoal_results_{pipeline.dataset.name}": str(ResultsPlace.of(pipeline.dataset))}
+    with asked_pages(minio, "test", folder, tmp_path_factory.mktemp("home"), place) as pages:
         pipeline.put_scenes(scenes[20:23])
         plan = pipeline.plan()
         write_rows(pipeline, plan)
         pipeline.summarize(plan)
-        yield Shown(pages, pipeline, plan)
+        yield Shown(pages, pipeline, plan, folder / f"{pipeline.dataset.name}.yaml")
 
 
 @pytest.fixture
@@ -178,6 +183,39 @@ def test_a_plan_of_other_types_is_said_in_one_line(shown, fields):
     assert got.status == 404
     assert re.search(
         r"plan\.json.* (is not what its format promises \(.*\)|has no field .*|names .*) - restore it", got.detail
+    )
+
+
+@pytest.fixture(params=["the file names another folder", "the file is gone"])
+def moved(request, shown):
+    """The same run, after its dataset file was changed or removed."""
+    written = shown.file.read_text(encoding="utf-8")
+    if request.param == "the file is gone":
+        shown.file.unlink()
+    else:
+        settings = yaml.safe_load(written)
+        settings["results"]["prefix"] = "elsewhere/"
+        shown.file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    yield shown
+    shown.file.write_text(written, encoding="utf-8")
+
+
+def test_a_run_whose_results_moved_is_read_where_they_lie(moved):
+    for page, name, holds in (
+        ("plan", "", "<h1>Plan "),
+        ("summary", "", "result_sha256"),
+        ("report", "counts.csv", "bin,"),
+    ):
+        got = moved.get(page, name)
+        assert (got.status, holds in got.body) == (200, True), got.body
+    results, name = moved.pipeline.stores.results, moved.pipeline.dataset.name
+    places = [results.uri(f"{name}/"), *([results.uri(f"elsewhere/{name}/")] if moved.file.exists() else [])]
+    missing = moved.get("plan", run_key="20200101T000000Z-aaaaaaaa")
+    assert missing.status == 404
+    assert missing.detail == (
+        f"Run 20200101T000000Z-aaaaaaaa is not in {' nor in '.join(reversed(places))}, where dataset {name} has its results - "
+        "where they were moved since, it lies where they were: python -m shoal why s3://<connection>@<bucket>/<results.prefix>"
+        f"{name}/20200101T000000Z-aaaaaaaa; else it was removed"
     )
 
 

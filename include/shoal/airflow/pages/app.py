@@ -14,18 +14,14 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shoal.airflow.configured import configured_datasets_folder
-from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.pages.plan_page import render_plan
+from shoal.airflow.pages.run_place import Place, find_run
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
-from shoal.contract.run_names import dataset_of
 from shoal.models.approval import answer_to
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
-from shoal.settings.dataset import Dataset
-from shoal.settings.dataset_files import dataset_files, load_dataset
-from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.stores.object_store import ObjectStore
 
 # The report has its pictures and styles inside. A sandbox is an origin of its own without scripts, forms and <meta refresh>;
 # the links to the files beside the report lead to downloads.
@@ -70,30 +66,31 @@ RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
 @app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show what one run intended."""
-    return _show(dag_id, variant, run_key, lambda stores, run: _as_page(stores, variant, run.plan))
+    return _show(dag_id, variant, run_key, lambda place, run: _as_page(place, variant, run.plan))
 
 
 @app.get("/summary/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 def summary(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show the answer of one run."""
-    return _show(dag_id, variant, run_key, lambda stores, run: _as_json(stores, run.summary))
+    return _show(dag_id, variant, run_key, lambda place, run: _as_json(place.results, run.summary))
 
 
 @app.get("/report/{dag_id}/{variant}/{run_key}/{name}", dependencies=may_see_dag)
 def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Response:
     """Show the report of one run, or hand over a file that lies beside it."""
-    return _show(dag_id, variant, run_key, lambda stores, run: _file(stores, run, name))
+    return _show(dag_id, variant, run_key, lambda place, run: _file(place, run, name))
 
 
-def _file(stores: Stores, run: RunLayout, name: str) -> Response:
-    files = read_summary(stores.results, run.summary).named
+def _file(place: Place, run: RunLayout, name: str) -> Response:
+    files = read_summary(place.results, run.summary).named
     if name not in files:
         known = ", ".join([*list(files)[:NAMED], *(["…"] if len(files) > NAMED else [])])
         raise ContractError(f"{run.summary} names no file {name!r} - it has {known}")
     if name == "report.html":
-        return _stream(stores, files[name].key, HTMLResponse.media_type)
+        return _stream(place.results, files[name].key, HTMLResponse.media_type)
     # Whatever its name says: a browser keeps it, and never shows it.
-    return _stream(stores, files[name].key, "application/octet-stream", **{"Content-Disposition": attached(name)})
+    held = {"Content-Disposition": attached(name)}
+    return _stream(place.results, files[name].key, "application/octet-stream", **held)
 
 
 def attached(name: str) -> str:
@@ -102,42 +99,30 @@ def attached(name: str) -> str:
     return f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=UTF-8''{plain}"
 
 
-def _stream(stores: Stores, key: str, kind: str | None, **headers: str) -> Response:
+def _stream(results: ObjectStore, key: str, kind: str | None, **headers: str) -> Response:
     """Pass an object on piece by piece: the boxes of a large dataset are gigabytes."""
-    size_bytes, pieces = stores.results.stream(key)
+    size_bytes, pieces = results.stream(key)
     return StreamingResponse(pieces, media_type=kind, headers={"Content-Length": str(size_bytes), **headers})
 
 
-def _as_page(stores: Stores, variant: str, key: str) -> Response:
-    plan = read_plan(stores.results, key)
-    answer = answer_to(plan, stores.results, stores.layout.variant(variant))
+def _as_page(place: Place, variant: str, key: str) -> Response:
+    plan = read_plan(place.results, key)
+    answer = answer_to(plan, place.results, place.layout.variant(variant))
     return HTMLResponse(render_plan(plan, answer))
 
 
-def _as_json(stores: Stores, key: str) -> Response:
+def _as_json(results: ObjectStore, key: str) -> Response:
     """Pass on what is stored, if it is JSON of Shoal's."""
-    stores.results.read_json(key)
-    return _stream(stores, key, "application/json")
+    results.read_json(key)
+    return _stream(results, key, "application/json")
 
 
-def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Stores, RunLayout], Response]) -> Response:
+def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Place, RunLayout], Response]) -> Response:
     """Read one object of a run: 404 where there is none, 502 where the store does not answer."""
     try:
-        stores = open_stores(_dataset_of(dag_id), read_access)
-        stores.results.json_times = 1
-        return read(stores, stores.layout.variant(variant).run(run_key))
+        place, run = find_run(dag_id, variant, run_key)
+        return read(place, run)
     except (ConfigError, ContractError) as err:
         raise HTTPException(404, str(err)) from err
     except ShoalError as err:
         raise HTTPException(502, str(err)) from err
-
-
-def _dataset_of(dag_id: str) -> Dataset:
-    name = dataset_of(dag_id)
-    if name is None:
-        raise ConfigError(f"DAG {dag_id!r} is not of a dataset")
-    folder = configured_datasets_folder()
-    for path in dataset_files(folder):
-        if path.stem == name:
-            return load_dataset(path)
-    raise ConfigError(f"No dataset file {name}.yaml in {folder}")
