@@ -13,6 +13,7 @@ import pytest
 
 from airflow_rest import AirflowRest
 from browser import browser_page
+from embedded_installation import ROOT
 from shoal.settings.said_params import NOTHING_SENT
 from smtp_server import running_mailbox
 from waiting import wait_until
@@ -251,10 +252,38 @@ def test_the_files_beside_the_report_are_one_click_further(web, linked):
     assert (other.status, "names no file 'plan.json'" in other.json()["detail"]) == (404, True)
 
 
+def test_the_report_s_links_hand_its_files_over_in_a_browser(web, linked):
+    """The sandbox that the report is shown in lets its links lead to downloads, and nowhere else."""
+    with browser_page(web) as page:
+        page.goto(linked["Report"], wait_until="load")
+        links = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
+        for name in {"counts.csv", "failures.csv", "detections.parquet"} & set(links):
+            with page.expect_download() as given:
+                page.locator(f"a[href='{name}']").first.click()
+            assert (given.value.suggested_filename, given.value.failure()) == (name, None)
+    assert set(links) == {"counts.csv", "failures.csv", "detections.parquet"}
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_only_those_who_may_see_the_dag_see_its_pages(web, linked, name):
     assert web.http.request("GET", linked[name]).status == 401
     assert web.http.request("GET", linked[name], headers={"Authorization": "Bearer forged"}).status in {401, 403}
+
+
+def test_no_route_answers_who_may_not_see_its_dag(web, installation):
+    code = "import runpy; runpy.run_module('asked_rights', run_name='__main__')"
+    path = f"{ROOT / 'include'}:{ROOT / 'tests/houses'}"
+    answers = json.loads(installation.airflow(code, PYTHONPATH=path))
+    sees = answers.pop("who sees the DAG")
+    assert {request.split("/")[1] for request in sees} == {name.lower() for name in PAGES}, "all routes there are"
+    means_another = {request for request in sees if "/~/" in request}
+    assert set(map(sees.get, sees.keys() - means_another)) == {404}, (
+        "there is no such dataset, and that is for him to know"
+    )
+    assert {sees[request] for request in means_another} == {403}
+    assert {person: set(statuses.values()) for person, statuses in answers.items()} == {
+        "nobody": {401}, "a forger": {403}, "who sees another dataset's DAG": {403}, "who sees a DAG of a similar name": {403},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PAGES)
