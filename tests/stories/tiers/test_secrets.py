@@ -37,6 +37,7 @@ class Left:
         database: Airflow's database, with XComs, rendered fields, triggers and task states.
         stored: What lies in the results bucket.
         cluster: What the API server said of pods, ConfigMaps and events; empty where there is none.
+        processes: The command lines of everything that ran on the machine meanwhile, as anybody there may list them.
         told: What the run must have left, or nothing was looked at: it is in what is named by the key.
     """
 
@@ -46,6 +47,7 @@ class Left:
     database: bytes
     stored: dict[str, bytes]
     cluster: bytes
+    processes: bytes
     told: dict[str, bytes]
 
 
@@ -54,6 +56,12 @@ def found_in(data: bytes, secret: str) -> bool:
     plain = secret.encode()
     shifted = [base64.b64encode(b"\0" * shift + plain)[4:-4] for shift in range(3)]
     return any(form in data for form in (plain, plain.hex().encode(), *shifted))
+
+
+def process_list() -> set[bytes]:
+    """The command lines of all processes, as `ps` shows them to everybody."""
+    lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
+    return {" ".join(words).encode(errors="surrogateescape") for words in lines}
 
 
 def leaks(left: Left, places: dict[str, bytes]) -> list[str]:
@@ -78,21 +86,22 @@ def hostile_photos(scenes, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def demo_run(installation, hostile_photos):
-    """A run through Airflow over hostile photos: all it printed, and the login of its store."""
+    """A run through Airflow over hostile photos: all it printed, the login of its store, and what ran meanwhile."""
     process = installation.start("demo", "--images", str(hostile_photos))
-    lines, login = [], None
+    lines, login, ran = [], None, set()
     for line in process.stdout:
         lines.append(line)
+        ran |= process_list()
         if login is None and line.startswith("plan "):
             children = psutil.Process(process.pid).children()
             environments = [child.environ() for child in children if "run_dag" in " ".join(child.cmdline())]
             login = json.loads(environments[0]["AIRFLOW_CONN_SHOAL_DEMO"])
     assert process.wait(60) == 0, "".join(lines)
-    return "".join(lines), {"access key": login["login"], "secret key": login["password"]}
+    return "".join(lines), {"access key": login["login"], "secret key": login["password"]}, b"\n".join(ran)
 
 
 def left_by_processes(installation, demo_run) -> Left:
-    output, login = demo_run
+    output, login, ran = demo_run
     files = {str(path.relative_to(installation.home)): path for path in installation.home.rglob("*") if path.is_file()}
     names = {path.name for path in files.values()}
     assert {"airflow.db", "demo.log", "plan.json", "summary.json", "report.html", "manifest.parquet"} <= names
@@ -104,7 +113,8 @@ def left_by_processes(installation, demo_run) -> Left:
         database=(installation.home / "airflow/airflow.db").read_bytes(),
         stored=stored,
         cluster=b"",
-        told={"shown": b"images listed", "database": b"reanalyse_"},
+        processes=ran,
+        told={"shown": b"images listed", "database": b"reanalyse_", "processes": b"-m shoal_worker run"},
     )
 
 
@@ -114,6 +124,7 @@ def left_by_pods(pods) -> dict[str, Left]:
     datasets = {transfer: pods.add_dataset(f"canary-{transfer}", transfer) for transfer in TRANSFERS}
     runs = {transfer: pods.rest.trigger(f"reanalyse_{dataset.name}") for transfer, dataset in datasets.items()}
     seen: dict[str, set[bytes]] = {transfer: set() for transfer in TRANSFERS}
+    ran: set[bytes] = set()
 
     def at_work(transfer: str) -> bool:
         run = pods.rest.get(f"dags/reanalyse_{datasets[transfer].name}/dagRuns/{runs[transfer]}")
@@ -124,11 +135,14 @@ def left_by_pods(pods) -> dict[str, Left]:
             for kind in ("pod", "config_map", "event"):
                 found = getattr(pods.core, f"list_namespaced_{kind}")(dataset.cluster.namespace, _preload_content=False)
                 seen[transfer].add(found.data)
+        ran |= process_list()
         time.sleep(1)
-    return {name: _left_by_one(pods, dataset, runs[name], seen[name]) for name, dataset in datasets.items()}
+    return {
+        name: _left_by_one(pods, dataset, runs[name], seen[name], b"\n".join(ran)) for name, dataset in datasets.items()
+    }
 
 
-def _left_by_one(pods, dataset, run_id: str, seen: set[bytes]) -> Left:
+def _left_by_one(pods, dataset, run_id: str, seen: set[bytes], ran: bytes) -> Left:
     assert pods.rest.finished(f"reanalyse_{dataset.name}", run_id) == "success", pods.story(dataset, run_id)
     results = pods.pipeline(dataset).stores.results
     roles = {"admin": pods.admin, "reader": pods.reader}
@@ -147,7 +161,13 @@ def _left_by_one(pods, dataset, run_id: str, seen: set[bytes]) -> Left:
         database=pods.airflow.database.dump(),
         stored={key: results.read_bytes(key) for key in results.list_keys("")},
         cluster=b"\n".join(seen),
-        told={"shown": b"images", "database": run_id.encode(), "cluster": b'"shoal/run-key"'},
+        processes=ran,
+        told={
+            "shown": b"images",
+            "database": run_id.encode(),
+            "cluster": b'"shoal/run-key"',
+            "processes": b"-m shoal_worker run",
+        },
     )
 
 
@@ -173,9 +193,9 @@ def test_the_canary_is_not_empty_and_the_run_was_looked_at(left):
     assert any(key.endswith("plan.json") for key in left.stored)
 
 
-@pytest.mark.parametrize("place", ["shown", "database", "cluster"])
+@pytest.mark.parametrize("place", ["shown", "database", "cluster", "processes"])
 def test_no_credential_is_shown_or_written_down(left, place):
-    """Printed lines and logs; Airflow's database; pods, ConfigMaps and events."""
+    """Printed lines and logs; Airflow's database; pods, ConfigMaps and events; command lines."""
     assert leaks(left, {place: getattr(left, place)}) == []
 
 
@@ -185,7 +205,7 @@ def test_no_credential_is_in_any_file_or_object_a_run_leaves(left, places):
 
 
 def test_the_run_over_hostile_photos_is_complete(demo_run, hostile_photos):
-    output, _ = demo_run
+    output, *_ = demo_run
     photos = len(list(hostile_photos.iterdir()))
     assert f"{photos} images listed: {photos - 1} processed, 1 failed" in output
 
