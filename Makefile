@@ -60,10 +60,11 @@ soak: .venv/.dev  ## break everything at random moments on a real cluster for SE
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/faults $(ARGS); ended=$$?; \
 	  PYTHONPATH=include:tests/houses .venv/bin/python -m faults; exit $$ended
 
-test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten times as many random clusters, stores that answer anything (docs/test-wide.md)
+test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten times as many random clusters, stores that answer anything, operators in mid-run (docs/test-wide.md)
 	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/process/test_hostile_store.py tests/stories/process/test_clock_jumps.py tests/unit/tables/test_no_time_is_invented.py tests/unit/results/test_compaction.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/airflow/test_disturbed.py tests/stories/process/test_jumping_clock.py
+	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/airflow/test_operators.py
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
@@ -104,7 +105,7 @@ durations:  ## make what .ci/run measured last the record by which it deals test
 
 audit: $(UV)  ## look for locked requirements with known vulnerabilities; it asks pypi.org, ARGS="--vulnerability-service osv" another
 	@$(UV) tool run --from 'pip-audit==2.*' pip-audit --strict --requirement requirements.txt --require-hashes --disable-pip --progress-spinner off $(ARGS) \
-	  || { echo "either something above has to be updated (make lock), or pip-audit cannot reach its database: run it where it can, with this requirements.txt" >&2; exit 1; }
+	  || { echo "either something above has to be updated (make lock), or pip-audit cannot reach its database (it then calls dependencies 'not found on PyPI'): run it where it can, with this requirements.txt" >&2; exit 1; }
 
 bases:  ## pin the images that ours are built on, and those of compose, by their digests of today (asks docker.io)
 	@$(PYTHON) docker/pin_bases.py $(ARGS)

@@ -29,3 +29,15 @@ def test_the_page_says_how_storms_are_dealt():
     assert f"{NUMBERS[SIDE_BY_SIDE]} seeds run side by side" in PAGE
     assert f"{NUMBERS[SEEDS_PER_DECK].capitalize()} seeds" in PAGE
     assert f"`make test` plays the first {NUMBERS[SEEDS_HERE]}" in PAGE
+
+
+def test_every_clause_of_the_audit_names_tests_that_exist():
+    page = (ROOT / "docs/tested.md").read_text(encoding="utf-8").split("<!-- audit -->")[1]
+    rows = re.findall(r"^\| (.+) \| (`.+`) \|$", page, re.MULTILINE)
+    assert len(rows) == 20
+    named = {(what, *test.split("::")) for what, tests in rows for test in re.findall(r"`([^`]+)`", tests)}
+    assert [
+        (what, file, test)
+        for what, file, test in sorted(named)
+        if not re.search(rf"^def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    ] == []

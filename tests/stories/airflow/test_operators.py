@@ -64,7 +64,7 @@ class Flight:
 def clean_the_database(flight: Flight) -> None:
     """As a nightly job does that keeps no history, with the run's own rows among what it deletes."""
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-    tables = "trigger,task_instance,task_instance_history,log,job"
+    tables = "trigger,task_instance,task_instance_history,log"
     flight.airflow_command(
         "db", "clean", "--clean-before-timestamp", later, "--tables", tables, "--skip-archive", "--yes"
     )

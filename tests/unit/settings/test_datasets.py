@@ -1,10 +1,12 @@
 """The dataset files of the repository: they load, the annotated one shows every field, and broken ones say so in one line."""
 
 import re
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
+import duckdb
 import pytest
 import yaml
 from pydantic import BaseModel
@@ -508,6 +510,16 @@ def test_a_broken_dataset_file_says_which_field_in_one_line(change, message, tmp
     path = tmp_path / "reef.yaml"
     path.write_text(yaml.safe_dump({**BASE, **change}), encoding="utf-8")
     assert refusal(path) == f"Dataset file reef.yaml: {message}"
+
+
+def test_a_pattern_that_takes_others_for_ever_takes_no_time():
+    """RE2 has no way back: what doubles with each letter elsewhere is read once."""
+    clock = Clock(pattern=r"(?:a+)+(?:a|aa)*!(?P<time>\d{8})")
+    began = time.process_time()
+    with duckdb.connect() as con:
+        (read,) = con.execute("SELECT regexp_extract(repeat('a', 900) || '20260601', ?)", [clock.pattern]).fetchone()
+    assert read == ""
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(("text", "message"), UNREADABLE.values(), ids=UNREADABLE)

@@ -29,6 +29,8 @@ BOMBS = {
     "what repeats itself": ("a: &a [*a]", r"\*a in line 1 repeats what it lies in, or nothing"),
     "what repeats itself under a name that was used": ("b: &a 1\na: &a [*a]", r"\*a in line 2 repeats what it lies in"),
     "what repeats nothing": ("a: *b", r"\*b in line 1 repeats what it lies in, or nothing"),
+    "a tag that runs code": ("a: !!python/object/apply:os.system [id]", "could not determine a constructor for the tag"),
+    "a tag of an object": ("a: !!python/object:shoal.settings.dataset.Dataset {}", "could not determine a constructor"),
     "a name twice": ("conf: 0.5\nrun: {}\nconf: 0.25\n", "conf stands twice in one mapping, in lines 1 and 3 - keep one"),
     "a name twice, deep": ("a:\n- {b: 1, b: 2}\n", "b stands twice in one mapping, in lines 2 and 2 - keep one"),
 }  # fmt: skip
