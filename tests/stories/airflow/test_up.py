@@ -400,24 +400,6 @@ def test_one_cause_is_one_line_in_every_red_task_and_in_the_note(web, failing, w
         assert errors, task
 
 
-@pytest.fixture(scope="module")
-def hurried(web, installation):
-    """The first run of a dataset whose time box holds two images, with a model version of its own, and the run that continues it."""
-    new_dataset(web, installation, "hurried", "run: {budget: 1s}\n")
-    first = web.trigger("reanalyse_hurried", model_version="v1", limit=6)
-    assert web.finished("reanalyse_hurried", first) == "success"
-    path = f"dags/reanalyse_hurried/dagRuns/{first}/taskInstances/summarize/xcomEntries/return_value?deserialize=true"
-    return web.get(path)["value"]
-
-
-def test_a_run_with_its_own_settings_goes_on_in_the_backfill_dag(web, hurried):
-    assert hurried["left"] == 4
-    continuation = f"continue__{hurried['run_key']}"
-    assert web.finished("backfill_hurried", continuation) == "success"
-    conf = web.get(f"dags/backfill_hurried/dagRuns/{continuation}")["conf"]
-    assert conf == {"model_version": "v1", "limit": 6}
-
-
 def new_dataset(web, installation, name, settings):
     """Lay a dataset file beside the demo's and wait until Airflow sees it; return its DAG."""
     demo = (installation.home / "datasets/demo.yaml").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import pytest
 
 from pods.foreign import NEVER_ENDS, foreign
 from pods.installation import IMAGES, TRANSFERS
+from shoal.results.answer import read_current
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +63,6 @@ def test_a_rerun_with_nothing_new_starts_no_pod(pods, first_runs, reruns, transf
 
 
 @pytest.fixture(scope="module")
-def replaced(pods, first_runs, reruns):
-    """By transfer, the run of another model version."""
-    return pods.run_side_by_side({name: dataset for name, (dataset, _) in first_runs.items()}, model_version="v2")
-
-
-@pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_new_model_version_starts_every_image_again(pods, first_runs, replaced, transfer):
-    dataset, _ = first_runs[transfer]
-    balance = pods.summary(dataset, replaced[transfer])["run"]["balance"]
-    assert (balance["processed"], balance["reused"]) == (IMAGES, 0)
-    assert pods.left_in(dataset.cluster.namespace) == []
-
-
-@pytest.fixture(scope="module")
 def waiting(pods):
     """A run that found the cluster full; a minute later it looks again, while others work."""
     dataset = pods.add_dataset("waits", "direct", max_pods=1)
@@ -123,12 +110,20 @@ def test_the_continuation_finishes_what_was_pending_with_the_same_result(pods, s
 
 @dataclass(frozen=True)
 class Cleared:
-    """What a run was before a task of it was cleared, and after it had ended again: its summary, its namespace's pods."""
+    """What a run was before a task of it was cleared, and after it had ended again.
+
+    Attributes:
+        before, after: Its summary.
+        pods_before, pods_after: All pods that its namespace has had.
+        answer_before, answer_after: What the dataset's answer says, as a sha256.
+    """
 
     before: dict[str, Any]
     after: dict[str, Any]
     pods_before: set[str]
     pods_after: set[str]
+    answer_before: str
+    answer_after: str
 
 
 def cleared(pods, first_runs, task_id):
@@ -136,7 +131,11 @@ def cleared(pods, first_runs, task_id):
 
     def seen():
         return {
-            transfer: (pods.summary(dataset, run_id), pods.pods_started(dataset.cluster.namespace))
+            transfer: (
+                pods.summary(dataset, run_id),
+                pods.pods_started(dataset.cluster.namespace),
+                _answer_of(pods.pipeline(dataset).stores),
+            )
             for transfer, (dataset, run_id) in first_runs.items()
         }
 
@@ -146,11 +145,18 @@ def cleared(pods, first_runs, task_id):
     for dataset, run_id in first_runs.values():
         assert pods.rest.finished(f"reanalyse_{dataset.name}", run_id) == "success", pods.story(dataset, run_id)
     after = seen()
-    return {name: Cleared(before[name][0], after[name][0], before[name][1], after[name][1]) for name in first_runs}
+    return {
+        name: Cleared(*(part for pair in zip(before[name], after[name], strict=True) for part in pair))
+        for name in first_runs
+    }
+
+
+def _answer_of(stores) -> str:
+    return str(read_current(stores.results, stores.layout)["result_sha256"])
 
 
 @pytest.fixture(scope="module")
-def shards_cleared(pods, first_runs, replaced, waited):
+def shards_cleared(pods, first_runs, reruns, waited):
     return cleared(pods, first_runs, "infer")
 
 
@@ -163,6 +169,7 @@ def plan_cleared(pods, first_runs, shards_cleared):
 def test_clearing_shards_starts_no_pod_and_ends_in_the_same_result(shards_cleared, transfer):
     run = shards_cleared[transfer]
     assert run.after["result_sha256"] == run.before["result_sha256"]
+    assert run.answer_after == run.answer_before
     assert run.pods_after == run.pods_before
 
 
@@ -171,6 +178,8 @@ def test_clearing_the_plan_plans_anew_and_ends_in_the_same_result(plan_cleared, 
     run = plan_cleared[transfer]
     assert run.after["run"]["run_key"] != run.before["run"]["run_key"]
     assert run.after["result_sha256"] == run.before["result_sha256"]
+    assert run.answer_after == run.answer_before
+    assert run.pods_after == run.pods_before, "nothing is inferred again"
 
 
 def test_a_full_cluster_is_waited_for_and_the_listing_is_not_repeated(pods, waited):
