@@ -29,7 +29,7 @@ def test_an_object_that_answers_503_for_ever_is_left_out_by_one_line(site, stuck
     assert summary["run"]["balance"]["unsettled"] == 1, "a store that does not answer is never a bad image (G7)"
     assert summary["result"]["failed_by_reason"] == {}
     assert not summary["complete"]
-    assert "have no row because store, mount or memory failed" in tier.rest.log(
+    assert "has no row because store, mount or memory failed" in tier.rest.log(
         f"reanalyse_{stuck.name}", night, "infer", 0
     )
 
