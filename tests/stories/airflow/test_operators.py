@@ -18,8 +18,9 @@ import yaml
 from airflow_rest import RUN_S, AirflowRest
 from dataset_settings import dataset_settings
 from pipeline import Pipeline
-from running_airflow import RunningAirflow, running_airflow
+from running_airflow import HEALTHY_S, RunningAirflow, running_airflow
 from shoal.embedded.home import CONN_ID, Home
+from shoal.embedded.processes.airflow_servers import web_is_healthy
 from shoal.results.answer import read_current
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
@@ -80,7 +81,7 @@ def kill_the_api_server(flight: Flight) -> None:
     """Tasks have nobody to tell for a minute."""
     flight.airflow.kill("api-server")
     time.sleep(60)
-    flight.airflow.start("api-server")
+    start_the_api_server(flight)
 
 
 def stop_and_resume(flight: Flight) -> None:
@@ -89,8 +90,15 @@ def stop_and_resume(flight: Flight) -> None:
         process = flight.airflow.processes[name]
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(120)
-    for name in ("api-server", "dag-processor", "scheduler", "triggerer"):
+    start_the_api_server(flight)
+    for name in ("dag-processor", "scheduler", "triggerer"):
         flight.airflow.start(name)
+
+
+def start_the_api_server(flight: Flight) -> None:
+    flight.airflow.start("api-server")
+    port = int(flight.rest.url.rpartition(":")[2])
+    wait_until(lambda: web_is_healthy(port), HEALTHY_S, "an API server", pause_s=1)
 
 
 def clear_one_index(flight: Flight) -> None:
