@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import urllib3
 import yaml
 
 from airflow_rest import RUN_S, AirflowRest
@@ -20,7 +21,6 @@ from dataset_settings import dataset_settings
 from pipeline import Pipeline
 from running_airflow import HEALTHY_S, RunningAirflow, running_airflow
 from shoal.embedded.home import CONN_ID, Home
-from shoal.embedded.processes.airflow_servers import web_is_healthy
 from shoal.results.answer import read_current
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
@@ -97,8 +97,16 @@ def stop_and_resume(flight: Flight) -> None:
 
 def start_the_api_server(flight: Flight) -> None:
     flight.airflow.start("api-server")
-    port = int(flight.rest.url.rpartition(":")[2])
-    wait_until(lambda: web_is_healthy(port), HEALTHY_S, "an API server", pause_s=1)
+
+    def answers() -> bool:
+        try:
+            return bool(
+                flight.rest.http.request("GET", f"{flight.rest.url}/api/v2/version", retries=False).status == 200
+            )
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    wait_until(answers, HEALTHY_S, "an API server", pause_s=1)
 
 
 def clear_one_index(flight: Flight) -> None:
