@@ -40,9 +40,7 @@ JSON_OBJECTS = (
     "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
-TABLES = {
-    file.file: file.query for file in (*map(find_export, EXPORTS), csv_of("day")) if isinstance(file, TableFile)
-}
+TABLES = {file.file: file.query for file in (*map(find_export, EXPORTS), csv_of("day")) if isinstance(file, TableFile)}
 
 
 def example(name):

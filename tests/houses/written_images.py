@@ -53,7 +53,9 @@ def tables_of(
         for table, values in (("images", rows), ("image_counts", counted)):
             if values:  # column by column: rows one by one take half a second
                 columns = ", ".join("unnest(?)" for _ in values[0])
-                database.run(f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*values, strict=True)])
+                database.run(
+                    f"INSERT INTO {table} SELECT {columns}", [list(column) for column in zip(*values, strict=True)]
+                )
         database.set_variable("bins", list(bins))
         database.set_variable("report_zone", zone)
         fill_spans(database, deployments, window)

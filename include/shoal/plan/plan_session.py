@@ -218,7 +218,9 @@ class PlanSession:
 
         Reads: stored_rows
         """
-        seconds = self._database.value("SELECT avg(microseconds(seconds)) / 1000000 FROM stored_rows WHERE status = 'processed'")
+        seconds = self._database.value(
+            "SELECT avg(microseconds(seconds)) / 1000000 FROM stored_rows WHERE status = 'processed'"
+        )
         return UNMEASURED if seconds is None else Rate(max(float(seconds), 0.001), "measured")
 
     def find_read_before(self) -> Witness | None:

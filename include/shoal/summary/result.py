@@ -111,7 +111,9 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
             if entry["settled"] < entry["images"] and failed_too_often(entry["failed"], entry["tried"], tolerated)
         ],
         "etag_unchecked_images": int(database.value("SELECT count(*) FROM images WHERE NOT version_checked")),
-        "inference_seconds": round(int(database.value(f"SELECT coalesce(sum(microseconds(seconds)), 0) {own}")) / 1e6, 3),
+        "inference_seconds": round(
+            int(database.value(f"SELECT coalesce(sum(microseconds(seconds)), 0) {own}")) / 1e6, 3
+        ),
         "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
     }
 

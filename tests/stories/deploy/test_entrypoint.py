@@ -23,5 +23,7 @@ def test_airflow_is_meant_unless_a_program_is_named(words, runs, tmp_path):
     airflow.write_text('#!/bin/sh\necho airflow "$@"\n')
     airflow.chmod(0o755)
     command = ["sh", CHECKOUT / "docker/airflow/entrypoint.sh", *words]
-    ended = subprocess.run(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True
+    )
     assert ended.stdout.strip() == runs

@@ -160,9 +160,7 @@ def walked(demo_models: dict[str, bytes], tmp_path_factory: pytest.TempPathFacto
         stored = StoredPlan.parse(plan.to_json())
         layout = pipeline.stores.layout.variant(plan.variant.directory)
         with open_database(pipeline.stores.results) as database:
-            build_tables(
-                database, stored, layout.run(plan.run_key), find_sources(database, layout, stored)
-            )
+            build_tables(database, stored, layout.run(plan.run_key), find_sources(database, layout, stored))
             records = database.records(
                 "SELECT accounted.*, images.use FROM accounted LEFT JOIN images ON images.key = accounted.key"
             )

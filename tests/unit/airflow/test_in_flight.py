@@ -323,7 +323,9 @@ def test_a_plan_that_stood_still_while_another_attempt_planned_counts_for_nothin
     open_run(written, reef)
     (known,) = written.values()
     plan_shards._need_latest(at_work, known.run_key)
-    with pytest.raises(ConfigError, match=f"^Another attempt has planned this run since \\({known.run_key}\\): plan {mine}"):
+    with pytest.raises(
+        ConfigError, match=f"^Another attempt has planned this run since \\({known.run_key}\\): plan {mine}"
+    ):
         plan_shards._need_latest(at_work, mine)
     written.clear()
     with pytest.raises(ConfigError, match=f"^The run was over before its plan {mine} was made"):

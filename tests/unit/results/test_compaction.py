@@ -339,7 +339,9 @@ def test_after_ten_years_of_nights_a_plan_opens_at_most_fifty_ledgers(nightly, f
         if chosen:
             size = sum(one.size_bytes for one in chosen)
             written += size
-            ledgers = [one for one in ledgers if one not in chosen] + [SimpleNamespace(key=f"{night:05d}c", size_bytes=size)]
+            ledgers = [one for one in ledgers if one not in chosen] + [
+                SimpleNamespace(key=f"{night:05d}c", size_bytes=size)
+            ]
             taken |= {one.key: night + 2 for one in chosen}
         most = max(most, len(ledgers) + len(taken))
         assert max(one.size_bytes for one in ledgers if one.key != "first") <= compaction.LARGEST_BYTES

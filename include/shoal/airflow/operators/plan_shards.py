@@ -218,7 +218,9 @@ def _need_latest(instance: Any, run_key: str) -> None:
             f"Another attempt has planned this run since ({known.run_key}): plan {run_key} comes too late, and counts for nothing"
         )
     if known is None and dag_run_state(instance, instance.dag_id, instance.run_id) in OVER:
-        raise ConfigError(f"The run was over before its plan {run_key} was made: it comes too late, and counts for nothing")
+        raise ConfigError(
+            f"The run was over before its plan {run_key} was made: it comes too late, and counts for nothing"
+        )
 
 
 def _listed(dataset: dict[str, Any]) -> str:
