@@ -116,8 +116,9 @@ def _size_class(size_bytes: int) -> int:
 
 def _find_held(shelf: Mapping[str, Lineage]) -> dict[str, str]:
     """Tell of each ledger that another one took which one holds its rows now: one that nobody took."""
+    compacted = {key: one for key, one in shelf.items() if one.is_compacted}
     taken = {
-        key: [other for other, holder in shelf.items() if other != key and holder.firsts_of(one.name)]
+        key: [other for other, holder in compacted.items() if other != key and holder.firsts_of(one.name)]
         for key, one in shelf.items()
     }
     return {

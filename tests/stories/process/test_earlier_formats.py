@@ -14,7 +14,10 @@ from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.history.verify import verify_run
+from shoal.results import compaction
 from shoal.results.answer import read_current
+from shoal.results.compaction import compact
+from shoal.results.ledger import list_ledgers
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
@@ -140,3 +143,14 @@ def test_fields_of_a_later_release_are_ignored_after_a_rollback(earlier):
     }
     results.write_json(run.plan, plan)
     assert summarize(earlier, COMPLETE).summary["complete"] is True
+
+
+def test_ledgers_of_format_1_are_never_written_together(earlier, monkeypatch):
+    monkeypatch.setattr(compaction, "CROWD", 2)
+    results, layout = earlier.stores.results, earlier.stores.layout.variant(DIRECTORY)
+    [ledger] = list_ledgers(results, layout)
+    results.write_bytes(layout.ledger(COMPLETE, "another0"), results.read_bytes(ledger))
+    done = compact(results, layout, COMPLETE)
+    assert (done.ledger, done.deleted, len(done.left)) == (None, (), 2)
+    assert all("is left as it is: it is of an earlier release, without column" in line for line in done.left)
+    assert len(list_ledgers(results, layout)) == 2
