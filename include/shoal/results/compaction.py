@@ -9,6 +9,7 @@ compaction takes one of each.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from shoal.contract.errors import ContractError, ShoalError, shown
 from shoal.contract.layout import VariantLayout, mint_attempt
@@ -28,6 +29,12 @@ SMALL_BYTES = 4 * 1024**2
 
 LARGEST_BYTES = 1024**3
 """What one compaction writes at most, seven million images; a ledger of half of it stays as it is."""
+
+PIECE_ROWS = 200_000
+"""Rows sorted at once."""
+
+SAMPLED_KEYS = 10_000
+"""Keys that tell where pieces begin, all of about the same size."""
 
 
 @dataclass(frozen=True)
@@ -202,19 +209,49 @@ def _write(database: Database, layout: VariantLayout, run_key: str, taken: Seque
     key = layout.ledger(run_key, mint_attempt())
     lineage = join(ledger_name(key), [one for _, one in taken])
     database.run(f"CREATE OR REPLACE VIEW taken_rows AS {' UNION ALL '.join(_take_each_once(database, taken))}")
+    rows = int(database.value("SELECT count(*) FROM taken_rows"))
     path = database.folder / "compacted.parquet"
-    written = database.copy(
-        "SELECT * FROM taken_rows ORDER BY key, object_version, run_key, attempt, ledger",
-        path,
-        f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000, KV_METADATA {{{METADATA_KEY}: '{lineage.to_json()}'}}",
-    )
+    _write_sorted(database, rows, path, f"KV_METADATA {{{METADATA_KEY}: '{lineage.to_json()}'}}")
     database.results.upload(path, key)
     path.unlink()
     database.view_parquet("written_ledger", [key], ROW_COLUMNS)
     found = int(database.value("SELECT count(*) FROM written_ledger"))
-    if found != written or read_lineages(database, [key])[key] != lineage:
-        raise ContractError(f"Ledger {key!r} holds {found} of {written} rows - those that it took are kept")
+    if found != rows or read_lineages(database, [key])[key] != lineage:
+        raise ContractError(f"Ledger {key!r} holds {found} of {rows} rows - those that it took are kept")
     return key
+
+
+def _write_sorted(database: Database, rows: int, path: Path, metadata: str) -> None:
+    """Write `taken_rows` by key, piece by piece: a sort of all of these wide rows at once would take memory without a bound."""
+    sampled = database.run(
+        f"SELECT key FROM taken_rows WHERE key IS NOT NULL USING SAMPLE reservoir({SAMPLED_KEYS} ROWS) REPEATABLE (1)"
+    ).fetchall()
+    pieces = -(-rows // PIECE_ROWS) or 1
+    keys = sorted(key for (key,) in sampled)
+    bounds = sorted({keys[len(keys) * number // pieces] for number in range(1, pieces)}) if keys else []
+    written = []
+    for number, (low, high) in enumerate(zip([None, *bounds], [*bounds, None], strict=True)):
+        database.set_variable("piece_low", low)
+        database.set_variable("piece_high", high)
+        within = [
+            *(["key >= getvariable('piece_low')"] if low is not None else []),
+            *(["(key < getvariable('piece_high') OR key IS NULL)"] if high is not None else []),
+        ]
+        written.append(path.with_name(f"piece-{number}.parquet"))
+        database.copy(
+            f"SELECT * FROM taken_rows WHERE {' AND '.join(within) or 'true'} "
+            "ORDER BY key, object_version, run_key, attempt, ledger",
+            written[-1],
+            "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000",
+        )
+    database.set_variable("pieces", [str(piece) for piece in written])
+    database.copy(
+        "SELECT * FROM read_parquet(getvariable('pieces'))",
+        path,
+        f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000, {metadata}",
+    )
+    for piece in written:
+        piece.unlink()
 
 
 def _take_each_once(database: Database, taken: Iterable[tuple[str, Lineage]]) -> Iterator[str]:

@@ -182,7 +182,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(STEPS)
 def test_whatever_comes_between_gc_takes_nothing_that_a_kept_run_names(tmp_path, steps):

@@ -138,7 +138,8 @@ def nights(store, monkeypatch):
         yield Nights(results, database, VariantLayout("fish/fish-v1-0123456789ab/"))
 
 
-def test_ledgers_of_a_size_become_one_whose_rows_lie_by_key_and_keep_their_first_ledger(nights):
+def test_ledgers_of_a_size_become_one_whose_rows_lie_by_key_and_keep_their_first_ledger(nights, monkeypatch):
+    monkeypatch.setattr(compaction, "PIECE_ROWS", 4)
     written = [nights.write() for _ in range(3)]
     before = nights.rows(written)
     done = nights.compact()
