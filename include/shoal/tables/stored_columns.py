@@ -10,8 +10,11 @@ NEEDED = ("key", "object_version")
 
 SAME_SCHEMA = """
     SELECT list(file_name) FROM (
-        SELECT file_name, list(columns ORDER BY columns.column_id) AS schema
-        FROM (SELECT file_name, columns FROM parquet_schema(?) AS columns)
+        SELECT file_name, list([
+            name, type, type_length, repetition_type, num_children::VARCHAR, converted_type, scale::VARCHAR, precision::VARCHAR,
+            field_id::VARCHAR, logical_type, duckdb_type
+        ] ORDER BY column_id) AS schema
+        FROM parquet_schema(?)
         GROUP BY file_name
     ) GROUP BY schema
 """

@@ -77,9 +77,13 @@ DROP TABLE later_of_instant;
 -- One number per used image and taxon that was seen in it; confidences as integers, so that sums do not depend on
 -- the order in which threads add them.
 CREATE OR REPLACE TABLE image_counts AS
-SELECT images.key, camera, deployment, captured_at, taxon,
-    count(*)::BIGINT AS detections,
-    sum(round(confidence * 1000000)::BIGINT)::BIGINT AS confidence_millionths
-FROM detections JOIN images USING (key)
-WHERE images.use = 'used' AND detections.role = 'count'
-GROUP BY ALL;
+WITH seen AS (
+    SELECT key, taxon,
+        count(*)::BIGINT AS detections,
+        sum(round(confidence * 1000000)::BIGINT)::BIGINT AS confidence_millionths
+    FROM detections WHERE role = 'count'
+    GROUP BY key, taxon
+)
+SELECT images.key, camera, deployment, captured_at, taxon, detections, confidence_millionths
+FROM seen JOIN images USING (key)
+WHERE images.use = 'used';
