@@ -18,7 +18,7 @@ EPOCH_FORMAT = "%s"
 """Seconds since 1970, or milliseconds where they are 13 digits; no zone applies."""
 
 LEAST_MEMORY_BYTES = 256 * 1024**2
-"""What the largest step of a plan or summary needs on one thread, whatever the number of images: docs/performance.md."""
+"""What plans and summaries were given before this could be set, on one thread: a million images did with it."""
 
 BY_HAND = "written by hand"
 """Context in which a dataset file is read: what has no meaning there is refused, in what was stored it is passed over."""

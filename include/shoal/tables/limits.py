@@ -14,7 +14,7 @@ SHARE = 4
 """One part in so many of what the process may use: Python, the store's client and other tasks of the machine want theirs."""
 
 MOST_MEMORY_BYTES = 2 * LEAST_MEMORY_BYTES
-"""Nobody takes more without being told: ten million images are planned in less than 1 GB (docs/performance.md)."""
+"""Nobody takes more without being told: other tasks of the machine want theirs (docs/performance.md)."""
 
 THREAD_BYTES = LEAST_MEMORY_BYTES // 2
 """What a further thread wants: its own buffers of what it reads, sorts and writes."""

@@ -14,7 +14,7 @@ MIB, GIB = 1024**2, 1024**3
 @pytest.mark.parametrize(
     ("memory", "cpus", "run", "expected"),
     [
-        pytest.param((64 * GIB, None), (16, None), Run(), Limits(512 * MIB, 4), id="a large machine: not more than ten million images need"),
+        pytest.param((64 * GIB, None), (16, None), Run(), Limits(512 * MIB, 4), id="a large machine: not more without being told"),
         pytest.param((64 * GIB, GIB), (16, 2.5), Run(), Limits(256 * MIB, 2), id="a container of 1 GiB and 2.5 CPUs"),
         pytest.param((GIB, 9 * 10**18), (1, None), Run(), Limits(256 * MIB, 1), id="version 1 writes a huge number for no limit"),
         pytest.param((64 * GIB, 512 * MIB), (8, 0.5), Run(), Limits(256 * MIB, 1), id="less than the largest step needs: that is taken"),
