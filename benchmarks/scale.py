@@ -29,6 +29,7 @@ from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.models.versions import MODEL_FILE
 from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 
 HERE = Path(__file__).parent
@@ -68,14 +69,12 @@ class Bench:
     Attributes:
         truth: The tables of scale_truth.sql.
         stores: The dataset's buckets.
-        results: The folder that the store keeps the results bucket in.
         environment: Of the processes that are measured.
         options: Theirs.
     """
 
     truth: duckdb.DuckDBPyConnection
     stores: Stores
-    results: Path
     environment: Mapping[str, str]
     options: Sequence[str] = ()
 
@@ -91,9 +90,9 @@ def main() -> None:
         with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
             access = {"source": source, "models": store, "results": store}
             stores = open_stores(scale_dataset(), access.__getitem__)
-            bench = Bench(truth, stores, root / "store" / "results", _environment(access, root), options)
+            bench = Bench(truth, stores, _environment(access, root), options)
             nights = [_night(bench, number, arguments.rows_of_part) for number in (1, 2)]
-        print("\n".join(_compare(truth, nights)))
+        print("\n".join(compare(truth, nights)))
         boxes = truth.execute("SELECT count(*) FROM boxes").fetchone()[0]
     print(json.dumps(_told(nights, arguments.keys, boxes)))
 
@@ -120,9 +119,13 @@ def make_truth(root: Path, keys: int, boxes: int) -> duckdb.DuckDBPyConnection:
 
 
 def write_rows(
-    truth: duckdb.DuckDBPyConnection, layout: VariantLayout, run_key: str, bucket: Path, rows_of_part: int | None = None
+    truth: duckdb.DuckDBPyConnection,
+    layout: VariantLayout,
+    run_key: str,
+    results: S3Store,
+    rows_of_part: int | None = None,
 ) -> int:
-    """Lay parts into the bucket's folder, where the store finds them; return their bytes."""
+    """Upload parts as workers do; return their bytes."""
     truth.execute("SET VARIABLE run_key = ?", [run_key])
     truth.execute(
         "CREATE OR REPLACE TABLE numbered AS SELECT *, row_number() OVER () AS place FROM (FROM images ORDER BY key)"
@@ -130,12 +133,13 @@ def write_rows(
     columns = ", ".join(f"({ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
     keys = truth.execute("SELECT count(*) FROM images").fetchone()[0]
     size, stored = rows_of_part or keys, 0
+    database = Path(truth.execute("SELECT path FROM duckdb_databases() WHERE database_name = 'truth'").fetchone()[0])
+    path = database.with_name("part.parquet")
     for number, first in enumerate(range(0, keys, size)):
         truth.execute(f"CREATE OR REPLACE VIEW part AS FROM numbered WHERE place > {first} AND place <= {first + size}")
-        path = bucket / layout.part(run_key, 0, "attempt1", number)
-        path.parent.mkdir(parents=True, exist_ok=True)
         found = f"SELECT {columns} FROM part LEFT JOIN ({FOUND}) USING (n) ORDER BY key"
         truth.execute(f"COPY ({found}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)")
+        results.upload(path, layout.part(run_key, 0, "attempt1", number))
         stored += path.stat().st_size
     truth.execute("DROP TABLE numbered CASCADE")
     return stored
@@ -147,7 +151,7 @@ def _night(bench: Bench, number: int, rows_of_part: int | None) -> dict[str, Any
     plan = _step(["plan", *bench.options], bench.environment)
     layout = bench.stores.layout.variant(plan["variant"])
     if plan["chosen"]:
-        write_rows(bench.truth, layout, plan["run_key"], bench.results, rows_of_part)
+        write_rows(bench.truth, layout, plan["run_key"], bench.stores.results, rows_of_part)
     own = [f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"]
     summary = _step(["summarize", *own, *bench.options], bench.environment)
     for name, step in (("plan", plan), ("summarize", summary)):
@@ -166,7 +170,7 @@ def _stored(stores: Stores) -> int:
     return sum(entry.size_bytes for entry in stores.results.list_objects(""))
 
 
-def _compare(truth: duckdb.DuckDBPyConnection, nights: list[dict[str, Any]]) -> list[str]:
+def compare(truth: duckdb.DuckDBPyConnection, nights: list[dict[str, Any]]) -> list[str]:
     """Hold both summaries against the oracle.
 
     Raises:
