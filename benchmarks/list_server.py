@@ -1,18 +1,18 @@
-"""A bucket that can only be listed: any number of photos that never existed, in pages rendered before anyone asks.
+"""A bucket that can only be listed: any number of photos that never existed, rendered before anyone asks.
 
-Answers ListObjectsV2 (prefix, start-after, continuation-token, max-keys, encoding-type) and nothing else; signatures
-are not checked. It renders all pages at the start, so that listing measures the client and not this server.
+Answers ListObjectsV2 (prefix, start-after, continuation-token, max-keys, encoding-type) and where the bucket is, and nothing
+else; signatures are not checked. It renders all photos at the start, so that listing measures the client and not this server.
 """
 
 import argparse
 import hashlib
 import subprocess
 import sys
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -34,6 +34,8 @@ _CONTENTS = (
     "<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
 
+_LOCATION = b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">us-east-1</LocationConstraint>'
+
 
 def key_at(number: int) -> str:
     """Name the photo of one minute: keys sort as their numbers do."""
@@ -41,14 +43,25 @@ def key_at(number: int) -> str:
     return f"{taken:%Y/%m/%d/%Y%m%d-%H%M%S}-IPC608_8B64_165.jpg"
 
 
+def flat_key_at(number: int) -> str:
+    """Name a photo of one camera folder."""
+    return f"IPC608/IMG_{number:08d}.jpg"
+
+
+LAYOUTS = {"dated": key_at, "flat": flat_key_at}
+
+
 @contextmanager
-def list_server(keys: int) -> Iterator[StoreAccess]:
+def list_server(keys: int, layout: str = "dated", delay_ms: float = 0) -> Iterator[StoreAccess]:
     """Run the server in a process of its own, on loopback.
 
     Args:
         keys: Photos in the bucket.
+        layout: How they are named.
+        delay_ms: What every answer takes besides, as one from far away.
     """
-    process = subprocess.Popen([sys.executable, __file__, str(keys)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, __file__, str(keys), "--layout", layout, "--delay-ms", str(delay_ms)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         port = process.stdout.readline().strip()
         if not port:
@@ -62,19 +75,20 @@ def list_server(keys: int) -> Iterator[StoreAccess]:
 class _Bucket:
     """The photos numbered from 0, as listing pages."""
 
-    def __init__(self, keys: int) -> None:
+    def __init__(self, keys: int, layout: str = "dated") -> None:
         self._numbers = range(keys)
-        self.page = lru_cache(maxsize=keys // PAGE_KEYS + 100)(self._render)
+        self._key_at = LAYOUTS[layout]
+        self._photos = [self._render_photo(number) for number in self._numbers]
 
     def find(self, prefix: str, after: str) -> tuple[int, int]:
         """Find the range of photos whose key begins with `prefix` and follows `after`."""
-        start = bisect_left(self._numbers, prefix, key=key_at)
+        start = bisect_left(self._numbers, prefix, key=self._key_at)
         if after:
-            start = max(start, bisect_right(self._numbers, after, key=key_at))
-        return start, bisect_left(self._numbers, prefix + AFTER_ALL, key=key_at)
+            start = max(start, bisect_right(self._numbers, after, key=self._key_at))
+        return start, bisect_left(self._numbers, prefix + AFTER_ALL, key=self._key_at)
 
-    def _render(self, prefix: str, start: int, end: int, max_keys: int) -> bytes:
-        """Render the page of photos from `start` on; `end` is the first photo out of the listing."""
+    def page(self, prefix: str, start: int, end: int, max_keys: int) -> bytes:
+        """Put together the page of photos from `start` on; `end` is the first photo out of the listing."""
         last = min(start + max_keys, end)
         truncated = last < end
         page = _PAGE.format(
@@ -83,19 +97,18 @@ class _Bucket:
             max_keys=max_keys,
             truncated=str(truncated).lower(),
             token=f"<NextContinuationToken>{last}</NextContinuationToken>" if truncated else "",
-            contents="".join(map(_render_photo, range(start, last))),
+            contents="".join(self._photos[start:last]),
         )
         return page.encode()
 
-
-def _render_photo(number: int) -> str:
-    modified = FIRST + timedelta(minutes=number, seconds=7)
-    return _CONTENTS.format(
-        key=key_at(number),  # needs no escape, neither in XML nor in a URL
-        modified=f"{modified:%Y-%m-%dT%H:%M:%S}.000Z",
-        etag=hashlib.md5(str(number).encode()).hexdigest(),
-        size=82_000 + number * 7919 % 11_000,
-    )
+    def _render_photo(self, number: int) -> str:
+        modified = FIRST + timedelta(minutes=number, seconds=7)
+        return _CONTENTS.format(
+            key=self._key_at(number),  # needs no escape, neither in XML nor in a URL
+            modified=f"{modified:%Y-%m-%dT%H:%M:%S}.000Z",
+            etag=hashlib.md5(str(number).encode()).hexdigest(),
+            size=82_000 + number * 7919 % 11_000,
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -104,17 +117,26 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and page leave together
 
     bucket: _Bucket
+    delay_s = 0.0
 
     def do_GET(self) -> None:
-        """Answer one page."""
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        if query.get("list-type") != "2" or "delimiter" in query:
+        """Answer one page, or where the bucket is."""
+        query = {
+            name: values[0] for name, values in parse_qs(urlsplit(self.path).query, keep_blank_values=True).items()
+        }
+        if "location" in query:
+            self._answer(_LOCATION)
+            return
+        if query.get("list-type") != "2" or query.get("delimiter"):
             self.send_error(501)
             return
         prefix = query.get("prefix", "")
         start, end = self.bucket.find(prefix, query.get("start-after", ""))
         start = int(query.get("continuation-token", start))
-        page = self.bucket.page(prefix, start, end, min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS))
+        time.sleep(self.delay_s)
+        self._answer(self.bucket.page(prefix, start, end, min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS)))
+
+    def _answer(self, page: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(page)))
@@ -126,13 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Render every page, print the port, serve until terminated."""
+    """Render every photo, print the port, serve until terminated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("keys", type=int)
-    keys = parser.parse_args().keys
-    _Handler.bucket = _Bucket(keys)
-    for start in range(0, keys, PAGE_KEYS):
-        _Handler.bucket.page("", start, keys, PAGE_KEYS)
+    parser.add_argument("--layout", choices=LAYOUTS, default="dated")
+    parser.add_argument("--delay-ms", type=float, default=0)
+    arguments = parser.parse_args()
+    _Handler.bucket, _Handler.delay_s = _Bucket(arguments.keys, arguments.layout), arguments.delay_ms / 1000
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     print(server.server_port, flush=True)

@@ -36,7 +36,7 @@ WHAT = {
     Kind.LISTING: "listing",
     Kind.MANIFEST: "manifest",
     Kind.ROWS: "rows (ledger)",
-    Kind.SHARED: "tables, report, counts",
+    Kind.SHARED: "months of listing and tables, exports",
     Kind.PLAN: "plan.json",
     Kind.SUMMARY: "summary.json",
 }

@@ -3,6 +3,8 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -192,6 +194,14 @@ def test_a_listing_file_that_is_another_one_is_a_deviation(few_images):
     assert found.deviations == (f"G1: listing file {key} has another sha256 than the listing says",)
 
 
+def benchmark(name):
+    """Load a file of the benchmarks."""
+    spec = spec_from_file_location(name, Path(__file__).parents[3] / "benchmarks" / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def counted(keys):
     fan_out = FanOut()
     for key in sorted(keys, key=str.encode):
@@ -226,6 +236,27 @@ def test_the_largest_directory_is_that_of_a_walk_over_all_of_them(keys):
             # An object and a folder may have one name: a mount shows one of them, a listing both.
             entries.setdefault("".join(f"{n}/" for n in names[:depth]), set()).add((names[depth], last))
     assert counted(keys).largest[1] == max(map(len, entries.values()))
+
+
+@pytest.mark.parametrize("limit", [None, 4321], ids=["all", "no more than so many"])
+def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_by_page(
+    empty_bucket, monkeypatch, limit
+):
+    results, frozen = empty_bucket.stores.results, []
+    with benchmark("list_server").list_server(6000, "dated", delay_ms=20) as access:
+        for alone in (3, 10**9):
+            monkeypatch.setattr("shoal.stores.listing_ahead.ALONE_PAGES", alone)
+            asked, source = [], S3Store(access, "images")
+            ask = source._list_page
+            monkeypatch.setattr(source, "_list_page", lambda *of, ask=ask, asked=asked: asked.append(of) or ask(*of))
+            with open_database(results) as database:
+                freeze_listing(source, empty_bucket.dataset.source, Scope("", limit), database, LISTING, mounts=True)
+            told = results.read_json(LISTING)
+            frozen.append(({**told, "listed_at": None}, [results.read_bytes(file["key"]) for file in told["files"]]))
+            begun = [of for of in asked if of[-1]]
+            assert bool(begun) == (alone == 3), "only the first is read ahead"
+    assert frozen[0] == frozen[1]
+    assert frozen[0][0]["counts"]["images"] == (limit or 6000)
 
 
 def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
