@@ -21,7 +21,7 @@ ALONE_PAGES = 3
 THREADS = 4
 
 SLOW_STORE = 3.0
-"""So many times as long as this process works on a page it must wait for one: only then are other places asked for, too."""
+"""So many times as long as this process works on a page it must wait for one: only then threads read ahead."""
 
 MOST_PAGES = 48
 """Pages read and not yet taken, together: some 30 MB."""
@@ -90,9 +90,11 @@ def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter) -> Iterator[
         yield page
     if token is None:
         return
+    if waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
+        yield from pages
+        return
     reader = _Reader(_Run(pages, edge=edge), open_after)
-    # Threads share one interpreter: more of them help as long as they wait.
-    reader.start(THREADS if waited_s >= SLOW_STORE * busy_s and not names_walk(token) else 1)
+    reader.start(1 if names_walk(token) else THREADS)
     try:
         yield from reader.pages()
     finally:
