@@ -221,6 +221,7 @@ def test_a_place_ahead_is_guessed_from_how_keys_go_on(first, last, pages, guess)
     assert guess_after(first, last, pages) == guess
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.integers(2, 20))
 def test_a_guess_lies_ahead_and_can_be_asked_for(first, last, pages):
     guess = guess_after(first, last, pages)
