@@ -354,6 +354,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
         name = re.sub(r"/[^/]+/month=\d{4}-\d{2}/[0-9a-f]{16}", "/<table>/month=<YYYY-MM>/<sha16>", name)
         name = re.sub(r"/exports/[0-9a-f]{16}/", "/exports/<sha16>/", name)
+        name = re.sub(r"files/\d{4}-\d{2}-[0-9a-f]{16}\.", "files/<month>-<sha16>.", name)
         name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
         assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name
 
