@@ -4,12 +4,15 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shoal.exports.counts import COUNTS, COUNTS_CSV
+from shoal.exports.export import Where
 from shoal.settings.run_form import Window
 from written_images import WIDTHS, tables_of
 
@@ -297,6 +300,20 @@ def test_classes_that_a_model_does_not_know_have_no_row_and_the_others_a_zero():
     with tables_of(every(HOUR, 3), taxa=[]) as database:
         assert database.records("FROM counts") == []
         assert len(database.records("FROM axis")) == 1
+
+
+def test_half_hours_in_which_nothing_was_seen_take_next_to_nothing():
+    shots = every(HALF_HOUR, 4320)
+    taxa = [f"Species {number:02d}" for number in range(25)]
+    answer = SimpleNamespace(result={"settings": {"report": {"bins": ["month", "30min"]}}})
+    with tables_of([{**shots[0], "fish": {taxa[3]: 2}}, *shots[1:]], taxa=taxa, bins=["30min", "month"]) as database:
+        files = COUNTS.write(database, answer, database.folder, Where()).files
+        assert [path.name for path in files] == ["counts-30min.parquet", "counts-month.parquet"]
+        assert database.value("SELECT count(*) FROM read_parquet(?)", [str(files[0])]) == 25 * 4320
+        assert files[0].stat().st_size < 20_000, f"{files[0].stat().st_size}, not a fifth of a byte a row"
+        assert [path.name for path in COUNTS_CSV.write(database, answer, database.folder, Where()).files] == [
+            "counts-month.csv"
+        ]
 
 
 MOMENTS = st.integers(0, 40 * 48).map(lambda number: datetime(2026, 3, 10) + number * HALF_HOUR)
