@@ -82,7 +82,7 @@ def test_a_run_over_such_names_says_which_file_to_open(few_images):
     assert '"\'=CAM",' in asking.stores.results.read_bytes(f"{folder}counts-day.spreadsheet.csv").decode()
     assert "\n=CAM," in asking.stores.results.read_bytes(f"{folder}counts-day.csv").decode()
     page = asking.stores.results.read_bytes(f"{folder}report.html").decode()
-    assert "Open counts-day.spreadsheet.csv spreadsheet programs" in page
+    assert "Open counts-day.spreadsheet.csv and counts-month.spreadsheet.csv in spreadsheet programs" in page
     assert asking.verify(plan.run_key, plan.variant.directory).deviations == ()
     summary = {**done.summary, "files": [file for file in files if "spreadsheet" not in file["key"]]}
     asking.stores.results.write_json(done.key, summary)
