@@ -228,9 +228,7 @@ def _named_shared(results: ObjectStore, stored: Iterable[Stored], terms: Terms, 
         if entry.name.kind is Kind.LISTING and not judge(entry, terms, needs).goes:
             named |= dict.fromkeys(find_files(results, entry.key), "a listing that is kept names it")
         elif entry.name.kind is Kind.SUMMARY and kept is not None:
-            files: Any = read_summary(results, entry.key).files
-            of_months = () if isinstance(files, Mapping) else files  # earlier releases had none to share
-            named |= {file.key: f"a summary names it: {kept}" for file in of_months}
+            named |= {file.key: f"a summary names it: {kept}" for file in read_summary(results, entry.key).files}
     return named
 
 
