@@ -11,9 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.exports.counts import COUNTS, COUNTS_CSV
+from shoal.contract.layout import VariantLayout
+from shoal.exports.counts import COUNTS
 from shoal.exports.export import Where
 from shoal.settings.run_form import Window
+from shoal.summary.answer_tables import answer_tables
+from shoal.summary.months import cut_tables
 from written_images import WIDTHS, tables_of
 
 JUNE = datetime(2026, 6, 1)
@@ -305,13 +308,14 @@ def test_classes_that_a_model_does_not_know_have_no_row_and_the_others_a_zero():
 def test_half_hours_in_which_nothing_was_seen_take_next_to_nothing():
     shots = every(HALF_HOUR, 4320)
     taxa = [f"Species {number:02d}" for number in range(25)]
-    answer = SimpleNamespace(result={"settings": {"report": {"bins": ["month", "30min"]}}})
+    plan = SimpleNamespace(settings=SimpleNamespace(report=SimpleNamespace(bins=["month", "30min"])))
     with tables_of([{**shots[0], "fish": {taxa[3]: 2}}, *shots[1:]], taxa=taxa, bins=["30min", "month"]) as database:
-        files = COUNTS.write(database, answer, database.folder, Where()).files
-        assert [path.name for path in files] == ["counts-30min.parquet", "counts-month.parquet"]
-        assert database.value("SELECT count(*) FROM read_parquet(?)", [str(files[0])]) == 25 * 4320
-        assert files[0].stat().st_size < 20_000, f"{files[0].stat().st_size}, not a fifth of a byte a row"
-        assert [path.name for path in COUNTS_CSV.write(database, answer, database.folder, Where()).files] == [
+        half_hours = [table for table in answer_tables(plan) if table.name == "counts-30min"]
+        files = [month.file for month in cut_tables(database, VariantLayout("reef/fish-v1/"), half_hours)]
+        assert sum(file.rows for file in files) == 25 * 4320
+        assert all(file.bytes < 0.2 * file.rows + 4000 for file in files), "not a fifth of a byte a row, and a footer"
+        answer = SimpleNamespace(result={"settings": {"report": {"bins": ["month", "30min"]}}})
+        assert [path.name for path in COUNTS.write(database, answer, database.folder, Where()).files] == [
             "counts-month.csv"
         ]
 
