@@ -78,18 +78,18 @@ DETECTIONS = _boxes("detections")
 BELOW = _boxes("below")
 
 
-_PACKED = f"{PARQUET}, COMPRESSION_LEVEL 19, PARQUET_VERSION v2, ROW_GROUP_SIZE 491520, DICTIONARY_SIZE_LIMIT 2000"
-"""Times of bins take nearly nothing as differences (DELTA_BINARY_PACKED), and no dictionary of them is tried."""
+_PACKED = f"{PARQUET}, COMPRESSION_LEVEL 19, PARQUET_VERSION v2, ROW_GROUP_SIZE 491520, DICTIONARY_SIZE_LIMIT "
+"""Times of bins take nearly nothing as differences (DELTA_BINARY_PACKED): a month of hours has too many for a dictionary."""
 
 
 def _counts(width: str) -> AnswerTable:
     """Make the table of one width of bins; in its order long runs of equal values lie side by side."""
-    columns = LONG_COLUMNS if width in LOCAL_BINS else SHORT_COLUMNS
+    columns, dictionary = (LONG_COLUMNS, 2000) if width in LOCAL_BINS else (SHORT_COLUMNS, 400)
     return AnswerTable(
         name=f"counts-{width}",
         query=f"SELECT {month_of('bin_start')}, {columns} FROM counts WHERE bin = '{width}'",
         order="camera, deployment NULLS FIRST, taxon, bin_start",
-        options=_PACKED,
+        options=f"{_PACKED}{dictionary}",
     )
 
 
