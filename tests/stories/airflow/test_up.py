@@ -240,10 +240,13 @@ def test_what_a_task_wrote_is_one_click_away(web, linked, name):
     assert holds(page.data.decode())
 
 
+FILES_BESIDE = {"counts-day.csv", "counts-month.csv", "gaps.csv", "failures.csv"}
+
+
 def test_the_files_beside_the_report_are_one_click_further(web, linked):
     beside = linked["Report"].removesuffix("report.html")
     counts = web.http.request("GET", beside + "counts-day.csv", headers=web.headers)
-    assert counts.data.startswith(b"bin,bin_start,bin_end,camera,")
+    assert counts.data.startswith(b"camera,deployment,taxon,")
     assert "attachment" in counts.headers["Content-Disposition"]
     assert web.http.request("GET", beside + "images-2026-06.parquet", headers=web.headers).data.startswith(b"PAR1")
     for name in ("counts-day.csv", "report.html"):
@@ -257,11 +260,11 @@ def test_the_report_s_links_hand_its_files_over_in_a_browser(web, linked):
     with browser_page(web) as page:
         page.goto(linked["Report"], wait_until="load")
         links = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
-        for name in {"counts.csv", "failures.csv", "detections.parquet"} & set(links):
+        for name in FILES_BESIDE & set(links):
             with page.expect_download() as given:
                 page.locator(f"a[href='{name}']").first.click()
             assert (given.value.suggested_filename, given.value.failure()) == (name, None)
-    assert set(links) == {"counts.csv", "failures.csv", "detections.parquet"}
+    assert set(links) == FILES_BESIDE
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -204,7 +204,7 @@ def test_a_run_whose_results_moved_is_read_where_they_lie(moved):
     for page, name, holds in (
         ("plan", "", "<h1>Plan "),
         ("summary", "", "result_sha256"),
-        ("report", "counts.csv", "bin,"),
+        ("report", "counts-day.csv", "camera,"),
     ):
         got = moved.get(page, name)
         assert (got.status, holds in got.body) == (200, True), got.body

@@ -25,8 +25,10 @@ def test_a_summary_is_read_as_it_was_written(written):
     assert [file.to_json() for file in summary.files] == written["files"]
     assert summary.by_month
     assert list(summary.named) == [
-        "counts.csv",
+        "counts-day.csv",
+        "counts-month.csv",
         "failures.csv",
+        "gaps.csv",
         "report.html",
         "detections-2026-06.parquet",
         "images-2026-06.parquet",

@@ -126,7 +126,7 @@ def test_mean_deviation_and_maxn_of_a_day(empty_bucket):
     pipeline, done = seen(empty_bucket, images)
     row = next(row for row in counts(pipeline, done) if row["taxon"] == "Chromis chromis")
     assert (float(row["mean_per_image"]), float(row["sd_per_image"])) == (1.0, pytest.approx(0.816497))
-    assert (row["images_with"], float(row["share_with"]), row["maxn_key"]) == ("3", 0.75, name(1, 9))
+    assert (row["images_with"], row["images"], row["maxn_key"]) == ("3", "4", name(1, 9))
 
 
 def test_days_begin_at_local_midnight_and_hours_are_utc(empty_bucket, tmp_path):
@@ -143,7 +143,8 @@ def test_days_begin_at_local_midnight_and_hours_are_utc(empty_bucket, tmp_path):
         ("2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z", "1"),
     ]
     hourly = tmp_path / "counts-hour.parquet"
-    hourly.write_bytes(pipeline.stores.results.read_bytes(done.summary["folder"] + hourly.name))
+    [file] = [file for file in done.stored.tables if file.table == "counts-hour"]
+    hourly.write_bytes(pipeline.stores.results.read_bytes(file.key))
     hours = duckdb.sql(f"SELECT DISTINCT bin_start::VARCHAR FROM '{hourly}' WHERE images = 1 ORDER BY 1").fetchall()
     assert [hour for (hour,) in hours] == ["2026-03-28 23:00:00", "2026-03-29 21:00:00", "2026-03-29 22:00:00"]
 

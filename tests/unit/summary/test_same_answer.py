@@ -9,6 +9,7 @@ from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
 from shoal.summary import same_answer, summarize
 from shoal.summary.same_answer import AnswerInputs, read_inputs
+from shoal.tables.session import open_database
 from written_rows import write_rows
 
 OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
@@ -99,7 +100,8 @@ def inputs_of(few_images):
     plan = few_images.plan()
     layout = few_images.stores.layout.variant(plan.variant.directory)
     stored = read_plan(few_images.stores.results, layout.run(plan.run_key).plan)
-    sources = find_sources(few_images.stores.results, layout, stored)
+    with open_database(few_images.stores.results) as database:
+        sources = find_sources(database, layout, stored)
 
     def read(change=lambda plan: plan, sources=sources):
         return read_inputs(few_images.stores.results, change(stored), sources)

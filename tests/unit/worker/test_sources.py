@@ -185,7 +185,7 @@ def test_connections_are_used_again():
         source = faulty_source(endpoint_url)
         for _ in range(3):
             source.read("a.jpg", MD5, len(DATA))
-        pools = source._client._http.pools
+        pools = source._images_client._http.pools
         assert sum(pools[key].num_connections for key in pools.keys()) == 1  # noqa: SIM118 - no mapping
 
 
