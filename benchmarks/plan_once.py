@@ -5,8 +5,9 @@ The stores are read from the environment, as a worker reads them. Imports are no
 
 import argparse
 import json
-import resource
 import time
+
+from peak_memory import peak_bytes
 
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.rows import ROW_COLUMNS
@@ -66,8 +67,7 @@ def main() -> None:
     else:
         found = _settle(dataset, stores, arguments.listing)
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak_bytes, **found}))
+    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak_bytes(), **found}))
 
 
 def _dataset(name: str) -> Dataset:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from peak_memory import peak_bytes
 from plan_once import MODEL_NAME, NODES, REQUEST
 
 from shoal.engines.local.machine import find_room
@@ -76,7 +77,7 @@ def main() -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     took = {
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "rss_mb": usage.ru_maxrss * 1024 / 1e6,
+        "rss_mb": peak_bytes() / 1e6,
         "disk_mb": max(disk, default=0) / 1e6,
     }
     json.dump({**took, **found}, sys.stdout)

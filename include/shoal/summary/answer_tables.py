@@ -78,7 +78,10 @@ DETECTIONS = _boxes("detections")
 BELOW = _boxes("below")
 
 
-_PACKED = f"{PARQUET}, COMPRESSION_LEVEL 19, PARQUET_VERSION v2, ROW_GROUP_SIZE 491520, WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT "
+_PACKED = (
+    f"{PARQUET}, COMPRESSION_LEVEL 19, PARQUET_VERSION v2, ROW_GROUP_SIZE 491520, WRITE_BLOOM_FILTER false, "
+    "DICTIONARY_SIZE_LIMIT "
+)
 """Times of bins take nearly nothing as differences (DELTA_BINARY_PACKED): a month of hours has too many for a dictionary."""
 
 

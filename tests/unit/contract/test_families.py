@@ -70,7 +70,8 @@ def test_a_task_names_columns_settings_and_sql_that_are_there(task):
     assert set(task.columns) <= set(ROW_COLUMNS)
     assert set(task.settings) <= set(Inference.__dataclass_fields__)
     made = "".join(read_sql(name) for name in task.sql)
-    assert "TABLE detections" in made and "VIEW below" in made
+    assert "TABLE detections" in made
+    assert "VIEW below" in made
 
 
 def test_shoal_s_own_families_leave_no_word_in_job_and_variant(install):
