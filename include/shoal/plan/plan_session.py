@@ -151,7 +151,7 @@ class PlanSession:
         """Count what a variant still has to infer in the listing of this run.
 
         Reads: listing
-        Makes: stored_rows, rows, unsettled_images, open_images
+        Makes: stored_rows, judged_rows, rows, unsettled_images, open_images
         """
         parts, ledgers = list_settled(self._stores.results, self._stores.layout.variant(variant.directory))
         images = find_open_images(self._database, [*ledgers, *parts], self._request.params, self._request.run_key)
@@ -161,7 +161,7 @@ class PlanSession:
         """Take away what is settled; return how many images are open. A check takes all of them again.
 
         Reads: listing
-        Makes: stored_rows, rows, unsettled_images, open_images
+        Makes: stored_rows, judged_rows, rows, unsettled_images, open_images
         """
         settled = [] if self._request.again else [*ledgers, *parts]
         return find_open_images(self._database, settled, self._request.params, self._request.run_key)

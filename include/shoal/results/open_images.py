@@ -11,7 +11,7 @@ def find_open_images(database: Database, settled: Sequence[str], params: RunPara
     """Make the view `open_images` of the table `listing`: the images without a settled row; return how many.
 
     Reads: listing
-    Makes: stored_rows, rows, unsettled_images, open_images
+    Makes: stored_rows, judged_rows, rows, unsettled_images, open_images
 
     Args:
         database: A session with the table `listing`.

@@ -275,7 +275,7 @@ def test_the_report_names_the_flag_of_each_undated_image_and_what_mends_it(walke
     report = " ".join(unescape(walked.report).split())
     assert "<strong>4 images have no usable time</strong> (3 undated, 1 future) and are in no number above" in report
     assert "3 of 30 images have no time in their name nor in EXIF as far as it was read, such as '02 nas/" in report
-    assert "have a time that is more than a day after they were last modified" in report
+    assert "has a time that is more than a day after it was last modified" in report
     assert "such as '13/IMG_0002.JPG'" in report
     assert "say in the dataset file where the date stands in a name" not in report
 

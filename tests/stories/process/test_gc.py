@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -105,7 +106,7 @@ def test_old_runs_lose_what_only_recomputing_needs_and_the_answer_keeps_everythi
     assert [kinds_of(pipeline, plan) for plan in (first, second, answer)] == [
         {"plan", "summary"}, {"plan", "summary"}, WHOLE,
     ]  # fmt: skip
-    assert {entry.name.kind for entry in deleted} == {Kind.LISTING, Kind.MANIFEST}
+    assert {entry.name.kind for entry in deleted} == {Kind.LISTING, Kind.MANIFEST, Kind.SHARED}
     assert (
         pipeline.stores.results.list_keys(f"{pipeline.stores.layout.variant(first.variant.directory).ledgers}")
         == rows_before
@@ -118,7 +119,9 @@ def test_a_dry_run_s_survey_deletes_nothing(three_nights):
     pipeline, _ = three_nights
     before = pipeline.stores.results.list_keys("")
     found = survey(pipeline.stores.results, pipeline.stores.layout, TERMS)
-    assert len(found.goes) == 2 * (1 + 1), "the images of a listing are shared"
+    kinds = Counter(entry.name.kind for entry in found.goes)
+    assert (kinds[Kind.LISTING], kinds[Kind.MANIFEST]) == (2, 2)
+    assert {*kinds} == {Kind.LISTING, Kind.MANIFEST, Kind.SHARED}
     assert [verdict.stored.key for verdict in found.verdicts] == before, "every object is accounted for"
     assert pipeline.stores.results.list_keys("") == before
 

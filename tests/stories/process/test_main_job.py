@@ -114,7 +114,7 @@ def test_report_names_every_species_and_both_balances(whole_demo):
     for words in ("Chromis chromis", "Diplodus vulgaris", "Coris julis", "<svg", "1 truncated", "1 duplicate"):
         assert words in html
     odd = done.summary["run"]["clock"]["odd"]
-    assert any("have no time in their name" in sentence and "--propose looks for one" in sentence for sentence in odd)
+    assert any("has no time in its name" in sentence and "--propose looks for one" in sentence for sentence in odd)
     for words in ("<strong>1 image has no usable time</strong> (1 undated)", *odd):
         assert words in " ".join(unescape(html).split())
     assert "http://" not in html.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(

@@ -18,7 +18,7 @@ STEPS = [
     "plan/cut_shards.py", "plan/plan_session.py",
     "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_times.py", "tables/clock_words.py", "tables/session.py",
 ]  # fmt: skip
-OF_A_VIEW = {"view_parquet": ("{0}",), "view_rows": ("stored_rows", "rows")}
+OF_A_VIEW = {"view_parquet": ("{0}",), "view_rows": ("stored_rows", "judged_rows", "rows")}
 
 
 @cache
