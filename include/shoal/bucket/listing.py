@@ -115,12 +115,13 @@ def freeze_listing(
     counts, largest = _sift(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
-    # The server's order is almost always the key order already; a key listed twice would break the balance. In key order,
-    # an image's number in the listing tells which of several comes first.
+    # The server's order is almost always the key order already; a key listed twice would break the balance: the newest counts. In
+    # key order, an image's number in the listing tells which of several comes first.
     first = "" if scope.limit is None else f" LIMIT {scope.limit:d}"
     database.run(
         "CREATE TABLE listing AS SELECT * FROM (SELECT DISTINCT ON (key) * FROM read_json(?, format = 'newline_delimited', "
-        f"columns = {LISTING_COLUMNS})) ORDER BY key{first}",
+        f"columns = {LISTING_COLUMNS}) ORDER BY key, last_modified DESC, object_version, size_bytes, storage_class) "
+        f"ORDER BY key{first}",
         [str(path)],
     )
     path.unlink()

@@ -1,6 +1,5 @@
 """The images of a listing as files by month of last modification, named by content: runs share the months that did not change."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,11 +51,9 @@ def store_months(database: Database, listing: str, shared: SharedFiles) -> tuple
     for share in _share_images(database):
         # Sorted also where the table is: what lies between the images of a month would else tell where row groups end.
         query = f"SELECT {', '.join(LISTING_COLUMNS)} FROM listing WHERE {share.condition} ORDER BY key"
-        rows = database.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        rows, sha256 = database.write_parquet(query, path)
         if rows != share.images:
             raise AssertionError(f"{rows} of {share.images} images of {share.month} were written")
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         key = listed_month(listing, share.month, sha256)
         shared.put(path, key)
         path.unlink()

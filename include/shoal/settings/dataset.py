@@ -148,7 +148,7 @@ class Run(Settings):
         None,
         exclude_if=not_,
         description="What DuckDB may hold in a plan or summary before it spills, such as 2GiB; default: a quarter of what "
-        "the process may use, from 256 MiB to 512 MiB",
+        "the process may use, from 256 MiB to 512 MiB; 128 MiB for each of run.threads, up to half of the machine",
     )
     threads: int | None = Field(
         None,
@@ -156,7 +156,7 @@ class Run(Settings):
         le=256,
         strict=True,
         exclude_if=not_,
-        description="Its threads; default: the CPUs the process may use",
+        description="Its threads; default: the CPUs the process may use, as far as each has 128 MiB of that memory",
     )
     pool: Name | None = Field(None, description="Airflow pool in which shards wait for a slot; default: default_pool")
 

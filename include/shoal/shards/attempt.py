@@ -80,10 +80,10 @@ def prepare_shard(
     attempt, left, number = mint_attempt(), 0, int(shard["shard"])
     layout = stores.layout.variant(shard["variant"])
     run = layout.run(shard["run_key"])
-    manifest = run.manifest
+    manifest, plan = run.manifest, read_plan(stores.results, run.plan)
     careful = repeated and has_crashed(stores.results, layout, shard["run_key"], number)
     if repeated:
-        with open_database(stores.results) as database:
+        with open_database(stores.results, plan.settings.run) as database:
             written = waiting.left if waiting else 0
             left = write_remaining(database, layout, shard["run_key"], number, attempt, written=written)
         if left == 0:
@@ -97,7 +97,6 @@ def prepare_shard(
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
     command = WorkerCommand(stores.results.bucket, run.plan, number, attempt, manifest, careful=careful)
-    plan = read_plan(stores.results, run.plan)
     return ShardWork(left, stores, shard["run_key"], plan.shards[number].first_key, command, plan.job.budget_s)
 
 

@@ -74,7 +74,7 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str, cause: s
     named = _read_named(results, name)
     if named is None:
         return Aftermath(None, wrote_parts)
-    with open_database(results) as database:
+    with open_database(results, read_plan(results, run.plan).settings.run) as database:
         find_open_of_shard(database, layout, crashed.run_key, crashed.shard)
         is_open = database.value(
             "SELECT count(*) FROM open_images WHERE key = ? AND object_version = ?",

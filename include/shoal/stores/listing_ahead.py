@@ -1,9 +1,11 @@
 """A listing read ahead by several threads at once, in the very order of one read page by page.
 
 A store answers a page at a time, and says only with it how to ask for the next. So further runs of pages are begun at guessed
-places ahead (`start-after`), and a run ends where it meets the next one: where several keys in a row are the same in both. Any
+places ahead (`start-after`), and a run ends where it meets the next one: where several keys in a row are the same in both. A
 store whose listing from a place on is the rest of its whole listing is so listed exactly, whatever its order; a run that is
-never met is dropped, and what cannot be begun elsewhere is read page by page. An error counts only where the reader comes to it.
+never met is dropped. One that lists folder by folder and leaves out what sorts before `start-after` would lose keys, and no page
+shows it: so runs are begun elsewhere only where the store is known, and all others are read ahead in one line. An error counts
+only where the reader comes to it.
 """
 
 import threading
@@ -68,12 +70,12 @@ class _Run:
     read: int = 0
 
 
-def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter) -> Iterator[ListingPage]:
+def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter | None) -> Iterator[ListingPage]:
     """Give the pages of a listing, cut where runs meet.
 
     Args:
         pages: The listing, page by page.
-        open_after: Begins it elsewhere.
+        open_after: Begins it elsewhere; None for a store of which nobody knows that it then gives the rest of its listing.
     """
     edge: tuple[str, str] | None = None
     waited_s = busy_s = 0.0
@@ -93,8 +95,12 @@ def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter) -> Iterator[
     if waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
         yield from pages
         return
-    reader = _Reader(_Run(pages, edge=edge), open_after)
-    reader.start(1 if names_walk(token) else THREADS)
+    if open_after is None or names_walk(token):
+        reader = _Reader(_Run(pages, edge=edge), lambda _: iter(()))
+        reader.start(1)
+    else:
+        reader = _Reader(_Run(pages, edge=edge), open_after)
+        reader.start(THREADS)
     try:
         yield from reader.pages()
     finally:
@@ -151,6 +157,15 @@ class _Reader:
             self._changed.notify_all()
 
     def _work(self) -> None:
+        try:
+            self._read_on()
+        except Exception as err:
+            with self._changed:  # an error of our own: whoever waits must hear of it
+                self._runs[0].error, self._runs[0].ended = err, True
+                self._changed.notify_all()
+            raise
+
+    def _read_on(self) -> None:
         while True:
             with self._changed:
                 run = None

@@ -57,6 +57,11 @@ class Others:
     given: int = 0
     refused: int = 0
 
+    def are_given_since(self, before: "Others") -> bool:
+        """Whether it is one object that the store does not give, and not the pace that it does not keep up with."""
+        given, refused = self.given - before.given, self.refused - before.refused
+        return given >= max(OTHERS_GIVEN, PER_REFUSED * refused)
+
 
 class Patience(urllib3.Retry):
     """Sends a request again while the store says that it is asked for too much; hands over its last answer.
@@ -134,12 +139,7 @@ class Patience(urllib3.Retry):
         time.sleep(min(max(pause_s * random.uniform(0.5, 1.0), asked_s), LONGEST_PAUSE_S))  # noqa: S311 - no secret
 
     def _is_refused_alone(self) -> bool:
-        """Whether it is this object that the store does not give, and not the pace that it does not keep up with."""
-        if self.others is None or self._paces() < MOST_ALONE - 1:
-            return False
-        given = self.others.given - self.before.given
-        refused = self.others.refused - self.before.refused
-        return given >= max(OTHERS_GIVEN, PER_REFUSED * refused)
+        return self.others is not None and self._paces() >= MOST_ALONE - 1 and self.others.are_given_since(self.before)
 
     def _paces(self) -> int:
         return sum(entry.redirect_location == _PACE for entry in self.history)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -23,7 +24,7 @@ from shoal.stores.s3_errors import error_code
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
-from shoal.stores.s3_patience import OTHERS_GIVEN, Others
+from shoal.stores.s3_patience import Others
 from shoal.stores.s3_region import locate
 from shoal.stores.s3_versions import length_of, need_same
 
@@ -77,8 +78,17 @@ class S3Reader:
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         """See `ImageStore.list_objects`: in the server's order, which is that of the keys; long ones are read ahead."""
-        for page in list_ahead(self._list_pages(prefix), lambda after: self._list_pages(prefix, after=after)):
+        open_after = partial(self._list_after, prefix) if self._is_in_key_order else None
+        for page in list_ahead(self._list_pages(prefix), open_after):
             yield from page.objects
+
+    @property
+    def _is_in_key_order(self) -> bool:
+        """Whether the store promises to list in the order of keys: Amazon S3 does, but for directory buckets (`…--x-s3`)."""
+        return is_amazon(self.access.host) and not self.bucket.endswith("--x-s3")
+
+    def _list_after(self, prefix: str, after: str) -> Iterator[ListingPage]:
+        return self._list_pages(prefix, after=after)
 
     def _list_pages(self, prefix: str, delimiter: str = "", after: str = "") -> Iterator[ListingPage]:
         token: str | None = ""
@@ -131,7 +141,7 @@ class S3Reader:
         the server, and some (`rclone serve s3`) ignore it.
         """
         refuse_segments(key, frozenset({".", ".."}), "rename the object, or put the key into source.ignore")
-        checked, given = False, self._others.given
+        checked, before = False, replace(self._others, refused=self._others.refused + 1)  # itself, if it is
 
         def take(response: "BaseHTTPResponse") -> bytes:
             nonlocal checked
@@ -148,10 +158,10 @@ class S3Reader:
             meaning = meaning_of(code)
             if meaning is not None and meaning.about is About.ARCHIVED:
                 raise ImageArchived(f"It lies in an archive ({code}) - {meaning.way_out}") from err
-            if meaning is not None and meaning.is_waited_for and self._others.given - given >= OTHERS_GIVEN:
+            if meaning is not None and meaning.is_waited_for and self._others.are_given_since(before):
                 raise StoreError(
                     f"{self.access.endpoint_url} does not give {self._object(key)} ({code}), and gave "
-                    f"{self._others.given - given} others meanwhile - see the store's log"
+                    f"{self._others.given - before.given} others meanwhile - see the store's log"
                 ) from err
             raise
         if data is None:

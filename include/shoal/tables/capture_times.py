@@ -21,7 +21,7 @@ _AT_MIDNIGHT = {"M": "0{1,2}", "S": "0{1,2}", "f": "0+", "g": "0+", "n": "0+", "
 
 
 def number_listing() -> str:
-    """Write the listing, each image with its number `n`: one thread reads tables and files in the order they were written in.
+    """Write the listing, each image with its number `n`: DuckDB gives a table in the order it was written in, with any threads.
 
     Reads: listing
     """

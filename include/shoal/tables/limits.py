@@ -45,7 +45,8 @@ def limits_of(run: Run | None = None) -> Limits:
         memory_bytes = read_size(memory)
     else:
         share = min(MOST_MEMORY_BYTES, read_memory_bytes() // SHARE)
-        memory_bytes = max(LEAST_MEMORY_BYTES, share, THREAD_BYTES * (threads or 1))
+        wanted = min(THREAD_BYTES * (threads or 1), read_memory_bytes() // 2)  # more threads than memory is spilled for
+        memory_bytes = max(LEAST_MEMORY_BYTES, share, wanted)
     return Limits(memory_bytes, threads or max(1, min(read_cores(), memory_bytes // THREAD_BYTES)))
 
 

@@ -33,13 +33,14 @@ def scratch_folder() -> Iterator[Path]:
         if err.errno in _NO_ROOM:
             raise _disk_full(Path(gettempdir()), err.strerror or str(err)) from err
         raise ConfigError(f"No folder for temporary files: {err} - set TMPDIR to one that can be written") from err
-    with made as folder:
+    with made as name:
+        folder = Path(name).resolve()  # SQL may reach it by the name that is told here only
         try:
-            yield Path(folder).resolve()  # SQL may reach it by the name that is told here only
+            yield folder
         except OSError as err:
-            if err.errno not in _NO_ROOM or not str(err.filename or folder).startswith(folder):
+            if err.errno not in _NO_ROOM or not str(err.filename or folder).startswith(str(folder)):
                 raise
-            raise _disk_full(Path(folder).parent, err.strerror or str(err)) from err
+            raise _disk_full(folder.parent, err.strerror or str(err)) from err
 
 
 def warn_of_room(folder: Path, limits: Limits, needed_bytes: int, what: str) -> None:
@@ -65,7 +66,9 @@ def warn_of_room(folder: Path, limits: Limits, needed_bytes: int, what: str) -> 
 def out_of_room(err: duckdb.Error, folder: Path, limits: Limits) -> ShoalError:
     """Say what to set where DuckDB found too little memory or disk."""
     text = first_line(err)
-    if "No space left" in text or "max_temp_directory_size" in text:
+    if "No space left" in str(err) or "max_temp_directory_size" in str(
+        err
+    ):  # DuckDB names the setting on a line of its own
         return _disk_full(folder.parent, text)
     if str(folder) in text and any(words in text for words in _NO_FOLDER):
         return ConfigError(f"Nothing can be written in {folder.parent} ({text}) - set TMPDIR to a folder that can")

@@ -192,12 +192,16 @@ class Database:
         no two rows alike: only sorted rows come to the writer in full vectors, which is where it cuts its row groups.
         """
         path = self.folder / "upload.parquet"
-        rows = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        written = self.write_parquet(query, path)
         self.results.upload(path, key)
         path.unlink()
-        return StoredParquet(rows, sha256)
+        return written
+
+    def write_parquet(self, query: str, path: Path) -> StoredParquet:
+        """Write a query's rows as one local Parquet file; of its bytes the same holds as of `store_parquet`."""
+        rows = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        with path.open("rb") as file:
+            return StoredParquet(rows, hashlib.file_digest(file, "sha256").hexdigest())
 
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write the rows of a query with a whole order to a local file; return how many."""

@@ -21,6 +21,7 @@ from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3 import S3Store
+from shoal.stores.s3_access import StoreAccess
 from shoal.tables.frozen_listing import find_files, read_files
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, whole
@@ -247,6 +248,7 @@ def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_b
         for alone in (3, 10**9):
             monkeypatch.setattr("shoal.stores.listing_ahead.ALONE_PAGES", alone)
             asked, source = [], S3Store(access, "images")
+            monkeypatch.setattr(S3Store, "_is_in_key_order", True)  # as Amazon S3 is
             ask = source._list_page
             monkeypatch.setattr(source, "_list_page", lambda *of, ask=ask, asked=asked: asked.append(of) or ask(*of))
             with open_database(results) as database:
@@ -257,6 +259,29 @@ def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_b
             assert bool(begun) == (alone == 3), "only the first is read ahead"
     assert frozen[0] == frozen[1]
     assert frozen[0][0]["counts"]["images"] == (limit or 6000)
+
+
+def test_a_store_that_promises_no_order_is_read_ahead_in_one_line(monkeypatch):
+    monkeypatch.setattr("shoal.stores.listing_ahead.SLOW_STORE", 0)
+    with benchmark("list_server").list_server(6000, "dated", delay_ms=1) as access:
+        asked, source = [], S3Store(access, "images")
+        ask = source._list_page
+        monkeypatch.setattr(source, "_list_page", lambda *of: asked.append(of) or ask(*of))
+        keys = [found.key for found in source.list_objects()]
+    assert (len(set(keys)), keys) == (6000, sorted(keys))
+    assert [of[-1] for of in asked] == [""] * 6, "nothing is begun elsewhere: keys could be lost"
+
+
+@pytest.mark.parametrize(
+    ("host", "bucket", "ordered"),
+    [
+        pytest.param("s3.eu-west-1.amazonaws.com", "reef", True, id="Amazon S3"),
+        pytest.param("s3.eu-west-1.amazonaws.com", "reef--euw1-az1--x-s3", False, id="a directory bucket"),
+        pytest.param("store.example.org:9000", "reef", False, id="any other"),
+    ],
+)
+def test_only_stores_of_known_order_are_listed_from_several_places(host, bucket, ordered):
+    assert S3Store(StoreAccess(f"https://{host}", "key", "secret"), bucket)._is_in_key_order is ordered
 
 
 def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):

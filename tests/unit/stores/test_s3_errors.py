@@ -231,7 +231,12 @@ def test_a_store_that_asks_for_fewer_requests_for_two_minutes_ends_the_request(m
             id="all others",
         ),
         pytest.param(lambda number: number % 9 != 0, 7, "does not give object 'odd'", id="most others at once"),
-        pytest.param(lambda number: number % 2 == 0, 12, "does not give object 'odd'", id="every second one"),
+        pytest.param(
+            lambda number: number % 2 == 0,
+            12,
+            "again and again: SlowDown - it answers too many requests",
+            id="every second one",
+        ),
         pytest.param(lambda _: False, 12, "failed again and again: SlowDown - .* fewer workers", id="none"),
     ],
 )

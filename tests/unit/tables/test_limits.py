@@ -20,7 +20,7 @@ MIB, GIB = 1024**2, 1024**3
         pytest.param((64 * GIB, 512 * MIB), (8, 0.5), Run(), Limits(256 * MIB, 1), id="less than the largest step needs: that is taken"),
         pytest.param((64 * GIB, None), (16, None), None, Limits(512 * MIB, 4), id="a session of no dataset"),
         pytest.param((64 * GIB, None), (16, None), Run(memory="4GiB"), Limits(4 * GIB, 16), id="more memory lets more threads work"),
-        pytest.param((64 * GIB, GIB), (16, None), Run(threads=8), Limits(GIB, 8), id="each thread has its memory"),
+        pytest.param((64 * GIB, GIB), (16, None), Run(threads=8), Limits(512 * MIB, 8), id="each thread has its memory, up to half of what there is"),
         pytest.param((64 * GIB, GIB), (2, None), Run(memory="256MiB", threads=6), Limits(256 * MIB, 6), id="who says both has both"),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.tables.limits import Limits
-from shoal.tables.scratch import scratch_folder, warn_of_room
+from shoal.tables.scratch import out_of_room, scratch_folder, warn_of_room
 from shoal.tables.session import Database, open_database
 
 MIB = 1024**2
@@ -79,3 +79,23 @@ def test_a_disk_that_will_be_too_small_is_said_before_it_fills(tmp_path, caplog,
         f"Summarizing 20000000 images may take 8.5 GiB of disk in {tmp_path}, where 3 GiB are free - free some or set TMPDIR to a "
         "larger one"
     )
+
+
+def test_what_spills_into_a_full_disk_is_told_as_that_and_not_as_too_little_memory(tmp_path):
+    import duckdb
+
+    with duckdb.connect() as connection:
+        for setting in (
+            "memory_limit = '20MB'",
+            "threads = 1",
+            f"temp_directory = '{tmp_path}'",
+            "max_temp_directory_size = '1MB'",
+        ):
+            connection.execute(f"SET {setting}")
+        with pytest.raises(duckdb.Error) as caught:
+            connection.execute(
+                "SELECT count(*) FROM (SELECT i, repeat('x', 500) AS x FROM range(500000) r(i) ORDER BY x, -i)"
+            ).fetchall()
+    said = out_of_room(caught.value, tmp_path / "shoal-x", Limits(20 * 1024**2, 1))
+    assert "No room left in" in str(said)
+    assert "set TMPDIR to a larger one" in str(said)
