@@ -83,7 +83,14 @@ def key_of(dag_id: str, run_id: str) -> str:
 
 
 def remember(run: OpenRun) -> None:
-    """Write down that a run is about to be planned; what stands in the way is a warning: the run itself needs none of it."""
+    """Write down that a run is about to be planned; what stands in the way is a warning: the run itself needs none of it.
+
+    What a later plan of it wrote stays: a process that stood still goes on as if nothing had happened.
+    """
+    known = find_open_run(run.dag_id, run.run_id)
+    if known is not None and known.run_key > run.run_key:
+        log.info("Run %s is not written down as open: %s was planned since", run.run_key, known.run_key)
+        return
     try:
         Variable.set(run.key, json.dumps(asdict(run), separators=(",", ":")), description=_DESCRIPTION)
     except Exception as err:  # noqa: BLE001 - Airflow's own errors differ from release to release

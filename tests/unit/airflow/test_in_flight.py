@@ -318,7 +318,7 @@ def test_a_plan_that_is_cleared_keeps_the_place_that_it_could_not_reach(planned,
 
 def test_a_plan_that_stood_still_while_another_attempt_planned_counts_for_nothing(written, reef):
     """Its process was stopped until Airflow took it for dead; Airflow takes its XComs all the same."""
-    at_work, mine = Instance(run_states={"r1": "running"}), "20261101T000000Z-mine0000"
+    at_work, mine = Instance(run_states={"r1": "running"}), "20261031T235900Z-mine0000"
     plan_shards._need_latest(at_work, mine)  # what could not be written down is not asked for
     open_run(written, reef)
     (known,) = written.values()
@@ -330,6 +330,39 @@ def test_a_plan_that_stood_still_while_another_attempt_planned_counts_for_nothin
     written.clear()
     with pytest.raises(ConfigError, match=f"^The run was over before its plan {mine} was made"):
         plan_shards._need_latest(Instance(run_states={"r1": "success"}), mine)
+
+
+def test_a_plan_that_could_not_be_written_down_counts_beside_what_an_earlier_attempt_wrote(written, reef):
+    open_run(written, reef)
+    plan_shards._need_latest(Instance(run_states={"r1": "running"}), "20261101T000100Z-mine0000")
+
+
+def test_a_plan_that_wakes_writes_nothing_over_what_a_later_attempt_wrote(monkeypatch, reef):
+    kept = {}
+    monkeypatch.setattr(open_runs.Variable, "get", lambda key, default: kept.get(key) or default)
+    monkeypatch.setattr(open_runs.Variable, "set", lambda key, text, **_: kept.update({key: text}))
+    earlier = OpenRun("reanalyse_reef", "r1", stored_settings(reef), {}, "20261101T000000Z-aaaaaaaa")
+    for run in (earlier, replace(earlier, run_key="20261101T000500Z-bbbbbbbb"), earlier):
+        open_runs.remember(run)
+    known = open_runs.find_open_run("reanalyse_reef", "r1")
+    assert known.run_key == "20261101T000500Z-bbbbbbbb"
+
+
+def test_a_plan_that_comes_too_late_asks_for_no_room_and_ends_no_pod(cluster, written, reef):
+    """What it would end are the pods of the attempt that planned since, and the promise it would lower is that one's."""
+    open_run(written, reef)
+    dataset = Dataset.model_validate({**reef.model_dump(mode="json"), "cluster": PODS, "worker": {"image": "w"}})
+    late = SimpleNamespace(
+        dataset=dataset, run_key="20261031T235900Z-mine0000", params=SimpleNamespace(plan_only=False)
+    )
+    context = {"ti": Instance(run_states={"r1": "running"})}
+    context["ti"].try_number = 2
+    plan = PlanShardsOperator(task_id="plan", dataset=dataset.model_dump(mode="json"))
+    with pytest.raises(ConfigError, match=r"^Another attempt has planned this run since"):
+        plan._make_plan(context, late, None, None)
+    with pytest.raises(ConfigError, match=r"^Another attempt has planned this run since"):
+        plan._write_down(context, dataset, late.run_key)
+    assert cluster.asked == []
 
 
 def test_a_finished_run_whose_shards_are_cleared_is_open_again(written, reef):

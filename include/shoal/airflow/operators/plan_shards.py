@@ -43,6 +43,7 @@ from shoal.settings.run_form import RunParams
 from shoal.settings.said_params import say_params
 
 if TYPE_CHECKING:
+    from shoal.capacity.share import Capacity
     from shoal.plan.request import PlanRequest
     from shoal.settings.dataset_stores import Stores
 
@@ -136,6 +137,7 @@ class PlanShardsOperator(BaseOperator):
     def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> None:
         """Write the run down before it owns anything, with the places where a plan of it that was cleared still does."""
         instance, here = context["ti"], where_it_works(dataset)
+        _need_latest(instance, run_key)
         earlier = find_open_run(instance.dag_id, instance.run_id)
         elsewhere = end_moved(instance, earlier, here) if earlier else ()
         remember(
@@ -168,19 +170,26 @@ class PlanShardsOperator(BaseOperator):
         """Clean up what stands in the way, plan, and promise the room; or wait for it."""
         from shoal.plan.make_plan import make_plan  # noqa: PLC0415
 
-        plan_only = request.params.plan_only
+        plan_only, latest = request.params.plan_only, partial(_need_latest, context["ti"], request.run_key)
+
+        def find_room() -> "Capacity":
+            latest()  # the listing may have taken hours
+            return room.find(promise=not plan_only)
+
         engine, instance = engine_of(request.dataset), context["ti"]
         room = engine.room(engine.sample_pod(), lambda: owner_of(instance), partial(find_state, instance))
+        latest()  # what follows belongs to the run, and by that to the attempt that planned it last
         room.clean_up()
         if since is None and context["ti"].try_number > 1:
             room.end_earlier()
         try:
-            plan = make_plan(request, stores, lambda: room.find(promise=not plan_only))
+            plan = make_plan(request, stores, find_room)
         except InsufficientCapacityError as err:
             if not engine.waits:
                 raise
             self._wait(request.dataset, err, request.run_key, since or datetime.now(UTC))
         if plan.work.shards and not plan_only:
+            latest()
             # Until somebody has answered nothing starts: others may have the room meanwhile.
             room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
         return plan
@@ -213,7 +222,8 @@ def _need_latest(instance: Any, run_key: str) -> None:
         ConfigError: Another attempt has planned since, or the run is over.
     """
     known = find_open_run(instance.dag_id, instance.run_id)
-    if known is not None and known.run_key != run_key:
+    # An earlier one stands there where this one's could not be written. Keys begin with the time.
+    if known is not None and known.run_key > run_key:
         raise ConfigError(
             f"Another attempt has planned this run since ({known.run_key}): plan {run_key} comes too late, and counts for nothing"
         )
