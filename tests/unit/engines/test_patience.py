@@ -1,10 +1,16 @@
 """An API server that refuses for a while is asked again, and what was created while its answer was lost is found."""
 
 import json
+import socket
+import ssl
+import threading
 import time
+from contextlib import suppress
 
 import pytest
+import urllib3
 from kubernetes import client
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from cluster.processes import free_port
 from shoal.contract.errors import ClusterError, ConfigError
@@ -142,6 +148,71 @@ def test_a_server_that_holds_the_line_and_says_nothing_is_given_up(monkeypatch):
         explained("ask"),
     ):
         core_of(url).list_namespaced_pod("ns")
+
+
+def hangs_up(handler, _number):
+    handler.close_connection = True
+
+
+def test_a_reset_after_seconds_of_refusals_is_no_silence(monkeypatch):
+    """A balancer that restarts: it is in trouble, then nobody is there, then all is well."""
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.2)
+    monkeypatch.setattr(patience, "SILENCE_S", 0.3)
+    good = says(200, {"kind": "PodList", "items": [], "metadata": {}})
+    with faulty_store(first(3, refusal(503), first(4, hangs_up, good))) as (url, requests), explained("ask"):
+        core_of(url).list_namespaced_pod("ns")
+    assert len(requests) == 5
+
+
+def test_a_server_that_holds_the_line_had_its_minute_and_is_not_given_another(monkeypatch):
+    monkeypatch.setattr(patience, "REQUEST_S", 0.2)
+    with (
+        faulty_store(lambda *_: time.sleep(1)) as (url, requests),
+        pytest.raises(ClusterError, match=r"timed out"),
+        explained("ask"),
+    ):
+        core_of(url).list_namespaced_pod("ns")
+    assert len(requests) == 1
+
+
+def test_a_pause_that_is_neither_a_number_nor_a_date_is_none(monkeypatch):
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+    good = says(200, {"kind": "PodList", "items": [], "metadata": {}})
+    with faulty_store(first(1, refusal(429, retry_after="soon"), good)) as (url, requests), explained("ask"):
+        core_of(url).list_namespaced_pod("ns")
+    assert len(requests) == 2
+
+
+def test_a_balancer_that_hangs_up_in_the_handshake_is_asked_again(monkeypatch):
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(patience, "SILENCE_S", 0.4)
+    hung_up = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            with suppress(OSError):
+                while True:
+                    with server.accept()[0] as line:
+                        line.recv(100)
+                        line.shutdown(socket.SHUT_WR)
+                        hung_up.append(line)
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(ClusterError, match=r"EOF occurred"), explained("ask"):
+            core_of(f"https://127.0.0.1:{server.getsockname()[1]}").list_namespaced_pod("ns")
+    assert len(hung_up) >= 2
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(ssl.SSLCertVerificationError("unable to get local issuer certificate"), id="of nobody known"),
+        pytest.param(CertificateError("hostname 'a' doesn't match 'b'"), id="of another server"),
+    ],
+)
+def test_a_certificate_that_is_not_taken_is_told_at_once(refused):
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        patience.ApiPatience().increment("GET", "/", error=urllib3.exceptions.SSLError(refused))
 
 
 def test_a_name_that_is_not_resolved_is_told_as_that(monkeypatch):

@@ -5,12 +5,14 @@ Whatever is sent may be sent twice: what is created has a name of its own, and a
 
 import logging
 import random
+import ssl
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import urllib3
 from kubernetes.client import ApiClient
+from urllib3.util.ssl_match_hostname import CertificateError
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -49,20 +51,29 @@ class ApiPatience(urllib3.Retry):
     Immutable as its parent: each answer makes another one, which knows when the first of them came.
     """
 
-    def __init__(self, total: int | bool | None = None, *, since_s: float | None = None, **rest: Any) -> None:
+    def __init__(
+        self,
+        total: int | bool | None = None,
+        *,
+        since_s: float | None = None,
+        silent_since_s: float | None = None,
+        **rest: Any,
+    ) -> None:
         """Make what a request begins with.
 
         Args:
             total: How many times at most; None for as often as there is time.
-            since_s: When the first answer came, seconds of this process's clock.
+            since_s: When it was first to be sent again, seconds of this process's clock.
+            silent_since_s: Since when nobody answers at all; None after an answer.
             rest: What urllib3 counts besides.
         """
         super().__init__(total, **{"allowed_methods": None, "raise_on_status": False, **rest})
-        self.since_s = since_s
+        self.since_s, self.silent_since_s = since_s, silent_since_s
 
     def new(self, **named: Any) -> Self:
         """Make the next one."""
-        return super().new(since_s=time.monotonic() if self.since_s is None else self.since_s, **named)
+        times = {"since_s": self.since_s, "silent_since_s": self.silent_since_s}
+        return super().new(**{**times, **named})
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: ARG002
         """Tell whether there may be another answer later."""
@@ -82,19 +93,43 @@ class ApiPatience(urllib3.Retry):
         Raises:
             MaxRetryError: It was sent for long enough, or no time helps; the last answer is handed over.
         """
-        waited_s = 0.0 if self.since_s is None else time.monotonic() - self.since_s
-        if isinstance(error, urllib3.exceptions.SSLError) or waited_s >= (PATIENCE_S if response else SILENCE_S):
+        now_s = time.monotonic()
+        since_s = now_s if self.since_s is None else self.since_s
+        silent_since_s = None if response else now_s if self.silent_since_s is None else self.silent_since_s
+        is_silent = silent_since_s is not None and now_s - silent_since_s >= SILENCE_S
+        is_over = is_silent or now_s - since_s >= PATIENCE_S
+        if is_over or _is_final(error):
             raise urllib3.exceptions.MaxRetryError(named.get("_pool"), url or "", error) from error  # type: ignore[arg-type]
         if self.since_s is None:
             why = f"HTTP {response.status}" if response else type(error).__name__
             log.info("The API server is asked again: %s", why)
-        return super().increment(method, url, response, error, *rest, **named)
+        counted = super().increment(method, url, response, error, *rest, **named)
+        return counted.new(since_s=since_s, silent_since_s=silent_since_s)
 
     def sleep(self, response: "BaseHTTPResponse | None" = None) -> None:
         """Wait before the next time: as the server asks, within bounds."""
         pause_s = min(FIRST_PAUSE_S * 2 ** min(len(self.history) - 1, 10), LONGEST_PAUSE_S)
-        asked_s = (self.get_retry_after(response) if response else None) or 0.0
+        asked_s = _asked_s(self, response) if response else 0.0
         time.sleep(max(min(asked_s, LONGEST_ASKED_S), pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+
+
+def _asked_s(retry: urllib3.Retry, response: "BaseHTTPResponse") -> float:
+    """Read how long the server asks to wait; 0 where it does not, or what it says is neither a number nor a date."""
+    try:
+        return retry.get_retry_after(response) or 0.0
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return 0.0
+
+
+def _is_final(error: Exception | None) -> bool:
+    """Tell what is not asked again: a certificate that is refused stays so, and a server that holds the line had its minute."""
+    if isinstance(error, urllib3.exceptions.SSLError):
+        refused = (ssl.SSLCertVerificationError, CertificateError)
+        return any(isinstance(cause, refused) for cause in error.args)
+    # A connection that is refused at once is of the same family there.
+    return isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
 
 
 def patient(api_client: Client) -> Client:

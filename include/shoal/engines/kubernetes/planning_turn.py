@@ -20,8 +20,8 @@ TURN_NAME = "shoal-planning"
 PLANNER = "planner"
 """Its field that tells a plan its own turn from another's."""
 
-TURN_S = 120.0
-"""A plan that holds its turn for so long has died in it."""
+TURN_S = 600.0
+"""A plan that holds its turn for so long has died in it: where the API server is in trouble each request has a minute."""
 
 
 @contextmanager
