@@ -23,9 +23,10 @@ from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies, where_
 from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.shard import ShardOperator
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ClusterError, ConfigError
 from shoal.contract.units import utc_text
 from shoal.engines.engine import DELETED
+from shoal.engines.kubernetes import patience
 from shoal.results.ledger import list_settled
 from shoal.settings.changed import stored_settings
 from shoal.settings.checkout import EXAMPLES
@@ -80,6 +81,22 @@ class Cluster(BaseHTTPRequestHandler):
 
     asked: list[tuple[str, str]] = []  # noqa: RUF012 - of the one server of a test
     stored: dict[str, dict] = {}  # noqa: RUF012
+    refused: tuple[str, str] | None = None
+
+    def parse_request(self):
+        """Refuse what this server has too much of for an hour, before anybody looks at it."""
+        well = super().parse_request()
+        if well and self.refused == (self.command, self.path.partition("?")[0].rsplit("/", 1)[-1][:4]):
+            self.asked.append(("REFUSED", self.path))
+            self.command = "BUSY"
+        return well
+
+    def do_BUSY(self):
+        self._read()
+        self.send_response(429)
+        self.send_header("Retry-After", "3600")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _answer(self, status, body):
         data = json.dumps(body).encode()
@@ -90,7 +107,7 @@ class Cluster(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _read(self):
-        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
 
     def log_message(self, *_):
         pass
@@ -115,7 +132,7 @@ class Cluster(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    Cluster.asked, Cluster.stored = [], {}
+    Cluster.asked, Cluster.stored, Cluster.refused = [], {}, None
     server = ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     named = {"clusters": {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}, "users": {"user": {}}}
@@ -237,6 +254,34 @@ def test_a_pod_goes_and_is_judged_where_the_plan_had_it(planned, cluster, monkey
     verb, path = cluster.asked[-1]
     assert (verb, path.partition("?")[0]) == ("DELETE", pod)
     assert not any("atoll" in path for _, path in cluster.asked)
+
+
+def test_a_server_that_asks_for_an_hour_does_not_get_it_from_a_task(planned, cluster, monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(patience, "LONGEST_ASKED_S", 0.1)
+    pipeline, shard, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    cluster.refused = ("POST", "pods")
+    task = ShardOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=shard)
+    with pytest.raises(ClusterError, match="says 429 Too Many Requests"):
+        task.execute(Instance().context)
+    assert any(path.endswith("/pods") for verb, path in cluster.asked if verb == "REFUSED"), "not only the trial"
+
+
+def test_a_killed_task_gives_up_to_delete_its_pod_where_the_server_asks_for_an_hour(
+    planned, cluster, monkeypatch, caplog
+):
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(patience, "LONGEST_ASKED_S", 0.1)
+    pipeline, shard, _ = planned(cluster=PODS, worker={"image": "shoal-worker"})
+    task = ShardOperator(task_id="infer", dataset=pipeline.dataset.model_dump(mode="json"), shard=shard)
+    with pytest.raises(TaskDeferred) as waits:
+        task.execute(Instance().context)
+    cluster.refused = ("DELETE", waits.value.trigger.name[:4])
+    task.on_kill()
+    assert f"Pod {waits.value.trigger.name} is not deleted yet: " in caplog.text
+    cluster.refused = None
+    task.on_kill()
+    assert cluster.asked[-1][0] == "DELETE"
 
 
 @pytest.fixture

@@ -45,22 +45,22 @@ class Counted:
 
 
 @contextmanager
-def waiting(monkeypatch, folder, server, triggers):
+def waiting(monkeypatch, folder, server, triggers, conn_id="many"):
     """Let so many triggers wait until it is enough."""
     with faulty_store(server) as (url, _):
         kubeconfig = {
             "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
             "clusters": [{"name": "c", "cluster": {"server": url}}], "users": [{"name": "u", "user": {"token": "nobody"}}],
         }  # fmt: skip
-        path = folder / "kubeconfig"
+        path = folder / f"kubeconfig-{conn_id}"
         path.write_text(json.dumps(kubeconfig), encoding="utf-8")
         connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": str(path)}}
-        monkeypatch.setenv("AIRFLOW_CONN_MANY", json.dumps(connection))
-        yield lambda is_enough: asyncio.run(_wait(triggers, is_enough))
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        yield lambda is_enough, *beside: asyncio.run(_wait([conn_id] * triggers + list(beside), is_enough))
 
 
-async def _wait(count, is_enough):
-    tasks = [asyncio.create_task(_look_on(number)) for number in range(count)]
+async def _wait(conn_ids, is_enough):
+    tasks = [asyncio.create_task(_look_on(number, conn_id)) for number, conn_id in enumerate(conn_ids)]
     deadline = time.monotonic() + 60
     while not is_enough() and time.monotonic() < deadline:  # noqa: ASYNC110 - a server in other threads
         await asyncio.sleep(0.05)
@@ -69,8 +69,8 @@ async def _wait(count, is_enough):
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _look_on(number):
-    async for event in ShardPodTrigger("many", "ns", f"pod-{number}", 60, 0.2).run():
+async def _look_on(number, conn_id):
+    async for event in ShardPodTrigger(conn_id, "ns", f"pod-{number}", 60, 0.2).run():
         raise AssertionError(event.payload)
 
 
@@ -93,3 +93,20 @@ def test_hundreds_of_pods_are_looked_at_through_a_few_lines(monkeypatch, tmp_pat
 def test_looks_at_many_pods_are_as_far_apart_as_a_triggerer_can_bear(monkeypatch, pods, apart_s):
     monkeypatch.setattr(shard_pod, "_at_work", set(range(pods)))
     assert shard_pod._apart_s(5.0) == apart_s
+
+
+def test_a_cluster_that_answers_nothing_holds_no_line_of_another_one(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(shard_pod, "LINES", 2)
+    monkeypatch.setattr(shard_pod, "ONE_LOOK_S", 0.5)
+    silent, server = Counted(takes_s=2), Counted(takes_s=0.01)
+    seen = []
+
+    def is_enough():
+        seen.append((silent.asked, server.asked))
+        return silent.asked >= 4 and server.asked >= 8
+
+    with waiting(monkeypatch, tmp_path, silent, 0, "silent"), waiting(monkeypatch, tmp_path, server, 4) as wait:
+        wait(is_enough, *["silent"] * 6)
+    assert any(held <= 2 and looks >= 4 for held, looks in seen), "the others do not wait for it"
+    assert silent.asked >= 4, "each look ends, and the next one has its line"
+    assert "cannot be looked at, again in 0 s: no answer in time" in capsys.readouterr().out

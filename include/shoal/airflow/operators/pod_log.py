@@ -52,7 +52,7 @@ def tell_about(core: CoreV1Api, pods: PodManager, pod: V1Pod) -> None:
             pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES, previous=True)
         pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES)
     try:
-        events = pods.read_pod_events(pod).items  # the provider asks again where the API server is busy
+        events = pods.read_pod_events(pod).items
     except (*REQUEST_ERRORS, AirflowException) as err:
         log.warning("The pod's events cannot be read: %s", first_line(err))
         return

@@ -81,6 +81,11 @@ class ShardPod(WorkerPodOperator):
         """Delete the pod; its worker writes what it has."""
         self.on_kill()
 
+    def on_kill(self) -> None:
+        """Delete the pod with the client's own patience: the provider's may outlast the time that a killed task has."""
+        if self.pod is not None:
+            self._delete(self.pod.metadata.name, GRACE_S)
+
     def _noted(self, context: Context) -> AbstractContextManager[None]:
         return noted_failures(lambda: self._find_run().stores, self._shard, context["ti"].try_number, self._seen)
 

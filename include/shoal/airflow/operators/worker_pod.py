@@ -2,6 +2,7 @@
 
 import logging
 from functools import cached_property
+from inspect import unwrap
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import PodOperatorHookProtocol
@@ -23,7 +24,16 @@ log = logging.getLogger(__name__)
 
 
 class _OncePodManager(PodManager):
-    """Creates a pod once: the provider asks again after an answer that was lost, and logs the whole of a pod that is refused."""
+    """Asks once: the client has its own patience, the provider's beside it sleeps as long as a `Retry-After` says, hours too.
+
+    It creates a pod once: the provider logs the whole of a pod that is refused.
+    """
+
+    delete_pod = unwrap(PodManager.delete_pod)
+    read_pod_events = unwrap(PodManager.read_pod_events)
+
+    def create_pod(self, pod: V1Pod) -> V1Pod:
+        return self.run_pod_async(pod)
 
     def run_pod_async(self, pod: V1Pod, **_: Any) -> V1Pod:
         body = self._client.api_client.sanitize_for_serialization(pod)
@@ -37,6 +47,8 @@ class WorkerPodOperator(KubernetesPodOperator):
         conn_id: Airflow connection of the cluster.
         namespace: Where the pod goes.
     """
+
+    find_pod = unwrap(KubernetesPodOperator.find_pod)  # see _OncePodManager
 
     def __init__(self, *, conn_id: str, namespace: str, **kwargs: Any) -> None:
         super().__init__(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
+from inspect import unwrap
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,20 +30,31 @@ in one triggerer together take half of it. A thousand pods, all that a triggerer
 _REFUSALS = {401, 403}
 
 LINES = 32
-"""So many look at once: each look has a connection of its own, and a process has a thousand files at most."""
+"""So many look at one cluster at once: each look has a connection of its own, and a process has a thousand files at most."""
+
+ONE_LOOK_S, EVENTS_S = 60.0, 20.0
+"""So long a look at a pod may hold its line, and one at its events: a cluster that swallows what it is sent answers none."""
 
 _at_work: "set[ShardPodTrigger]" = set()
 """All that wait in this process."""
 
-_lines: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
+_lines: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]]" = WeakKeyDictionary()
 
 
 def _apart_s(pause_s: float) -> float:
     return max(pause_s, LOOK_S * len(_at_work))
 
 
-def _line() -> asyncio.Semaphore:
-    return _lines.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LINES))
+def _line(conn_id: str) -> asyncio.Semaphore:
+    """Give the lines to one cluster: others do not wait for one that does not answer."""
+    return _lines.setdefault(asyncio.get_running_loop(), {}).setdefault(conn_id, asyncio.Semaphore(LINES))
+
+
+class _OnceHook(AsyncKubernetesHook):
+    """Asks once: whoever waits looks again anyhow, and the provider sleeps meanwhile, as long as a `Retry-After` says."""
+
+    get_pod = unwrap(AsyncKubernetesHook.get_pod)
+    get_pod_events = unwrap(AsyncKubernetesHook.get_pod_events)
 
 
 class ShardPodTrigger(BaseTrigger):
@@ -104,8 +116,10 @@ class ShardPodTrigger(BaseTrigger):
         refused_since_s: float | None = None
         while True:
             try:
-                async with _line():
-                    pod = ApiClient().sanitize_for_serialization(await self._hook.get_pod(self.name, self.namespace))
+                async with _line(self.conn_id):
+                    async with asyncio.timeout(ONE_LOOK_S):
+                        found = await self._hook.get_pod(self.name, self.namespace)
+                    pod = ApiClient().sanitize_for_serialization(found)
                     event = await self._last_event() if watch.wants_event(time.monotonic()) else None
             except Exception as err:  # noqa: BLE001 - whatever fails between here and the API server
                 if isinstance(err, ApiException) and err.status == NOT_FOUND:
@@ -113,7 +127,8 @@ class ShardPodTrigger(BaseTrigger):
                     return
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
                 self.__dict__.pop("_hook", None)  # the connection's login may have been renewed meanwhile
-                self.log.warning("Pod %s cannot be looked at, again in %.0f s: %s", self.name, pause_s, _tell(err))
+                apart_s = _apart_s(pause_s)
+                self.log.warning("Pod %s cannot be looked at, again in %.0f s: %s", self.name, apart_s, _tell(err))
                 refused_since_s = (refused_since_s or time.monotonic()) if _is_refusal(err) else None
                 if refused_since_s is not None and time.monotonic() - refused_since_s >= REFUSED_S:
                     yield self._event("stuck", f"The pod cannot be looked at: {_tell(err)}")
@@ -130,11 +145,13 @@ class ShardPodTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Delete the pod when a person marks or clears the waiting task; it writes what it has."""
-        await self._hook.delete_pod(self.name, self.namespace, self.grace_s)
+        async with asyncio.timeout(ONE_LOOK_S):
+            await self._hook.delete_pod(self.name, self.namespace, self.grace_s)
 
     async def _last_event(self) -> Mapping[str, Any] | None:
         try:
-            found = await self._hook.get_pod_events(self.name, self.namespace)
+            async with asyncio.timeout(EVENTS_S):
+                found = await self._hook.get_pod_events(self.name, self.namespace)
         except Exception as err:  # noqa: BLE001 - a wait is not ended by what only explains it
             self.log.debug("The events of pod %s cannot be read: %s", self.name, _tell(err))
             return None
@@ -142,7 +159,7 @@ class ShardPodTrigger(BaseTrigger):
 
     @cached_property
     def _hook(self) -> AsyncKubernetesHook:
-        return AsyncKubernetesHook(conn_id=self.conn_id, in_cluster=self.in_cluster or None)
+        return _OnceHook(conn_id=self.conn_id, in_cluster=self.in_cluster or None)
 
     def _event(self, status: str, message: str = "") -> TriggerEvent:
         return TriggerEvent(  # type: ignore[no-untyped-call]
@@ -158,4 +175,6 @@ def _is_refusal(err: BaseException) -> bool:
 def _tell(err: BaseException) -> str:
     if isinstance(err, ApiException):
         return f"the API server says {err.status} {err.reason}"
+    if isinstance(err, TimeoutError):
+        return "no answer in time"
     return f"{type(err).__name__}: {first_line(err)}"
