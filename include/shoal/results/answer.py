@@ -1,6 +1,7 @@
 """`current.json`: which run is the dataset's answer, and the rule that moves it."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,12 @@ from shoal.tables.frozen_listing import FrozenAt
 
 TRIES = 10
 """So often a run tries to become the answer while others do."""
+
+UNCHANGED = 2
+"""So often a store may say that another wrote what has not changed at all; then it understands conditions in its own way."""
+
+REFUSED_PAUSE_S = 0.5
+"""Long enough for what another writes at this moment to be there at the next look."""
 
 
 def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
@@ -74,12 +81,21 @@ def move_current(
         "listed_at": utc_text(plan.listing.frozen_at.listed_at),
         "result_sha256": result_sha256,
     }
+    seen, unchanged = None, 0
     for _ in range(TRIES):
         # Between the look and the writing another run may become the answer: an Airflow beside this, a process that stood still.
-        version = results.find_version(layout.current)
-        reason = _why_not(plan, read_current(results, layout), complete=complete)
-        if reason is not None or results.replace_json(layout.current, answer, version):
+        version, current = results.find_version(layout.current), read_current(results, layout)
+        reason = _why_not(plan, current, complete=complete)
+        if reason is not None:
             return reason
+        unchanged = unchanged + 1 if seen == (version, current) else 0
+        seen = version, current
+        if unchanged >= UNCHANGED:
+            results.write_json(layout.current, answer)
+            return None
+        if results.replace_json(layout.current, answer, version):
+            return None
+        time.sleep(REFUSED_PAUSE_S)
     raise StoreError(
         f"{layout.current} was changed {TRIES} times while run {plan.run_key} was to become the answer - clear its summarize"
     )

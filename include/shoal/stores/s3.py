@@ -58,7 +58,7 @@ class S3Store(S3Reader, JsonObjects):
         return self.find_version(key) is not None
 
     def find_version(self, key: str) -> str | None:
-        """See `ObjectStore.find_version`: its ETag."""
+        """See `ObjectStore.find_version`: its ETag, empty where no condition can be made of it."""
         try:
             found = self._client.stat_object(self.bucket, key)
         except ShoalError:  # as in read_clock
@@ -68,7 +68,8 @@ class S3Store(S3Reader, JsonObjects):
                 return None
             raise self._explain(err, self._object(key)) from err
         LET_IN.add(self.access)
-        return found.etag or ""
+        etag = found.etag or ""
+        return "" if etag.startswith("W/") else etag  # a weak one matches no condition, not even its own
 
     def write_bytes(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Write a whole object with one PUT: readers see the old one or the new one.
