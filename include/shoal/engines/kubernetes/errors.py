@@ -31,7 +31,11 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
     ("denied request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("denied the request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
-    ("Unauthorized", ClusterError, "renew the login of the Airflow connection; the next attempt reads it anew"),
+    (
+        "Unauthorized",
+        ClusterError,
+        "renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew",
+    ),
 )
 """What the API server says, and the way out."""
 
