@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from shoal.contract.layout import VariantLayout
 from shoal.contract.units import utc_text
@@ -32,12 +34,13 @@ def find_taken(results: ObjectStore, layout: VariantLayout, own: PlannedBy, is_r
         is_running: Asks this Airflow.
     """
     written = {found.key: found.last_modified for found in results.list_objects(layout.runs)}
+    clock = _Clock(results)
     taken = []
     for run in map(layout.run, layout.runs_with("plan.json", written)):
         if run.manifest in written and run.summary not in written:
             plan = read_plan(results, run.plan)
             if own.installation and plan.dag_run.installation not in {"", own.installation}:
-                at_work = _may_be_at_work(plan, written[run.plan], results)
+                at_work = _may_be_at_work(plan, written[run.plan], clock, results.uri(run.plan))
             else:
                 other = (plan.dag_run.dag_id, plan.dag_run.run_id)
                 at_work = other != (own.dag_id, own.run_id) and all(other) and is_running(*other)
@@ -46,16 +49,29 @@ def find_taken(results: ObjectStore, layout: VariantLayout, own: PlannedBy, is_r
     return sorted(taken)
 
 
-def _may_be_at_work(plan: StoredPlan, planned_at: datetime, results: ObjectStore) -> bool:
+@dataclass(frozen=True)
+class _Clock:
+    """The store's own time, asked for once, where somebody needs it."""
+
+    results: ObjectStore
+
+    @cached_property
+    def now(self) -> datetime:
+        return self.results.read_clock()
+
+
+def _may_be_at_work(plan: StoredPlan, planned_at: datetime, clock: _Clock, uri: str) -> bool:
     """Judge a run of another Airflow by its age; both times are the store's."""
     until = planned_at + timedelta(seconds=plan.job.budget_s) + ELSEWHERE_GRACE
-    if plan.plan_only or results.read_clock() >= until:
+    if plan.plan_only or clock.now >= until:
         return False
     log.info(
-        "run %s (%s of another Airflow, which is not asked) may be at work: its %d images are left to it until %s",
+        "run %s (%s of another Airflow, which is not asked) may be at work: its %d images are left to it until %s - if that "
+        "Airflow is gone (its database was made anew, say) and no worker of the run is left, delete %s",
         plan.run_key,
         plan.dag_run.run_id,
         plan.counts.chosen,
         utc_text(until),
+        uri,
     )
     return True

@@ -25,6 +25,17 @@ def test_what_a_run_of_another_airflow_has_is_left_to_it_though_its_name_is_the_
     assert few_images.plan(installation=HERE).reused == 12
 
 
+def test_a_run_of_an_airflow_that_is_gone_has_a_way_out(few_images, caplog):
+    theirs = few_images.plan(installation=ELSEWHERE)
+    results, layout = few_images.stores.results, few_images.stores.layout.variant(theirs.variant.directory)
+    with caplog.at_level(logging.INFO, logger=taken_by_others.__name__):
+        few_images.plan(installation=HERE)
+    key = layout.run(theirs.run_key).plan
+    assert caplog.text.rstrip().endswith(f"no worker of the run is left, delete {results.uri(key)}")
+    results.delete([key])
+    assert few_images.plan(installation=HERE).work.images == 12
+
+
 def test_a_run_of_another_airflow_that_is_summarized_has_nothing(few_images):
     theirs = few_images.plan(installation=ELSEWHERE)
     few_images.summarize(theirs)
