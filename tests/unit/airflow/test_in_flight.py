@@ -382,6 +382,16 @@ def test_a_plan_that_could_not_be_written_down_counts_beside_what_an_earlier_att
     plan_shards._need_latest(Instance(run_states={"r1": "running"}), "20261101T000100Z-mine0000")
 
 
+def test_a_second_attempt_counts_though_the_first_was_planned_where_the_clock_is_ahead(written, reef):
+    open_run(written, reef)
+    ((key, known),) = written.items()
+    ahead = f"{datetime.now(UTC) + timedelta(hours=1):%Y%m%dT%H%M%SZ}-zzzzzzzz"
+    written[key] = replace(known, run_key=ahead)
+    mine = plan_shards._mint_run_key(Instance(run_states={"r1": "running"}))
+    assert mine > ahead
+    plan_shards._need_latest(Instance(run_states={"r1": "running"}), mine)
+
+
 def test_a_plan_that_wakes_writes_nothing_over_what_a_later_attempt_wrote(monkeypatch, reef):
     kept = {}
     monkeypatch.setattr(open_runs.Variable, "get", lambda key, default: kept.get(key) or default)

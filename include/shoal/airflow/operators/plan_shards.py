@@ -30,7 +30,7 @@ from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.xcom_keys import SAID
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
-from shoal.contract.layout import mint_run_key
+from shoal.contract.layout import is_time, mint_run_key, run_time
 from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
@@ -77,7 +77,7 @@ class PlanShardsOperator(BaseOperator):
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
-        return self._plan(context, mint_run_key(datetime.now(UTC)), since=None)
+        return self._plan(context, _mint_run_key(context["ti"]), since=None)
 
     def look_again(
         self, context: Context, event: Any, run_key: str, since: str, source: Any = None
@@ -86,7 +86,7 @@ class PlanShardsOperator(BaseOperator):
         del event
         if source not in {None, _listed(self.dataset)}:
             log.info("the dataset file's source or results were changed while the run waited for room: it lists anew")
-            run_key = mint_run_key(datetime.now(UTC))
+            run_key = _mint_run_key(context["ti"])
         return self._plan(context, run_key, datetime.fromisoformat(since))
 
     def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
@@ -210,6 +210,14 @@ class PlanShardsOperator(BaseOperator):
             method_name="look_again",
             kwargs={"run_key": run_key, "since": since.isoformat(), "source": _listed(self.dataset)},
         )
+
+
+def _mint_run_key(instance: Any) -> str:
+    """Make a run_key after those of earlier attempts: one of them may have been planned where the clock is ahead."""
+    run_key, known = mint_run_key(datetime.now(UTC)), find_open_run(instance.dag_id, instance.run_id)
+    if known is None or known.run_key < run_key or not is_time(known.run_key):
+        return run_key
+    return mint_run_key(run_time(known.run_key) + timedelta(seconds=1))
 
 
 def _need_latest(instance: Any, run_key: str) -> None:
