@@ -168,7 +168,8 @@ def find_listing(
     """
     identity, results = _identity(scope_of(source, scope.prefix, scope.limit)), database.results
     there = {found.key: found for found in results.list_objects(layout.listings)}
-    named = only_named(there, layout.listings, lambda key: read_name(layout, key).kind is Kind.LISTING)
+    # The images of all listings lie below, too: whoever is told to delete what Shoal has not named must not be told of them.
+    named = only_named(there, layout.listings, lambda key: read_name(layout, key).kind in {Kind.LISTING, Kind.SHARED})
     stored = [there[key] for key in named if key.endswith(".json")]
     for found in sorted(stored, key=lambda one: (one.last_modified, one.key), reverse=True):
         if found.last_modified < since - WRITTEN_AFTER:

@@ -28,6 +28,17 @@ def test_a_continuation_takes_the_listing_it_finds(few_images, scenes):
     assert few_images.plan().listed == 13
 
 
+def test_the_images_of_listings_are_not_told_of_as_somebody_elses(few_images, caplog):
+    few_images.plan()
+    results, listings = few_images.stores.results, few_images.stores.layout.listings
+    assert any(key.startswith(f"{listings}files/") for key in results.list_keys(listings))
+    few_images.plan(reuse_since=since())
+    assert "Passed over" not in caplog.text
+    results.write_bytes(f"{listings}files/2026-06.parquet", b"somebody else's")
+    few_images.plan(reuse_since=since())
+    assert f"Passed over below {listings}: 1 objects that Shoal has not named" in caplog.text
+
+
 def test_its_answer_is_that_listings_and_a_later_one_wins(few_images, scenes):
     first = few_images.plan()
     few_images.infer(first)
