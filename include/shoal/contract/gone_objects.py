@@ -4,14 +4,19 @@ import re
 
 from shoal.contract.errors import ContractError, ShoalError, StoreError
 from shoal.contract.layout import ATTEMPT, RUN_KEY
+from shoal.contract.stored_names import parse_ledger_run
 
 _RESTORE = "restore it from an older version or a backup of the bucket"
 _GC = "python -m shoal gc deletes such objects after retention.keep: the summary.json stays, and so do all rows"
+_LOST = f"the rows it held are lost with it - {_RESTORE}; else start a new run, which looks at those images again"
+_MOVED = frozenset({"Ledger", "Part"})
+"""What a summary may take away while somebody reads: the rows lie elsewhere by then, and a retry finds them."""
+
 _KINDS = (
     (
         rf"/ledger/(?P<run>{RUN_KEY})-{ATTEMPT}\.parquet",
         "Ledger",
-        f"the rows it held are lost with it - {_RESTORE}; else start a new run, which looks at those images again",
+        f"it may have been written together with others meanwhile - try again; if it stays so, {_LOST}",
     ),
     (
         rf"/parts/(?P<run>{RUN_KEY})-\d+-{ATTEMPT}-\d+\.parquet",
@@ -53,7 +58,7 @@ def gone(key: str, bucket: str) -> ShoalError:
     """Say that an object which must be there is not: what it was, of which run, and what to do.
 
     Returns:
-        A StoreError for a part, which may have been moved while somebody read; a ContractError for all others.
+        A StoreError for a part or a ledger, whose rows may have been moved while somebody read; a ContractError for all others.
     """
     if re.search(_SHARED, f"/{key}"):
         return ContractError(
@@ -62,6 +67,11 @@ def gone(key: str, bucket: str) -> ShoalError:
         )
     for pattern, what, then in _KINDS:
         if found := re.search(f"{pattern}$", f"/{key}"):
-            kind = StoreError if what == "Part" else ContractError
+            kind = StoreError if what in _MOVED else ContractError
             return kind(f"{what} {key!r} of run {found['run']} is not in bucket {bucket!r}: {then}")
     return ContractError(f"No object {key!r} in bucket {bucket!r} - it was removed or never written")
+
+
+def lost_ledger(key: str, bucket: str) -> ContractError:
+    """Say that a ledger is not there, and that no other one holds its rows: trying again cannot help."""
+    return ContractError(f"Ledger {key!r} of run {parse_ledger_run(key)} is not in bucket {bucket!r}: {_LOST}")

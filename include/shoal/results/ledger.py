@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shoal.contract.errors import ContractError
+from shoal.contract.gone_objects import lost_ledger
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import ROW_COLUMNS, select_rows
@@ -63,6 +64,10 @@ def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) ->
         database: A session on the results bucket.
         layout: The variant.
         plan: The run's plan.
+
+    Raises:
+        ContractError: A ledger of the plan is not there, and no other one holds its rows.
+        StoreError: The results bucket does not answer, or a ledger went after it was listed.
     """
     there = list_ledgers(database.results, layout)
     named = set(plan.ledgers) & set(there)
@@ -70,13 +75,14 @@ def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) ->
     others = {key: one for key, one in shelf.items() if key not in named}
     own = {key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.run_key}
     wanted, lost = _find_compacted(plan, set(there), shelf)
+    if lost:
+        raise lost_ledger(min(lost), database.results.bucket)
     for key in named | own:
         wanted -= shelf[key].firsts if key in shelf else set()
     adopted = {_origin(key) for key in plan.parts}
     late = {key for key in others if key not in own} if adopted else _find_holders(wanted, others)
     return RowSources(
-        # What nobody holds is read all the same: whoever reads it says what is lost.
-        whole=tuple(sorted(named | own | lost)),
+        whole=tuple(sorted(named | own)),
         late=tuple(sorted(late)),
         late_origins=tuple(sorted(adopted | wanted)),
         own=tuple(sorted(own)),

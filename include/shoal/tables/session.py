@@ -98,7 +98,7 @@ class Database:
         """Execute one statement.
 
         Raises:
-            StoreError: The results bucket did not answer.
+            StoreError: The results bucket did not answer, or rows were moved meanwhile.
             ContractError: An object that it should hold is not there, or holds no Parquet.
             ConfigError: The disk is full, or the bucket refuses the login.
         """

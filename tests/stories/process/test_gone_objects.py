@@ -13,7 +13,6 @@ ROOT = "prefix/obsea/fish-v1-0123456789ab"
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        pytest.param(f"{ROOT}/ledger/{RUN}-abcd1234.parquet", "Ledger", id="ledger"),
         pytest.param(f"prefix/obsea/listings/{RUN}.parquet", "Listing", id="listing"),
         pytest.param(f"{ROOT}/runs/{RUN}/manifest.parquet", "Manifest", id="manifest"),
         pytest.param(
@@ -31,10 +30,23 @@ def test_each_kind_is_named_with_its_run_and_what_to_do(key, said):
     assert "restore it from an older version or a backup of the bucket" in str(problem)
 
 
-def test_a_part_may_have_been_moved_so_that_a_retry_helps():
-    problem = gone(f"{ROOT}/parts/{RUN}-0000-abcd1234-0001.parquet", "results")
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        pytest.param(
+            f"parts/{RUN}-0000-abcd1234-0001.parquet", "a summary that ends now has moved its rows", id="part"
+        ),
+        pytest.param(
+            f"ledger/{RUN}-abcd1234.parquet", "it may have been written together with others meanwhile", id="ledger"
+        ),
+    ],
+)
+def test_rows_may_have_been_moved_so_that_a_retry_helps(key, said):
+    problem = gone(f"{ROOT}/{key}", "results")
     assert isinstance(problem, StoreError)
-    assert f"of run {RUN} is not in bucket 'results': a summary that ends now has moved its rows" in str(problem)
+    assert f"of run {RUN} is not in bucket 'results': {said}" in str(problem)
+    assert "try again; if it stays so, " in str(problem)
+    assert "restore it from an older version or a backup of the bucket" in str(problem)
 
 
 def test_what_shoal_did_not_name_is_named_all_the_same():

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from seeds import chosen_seeds
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, StoreError
 from shoal.contract.layout import VariantLayout, mint_attempt, mint_run_key
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.results import compaction
@@ -306,6 +306,19 @@ def test_a_ledger_that_says_nonsense_of_itself_is_named(nights, told, said):
     with pytest.raises(ContractError, match=said) as caught:
         read_lineages(nights.database, [key])
     assert key in str(caught.value)
+
+
+def test_who_listed_ledgers_before_they_went_is_told_to_try_again_and_finds_the_rows_then(nights):
+    nights.plan()
+    [nights.write() for _ in range(2)]
+    nights.compact()
+    listed = nights.ledgers
+    everything = nights.rows(listed)
+    nights.compact(later=timedelta(days=2))
+    with pytest.raises(StoreError, match="may have been written together with others meanwhile - try again"):
+        nights.rows(listed)
+    assert nights.rows(nights.ledgers) == everything
+    nights.check()
 
 
 def test_a_ledger_that_is_gone_and_in_none_is_named_as_lost(nights):
