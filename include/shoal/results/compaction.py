@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from shoal.contract.errors import ContractError, ShoalError, shown
+import duckdb
+
+from shoal.contract.errors import ContractError, ShoalError, first_line, shown
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.sharing import WRITTEN_WITHIN
@@ -20,6 +22,9 @@ from shoal.results.lineage import METADATA_KEY, MOST_NAMES, Lineage, join, ledge
 from shoal.settings.dataset import Run
 from shoal.stores.object_store import ListedObject, ObjectStore
 from shoal.tables.session import Database, open_database
+
+FAILURES = (ShoalError, duckdb.Error, OSError)
+"""What may keep ledgers from being written together, a full disk among it; none of it is worth an answer that stands."""
 
 CROWD = 8
 """So many ledgers of like size are written as one: each row is written again once for each size, four times in all its life."""
@@ -70,27 +75,41 @@ def compact(results: ObjectStore, layout: VariantLayout, run_key: str, run: Run 
         run: The dataset's `run`, which may say how much memory and how many threads.
 
     Raises:
-        ContractError: What was written does not hold what it took: nothing is deleted.
         StoreError: The results bucket does not answer.
     """
     listed = [found for found in results.list_objects(layout.ledgers) if is_ledger(layout, found.key)]
     if not _choose(listed):
         return Compacted()
+    own: list[str] = []
     try:
-        return _compact(results, layout, run_key, listed, run)
-    except ShoalError:
-        if {found.key for found in listed} <= {*results.list_keys(layout.ledgers)}:
-            raise
-        return Compacted(left=("Another run writes the same ledgers together: they are left to it",))
+        return _compact(results, layout, run_key, listed, run, own)
+    except FAILURES as err:
+        there = {*results.list_keys(layout.ledgers)}
+        deleted = tuple(key for key in own if key not in there)
+        if isinstance(err, ShoalError) and {found.key for found in listed} - there - {*deleted}:
+            return Compacted(None, (), deleted, ("Another run writes the same ledgers together: they are left to it",))
+        return Compacted(None, (), deleted, (tell_failure(err),))
 
 
-def _compact(
-    results: ObjectStore, layout: VariantLayout, run_key: str, listed: Sequence[ListedObject], run: Run | None
+def tell_failure(err: BaseException) -> str:
+    """Say that ledgers stay as they are, and why."""
+    return f"The ledgers were not written together, the next run tries again: {first_line(err)}"
+
+
+def _compact(  # noqa: PLR0917 - of them `own` is filled: what is deleted is told of, whatever fails later
+    results: ObjectStore,
+    layout: VariantLayout,
+    run_key: str,
+    listed: Sequence[ListedObject],
+    run: Run | None,
+    own: list[str],
 ) -> Compacted:
     with open_database(results, run) as database:
         shelf = read_lineages(database, [found.key for found in listed])
         held = _find_held(shelf)
-        deleted, differ = _delete_held(database, listed, held)
+        deleted, differ = _find_deletable(database, listed, held)
+        own += deleted
+        results.delete(deleted)
         took, odd = _choose_even(database, [found for found in listed if found.key not in held], shelf)
         ledger = _write(database, layout, run_key, [(key, shelf[key]) for key in took]) if took else None
     return Compacted(ledger, tuple(took), tuple(deleted), (*differ, *odd))
@@ -135,21 +154,20 @@ def _find_held(shelf: Mapping[str, Lineage]) -> dict[str, str]:
     }
 
 
-def _delete_held(
+def _find_deletable(
     database: Database, listed: Sequence[ListedObject], held: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Delete what others hold for a day, after reading both; return what was deleted, and what cannot be."""
+    """Find what others hold for a day, and read both; return what can be deleted, and what cannot be, a sentence each."""
     now = database.results.read_clock()
     settled = {found.key for found in listed if now - found.last_modified > WRITTEN_WITHIN}
-    deleted: list[str] = []
+    deletable: list[str] = []
     differ: list[str] = []
     for holder in sorted({*held.values()} & settled):
         there = _fingerprints(database, [holder])
         for key in sorted(key for key, of in held.items() if of == holder):
             same = all(there.get(name) == found for name, found in _fingerprints(database, [key]).items())
-            (deleted if same else differ).append(key)
-    database.results.delete(deleted)
-    return deleted, [
+            (deletable if same else differ).append(key)
+    return deletable, [
         f"Ledger {shown(key)} is kept: {shown(held[key])} took it and does not hold its rows as they are - see who may write to "
         "the results bucket"
         for key in differ

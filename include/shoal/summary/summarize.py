@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.bucket.drift import compare_known
-from shoal.contract.errors import ShoalError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
@@ -14,7 +13,7 @@ from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.export import Answer
 from shoal.exports.write import describe_told, write_exports
 from shoal.results.answer import move_current
-from shoal.results.compaction import compact
+from shoal.results.compaction import FAILURES, compact, tell_failure
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
 from shoal.results.stored_plan import StoredPlan, read_plan
@@ -154,8 +153,8 @@ def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[s
     """Keep the ledgers few; the answer stands by then, and does not fall with this."""
     try:
         return tuple(compact(stores.results, layout, plan.run_key, plan.settings.run).describe())
-    except ShoalError as err:
-        return (f"The ledgers were not written together, the next run tries again: {err}",)
+    except FAILURES as err:
+        return (tell_failure(err),)
 
 
 def _read_answer(

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline import INCLUDE, Pipeline
+from shoal.contract.errors import StoreError
 from shoal.history.facts import read_facts
 from shoal.history.find_run import list_runs
 from shoal.results import compaction
@@ -118,21 +119,24 @@ def test_a_summarize_killed_as_it_writes_ledgers_together_has_its_answer_and_los
     assert_all_hold(few_images, runs)
 
 
-def test_a_store_that_fails_meanwhile_leaves_the_answer_and_is_told_of(few_images, scenes, monkeypatch):
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [
+        pytest.param("_write", StoreError("the store has no room"), id="the store"),
+        pytest.param("_choose", OSError(28, "No space left on device"), id="the disk, early"),
+    ],
+)
+def test_what_fails_meanwhile_leaves_the_answer_and_is_told_of(few_images, scenes, monkeypatch, at, error):
     monkeypatch.setattr(compaction, "CROWD", 2)
     night(few_images, scenes[0], 0)
 
     def fail(*_):
-        from shoal.contract.errors import StoreError
+        raise error
 
-        raise StoreError("the store has no room")
-
-    monkeypatch.setattr(compaction, "_write", fail)
+    monkeypatch.setattr(compaction, at, fail)
     _, done = night(few_images, scenes[1], 1)
     assert done.not_current_because is None
-    assert (
-        done.describe()[-1] == "The ledgers were not written together, the next run tries again: the store has no room"
-    )
+    assert done.describe()[-1] == f"The ledgers were not written together, the next run tries again: {error}"
 
 
 def test_a_copied_folder_finds_its_rows_in_the_copied_ledger(nights, monkeypatch):

@@ -2,12 +2,14 @@
 
 import random
 import secrets
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 
 from seeds import chosen_seeds
@@ -185,6 +187,46 @@ def test_killed_at_any_moment_it_loses_nothing_and_the_next_one_ends_the_work(ni
     assert nights.rows(nights.ledgers) == everything
     assert len(nights.ledgers) < 3
     nights.check()
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        pytest.param(StoreError("The store has no room"), "The store has no room", id="the store"),
+        pytest.param(
+            OSError(28, "No space left on device"),
+            f"No room left in {tempfile.gettempdir()} (No space left on device) - free some disk or set TMPDIR to a larger one",
+            id="the disk",
+        ),
+        pytest.param(duckdb.IOException("Could not write"), "Could not write", id="DuckDB"),
+    ],
+)
+def test_a_failure_after_its_own_deletions_is_told_with_them_and_as_nobody_elses(nights, monkeypatch, failure, said):
+    written = [nights.write() for _ in range(3)]
+    nights.compact()
+    [nights.write() for _ in range(3)]
+
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(nights.results, "upload", fail)
+    done = nights.compact(later=timedelta(days=2))
+    assert (sorted(done.deleted), done.ledger) == (written, None)
+    assert done.describe() == [
+        "3 ledgers deleted, an earlier compaction holds their rows",
+        f"The ledgers were not written together, the next run tries again: {said}",
+    ]
+
+
+def test_what_another_run_deleted_meanwhile_is_left_to_it(nights, monkeypatch):
+    [nights.write() for _ in range(3)]
+
+    def taken_meanwhile(database, *_):
+        nights.results.delete([nights.ledgers[0]])
+        raise StoreError("Ledger is not in the bucket")
+
+    monkeypatch.setattr(compaction, "_write", taken_meanwhile)
+    assert nights.compact().describe() == ["Another run writes the same ledgers together: they are left to it"]
 
 
 def test_two_at_once_write_rows_twice_and_the_next_one_takes_each_once(nights):
