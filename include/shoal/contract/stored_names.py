@@ -32,6 +32,7 @@ _SHARED = re.compile(
     rf"{_LISTED_MONTH.pattern}|{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet"
     rf"|{_EXPORT_FOLDER.pattern}{FILE_NAME})"
 )
+_SHELF = re.compile(rf"listings/files/|{FOLDER}/answer/{TABLE_NAME}/")
 _NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONTH.pattern})", re.DOTALL)
 _OF_RUN = re.compile(
     rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"
@@ -207,9 +208,10 @@ def parse_answer_file(layout: VariantLayout, key: str) -> AnswerFileName | None:
     return AnswerFileName(match["table"], match["month"], match["content"]) if match else None
 
 
-def is_shared(layout: DatasetLayout, key: str) -> bool:
-    """Whether a key is that of something of the dataset which is named by its content."""
-    return key.startswith(layout.root) and _SHARED.fullmatch(key[len(layout.root) :]) is not None
+def shelf_of(layout: DatasetLayout, key: str) -> str:
+    """Say below which prefix those like it lie, of something shared: a listing's months, one table's, or the exports."""
+    found = _SHELF.match(key.removeprefix(layout.root))
+    return layout.root + (found[0] if found else "")
 
 
 def is_failed_attempt(run: RunLayout, key: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from shoal.contract.errors import ShoalError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.sharing import WRITTEN_WITHIN
-from shoal.contract.stored_names import Kind, read_name
+from shoal.contract.stored_names import Kind, read_name, shelf_of
 from shoal.history.retention import (
     UNFINISHED_FOR,
     Needs,
@@ -109,14 +109,14 @@ def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[S
         StoreError: The results bucket does not answer; run it again.
         ConfigError: The key may not delete.
     """
-    deleted = []
-    for batch in _batches(found.goes):
+    deleted: list[Stored] = []
+    spared, answer = _Spared(), found.answer
+    for batch in _batches(layout, found.goes):
         # A summary of an old run that was repeated just now may have become the answer.
         current = read_current(results, layout)
-        moved = current is not None and current["run_key"] != found.answer
-        listing = read_name(layout, current["listing"]).run_key if current else ""
-        spared = {current["run_key"], listing} if current and moved else set()
-        gone = [entry for entry in _as_surveyed(results, batch) if entry.name.run_key not in spared]
+        if current is not None and current["run_key"] != answer:
+            spared, answer = _Spared.of(results, layout, current), current["run_key"]
+        gone = [entry for entry in _as_surveyed(results, batch) if not spared.has(entry)]
         results.delete(entry.key for entry in gone)
         deleted += gone
     for upload in found.uploads:
@@ -124,18 +124,44 @@ def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[S
     return deleted
 
 
+@dataclass(frozen=True)
+class _Spared:
+    """What an answer needs that became it after the look.
+
+    Attributes:
+        runs: run_keys: its run's, and that of the one which listed for it.
+        files: Keys of what it shares with others: months of its listing, files of its summary.
+    """
+
+    runs: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, results: ObjectStore, layout: DatasetLayout, current: Mapping[str, Any]) -> "_Spared":
+        run_key, listing = current["run_key"], current["listing"]
+        run = layout.variant(current["variant"]["directory"]).run(run_key)
+        files = [*find_files(results, listing), *(file.key for file in read_summary(results, run.summary).files)]
+        return cls(frozenset({run_key, read_name(layout, listing).run_key}), frozenset(files))
+
+    def has(self, entry: Stored) -> bool:
+        return entry.key in self.files if entry.name.kind is Kind.SHARED else entry.name.run_key in self.runs
+
+
 def _as_surveyed(results: ObjectStore, batch: Sequence[Stored]) -> list[Stored]:
     """Leave out what was written again since: whoever is about to name something shared does that."""
-    shared = [entry.key for entry in batch if entry.name.kind is Kind.SHARED]
+    shared = {entry.key for entry in batch if entry.name.kind is Kind.SHARED}
     if not shared:
         return list(batch)
-    folder = commonprefix(shared).rpartition("/")[0] + "/"  # noqa: RUF071 - keys are no paths
-    now = {found.key: found.last_modified for found in results.list_objects(folder)}
+    folder = commonprefix(sorted(shared)).rpartition("/")[0] + "/"  # noqa: RUF071 - keys are no paths
+    now = {found.key: found.last_modified for found in results.list_objects(folder) if found.key in shared}
     return [entry for entry in batch if entry.name.kind is not Kind.SHARED or now.get(entry.key) == entry.last_modified]
 
 
-def _batches(goes: Sequence[Stored]) -> Iterator[list[Stored]]:
-    """Cut at runs: the files of one run go in one request. What is of no run goes last: whoever names it has gone by then."""
+def _batches(layout: DatasetLayout, goes: Sequence[Stored]) -> Iterator[list[Stored]]:
+    """Cut at runs: the files of one run go in one request. What is of no run goes last: whoever names it has gone by then.
+
+    What is shared is listed again before it goes, so of that a batch lies on one shelf: nothing else is listed with it.
+    """
     shared = sorted((entry for entry in goes if not entry.name.run_key), key=lambda entry: entry.key)
     of_runs = sorted((entry for entry in goes if entry.name.run_key), key=lambda entry: (entry.name.run_key, entry.key))
     batch: list[Stored] = []
@@ -147,7 +173,9 @@ def _batches(goes: Sequence[Stored]) -> Iterator[list[Stored]]:
         batch += run
     if batch:
         yield batch
-    yield from (shared[first : first + BATCH] for first in range(0, len(shared), BATCH))
+    for _, group in groupby(shared, lambda entry: shelf_of(layout, entry.key)):
+        shelf = list(group)
+        yield from (shelf[first : first + BATCH] for first in range(0, len(shelf), BATCH))
 
 
 def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[Stored], terms: Terms) -> list[RunId]:

@@ -7,9 +7,9 @@ from shoal.contract.stored_names import (
     AnswerFileName,
     Kind,
     is_export_folder,
-    is_shared,
     parse_answer_file,
     read_name,
+    shelf_of,
 )
 
 LAYOUT = DatasetLayout("deep/", "fish")
@@ -26,11 +26,22 @@ def test_names_of_an_answer_tell_its_table_its_month_and_its_content():
     assert is_export_folder(VARIANT, VARIANT.export_folder(SHA))
 
 
-@pytest.mark.parametrize("key", [MONTH, EXPORT, f"{LAYOUT.listings}files/2026-06-0123456789abcdef.parquet"])
-def test_what_runs_share_is_of_no_run(key):
+@pytest.mark.parametrize(
+    ("key", "shelf"),
+    [
+        pytest.param(MONTH, f"{VARIANT.answer}counts-day/", id="a month of a table"),
+        pytest.param(EXPORT, f"{VARIANT.answer}exports/", id="an export"),
+        pytest.param(
+            f"{LAYOUT.listings}files/2026-06-0123456789abcdef.parquet",
+            f"{LAYOUT.listings}files/",
+            id="a month of a listing",
+        ),
+    ],
+)
+def test_what_runs_share_is_of_no_run_and_lies_on_a_shelf_with_its_like(key, shelf):
     name = read_name(LAYOUT, key)
     assert (name.kind, name.run_key, name.variant, name.folder) == (Kind.SHARED, "", "", "")
-    assert is_shared(LAYOUT, key)
+    assert shelf_of(LAYOUT, key) == shelf
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,6 @@ def test_what_runs_share_is_of_no_run(key):
     ],
 )
 def test_what_is_not_named_so_is_not_shared(key):
-    assert not is_shared(LAYOUT, key)
     assert read_name(LAYOUT, key).kind is Kind.OTHER
     assert parse_answer_file(VARIANT, key) is None
 

@@ -245,6 +245,37 @@ def test_what_is_written_again_while_gc_is_at_work_is_spared(tmp_path):
     assert all(map(dataset.results.has, [dataset.content(table, 0, 1)[0] for table in ("listing", "images")]))
 
 
+def test_gc_lists_again_only_what_lies_with_what_it_is_about_to_delete(tmp_path, monkeypatch):
+    """Not the whole dataset for each thousand objects: minutes would lie between the look and the deletion."""
+    dataset = Dataset(tmp_path)
+    for contents in ([1, 2], [3, 4]):
+        list(dataset.write(contents, may_become_current=True))
+        dataset.results.now += timedelta(days=30)
+    pruning, listed = dataset.prune(), []
+    next(pruning)
+    list_objects = dataset.results.list_objects
+    monkeypatch.setattr(dataset.results, "list_objects", lambda prefix: listed.append(prefix) or list_objects(prefix))
+    list(pruning)
+    assert not any(dataset.results.has(dataset.content(table, 0, 1)[0]) for table in ("listing", "images"))
+    assert sorted(listed) == sorted([f"{LAYOUT.listings}files/", f"{VARIANT.answer}images/"])
+
+
+def test_what_an_old_run_shares_that_became_the_answer_meanwhile_is_spared(tmp_path):
+    """Its summarize was cleared while gc was at work: what it names was not written again."""
+    dataset = Dataset(tmp_path)
+    list(dataset.write([1], may_become_current=True))
+    first = dataset.results.read_json(LAYOUT.current)
+    dataset.results.now += timedelta(days=30)
+    list(dataset.write([2], may_become_current=True))
+    dataset.results.now += timedelta(days=30)
+    pruning = dataset.prune()
+    next(pruning)
+    dataset.results.write_json(LAYOUT.current, first)
+    list(pruning)
+    assert all(map(dataset.results.has, dataset.current_keys("images") | dataset.current_keys("listing")))
+    assert len(dataset.current_keys("images")) == len(dataset.current_keys("listing")) == 1
+
+
 @pytest.mark.parametrize(
     ("hours", "taken"),
     [(0, False), (11.9, False), (12.1, True), (1000, True)],
