@@ -110,6 +110,28 @@ STAYS = [
         id="a day between two deployments",
     ),
     pytest.param(
+        [
+            {"name": "reef", "start": "2026-06-01", "end": "2026-06-05"},
+            {"name": "cave", "start": "2026-06-21", "end": "2026-06-25"},
+        ],
+        [*every(HOUR, 96), {"at": at(10)}, {"at": at(15)}, *every(HOUR, 96, at(21))],
+        [
+            (None, at(5), at(10), "no_deployment"),
+            (None, at(10), at(15), "no_deployment"),
+            (None, at(15), at(21), "no_deployment"),
+        ],
+        id="two images by chance between two deployments",
+    ),
+    pytest.param(
+        [TIME_LAPSE],
+        [{"at": at(1)}, *every(HALF_HOUR, 96, at(2)), *every(HALF_HOUR, 480, at(6))],
+        [
+            (None, at(1), at(2), "no_deployment"),
+            (None, at(4), at(6), "no_deployment"),
+        ],
+        id="before the first deployment and after the last",
+    ),
+    pytest.param(
         [{**TIME_LAPSE, "end": "2026-06-02T12:00:00Z"}, {"name": "cave", "start": "2026-06-02T12:00:00Z", "end": None}],
         every(HALF_HOUR, 47, at(2)),
         [],

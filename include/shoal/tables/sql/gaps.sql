@@ -5,7 +5,8 @@
 --                  hour, or a camera that sleeps at night, has no gap each time, and two looks of a regular camera that are missing are one
 --   not_working    of a camera that something in front of it releases (activityDetection): pauses within not_working alone, for no
 --                  image may mean that nothing came by
---   no_deployment  between the deployments of a camera that has any
+--   no_deployment  between the deployments of a camera that has any, before the first and after the last as far as its axis goes; what
+--                  was taken there by chance cuts it and has no usual pause
 -- Deployments' starts and ends are looks, so a gap lies in one deployment or outside all of them. Half an hour or less is no gap.
 -- A time of upload ('uploaded') is no look: it makes no gap and hides none; where nothing else is told of a deployment, nothing is
 -- known. A local time that comes twice ('ambiguous') is one of two, and so a look at both. Nothing lies outside the axis.
@@ -83,9 +84,9 @@ WITH uploaded AS (
     FROM edges WINDOW of_span AS (PARTITION BY span ORDER BY is_end, first_at)
 )
 SELECT pauses.camera, pauses.deployment, gap_start, gap_end, cause,
-    CASE WHEN cause <> 'not_working' THEN epoch(usual_pause)::BIGINT END AS usual_pause_s
+    CASE WHEN cause = 'no_image' THEN epoch(usual_pause)::BIGINT END AS usual_pause_s
 FROM pauses LEFT JOIN usual_pauses
     ON usual_pauses.camera = pauses.camera AND usual_pauses.deployment IS NOT DISTINCT FROM pauses.deployment
 WHERE gap_end - gap_start > greatest(
-    INTERVAL 30 MINUTE, CASE WHEN cause <> 'not_working' THEN coalesce(usual_pause, INTERVAL 0 SECOND) * 5 / 2 ELSE INTERVAL 0 SECOND END
+    INTERVAL 30 MINUTE, CASE WHEN cause = 'no_image' THEN coalesce(usual_pause, INTERVAL 0 SECOND) * 5 / 2 ELSE INTERVAL 0 SECOND END
 );
