@@ -5,11 +5,11 @@ changes no number costs one night's computing, one that was forgotten would be a
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import Distribution, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,17 @@ from shoal.exports.export import find_export
 from shoal.exports.report.page import shown_of_run
 from shoal.results.answer import read_current
 from shoal.results.ledger import RowSources
+from shoal.results.lineage import read_lineages
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, Unreadable, find_summary
 from shoal.settings.dataset import EXPORTS_OF_WHEELS
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.object_store import ObjectStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.balance import Balance
 from shoal.summary.publish import Found
 from shoal.summary.result import tell_planned
 from shoal.tables.frozen_listing import FrozenAt, read_files
+from shoal.tables.session import Database
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class AnswerInputs:
         scope: What was looked at.
         left_out: What the bucket holds beside the images in scope.
         listing: sha256 of each file that holds the images of the listing, in order.
-        ledgers: Name and size of each object that holds rows; they are written once.
+        ledgers: Names that the ledgers had in which the rows were written first, whatever ledger holds them now: once written,
+            rows stay as they are.
         late_origins: Of which attempts the rows count that later runs took.
-        exports: Version of the wheel of each export that the dataset file asks for.
+        exports: Of each export that the dataset file asks for the wheel: its version and what was installed of it.
     """
 
     release: tuple[str, ...]
@@ -67,7 +69,7 @@ class AnswerInputs:
     scope: Mapping[str, Any]
     left_out: Mapping[str, Any]
     listing: tuple[str, ...]
-    ledgers: tuple[tuple[str, int], ...]
+    ledgers: tuple[str, ...]
     late_origins: tuple[str, ...]
     exports: Mapping[str, str]
 
@@ -77,21 +79,21 @@ class AnswerInputs:
         return canonical_sha256(asdict(self))
 
 
-def read_inputs(results: ObjectStore, plan: StoredPlan, sources: RowSources) -> AnswerInputs | None:
+def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> AnswerInputs | None:
     """Read what a run's answer depends on; None where that cannot be told: a listing of an earlier release has no sha256.
 
     Args:
-        results: The results bucket.
+        database: A session on the results bucket.
         plan: The run's plan.
         sources: Where its rows lie.
     """
-    listing = [file.sha256 for file in read_files(results, plan.listing.key)]
+    listing = [file.sha256 for file in read_files(database.results, plan.listing.key)]
     exports = {name: _wheel_of(name) for name in plan.settings.exports}
     hashes = tuple(sha256 for sha256 in listing if sha256 is not None)
-    if not hashes or len(hashes) < len(listing) or None in exports.values():
+    if not hashes or len(hashes) < len(listing) or None in exports.values() or not is_code_as_loaded():
         return None
     return AnswerInputs(
-        release=(_release(), _hash_code(), duckdb.__version__),
+        release=(_release(), _LOADED_CODE, duckdb.__version__),
         variant_sha256=plan.variant.sha256,
         model=asdict(plan.model),
         names=plan.names,
@@ -101,29 +103,40 @@ def read_inputs(results: ObjectStore, plan: StoredPlan, sources: RowSources) -> 
         scope=asdict(plan.scope),
         left_out=ListingCounts.of(asdict(plan.listing)).left_out(),
         listing=hashes,
-        ledgers=_measure(results, sources),
+        ledgers=_first_names(database, sources),
         late_origins=sources.late_origins,
         exports={name: told for name, told in exports.items() if told is not None},
     )
 
 
-def _measure(results: ObjectStore, sources: RowSources) -> tuple[tuple[str, int], ...]:
-    """Name ledgers as they are called in whatever place the dataset's folder was copied to."""
-    named = {*sources.whole, *sources.late}
-    folders = {key.rpartition("/")[0] + "/" for key in named}
-    found = (entry for folder in folders for entry in results.list_objects(folder))
-    return tuple(sorted((entry.key.rpartition("/")[2], entry.size_bytes) for entry in found if entry.key in named))
+def _first_names(database: Database, sources: RowSources) -> tuple[str, ...]:
+    """Name the ledgers that rows were written in first: the same before, while and after they are written together.
+
+    Of ledgers with some rows that count, `late_origins` says which. One that is gone has no name here: computing says so.
+    """
+    folders = {key.rpartition("/")[0] + "/" for key in sources.whole}
+    there = {key for folder in folders for key in database.results.list_keys(folder)}
+    lineages = read_lineages(database, sorted(there & {*sources.whole}))
+    return tuple(sorted({first for one in lineages.values() for first in one.firsts}))
 
 
 def _wheel_of(export: str) -> str | None:
-    """Tell the version of the wheel that brings an export; None where it is not there, or may write other bytes each time."""
+    """Tell the wheel that brings an export; None where it is not there, or may write other bytes each time."""
     points = [point for point in entry_points(group=EXPORTS_OF_WHEELS) if point.name == export]
     if len(points) != 1 or (wheel := points[0].dist) is None:
         return None
     try:
-        return f"{wheel.name} {wheel.version}" if find_export(export).repeatable else None
-    except (ConfigError, AttributeError):
+        return _installed(wheel) if find_export(export).repeatable else None
+    except (ConfigError, AttributeError, ValueError):  # of direct_url.json, too
         return None
+
+
+def _installed(wheel: Distribution) -> str | None:
+    """Tell what was installed: RECORD has the sha256 of each file; None of an editable install, whose files change under it."""
+    record, origin = wheel.read_text("RECORD"), json.loads(wheel.read_text("direct_url.json") or "{}")
+    if not record or origin.get("dir_info", {}).get("editable"):
+        return None
+    return f"{wheel.name} {wheel.version} {hashlib.sha256(record.encode()).hexdigest()}"
 
 
 def _release() -> str:
@@ -133,7 +146,6 @@ def _release() -> str:
         return ""
 
 
-@cache
 def _hash_code() -> str:
     """Hash everything that is executed or rendered, wherever it lies: what decides a number is not told apart from the rest."""
     digest = hashlib.sha256()
@@ -142,6 +154,15 @@ def _hash_code() -> str:
         if path.suffix in {".py", ".sql", ".j2"}:
             digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+_LOADED_CODE = _hash_code()
+"""Taken when the code is loaded (10 ms): a checkout may be moved on under a task that runs."""
+
+
+def is_code_as_loaded() -> bool:
+    """Whether the code is still what it was; else SQL, templates and modules that are read late may be of another release."""
+    return _hash_code() == _LOADED_CODE
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The last task: rows into the ledger, both balances, numbers, files, `summary.json`, `current.json` - in this order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from shoal.summary.balance import Balance, read_balance
 from shoal.summary.months import store_tables
 from shoal.summary.publish import Found, export_folder, store_exports, write_summary
 from shoal.summary.result import read_result, read_run_facts
-from shoal.summary.same_answer import KnownAnswer, find_same_answer, read_inputs, read_known
+from shoal.summary.same_answer import KnownAnswer, find_same_answer, is_code_as_loaded, read_inputs, read_known
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
 from shoal.tables.clock_table import ClockTable
@@ -127,7 +127,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         attempt = mint_attempt()
         ledger = settle(database, layout, plan, attempt)
         sources, known = find_sources(database, layout, plan), read_known(stores)
-        inputs = read_inputs(stores.results, plan, sources)
+        inputs = read_inputs(database, plan, sources)
         shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
         found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
         if found is None:
@@ -136,6 +136,8 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
             own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
             balance, answer = _read_answer(database, layout, plan, known, own)
             found = _store_answer(database, layout, attempt, balance, answer, shared)
+            if not is_code_as_loaded():
+                found = replace(found, run={**found.run, "inputs_sha256": None})
         summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(

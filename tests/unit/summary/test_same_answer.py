@@ -2,9 +2,11 @@
 
 from dataclasses import fields, replace
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 
+from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
 from shoal.summary import same_answer, summarize
@@ -71,6 +73,7 @@ def test_what_an_idle_night_tells_is_what_computing_tells(few_images, computed, 
         assert idle.summary[name] == whole.summary[name], name
     told = [{name: said for name, said in one.summary["run"].items() if name not in OF_A_RUN} for one in (idle, whole)]
     assert told[0] == told[1]
+    assert idle.summary["run"].keys() == whole.summary["run"].keys() >= OF_A_RUN
     directory = few_images.stores.results.read_json(few_images.stores.layout.current)["variant"]["directory"]
     assert few_images.verify(idle.stored.run_key, directory).deviations == ()
 
@@ -103,12 +106,12 @@ def inputs_of(few_images):
     with open_database(few_images.stores.results) as database:
         sources = find_sources(database, layout, stored)
 
-    def read(change=lambda plan: plan, sources=sources):
-        return read_inputs(few_images.stores.results, change(stored), sources)
+        def read(change=lambda plan: plan, sources=sources):
+            return read_inputs(database, change(stored), sources)
 
-    assert read().sha256 == done.summary["run"]["inputs_sha256"]
-    read.sources = sources
-    return read
+        assert read().sha256 == done.summary["run"]["inputs_sha256"]
+        read.sources = sources
+        yield read
 
 
 def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
@@ -226,3 +229,48 @@ def test_a_run_that_is_summarized_again_is_computed(few_images, computed):
     few_images.summarize(plan)
     few_images.summarize(plan)
     assert computed == [plan.run_key] * 2
+
+
+def test_code_that_changed_since_it_was_loaded_has_no_inputs_to_be_taken_again(few_images, computed, monkeypatch):
+    loaded = same_answer._hash_code()
+    monkeypatch.setattr(same_answer, "_hash_code", lambda: "0" * 64)
+    assert night(few_images).summary["run"]["inputs_sha256"] is None
+    hashes = iter([loaded, "0" * 64])
+    monkeypatch.setattr(same_answer, "_hash_code", lambda: next(hashes))
+    assert night(few_images).summary["run"]["inputs_sha256"] is None, "moved on while it was summarized"
+    monkeypatch.setattr(same_answer, "_hash_code", lambda: loaded)
+    assert night(few_images).summary["run"]["inputs_sha256"] is not None
+    assert len(computed) == 3
+
+
+def test_ledgers_that_are_written_together_leave_the_answer_as_it_is(few_images, computed, monkeypatch):
+    night(few_images)
+    few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new")
+    last = night(few_images)
+    results = few_images.stores.results
+    ledgers = {key for key in results.list_keys("") if "/ledgers/" in key}
+    monkeypatch.setattr(compaction, "CROWD", 2)
+    assert "2 ledgers are one now" in " ".join(night(few_images).remarks)
+    night(few_images)  # rows lie in both
+    results.delete(ledgers)
+    after = night(few_images)
+    assert computed[-1] == last.stored.run_key
+    assert len(computed) == 2
+    assert after.stored.result_sha256 == last.stored.result_sha256
+
+
+@pytest.mark.parametrize(
+    ("files", "known"),
+    [
+        pytest.param({"RECORD": "a.py,sha256=x,1", "direct_url.json": None}, True, id="of an index"),
+        pytest.param({"RECORD": "a.py,sha256=x,1", "direct_url.json": '{"dir_info": {}}'}, True, id="of a folder"),
+        pytest.param({"RECORD": "a.pth,sha256=x,1", "direct_url.json": '{"dir_info": {"editable": true}}'}, False, id="editable"),
+        pytest.param({"RECORD": None, "direct_url.json": None}, False, id="nobody wrote down what was installed"),
+    ],
+)  # fmt: skip
+def test_an_export_is_known_by_what_was_installed_of_its_wheel(files, known):
+    wheel = SimpleNamespace(name="a-wheel", version="1.0", read_text=files.get)
+    told = same_answer._installed(wheel)
+    assert (told is not None) == known
+    files["RECORD"] = "a.py,sha256=y,1"
+    assert not known or same_answer._installed(wheel) != told
