@@ -86,7 +86,8 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
         "left_out": ListingCounts.of(asdict(plan.listing)).left_out(),
         # The numbers of a run that left images would pass for those of all.
-        "counts_sha256": canonical_sha256(database.records("FROM counts_digest")[0]) if balance.complete else None,
+        "counts_sha256": _hash_digest(database, "counts_digest") if balance.complete else None,
+        "gaps_sha256": _hash_digest(database, "gaps_digest") if balance.complete else None,
     }
 
 
@@ -126,6 +127,10 @@ def tell_planned(plan: StoredPlan, balance: Balance) -> dict[str, Any]:
         "balance": balance.to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
     }
+
+
+def _hash_digest(database: Database, view: str) -> str:
+    return canonical_sha256(database.records(f"FROM {view}")[0])
 
 
 def _count_by(database: Database, sql: str) -> dict[str, int]:

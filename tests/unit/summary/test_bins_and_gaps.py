@@ -342,6 +342,25 @@ def test_half_hours_in_which_nothing_was_seen_take_next_to_nothing():
         ]
 
 
+def test_the_hash_of_gaps_is_of_all_of_them_whatever_their_order():
+    with tables_of([]) as database:
+
+        def digest_of(lengths):
+            database.run("DELETE FROM gaps")
+            for number, hours in lengths:
+                start = JUNE + number * DAY
+                database.run(
+                    "INSERT INTO gaps VALUES ('C1', NULL, ?, ?, 'no_image', 1800)", [start, start + hours * HOUR]
+                )
+            return database.records("FROM gaps_digest")
+
+        lengths = [(number, 20 if number < 25 else 3) for number in range(26)]
+        told = digest_of(lengths)
+        assert digest_of(reversed(lengths)) == told
+        assert digest_of([*lengths[:-1], (25, 4)]) != told, "not among the longest, and as many"
+        assert digest_of([]) == [{"number": 0, "gaps": "0"}]
+
+
 MOMENTS = st.integers(0, 40 * 48).map(lambda number: datetime(2026, 3, 10) + number * HALF_HOUR)
 SHOTS = st.lists(
     st.fixed_dictionaries(
