@@ -33,9 +33,8 @@ BY_TIME = frozenset({"balance", "clock_flags", "deployments", "series", "undated
 BY_USE = frozenset({"censored_images", "overlaps", "species"})
 """Those that depend on which images are used; times decide that in part, which shows in the balance."""
 
-
 BY_AXIS = frozenset({"deployments", "series"})
-"""Those that tell first and last images; a summary without gaps took them wherever a wrong clock put them."""
+"""Those that tell first and last images; summaries of one folder took them wherever a wrong clock put them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         compared = compare_exports(database, answer, summary)
         result = compared.answer.result
         format_2 = plan.format_version == FORMAT_VERSION
-        of_today = format_2 and summary.by_month and "gaps" in summary.result
+        of_today = format_2 and summary.by_month
         timed: list[str] = []
         if not of_today:  # its counts lay in one file, and in format 1 had lines for bins without effort, too
             result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
