@@ -306,6 +306,38 @@ def test_days_of_23_and_25_hours_are_one_camera_day_each():
             assert [(row["bin_end"] - row["bin_start"]) / HOUR for row in found] == [24, hours, 24]
 
 
+CHANGES = [
+    pytest.param("Atlantic/Azores", datetime(2025, 10, 26, 1), [24, 25, 24], id="Azores, midnight comes twice"),
+    pytest.param("Atlantic/Azores", datetime(2026, 3, 29, 1), [24, 23, 24], id="Azores, midnight does not come"),
+    pytest.param(
+        "America/Havana", datetime(2026, 11, 1, 5), [24, 25, 24], id="Havana, midnight of a month comes twice"
+    ),
+    pytest.param("America/Havana", datetime(2026, 3, 8, 5), [24, 23, 24], id="Havana, midnight does not come"),
+    pytest.param(
+        "Asia/Beirut", datetime(2026, 10, 24, 21), [25, 24, 24], id="Beirut, the hour before midnight comes twice"
+    ),
+    pytest.param("Pacific/Apia", datetime(2011, 12, 30, 10), [24, 24, 24], id="Apia, a day does not come"),
+    pytest.param("Europe/Madrid", datetime(2026, 10, 25, 1), [24, 25, 24], id="Madrid, at three"),
+]
+
+
+@pytest.mark.parametrize(("zone", "change", "hours"), CHANGES)
+def test_days_and_months_tile_time_where_clocks_change(zone, change, hours):
+    shots = every(HALF_HOUR, 108, change - DAY)
+    stay = {**RELEASED, "start": change - DAY, "end": change + 30 * HOUR}
+    with tables_of(shots, [stay], zone=zone, bins=["day", "month"]) as database:
+        for shot in shots:
+            for width in ("day", "month"):
+                start = database.value("SELECT bin_start(?, ?)", [width, shot["at"]])
+                end = database.value("SELECT bin_end(?, ?)", [width, start])
+                assert start <= shot["at"] < end, width
+        found = database.records("FROM counts WHERE bin = 'day' ORDER BY bin_start")
+        assert [(row["bin_end"] - row["bin_start"]) / HOUR for row in found] == hours
+        assert all(before["bin_end"] == after["bin_start"] for before, after in pairwise(found))
+        assert sum(row["images"] for row in found) == 108
+        assert sum(row["camera_days"] for row in found) == pytest.approx(54 / 24, abs=0.1)
+
+
 def test_months_begin_at_midnight_of_the_report_s_zone():
     shots = [{"at": datetime(2026, 5, 31, 21, 59)}, {"at": datetime(2026, 5, 31, 22, 0)}]
     with tables_of(shots, zone="Europe/Madrid", bins=["month"]) as database:

@@ -16,7 +16,8 @@ WITH stays AS (
         least(coalesce(stays.end_at, axis.end_at), axis.end_at) AS end_at
     FROM deployment_spans AS stays JOIN axis USING (camera) WHERE motion
 ), days AS (
-    SELECT stays.*, bin_start('day', noon_of(day)) AS day_start
+    -- Distinct, for the noon of a day that a zone left out is the next day's.
+    SELECT DISTINCT camera, deployment, start_at, end_at, bin_start('day', noon_of(day)) AS day_start
     FROM (SELECT *, unnest(range(local_day(start_at), local_day(end_at) + INTERVAL 1 DAY, INTERVAL 1 DAY)) AS day FROM stays) AS stays
 ), bounds AS (
     SELECT camera, deployment, day_start, bin_end('day', day_start) AS day_end, start_at, end_at,
@@ -100,7 +101,6 @@ SELECT
     round(CASE WHEN effort.images > 1 THEN sqrt(greatest(0, (
         coalesce(squares, 0) - coalesce(detections, 0)::DOUBLE * coalesce(detections, 0) / effort.images
     ) / (effort.images - 1))) END, 6) AS sd_per_image,
-    round(CASE WHEN effort.images > 0 THEN coalesce(images_with, 0) / effort.images END, 6) AS share_with,
     coalesce(maxn, 0) AS maxn,
     maxn_key,
     round(confidence_millionths / 1000000 / detections, 3) AS mean_confidence,
