@@ -248,7 +248,8 @@ def test_ledgers_that_are_written_together_leave_the_answer_as_it_is(few_images,
     few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new")
     last = night(few_images)
     results = few_images.stores.results
-    ledgers = {key for key in results.list_keys("") if "/ledgers/" in key}
+    ledgers = {key for key in results.list_keys("") if "/ledger/" in key}
+    assert len(ledgers) == 2
     monkeypatch.setattr(compaction, "CROWD", 2)
     assert "2 ledgers are one now" in " ".join(night(few_images).remarks)
     night(few_images)  # rows lie in both
