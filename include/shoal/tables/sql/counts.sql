@@ -8,7 +8,8 @@
 -- `counts` is a view: bins times taxa are never held. Half hours and hours have no camera_days, and no row without an image.
 -- Variables: bins. Tables: images, image_counts, axis, deployment_spans, not_working_spans, taxa (taxon, aphia_id).
 
--- Days at work of cameras that are released, cut off where the axis ends; a whole day is 1, whether it has 23, 24 or 25 hours.
+-- Days at work of cameras that are released, cut off where the axis ends; a whole day is 1, whether it has 23, 24 or 25 hours. In
+-- billionths: sums of whole numbers do not depend on their order.
 CREATE OR REPLACE TABLE worked_days AS
 WITH stays AS (
     SELECT stays.camera, deployment,
@@ -24,15 +25,16 @@ WITH stays AS (
         greatest(start_at, day_start) AS from_at, least(end_at, bin_end('day', day_start)) AS to_at
     FROM days
 ), paused AS (
-    SELECT camera, deployment, day_start, sum(epoch(least(to_at, pauses.end_at) - greatest(from_at, pauses.start_at))) AS seconds
+    SELECT camera, deployment, day_start, sum(datediff('microsecond', greatest(from_at, pauses.start_at), least(to_at, pauses.end_at)))::BIGINT AS us
     FROM bounds JOIN not_working_spans AS pauses USING (camera, deployment)
     WHERE pauses.start_at < to_at AND pauses.end_at > from_at
     GROUP BY ALL
 )
 SELECT camera, deployment, day_start,
-    (epoch(to_at - from_at) - coalesce(paused.seconds, 0)) / epoch(day_end - day_start) AS camera_days
+    ((datediff('microsecond', from_at, to_at) - coalesce(paused.us, 0))::HUGEINT * 1000000000
+        // datediff('microsecond', day_start, day_end))::BIGINT AS day_billionths
 FROM bounds LEFT JOIN paused USING (camera, deployment, day_start)
-WHERE to_at > from_at AND epoch(to_at - from_at) > coalesce(paused.seconds, 0);
+WHERE to_at > from_at AND datediff('microsecond', from_at, to_at) > coalesce(paused.us, 0);
 
 -- Series and taxa by number, in the order of the files: names are long, and years of half hours are many rows to join and sort.
 CREATE OR REPLACE TABLE numbered_series AS
@@ -44,16 +46,16 @@ SELECT (row_number() OVER (ORDER BY taxon))::INTEGER AS taxon_n, taxon, aphia_id
 CREATE OR REPLACE MACRO effort_of(width) AS TABLE
 WITH looked AS (
     SELECT camera, deployment, bin_start(width, captured_at) AS bin_start,
-        count(*)::BIGINT AS images, count(*) FILTER (max_det_reached)::BIGINT AS censored_images, NULL::DOUBLE AS camera_days
+        count(*)::BIGINT AS images, count(*) FILTER (max_det_reached)::BIGINT AS censored_images, NULL::BIGINT AS day_billionths
     FROM images WHERE use = 'used'
     GROUP BY ALL
 ), worked AS (
-    SELECT camera, deployment, bin_start(width, day_start) AS bin_start, 0 AS images, 0 AS censored_images, sum(camera_days) AS camera_days
+    SELECT camera, deployment, bin_start(width, day_start) AS bin_start, 0 AS images, 0 AS censored_images, sum(day_billionths)::BIGINT AS day_billionths
     FROM worked_days WHERE width IN ('day', 'month')
     GROUP BY ALL
 ), bins AS (
     SELECT camera, deployment, bin_start, sum(images)::BIGINT AS images, sum(censored_images)::BIGINT AS censored_images,
-        round(sum(camera_days), 6) AS camera_days
+        round(sum(day_billionths) / 1000000000, 6) AS camera_days
     FROM (FROM looked UNION ALL FROM worked)
     GROUP BY ALL
 )
