@@ -133,13 +133,13 @@ def _count(stores: Stores, seen: Collection[str]) -> Counter[Kind]:
 
 def _print_table(found: Mapping[str, Counter[Kind]], keys: int) -> None:
     print(f"{keys} images of {MEAN_BOXES} boxes on average; MB per million images")
-    print(f"{'':<28}" + "".join(f"{name:>12}" for name in found) + "  after retention.keep")
+    print(f"{'':<40}" + "".join(f"{name:>12}" for name in found) + "  after retention.keep")
     for kind, what in WHAT.items():
         fate = "kept" if kind in ALWAYS else "deleted by gc"
-        print(f"{what:<28}" + "".join(f"{_mb(run[kind], keys):>12.1f}" for run in found.values()) + f"  {fate}")
+        print(f"{what:<40}" + "".join(f"{_mb(run[kind], keys):>12.1f}" for run in found.values()) + f"  {fate}")
     for what, kinds in (("all", WHAT), ("kept for good", ALWAYS)):
         totals = (sum(size for kind, size in run.items() if kind in kinds) for run in found.values())
-        print(f"{what:<28}" + "".join(f"{_mb(total, keys):>12.1f}" for total in totals))
+        print(f"{what:<40}" + "".join(f"{_mb(total, keys):>12.1f}" for total in totals))
 
 
 def _mb(size_bytes: int, keys: int) -> float:

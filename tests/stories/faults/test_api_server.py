@@ -99,4 +99,7 @@ def test_a_plan_whose_login_is_refused_is_made_by_the_next_attempt(site):
             site.tier.rest.reached(f"reanalyse_{dataset.name}", run_id, "plan", "up_for_retry")
         assert_nothing_was_done_twice(site, dataset, run_id)
     said = site.tier.rest.log(f"reanalyse_{dataset.name}", run_id, "plan")
-    assert "Unauthorized - renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew" in said
+    assert (
+        "Unauthorized - renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew"
+        in said
+    )

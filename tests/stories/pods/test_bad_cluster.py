@@ -90,7 +90,9 @@ def test_a_login_that_has_run_out_is_told_to_be_renewed(check, kubeconfig, tmp_p
     content["users"][0]["user"] = {"token": "nobody"}
     (tmp_path / "old.kubeconfig").write_text(yaml.safe_dump(content))
     line = check(kube_config_path=str(tmp_path / "old.kubeconfig"))
-    assert line.endswith("Unauthorized - renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew")
+    assert line.endswith(
+        "Unauthorized - renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew"
+    )
 
 
 def test_a_namespace_without_rights_names_the_verb_that_is_missing(pipelines, api):
