@@ -4,7 +4,7 @@ import re
 
 from shoal.contract.errors import ContractError, ShoalError, StoreError
 from shoal.contract.layout import ATTEMPT, RUN_KEY
-from shoal.contract.stored_names import parse_ledger_run
+from shoal.contract.stored_names import is_file_of_answers, is_month_of_listings, parse_ledger_run
 
 _RESTORE = "restore it from an older version or a backup of the bucket"
 _GC = "python -m shoal gc deletes such objects after retention.keep: the summary.json stays, and so do all rows"
@@ -51,19 +51,22 @@ _KINDS = (
 )
 
 
-_SHARED = r"/answer/(?:[a-z][a-z0-9-]*/month=[0-9]{4}-[0-9]{2}|exports/[0-9a-f]{16})/[^/]+$"
-
-
 def gone(key: str, bucket: str) -> ShoalError:
     """Say that an object which must be there is not: what it was, of which run, and what to do.
 
     Returns:
         A StoreError for a part or a ledger, whose rows may have been moved while somebody read; a ContractError for all others.
     """
-    if re.search(_SHARED, f"/{key}"):
+    if is_file_of_answers(key):
         return ContractError(
             f"{key!r}, a file of the answer of every run whose summary names it, is not in bucket {bucket!r}: it can be read no "
-            f"more - {_RESTORE}, or start a new run, which writes it again; {_GC}"
+            f"more - {_RESTORE}, or start a new run, which writes it again if its answer is the same there; {_GC}"
+        )
+    if is_month_of_listings(key):
+        return ContractError(
+            f"{key!r}, a month of images of every listing that names it, is not in bucket {bucket!r}: runs on these listings "
+            f"cannot be computed again - {_RESTORE}, or start a new run, which lists the bucket anew; python -m shoal gc deletes "
+            "such a file with the last listing that names it"
         )
     for pattern, what, then in _KINDS:
         if found := re.search(f"{pattern}$", f"/{key}"):

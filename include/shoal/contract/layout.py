@@ -20,8 +20,8 @@ FORMAT_VERSION = 2
 
 RUN_KEY = r"[0-9]{8}T[0-9]{6}Z-[a-z0-9]{8}"
 ATTEMPT = r"[a-z0-9]{8}"
-SEVERAL_MONTHS = "0000-00"
-"""Stands for the month in the name of a file that holds several."""
+NO_MONTH = "0000-00"
+"""Stands for the month in the name of a file that is of no single one: of several, or of moments that no month is named for."""
 
 FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of a variant: `<model>-<version>-<variant12>`, whose names the dataset file allows no other characters."""
@@ -236,7 +236,7 @@ def listed_month(listing: str, month: str | None, sha256: str) -> str:
         month: `2026-06`; None for images of several months.
         sha256: Of the file's bytes.
     """
-    return f"{listed_months(listing)}{month or SEVERAL_MONTHS}-{sha256[:16]}.parquet"
+    return f"{listed_months(listing)}{month or NO_MONTH}-{sha256[:CONTENT]}.parquet"
 
 
 def run_time(run_key: str) -> datetime:

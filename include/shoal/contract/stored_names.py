@@ -28,10 +28,10 @@ _ANSWER_FILE = re.compile(
     rf"answer/(?P<table>{TABLE_NAME})/month=(?P<month>{_MONTH})/(?P<content>[0-9a-f]{{{CONTENT}}})\.parquet"
 )
 _EXPORT_FOLDER = re.compile(rf"answer/exports/[0-9a-f]{{{CONTENT}}}/")
-_SHARED = re.compile(
-    rf"{_LISTED_MONTH.pattern}|{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet"
-    rf"|{_EXPORT_FOLDER.pattern}{FILE_NAME})"
+_OF_ANSWER = re.compile(
+    rf"{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet|{_EXPORT_FOLDER.pattern}{FILE_NAME})"
 )
+_SHARED = re.compile(rf"{_LISTED_MONTH.pattern}|{_OF_ANSWER.pattern}")
 _SHELF = re.compile(rf"listings/files/|{FOLDER}/answer/{TABLE_NAME}/")
 _NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONTH.pattern})", re.DOTALL)
 _OF_RUN = re.compile(
@@ -206,6 +206,16 @@ def parse_answer_file(layout: VariantLayout, key: str) -> AnswerFileName | None:
     """Read the name of a month of an answer's table; None when `key` is none of the variant."""
     match = _ANSWER_FILE.fullmatch(key[len(layout.root) :]) if key.startswith(layout.root) else None
     return AnswerFileName(match["table"], match["month"], match["content"]) if match else None
+
+
+def is_month_of_listings(key: str) -> bool:
+    """Whether a key is that of a month of images that listings share, of whichever dataset."""
+    return re.fullmatch(rf"(?:.*/)?{_LISTED_MONTH.pattern}", key, re.DOTALL) is not None
+
+
+def is_file_of_answers(key: str) -> bool:
+    """Whether a key is that of a file that the summaries of runs share, of whichever dataset."""
+    return re.fullmatch(rf"(?:.*/)?{_OF_ANSWER.pattern}", key, re.DOTALL) is not None
 
 
 def shelf_of(layout: DatasetLayout, key: str) -> str:

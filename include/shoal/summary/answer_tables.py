@@ -5,16 +5,17 @@ None of them tells a run, a fate or a time of running: a month that did not chan
 
 from dataclasses import dataclass
 
+from shoal.contract.layout import NO_MONTH
 from shoal.exports.counts import LOCAL_BINS, LONG_COLUMNS, SHORT_COLUMNS
 from shoal.exports.table_file import PARQUET
 from shoal.results.stored_plan import StoredPlan
 
-NO_MONTH = "0000-00"
-"""Of moments outside the years 1990 to 2099: whoever names images cannot make more months than these years have."""
-
 
 def month_of(moment: str) -> str:
-    """Write the column `answer_month` as SQL: the month of a moment, UTC, as in `2026-06`."""
+    """Write the column `answer_month` as SQL: the month of a moment, UTC, as in `2026-06`.
+
+    Moments outside the years 1990 to 2099 have none: whoever names images cannot make more months than these years have.
+    """
     return (
         f"CASE WHEN year({moment}) BETWEEN 1990 AND 2099 THEN strftime({moment}, '%Y-%m') ELSE '{NO_MONTH}' END "
         "AS answer_month"

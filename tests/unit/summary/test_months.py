@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import NO_MONTH, VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_answer_file
-from shoal.summary.answer_tables import BELOW, DETECTIONS, IMAGES, NO_MONTH, AnswerTable, month_of
+from shoal.summary.answer_tables import BELOW, DETECTIONS, IMAGES, AnswerTable, month_of
 from shoal.summary.months import cut_tables
 from shoal.tables.session import open_database, read_sql
 
