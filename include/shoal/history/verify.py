@@ -135,7 +135,10 @@ def _check_listing(results: ObjectStore, plan: StoredPlan) -> Iterator[str]:
     """G1: what was listed is what lies there."""
     for file in read_files(results, plan.listing.key):
         if file.sha256 is not None and hash_object(results, file.key) != file.sha256:
-            yield f"G1: listing file {file.key} has another sha256 than the listing says"
+            yield (
+                f"G1: listing file {file.key} has another sha256 than the listing says - restore an older version of it, or "
+                "delete it and start a run: it is written again if its month is as it was"
+            )
 
 
 def hash_object(results: ObjectStore, key: str) -> str:
@@ -177,7 +180,10 @@ def _check_files(
         if not results.has(file.key):
             yield f"G3: file {file.name} of the summary of run {summary.run_key} is missing: there is no object {file.key}"
         elif hash_object(results, file.key) != file.sha256:
-            yield f"G3: file {file.name} has another sha256 than the summary says"
+            yield (
+                f"G3: file {file.name} has another sha256 than the summary says - delete {file.key}, then clear summarize or "
+                "start a run: it is written again"
+            )
     if canonical_sha256(summary.result) != summary.result_sha256:
         yield f"G3: the result in {run.summary} does not have the sha256 beside it"
     for field in sorted({*result, *summary.result}):

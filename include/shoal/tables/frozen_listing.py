@@ -15,6 +15,9 @@ from shoal.contract.units import read_time
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
 
+ASKED_FOR = 3
+"""Up to so many files are asked for one by one."""
+
 
 @dataclass(frozen=True)
 class FrozenAt:
@@ -107,7 +110,15 @@ def find_files(results: ObjectStore, key: str) -> list[str]:
 def find_whole(results: ObjectStore, key: str) -> list[str]:
     """Name the files that hold the images of a listing; none where the listing or one of them is gone."""
     files = find_files(results, key)
-    return files if all(map(results.has, files)) else []
+    return [] if find_missing(results, files) else files
+
+
+def find_missing(results: ObjectStore, files: Sequence[str]) -> list[str]:
+    """Name the files of a listing that are not there: hundreds of months are looked up in a list of their folder, at once."""
+    if len(files) <= ASKED_FOR:
+        return [key for key in files if not results.has(key)]
+    there = {key for folder in {key[: key.rfind("/") + 1] for key in files} for key in results.list_keys(folder)}
+    return [key for key in files if key not in there]
 
 
 def load_images(database: Database, files: Sequence[str]) -> None:
