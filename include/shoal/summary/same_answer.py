@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from shoal import LOADED_AT
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.hashing import canonical_sha256
@@ -149,11 +150,16 @@ def _release() -> str:
 def _hash_code() -> str:
     """Hash everything that is executed or rendered, wherever it lies: what decides a number is not told apart from the rest."""
     digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in sorted(package.rglob("*")):
-        if path.suffix in {".py", ".sql", ".j2"}:
-            digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes() + b"\0")
+    for path in _find_code():
+        digest.update(f"{path.relative_to(_PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _find_code() -> list[Path]:
+    return [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in {".py", ".sql", ".j2"}]
+
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 _LOADED_CODE = _hash_code()
@@ -161,8 +167,12 @@ _LOADED_CODE = _hash_code()
 
 
 def is_code_as_loaded() -> bool:
-    """Whether the code is still what it was; else SQL, templates and modules that are read late may be of another release."""
-    return _hash_code() == _LOADED_CODE
+    """Whether the code is still what it was; else SQL, templates and modules that are read late may be of another release.
+
+    Of the whole package: a task is forked from a server that may have loaded some modules before this one.
+    """
+    untouched = all(path.stat().st_ctime <= LOADED_AT for path in _find_code())
+    return untouched and _hash_code() == _LOADED_CODE
 
 
 @dataclass(frozen=True)
