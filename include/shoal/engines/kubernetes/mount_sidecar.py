@@ -112,9 +112,15 @@ def _mount_script(remote: RcloneRemote) -> str:
         "--low-level-retries": "10",
         "--timeout": "60s",
     }
+    # A mount that nobody serves keeps its pod from going for ever, and rclone leaves one where it is stopped while it mounts (the
+    # preStop hook comes too early then): so the shell stays, and takes it away once rclone has ended.
     return (
-        f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; {remote.login} "
-        f'{_ask_store(remote)} exec rclone mount "{remote.path}" {IMAGES} {_store_options(remote)} {_words(options)}'
+        f"fusermount3 -uz {IMAGES} 2>/dev/null; mkdir -p {IMAGES}; {remote.login} {_ask_store(remote)} "
+        'mount= stopped=; trap \'stopped=1; [ -z "$mount" ] || kill -TERM "$mount"\' TERM; '
+        f'rclone mount "{remote.path}" {IMAGES} {_store_options(remote)} {_words(options)} & mount=$!; '
+        '[ -z "$stopped" ] || kill -TERM "$mount"; '
+        'wait "$mount"; code=$?; while kill -0 "$mount" 2>/dev/null; do wait "$mount"; code=$?; done; '
+        f'fusermount3 -uz {IMAGES} 2>/dev/null; exit "$code"'
     )
 
 
@@ -133,7 +139,7 @@ def _ask_store(remote: RcloneRemote) -> str:
         f"while {ask} >/dev/null 2>/tmp/said & ! wait $!; do "
         f'[ "$(date +%s)" -lt "$until" ] || {{ {{ [ -s /tmp/said ] && tail -n 1 /tmp/said || echo "{silence}"; }} | '
         "tee /dev/termination-log; exit 1; }; "
-        "sleep 1; done; trap - TERM;"
+        "sleep 1; done;"
     )
 
 
