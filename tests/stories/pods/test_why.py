@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from waiting import wait_until
+
 NOWHERE = "127.0.0.1:1/shoal-worker:none"
 
 
@@ -18,7 +20,8 @@ def in_trouble(pods):
     yield dataset, run_id
     pods.rest.send("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
     assert pods.rest.finished(dag_id, run_id) == "failed"
-    assert pods.left_in(dataset.cluster.namespace) == []
+    # The run is failed at once, and cleaned up by whoever hears of it.
+    wait_until(lambda: pods.left_in(dataset.cluster.namespace) == [], 90)
 
 
 def test_why_names_the_first_cause_the_shard_the_images_and_the_pod_s_events(pods, in_trouble):

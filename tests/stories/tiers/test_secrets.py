@@ -7,6 +7,7 @@ second while the pods work.
 import base64
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,15 +89,23 @@ def hostile_photos(scenes, tmp_path_factory):
 def demo_run(installation, hostile_photos):
     """A run through Airflow over hostile photos: all it printed, the login of its store, and what ran meanwhile."""
     process = installation.start("demo", "--images", str(hostile_photos))
-    lines, login, ran = [], None, set()
+    lines, login, ran, ended = [], None, set(), threading.Event()
+
+    def watch():  # a worker may begin and end between two lines
+        while not ended.wait(0.2):
+            ran.update(process_list())
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
     for line in process.stdout:
         lines.append(line)
-        ran |= process_list()
         if login is None and line.startswith("plan "):
             children = psutil.Process(process.pid).children()
             environments = [child.environ() for child in children if "run_dag" in " ".join(child.cmdline())]
             login = json.loads(environments[0]["AIRFLOW_CONN_SHOAL_DEMO"])
     assert process.wait(60) == 0, "".join(lines)
+    ended.set()
+    watching.join()
     return "".join(lines), {"access key": login["login"], "secret key": login["password"]}, b"\n".join(ran)
 
 
