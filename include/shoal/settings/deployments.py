@@ -55,6 +55,11 @@ class Deployment(Settings):
     )
 
     @property
+    def is_released(self) -> bool:
+        """Whether something in front of the camera releases it: that it took no image may mean that nothing came by."""
+        return self.capture_method == "activityDetection"
+
+    @property
     def span(self) -> Span:
         """Start and end in UTC; times without offset are UTC, none is the beginning or the end of time."""
         return in_utc(self.start or _BEGIN_OF_TIME), in_utc(self.end or _END_OF_TIME)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import urllib3
 
+from shoal.stores.retry_after import asked_pause_s
 from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_errors import code_in
 
@@ -135,7 +136,7 @@ class Patience(urllib3.Retry):
             self._sleep_backoff()
             return
         pause_s = _pause_s(self._paces() - 1)
-        asked_s = (self.get_retry_after(response) if response is not None else None) or 0.0
+        asked_s = asked_pause_s(self, response)
         time.sleep(min(max(pause_s * random.uniform(0.5, 1.0), asked_s), LONGEST_PAUSE_S))  # noqa: S311 - no secret
 
     def _is_refused_alone(self) -> bool:

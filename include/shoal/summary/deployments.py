@@ -9,8 +9,6 @@ from shoal.settings.deployments import Deployment, NotWorking, Span
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
 
-_RELEASED = "activityDetection"
-
 
 def fill_spans(database: Database, deployments: Sequence[Deployment], window: Window) -> None:
     """Make the tables `deployment_spans` and `not_working_spans`, as far as they lie in a run's window.
@@ -29,9 +27,9 @@ def fill_spans(database: Database, deployments: Sequence[Deployment], window: Wi
         start, end = _within(_bounds(stay), window)
         if start is not None and end is not None and end <= start:
             continue
-        motion = stay.capture_method == _RELEASED
         database.run(
-            "INSERT INTO deployment_spans VALUES (?, ?, ?, ?, ?)", [stay.camera, stay.name, start, end, motion]
+            "INSERT INTO deployment_spans VALUES (?, ?, ?, ?, ?)",
+            [stay.camera, stay.name, start, end, stay.is_released],
         )
         for pause in _joined(pause.span for pause in stay.not_working):
             first, last = _within((_naive(pause[0]), _naive(pause[1])), window)

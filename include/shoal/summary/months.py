@@ -1,6 +1,5 @@
 """Cut the answer's tables into files by month, each named by its content."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from shoal.contract.layout import VariantLayout
 from shoal.results.summary_files import SummaryFile
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import AnswerTable
-from shoal.tables.session import Database
+from shoal.tables.session import Database, StoredParquet
 
 _ON_ITS_WAY = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 100000"
 
@@ -39,9 +38,7 @@ def cut_tables(database: Database, layout: VariantLayout, tables: Sequence[Answe
     folder.mkdir()
     for table in tables:
         whole = folder / f"{table.name}.parquet"
-        for path, month, rows in _cut(database, table, whole):
-            with path.open("rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        for path, month, (rows, sha256) in _cut(database, table, whole):
             key = layout.answer_file(table.name, month, sha256)
             yield Month(path, SummaryFile(table.name, month, key, sha256, path.stat().st_size, rows))
             path.unlink()
@@ -60,14 +57,12 @@ def store_tables(
     return tuple(files)
 
 
-def _cut(database: Database, table: AnswerTable, whole: Path) -> Iterator[tuple[Path, str, int]]:
+def _cut(database: Database, table: AnswerTable, whole: Path) -> Iterator[tuple[Path, str, StoredParquet]]:
     """Bring the lines of a month together first: else each month would read the whole table."""
     database.copy(f"SELECT * FROM ({table.query}) ORDER BY answer_month", whole, _ON_ITS_WAY)
     database.set_variable("answer_table", [str(whole)])
     stored = "FROM read_parquet(getvariable('answer_table'))"
-    months = database.run(f"SELECT answer_month, count(*) {stored} GROUP BY 1 ORDER BY 1").fetchall()
     path = whole.parent / "month.parquet"
-    for month, rows in months:
+    for (month,) in database.run(f"SELECT DISTINCT answer_month {stored} ORDER BY 1").fetchall():
         query = f"SELECT * EXCLUDE (answer_month) {stored} WHERE answer_month = '{month}' ORDER BY {table.order}"
-        database.copy(query, path, table.options)
-        yield path, month, rows
+        yield path, month, database.write_parquet(query, path, table.options)

@@ -113,11 +113,9 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
 def _first_names(database: Database, sources: RowSources) -> tuple[str, ...]:
     """Name the ledgers that rows were written in first: the same before, while and after they are written together.
 
-    Of ledgers with some rows that count, `late_origins` says which. One that is gone has no name here: computing says so.
+    Of ledgers with some rows that count, `late_origins` says which.
     """
-    folders = {key.rpartition("/")[0] + "/" for key in sources.whole}
-    there = {key for folder in folders for key in database.results.list_keys(folder)}
-    lineages = read_lineages(database, sorted(there & {*sources.whole}))
+    lineages = read_lineages(database, sources.whole)
     return tuple(sorted({first for one in lineages.values() for first in one.firsts}))
 
 

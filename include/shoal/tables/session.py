@@ -31,6 +31,8 @@ _OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connect
 
 HTTP_RETRIES = 5
 
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
+
 _LOCKS = (
     "allow_persistent_secrets = false",
     "allow_community_extensions = false",
@@ -197,9 +199,9 @@ class Database:
         path.unlink()
         return written
 
-    def write_parquet(self, query: str, path: Path) -> StoredParquet:
+    def write_parquet(self, query: str, path: Path, options: str = _PARQUET) -> StoredParquet:
         """Write a query's rows as one local Parquet file; of its bytes the same holds as of `store_parquet`."""
-        rows = self.copy(query, path, "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000")
+        rows = self.copy(query, path, options)
         with path.open("rb") as file:
             return StoredParquet(rows, hashlib.file_digest(file, "sha256").hexdigest())
 

@@ -1,14 +1,11 @@
 """Runs whose ledgers were written together since: verified, summarized late, killed meanwhile, copied elsewhere."""
 
-import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 
-from pipeline import INCLUDE, Pipeline
+from pipeline import Pipeline
 from shoal.contract.errors import StoreError
 from shoal.history.facts import read_facts
 from shoal.history.find_run import list_runs
@@ -16,6 +13,7 @@ from shoal.results import compaction
 from shoal.results.compaction import compact
 from shoal.results.ledger import list_ledgers
 from shoal.settings.dataset_stores import open_stores
+from summary_apart import summarize_apart
 from worker.http_faults import faulty_store, passed_on
 from written_rows import write_rows
 
@@ -71,20 +69,6 @@ def test_old_runs_verify_and_the_next_one_reuses_every_row(nights, scenes, monke
     assert read_facts(pipeline.stores, runs[0][0].run_key, keys).open.count == 0, "why looks where the rows are now"
 
 
-SUMMARIZE = """
-import pathlib, sys
-from shoal.results import compaction
-from shoal.stores.s3_access import StoreAccess
-from shoal.settings.dataset_files import load_dataset
-from shoal.settings.dataset_stores import open_stores
-from shoal.summary.summarize import summarize_run
-compaction.CROWD = 3
-dataset = load_dataset(pathlib.Path(sys.argv[1]))
-stores = open_stores(dataset, lambda _: StoreAccess.from_env("results"))
-summarize_run(stores, stores.layout.variant(sys.argv[2]), sys.argv[3])
-"""
-
-
 def test_a_summarize_killed_as_it_writes_ledgers_together_has_its_answer_and_loses_nothing(
     few_images, scenes, monkeypatch, store, tmp_path
 ):
@@ -103,11 +87,7 @@ def test_a_summarize_killed_as_it_writes_ledgers_together_has_its_answer_and_los
             passed_on(store.endpoint_url)(handler, number)
 
     with faulty_store(kill_on_second_ledger) as (endpoint_url, _):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SUMMARIZE, str(tmp_path / f"{few_images.dataset.name}.yaml"), plan.variant.directory, plan.run_key],
-            env={**os.environ, "PYTHONPATH": str(INCLUDE), **few_images.stores.worker_env(), "SHOAL_RESULTS_ENDPOINT_URL": endpoint_url},
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        process = summarize_apart(few_images, plan, tmp_path, endpoint_url, crowd=3)
         _, said = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, said
     assert len(list_ledgers(few_images.stores.results, layout_of(few_images, plan))) == 3

@@ -1,21 +1,20 @@
 """Two at once, too late, killed amid the last steps: nothing is lost, nothing is counted twice, on every store."""
 
-import os
 import signal
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import sleep
 
 import pytest
 
-from pipeline import INCLUDE, Pipeline, make_pipeline, run_worker, worker_command, worker_environment
+from pipeline import Pipeline, make_pipeline, run_worker, worker_command, worker_environment
 from shoal.contract.exit_codes import WorkerExit
 from shoal.results.answer import read_current
 from shoal.settings.dataset_stores import open_stores
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
+from summary_apart import summarize_apart
 from worker.http_faults import faulty_store, passed_on
 
 IMAGES = 40
@@ -167,18 +166,6 @@ def test_an_answer_that_is_held_on_its_way_replaces_no_newer_one(minio, demo_mod
     assert read_current(pipeline.stores.results, pipeline.stores.layout)["run_key"] == newer.run_key
 
 
-SUMMARIZE = """
-import os, pathlib, sys
-from shoal.stores.s3_access import StoreAccess
-from shoal.settings.dataset_files import load_dataset
-from shoal.settings.dataset_stores import open_stores
-from shoal.summary.summarize import summarize_run
-dataset = load_dataset(pathlib.Path(sys.argv[1]))
-stores = open_stores(dataset, lambda _: StoreAccess.from_env("results"))
-summarize_run(stores, stores.layout.variant(sys.argv[2]), sys.argv[3])
-"""
-
-
 @pytest.mark.parametrize("moment", ["before", "half-way", "after"])
 def test_a_summarize_killed_as_it_deletes_its_parts_loses_nothing(pipeline, any_store, moment, tmp_path):
     """Killed by the store itself, on the request to delete: it has heeded none of it, half of it, or all."""
@@ -201,11 +188,7 @@ def test_a_summarize_killed_as_it_deletes_its_parts_loses_nothing(pipeline, any_
             passed_on(any_store.endpoint_url)(handler, number)
 
     with faulty_store(kill_on_delete) as (endpoint_url, _):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SUMMARIZE, str(tmp_path / f"{pipeline.dataset.name}.yaml"), plan.variant.directory, plan.run_key],
-            env={**os.environ, "PYTHONPATH": str(INCLUDE), **pipeline.stores.worker_env(), "SHOAL_RESULTS_ENDPOINT_URL": endpoint_url},
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        process = summarize_apart(pipeline, plan, tmp_path, endpoint_url)
         _, said = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, said
     layout = layout_of(pipeline, plan)

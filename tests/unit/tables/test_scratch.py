@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from shoal.contract.errors import ConfigError, StoreError
@@ -82,8 +83,6 @@ def test_a_disk_that_will_be_too_small_is_said_before_it_fills(tmp_path, caplog,
 
 
 def test_what_spills_into_a_full_disk_is_told_as_that_and_not_as_too_little_memory(tmp_path):
-    import duckdb
-
     with duckdb.connect() as connection:
         for setting in (
             "memory_limit = '20MB'",

@@ -46,9 +46,8 @@ def find_run(dag_id: str, variant: str, run_key: str) -> tuple[Place, RunLayout]
             run = place.layout.variant(variant).run(run_key)
             if place.results.has(run.plan) or place.results.has(run.summary):
                 return place, run
-        except (
-            ShoalError
-        ) as err:  # a file that is broken now, a connection or bucket not made yet: the other place may be well
+        except ShoalError as err:
+            # A file that is broken now, a connection or bucket that is not made yet: the other place may be well.
             failed = failed or err
         else:
             looked_at.append(place.results.uri(place.layout.root))

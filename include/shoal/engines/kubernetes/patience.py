@@ -14,6 +14,8 @@ import urllib3
 from kubernetes.client import ApiClient
 from urllib3.util.ssl_match_hostname import CertificateError
 
+from shoal.stores.retry_after import asked_pause_s
+
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
@@ -109,16 +111,8 @@ class ApiPatience(urllib3.Retry):
     def sleep(self, response: "BaseHTTPResponse | None" = None) -> None:
         """Wait before the next time: as the server asks, within bounds."""
         pause_s = min(FIRST_PAUSE_S * 2 ** min(len(self.history) - 1, 10), LONGEST_PAUSE_S)
-        asked_s = _asked_s(self, response) if response else 0.0
+        asked_s = asked_pause_s(self, response)
         time.sleep(max(min(asked_s, LONGEST_ASKED_S), pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
-
-
-def _asked_s(retry: urllib3.Retry, response: "BaseHTTPResponse") -> float:
-    """Read how long the server asks to wait; 0 where it does not, or what it says is neither a number nor a date."""
-    try:
-        return retry.get_retry_after(response) or 0.0
-    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
-        return 0.0
 
 
 def _is_final(error: Exception | None) -> bool:

@@ -60,7 +60,7 @@ class Report:
             cameras=len({entry["camera"] for entry in answer.result["series"]}),
             drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
             plot=draw_plot(database, answer.result),
-            released=any(stay.capture_method == "activityDetection" for stay in answer.plan.settings.deployments),
+            released=any(stay.is_released for stay in answer.plan.settings.deployments),
             series_files=sorted(
                 name for name in answer.files if name.startswith("counts-") and not name.endswith(SPREADSHEET)
             ),
