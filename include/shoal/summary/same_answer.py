@@ -264,6 +264,7 @@ def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> d
         "inference_seconds": 0.0,
         "worker_versions": [],
         "inputs_sha256": inputs.sha256,
+        "lines": known.run["lines"],
         "ledger": None,
         "unreadable": Unreadable().to_json(),
         "removed_since_previous": 0,

@@ -22,6 +22,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
+from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
 from shoal.summary.publish import Found, export_folder, store_exports, write_summary
 from shoal.summary.result import read_result, read_run_facts
@@ -135,9 +136,14 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
             build_tables(database, plan, run, sources)
             own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
             balance, answer = _read_answer(database, layout, plan, known, own)
-            found = _store_answer(database, layout, attempt, balance, answer, shared)
+            lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
+            # From here on no more of the code is read that decides a line.
+            months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
+            found = _store_answer(database, layout, attempt, balance, answer, shared, months)
+            told = {"inputs_sha256": found.run["inputs_sha256"], "lines": lines_to_json(lines)}
             if not is_code_as_loaded():
-                found = replace(found, run={**found.run, "inputs_sha256": None})
+                told = dict.fromkeys(told)
+            found = replace(found, run={**found.run, **told})
         summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(
@@ -177,10 +183,16 @@ def _read_answer(
 
 
 def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
-    database: Database, layout: VariantLayout, attempt: str, balance: Balance, answer: Answer, shared: SharedFiles
+    database: Database,
+    layout: VariantLayout,
+    attempt: str,
+    balance: Balance,
+    answer: Answer,
+    shared: SharedFiles,
+    known: KnownMonths,
 ) -> Found:
     """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
-    tables = store_tables(database, layout, answer_tables(answer.plan), shared) if answer.complete else ()
+    tables = store_tables(database, layout, answer_tables(answer.plan), shared, known) if answer.complete else ()
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}

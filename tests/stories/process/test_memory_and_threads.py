@@ -34,7 +34,7 @@ from scale_server import serve_entries  # noqa: E402
 
 KEYS = 260_000 if CHOSEN in os.environ else 3_000
 RUN_KEY = "20260101T000000Z-abcdefgh"
-OF_THE_RUN = {"listed_at", "summarized_at", "memory", "threads", "inputs_sha256"}
+OF_THE_RUN = {"listed_at", "summarized_at", "memory", "threads", "inputs_sha256", "lines"}
 MIB = 1024**2
 
 

@@ -11,11 +11,14 @@ from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
 from shoal.summary import same_answer, summarize
+from shoal.summary.known_months import hash_rules
 from shoal.summary.same_answer import AnswerInputs, read_inputs
 from shoal.tables.session import open_database
 from written_rows import write_rows
 
 OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
+OF_IMAGES_AND_ROWS = {"left_out", "listing", "ledgers", "late_origins"}
+"""Inputs that say which images and rows there are; all others decide what lines and files they make."""
 
 
 @pytest.fixture
@@ -133,6 +136,7 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
         ]
         assert differ == [name], f"{name} alone"
         assert after.sha256 != before.sha256, name
+        assert (hash_rules(after) == hash_rules(before)) == (name in OF_IMAGES_AND_ROWS), name
     sources = inputs_of.sources
     for name, others in {
         "ledgers": replace(sources, whole=sources.whole[1:]),
@@ -147,6 +151,7 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
     for name in ("listing", "exports"):
         other = ("0" * 64,) if name == "listing" else {"sightings": "a-wheel 1.0"}
         assert replace(before, **{name: other}).sha256 != before.sha256
+        assert (hash_rules(replace(before, **{name: other})) == hash_rules(before)) == (name in OF_IMAGES_AND_ROWS)
 
 
 def test_a_changed_setting_computes_the_answer_anew(few_images, computed):
