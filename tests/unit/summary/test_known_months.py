@@ -244,7 +244,8 @@ def test_where_nothing_changed_every_month_is_named_again():
 
 def test_an_image_that_changed_writes_its_own_month_again_and_no_other():
     _, after = news_of("put", KEYS[5], fish=[(2, 0.9)], content="z")
-    assert {month for table, month in written(after) if table != "gaps"} == {"2026-06"}
+    changed = {"images", "detections", "counts-hour", "counts-day", "counts-month"}
+    assert written(after) == {(table, "2026-06") for table in changed}
 
 
 def test_a_new_image_whose_content_a_later_month_has_writes_both_months():
@@ -269,8 +270,29 @@ def test_boxes_are_written_again_where_their_row_is_another_one_whatever_their_h
     assert by_name(after.stored) == by_name(after.files)
 
 
+def test_a_camera_of_another_name_writes_what_names_it_again():
+    """Its bins are those that the other one had, with as many images and fish."""
+    world, first = first_night()
+    world.night += 1
+    for key in KEYS:
+        if key.startswith("C2/"):
+            world.happen("put", key.replace("C2", "C3"), world.listed[key][2])
+            world.happen("remove", key, None)
+    after = summarize(world, 0, first)
+    assert by_name(after.stored) == by_name(after.files)
+    assert {table for table, _ in written(after)} >= {
+        "images",
+        "detections",
+        "counts-hour",
+        "counts-day",
+        "counts-month",
+    }
+
+
 def test_another_setting_writes_all_months_again():
     world, first = first_night()
+    world.night += 1
+    assert summarize(world, 0, first).known != {}
     for number in range(1, len(SETTINGS)):
         assert summarize(world, number, first).known == {}, SETTINGS[number]
 
