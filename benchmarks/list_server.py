@@ -1,7 +1,7 @@
 """A bucket that can only be listed: any number of photos that never existed, rendered before anyone asks.
 
-Answers ListObjectsV2 (prefix, start-after, continuation-token, max-keys, encoding-type) and where the bucket is, and nothing
-else; signatures are not checked. It renders all photos at the start, so that listing measures the client and not this server.
+Answers ListObjectsV2 (prefix, delimiter, continuation-token, max-keys, encoding-type) and where the bucket is, and nothing else;
+signatures are not checked. It renders all photos at the start, so that listing measures the client and not this server.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import hashlib
 import subprocess
 import sys
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,8 @@ _CONTENTS = (
     "<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
     "<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
+
+_FOLDER = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>"
 
 _LOCATION = b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">us-east-1</LocationConstraint>'
 
@@ -80,24 +82,33 @@ class _Bucket:
         self._key_at = LAYOUTS[layout]
         self._photos = [self._render_photo(number) for number in self._numbers]
 
-    def find(self, prefix: str, after: str) -> tuple[int, int]:
-        """Find the range of photos whose key begins with `prefix` and follows `after`."""
+    def find(self, prefix: str) -> tuple[int, int]:
+        """Find the range of photos whose key begins with `prefix`."""
         start = bisect_left(self._numbers, prefix, key=self._key_at)
-        if after:
-            start = max(start, bisect_right(self._numbers, after, key=self._key_at))
         return start, bisect_left(self._numbers, prefix + AFTER_ALL, key=self._key_at)
 
-    def page(self, prefix: str, start: int, end: int, max_keys: int) -> bytes:
-        """Put together the page of photos from `start` on; `end` is the first photo out of the listing."""
-        last = min(start + max_keys, end)
-        truncated = last < end
+    def page(self, prefix: str, delimiter: str, start: int, max_keys: int) -> bytes:
+        """Put together the page of photos, or of photos and folders, from `start` on."""
+        begin, end = self.find(prefix)
+        at = max(start, begin)
+        contents: list[str] = []
+        folders: list[str] = []
+        while at < end and len(contents) + len(folders) < max_keys:
+            cut = self._key_at(at).find(delimiter, len(prefix)) if delimiter else -1
+            if cut < 0:
+                contents.append(self._photos[at])
+                at += 1
+            else:
+                folders.append(self._key_at(at)[: cut + len(delimiter)])
+                at = bisect_left(self._numbers, folders[-1] + AFTER_ALL, key=self._key_at)
+        truncated = at < end
         page = _PAGE.format(
             prefix=quote(prefix),
-            count=last - start,
+            count=len(contents) + len(folders),
             max_keys=max_keys,
             truncated=str(truncated).lower(),
-            token=f"<NextContinuationToken>{last}</NextContinuationToken>" if truncated else "",
-            contents="".join(self._photos[start:last]),
+            token=f"<NextContinuationToken>{at}</NextContinuationToken>" if truncated else "",
+            contents="".join(contents) + "".join(map(_FOLDER.format, folders)),
         )
         return page.encode()
 
@@ -127,14 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
         if "location" in query:
             self._answer(_LOCATION)
             return
-        if query.get("list-type") != "2" or query.get("delimiter"):
+        if query.get("list-type") != "2":
             self.send_error(501)
             return
         prefix = query.get("prefix", "")
-        start, end = self.bucket.find(prefix, query.get("start-after", ""))
-        start = int(query.get("continuation-token", start))
+        start = int(query.get("continuation-token", 0))
         time.sleep(self.delay_s)
-        self._answer(self.bucket.page(prefix, start, end, min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS)))
+        most = min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS)
+        self._answer(self.bucket.page(prefix, query.get("delimiter", ""), start, most))
 
     def _answer(self, page: bytes) -> None:
         self.send_response(200)

@@ -101,7 +101,7 @@ def _by_shoal(access: StoreAccess, requests: list[int]) -> Iterator[ListedObject
         return ask(*asked)
 
     store._list_page = counted  # noqa: SLF001 - likewise
-    return store.list_objects()
+    return store.list_objects(whole=True)
 
 
 def _by_obstore(access: StoreAccess, _: list[int]) -> Iterator[Mapping[str, object]]:

@@ -68,9 +68,9 @@ class MovedClock(S3Store):
         self.written_in[key] = self.night
         super().upload(path, key, content_type)
 
-    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
         """Stream the objects, each as old as it would be."""
-        for found in super().list_objects(prefix):
+        for found in super().list_objects(prefix, whole=whole):
             yield replace(found, last_modified=FIRST_NIGHT + timedelta(days=self.written_in[found.key]))
 
 

@@ -33,7 +33,8 @@ class FanOut:
     """Counts the entries of every directory: objects of any kind, and folders.
 
     Keys come in listing order, so all keys below one directory follow each other and only those on the way to the present key
-    are held. A listing that ends early, by a run's `limit`, may leave the last directory to `finish`.
+    are held. A listing that ends early, by a run's `limit`, may leave the last directory to `finish`. Of several directories that
+    are the largest the first by name is told, in whatever order a store lists.
     """
 
     def __init__(self) -> None:
@@ -48,8 +49,8 @@ class FanOut:
         if folder != self._folder:
             self._enter(folder)
         self._counts[-1] += 1
-        if self._counts[-1] > self.largest[1]:
-            self.largest = LargestDirectory(folder, self._counts[-1])
+        if self._counts[-1] >= self.largest[1]:
+            self._compare(folder, self._counts[-1])
 
     def finish(self, keys: Iterable[str]) -> None:
         """Count what else the last key's directory holds.
@@ -72,8 +73,11 @@ class FanOut:
         for name in names[shared:]:
             self._counts[-1] += 1
             parent = "".join(f"{each}/" for each in self._names)
-            if self._counts[-1] > self.largest[1]:
-                self.largest = LargestDirectory(parent, self._counts[-1])
+            self._compare(parent, self._counts[-1])
             self._names.append(name)
             self._counts.append(0)
         self._folder = folder
+
+    def _compare(self, name: str, entries: int) -> None:
+        if entries > self.largest.entries or (entries == self.largest.entries and name < self.largest.name):
+            self.largest = LargestDirectory(name, entries)

@@ -208,7 +208,8 @@ def _sift(
         path.with_suffix(".doubtful").open("w+", encoding="utf-8") as doubtful,
     ):
         sieve = Sieve(source, lines, doubtful)
-        listed = bucket.list_objects(scope.prefix)
+        # A limit takes the first of the store's own order; what is wanted whole may come folder by folder.
+        listed = bucket.list_objects(scope.prefix, whole=scope.limit is None)
         for found in listed:
             fan_out.add(found.key)
             sieve.add(found)

@@ -1,21 +1,22 @@
-"""A listing read ahead by several threads at once, in the very order of one read page by page.
+"""A listing read ahead by threads: in one line, or where all of it is wanted folder by folder, several at a time.
 
-A store answers a page at a time, and says only with it how to ask for the next. So further runs of pages are begun at guessed
-places ahead (`start-after`), and a run ends where it meets the next one: where several keys in a row are the same in both. A
-store whose listing from a place on is the rest of its whole listing is so listed exactly, whatever its order; a run that is
-never met is dropped. One that lists folder by folder and leaves out what sorts before `start-after` would lose keys, and no page
-shows it: so runs are begun elsewhere only where the store is known, and all others are read ahead in one line. An error counts
-only where the reader comes to it.
+A store answers a page at a time, and says only with it how to ask for the next. Where a listing has folders of some pages, each
+is listed by itself, and their pages are given one folder after the other in the order of keys: the listing's own order,
+where a store lists by key. No store has to: all keys of the listing are given, those of one folder together.
+
+Whatever does not go by folders is listed as it is: where the store refuses to list a folder by itself, or shows keys of others in
+it, the listing around the folder goes on from there. So errors are those of the listing itself.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from shoal.stores.key_guess import guess_after
-from shoal.stores.s3_listing import ListingPage, names_walk
+from shoal.contract.errors import ShoalError, StoreError
+from shoal.stores.listing_folders import OpenPages, Part, Shown, find_parts, may_be_misread
+from shoal.stores.s3_listing import ListingPage
 
 ALONE_PAGES = 3
 """So many pages are read one after the other, by whoever asks: most listings end there, or their reader does."""
@@ -29,78 +30,99 @@ MOST_PAGES = 48
 """Pages read and not yet taken, together: some 30 MB."""
 
 RUN_PAGES = 8
-"""Pages between the guessed places."""
+"""Pages of one folder that are read ahead of the ones before it."""
 
-ALIKE = 10
-"""Keys in a row that two runs have in common where they meet: a store may list one key several times."""
+THIN_KEYS = 250
+"""Folders with fewer cost more requests than they save."""
 
-LEAST_PAGES = 2
-"""Nearer than this nothing is begun."""
-
-OpenAfter = Callable[[str], Iterator[ListingPage]]
-"""Lists what follows a key, in pages."""
+THIN_IN_A_ROW = 16
+"""After so many thin folders the listing around them goes on, where that costs less than the folders that are left."""
 
 
 @dataclass(eq=False)
 class _Run:
-    """Pages that follow each other.
+    """Pages of one prefix that follow each other.
 
     Attributes:
+        prefix: What is listed.
         source: Gives them; asked by one thread at a time.
-        after: Where it was begun; empty for the listing's own beginning.
+        parent: The listing of which this is a folder; None for the whole one.
+        since: Keys before it are left out: they were given already.
+        shown: What its first pages showed, until it is decided whether it goes by folders: none is given before.
         pages: Read, and not yet taken.
-        first: Keys of its first page that are its own, in which the run before may meet it.
-        edge: Last keys of its two latest pages, which tell how keys go on; the first key for want of another.
-        busy: Whether a thread asks for the next one.
-        ended: Whether nothing more is to be asked: it came to the listing's end, met the next run, or failed.
-        error: Why it failed.
-        reach: Pages to the next guess; halved when one led nowhere, and whole again some pages later.
         read: Pages of it that were read.
+        objects: Objects in them.
+        busy: Whether a thread is at it.
+        ended: Whether nothing more is to be asked.
+        error: Why it failed.
+        unusable: Whether the listing around it must go on in its place.
+        thin: Of its folders, those in a row, up to now, that held next to nothing.
+        begun_at: Pages of all that had been given when it was cut into folders.
     """
 
+    prefix: str
     source: Iterator[ListingPage]
-    after: str = ""
+    parent: "_Run | None" = None
+    since: str = ""
+    shown: Shown | None = None
     pages: deque[ListingPage] = field(default_factory=deque)
-    first: list[str] = field(default_factory=list)
-    edge: tuple[str, str] | None = None
+    read: int = 0
+    objects: int = 0
     busy: bool = False
     ended: bool = False
     error: Exception | None = None
-    reach: int = RUN_PAGES
-    read: int = 0
+    unusable: bool = False
+    thin: int = 0
+    begun_at: int = 0
+
+    @property
+    def can_be_given(self) -> bool:
+        """Whether a page lies there that nothing takes back."""
+        return bool(self.pages) and self.shown is None
+
+    def is_below(self, other: "_Run") -> bool:
+        """Whether it is a folder of another one, or a folder of such a folder."""
+        parent = self.parent
+        while parent is not None and parent is not other:
+            parent = parent.parent
+        return parent is other
 
 
-def list_ahead(pages: Iterator[ListingPage], open_after: OpenAfter | None) -> Iterator[ListingPage]:
-    """Give the pages of a listing, cut where runs meet.
+def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> Iterator[ListingPage]:
+    """Give the pages of a listing.
 
     Args:
-        pages: The listing, page by page.
-        open_after: Begins it elsewhere; None for a store of which nobody knows that it then gives the rest of its listing.
+        open_pages: Lists the store.
+        prefix: What is listed.
+        whole: Whether all of them are wanted: only then folders are listed side by side, and the first page comes after some.
     """
-    edge: tuple[str, str] | None = None
+    head = _Run(prefix, open_pages(prefix, ""), shown=Shown(prefix) if whole else None)
     waited_s = busy_s = 0.0
-    token: str | None = ""
-    for number in range(ALONE_PAGES):
-        began, began_cpu = time.perf_counter(), time.thread_time()
-        page = next(pages, None)
-        if page is None:
-            return
-        if number > 0:  # the first one also opens the connection
-            waited_s += time.perf_counter() - began
-            busy_s += time.thread_time() - began_cpu
-        edge, token = _next_edge(edge, page), page.next_token
-        yield page
-    if token is None:
+    try:
+        for number in range(ALONE_PAGES):
+            began, began_cpu = time.perf_counter(), time.thread_time()
+            page = next(head.source, None)
+            if number > 0:  # the first one also opens the connection
+                waited_s += time.perf_counter() - began
+                busy_s += time.thread_time() - began_cpu
+            if page is None:
+                break
+            head.ended = page.next_token is None
+            if head.shown is None:
+                yield page
+            else:
+                _add(head, page)
+            if head.ended:
+                break
+    except ShoalError:
+        yield from head.pages  # they came before it
+        raise
+    if head.ended or waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
+        yield from head.pages
+        yield from head.source
         return
-    if waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
-        yield from pages
-        return
-    if open_after is None or names_walk(token):
-        reader = _Reader(_Run(pages, edge=edge), lambda _: iter(()))
-        reader.start(1)
-    else:
-        reader = _Reader(_Run(pages, edge=edge), open_after)
-        reader.start(THREADS)
+    reader = _Reader(head, open_pages)
+    reader.start(THREADS if whole else 1)
     try:
         yield from reader.pages()
     finally:
@@ -112,18 +134,17 @@ class _Reader:
 
     Args:
         head: Goes on where the first pages ended.
-        open_after: Begins a further run.
+        open_pages: Lists the store.
     """
 
-    def __init__(self, head: _Run, open_after: OpenAfter) -> None:
-        self._runs, self._open_after = [head], open_after
+    def __init__(self, head: _Run, open_pages: OpenPages) -> None:
+        self._runs, self._open_pages = [head], open_pages
         self._changed = threading.Condition()
         self._stopped = False
-        self._guesses = False
+        self._given = 0
 
     def start(self, threads: int) -> None:
-        """Start the threads that read; a single one goes on with the listing itself."""
-        self._guesses = threads > 1
+        """Start the threads that read."""
         for number in range(threads):
             # Daemons: who ends the program does not wait for a store.
             threading.Thread(target=self._work, name=f"listing-{number}", daemon=True).start()
@@ -136,19 +157,28 @@ class _Reader:
         """
         while True:
             with self._changed:
-                while not (head := self._runs[0]).pages and not head.ended:
-                    self._changed.wait()
-                if head.pages:
-                    page = head.pages.popleft()
-                elif head.error is not None:
-                    raise head.error
-                elif len(self._runs) == 1:
+                page = self._next_page()
+                if page is None:
                     return
-                else:
-                    del self._runs[0]
-                    continue
+                self._given += 1
                 self._changed.notify_all()
             yield page
+
+    def _next_page(self) -> ListingPage | None:
+        while self._runs:
+            head = self._runs[0]
+            if head.can_be_given:
+                return head.pages.popleft()
+            if not head.ended:
+                self._changed.wait()
+            elif head.unusable:
+                self._go_on_around(head)
+            elif head.error is not None:
+                raise head.error
+            else:
+                del self._runs[0]
+                self._leave_thin_folders(head)
+        return None
 
     def stop(self) -> None:
         """Let the threads end, each after what it asked for last."""
@@ -156,12 +186,39 @@ class _Reader:
             self._stopped = True
             self._changed.notify_all()
 
+    def _leave_thin_folders(self, done: _Run) -> None:
+        """Go on around the folders where those that ended lately were hardly worth a request, and many are left."""
+        parent = done.parent
+        if parent is None or not self._runs or self._runs[0].parent is not parent:
+            return
+        parent.thin = parent.thin + 1 if done.read == 1 and done.objects < THIN_KEYS else 0
+        if parent.thin < THIN_IN_A_ROW:
+            return
+        left = sum(run.parent is parent for run in self._runs)
+        if left > THIN_IN_A_ROW + 2 * (self._given - parent.begun_at):  # its beginning is listed again for it
+            self._go_on_around(self._runs[0])
+
+    def _go_on_around(self, run: _Run) -> None:
+        """List what a folder is one of, without what was given: all keys before that folder."""
+        parent = run.parent
+        if parent is None:
+            raise AssertionError("the whole listing lies in no folder")
+        since = run.since or run.prefix
+        pages = self._open_pages(parent.prefix, "")
+        self._runs = [
+            _Run(parent.prefix, pages, parent.parent, max(since, parent.since)),
+            *(one for one in self._runs if not one.is_below(parent)),
+        ]
+        self._changed.notify_all()
+
     def _work(self) -> None:
         try:
             self._read_on()
         except Exception as err:
             with self._changed:  # an error of our own: whoever waits must hear of it
-                self._runs[0].error, self._runs[0].ended = err, True
+                failed = self._runs[0] if self._runs else None
+                if failed is not None:
+                    failed.error, failed.ended, failed.unusable, failed.shown = err, True, False, None
                 self._changed.notify_all()
             raise
 
@@ -174,124 +231,95 @@ class _Reader:
                 if self._stopped or run is None:
                     return
                 run.busy = True
-            page, error = None, None
-            try:
-                page = next(run.source, None)
-            except Exception as err:  # noqa: BLE001 - it is raised where the reader comes to it
-                error = err
+            parts = self._advance(run)
             with self._changed:
                 run.busy = False
-                if run in self._runs:
-                    self._take(run, page, error)
+                if parts is not None and run in self._runs:
+                    self._cut(run, parts)
                 self._changed.notify_all()
 
     def _choose(self) -> _Run | None:
-        """Choose what is read next, the nearest first; begin a run where all are being read."""
-        if sum(len(run.pages) for run in self._runs) + sum(run.busy for run in self._runs) >= MOST_PAGES:
-            head = self._runs[0]  # whoever waits for it must not wait for ever
-            return head if not (head.busy or head.ended or head.pages) else None
-        for number, run in enumerate(self._runs):
-            if not run.busy and not run.ended and (number == 0 or len(run.pages) < RUN_PAGES):
+        """Choose what is read next, the nearest first."""
+        if not self._runs:
+            return None
+        head = self._runs[0]
+        if sum(len(run.pages) + run.busy for run in self._runs) >= MOST_PAGES:
+            # Whoever waits for it must not wait for ever.
+            return head if not (head.busy or head.ended or head.can_be_given) else None
+        for run in self._runs:
+            if run.unusable:
+                return None  # what lies behind it may be asked for in vain
+            if not run.busy and not run.ended and (run is head or len(run.pages) < RUN_PAGES):
                 return run
-        return self._begin() if self._guesses else None
-
-    def _begin(self) -> _Run | None:
-        for number, run in enumerate(self._runs):
-            following = self._runs[number + 1] if number + 1 < len(self._runs) else None
-            if run.ended or run.edge is None or run.reach < LEAST_PAGES or (following and following.read == 0):
-                continue
-            ahead = max(run.reach - (0 if number == 0 else len(run.pages)), LEAST_PAGES)
-            after = guess_after(*run.edge, ahead)
-            if after is not None and (following is None or self._lies_well_before(run.edge, ahead, following)):
-                begun = _Run(self._open_after(after), after)
-                self._runs.insert(number + 1, begun)
-                return begun
         return None
 
-    @staticmethod
-    def _lies_well_before(edge: tuple[str, str], ahead: int, following: _Run) -> bool:
-        beyond = guess_after(*edge, ahead + LEAST_PAGES)
-        return beyond is not None and beyond < following.after
-
-    def _take(self, run: _Run, page: ListingPage | None, error: Exception | None) -> None:
-        """Add a page to a run, and see whether runs meet."""
-        number = self._runs.index(run)
-        is_met = number == 0 or self._runs[number - 1].ended
-        if error is not None and not is_met:
-            self._guesses = False  # the run before it comes there itself, and sees whether the error is one
-            del self._runs[number:]
-            return
-        if not is_met and run.read == 0:
-            if self._leads_nowhere(number, page):
-                self._runs[number - 1].reach //= 2
-                del self._runs[number]
-                return
-            run.first = [found.key for found in page.objects] if page is not None else []
-        if page is not None:
-            self._add(run, page)
-        run.error, run.ended = error, page is None or page.next_token is None
-        if error is None and run.ended:
-            del self._runs[number + 1 :]  # the listing ends here
-        elif error is None:
-            self._meet(number)
-
-    @staticmethod
-    def _add(run: _Run, page: ListingPage) -> None:
-        run.pages.append(page)
-        run.edge = _next_edge(run.edge, page)
-        run.read += 1
-        if run.read % (4 * RUN_PAGES) == 0:
-            run.reach = RUN_PAGES
-
-    def _leads_nowhere(self, number: int, page: ListingPage | None) -> bool:
-        """Whether a run's first page shows that it was begun in vain: nothing is there, or the run before was there already."""
-        if page is None or len(page.objects) < ALIKE or page.objects[0].key <= self._runs[number].after:
-            return True
-        edge = self._runs[number - 1].edge
-        return edge is None or page.objects[0].key <= edge[1]
-
-    def _meet(self, number: int) -> None:
-        """End a run where its latest page meets the next run; drop the next one where it was passed."""
-        run = self._runs[number]
-        while number + 1 < len(self._runs) and run.pages:
-            following, page = self._runs[number + 1], run.pages[-1]
-            if following.read == 0:
-                return
-            keys = [found.key for found in page.objects]
-            met = _find_meeting(keys, following.first)
-            if met is not None:
-                place, known = met
-                run.pages[-1] = ListingPage(page.objects[:place], None)
-                if run.read == 1:
-                    run.first = run.first[:place]  # the rest is the next run's to meet
-                if known:
-                    following.pages[0] = replace(following.pages[0], objects=following.pages[0].objects[known:])
-                    following.first = following.first[known:]  # this run may yet be dropped, and another one meet it
-                run.ended = True
-                return
-            if not keys or (following.first and keys[-1] < following.first[-1]):
-                return
-            del self._runs[number + 1]  # it was passed
-
-
-def _find_meeting(keys: list[str], first: list[str]) -> tuple[int, int] | None:
-    """Find where keys go on as another run's first page does: the place in each."""
-    if not keys or not first:
+    def _advance(self, run: _Run) -> list[Part] | None:
+        """Read a page of a run, or find its parts; only the thread at it changes it."""
+        if run.shown is not None and run.shown.pages and (run.shown.are_enough or _speaks_for_folders(run)):
+            parts = find_parts(self._open_pages, run.shown)
+            if parts is not None:
+                return parts
+            with self._changed:
+                run.shown = None
+            return None
+        page, error = None, None
+        try:
+            page = next(run.source, None)
+            if page is not None:
+                page = _own(run, page)
+        except Exception as err:  # noqa: BLE001 - it is raised where the reader comes to it
+            error = err
+        with self._changed:
+            if error is not None or page is None:
+                run.ended, run.error, run.shown = True, error, None
+                run.unusable = error is not None and run.read == 0 and run.parent is not None
+                return None
+            _add(run, page)
+            if page.next_token is None:
+                run.ended, run.shown = True, None
+                run.unusable = run.parent is not None and not run.objects and may_be_misread(run.prefix)
         return None
-    for place, known in ((_place(keys, first[0]), 0), (0, _place(first, keys[0]))):
-        if place is None or known is None:
-            continue
-        alike = min(len(keys) - place, len(first) - known)
-        if alike >= ALIKE and keys[place : place + alike] == first[known : known + alike]:
-            return place, known
-    return None
+
+    def _cut(self, run: _Run, parts: list[Part]) -> None:
+        """Put parts in the place of a run; what was read of it is listed again with them."""
+        run.begun_at = self._given
+        place = self._runs.index(run)
+        self._runs[place : place + 1] = [self._begin(run, part) for part in parts]
+
+    def _begin(self, parent: _Run, part: Part) -> _Run:
+        if isinstance(part, str):
+            return _Run(part, self._open_pages(part, ""), parent, shown=Shown(part))
+        key = part[0].key
+        return _Run(
+            key, iter(()), parent, pages=deque([ListingPage(part, None)]), read=1, objects=len(part), ended=True
+        )
 
 
-def _place(keys: list[str], key: str) -> int | None:
-    return keys.index(key) if key in keys else None
+def _speaks_for_folders(run: _Run) -> bool:
+    return run.shown is not None and run.shown.speak_for_folders(run.prefix)
 
 
-def _next_edge(edge: tuple[str, str] | None, page: ListingPage) -> tuple[str, str] | None:
-    if not page.objects:
-        return edge
-    return (edge[1] if edge else page.objects[0].key, page.objects[-1].key)
+def _add(run: _Run, page: ListingPage) -> None:
+    run.read += 1
+    run.objects += len(page.objects)
+    if run.shown is not None:
+        run.shown.add(page)
+    if run.since:
+        page = replace(page, objects=[found for found in page.objects if found.key >= run.since])
+    run.pages.append(page)
+
+
+def _own(run: _Run, page: ListingPage) -> ListingPage:
+    """Leave out what does not lie in the folder that was asked for: it is listed elsewhere, too.
+
+    Raises:
+        StoreError: The first page has such keys: then there may be no end of them.
+    """
+    if run.parent is None:
+        return page
+    own = [found for found in page.objects if found.key.startswith(run.prefix)]
+    if len(own) == len(page.objects):
+        return page
+    if run.read == 0:
+        raise StoreError(f"What begins with {run.prefix!r} is not listed by itself")
+    return replace(page, objects=own)

@@ -129,8 +129,14 @@ class ImageStore(ImageSource, Protocol):
     def address(self) -> str | None:
         """Where the store is, whatever connection leads to it; None where that is not known."""
 
-    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
-        """Stream every object below `prefix` in key order; folders are left out.
+    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
+        """Stream every object below `prefix` in the store's order, which is that of keys with hardly an exception.
+
+        Folders are left out.
+
+        Args:
+            prefix: What keys begin with.
+            whole: Whether all of them will be read: long listings then go by folders, several at a time, in the order of keys.
 
         Raises:
             ConfigError: No such bucket, or access denied.

@@ -76,25 +76,16 @@ class S3Reader:
         """The endpoint, the same whatever connection leads to it."""
         return self.access.endpoint_url
 
-    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
-        """See `ImageStore.list_objects`: in the server's order, which is that of the keys; long ones are read ahead."""
-        open_after = partial(self._list_after, prefix) if self._is_in_key_order else None
-        for page in list_ahead(self._list_pages(prefix), open_after):
+    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
+        """See `ImageStore.list_objects`: long ones are read ahead."""
+        for page in list_ahead(self._list_pages, prefix, whole=whole):
             yield from page.objects
 
-    @property
-    def _is_in_key_order(self) -> bool:
-        """Whether the store promises to list in the order of keys: Amazon S3 does, but for directory buckets (`…--x-s3`)."""
-        return is_amazon(self.access.host) and not self.bucket.endswith("--x-s3")
-
-    def _list_after(self, prefix: str, after: str) -> Iterator[ListingPage]:
-        return self._list_pages(prefix, after=after)
-
-    def _list_pages(self, prefix: str, delimiter: str = "", after: str = "") -> Iterator[ListingPage]:
+    def _list_pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
         token: str | None = ""
         given: set[str] = set()
         while token is not None:
-            page = self._list_page(prefix, token, delimiter, after)
+            page = self._list_page(prefix, token, delimiter)
             yield page
             token = page.next_token
             if token is not None and token in given:
@@ -278,7 +269,7 @@ class S3Reader:
         LET_IN.add(self.access)
         return response
 
-    def _list_page(self, prefix: str, token: str, delimiter: str, after: str) -> ListingPage:
+    def _list_page(self, prefix: str, token: str, delimiter: str) -> ListingPage:
         # Empty values are sent too: a bucket policy may ask for them.
         query: dict[str, str | list[str] | tuple[str]] = {
             "list-type": "2",
@@ -289,8 +280,6 @@ class S3Reader:
         }
         if token:
             query["continuation-token"] = token
-        elif after:
-            query["start-after"] = after
         # Amazon tells which objects of an archive are restored, for the asking; what others make of the header nobody says.
         headers: dict[str, str | list[str] | tuple[str]] | None = (
             {"x-amz-optional-object-attributes": "RestoreStatus"} if is_amazon(self.access.host) else None

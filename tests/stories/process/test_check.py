@@ -167,8 +167,8 @@ def with_classes(pipeline, monkeypatch, *classes):
     store = type(pipeline.stores.source)
     listed = store.list_objects
 
-    def list_objects(self, prefix=""):
-        for found, storage_class in zip(listed(self, prefix), chain(classes, repeat("STANDARD")), strict=False):
+    def list_objects(self, prefix="", **asked):
+        for found, storage_class in zip(listed(self, prefix, **asked), chain(classes, repeat("STANDARD")), strict=False):
             yield dataclasses.replace(found, storage_class=storage_class)
 
     monkeypatch.setattr(store, "list_objects", list_objects)

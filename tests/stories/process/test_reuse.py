@@ -265,8 +265,8 @@ def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch
     source, archives = few_images.stores.source, {0: "GLACIER", 1: "DEEP_ARCHIVE", 2: "GLACIER_IR", 3: "ARCHIVE"}
     listed, restored = type(source).list_objects, False
 
-    def list_objects(store, prefix=""):
-        for number, found in enumerate(listed(store, prefix)):
+    def list_objects(store, prefix="", **asked):
+        for number, found in enumerate(listed(store, prefix, **asked)):
             yield replace(found, storage_class=None if restored else archives.get(number, "STANDARD"))
 
     monkeypatch.setattr(type(source), "list_objects", list_objects)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.bucket.directory_sizes import FanOut
@@ -19,12 +19,13 @@ from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
+from shoal.stores import listing_ahead
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3 import S3Store
-from shoal.stores.s3_access import StoreAccess
 from shoal.tables.frozen_listing import find_files, read_files
 from shoal.tables.session import open_database
 from worker.http_faults import faulty_store, whole
+from worker.listed_bucket import ListedBucket
 
 ODD_KEYS = [
     "plain.jpg", "UPPER.JPG", "two.dots.jpeg", "with space.png", "percent%20sign.jpg", "hash#mark.jpg",
@@ -260,50 +261,72 @@ def test_the_largest_directory_is_that_of_a_walk_over_all_of_them(keys):
     assert counted(keys).largest[1] == max(map(len, entries.values()))
 
 
+def frozen_by(source, pipeline, limit=None):
+    """Freezes a listing; returns all that is stored of it but the moment."""
+    results = pipeline.stores.results
+    with open_database(results) as database:
+        freeze_listing(source, pipeline.dataset.source, Scope("", limit), database, LISTING, mounts=True)
+    told = results.read_json(LISTING)
+    return {**told, "listed_at": None}, [results.read_bytes(file["key"]) for file in told["files"]]
+
+
+def counting(source, monkeypatch):
+    """Keeps what the source's store is asked for: prefix, token and delimiter."""
+    asked, ask = [], source._list_page
+    monkeypatch.setattr(source, "_list_page", lambda *of: asked.append(of) or ask(*of))
+    return asked
+
+
 @pytest.mark.parametrize("limit", [None, 4321], ids=["all", "no more than so many"])
 def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_by_page(
     empty_bucket, monkeypatch, limit
 ):
-    results, frozen = empty_bucket.stores.results, []
-    monkeypatch.setattr("shoal.stores.listing_ahead.SLOW_STORE", 0)  # however busy this machine is
+    frozen, folders = [], []
+    monkeypatch.setattr(listing_ahead, "SLOW_STORE", 0)  # however busy this machine is
     with benchmark("list_server").list_server(6000, "dated", delay_ms=20) as access:
         for alone in (3, 10**9):
             monkeypatch.setattr("shoal.stores.listing_ahead.ALONE_PAGES", alone)
-            asked, source = [], S3Store(access, "images")
-            monkeypatch.setattr(S3Store, "_is_in_key_order", True)  # as Amazon S3 is
-            ask = source._list_page
-            monkeypatch.setattr(source, "_list_page", lambda *of, ask=ask, asked=asked: asked.append(of) or ask(*of))
-            with open_database(results) as database:
-                freeze_listing(source, empty_bucket.dataset.source, Scope("", limit), database, LISTING, mounts=True)
-            told = results.read_json(LISTING)
-            frozen.append(({**told, "listed_at": None}, [results.read_bytes(file["key"]) for file in told["files"]]))
-            begun = [of for of in asked if of[-1]]
-            assert bool(begun) == (alone == 3), "only the first is read ahead"
+            source = S3Store(access, "images")
+            asked = counting(source, monkeypatch)
+            frozen.append(frozen_by(source, empty_bucket, limit))
+            folders.append({prefix for prefix, _, delimiter in asked if prefix and not delimiter})
     assert frozen[0] == frozen[1]
     assert frozen[0][0]["counts"]["images"] == (limit or 6000)
+    days = {f"2022/01/{day:02d}/" for day in range(1, 6)}
+    assert folders == [days if limit is None else set(), set()], "a limit takes the first ones of the store's own order"
 
 
-def test_a_store_that_promises_no_order_is_read_ahead_in_one_line(monkeypatch):
-    monkeypatch.setattr("shoal.stores.listing_ahead.SLOW_STORE", 0)
-    with benchmark("list_server").list_server(6000, "dated", delay_ms=1) as access:
-        asked, source = [], S3Store(access, "images")
-        ask = source._list_page
-        monkeypatch.setattr(source, "_list_page", lambda *of: asked.append(of) or ask(*of))
-        keys = [found.key for found in source.list_objects()]
-    assert (len(set(keys)), keys) == (6000, sorted(keys))
-    assert [of[-1] for of in asked] == [""] * 6, "nothing is begun elsewhere: keys could be lost"
+ORDERS = {
+    "by code point": str,
+    "by UTF-16": lambda key: key.encode("utf-16-be"),
+    "folders first": lambda key: [(0, name) for name in key.split("/")[:-1]] + [(1, key)],
+    "backwards": lambda key: [-ord(character) for character in key] + [1],
+}
+names = st.text(st.sampled_from("ab-0é海🐟"), min_size=1, max_size=2)
 
 
-@pytest.mark.parametrize(
-    ("host", "bucket", "ordered"),
-    [
-        pytest.param("s3.eu-west-1.amazonaws.com", "reef", True, id="Amazon S3"),
-        pytest.param("s3.eu-west-1.amazonaws.com", "reef--euw1-az1--x-s3", False, id="a directory bucket"),
-        pytest.param("store.example.org:9000", "reef", False, id="any other"),
-    ],
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_only_stores_of_known_order_are_listed_from_several_places(host, bucket, ordered):
-    assert S3Store(StoreAccess(f"https://{host}", "key", "secret"), bucket)._is_in_key_order is ordered
+@given(
+    folders=st.sets(st.lists(names, max_size=3).map(lambda path: "".join(f"{name}/" for name in path)), max_size=5),
+    order=st.sampled_from(sorted(ORDERS)),
+    twice=st.booleans(),
+)
+def test_a_listing_by_folders_is_frozen_as_one_read_page_by_page_whatever_the_store_s_order(
+    empty_bucket, folders, order, twice
+):
+    keys = [f"{folder}{n:02d}.jpg" for folder in folders for n in range(len(folder) * 9)] + ["a.jpg", "z.txt"]
+    listed = [key for key in sorted(set(keys), key=ORDERS[order]) for _ in range(1 + (twice and key.endswith("3.jpg")))]
+    source, frozen = empty_bucket.stores.source, []
+    for alone in (1, 10**9):
+        bucket = ListedBucket(listed)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(listing_ahead, "ALONE_PAGES", alone)
+            patch.setattr(listing_ahead, "SLOW_STORE", 0)
+            patch.setattr(source, "_list_pages", bucket.list)
+            frozen.append(frozen_by(source, empty_bucket))
+    assert frozen[0] == frozen[1]
 
 
 def test_a_mount_is_refused_where_one_directory_holds_too_much(monkeypatch):
