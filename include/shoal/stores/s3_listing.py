@@ -1,6 +1,6 @@
 """One page of ListObjectsV2, read in one pass over the five fields that are needed.
 
-The client's own parser looks every field of every object up by itself and takes eight times as long: most of a listing.
+The client's own parser looks every field of every object up by itself and takes many times as long: most of a listing.
 """
 
 import re
@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from shoal.contract.errors import StoreError
 from shoal.contract.rows import ARCHIVES, RESTORED
 from shoal.stores.object_store import ListedObject
+from shoal.stores.plain_page import PlainPage, cut_plain_page
 
 TIME_VERSION = "time:"
 """How the version of an object begins where the store tells no ETag: when it was last modified follows."""
@@ -46,11 +47,12 @@ def parse_page(data: bytes) -> ListingPage:
         StoreError: It is none, or an object lacks a field.
     """
     try:
-        root = ET.fromstring(data)  # noqa: S314 - it comes from the store whose keys we hold
+        plain = cut_plain_page(data)
+        root = plain.around if plain else ET.fromstring(data)  # noqa: S314 - it comes from the store whose keys we hold
         namespace = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
         fields = {f"{namespace}{name}": name for name in ("Key", "ETag", "Size", "LastModified", "StorageClass")}
         is_encoded = root.findtext(f"{namespace}EncodingType") == "url"
-        objects = list(_read_objects(root, namespace, fields, is_encoded=is_encoded))
+        objects = list(_read_plain(plain) if plain else _read_objects(root, namespace, fields, is_encoded=is_encoded))
         named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
         folders = tuple(_text(name) if is_encoded else name for name in named)
     except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
@@ -68,6 +70,15 @@ def parse_page(data: bytes) -> ListingPage:
             "The store's listing goes on and does not say where (no NextContinuationToken) - see the store's log"
         )
     return ListingPage(objects, token, folders)
+
+
+def _read_plain(page: PlainPage) -> Iterator[ListedObject]:
+    """Read the objects that were cut out of a page, as `_read_objects` does."""
+    for _, quoted, written, etag, size, storage_class in page.objects:
+        key = _text(quoted)
+        if not key.endswith("/"):
+            modified = _utc(written)
+            yield ListedObject(key, etag or time_version(modified), int(size), modified, storage_class or None)
 
 
 def _read_objects(
