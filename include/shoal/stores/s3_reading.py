@@ -36,6 +36,9 @@ T = TypeVar("T")
 BODY_PAUSES_S = (0.5, 1.0, 2.0)
 """The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
 
+PAGE_KEYS = 1000
+"""Keys of a page of a listing: what stores give at most."""
+
 PIECE_BYTES = 256 * 1024
 """What of a streamed object is in memory."""
 
@@ -275,7 +278,7 @@ class S3Reader:
             "list-type": "2",
             "encoding-type": "url",
             "delimiter": delimiter,
-            "max-keys": "1000",
+            "max-keys": str(PAGE_KEYS),
             "prefix": prefix,
         }
         if token:

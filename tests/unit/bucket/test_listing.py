@@ -296,6 +296,23 @@ def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_b
     assert folders == [days if limit is None else set(), set()], "a limit takes the first ones of the store's own order"
 
 
+def test_folders_of_a_real_store_are_frozen_as_it_lists_them_page_by_page(empty_bucket, monkeypatch):
+    monkeypatch.setattr("shoal.stores.s3_reading.PAGE_KEYS", 4)
+    monkeypatch.setattr(listing_ahead, "SLOW_STORE", 0)
+    for folder in ("", "a/", "a/b c/", "a-b/", "a+b/", "a0/", "ñandú/照片/", "z/2026/"):
+        for number in range(5 if folder else 1):
+            empty_bucket.put(f"{folder}{number}.jpg", folder.encode() + b"\xff\xd8")
+    source, frozen = empty_bucket.stores.source, []
+    for alone in (1, 10**9):
+        monkeypatch.setattr(listing_ahead, "ALONE_PAGES", alone)
+        asked = counting(source, monkeypatch)
+        frozen.append(frozen_by(source, empty_bucket))
+        if alone == 1:
+            assert {"a/", "a-b/", "a+b/", "ñandú/"} <= {prefix for prefix, _, _ in asked}
+    assert frozen[0] == frozen[1]
+    assert frozen[0][0]["counts"]["images"] == 36
+
+
 ORDERS = {
     "by code point": str,
     "by UTF-16": lambda key: key.encode("utf-16-be"),
