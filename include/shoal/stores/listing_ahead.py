@@ -10,12 +10,11 @@ it, the listing around the folder goes on from there. So errors are those of the
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 
-from shoal.contract.errors import ShoalError, StoreError
-from shoal.stores.listing_folders import OpenPages, Part, Shown, find_parts, may_be_misread
+from shoal.contract.errors import ShoalError
+from shoal.stores.listing_folders import OpenPages, Part, Shown, find_parts
+from shoal.stores.listing_run import Run
 from shoal.stores.s3_listing import ListingPage
 
 ALONE_PAGES = 3
@@ -39,55 +38,6 @@ THIN_IN_A_ROW = 16
 """After so many thin folders the listing around them goes on, where that costs less than the folders that are left."""
 
 
-@dataclass(eq=False)
-class _Run:
-    """Pages of one prefix that follow each other.
-
-    Attributes:
-        prefix: What is listed.
-        source: Gives them; asked by one thread at a time.
-        parent: The listing of which this is a folder; None for the whole one.
-        since: Keys before it are left out: they were given already.
-        shown: What its first pages showed, until it is decided whether it goes by folders: none is given before.
-        pages: Read, and not yet taken.
-        read: Pages of it that were read.
-        objects: Objects in them.
-        busy: Whether a thread is at it.
-        ended: Whether nothing more is to be asked.
-        error: Why it failed.
-        unusable: Whether the listing around it must go on in its place.
-        thin: Of its folders, those in a row, up to now, that held next to nothing.
-        begun_at: Pages of all that had been given when it was cut into folders.
-    """
-
-    prefix: str
-    source: Iterator[ListingPage]
-    parent: "_Run | None" = None
-    since: str = ""
-    shown: Shown | None = None
-    pages: deque[ListingPage] = field(default_factory=deque)
-    read: int = 0
-    objects: int = 0
-    busy: bool = False
-    ended: bool = False
-    error: Exception | None = None
-    unusable: bool = False
-    thin: int = 0
-    begun_at: int = 0
-
-    @property
-    def can_be_given(self) -> bool:
-        """Whether a page lies there that nothing takes back."""
-        return bool(self.pages) and self.shown is None
-
-    def is_below(self, other: "_Run") -> bool:
-        """Whether it is a folder of another one, or a folder of such a folder."""
-        parent = self.parent
-        while parent is not None and parent is not other:
-            parent = parent.parent
-        return parent is other
-
-
 def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> Iterator[ListingPage]:
     """Give the pages of a listing.
 
@@ -96,7 +46,7 @@ def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> It
         prefix: What is listed.
         whole: Whether all of them are wanted: only then folders are listed side by side, and the first page comes after some.
     """
-    head = _Run(prefix, open_pages(prefix, ""), shown=Shown(prefix) if whole else None)
+    head = Run(prefix, open_pages(prefix, ""), shown=Shown(prefix) if whole else None)
     waited_s = busy_s = 0.0
     try:
         for number in range(ALONE_PAGES):
@@ -107,12 +57,12 @@ def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> It
                 busy_s += time.thread_time() - began_cpu
             if page is None:
                 break
-            head.ended = page.next_token is None
-            if head.shown is None:
-                yield page
+            if whole:
+                head.add(page)
             else:
-                _add(head, page)
-            if head.ended:
+                yield page
+            if page.next_token is None:
+                head.ended = True
                 break
     except ShoalError:
         yield from head.pages  # they came before it
@@ -137,7 +87,7 @@ class _Reader:
         open_pages: Lists the store.
     """
 
-    def __init__(self, head: _Run, open_pages: OpenPages) -> None:
+    def __init__(self, head: Run, open_pages: OpenPages) -> None:
         self._runs, self._open_pages = [head], open_pages
         self._changed = threading.Condition()
         self._stopped = False
@@ -186,7 +136,7 @@ class _Reader:
             self._stopped = True
             self._changed.notify_all()
 
-    def _leave_thin_folders(self, done: _Run) -> None:
+    def _leave_thin_folders(self, done: Run) -> None:
         """Go on around the folders where those that ended lately were hardly worth a request, and many are left."""
         parent = done.parent
         if parent is None or not self._runs or self._runs[0].parent is not parent:
@@ -198,7 +148,7 @@ class _Reader:
         if left > THIN_IN_A_ROW + 2 * (self._given - parent.begun_at):  # its beginning is listed again for it
             self._go_on_around(self._runs[0])
 
-    def _go_on_around(self, run: _Run) -> None:
+    def _go_on_around(self, run: Run) -> None:
         """List what a folder is one of, without what was given: all keys before that folder."""
         parent = run.parent
         if parent is None:
@@ -206,7 +156,7 @@ class _Reader:
         since = run.since or run.prefix
         pages = self._open_pages(parent.prefix, "")
         self._runs = [
-            _Run(parent.prefix, pages, parent.parent, max(since, parent.since)),
+            Run(parent.prefix, pages, parent.parent, max(since, parent.since)),
             *(one for one in self._runs if not one.is_below(parent)),
         ]
         self._changed.notify_all()
@@ -238,7 +188,7 @@ class _Reader:
                     self._cut(run, parts)
                 self._changed.notify_all()
 
-    def _choose(self) -> _Run | None:
+    def _choose(self) -> Run | None:
         """Choose what is read next, the nearest first."""
         if not self._runs:
             return None
@@ -253,9 +203,9 @@ class _Reader:
                 return run
         return None
 
-    def _advance(self, run: _Run) -> list[Part] | None:
+    def _advance(self, run: Run) -> list[Part] | None:
         """Read a page of a run, or find its parts; only the thread at it changes it."""
-        if run.shown is not None and run.shown.pages and (run.shown.are_enough or _speaks_for_folders(run)):
+        if run.speaks_for_folders and run.shown is not None:
             parts = find_parts(self._open_pages, run.shown)
             if parts is not None:
                 return parts
@@ -264,62 +214,18 @@ class _Reader:
             return None
         page, error = None, None
         try:
-            page = next(run.source, None)
-            if page is not None:
-                page = _own(run, page)
+            page = run.read_own()
         except Exception as err:  # noqa: BLE001 - it is raised where the reader comes to it
             error = err
         with self._changed:
-            if error is not None or page is None:
-                run.ended, run.error, run.shown = True, error, None
-                run.unusable = error is not None and run.read == 0 and run.parent is not None
-                return None
-            _add(run, page)
-            if page.next_token is None:
-                run.ended, run.shown = True, None
-                run.unusable = run.parent is not None and not run.objects and may_be_misread(run.prefix)
+            if page is None:
+                run.end(error)
+            else:
+                run.add(page)
         return None
 
-    def _cut(self, run: _Run, parts: list[Part]) -> None:
+    def _cut(self, run: Run, parts: list[Part]) -> None:
         """Put parts in the place of a run; what was read of it is listed again with them."""
         run.begun_at = self._given
         place = self._runs.index(run)
-        self._runs[place : place + 1] = [self._begin(run, part) for part in parts]
-
-    def _begin(self, parent: _Run, part: Part) -> _Run:
-        if isinstance(part, str):
-            return _Run(part, self._open_pages(part, ""), parent, shown=Shown(part))
-        key = part[0].key
-        return _Run(
-            key, iter(()), parent, pages=deque([ListingPage(part, None)]), read=1, objects=len(part), ended=True
-        )
-
-
-def _speaks_for_folders(run: _Run) -> bool:
-    return run.shown is not None and run.shown.speak_for_folders(run.prefix)
-
-
-def _add(run: _Run, page: ListingPage) -> None:
-    run.read += 1
-    run.objects += len(page.objects)
-    if run.shown is not None:
-        run.shown.add(page)
-    if run.since:
-        page = replace(page, objects=[found for found in page.objects if found.key >= run.since])
-    run.pages.append(page)
-
-
-def _own(run: _Run, page: ListingPage) -> ListingPage:
-    """Leave out what does not lie in the folder that was asked for: it is listed elsewhere, too.
-
-    Raises:
-        StoreError: The first page has such keys: then there may be no end of them.
-    """
-    if run.parent is None:
-        return page
-    own = [found for found in page.objects if found.key.startswith(run.prefix)]
-    if len(own) == len(page.objects):
-        return page
-    if run.read == 0:
-        raise StoreError(f"What begins with {run.prefix!r} is not listed by itself")
-    return replace(page, objects=own)
+        self._runs[place : place + 1] = [Run.of_part(run, part, self._open_pages) for part in parts]

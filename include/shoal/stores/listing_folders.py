@@ -21,8 +21,8 @@ HELD_PAGES = 4
 FOLDERS_A_PAGE = 2
 """More folders to a page are not listed each by itself: every one of them costs a request."""
 
-LOOK_PAGES = 4
-"""Pages of folders that are asked for, at most: 4,000 of them."""
+LOOK_PAGES = 2
+"""Pages of folders that are asked for, at most: 2,000 of them."""
 
 DEEPEST = 16
 """Levels that hold one folder and nothing else, gone down in one look."""
