@@ -4,7 +4,6 @@ Every key below a prefix lies beside its folders or in one of them, whatever the
 store knows the delimiter, and what a store answered before is held against what it says of folders.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,9 +25,6 @@ LOOK_PAGES = 2
 
 DEEPEST = 16
 """Levels that hold one folder and nothing else, gone down in one look."""
-
-_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
-"""Folders whose names every store reads alike in a prefix."""
 
 OpenPages = Callable[[str, str], Iterator[ListingPage]]
 """Lists what is below a prefix, cut at a delimiter or (empty) not, in pages."""
@@ -90,11 +86,6 @@ def find_parts(open_pages: OpenPages, shown: Shown) -> list[Part] | None:
     except ShoalError:  # who may not ask for folders may list all the same
         return None
     return None
-
-
-def may_be_misread(prefix: str) -> bool:
-    """Whether a store may take a prefix for another one, as some do with a plus, an empty part or what is not ASCII."""
-    return _PLAIN.fullmatch(prefix) is None
 
 
 def _read_level(open_pages: OpenPages, prefix: str) -> list[Part] | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from shoal.contract.errors import StoreError
-from shoal.stores.listing_folders import OpenPages, Part, Shown, may_be_misread
+from shoal.stores.listing_folders import OpenPages, Part, Shown
 from shoal.stores.s3_listing import ListingPage
 
 
@@ -21,7 +21,7 @@ class Run:
         shown: What its first pages showed, until it is decided whether it goes by folders: none is given before.
         pages: Read, and not yet taken.
         read: Pages of it that were read.
-        objects: Objects in them.
+        objects: Keys in them, those of folders too.
         busy: Whether a thread is at it.
         ended: Whether nothing more is to be asked.
         error: Why it failed.
@@ -90,7 +90,7 @@ class Run:
     def add(self, page: ListingPage) -> None:
         """Add a page that was read."""
         self.read += 1
-        self.objects += len(page.objects)
+        self.objects += len(page.objects) + page.markers
         if self.shown is not None:
             self.shown.add(page)
         if self.since:
@@ -98,7 +98,8 @@ class Run:
         self.pages.append(page)
         if page.next_token is None:
             self.end()
-            self.unusable = self.parent is not None and not self.objects and may_be_misread(self.prefix)
+            # An empty folder is one that somebody emptied, or one whose name the store takes for another.
+            self.unusable = self.parent is not None and not self.objects
 
     def end(self, error: Exception | None = None) -> None:
         """Note that nothing more comes."""

@@ -33,11 +33,13 @@ class ListingPage:
         objects: In the server's order.
         next_token: Asks for the next page.
         folders: What a delimiter made one of: prefixes that end with it.
+        markers: How many keys were left out, as they end with a slash and stand for a folder.
     """
 
     objects: list[ListedObject]
     next_token: str | None
     folders: tuple[str, ...] = ()
+    markers: int = 0
 
 
 def parse_page(data: bytes) -> ListingPage:
@@ -53,6 +55,7 @@ def parse_page(data: bytes) -> ListingPage:
         fields = {f"{namespace}{name}": name for name in ("Key", "ETag", "Size", "LastModified", "StorageClass")}
         is_encoded = root.findtext(f"{namespace}EncodingType") == "url"
         objects = list(_read_plain(plain) if plain else _read_objects(root, namespace, fields, is_encoded=is_encoded))
+        markers = len(plain.objects if plain else root.findall(f"{namespace}Contents")) - len(objects)
         named = [element.text or "" for element in root.iterfind(f"{namespace}CommonPrefixes/{namespace}Prefix")]
         folders = tuple(_text(name) if is_encoded else name for name in named)
     except (ET.ParseError, KeyError, ValueError, OverflowError) as err:
@@ -63,13 +66,13 @@ def parse_page(data: bytes) -> ListingPage:
         # Taken for a listing without objects, it would be a bucket whose images are all gone.
         raise StoreError(f"The store's listing cannot be read (it is a {root.tag} document) - see the store's log")
     if (root.findtext(f"{namespace}IsTruncated") or "").lower() != "true":
-        return ListingPage(objects, None, folders)
+        return ListingPage(objects, None, folders, markers)
     token = root.findtext(f"{namespace}NextContinuationToken")
     if not token:
         raise StoreError(
             "The store's listing goes on and does not say where (no NextContinuationToken) - see the store's log"
         )
-    return ListingPage(objects, token, folders)
+    return ListingPage(objects, token, folders, markers)
 
 
 def _read_plain(page: PlainPage) -> Iterator[ListedObject]:

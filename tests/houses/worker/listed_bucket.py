@@ -65,7 +65,8 @@ class ListedBucket:
                 if key in page:
                     raise error
             objects = [self._object(key) for key in page if not key.endswith("/")]
-            yield ListingPage(objects, "more" if place < len(entries) else None, self._shown(page, prefix, delimiter))
+            more, folders = "more" if place < len(entries) else None, self._shown(page, prefix, delimiter)
+            yield ListingPage(objects, more, folders, len(page) - len(objects) - len(folders))
             if place >= len(entries):
                 return
 

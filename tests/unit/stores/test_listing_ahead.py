@@ -203,3 +203,12 @@ def test_what_is_read_ahead_of_a_slow_reader_is_bounded():
     levels = 4 * (HELD_PAGES + LOOK_PAGES)
     assert asked <= listing_ahead.MOST_PAGES + listing_ahead.THREADS + 20 * levels
     listed.close()
+
+
+def test_folders_that_hold_their_marker_alone_are_passed_and_empty_ones_are_looked_for_around_them():
+    keys = sorted([*dated(1500), "cam/2026/01/15/", "cam/2026/00/"])
+    marked = ListedBucket([key for key in keys if not key.startswith("cam/2026/01/15/") or key.endswith("/")])
+    assert list(marked.ahead()) == marked.objects
+    assert "cam/2026/02/07/" in marked.folders, "it went on by folders"
+    hidden = ListedBucket(keys, sees=lambda prefix: "nothing" if prefix == "cam/2026/01/15/" else prefix)
+    assert list(hidden.ahead()) == hidden.objects

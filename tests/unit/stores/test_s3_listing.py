@@ -105,6 +105,12 @@ def test_only_amazon_is_asked_what_is_restored(host, asked, monkeypatch):
     assert (sent.get("x-amz-optional-object-attributes") == "RestoreStatus") is asked
 
 
+@pytest.mark.parametrize("encoded", [True, False], ids=["in the usual form", "in another"])
+def test_markers_of_folders_are_counted_and_are_no_objects(encoded):
+    found = parse_page(page(["a.jpg", "folder/", "other/"], encoded=encoded))
+    assert ([one.key for one in found.objects], found.markers) == (["a.jpg"], 2)
+
+
 def test_a_server_without_the_namespace_is_read_too():
     assert [found.key for found in parse_page(page(["a b.jpg", "folder/"], namespace="")).objects] == ["a b.jpg"]
 
