@@ -50,7 +50,12 @@ def flat_key_at(number: int) -> str:
     return f"IPC608/IMG_{number:08d}.jpg"
 
 
-LAYOUTS = {"dated": key_at, "flat": flat_key_at}
+def skewed_key_at(number: int) -> str:
+    """Name a photo of a bucket that one camera fills nearly alone, in a folder whose name is no ASCII."""
+    return f"probe-{number}/frame.jpg" if number < 4 else f"Öland/{key_at(number)}"
+
+
+LAYOUTS = {"dated": key_at, "skewed": skewed_key_at, "flat": flat_key_at}
 
 
 @contextmanager
@@ -108,14 +113,14 @@ class _Bucket:
             max_keys=max_keys,
             truncated=str(truncated).lower(),
             token=f"<NextContinuationToken>{at}</NextContinuationToken>" if truncated else "",
-            contents="".join(contents) + "".join(map(_FOLDER.format, folders)),
+            contents="".join(contents) + "".join(_FOLDER.format(quote(folder)) for folder in folders),
         )
         return page.encode()
 
     def _render_photo(self, number: int) -> str:
         modified = FIRST + timedelta(minutes=number, seconds=7)
         return _CONTENTS.format(
-            key=self._key_at(number),  # needs no escape, neither in XML nor in a URL
+            key=quote(self._key_at(number)),  # which needs no escape in XML
             modified=f"{modified:%Y-%m-%dT%H:%M:%S}.000Z",
             etag=hashlib.md5(str(number).encode()).hexdigest(),
             size=82_000 + number * 7919 % 11_000,

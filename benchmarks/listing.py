@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _stores(arguments: argparse.Namespace) -> Iterator[tuple[str, object]]:
-    for layout in ("dated", "flat"):
+    for layout in ("dated", "skewed", "flat"):
         for delay_ms in (0, 20):
             where = f"pages, {layout}" + (f", {delay_ms} ms away" if delay_ms else "")
             yield where, list_server(arguments.keys, layout, delay_ms)
