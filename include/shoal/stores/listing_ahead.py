@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from shoal.contract.errors import ShoalError
 from shoal.stores.listing_folders import OpenPages, Part, Shown, find_parts
 from shoal.stores.listing_run import Run
-from shoal.stores.s3_listing import ListingPage
+from shoal.stores.s3_listing import ListingPage, names_walk
 
 ALONE_PAGES = 3
 """So many pages are read one after the other, by whoever asks: most listings end there, or their reader does."""
 
 THREADS = 4
 
-SLOW_STORE = 3.0
+SLOW_STORE = 1.5
 """So many times as long as this process works on a page it must wait for one: only then threads read ahead."""
 
 MOST_PAGES = 48
@@ -48,6 +48,7 @@ def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> It
     """
     head = Run(prefix, open_pages(prefix, ""), shown=Shown(prefix) if whole else None)
     waited_s = busy_s = 0.0
+    token: str | None = ""
     try:
         for number in range(ALONE_PAGES):
             began, began_cpu = time.perf_counter(), time.thread_time()
@@ -61,18 +62,20 @@ def list_ahead(open_pages: OpenPages, prefix: str, *, whole: bool = False) -> It
                 head.add(page)
             else:
                 yield page
-            if page.next_token is None:
-                head.ended = True
+            token = page.next_token
+            if token is None:
                 break
     except ShoalError:
         yield from head.pages  # they came before it
         raise
-    if head.ended or waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
+    if token is None or waited_s < SLOW_STORE * busy_s:  # threads share one interpreter: they help as long as they wait
         yield from head.pages
         yield from head.source
         return
+    if not whole or names_walk(token):
+        head.shown = None  # in one line
     reader = _Reader(head, open_pages)
-    reader.start(THREADS if whole else 1)
+    reader.start(1 if head.shown is None else THREADS)
     try:
         yield from reader.pages()
     finally:

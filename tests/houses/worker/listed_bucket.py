@@ -30,7 +30,7 @@ class ListedBucket:
         self.keys, self.pause_s, self.random = list(keys), pause_s, Random(7)
         self.versions = {key: f"v{number}" for number, key in enumerate(self.keys)}
         self.knows_delimiter, self.sees, self.refuses = knows_delimiter, sees, refuses
-        self.asked, self.failing = [], {}
+        self.asked, self.failing, self.token = [], {}, "more"
         self.lock = threading.Lock()
 
     @property
@@ -65,7 +65,7 @@ class ListedBucket:
                 if key in page:
                     raise error
             objects = [self._object(key) for key in page if not key.endswith("/")]
-            more, folders = "more" if place < len(entries) else None, self._shown(page, prefix, delimiter)
+            more, folders = self.token if place < len(entries) else None, self._shown(page, prefix, delimiter)
             yield ListingPage(objects, more, folders, len(page) - len(objects) - len(folders))
             if place >= len(entries):
                 return

@@ -172,9 +172,19 @@ def test_objects_that_come_and_go_meanwhile_harm_nobody_else():
     assert set(stay) - goes <= set(seen)
 
 
-def test_a_store_that_answers_faster_than_this_process_reads_is_read_page_by_page(monkeypatch):
-    monkeypatch.setattr(listing_ahead, "SLOW_STORE", 1000.0)
+@pytest.mark.parametrize(
+    ("token", "slow"),
+    [
+        pytest.param("more", 1000.0, id="a store that answers faster than this process reads"),
+        pytest.param(
+            "MjAyMi94LmpwZ1ttaW5pb19jYWNoZTp2MixyZXR1cm46XQ==", 0, id="MinIO, which begins anew for each folder"
+        ),
+    ],
+)
+def test_where_it_does_not_pay_no_folder_is_listed_by_itself(monkeypatch, token, slow):
+    monkeypatch.setattr(listing_ahead, "SLOW_STORE", slow)
     bucket = ListedBucket(dated(1000))
+    bucket.token = token
     assert list(bucket.ahead()) == bucket.objects
     assert bucket.asked == [("", "")] * 40
 
