@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote_plus, unquote_to_bytes
 from xml.etree import ElementTree as ET
 
@@ -127,11 +128,20 @@ def _text(quoted: str) -> str:
     """Read a key that is encoded for an address; of one that is no UTF-8 each such byte is shown, see `NOT_TEXT`."""
     if "%" not in quoted and "+" not in quoted:
         return quoted
+    folder, slash, name = quoted.rpartition("/")  # no character's bytes hold a slash's
+    return _decode_folder(folder) + slash + (_decode(name) if "%" in name or "+" in name else name)
+
+
+def _decode(quoted: str) -> str:
     key = unquote_plus(quoted)
     if "\ufffd" not in key:  # it stands for such a byte, or is itself in the key
         return key
     exact = unquote_to_bytes(quoted.replace("+", " ")).decode("utf-8", "surrogateescape")
     return _NO_TEXT.sub(lambda byte: f"\ufffd%{ord(byte[0]) - 0xDC00:02X}", exact)
+
+
+_decode_folder = lru_cache(maxsize=256)(_decode)
+"""Keys that follow each other lie in the same folder."""
 
 
 def time_version(modified: datetime) -> str:
