@@ -168,7 +168,9 @@ def with_classes(pipeline, monkeypatch, *classes):
     listed = store.list_objects
 
     def list_objects(self, prefix="", **asked):
-        for found, storage_class in zip(listed(self, prefix, **asked), chain(classes, repeat("STANDARD")), strict=False):
+        for found, storage_class in zip(
+            listed(self, prefix, **asked), chain(classes, repeat("STANDARD")), strict=False
+        ):
             yield dataclasses.replace(found, storage_class=storage_class)
 
     monkeypatch.setattr(store, "list_objects", list_objects)
