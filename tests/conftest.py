@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hostile_answer import HostileAnswer, hostile_answer
 from pipeline import Pipeline, make_pipeline
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.bad_files import BadFile, bad_files
@@ -122,6 +123,13 @@ def few_images(empty_bucket: Pipeline, scenes: tuple[Scene, ...]) -> Pipeline:
     chosen = [scene for scene in scenes if "0602-" in scene.key and scene.fish][:12]
     empty_bucket.put_scenes(chosen)
     return empty_bucket
+
+
+@pytest.fixture(scope="session")
+def hostile(demo_models: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileAnswer]:
+    """A complete run over hostile names, three months and every use of an image; nobody changes it."""
+    with hostile_answer(tmp_path_factory.mktemp("hostile-answer"), demo_models["v1"]) as answer:
+        yield answer
 
 
 @pytest.fixture

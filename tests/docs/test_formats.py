@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from shoal.answers import columns as answers
 from shoal.bucket.listing import _identity
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
@@ -335,6 +336,7 @@ def test_tables_of_the_answer_have_the_documented_columns(name, table_name, run)
         ).fetchall()
         assert [(column, sql_type) for column, sql_type, *_ in stored] == table(f"columns: {table_name}")
     assert {"images", "detections", "counts-day"} <= set(run["stored"])
+    assert list(answers.TABLES[name].items()) == table(f"columns: {table_name}"), "as whoever reads it later takes it"
 
 
 @pytest.mark.parametrize("name", ["counts-day.csv", "gaps.csv", "failures.csv"])

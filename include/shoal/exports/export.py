@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
 from shoal.contract.errors import ConfigError
 from shoal.contract.plugged_in import load
 from shoal.results.stored_plan import StoredPlan
@@ -18,11 +19,6 @@ EXPORTS = {
     "report": "shoal.exports.report.page:REPORT",
 }
 """What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""
-
-
-@dataclass(frozen=True)
-class Where:
-    """Which images are asked for. It has no field yet: every image of the run."""
 
 
 @dataclass(frozen=True)

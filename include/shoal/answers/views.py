@@ -1,0 +1,136 @@
+"""DuckDB views over the months of an answer: those that summary.json lists, and of them only what may be asked for."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from shoal.answers.columns import TABLES, WIDTHS
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError, shown
+from shoal.contract.layout import NO_MONTH
+from shoal.results.stored_summary import StoredSummary
+from shoal.results.summary_files import SummaryFile
+from shoal.tables.session import Database
+
+SHOWN_NAMES = 8
+
+_LISTS = {"cameras": "camera", "deployments": "deployment", "taxa": "taxon"}
+_OF_TAXA = frozenset({"detections", "below", *(f"counts-{width}" for width in WIDTHS)})
+
+
+def view_answer(database: Database, summary: StoredSummary, where: Where = Where()) -> None:  # noqa: B008 - frozen
+    """Make the tables of an answer readable as views: `images`, `detections`, `below`, `counts_day` … and `gaps`.
+
+    A table that the answer does not have, as a width of bins that nobody asked for, is an empty view. Their columns are those of
+    docs/formats.md. Of counts only bins are there that lie in the span asked for as a whole; an image or detection without a
+    capture time lies in it when its object was last modified in it, as in the windows of runs; of gaps all that reach into it.
+
+    Args:
+        database: A session on the results bucket.
+        summary: Of a complete run.
+        where: What is asked for.
+
+    Raises:
+        ConfigError: It names a camera, deployment or taxon that the answer does not know.
+        ContractError: A file is gone, or is none of Shoal's.
+    """
+    for name in _LISTS:
+        database.set_variable(f"where_{name}", list(getattr(where, name)))
+    database.set_variable("where_start", None if where.start is None else where.start.replace(tzinfo=None))
+    database.set_variable("where_end", None if where.end is None else where.end.replace(tzinfo=None))
+    for table, columns in TABLES.items():
+        view = table.replace("-", "_")
+        keys = [file.key for file in _touched(summary.tables, table, where)]
+        database.view_parquet(f"stored_{view}", keys, columns)
+        conditions = " AND ".join(_conditions(table, where)) or "true"
+        database.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM stored_{view} WHERE {conditions}")
+    _need_known(database, summary, where)
+
+
+def _need_known(database: Database, summary: StoredSummary, where: Where) -> None:
+    """Check that an answer knows what is asked for: a series of it, or an image that is in none."""
+    known = {
+        "cameras": {series["camera"] for series in summary.result["series"]},
+        "deployments": {series["deployment"] for series in summary.result["series"]} - {None},
+        "taxa": {species["taxon"] for species in summary.result["species"]},
+    }
+    for name, word in _LISTS.items():
+        for asked in getattr(where, name):
+            of_images = f"SELECT count(*) FROM (SELECT 1 FROM stored_images WHERE {word} = ? LIMIT 1)"
+            if asked not in known[name] and (name == "taxa" or not database.value(of_images, [asked])):
+                there = sorted(known[name])
+                more = f" and {len(there) - SHOWN_NAMES} more" if len(there) > SHOWN_NAMES else ""
+                listed = ", ".join(shown(one, 100) for one in there[:SHOWN_NAMES]) or "none"
+                raise ConfigError(
+                    f"No {word} {shown(asked, 100)!r} in the answer of run {summary.run_key} - there are: {listed}{more}"
+                )
+
+
+def cut_bins(database: Database, where: Where) -> int:
+    """Count the bins of days that reach into the span asked for and out of it: `counts_day` is without them."""
+    if where.start is None and where.end is None:
+        return 0
+    whole = " AND ".join(_conditions("counts-day", where))
+    reach = " AND ".join([*_lists("counts-day", where), *_reach("bin_start", "bin_end", where)])
+    return int(
+        database.value(
+            "SELECT count(*) FROM (SELECT DISTINCT camera, deployment, bin_start, bin_end FROM stored_counts_day "
+            f"WHERE {reach} AND NOT ({whole}))"
+        )
+    )
+
+
+def _touched(files: Sequence[SummaryFile], table: str, where: Where) -> Iterator[SummaryFile]:
+    for file in files:
+        if file.table == table and (file.month in {None, NO_MONTH} or _in_span(str(file.month), table, where)):
+            yield file
+
+
+def _in_span(month: str, table: str, where: Where) -> bool:
+    start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+    end = (start + timedelta(days=32)).replace(day=1)
+    # A gap lies where it begins, and may reach into any later month.
+    begins_early = where.end is None or start < where.end
+    return begins_early and (table == "gaps" or where.start is None or end > where.start)
+
+
+def _conditions(table: str, where: Where) -> Iterator[str]:
+    yield from _lists(table, where)
+    if where.start is None and where.end is None:
+        return
+    if table == "images":
+        yield from _within("coalesce(captured_at, last_modified)", where)
+    elif table in {"detections", "below"}:
+        undated = " AND ".join(["captured_at IS NULL", *_within("last_modified", where)])
+        yield (
+            f"({' AND '.join(_within('captured_at', where))} OR captured_at IS NULL AND key IN "
+            f"(SELECT key FROM stored_images WHERE {undated}))"
+        )
+    elif table == "gaps":
+        yield from _reach("gap_start", "gap_end", where)
+    else:
+        length = WIDTHS[table.removeprefix("counts-")]
+        end = "bin_end" if length is None else f"bin_start + {length}"
+        if where.start is not None:
+            yield "bin_start >= getvariable('where_start')"
+        if where.end is not None:
+            yield f"{end} <= getvariable('where_end')"
+
+
+def _lists(table: str, where: Where) -> Iterator[str]:
+    for name, column in _LISTS.items():
+        if getattr(where, name) and (name != "taxa" or table in _OF_TAXA):
+            yield f"list_contains(getvariable('where_{name}'), {column})"
+
+
+def _within(moment: str, where: Where) -> Iterator[str]:
+    if where.start is not None:
+        yield f"{moment} >= getvariable('where_start')"
+    if where.end is not None:
+        yield f"{moment} < getvariable('where_end')"
+
+
+def _reach(start: str, end: str, where: Where) -> Iterator[str]:
+    if where.start is not None:
+        yield f"{end} > getvariable('where_start')"
+    if where.end is not None:
+        yield f"{start} < getvariable('where_end')"
