@@ -36,6 +36,7 @@ COMMANDS = {
     "gc": "delete what only recomputing an old run needs",
     "pools": "make the Airflow pools that dataset files name",
     "current": "show which run is a dataset's answer",
+    "export": "write an answer as other tools read it",
 }
 
 

@@ -81,7 +81,7 @@ def all_keys() -> list[str]:
 def hostile_answer(folder: Path, model: bytes) -> Iterator[HostileAnswer]:
     """Summarize it; the store runs meanwhile."""
     data = folder / "data"
-    for role in ("images", "results", "models"):
+    for role in ("images", "results", "models", "exports"):
         (data / f"reef-{role}").mkdir(parents=True)
     for number, key in enumerate(all_keys()):
         path = data / "reef-images" / key

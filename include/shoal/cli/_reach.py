@@ -160,6 +160,18 @@ def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Itera
 
 
 @contextmanager
+def reach_connection(conn_id: str, dataset: str) -> Iterator[Access]:
+    """Look a connection up for a command that writes somewhere else than a dataset's buckets.
+
+    Args:
+        conn_id: Of the connection.
+        dataset: Which dataset the command is about.
+    """
+    with _reading_connections({conn_id}, dataset) as read_access:
+        yield read_access(conn_id)
+
+
+@contextmanager
 def _reading_connections(named: Collection[str], dataset: str) -> Iterator[ReadAccess]:
     """Tell how connections are read for one command: Airflow's, or the embedded store's, which is served meanwhile."""
     look_into_airflow()

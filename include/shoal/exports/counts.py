@@ -6,7 +6,8 @@ All widths are tables of the answer, in the same order; ten years of half hours 
 from dataclasses import dataclass
 from pathlib import Path
 
-from shoal.exports.export import Answer, Where, Written
+from shoal.answers.where import Where
+from shoal.exports.export import Answer, Written
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME, TableFile
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database

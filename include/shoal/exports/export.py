@@ -1,12 +1,14 @@
 """What an export is, and which there are: files made of one summary's tables, the same bytes for the same answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Protocol
 
 from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.plugged_in import load
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
@@ -20,6 +22,14 @@ EXPORTS = {
 }
 """What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""
 
+BY_MONTH = {
+    "long": "shoal.exports.long:LONG",
+}
+"""Made of the tables that a run stored, by `python -m shoal export`; each month of them stands alone."""
+
+PACKAGES: dict[str, str] = {}
+"""Likewise, and of the whole answer only."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -31,6 +41,7 @@ class Answer:
         result: The summary's result.
         run: The summary's run.
         files: sha256 of each file written so far, by name.
+        dataset: The dataset file as it is now, for what decides no number, such as a licence; None where nobody asks.
     """
 
     plan: StoredPlan
@@ -38,6 +49,12 @@ class Answer:
     result: Mapping[str, Any]
     run: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
+    dataset: Dataset | None = None
+
+    @property
+    def described(self) -> Dataset:
+        """The dataset file as it is now, else as it was when the run was planned."""
+        return self.dataset or self.plan.settings
 
 
 @dataclass(frozen=True)
@@ -47,10 +64,12 @@ class Written:
     Attributes:
         files: In the folder it was given.
         not_held: How many of what its format cannot hold, by what they are.
+        rows: How many lines, images or boxes each file holds, by its name, where the export says so.
     """
 
     files: tuple[Path, ...]
     not_held: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 class Export(Protocol):
@@ -79,10 +98,11 @@ class Export(Protocol):
         """Write the files into a folder of its own, streamed from the tables, in the order of their keys.
 
         Args:
-            database: Holds the tables of the summary.
+            database: Holds the tables of the summary; for `BY_MONTH` and `PACKAGES` the views of `answers.views`, of what `where`
+                asks for already.
             answer: What the run found.
-            to: An empty folder.
-            where: Which images are asked for.
+            to: A folder of its own. Of `BY_MONTH` and `PACKAGES` a file that lies there is whole, see `whole_file`.
+            where: What is asked for.
         """
 
 
@@ -96,6 +116,27 @@ def find_export(name: str) -> Export:
     if export.name != name:
         raise ConfigError(f"{EXPORTS_OF_WHEELS}: {name!r} calls itself {export.name!r} - its wheel must use one name")
     return export
+
+
+def find_afterwards(name: str, options: Mapping[str, str]) -> Export:
+    """Load an export that is made of stored tables.
+
+    Args:
+        name: Of the export.
+        options: What a person said about it, by field.
+
+    Raises:
+        ConfigError: There is none of this name, or it takes no such option.
+    """
+    known = {**BY_MONTH, **PACKAGES}
+    if name not in known:
+        raise ConfigError(f"No export {shown(name, 100)!r} - there are {', '.join(sorted(known))}")
+    export: Export = resolve_name(known[name])
+    fields = {one.name for one in dataclass_fields(export)}  # type: ignore[arg-type]  # all of ours are
+    for option in options:
+        if option not in fields:
+            raise ConfigError(f"Export {name} has no --{option.replace('_', '-')} - leave it out")
+    return replace(export, **options)  # type: ignore[type-var]
 
 
 def need_exports(dataset: Dataset) -> None:

@@ -6,8 +6,10 @@ A spreadsheet takes a cell that begins with = + - or @ for a formula, and runs i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from shoal.exports.export import Answer, Where, Written
+from shoal.answers.where import Where
+from shoal.exports.export import Answer, Written
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -56,17 +58,31 @@ class TableFile:
         """Stream the query into its file."""
         path = to / self.file
         database.copy(self.query, path, self.options)
-        texts = _text_columns(database, self.query) if self.options == CSV else []
-        if not texts or not _holds_formulas(database, self.query, texts):
+        for_spreadsheets = without_formulas(database, self.query) if self.options == CSV else None
+        if for_spreadsheets is None:
             return Written((path,))
         beside = path.with_suffix(SPREADSHEET)
-        as_text = ", ".join(
-            f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN chr(39) || {name} ELSE {name} END AS {name}"
-            for name in texts
-        )
-        options = f"{self.options}, FORCE_QUOTE ({', '.join(texts)})"
-        database.copy(f"SELECT * REPLACE ({as_text}) FROM ({self.query})", beside, options)
+        database.copy(for_spreadsheets.query, beside, for_spreadsheets.options)
         return Written((path, beside))
+
+
+class ForSpreadsheets(NamedTuple):
+    """A query whose cells no spreadsheet runs, and how it is written."""
+
+    query: str
+    options: str
+
+
+def without_formulas(database: Database, query: str) -> ForSpreadsheets | None:
+    """Change the cells of a query that a spreadsheet would take for formulas; None where there are none."""
+    texts = _text_columns(database, query)
+    if not texts or not _holds_formulas(database, query, texts):
+        return None
+    as_text = ", ".join(
+        f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN chr(39) || {name} ELSE {name} END AS {name}"
+        for name in texts
+    )
+    return ForSpreadsheets(f"SELECT * REPLACE ({as_text}) FROM ({query})", f"{CSV}, FORCE_QUOTE ({', '.join(texts)})")
 
 
 def _text_columns(database: Database, query: str) -> list[str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from shoal.answers.where import Where
 from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.contract.stored_names import FILE_NAME
-from shoal.exports.export import EXPORTS, Answer, Export, Where, find_export
+from shoal.exports.export import EXPORTS, Answer, Export, find_export
 from shoal.tables.session import Database
 
 log = logging.getLogger(__name__)

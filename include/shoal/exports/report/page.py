@@ -6,12 +6,13 @@ from typing import Any
 
 import jinja2
 
+from shoal.answers.where import Where
 from shoal.contract.errors import shown_lines
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
-from shoal.exports.export import Answer, Where, Written
+from shoal.exports.export import Answer, Written
 from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset

@@ -1,0 +1,64 @@
+"""long.csv and long.parquet: one line for each camera, day and taxon, with effort and zeros, as statistics want it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from shoal.answers.views import cut_bins
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.exports.export import Answer, Written
+from shoal.exports.table_file import CSV, CSV_TYPE, PARQUET, SPREADSHEET, TIME, without_formulas
+from shoal.exports.whole_file import copy_whole
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+_COLUMNS = """
+    {start} AS timestamp, {end} AS timestamp_end, camera, deployment, taxon, aphia_id, detections AS count, images, camera_days,
+    images_with, maxn, mean_per_image
+"""
+
+_LINES = "SELECT {columns} FROM counts_day ORDER BY counts_day.bin_start, camera, deployment NULLS FIRST, taxon"
+
+
+@dataclass(frozen=True)
+class Long:
+    """The series of days, a line for each number: `count` is of detections, `images` and `camera_days` the effort."""
+
+    name: ClassVar[str] = "long"
+    content_type: ClassVar[str] = CSV_TYPE
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Ask for days."""
+        return [] if "day" in dataset.report.bins else ["report.bins: [day], and a new run"]
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream the series into both files, and a third for spreadsheets where a name would be a formula there.
+
+        Raises:
+            ConfigError: The run has no days.
+        """
+        if "day" not in answer.plan.settings.report.bins:
+            raise ConfigError(
+                "Export long is made of days, and this run has none - name a run of a later dataset file: --at"
+            )
+        text, table = to / "long.csv", to / "long.parquet"
+        of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
+        copy_whole(database, _query(*of_text), text, CSV)
+        copy_whole(database, _query("bin_start", "bin_end"), table, PARQUET)
+        files = [text, table]
+        if for_spreadsheets := without_formulas(database, _query(*of_text)):
+            files.append(text.with_suffix(SPREADSHEET))
+            copy_whole(database, for_spreadsheets.query, files[-1], for_spreadsheets.options)
+        lines = int(database.value("SELECT count(*) FROM counts_day"))
+        cut = {"days of a camera that --where cuts in two": cut_bins(database, where)}
+        return Written(tuple(files), cut, {path.name: lines for path in files})
+
+
+def _query(start: str, end: str) -> str:
+    return _LINES.format(columns=_COLUMNS.format(start=start, end=end))
+
+
+LONG = Long()

@@ -1,0 +1,217 @@
+"""`python -m shoal export`: what a stored run found, in a format that somebody else's tool reads, into a folder or a bucket."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shoal.answers.find import StoredRun
+from shoal.answers.views import view_answer
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.exports.export import Answer, Export, Written
+from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, out_folder
+from shoal.settings.dataset import Dataset
+from shoal.stores.object_store import ObjectStore
+from shoal.tables.session import Database
+
+_OF_DESCRIPTION = ("taxa", "deployments", "publish")
+"""Sections of the dataset file that an export may show: the answer's numbers are of the run's own."""
+
+_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
+    ".txt": "text/plain; charset=utf-8",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xml": "application/xml",
+    ".yaml": "application/yaml",
+    ".zip": "application/zip",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        run: Of which run.
+        dataset: The dataset file as it is now.
+        export: Which export, with what was said about it.
+        where: Which part of the answer.
+    """
+
+    run: StoredRun
+    dataset: Dataset
+    export: Export
+    where: Where
+
+    def need(self) -> None:
+        """Check that the dataset file says what the export needs, before anything is written.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        if lines := self.export.missing(self.dataset):
+            raise ConfigError(
+                f"Export {self.export.name} needs what dataset {self.dataset.name} does not say - add to its file: "
+                f"{'; '.join(lines)}"
+            )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the bytes; nothing of a run or of times: the same answer gives the same bytes."""
+        summary, described = self.run.summary, self.dataset.model_dump(mode="json", include=set(_OF_DESCRIPTION))
+        return {
+            "format_version": FORMAT_VERSION,
+            "export": self.export.name,
+            "options": {one.name: getattr(self.export, one.name) for one in fields(self.export) if one.init},  # type: ignore[arg-type]
+            "dataset": summary.dataset,
+            "model": asdict(summary.model),
+            "result_sha256": summary.result_sha256,
+            "where": self.where.to_json(),
+            "described_sha256": canonical_sha256(described),
+            "made_by": {"shoal": _release(), "duckdb": duckdb.__version__},
+        }
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was exported.
+
+    Attributes:
+        told: export.json.
+        place: Where it lies: a folder, or an s3 URI.
+        again: Whether all of it lay there already.
+    """
+
+    told: Mapping[str, Any]
+    place: str
+    again: bool
+
+
+def export_to_folder(database: Database, order: Order, folder: Path) -> Delivered:
+    """Write an export into a folder, or what is left of it.
+
+    Raises:
+        ConfigError: The dataset file or the folder is not as it must be.
+        ContractError: A stored object is not what it must be.
+        StoreError: The results bucket does not answer.
+    """
+    order.need()
+    with out_folder(folder, order.identity) as out:
+        if out.told is not None:
+            _need_unchanged(out)
+            return Delivered(out.told, str(folder), again=True)
+        told = _write(database, order, out)
+    return Delivered(told, str(folder), again=False)
+
+
+def export_to_store(database: Database, order: Order, store: ObjectStore, prefix: str) -> Delivered:
+    """Write an export below a prefix of a bucket: files on this machine first, each object whole, export.json last.
+
+    Args:
+        database: A session on the results bucket; files wait in its folder.
+        order: What is asked for.
+        store: The bucket to write to.
+        prefix: Of the objects, empty or ending with a slash.
+
+    Raises:
+        ConfigError: Something else lies there, or it cannot be written.
+        ContractError: A stored object is not what it must be.
+        StoreError: A bucket does not answer.
+    """
+    order.need()
+    place, there = store.uri(prefix), {found.key: found.size_bytes for found in store.list_objects(prefix)}
+    begun = store.find_json(prefix + BEGUN) if prefix + BEGUN in there else None
+    whole = store.find_json(prefix + TOLD) if prefix + TOLD in there and begun is None else None
+    said = begun or whole
+    if there and (said is None or any(said.get(name) != value for name, value in order.identity.items())):
+        raise ConfigError(
+            f"{place} holds {'another export' if said else 'other objects'} ({len(there)} in all) - name another prefix: --out"
+        )
+    if whole is not None:
+        return Delivered(whole, place, again=True)
+    store.write_json(prefix + BEGUN, order.identity)
+    with out_folder(database.folder / "export", order.identity) as out:
+        told = _write(database, order, out)
+    for file in [*told["files"], {"name": TOLD, "bytes": None}]:
+        path, key = out.path / file["name"], prefix + file["name"]
+        # An object is whole, and the same answer gives the same bytes.
+        if there.get(key) != file["bytes"] or file["bytes"] is None:
+            store.upload(path, key, _TYPES.get(path.suffix, order.export.content_type))
+    store.delete([prefix + BEGUN])
+    return Delivered(told, place, again=False)
+
+
+def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
+    run = order.run
+    view_answer(database, run.summary, order.where)
+    answer = Answer(run.plan, True, run.summary.result, run.summary.run, dataset=order.dataset)
+    written = order.export.write(database, answer, out.path, order.where)
+    told = {**order.identity, "files": _files(out.path, written), "not_held": _not_held(written)}
+    out.finish(told)
+    return told
+
+
+def _files(folder: Path, written: Written) -> list[dict[str, Any]]:
+    files = []
+    for path in sorted(written.files):
+        name = path.relative_to(folder).as_posix()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        files.append({"name": name, "sha256": sha256, "bytes": path.stat().st_size, "rows": written.rows.get(name)})
+    return files
+
+
+def _not_held(written: Written) -> dict[str, int]:
+    return {what: int(count) for what, count in sorted(written.not_held.items()) if count}
+
+
+def _need_unchanged(out: OutFolder) -> None:
+    """Check that the files of an export that was complete are still what it wrote."""
+    for file in (out.told or {}).get("files", []):
+        path = out.path / file["name"]
+        try:
+            with path.open("rb") as data:
+                same = hashlib.file_digest(data, "sha256").hexdigest() == file["sha256"]
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise ConfigError(
+                f"{path} is gone or was changed since it was exported - name another --out, or delete {out.path} to export again"
+            )
+
+
+def _release() -> str:
+    try:
+        return version("shoal")
+    except PackageNotFoundError:  # a checkout on the path
+        return ""
+
+
+def describe(delivered: Delivered) -> list[str]:
+    """Say in words what was exported, and what could not be."""
+    told = delivered.told
+    files, model = told["files"], told["model"]
+    size = sum(file["bytes"] for file in files)
+    lines = [
+        f"{told['export']} of {told['dataset']}, model {model['name']} {model['version']}, result sha256 {told['result_sha256']}"
+    ]
+    if any(told["where"].values()):
+        lines.append(
+            f"only {json.dumps({name: value for name, value in told['where'].items() if value}, ensure_ascii=False)}"
+        )
+    lines.append(
+        f"{len(files)} files, {size} bytes, {'were there already' if delivered.again else 'written'}: {delivered.place}"
+    )
+    lines += [f"not held: {count} {what}" for what, count in told["not_held"].items()]
+    return lines
