@@ -23,11 +23,15 @@ EXPORTS = {
 """What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""
 
 BY_MONTH = {
+    "coco": "shoal.exports.coco:COCO",
     "long": "shoal.exports.long:LONG",
+    "megadetector": "shoal.exports.megadetector:MEGADETECTOR",
 }
 """Made of the tables that a run stored, by `python -m shoal export`; each month of them stands alone."""
 
-PACKAGES: dict[str, str] = {}
+PACKAGES = {
+    "yolo": "shoal.exports.yolo:YOLO",
+}
 """Likewise, and of the whole answer only."""
 
 

@@ -143,10 +143,11 @@ def export_to_store(database: Database, order: Order, store: ObjectStore, prefix
     store.write_json(prefix + BEGUN, order.identity)
     with out_folder(database.folder / "export", order.identity) as out:
         told = _write(database, order, out)
-    for file in [*told["files"], {"name": TOLD, "bytes": None}]:
-        path, key = out.path / file["name"], prefix + file["name"]
+    files = sorted(path for path in out.path.rglob("*") if path.is_file() and path.name != TOLD)
+    for path in (*files, out.path / TOLD):
+        key = prefix + path.relative_to(out.path).as_posix()
         # An object is whole, and the same answer gives the same bytes.
-        if there.get(key) != file["bytes"] or file["bytes"] is None:
+        if there.get(key) != path.stat().st_size:
             store.upload(path, key, _TYPES.get(path.suffix, order.export.content_type))
     store.delete([prefix + BEGUN])
     return Delivered(told, place, again=False)

@@ -1,0 +1,104 @@
+"""Images with their boxes, streamed in key order: what formats of annotations are written from."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from shoal.exports.export import Answer
+from shoal.tables.session import Database
+
+HELD = ("used", "undated")
+"""Uses of images that such formats hold: each picture once, and none that is in no number for what it shows."""
+
+_NOT_HELD = {
+    "duplicate": "images that are duplicates of others",
+    "unusable": "images that are unusable",
+    "failed": "images that failed",
+}
+
+_FETCHED = 5000
+"""Lines that are in memory at a time."""
+
+_LINES = """
+    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints
+    FROM (
+        SELECT key, object_version, use, reason, width, height, captured_at FROM images
+        WHERE list_contains(getvariable('held'), use)
+    ) AS pictures
+    LEFT JOIN (SELECT * FROM detections WHERE role = 'count') AS boxes USING (key, object_version)
+    ORDER BY key, position
+"""
+
+
+class Box(NamedTuple):
+    """One box that counts, in pixels."""
+
+    taxon: str
+    confidence: float
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    area_px: float | None
+    mask: str | None
+    keypoints: list[float] | None
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height, px, to a hundredth."""
+        return round(self.x1, 2), round(self.y1, 2), round(self.x2 - self.x1, 2), round(self.y2 - self.y1, 2)
+
+    @property
+    def score(self) -> float:
+        """Its score, to six digits: a stored one has no more."""
+        return round(self.confidence, 6)
+
+
+class Picture(NamedTuple):
+    """One image and its boxes, in their order."""
+
+    key: str
+    use: str
+    reason: str | None
+    width: int | None
+    height: int | None
+    captured_at: datetime | None
+    boxes: list[Box]
+
+
+def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:
+    """Read the images that are held, the empty ones too; nothing else may be asked of the session meanwhile.
+
+    Args:
+        database: Holds the views of an answer.
+        more: Further uses, such as `failed`.
+    """
+    database.set_variable("held", [*HELD, *more])
+    for _, lines in groupby(_fetch(database, _LINES), lambda line: line[0]):
+        first = next(lines)
+        key, _, use, reason, width, height, captured_at = first[:7]
+        boxes = [Box(*line[8:]) for line in (first, *lines) if line[7] is not None]
+        yield Picture(key, use, reason, width, height, captured_at, boxes)
+
+
+def _fetch(database: Database, sql: str) -> Iterator[tuple[Any, ...]]:
+    cursor = database.run(sql)
+    while lines := cursor.fetchmany(_FETCHED):
+        yield from lines
+
+
+def categories_of(answer: Answer) -> dict[str, int]:
+    """Number the taxa of an answer, from 1: the same in each part of it."""
+    return {taxon: number for number, taxon in enumerate(sorted(one["taxon"] for one in answer.result["species"]), 1)}
+
+
+def count_not_held(database: Database, *held: str) -> dict[str, int]:
+    """Count the images that are left out, by why.
+
+    Args:
+        database: Holds the views of an answer.
+        held: Uses that are held beside `HELD`.
+    """
+    uses = dict(database.run("SELECT use, count(*)::BIGINT FROM images GROUP BY 1").fetchall())
+    return {words: uses.get(use, 0) for use, words in _NOT_HELD.items() if use not in held}

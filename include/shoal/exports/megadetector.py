@@ -1,0 +1,112 @@
+"""megadetector.json: batch results 1.6, as Timelapse, AddaxAI and what weeds out repeated detections read them.
+
+https://lila.science/megadetector-output-format - such readers keep the keys that they know only.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError, shown
+from shoal.exports.boxes import Picture, categories_of, count_not_held, stream_pictures
+from shoal.exports.export import Answer, Written
+from shoal.exports.json_stream import write_object
+from shoal.exports.whole_file import write_whole
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+FORMAT = "1.6"
+FAILED = "failed"
+
+_COUNTS = """
+    SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))
+    FROM images WHERE use IN ('used', 'undated', 'failed')
+"""
+_BOXES = "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') AND starts_with(key, ?)"
+
+
+@dataclass(frozen=True)
+class MegaDetector:
+    """Images with their boxes, the empty ones and those that failed too.
+
+    Attributes:
+        relative_to: Prefix of the keys that file names begin behind, so that they are as in the folder that a person opens.
+    """
+
+    name: ClassVar[str] = "megadetector"
+    content_type: ClassVar[str] = "application/json"
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    relative_to: str = ""
+
+    def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
+        """Need nothing of the dataset file."""
+        return []
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+        """Stream the images.
+
+        Raises:
+            ConfigError: No key begins with `relative_to`.
+        """
+        begins = f"{self.relative_to.rstrip('/')}/" if self.relative_to.rstrip("/") else ""
+        inside, outside = database.run(_COUNTS, [begins]).fetchone() or (0, 0)
+        if outside and not inside:
+            raise ConfigError(
+                f"--relative-to {shown(self.relative_to, 200)}: no key begins so - write the folder that Timelapse opens, as in "
+                "the bucket"
+            )
+        ids, model = categories_of(answer), answer.result["model"]
+
+        def write(part: Path) -> None:
+            fields = {
+                "info": {
+                    "format_version": FORMAT,
+                    "detector": f"{model['name']} {model['version']}",
+                    "detector_metadata": {"typical_detection_threshold": float(answer.result["conf"])},
+                },
+                "detection_categories": {str(number): taxon for taxon, number in ids.items()},
+                "images": _images(database, ids, begins),
+            }
+            write_object(part, fields)
+
+        path = write_whole(to / "megadetector.json", write)
+        not_held = {**count_not_held(database, FAILED), f"images outside {begins}": outside}
+        return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
+
+
+def _images(database: Database, ids: dict[str, int], begins: str) -> Iterator[dict[str, Any]]:
+    for picture in stream_pictures(database, FAILED):
+        if not picture.key.startswith(begins):
+            continue
+        file = picture.key.removeprefix(begins)
+        if picture.use == FAILED:
+            yield {"file": file, "failure": picture.reason or FAILED, "detections": None}
+        else:
+            yield {"file": file, "detections": _detections(picture, ids)}
+
+
+def _detections(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
+    width, height = picture.width or 1, picture.height or 1
+    return [
+        {
+            "category": str(ids[box.taxon]),
+            "conf": box.score,
+            "bbox": [
+                round(value, 6)
+                for value in (
+                    box.x1 / width,
+                    box.y1 / height,
+                    (box.x2 - box.x1) / width,
+                    (box.y2 - box.y1) / height,
+                )
+            ],
+        }
+        for box in picture.boxes
+    ]
+
+
+MEGADETECTOR = MegaDetector()

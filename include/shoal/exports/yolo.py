@@ -1,0 +1,162 @@
+"""labels/*.txt, data.yaml and images.csv: a label file for each image, as YOLO is trained with.
+
+A line is `class cx cy w h`, relative to the image; an empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
+"""
+
+import csv
+import hashlib
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import yaml
+
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, stream_pictures
+from shoal.exports.export import Answer, Written
+from shoal.exports.whole_file import PART, text_of, write_whole
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+MOST_FILES = 200_000
+"""Files that a folder of labels may have: more of them nobody's tools copy or list."""
+
+RENAMED = "renamed"
+"""Folder of labels whose images have names that no file can have, or that another label has."""
+
+_NAME_BYTES = 255
+_PATH_BYTES = 1000
+_IMAGES = "SELECT count(*)::BIGINT FROM images WHERE use IN ('used', 'undated')"
+
+
+@dataclass(frozen=True)
+class Yolo:
+    """A label file for each image, the empty ones too; images.csv says which image each is of."""
+
+    name: ClassVar[str] = "yolo"
+    content_type: ClassVar[str] = "text/plain; charset=utf-8"
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
+        """Need nothing of the dataset file."""
+        return []
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+        """Write the labels in one go: they get their folder's name together, with the table of them.
+
+        Raises:
+            ConfigError: They are too many.
+        """
+        images = int(database.value(_IMAGES))
+        if images > MOST_FILES:
+            raise ConfigError(
+                f"Export yolo writes a file for each image, and {images} are more than {MOST_FILES} - take a part with "
+                "--where"
+            )
+        ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
+        table = write_whole(to / "images.csv", lambda part: _write_labels(database, ids, to, part))
+        names = write_whole(to / "data.yaml", lambda part: part.write_text(_describe(ids), encoding="utf-8"))
+        with table.open(encoding="utf-8", newline="") as file:
+            lines = [(int(line["boxes"]), line["label"].startswith(f"{RENAMED}/")) for line in csv.DictReader(file)]
+        not_held = {
+            **count_not_held(database),
+            f"names of images (images.csv says whose labels lie in labels/{RENAMED})": sum(
+                renamed for _, renamed in lines
+            ),
+        }
+        return Written((table, names), not_held, {table.name: sum(boxes for boxes, _ in lines)})
+
+
+def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path) -> None:
+    labels, on_their_way = to / "labels", to / f".labels{PART}"
+    on_their_way.mkdir()
+    names = _Names()
+    with text_of(part) as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("label", "key", "boxes", "sha256"))
+        for picture in stream_pictures(database):
+            label = names.name(picture.key)
+            text = "".join(_lines(picture, ids)).encode()
+            path = on_their_way / label
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+            table.writerow((label, picture.key, len(picture.boxes), hashlib.sha256(text).hexdigest()))
+    os.sync()
+    if labels.exists():  # of an attempt that ended between the two names
+        shutil.rmtree(labels)
+    on_their_way.rename(labels)
+
+
+class _Names:
+    """Names of labels: those of the keys with another ending, where a folder can hold that, and no other label has it.
+
+    Names that differ in their case only, or by how Unicode composes them, are one on some disks.
+    """
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = {RENAMED}
+
+    def name(self, key: str) -> str:
+        """Name the next label."""
+        path = PurePosixPath(key).with_suffix(".txt") if _is_path(key) else None
+        if path is None or not self._take(path):
+            path = PurePosixPath(RENAMED, f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.txt")
+        return str(path)
+
+    def _take(self, path: PurePosixPath) -> bool:
+        file, *folders = (_as_disks_see(str(one)) for one in (path, *path.parents[:-1]))
+        if (
+            file in self._files
+            or file in self._folders
+            or folders[-1:] == [RENAMED]
+            or not self._files.isdisjoint(folders)
+        ):
+            return False
+        self._files.add(file)
+        self._folders.update(folders)
+        return True
+
+
+def _as_disks_see(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_path(key: str) -> bool:
+    parts = key.split("/")
+    return (
+        len(key.encode()) <= _PATH_BYTES
+        and key.isprintable()
+        and all(part.strip(" .") and part == part.strip() and len(part.encode()) < _NAME_BYTES for part in parts)
+        and not set(key) & set('\\:*?"<>|')
+        and bool(PurePosixPath(parts[-1]).stem.strip(" ."))
+    )
+
+
+def _lines(picture: Picture, ids: dict[str, int]) -> Iterator[str]:
+    for box in picture.boxes:
+        yield f"{ids[box.taxon]} {' '.join(f'{value:.6f}' for value in _relative(picture, box))}\n"
+
+
+def _relative(picture: Picture, box: Box) -> tuple[float, float, float, float]:
+    width, height = picture.width or 1, picture.height or 1
+    return (
+        (box.x1 + box.x2) / 2 / width,
+        (box.y1 + box.y2) / 2 / height,
+        (box.x2 - box.x1) / width,
+        (box.y2 - box.y1) / height,
+    )
+
+
+def _describe(ids: dict[str, int]) -> str:
+    names = {number: taxon for taxon, number in ids.items()}
+    return yaml.safe_dump({"path": ".", "names": names}, allow_unicode=True, sort_keys=True)
+
+
+YOLO = Yolo()
