@@ -1,11 +1,14 @@
 """A stored answer over hostile names, three months and every use of an image, without a worker: its rows are drawn by SQL."""
 
+import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from PIL import Image
 
 from dataset_settings import dataset_settings
 from hostile import hostile_keys
@@ -19,6 +22,20 @@ from shoal.tables.session import open_database
 
 HOSTILE_TAXON = '=Coris, "julis";\tر\u202eيم🐟'
 """What the dataset file calls a class: a formula with commas, quotes, a tab, right-to-left and an emoji."""
+
+PHOTO_KEY = "A/20260401-030000-A-CAM1.jpg"
+
+
+def _photo() -> bytes:
+    """One real image, blue to the left and red to the right; all others are their own names."""
+    image = Image.new("RGB", (640, 480), (0, 0, 255))
+    image.paste((255, 0, 0), (320, 0, 640, 480))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+PHOTO = _photo()
 
 SETTINGS = {
     "clock": {"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>(?s:.*))-CAM1"},
@@ -83,10 +100,10 @@ def hostile_answer(folder: Path, model: bytes) -> Iterator[HostileAnswer]:
     data = folder / "data"
     for role in ("images", "results", "models", "exports"):
         (data / f"reef-{role}").mkdir(parents=True)
-    for number, key in enumerate(all_keys()):
+    for key in all_keys():
         path = data / "reef-images" / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"image {number}".encode())
+        path.write_bytes(PHOTO if key == PHOTO_KEY else key.replace("copy/", "").encode())
     path = data / "reef-models/demo-fish/v1/model.onnx"
     path.parent.mkdir(parents=True)
     path.write_bytes(model)
@@ -107,7 +124,7 @@ def _draw_rows(pipeline: Pipeline, plan) -> None:
     bad = "key LIKE '%bad%'"
     values = {
         **{name: name for name in ("key", "object_version", "size_bytes")},
-        "content_sha256": "sha256(replace(key, 'copy/', ''))",
+        "content_sha256": f"CASE key WHEN '{PHOTO_KEY}' THEN '{hashlib.sha256(PHOTO).hexdigest()}' ELSE sha256(replace(key, 'copy/', '')) END",
         "status": f"CASE WHEN {bad} THEN 'failed' ELSE 'processed' END",
         "reason": f"CASE WHEN {bad} THEN 'truncated' END",
         "width": f"CASE WHEN {bad} THEN NULL ELSE 640 END", "height": f"CASE WHEN {bad} THEN NULL ELSE 480 END",

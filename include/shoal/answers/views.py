@@ -13,11 +13,19 @@ from shoal.tables.session import Database
 
 SHOWN_NAMES = 8
 
+STORED = "stored_"
+"""Begins the names of the views of all that the months hold."""
+
 _LISTS = {"cameras": "camera", "deployments": "deployment", "taxa": "taxon"}
 _OF_TAXA = frozenset({"detections", "below", *(f"counts-{width}" for width in WIDTHS)})
 
 
-def view_answer(database: Database, summary: StoredSummary, where: Where = Where()) -> None:  # noqa: B008 - frozen
+def view_answer(
+    database: Database,
+    summary: StoredSummary,
+    where: Where = Where(),  # noqa: B008 - frozen
+    prefix: str = "",
+) -> None:
     """Make the tables of an answer readable as views: `images`, `detections`, `below`, `counts_day` … and `gaps`.
 
     A table that the answer does not have, as a width of bins that nobody asked for, is an empty view. Their columns are those of
@@ -28,25 +36,22 @@ def view_answer(database: Database, summary: StoredSummary, where: Where = Where
         database: A session on the results bucket.
         summary: Of a complete run.
         where: What is asked for.
+        prefix: Begins the names of the views, where a session holds several answers.
 
     Raises:
         ConfigError: It names a camera, deployment or taxon that the answer does not know.
         ContractError: A file is gone, or is none of Shoal's.
     """
-    for name in _LISTS:
-        database.set_variable(f"where_{name}", list(getattr(where, name)))
-    database.set_variable("where_start", None if where.start is None else where.start.replace(tzinfo=None))
-    database.set_variable("where_end", None if where.end is None else where.end.replace(tzinfo=None))
     for table, columns in TABLES.items():
-        view = table.replace("-", "_")
+        view = f"{prefix}{table.replace('-', '_')}"
         keys = [file.key for file in _touched(summary.tables, table, where)]
-        database.view_parquet(f"stored_{view}", keys, columns)
-        conditions = " AND ".join(_conditions(table, where)) or "true"
-        database.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM stored_{view} WHERE {conditions}")
-    _need_known(database, summary, where)
+        database.view_parquet(f"{STORED}{view}", keys, columns)
+        conditions = " AND ".join(_conditions(table, where, prefix)) or "true"
+        database.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {STORED}{view} WHERE {conditions}")
+    _need_known(database, summary, where, f"{STORED}{prefix}images")
 
 
-def _need_known(database: Database, summary: StoredSummary, where: Where) -> None:
+def _need_known(database: Database, summary: StoredSummary, where: Where, images: str) -> None:
     """Check that an answer knows what is asked for: a series of it, or an image that is in none."""
     known = {
         "cameras": {series["camera"] for series in summary.result["series"]},
@@ -55,7 +60,7 @@ def _need_known(database: Database, summary: StoredSummary, where: Where) -> Non
     }
     for name, word in _LISTS.items():
         for asked in getattr(where, name):
-            of_images = f"SELECT count(*) FROM (SELECT 1 FROM stored_images WHERE {word} = ? LIMIT 1)"
+            of_images = f"SELECT count(*) FROM (SELECT 1 FROM {images} WHERE {word} = ? LIMIT 1)"
             if asked not in known[name] and (name == "taxa" or not database.value(of_images, [asked])):
                 there = sorted(known[name])
                 more = f" and {len(there) - SHOWN_NAMES} more" if len(there) > SHOWN_NAMES else ""
@@ -69,12 +74,12 @@ def cut_bins(database: Database, where: Where) -> int:
     """Count the bins of days that reach into the span asked for and out of it: `counts_day` is without them."""
     if where.start is None and where.end is None:
         return 0
-    whole = " AND ".join(_conditions("counts-day", where))
+    whole = " AND ".join(_conditions("counts-day", where, ""))
     reach = " AND ".join([*_lists("counts-day", where), *_reach("bin_start", "bin_end", where)])
     return int(
         database.value(
-            "SELECT count(*) FROM (SELECT DISTINCT camera, deployment, bin_start, bin_end FROM stored_counts_day "
-            f"WHERE {reach} AND NOT ({whole}))"
+            "SELECT count(*) FROM (SELECT DISTINCT camera, deployment, bin_start, bin_end "
+            f"FROM {STORED}counts_day WHERE {reach} AND NOT ({whole}))"
         )
     )
 
@@ -93,7 +98,7 @@ def _in_span(month: str, table: str, where: Where) -> bool:
     return begins_early and (table == "gaps" or where.start is None or end > where.start)
 
 
-def _conditions(table: str, where: Where) -> Iterator[str]:
+def _conditions(table: str, where: Where, prefix: str) -> Iterator[str]:
     yield from _lists(table, where)
     if where.start is None and where.end is None:
         return
@@ -103,7 +108,7 @@ def _conditions(table: str, where: Where) -> Iterator[str]:
         undated = " AND ".join(["captured_at IS NULL", *_within("last_modified", where)])
         yield (
             f"({' AND '.join(_within('captured_at', where))} OR captured_at IS NULL AND key IN "
-            f"(SELECT key FROM stored_images WHERE {undated}))"
+            f"(SELECT key FROM {STORED}{prefix}images WHERE {undated}))"
         )
     elif table == "gaps":
         yield from _reach("gap_start", "gap_end", where)
@@ -111,26 +116,34 @@ def _conditions(table: str, where: Where) -> Iterator[str]:
         length = WIDTHS[table.removeprefix("counts-")]
         end = "bin_end" if length is None else f"bin_start + {length}"
         if where.start is not None:
-            yield "bin_start >= getvariable('where_start')"
+            yield f"bin_start >= {_moment(where.start)}"
         if where.end is not None:
-            yield f"{end} <= getvariable('where_end')"
+            yield f"{end} <= {_moment(where.end)}"
 
 
 def _lists(table: str, where: Where) -> Iterator[str]:
     for name, column in _LISTS.items():
         if getattr(where, name) and (name != "taxa" or table in _OF_TAXA):
-            yield f"list_contains(getvariable('where_{name}'), {column})"
+            yield f"{column} IN ({', '.join(map(_text, getattr(where, name)))})"
 
 
 def _within(moment: str, where: Where) -> Iterator[str]:
     if where.start is not None:
-        yield f"{moment} >= getvariable('where_start')"
+        yield f"{moment} >= {_moment(where.start)}"
     if where.end is not None:
-        yield f"{moment} < getvariable('where_end')"
+        yield f"{moment} < {_moment(where.end)}"
 
 
 def _reach(start: str, end: str, where: Where) -> Iterator[str]:
     if where.start is not None:
-        yield f"{end} > getvariable('where_start')"
+        yield f"{end} > {_moment(where.start)}"
     if where.end is not None:
-        yield f"{start} < getvariable('where_end')"
+        yield f"{start} < {_moment(where.end)}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _moment(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"

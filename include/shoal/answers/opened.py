@@ -1,0 +1,318 @@
+"""A dataset's stored answers in Python: tables as DuckDB relations, and single images with their boxes."""
+
+import atexit
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+
+from shoal.answers.columns import WIDTHS
+from shoal.answers.find import StoredRun, find_run, list_run_keys
+from shoal.answers.measurements import join_measurements, load_measurements
+from shoal.answers.pixels import decode_apart
+from shoal.answers.views import view_answer
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError, ShoalError, shown
+from shoal.contract.gone_objects import gone
+from shoal.contract.layout import DatasetLayout, run_time
+from shoal.contract.stored_names import Kind, read_name
+from shoal.results.answer import read_current
+from shoal.stores.folder import FolderStore
+from shoal.stores.object_store import ImageStore, ObjectStore
+from shoal.tables.session import Database, open_database
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_RUNS = """
+    SELECT unnest(?::VARCHAR[]) AS run_key, unnest(?::TIMESTAMP[]) AS planned_at, unnest(?::VARCHAR[]) AS variant,
+        unnest(?::BOOLEAN[]) AS summarized, unnest(?::BOOLEAN[]) AS current
+"""
+
+HUMAN = "human"
+"""Role of classes that are never shown as a picture."""
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """One image.
+
+    Attributes:
+        key: Its key.
+        array: `(height, width, 3)` uint8 RGB, turned as EXIF says.
+        boxes: Its lines of `detections`: x1, y1, x2, y2 are pixels of the array.
+    """
+
+    key: str
+    array: "np.ndarray"
+    boxes: duckdb.DuckDBPyRelation
+
+
+class OpenedDataset:
+    """What `shoal.open` gives: the answer of one run, as it was when it was opened; other runs by `at`.
+
+    Tables are DuckDB relations, read when they are asked for: `.df()` gives pandas, `.pl()` polars, `.arrow()` Arrow, where these
+    are installed; `.filter()`, `.aggregate()` and SQL by `.query()` go on in DuckDB. Times are UTC. Their columns are those of
+    docs/formats.md: counts are of detections, never of individuals, and mean nothing without the effort beside them. It is for
+    one thread, and ends with `close`, as a context manager, or with Python.
+
+    Attributes:
+        name: Name of the dataset.
+        run_key: The run whose answer it gives.
+        result: Its numbers, as summary.json has them under `result`.
+    """
+
+    def __init__(
+        self,
+        results: ObjectStore,
+        layout: DatasetLayout,
+        run: StoredRun,
+        images: ImageStore | None,
+        *,
+        stack: ExitStack | None = None,
+        database: Database | None = None,
+    ) -> None:
+        self._results, self._layout, self._images = results, layout, images
+        self._run = run
+        self._stack = stack or ExitStack()
+        self._database = database or self._stack.enter_context(open_database(results))
+        self._prefixes: dict[Where, str] = {}
+        # Not with this object: relations that it gave may still be read.
+        atexit.register(self._stack.close)
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self._layout.dataset
+
+    @property
+    def run_key(self) -> str:
+        """The run whose answer it gives."""
+        return self._run.run_key
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """Its numbers, as summary.json has them under `result`."""
+        return self._run.summary.result
+
+    @property
+    def current(self) -> str | None:
+        """The run that is the dataset's answer now; None where there is none."""
+        found = read_current(self._results, self._layout)
+        return None if found is None else str(found["run_key"])
+
+    @property
+    def runs(self) -> duckdb.DuckDBPyRelation:
+        """All runs that were planned, the oldest first: run_key, planned_at, variant, summarized, current."""
+        keys = list_run_keys(self._results, self._layout)
+        summarized = {
+            name.run_key
+            for variant in {layout.root: layout for layout in keys.values()}.values()
+            for found in self._results.list_objects(variant.runs)
+            if (name := read_name(self._layout, found.key)).kind is Kind.SUMMARY
+        }
+        current = self.current
+        values = [
+            list(keys),
+            [run_time(key).replace(tzinfo=None) for key in keys],
+            [layout.root.rstrip("/").rpartition("/")[2] for layout in keys.values()],
+            [key in summarized for key in keys],
+            [key == current for key in keys],
+        ]
+        self._database.run(f"CREATE OR REPLACE TEMP TABLE runs AS {_RUNS}", values)
+        return self._database.relation("FROM runs ORDER BY run_key")
+
+    def at(self, run: str) -> "OpenedDataset":
+        """Give the answer of another run.
+
+        Args:
+            run: Its run_key or the beginning of it.
+
+        Raises:
+            ConfigError: There is none, or it is not complete.
+        """
+        found = find_run(self._results, self._layout, run)
+        return OpenedDataset(self._results, self._layout, found, self._images, database=self._database)
+
+    def counts(self, bin: str = "day", where: str | Where = "") -> duckdb.DuckDBPyRelation:  # noqa: A002 - as people say it
+        """Give a series: a line for each camera, deployment, taxon and bin with effort.
+
+        Args:
+            bin: `30min`, `hour`, `day` or `month`, one that the dataset file's `report.bins` names.
+            where: A part, such as `camera=IPC608,from=2026-06-01`.
+
+        Raises:
+            ConfigError: No such bin, or no such part.
+        """
+        self._need_width(bin)
+        view = f"{self._prefix(where)}counts_{bin}"
+        return self._database.relation(f"FROM {view} ORDER BY bin_start, camera, deployment NULLS FIRST, taxon")
+
+    def detections(self, taxon: str | Sequence[str] | None = None, where: str | Where = "") -> duckdb.DuckDBPyRelation:
+        """Give the boxes that count, with camera, time and size of their images.
+
+        Args:
+            taxon: Of this taxon, or of these.
+            where: A part.
+
+        Raises:
+            ConfigError: No such taxon, or no such part.
+        """
+        asked = self._where(where)
+        if taxon is not None:
+            taxa = (taxon,) if isinstance(taxon, str) else tuple(taxon)
+            asked = Where(asked.cameras, taxa, asked.start, asked.end, asked.deployments)
+        return self._database.relation(
+            f"FROM {self._prefix(asked)}detections WHERE role = 'count' ORDER BY key, position"
+        )
+
+    def images(self, where: str | Where = "") -> duckdb.DuckDBPyRelation:
+        """Give one line for each examined image: its use, camera, time, brightness, and how many boxes count.
+
+        Args:
+            where: A part.
+
+        Raises:
+            ConfigError: No such part.
+        """
+        return self._database.relation(f"FROM {self._prefix(where)}images ORDER BY key")
+
+    def gaps(self, where: str | Where = "") -> duckdb.DuckDBPyRelation:
+        """Give the times in which nobody looked.
+
+        Args:
+            where: A part.
+
+        Raises:
+            ConfigError: No such part.
+        """
+        return self._database.relation(f"FROM {self._prefix(where)}gaps ORDER BY camera, gap_start, gap_end")
+
+    def join(
+        self,
+        file: str | Path,
+        tolerance: str = "30min",
+        bin: str = "hour",  # noqa: A002 - as `counts` says it
+        where: str | Where = "",
+        time: str | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Put measurements beside counts and effort: the line nearest to the middle of each bin, NULL where none is near enough.
+
+        Args:
+            file: CSV or Parquet, a line for each time, such as a CTD's.
+            tolerance: How far a line may be from the middle of a bin.
+            bin: See `counts`.
+            where: A part.
+            time: The column with the time, UTC where it has no zone; the only one that is a time where nothing is said.
+
+        Returns:
+            The columns of counts, `measured_at` and the columns of the file.
+
+        Raises:
+            ConfigError: The file cannot be read, or has a time twice; no such bin or part.
+        """
+        self._need_width(bin)
+        name = f"file_{len(self._prefixes)}_{hashlib.sha256(str((file, time)).encode()).hexdigest()[:16]}"
+        columns = load_measurements(self._database, Path(file).expanduser(), name, time)
+        view = f"{self._prefix(where)}counts_{bin}"
+        return self._database.relation(join_measurements(view, bin, name, columns, tolerance))
+
+    def image(self, key: str) -> OpenedImage:
+        """Read one image as the model saw it, and its boxes.
+
+        Args:
+            key: Of an image of the answer.
+
+        Raises:
+            ConfigError: There is none, it was changed since, shows people, or nobody said where the images are.
+        """
+        prefix = self._prefix("")
+        found = self._database.records(f"SELECT size_bytes, content_sha256 FROM {prefix}images WHERE key = ?", [key])
+        if not found:
+            raise ConfigError(f"No image {shown(key, 200)!r} in the answer of run {self.run_key}")
+        shows = " UNION ALL ".join(
+            f"SELECT role FROM {prefix}{view} WHERE key = $1" for view in ("detections", "below")
+        )
+        if self._database.value(f"SELECT count(*) FROM ({shows}) WHERE role = '{HUMAN}'", [key]):
+            raise ConfigError(f"Image {shown(key, 200)!r} shows people and is not shown")
+        data = self._fetch(key, found[0]["size_bytes"], found[0]["content_sha256"])
+        model = self._run.plan.settings.model
+        array = decode_apart(data, shown(key, 200), model.pixel_limit, model.scan_limit)
+        literal = "'" + key.replace("'", "''") + "'"
+        boxes = self._database.relation(
+            f"FROM {prefix}detections WHERE key = {literal} AND role = 'count' ORDER BY position"
+        )
+        return OpenedImage(key, array, boxes)
+
+    def close(self) -> None:
+        """End the session; relations that were not read yet cannot be read any more."""
+        atexit.unregister(self._stack.close)
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say which answer it gives."""
+        model = self._run.summary.model
+        return f"<shoal dataset {self.name}, run {self.run_key}, model {model.name} {model.version}>"
+
+    def _need_width(self, width: str) -> None:
+        there = self._run.plan.settings.report.bins
+        if width not in there or width not in WIDTHS:
+            raise ConfigError(
+                f"No bins of {shown(width, 50)!r} in the answer of run {self.run_key} - there are {', '.join(there)}"
+            )
+
+    def _where(self, where: str | Where) -> Where:
+        if isinstance(where, Where):
+            return where
+        return Where.parse([where] if where else [], self._run.plan.settings.report.zone)
+
+    def _prefix(self, where: str | Where) -> str:
+        """Make the views of a part, once: relations read them later, so none is ever replaced."""
+        asked = self._where(where)
+        if asked not in self._prefixes:
+            prefix = f"v{hashlib.sha256(repr((self.run_key, asked)).encode()).hexdigest()[:16]}_"
+            if isinstance(self._results, FolderStore):
+                _need_files(self._results, self._run)
+            view_answer(self._database, self._run.summary, asked, prefix)
+            self._prefixes[asked] = prefix
+        return self._prefixes[asked]
+
+    def _fetch(self, key: str, size_bytes: int, content_sha256: str | None) -> bytes:
+        source = self._run.plan.settings.source
+        if self._images is None:
+            raise ConfigError(
+                f"Nobody said where the images of bucket {source.bucket} are - shoal.open(…, images=…), a folder or s3://bucket"
+            )
+        try:
+            data = self._images.find_bytes(key, size_bytes)
+        except ShoalError as err:
+            raise ConfigError(f"Image {shown(key, 200)!r} cannot be read: {err}") from err
+        if data is None:
+            raise ConfigError(f"Image {shown(key, 200)!r} is not in {self._images.bucket} any more")
+        if content_sha256 is None or hashlib.sha256(data).hexdigest() != content_sha256:
+            raise ConfigError(
+                f"Image {shown(key, 200)!r} was changed since the model saw it - its boxes are of other bytes"
+            )
+        return data
+
+
+def _need_files(results: FolderStore, run: StoredRun) -> None:
+    """Check that a copy holds the tables: DuckDB would say it in its own words."""
+    for file in run.summary.tables:
+        if not results.has(file.key):
+            raise gone(file.key, results.bucket)

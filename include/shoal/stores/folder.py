@@ -1,0 +1,127 @@
+"""A folder that holds a copy of a bucket: read only, for whoever has the results on a disk of their own."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, TooLargeError, shown
+from shoal.contract.gone_objects import gone
+from shoal.stores.json_objects import JsonObjects
+from shoal.stores.object_store import ListedObject
+
+_PATTERN = frozenset("*?[")
+"""What DuckDB takes for a pattern in the name of a file."""
+
+
+class FolderStore(JsonObjects):
+    """An `ObjectStore` whose keys are the paths below a folder; whatever would write is refused.
+
+    Args:
+        folder: The copy of a bucket.
+
+    Raises:
+        ConfigError: It is no folder, or its name is a pattern.
+    """
+
+    address = None
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder.expanduser().absolute()
+        self.bucket = str(self._root)
+        if not self._root.is_dir():
+            raise ConfigError(f"No folder {shown(self.bucket)} - name one that holds a copy of the results bucket")
+        if not _PATTERN.isdisjoint(self.bucket):
+            raise ConfigError(
+                f"Folder {shown(self.bucket)} has one of {' '.join(sorted(_PATTERN))} in its name - rename it"
+            )
+
+    def _path(self, key: str) -> Path:
+        if not {"", ".", ".."}.isdisjoint(key.rstrip("/").split("/")) or "\0" in key:
+            raise ContractError(f"Object {shown(key, 200)!r} is no file of {self.bucket} - see who wrote what names it")
+        return self._root / key
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+        return self._path(key).is_file()
+
+    def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
+        """See `ImageStore.find_bytes`."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                data = file.read() if most is None else file.read(most + 1)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        except OSError as err:
+            raise StoreError(
+                f"File {path} cannot be read ({err.strerror or err}) - see its rights and its disk"
+            ) from err
+        if most is not None and len(data) > most:
+            raise ContractError(f"File {path} is not read: it has more than {most} bytes - restore it")
+        return data
+
+    def read_bytes(self, key: str) -> bytes:
+        """See `ImageStore.read_bytes`."""
+        data = self.find_bytes(key)
+        if data is None:
+            raise gone(key, self.bucket)
+        return data
+
+    def download(self, key: str, path: Path, most: int | None = None) -> None:
+        """See `ImageStore.download`."""
+        source = self._path(key)
+        if not source.is_file():
+            raise gone(key, self.bucket)
+        if most is not None and source.stat().st_size > most:
+            raise TooLargeError(f"File {source} is not read: it has more than {most} bytes")
+        path.write_bytes(source.read_bytes())
+
+    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:  # noqa: ARG002 - the door's
+        """See `ImageStore.list_objects`; the version is the time of the last change."""
+        folder = prefix.rpartition("/")[0]
+        top = self._path(folder) if folder else self._root
+        for path in sorted(top.rglob("*")) if top.is_dir() else ():
+            key = path.relative_to(self._root).as_posix()
+            if key.startswith(prefix) and path.is_file():
+                found = path.stat()
+                moment = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield ListedObject(key, f"time:{moment:%Y-%m-%dT%H:%M:%SZ}", found.st_size, moment)
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """See `ImageStore.list_keys`."""
+        return sorted(found.key for found in self.list_objects(prefix))
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """See `ImageStore.list_folders`."""
+        top = self._path(prefix.rstrip("/")) if prefix else self._root
+        return sorted(entry.name for entry in top.iterdir() if entry.is_dir()) if top.is_dir() else []
+
+    def read_clock(self) -> datetime:
+        """Read this machine's time, UTC."""
+        return datetime.now(UTC)
+
+    def uri(self, key: str) -> str:
+        """Write a key as people and DuckDB read it: the path of its file."""
+        return f"{self.bucket}/{key}"
+
+    def duckdb_options(self) -> Mapping[str, str]:
+        """Tell DuckDB nothing: it reads files as they are."""
+        return {}
+
+    def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:  # noqa: ARG002
+        """Say that a file could not be read."""
+        return StoreError(f"File {shown(asked)} could not be read - see its rights and its disk")
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ConfigError(f"Folder {self.bucket} is a copy of a bucket, and is only read - name the bucket")
+
+    @property
+    def access(self) -> NoReturn:
+        """Say that nobody else can be told how to reach it."""
+        self._refuse()
+
+    located = access
+
+    read = stream = find_version = replace_bytes = write_bytes = upload = delete = _refuse
+    write_json = replace_json = list_unfinished_uploads = abort_upload = _refuse
