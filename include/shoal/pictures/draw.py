@@ -1,0 +1,146 @@
+"""The room's door: images of a store with their boxes drawn, and sheets of them."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import asdict
+from itertools import islice
+
+from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, one_line
+from shoal.pictures.drawing import Drawing, Drawn, PictureLimits
+from shoal.pictures.process import NoPictureError, Painter
+from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
+
+AHEAD = 2
+"""Images that are fetched while another one is drawn."""
+
+
+def draw(source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits) -> Iterator[Drawn]:
+    """Draw images in the order asked.
+
+    They are fetched here, one version and a bounded number of bytes, and decoded, drawn and encoded in another process.
+    Nothing is raised for an image, nor where the store fails: `why` says it. The same bytes give the same picture.
+
+    Args:
+        source: The store of the images.
+        drawings: What to draw; images with people are left out by whoever asks (`shoal.pictures.people`).
+        limits: What one picture may cost.
+    """
+    with Painter(limits) as painter:
+        for drawing, outcome in _fetch(source, drawings, limits):
+            yield (
+                Drawn(drawing, None, why=outcome)
+                if isinstance(outcome, str)
+                else _paint(painter, drawing, outcome, limits)
+            )
+
+
+def sheet(drawn: Sequence[Drawn], columns: int, title: str = "", limits: PictureLimits | None = None) -> bytes:
+    """Lay drawn pictures out as a contact sheet with their captions; one that could not be drawn is a grey field with the reason.
+
+    Args:
+        drawn: The pictures, row by row.
+        columns: Pictures in a row.
+        title: Above all of them.
+        limits: What the sheet may cost.
+
+    Returns:
+        A JPEG.
+
+    Raises:
+        ConfigError: Nothing can be painted on this machine, or no sheet of that size.
+    """
+    words = {
+        "do": "sheet",
+        "columns": columns,
+        "title": title,
+        "quality": 88,
+        "captions": [one.drawing.caption for one in drawn],
+        "whys": [one.why for one in drawn],
+    }
+    with Painter(limits or PictureLimits()) as painter:
+        try:
+            answer, picture = painter.ask(words, [one.jpeg or b"" for one in drawn])
+        except NoPictureError as err:
+            raise ConfigError(f"The sheet of {len(drawn)} pictures was not made: {err}") from err
+    if picture is None:
+        raise ConfigError(f"The sheet of {len(drawn)} pictures was not made: {answer.get('why')} - ask for fewer")
+    return picture
+
+
+def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimits) -> Drawn:
+    words = {
+        "do": "draw",
+        "boxes": [asdict(box) for box in drawing.boxes],
+        "crop": drawing.crop,
+        "long_side_px": drawing.long_side_px,
+        "quality": drawing.quality,
+        "pixel_limit": limits.pixel_limit,
+        "scan_limit": limits.scan_limit,
+    }
+    try:
+        answer, picture = painter.ask(words, [data])
+    except NoPictureError as err:
+        return Drawn(drawing, None, why=one_line(err))
+    size = int(answer.get("width", 0)), int(answer.get("height", 0))
+    why = None if picture is not None else one_line(answer.get("why") or "no picture came")
+    return Drawn(drawing, picture, *size, why=why)
+
+
+def _fetch(
+    source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits
+) -> Iterator[tuple[Drawing, bytes | str]]:
+    """Fetch images, some ahead; what comes with each is its bytes, or why there are none."""
+    pool = ThreadPoolExecutor(AHEAD + 1, thread_name_prefix="pictures")
+    to_come = iter(drawings)
+    under_way: deque[tuple[Drawing, Future[bytes | str] | str]] = deque()
+    store_fails = ""
+
+    def begin(count: int) -> None:
+        for drawing in islice(to_come, count):
+            if drawing.size_bytes > limits.byte_limit:
+                too_large = f"{drawing.size_bytes} bytes, pictures are drawn of images up to {limits.byte_limit}"
+                under_way.append((drawing, too_large))
+            else:
+                under_way.append((drawing, store_fails or pool.submit(_read, source, drawing)))
+
+    try:
+        begin(AHEAD + 1)
+        while under_way:
+            drawing, future = under_way.popleft()
+            if isinstance(future, str):
+                yield drawing, future
+            elif store_fails:
+                future.cancel()
+                yield drawing, store_fails
+            else:
+                try:
+                    yield drawing, future.result(limits.fetch_seconds)
+                except NotInTime:
+                    yield drawing, f"it did not come from its store within {limits.fetch_seconds:g} s"
+                except (ConfigError, NoAnswerError) as err:  # of the store: the next one would wait for the same
+                    store_fails = one_line(err)
+                    yield drawing, store_fails
+                except ShoalError as err:
+                    yield drawing, one_line(err)
+            begin(1)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(source: ImageSource, drawing: Drawing) -> bytes | str:
+    try:
+        return source.read(drawing.key, drawing.object_version, drawing.size_bytes).data
+    except ImageGone:
+        return "it is gone from the bucket since the run looked at it"
+    except ImageChanged as err:
+        return f"it has changed since the run looked at it: {_without_key(err, drawing.key)}"
+    except ImageArchived as err:
+        return one_line(err)
+    except ImageDenied as err:
+        return one_line(f"the store does not give it: {err}")
+
+
+def _without_key(err: ImageChanged, key: str) -> str:
+    return one_line(str(err).removeprefix(f"{key}: ") or "the bucket has another version")

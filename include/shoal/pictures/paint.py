@@ -1,0 +1,128 @@
+"""From the bytes of an image to a JPEG with its boxes: decoded as the worker does it, drawn at the size that is shown."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from shoal.pictures.boxes import outline
+from shoal.pictures.colours import COLOURS
+from shoal.pictures.drawing import Box
+from shoal.pictures.legend import add_legend
+from shoal.pictures.tags import draw_tags
+from shoal_worker.image.decode import Undecodable, decode
+
+MOST_ENLARGED = 4.0
+"""A small image, or a small part of one, is enlarged so much and no more."""
+
+MARGIN = 0.5
+"""Of the longer side of what is cropped to, on each side."""
+
+LEAST_SHARE = 0.15
+"""Of the image's longer side that a crop shows at least: without its surroundings nobody knows a fish."""
+
+cv2.setNumThreads(1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of an image that is shown, in its pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    """Draw one image.
+
+    Args:
+        data: The object.
+        words: `boxes`, `crop`, `long_side_px`, `quality`, `pixel_limit` and `scan_limit`, as in `Drawing` and `PictureLimits`.
+
+    Returns:
+        `width` and `height` of the image, or `why` there is no picture; and the JPEG.
+    """
+    decoded = decode(data, words["pixel_limit"], words["scan_limit"])
+    if isinstance(decoded, Undecodable):
+        size = {} if decoded.header is None else {"width": decoded.header.width, "height": decoded.header.height}
+        return {"why": f"{decoded.reason}{f': {decoded.detail}' if decoded.detail else ''}", **size}, None
+    height, width = decoded.image.shape[:2]
+    boxes = [Box(**box) for box in words["boxes"]]
+    part = _around(boxes, width, height) if words["crop"] and boxes else Part(0, 0, width, height)
+    frame = decoded.image[part.top : part.bottom, part.left : part.right]
+    del decoded
+    picture, scale = _scaled(frame, words["long_side_px"])
+    picture = _draw_boxes(picture, _moved(boxes, part, scale, picture.size))
+    return {"width": width, "height": height}, as_jpeg(picture, words["quality"])
+
+
+def as_jpeg(picture: Pillow.Image, quality: int) -> bytes:
+    """Encode a picture; colours at full size, so that thin lines stay crisp."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
+    return file.getvalue()
+
+
+def _around(boxes: Sequence[Box], width: int, height: int) -> Part:
+    """Find the part around all boxes, in the image's own proportions."""
+    left, right = min(box.x1 for box in boxes), max(box.x2 for box in boxes)
+    top, bottom = min(box.y1 for box in boxes), max(box.y2 for box in boxes)
+    wide = max((right - left), (bottom - top) * width / height)
+    share = min(1.0, max(wide * (1 + 2 * MARGIN) / width, LEAST_SHARE))
+    shown = max(1, round(width * share)), max(1, round(height * share))
+    x = min(max(0, round((left + right - shown[0]) / 2)), width - shown[0])
+    y = min(max(0, round((top + bottom - shown[1]) / 2)), height - shown[1])
+    return Part(x, y, x + shown[0], y + shown[1])
+
+
+def _scaled(frame: NDArray[np.uint8], long_side_px: int) -> tuple[Pillow.Image, float]:
+    height, width = frame.shape[:2]
+    scale = min(long_side_px / max(height, width), MOST_ENLARGED)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        frame = cast("NDArray[np.uint8]", cv2.resize(frame, size, interpolation=how))
+    return Pillow.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)), scale
+
+
+def _moved(boxes: Sequence[Box], part: Part, scale: float, size: tuple[int, int]) -> list[Box]:
+    """Give boxes in pixels of the picture, each inside of it and large enough to be seen; best ones last."""
+    moved = []
+    for box in sorted(boxes, key=lambda box: box.conf):
+        x1, x2 = _inside((box.x1 - part.left) * scale, (box.x2 - part.left) * scale, size[0])
+        y1, y2 = _inside((box.y1 - part.top) * scale, (box.y2 - part.top) * scale, size[1])
+        if None not in {x1, y1}:
+            colour = box.colour or COLOURS[box.class_id % len(COLOURS)]
+            moved.append(Box(x1, y1, x2, y2, box.label, box.class_id, box.conf, box.style, colour))
+    return moved
+
+
+LEAST_PX = 4
+
+
+def _inside(low: float, high: float, most: int) -> tuple[float, float] | tuple[None, None]:
+    """Move an edge pair into a picture; None where it is no number or lies outside."""
+    if not low <= high or high < 0 or low > most:  # also where one is no number
+        return None, None
+    low, high = max(0.0, low), min(float(most - 1), high)
+    lacks = max(0.0, LEAST_PX - (high - low)) / 2
+    low = min(max(0.0, low - lacks), max(0.0, most - 1.0 - LEAST_PX))
+    return low, min(most - 1.0, max(high + lacks, low + LEAST_PX))
+
+
+def _draw_boxes(picture: Pillow.Image, boxes: Sequence[Box]) -> Pillow.Image:
+    if not boxes:
+        return picture
+    pen = ImageDraw.Draw(picture)
+    for box in boxes:
+        outline(pen, box, max(picture.size))
+    said = draw_tags(pen, boxes, picture.size)
+    return picture if said else add_legend(picture, boxes)

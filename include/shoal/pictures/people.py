@@ -1,0 +1,21 @@
+"""Images that show people are never shown: the one place that says which they are."""
+
+from collections.abc import Collection
+
+ROLE = "human"
+"""The role in `taxa` of classes that are people."""
+
+
+def with_people(class_names: Collection[str] = ()) -> str:
+    """Write the query for the (key, object_version) of images that show people, over the views `detections` and `below`.
+
+    Also a box below the threshold tells: a person at a score of 0.2 is one.
+
+    Args:
+        class_names: Classes of role `human` in the dataset file of today: a run may be older than what that says.
+    """
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(class_names))
+    said_today = f" OR class_name IN ({names})" if names else ""
+    return " UNION ".join(
+        f"SELECT key, object_version FROM {view} WHERE role = '{ROLE}'{said_today}" for view in ("detections", "below")
+    )
