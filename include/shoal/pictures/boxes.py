@@ -1,4 +1,4 @@
-"""Outlines of boxes: a line in the class's colour between two thin ones, which shows on any ground."""
+"""Outlines of boxes: a line in the class's colour between a light and a dark one, which shows on any ground."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,12 @@ from PIL import ImageDraw
 
 from shoal.pictures.drawing import Box
 
-CASING = (16, 16, 16)
-"""Nearly black: what lies beneath and beside each line."""
+DARK, LIGHT = (16, 16, 16), (245, 245, 245)
 
 
 def line_width(long_side_px: int) -> int:
     """Say how wide lines are in a picture of that size, px."""
-    return max(2, round(long_side_px / 420))
+    return max(2, round(long_side_px / 330))
 
 
 def outline(pen: ImageDraw.ImageDraw, box: Box, long_side_px: int) -> None:
@@ -21,7 +20,7 @@ def outline(pen: ImageDraw.ImageDraw, box: Box, long_side_px: int) -> None:
     edges = round(box.x1), round(box.y1), round(box.x2), round(box.y2)
     if box.style in {"below", "lost"}:
         for piece in _dashes(edges, width, 4 * width if box.style == "below" else 7 * width):
-            pen.rectangle(_wider(piece, 1), fill=CASING)
+            pen.rectangle(_wider(piece, 1), fill=DARK)
             pen.rectangle(piece, fill=box.colour)
         return
     _frame(pen, edges, width, box.colour)
@@ -33,7 +32,8 @@ def outline(pen: ImageDraw.ImageDraw, box: Box, long_side_px: int) -> None:
 
 
 def _frame(pen: ImageDraw.ImageDraw, edges: tuple[int, int, int, int], width: int, colour: str) -> None:
-    pen.rectangle(_wider(edges, 1), outline=CASING, width=width + 2)
+    pen.rectangle(_wider(edges, 1), outline=LIGHT)
+    pen.rectangle(edges, outline=DARK, width=width + 1)
     pen.rectangle(edges, outline=colour, width=width)
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import cv2
@@ -97,21 +97,22 @@ def _moved(boxes: Sequence[Box], part: Part, scale: float, size: tuple[int, int]
     """Give boxes in pixels of the picture, each inside of it and large enough to be seen; best ones last."""
     moved = []
     for box in sorted(boxes, key=lambda box: box.conf):
-        x1, x2 = _inside((box.x1 - part.left) * scale, (box.x2 - part.left) * scale, size[0])
-        y1, y2 = _inside((box.y1 - part.top) * scale, (box.y2 - part.top) * scale, size[1])
-        if None not in {x1, y1}:
+        across = _inside((box.x1 - part.left) * scale, (box.x2 - part.left) * scale, size[0])
+        down = _inside((box.y1 - part.top) * scale, (box.y2 - part.top) * scale, size[1])
+        if across is not None and down is not None:
             colour = box.colour or COLOURS[box.class_id % len(COLOURS)]
-            moved.append(Box(x1, y1, x2, y2, box.label, box.class_id, box.conf, box.style, colour))
+            (x1, x2), (y1, y2) = across, down
+            moved.append(replace(box, x1=x1, x2=x2, y1=y1, y2=y2, colour=colour))
     return moved
 
 
 LEAST_PX = 4
 
 
-def _inside(low: float, high: float, most: int) -> tuple[float, float] | tuple[None, None]:
+def _inside(low: float, high: float, most: int) -> tuple[float, float] | None:
     """Move an edge pair into a picture; None where it is no number or lies outside."""
     if not low <= high or high < 0 or low > most:  # also where one is no number
-        return None, None
+        return None
     low, high = max(0.0, low), min(float(most - 1), high)
     lacks = max(0.0, LEAST_PX - (high - low)) / 2
     low = min(max(0.0, low - lacks), max(0.0, most - 1.0 - LEAST_PX))

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 from PIL import ImageDraw
 
-from shoal.pictures.boxes import CASING, line_width
+from shoal.pictures.boxes import DARK, line_width
 from shoal.pictures.drawing import Box
 from shoal.pictures.lettering import cut_to, drawable, font, ink_on, shorter
 
-MOST_SHARE = 0.12
+MOST_SHARE = 0.15
 """Of a picture that tags may cover; else shorter ones are tried."""
 
 MOST_OVERLAPPED = 0.1
 """Share of the tags that may lie on others."""
+
+WIDEST = 0.6
+"""Of a picture's width: a longer name is cut."""
 
 MOST_TAGS = 150
 """More boxes have none: placing them costs time, and nobody reads them."""
@@ -41,7 +44,7 @@ class Tag:
 
 def text_size(long_side_px: int) -> int:
     """Say how large letters are in a picture of that size, px."""
-    return min(40, max(12, round(long_side_px / 56)))
+    return min(40, max(12, round(long_side_px / 70)))
 
 
 def draw_tags(pen: ImageDraw.ImageDraw, boxes: Sequence[Box], size: tuple[int, int]) -> bool:
@@ -68,7 +71,7 @@ def _place(boxes: Sequence[Box], labels: Sequence[str], size: tuple[int, int]) -
         score = f"{box.conf:.2f}"
         sign = _SIGNS.get(box.style, "")
         beside = font(letters).getlength(f"{sign} {score}") + 2 * pad
-        label = f"{sign}{cut_to(name, size[0] - beside - 2, letters)} " if name else sign
+        label = f"{sign}{cut_to(name, max(WIDEST * size[0], 12 * letters) - beside, letters)} " if name else sign
         width = round(font(letters).getlength(label) + font(letters).getlength(score)) + 2 * pad
         height = sum(font(letters).getmetrics()) + pad
         if width > size[0] or height > size[1]:
@@ -113,7 +116,7 @@ def _draw(pen: ImageDraw.ImageDraw, tag: Tag, size: tuple[int, int]) -> None:
     letters = text_size(max(size))
     left, top, right, bottom = tag.place
     colour = tag.box.colour
-    pen.rectangle((left, top, right - 1, bottom - 1), fill=colour, outline=CASING)
+    pen.rectangle((left, top, right - 1, bottom - 1), fill=colour, outline=DARK)
     pad = max(2, letters // 5)
     at = left + pad, top + pad // 2
     pen.text(at, tag.label, font=font(letters), fill=ink_on(colour))
