@@ -30,6 +30,8 @@ COMMANDS = {
     "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",
     "clock": "show what a dataset's clock reads in its keys; --propose finds one",
+    "taxa": "show the model's classes beside the dataset file's taxa, and the lines to add",
+    "show": "draw an image with its boxes, or a contact sheet of a taxon",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",

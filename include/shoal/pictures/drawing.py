@@ -47,7 +47,7 @@ class Drawing:
         object_version: As the answer has it; another one is not drawn.
         size_bytes: Likewise.
         boxes: What is drawn on it, in this order.
-        crop: Whether only the part around the boxes is shown.
+        crop: Whether only the part around the first box is shown.
         long_side_px: Longer side of the picture, px.
         quality: Of the JPEG, 1 to 95.
         caption: What a contact sheet says below it; several lines are kept.

@@ -21,8 +21,8 @@ from shoal_worker.image.decode import Undecodable, decode
 MOST_ENLARGED = 4.0
 """A small image, or a small part of one, is enlarged so much and no more."""
 
-MARGIN = 0.5
-"""Of the longer side of what is cropped to, on each side."""
+MARGIN = 0.6
+"""Of the longer side of the box that is cropped to, on each side."""
 
 LEAST_SHARE = 0.15
 """Of the image's longer side that a crop shows at least: without its surroundings nobody knows a fish."""
@@ -56,7 +56,7 @@ def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes 
         return {"why": f"{decoded.reason}{f': {decoded.detail}' if decoded.detail else ''}", **size}, None
     height, width = decoded.image.shape[:2]
     boxes = [Box(**box) for box in words["boxes"]]
-    part = _around(boxes, width, height) if words["crop"] and boxes else Part(0, 0, width, height)
+    part = _around(boxes[0], width, height) if words["crop"] and boxes else Part(0, 0, width, height)
     frame = decoded.image[part.top : part.bottom, part.left : part.right]
     del decoded
     picture, scale = _scaled(frame, words["long_side_px"])
@@ -71,10 +71,9 @@ def as_jpeg(picture: Pillow.Image, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _around(boxes: Sequence[Box], width: int, height: int) -> Part:
-    """Find the part around all boxes, in the image's own proportions."""
-    left, right = min(box.x1 for box in boxes), max(box.x2 for box in boxes)
-    top, bottom = min(box.y1 for box in boxes), max(box.y2 for box in boxes)
+def _around(box: Box, width: int, height: int) -> Part:
+    """Find the part around a box, in the image's own proportions."""
+    left, top, right, bottom = box.x1, box.y1, box.x2, box.y2
     wide = max((right - left), (bottom - top) * width / height)
     share = min(1.0, max(wide * (1 + 2 * MARGIN) / width, LEAST_SHARE))
     shown = max(1, round(width * share)), max(1, round(height * share))

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection
 
-ROLE = "human"
-"""The role in `taxa` of classes that are people."""
+from shoal.settings.taxa import HUMAN
 
 
 def with_people(class_names: Collection[str] = ()) -> str:
@@ -17,5 +16,5 @@ def with_people(class_names: Collection[str] = ()) -> str:
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(class_names))
     said_today = f" OR class_name IN ({names})" if names else ""
     return " UNION ".join(
-        f"SELECT key, object_version FROM {view} WHERE role = '{ROLE}'{said_today}" for view in ("detections", "below")
+        f"SELECT key, object_version FROM {view} WHERE role = '{HUMAN}'{said_today}" for view in ("detections", "below")
     )

@@ -1,14 +1,26 @@
 """Settings that turn stored rows into numbers: changing them costs no inference."""
 
+import re
 from operator import not_
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from shoal.contract.errors import shown
 from shoal.settings.clock_patterns import read_groups
-from shoal.settings.field_types import BY_HAND, Pattern, Score, Settings, TimeFormat, Zone
+from shoal.settings.field_types import BY_HAND, Pattern, Score, Settings, TaxonWord, TimeFormat, Zone
 
 BinWidth = Literal["30min", "hour", "day", "month"]
+
+MOST_ID = 2**31 - 1
+"""Largest number of a taxon: what the answer's tables hold."""
 
 
 class ClockEntry(Settings):
@@ -125,11 +137,48 @@ class Taxon(Settings):
 
     scientific_name: str | None = Field(None, description="Default: the class name")
     aphia_id: int | None = Field(None, description="WoRMS identifier")
-    role: Literal["count", "ignore", "exclude_image"] = Field(
-        "count", description="exclude_image: an image that shows it is unusable (a diver, say)"
+    role: Literal["count", "ignore", "exclude_image", "human"] = Field(
+        "count",
+        description="exclude_image: an image that shows it is unusable (a diver, say); human: counted nowhere, and no "
+        "picture of an image that shows it is ever drawn",
     )
     merge_into: str | None = Field(None, description="Count it as this other class")
     conf: Score | None = Field(None, description="Own confidence threshold")
+    # Left out of plan.json and summary.json where nobody wrote them: the many plans and answers stay as they are.
+    vernacular: TaxonWord | None = Field(None, exclude_if=not_, description="Its common name, for reports and exports")
+    gbif_key: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_ID,
+        strict=True,
+        exclude_if=not_,
+        description="Its key in GBIF, where WoRMS does not have it",
+    )
+    mobility: Literal["mobile", "sessile"] | None = Field(
+        None,
+        exclude_if=not_,
+        description="sessile: what grows in one place is no thing that stands in the picture by chance",
+    )
+    parent: TaxonWord | None = Field(
+        None, exclude_if=not_, description="Scientific name of the taxon above it, such as its genus or family"
+    )
+
+    @field_validator("aphia_id", mode="before")
+    @classmethod
+    def _is_an_aphia_id(cls, value: Any, info: ValidationInfo) -> Any:
+        """Look at what people write; what is stored is read as it was."""
+        if info.context != BY_HAND or value is None:
+            return value
+        text = str(value).strip()
+        if found := re.fullmatch(
+            r"urn:lsid:marinespecies\.org:taxname:(\d+)|https?://\S*marinespecies\.org/\S*id=(\d+)", text
+        ):
+            raise ValueError(f"{text!r} is no number - write {found[1] or found[2]}")
+        if isinstance(value, bool | float) or not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST_ID:
+            raise ValueError(
+                f"{shown(text, 80)!r} is no AphiaID - write the number of the taxon in WoRMS (marinespecies.org)"
+            )
+        return int(text)
 
 
 class Usable(Settings):

@@ -29,6 +29,7 @@ from shoal.settings.field_types import (
     Suffix,
 )
 from shoal.settings.ignore import Ignored
+from shoal.settings.taxa import check_taxa
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
@@ -234,11 +235,6 @@ class Dataset(Settings):
         return self
 
     @model_validator(mode="after")
-    def _merges_end(self) -> "Dataset":
-        for name, taxon in self.taxa.items():
-            target = self.taxa.get(taxon.merge_into or "")
-            if taxon.merge_into == name or (target is not None and target.merge_into):
-                raise ValueError(
-                    f"taxa.{name}.merge_into {taxon.merge_into!r} - merge into a class that is not merged itself"
-                )
+    def _taxa_agree(self) -> "Dataset":
+        check_taxa(self.taxa)
         return self

@@ -142,6 +142,13 @@ def _check_ignored(text: str) -> str:
     return text
 
 
+def _check_taxon_word(text: str) -> str:
+    if text != " ".join(text.split()) or not text.isprintable() or not 1 <= len(text) <= 200:
+        raise ValueError(f"{text!r:.80} is no name - write 1 to 200 letters in one line, without blanks around them")
+    return text
+
+
+TaxonWord = Annotated[str, AfterValidator(_check_taxon_word)]
 IgnoreLine = Annotated[str, Field(min_length=1), AfterValidator(_check_ignored)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from shoal.settings.analysis import Taxon
 from shoal.settings.dataset import Dataset
+from shoal.settings.taxa import HUMAN
 from shoal.tables.session import Database
 
 Box = dict[str, Any]
@@ -58,7 +59,7 @@ def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> li
                 "class_name": name,
                 "taxon": target.scientific_name or target_name,
                 "aphia_id": target.aphia_id,
-                "role": target.role,
+                "role": HUMAN if own.role == HUMAN else target.role,
                 "conf": conf or own.conf or dataset.conf,
             }
         )

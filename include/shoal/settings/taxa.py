@@ -1,0 +1,74 @@
+"""The taxa of a dataset file against each other: merges end, nobody is above himself, people are merged into nothing."""
+
+from collections.abc import Iterator, Mapping
+
+from shoal.contract.errors import shown
+from shoal.settings.analysis import Taxon
+
+HUMAN = "human"
+"""Role of classes that are people."""
+
+
+def check_taxa(taxa: Mapping[str, Taxon]) -> None:
+    """Check what entries say of each other.
+
+    Raises:
+        ValueError: A merge leads to a class that is merged itself, a person is counted as something else, or parents go round.
+    """
+    above = {taxon.scientific_name or name: taxon.parent for name, taxon in taxa.items() if taxon.parent}
+    for name, taxon in taxa.items():
+        target = taxa.get(taxon.merge_into or "")
+        if taxon.merge_into == name or (target is not None and target.merge_into):
+            raise ValueError(
+                f"taxa.{name}.merge_into {taxon.merge_into!r} - merge into a class that is not merged itself"
+            )
+        if taxon.merge_into and taxon.role == HUMAN and (target is None or target.role != HUMAN):
+            raise ValueError(
+                f"taxa.{name}: role: human and merge_into {taxon.merge_into!r}, which is counted - leave one of the two out"
+            )
+        if (own := taxon.scientific_name or name) in _line_above(own, above):
+            raise ValueError(f"taxa.{name}.parent {taxon.parent!r} - the taxa above it lead back to itself")
+
+
+def human_classes(taxa: Mapping[str, Taxon]) -> frozenset[str]:
+    """List the classes that are people, also by what they are merged into."""
+    people = {name for name, taxon in taxa.items() if taxon.role == HUMAN}
+    return frozenset(people | {name for name, taxon in taxa.items() if taxon.merge_into in people})
+
+
+def find_double_ids(names: Mapping[str, str], taxa: Mapping[str, Taxon]) -> Iterator[str]:
+    """Say in a line each which taxa share an identifier, and which taxon has several.
+
+    Args:
+        names: The taxon of each class, after merges.
+        taxa: The dataset file's.
+    """
+    for field, word in (("aphia_id", "AphiaID"), ("gbif_key", "GBIF key")):
+        owners: dict[int, list[str]] = {}
+        ids: dict[str, list[int]] = {}
+        for class_name, taxon in sorted(names.items()):
+            entry = taxa.get(class_name)
+            number = None if entry is None or entry.merge_into else getattr(entry, field)
+            if number is not None:
+                if taxon not in owners.setdefault(number, []):
+                    owners[number].append(taxon)
+                if number not in ids.setdefault(taxon, []):
+                    ids[taxon].append(number)
+        for number, several in owners.items():
+            if len(several) > 1:
+                listed = " and ".join(shown(name, 80) for name in several)
+                yield f"{listed} have one {word}, {number} - correct it where it is wrong, or merge_into one of them"
+        for taxon, numbers in ids.items():
+            if len(numbers) > 1:
+                listed = " and ".join(map(str, numbers))
+                yield f"{shown(taxon, 80)} has {len(numbers)} {word}s, {listed} - keep the right one"
+
+
+def _line_above(name: str, above: Mapping[str, str]) -> list[str]:
+    """Walk up from a taxon, as far as the file tells, and no round twice."""
+    line: list[str] = []
+    parent = above.get(name)
+    while parent is not None and parent not in line:
+        line.append(parent)
+        parent = above.get(parent)
+    return line
