@@ -1,6 +1,6 @@
 """What is shown of an answer: one image with its boxes, or the images of a taxon in an order; never one with people."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,6 +16,9 @@ from shoal.settings.taxa import HUMAN, human_classes
 from shoal.tables.session import Database
 
 Order = Literal["score", "doubt", "date"]
+
+NamedBox = tuple[tuple[str, int], Box]
+"""A box with its style and its place in its row."""
 
 SHOWN_KEYS, SHOWN_TAXA = 3, 8
 
@@ -104,7 +107,7 @@ class ShownAnswer:
         Raises:
             ConfigError: There is none, there are several, or it shows people.
         """
-        found = self._images("key = ?", key) or self._images("ends_with(key, ?)", key)
+        found = next(filter(None, (self._images(*way) for way in _ways(key))), [])
         if len(found) != 1:
             raise ConfigError(self._why_not_one(key, found))
         image = found[0]
@@ -117,7 +120,7 @@ class ShownAnswer:
 
     def boxes(self, image: ShownImage, *, below: bool) -> tuple[Box, ...]:
         """Read an image's boxes, the best first; with `below` also those that do not count."""
-        return tuple(box for _, box in self._boxes(image, None, below=below))
+        return tuple(box for _, box in self._boxes([image], None, below=below)[image])
 
     def pick(self, count: int, order: Order, *, taxon: str | None, below: bool) -> Picked:
         """Pick used images with boxes of a taxon for a contact sheet.
@@ -143,34 +146,30 @@ class ShownAnswer:
             f"QUALIFY row_number() OVER (PARTITION BY key, object_version ORDER BY {_OF_ONE[order]}, style, position) = 1 "
             f"ORDER BY {_OF_ALL[order]}, key LIMIT {count:d}"
         )
-        drawings = []
-        for row in rows:
-            chosen = row.pop("style"), row.pop("position")
-            drawings.append(self._tile(ShownImage(**row), chosen, taxon, below=below))
-        return Picked(tuple(drawings), **totals)
+        chosen = [((row.pop("style"), row.pop("position")), ShownImage(**row)) for row in rows]
+        found = self._boxes([image for _, image in chosen], taxon, below=below)
+        return Picked(tuple(_tile(image, box, found[image]) for box, image in chosen), **totals)
 
-    def _tile(self, image: ShownImage, chosen: tuple[str, int], taxon: str | None, *, below: bool) -> Drawing:
-        """Draw the part around the box that was chosen, with what else is there of its taxon."""
-        found = self._boxes(image, taxon, below=below)
-        first = next(box for named, box in found if named == chosen)
-        boxes = (first, *(box for named, box in found if named != chosen))
-        caption = f"{image.key}\n{image.time_text} · {first.conf:.2f}"
-        return Drawing(
-            image.key, image.object_version, image.size_bytes, boxes, crop=True, long_side_px=TILE_PX, caption=caption
+    def _boxes(
+        self, images: Sequence[ShownImage], taxon: str | None, *, below: bool
+    ) -> dict[ShownImage, list[NamedBox]]:
+        """Read the boxes of images, the best first, each with what tells it apart in its image."""
+        asked = (
+            "SELECT unnest($1::VARCHAR[]) AS key, unnest($2::VARCHAR[]) AS object_version, unnest($3::INTEGER[]) AS n"
         )
-
-    def _boxes(self, image: ShownImage, taxon: str | None, *, below: bool) -> list[tuple[tuple[str, int], Box]]:
-        """Read boxes with what tells them apart, the best first."""
+        boxes = " UNION ALL ".join(
+            f"SELECT '{style}' AS style, n, position, taxon, class_id, confidence, x1, y1, x2, y2 "
+            f"FROM {view} JOIN ({asked}) USING (key, object_version) WHERE $4::VARCHAR IS NULL OR taxon = $4"
+            for view, style in _views(below=below)
+        )
         rows = self._database.records(
-            " UNION ALL ".join(
-                f"SELECT '{style}' AS style, position, taxon, class_id, confidence, x1, y1, x2, y2 FROM {view} "
-                "WHERE key = $1 AND object_version = $2 AND ($3::VARCHAR IS NULL OR taxon = $3)"
-                for view, style in _views(below=below)
-            )
-            + " ORDER BY confidence DESC, style, position",
-            [image.key, image.object_version, taxon],
+            f"{boxes} ORDER BY n, confidence DESC, style, position",
+            [[one.key for one in images], [one.object_version for one in images], list(range(len(images))), taxon],
         )
-        return [((row["style"], row["position"]), self._box(row)) for row in rows]
+        found: dict[ShownImage, list[NamedBox]] = {image: [] for image in images}
+        for row in rows:
+            found[images[row["n"]]].append(((row["style"], row["position"]), self._box(row)))
+        return found
 
     def _box(self, row: Mapping[str, Any]) -> Box:
         taxon = row["taxon"]
@@ -228,6 +227,21 @@ class ShownAnswer:
             f"CREATE OR REPLACE VIEW candidates AS SELECT boxes.* EXCLUDE (class_name), {threshold} "
             f"FROM ({boxes}) AS boxes LEFT JOIN own_conf USING (class_name)"
         )
+
+
+def _tile(image: ShownImage, chosen: tuple[str, int], found: Sequence[NamedBox]) -> Drawing:
+    """Draw the part around the box that was chosen, with what else is there of its taxon."""
+    first = next(box for named, box in found if named == chosen)
+    boxes = (first, *(box for named, box in found if named != chosen))
+    caption = f"{image.key}\n{image.time_text} · {first.conf:.2f}"
+    return Drawing(
+        image.key, image.object_version, image.size_bytes, boxes, crop=True, long_side_px=TILE_PX, caption=caption
+    )
+
+
+def _ways(key: str) -> list[tuple[str, str]]:
+    """Give ways to find an image by what somebody wrote: its key, its own name, its ending."""
+    return [("key = ?", key), ("ends_with(key, ?)", f"/{key}"), ("ends_with(key, ?)", key)] if key else []
 
 
 def _views(*, below: bool) -> list[tuple[str, Style]]:
