@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, cast
 
 import cv2
@@ -72,7 +73,9 @@ def as_jpeg(picture: Pillow.Image, quality: int) -> bytes:
 
 
 def _around(box: Box, width: int, height: int) -> Part:
-    """Find the part around a box, in the image's own proportions."""
+    """Find the part around a box, in the image's own proportions; all of the image where the box has no place."""
+    if not all(map(isfinite, (box.x1, box.y1, box.x2, box.y2))):
+        return Part(0, 0, width, height)
     left, top, right, bottom = box.x1, box.y1, box.x2, box.y2
     wide = max((right - left), (bottom - top) * width / height)
     share = min(1.0, max(wide * (1 + 2 * MARGIN) / width, LEAST_SHARE))

@@ -1,0 +1,37 @@
+"""`show` and `taxa` as a person runs them, over a pipeline's buckets."""
+
+from argparse import ArgumentParser
+from contextlib import contextmanager
+
+from shoal.cli import show, taxa
+
+
+def ask_show(monkeypatch, capsys):
+    """Makes what runs `show` on a pipeline's answer; that gives its status and what it printed."""
+    return _ask(monkeypatch, capsys, show)
+
+
+def ask_taxa(monkeypatch, capsys):
+    """Likewise for `taxa`."""
+    return _ask(monkeypatch, capsys, taxa)
+
+
+def _ask(monkeypatch, capsys, command):
+    def run(pipeline, *words):
+        @contextmanager
+        def reach(*_):
+            yield pipeline.stores
+
+        for name, instead in {
+            "read_word": lambda word: (word, None),
+            "find_dataset": lambda _, **__: pipeline.dataset,
+            "reach_results": reach,
+            "reach_stores": reach,
+        }.items():
+            monkeypatch.setattr(command, name, instead, raising=False)
+        parser = ArgumentParser()
+        command.add_arguments(parser)
+        status = command.execute(parser.parse_args([pipeline.dataset.name, *words]))
+        return status, capsys.readouterr().out
+
+    return run

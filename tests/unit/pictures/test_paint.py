@@ -1,0 +1,162 @@
+"""What is painted on a decoded image: boxes, tags, letters, colours; in this process, which the room never does."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
+from shoal.pictures.boxes import line_width
+from shoal.pictures.colours import COLOURS, colours_of
+from shoal.pictures.drawing import Box
+from shoal.pictures.lettering import cut_to, drawable, font, ink_on, shorter
+from shoal.pictures.paint import paint
+from shoal.pictures.tags import _place
+from shoal.pictures.tiles import lay_out
+from worker.images import encoded, photo
+
+JPEG = encoded(photo(), ".jpg")
+FISH = Box(40, 60, 140, 120, "Coris julis", 2, 0.876)
+
+
+def painted(*boxes, data=JPEG, crop=False, side=640):
+    words = {
+        "boxes": [vars(box) for box in boxes],
+        "crop": crop,
+        "long_side_px": side,
+        "quality": 90,
+        "pixel_limit": PIXEL_LIMIT,
+        "scan_limit": SCAN_LIMIT,
+    }
+    said, jpeg = paint(data, words)
+    assert jpeg is not None, said
+    return jpeg
+
+
+def pixels(jpeg):
+    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), int)
+
+
+def share_of(colour, part):
+    """How much of a part of a picture is of a colour."""
+    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return (abs(part - wanted).sum(axis=2) < 60).mean()
+
+
+def test_the_same_bytes_are_the_same_picture():
+    assert painted(FISH) == painted(FISH)
+
+
+def test_a_small_part_is_shown_around_the_first_box():
+    far = Box(300, 200, 380, 280, "Far", 1, 0.99)
+    crop = pixels(painted(FISH, far, crop=True))
+    assert crop.shape == (480, 640, 3)
+    assert share_of(COLOURS[2], crop) > 0.005
+    assert share_of(COLOURS[1], crop) == 0
+    at_the_edge = painted(Box(0, 0, 4, 3, "x", 0, 0.5), crop=True)
+    assert pixels(at_the_edge).shape == (180, 240, 3), "60 px of the image, four times as large and no more"
+
+
+def test_counted_boxes_are_solid_and_those_below_are_dashed():
+    """Along the lower side, which no tag covers."""
+    lower = slice(int(120 * 1.6) - line_width(640), int(120 * 1.6) + 1), slice(66, 222)
+    solid, dashed = (
+        share_of(COLOURS[2], pixels(painted(Box(40, 60, 140, 120, "x", 2, 0.9, style)))[lower])
+        for style in ("counted", "below")
+    )
+    assert 0 < dashed < 0.7 * solid
+    pictures = {painted(Box(40, 60, 140, 120, "x", 2, 0.9, style)) for style in ("counted", "below", "lost", "gained")}
+    assert len(pictures) == 4
+
+
+EDGES = st.floats(-500, 900) | st.sampled_from([float("nan"), float("inf"), float("-inf"), 0.0, 400.0])
+BOXES = st.builds(
+    Box, EDGES, EDGES, EDGES, EDGES, st.text(max_size=60), st.integers(0, 99), st.floats(0, 1),
+    st.sampled_from(["counted", "below", "lost", "gained"]),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(BOXES, max_size=12), st.sampled_from([(400, 300), (30, 300), (300, 9), (1, 1)]), st.booleans())
+def test_any_box_can_be_drawn_on_any_picture(boxes, size, crop):
+    data = encoded(np.zeros((size[1], size[0], 3), np.uint8), ".png")
+    picture = pixels(painted(*boxes, data=data, crop=crop, side=320))
+    assert picture.shape[1] <= 320
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(0, 299), st.integers(0, 199), st.integers(1, 300), st.integers(1, 200)), max_size=9)
+)
+def test_tags_never_leave_the_picture(corners):
+    boxes = [Box(x, y, min(299, x + w), min(199, y + h), "Parablennius gattorugine", 1, 0.9) for x, y, w, h in corners]
+    for tag in _place(boxes, [box.label for box in boxes], (300, 200)):
+        left, top, right, bottom = tag.place
+        assert 0 <= left < right <= 300
+        assert 0 <= top < bottom <= 200
+
+
+def test_where_boxes_are_many_a_legend_stands_below_the_picture():
+    boxes = [
+        Box(n % 20 * 20, n // 20 * 20, n % 20 * 20 + 30, n // 20 * 20 + 15, f"Class {n % 7}", n % 7, 0.5)
+        for n in range(100)
+    ]
+    few, many = pixels(painted(*boxes[:2])), pixels(painted(*boxes))
+    assert few.shape == (480, 640, 3)
+    assert many.shape[0] > 480
+    assert (many[-1, -1] == 255).all()
+    assert all(share_of(colour, many[480:]) > 0 for colour in COLOURS), "each class has its field"
+
+
+@pytest.mark.parametrize(
+    ("label", "drawn"),
+    [
+        pytest.param("Diplodus vulgaris", "Diplodus vulgaris", id="plain"),
+        pytest.param("Ñandú größer Ωμέγα рыба", "Ñandú größer Ωμέγα рыба", id="Latin, Greek, Cyrillic"),
+        pytest.param("سمكة", "سمكة", id="Arabic"),
+        pytest.param("e\u0301toile", "e\u0301toile", id="a mark that joins"),
+        pytest.param("魚のなまえ", "#7", id="no letter that the font has: the class's number"),
+        pytest.param("🐟 Sar comun", "Sar comun", id="an emoji before a name"),
+        pytest.param("a\nb\tc", r"a\nb\tc", id="line breaks"),
+        pytest.param("gpj\u202egpj", r"gpj\u202egpj", id="what turns the direction"),
+        pytest.param("", "#7", id="no name"),
+    ],
+)
+def test_labels_are_legible_in_any_script(label, drawn):
+    assert drawable(label, 7) == drawn
+
+
+def test_names_are_shortened_and_cut():
+    assert shorter("Diplodus vulgaris") == "D. vulgaris"
+    assert shorter("two-banded bream") == "two-banded bream"
+    assert cut_to("x" * 99, 60, 12).endswith("x…")
+    assert cut_to("folder/20260601.jpg", 80, 12, keep_end=True).startswith("…")
+    assert cut_to("x", 1, 12) == ""
+    assert font(12).getlength(cut_to("W" * 500, 100, 12)) <= 100
+
+
+def luminance(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_letters_are_read_on_every_colour(colour):
+    """WCAG asks for 4.5 to 1."""
+    light, dark = sorted((luminance(colour), 1.0 if ink_on(colour) == (255, 255, 255) else 0.0), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_name_keeps_its_colour_and_few_names_have_colours_of_their_own():
+    names = ["Coris julis", "Diplodus vulgaris", "Chromis chromis", "Sarpa salpa", "x", "海"]
+    assert len(set(colours_of(names).values())) == 6
+    assert colours_of(["Coris julis"]) == colours_of(["Coris julis", "Coris julis"])
+    assert len(colours_of(map(str, range(100)))) == 100
+
+
+def test_a_sheet_of_nothing_is_a_sheet():
+    assert lay_out([], {"columns": 5, "captions": [], "whys": [], "title": "", "quality": 80})
