@@ -30,6 +30,7 @@ from shoal.settings.field_types import (
 )
 from shoal.settings.ignore import Ignored
 from shoal.settings.taxa import check_taxa
+from shoal.settings.publish import Publish, say_nothing
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
@@ -193,6 +194,9 @@ class Dataset(Settings):
     # Left out of plan.json where nobody asks for one: the many plans stay as they are.
     exports: tuple[Name, ...] = Field(
         (), exclude_if=not_, description="Exports of other wheels, written beside those that every run writes"
+    )
+    publish: Publish = Field(
+        Publish(), exclude_if=say_nothing, description="What packages for others say of themselves"
     )
     cluster: Cluster = Cluster()
     worker: Container = Container()

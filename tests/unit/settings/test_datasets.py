@@ -24,7 +24,8 @@ PHOTO = "archive/2024/20240422-080001-IPC608_8B64_165.jpg"
 def whole_obsea():
     """Read obsea.yaml with its example deployment and notifier written out."""
     text = OBSEA.read_text(encoding="utf-8").replace("deployments: []\n", "").replace("  notifiers: []\n", "")
-    text = re.sub(r"^(|  )# (deployments:|notifiers:|  )", r"\1\2", text, flags=re.MULTILINE)
+    text = text.replace("publish: {}\n", "")
+    text = re.sub(r"^(|  )# (deployments:|notifiers:|publish:|  )", r"\1\2", text, flags=re.MULTILINE)
     return text, yaml.safe_load(text)
 
 
@@ -46,7 +47,7 @@ def unnamed_fields(model, node, path=""):
         value = node[name]
         for group in models_in(field.annotation):
             # Groups that come in numbers, by name or in a list, are shown whole in their first entry.
-            several = group.__name__ in {"Taxon", "Deployment", "NotWorking", "Notifier"}
+            several = group.__name__ in {"Taxon", "Deployment", "NotWorking", "Notifier", "Contributor", "Recall"}
             entry = next(iter(value.values() if isinstance(value, dict) else value)) if several else value
             yield from unnamed_fields(group, entry, f"{path}{name}.")
 
@@ -155,7 +156,7 @@ BROKEN = {
         {"colour": "blue"},
         (
             "colour: no such field - there are description, source, results, models, model, clock, conf, taxa, usable, "
-            "deployments, report, exports, cluster, worker, sidecar, run, retention, alerts"
+            "deployments, report, exports, publish, cluster, worker, sidecar, run, retention, alerts"
         ),
     ),
     "unknown field in a group": (

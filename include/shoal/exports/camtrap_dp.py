@@ -1,0 +1,301 @@
+"""Camtrap DP 1.0.2: deployments, media and observations as the camera trap community exchanges them (https://camtrap-dp.tdwg.org).
+
+An observation of an image is one box. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image of the
+event, so that a burst does not count a fish ten times. An image in which the model found nothing is `blank`, one that it could not
+judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shoal.contract.errors import ConfigError
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.units import utc_text
+from shoal.exports.export import Answer, Where, Written
+from shoal.exports.named_images import name_images
+from shoal.exports.places import Place, Places, find_places, precision_of
+from shoal.exports.published import missing_fields, missing_places
+from shoal.exports.table_file import CSV, CSV_TYPE, TIME
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+VERSION = "1.0.2"
+SCHEMAS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}/"
+
+EVENT_GAP_S = 1800
+"""Images of a camera that something releases belong to one event unless they lie further apart: half an hour."""
+
+_DEPLOYMENT_COLUMNS = (
+    "deploymentID", "locationID", "locationName", "latitude", "longitude", "coordinateUncertainty", "deploymentStart",
+    "deploymentEnd", "setupBy", "cameraID", "cameraModel", "cameraDelay", "cameraHeight", "cameraDepth", "cameraTilt",
+    "cameraHeading", "detectionDistance", "timestampIssues", "baitUse", "featureType", "habitat", "deploymentGroups",
+    "deploymentTags", "deploymentComments",
+)  # fmt: skip
+
+_HELD = f"""
+CREATE OR REPLACE VIEW held_images AS
+SELECT places.name AS place, places.method, places.motion, named_images.*, strftime(captured_at, {TIME}) AS taken
+FROM named_images JOIN places USING (camera, deployment)
+WHERE captured_at IS NOT NULL AND use IN ('used', 'unusable', 'failed')
+"""
+
+_EVENTS = f"""
+CREATE OR REPLACE TABLE image_events AS
+SELECT key, place, image_id, captured_at, detections, people,
+    first_value(image_id) OVER (PARTITION BY place, visit ORDER BY captured_at, key) AS event_id,
+    min(captured_at) OVER (PARTITION BY place, visit) AS event_start,
+    max(captured_at) OVER (PARTITION BY place, visit) AS event_end
+FROM (
+    SELECT *, sum(begins) OVER (PARTITION BY place ORDER BY captured_at, key ROWS UNBOUNDED PRECEDING) AS visit
+    FROM (
+        SELECT *, CASE WHEN motion AND epoch(captured_at - lag(captured_at) OVER (PARTITION BY place ORDER BY captured_at, key))
+            <= {EVENT_GAP_S} THEN 0 ELSE 1 END AS begins
+        FROM held_images WHERE use = 'used'
+    )
+)
+"""
+"""A camera that looks by the clock has no visits: each image is an event of its own."""
+
+_MEDIA = """
+SELECT image_id AS mediaID, place AS deploymentID, method AS captureMethod, taken AS timestamp, address AS filePath,
+    public AS filePublic, file_name AS fileName, media_type AS fileMediatype, NULL AS exifData, NULL AS favorite,
+    CASE use WHEN 'used' THEN NULL ELSE use || coalesce(': ' || reason, '') END AS mediaComments
+FROM held_images ORDER BY key
+"""
+
+_SHOWN = f"""
+CREATE OR REPLACE VIEW shown AS
+SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, event_id, taken AS began, taken AS ended,
+    'animal' AS kind, boxes.taxon, 1 AS count, confidence,
+    least(greatest(x1::DOUBLE / boxes.width, 0), 1) AS x, least(greatest(y1::DOUBLE / boxes.height, 0), 1) AS y,
+    least(greatest(x2::DOUBLE / boxes.width, 0), 1) AS right_x, least(greatest(y2::DOUBLE / boxes.height, 0), 1) AS bottom_y
+FROM detections AS boxes JOIN held_images USING (key) JOIN (SELECT key, event_id FROM image_events) USING (key)
+WHERE boxes.role = 'count'
+UNION ALL BY NAME
+SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, taken AS began, taken AS ended,
+    'human' AS kind, 1 AS count, confidence
+FROM stored_detections AS boxes JOIN held_images USING (key) WHERE boxes.role = 'human'
+UNION ALL BY NAME
+SELECT 0 AS level, key, -1 AS position, image_id || ':blank' AS id, place, image_id, event_id,
+    strftime(captured_at, {TIME}) AS began, began AS ended, 'blank' AS kind
+FROM image_events WHERE detections = 0 AND NOT people
+UNION ALL BY NAME
+SELECT 0 AS level, key, -1 AS position, image_id || ':unclassified' AS id, place, image_id, taken AS began, taken AS ended,
+    'unclassified' AS kind
+FROM held_images WHERE use IN ('unusable', 'failed') AND NOT people
+UNION ALL BY NAME
+SELECT 1 AS level, min(key) AS key, row_number() OVER (PARTITION BY event_id ORDER BY taxon) AS position,
+    'event-' || event_id || ':' || substr(sha256(taxon), 1, 16) AS id, place, event_id, strftime(event_start, {TIME}) AS began,
+    strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, max(boxes) AS count
+FROM image_events JOIN (
+    SELECT key, taxon, count(*) AS boxes FROM detections WHERE role = 'count' AND use = 'used' GROUP BY ALL
+) USING (key)
+GROUP BY event_id, place, event_start, event_end, taxon
+UNION ALL BY NAME
+SELECT 1 AS level, min(key) AS key, 0 AS position, 'event-' || event_id || ':blank' AS id, place, event_id,
+    strftime(event_start, {TIME}) AS began, strftime(event_end, {TIME}) AS ended, 'blank' AS kind
+FROM image_events GROUP BY event_id, place, event_start, event_end HAVING max(detections) = 0 AND NOT bool_or(people)
+"""
+"""What was seen: level 0 in images, 1 in events."""
+
+_OBSERVATIONS = """
+SELECT id AS observationID, place AS deploymentID, image_id AS mediaID, event_id AS eventID, began AS eventStart,
+    ended AS eventEnd, CASE level WHEN 0 THEN 'media' ELSE 'event' END AS observationLevel, kind AS observationType,
+    NULL AS cameraSetupType, taxon AS scientificName, count, NULL AS lifeStage, NULL AS sex, NULL AS behavior,
+    NULL AS individualID, NULL AS individualPositionRadius, NULL AS individualPositionAngle, NULL AS individualSpeed,
+    x AS bboxX, y AS bboxY, CASE WHEN x IS NOT NULL THEN greatest(right_x - x, 1e-9) END AS bboxWidth,
+    CASE WHEN y IS NOT NULL THEN greatest(bottom_y - y, 1e-9) END AS bboxHeight,
+    CASE WHEN kind <> 'unclassified' THEN 'machine' END AS classificationMethod,
+    CASE WHEN kind <> 'unclassified' THEN getvariable('classified_by') END AS classifiedBy, NULL AS classificationTimestamp,
+    round(confidence::DOUBLE, 6) AS classificationProbability, NULL AS observationTags,
+    CASE WHEN level = 1 AND kind = 'animal' THEN 'count is MaxN: the most boxes of it in any one image of the event' END
+        AS observationComments
+FROM shown ORDER BY level, key, position, id
+"""
+
+
+@dataclass(frozen=True)
+class CamtrapDP:
+    """datapackage.json, deployments.csv, media.csv and observations.csv."""
+
+    name: str = "camtrap-dp"
+    content_type: str = CSV_TYPE
+    needs_complete: bool = True
+    repeatable: bool = True
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Ask for project, contributors, licence and positions."""
+        return [*missing_fields(dataset, "project", "contributors", "licence"), *missing_places(dataset)]
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream the three tables, then tell of them.
+
+        Raises:
+            ConfigError: Nothing asked for lies in a deployment with a position: no such package could be.
+        """
+        places = find_places(database, answer, where)
+        if not places.known:
+            raise ConfigError(
+                "Export camtrap-dp: no image asked for lies in a deployment with a position - give deployments latitude and "
+                "longitude in the dataset file, or ask for others"
+            )
+        name_images(database, answer)
+        model = answer.plan.model
+        database.set_variable("classified_by", f"{model.name} {model.version} (sha256 {model.sha256})")
+        for statement in (_HELD, _EVENTS, _SHOWN):
+            database.run(statement)
+        files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}
+        _write_deployments(database, places, files["deployments"])
+        database.copy(_MEDIA, files["media"], CSV)
+        database.copy(_OBSERVATIONS, files["observations"], CSV)
+        package = to / "datapackage.json"
+        described = json.dumps(_describe(database, answer, places, where), ensure_ascii=False, indent=2)
+        package.write_text(f"{described}\n", encoding="utf-8")
+        return Written((package, *files.values()), {**places.without, **_count_not_held(database, places)})
+
+
+def _count_not_held(database: Database, places: Places) -> dict[str, int]:
+    placed = "(camera, deployment) IN (SELECT (camera, deployment) FROM places) AND captured_at IS NOT NULL"
+    uses = "use IN ('used', 'unusable', 'failed')"
+    images = "SELECT count(*) FROM images WHERE "
+    counted = {
+        "images without a capture time": database.value(f"{images} captured_at IS NULL"),
+        "images that repeat another one": database.value(f"{images} captured_at IS NOT NULL AND use = 'duplicate'"),
+        "images outside all deployments with a position": database.value(
+            f"{images} captured_at IS NOT NULL AND {uses} AND ({placed}) IS NOT TRUE"
+        ),
+        "detections in used images outside all deployments with a position": database.value(
+            f"SELECT count(*) FROM detections WHERE role = 'count' AND use = 'used' AND ({placed}) IS NOT TRUE"
+        ),
+        "times in which a camera did not work (in deploymentComments only)": sum(
+            len(place.pauses) for place in places.known
+        ),
+    }
+    return {what: int(count) for what, count in counted.items() if count}
+
+
+def _write_deployments(database: Database, places: Places, path: Path) -> None:
+    doubtful = {
+        place
+        for (place,) in database.run(
+            "SELECT DISTINCT place FROM held_images WHERE clock_flag IN ('uploaded', 'ambiguous', 'nonexistent')"
+        ).fetchall()
+    }
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, _DEPLOYMENT_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for place in places.known:
+            writer.writerow(_deployment(place, doubtful=place.name in doubtful))
+
+
+def _deployment(place: Place, *, doubtful: bool) -> dict[str, Any]:
+    depth = place.stay.depth_m
+    return {
+        "deploymentID": place.name,
+        "locationName": place.stay.name,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "coordinateUncertainty": place.uncertainty_m,
+        "deploymentStart": utc_text(place.start),
+        "deploymentEnd": utc_text(place.end),
+        "cameraID": place.stay.camera,
+        "cameraDepth": depth if depth is not None and depth >= 0 else None,
+        "cameraHeight": -depth if depth is not None and depth < 0 else None,
+        "timestampIssues": "true" if doubtful else "false",
+        "deploymentComments": "; ".join(place.pauses) or None,
+    }
+
+
+def _describe(database: Database, answer: Answer, places: Places, where: Where) -> dict[str, Any]:
+    settings, publish = answer.plan.settings, answer.plan.settings.publish
+    project, licence = publish.project, publish.licence
+    if project is None or licence is None:
+        raise AssertionError("asked for by `missing`")
+    identity = canonical_sha256([answer.result, where.to_json(), publish.model_dump(mode="json")])
+    described: dict[str, Any] = {
+        "resources": [_resource(name) for name in ("deployments", "media", "observations")],
+        "profile": f"{SCHEMAS}camtrap-dp-profile.json",
+        "name": settings.name.replace("_", "-"),
+        "id": str(database.value("SELECT uuid_of(?)", [identity])),
+        "created": utc_text(newest_upload(database)),
+        "title": publish.title or project.title,
+        "contributors": [_contributor(one.model_dump(exclude_none=True)) for one in publish.contributors],
+        "description": settings.description or None,
+        "homepage": publish.handle,
+        "sources": [{"title": "Shoal"}],
+        "licenses": [{**_licence(licence.data), "scope": "data"}, {**_licence(licence.media), "scope": "media"}],
+        "project": {
+            "title": project.title,
+            "acronym": project.acronym,
+            "description": project.description,
+            "path": project.url,
+            "samplingDesign": project.sampling_design,
+            "captureMethod": sorted({place.stay.capture_method or "timeLapse" for place in places.known}),
+            "individualAnimals": False,
+            "observationLevel": ["media", "event"],
+        },
+        "coordinatePrecision": precision_of(publish.coordinate_digits),
+        "spatial": _spatial(places),
+        "temporal": {
+            "start": f"{min(place.start for place in places.known):%Y-%m-%d}",
+            "end": f"{max(place.end for place in places.known):%Y-%m-%d}",
+        },
+        "taxonomic": list(_taxa(database)),
+    }
+    described["project"] = _said(described["project"])
+    return _said(described)
+
+
+def newest_upload(database: Database) -> datetime:
+    """Tell when the newest of the images was written to the bucket: the time of a package that follows from its images alone."""
+    found: datetime = database.value("SELECT max(last_modified) FROM images")
+    return found
+
+
+def _resource(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "path": f"{name}.csv",
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "schema": f"{SCHEMAS}{name}-table-schema.json",
+    }
+
+
+def _contributor(said: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"name": "title", "url": "path"}
+    return {names.get(name, name): value for name, value in said.items()}
+
+
+def _licence(text: str) -> dict[str, str]:
+    return {"path": text} if "://" in text else {"name": text}
+
+
+def _spatial(places: Places) -> dict[str, Any]:
+    west, east = (fold(place.longitude for place in places.known) for fold in (min, max))
+    south, north = (fold(place.latitude for place in places.known) for fold in (min, max))
+    if (west, south) == (east, north):
+        return {"type": "Point", "coordinates": [west, south]}
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [corners]}
+
+
+def _taxa(database: Database) -> Iterator[dict[str, Any]]:
+    seen = "key IN (SELECT key FROM image_events)"
+    found = f"SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' AND {seen} ORDER BY ALL"
+    for taxon, aphia_id in database.run(found).fetchall():
+        yield _said({"scientificName": taxon, "taxonID": aphia_id and f"urn:lsid:marinespecies.org:taxname:{aphia_id}"})
+
+
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+CAMTRAP_DP = CamtrapDP()

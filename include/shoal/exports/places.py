@@ -1,0 +1,145 @@
+"""The stays of cameras as packages need them: where, from when to when, and what of that nobody wrote.
+
+The same stays for every package: a position is rounded once, here, and what has none is left out and counted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shoal.contract.units import utc_text
+from shoal.exports.export import Answer, Where
+from shoal.settings.deployments import Deployment
+from shoal.tables.session import Database
+
+_METRES_OF_A_DEGREE = 111_320.0
+"""Of latitude, and of longitude at the equator: WGS84's semi-major axis, 6,378,137 m, times pi / 180, rounded up."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stay whose position may be published.
+
+    Attributes:
+        name: Of camera and stay, unique in the dataset.
+        stay: As the dataset file has it.
+        latitude: Degrees, rounded as `publish.coordinate_digits` says.
+        longitude: Likewise.
+        uncertainty_m: Within so many metres of that it was, by the rounding; None where nothing was rounded.
+        start: First moment of what is exported, UTC.
+        end: Its last.
+    """
+
+    name: str
+    stay: Deployment
+    latitude: float
+    longitude: float
+    uncertainty_m: int | None
+    start: datetime
+    end: datetime
+
+    @property
+    def pauses(self) -> list[str]:
+        """The times in which the camera did not work, in words."""
+        return [
+            f"not working from {utc_text(pause.span[0])} to {utc_text(pause.span[1])}: {pause.reason}"
+            for pause in self.stay.not_working
+        ]
+
+
+@dataclass(frozen=True)
+class Places:
+    """All of them, and what had to be made up or left out.
+
+    Attributes:
+        known: In the order of the dataset file.
+        without: How many of what is not in them, by what it is.
+    """
+
+    known: tuple[Place, ...]
+    without: Mapping[str, int] = field(default_factory=dict)
+
+
+def find_places(database: Database, answer: Answer, where: Where) -> Places:
+    """Find the stays that have a position and images, and make the table `places` of them: name, camera, deployment, motion.
+
+    Args:
+        database: Holds the view `images`.
+        answer: Whose plan has the dataset file.
+        where: What is asked for: a stay is known within that time.
+    """
+    settings = answer.plan.settings
+    taken = {
+        (camera, deployment): (first, last)
+        for camera, deployment, first, last in database.run(
+            "SELECT camera, deployment, min(captured_at), max(captured_at) FROM images WHERE captured_at IS NOT NULL GROUP BY ALL"
+        ).fetchall()
+    }
+    newest = _newest(answer)
+    asked_until = where.end and _naive(where.end)
+    known: list[Place] = []
+    without = {
+        "deployments without a position": 0,
+        "starts that no deployment says (that of its first image stands there)": 0,
+        "ends that are not known yet (the newest image's time stands there)": 0,
+    }
+    nowhere, unstarted, open_ended = without
+    for stay in settings.deployments:
+        images = taken.get((stay.camera, stay.name))
+        if images is None:
+            continue  # nothing of it is asked for, or nothing was taken: no row would name it
+        if stay.latitude is None or stay.longitude is None:
+            without[nowhere] += 1
+            continue
+        start, end = stay.start and _naive(stay.span[0]), stay.end and _naive(stay.span[1])
+        without[unstarted] += start is None
+        if end is None or end > newest:
+            without[open_ended] += asked_until is None or asked_until > newest
+            end = newest
+        first = max(moment for moment in (start or images[0], where.start and _naive(where.start)) if moment)
+        last = min(moment for moment in (end, asked_until) if moment)
+        known.append(_placed(stay, settings.publish.coordinate_digits, first, max(first, last)))
+    _keep(database, known)
+    return Places(tuple(known), {what: count for what, count in without.items() if count})
+
+
+def _newest(answer: Answer) -> datetime:
+    """Until when deployments without an end, or with one to come, are known: the newest used image of the whole dataset."""
+    told = [*answer.result["series"], *answer.result["deployments"]]
+    return _naive(datetime.fromisoformat(max(one["last_image"] for one in told if one["last_image"])))
+
+
+def precision_of(digits: int | None) -> float | None:
+    """Tell to which fraction of a degree positions are rounded; None where they are not."""
+    return None if digits is None else round(10.0**-digits, digits)
+
+
+def _placed(stay: Deployment, digits: int | None, start: datetime, end: datetime) -> Place:
+    latitude, longitude = float(stay.latitude or 0), float(stay.longitude or 0)
+    uncertainty = None
+    if digits is not None:
+        latitude, longitude = round(latitude, digits) + 0.0, round(longitude, digits) + 0.0  # no -0.0
+        uncertainty = _uncertainty_m(latitude, digits)
+    return Place(f"{stay.camera}/{stay.name}", stay, latitude, longitude, uncertainty, start, end)
+
+
+def _uncertainty_m(latitude: float, digits: int) -> int:
+    """How far a corner of the cell of rounding is from its middle at most: where the cell is widest, towards the equator."""
+    half = 0.5 * 10.0**-digits
+    widest = math.cos(math.radians(max(0.0, abs(latitude) - half)))
+    return max(1, math.ceil(half * _METRES_OF_A_DEGREE * math.hypot(1.0, widest)))
+
+
+def _keep(database: Database, known: Sequence[Place]) -> None:
+    database.run(
+        "CREATE OR REPLACE TABLE places (name VARCHAR, camera VARCHAR, deployment VARCHAR, method VARCHAR, motion BOOLEAN)"
+    )
+    for place in known:
+        stay = place.stay
+        row = [place.name, stay.camera, stay.name, stay.capture_method, stay.is_released]
+        database.run("INSERT INTO places VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _naive(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)

@@ -1,0 +1,88 @@
+"""Opens an export with what its community opens it with, and tells as JSON what was wrong and what it read.
+
+It runs in the environment that uv.lock beside it pins, apart from Shoal. Nothing of it may reach any network.
+"""
+
+import csv
+import json
+import socket
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+SCHEMAS = Path(__file__).parent / "schemas"
+
+
+def cut_the_network() -> None:
+    """Refuse every connection: a validator that fetches its schema would pass or fail by the weather."""
+
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise OSError(f"the network is cut, somebody wanted {arguments} {named}")
+
+    socket.socket.connect = refuse  # type: ignore[method-assign]
+    socket.create_connection = refuse  # type: ignore[assignment]
+    socket.getaddrinfo = refuse  # type: ignore[assignment]
+
+
+def camtrap_dp(folder: Path) -> dict[str, Any]:
+    """Frictionless, with the tables and the profile of Camtrap DP 1.0.2."""
+    from frictionless import Package
+    from jsonschema import Draft7Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT7
+
+    described = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    schemas = SCHEMAS / "camtrap-dp-1.0.2"
+    base = json.loads((_installed("datapackage") / "profiles/data-package.json").read_text())
+    # The package has the profile as it was in 2018; Camtrap DP's own example has roles and addresses of schemas that it refuses.
+    del base["properties"]["contributors"]["items"]["properties"]["role"]
+    del base["properties"]["resources"]["items"]["properties"]["schema"]["type"]
+    registry = Registry().with_resource("data-package.json", Resource(base, specification=DRAFT7))
+    profile = Draft7Validator(
+        json.loads((schemas / "camtrap-dp-profile.json").read_text()),
+        registry=registry,
+        format_checker=Draft7Validator.FORMAT_CHECKER,
+    )
+    errors = [f"datapackage.json: {error.message}" for error in profile.iter_errors(described)]
+    local = {**described, "profile": "data-package"}
+    local["resources"] = [
+        {**resource, "schema": json.loads((schemas / Path(resource["schema"]).name).read_text())}
+        for resource in described["resources"]
+    ]
+    package = Package.from_descriptor(local, basepath=str(folder))
+    report = package.validate()
+    errors += [f"{place}: {note}" for place, note in report.flatten(["type", "message"])]
+    tables = {resource.name: resource.read_rows() for resource in package.resources}
+    seen = [row for row in tables["observations"] if row["observationType"] == "animal"]
+    of_images, of_events = Counter(), Counter()
+    for row in seen:
+        (of_images if row["observationLevel"] == "media" else of_events)[row["scientificName"]] += row["count"]
+    kinds = Counter(f"{row['observationLevel']} {row['observationType']}" for row in tables["observations"])
+    return {
+        "errors": errors,
+        "counts": of_images,
+        "of_events": of_events,
+        "rows": {name: len(rows) for name, rows in tables.items()},
+        "kinds": kinds,
+        "private": sorted(row["fileName"] for row in tables["media"] if not row["filePublic"]),
+        "paths": [row["filePath"] for row in tables["media"]],
+    }
+
+
+def _installed(package: str) -> Path:
+    """Find the folder of a package of which only files are read: it is installed without what it would import."""
+    found = find_spec(package)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent
+
+
+READERS = {"camtrap_dp": camtrap_dp}
+
+
+if __name__ == "__main__":
+    csv.field_size_limit(2**31 - 1)
+    cut_the_network()
+    print(json.dumps([READERS[sys.argv[1]](Path(folder)) for folder in sys.argv[2:]]))  # noqa: T201 - its answer

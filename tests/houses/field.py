@@ -1,0 +1,91 @@
+"""The readers and validators of the field: an environment of their own, built once for all checkouts, its network cut."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.cache import Kind, built, digest_of, is_built
+
+FIELD = Path(__file__).parents[1] / "field"
+UV = Path(__file__).parents[2] / ".shoal/tools/bin/uv"
+ENVIRONMENTS = Kind("field", newest=1, in_use_s=2 * 3600)  # half a gigabyte each
+
+
+Break = tuple[str, Callable[[str], str], str]
+"""A file of an export, how its text is changed, and what a reader must say of it."""
+
+
+def open_with(reader: str, folder: Path) -> dict[str, Any]:
+    """Let a reader of the field open an export.
+
+    Args:
+        reader: A function of tests/field/open_export.py.
+        folder: What the export wrote.
+
+    Returns:
+        `errors`, what it found wrong, and what it read.
+    """
+    [read] = open_all(reader, [folder])
+    return read
+
+
+def open_all(reader: str, folders: Sequence[Path], timeout_s: float = 300) -> list[dict[str, Any]]:
+    """Let one process open several: most of its time goes into starting it."""
+    command = [str(_python()), "-I", str(FIELD / "open_export.py"), reader, *map(str, folders)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert ended.returncode == 0, ended.stderr
+    read: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+    return read
+
+
+def open_broken(reader: str, folder: Path, scratch: Path, breaks: Mapping[str, Break]) -> dict[str, list[str]]:
+    """Break an export in several ways; tell what its reader says of each."""
+    for number, (name, change, _) in enumerate(breaks.values()):
+        broken = scratch / str(number)
+        shutil.copytree(folder, broken)
+        text = (folder / name).read_text(encoding="utf-8")
+        assert change(text) != text, "nothing was broken"
+        (broken / name).write_text(change(text), encoding="utf-8")
+    read = open_all(reader, [scratch / str(number) for number in range(len(breaks))])
+    return {broken: one["errors"] for broken, one in zip(breaks, read, strict=True)}
+
+
+@cache
+def _python() -> Path:
+    digest = digest_of([(path.name, path) for path in sorted(FIELD.glob("*.[tl]o*"))], sys.version)
+    uv = _uv()
+    if uv is None and not is_built(ENVIRONMENTS, "environment", digest):
+        if os.environ.get("CI") == "true":
+            raise AssertionError(f"CI has no uv at {UV}: `make .venv/.dev` puts it there")
+        pytest.skip(f"what reads the exports is not installed, they are not opened: `make .venv/.dev` puts uv at {UV}")
+    entry = built(ENVIRONMENTS, "environment", digest, lambda folder: _install(str(uv), folder))
+    return entry / "env/bin/python"
+
+
+def _uv() -> str | None:
+    return str(UV) if UV.exists() else shutil.which("uv")
+
+
+def _install(uv: str, folder: Path) -> None:
+    command = [
+        uv,
+        "sync",
+        "--frozen",
+        "--quiet",
+        "--no-python-downloads",
+        "--python",
+        sys.executable,
+        "--project",
+        str(FIELD),
+    ]
+    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "env"), "UV_LINK_MODE": "copy"}
+    environment.pop("VIRTUAL_ENV", None)
+    subprocess.run(command, env=environment, check=True, timeout=1200)
