@@ -71,6 +71,53 @@ def camtrap_dp(folder: Path) -> dict[str, Any]:
     }
 
 
+def darwin_core(folder: Path) -> dict[str, Any]:
+    """python-dwca-reader: what meta.xml says against what the tables hold, and that every row has its event."""
+    from dwca.read import DwCAReader
+
+    terms = "http://rs.tdwg.org/dwc/terms/"
+    errors: list[str] = []
+    try:
+        reader = DwCAReader(str(folder / "darwin-core.zip"), extensions_to_ignore=[])
+    except Exception as err:  # noqa: BLE001 - whatever it says of a broken archive
+        return {"errors": [f"{type(err).__name__}: {err}"]}
+    with reader:
+        for file, missing in reader.orphaned_extension_rows().items():
+            errors += [f"{file}: a row of no event {event!r}" for event in missing]
+        tables = {}
+        for data in [reader.core_file, *reader.extension_files]:
+            described = data.file_descriptor
+            with reader.open_included_file(described.file_location, encoding="utf-8", newline="") as file:
+                [header] = [next(csv.reader(file))]
+            fields = sorted(described.fields, key=lambda field: field["index"])
+            said = [Path(field["term"]).name for field in fields]
+            if header != said:
+                errors.append(f"{described.file_location}: the header {header} is not what meta.xml says, {said}")
+            rows = data.iter_terms([field["term"] for field in fields])
+            tables[described.file_location] = [dict(zip(said, row, strict=True)) for row in rows]
+        titles = [element.text for element in reader.metadata.iter("title")]
+        if reader.descriptor.core.type != f"{terms}Event":
+            errors.append(f"the core is {reader.descriptor.core.type}")
+    events, seen, measured = (tables[name] for name in ("event.csv", "occurrence.csv", "measurement.csv"))
+    for rows, key in ((events, "eventID"), (seen, "occurrenceID")):
+        if len({row[key] for row in rows}) < len(rows):
+            errors.append(f"{key} is not unique")
+    needed = {"eventDate", "scientificName", "basisOfRecord", "occurrenceStatus"}
+    errors += [f"an occurrence without {name}" for row in seen for name in needed if not row[name]]
+    known = {row["occurrenceID"] for row in seen} | {""}
+    errors += [
+        f"a measurement of no occurrence {row['occurrenceID']!r}"
+        for row in measured
+        if row["occurrenceID"] not in known
+    ]
+    boxes: Counter[str] = Counter()
+    names = {row["occurrenceID"]: row["scientificName"] for row in seen}
+    for row in measured:
+        if row["measurementType"] == "detections":
+            boxes[names.get(row["occurrenceID"], "")] += int(row["measurementValue"])
+    return {"errors": errors, "counts": boxes, "titles": titles, "tables": tables}
+
+
 def _installed(package: str) -> Path:
     """Find the folder of a package of which only files are read: it is installed without what it would import."""
     found = find_spec(package)
@@ -79,7 +126,7 @@ def _installed(package: str) -> Path:
     return Path(found.origin).parent
 
 
-READERS = {"camtrap_dp": camtrap_dp}
+READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.exports.export import Answer, Export, Written
-from shoal.exports.published import as_published
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.tables.session import open_database
@@ -115,19 +114,15 @@ class Published:
     def answer(self, **changed: Any) -> Answer:
         """What an export is given, under a dataset file whose groups are changed."""
         dataset = self.pipeline.with_settings(**changed).dataset if changed else self.pipeline.dataset
-        return Answer(as_published(self.run.plan, dataset), True, self.result, self.run.summary.run)
+        return Answer(self.run.plan, True, self.result, self.run.summary.run, dataset=dataset)
 
     def write(self, export: Export, to: Path, *where: str, **changed: Any) -> Written:
         """Write one export of it into a new folder."""
         to.mkdir(parents=True)
         found = Where.parse(where)
         with open_database(self.pipeline.stores.results) as database:
-            inside = database.folder / "exported"
-            inside.mkdir()
             view_answer(database, self.run.summary, found)
-            written = export.write(database, self.answer(**changed), inside, found)
-            files = tuple(path.rename(to / path.name) for path in written.files)
-        return Written(files, written.not_held)
+            return export.write(database, self.answer(**changed), to, found)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Camtrap DP 1.0.2: deployments, media and observations as the camera trap community exchanges them (https://camtrap-dp.tdwg.org).
+"""Camtrap DP 1.0.2: deployments, media and observations of camera traps, as https://camtrap-dp.tdwg.org describes them.
 
-An observation of an image is one box. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image of the
-event, so that a burst does not count a fish ten times. An image in which the model found nothing is `blank`, one that it could not
-judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
+An observation of an image is one box. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image
+of the event, so that a burst does not count a fish ten times. An image in which the model found nothing is `blank`, one that it
+could not judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
 """
 
 import csv
@@ -13,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.units import utc_text
-from shoal.exports.export import Answer, Where, Written
+from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Place, Places, find_places, precision_of
-from shoal.exports.published import missing_fields, missing_places
+from shoal.exports.places import Place, Places, count_unplaced, find_places, precision_of
+from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME
+from shoal.exports.whole_file import copy_whole, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -150,33 +152,16 @@ class CamtrapDP:
         for statement in (_HELD, _EVENTS, _SHOWN):
             database.run(statement)
         files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}
-        _write_deployments(database, places, files["deployments"])
-        database.copy(_MEDIA, files["media"], CSV)
-        database.copy(_OBSERVATIONS, files["observations"], CSV)
+        write_whole(files["deployments"], lambda part: _write_deployments(database, places, part))
+        copy_whole(database, _MEDIA, files["media"], CSV)
+        copy_whole(database, _OBSERVATIONS, files["observations"], CSV)
         package = to / "datapackage.json"
         described = json.dumps(_describe(database, answer, places, where), ensure_ascii=False, indent=2)
-        package.write_text(f"{described}\n", encoding="utf-8")
-        return Written((package, *files.values()), {**places.without, **_count_not_held(database, places)})
-
-
-def _count_not_held(database: Database, places: Places) -> dict[str, int]:
-    placed = "(camera, deployment) IN (SELECT (camera, deployment) FROM places) AND captured_at IS NOT NULL"
-    uses = "use IN ('used', 'unusable', 'failed')"
-    images = "SELECT count(*) FROM images WHERE "
-    counted = {
-        "images without a capture time": database.value(f"{images} captured_at IS NULL"),
-        "images that repeat another one": database.value(f"{images} captured_at IS NOT NULL AND use = 'duplicate'"),
-        "images outside all deployments with a position": database.value(
-            f"{images} captured_at IS NOT NULL AND {uses} AND ({placed}) IS NOT TRUE"
-        ),
-        "detections in used images outside all deployments with a position": database.value(
-            f"SELECT count(*) FROM detections WHERE role = 'count' AND use = 'used' AND ({placed}) IS NOT TRUE"
-        ),
-        "times in which a camera did not work (in deploymentComments only)": sum(
-            len(place.pauses) for place in places.known
-        ),
-    }
-    return {what: int(count) for what, count in counted.items() if count}
+        write_whole(package, lambda part: part.write_text(f"{described}\n", encoding="utf-8"))
+        return Written(
+            (package, *files.values()),
+            {**places.without, **count_unplaced(database), **places.unsaid_pauses("in deploymentComments only")},
+        )
 
 
 def _write_deployments(database: Database, places: Places, path: Path) -> None:
@@ -212,20 +197,17 @@ def _deployment(place: Place, *, doubtful: bool) -> dict[str, Any]:
 
 
 def _describe(database: Database, answer: Answer, places: Places, where: Where) -> dict[str, Any]:
-    settings, publish = answer.plan.settings, answer.plan.settings.publish
-    project, licence = publish.project, publish.licence
-    if project is None or licence is None:
-        raise AssertionError("asked for by `missing`")
+    publish = answer.described.publish
+    project, licence = said_project(answer)
     identity = canonical_sha256([answer.result, where.to_json(), publish.model_dump(mode="json")])
     described: dict[str, Any] = {
         "resources": [_resource(name) for name in ("deployments", "media", "observations")],
         "profile": f"{SCHEMAS}camtrap-dp-profile.json",
-        "name": settings.name.replace("_", "-"),
+        "name": answer.result["dataset"].replace("_", "-"),
         "id": str(database.value("SELECT uuid_of(?)", [identity])),
         "created": utc_text(newest_upload(database)),
         "title": publish.title or project.title,
         "contributors": [_contributor(one.model_dump(exclude_none=True)) for one in publish.contributors],
-        "description": settings.description or None,
         "homepage": publish.handle,
         "sources": [{"title": "Shoal"}],
         "licenses": [{**_licence(licence.data), "scope": "data"}, {**_licence(licence.media), "scope": "media"}],

@@ -29,7 +29,9 @@ BY_MONTH = {
 }
 """Made of the tables that a run stored, by `python -m shoal export`; each month of them stands alone."""
 
-PACKAGES = {
+PACKAGES: dict[str, str] = {
+    "camtrap-dp": "shoal.exports.camtrap_dp:CAMTRAP_DP",
+    "darwin-core": "shoal.exports.darwin_core.archive:DARWIN_CORE",
     "yolo": "shoal.exports.yolo:YOLO",
 }
 """Likewise, and of the whole answer only."""

@@ -24,7 +24,8 @@ _NAMED = """
 CREATE OR REPLACE VIEW named_images AS
 SELECT uuid_of(key || chr(10) || object_version) AS image_id, address_of(key) AS address,
     use = 'used' AND key NOT IN (SELECT key FROM stored_detections WHERE role IN ('human', 'exclude_image')) AS public,
-    key IN (SELECT key FROM stored_detections WHERE role = 'human') AS people, regexp_extract(key, '[^/]*$') AS file_name, media_type(key) AS media_type, images.*
+    key IN (SELECT key FROM stored_detections WHERE role = 'human') AS people,
+    regexp_extract(key, '[^/]*$') AS file_name, media_type(key) AS media_type, images.*
 FROM images
 """
 """An image with a person in it must not be offered to all, and of one that is not used nobody may know whether it is one. It is
@@ -54,6 +55,5 @@ def name_images(database: Database, answer: Answer) -> None:
 
 def media_url(answer: Answer) -> str:
     """Tell what stands before an image's key in its address."""
-    settings = answer.plan.settings
-    said = settings.publish.media_url
-    return f"{said.rstrip('/')}/" if said else f"s3://{settings.source.bucket}/"
+    said = answer.described.publish.media_url
+    return f"{said.rstrip('/')}/" if said else f"s3://{answer.plan.settings.source.bucket}/"

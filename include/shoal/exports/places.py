@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shoal.answers.where import Where
 from shoal.contract.units import utc_text
-from shoal.exports.export import Answer, Where
+from shoal.exports.export import Answer
 from shoal.settings.deployments import Deployment
 from shoal.tables.session import Database
 
@@ -60,16 +61,22 @@ class Places:
     known: tuple[Place, ...]
     without: Mapping[str, int] = field(default_factory=dict)
 
+    def unsaid_pauses(self, where_they_stand: str) -> dict[str, int]:
+        """Count times without work, which a format has no field for."""
+        pauses = sum(len(place.pauses) for place in self.known)
+        return {f"times in which a camera did not work ({where_they_stand})": pauses} if pauses else {}
+
 
 def find_places(database: Database, answer: Answer, where: Where) -> Places:
     """Find the stays that have a position and images, and make the table `places` of them: name, camera, deployment, motion.
 
     Args:
         database: Holds the view `images`.
-        answer: Whose plan has the dataset file.
+        answer: Whose plan has the stays, and whose dataset file their positions.
         where: What is asked for: a stay is known within that time.
     """
-    settings = answer.plan.settings
+    described = answer.described
+    positions = {(stay.camera, stay.name): stay for stay in described.deployments}
     taken = {
         (camera, deployment): (first, last)
         for camera, deployment, first, last in database.run(
@@ -85,7 +92,9 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
         "ends that are not known yet (the newest image's time stands there)": 0,
     }
     nowhere, unstarted, open_ended = without
-    for stay in settings.deployments:
+    for planned in answer.plan.settings.deployments:
+        # Where it was is no number, so that the dataset file of today may say it; from when to when is of the run.
+        stay = _at(planned, positions.get((planned.camera, planned.name)))
         images = taken.get((stay.camera, stay.name))
         if images is None:
             continue  # nothing of it is asked for, or nothing was taken: no row would name it
@@ -99,7 +108,7 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
             end = newest
         first = max(moment for moment in (start or images[0], where.start and _naive(where.start)) if moment)
         last = min(moment for moment in (end, asked_until) if moment)
-        known.append(_placed(stay, settings.publish.coordinate_digits, first, max(first, last)))
+        known.append(_placed(stay, described.publish.coordinate_digits, first, max(first, last)))
     _keep(database, known)
     return Places(tuple(known), {what: count for what, count in without.items() if count})
 
@@ -110,9 +119,35 @@ def _newest(answer: Answer) -> datetime:
     return _naive(datetime.fromisoformat(max(one["last_image"] for one in told if one["last_image"])))
 
 
+def count_unplaced(database: Database) -> dict[str, int]:
+    """Count images, and what was found in used ones, that no place has: a package of places holds none of them.
+
+    Args:
+        database: Holds the views of `view_answer`, and what `find_places` made.
+    """
+    images = "SELECT count(*) FROM images WHERE captured_at IS NOT NULL AND "
+    nowhere = (
+        "(captured_at IS NULL OR (camera, deployment) NOT IN (SELECT (camera, deployment) FROM places) IS NOT FALSE)"
+    )
+    counted = {
+        "images without a capture time": database.value("SELECT count(*) FROM images WHERE captured_at IS NULL"),
+        "images that repeat another one": database.value(f"{images} use = 'duplicate'"),
+        "images outside all deployments with a position": database.value(f"{images} use <> 'duplicate' AND {nowhere}"),
+        "detections in used images outside all deployments with a position": database.value(
+            f"SELECT count(*) FROM detections WHERE role = 'count' AND use = 'used' AND {nowhere}"
+        ),
+    }
+    return {what: int(count) for what, count in counted.items() if count}
+
+
 def precision_of(digits: int | None) -> float | None:
     """Tell to which fraction of a degree positions are rounded; None where they are not."""
     return None if digits is None else round(10.0**-digits, digits)
+
+
+def _at(stay: Deployment, now: Deployment | None) -> Deployment:
+    names = ("latitude", "longitude", "depth_m")
+    return stay if now is None else stay.model_copy(update={name: getattr(now, name) for name in names})
 
 
 def _placed(stay: Deployment, digits: int | None, start: datetime, end: datetime) -> Place:

@@ -1,17 +1,12 @@
-"""What a package says of itself: asked for before anything is written, and taken from the dataset file as it is now.
+"""What a package says of itself: asked for before anything is written.
 
-A run's plan holds the dataset file as it was then. What `publish` says, and where a stay was, follow from no image and change no
-number: who adds a licence needs no new run.
+It is read in the dataset file as it is now, not as it was when a run was planned: who adds a licence needs no new run.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
-from shoal.results.stored_plan import StoredPlan
+from shoal.contract.errors import ConfigError
+from shoal.exports.export import Answer
 from shoal.settings.dataset import Dataset
-
-_PLACE = ("latitude", "longitude", "depth_m")
+from shoal.settings.publish import Licence, Project
 
 ASKED = {
     "project": "project: {title: NAME OF THE PROJECT, sampling_design: opportunistic}",
@@ -51,22 +46,13 @@ def missing_days(dataset: Dataset) -> list[str]:
     return [f"report: {{bins: [{widths}]}} and a new run, which infers nothing"]
 
 
-def as_published(plan: StoredPlan, dataset: Dataset) -> StoredPlan:
-    """Let a plan say what the dataset file says now of `publish`, and of where its stays were.
+def said_project(answer: Answer) -> tuple[Project, Licence]:
+    """Give what `missing` asked for.
 
-    Args:
-        plan: Of the run that is exported.
-        dataset: As its file is now.
+    Raises:
+        ConfigError: Nobody asked.
     """
-    now = {(stay.camera, stay.name): stay for stay in dataset.deployments}
-    stays = []
-    for stored in plan.settings_json.get("deployments", ()):
-        found = now.get((stored["camera"], stored["name"]))
-        place = {} if found is None else {name: getattr(found, name) for name in _PLACE}
-        stays.append({**stored, **place})
-    said: Mapping[str, Any] = {
-        **plan.settings_json,
-        "deployments": stays,
-        "publish": dataset.publish.model_dump(mode="json"),
-    }
-    return replace(plan, settings_json=said)
+    publish = answer.described.publish
+    if publish.project is None or publish.licence is None:
+        raise ConfigError("publish.project and publish.licence are not said - add them to the dataset file")
+    return publish.project, publish.licence

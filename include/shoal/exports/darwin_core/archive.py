@@ -1,0 +1,179 @@
+"""Darwin Core archive as OBIS and GBIF take it: an Event for each camera and day, with Occurrence and ExtendedMeasurementOrFact.
+
+Detections are no individuals, so `individualCount` is never written: the quantity of an occurrence is MaxN, the most boxes of the
+taxon in any one image of the day, and what was examined stands beside it. "Not found" is not "absent": a taxon is absent only where
+somebody measured which share of it the model finds, and says so in the dataset file (`publish.recall`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shoal.answers.views import cut_bins
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.exports.archive import zip_files
+from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, write_eml, write_meta
+from shoal.exports.export import Answer, Written
+from shoal.exports.named_images import name_images
+from shoal.exports.places import Places, count_unplaced, find_places, precision_of
+from shoal.exports.published import missing_days, missing_fields, missing_places, said_project
+from shoal.exports.table_file import CSV
+from shoal.exports.whole_file import write_whole
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+ARCHIVE_TYPE = "application/zip"
+
+_PLAIN = "CREATE OR REPLACE MACRO plain(text) AS trim(regexp_replace(text, '[[:cntrl:]]+', ' ', 'g'))"
+"""Readers of these archives part rows by lines, whatever quotes say: a line break or a tab in a name becomes a blank."""
+
+_DAYS = """
+CREATE OR REPLACE VIEW days AS
+SELECT getvariable('dataset') || ':' || url_encode(camera) || ':' || deployment || ':'
+    || strftime((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'), '%Y-%m-%d') AS event_id,
+    strftime(bin_start, '%Y-%m-%dT%H:%M:%SZ') || '/' || strftime(bin_end, '%Y-%m-%dT%H:%M:%SZ') AS event_date,
+    places.motion, counts_day.*
+FROM counts_day JOIN places USING (camera, deployment)
+"""
+
+_EVENTS = """
+SELECT event_id AS eventID, any_value(event_date) AS eventDate,
+    CASE WHEN any_value(motion) THEN 'fixed camera, released by motion' ELSE 'fixed camera, by the clock' END AS samplingProtocol,
+    CASE WHEN NOT any_value(motion) THEN any_value(images)::DOUBLE WHEN any_value(camera_days) > 0 THEN any_value(camera_days) END
+        AS sampleSizeValue,
+    CASE WHEN any_value(motion) THEN 'camera-days' ELSE 'images' END AS sampleSizeUnit,
+    any_value(positions.latitude) AS decimalLatitude, any_value(positions.longitude) AS decimalLongitude,
+    'EPSG:4326' AS geodeticDatum, any_value(uncertainty_m) AS coordinateUncertaintyInMeters,
+    any_value(precision) AS coordinatePrecision, any_value(depth_m) AS minimumDepthInMeters,
+    any_value(depth_m) AS maximumDepthInMeters, plain(any_value(camera || '/' || deployment)) AS locationID,
+    plain(getvariable('dataset_title')) AS datasetName, plain(getvariable('licence')) AS license,
+    CASE WHEN any_value(motion) AND any_value(camera_days) = 0
+        THEN 'images from a time in which the camera is said not to have been at work' END AS eventRemarks
+FROM days JOIN positions USING (camera, deployment) GROUP BY event_id ORDER BY event_id
+"""
+"""A day in which a camera was not at work is no row, so that nobody reads a zero."""
+
+_SEEN = """
+CREATE OR REPLACE VIEW seen_on_days AS
+SELECT event_id || ':' || coalesce('aphia' || aphia_id, substr(sha256(taxon), 1, 16)) AS occurrence_id, days.*, recall.value AS recall,
+    recall.source AS recall_source
+FROM days LEFT JOIN recall USING (taxon)
+WHERE detections > 0 OR recall.value IS NOT NULL AND (images > 0 OR camera_days > 0)
+"""
+
+_OCCURRENCES = """
+SELECT event_id AS eventID, occurrence_id AS occurrenceID, event_date AS eventDate, plain(taxon) AS scientificName,
+    'urn:lsid:marinespecies.org:taxname:' || aphia_id AS scientificNameID, 'MachineObservation' AS basisOfRecord,
+    CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus, coalesce(maxn, 0) AS organismQuantity,
+    'MaxN' AS organismQuantityType, getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
+    'PredictedByMachine' AS identificationVerificationStatus, shown.address AS associatedMedia,
+    CASE WHEN detections = 0 THEN plain('not found; the model finds ' || recall || ' of them: ' || recall_source) END
+        AS occurrenceRemarks
+FROM seen_on_days LEFT JOIN (SELECT key AS maxn_key, address FROM named_images WHERE public) AS shown USING (maxn_key)
+ORDER BY event_id, occurrence_id
+"""
+
+_MEASURED = """
+SELECT * FROM (
+    SELECT event_id AS eventID, NULL AS occurrenceID, 'images examined' AS measurementType, any_value(images)::VARCHAR AS measurementValue,
+        'images' AS measurementUnit, 'used images of the day' AS measurementMethod
+    FROM days GROUP BY event_id
+    UNION ALL
+    SELECT event_id, NULL, 'time at work', any_value(camera_days)::VARCHAR, 'camera-days', 'by the deployments of the dataset file'
+    FROM days WHERE motion AND camera_days > 0 GROUP BY event_id
+    UNION ALL
+    SELECT event_id, occurrence_id, 'detections', detections::VARCHAR, 'boxes',
+        'boxes of all images of the day, by ' || getvariable('model') || '; not individuals'
+    FROM seen_on_days
+    UNION ALL
+    SELECT event_id, occurrence_id, 'MaxN', coalesce(maxn, 0)::VARCHAR, 'boxes', 'most boxes of the taxon in any one image of the day'
+    FROM seen_on_days
+    UNION ALL
+    SELECT event_id, occurrence_id, 'images with detections', images_with::VARCHAR, 'images', 'images with a box of the taxon'
+    FROM seen_on_days
+    UNION ALL
+    SELECT event_id, occurrence_id, 'mean detections per image', mean_per_image::VARCHAR, 'boxes per image', 'detections / images examined'
+    FROM seen_on_days WHERE images > 0
+) ORDER BY eventID, occurrenceID NULLS FIRST, measurementType
+"""
+
+
+@dataclass(frozen=True)
+class DarwinCore:
+    """darwin-core.zip."""
+
+    name: str = "darwin-core"
+    content_type: str = ARCHIVE_TYPE
+    needs_complete: bool = True
+    repeatable: bool = True
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Ask for project, contributors, licence, positions, and for days."""
+        said = missing_fields(dataset, "project", "contributors", "licence")
+        return [*said, *missing_places(dataset), *missing_days(dataset)]
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream the tables into the archive.
+
+        Raises:
+            ConfigError: Nothing asked for lies in a deployment with a position.
+        """
+        places = find_places(database, answer, where)
+        if not places.known:
+            raise ConfigError(
+                "Export darwin-core: no image asked for lies in a deployment with a position - give deployments latitude and "
+                "longitude in the dataset file, or ask for others"
+            )
+        _prepare(database, answer, places)
+        archive = to / "darwin-core.zip"
+        write_whole(archive, lambda part: _write_archive(database, answer, places, where, part))
+        cut = cut_bins(database, where)
+        not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are no events")}
+        return Written((archive,), {**not_held, **({"days that the time asked for cuts": cut} if cut else {})})
+
+
+def _write_archive(database: Database, answer: Answer, places: Places, where: Where, path: Path) -> None:
+    with TemporaryDirectory(dir=database.folder) as scratch:
+        folder = Path(scratch)
+        tables = {"event.csv": _EVENTS, "occurrence.csv": _OCCURRENCES, "measurement.csv": _MEASURED}
+        for name, query in tables.items():
+            database.copy(query, folder / name, CSV)
+        write_meta(
+            folder / "meta.xml", {"event.csv": EVENT, "occurrence.csv": OCCURRENCE, "measurement.csv": MEASUREMENT}
+        )
+        write_eml(folder / "eml.xml", database, answer, places, where)
+        zip_files(path, [(name, folder / name) for name in ("meta.xml", "eml.xml", *tables)])
+
+
+def _prepare(database: Database, answer: Answer, places: Places) -> None:
+    publish, model = answer.described.publish, answer.plan.model
+    project, licence = said_project(answer)
+    name_images(database, answer)
+    said = {
+        "dataset": answer.result["dataset"],
+        "dataset_title": publish.title or project.title,
+        "licence": licence.data,
+        "report_zone": answer.plan.settings.report.zone,
+        "model": f"{model.name} {model.version}",
+        "model_file": f"model {model.name} {model.version}, sha256 {model.sha256}",
+    }
+    for name, value in said.items():
+        database.set_variable(name, value)
+    database.run(
+        "CREATE OR REPLACE TABLE positions (camera VARCHAR, deployment VARCHAR, latitude DOUBLE, longitude DOUBLE, "
+        "uncertainty_m BIGINT, precision DOUBLE, depth_m DOUBLE)"
+    )
+    precision = precision_of(publish.coordinate_digits)
+    for place in places.known:
+        stay = place.stay
+        row = [stay.camera, stay.name, place.latitude, place.longitude, place.uncertainty_m, precision, stay.depth_m]
+        database.run("INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    database.run("CREATE OR REPLACE TABLE recall (taxon VARCHAR, value DOUBLE, source VARCHAR)")
+    for taxon, recall in publish.recall.items():
+        database.run("INSERT INTO recall VALUES (?, ?, ?)", [taxon, recall.value, recall.source])
+    for statement in (_PLAIN, _DAYS, _SEEN):
+        database.run(statement)
+
+
+DARWIN_CORE = DarwinCore()

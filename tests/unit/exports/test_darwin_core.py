@@ -1,0 +1,113 @@
+"""Darwin Core: opened by python-dwca-reader, its sums those of the summary, absences only where recall was measured."""
+
+import shutil
+import zipfile
+
+import pytest
+
+from field import open_all, open_with
+from shoal.exports.archive import zip_files
+from shoal.exports.darwin_core.archive import DARWIN_CORE
+
+NOWHERE = "detections in used images outside all deployments with a position"
+
+
+@pytest.fixture(scope="module")
+def written(reef, tmp_path_factory):
+    """The archive of the plain reef, and what it could not hold."""
+    folder = tmp_path_factory.mktemp("darwin") / "package"
+    return folder, reef.write(DARWIN_CORE, folder).not_held
+
+
+@pytest.fixture(scope="module")
+def read(written):
+    return open_with("darwin_core", written[0])
+
+
+def test_dwca_reader_opens_it_and_counts_what_the_summary_counts(reef, written, read):
+    assert read["errors"] == []
+    assert sum(read["counts"].values()) + written[1][NOWHERE] == sum(reef.counted.values())
+    assert read["titles"] == ['Reef, "north"']
+
+
+def test_hostile_names_part_no_row(hostile_reef, tmp_path):
+    hostile_reef.write(DARWIN_CORE, tmp_path / "package")
+    read = open_with("darwin_core", tmp_path / "package")
+    assert (read["errors"], sum(read["counts"].values())) == ([], sum(hostile_reef.counted.values()))
+    names = {name.replace("\n", " ").replace("\t", " "): boxes for name, boxes in hostile_reef.counted.items()}
+    assert read["counts"] == names
+
+
+def test_effort_is_images_by_the_clock_and_days_at_work_of_a_released_camera(read):
+    events = {row["eventID"]: row for row in read["tables"]["event.csv"]}
+    pier, wreck = events["reef:A:pier:2026-06-02"], events["reef:B:wreck:2026-06-03"]
+    assert (pier["sampleSizeValue"], pier["sampleSizeUnit"]) == ("4.0", "images")
+    assert (wreck["sampleSizeValue"], wreck["sampleSizeUnit"]) == ("1.0", "camera-days"), "never its images"
+    assert events["reef:B:wreck:2026-06-02"]["sampleSizeValue"] == "0.916667", "it began two hours after midnight in Madrid"
+    assert "reef:B:wreck:2026-06-05" not in events, "a day without power is no day without fish"
+    assert events["reef:B:wreck:2026-06-07"]["sampleSizeValue"] == "1.0"
+
+
+def test_boxes_are_no_individuals_and_nothing_is_absent_unasked(read):
+    seen = read["tables"]["occurrence.csv"]
+    assert {(row["occurrenceStatus"], row["organismQuantityType"], row["basisOfRecord"]) for row in seen} == {
+        ("present", "MaxN", "MachineObservation")
+    }
+    assert "individualCount" not in seen[0]
+    assert {row["scientificNameID"] for row in seen} == {
+        f"urn:lsid:marinespecies.org:taxname:{aphia_id}" for aphia_id in (127000, 126963, 127054)
+    }
+
+
+def test_a_taxon_is_absent_only_where_its_recall_was_measured(reef, tmp_path):
+    said = reef.pipeline.dataset.publish.model_dump()
+    recall = {"Coris julis": {"value": 0.93, "source": "a paper"}}
+    reef.write(DARWIN_CORE, tmp_path / "package", publish={**said, "recall": recall})
+    read = open_with("darwin_core", tmp_path / "package")
+    absent = [row for row in read["tables"]["occurrence.csv"] if row["occurrenceStatus"] == "absent"]
+    assert absent
+    assert {(row["scientificName"], row["organismQuantity"]) for row in absent} == {("Coris julis", "0")}
+    assert {row["occurrenceRemarks"] for row in absent} == {"not found; the model finds 0.93 of them: a paper"}
+    days = {row["eventID"] for row in read["tables"]["event.csv"]}
+    of_coris = {row["eventID"] for row in read["tables"]["occurrence.csv"] if row["scientificName"] == "Coris julis"}
+    assert of_coris == days, "each day at work, present or absent, and none without work"
+
+
+BREAKS = {
+    "columns are shuffled": ("occurrence.csv", lambda text: text.replace("eventID,occurrenceID", "occurrenceID,eventID", 1), "the header"),
+    "an event is gone": ("event.csv", lambda text: "\n".join(text.splitlines()[:-1]) + "\n", "a row of no event"),
+    "meta.xml is not whole": ("meta.xml", lambda text: text[: len(text) // 2], "ParseError"),
+    "no rows": ("occurrence.csv", lambda text: text.splitlines()[0] + "\n", "a measurement of no occurrence"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def refusals(written, tmp_path_factory):
+    folders = []
+    for file, change, _ in BREAKS.values():
+        loose, folder = tmp_path_factory.mktemp("loose"), tmp_path_factory.mktemp("broken")
+        with zipfile.ZipFile(written[0] / "darwin-core.zip") as archive:
+            archive.extractall(loose)
+            names = archive.namelist()
+        text = (loose / file).read_text(encoding="utf-8")
+        assert change(text) != text
+        (loose / file).write_text(change(text), encoding="utf-8")
+        zip_files(folder / "darwin-core.zip", [(name, loose / name) for name in names])
+        shutil.rmtree(loose)
+        folders.append(folder)
+    return dict(zip(BREAKS, open_all("darwin_core", folders), strict=True))
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_what_is_broken_is_refused(refusals, broken):
+    assert any(BREAKS[broken][2] in error for error in refusals[broken]["errors"])
+
+
+def test_the_same_answer_is_the_same_bytes(written, reef, tmp_path):
+    reef.write(DARWIN_CORE, tmp_path / "again")
+    assert (written[0] / "darwin-core.zip").read_bytes() == (tmp_path / "again/darwin-core.zip").read_bytes()
+
+
+def test_days_are_asked_for_where_no_table_has_them(reef):
+    dataset = reef.pipeline.with_settings(report={"bins": ["hour"]}).dataset
+    assert DARWIN_CORE.missing(dataset) == ["report: {bins: [hour, day]} and a new run, which infers nothing"]
