@@ -118,6 +118,36 @@ def darwin_core(folder: Path) -> dict[str, Any]:
     return {"errors": errors, "counts": boxes, "titles": titles, "tables": tables}
 
 
+def xlsx(folder: Path) -> dict[str, Any]:
+    """Openpyxl: every sheet, its texts as texts."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(folder / "counts.xlsx", read_only=True)
+        sheets = {sheet.title: list(sheet.iter_rows()) for sheet in book}
+    except Exception as err:  # noqa: BLE001 - whatever it says of a broken workbook
+        return {"errors": [f"{type(err).__name__}: {err}"]}
+    errors, read, sums = [], {}, {}
+    for title, rows in sheets.items():
+        errors += [f"{title} {cell.coordinate} is a formula" for row in rows for cell in row if cell.data_type == "f"]
+        values = [[cell.value for cell in row] for row in rows]
+        read[title] = [
+            [value if isinstance(value, int | float | str | None) else str(value) for value in row] for row in values
+        ]
+        if title == "about":
+            continue
+        taxa = values[0][5:]
+        boxes: Counter[str] = Counter(dict.fromkeys(taxa, 0))
+        for row in values[1:]:
+            row += [None] * (len(values[0]) - len(row))
+            for taxon, count in zip(taxa, row[5:], strict=True):
+                if not isinstance(count, int | None):
+                    errors.append(f"{title}: {count!r} is no number")
+                boxes[taxon] += count if isinstance(count, int) else 0
+        sums[title] = boxes
+    return {"errors": errors, "counts": sums, "sheets": read}
+
+
 def _installed(package: str) -> Path:
     """Find the folder of a package of which only files are read: it is installed without what it would import."""
     found = find_spec(package)
@@ -126,7 +156,7 @@ def _installed(package: str) -> Path:
     return Path(found.origin).parent
 
 
-READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core}
+READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core, "xlsx": xlsx}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore
 
 OPTIONS = {
+    "csv": "xlsx: excel writes CSV files instead, with ; and decimal comma as Excel opens them where those are usual",
     "relative_to": "megadetector: file names begin behind this prefix of the keys, as Timelapse opens the folder",
 }
 """What one export or another takes; each is a field of it."""

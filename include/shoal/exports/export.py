@@ -33,6 +33,7 @@ PACKAGES: dict[str, str] = {
     "camtrap-dp": "shoal.exports.camtrap_dp:CAMTRAP_DP",
     "darwin-core": "shoal.exports.darwin_core.archive:DARWIN_CORE",
     "yolo": "shoal.exports.yolo:YOLO",
+    "xlsx": "shoal.exports.xlsx:WORKBOOK",
 }
 """Likewise, and of the whole answer only."""
 

@@ -43,7 +43,9 @@ def test_effort_is_images_by_the_clock_and_days_at_work_of_a_released_camera(rea
     pier, wreck = events["reef:A:pier:2026-06-02"], events["reef:B:wreck:2026-06-03"]
     assert (pier["sampleSizeValue"], pier["sampleSizeUnit"]) == ("4.0", "images")
     assert (wreck["sampleSizeValue"], wreck["sampleSizeUnit"]) == ("1.0", "camera-days"), "never its images"
-    assert events["reef:B:wreck:2026-06-02"]["sampleSizeValue"] == "0.916667", "it began two hours after midnight in Madrid"
+    assert events["reef:B:wreck:2026-06-02"]["sampleSizeValue"] == "0.916667", (
+        "it began two hours after midnight in Madrid"
+    )
     assert "reef:B:wreck:2026-06-05" not in events, "a day without power is no day without fish"
     assert events["reef:B:wreck:2026-06-07"]["sampleSizeValue"] == "1.0"
 

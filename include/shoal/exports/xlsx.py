@@ -1,0 +1,223 @@
+"""A workbook: a sheet for each width of bins, its bins down, taxa across, the effort beside them; or CSV as Excel opens it in Europe.
+
+A spreadsheet runs a text that begins with =, + or @. Here every text is written as text: in the workbook by its type, in CSV behind an
+apostrophe. What is in no sheet follows from what is: a bin without effort has no row, so that nobody reads a zero.
+"""
+
+import csv
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from shoal.answers.views import cut_bins
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError, shown
+from shoal.exports.archive import zip_files
+from shoal.exports.export import Answer, Written
+from shoal.exports.whole_file import write_whole
+from shoal.settings.dataset import Dataset
+from shoal.tables.session import Database
+
+MOST_ROWS = 1_048_576
+"""Of a sheet, for Excel; what is more goes on in a further sheet."""
+
+_AT_ONCE = 10_000
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_FORMULA = re.compile("^\\s*[=+@\uff1d\uff0b\uff0d\uff20-]|^[\t\r\n]")
+_TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
+
+Row = list[Any]
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """counts.xlsx, or with `--csv excel` a CSV file for each width.
+
+    Attributes:
+        csv: None for the workbook; `excel`: `;`, decimal comma and a byte order mark.
+    """
+
+    name: str = "xlsx"
+    content_type: str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    needs_complete: bool = True
+    repeatable: bool = True
+    csv: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse another kind of CSV.
+
+        Raises:
+            ConfigError: It is none that we write.
+        """
+        if self.csv not in {None, "excel"}:
+            raise ConfigError(f"--csv {shown(self.csv, 100)} not understood - write --csv excel, or leave it out")
+
+    def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
+        """Need nothing of the dataset file."""
+        return []
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream each width into its sheet or file."""
+        not_held = _not_held(database, where)
+        if self.csv is None:
+            path = write_whole(to / "counts.xlsx", lambda part: _write_workbook(database, answer, where, part))
+            return Written((path,), not_held)
+        files = []
+        for width in answer.plan.settings.report.bins:
+            table = Sheet(database, answer, where, width)
+            files.append(write_whole(to / f"counts-{width}.csv", table.write_csv))
+        return Written(tuple(files), not_held)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The counts of one width of bins, as rows."""
+
+    database: Database
+    answer: Answer
+    where: Where
+    width: str
+
+    @property
+    def taxa(self) -> list[str]:
+        """The taxa across."""
+        known = sorted(one["taxon"] for one in self.answer.result["species"])
+        return [taxon for taxon in known if not self.where.taxa or taxon in self.where.taxa]
+
+    @property
+    def header(self) -> Row:
+        """The first row."""
+        zone = self.answer.plan.settings.report.zone if self._is_local else "UTC"
+        return [f"{self.width} ({zone})", "camera", "deployment", "images", "camera_days", *self.taxa]
+
+    @property
+    def _is_local(self) -> bool:
+        return self.width in {"day", "month"}
+
+    def rows(self) -> Iterator[Row]:
+        """Give a row for each camera, deployment and bin: effort, then the detections of each taxon."""
+        begin = "bin_start"
+        if self._is_local:
+            self.database.set_variable("report_zone", self.answer.plan.settings.report.zone)
+            begin = "((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE"
+        days = "camera_days" if self._is_local else "NULL"
+        query = (
+            f"SELECT {begin} AS begin, camera, deployment, images, {days}, taxon, detections FROM counts_{self.width} "
+            "ORDER BY camera, deployment NULLS FIRST, bin_start, taxon"
+        )
+        taxa = self.taxa
+        for place, cells in groupby(_fetched(self.database, query), itemgetter(0, 1, 2, 3, 4)):
+            seen = {taxon: detections for *_, taxon, detections in cells}
+            yield [*place, *(seen.get(taxon) for taxon in taxa)]
+
+    def write_csv(self, path: Path) -> None:
+        """Write it as Excel opens it where numbers have a decimal comma."""
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
+            writer.writerow([_as_csv(value) for value in self.header])
+            for row in self.rows():
+                writer.writerow([_as_csv(value) for value in row])
+
+
+def _fetched(database: Database, query: str) -> Iterator[tuple[Any, ...]]:
+    cursor = database.run(query)
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from rows
+
+
+def _as_csv(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".").replace(".", ",")
+    if isinstance(value, str):
+        return f"'{value}" if _FORMULA.search(value) else value
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return value
+
+
+def _write_workbook(database: Database, answer: Answer, where: Where, path: Path) -> None:
+    # What it takes half a second to import, no other export needs.
+    import openpyxl  # noqa: PLC0415
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+
+    book = openpyxl.Workbook(write_only=True)
+    book.properties.creator = "Shoal"
+
+    def add(title: str, header: Sequence[Any]) -> Any:
+        sheet = book.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        sheet.append([_cell(sheet, value) for value in header])
+        return sheet
+
+    def _cell(sheet: Any, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        cell = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
+        cell.data_type = "s"  # it took "=…" for a formula
+        return cell
+
+    about = book.create_sheet("about")
+    for line in _about(answer):
+        about.append([_cell(about, text) for text in line])
+    for width in answer.plan.settings.report.bins:
+        table, sheet, sheets, rows = Sheet(database, answer, where, width), None, 0, MOST_ROWS
+        for row in table.rows():
+            if rows >= MOST_ROWS:
+                sheets, rows = sheets + 1, 1
+                sheet = add(width if sheets == 1 else f"{width} {sheets}", table.header)
+            sheet.append([_cell(sheet, value) for value in row])
+            rows += 1
+        if sheet is None:
+            add(width, table.header)
+    with TemporaryDirectory(dir=database.folder) as scratch:
+        made = Path(scratch) / "made.xlsx"
+        book.save(made)
+        _zip_again(made, Path(scratch), path)
+
+
+def _about(answer: Answer) -> Iterator[Sequence[Any]]:
+    model = answer.plan.model
+    yield "dataset", str(answer.result["dataset"])
+    yield "model", f"{model.name} {model.version}"
+    yield "images", "effort: used images in the bin"
+    yield "camera_days", "effort of a camera that something releases: days at work in the bin"
+    yield (
+        "below a taxon",
+        "detections in these images; detections are not individuals, and must not be summed over cameras",
+    )
+    yield "no row", "nobody looked: the camera was not at work, or is not there"
+
+
+def _zip_again(made: Path, scratch: Path, path: Path) -> None:
+    """Leave out what tells when a workbook was written."""
+    files = []
+    with zipfile.ZipFile(made) as archive:
+        for number, entry in enumerate(sorted(archive.infolist(), key=lambda entry: entry.filename)):
+            file = scratch / str(number)
+            if entry.filename == "docProps/core.xml":
+                file.write_bytes(_TIMES.sub(rb"\g<1>2000-01-01T00:00:00Z", archive.read(entry)))
+            else:
+                with archive.open(entry) as source, file.open("wb") as target:
+                    while block := source.read(1 << 20):
+                        target.write(block)
+            files.append((entry.filename, file))
+    files.sort(key=lambda file: file[0] != "[Content_Types].xml")  # it comes first, as readers expect
+    zip_files(path, files)
+
+
+def _not_held(database: Database, where: Where) -> dict[str, int]:
+    counted = {
+        "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
+        "days that the time asked for cuts": cut_bins(database, where),
+    }
+    return {what: int(count) for what, count in counted.items() if count}
+
+
+WORKBOOK = Workbook()
