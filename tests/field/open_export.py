@@ -148,6 +148,46 @@ def xlsx(folder: Path) -> dict[str, Any]:
     return {"errors": errors, "counts": sums, "sheets": read}
 
 
+def ifdo(folder: Path) -> dict[str, Any]:
+    """The JSON schemas of iFDO (2.0.1, which mariqt brings), and the models of the package ifdo (2.2.1)."""
+    from ifdo import iFDO
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+
+    text = (folder / "ifdo.json").read_text(encoding="utf-8")
+    try:
+        described = json.loads(text)
+    except ValueError as err:
+        return {"errors": [f"no JSON: {err}"]}
+    schemas = _installed("mariqt") / "resources/fair-marine-images/docs/schemas"
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(schemas.glob("*.json"))]
+    registry = Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in found])
+    [schema] = [schema for schema in found if "/ifdo-" in schema["$id"]]
+    checker = Draft202012Validator(schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    # An item is an image or a video: what is wrong with it is told of each.
+    errors = [
+        f"{'/'.join(map(str, error.path))}: {one.message[:300]}"
+        for error in checker.iter_errors(described)
+        for one in error.context or [error]
+    ]
+    items = described.get("image-set-items", {})
+    try:
+        model = iFDO.from_dict(json.loads(text))
+        read = {name: len(item.image_annotations or []) for name, item in model.image_set_items.items()}
+    except Exception as err:  # noqa: BLE001 - whatever it says of a broken one
+        return {"errors": [*errors, f"{type(err).__name__}: {err}"]}
+    names = {label["id"]: label["name"] for label in described["image-set-header"]["image-annotation-labels"]}
+    uuids = Counter(item["image-uuid"] for item in items.values())
+    errors += [f"image-uuid {uuid} is not unique" for uuid, count in uuids.items() if count > 1]
+    boxes = Counter(
+        names.get(label["label"], f"no label {label['label']}")
+        for item in items.values()
+        for annotation in item["image-annotations"]
+        for label in annotation["labels"]
+    )
+    return {"errors": errors, "counts": boxes, "boxes": sum(read.values()), "items": items}
+
+
 def _installed(package: str) -> Path:
     """Find the folder of a package of which only files are read: it is installed without what it would import."""
     found = find_spec(package)
@@ -156,7 +196,7 @@ def _installed(package: str) -> Path:
     return Path(found.origin).parent
 
 
-READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core, "xlsx": xlsx}
+READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core, "ifdo": ifdo, "xlsx": xlsx}
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ PLAIN = {
             "not_working": [{"from": "2026-06-03", "to": "2026-06-04T12:00:00", "reason": "lens, overgrown"}],
         },
         {
-            "name": "wreck", "camera": "B", "start": "2026-06-02", "latitude": 41.3, "longitude": 1.9, "captureMethod": "activityDetection",
+            "name": "wreck", "camera": "B", "start": "2026-06-02", "latitude": 41.3, "longitude": 1.9, "depth_m": 12.5, "captureMethod": "activityDetection",
             "not_working": [{"from": "2026-06-04", "to": "2026-06-06", "reason": "no power"}],
         },
         {"name": "nowhere", "camera": "C", "start": "2026-06-01", "end": "2026-06-05"},

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
@@ -125,10 +125,10 @@ FROM shown ORDER BY level, key, position, id
 class CamtrapDP:
     """datapackage.json, deployments.csv, media.csv and observations.csv."""
 
-    name: str = "camtrap-dp"
-    content_type: str = CSV_TYPE
-    needs_complete: bool = True
-    repeatable: bool = True
+    name: ClassVar[str] = "camtrap-dp"
+    content_type: ClassVar[str] = CSV_TYPE
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
 
     def missing(self, dataset: Dataset) -> list[str]:
         """Ask for project, contributors, licence and positions."""

@@ -32,8 +32,9 @@ BY_MONTH = {
 PACKAGES: dict[str, str] = {
     "camtrap-dp": "shoal.exports.camtrap_dp:CAMTRAP_DP",
     "darwin-core": "shoal.exports.darwin_core.archive:DARWIN_CORE",
-    "yolo": "shoal.exports.yolo:YOLO",
+    "ifdo": "shoal.exports.ifdo:IFDO",
     "xlsx": "shoal.exports.xlsx:WORKBOOK",
+    "yolo": "shoal.exports.yolo:YOLO",
 }
 """Likewise, and of the whole answer only."""
 

@@ -155,12 +155,17 @@ def _placed(stay: Deployment, digits: int | None, start: datetime, end: datetime
     uncertainty = None
     if digits is not None:
         latitude, longitude = round(latitude, digits) + 0.0, round(longitude, digits) + 0.0  # no -0.0
-        uncertainty = _uncertainty_m(latitude, digits)
+        uncertainty = uncertainty_m(latitude, digits)
     return Place(f"{stay.camera}/{stay.name}", stay, latitude, longitude, uncertainty, start, end)
 
 
-def _uncertainty_m(latitude: float, digits: int) -> int:
-    """How far a corner of the cell of rounding is from its middle at most: where the cell is widest, towards the equator."""
+def decimals_of(*degrees: float) -> int:
+    """Count the decimals that positions were written with, the most of them."""
+    return max(len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in degrees)
+
+
+def uncertainty_m(latitude: float, digits: int) -> int:
+    """Tell how far a corner of the cell of rounding is from its middle at most: where the cell is widest, towards the equator."""
     half = 0.5 * 10.0**-digits
     widest = math.cos(math.radians(max(0.0, abs(latitude) - half)))
     return max(1, math.ceil(half * _METRES_OF_A_DEGREE * math.hypot(1.0, widest)))

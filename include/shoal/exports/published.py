@@ -38,6 +38,14 @@ def missing_places(dataset: Dataset) -> list[str]:
     return ["deployments: [{name: NAME, camera: CAMERA, start: 2026-01-01, latitude: 41.18, longitude: 1.75}]"]
 
 
+def missing_depths(dataset: Dataset) -> list[str]:
+    """Name the line to add where a stay with a position has no depth."""
+    for stay in dataset.deployments:
+        if stay.latitude is not None and stay.longitude is not None and stay.depth_m is None:
+            return [f"depth_m: 20.0 in deployments with a position, first in {stay.name} of camera {stay.camera}"]
+    return []
+
+
 def missing_days(dataset: Dataset) -> list[str]:
     """Name the line to add, and the run that it takes, where no table has days."""
     if "day" in dataset.report.bins:

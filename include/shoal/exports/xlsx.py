@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
@@ -44,10 +44,10 @@ class Workbook:
         csv: None for the workbook; `excel`: `;`, decimal comma and a byte order mark.
     """
 
-    name: str = "xlsx"
-    content_type: str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    needs_complete: bool = True
-    repeatable: bool = True
+    name: ClassVar[str] = "xlsx"
+    content_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
     csv: str | None = None
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ somebody measured which share of it the model finds, and says so in the dataset 
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
@@ -103,10 +104,10 @@ SELECT * FROM (
 class DarwinCore:
     """darwin-core.zip."""
 
-    name: str = "darwin-core"
-    content_type: str = ARCHIVE_TYPE
-    needs_complete: bool = True
-    repeatable: bool = True
+    name: ClassVar[str] = "darwin-core"
+    content_type: ClassVar[str] = ARCHIVE_TYPE
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
 
     def missing(self, dataset: Dataset) -> list[str]:
         """Ask for project, contributors, licence, positions, and for days."""

@@ -1,0 +1,198 @@
+"""iFDO 2.1.0: an image set as marine imaging describes it, with the boxes as annotations (https://marine-imaging.com/fair/ifdos).
+
+What its header says holds for every image that does not say otherwise, so that an image without a time or a position would be given
+another one's: such images are left out and counted. An image in which nothing was found has an empty list of annotations.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.contract.hashing import canonical_sha256
+from shoal.exports.export import Answer, Written
+from shoal.exports.json_stream import json_text
+from shoal.exports.named_images import name_images
+from shoal.exports.places import Place, Places, count_unplaced, decimals_of, find_places, uncertainty_m
+from shoal.exports.published import missing_depths, missing_fields, missing_places, said_project
+from shoal.exports.whole_file import text_of, write_whole
+from shoal.settings.dataset import Dataset
+from shoal.settings.publish import Contributor
+from shoal.tables.session import Database
+
+VERSION = "v2.1.0"
+
+_AT_ONCE = 5_000
+
+_ITEMS = """
+SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, corners, taxa, scores
+FROM named_images JOIN places USING (camera, deployment) LEFT JOIN (
+    SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS corners,
+        list(taxon ORDER BY position) AS taxa, list(round(confidence::DOUBLE, 6) ORDER BY position) AS scores
+    FROM detections WHERE role = 'count' GROUP BY key
+) USING (key)
+WHERE use = 'used' AND captured_at IS NOT NULL AND NOT people AND content_sha256 IS NOT NULL
+ORDER BY key
+"""
+
+_OTHERS = """
+SELECT count(*) FILTER (use IN ('unusable', 'failed')) AS "images that are not used, as unusable or failed",
+    count(*) FILTER (use = 'used' AND people) AS "images with people",
+    count(*) FILTER (use = 'used' AND NOT people AND content_sha256 IS NULL) AS "images without a hash of their content"
+FROM named_images JOIN places USING (camera, deployment) WHERE captured_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class Ifdo:
+    """ifdo.json."""
+
+    name: ClassVar[str] = "ifdo"
+    content_type: ClassVar[str] = "application/json"
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Ask for project, contributors, licence, the set's handle, positions and depths."""
+        said = missing_fields(dataset, "project", "contributors", "licence", "handle")
+        return [*said, *missing_places(dataset), *missing_depths(dataset)]
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream the items.
+
+        Raises:
+            ConfigError: Nothing asked for lies in a deployment with a position.
+        """
+        places = find_places(database, answer, where)
+        if not places.known:
+            raise ConfigError(
+                "Export ifdo: no image asked for lies in a deployment with a position - give deployments latitude, longitude and "
+                "depth_m in the dataset file, or ask for others"
+            )
+        name_images(database, answer)
+        header = _header(database, answer, places, where)
+        path = write_whole(to / "ifdo.json", lambda part: _write(database, places, header, part))
+        [others] = database.records(_OTHERS)
+        not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
+        return Written((path,), {**not_held, **{what: int(count) for what, count in others.items() if count}})
+
+
+def _write(database: Database, places: Places, header: dict[str, Any], path: Path) -> None:
+    labels = {label["name"]: label["id"] for label in header["image-annotation-labels"]}
+    known = {place.name: _of_place(place) for place in places.known}
+    annotator = str(header["image-annotation-creators"][0]["id"])
+    with text_of(path) as file:
+        file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
+        for number, row in enumerate(_fetched(database)):
+            key, image_id, sha256, address, captured_at, last_modified, place, corners, taxa, scores = row
+            item = {
+                "image-uuid": image_id,
+                "image-hash-sha256": sha256,
+                "image-handle": address,
+                "image-datetime": _moment(captured_at),
+                **known[place],
+                "image-annotations": [
+                    _annotation(*box, annotator, last_modified)
+                    for box in zip(corners or (), map(labels.__getitem__, taxa or ()), scores or (), strict=True)
+                ],
+            }
+            file.write(f"{',' if number else ''}\n{json_text(key)}:{json_text(item)}")
+        file.write("\n}}\n")
+
+
+def _fetched(database: Database) -> Iterator[tuple[Any, ...]]:
+    cursor = database.run(_ITEMS)
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from rows
+
+
+def _annotation(
+    box: Sequence[float], taxon: str, score: float, annotator: str, known_since: datetime
+) -> dict[str, Any]:
+    """Write a box, clockwise from its upper left corner.
+
+    When it was found is no part of the answer. The time of its image's upload stands there: it is in the listing, and no box of that
+    image is older.
+    """
+    x1, y1, x2, y2 = box
+    label = {
+        "label": taxon,
+        "annotator": annotator,
+        "created-at": f"{known_since:%Y-%m-%dT%H:%M:%SZ}",
+        "confidence": score,
+    }
+    corners = [round(value, 2) for value in (x1, y1, x2, y1, x2, y2, x1, y2)]
+    return {"shape": "rectangle", "coordinates": [corners], "labels": [label]}
+
+
+def _header(database: Database, answer: Answer, places: Places, where: Where) -> dict[str, Any]:
+    publish, model = answer.described.publish, answer.plan.model
+    project, licence = said_project(answer)
+    identity = canonical_sha256([answer.result, where.to_json(), publish.model_dump(mode="json")])
+    named = {"name": project.title, **({"uri": project.url} if project.url else {})}
+    uri = {"uri": licence.media} if "://" in licence.media else {}
+    return {
+        "image-set-name": publish.title or project.title,
+        "image-set-uuid": str(database.value("SELECT uuid_of(?)", [identity])),
+        "image-set-handle": publish.handle,
+        "image-set-ifdo-version": VERSION,
+        "image-datetime": _moment(min(place.start for place in places.known)),
+        **_of_place(places.known[0]),
+        "image-coordinate-reference-system": "EPSG:4326",
+        "image-context": named,
+        "image-project": named,
+        "image-platform": {"name": "fixed camera"},
+        "image-pi": _person(_first(publish.contributors, "principalInvestigator", "contact")),
+        "image-creators": [_person(one) for one in publish.contributors],
+        "image-license": {"name": licence.media, **uri},
+        "image-copyright": _first(publish.contributors, "rightsHolder", "principalInvestigator", "contact").name,
+        "image-abstract": project.description or project.title,
+        "image-acquisition": "photo",
+        "image-deployment": "stationary",
+        "image-annotation-labels": list(_labels(database)),
+        "image-annotation-creators": [
+            {"id": f"sha256:{model.sha256}", "name": f"{model.name} {model.version}, a machine"}
+        ],
+    }
+
+
+def _of_place(place: Place) -> dict[str, Any]:
+    uncertainty = place.uncertainty_m
+    if uncertainty is None:  # no better than as it was written
+        uncertainty = uncertainty_m(place.latitude, decimals_of(place.latitude, place.longitude))
+    return {
+        "image-latitude": place.latitude,
+        "image-longitude": place.longitude,
+        "image-altitude-meters": -(place.stay.depth_m or 0.0) + 0.0,
+        "image-coordinate-uncertainty-meters": uncertainty,
+        "image-event": {"name": place.stay.name},
+        "image-sensor": {"name": place.stay.camera},
+    }
+
+
+def _labels(database: Database) -> Iterator[dict[str, str]]:
+    found = database.run("SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' ORDER BY ALL").fetchall()
+    for taxon, aphia_id in found:
+        yield {"id": taxon if aphia_id is None else f"urn:lsid:marinespecies.org:taxname:{aphia_id}", "name": taxon}
+
+
+def _first(contributors: Sequence[Contributor], *roles: str) -> Contributor:
+    for role in roles:
+        for one in contributors:
+            if one.role == role:
+                return one
+    return contributors[0]
+
+
+def _person(one: Contributor) -> dict[str, str]:
+    return {"name": one.name, **({"uri": one.url} if one.url else {})}
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
+IFDO = Ifdo()
