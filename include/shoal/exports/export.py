@@ -31,6 +31,7 @@ BY_MONTH = {
 
 PACKAGES: dict[str, str] = {
     "camtrap-dp": "shoal.exports.camtrap_dp:CAMTRAP_DP",
+    "camtrapr": "shoal.exports.camtrapr:CAMTRAPR",
     "darwin-core": "shoal.exports.darwin_core.archive:DARWIN_CORE",
     "ifdo": "shoal.exports.ifdo:IFDO",
     "xlsx": "shoal.exports.xlsx:WORKBOOK",

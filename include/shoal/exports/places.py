@@ -150,12 +150,20 @@ def _at(stay: Deployment, now: Deployment | None) -> Deployment:
     return stay if now is None else stay.model_copy(update={name: getattr(now, name) for name in names})
 
 
+def rounded_position(stay: Deployment | None, digits: int | None) -> tuple[float | None, float | None]:
+    """Give a stay's latitude and longitude as they may be published; None where it has none."""
+    if stay is None or stay.latitude is None or stay.longitude is None:
+        return None, None
+    if digits is None:
+        return stay.latitude, stay.longitude
+    return round(stay.latitude, digits) + 0.0, round(stay.longitude, digits) + 0.0  # no -0.0
+
+
 def _placed(stay: Deployment, digits: int | None, start: datetime, end: datetime) -> Place:
-    latitude, longitude = float(stay.latitude or 0), float(stay.longitude or 0)
-    uncertainty = None
-    if digits is not None:
-        latitude, longitude = round(latitude, digits) + 0.0, round(longitude, digits) + 0.0  # no -0.0
-        uncertainty = uncertainty_m(latitude, digits)
+    latitude, longitude = rounded_position(stay, digits)
+    if latitude is None or longitude is None:
+        raise AssertionError("it has a position")
+    uncertainty = None if digits is None else uncertainty_m(latitude, digits)
     return Place(f"{stay.camera}/{stay.name}", stay, latitude, longitude, uncertainty, start, end)
 
 

@@ -1,0 +1,169 @@
+"""What camtrapR reads: recordTable.csv, cameraOperation.csv and stations.csv.
+
+A station is a stay of a camera. A record is a taxon in an image, with `count` boxes of it; detections are not individuals. The operation
+matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera that something
+releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar
+
+from shoal.answers.views import cut_bins
+from shoal.answers.where import Where
+from shoal.exports.export import Answer, Written
+from shoal.exports.places import rounded_position
+from shoal.exports.published import missing_days
+from shoal.exports.table_file import CSV, CSV_TYPE
+from shoal.exports.whole_file import copy_whole, text_of, write_whole
+from shoal.settings.dataset import Dataset
+from shoal.settings.deployments import Deployment
+from shoal.tables.session import Database
+
+NO_DEPLOYMENT = "no deployment"
+"""Ends the station of a camera outside all deployments; no deployment can be named so."""
+
+MISSING = "NA"
+
+_AT_ONCE = 10_000
+
+_STATION = f"""
+CREATE OR REPLACE MACRO station(camera, deployment) AS camera || '/' || coalesce(deployment, '{NO_DEPLOYMENT}')
+"""
+
+_RECORDS = """
+SELECT Station, Camera, Species, strftime(taken, '%Y-%m-%d %H:%M:%S') AS DateTimeOriginal, strftime(taken, '%Y-%m-%d') AS Date,
+    strftime(taken, '%H:%M:%S') AS Time, coalesce(epoch(since)::BIGINT, 0) AS "delta.time.secs",
+    round(coalesce(epoch(since), 0) / 60, 1) AS "delta.time.mins", round(coalesce(epoch(since), 0) / 3600, 1) AS "delta.time.hours",
+    round(coalesce(epoch(since), 0) / 86400, 1) AS "delta.time.days", Directory, FileName, count
+FROM (
+    SELECT *, captured_at - lag(captured_at) OVER (PARTITION BY Station, Species ORDER BY captured_at, key) AS since
+    FROM (
+        SELECT station(camera, deployment) AS Station, camera AS Camera, taxon AS Species, captured_at, key,
+            (captured_at AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone') AS taken,
+            rtrim(regexp_extract(key, '^(?s:(.*))/', 1), '/') AS Directory, regexp_extract(key, '[^/]*$') AS FileName, count(*) AS count
+        FROM detections WHERE role = 'count' AND use = 'used'
+        GROUP BY ALL
+    )
+)
+ORDER BY Station, Species, captured_at, key
+"""
+
+_DAYS = """
+SELECT camera, deployment, ((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE AS day, any_value(bin_start),
+    any_value(bin_end), any_value(images), any_value(camera_days), sum(detections)::BIGINT
+FROM counts_day GROUP BY ALL ORDER BY camera, deployment NULLS LAST, day
+"""
+
+
+@dataclass(frozen=True)
+class Day:
+    """A station's day that has a row in the counts."""
+
+    camera: str
+    deployment: str | None
+    day: date
+    start: datetime
+    end: datetime
+    images: int
+    camera_days: float | None
+    detections: int
+
+    @property
+    def station(self) -> str:
+        """As in the table of records."""
+        return f"{self.camera}/{self.deployment or NO_DEPLOYMENT}"
+
+    def at_work(self, stays: dict[tuple[str, str], Deployment]) -> float | None:
+        """Tell which share of the day it was at work; None where it was not."""
+        if self.camera_days is not None:
+            return self.camera_days or None
+        stay = stays.get((self.camera, self.deployment or ""))
+        for pause in stay.not_working if stay else ():
+            first, last = (moment.replace(tzinfo=None) for moment in pause.span)
+            if first <= self.start and self.end <= last:
+                return None
+        return 1.0 if self.images else None
+
+
+@dataclass(frozen=True)
+class Camtrapr:
+    """recordTable.csv, cameraOperation.csv and stations.csv."""
+
+    name: ClassVar[str] = "camtrapr"
+    content_type: ClassVar[str] = CSV_TYPE
+    needs_complete: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Ask for days."""
+        return missing_days(dataset)
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
+        """Stream the records, then the days."""
+        database.set_variable("report_zone", answer.plan.settings.report.zone)
+        database.run(_STATION)
+        records, matrix, stations = (to / f"{name}.csv" for name in ("recordTable", "cameraOperation", "stations"))
+        copy_whole(database, _RECORDS, records, f"{CSV}, NULLSTR '{MISSING}'")
+        days = list(_days(database))
+        stays = {(stay.camera, stay.name): stay for stay in answer.plan.settings.deployments}
+        write_whole(matrix, lambda part: _write_matrix(days, stays, part))
+        write_whole(stations, lambda part: _write_stations(days, answer, part))
+        not_held = {
+            "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
+            "days that the time asked for cuts": cut_bins(database, where),
+            "detections on days on which a camera was not at work (in recordTable.csv, NA in cameraOperation.csv)": sum(
+                day.detections for day in days if day.at_work(stays) is None
+            ),
+        }
+        return Written((records, matrix, stations), {what: int(count) for what, count in not_held.items() if count})
+
+
+def _days(database: Database) -> Iterator[Day]:
+    cursor = database.run(_DAYS)
+    while rows := cursor.fetchmany(_AT_ONCE):
+        for row in rows:
+            yield Day(*row)
+
+
+def _write_matrix(days: list[Day], stays: dict[tuple[str, str], Deployment], path: Path) -> None:
+    first, last = (fold((day.day for day in days), default=None) for fold in (min, max))
+    dates = [first + timedelta(days=number) for number in range((last - first).days + 1)] if first and last else []
+    with text_of(path) as file:
+        # R takes "NA" in quotes for a text, so that names are quoted here and numbers are not.
+        file.write(",".join(["", *map(str, dates)]) + "\n")
+        for station, of_station in groupby(days, lambda day: day.station):
+            at_work = {day.day: day.at_work(stays) for day in of_station}
+            shares = (at_work.get(one) for one in dates)
+            cells = (MISSING if share is None else f"{share:g}" for share in shares)
+            file.write(",".join([_quoted(station), *cells]) + "\n")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _write_stations(days: list[Day], answer: Answer, path: Path) -> None:
+    described = answer.described
+    now = {(stay.camera, stay.name): stay for stay in described.deployments}
+    with text_of(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["Station", "Camera", "Deployment", "Longitude", "Latitude", "Depth_m", "First_day", "Last_day"]
+        )
+        for station, found in groupby(days, lambda day: day.station):
+            of_station = list(found)
+            camera, deployment = of_station[0].camera, of_station[0].deployment
+            stay = now.get((camera, deployment or ""))
+            latitude, longitude = rounded_position(stay, described.publish.coordinate_digits)
+            row: list[Any] = [station, camera, deployment, longitude, latitude, stay and stay.depth_m]
+            writer.writerow(
+                [MISSING if value is None else value for value in [*row, of_station[0].day, of_station[-1].day]]
+            )
+
+
+CAMTRAPR = Camtrapr()
