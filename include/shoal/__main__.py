@@ -32,6 +32,7 @@ COMMANDS = {
     "clock": "show what a dataset's clock reads in its keys; --propose finds one",
     "taxa": "show the model's classes beside the dataset file's taxa, and the lines to add",
     "show": "draw an image with its boxes, or a contact sheet of a taxon",
+    "summarize": "count a run's images again: with another threshold or the dataset file of now",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",

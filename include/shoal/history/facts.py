@@ -140,7 +140,7 @@ def _read_progress(
 
     An image that was denied, changed or gone in an earlier run is open until this one has tried it again.
     """
-    if not plan.shards:
+    if not plan.shards or plan.of_run is not None:
         return (), Images()
     if not results.has(run.manifest):
         return (), None

@@ -28,7 +28,7 @@ from shoal.history.retention import (
     need_listings,
 )
 from shoal.results.answer import read_current
-from shoal.results.stored_plan import find_plan, read_plan
+from shoal.results.stored_plan import StoredPlan, find_plan, read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore, UnfinishedUpload
@@ -92,9 +92,15 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     current = read_current(results, layout)
     answer = current["run_key"] if current else None
     kept = keep_runs(stored, terms, answer, _find_answers(results, layout, stored, terms))
+    plans = {
+        run: read_plan(results, entry.key)
+        for entry in stored
+        if entry.name.kind is Kind.PLAN and (run := (entry.name.variant, entry.name.run_key)) in kept
+    }
+    kept = _looked_for_others(plans) | kept
     needs = Needs(
         runs=kept,
-        listings=need_listings(stored, terms, _named_listings(results, stored, kept, current)),
+        listings=need_listings(stored, terms, _named_listings(results, plans, kept, current)),
         folders=_named_folders(results, layout, stored, kept),
     )
     needs = replace(needs, shared=_named_shared(results, stored, terms, needs))
@@ -129,7 +135,7 @@ class _Spared:
     """What an answer needs that became it after the look.
 
     Attributes:
-        runs: run_keys: its run's, and that of the one which listed for it.
+        runs: run_keys: its run's, and those of the ones which listed and looked at images for it.
         files: Keys of what it shares with others: months of its listing, files of its summary.
     """
 
@@ -141,7 +147,8 @@ class _Spared:
         run_key, listing = current["run_key"], current["listing"]
         run = layout.variant(current["variant"]["directory"]).run(run_key)
         files = [*find_files(results, listing), *(file.key for file in read_summary(results, run.summary).files)]
-        return cls(frozenset({run_key, read_name(layout, listing).run_key}), frozenset(files))
+        looked = read_plan(results, run.plan).rows_run
+        return cls(frozenset({run_key, looked, read_name(layout, listing).run_key}), frozenset(files))
 
     def has(self, entry: Stored) -> bool:
         return entry.key in self.files if entry.name.kind is Kind.SHARED else entry.name.run_key in self.runs
@@ -212,18 +219,23 @@ def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[
     return answers
 
 
+def _looked_for_others(plans: Mapping[RunId, StoredPlan]) -> dict[RunId, str]:
+    """Keep the runs that looked at the images of a resummary that is kept: it has no manifest and no notes of its own."""
+    return {
+        (variant, plan.of_run): f"run {run_key}, which is kept, counts its images"
+        for (variant, run_key), plan in plans.items()
+        if plan.of_run is not None
+    }
+
+
 def _named_listings(
     results: ObjectStore,
-    stored: Iterable[Stored],
+    plans: Mapping[RunId, StoredPlan],
     kept: Mapping[RunId, str],
     current: Mapping[str, Any] | None,
 ) -> dict[str, str]:
     """Read which listings the plans of kept runs name, and their files: several runs may share one."""
-    named = {}
-    for entry in stored:
-        run = (entry.name.variant, entry.name.run_key)
-        if entry.name.kind is Kind.PLAN and run in kept:
-            named[read_plan(results, entry.key).listing.key] = kept[run]
+    named = {plan.listing.key: kept[run] for run, plan in plans.items()}
     if current:
         named[current["listing"]] = "current.json names it"
     return named | {file: reason for key, reason in named.items() for file in find_files(results, key)}

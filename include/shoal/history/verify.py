@@ -68,11 +68,12 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         raise ContractError(
             f"Run {run_key} {what} holds nothing to verify - python -m shoal why {stores.layout.dataset}/{run_key} says why"
         )
-    need_inputs(stores.results, plan, run)
+    looked = layout.run(plan.rows_run)
+    need_inputs(stores.results, plan, looked)
     _need_files(stores.results, summary)
     with open_database(stores.results, plan.settings.run) as database:
         sources = find_sources(database, layout, plan)
-        build_tables(database, plan, run, sources)
+        build_tables(database, plan, looked, sources)
         balance = read_balance(database)
         answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
         compared = compare_exports(database, answer, summary)
@@ -209,7 +210,7 @@ def _check_writers(database: Database, plan: StoredPlan, sources: RowSources) ->
         strangers = [
             f"{run_key}-{attempt}"
             for run_key, attempt in sorted(some)
-            if run_key != plan.run_key and (run_key, attempt) not in adopted
+            if run_key != plan.rows_run and (run_key, attempt) not in adopted
         ]
         if strangers:
             yield f"G5: {key} holds rows written by {', '.join(strangers)}"

@@ -130,6 +130,12 @@ def _judge_summarized(facts: RunFacts, plan: StoredPlan, summary: StoredSummary)
 
 def _judge_unsummarized(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]:
     quiet = facts.now - (facts.last_sign or facts.now)
+    if plan.of_run is not None:
+        return (
+            State.RUNNING if quiet < QUIET else State.ENDED,
+            f"it counts the images of run {plan.of_run} with other settings, and has no summary: last sign {_ago(quiet)} ago",
+            f"if it ended, python -m shoal summarize {facts.dataset} once more: nothing was inferred, nothing is lost",
+        )
     if judged := _judge_without_end(facts, plan) or _judge_approval(facts, plan):
         return judged
     if facts.open is not None and facts.open.count == 0:

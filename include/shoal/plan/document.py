@@ -1,6 +1,6 @@
 """What a run will do, decided and written down before any pod starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
 from os.path import commonprefix
@@ -244,9 +244,7 @@ class Plan:
             )
         if release.untried:
             lines.append(f"the model was {release.untried}")
-        if unknown := sorted(set(self.dataset.taxa) - set(release.info.names)):
-            lines.append(f"the model does not know these taxa of the dataset file: {', '.join(unknown)}")
-        return lines
+        return [*lines, *describe_unknown_taxa(self.dataset, release.info.names)]
 
     def to_json(self) -> dict[str, Any]:
         """Write `plan.json`."""
@@ -294,6 +292,12 @@ class Plan:
             "parts": list(self.parts),
             "job": self.job.to_json(),
         }
+
+
+def describe_unknown_taxa(dataset: Dataset, names: Collection[str]) -> list[str]:
+    """Name the taxa of a dataset file that are no class of the model; nothing where all are."""
+    unknown = sorted(set(dataset.taxa) - set(names))
+    return [f"the model does not know these taxa of the dataset file: {', '.join(unknown)}"] if unknown else []
 
 
 def _capacity_json(capacity: Capacity) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def find_sources(database: Database, layout: VariantLayout, plan: StoredPlan) ->
     named = set(plan.ledgers) & set(there)
     shelf = read_lineages(database, there if named < set(plan.ledgers) else [key for key in there if key not in named])
     others = {key: one for key, one in shelf.items() if key not in named}
-    own = {key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.run_key}
+    own = {key for key, one in others.items() if not one.is_compacted and parse_ledger_run(key) == plan.rows_run}
     wanted, lost = _find_compacted(plan, set(there), shelf)
     if lost:
         raise lost_ledger(min(lost), database.results.bucket)
@@ -93,7 +93,7 @@ def _find_compacted(plan: StoredPlan, there: set[str], shelf: Mapping[str, Linea
     """Find which ledgers of a plan, and of its run, were compacted: names that rows have there; keys that nobody took."""
     compacted = [one for one in shelf.values() if one.is_compacted]
     firsts = {first for one in compacted for first in one.firsts}
-    wanted = {first for first in firsts if parse_ledger_run(f"{first}.parquet") == plan.run_key}
+    wanted = {first for first in firsts if parse_ledger_run(f"{first}.parquet") == plan.rows_run}
     lost = set()
     for key in set(plan.ledgers) - there:
         found = {first for one in compacted for first in one.firsts_of(ledger_name(key))}
@@ -127,7 +127,12 @@ def view_sources(database: Database, sources: RowSources) -> None:
 
 
 def settle(database: Database, layout: VariantLayout, plan: StoredPlan, attempt: str) -> str | None:
-    """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts."""
+    """Move a run's own parts and those its plan adopted into one ledger; None when there are no parts.
+
+    All rows of a resummary lie in ledgers.
+    """
+    if plan.of_run is not None:
+        return None
     results = database.results
     run_key = plan.run_key
     adopted = set(plan.parts)

@@ -4,6 +4,7 @@ Its writer is `plan.document`. Settings and params are checked when somebody ask
 find one run pays for none.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.job import ShardJob
+from shoal.contract.layout import RUN_KEY, is_time
 from shoal.contract.stored_json import checked, pick, picked, reading, take
 from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
 from shoal.results.plan_parts import (
@@ -42,8 +44,9 @@ class StoredPlan:
 
     Attributes:
         json: The object as it is stored.
-        kind: `run`, as in plans before that was kept, or a word of a later release.
+        kind: `run`, as in plans before that was kept, `resummary`, or a word of a later release.
         run_key: The run.
+        of_run: Of a resummary the run whose images, rows and first balance it has; None of any other.
         dag_run: Who planned it.
         params_json: What the person who started the run said, see `params`.
         settings_json: The dataset file as it was, see `settings`.
@@ -72,6 +75,7 @@ class StoredPlan:
     json: Mapping[str, Any] = field(repr=False, compare=False)
     kind: str
     run_key: str
+    of_run: str | None
     dag_run: PlannedBy
     params_json: Mapping[str, Any]
     settings_json: Mapping[str, Any]
@@ -114,6 +118,7 @@ class StoredPlan:
                     json=stored,
                     kind=stored.get("kind", "run"),
                     run_key=stored["run_key"],
+                    of_run=stored.get("of_run"),
                     dag_run=pick(PlannedBy, stored["dag_run"]),
                     params_json=stored["params"],
                     settings_json=stored["settings"],
@@ -144,6 +149,11 @@ class StoredPlan:
     def format_version(self) -> int:
         """In which format the run was planned, and all of its variant's rows are stored."""
         return int(self.json["format_version"])
+
+    @property
+    def rows_run(self) -> str:
+        """The run that looked at the images: whose manifest, parts and rows are this one's own."""
+        return self.of_run or self.run_key
 
     @property
     def dataset(self) -> str:
@@ -237,6 +247,7 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     plan, layout = _with_names_of(place.root, plan), place.layout
     strange = [
         *([] if plan.run_key == place.run_key else [plan.run_key]),
+        *([] if re.fullmatch(RUN_KEY, plan.rows_run) and is_time(plan.rows_run) else [plan.rows_run]),
         *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
         *([] if place.is_listing(plan.listing.key) else [plan.listing.key]),
         *(named for named in plan.ledgers if not is_ledger(layout, named)),

@@ -29,11 +29,15 @@ def tell_changes(planned: Dataset, now: Dataset) -> str:
         planned: The settings that the plan froze; the run goes on with them.
         now: Those of the dataset file.
     """
-    changes = list(_changes(stored_settings(planned), stored_settings(now)))
-    if not changes:
-        return ""
+    differences = tell_differences(planned, now)
+    return f"changed since this run was planned: {differences}" if differences else ""
+
+
+def tell_differences(before: Dataset, now: Dataset) -> str:
+    """Say in which settings two dataset files differ; empty where they do not."""
+    changes = list(_changes(stored_settings(before), stored_settings(now)))
     more = f" and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
-    return f"changed since this run was planned: {', '.join(changes[:MOST_CHANGES])}{more}"
+    return f"{', '.join(changes[:MOST_CHANGES])}{more}"
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterator[str]:

@@ -49,6 +49,8 @@ def _say(params: RunParams, typed: Mapping[str, Any]) -> Iterator[str]:  # noqa:
         yield f"inferring again what failed for {', '.join(params.retry_failed)}"
     if params.accept_changed is not None:
         yield f"changed images are accepted ({params.accept_changed})"
+    if params.count_again:
+        yield "counting the images of the dataset's answer again"
     if params.accept_gone:
         yield "gone images are accepted"
 

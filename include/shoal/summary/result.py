@@ -93,6 +93,8 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
 
 def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
     """Read the part of a summary that tells how this run got there."""
+    if plan.of_run is not None:
+        return _tell_resummary(database, plan, balance)
     image = f"coalesce(reason NOT IN ({', '.join(repr(str(reason)) for reason in sorted(NO_IMAGES))}), true)"
     shards = database.records(
         "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (fate <> 'unsettled')::BIGINT AS settled, "
@@ -111,11 +113,25 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
             for entry in shards
             if entry["settled"] < entry["images"] and failed_too_often(entry["failed"], entry["tried"], tolerated)
         ],
-        "etag_unchecked_images": int(database.value("SELECT count(*) FROM images WHERE NOT version_checked")),
+        "etag_unchecked_images": _count_unchecked(database),
         "inference_seconds": round(
             int(database.value(f"SELECT coalesce(sum(microseconds(seconds)), 0) {own}")) / 1e6, 3
         ),
         "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
+    }
+
+
+def _tell_resummary(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+    """Tell of a run that looked at no image itself."""
+    return {
+        **tell_planned(plan, balance),
+        "of_run": plan.of_run,
+        "clock": _read_clock(database, plan),
+        "shards": [],
+        "stopped_shards": [],
+        "etag_unchecked_images": _count_unchecked(database),
+        "inference_seconds": 0.0,
+        "worker_versions": [],
     }
 
 
@@ -127,6 +143,10 @@ def tell_planned(plan: StoredPlan, balance: Balance) -> dict[str, Any]:
         "balance": balance.to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
     }
+
+
+def _count_unchecked(database: Database) -> int:
+    return int(database.value("SELECT count(*) FROM images WHERE NOT version_checked"))
 
 
 def _hash_digest(database: Database, view: str) -> str:

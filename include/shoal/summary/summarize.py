@@ -123,7 +123,8 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     """
     run = layout.run(run_key)
     plan = read_plan(stores.results, run.plan)
-    need_inputs(stores.results, plan, run)
+    looked = layout.run(plan.rows_run)
+    need_inputs(stores.results, plan, looked)
     with open_database(stores.results, plan.settings.run) as database:
         attempt = mint_attempt()
         ledger = settle(database, layout, plan, attempt)
@@ -133,7 +134,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
         found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
         if found is None:
             database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
-            build_tables(database, plan, run, sources)
+            build_tables(database, plan, looked, sources)
             own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
             balance, answer = _read_answer(database, layout, plan, known, own)
             lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None

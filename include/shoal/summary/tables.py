@@ -19,7 +19,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     Args:
         database: A session on the results bucket.
         plan: The run's plan.
-        run: The run's objects.
+        run: The objects of the run that looked at its images.
         sources: Where its rows lie.
     """
     dataset, params = plan.settings, plan.params
@@ -30,11 +30,10 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     view = view_clocked_with_exif if dataset.clock.asks_exif else view_clocked
     view(database, dataset.clock, dataset.deployments)
     keep_times(database, dataset.clock)
-    database.set_variable("run_key", plan.run_key)
+    database.set_variable("run_key", plan.rows_run)
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
-    fill_classes(database, plan.names, dataset, params.conf)
     database.set_variable("damaged_usable", dataset.usable.damaged)
     database.set_variable("luma_min", dataset.usable.luma_min)
     database.set_variable("luma_max", dataset.usable.luma_max)
@@ -43,5 +42,19 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("bins", list(dataset.report.bins))
     database.set_variable("report_zone", dataset.report.zone)
     fill_spans(database, dataset.deployments, params.window)
+    count(database, plan, params.conf)
+
+
+def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
+    """Build what follows from images, rows and a threshold: detections, images, axis, gaps, counts, series, species, deployed.
+
+    Reads: accounted
+
+    Args:
+        database: A session in which `build_tables` read listing and rows.
+        plan: The run's plan.
+        conf: In place of every threshold of the dataset file; None for those.
+    """
+    fill_classes(database, plan.names, plan.settings, conf)
     for name in (*DETECT.sql, "images", "bins", "axis", "gaps", "counts", "deployed", "series", "species"):
         database.run_file(name)

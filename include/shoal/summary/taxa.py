@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+
+import duckdb
 
 from shoal.settings.analysis import Taxon
 from shoal.settings.dataset import Dataset
@@ -32,6 +35,8 @@ def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, con
         "SELECT taxon, min(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
     )
     box = "STRUCT(position BIGINT, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
+    with suppress(duckdb.InvalidInputException):  # of another threshold
+        database.connection.remove_function("merged_nms")
     database.connection.create_function(
         "merged_nms",
         lambda boxes: suppressed_by_merging(boxes, dataset.model.iou),

@@ -155,7 +155,10 @@ def plans_and_summaries_as_far_as_gc_asks():
     def read_plan(results, key):
         stored = results.read_json(key)
         return SimpleNamespace(
-            listing=SimpleNamespace(key=stored["listing"]), may_become_current=stored["may_become_current"]
+            listing=SimpleNamespace(key=stored["listing"]),
+            may_become_current=stored["may_become_current"],
+            of_run=None,
+            rows_run=key.split("/")[-2],
         )
 
     def read_summary(results, key):

@@ -30,11 +30,13 @@ from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.xcom_keys import SAID
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import is_time, mint_run_key, run_time
 from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
 from shoal.plan.document import Plan
+from shoal.results.plan_parts import PlannedBy
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files
@@ -105,6 +107,8 @@ class PlanShardsOperator(BaseOperator):
             notices = only_notices(context, dataset)
             params = RunParams(model_version=LATEST, plan_only=True) if notices else read_params(context)
             by_month = context["dag_run"].run_type == BACKFILL
+            if params.count_again:
+                return self._count_again(context, dataset, params, run_key)
             if asked := say_params(params, context["params"], by_month=by_month):
                 log.info("%s", shown(asked))
             request = self._request(context, dataset, params, run_key, since)
@@ -133,6 +137,30 @@ class PlanShardsOperator(BaseOperator):
             return []
         # The label is bounded: a thousand shards with the longest keys stay far below what an XCom may hold.
         return [{"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards]
+
+    def _count_again(
+        self, context: Context, dataset: Dataset, params: RunParams, run_key: str
+    ) -> Sequence[dict[str, Any]]:
+        """Plan to count the answer's images with the settings of now: no listing, no room, no shard."""
+        from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
+        from shoal.plan.resummary import Resummary, plan_resummary  # noqa: PLC0415
+        from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
+
+        instance, stores = context["ti"], open_stores(dataset, read_access)
+        owner = PlannedBy(instance.dag_id, instance.run_id, find_installation())
+        asked = Resummary.of_answer(dataset, stores, run_key, params.conf, owner)
+        plan = plan_resummary(asked, stores)
+        _need_latest(instance, run_key)
+        for line in (
+            f"the images of run {plan.of_run} are counted again: nothing is listed, nothing inferred",
+            *plan.remarks,
+        ):
+            log.info("%s", shown(line))
+        lies = {"results": str(ResultsPlace.of(dataset)), "plan_sha256": canonical_sha256(plan.json)}
+        self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key, **lies}
+        state = {"plan_only": False, "approval": str(Decision.NOT_NEEDED), "cluster": where_it_works(dataset)}
+        instance.xcom_push(key=PLAN_XCOM, value={**run, **state})
+        return []
 
     def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> None:
         """Write the run down before it owns anything, with the places where a plan of it that was cleared still does."""
