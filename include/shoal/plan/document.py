@@ -253,6 +253,7 @@ class Plan:
             "format_version": FORMAT_VERSION,
             "kind": KIND,
             "run_key": self.run_key,
+            "of_run": None,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id, "installation": self.installation},
             "params": self.params.model_dump(mode="json"),
             "settings": stored_settings(self.dataset),

@@ -26,6 +26,8 @@ from shoal.tables.session import open_database
 
 KIND = "resummary"
 
+NOBODY = PlannedBy("", "")
+
 FROZEN = ("source", "models", "model")
 """Groups of a dataset file that decide what was listed and what was inferred: those of the run whose rows these are."""
 
@@ -50,7 +52,7 @@ class Resummary:
     run_key: str
     conf: float | None = None
     publish: bool = False
-    owner: PlannedBy = PlannedBy("", "")
+    owner: PlannedBy = NOBODY
 
     @classmethod
     def of_answer(

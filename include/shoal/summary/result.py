@@ -125,7 +125,6 @@ def _tell_resummary(database: Database, plan: StoredPlan, balance: Balance) -> d
     """Tell of a run that looked at no image itself."""
     return {
         **tell_planned(plan, balance),
-        "of_run": plan.of_run,
         "clock": _read_clock(database, plan),
         "shards": [],
         "stopped_shards": [],
@@ -139,6 +138,7 @@ def tell_planned(plan: StoredPlan, balance: Balance) -> dict[str, Any]:
     """Tell of a run what its plan and the first balance say."""
     return {
         **plan.copied("run_key", "dag_run", "params"),
+        "of_run": plan.of_run,
         "listing": {"key": plan.listing.key, "listed_at": utc_text(plan.listing.frozen_at.listed_at)},
         "balance": balance.to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],

@@ -97,7 +97,7 @@ class Nights:
         left = [self.part(2, self.mint())] if adopts else []
         parts, ledgers = list_settled(self.results, self.layout)
         run_key = self.mint()
-        plan = SimpleNamespace(run_key=run_key, ledgers=tuple(ledgers), parts=tuple(parts))
+        plan = SimpleNamespace(run_key=run_key, rows_run=run_key, ledgers=tuple(ledgers), parts=tuple(parts))
         own = self.write(2, run_key)
         taken = [self.settle(left, self.mint())] if adopts else []
         self.plans[run_key] = plan, self.read(plan)
