@@ -200,7 +200,8 @@ def _confs(text: str) -> tuple[float, ...]:
             raise ArgumentTypeError(f"{shown(word, 40)!r} is no number - such as 0.5, or 0.3,0.5,0.7") from None
         if not STORED_CONF <= conf <= 1:
             raise ArgumentTypeError(
-                f"{conf:g} is not from {STORED_CONF:g}, below which no box is stored, to 1 - such as 0.5"
+                f"{conf:g} is not from {STORED_CONF:g}, below which no box is stored, to 1 - such as 0.5, or 0.3,0.5,0.7 "
+                "(commas stand between thresholds)"
             )
         found.append(conf)
     if len(found) > MOST_CONFS:

@@ -104,6 +104,11 @@ def move_current(
 def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: bool) -> str | None:
     if not complete:
         return "the run is not complete"
+    if plan.of_run is not None and not plan.may_become_current:
+        return (
+            "the dataset's answer stays as it is: a count of a run's images becomes it with --publish (in the form: Count again), "
+            "without a conf of its own"
+        )
     if not plan.may_become_current:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
     if current is None:

@@ -196,6 +196,10 @@ def read_summary(web, installation, dag_id, run_id):
     return json.loads((installation.home / "store" / uri.removeprefix("s3://")).read_text(encoding="utf-8"))
 
 
+def read_current(installation):
+    return json.loads((installation.home / "store/demo-results/demo/current.json").read_text(encoding="utf-8"))
+
+
 def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
     run_id = web.trigger(DEMO, model_version="v2")
     assert web.finished(DEMO, run_id) == "success"
@@ -310,6 +314,17 @@ def test_plan_only_starts_no_shard_and_summarizes_nothing(web):
     run_id = web.trigger(DEMO, plan_only=True, model_version="v2", prefix="IPC608/")
     assert web.finished(DEMO, run_id) == "success"
     assert set(web.tasks(DEMO, run_id).values()) == {"success", "skipped"}
+
+
+def test_counting_again_lists_nothing_starts_no_shard_and_is_the_answer(web, linked, installation):
+    before = read_current(installation)
+    run_id = web.trigger(DEMO, count_again=True)
+    assert web.finished(DEMO, run_id) == "success"
+    assert web.tasks(DEMO, run_id)["infer"] == "skipped"
+    summary, answer = read_summary(web, installation, DEMO, run_id), read_current(installation)
+    assert (answer["run_key"], answer["result_sha256"]) == (summary["run"]["run_key"], before["result_sha256"])
+    assert summary["run"]["of_run"] == before["run_key"]
+    assert "counting the images of the dataset's answer again" in web.get(f"dags/{DEMO}/dagRuns/{run_id}")["note"]
 
 
 def test_no_backfill_starts_by_itself(web):

@@ -30,6 +30,18 @@ def test_a_model_version_is_a_name_and_no_path(version):
         RunParams.parse({"model_version": version})
 
 
+@pytest.mark.parametrize(
+    "said", [{"limit": 5}, {"model_version": "v2"}, {"plan_only": True}, {"retry_failed": ["empty"]}]
+)
+def test_what_would_list_or_infer_does_not_go_with_counting_again(said):
+    assert RunParams.parse({"count_again": True, "conf": "0.5"}).conf == 0.5
+    with pytest.raises(
+        ConfigError,
+        match=r"Run parameter count_again is True: \w+ would have images listed or inferred, .* - leave one out",
+    ):
+        RunParams.parse({"count_again": True, **said})
+
+
 @pytest.mark.parametrize("attack", FILE_NAMES)
 def test_a_hostile_prefix_is_a_prefix_of_keys_or_refused(few_images, attack):
     prefix = FILE_NAMES[attack]
