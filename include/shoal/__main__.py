@@ -33,6 +33,7 @@ COMMANDS = {
     "taxa": "show the model's classes beside the dataset file's taxa, and the lines to add",
     "show": "draw an image with its boxes, or a contact sheet of a taxon",
     "summarize": "count a run's images again: with another threshold or the dataset file of now",
+    "compare": "show what another version of the model changes, on the same images",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import add_dataset, find_dataset, reach_stores
+from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, shown
 from shoal.settings.dataset import Dataset
@@ -106,7 +107,7 @@ def _write_run(asked: "Resummary", stores: Stores, layout: "VariantLayout", *, a
     changes = tell_differences(before.settings, plan.settings) or "the settings are as they were"
     tell(f"run {asked.dataset.name}/{plan.run_key}: the images of run {plan.of_run}{conf}; {changes}")
     tell(*done.describe(), *describe_unknown_taxa(plan.settings, plan.names))
-    tell(_table(["taxon", "detections", "images with", "of", "MaxN"], _species(done)))
+    tell(lay_out(["taxon", "detections", "images with", "of", "MaxN"], _species(done)))
     for name in ("summary.json", "report.html"):
         key = done.key if name == "summary.json" else done.stored.named[name].key
         tell(f"{name.partition('.')[0]:<8} {stores.results.uri(key)}")
@@ -150,7 +151,7 @@ def _show_thresholds(
     header = ["detections", *(f"conf {column.conf:g}" for column in columns)]
     rows = [[shown(taxon), *(_detections(column, taxon) for column in columns)] for taxon in taxa]
     tell(f"the images of run {asked.dataset.name}/{asked.of_run}; nothing was written")
-    tell(_table(header, [*rows, ["used images", *(str(column.used) for column in columns)]]))
+    tell(lay_out(header, [*rows, ["used images", *(str(column.used) for column in columns)]]))
     return 0
 
 
@@ -174,18 +175,6 @@ def _thresholds_json(asked: "Resummary", columns: "list[AtThreshold]") -> dict[s
             for column in columns
         ],
     }
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    """Lay out text to the left and numbers to the right."""
-    lines = [header, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in lines
-    )
 
 
 def _confs(text: str) -> tuple[float, ...]:

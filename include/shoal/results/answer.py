@@ -106,8 +106,8 @@ def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: b
         return "the run is not complete"
     if plan.of_run is not None and not plan.may_become_current:
         return (
-            "the dataset's answer stays as it is: a count of a run's images becomes it with --publish (in the form: Count again), "
-            "without a conf of its own"
+            "the dataset's answer stays as it is: a count of a run's images becomes it with --publish (in the form: Count "
+            "again), without a conf of its own"
         )
     if not plan.may_become_current:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"

@@ -1,0 +1,109 @@
+"""`python -m shoal compare DATASET v1 v2`: what another version of the model changes, on the same images.
+
+It is agreement and not accuracy: neither version is taken for the truth. Each word is a version of the model, which means its
+newest complete run over the whole dataset, or a run_key.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from shoal.cli._json import add_json, print_json
+from shoal.cli._reach import add_dataset, find_dataset, reach_results
+from shoal.cli._table import lay_out
+from shoal.cli._tell import tell
+from shoal.contract.errors import shown
+from shoal.contract.units import counted
+
+if TYPE_CHECKING:
+    from shoal.compare.agreement import Agreement, Side, TaxonAgreement
+
+SHOWN_IMAGES = 5
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Describe the command."""
+    add_dataset(parser)
+    parser.add_argument("first", metavar="FIRST", help="a version of the model, or a run_key")
+    parser.add_argument("second", metavar="SECOND", help="what it is compared with, likewise")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="camera=…,from=…,to=…,taxon=…",
+        help="only these images and taxa",
+    )
+    add_json(parser)
+
+
+def execute(arguments: Namespace) -> int:
+    """Compare two runs."""
+    from shoal.answers.where import Where  # noqa: PLC0415 - other commands do not need them
+    from shoal.compare.agreement import compare_runs  # noqa: PLC0415
+    from shoal.compare.choose import choose_runs  # noqa: PLC0415
+    from shoal.tables.session import open_database  # noqa: PLC0415
+
+    dataset = find_dataset(arguments.dataset)
+    with reach_results(arguments.dataset, dataset) as stores:
+        first, second = choose_runs(stores.results, stores.layout, (arguments.first, arguments.second))
+        where = Where.parse(arguments.where, first.plan.settings.report.zone)
+        with open_database(stores.results, dataset.run) as database:
+            found = compare_runs(database, first, second, where)
+    if arguments.json:
+        print_json({"dataset": dataset.name, **found.to_json()})
+        return 0
+    tell(*_describe(found))
+    return 0
+
+
+def _describe(found: "Agreement") -> Iterator[str]:
+    yield "agreement, not accuracy: neither of them is the truth"
+    for name, side in (("first", found.first), ("second", found.second)):
+        yield f"{name:<7}{side.model}, run {side.run_key}, counted from {side.conf:g} on: {_images(side)}"
+    yield f"both use {counted(found.images, 'image')} of {counted(found.days, 'day')}; every number below is of these"
+    if found.otherwise_timed:
+        yield f"{counted(found.otherwise_timed, 'image')} of them have another capture time in the second one"
+    header = [
+        "taxon",
+        "first",
+        "second",
+        "difference",
+        "ratio",
+        "kept",
+        "lost",
+        "gained",
+        "per image",
+        "on other days like these",
+    ]
+    yield lay_out(header, [_row(taxon) for taxon in found.taxa])
+    for which, taxa in (("first", found.only_first), ("second", found.only_second)):
+        if taxa:
+            yield f"only the {which} one knows: {', '.join(map(shown, taxa))}"
+    if any(taxon.elsewhere is None for taxon in found.taxa):
+        yield "no interval for other days: it takes 20 blocks of days at least, and days that are alike are one block"
+    for image in found.differing[:SHOWN_IMAGES]:
+        yield f"differs  {shown(image.key)}: {image.lost} lost, {image.gained} gained"
+
+
+def _images(side: "Side") -> str:
+    beside = f", {side.beside} that the other one did not look at" if side.beside else ""
+    unused = f", {side.unused} that only the other one uses" if side.unused else ""
+    return f"{counted(side.images, 'image')}{beside}{unused}"
+
+
+def _row(taxon: "TaxonAgreement") -> list[str]:
+    interval = taxon.elsewhere
+    return [
+        shown(taxon.taxon),
+        str(taxon.first),
+        str(taxon.second),
+        f"{taxon.difference:+d}",
+        "" if taxon.ratio is None else f"{taxon.ratio:.3f}",
+        str(taxon.kept),
+        str(taxon.lost),
+        str(taxon.gained),
+        f"{taxon.mean_difference:+.4f}",
+        ""
+        if interval is None
+        else f"{interval.low:+.4f} to {interval.high:+.4f} (blocks of {counted(interval.block_days, 'day')})",
+    ]

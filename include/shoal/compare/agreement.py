@@ -1,0 +1,302 @@
+"""Compare the answers of two runs on the images that both use: agreement and not accuracy, neither is taken for the truth."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from shoal.answers.find import StoredRun
+from shoal.answers.views import view_answer
+from shoal.answers.where import Where
+from shoal.compare.day_blocks import Interval, interval_of
+from shoal.contract.errors import ConfigError
+from shoal.tables.session import Database
+
+THRESHOLDS = tuple(hundredths / 100 for hundredths in range(5, 100, 5))
+"""At these both are counted besides at their own; what is stored begins with the first."""
+
+MOST_IMAGES = 24
+"""Images that differ most."""
+
+_SIDES = ("first", "second")
+
+_IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
+
+_BOXES = """
+    SELECT key, position, taxon, confidence, x1, y1, x2, y2, true AS is_counted FROM detections WHERE role = 'count'
+    UNION ALL
+    SELECT key, position, taxon, confidence, x1, y1, x2, y2, false FROM below WHERE role = 'count'
+"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        run_key: Its run.
+        model: Name and version of its model.
+        conf: From which score a box counts; a class may have its own.
+        images: Images that it examined.
+        beside: Of these, those that the other one did not examine, or in another version of the object.
+        unused: Of those that both examined, images that the other one uses and this one does not.
+    """
+
+    run_key: str
+    model: str
+    conf: float
+    images: int
+    beside: int
+    unused: int
+
+
+@dataclass(frozen=True)
+class TaxonAgreement:
+    """What both say of one taxon, in the images that both use.
+
+    Attributes:
+        taxon: Its name.
+        first: Boxes that the first one counts.
+        second: Boxes that the second one counts.
+        first_images: Images in which the first one counts any.
+        second_images: Images in which the second one does.
+        kept: Boxes that both count: in one place of one image, at an intersection over union of 0.5 or more.
+        mean_difference: `(second - first)` per image, on these images exact.
+        elsewhere: Where that mean would lie on other days like these; None where there are too few days.
+        at: Threshold, boxes of the first one, boxes of the second one from this score on.
+    """
+
+    taxon: str
+    first: int
+    second: int
+    first_images: int
+    second_images: int
+    kept: int
+    mean_difference: float
+    elsewhere: Interval | None
+    at: tuple[tuple[float, int, int], ...]
+
+    @property
+    def difference(self) -> int:
+        """Boxes that the second one counts more."""
+        return self.second - self.first
+
+    @property
+    def ratio(self) -> float | None:
+        """Boxes of the second one for each of the first one; None where that has none."""
+        return self.second / self.first if self.first else None
+
+    @property
+    def lost(self) -> int:
+        """Boxes of the first one that the second one does not count."""
+        return self.first - self.kept
+
+    @property
+    def gained(self) -> int:
+        """Boxes of the second one that the first one does not count."""
+        return self.second - self.kept
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it with what follows from it."""
+        return {
+            **asdict(self),
+            "difference": self.difference,
+            "ratio": self.ratio,
+            "lost": self.lost,
+            "gained": self.gained,
+            "at": [{"conf": conf, "first": first, "second": second} for conf, first, second in self.at],
+        }
+
+
+@dataclass(frozen=True)
+class Differing:
+    """An image on which the two differ much.
+
+    Attributes:
+        key: Its key.
+        object_version: Its version.
+        lost: Boxes of the first one alone.
+        gained: Boxes of the second one alone.
+    """
+
+    key: str
+    object_version: str
+    lost: int
+    gained: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two answers beside each other.
+
+    Attributes:
+        first: The one.
+        second: The other.
+        images: Images that both use, in one version of the object.
+        otherwise_timed: Of these, those to which the two give another capture time: each is on the day of the first one.
+        days: Days with such images.
+        taxa: What both can see.
+        only_first: Taxa that only the first one can see.
+        only_second: Taxa that only the second one can see.
+        differing: The images on which they differ most.
+        months: By month and taxon: images, boxes of each.
+    """
+
+    first: Side
+    second: Side
+    images: int
+    otherwise_timed: int
+    days: int
+    taxa: tuple[TaxonAgreement, ...]
+    only_first: tuple[str, ...] = ()
+    only_second: tuple[str, ...] = ()
+    differing: tuple[Differing, ...] = ()
+    months: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as `compare --json` prints it."""
+        return {
+            "what": "agreement, not accuracy",
+            "first": asdict(self.first),
+            "second": asdict(self.second),
+            "images": self.images,
+            "otherwise_timed": self.otherwise_timed,
+            "days": self.days,
+            "taxa": [taxon.to_json() for taxon in self.taxa],
+            "only_first": list(self.only_first),
+            "only_second": list(self.only_second),
+            "differing": [asdict(image) for image in self.differing],
+            "months": [dict(month) for month in self.months],
+        }
+
+
+def compare_runs(database: Database, first: StoredRun, second: StoredRun, where: Where = Where()) -> Agreement:  # noqa: B008
+    """Compare two runs of one dataset.
+
+    Args:
+        database: A session on the results bucket.
+        first: The one.
+        second: The other.
+        where: Which images are asked for.
+
+    Raises:
+        ConfigError: They have no image in common that both use.
+        ContractError: A stored table is gone.
+    """
+    for name, run in zip(_SIDES, (first, second), strict=True):
+        view_answer(database, run.summary, where)
+        database.run(f"CREATE OR REPLACE TABLE {name}_images AS {_IMAGES}")
+        database.run(f"CREATE OR REPLACE TABLE {name}_boxes AS {_BOXES}")
+    database.set_variable("report_zone", first.plan.settings.report.zone)
+    database.run_file("agreement")
+    images = int(database.value("SELECT count(*) FROM common_images"))
+    if images == 0:
+        raise ConfigError(
+            f"Runs {first.run_key} ({first.plan.model}) and {second.run_key} ({second.plan.model}) have no image in common that "
+            "both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
+        )
+    _match_boxes(database)
+    seen = [{species["taxon"] for species in run.summary.result["species"]} for run in (first, second)]
+    asked = set(where.taxa) or seen[0] | seen[1]
+    return Agreement(
+        _side(database, "first", "second", first),
+        _side(database, "second", "first", second),
+        images,
+        int(database.value("SELECT count(*) FROM common_images WHERE captured_at <> second_captured_at")),
+        int(database.value("SELECT count(DISTINCT day) FROM common_images")),
+        tuple(_taxa(database, sorted(seen[0] & seen[1] & asked), images)),
+        tuple(sorted(seen[0] & asked - seen[1])),
+        tuple(sorted(seen[1] & asked - seen[0])),
+        tuple(_differing(database, sorted(seen[0] & seen[1] & asked))),
+        tuple(_months(database)),
+    )
+
+
+def _match_boxes(database: Database) -> None:
+    while database.value("SELECT count(*) FROM box_pairs"):
+        database.run_file("same_boxes")
+
+
+def _side(database: Database, name: str, other: str, run: StoredRun) -> Side:
+    examined, beside, unused = database.run(
+        "SELECT count(*), count(*) FILTER (b.use IS NULL), count(*) FILTER (a.use <> 'used' AND b.use = 'used') "
+        f"FROM {name}_images AS a LEFT JOIN {other}_images AS b USING (key, object_version)"
+    ).fetchall()[0]
+    return Side(run.run_key, str(run.plan.model), run.summary.result["conf"], examined, beside, unused)
+
+
+def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgreement]:
+    counted = {
+        taxon: tuple(map(int, told))
+        for taxon, *told in database.run(
+            "SELECT taxon, sum(first_detections), sum(second_detections), count(*) FILTER (first_detections > 0), "
+            "count(*) FILTER (second_detections > 0) FROM compared_counts GROUP BY taxon"
+        ).fetchall()
+    }
+    kept = dict(database.run("SELECT taxon, count(*) FROM same_boxes GROUP BY taxon").fetchall())
+    looked = dict(database.run("SELECT day, count(*) FROM common_images GROUP BY day ORDER BY day").fetchall())
+    for taxon in taxa:
+        first, second, first_images, second_images = counted.get(taxon, (0, 0, 0, 0))
+        changed = dict(
+            database.run(
+                "SELECT day, sum(second_detections - first_detections)::BIGINT FROM compared_counts "
+                "JOIN common_images USING (key) WHERE taxon = ? GROUP BY day",
+                [taxon],
+            ).fetchall()
+        )
+        yield TaxonAgreement(
+            taxon,
+            first,
+            second,
+            first_images,
+            second_images,
+            kept.get(taxon, 0),
+            (second - first) / images,
+            interval_of(list(looked.values()), [changed.get(day, 0) for day in looked]),
+            tuple(_at_thresholds(database, taxon)),
+        )
+
+
+def _at_thresholds(database: Database, taxon: str) -> Iterator[tuple[float, int, int]]:
+    for conf in THRESHOLDS:
+        first, second = database.run(
+            "SELECT count(*) FILTER (side = 1), count(*) FILTER (side = 2) FROM compared_boxes "
+            "WHERE taxon = ? AND confidence >= ?::FLOAT",
+            [taxon, conf],
+        ).fetchall()[0]
+        yield conf, first, second
+
+
+def _differing(database: Database, taxa: list[str]) -> Iterator[Differing]:
+    database.set_variable("compared_taxa", taxa)
+    found = database.run(
+        f"""
+        WITH kept AS (
+            SELECT key, count(*) AS kept FROM same_boxes
+            WHERE list_contains(getvariable('compared_taxa'), taxon) GROUP BY key
+        ), counted AS (
+            SELECT key, sum(first_detections)::BIGINT AS first, sum(second_detections)::BIGINT AS second FROM compared_counts
+            WHERE list_contains(getvariable('compared_taxa'), taxon) GROUP BY key
+        )
+        SELECT key, object_version, first - coalesce(kept, 0) AS lost, second - coalesce(kept, 0) AS gained
+        FROM counted LEFT JOIN kept USING (key) JOIN first_images USING (key)
+        WHERE lost + gained > 0
+        ORDER BY lost + gained DESC, key LIMIT {MOST_IMAGES}
+        """
+    ).fetchall()
+    yield from (Differing(key, version, lost, gained) for key, version, lost, gained in found)
+
+
+def _months(database: Database) -> list[dict[str, Any]]:
+    return database.records(
+        """
+        WITH looked AS (
+            SELECT strftime(day, '%Y-%m') AS month, count(*)::BIGINT AS images FROM common_images GROUP BY 1
+        ), seen AS (
+            SELECT strftime(day, '%Y-%m') AS month, taxon, sum(first_detections)::BIGINT AS first,
+                sum(second_detections)::BIGINT AS second
+            FROM compared_counts JOIN common_images USING (key) GROUP BY 1, 2
+        )
+        SELECT month, images, taxon, coalesce(first, 0) AS first, coalesce(second, 0) AS second
+        FROM looked CROSS JOIN (SELECT DISTINCT taxon FROM seen) LEFT JOIN seen USING (month, taxon) ORDER BY taxon, month
+        """
+    )
