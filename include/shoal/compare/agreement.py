@@ -194,7 +194,7 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
             f"Runs {first.run_key} ({first.plan.model}) and {second.run_key} ({second.plan.model}) have no image in common that "
             "both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
         )
-    _match_boxes(database)
+    match_boxes(database)
     seen = [{species["taxon"] for species in run.summary.result["species"]} for run in (first, second)]
     asked = set(where.taxa) or seen[0] | seen[1]
     return Agreement(
@@ -211,7 +211,12 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
     )
 
 
-def _match_boxes(database: Database) -> None:
+def match_boxes(database: Database) -> None:
+    """Pair the counted boxes of one image and taxon, the pair that overlaps most first; none is in two pairs.
+
+    Reads: box_pairs
+    Makes: same_boxes
+    """
     while database.value("SELECT count(*) FROM box_pairs"):
         database.run_file("same_boxes")
 

@@ -1,0 +1,211 @@
+"""Two versions on the same images: what is kept, lost and gained, where the truth was planted."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shoal.answers.where import Where
+from shoal.compare.agreement import compare_runs, match_boxes
+from shoal.compare.choose import choose_runs
+from shoal.contract.errors import ConfigError
+from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
+from shoal.tables.session import open_database
+
+DIPLODUS, CHROMIS, CORIS, SARPA = range(4)
+HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
+
+
+def day_key(day, camera="C1"):
+    return f"{camera}/202606{day:02d}-120000-{camera}.jpg"
+
+
+def write_boxes(pipeline, plan, boxes):
+    """Write rows as a worker would, with these boxes: class, score and place, by key."""
+    layout = pipeline.stores.layout.variant(plan.variant.directory)
+    values = {
+        **dict.fromkeys(("key", "object_version", "size_bytes")), "content_sha256": "sha256(key)", "status": "'processed'", "width": "640",
+        "height": "480", "max_det_reached": "false", "luma_mean": "100", "luma_std": "20", "sharpness": "50", "seconds": "0.1",
+        "version_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'", "attempt": "'attempt1'",
+        "detections": "coalesce(planted.detections, [])",
+    }  # fmt: skip
+    columns = ", ".join(f"({values.get(name, 'NULL') or name})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
+    kind = ROW_COLUMNS["detections"]
+    with open_database(pipeline.stores.results) as database:
+        database.run(f"CREATE TABLE planted (key VARCHAR, detections {kind})")
+        for key, found in boxes.items():
+            structs = [
+                {"class_id": class_id, "confidence": conf, **dict(zip(("x1", "y1", "x2", "y2"), xyxy, strict=True))}
+                for class_id, conf, xyxy in found
+            ]
+            database.run("INSERT INTO planted VALUES (?, ?)", [key, structs])
+        for shard in plan.work.shards:
+            database.view_parquet("manifest", [layout.run(plan.run_key).manifest], MANIFEST_COLUMNS)
+            query = f"SELECT {columns} FROM manifest LEFT JOIN planted USING (key) WHERE shard = {shard.shard}"
+            database.store_parquet(query, layout.part(plan.run_key, shard.shard, "attempt1", 0))
+
+
+def answer(pipeline, version, boxes, **params):
+    plan = pipeline.plan(model_version=version, **params)
+    write_boxes(pipeline, plan, boxes)
+    return pipeline.summarize(plan)
+
+
+FIRST = {
+    day_key(1): [(DIPLODUS, 0.9, HERE), (DIPLODUS, 0.5, THERE)],
+    day_key(2): [(CHROMIS, 0.8, HERE)],
+    day_key(3): [(DIPLODUS, 0.7, HERE)],
+}
+SECOND = {
+    day_key(1): [(DIPLODUS, 0.8, MOVED), (SARPA, 0.9, THERE)],
+    day_key(2): [(CORIS, 0.8, HERE), (CHROMIS, 0.3, THERE)],
+    day_key(3): [(DIPLODUS, 0.2, HERE)],
+}
+
+
+@pytest.fixture(scope="module")
+def compared(store, demo_models, tmp_path_factory):
+    """Two versions of one dataset, with planted boxes, and the runs that hold them."""
+    from pipeline import make_pipeline
+
+    pipeline = make_pipeline(store, demo_models, tmp_path_factory.mktemp("compared"))
+    for day in (1, 2, 3):
+        pipeline.put(day_key(day), str(day).encode())
+    answer(pipeline, "v1", FIRST)
+    pipeline.put(day_key(4), b"only the second one has it")
+    answer(pipeline, "v2", SECOND)
+    return pipeline
+
+
+def compare(pipeline, *words, where=()):
+    results, layout = pipeline.stores.results, pipeline.stores.layout
+    with open_database(results) as database:
+        return compare_runs(database, *choose_runs(results, layout, words), Where.parse(where))
+
+
+def test_boxes_are_kept_lost_and_gained_by_taxon(compared):
+    found = compare(compared, "v1", "v2")
+    assert (found.images, found.days, found.first.images, found.second.images) == (3, 3, 3, 4)
+    assert (found.first.beside, found.second.beside) == (0, 1)
+    told = {one.taxon: (one.first, one.second, one.kept, one.lost, one.gained) for one in found.taxa}
+    assert told == {
+        "Diplodus vulgaris": (3, 1, 1, 2, 0),
+        "Chromis chromis": (1, 1, 0, 1, 1),
+        "Coris julis": (0, 1, 0, 0, 1),
+    }
+    assert (found.only_first, found.only_second) == ((), ("Sarpa salpa",))
+    coris = next(one for one in found.taxa if one.taxon == "Coris julis")
+    assert (coris.difference, coris.ratio, coris.mean_difference) == (1, None, pytest.approx(1 / 3))
+    assert {one.elsewhere for one in found.taxa} == {None}, "three days are no blocks"
+
+
+def test_every_threshold_counts_what_is_stored_from_there_on(compared):
+    found = compare(compared, "v1", "v2")
+    diplodus = next(one for one in found.taxa if one.taxon == "Diplodus vulgaris")
+    at = {conf: (first, second) for conf, first, second in diplodus.at}
+    assert (at[0.05], at[0.2], at[0.25], at[0.55], at[0.85]) == ((3, 2), (3, 2), (3, 1), (2, 1), (1, 0))
+
+
+def test_images_that_differ_most_come_first_and_those_that_agree_not_at_all(compared):
+    found = compare(compared, "v1", "v2")
+    assert [(image.key, image.lost, image.gained) for image in found.differing] == [
+        (day_key(2), 1, 2),
+        (day_key(1), 1, 0),
+        (day_key(3), 1, 0),
+    ]
+
+
+def test_turned_round_what_was_lost_is_gained(compared):
+    there, back = compare(compared, "v1", "v2"), compare(compared, "v2", "v1")
+    for one, other in zip(there.taxa, back.taxa, strict=True):
+        assert (one.lost, one.gained, one.difference) == (other.gained, other.lost, -other.difference)
+    assert back.only_first == ("Sarpa salpa",)
+
+
+def test_a_part_is_compared_by_itself(compared):
+    found = compare(compared, "v1", "v2", where=["from=2026-06-02,to=2026-06-03,taxon=Chromis chromis"])
+    assert (found.images, [one.taxon for one in found.taxa], found.only_second) == (1, ["Chromis chromis"], ())
+
+
+def test_an_answer_agrees_with_itself_in_every_box(compared):
+    run, _ = choose_runs(compared.stores.results, compared.stores.layout, ("v2", "v1"))
+    again = compared.summarize(compared.plan(model_version="v2"))
+    found = compare(compared, run.run_key, again.stored.run_key)
+    assert all(one.lost == one.gained == one.difference == 0 for one in found.taxa)
+    assert found.differing == ()
+
+
+REFUSED = {
+    "no such version": (
+        ("v1", "v7"),
+        r"No complete run of dataset \S+ over all .* version 'v7' - there are v1, v2; start",
+    ),
+    "twice the same": (("v1", "v1"), r"v1 and v1 are both run \S+ - name two"),
+    "no such run": (
+        ("v1", "20200101T000000Z-abcdefgh"),
+        r"No run of dataset \S+ begins with '20200101T000000Z-abcdefgh'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_compared_is_refused_in_one_line(compared, words, message):
+    with pytest.raises(ConfigError, match=message):
+        compare(compared, *words)
+
+
+def test_versions_without_a_common_image_are_refused(compared):
+    with pytest.raises(
+        ConfigError, match=r"have no image in common that both use - a comparison needs the same objects"
+    ):
+        compare(compared, "v1", "v2", where=["from=2026-06-04"])
+
+
+places = st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(2, 6), st.integers(2, 6))
+boxes = st.lists(places.map(lambda at: (at[0], at[1], at[0] + at[2], at[1] + at[3])), max_size=6)
+
+
+def overlap(a, b):
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return width * height / (areas - width * height)
+
+
+def matched_by_hand(first, second):
+    """Take the pair that overlaps most, and strike out its boxes, as long as one is left."""
+    pairs = [(overlap(a, b), -i, -j) for i, a in enumerate(first) for j, b in enumerate(second)]
+    found, taken = set(), (set(), set())
+    for iou, i, j in sorted(pairs, reverse=True):
+        if iou >= 0.5 and -i not in taken[0] and -j not in taken[1]:
+            found.add((-i, -j))
+            taken[0].add(-i)
+            taken[1].add(-j)
+    return found
+
+
+@pytest.fixture(scope="module")
+def database():
+    with open_database(None) as opened:
+        yield opened
+
+
+@settings(max_examples=60, deadline=None)
+@given(boxes, boxes)
+def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
+    for name, found in (("first", first), ("second", second)):
+        database.run(
+            f"CREATE OR REPLACE TABLE {name}_images AS SELECT 'k' AS key, 'v' AS object_version, 'used' AS use, 'C' AS camera, "
+            "TIMESTAMP '2026-06-01' AS captured_at"
+        )
+        database.run(
+            f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
+            "x2 FLOAT, y2 FLOAT, is_counted BOOLEAN)"
+        )
+        for position, box in enumerate(found):
+            database.run(f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0.5, ?, ?, ?, ?, true)", [position, *box])
+    database.set_variable("report_zone", "UTC")
+    database.run_file("agreement")
+    match_boxes(database)
+    pairs = set(database.run("SELECT first_position, second_position FROM same_boxes").fetchall())
+    assert pairs == matched_by_hand(first, second)
