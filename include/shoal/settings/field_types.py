@@ -42,16 +42,23 @@ def _check_zone(name: str) -> str:
 
 def _check_pattern(pattern: str) -> str:
     named = [name for name in read_groups(pattern) if name]
-    _try_in_duckdb("SELECT regexp_matches('', ?)", "regular expression that DuckDB cannot run", pattern)
+    _try_regex("SELECT regexp_matches('', ?)", pattern)
     if "time" not in named or not set(named) <= set(GROUPS) or len(set(named)) < len(named):
         raise ValueError(
             f"named groups are {sorted(named)} - it needs (?P<time>…) and may have (?P<camera>…) and (?P<date>…), each once"
         )
     completed, names = name_groups(pattern)
-    _try_in_duckdb(
-        "SELECT regexp_extract('', ?, ?)", "regular expression that DuckDB cannot run", completed, tuple(names)
-    )
+    _try_regex("SELECT regexp_extract('', ?, ?)", completed, tuple(names))
     return pattern
+
+
+def _try_regex(query: str, *values: str | tuple[str, ...]) -> None:
+    try:
+        _try_in_duckdb(query, "regular expression that DuckDB cannot run", *values)
+    except ValueError as err:
+        raise ValueError(
+            f"{err} - write it as RE2 reads it: no look-around, no back-references, at most 1000 repetitions"
+        ) from err
 
 
 def _check_time_format(text: str) -> str:

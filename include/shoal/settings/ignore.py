@@ -3,6 +3,9 @@
 Patterns see whole keys, as every list of Shoal's prints them. The last one that matches decides. Unlike git's, a line `!…` also
 lets in again what lies in a folder that is left out. An entry that equals a listed key, letter by letter,
 leaves out that key and is no pattern; a leading `#` is part of the name, not a comment.
+
+Pathspec knows git's rules, RE2 runs them: whoever names an object chooses what a pattern is tried on, and `*a*a*a*b` on a name of
+a thousand `a` takes Python's own engine hours. RE2's time is linear in a key's length, whatever the pattern.
 """
 
 import re
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 DEFAULTS = (
     # macOS, https://support.apple.com/102064 and what Finder leaves on shares
@@ -31,6 +35,39 @@ NO_PATH = -1
 """Before all positions of entries."""
 
 _SPECIAL = frozenset("*?[]!\\")
+_TOKEN = re.compile(r"\\.|(?P<opened>\[\^?\]?)(?P<members>[^\]]*\])|(?P<end>\$)", re.DOTALL)
+"""What RE2 reads otherwise than Python, for which pathspec writes: `[:` within a class, and the end."""
+_ANYWHERE = {".": r"\n*.", "/": "[^/]*/"}
+"""What pathspec searches in a key instead of matching it from its first letter: for `*` and for `*/`."""
+_TEXT_AT_ONCE = 64 * 1024
+"""Characters of patterns that are one expression: RE2 has 8 MiB for each."""
+
+
+class Regex(Protocol):
+    """An expression of RE2's, which has no types of its own."""
+
+    pattern: str
+
+    def match(self, text: str) -> object | None:
+        """Try it from the text's first letter on; None where it does not match."""
+
+
+def compile_linear(pattern: str) -> Regex:
+    """Compile an expression whose matching takes time linear in what it is tried on.
+
+    Raises:
+        ValueError: RE2 cannot read it.
+    """
+    import re2  # noqa: PLC0415 - only where keys are judged
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled: Regex = re2.compile(pattern, options)
+    except re2.error as err:
+        said = err.args[0].decode(errors="replace") if isinstance(err.args[0], bytes) else str(err)
+        raise ValueError(said) from err
+    return compiled
 
 
 @dataclass(frozen=True)
@@ -39,7 +76,7 @@ class Line:
 
     text: str
     lets_in: bool
-    regex: re.Pattern[str] | None
+    regex: Regex | None
 
 
 @cache
@@ -52,10 +89,19 @@ def read_line(text: str) -> Line:
     from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern  # noqa: PLC0415 - only where keys are judged
 
     try:
-        read = GitIgnoreBasicPattern(f"\\{text}" if text.startswith("#") else text)
+        written, leaves_out = GitIgnoreBasicPattern.pattern_to_regex(f"\\{text}" if text.startswith("#") else text)
+        regex = None if written is None else compile_linear(_ANYWHERE.get(written) or _TOKEN.sub(_for_re2, written))
     except ValueError as err:
-        raise ValueError(f"{text!r} is no pattern as in .gitignore: {err}") from err
-    return Line(text, read.include is False, read.regex)
+        raise ValueError(
+            f"{text!r} is no pattern as in .gitignore: {err} - \\ before * ? [ ] ! or \\ makes it a letter like others"
+        ) from err
+    return Line(text, leaves_out is False, regex)
+
+
+def _for_re2(token: re.Match[str]) -> str:
+    if token["end"]:
+        return r"(?:\n?\z)"  # a line's end before the end counts as the end, as in Python
+    return token[0] if token["opened"] is None else token["opened"] + token["members"].replace("[", r"\[")
 
 
 class Ignored:
@@ -96,15 +142,10 @@ class Ignored:
         cut = key.rfind("/") + 1
         folder = key[:cut]
         if folder != self._folder:  # keys come in order: a folder is judged once
-            self._folder, self._folder_hit = folder, bool(self._folders and self._folders.match(folder))
+            self._folder, self._folder_hit = folder, _match(self._folders, folder)
             self._folder_path = self._path_above(folder)
         path = max(self._folder_path, self._paths.get(key.removesuffix("\n"), NO_PATH))  # as `$` does in the patterns
-        if not (
-            path != NO_PATH
-            or self._folder_hit
-            or (self._names and self._names.match(key[cut:]))
-            or (self._whole and self._whole.match(key))
-        ):
+        if not (path != NO_PATH or self._folder_hit or _match(self._names, key[cut:]) or _match(self._whole, key)):
             return None
         for position, line in reversed(self._lines):
             if position < path:
@@ -129,6 +170,18 @@ def _path_of(text: str) -> str:
     return path if is_path and _SPECIAL.isdisjoint(path) else ""
 
 
-def _any_of(lines: Sequence[Line]) -> re.Pattern[str] | None:
-    found = [line.regex.pattern for line in lines if line.regex is not None]
-    return re.compile("|".join(f"(?:{pattern})" for pattern in found)) if found else None
+def _any_of(lines: Sequence[Line]) -> list[Regex]:
+    """Make few expressions of many; each is as long as RE2 takes well."""
+    texts: list[list[str]] = []
+    room = 0
+    for pattern in [f"(?:{line.regex.pattern})" for line in lines if line.regex is not None]:
+        room -= len(pattern)
+        if room < 0:
+            texts.append([])
+            room = _TEXT_AT_ONCE - len(pattern)
+        texts[-1].append(pattern)
+    return [compile_linear("|".join(some)) for some in texts]
+
+
+def _match(regexes: Sequence[Regex], text: str) -> bool:
+    return any(regex.match(text) for regex in regexes)

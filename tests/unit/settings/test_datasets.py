@@ -181,7 +181,10 @@ BROKEN = {
     ),
     "bad regular expression": (
         {"clock": {"pattern": r"(?P<time>\d{8}"}},
-        r"clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: missing ): (?P<time>\d{8}",
+        (
+            r"clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: missing ): (?P<time>\d{8} "
+            "- write it as RE2 reads it: no look-around, no back-references, at most 1000 repetitions"
+        ),
     ),
     "regular expression without a time group": (
         {"clock": {"pattern": r"(?P<camera>\w+)"}},
@@ -262,7 +265,24 @@ BROKEN = {
     ),
     "look-around": (
         {"clock": {"pattern": r"(?<=-)(?P<time>\d{8})"}},
-        "clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: invalid perl operator: (?<",
+        (
+            "clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: invalid perl operator: (?< "
+            "- write it as RE2 reads it: no look-around, no back-references, at most 1000 repetitions"
+        ),
+    ),
+    "a back-reference": (
+        {"clock": {"pattern": r"(?P<camera>\w+)/\1-(?P<time>\d{8})"}},
+        (
+            r"clock.pattern: regular expression that DuckDB cannot run: Invalid Input Error: invalid escape sequence: \1 "
+            "- write it as RE2 reads it: no look-around, no back-references, at most 1000 repetitions"
+        ),
+    ),
+    "a range backwards": (
+        {"source": {**BASE["source"], "ignore": ["[z-a].jpg"]}},
+        (
+            "source.ignore.0: '[z-a].jpg' is no pattern as in .gitignore: invalid character class range: z-a - \\ before * ? [ ] ! "
+            "or \\ makes it a letter like others"
+        ),
     ),
     "bad zone": (
         {"clock": {"zone": "Europe/Vilanova"}},
