@@ -20,20 +20,22 @@ from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import read_planned
-from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp, read_manifest
+from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.mount import MountSource
 from shoal_worker.sources.mount_doubt import MountDoubt
 
 
-def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manifest: Path, stop: StopRequest) -> Ending:
+def run_shard(
+    command: WorkerCommand, job: ShardJob, results: ObjectStore, images: list[ListedImage], stop: StopRequest
+) -> Ending:
     """Examine the images of one shard.
 
     Args:
         command: What the command line says.
         job: What the plan says.
         results: Bucket the parts go to.
-        manifest: The manifest, as a local file.
+        images: What the manifest lists for it.
         stop: Tells when to end early.
 
     Raises:
@@ -41,7 +43,6 @@ def run_shard(command: WorkerCommand, job: ShardJob, results: ObjectStore, manif
         StoreError: The store did not give the model.
     """
     cv2.setNumThreads(1)
-    images = read_manifest(manifest, command.shard)
     detector = _open_detector(job, command.threads)
     stamp = Stamp(worker_version(), job.run_key, command.attempt)
     (source, doubt), inference = _open_source(job, command.mount), job.inference

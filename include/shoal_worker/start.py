@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob, WorkerCommand
-from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, read_object
+from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, most_manifest_bytes, read_object
 from shoal.contract.layout import RunLayout
 from shoal.stores.object_store import ObjectStore, open_from_env
-from shoal_worker.planned import read_planned
+from shoal_worker.planned import count_images, download_planned, read_planned
 
 if TYPE_CHECKING:
     from shoal_worker.loop.loop import Ending
@@ -27,16 +27,18 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
         StoreError: The store did not give plan, manifest or model.
     """
     results = open_from_env("results", command.results_bucket)
-    job = ShardJob.from_plan(_read_plan(results, command.plan))
+    plan = _read_plan(results, command.plan)
+    job, images = ShardJob.from_plan(plan), count_images(plan)
     # OpenCV reads its own limit once, when it is loaded: the modules that load it are imported only now.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(job.inference.pixel_limit)
     from shoal_worker.assemble import run_shard  # noqa: PLC0415
+    from shoal_worker.rows.parts import read_manifest  # noqa: PLC0415
 
     manifest = command.manifest or _manifest_beside(command.plan)
     with tempfile.TemporaryDirectory(prefix="shoal-manifest-") as folder:
         path = Path(folder, "manifest.parquet")
-        path.write_bytes(read_planned(results, manifest))
-        return run_shard(command, job, results, path, stop)
+        download_planned(results, manifest, path, most_manifest_bytes(sum(images.values())))
+        return run_shard(command, job, results, read_manifest(path, command.shard, images.get(command.shard, 0)), stop)
 
 
 def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:

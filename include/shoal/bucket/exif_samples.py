@@ -17,6 +17,9 @@ from shoal.tables.session import Database
 HANDFUL = 6
 """Images that are read."""
 
+SAMPLE_BYTES = 64 * 1024**2
+"""What one of them may have: a larger one is passed over as one that is gone."""
+
 LIMIT_S = 60.0
 """Seconds in which the worker has to read their EXIF; it takes one to start."""
 
@@ -57,8 +60,10 @@ def read_handful(bucket: ImageStore, images: Sequence[ListedObject]) -> tuple[Se
         chosen = []
         for number in numbers:
             try:
-                data = bucket.read_bytes(images[number].key)
+                data = bucket.find_bytes(images[number].key, SAMPLE_BYTES)
             except (ConfigError, ContractError):  # gone by now, or not for us: another one tells as much
+                continue
+            if data is None:
                 continue
             path = Path(folder, str(number))
             path.write_bytes(data)

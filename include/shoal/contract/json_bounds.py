@@ -1,4 +1,4 @@
-"""What a stored JSON object may be at most, and one kind of error for what is none of Shoal's.
+"""What a stored JSON object and a manifest may be at most, and one kind of error for what is none of Shoal's.
 
 Whoever may write to the bucket chooses its bytes, and Airflow's own processes read them. What is bounded is what a reader
 would hold in memory: two characters, `[]`, become 60 bytes of Python's.
@@ -24,6 +24,10 @@ NOTE_BYTES = MIB // 4
 """What one attempt at one shard left: one line of an error, or one key."""
 VALUES = 2_000_000
 """Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
+BYTES_AN_IMAGE = 4 * 1024
+"""Of a manifest: a key of 1,024 bytes, twice more in the file's statistics, and the version; one of usual keys has 4 to 60."""
+MANIFEST_BYTES = 16 * 1024 * MIB
+"""Whatever a plan says: a hundred million images whose keys are hashes are 8 GiB."""
 IN_TASKS = 4
 """Tasks and commands take so many times the bytes and values of a plan or summary that the web interface takes, which serves
 many at once: a large dataset's answer that no page shows is better than none."""
@@ -47,10 +51,15 @@ def most_bytes(key: str, times: int = 1) -> int:
     return NOTE_BYTES if is_note else RECORD_BYTES
 
 
+def most_manifest_bytes(images: int) -> int:
+    """Tell how large the manifest of so many images may be, in bytes."""
+    return min(MIB + BYTES_AN_IMAGE * images, MANIFEST_BYTES)
+
+
 def too_large(size_bytes: int | None, most: int) -> str:
     """Say that an object is larger than one of its kind may be; None where nobody knows how large."""
-    size = f"more than {most / MIB:g} MiB" if size_bytes is None else f"{size_bytes / MIB:,.1f} MiB"
-    return f"it has {size}, and {most / MIB:g} MiB are the most of its kind"
+    size = f"more than {round(most / MIB, 2):g} MiB" if size_bytes is None else f"{size_bytes / MIB:,.1f} MiB"
+    return f"it has {size}, and {round(most / MIB, 2):g} MiB are the most of its kind"
 
 
 def need_few_values(data: bytes, times: int = 1) -> None:

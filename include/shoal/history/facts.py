@@ -176,7 +176,7 @@ def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Im
         reading(key, "python -m shoal verify tells whether it was changed"),
     ):
         path = Path(folder) / "failures.csv"
-        results.download(key, path)  # every image of a large dataset may be in it
+        results.download(key, path, file.bytes)  # every image of a large dataset may be in it
         with path.open(encoding="utf-8", newline="") as text:
             for row in csv.DictReader(text):
                 what = f"failed: {row['reason']}" if row["reason"] else row["fate"]

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,13 @@ from typing import Any
 import duckdb
 
 from shoal.contract.errors import ContractError, StoreError
+from shoal.contract.json_bounds import BYTES_AN_IMAGE
 from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, ddl
+from shoal.contract.units import counted
 from shoal.stores.object_store import ObjectStore
+
+_COUNT = """SELECT count(*), coalesce(sum(strlen(key) + strlen(object_version)), 0)::BIGINT
+FROM read_parquet($path) WHERE shard = $shard"""
 
 
 @dataclass(frozen=True)
@@ -92,20 +97,40 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     lines.unlink()
 
 
-def read_manifest(path: Path, shard: int) -> list[ListedImage]:
+def read_manifest(path: Path, shard: int, images: int) -> list[ListedImage]:
     """Read the images of one shard, in key order.
 
+    Args:
+        path: The manifest.
+        shard: Number of the shard.
+        images: How many the plan gives it: no more are held in memory, nor texts longer than keys are.
+
     Raises:
-        ContractError: The file is no manifest.
+        ContractError: The file is no manifest, or not this plan's.
     """
     columns = ", ".join(name for name in MANIFEST_COLUMNS if name not in ("last_modified", "storage_class", "shard"))
     query = f"SELECT {columns} FROM read_parquet($path) WHERE shard = $shard ORDER BY key"
     try:
         with _connect() as con:
+            told = con.execute(_COUNT, {"path": str(path), "shard": shard}).fetchone()
+            _need_planned(told or (0, 0), shard, images)
             found = con.execute(query, {"path": str(path), "shard": shard}).fetchall()
     except duckdb.Error as err:
         raise ContractError(f"Manifest cannot be read: {str(err).splitlines()[0]} - plan the run again") from err
     return [ListedImage(key, object_version, size_bytes) for key, object_version, size_bytes in found]
+
+
+def _need_planned(told: Sequence[int], shard: int, images: int) -> None:
+    there, size_bytes = told
+    if there > images:  # fewer are what an earlier attempt left
+        raise ContractError(
+            f"The manifest has {counted(there, 'image')} of shard {shard}, plan.json gives it {images} - plan the run again"
+        )
+    if size_bytes > BYTES_AN_IMAGE * images:
+        raise ContractError(
+            f"The manifest has {size_bytes} bytes of keys and versions for {counted(images, 'image')} of shard {shard}, "
+            f"{BYTES_AN_IMAGE} are the most of one - plan the run again"
+        )
 
 
 class PartWriter:

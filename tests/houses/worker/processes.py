@@ -71,7 +71,8 @@ class Workplace:
             inference=Inference(imgsz=(640, 640), rect=True),
             budget_s=3600,
         )
-        return {"format_version": FORMAT_VERSION, "job": {**job.to_json(), **self.job}}
+        shards = [{"shard": 0, "images": len(self.images)}]
+        return {"format_version": FORMAT_VERSION, "shards": shards, "job": {**job.to_json(), **self.job}}
 
     def write_manifest(self, path: Path) -> None:
         with duckdb.connect() as con:

@@ -1,5 +1,6 @@
 """The worker as a process, on a real S3 server."""
 
+import os
 import re
 import signal
 import subprocess
@@ -219,6 +220,31 @@ def test_a_wrong_configuration_ends_it_with_one_line(workplace, change, message,
     assert done.returncode == WorkerExit.CONFIG, done.stderr
     assert message in (tmp_path / "termination-log").read_text()
     assert "Traceback" not in done.stderr
+
+
+def test_a_manifest_of_two_gigabytes_costs_neither_memory_nor_disk(workplace, tmp_path):
+    workplace.images = {"a.jpg": dark_jpeg()}
+    workplace.lay_out()
+    os.truncate(workplace.folder / workplace.run.manifest, 2 * 1024**3)
+    measured = ["/usr/bin/env", "python3", "-c", _PEAK, *workplace.command()]
+    done = subprocess.run(
+        measured, env=workplace.env(TMPDIR=str(tmp_path)), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == WorkerExit.CONFIG, done.stderr
+    line = (
+        f"Object '{workplace.run.manifest}' of bucket '{workplace.bucket}' is not read: it has 2,048.0 MiB, and 1 MiB are "
+        "the most of its kind, for as many images as plan.json names - plan the run again"
+    )
+    assert line in done.stderr
+    assert int(done.stdout.split()[-1]) < 500_000, "kB"
+
+
+_PEAK = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 
 
 def test_missing_credentials_are_named(workplace):

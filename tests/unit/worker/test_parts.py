@@ -1,3 +1,5 @@
+import re
+
 import duckdb
 import numpy as np
 import pytest
@@ -81,14 +83,28 @@ def write_manifest(path, rows):
 def test_a_shard_reads_its_own_images_in_key_order(tmp_path):
     path = tmp_path / "manifest.parquet"
     write_manifest(path, [["b", "e2", 2, 7], ["x", "e3", 3, 8], ["a", "e1", 2**40, 7]])
-    assert read_manifest(path, 7) == [ListedImage("a", "e1", 2**40), ListedImage("b", "e2", 2)]
-    assert read_manifest(path, 9) == []
+    assert read_manifest(path, 7, 2) == [ListedImage("a", "e1", 2**40), ListedImage("b", "e2", 2)]
+    assert read_manifest(path, 9, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "images", "said"),
+    [
+        pytest.param([["a", "e", 1, 7]] * 3, 2, "has 3 images of shard 7, plan.json gives it 2", id="too many"),
+        pytest.param([["a" * 5000, "e", 1, 7]], 1, "has 5001 bytes of keys and versions for 1 image", id="a long key"),
+    ],
+)
+def test_a_manifest_that_is_not_this_plans_is_refused(rows, images, said, tmp_path):
+    path = tmp_path / "manifest.parquet"
+    write_manifest(path, rows)
+    with pytest.raises(ContractError, match=f"^The manifest {re.escape(said)}.* - plan the run again$"):
+        read_manifest(path, 7, images)
 
 
 def test_a_file_that_is_no_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.parquet").write_bytes(b"not parquet")
     with pytest.raises(ContractError, match=r"Manifest cannot be read: .* - plan the run again"):
-        read_manifest(tmp_path / "manifest.parquet", 0)
+        read_manifest(tmp_path / "manifest.parquet", 0, 1)
 
 
 def writer(endpoint_url):
