@@ -55,6 +55,10 @@ class NoAnswerError(StoreError):
     """Nothing answers at the store's address, or not in time."""
 
 
+class MovedError(StoreError):
+    """A ledger or part that was listed is there no more: its rows lie in another one, which a new listing shows."""
+
+
 class ContractError(ShoalError):
     """A stored object does not hold what its format promises."""
 

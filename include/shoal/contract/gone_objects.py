@@ -2,7 +2,7 @@
 
 import re
 
-from shoal.contract.errors import ContractError, ShoalError, StoreError
+from shoal.contract.errors import ContractError, MovedError, ShoalError
 from shoal.contract.layout import ATTEMPT, RUN_KEY
 from shoal.contract.stored_names import is_file_of_answers, is_month_of_listings, parse_ledger_run
 
@@ -55,7 +55,7 @@ def gone(key: str, bucket: str) -> ShoalError:
     """Say that an object which must be there is not: what it was, of which run, and what to do.
 
     Returns:
-        A StoreError for a part or a ledger, whose rows may have been moved while somebody read; a ContractError for all others.
+        A MovedError for a part or a ledger, whose rows may have been moved while somebody read; a ContractError for all others.
     """
     if is_file_of_answers(key):
         return ContractError(
@@ -70,7 +70,7 @@ def gone(key: str, bucket: str) -> ShoalError:
         )
     for pattern, what, then in _KINDS:
         if found := re.search(f"{pattern}$", f"/{key}"):
-            kind = StoreError if what in _MOVED else ContractError
+            kind = MovedError if what in _MOVED else ContractError
             return kind(f"{what} {key!r} of run {found['run']} is not in bucket {bucket!r}: {then}")
     return ContractError(f"No object {key!r} in bucket {bucket!r} - it was removed or never written")
 

@@ -15,12 +15,13 @@ from shoal.history.find_run import is_sample
 from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts
 from shoal.stores.object_store import ObjectStore
-from shoal.tables.session import open_database
+from shoal.tables.session import Database
 
 KINDS = 100
 """Fates and reasons that one failures.csv may tell of; there are about twenty."""
@@ -144,22 +145,27 @@ def _read_progress(
         return (), Images()
     if not results.has(run.manifest):
         return (), None
-    with open_database(results, plan.settings.run) as database:
-        parts, ledgers = list_settled(results, layout)
-        database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
-        database.view_rows([*ledgers, *parts])
-        database.set_variable("retry_reasons", [str(reason) for reason in plan.params.retry_failed or ()])
-        database.set_variable("run_key", plan.run_key)
-        database.run(
-            "CREATE TABLE progress AS SELECT manifest.key, shard, NOT EXISTS (SELECT 1 FROM stored_rows "
-            "WHERE stored_rows.key = manifest.key AND stored_rows.object_version = manifest.object_version "
-            "AND (settles(status, reason) OR run_key = getvariable('run_key'))) AS is_open FROM manifest"
-        )
-        shards = database.records(
-            "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "
-            "GROUP BY shard ORDER BY shard"
-        )
-        first = database.run("SELECT key FROM progress WHERE is_open ORDER BY key LIMIT ?", [SHOWN_KEYS]).fetchall()
+    return read_listed(results, plan.settings.run, lambda database: _join_manifest(database, layout, run, plan))
+
+
+def _join_manifest(
+    database: Database, layout: VariantLayout, run: RunLayout, plan: StoredPlan
+) -> tuple[tuple[ShardProgress, ...], Images]:
+    parts, ledgers = list_settled(database.results, layout)
+    database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
+    database.view_rows([*ledgers, *parts])
+    database.set_variable("retry_reasons", [str(reason) for reason in plan.params.retry_failed or ()])
+    database.set_variable("run_key", plan.run_key)
+    database.run(
+        "CREATE TABLE progress AS SELECT manifest.key, shard, NOT EXISTS (SELECT 1 FROM stored_rows "
+        "WHERE stored_rows.key = manifest.key AND stored_rows.object_version = manifest.object_version "
+        "AND (settles(status, reason) OR run_key = getvariable('run_key'))) AS is_open FROM manifest"
+    )
+    shards = database.records(
+        "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "
+        "GROUP BY shard ORDER BY shard"
+    )
+    first = database.run("SELECT key FROM progress WHERE is_open ORDER BY key LIMIT ?", [SHOWN_KEYS]).fetchall()
     left = Images(sum(entry["open"] for entry in shards), tuple(key for (key,) in first))
     return tuple(ShardProgress(**entry) for entry in shards), left
 

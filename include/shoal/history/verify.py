@@ -16,6 +16,7 @@ from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import RowSources, find_sources
 from shoal.results.lineage import ledger_name
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
@@ -25,7 +26,7 @@ from shoal.summary.compare_tables import compare_tables
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import read_files
-from shoal.tables.session import Database, open_database
+from shoal.tables.session import Database
 
 BY_TIME = frozenset({"balance", "clock_flags", "deployments", "series", "undated_species"})
 """Fields of a result that depend on capture times."""
@@ -68,34 +69,42 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
         raise ContractError(
             f"Run {run_key} {what} holds nothing to verify - python -m shoal why {stores.layout.dataset}/{run_key} says why"
         )
-    looked = layout.run(plan.rows_run)
-    need_inputs(stores.results, plan, looked)
+    need_inputs(stores.results, plan, layout.run(plan.rows_run))
     _need_files(stores.results, summary)
-    with open_database(stores.results, plan.settings.run) as database:
-        sources = find_sources(database, layout, plan)
-        build_tables(database, plan, looked, sources)
-        balance = read_balance(database)
-        answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
-        compared = compare_exports(database, answer, summary)
-        result = compared.answer.result
-        format_2 = plan.format_version == FORMAT_VERSION
-        of_today = format_2 and summary.by_month
-        timed: list[str] = []
-        if not of_today:  # its counts lay in one file, and in format 1 had lines for bins without effort, too
-            result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
-            result["counts_sha256"] = summary.result["counts_sha256"]
-            timed = _find_timed(result, summary.result, BY_AXIS if format_2 else BY_TIME)
-            result |= {name: summary.result[name] for name in timed}
-        deviations = [
-            *_check_listing(stores.results, plan),
-            *_check_balance(database, plan, summary, balance),
-            *_check_files(stores.results, run, summary, result),
-            *(compared.deviations if of_today else ()),
-            *(compare_tables(database, layout, plan, summary) if of_today else ()),
-            *_check_writers(database, plan, sources),
-            *_check_rows(database),
-            *_check_current(stores, plan, summary),
-        ]
+    return read_listed(
+        stores.results, plan.settings.run, lambda database: _compare(database, stores, layout, plan, summary)
+    )
+
+
+def _compare(
+    database: Database, stores: Stores, layout: VariantLayout, plan: StoredPlan, summary: StoredSummary
+) -> Verification:
+    """Compute a run again from its frozen inputs, and compare."""
+    run = layout.run(plan.run_key)
+    sources = find_sources(database, layout, plan)
+    build_tables(database, plan, layout.run(plan.rows_run), sources)
+    balance = read_balance(database)
+    answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
+    compared = compare_exports(database, answer, summary)
+    result = compared.answer.result
+    format_2 = plan.format_version == FORMAT_VERSION
+    of_today = format_2 and summary.by_month
+    timed: list[str] = []
+    if not of_today:  # its counts lay in one file, and in format 1 had lines for bins without effort, too
+        result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
+        result["counts_sha256"] = summary.result["counts_sha256"]
+        timed = _find_timed(result, summary.result, BY_AXIS if format_2 else BY_TIME)
+        result |= {name: summary.result[name] for name in timed}
+    deviations = [
+        *_check_listing(stores.results, plan),
+        *_check_balance(database, plan, summary, balance),
+        *_check_files(stores.results, run, summary, result),
+        *(compared.deviations if of_today else ()),
+        *(compare_tables(database, layout, plan, summary) if of_today else ()),
+        *_check_writers(database, plan, sources),
+        *_check_rows(database),
+        *_check_current(stores, plan, summary),
+    ]
     notes = compared.notes if of_today else _notes_of_earlier(plan, timed)
     return Verification(balance, canonical_sha256(result), tuple(deviations), notes)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import FrozenListing, Scope
@@ -19,9 +20,10 @@ from shoal.plan.moved import Moved, is_about_others, look_back
 from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
 from shoal.results.ledger import list_settled
+from shoal.results.read_again import read_listed
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.clock_table import ClockTable
-from shoal.tables.session import open_database
+from shoal.tables.session import Database
 
 
 def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capacity]) -> Plan:
@@ -39,20 +41,33 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
     """
     shelf = Shelf(stores, request.dataset, request.params.model_version)
     shelf.first()  # a model that cannot be used is said before millions of keys are listed
-    with open_database(stores.results, request.dataset.run) as database:
-        session = PlanSession(database, request, stores)
-        found = _find_work(session, request, stores, shelf)
-        work = _plan_work(session, request, find_room, found)
-        if work.shards:
-            session.store_manifest(found.layout.run(request.run_key).manifest)
-        job = _job(request, found)
-        if work.shards:
-            job = replace(job, read_before=session.find_read_before(), elsewhere=session.find_elsewhere())
-    plan = _compose(request, stores, found, work, job)
-    if not stores.results.has(found.layout.variant):
-        stores.results.write_json(found.layout.variant, plan.variant.to_json())
-    stores.results.write_json(found.layout.run(request.run_key).plan, plan.to_json())
+    begun, once = [request], cache(find_room)  # room that was promised is promised once
+
+    def plan_now(database: Database) -> Plan:
+        now = begun.pop() if begun else replace(request, frozen=True)  # the bucket is not listed a second time
+        return _plan(database, now, stores, shelf, once)
+
+    plan = read_listed(stores.results, request.dataset.run, plan_now)
+    layout = stores.layout.variant(plan.variant.directory)
+    if not stores.results.has(layout.variant):
+        stores.results.write_json(layout.variant, plan.variant.to_json())
+    stores.results.write_json(layout.run(request.run_key).plan, plan.to_json())
     return plan
+
+
+def _plan(
+    database: Database, request: PlanRequest, stores: Stores, shelf: Shelf, find_room: Callable[[], Capacity]
+) -> Plan:
+    """Find the work, choose from it, and write the manifest."""
+    session = PlanSession(database, request, stores)
+    found = _find_work(session, request, stores, shelf)
+    work = _plan_work(session, request, find_room, found)
+    if work.shards:
+        session.store_manifest(found.layout.run(request.run_key).manifest)
+    job = _job(request, found)
+    if work.shards:
+        job = replace(job, read_before=session.find_read_before(), elsewhere=session.find_elsewhere())
+    return _compose(request, stores, found, work, job)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 from shoal.contract.errors import WorkerCrashError
 from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import read_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.crashes import ShardAttempt, has_crashed, settle_crash
 from shoal.shards.remaining import write_remaining
-from shoal.tables.session import open_database
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,12 @@ def prepare_shard(
     manifest, plan = run.manifest, read_plan(stores.results, run.plan)
     careful = repeated and has_crashed(stores.results, layout, shard["run_key"], number)
     if repeated:
-        with open_database(stores.results, plan.settings.run) as database:
-            written = waiting.left if waiting else 0
-            left = write_remaining(database, layout, shard["run_key"], number, attempt, written=written)
+        written = waiting.left if waiting else 0
+        left = read_listed(
+            stores.results,
+            plan.settings.run,
+            lambda database: write_remaining(database, layout, shard["run_key"], number, attempt, written=written),
+        )
         if left == 0:
             log.info("shard %s: nothing left to infer", number)
             return None

@@ -11,10 +11,11 @@ from shoal.contract.job import failed_too_often
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import NO_IMAGES, ROW_COLUMNS, Reason, Status, ddl
 from shoal.contract.stored_json import pick, reading
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.object_store import ObjectStore
-from shoal.tables.session import Database, open_database
+from shoal.tables.session import Database
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,25 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str, cause: s
     named = _read_named(results, name)
     if named is None:
         return Aftermath(None, wrote_parts)
-    with open_database(results, read_plan(results, run.plan).settings.run) as database:
+
+    written: list[str] = []  # by a call whose rows were moved behind it
+
+    def settle_named(database: Database) -> bool:
         find_open_of_shard(database, layout, crashed.run_key, crashed.shard)
         is_open = database.value(
             "SELECT count(*) FROM open_images WHERE key = ? AND object_version = ?",
             [named.key, named.object_version],
         )
-        if is_open:
+        if is_open and not written:
             _write_row(database, crashed, named, cause)
+            written.append(named.key)
+        if written:
             _check_failed_share(database, crashed)
+        return bool(written)
+
+    is_open = read_listed(results, read_plan(results, run.plan).settings.run, settle_named)
     results.delete([name])
-    return Aftermath(named.key if is_open else None, wrote_parts or bool(is_open))
+    return Aftermath(named.key if is_open else None, wrote_parts or is_open)
 
 
 @dataclass(frozen=True)

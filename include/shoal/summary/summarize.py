@@ -16,6 +16,7 @@ from shoal.results.answer import move_current
 from shoal.results.compaction import FAILURES, compact, tell_failure
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
@@ -31,7 +32,7 @@ from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
 from shoal.tables.clock_table import ClockTable
 from shoal.tables.frozen_listing import find_whole
-from shoal.tables.session import Database, open_database
+from shoal.tables.session import Database
 
 IMAGE_BYTES = 2500
 """About what a summary holds of an image with three boxes, in memory or on disk: docs/performance.md."""
@@ -123,29 +124,16 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     """
     run = layout.run(run_key)
     plan = read_plan(stores.results, run.plan)
-    looked = layout.run(plan.rows_run)
-    need_inputs(stores.results, plan, looked)
-    with open_database(stores.results, plan.settings.run) as database:
-        attempt = mint_attempt()
-        ledger = settle(database, layout, plan, attempt)
-        sources, known = find_sources(database, layout, plan), read_known(stores)
-        inputs = read_inputs(database, plan, sources)
-        shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
-        found = find_same_answer(plan, inputs, known, shared) if ledger is None else None
-        if found is None:
-            database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
-            build_tables(database, plan, looked, sources)
-            own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
-            balance, answer = _read_answer(database, layout, plan, known, own)
-            lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
-            # From here on no more of the code is read that decides a line.
-            months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
-            found = _store_answer(database, layout, attempt, balance, answer, shared, months)
-            told = {"inputs_sha256": found.run["inputs_sha256"], "lines": lines_to_json(lines)}
-            if not is_code_as_loaded():
-                told = dict.fromkeys(told)
-            found = replace(found, run={**found.run, **told})
-        summary = write_summary(stores.results, run, found)
+    need_inputs(stores.results, plan, layout.run(plan.rows_run))
+    attempt, settled = mint_attempt(), list[str | None]()
+
+    def find(database: Database) -> Found:
+        if not settled:  # what was moved into a ledger is not moved into one of the same name again
+            settled.append(settle(database, layout, plan, attempt))
+        return _find_answer(database, stores, layout, plan, attempt, settled[0])
+
+    found = read_listed(stores.results, plan.settings.run, find)
+    summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     not_current = move_current(
         stores.results,
@@ -156,6 +144,30 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     )
     remarks = _compact(stores, layout, plan)
     return SummarizedRun(summary, found.balance, run.summary, not_current, remarks, plan.clock)
+
+
+def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
+    database: Database, stores: Stores, layout: VariantLayout, plan: StoredPlan, attempt: str, ledger: str | None
+) -> Found:
+    """Find what a run's rows say, and store its files; nothing is computed where an answer of the same rows is there."""
+    sources, known = find_sources(database, layout, plan), read_known(stores)
+    inputs = read_inputs(database, plan, sources)
+    shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
+    same = find_same_answer(plan, inputs, known, shared) if ledger is None else None
+    if same is not None:
+        return same
+    database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
+    build_tables(database, plan, layout.run(plan.rows_run), sources)
+    own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
+    balance, answer = _read_answer(database, layout, plan, known, own)
+    lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
+    # From here on no more of the code is read that decides a line.
+    months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
+    found = _store_answer(database, layout, attempt, balance, answer, shared, months)
+    told = {"inputs_sha256": found.run["inputs_sha256"], "lines": lines_to_json(lines)}
+    if not is_code_as_loaded():
+        told = dict.fromkeys(told)
+    return replace(found, run={**found.run, **told})
 
 
 def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[str, ...]:

@@ -1,18 +1,23 @@
 """Runs whose ledgers were written together since: verified, summarized late, killed meanwhile, copied elsewhere."""
 
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline import Pipeline
+from pipeline import Pipeline, find_test_room
 from shoal.contract.errors import StoreError
+from shoal.contract.layout import mint_run_key
 from shoal.history.facts import read_facts
 from shoal.history.find_run import list_runs
+from shoal.plan.make_plan import make_plan
+from shoal.plan.request import PlanRequest
 from shoal.results import compaction
 from shoal.results.compaction import compact
 from shoal.results.ledger import list_ledgers
 from shoal.settings.dataset_stores import open_stores
+from shoal.settings.run_form import RunParams
+from shoal.shards.attempt import prepare_shard
 from summary_apart import summarize_apart
 from worker.http_faults import faulty_store, passed_on
 from written_rows import write_rows
@@ -67,6 +72,94 @@ def test_old_runs_verify_and_the_next_one_reuses_every_row(nights, scenes, monke
     assert (following.reused, following.work.images) == (17, 0)
     keys = list_runs(pipeline.stores)
     assert read_facts(pipeline.stores, runs[0][0].run_key, keys).open.count == 0, "why looks where the rows are now"
+
+
+@pytest.fixture
+def as_ledgers_go(nights, monkeypatch, caplog):
+    """The three nights a day later: as soon as somebody has listed the ledgers, a summary elsewhere deletes what was taken."""
+    pipeline, runs = nights
+    layout, results = layout_of(pipeline, runs[0][0]), pipeline.stores.results
+    let_a_day_pass(pipeline, monkeypatch)
+    caplog.set_level("INFO", logger="shoal.results.read_again")
+    list_keys, gone = results.list_keys, []
+
+    def list_and_lose(prefix):
+        found = list_keys(prefix)
+        if prefix == layout.ledgers and not gone:
+            gone.append(prefix)
+            assert len(compact(results, layout, runs[0][0].run_key).deleted) == 3
+        return found
+
+    monkeypatch.setattr(results, "list_keys", list_and_lose)
+    return pipeline, runs, gone
+
+
+def assert_read_once_more(caplog, gone):
+    assert gone
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("Ledger '")
+    assert line.endswith(" - listed and read once more")
+
+
+def test_a_summary_that_listed_ledgers_before_they_went_reads_again_in_place_and_keeps_its_own(
+    as_ledgers_go, scenes, caplog
+):
+    pipeline, runs, gone = as_ledgers_go
+    gone.append("not yet")
+    pipeline.put("later/20260608-120000-IPC608.jpg", scenes[7].jpeg)
+    plan = pipeline.plan()
+    write_rows(pipeline, plan)
+    gone.clear()
+    done = pipeline.summarize(plan)
+    assert (done.balance.fates["reused"], done.balance.fates["processed"]) == (15, 1)
+    assert done.summary["run"]["ledger"] in pipeline.stores.results.list_keys("")
+    assert_read_once_more(caplog, gone)
+    assert_all_hold(pipeline, [*runs, (plan, done)])
+
+
+def test_verify_that_listed_ledgers_before_they_went_reads_again_in_place(as_ledgers_go, caplog):
+    pipeline, runs, gone = as_ledgers_go
+    assert_all_hold(pipeline, runs)
+    assert_read_once_more(caplog, gone)
+
+
+def test_a_shard_that_is_tried_again_reads_again_in_place(as_ledgers_go, caplog):
+    pipeline, runs, gone = as_ledgers_go
+    plan = runs[2][0]
+    shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
+    assert prepare_shard(pipeline.stores, shard, repeated=True) is None, "nothing is left"
+    assert_read_once_more(caplog, gone)
+
+
+def test_room_is_asked_for_once_and_the_bucket_listed_once_where_ledgers_go_amid_a_plan(
+    nights, scenes, monkeypatch, caplog
+):
+    pipeline, runs = nights
+    layout, results = layout_of(pipeline, runs[0][0]), pipeline.stores.results
+    let_a_day_pass(pipeline, monkeypatch)
+    pipeline.put("later/20260608-120000-IPC608.jpg", scenes[7].jpeg)
+    caplog.set_level("INFO", logger="shoal.results.read_again")
+    asked, listed, list_pages = [], [], pipeline.stores.source._list_pages
+
+    def find_room():
+        asked.append(compact(results, layout, runs[0][0].run_key).deleted)
+        return find_test_room(pipeline.dataset)
+
+    def count_pages(*arguments):
+        listed.append(arguments)
+        return list_pages(*arguments)
+
+    monkeypatch.setattr(pipeline.stores.source, "_list_pages", count_pages)
+    request = PlanRequest(
+        pipeline.dataset, RunParams(), dag_id="reanalyse_reef", run_id="test", run_key=mint_run_key(datetime.now(UTC))
+    )
+    plan = make_plan(request, pipeline.stores, find_room)
+    assert (plan.reused, plan.work.images, len(plan.ledgers)) == (15, 1, 1)
+    assert ([len(deleted) for deleted in asked], len(listed)) == ([3], 1)
+    assert_read_once_more(caplog, asked)
+    write_rows(pipeline, plan)
+    done = pipeline.summarize(plan)
+    assert_all_hold(pipeline, [*runs, (plan, done)])
 
 
 def test_a_summarize_killed_as_it_writes_ledgers_together_has_its_answer_and_loses_nothing(
