@@ -1,6 +1,8 @@
 """The dataset files of the repository: they load, the annotated one shows every field, and broken ones say so in one line."""
 
 import re
+import subprocess
+import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import get_args
 import duckdb
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shoal.contract.errors import ConfigError
 from shoal.settings.analysis import Clock
@@ -600,3 +602,31 @@ def test_what_a_deployment_does_not_say_is_not_stored():
     stay = {"name": "a", "camera": "IPC1", "start": "2026-01-01"}
     stored = Dataset.model_validate({**BASE, "name": "reef", "deployments": [stay]}).model_dump(mode="json")
     assert set(stored["deployments"][0]) == {"name", "camera", "start", "end", "latitude", "longitude", "depth_m"}
+
+
+def test_a_dataset_file_is_read_without_pandas():
+    """Every task of Airflow's reads one, and pandas takes longer to import than all else it does before it begins."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom shoal.settings.dataset_files import load_dataset\n"
+        "load_dataset(Path(sys.argv[1]))\nprint('duckdb' in sys.modules, 'pandas' in sys.modules)"
+    )
+    read = subprocess.run([sys.executable, "-c", code, str(OBSEA)], check=True, capture_output=True, text=True)
+    assert read.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(r"it's '' (?P<time>\d{8})", id="quotes"),
+        pytest.param(r"'; -- (?P<time>\d{8})", id="an end of a statement"),
+        pytest.param("\u00a0\u2003(?P<time>\\d{8})\u00a0'\u00a0", id="blanks beyond ASCII"),
+        pytest.param(r"x{2}-{}(?P<time>\d{8})", id="what Python's format reads"),
+    ],
+)
+def test_a_pattern_is_tried_as_it_is_written(pattern):
+    assert Clock(pattern=pattern, format="%Y%m%d").pattern == pattern
+
+
+def test_a_pattern_with_a_nul_is_refused():
+    with pytest.raises(ValidationError, match=r"regular expression that DuckDB cannot run"):
+        Clock(pattern="\0(?P<time>\\d{8})", format="%Y%m%d")

@@ -33,6 +33,8 @@ PRELOADED = (
     "shoal.plan.make_plan",
     "shoal.summary.summarize",
     "shoal.exports.report.plot",
+    "shoal.stores.s3",
+    "pandas",  # DuckDB imports it where it is given a parameter
 )
 """Imported once, by the server that task processes are forked from: else each of a run's six tasks spends seconds on them."""
 
