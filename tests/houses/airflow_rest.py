@@ -59,7 +59,7 @@ class AirflowRest:
             return str(state) if state in {"success", "failed"} else ""
 
         what = f"the end of run {run_id}"
-        return str(wait_until(ended, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=2))
+        return str(wait_until(ended, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=0.5))
 
     def reached(self, dag_id: str, run_id: str, task_id: str, state: str, within_s: float = RUN_S) -> None:
         """Wait until a task, or one of its mapped instances, is in a state."""
@@ -68,14 +68,14 @@ class AirflowRest:
             return state in {found for (task, _), found in self.tasks(dag_id, run_id).items() if task == task_id}
 
         what = f"{task_id} of {run_id} {state}"
-        wait_until(reached, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=1)
+        wait_until(reached, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=0.5)
 
     def asked(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> Any:
         """Wait until a run asks a person; return the question."""
         self.reached(dag_id, run_id, "approve", "awaiting_input", within_s)
         time.sleep(READING_S)
         read = datetime.now(UTC)
-        wait_until(lambda: self._heartbeat() > read, within_s, "a turn of the scheduler's", pause_s=1)
+        wait_until(lambda: self._heartbeat() > read, within_s, "a turn of the scheduler's", pause_s=0.3)
         return self.get(_question(dag_id, run_id))
 
     def _heartbeat(self) -> datetime:

@@ -1,10 +1,12 @@
 """An Airflow of the tests' own: database, scheduler, executor, triggerer and web interface, as `make up` runs them."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ import psutil
 
 from airflow_rest import AirflowRest
 from cluster.processes import free_port
-from metadata_database import MetadataDatabase, metadata_database, migrate
+from impatience import write_policies
+from metadata_database import MetadataDatabase, metadata_database
 from shoal.embedded.home import Home
 from shoal.embedded.processes.airflow_servers import (
     airflow_processes,
@@ -26,6 +29,18 @@ from shoal.embedded.processes.airflow_servers import (
 
 HEALTHY_S = 300
 DAGS = Path(__file__).parents[2] / "dags"
+QUICK = {
+    # Each time it costs seconds of a processor, in vain: tests say when there is something new ...
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+    # ... and then it is seen, parsed and stored at once.
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
+    # A run has six tasks, and the scheduler sleeps before each.
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+}
+"""Waits of Airflow's that tests need not take, as an admin may set them."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,14 @@ def _runs_a_task(process: psutil.Process) -> bool:
     return title.startswith("airflow worker -- ") and "<idle>" not in title
 
 
+def _write_keys(path: Path) -> None:
+    """Make the keys that Airflow's programs share: they would make them themselves, each its own where they start at once."""
+    names = {"core": "fernet_key", "api": "secret_key", "api_auth": "jwt_secret"}
+    keys = {name: urlsafe_b64encode(secrets.token_bytes(32)).decode() for name in names.values()}
+    path.touch(mode=0o600)
+    path.write_text("".join(f"[{section}]\n{name} = {keys[name]}\n" for section, name in names.items()))
+
+
 @contextmanager
 def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[RunningAirflow]:
     """Start Airflow over a folder, wait until all of it is healthy, and end it afterwards.
@@ -84,20 +107,17 @@ def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[Runn
         home: Its folder.
         environment: What its processes are told, beside where the web interface listens and where the database is.
     """
-    with metadata_database(home) as database:
-        migrate({**environment, **database.settings}, home.logs / "migrate.log")
+    with metadata_database(home, environment) as database:
         port = free_port()
         dags = shutil.copytree(DAGS, home.root / "dags")
-        parsing = {
-            # Each time it costs seconds of a processor, in vain: tests say when there is something new.
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
-        }
-        settings = {**web_environment(port), **environment, **parsing, **database.settings}
+        write_policies(home.airflow)
+        _write_keys(home.airflow / "airflow.cfg")
+        own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), **QUICK, **database.settings}
+        settings = {**web_environment(port), **environment, **own}
         with airflow_processes(settings, home.logs) as processes:
             deadline = time.monotonic() + HEALTHY_S
             while not web_is_healthy(port):
                 assert time.monotonic() < deadline, f"Airflow is not healthy, see {home.logs}"
-                time.sleep(1)
+                time.sleep(0.5)
             rest = AirflowRest(port, read_password(home.airflow))
             yield RunningAirflow(rest, processes, settings, home.logs, database, dags)

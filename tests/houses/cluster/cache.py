@@ -47,6 +47,7 @@ class Kind:
 
 BIN = Kind("bin", newest=3, in_use_s=7 * 24 * 3600)  # a cluster that is kept up starts them again
 IMAGES = Kind("images", newest=2, in_use_s=2 * 3600)  # half a gigabyte each; read when a test run begins
+DATABASES = Kind("databases", newest=2, in_use_s=2 * 3600)
 
 
 def cache_folder() -> Path:
@@ -61,7 +62,7 @@ def built(
     """Find an entry, or build it.
 
     Args:
-        kind: BIN or IMAGES.
+        kind: BIN, IMAGES or DATABASES.
         name: What it is; every name has several entries.
         digest: Of all it is made of.
         build: Fills an empty folder.

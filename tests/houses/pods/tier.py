@@ -171,5 +171,5 @@ class PodTier:
                 found = self.rest.get(f"dags?dag_id_pattern={dag_id}&limit=100")["dags"]
                 if any(dag["dag_id"] == dag_id for dag in found):
                     return
-                time.sleep(1)
+                time.sleep(0.5)
         raise AssertionError(f"Airflow has no DAG {dag_id}")

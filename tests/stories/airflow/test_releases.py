@@ -11,13 +11,19 @@ import pytest
 import yaml
 
 from dataset_settings import dataset_settings
+from impatience import POLL_S
 from running_airflow import RunningAirflow, running_airflow
+from shoal.airflow.triggers.model_release import STORED_S
 from shoal.contract.layout import DatasetLayout
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.processes.rclone import embedded_store
 from waiting import wait_until
 
-READY_S, NOTICED_S, RUN_S, QUIET_S = 300, 60, 240, 30
+READY_S, NOTICED_S, RUN_S = 300, 60, 240
+QUIET_S = 2 * (POLL_S + STORED_S)
+"""The watcher has looked twice since, and told of what it found."""
+SOON_DEAD = {"AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2", "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15"}
+"""What a killed triggerer watched goes to another one once its heartbeat is so old."""
 UNWATCHED = {"model": {"name": "reef", "version": "v1", "watch": False}}
 IN_FLIGHT = {"marked": UNWATCHED, "edited": UNWATCHED, "removed": UNWATCHED}
 DATASETS = {
@@ -28,7 +34,7 @@ DATASETS = {
 }
 
 
-_wait = partial(wait_until, pause_s=1)
+_wait = partial(wait_until, pause_s=0.5)
 
 
 class Site:
@@ -95,10 +101,17 @@ class Site:
         return {state["key"]: state["value"] for state in states}.get("seen")
 
     def restart_triggerer(self, then: Callable[[], None] = lambda: None) -> None:
-        """Kill the triggerer as a lost machine would, and start another."""
+        """Kill the triggerer as a lost machine would, start another, and wait until it watches in its place."""
+        before = self._watching()
         self.airflow.kill("triggerer")
         then()
         self.airflow.start("triggerer")
+        _wait(lambda: self._watching() not in {before, None}, READY_S)
+
+    def _watching(self) -> int | None:
+        """Which triggerer has the watcher."""
+        watcher = "SELECT triggerer_id FROM trigger WHERE classpath LIKE '%ModelReleaseTrigger'"
+        return self.airflow.database.rows(watcher)[0][0]
 
 
 @contextmanager
@@ -120,7 +133,7 @@ def running_site(folder, demo_models, scenes):
         model = home.store / "site-models" / "reef" / "v1" / "model.onnx"
         model.parent.mkdir(parents=True)
         model.write_bytes(demo_models["v1"])
-        with running_airflow(home, home.airflow_environment(access)) as airflow:
+        with running_airflow(home, {**home.airflow_environment(access), **SOON_DEAD}) as airflow:
             site = Site(home, access, airflow)
             _wait(site.told, READY_S)
             yield site

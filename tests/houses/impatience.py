@@ -1,0 +1,30 @@
+"""How long tests wait for what is the same after seconds as after half a minute: set as an admin may, by Airflow's policies.
+
+What users have is in `shoal/airflow/dag_parts.py` and `shoal/airflow/triggers/model_release.py`.
+"""
+
+from pathlib import Path
+
+RETRY_S, POLL_S = 5, 4
+"""Between two attempts at a task, in place of 30 s; between two looks for releases, in place of 20 s."""
+
+POLICIES = f"""
+def task_policy(task):
+    from datetime import timedelta
+
+    task.retry_delay = min(task.retry_delay, timedelta(seconds={RETRY_S}))
+
+
+def dag_policy(dag):
+    watched = getattr(dag.timetable, "asset_condition", None)
+    for asset in watched.objects if watched else ():
+        for watcher in asset.watchers:
+            watcher.trigger.poll_s = {POLL_S}.0
+"""
+
+
+def write_policies(airflow_home: Path) -> None:
+    """Lay the policies where Airflow looks for them."""
+    folder = airflow_home / "config"
+    folder.mkdir(exist_ok=True)
+    (folder / "airflow_local_settings.py").write_text(POLICIES, encoding="utf-8")
