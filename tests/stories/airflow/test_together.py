@@ -23,7 +23,7 @@ from shoal.settings.dataset_stores import open_stores
 from waiting import wait_until
 
 MONTHS = ("202604", "202605", "202606")
-PER_MONTH = 15
+PER_MONTH = 10
 AT_FIRST = len(MONTHS) * PER_MONTH
 SETTLED_S = 420
 NIGHTS, MONTHLY = "reanalyse_reef", "backfill_reef"
@@ -52,7 +52,7 @@ class Installation:
 
     def wait(self, what: str, reached: Any, within_s: float = SETTLED_S) -> Any:
         return wait_until(
-            reached, within_s, lambda: f"{what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}", pause_s=1
+            reached, within_s, lambda: f"{what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}", pause_s=0.5
         )
 
     def answer(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _make_dataset(home: Home, store, models) -> Pipeline:
     client = store.connect()
     for role in ("images", "results", "models"):
         client.make_bucket(f"reef-{role}")
-    # At the assumed second per image a run takes fourteen of them or twice as many.
+    # At the assumed second per image a run takes fourteen of them or twice as many: never all that there are at first.
     run = {"schedule": "* * * * *", "budget": "14s", "tolerated_failed_share": 1.0}
     settings = dataset_settings("reef", CONN_ID, cluster={"share": 1.0, "max_pods": 2}, run=run)
     path = home.datasets / "reef.yaml"
@@ -196,7 +196,7 @@ def test_a_backfill_that_is_repeated_infers_nothing(installation):
 
 def test_a_lost_continuation_costs_one_night(installation):
     """A person deletes the run that was to go on; the next night takes what is left."""
-    installation.put([f"20260622-12{minute:02d}00" for minute in range(40)])
+    installation.put([f"20260622-12{minute:02d}00" for minute in range(30)])
     run_id = installation.rest.trigger(NIGHTS)
     installation.pause(paused=False)
     installation.rest.finished(NIGHTS, run_id)
@@ -207,7 +207,7 @@ def test_a_lost_continuation_costs_one_night(installation):
     installation.rest.http.request(
         "DELETE", f"{installation.rest.url}/api/v2/dags/{NIGHTS}/dagRuns/{lost}", headers=installation.rest.headers
     )
-    installation.answered(AT_FIRST + 45)
+    installation.answered(AT_FIRST + 35)
     installation.idle()
     assert max(installation.pipeline.inferences("v1").values()) <= 2, "a deleted run's worker may have been at it"
 
@@ -217,7 +217,7 @@ def test_a_run_with_other_settings_chains_in_the_backfill_dag_and_leaves_the_ans
     installation.pause(paused=False)
     run_id = installation.rest.trigger(NIGHTS, model_version="v2", conf=0.4)
     assert installation.rest.finished(NIGHTS, run_id) == "success"
-    installation.seen("v2", AT_FIRST + 45)
+    installation.seen("v2", AT_FIRST + 35)
     installation.idle()
     chained = [run for run in installation.runs(MONTHLY) if run["dag_run_id"].startswith("continue__")]
     assert chained
@@ -232,7 +232,7 @@ def test_a_run_marked_failed_ends_failed_and_the_next_one_finishes(installation)
     installation.wait("it runs", lambda: run_id in installation.at_work(NIGHTS))
     installation.rest.send("PATCH", f"dags/{NIGHTS}/dagRuns/{run_id}", {"state": "failed"})
     assert installation.rest.finished(NIGHTS, run_id) == "failed"
-    installation.answered(AT_FIRST + 50)
+    installation.answered(AT_FIRST + 40)
     installation.idle()
     assert installation.rest.get(f"dags/{NIGHTS}/dagRuns/{run_id}")["state"] == "failed"
 
@@ -242,7 +242,7 @@ def test_after_all_of_it_every_balance_is_closed(installation):
         balance = dict(summary["run"]["balance"])
         assert balance.pop("listed") == sum(balance.values())
         assert summary["result"]["examined"] == sum(summary["result"]["balance"].values())
-    assert len(installation.pipeline.inferences("v1")) == AT_FIRST + 50
+    assert len(installation.pipeline.inferences("v1")) == AT_FIRST + 40
     stores = installation.pipeline.stores
     current = read_current(stores.results, stores.layout)
     assert installation.pipeline.verify(current["run_key"], current["variant"]["directory"]).deviations == ()

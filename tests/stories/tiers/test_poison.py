@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -41,7 +41,6 @@ class Poisoned:
         second: Summary of the run after.
         workers_of_the_second: How many workers that started.
         left: What each of the runs left behind where it ran.
-        retried: Summary of a run that was told to try such images again: the plan's business, told where it takes seconds.
     """
 
     first: Mapping[str, Any]
@@ -50,7 +49,6 @@ class Poisoned:
     second: Mapping[str, Any]
     workers_of_the_second: int
     left: list[str]
-    retried: Mapping[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +70,11 @@ def in_processes(store, tmp_path_factory) -> Callable[[str], Poisoned]:
                     pipeline.put(key(number), image(number))
                 first = run_with_attempts(pipeline)
                 second = run_with_attempts(pipeline)
-                retried = run_with_attempts(pipeline, retry_failed=["killed_worker"])
             finally:
                 logging.getLogger("shoal").removeHandler(handler)
         results, layout = pipeline.stores.results, pipeline.stores.layout
         left = [name for name in results.list_keys(layout.root) if "/trying-" in name]
-        return Poisoned(
-            first.summary, [first.attempts], log.read_text(), second.summary, second.attempts, left, retried.summary
-        )
+        return Poisoned(first.summary, [first.attempts], log.read_text(), second.summary, second.attempts, left)
 
     return play
 
@@ -154,14 +149,6 @@ def test_three_poison_images_cost_one_attempt_and_themselves(poisoned):
 def test_they_are_not_tried_again(poisoned):
     assert poisoned.workers_of_the_second == 0
     assert poisoned.second["result_sha256"] == poisoned.first["result_sha256"]
-
-
-@pytest.mark.parametrize(
-    "poisoned", [place for place, (where, *_) in PLACES.items() if where == "process"], indirect=True
-)
-def test_they_are_tried_again_where_a_run_says_so(poisoned):
-    assert poisoned.retried["run"]["balance"]["failed"] == len(WHITE)
-    assert poisoned.retried["result_sha256"] == poisoned.first["result_sha256"]
 
 
 def test_nothing_of_them_is_left(poisoned):
