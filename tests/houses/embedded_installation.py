@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from impatience import write_policies
 from shoal.embedded.fill import fill_demo, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
@@ -98,4 +99,5 @@ def fresh_installation(tmp_path: Path, new_database: Path, demo_content: Path) -
     for path in new_database.iterdir():
         if path.name.startswith(("airflow.db", "migrated-")):
             shutil.copy2(path, home / "airflow")
+    write_policies(home / "airflow")
     return Installation(home)

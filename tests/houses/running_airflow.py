@@ -101,17 +101,19 @@ def _write_keys(path: Path) -> None:
 
 
 @contextmanager
-def running_airflow(home: Home, environment: Mapping[str, str]) -> Iterator[RunningAirflow]:
+def running_airflow(home: Home, environment: Mapping[str, str], *, impatient: bool = True) -> Iterator[RunningAirflow]:
     """Start Airflow over a folder, wait until all of it is healthy, and end it afterwards.
 
     Args:
         home: Its folder.
         environment: What its processes are told, beside where the web interface listens and where the database is.
+        impatient: Whether it waits between attempts and looks as tests do, see impatience.py; else as users' does.
     """
     with metadata_database(home, environment) as database:
         port = free_port()
         dags = shutil.copytree(DAGS, home.root / "dags")
-        write_policies(home.airflow)
+        if impatient:
+            write_policies(home.airflow)
         _write_keys(home.airflow / "airflow.cfg")
         own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), **QUICK, **database.settings}
         settings = {**web_environment(port), **environment, **own}

@@ -13,7 +13,7 @@ from shoal.contract.exit_codes import WorkerExit
 from worker.http_faults import after, cut, faulty_store, late, of, passed_on, status
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
-from worker.processes import Workplace
+from worker.processes import Workplace, worker_env
 
 GOOD = [f"{n:02}.jpg" for n in range(8)]
 
@@ -31,9 +31,9 @@ def real(workplace):
     return passed_on(workplace.store.access.endpoint_url)
 
 
-def work(workplace, answer, role="SOURCE", *options):
+def work(workplace, answer, role="SOURCE", **environment):
     with faulty_store(answer) as (endpoint_url, _):
-        return workplace.work(*options, **{f"SHOAL_{role}_ENDPOINT_URL": endpoint_url})
+        return workplace.work(**{f"SHOAL_{role}_ENDPOINT_URL": endpoint_url, **environment})
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,28 @@ def test_a_login_that_was_never_good_is_not_tried_again(workplace):
     assert workplace.rows() == {}
 
 
-def test_a_results_login_that_ends_in_mid_run_is_retried_with_a_new_one(workplace):
+IMPATIENT = """
+from functools import partial
+
+from shoal_worker import assemble
+
+assemble.Limits = partial(assemble.Limits, last_write_pauses_s=(0.1, 0.2))
+assemble.MountSource = partial(assemble.MountSource, pauses_s=(0.1, 0.2, 0.4))
+"""
+
+
+@pytest.fixture
+def impatient(tmp_path):
+    """The environment of workers that wait for a store or a sidecar that comes back as long as a test does, not for half a minute."""
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT)
+    return {"PYTHONPATH": f"{tmp_path}:{worker_env()['PYTHONPATH']}"}
+
+
+def test_a_results_login_that_ends_in_mid_run_is_retried_with_a_new_one(workplace, impatient):
     def refuse(handler, number):
         (status(403, "ExpiredToken") if handler.command == "PUT" else real(workplace))(handler, number)
 
-    done = work(workplace, refuse, "RESULTS")
+    done = work(workplace, refuse, "RESULTS", **impatient)
     assert done.returncode == WorkerExit.INFRASTRUCTURE, done.stderr
     assert "9 rows are lost: Access to bucket" in done.stderr
     assert workplace.rows() == {}
@@ -142,13 +159,13 @@ def mounted(workplace, tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=False)
 
 
-def test_a_mount_that_dies_in_mid_run_costs_no_image(workplace, mounted):
+def test_a_mount_that_dies_in_mid_run_costs_no_image(workplace, mounted, impatient):
     """ENOTCONN: the folder is there, and nothing in it can be read."""
     folder, process = mounted
     workplace.images |= {f"more{n:03}.jpg": dark_jpeg(n % 9) for n in range(300)}
     workplace.lay_out()
     worker = subprocess.Popen(
-        workplace.command("--mount", str(folder), "--progress-interval", "0.1"), env=workplace.env(),
+        workplace.command("--mount", str(folder), "--progress-interval", "0.1"), env=workplace.env(**impatient),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while (line := worker.stdout.readline()).startswith("shard 0: 0/309 images"):
