@@ -112,18 +112,10 @@ def freeze_listing(
     """
     path = database.folder / "listing.jsonl"
     moment = Moment.now(bucket)
-    counts, largest = _sift(bucket, source, scope, path, mounts=mounts)
+    counts, largest, in_order = _sift(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
-    # The server's order is almost always the key order already; a key listed twice would break the balance: the newest counts. In
-    # key order, an image's number in the listing tells which of several comes first.
-    first = "" if scope.limit is None else f" LIMIT {scope.limit:d}"
-    database.run(
-        "CREATE TABLE listing AS SELECT * FROM (SELECT DISTINCT ON (key) * FROM read_json(?, format = 'newline_delimited', "
-        f"columns = {LISTING_COLUMNS}) ORDER BY key, last_modified DESC, object_version, size_bytes, storage_class) "
-        f"ORDER BY key{first}",
-        [str(path)],
-    )
+    load_sifted(database, path, scope.limit, in_order=in_order)
     path.unlink()
     path.with_suffix(".doubtful").unlink()
     sifted, counts = counts.images, count_images(database, counts)
@@ -134,6 +126,28 @@ def freeze_listing(
     record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)
     database.results.write_json(key, record.to_json())  # last: what it names is there
     return FrozenListing(key, moment, counts, largest)
+
+
+def load_sifted(database: Database, path: Path, limit: int | None, *, in_order: bool) -> None:
+    """Make the images that were sifted the table `listing`, in key order: by an image's number one of several comes first.
+
+    Nearly every store lists in that order and each key once, and nothing is sorted. A key listed twice would break the balance:
+    the newest counts. Only images of such keys are held against each other, for with all its columns an image is long.
+    """
+    first = "" if limit is None else f" LIMIT {limit:d}"
+    sifted = f"SELECT * FROM read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})"
+    if in_order:
+        database.run(f"CREATE TABLE listing AS {sifted}{first}", [str(path)])
+        return
+    database.run(f"CREATE TABLE sifted AS {sifted}", [str(path)])
+    database.run("CREATE TABLE several AS SELECT key FROM sifted GROUP BY key HAVING count(*) > 1")
+    database.run(
+        "CREATE TABLE listing AS SELECT * FROM (SELECT * FROM sifted ANTI JOIN several USING (key) UNION ALL FROM ("
+        "SELECT DISTINCT ON (key) * FROM sifted SEMI JOIN several USING (key) "
+        f"ORDER BY key, last_modified DESC, object_version, size_bytes, storage_class)) ORDER BY key{first}"
+    )
+    database.run("DROP TABLE sifted")
+    database.run("DROP TABLE several")
 
 
 def view_listing(database: Database, key: str) -> FrozenListing:
@@ -201,7 +215,7 @@ def _identity(listed: Mapping[str, Any]) -> str:
 
 def _sift(
     bucket: ImageStore, source: Source, scope: Scope, path: Path, *, mounts: bool
-) -> tuple[ListingCounts, LargestDirectory]:
+) -> tuple[ListingCounts, LargestDirectory, bool]:
     fan_out = FanOut()
     with (
         path.open("w", encoding="utf-8") as lines,
@@ -217,7 +231,8 @@ def _sift(
                 if mounts:
                     fan_out.finish(rest.key for rest in listed)
                 break
-        return sieve.finish(), fan_out.largest
+        counts = sieve.finish()
+        return counts, fan_out.largest, sieve.in_order
 
 
 def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:

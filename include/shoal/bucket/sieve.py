@@ -133,8 +133,11 @@ class Sieve:
         self._videos: Counter[str] = Counter()
         self._unread: Counter[str] = Counter()
         self._kept = self._size_bytes = self._not_images = self._below = 0
+        self._last = ""
         self.images = 0
         """Images until now, with those that wait and look like ones."""
+        self.in_order = True
+        """Whether each image's key follows that of the one before, by code point: in key order, and none twice."""
 
     def add(self, found: ListedObject) -> None:
         """Sort one object in."""
@@ -175,6 +178,8 @@ class Sieve:
 
     def _keep(self, key: str, size_bytes: int, line: str) -> None:
         self._lines.write(line)
+        self.in_order &= key > self._last
+        self._last = key
         self._kept += 1
         self._size_bytes += size_bytes
         self._below += self._in_image.search(key) is not None

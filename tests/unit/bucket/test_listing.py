@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.bucket.directory_sizes import FanOut
-from shoal.bucket.listing import Scope, freeze_listing, view_listing
+from shoal.bucket.listing import Scope, freeze_listing, load_sifted, view_listing
 from shoal.bucket.listing_record import ListingRecord
 from shoal.bucket.sieve import Sieve, write_line
 from shoal.contract.errors import ConfigError, ContractError, StoreError
@@ -110,6 +110,33 @@ def test_an_entry_that_equals_a_listed_key_is_that_key_and_else_a_pattern(entrie
     counts = sieve.finish()
     assert sorted(json.loads(line)["key"] for line in lines.getvalue().splitlines()) == left
     assert (counts.images, counts.size_bytes, counts.ignored) == (len(left), 7 * len(left), len(keys) - len(left))
+
+
+@pytest.mark.parametrize(
+    ("listed", "in_order"),
+    [
+        pytest.param(["B.jpg", "a.jpg", "a/3.jpg"], True, id="as most stores list"),
+        pytest.param(["a/3.jpg", "a.jpg"], False, id="as some list folders: before what their names begin"),
+        pytest.param(["a.jpg", "a.jpg"], False, id="a key twice"),
+        pytest.param(["\uffe5.jpg", "\U0001f41f.jpg"], True, id="by code point, as UTF-8 and DuckDB do"),
+        pytest.param(["\U0001f41f.jpg", "\uffe5.jpg"], False, id="by UTF-16, as Java does"),
+        pytest.param(["b.mp4", "a.jpg"], True, id="what is no image does not count"),
+        pytest.param(["a/1.jpg", "a/[12].jpg", "b.jpg"], False, id="an image that waited until all was listed"),
+    ],
+)
+def test_images_lie_in_key_order_whatever_order_they_are_listed_in(tmp_path, listed, in_order):
+    path, moment = tmp_path / "listing.jsonl", datetime(2026, 6, 1, tzinfo=UTC)
+    with path.open("w") as lines, open_database(None) as database:
+        sieve = Sieve(Source(conn_id="s3", bucket="fish", ignore=["a/[12].jpg"]), lines, io.StringIO())
+        for number, key in enumerate(listed):
+            sieve.add(ListedObject(key, f"e{number}", number, moment))
+        sieve.finish()
+        lines.flush()
+        path = path.rename(database.folder / "listing.jsonl")
+        load_sifted(database, path, None, in_order=sieve.in_order)
+        found = [key for (key,) in database.run("SELECT key FROM listing").fetchall()]
+    images = {key for key in listed if key.endswith(".jpg") and "[" not in key}
+    assert (found, sieve.in_order) == (sorted(images), in_order)
 
 
 def test_a_limit_holds_where_the_last_key_makes_a_pattern_a_key(empty_bucket):
