@@ -57,15 +57,31 @@ def test_a_disk_that_another_file_fills_is_not_said_to_be_this_one(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device", "/elsewhere/file")
 
 
-def test_a_folder_that_cannot_be_written_is_named_where_it_spills(tmp_path):
-    database = Database(None, tmp_path / "folder", Limits(32 * MIB, 1))
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "folder").write_text("a file, so that nobody can make a folder there, root neither")
+    with pytest.raises(
+        ConfigError, match=rf"^Nothing can be written in {tmp_path} \(.*\) - set TMPDIR to a folder that can$"
+    ):
+        Database(None, tmp_path / "folder", Limits(32 * MIB, 1))
+
+
+def test_a_folder_that_cannot_be_spilled_to_is_named(tmp_path):
+    database = Database(None, tmp_path, Limits(32 * MIB, 1))
+    (tmp_path / "spill").write_text("a file, so that nobody can make a folder there, root neither")
     with pytest.raises((ConfigError, StoreError)) as said:
-        database.run(
-            "CREATE TABLE numbers AS SELECT i, repeat(i::VARCHAR, 20) AS text FROM range(3000000) AS numbers(i)"
+        database.value(
+            "SELECT max(text) FROM (SELECT repeat(i::VARCHAR, 20) AS text FROM range(3000000) AS r(i) ORDER BY text, -i OFFSET 7)"
         )
     assert str(tmp_path) in str(said.value)
     assert "TMPDIR" in str(said.value)
+
+
+def test_tables_larger_than_memory_lie_in_the_folder_and_are_not_spilled(tmp_path):
+    database = Database(None, tmp_path, Limits(32 * MIB, 1))
+    database.run("CREATE TABLE numbers AS SELECT i, md5(i::VARCHAR) AS text FROM range(1500000) AS numbers(i)")
+    assert database.value("SELECT count(DISTINCT i // 1000) FROM numbers") == 1500
+    assert list(tmp_path.glob("spill/*")) == []
+    assert 16 * MIB < (tmp_path / "tables.duckdb").stat().st_size < 1500000 * 36, "packed"
 
 
 def test_a_disk_that_will_be_too_small_is_said_before_it_fills(tmp_path, caplog, monkeypatch):
