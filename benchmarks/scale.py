@@ -1,9 +1,9 @@
 """What a plan and a summary of very many images take, and that their numbers are right.
 
 Makes a bucket of `--keys` images of five cameras over five years (scale_truth.sql), plans it, lays in the rows that workers would
-have written, summarizes, and does plan and summary once more: the idle night. Each step runs in a process of its own, which is
-measured whole. The source is a server of listing pages; models and results are in a real store. All numbers of the summary are
-compared with those of a plain-SQL oracle (scale_oracle.sql). The last line is JSON.
+have written, summarizes, and does plan and summary twice more: on an idle night, and on one with `--news` new images. Each step
+runs in a process of its own, which is measured whole. The source is a server of listing pages; models and results are in a real
+store. All numbers of the summaries are compared with those of a plain-SQL oracle (scale_oracle.sql). The last line is JSON.
 """
 
 import argparse
@@ -92,8 +92,11 @@ def main() -> None:
             stores = open_stores(scale_dataset(), access.__getitem__)
             bench = Bench(truth, stores, _environment(access, root), options)
             nights = [_night(bench, number, arguments.rows_of_part) for number in (1, 2)]
-        print("\n".join(compare(truth, nights)))
-        boxes = truth.execute("SELECT count(*) FROM boxes").fetchone()[0]
+            print("\n".join(compare(truth, nights)))
+            boxes = truth.execute("SELECT count(*) FROM boxes").fetchone()[0]
+            add_news(truth, root, arguments.keys, arguments.news)
+            nights.append(_night(bench, 3, arguments.rows_of_part, arguments.keys))
+            print("\n".join(compare(truth, nights[2:], 3)))
     print(json.dumps(_told(nights, arguments.keys, boxes)))
 
 
@@ -113,30 +116,45 @@ def make_truth(root: Path, keys: int, boxes: int) -> duckdb.DuckDBPyConnection:
     truth.execute("SET VARIABLE keys = ?", [keys])
     truth.execute("SET VARIABLE boxes = ?", [boxes])
     truth.execute((HERE / "scale_truth.sql").read_text(encoding="utf-8"))
-    as_lines = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"
-    truth.execute(f"COPY (SELECT {ENTRY} FROM images ORDER BY key) TO '{root / 'entries'}' ({as_lines})")
+    _write_entries(truth, root)
     return truth
 
 
-def write_rows(
+def add_news(truth: duckdb.DuckDBPyConnection, root: Path, keys: int, news: int) -> None:
+    """Let further images follow the first ones in time; the bucket's server reads its file anew."""
+    for table in ("images", "boxes"):
+        truth.execute(f"INSERT INTO {table} FROM {table}_between({keys}, {keys + news})")
+    _write_entries(truth, root)
+
+
+def _write_entries(truth: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Write the lines that the bucket's server cuts pages out of."""
+    as_lines = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"
+    truth.execute(f"COPY (SELECT {ENTRY} FROM images ORDER BY key) TO '{root / 'written'}' ({as_lines})")
+    (root / "written").rename(root / "entries")
+
+
+def write_rows(  # noqa: PLR0917 - what is written, and where to
     truth: duckdb.DuckDBPyConnection,
     layout: VariantLayout,
     run_key: str,
     results: S3Store,
     rows_of_part: int | None = None,
+    first: int = 0,
 ) -> int:
-    """Upload parts as workers do; return their bytes."""
+    """Upload parts as workers do, of images from a number on; return their bytes."""
     truth.execute("SET VARIABLE run_key = ?", [run_key])
     truth.execute(
-        "CREATE OR REPLACE TABLE numbered AS SELECT *, row_number() OVER () AS place FROM (FROM images ORDER BY key)"
+        "CREATE OR REPLACE TABLE numbered AS SELECT *, row_number() OVER () AS place FROM "
+        f"(FROM images WHERE n >= {first} ORDER BY key)"
     )
     columns = ", ".join(f"({ROWS.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
-    keys = truth.execute("SELECT count(*) FROM images").fetchone()[0]
+    keys = truth.execute("SELECT count(*) FROM numbered").fetchone()[0]
     size, stored = rows_of_part or keys, 0
     database = Path(truth.execute("SELECT path FROM duckdb_databases() WHERE database_name = 'truth'").fetchone()[0])
     path = database.with_name("part.parquet")
-    for number, first in enumerate(range(0, keys, size)):
-        truth.execute(f"CREATE OR REPLACE VIEW part AS FROM numbered WHERE place > {first} AND place <= {first + size}")
+    for number, begin in enumerate(range(0, keys, size)):
+        truth.execute(f"CREATE OR REPLACE VIEW part AS FROM numbered WHERE place > {begin} AND place <= {begin + size}")
         found = f"SELECT {columns} FROM part LEFT JOIN ({FOUND}) USING (n) ORDER BY key"
         truth.execute(f"COPY ({found}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)")
         results.upload(path, layout.part(run_key, 0, "attempt1", number))
@@ -145,13 +163,20 @@ def write_rows(
     return stored
 
 
-def _night(bench: Bench, number: int, rows_of_part: int | None) -> dict[str, Any]:
-    """Plan, write what workers would where there is something to infer, summarize."""
+def _night(bench: Bench, number: int, rows_of_part: int | None, first: int = 0) -> dict[str, Any]:
+    """Plan, write what workers would where there is something to infer, summarize.
+
+    Args:
+        bench: What is measured.
+        number: Of the night.
+        rows_of_part: Rows of each part; all in one without it.
+        first: Number of its first new image.
+    """
     before = _stored(bench.stores)
     plan = _step(["plan", *bench.options], bench.environment)
     layout = bench.stores.layout.variant(plan["variant"])
     if plan["chosen"]:
-        write_rows(bench.truth, layout, plan["run_key"], bench.stores.results, rows_of_part)
+        write_rows(bench.truth, layout, plan["run_key"], bench.stores.results, rows_of_part, first)
     own = [f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"]
     summary = _step(["summarize", *own, *bench.options], bench.environment)
     for name, step in (("plan", plan), ("summarize", summary)):
@@ -170,8 +195,8 @@ def _stored(stores: Stores) -> int:
     return sum(entry.size_bytes for entry in stores.results.list_objects(""))
 
 
-def compare(truth: duckdb.DuckDBPyConnection, nights: list[dict[str, Any]]) -> list[str]:
-    """Hold both summaries against the oracle.
+def compare(truth: duckdb.DuckDBPyConnection, nights: Sequence[Mapping[str, Any]], first: int = 1) -> list[str]:
+    """Hold the summaries of nights with the same images against the oracle.
 
     Raises:
         RuntimeError: A number differs.
@@ -179,16 +204,16 @@ def compare(truth: duckdb.DuckDBPyConnection, nights: list[dict[str, Any]]) -> l
     truth.execute((HERE / "scale_oracle.sql").read_text(encoding="utf-8"))
     expected = expected_result(truth)
     lines = []
-    for number, night in enumerate(nights):
+    for number, night in enumerate(nights, first):
         result, balance = night["summarize"]["result"], night["summarize"]["balance"]
         for name, value in expected.items():
             found = result[name]
             if isinstance(value, list) and value and isinstance(value[0], dict):
                 found = [{field: entry[field] for field in value[0]} for entry in found]
             if found != value:
-                raise RuntimeError(f"night {number + 1}: {name} is {found}, the oracle says {value}")
+                raise RuntimeError(f"night {number}: {name} is {found}, the oracle says {value}")
         seen = {name: balance[name] for name in ("processed", "failed", "reused")}
-        lines.append(f"night {number + 1}: all {len(expected)} tables of numbers are the oracle's; {seen}")
+        lines.append(f"night {number}: all {len(expected)} tables of numbers are the oracle's; {seen}")
     return lines
 
 
@@ -238,7 +263,7 @@ def expected_result(truth: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 
 def _told(nights: list[dict[str, Any]], images: int, boxes: int) -> dict[str, Any]:
-    first, idle = nights
+    first, idle, news = nights
     return {
         "images": images,
         "boxes": boxes,
@@ -248,6 +273,9 @@ def _told(nights: list[dict[str, Any]], images: int, boxes: int) -> dict[str, An
         "first_summarize_cpu_s": round(first["summarize"]["cpu_s"], 1),
         "idle_summarize_cpu_s": round(idle["summarize"]["cpu_s"], 1),
         "idle_stored_mb": round(idle["stored_mb"], 2),
+        "news_images": news["plan"]["chosen"],
+        "news_summarize_cpu_s": round(news["summarize"]["cpu_s"], 1),
+        "news_stored_mb": round(news["stored_mb"], 2),
     }
 
 
@@ -264,12 +292,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="images in the bucket (1000000)")
     parser.add_argument("--boxes", type=int, default=3, metavar="N", help="boxes of an image, on average (3)")
     parser.add_argument("--rows-of-part", type=int, metavar="N", help="rows of each part; all in one without it")
+    parser.add_argument("--news", type=int, default=200, metavar="N", help="new images of the third night (200)")
     parser.add_argument("--memory", metavar="SIZE", help="run.memory of the dataset, such as 512MiB")
     parser.add_argument("--threads", type=int, metavar="N", help="run.threads of the dataset")
     parser.add_argument("--folder", help="where the bucket lies meanwhile (the folder for temporary files)")
     arguments = parser.parse_args()
-    if min(arguments.keys, arguments.boxes, arguments.rows_of_part or 1) < 1:
-        parser.error("keys, boxes and rows of a part are at least 1")
+    if min(arguments.keys, arguments.boxes, arguments.rows_of_part or 1, arguments.news) < 1:
+        parser.error("keys, boxes, rows of a part and news are at least 1")
     return arguments
 
 

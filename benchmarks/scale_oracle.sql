@@ -2,7 +2,7 @@
 -- product, works the plain way, and may take any memory.
 -- Settings it stands for: conf 0.25, iou 0.7, usable.luma_min 25, clock.unique, Coris julis counted as Chromis chromis, Sarpa salpa
 -- excludes its image, camera CAM1 in one deployment in 2020.
-CREATE TABLE oracle_boxes AS
+CREATE OR REPLACE TABLE oracle_boxes AS
 WITH counted AS (
     SELECT boxes.*, CASE class_id WHEN 0 THEN 'Diplodus vulgaris' WHEN 3 THEN 'Sarpa salpa' ELSE 'Chromis chromis' END AS taxon
     FROM boxes WHERE confidence >= 0.25::FLOAT
@@ -19,7 +19,7 @@ WITH counted AS (
 )
 SELECT counted.* FROM counted ANTI JOIN worse USING (n, position);
 
-CREATE TABLE oracle_images AS
+CREATE OR REPLACE TABLE oracle_images AS
 WITH judged AS (
     SELECT images.*,
         CASE WHEN camera = 'CAM1' AND captured_at >= TIMESTAMP '2020-01-01' AND captured_at < TIMESTAMP '2021-01-01'
@@ -44,14 +44,14 @@ SELECT apart.*,
         WHEN captured_at IS NULL THEN 'undated' ELSE 'used' END AS use
 FROM apart LEFT JOIN first_of_instant USING (camera, captured_at, key);
 
-CREATE TABLE oracle_seen AS
+CREATE OR REPLACE TABLE oracle_seen AS
 SELECT n, key, camera, deployment, captured_at, taxon, count(*) AS detections,
     sum(round(confidence * 1000000)::BIGINT) AS millionths
 FROM oracle_boxes JOIN oracle_images USING (n) WHERE use = 'used' AND taxon <> 'Sarpa salpa' GROUP BY ALL;
 
-CREATE TABLE oracle_taxa AS SELECT unnest(['Chromis chromis', 'Diplodus vulgaris']) AS taxon;
+CREATE OR REPLACE TABLE oracle_taxa AS SELECT unnest(['Chromis chromis', 'Diplodus vulgaris']) AS taxon;
 
-CREATE TABLE oracle_species AS
+CREATE OR REPLACE TABLE oracle_species AS
 WITH effort AS (SELECT count(*) AS used FROM oracle_images WHERE use = 'used'), best AS (
     SELECT DISTINCT ON (taxon) taxon, key FROM oracle_seen ORDER BY taxon, detections DESC, captured_at, key
 )
@@ -62,7 +62,7 @@ SELECT taxon, used AS images,
     coalesce(max(detections), 0) AS maxn, any_value(best.key) AS maxn_key
 FROM oracle_taxa CROSS JOIN effort LEFT JOIN oracle_seen USING (taxon) LEFT JOIN best USING (taxon) GROUP BY taxon, used;
 
-CREATE TABLE oracle_series AS
+CREATE OR REPLACE TABLE oracle_series AS
 WITH used AS (
     SELECT n, key, camera, deployment, captured_at, taxon FROM oracle_images CROSS JOIN oracle_taxa WHERE use = 'used'
 ), each AS (

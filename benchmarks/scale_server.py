@@ -107,10 +107,20 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and page leave together
 
+    entries: Path
     bucket: _Bucket
+    read_of: int = 0
+
+    @classmethod
+    def read_entries(cls) -> None:
+        """Read the entries where they are new."""
+        inode = cls.entries.stat().st_ino
+        if inode != cls.read_of:
+            cls.bucket, cls.read_of = _Bucket(cls.entries), inode
 
     def do_GET(self) -> None:
         """Answer one page."""
+        self.read_entries()
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         if query.get("list-type") != "2" or query.get("delimiter", "/") != "/":
             self.send_error(501)
@@ -132,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Find the entries, print the port, serve until terminated."""
-    _Handler.bucket = _Bucket(Path(sys.argv[1]))
+    _Handler.entries = Path(sys.argv[1])
+    _Handler.read_entries()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     print(server.server_port, flush=True)

@@ -2,13 +2,13 @@
 -- the oracle's numbers are made of. Everything is a function of an image's number, so that each run of it is the same.
 -- Five cameras, five years. Of a thousand images about: one without a time in its name, a third of those with one in EXIF; three that
 -- cannot be read; two or three damaged inside; ten with the content of another, five of the instant of another of their camera.
--- Variables: keys (images), boxes (mean number of boxes an image).
+-- Variables: keys (images of the first night; those of later nights follow them in time), boxes (mean number of boxes an image).
 CREATE MACRO random_share(seed) AS (hash(seed) % 1000003) / 1000003.0;
 
-CREATE TABLE images AS
+CREATE MACRO images_between(first, last) AS TABLE
 WITH numbered AS (
     SELECT n, n % 5 AS c, (n // 5) * (5 * 365 * 86400 * 5 / getvariable('keys')) AS second_of
-    FROM range(getvariable('keys')) AS numbers(n)
+    FROM range(first, last) AS numbers(n)
 ), timed AS (
     SELECT *,
         CASE WHEN n % 1000 = 1 THEN 'undated' WHEN n % 5000 = 2 THEN 'epoch' WHEN n % 5000 = 4003 THEN 'future'
@@ -49,10 +49,12 @@ SELECT n,
 FROM named
 ORDER BY key;
 
+CREATE TABLE images AS FROM images_between(0, getvariable('keys'));
+
 -- Boxes of one image lie apart, but for its second one, which sometimes lies on the first.
-CREATE TABLE boxes AS
+CREATE MACRO boxes_between(first, last) AS TABLE
 WITH placed AS (
-    SELECT n, unnest(range(boxes))::INTEGER AS position FROM images
+    SELECT n, unnest(range(boxes))::INTEGER AS position FROM images WHERE n >= first AND n < last
 ), drawn AS (
     SELECT n, position, random_share(n * 64 + position) AS share, hash(n * 64 + position + 13) % 100 AS spot,
         hash(n * 64 + position + 29) % 30000 AS what
@@ -66,3 +68,5 @@ SELECT n, position,
     (CASE WHEN position = 1 AND spot < 3 THEN 92 ELSE position * 100 + 90 END)::FLOAT AS x2,
     140::FLOAT AS y2
 FROM drawn;
+
+CREATE TABLE boxes AS FROM boxes_between(0, getvariable('keys'));
