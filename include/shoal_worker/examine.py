@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import ConfigError, StoreError, one_line
@@ -209,7 +209,7 @@ class Examiner:
                 return self._failed(image, decoded, facts, time.perf_counter() - started)
             height, width = decoded.image.shape[:2]
             facts |= {"width": width, "height": height, "damaged": decoded.damaged, "detail": decoded.detail}
-            facts |= asdict(measure(decoded.image))
+            facts |= vars(measure(decoded.image))
             frame = self._detector.frame(decoded.image)
             return Ready(image, facts, frame, (height, width), time.perf_counter() - started)
 

@@ -51,8 +51,8 @@ def to_tensor(frame: Image) -> NDArray[np.float32]:
         `(1, 3, H, W)` float32 RGB in 0..1.
     """
     tensor = np.empty((1, 3, *frame.shape[:2]), np.float32)
-    for channel in range(3):
-        np.divide(frame[..., 2 - channel], np.float32(255), out=tensor[0, channel])
+    for plane, values in zip(tensor[0], reversed(cv2.split(frame)), strict=True):  # planes in one piece divide faster
+        np.divide(values, np.float32(255), out=plane)
     return tensor
 
 

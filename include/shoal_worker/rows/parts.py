@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Row:
 
 def new_row(image: ListedImage, stamp: Stamp, status: Status, **columns: Any) -> Row:
     """Build the row of one image; what is not given is unknown (NULL)."""
-    return Row(**asdict(image), **asdict(stamp), status=status, **columns)
+    return Row(**vars(image), **vars(stamp), status=status, **columns)
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> None:
@@ -86,7 +86,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     """
     lines = path.with_suffix(".ndjson")
     with lines.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(row), allow_nan=False) + "\n" for row in rows)
+        file.writelines(json.dumps(vars(row), allow_nan=False) + "\n" for row in rows)
     with _connect() as con:
         con.execute(f"CREATE TABLE rows ({ddl(ROW_COLUMNS)})")
         con.execute(

@@ -47,6 +47,13 @@ def test_tensor_is_rgb_planes_from_zero_to_one():
     assert tensor.ravel().tolist() == [np.float32(51) / np.float32(255), 0.0, 1.0]
 
 
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 40))
+def test_tensor_is_every_value_divided_by_255_in_32_bits(seed, height, width):
+    frame = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    expected = frame[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+    assert to_tensor(frame).tobytes() == expected.tobytes()
+
+
 @given(height=SIDES, width=SIDES, rect=st.booleans(), box=st.tuples(*[st.floats(0, 1)] * 4))
 def test_a_box_survives_the_way_into_the_frame_and_back(height, width, rect, box):
     frame = letterbox(np.zeros((height, width, 3), np.uint8), (320, 320), rect=rect, stride=32)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_worker.families.nms import Thresholds, postprocess, suppress
+from shoal_worker.families.nms import BLOCK, Thresholds, postprocess, suppress
 
 SQUARE = (640, 640)
 USUAL = Thresholds(conf=0.25, iou=0.7, max_det=300)
@@ -51,6 +51,39 @@ def test_an_overlap_of_exactly_iou_is_kept():
     halves = np.array([[0, 0, 2, 1], [0, 0, 1, 1]], np.float32)  # IoU 0.5
     assert suppress(halves, 0.5, 300).tolist() == [0, 1]
     assert suppress(halves, 0.49, 300).tolist() == [0]
+
+
+def one_by_one(boxes, iou, max_det):
+    """The definition of greedy suppression, each pair in 32-bit floats."""
+    kept = []
+    for at, (x1, y1, x2, y2) in enumerate(boxes):
+        for other in kept:
+            left, top, right, bottom = boxes[other]
+            width = max(min(x2, right) - max(x1, left), np.float32(0))
+            height = max(min(y2, bottom) - max(y1, top), np.float32(0))
+            shared = width * height
+            union = (right - left) * (bottom - top) + (x2 - x1) * (y2 - y1) - shared
+            if union and shared / union > iou:
+                break
+        else:
+            kept.append(at)
+        if len(kept) == max_det:
+            break
+    return kept
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.one_of(st.integers(0, 12), st.integers(BLOCK - 2, 2 * BLOCK + 2)),
+    span=st.sampled_from([4, 12, 40, 400.5]),
+    iou=st.sampled_from([0.0, 0.25, 0.5, 0.7, 1.0]),
+    max_det=st.sampled_from([1, 3, 64, 65, 300]),
+)
+def test_boxes_compared_in_blocks_are_those_compared_one_by_one(seed, count, span, iou, max_det):
+    random = np.random.default_rng(seed)
+    corner = np.floor(random.uniform(0, span, (count, 2)))
+    boxes = np.concatenate([corner, corner + np.floor(random.uniform(0, 9, (count, 2)))], axis=1).astype(np.float32)
+    assert suppress(boxes, iou, max_det).tolist() == one_by_one(boxes, iou, max_det)
 
 
 @pytest.mark.parametrize(("max_det", "reached"), [(2, True), (3, True), (4, False)])

@@ -1,6 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal_worker.image.quality import measure
 from worker.images import photo
@@ -48,3 +50,43 @@ def test_the_grid_holds_the_brightness_of_sixteen_fields_and_the_hash_where_it_g
     assert measure(rising[:, ::-1]).dhash == 0
     fields = (np.arange(16, dtype=np.uint8) * 10).reshape(4, 4).repeat(50, axis=0).repeat(50, axis=1)
     assert measure(np.repeat(fields[..., None], 3, axis=2)).luma_grid == list(range(0, 160, 10))
+
+
+def averaged(image):
+    """The fields of the 4 x 4 and of the 9 x 8 as OpenCV averages them, and the bits that follow."""
+    small = image
+    while max(small.shape[:2]) >= 1280 and min(small.shape[:2]) > 1:
+        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    luma = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    grid = cv2.resize(luma, (4, 4), interpolation=cv2.INTER_AREA)
+    fields = cv2.resize(luma, (9, 8), interpolation=cv2.INTER_AREA)
+    bits = "".join("01"[int(left < right)] for row in fields for left, right in zip(row, row[1:], strict=False))
+    return grid.ravel().tolist(), int(bits, 2)
+
+
+def drawn(kind, random, height, width):
+    if kind == "noise":
+        return random.integers(0, 256, (height, width, 3), np.uint8)
+    if kind == "smooth":
+        return cv2.resize(random.integers(0, 256, (4, 4, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    halves = (np.indices((height, width)).sum(axis=0) % 2 + random.integers(0, 255)).astype(np.uint8)
+    return np.repeat(halves[..., None], 3, axis=2)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["noise", "smooth", "every mean lies on a half"]),
+    height=st.one_of(st.integers(1, 20), st.integers(21, 700)),
+    width=st.one_of(st.integers(1, 20), st.integers(21, 1400)),
+)
+def test_grid_and_hash_are_those_of_opencv(seed, kind, height, width):
+    image = drawn(kind, np.random.default_rng(seed), height, width)
+    quality = measure(image)
+    assert (quality.luma_grid, quality.dhash) == averaged(image)
+
+
+def test_grid_and_hash_of_real_photos_are_those_of_opencv(obsea_photos):
+    for path in obsea_photos:
+        image = cv2.imread(str(path))
+        quality = measure(image)
+        assert (quality.luma_grid, quality.dhash) == averaged(image)
