@@ -8,6 +8,7 @@ from typing import Any
 from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import Window
 from shoal.summary.deployments import fill_spans
+from shoal.summary.tables import GROUP_IMAGES
 from shoal.tables.session import Database, open_database
 
 WIDTHS = ("30min", "hour", "day", "month")
@@ -58,8 +59,9 @@ def tables_of(
                 )
         database.set_variable("bins", list(bins))
         database.set_variable("report_zone", zone)
+        database.set_variable("group_images", GROUP_IMAGES)
         fill_spans(database, deployments, window)
-        for name in ("bins", "axis", "gaps", "counts", "deployed", "series"):
+        for name in ("bins", "axis", "gaps", "counts", "events", "deployed", "series"):
             database.run_file(name)
         yield database
 

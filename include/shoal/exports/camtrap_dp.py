@@ -29,9 +29,6 @@ from shoal.tables.session import Database
 VERSION = "1.0.2"
 SCHEMAS = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}/"
 
-EVENT_GAP_S = 1800
-"""Images of a camera that something releases belong to one event unless they lie further apart: half an hour."""
-
 _DEPLOYMENT_COLUMNS = (
     "deploymentID", "locationID", "locationName", "latitude", "longitude", "coordinateUncertainty", "deploymentStart",
     "deploymentEnd", "setupBy", "cameraID", "cameraModel", "cameraDelay", "cameraHeight", "cameraDepth", "cameraTilt",
@@ -46,22 +43,15 @@ FROM named_images JOIN places USING (camera, deployment)
 WHERE captured_at IS NOT NULL AND use IN ('used', 'unusable', 'failed')
 """
 
-_EVENTS = f"""
+_EVENTS = """
 CREATE OR REPLACE TABLE image_events AS
 SELECT key, place, image_id, captured_at, detections, people,
     first_value(image_id) OVER (PARTITION BY place, visit ORDER BY captured_at, key) AS event_id,
     min(captured_at) OVER (PARTITION BY place, visit) AS event_start,
     max(captured_at) OVER (PARTITION BY place, visit) AS event_end
-FROM (
-    SELECT *, sum(begins) OVER (PARTITION BY place ORDER BY captured_at, key ROWS UNBOUNDED PRECEDING) AS visit
-    FROM (
-        SELECT *, CASE WHEN motion AND epoch(captured_at - lag(captured_at) OVER (PARTITION BY place ORDER BY captured_at, key))
-            <= {EVENT_GAP_S} THEN 0 ELSE 1 END AS begins
-        FROM held_images WHERE use = 'used'
-    )
-)
+FROM (SELECT *, coalesce(event, key) AS visit FROM held_images WHERE use = 'used')
 """
-"""A camera that looks by the clock has no visits: each image is an event of its own."""
+"""A camera that looks by the clock has no events of several images: each image is one of its own."""
 
 _MEDIA = """
 SELECT image_id AS mediaID, place AS deploymentID, method AS captureMethod, taken AS timestamp, address AS filePath,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import not_
 from typing import Literal
@@ -10,8 +10,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from shoal.contract.units import utc_text
-from shoal.settings.field_types import Name, Settings, Zone
+from shoal.settings.field_types import Duration, Name, Settings, Zone
 from shoal.settings.moments import Moment, Offset, in_utc, write_offset
+
+EVENT_GAP = timedelta(minutes=30)
+"""Of cameras that something releases: the usual one of camera traps."""
 
 _BEGIN_OF_TIME, _END_OF_TIME = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 Span = tuple[datetime, datetime]
@@ -47,6 +50,14 @@ class Deployment(Settings):
     capture_method: Literal["timeLapse", "activityDetection"] | None = Field(
         None, alias="captureMethod", exclude_if=not_, description="What released the camera, in Camtrap DP's words"
     )
+    event_gap: Duration | None = Field(
+        None,
+        exclude_if=not_,
+        ge=timedelta(seconds=1),
+        le=timedelta(days=7),
+        description="Images that are no further apart are one event: a burst counts a fish once; default: 30m for "
+        "activityDetection, no events for the others",
+    )
     latitude: float | None = Field(None, ge=-90, le=90)
     longitude: float | None = Field(None, ge=-180, le=180)
     depth_m: float | None = None
@@ -58,6 +69,11 @@ class Deployment(Settings):
     def is_released(self) -> bool:
         """Whether something in front of the camera releases it: that it took no image may mean that nothing came by."""
         return self.capture_method == "activityDetection"
+
+    @property
+    def gap_of_events(self) -> timedelta | None:
+        """How far apart images of one event may lie; None where each image is a look of its own."""
+        return self.event_gap or (EVENT_GAP if self.is_released else None)
 
     @property
     def span(self) -> Span:

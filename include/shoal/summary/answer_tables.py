@@ -64,12 +64,13 @@ IMAGES = AnswerTable(
     query=f"""
     SELECT {_TAKEN}, key, object_version, size_bytes, last_modified, content_sha256, use,
         CASE use WHEN 'unusable' THEN unusable_cause(damaged, luma_mean, sharpness) ELSE reason END AS reason,
-        camera, deployment, captured_at, clock_source, clock_flag, NULL::VARCHAR AS event, width, height,
+        camera, deployment, captured_at, clock_source, clock_flag, event, width, height,
         luma_mean, luma_std, luma_grid, sharpness, dhash, damaged, max_det_reached, coalesce(counted, 0)::INTEGER AS detections,
         NULL::INTEGER AS class_id, NULL::VARCHAR AS class_name, NULL::FLOAT AS class_score
     FROM images LEFT JOIN (
         SELECT key, count(*) AS counted FROM detections WHERE role = 'count' GROUP BY key
     ) AS boxes USING (key)
+    LEFT JOIN (SELECT key, event FROM image_events) AS events USING (key)
 """,
     order="key",
 )

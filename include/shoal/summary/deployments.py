@@ -1,13 +1,16 @@
 """Deployments as the tables ask them, and what each gave: its effort, and how much of it lies in times without work."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shoal.contract.units import utc_text
 from shoal.settings.deployments import Deployment, NotWorking, Span
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
+
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def fill_spans(database: Database, deployments: Sequence[Deployment], window: Window) -> None:
@@ -21,15 +24,16 @@ def fill_spans(database: Database, deployments: Sequence[Deployment], window: Wi
         window: Which times the run looked at.
     """
     columns = "camera VARCHAR, deployment VARCHAR, start_at TIMESTAMP, end_at TIMESTAMP"
-    database.run(f"CREATE OR REPLACE TABLE deployment_spans ({columns}, motion BOOLEAN)")
+    database.run(f"CREATE OR REPLACE TABLE deployment_spans ({columns}, motion BOOLEAN, event_gap_us BIGINT)")
     database.run(f"CREATE OR REPLACE TABLE not_working_spans ({columns})")
     for stay in deployments:
         start, end = _within(_bounds(stay), window)
+        gap = stay.gap_of_events
         if start is not None and end is not None and end <= start:
             continue
         database.run(
-            "INSERT INTO deployment_spans VALUES (?, ?, ?, ?, ?)",
-            [stay.camera, stay.name, start, end, stay.is_released],
+            "INSERT INTO deployment_spans VALUES (?, ?, ?, ?, ?, ?)",
+            [stay.camera, stay.name, start, end, stay.is_released, gap and gap // MICROSECOND],
         )
         for pause in _joined(pause.span for pause in stay.not_working):
             first, last = _within((_naive(pause[0]), _naive(pause[1])), window)
@@ -61,14 +65,30 @@ def read_deployed(database: Database, deployments: Sequence[Deployment]) -> list
     """Tell the effort of each deployment in the order of the dataset file, then of their cameras outside all of them.
 
     Args:
-        database: Holds the table `deployed`.
+        database: Holds the tables `deployed` and `worked_days`.
         deployments: All of the dataset.
     """
     found = {(record["camera"], record["deployment"]): record for record in database.records("SELECT * FROM deployed")}
+    worked = {
+        (camera, name): round(billionths / 1e9, 6)
+        for camera, name, billionths in database.run(
+            "SELECT camera, deployment, sum(day_billionths)::BIGINT FROM worked_days GROUP BY ALL"
+        ).fetchall()
+    }
     cameras = sorted({stay.camera for stay in deployments})
     return [
-        *(_tell(database, stay.camera, stay, found.get((stay.camera, stay.name))) for stay in deployments),
-        *(_tell(database, camera, None, found[camera, None]) for camera in cameras if (camera, None) in found),
+        *(
+            {
+                **_tell(database, stay.camera, stay, found.get((stay.camera, stay.name))),
+                "camera_days": worked.get((stay.camera, stay.name), 0.0) if stay.is_released else None,
+            }
+            for stay in deployments
+        ),
+        *(
+            {**_tell(database, camera, None, found[camera, None]), "camera_days": None}
+            for camera in cameras
+            if (camera, None) in found
+        ),
     ]
 
 

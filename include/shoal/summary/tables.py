@@ -13,6 +13,10 @@ from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import Database
 
 
+GROUP_IMAGES = 50
+"""Used images of a group in which MaxN is told: about a day of a camera that looks every half hour."""
+
+
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
     """Build accounted, detections, images, axis, gaps, counts, series, species and deployed for one run.
 
@@ -41,6 +45,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("clock_unique", dataset.clock.unique)
     database.set_variable("bins", list(dataset.report.bins))
     database.set_variable("report_zone", dataset.report.zone)
+    database.set_variable("group_images", GROUP_IMAGES)
     fill_spans(database, dataset.deployments, params.window)
     count(database, plan, params.conf)
 
@@ -56,5 +61,5 @@ def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
         conf: In place of every threshold of the dataset file; None for those.
     """
     fill_classes(database, plan.names, plan.settings, conf)
-    for name in (*DETECT.sql, "images", "bins", "axis", "gaps", "counts", "deployed", "series", "species"):
+    for name in (*DETECT.sql, "images", "bins", "axis", "gaps", "counts", "events", "deployed", "series", "species"):
         database.run_file(name)

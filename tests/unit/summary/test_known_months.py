@@ -168,7 +168,7 @@ class Answer:
 
 def plan_of(night, number=0):
     return SimpleNamespace(
-        run_key=f"2026010{night}T000000Z-abcdefgh", settings=dataset_of(number), params=RunParams(), names=NAMES, shards=(),
+        run_key=f"2026010{night}T000000Z-abcdefgh", rows_run=f"2026010{night}T000000Z-abcdefgh", settings=dataset_of(number), params=RunParams(), names=NAMES, shards=(),
         listing=SimpleNamespace(key="listing"),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 -- One line per camera, deployment and taxon over the whole time: the table of the report.
 -- mean_of_days: mean of the daily means, so that days with many images weigh no more than days with few.
+-- events, groups and the means of MaxN over them: see events.sql.
 -- first_image, last_image: on the camera's axis; of a series that lies outside it as a whole those of all its images.
 CREATE OR REPLACE VIEW series AS
 WITH effort AS (
@@ -39,10 +40,17 @@ SELECT effort.camera, effort.deployment, taxa.taxon, taxa.aphia_id, images,
     ) / (images - 1))) END, 6) AS sd_per_image,
     round(mean_of_days, 6) AS mean_of_days,
     coalesce(maxn, 0) AS maxn,
-    maxn_key, first_image, last_image
+    maxn_key,
+    events, events_with,
+    round(CASE WHEN events > 0 THEN maxn_of_events / events END, 6) AS mean_maxn_of_events,
+    groups,
+    round(CASE WHEN groups > 0 THEN maxn_of_groups / groups END, 6) AS mean_maxn_of_groups,
+    first_image, last_image
 FROM effort CROSS JOIN taxa
 LEFT JOIN seen
     ON seen.camera = effort.camera AND seen.deployment IS NOT DISTINCT FROM effort.deployment AND seen.taxon = taxa.taxon
+LEFT JOIN maxn_of_equal_effort AS equal
+    ON equal.camera = effort.camera AND equal.deployment IS NOT DISTINCT FROM effort.deployment AND equal.taxon = taxa.taxon
 LEFT JOIN day_means
     ON day_means.camera = effort.camera AND day_means.deployment IS NOT DISTINCT FROM effort.deployment
     AND day_means.taxon = taxa.taxon;

@@ -11,6 +11,10 @@ WITH effort AS (
         arg_min(key, (-detections, captured_at, key)) AS maxn_key
     FROM image_counts
     GROUP BY taxon
+), equal AS (
+    SELECT taxon, sum(events)::BIGINT AS events, sum(events_with)::BIGINT AS events_with, sum(maxn_of_events)::BIGINT AS maxn_of_events,
+        sum(groups)::BIGINT AS groups, sum(maxn_of_groups)::BIGINT AS maxn_of_groups
+    FROM maxn_of_equal_effort GROUP BY taxon
 )
 SELECT taxa.taxon, taxa.aphia_id, effort.images,
     coalesce(images_with, 0) AS images_with,
@@ -19,8 +23,14 @@ SELECT taxa.taxon, taxa.aphia_id, effort.images,
     round(CASE WHEN images > 0 THEN coalesce(detections, 0) / images END, 6) AS mean_per_image,
     round(confidence_millionths / 1000000 / detections, 6) AS mean_confidence,
     coalesce(maxn, 0) AS maxn,
-    maxn_key
-FROM taxa CROSS JOIN effort LEFT JOIN seen ON seen.taxon = taxa.taxon;
+    maxn_key,
+    events, events_with,
+    round(CASE WHEN events > 0 THEN maxn_of_events / events END, 6) AS mean_maxn_of_events,
+    coalesce(groups, 0) AS groups,
+    round(CASE WHEN groups > 0 THEN maxn_of_groups / groups END, 6) AS mean_maxn_of_groups
+FROM taxa CROSS JOIN effort
+LEFT JOIN seen ON seen.taxon = taxa.taxon
+LEFT JOIN equal ON equal.taxon = taxa.taxon;
 
 -- What undated images hold: it is in no number, and a person whose names carry no date must see that it is there.
 CREATE OR REPLACE VIEW undated_species AS
