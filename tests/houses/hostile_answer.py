@@ -113,13 +113,14 @@ def hostile_answer(folder: Path, model: bytes) -> Iterator[HostileAnswer]:
         dataset = load_dataset(file)
         pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
         plan = pipeline.plan()
-        _draw_rows(pipeline, plan)
+        draw_rows(pipeline, plan)
         done = pipeline.summarize(plan)
         assert done.balance.complete
         yield HostileAnswer(pipeline, done, data)
 
 
-def _draw_rows(pipeline: Pipeline, plan) -> None:
+def draw_rows(pipeline: Pipeline, plan) -> None:
+    """Write the rows of a run: boxes follow from keys alone."""
     layout = pipeline.stores.layout.variant(plan.variant.directory)
     bad = "key LIKE '%bad%'"
     values = {

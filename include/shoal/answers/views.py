@@ -42,13 +42,23 @@ def view_answer(
         ConfigError: It names a camera, deployment or taxon that the answer does not know.
         ContractError: A file is gone, or is none of Shoal's.
     """
+    view_tables(database, summary.tables, where, prefix)
+    _need_known(database, summary, where, f"{STORED}{prefix}images")
+
+
+def view_tables(
+    database: Database,
+    files: Sequence[SummaryFile],
+    where: Where = Where(),  # noqa: B008 - frozen
+    prefix: str = "",
+) -> None:
+    """Make months of tables readable as views, whoever names them; see `view_answer`."""
     for table, columns in TABLES.items():
         view = f"{prefix}{table.replace('-', '_')}"
-        keys = [file.key for file in _touched(summary.tables, table, where)]
+        keys = [file.key for file in _touched(files, table, where)]
         database.view_parquet(f"{STORED}{view}", keys, columns)
         conditions = " AND ".join(_conditions(table, where, prefix)) or "true"
         database.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {STORED}{view} WHERE {conditions}")
-    _need_known(database, summary, where, f"{STORED}{prefix}images")
 
 
 def _need_known(database: Database, summary: StoredSummary, where: Where, images: str) -> None:

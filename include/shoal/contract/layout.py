@@ -148,6 +148,15 @@ class VariantLayout:
         """
         return f"{self.answer}exports/{sha256[:CONTENT]}/"
 
+    def export_month(self, name: str, sha256: str) -> str:
+        """One month of an export that the dataset file asks for.
+
+        Args:
+            name: Of the export.
+            sha256: Of the names and sha256 of its files.
+        """
+        return f"{self.answer}exports/{name}/{sha256[:CONTENT]}/"
+
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
         """One immutable batch of rows by one attempt at one shard."""
         return f"{self.part_prefix(run_key, shard, attempt)}{seq:04d}.parquet"

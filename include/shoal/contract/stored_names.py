@@ -27,9 +27,11 @@ TABLE_NAME = r"[a-z][a-z0-9-]{0,62}"
 _ANSWER_FILE = re.compile(
     rf"answer/(?P<table>{TABLE_NAME})/month=(?P<month>{_MONTH})/(?P<content>[0-9a-f]{{{CONTENT}}})\.parquet"
 )
+_EXPORT_MONTH = re.compile(rf"answer/exports/(?P<name>{TABLE_NAME})/[0-9a-f]{{{CONTENT}}}/(?P<file>{FILE_NAME})")
 _EXPORT_FOLDER = re.compile(rf"answer/exports/[0-9a-f]{{{CONTENT}}}/")
 _OF_ANSWER = re.compile(
-    rf"{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet|{_EXPORT_FOLDER.pattern}{FILE_NAME})"
+    rf"{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet|{_EXPORT_FOLDER.pattern}{FILE_NAME}"
+    rf"|answer/exports/{TABLE_NAME}/[0-9a-f]{{{CONTENT}}}/{FILE_NAME})"
 )
 _SHARED = re.compile(rf"{_LISTED_MONTH.pattern}|{_OF_ANSWER.pattern}")
 _SHELF = re.compile(rf"listings/files/|{FOLDER}/answer/{TABLE_NAME}/")
@@ -54,8 +56,8 @@ class Kind(StrEnum):
     LISTING = "listing"
     """What a listing tells of itself, or the images in it."""
     SHARED = "shared"
-    """Named by its content: a month of a listing, a month of a table of an answer, an export. Many listings, or many summaries,
-    may name it; it is of no run."""
+    """Named by its content: a month of a listing, a month of a table or of an export of an answer, an export. Many listings, or
+    many summaries, may name it; it is of no run."""
     MANIFEST = "manifest"
     """Also what a repeated shard still had to do."""
     FILE = "file"
@@ -185,6 +187,17 @@ def is_summary_folder(run: RunLayout, folder: str) -> bool:
 def is_export_folder(layout: VariantLayout, folder: str) -> bool:
     """Whether a key prefix is that of a folder of exports which runs of the variant share."""
     return folder.startswith(layout.root) and _EXPORT_FOLDER.fullmatch(folder[len(layout.root) :]) is not None
+
+
+def export_of_month(layout: VariantLayout, key: str) -> str | None:
+    """Name the export that a file is a month of, by its key; None when it is none of the variant."""
+    match = _EXPORT_MONTH.fullmatch(key[len(layout.root) :]) if key.startswith(layout.root) else None
+    return match["name"] if match else None
+
+
+def is_month_of_export(key: str) -> bool:
+    """Whether a key is that of a month of an export, of whichever dataset."""
+    return re.fullmatch(rf"(?:.*/)?{FOLDER}/{_EXPORT_MONTH.pattern}", key, re.DOTALL) is not None
 
 
 @dataclass(frozen=True)

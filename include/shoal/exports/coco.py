@@ -32,6 +32,10 @@ class Coco:
         """Need nothing of the dataset file."""
         return []
 
+    def not_held(self, database: Database) -> dict[str, int]:
+        """Count the images that are left out."""
+        return count_not_held(database)
+
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Stream images, then their boxes: images are numbered in key order."""
         ids, model = categories_of(answer), answer.result["model"]
@@ -54,7 +58,7 @@ class Coco:
         data = write_whole(to / "coco.json", write_dataset)
         results = write_whole(to / "coco-results.json", lambda part: write_list(part, _results(database, ids)))
         boxes = int(database.value(_COUNTS))
-        return Written((data, results), count_not_held(database), {data.name: boxes, results.name: boxes})
+        return Written((data, results), self.not_held(database), {data.name: boxes, results.name: boxes})
 
 
 def _images(database: Database) -> Iterator[dict[str, Any]]:

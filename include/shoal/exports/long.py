@@ -34,6 +34,10 @@ class Long:
         """Ask for days."""
         return [] if "day" in dataset.report.bins else ["report.bins: [day], and a new run"]
 
+    def not_held(self, database: Database) -> dict[str, int]:  # noqa: ARG002 - the door's
+        """Hold every number of a whole month."""
+        return {}
+
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the series into both files, and a third for spreadsheets where a name would be a formula there.
 

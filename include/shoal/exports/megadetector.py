@@ -46,6 +46,10 @@ class MegaDetector:
         """Need nothing of the dataset file."""
         return []
 
+    def not_held(self, database: Database) -> dict[str, int]:
+        """Count the images that are left out wherever they lie."""
+        return count_not_held(database, FAILED)
+
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Stream the images.
 
@@ -74,7 +78,7 @@ class MegaDetector:
             write_object(part, fields)
 
         path = write_whole(to / "megadetector.json", write)
-        not_held = {**count_not_held(database, FAILED), f"images outside {begins}": outside}
+        not_held = {**self.not_held(database), f"images outside {begins}": outside}
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from shoal.answers.where import Where
 from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.contract.stored_names import FILE_NAME
-from shoal.exports.export import EXPORTS, Answer, Export, find_export
+from shoal.exports.export import BY_MONTH, EXPORTS, Answer, Export, find_export
 from shoal.tables.session import Database
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,14 @@ def write_exports(database: Database, answer: Answer, asked: Sequence[str]) -> E
     exported = Exported((), answer)
     for name in EXPORTS:
         exported = _write_next(database, exported, name)
-    for name in dict.fromkeys(asked):
+    for name in of_wheels(asked):
         exported = _try_next(database, exported, name)
     return exported
+
+
+def of_wheels(asked: Sequence[str]) -> list[str]:
+    """Name the exports of a dataset file that other wheels bring, each once; months of ours are made of stored tables."""
+    return [name for name in dict.fromkeys(asked) if name not in BY_MONTH]
 
 
 def describe_told(told: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from shoal.contract.errors import TooLargeError
 from shoal.contract.json_bounds import MIB
 from shoal.exports.export import EXPORTS, Answer, find_export
 from shoal.exports.table_file import PARQUET_TYPE, SPREADSHEET
-from shoal.exports.write import Exported, ExportedFile, failure_of, write_one
+from shoal.exports.write import Exported, ExportedFile, failure_of, of_wheels, write_one
 from shoal.results.stored_summary import StoredSummary
 from shoal.tables.session import Database
 
@@ -47,7 +47,7 @@ def compare_exports(database: Database, answer: Answer, summary: StoredSummary) 
     again, notes = Exported((), answer), []
     for name in EXPORTS:
         again = again.plus(_write(database, again.answer, name), name, {})
-    for name in dict.fromkeys(answer.plan.settings.exports):
+    for name in of_wheels(answer.plan.settings.exports):
         if "failed" in summary.exports.get(name, {}):
             continue
         try:

@@ -10,7 +10,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.stored_names import parse_part
-from shoal.exports.export import Answer
+from shoal.exports.export import BY_MONTH, Answer
 from shoal.exports.write_again import compare_exports
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
@@ -23,6 +23,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.compare_tables import compare_tables
+from shoal.summary.export_months import compare_export_months
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import read_files
@@ -101,6 +102,7 @@ def _compare(
         *_check_files(stores.results, run, summary, result),
         *(compared.deviations if of_today else ()),
         *(compare_tables(database, layout, plan, summary) if of_today else ()),
+        *_check_export_months(stores.results, plan, summary),
         *_check_writers(database, plan, sources),
         *_check_rows(database),
         *_check_current(stores, plan, summary),
@@ -199,6 +201,13 @@ def _check_files(
     for field in sorted({*result, *summary.result}):
         if result.get(field) != summary.result.get(field):
             yield f"result: {field} recomputed from the rows differs from the summary's"
+
+
+def _check_export_months(results: ObjectStore, plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
+    """G3: months of exports are what the stored tables give, in a session whose views are those of the answer."""
+    if summary.export_months or set(plan.settings.exports) & set(BY_MONTH):
+        with open_database(results, plan.settings.run) as database:
+            yield from compare_export_months(database, plan, summary)
 
 
 def _check_writers(database: Database, plan: StoredPlan, sources: RowSources) -> Iterator[str]:

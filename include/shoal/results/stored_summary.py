@@ -133,7 +133,12 @@ class StoredSummary:
     @property
     def tables(self) -> tuple[SummaryFile, ...]:
         """The months of tables among the files."""
-        return tuple(file for file in self.files if file.month is not None)
+        return tuple(file for file in self.files if file.month is not None and not file.is_export)
+
+    @property
+    def export_months(self) -> tuple[SummaryFile, ...]:
+        """The months of exports among the files."""
+        return tuple(file for file in self.files if file.is_export)
 
     @property
     def params(self) -> RunParams:

@@ -10,7 +10,9 @@ from shoal.contract.stored_json import picked
 from shoal.contract.stored_names import (
     FILE_NAME,
     RunPlace,
+    export_of_month,
     is_export_folder,
+    is_month_of_export,
     is_summary_folder,
     parse_answer_file,
 )
@@ -21,7 +23,8 @@ class SummaryFile:
     """One file of an answer.
 
     Attributes:
-        table: The table it holds a month of; of other files the first word of their name: `report`, `counts`, `failures`.
+        table: The table, or the export, it holds a month of; of other files the first word of their name: `report`,
+            `counts`, `failures`.
         month: `2026-06`, UTC; None where it is no month of a table.
         key: Its object in the results bucket.
         sha256: What its bytes hash to.
@@ -39,7 +42,13 @@ class SummaryFile:
     @property
     def name(self) -> str:
         """What people call it: no two files of a summary have one name."""
-        return self.key.rpartition("/")[2] if self.month is None else f"{self.table}-{self.month}.parquet"
+        own = self.month is None or self.is_export
+        return self.key.rpartition("/")[2] if own else f"{self.table}-{self.month}.parquet"
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is of a month of an export, which `table` names then."""
+        return self.month is not None and is_month_of_export(self.key)
 
     def to_json(self) -> dict[str, Any]:
         """Write it."""
@@ -122,4 +131,6 @@ def _is_beside(folder: str, file: SummaryFile) -> bool:
 def _is_month(place: RunPlace, file: SummaryFile) -> bool:
     name = parse_answer_file(place.layout, file.key)
     told = (file.table, file.month)
+    if file.is_export:
+        return export_of_month(place.layout, file.key) == file.table and f"-{file.month}." in file.name
     return name is not None and (name.table, name.month) == told and file.sha256.startswith(name.content)

@@ -38,6 +38,9 @@ IMAGE_SUFFIXES = (
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 
+EXPORTS_BY_MONTH = ("coco", "long", "megadetector")
+"""Our own exports that a dataset file may ask for: each month of an answer stands alone."""
+
 DATASET_NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 
 
@@ -193,7 +196,7 @@ class Dataset(Settings):
     report: Report = Report()
     # Left out of plan.json where nobody asks for one: the many plans stay as they are.
     exports: tuple[Name, ...] = Field(
-        (), exclude_if=not_, description="Exports of other wheels, written beside those that every run writes"
+        (), exclude_if=not_, description="coco, long, megadetector by month, and exports of other wheels"
     )
     publish: Publish = Field(
         Publish(), exclude_if=say_nothing, description="What packages for others say of themselves"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from shoal.contract.errors import ConfigError, one_line, shown
 from shoal.contract.plugged_in import plugged_in
 from shoal.settings.checkout import EXAMPLES, embedded_root, find_checkout
-from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
+from shoal.settings.dataset import EXPORTS_BY_MONTH, EXPORTS_OF_WHEELS, Dataset
 from shoal.settings.field_types import BY_HAND
 from shoal.settings.yaml_text import read_yaml
 
@@ -141,11 +141,11 @@ def _need_one_file(path: Path) -> None:
 
 def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
     """Look at a file that people write, not at stored settings: a wheel may be gone when an old plan is read."""
-    for name in exports:
+    for name in set(exports) - set(EXPORTS_BY_MONTH):
         if name not in (there := plugged_in(EXPORTS_OF_WHEELS)):
             raise ConfigError(
                 f"Dataset file {file_name}: exports: no installed wheel brings an export {name!r} - "
-                f"{'there are ' + ', '.join(there) if there else 'there is none, install its wheel here'}"
+                f"there are {', '.join([*EXPORTS_BY_MONTH, *there])}; else install its wheel here, or see python -m shoal export"
             )
 
 

@@ -23,6 +23,7 @@ from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.export import find_export
 from shoal.exports.report.page import shown_of_run
+from shoal.exports.write import of_wheels
 from shoal.results.answer import read_current
 from shoal.results.ledger import RowSources
 from shoal.results.lineage import read_lineages
@@ -89,7 +90,7 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
         sources: Where its rows lie.
     """
     listing = [file.sha256 for file in read_files(database.results, plan.listing.key)]
-    exports = {name: _wheel_of(name) for name in plan.settings.exports}
+    exports = {name: _wheel_of(name) for name in of_wheels(plan.settings.exports)}
     hashes = tuple(sha256 for sha256 in listing if sha256 is not None)
     if not hashes or len(hashes) < len(listing) or None in exports.values() or not is_code_as_loaded():
         return None

@@ -23,6 +23,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
+from shoal.summary.export_months import store_export_months
 from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
 from shoal.summary.publish import Found, export_folder, store_exports, write_summary
@@ -164,6 +165,7 @@ def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
     # From here on no more of the code is read that decides a line.
     months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
     found = _store_answer(database, layout, attempt, balance, answer, shared, months)
+    found = _with_export_months(found, layout, answer, shared, known, months)
     told = {"inputs_sha256": found.run["inputs_sha256"], "lines": lines_to_json(lines)}
     if not is_code_as_loaded():
         told = dict.fromkeys(told)
@@ -211,6 +213,22 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     told = {"exports": exported.told} if exported.told else {}
     files = (*store_exports(exported, folder, shared), *tables)
     return Found(balance, exported.answer.result, {**answer.run, **told}, folder, files)
+
+
+def _with_export_months(  # noqa: PLR0917 - what is made of what
+    found: Found,
+    layout: VariantLayout,
+    answer: Answer,
+    shared: SharedFiles,
+    known: KnownAnswer | None,
+    months: KnownMonths,
+) -> Found:
+    """Add the months of exports that the dataset file asks for: made of the tables, which are stored by now."""
+    tables = [file for file in found.files if file.month is not None]
+    exported = store_export_months(layout, answer, tables, shared, known, months)
+    told = {**found.run.get("exports", {}), **exported.told}
+    run = {**found.run, "exports": told} if told else found.run
+    return replace(found, run=run, files=(*found.files, *exported.files))
 
 
 def _count_removed(

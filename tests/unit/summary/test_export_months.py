@@ -1,0 +1,156 @@
+"""Months of exports that a dataset file asks for: stored once, named again while their month is as it was, and verified."""
+
+import csv
+import io
+import json
+from collections import Counter
+
+import pytest
+
+from hostile_answer import draw_rows
+from pipeline import make_pipeline
+from shoal.contract.errors import ConfigError
+from shoal.contract.stored_names import Kind, read_name
+from shoal.exports.export import BY_MONTH
+from shoal.exports.long import Long
+from shoal.settings.dataset import EXPORTS_BY_MONTH
+from shoal.settings.dataset_files import load_dataset
+
+
+@pytest.fixture(scope="module")
+def nights(store, demo_models, tmp_path_factory):
+    """Two nights over the same bucket, the second with news in June alone, and which months of `long` each wrote."""
+    pipeline = make_pipeline(store, demo_models, tmp_path_factory.mktemp("nights"), exports=list(EXPORTS_BY_MONTH))
+    written, write = [], Long.write
+
+    def recorded(self, database, answer, to, where):
+        written.append(to.name)
+        return write(self, database, answer, to, where)
+
+    def night(*keys):
+        written.clear()
+        for key in keys:
+            pipeline.put(key, key.encode())
+        plan = pipeline.plan()
+        draw_rows(pipeline, plan)
+        return plan, pipeline.summarize(plan), list(written)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Long, "write", recorded)
+        yield (
+            pipeline,
+            *(
+                night(*keys)
+                for keys in (
+                    [
+                        f"2026{month}{day}-{hour}0000-A1.jpg"
+                        for month in ("05", "06")
+                        for day in ("01", "02")
+                        for hour in ("03", "09")
+                    ],
+                    ["20260603-090000-A1.jpg", "20260601-030000-A1.bad.jpg"],
+                )
+            ),
+        )
+
+
+def test_a_month_of_an_export_is_stored_once_and_named_again_while_it_is_as_it_was(nights):
+    _, (_, first, wrote_first), (_, second, wrote_second) = nights
+    assert sorted(wrote_first) == ["long-2026-05", "long-2026-06"]
+    assert wrote_second == ["long-2026-06"]
+    names = {
+        f"{name}-{month}.{ending}"
+        for month in ("2026-05", "2026-06")
+        for name, ending in [
+            ("coco", "json"),
+            ("coco-results", "json"),
+            ("long", "csv"),
+            ("long", "parquet"),
+            ("megadetector", "json"),
+        ]
+    }
+    keys = [{file.name: file.key for file in done.stored.export_months} for _, done in ((0, first), (1, second))]
+    assert set(keys[0]) == set(keys[1]) == names
+    assert {name for name in names if keys[0][name] == keys[1][name]} == {name for name in names if "2026-05" in name}
+    assert first.stored.tables
+    assert not {file.table for file in first.stored.tables} & set(EXPORTS_BY_MONTH)
+
+
+def test_the_months_read_back_are_the_answer_to_the_last_box(nights):
+    pipeline, _, (_, done, _) = nights
+    told = {one["taxon"]: one["detections"] for one in done.summary["result"]["species"]}
+    days, boxes = Counter(), Counter()
+    for file in done.stored.export_months:
+        data = pipeline.stores.results.read_bytes(file.key)
+        if file.name.endswith(".csv"):
+            lines = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+            assert file.rows == len(lines)
+            for line in lines:
+                days[line["taxon"]] += int(line["count"])
+        if file.name.startswith("coco-2026"):
+            found = json.loads(data)
+            names = {one["id"]: one["name"] for one in found["categories"]}
+            boxes.update(names[one["category_id"]] for one in found["annotations"])
+    assert days == boxes == told != {}
+    assert done.summary["run"]["exports"]["coco"] == {"not_held": {"images that failed": 1}}
+
+
+def test_months_that_are_computed_anew_have_the_same_bytes(nights):
+    """Another description makes the night compute everything."""
+    pipeline, _, (_, second, _) = nights
+    anew = pipeline.with_settings(description="Ana's camera")
+    plan = anew.plan()
+    done = anew.summarize(plan)
+    assert {file.key for file in done.stored.export_months} == {file.key for file in second.stored.export_months}
+
+
+def test_an_idle_night_names_them_again(nights):
+    pipeline, _, (_, second, _) = nights
+    third = pipeline.summarize(pipeline.plan())
+    assert third.stored.export_months == second.stored.export_months
+
+
+def test_verify_writes_them_again_and_tells_what_differs(nights):
+    pipeline, _, (plan, done, _) = nights
+    layout = pipeline.stores.layout
+    assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
+    assert {read_name(layout, file.key).kind for file in done.stored.export_months} == {Kind.SHARED}
+    files = done.summary["files"]
+    (month,) = [file for file in files if file["key"].endswith("long-2026-05.csv")]
+    try:
+        pipeline.stores.results.write_json(
+            done.key, {**done.summary, "files": [file for file in files if file != month]}
+        )
+        (told,) = pipeline.verify(plan.run_key, plan.variant.directory).deviations
+        assert told == "G3: the summary names no file long-2026-05.csv, which its tables give"
+        other = {**month, "sha256": "0" * 64}
+        pipeline.stores.results.write_json(
+            done.key, {**done.summary, "files": [other if file == month else file for file in files]}
+        )
+        told = pipeline.verify(plan.run_key, plan.variant.directory).deviations
+        assert "G3: file long-2026-05.csv written again from the tables differs from the summary's" in told
+    finally:
+        pipeline.stores.results.write_json(done.key, done.summary)
+
+
+def test_an_export_that_fails_costs_its_own_files_alone(nights, monkeypatch):
+    pipeline, *_ = nights
+    monkeypatch.setattr(Long, "not_held", lambda *_: 1 / 0)
+    again = pipeline.with_settings(description="Ben's camera")
+    done = again.summarize(again.plan())
+    assert done.summary["run"]["exports"]["long"] == {"failed": "ZeroDivisionError: division by zero"}
+    assert {file.table for file in done.stored.export_months} == {"coco", "megadetector"}
+
+
+def test_a_dataset_file_may_ask_for_ours_by_month_and_for_those_of_wheels(tmp_path, nights):
+    assert tuple(sorted(BY_MONTH)) == EXPORTS_BY_MONTH
+    pipeline, *_ = nights
+    file = tmp_path / "reef.yaml"
+    settings = pipeline.dataset.model_dump(mode="json", include={"source", "models", "results", "model"})
+    file.write_text(json.dumps({**settings, "exports": ["long"]}))
+    assert load_dataset(file).exports == ("long",)
+    file.write_text(json.dumps({**settings, "exports": ["yolo"]}))
+    with pytest.raises(
+        ConfigError, match=r"no installed wheel brings an export 'yolo' - there are coco, long, megadetector"
+    ):
+        load_dataset(file)
