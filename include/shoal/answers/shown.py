@@ -1,7 +1,7 @@
 """What is shown of an answer: one image with its boxes, or the images of a taxon in an order; never one with people."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -25,7 +25,10 @@ SHOWN_KEYS, SHOWN_TAXA = 3, 8
 TILE_PX = 320
 """Longer side of a picture in a contact sheet."""
 
-_FACTS = "key, object_version, size_bytes, images.use, reason, images.camera, images.captured_at, images.width, images.height"
+_FACTS = (
+    "key, object_version, size_bytes, content_sha256, images.use, reason, images.camera, images.captured_at, "
+    "images.width, images.height"
+)
 
 _OF_ONE = {"score": "confidence DESC", "doubt": "abs(confidence - threshold)", "date": "confidence DESC"}
 """By what the box that stands for an image is chosen."""
@@ -42,6 +45,7 @@ class ShownImage:
         key: It.
         object_version: As the run looked at it.
         size_bytes: Likewise.
+        content_sha256: Of its bytes; None where they could not be read.
         use: What the answer made of it.
         reason: Why it failed or is unusable.
         camera: Its camera.
@@ -53,6 +57,7 @@ class ShownImage:
     key: str
     object_version: str
     size_bytes: int
+    content_sha256: str | None
     use: str
     reason: str | None
     camera: str
@@ -64,6 +69,11 @@ class ShownImage:
     def time_text(self) -> str:
         """When it was taken, in words."""
         return "undated" if self.captured_at is None else utc_text(self.captured_at)
+
+    def to_draw(self, boxes: Sequence[Box]) -> Drawing:
+        """Write it as it is drawn: as the run looked at it, or not at all."""
+        sha256 = self.content_sha256 or ""
+        return Drawing(self.key, self.object_version, self.size_bytes, tuple(boxes), content_sha256=sha256)
 
 
 @dataclass(frozen=True)
@@ -234,9 +244,7 @@ def _tile(image: ShownImage, chosen: tuple[str, int], found: Sequence[NamedBox])
     first = next(box for named, box in found if named == chosen)
     boxes = (first, *(box for named, box in found if named != chosen))
     caption = f"{image.key}\n{image.time_text} · {first.conf:.2f}"
-    return Drawing(
-        image.key, image.object_version, image.size_bytes, boxes, crop=True, long_side_px=TILE_PX, caption=caption
-    )
+    return replace(image.to_draw(boxes), crop=True, long_side_px=TILE_PX, caption=caption)
 
 
 def _ways(key: str) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ tables, the images themselves as the run looked at them. Images that show a clas
 import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from shoal.answers.find import CURRENT, StoredRun, find_run
@@ -19,7 +20,7 @@ from shoal.cli._which_run import read_word
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.job import positive
 from shoal.pictures.draw import draw, sheet
-from shoal.pictures.drawing import Box, Drawing, Drawn, PictureLimits
+from shoal.pictures.drawing import Box, Drawn, PictureLimits
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.session import open_database
 
@@ -84,8 +85,7 @@ def _show_one(arguments: Namespace, stores: Stores, run: StoredRun, answer: Show
     image = answer.find_image(arguments.key.removeprefix(stores.source.uri("")))
     boxes = answer.boxes(image, below=arguments.below)
     side = arguments.side or min(MOST_SIDE, max(LEAST_SIDE, image.width or 0, image.height or 0))
-    drawing = Drawing(image.key, image.object_version, image.size_bytes, boxes, long_side_px=side, quality=90)
-    (drawn,) = draw(stores.source, [drawing], _limits(run))
+    (drawn,) = draw(stores.source, [replace(image.to_draw(boxes), long_side_px=side, quality=90)], _limits(run))
     if drawn.jpeg is None:
         failed = f"; the run could not use it either ({image.reason})" if image.use == "failed" else ""
         raise ConfigError(f"No picture of {shown(image.key)!r}: {drawn.why}{failed}")

@@ -1,5 +1,6 @@
 """The room's door: images of a store with their boxes drawn, and sheets of them."""
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -131,7 +132,7 @@ def _fetch(
 
 def _read(source: ImageSource, drawing: Drawing) -> bytes | str:
     try:
-        return source.read(drawing.key, drawing.object_version, drawing.size_bytes).data
+        data = source.read(drawing.key, drawing.object_version, drawing.size_bytes).data
     except ImageGone:
         return "it is gone from the bucket since the run looked at it"
     except ImageChanged as err:
@@ -140,6 +141,9 @@ def _read(source: ImageSource, drawing: Drawing) -> bytes | str:
         return one_line(err)
     except ImageDenied as err:
         return one_line(f"the store does not give it: {err}")
+    if drawing.content_sha256 and (now := hashlib.sha256(data).hexdigest()) != drawing.content_sha256:
+        return f"it has changed since the run looked at it: sha256 {now[:12]}, then {drawing.content_sha256[:12]}"
+    return data
 
 
 def _without_key(err: ImageChanged, key: str) -> str:

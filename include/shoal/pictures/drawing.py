@@ -51,6 +51,7 @@ class Drawing:
         long_side_px: Longer side of the picture, px.
         quality: Of the JPEG, 1 to 95.
         caption: What a contact sheet says below it; several lines are kept.
+        content_sha256: Of the bytes that the run looked at; empty where unknown. Some stores tell no version of what they give.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Drawing:
     long_side_px: int = 640
     quality: int = 80
     caption: str = ""
+    content_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,17 @@ def _has_shape(character: str) -> bool:
 @cache
 def drawable(label: str, class_id: int) -> str:
     """Write a label in characters that the font has; by the class's number where too few are left to know it by."""
-    text = " ".join(shown(label).split())
-    known = "".join(character for character in text if _has_shape(character)).strip()
-    return known if 2 * len(known) > len(text) else f"#{class_id}"
+    text, known = " ".join(shown(label).split()), ""
+    is_lost, letters, lost_letters = False, 0, 0
+    for character in text:
+        kind = category(character)[0]
+        if kind != "M":  # a mark goes with its letter
+            is_lost = not _has_shape(character)
+        known += "" if is_lost else character
+        letters += kind == "L"
+        lost_letters += kind == "L" and is_lost
+    known = " ".join(known.split())
+    return known if known and 2 * lost_letters <= letters else f"#{class_id}"
 
 
 def shorter(label: str) -> str:

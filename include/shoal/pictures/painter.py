@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ def _load() -> dict[str, Any]:
 
 def _bound(memory_bytes: int) -> None:
     """Take no more memory than is left to one picture; write no file, leave no core."""
-    try:
+    with suppress(
+        OSError, ValueError
+    ):  # no Linux: what libraries have mapped by now is not told, nor is a limit kept there
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (OSError, ValueError):
-        pages = 0  # no Linux: what libraries have mapped by now is not told, and such systems do not count it
-    now = pages * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (now + memory_bytes, now + memory_bytes))
+        most = pages * os.sysconf("SC_PAGE_SIZE") + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

@@ -1,5 +1,6 @@
 """Images of a store drawn in a process of their own: what comes of each, and what it may cost."""
 
+import hashlib
 import io
 import os
 import re
@@ -119,6 +120,20 @@ def test_an_image_that_does_not_come_says_why_and_the_next_is_drawn():
     assert {one.drawing.key: one.why for one in rest} == {name: why for name, (_, why) in DOES_NOT_COME.items()}
     assert {one.jpeg for one in rest} == {None}
     assert there.why is None
+
+
+def test_other_bytes_of_the_same_size_are_told_where_the_store_tells_no_version():
+    other = JPEG[:-3] + b"x" + JPEG[-2:]
+    sha256 = hashlib.sha256(JPEG).hexdigest()
+    same, changed = (
+        next(draw(Bucket(a=data), [Drawing("a", "v1", len(JPEG), content_sha256=sha256)], PictureLimits()))
+        for data in (JPEG, other)
+    )
+    assert same.why is None
+    assert (
+        changed.why
+        == f"it has changed since the run looked at it: sha256 {hashlib.sha256(other).hexdigest()[:12]}, then {sha256[:12]}"
+    )
 
 
 def test_a_store_that_refuses_the_login_is_asked_once():

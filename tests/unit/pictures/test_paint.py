@@ -119,6 +119,8 @@ def test_where_boxes_are_many_a_legend_stands_below_the_picture():
         pytest.param("سمكة", "سمكة", id="Arabic"),
         pytest.param("e\u0301toile", "e\u0301toile", id="a mark that joins"),
         pytest.param("魚のなまえ", "#7", id="no letter that the font has: the class's number"),
+        pytest.param("हिन्दी", "#7", id="nor its marks alone"),
+        pytest.param("🐟", "#7", id="an emoji alone"),
         pytest.param("🐟 Sar comun", "Sar comun", id="an emoji before a name"),
         pytest.param("a\nb\tc", r"a\nb\tc", id="line breaks"),
         pytest.param("gpj\u202egpj", r"gpj\u202egpj", id="what turns the direction"),
