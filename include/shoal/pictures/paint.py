@@ -28,6 +28,9 @@ MARGIN = 0.6
 LEAST_SHARE = 0.15
 """Of the image's longer side that a crop shows at least: without its surroundings nobody knows a fish."""
 
+LEAST_WITHIN = 0.25
+"""Share of another box that a crop must show: a sliver of one at its edge tells nobody anything."""
+
 cv2.setNumThreads(1)
 
 
@@ -57,7 +60,10 @@ def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes 
         return {"why": f"{decoded.reason}{f': {decoded.detail}' if decoded.detail else ''}", **size}, None
     height, width = decoded.image.shape[:2]
     boxes = [Box(**box) for box in words["boxes"]]
-    part = _around(boxes[0], width, height) if words["crop"] and boxes else Part(0, 0, width, height)
+    part = Part(0, 0, width, height)
+    if words["crop"] and boxes:
+        part = _around(boxes[0], width, height)
+        boxes = [box for number, box in enumerate(boxes) if number == 0 or _share_within(box, part) >= LEAST_WITHIN]
     frame = decoded.image[part.top : part.bottom, part.left : part.right]
     del decoded
     picture, scale = _scaled(frame, words["long_side_px"])
@@ -83,6 +89,14 @@ def _around(box: Box, width: int, height: int) -> Part:
     x = min(max(0, round((left + right - shown[0]) / 2)), width - shown[0])
     y = min(max(0, round((top + bottom - shown[1]) / 2)), height - shown[1])
     return Part(x, y, x + shown[0], y + shown[1])
+
+
+def _share_within(box: Box, part: Part) -> float:
+    """Say how much of a box a part of the image shows."""
+    wide = min(box.x2, part.right) - max(box.x1, part.left)
+    high = min(box.y2, part.bottom) - max(box.y1, part.top)
+    area = (box.x2 - box.x1) * (box.y2 - box.y1)
+    return wide * high / area if wide > 0 and high > 0 and area > 0 else 0.0
 
 
 def _scaled(frame: NDArray[np.uint8], long_side_px: int) -> tuple[Pillow.Image, float]:

@@ -21,6 +21,9 @@ WIDEST = 0.6
 MOST_TAGS = 150
 """More boxes have none: placing them costs time, and nobody reads them."""
 
+Place = tuple[int, int, int, int]
+"""(left, top, right, bottom), px."""
+
 _SIGNS = {"lost": "\N{MINUS SIGN} ", "gained": "+ "}
 """Before the label: the kind of line alone would be overlooked."""
 
@@ -33,13 +36,13 @@ class Tag:
         box: What it is about.
         label: What it says, cut to its room.
         score: Behind that.
-        place: (left, top, right, bottom), px.
+        place: Where.
     """
 
     box: Box
     label: str
     score: str
-    place: tuple[int, int, int, int]
+    place: Place
 
 
 def text_size(long_side_px: int) -> int:
@@ -76,13 +79,35 @@ def _place(boxes: Sequence[Box], labels: Sequence[str], size: tuple[int, int]) -
         height = sum(font(letters).getmetrics()) + pad
         if width > size[0] or height > size[1]:
             continue
-        places = list(_places(box, width, height, size))
-        place = next((one for one in places if not any(_meet(one, tag.place) for tag in tags)), places[0])
+        others = [_edges(other) for other in boxes if other is not box]
+        ranked = enumerate(_places(box, width, height, size))
+        _, _, place = min((_hides(place, tags, others), number, place) for number, place in ranked)
         tags.append(Tag(box, label, score, place))
     return tags
 
 
-def _places(box: Box, width: int, height: int, size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+def _edges(box: Box) -> Place:
+    return round(box.x1), round(box.y1), round(box.x2), round(box.y2)
+
+
+def _hides(place: Place, tags: Sequence[Tag], others: Sequence[Place]) -> float:
+    """Say how much a tag would hide there: of other tags, which are unreadable then, and of each other box its share."""
+    hidden = sum(_common(place, tag.place) > 0 for tag in tags) * 2.0
+    return hidden + sum(_common(place, other) / max(1, _area(other)) for other in others)
+
+
+def _area(place: Place) -> int:
+    return (place[2] - place[0]) * (place[3] - place[1])
+
+
+def _common(one: Place, other: Place) -> int:
+    """Say how many pixels two places share."""
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return wide * high if wide > 0 and high > 0 else 0
+
+
+def _places(box: Box, width: int, height: int, size: tuple[int, int]) -> Iterator[Place]:
     """Give places for a tag, the best first: above the box, below it, inside of it; each is moved into the picture."""
     edge = line_width(max(size)) + 1
     left, right = round(box.x1) - 1, round(box.x2) + 2 - width
@@ -96,18 +121,16 @@ def _places(box: Box, width: int, height: int, size: tuple[int, int]) -> Iterato
         yield from (_moved(x, y, width, height, size) for x in (left + edge, right - edge))
 
 
-def _moved(x: int, y: int, width: int, height: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _moved(x: int, y: int, width: int, height: int, size: tuple[int, int]) -> Place:
     x, y = min(max(0, x), size[0] - width), min(max(0, y), size[1] - height)
     return x, y, x + width, y + height
 
 
-def _meet(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
 def _fit(tags: Sequence[Tag], size: tuple[int, int]) -> bool:
-    covered = sum((tag.place[2] - tag.place[0]) * (tag.place[3] - tag.place[1]) for tag in tags)
-    overlapped = sum(any(_meet(tag.place, other.place) for other in tags[:number]) for number, tag in enumerate(tags))
+    covered = sum(_area(tag.place) for tag in tags)
+    overlapped = sum(
+        any(_common(tag.place, other.place) > 0 for other in tags[:number]) for number, tag in enumerate(tags)
+    )
     few = len(tags) <= 3  # in a small picture even one takes a good part
     return (few or covered <= MOST_SHARE * size[0] * size[1]) and overlapped <= MOST_OVERLAPPED * len(tags)
 
