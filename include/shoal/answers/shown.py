@@ -30,6 +30,8 @@ _FACTS = (
     "images.width, images.height"
 )
 
+_EVERY_BOX = ("stored_detections", "stored_below")
+
 _OF_ONE = {"score": "confidence DESC", "doubt": "abs(confidence - threshold)", "date": "confidence DESC"}
 """By what the box that stands for an image is chosen."""
 
@@ -95,7 +97,7 @@ class ShownAnswer:
     """An answer whose images may be shown.
 
     Args:
-        database: Holds the views of `view_answer`, with every taxon.
+        database: Holds the views of `view_answer`.
         summary: The run's.
         taxa: Those of the dataset file of today: who is a person now is one in every run.
 
@@ -109,13 +111,15 @@ class ShownAnswer:
         self._colours = colours_of(species["taxon"] for species in summary.result["species"])
         people = human_classes(taxa)
         _need_told(people, summary)
-        database.run(f"CREATE OR REPLACE VIEW people_in AS {with_people(people)}")
+        then = summary.result["settings"]["taxa"].values()
+        self._knows_people = bool(people) or any(entry.get("role") == HUMAN for entry in then)
+        database.run(f"CREATE OR REPLACE VIEW people_in AS {with_people(people, _EVERY_BOX)}")
 
     def find_image(self, key: str) -> ShownImage:
         """Find one image by its key, or by an ending that only one key has.
 
         Raises:
-            ConfigError: There is none, there are several, or it shows people.
+            ConfigError: There is none, there are several, it shows people, or nobody knows whether it does.
         """
         found = next(filter(None, (self._images(*way) for way in _ways(key))), [])
         if len(found) != 1:
@@ -125,6 +129,11 @@ class ShownAnswer:
         if self._database.value(people, [image.key, image.object_version]):
             raise ConfigError(
                 f"Image {shown(image.key)!r} has a box of a class of role human in taxa: such images are never shown"
+            )
+        if image.use == "failed" and self._knows_people:
+            raise ConfigError(
+                f"The model saw nothing of image {shown(image.key)!r} ({image.reason}), and taxa has a class of role human: nobody "
+                "knows whether it shows people, so it is not shown"
             )
         return image
 

@@ -119,6 +119,10 @@ def test_who_is_a_person_by_todays_dataset_file_is_shown_in_no_run(answered, sho
     with pytest.raises(ConfigError, match="has a box of a class of role human in taxa: such images are never shown"):
         show(today, min(with_people))
     assert show(today, min(others))[0] == 0
+    with pytest.raises(
+        ConfigError, match=r"saw nothing of image .* \(truncated\), .* nobody knows whether it shows people"
+    ):
+        show(today, "20260603-010000-IPC608.jpg")
     printed = show(today, "--grid", "4x4")[1]
     left_out = int(re.search(r"left out because they show people: (\d+)", printed)[1])
     assert left_out >= len(with_people), "boxes below the threshold tell of people, too"
