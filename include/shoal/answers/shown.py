@@ -132,8 +132,8 @@ class ShownAnswer:
             )
         if image.use == "failed" and self._knows_people:
             raise ConfigError(
-                f"The model saw nothing of image {shown(image.key)!r} ({image.reason}), and taxa has a class of role human: nobody "
-                "knows whether it shows people, so it is not shown"
+                f"The model saw nothing of image {shown(image.key)!r} ({image.reason}), and taxa has a class of role human: "
+                "nobody knows whether it shows people, so it is not shown"
             )
         return image
 

@@ -12,7 +12,7 @@ from shoal.pictures.lettering import cut_to, font
 
 GAP, LETTERS, TITLE = 10, 13, 17
 LINE = 17
-LEAST_WIDE = 160
+LEAST_WIDE, USUAL_WIDE = 160, 320
 PAPER, INK, FAINT, NOTHING = (255, 255, 255), (20, 20, 20), (90, 90, 90), (225, 225, 225)
 
 
@@ -26,7 +26,7 @@ def lay_out(jpegs: Sequence[bytes], words: Mapping[str, Any]) -> bytes:
     pictures = [Pillow.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg in jpegs]
     captions = [caption.splitlines() for caption in words["captions"]]
     columns = max(1, min(words["columns"], len(pictures)))
-    wide = max([LEAST_WIDE, *(picture.width for picture in pictures if picture is not None)])
+    wide = max(LEAST_WIDE, max((picture.width for picture in pictures if picture is not None), default=USUAL_WIDE))
     rows = [range(start, min(start + columns, len(pictures))) for start in range(0, len(pictures), columns)]
     heights = [_height([pictures[number] for number in row], wide) for row in rows]
     below = LINE * max(map(len, captions), default=0) + 2 * GAP
