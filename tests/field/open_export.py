@@ -8,6 +8,7 @@ import json
 import socket
 import sys
 from collections import Counter
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,56 @@ def ifdo(folder: Path) -> dict[str, Any]:
     return {"errors": errors, "counts": boxes, "boxes": sum(read.values()), "items": items}
 
 
+def coco(folder: Path) -> dict[str, Any]:
+    """pycocotools: the dataset, and the results upon it."""
+    from pycocotools.coco import COCO
+
+    errors: list[str] = []
+    try:
+        with redirect_stdout(sys.stderr):
+            truth = COCO(str(folder / "coco.json"))
+            results = truth.loadRes(str(folder / "coco-results.json"))
+    except Exception as err:  # noqa: BLE001 - whatever it says of a broken one
+        return {"errors": [f"{type(err).__name__}: {err}"]}
+    names = {one["id"]: one["name"] for one in truth.loadCats(truth.getCatIds())}
+    counted = [
+        Counter(names[one["category_id"]] for one in loaded.loadAnns(loaded.getAnnIds())) for loaded in (truth, results)
+    ]
+    if counted[0] != counted[1]:
+        errors.append(f"dataset and results differ: {counted}")
+    return {
+        "errors": errors,
+        "counts": counted[1],
+        "images": [one["file_name"] for one in truth.loadImgs(truth.getImgIds())],
+    }
+
+
+def megadetector(folder: Path) -> dict[str, Any]:
+    """The validator of batch results that MegaDetector's own package brings."""
+    with redirect_stdout(sys.stderr):
+        from megadetector.postprocessing.validate_batch_results import (
+            ValidateBatchResultsOptions,
+            validate_batch_results,
+        )
+
+        options = ValidateBatchResultsOptions()
+        options.return_data = True
+        found = validate_batch_results(str(folder / "megadetector.json"), options)
+    said = found["validation_results"]
+    if said["errors"]:
+        return {"errors": said["errors"]}
+    names = found["detection_categories"]
+    boxes = Counter(names[box["category"]] for image in found["images"] for box in image["detections"] or ())
+    failed = [image["file"] for image in found["images"] if image.get("failure")]
+    return {
+        "errors": [],
+        "warnings": said["warnings"],
+        "counts": boxes,
+        "failed": failed,
+        "images": len(found["images"]),
+    }
+
+
 def _installed(package: str) -> Path:
     """Find the folder of a package of which only files are read: it is installed without what it would import."""
     found = find_spec(package)
@@ -196,7 +247,14 @@ def _installed(package: str) -> Path:
     return Path(found.origin).parent
 
 
-READERS = {"camtrap_dp": camtrap_dp, "darwin_core": darwin_core, "ifdo": ifdo, "xlsx": xlsx}
+READERS = {
+    "camtrap_dp": camtrap_dp,
+    "darwin_core": darwin_core,
+    "ifdo": ifdo,
+    "xlsx": xlsx,
+    "coco": coco,
+    "megadetector": megadetector,
+}
 
 
 if __name__ == "__main__":

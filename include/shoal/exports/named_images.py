@@ -20,16 +20,23 @@ CREATE OR REPLACE MACRO address_of(key) AS
 """
 """Every byte of a key that an address may not hold is written as %XX: also `..`, which readers take for the folder above."""
 
+_PEOPLE = """
+CREATE OR REPLACE VIEW people AS
+SELECT key, object_version FROM stored_detections WHERE role = 'human' OR list_contains(getvariable('people'), class_name)
+UNION
+SELECT key, object_version FROM stored_below WHERE role = 'human' OR list_contains(getvariable('people'), class_name)
+"""
+"""A person at a score below the threshold is one, too; and so are classes that the dataset file of today calls so. It is the stored
+tables that are asked: a person must not become public since another taxon was asked for."""
+
 _NAMED = """
 CREATE OR REPLACE VIEW named_images AS
 SELECT uuid_of(key || chr(10) || object_version) AS image_id, address_of(key) AS address,
-    use = 'used' AND key NOT IN (SELECT key FROM stored_detections WHERE role IN ('human', 'exclude_image')) AS public,
-    key IN (SELECT key FROM stored_detections WHERE role = 'human') AS people,
+    use = 'used' AND (key, object_version) NOT IN (FROM people) AS public, (key, object_version) IN (FROM people) AS people,
     regexp_extract(key, '[^/]*$') AS file_name, media_type(key) AS media_type, images.*
 FROM images
 """
-"""An image with a person in it must not be offered to all, and of one that is not used nobody may know whether it is one. It is
-`stored_detections` that is asked: a person must not become public since another taxon was asked for."""
+"""Of an image that is not used nobody may know what it shows."""
 
 _MEDIA_TYPE = """
 CREATE OR REPLACE MACRO media_type(key) AS
@@ -49,7 +56,9 @@ def name_images(database: Database, answer: Answer) -> None:
         answer: Whose plan names the bucket, and how its images are reached.
     """
     database.set_variable("media_url", media_url(answer))
-    for statement in (_UUID, _ADDRESS, _MEDIA_TYPE, _NAMED):
+    taxa = answer.described.taxa
+    database.set_variable("people", sorted(name for name, taxon in taxa.items() if str(taxon.role) == "human"))
+    for statement in (_UUID, _ADDRESS, _MEDIA_TYPE, _PEOPLE, _NAMED):
         database.run(statement)
 
 

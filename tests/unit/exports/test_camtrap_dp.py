@@ -7,7 +7,10 @@ from datetime import datetime
 import pytest
 
 from field import open_broken, open_with
+from shoal.answers.views import view_answer
+from shoal.answers.where import Where
 from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.tables.session import open_database
 
 NOWHERE = "detections in used images outside all deployments with a position"
 
@@ -157,3 +160,22 @@ ASKED = {
 def test_what_the_dataset_file_does_not_say_is_asked_for_in_one_line(reef, changed, lines):
     dataset = reef.pipeline.with_settings(**changed).dataset if changed else reef.pipeline.dataset
     assert CAMTRAP_DP.missing(dataset) == lines
+
+
+def test_an_image_with_a_person_is_not_public_whatever_taxon_is_asked_for(reef, tmp_path):
+    """A person must not become public since another taxon was asked for, and no image of one is blank."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    key = "B/20260607-050000-B.jpg"
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary, Where(taxa=("Coris julis",)))
+        database.run("CREATE TABLE boxes AS FROM stored_detections")
+        database.run("UPDATE boxes SET role = 'human', taxon = 'Diver' WHERE key = ?", [key])
+        assert database.value("SELECT count(*) FROM boxes WHERE role = 'human'") == 3
+        database.run("CREATE OR REPLACE VIEW stored_detections AS FROM boxes")
+        CAMTRAP_DP.write(database, reef.answer(), folder, Where(taxa=("Coris julis",)))
+    [media] = [row for row in rows(folder, "media") if row["filePath"].endswith(key)]
+    assert media["filePublic"] == "false"
+    seen = [row for row in rows(folder, "observations") if row["mediaID"] == media["mediaID"]]
+    assert {(row["observationType"], row["scientificName"]) for row in seen} == {("human", "")}
+    assert sum(row["filePublic"] == "false" for row in rows(folder, "media")) == 2, "and the one that failed"
