@@ -140,8 +140,8 @@ def xlsx(folder: Path) -> dict[str, Any]:
         taxa = values[0][5:]
         boxes: Counter[str] = Counter(dict.fromkeys(taxa, 0))
         for row in values[1:]:
-            row += [None] * (len(values[0]) - len(row))
-            for taxon, count in zip(taxa, row[5:], strict=True):
+            short = [None] * (len(values[0]) - len(row))
+            for taxon, count in zip(taxa, [*row[5:], *short], strict=True):
                 if not isinstance(count, int | None):
                     errors.append(f"{title}: {count!r} is no number")
                 boxes[taxon] += count if isinstance(count, int) else 0

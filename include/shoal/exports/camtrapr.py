@@ -1,8 +1,8 @@
 """What camtrapR reads: recordTable.csv, cameraOperation.csv and stations.csv.
 
-A station is a stay of a camera. A record is a taxon in an image, with `count` boxes of it; detections are not individuals. The operation
-matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera that something
-releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
+A station is a stay of a camera. A record is a taxon in an image, with `count` boxes of it; detections are not individuals. The
+operation matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera that
+something releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
 """
 
 import csv
@@ -38,14 +38,16 @@ CREATE OR REPLACE MACRO station(camera, deployment) AS camera || '/' || coalesce
 _RECORDS = """
 SELECT Station, Camera, Species, strftime(taken, '%Y-%m-%d %H:%M:%S') AS DateTimeOriginal, strftime(taken, '%Y-%m-%d') AS Date,
     strftime(taken, '%H:%M:%S') AS Time, coalesce(epoch(since)::BIGINT, 0) AS "delta.time.secs",
-    round(coalesce(epoch(since), 0) / 60, 1) AS "delta.time.mins", round(coalesce(epoch(since), 0) / 3600, 1) AS "delta.time.hours",
+    round(coalesce(epoch(since), 0) / 60, 1) AS "delta.time.mins",
+    round(coalesce(epoch(since), 0) / 3600, 1) AS "delta.time.hours",
     round(coalesce(epoch(since), 0) / 86400, 1) AS "delta.time.days", Directory, FileName, count
 FROM (
     SELECT *, captured_at - lag(captured_at) OVER (PARTITION BY Station, Species ORDER BY captured_at, key) AS since
     FROM (
         SELECT station(camera, deployment) AS Station, camera AS Camera, taxon AS Species, captured_at, key,
             (captured_at AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone') AS taken,
-            rtrim(regexp_extract(key, '^(?s:(.*))/', 1), '/') AS Directory, regexp_extract(key, '[^/]*$') AS FileName, count(*) AS count
+            rtrim(regexp_extract(key, '^(?s:(.*))/', 1), '/') AS Directory, regexp_extract(key, '[^/]*$') AS FileName,
+            count(*) AS count
         FROM detections WHERE role = 'count' AND use = 'used'
         GROUP BY ALL
     )
@@ -54,8 +56,8 @@ ORDER BY Station, Species, captured_at, key
 """
 
 _DAYS = """
-SELECT camera, deployment, ((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE AS day, any_value(bin_start),
-    any_value(bin_end), any_value(images), any_value(camera_days), sum(detections)::BIGINT
+SELECT camera, deployment, ((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE AS day,
+    any_value(bin_start), any_value(bin_end), any_value(images), any_value(camera_days), sum(detections)::BIGINT
 FROM counts_day GROUP BY ALL ORDER BY camera, deployment NULLS LAST, day
 """
 

@@ -1,7 +1,7 @@
 """iFDO 2.1.0: an image set as marine imaging describes it, with the boxes as annotations (https://marine-imaging.com/fair/ifdos).
 
-What its header says holds for every image that does not say otherwise, so that an image without a time or a position would be given
-another one's: such images are left out and counted. An image in which nothing was found has an empty list of annotations.
+What its header says holds for every image that does not say otherwise, so that an image without a time or a position would be
+given another one's: such images are left out and counted. An image in which nothing was found has an empty list of annotations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -114,8 +114,8 @@ def _annotation(
 ) -> dict[str, Any]:
     """Write a box, clockwise from its upper left corner.
 
-    When it was found is no part of the answer. The time of its image's upload stands there: it is in the listing, and no box of that
-    image is older.
+    When it was found is no part of the answer. The time of its image's upload stands there: it is in the listing, and no box of
+    that image is older.
     """
     x1, y1, x2, y2 = box
     label = {

@@ -26,8 +26,8 @@ SELECT key, object_version FROM stored_detections WHERE role = 'human' OR list_c
 UNION
 SELECT key, object_version FROM stored_below WHERE role = 'human' OR list_contains(getvariable('people'), class_name)
 """
-"""A person at a score below the threshold is one, too; and so are classes that the dataset file of today calls so. It is the stored
-tables that are asked: a person must not become public since another taxon was asked for."""
+"""A person at a score below the threshold is one, too; and so are classes that the dataset file of today calls so. It is the
+stored tables that are asked: a person must not become public since another taxon was asked for."""
 
 _NAMED = """
 CREATE OR REPLACE VIEW named_images AS

@@ -1,7 +1,7 @@
-"""A workbook: a sheet for each width of bins, its bins down, taxa across, the effort beside them; or CSV as Excel opens it in Europe.
+"""A workbook: a sheet for each width of bins, its bins down, taxa across, the effort beside; or CSV as Excel opens it in Europe.
 
-A spreadsheet runs a text that begins with =, + or @. Here every text is written as text: in the workbook by its type, in CSV behind an
-apostrophe. What is in no sheet follows from what is: a bin without effort has no row, so that nobody reads a zero.
+A spreadsheet runs a text that begins with =, + or @. Here every text is written as text: in the workbook by its type, in CSV
+behind an apostrophe. What is in no sheet follows from what is: a bin without effort has no row, so that nobody reads a zero.
 """
 
 import csv
@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, count, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,43 +143,43 @@ def _as_csv(value: Any) -> Any:
 
 
 def _write_workbook(database: Database, answer: Answer, where: Where, path: Path) -> None:
-    # What it takes half a second to import, no other export needs.
-    import openpyxl  # noqa: PLC0415
-    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+    import openpyxl  # noqa: PLC0415 - half a second that no other export needs
 
     book = openpyxl.Workbook(write_only=True)
     book.properties.creator = "Shoal"
-
-    def add(title: str, header: Sequence[Any]) -> Any:
-        sheet = book.create_sheet(title)
-        sheet.freeze_panes = "A2"
-        sheet.append([_cell(sheet, value) for value in header])
-        return sheet
-
-    def _cell(sheet: Any, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        cell = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
-        cell.data_type = "s"  # it took "=…" for a formula
-        return cell
-
     about = book.create_sheet("about")
     for line in _about(answer):
-        about.append([_cell(about, text) for text in line])
+        _append(about, line)
     for width in answer.plan.settings.report.bins:
-        table, sheet, sheets, rows = Sheet(database, answer, where, width), None, 0, MOST_ROWS
-        for row in table.rows():
-            if rows >= MOST_ROWS:
-                sheets, rows = sheets + 1, 1
-                sheet = add(width if sheets == 1 else f"{width} {sheets}", table.header)
-            sheet.append([_cell(sheet, value) for value in row])
-            rows += 1
-        if sheet is None:
-            add(width, table.header)
+        _fill(book, Sheet(database, answer, where, width))
     with TemporaryDirectory(dir=database.folder) as scratch:
         made = Path(scratch) / "made.xlsx"
         book.save(made)
         _zip_again(made, Path(scratch), path)
+
+
+def _fill(book: Any, table: Sheet) -> None:
+    rows = table.rows()
+    for number in count(1):
+        first = next(rows, None)
+        if first is None and number > 1:
+            return
+        sheet = book.create_sheet(table.width if number == 1 else f"{table.width} {number}")
+        sheet.freeze_panes = "A2"
+        _append(sheet, table.header)
+        for row in chain([] if first is None else [first], islice(rows, MOST_ROWS - 2)):
+            _append(sheet, row)
+
+
+def _append(sheet: Any, row: Sequence[Any]) -> None:
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - as above
+
+    cells = list(row)
+    for place, value in enumerate(cells):
+        if isinstance(value, str):
+            cells[place] = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
+            cells[place].data_type = "s"  # it took "=…" for a formula
+    sheet.append(cells)
 
 
 def _about(answer: Answer) -> Iterator[Sequence[Any]]:

@@ -98,7 +98,7 @@ def test_r_finds_what_is_broken(written, tmp_path):
     (tmp_path / "cameraOperation.csv").write_text(
         matrix.replace("B/wreck", "wreck").replace(",NA", ',"none"'), encoding="utf-8"
     )
-    with pytest.raises(AssertionError, match="non-numeric|invalid 'type'"):
+    with pytest.raises(AssertionError, match=r"non-numeric|invalid 'type'"):
         read_with_r(tmp_path)
     (tmp_path / "cameraOperation.csv").write_text(
         matrix.replace("B/wreck", "wreck").replace(",NA", ",0"), encoding="utf-8"

@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from field import open_all, open_with
+from shoal.contract.errors import ConfigError
 from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.archive import DARWIN_CORE
 
@@ -73,6 +74,16 @@ def test_a_taxon_is_absent_only_where_its_recall_was_measured(reef, tmp_path):
     days = {row["eventID"] for row in read["tables"]["event.csv"]}
     of_coris = {row["eventID"] for row in read["tables"]["occurrence.csv"] if row["scientificName"] == "Coris julis"}
     assert of_coris == days, "each day at work, present or absent, and none without work"
+
+
+def test_recall_of_a_taxon_that_is_not_there_is_refused(reef, tmp_path):
+    recall = {"Coris": {"value": 0.9, "source": "a paper"}}
+    said = {**reef.pipeline.dataset.publish.model_dump(), "recall": recall}
+    with pytest.raises(
+        ConfigError,
+        match=r"^publish.recall names 'Coris', which the answer does not know - write a taxon as the answer",
+    ):
+        reef.write(DARWIN_CORE, tmp_path / "package", publish=said)
 
 
 BREAKS = {

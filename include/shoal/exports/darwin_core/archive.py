@@ -1,8 +1,8 @@
 """Darwin Core archive as OBIS and GBIF take it: an Event for each camera and day, with Occurrence and ExtendedMeasurementOrFact.
 
 Detections are no individuals, so `individualCount` is never written: the quantity of an occurrence is MaxN, the most boxes of the
-taxon in any one image of the day, and what was examined stands beside it. "Not found" is not "absent": a taxon is absent only where
-somebody measured which share of it the model finds, and says so in the dataset file (`publish.recall`).
+taxon in any one image of the day, and what was examined stands beside it. "Not found" is not "absent": a taxon is absent only
+where somebody measured which share of it the model finds, and says so in the dataset file (`publish.recall`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, write_eml, write_meta
 from shoal.exports.export import Answer, Written
@@ -57,7 +57,7 @@ FROM days JOIN positions USING (camera, deployment) GROUP BY event_id ORDER BY e
 
 _SEEN = """
 CREATE OR REPLACE VIEW seen_on_days AS
-SELECT event_id || ':' || coalesce('aphia' || aphia_id, substr(sha256(taxon), 1, 16)) AS occurrence_id, days.*, recall.value AS recall,
+SELECT event_id || ':' || substr(sha256(taxon), 1, 16) AS occurrence_id, days.*, recall.value AS recall,
     recall.source AS recall_source
 FROM days LEFT JOIN recall USING (taxon)
 WHERE detections > 0 OR recall.value IS NOT NULL AND (images > 0 OR camera_days > 0)
@@ -77,24 +77,27 @@ ORDER BY event_id, occurrence_id
 
 _MEASURED = """
 SELECT * FROM (
-    SELECT event_id AS eventID, NULL AS occurrenceID, 'images examined' AS measurementType, any_value(images)::VARCHAR AS measurementValue,
-        'images' AS measurementUnit, 'used images of the day' AS measurementMethod
+    SELECT event_id AS eventID, NULL AS occurrenceID, 'images examined' AS measurementType,
+        any_value(images)::VARCHAR AS measurementValue, 'images' AS measurementUnit, 'used images of the day' AS measurementMethod
     FROM days GROUP BY event_id
     UNION ALL
-    SELECT event_id, NULL, 'time at work', any_value(camera_days)::VARCHAR, 'camera-days', 'by the deployments of the dataset file'
+    SELECT event_id, NULL, 'time at work', any_value(camera_days)::VARCHAR, 'camera-days',
+        'by the deployments of the dataset file'
     FROM days WHERE motion AND camera_days > 0 GROUP BY event_id
     UNION ALL
     SELECT event_id, occurrence_id, 'detections', detections::VARCHAR, 'boxes',
         'boxes of all images of the day, by ' || getvariable('model') || '; not individuals'
     FROM seen_on_days
     UNION ALL
-    SELECT event_id, occurrence_id, 'MaxN', coalesce(maxn, 0)::VARCHAR, 'boxes', 'most boxes of the taxon in any one image of the day'
+    SELECT event_id, occurrence_id, 'MaxN', coalesce(maxn, 0)::VARCHAR, 'boxes',
+        'most boxes of the taxon in any one image of the day'
     FROM seen_on_days
     UNION ALL
     SELECT event_id, occurrence_id, 'images with detections', images_with::VARCHAR, 'images', 'images with a box of the taxon'
     FROM seen_on_days
     UNION ALL
-    SELECT event_id, occurrence_id, 'mean detections per image', mean_per_image::VARCHAR, 'boxes per image', 'detections / images examined'
+    SELECT event_id, occurrence_id, 'mean detections per image', mean_per_image::VARCHAR, 'boxes per image',
+        'detections / images examined'
     FROM seen_on_days WHERE images > 0
 ) ORDER BY eventID, occurrenceID NULLS FIRST, measurementType
 """
@@ -118,7 +121,7 @@ class DarwinCore:
         """Stream the tables into the archive.
 
         Raises:
-            ConfigError: Nothing asked for lies in a deployment with a position.
+            ConfigError: Nothing asked for lies in a deployment with a position, or recall is said of a taxon that is not there.
         """
         places = find_places(database, answer, where)
         if not places.known:
@@ -126,6 +129,7 @@ class DarwinCore:
                 "Export darwin-core: no image asked for lies in a deployment with a position - give deployments latitude and "
                 "longitude in the dataset file, or ask for others"
             )
+        _need_known_taxa(answer)
         _prepare(database, answer, places)
         archive = to / "darwin-core.zip"
         write_whole(archive, lambda part: _write_archive(database, answer, places, where, part))
@@ -145,6 +149,16 @@ def _write_archive(database: Database, answer: Answer, places: Places, where: Wh
         )
         write_eml(folder / "eml.xml", database, answer, places, where)
         zip_files(path, [(name, folder / name) for name in ("meta.xml", "eml.xml", *tables)])
+
+
+def _need_known_taxa(answer: Answer) -> None:
+    known = {one["taxon"] for one in answer.result["species"]}
+    for taxon in answer.described.publish.recall:
+        if taxon not in known:
+            raise ConfigError(
+                f"publish.recall names {shown(taxon, 100)!r}, which the answer does not know - write a taxon as the answer does: "
+                f"{', '.join(shown(one, 100) for one in sorted(known)[:8])}"
+            )
 
 
 def _prepare(database: Database, answer: Answer, places: Places) -> None:

@@ -16,7 +16,12 @@ from shoal.tables.session import Database
 
 _DWC = "http://rs.tdwg.org/dwc/terms/"
 _DC = "http://purl.org/dc/terms/"
+_EML = "https://eml.ecoinformatics.org/eml-2.2.0"
 _OBIS = "http://rs.iobis.org/obis/terms/"
+
+_DIALECT = (
+    'encoding="UTF-8" fieldsTerminatedBy="," linesTerminatedBy="\\n" fieldsEnclosedBy="&quot;" ignoreHeaderLines="1"'
+)
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold at all, escaped or not."""
@@ -69,8 +74,7 @@ def write_meta(path: Path, tables: Mapping[str, Table]) -> None:
     for number, (name, table) in enumerate(tables.items()):
         element, identifier = ("core", "id") if number == 0 else ("extension", "coreid")
         lines += [
-            f'  <{element} encoding="UTF-8" fieldsTerminatedBy="," linesTerminatedBy="\\n" fieldsEnclosedBy="&quot;" '
-            f'ignoreHeaderLines="1" rowType="{table.row_type}">',
+            f'  <{element} {_DIALECT} rowType="{table.row_type}">',
             f"    <files><location>{name}</location></files>",
             f'    <{identifier} index="0"/>',
             *(f'    <field index="{index}" term="{term}"/>' for index, term in enumerate(table.terms)),
@@ -88,10 +92,10 @@ def write_eml(path: Path, database: Database, answer: Answer, places: Places, wh
     newest = database.value("SELECT max(last_modified) FROM images")
     west, east = (fold(place.longitude for place in places.known) for fold in (min, max))
     south, north = (fold(place.latitude for place in places.known) for fold in (min, max))
+    package = quoteattr(str(database.value("SELECT uuid_of(?)", [identity])))
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        '<eml:eml xmlns:eml="https://eml.ecoinformatics.org/eml-2.2.0" xml:lang="en" system="Shoal" '
-        f"packageId={quoteattr(str(database.value('SELECT uuid_of(?)', [identity])))}>",
+        f'<eml:eml xmlns:eml="{_EML}" xml:lang="en" system="Shoal" packageId={package}>',
         "  <dataset>",
         f"    <title>{xml_text(publish.title or project.title)}</title>",
         *(line for one in publish.contributors for line in _party("creator", one)),
