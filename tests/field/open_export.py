@@ -1,5 +1,6 @@
 """Opens an export with what its community opens it with, and tells as JSON what was wrong and what it read.
 
+Each line of its input is a JSON list, the reader and folders; each line of its output is what was read of them.
 It runs in the environment that uv.lock beside it pins, apart from Shoal. Nothing of it may reach any network.
 """
 
@@ -7,6 +8,7 @@ import csv
 import json
 import socket
 import sys
+import traceback
 from collections import Counter
 from contextlib import redirect_stdout
 from importlib.util import find_spec
@@ -257,7 +259,16 @@ READERS = {
 }
 
 
+def answer(reader: str, *folders: str) -> Any:
+    """Open each folder, or say what went wrong with the reader itself."""
+    try:
+        return [READERS[reader](Path(folder)) for folder in folders]
+    except Exception as err:  # noqa: BLE001 - the test shows it
+        return {type(err).__name__: traceback.format_exc()}
+
+
 if __name__ == "__main__":
     csv.field_size_limit(2**31 - 1)
     cut_the_network()
-    print(json.dumps([READERS[sys.argv[1]](Path(folder)) for folder in sys.argv[2:]]))  # noqa: T201 - its answer
+    for line in sys.stdin:
+        print(json.dumps(answer(*json.loads(line))), flush=True)  # noqa: T201 - its answer

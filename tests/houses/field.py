@@ -1,10 +1,12 @@
 """The readers and validators of the field: an environment of their own, built once for all checkouts, its network cut."""
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,9 @@ from cluster.cache import Kind, built, digest_of, is_built
 
 FIELD = Path(__file__).parents[1] / "field"
 UV = Path(__file__).parents[2] / ".shoal/tools/bin/uv"
+TIMEOUT_S = 300
+"""A reader that takes longer has failed."""
+
 ENVIRONMENTS = Kind("field", newest=1, in_use_s=2 * 3600)  # half a gigabyte each
 
 
@@ -37,12 +42,22 @@ def open_with(reader: str, folder: Path) -> dict[str, Any]:
     return read
 
 
-def open_all(reader: str, folders: Sequence[Path], timeout_s: float = 300) -> list[dict[str, Any]]:
-    """Let one process open several: most of its time goes into starting it."""
-    command = [str(_python()), "-I", str(FIELD / "open_export.py"), reader, *map(str, folders)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-    assert ended.returncode == 0, ended.stderr
-    read: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+def open_all(reader: str, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Let it open several."""
+    process = _readers()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    gives_up = threading.Timer(TIMEOUT_S, process.kill)
+    gives_up.start()
+    try:
+        process.stdin.write(json.dumps([reader, *map(str, folders)]) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+    finally:
+        gives_up.cancel()
+    assert answer, f"{reader} ended: see what it wrote above"
+    read: list[dict[str, Any]] | dict[str, str] = json.loads(answer)
+    assert isinstance(read, list), f"{reader} raised {read}"
     return read
 
 
@@ -59,6 +74,20 @@ def open_broken(reader: str, folder: Path, scratch: Path, breaks: Mapping[str, B
 
 
 @cache
+def _readers() -> "subprocess.Popen[str]":
+    """Start the readers once for all tests: most of their time goes into importing them."""
+    command = [str(_python()), "-I", str(FIELD / "open_export.py")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(_end, process)
+    return process
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(30)
+
+
 def _python() -> Path:
     digest = digest_of([(path.name, path) for path in sorted(FIELD.glob("*.[tl]o*"))], sys.version)
     uv = _uv()

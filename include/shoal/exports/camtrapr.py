@@ -1,8 +1,8 @@
 """What camtrapR reads: recordTable.csv, cameraOperation.csv and stations.csv.
 
 A station is a stay of a camera. A record is a taxon in an image, with `count` boxes of it; detections are not individuals. The
-operation matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera that
-something releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
+operation matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera
+that something releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
 """
 
 import csv
