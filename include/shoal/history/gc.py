@@ -6,16 +6,17 @@ when it was listed, nothing that is written meanwhile is touched, and each delet
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from os.path import commonprefix
 from typing import Any
 
-from shoal.contract.errors import ShoalError
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import Kind, read_name, shelf_of
+from shoal.contract.units import format_duration, utc_text
 from shoal.history.retention import (
     UNFINISHED_FOR,
     Needs,
@@ -36,6 +37,10 @@ from shoal.tables.frozen_listing import find_files
 
 BATCH = 1000
 """Objects deleted between two looks at current.json; the most that one request takes."""
+
+
+CLOCKS_APART = timedelta(hours=1)
+"""So far the store's clock may be from this machine's: far less than anything that is judged by its age."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,19 @@ def terms_of(dataset: Dataset, results: ObjectStore, keep: timedelta | None = No
         dataset: The dataset.
         results: Its results bucket, whose clock counts.
         keep: In place of the file's own.
+
+    Raises:
+        ConfigError: That clock and this machine's are too far apart: one was stepped, and a run at work may look a year old.
     """
-    retention = dataset.retention
+    retention, now, here = dataset.retention, results.read_clock(), datetime.now(UTC)
+    if abs(now - here) > CLOCKS_APART:
+        raise ConfigError(
+            f"It is {utc_text(now)} by the clock of {results.address}, and {utc_text(here)} by this machine's: what is old, and "
+            f"may go, is not known while they are more than {format_duration(CLOCKS_APART)} apart, and nothing is deleted - set "
+            "both by NTP"
+        )
     return Terms(
-        now=results.read_clock(),
+        now=now,
         keep=keep or retention.keep,
         unfinished_for=UNFINISHED_FOR + dataset.cluster.wait + dataset.run.approval_timeout,
         pinned=frozenset(retention.runs),

@@ -15,13 +15,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jumping_clock import JumpingClock
 from pipeline import INCLUDE, Pipeline, find_test_room, make_pipeline, worker_environment
+from seeds import CHOSEN
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.layout import RUN_KEY, mint_run_key, run_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.embedded.processes.rclone import embedded_store
-from shoal.history.gc import delete, survey
+from shoal.history.gc import delete, survey, terms_of
 from shoal.history.retention import Terms
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
@@ -34,6 +36,9 @@ from written_rows import write_rows
 
 NOW = datetime.now(UTC) + timedelta(days=200)
 """The rule's now: what the tests write today is old, unless its run_key says otherwise."""
+
+A_YEAR = 366 * 86400
+APART = timedelta(minutes=20)
 
 TERMS = Terms(NOW, timedelta(days=90))
 
@@ -340,6 +345,46 @@ def test_the_command_shows_what_goes_and_deletes_it_only_when_told(aged):
         f"shoal: Run {aged.old} cannot be computed again: its listing and manifest are not in"
     )
     assert verified.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(CHOSEN not in os.environ, reason="wide: make test-wide")
+def test_a_clock_that_was_stepped_deletes_nothing_that_the_right_one_keeps(aged, tmp_path):
+    """This machine's: ages are told by the store's, which refuses a clock that is far from its own."""
+    name, results, clock = aged.pipeline.dataset.name, aged.pipeline.stores.results, JumpingClock.make(tmp_path)
+    before = results.list_keys("")
+    stepped = Aged(aged.pipeline, aged.old, aged.answer, aged.environment | clock.environment)
+    right = stepped.command("gc", name, "--dry-run")
+    assert right.stdout.splitlines()[-1] == "dry run: 2 objects would be deleted, none was", right.stderr
+    for jump_s in (20 * 60, -20 * 60, A_YEAR, -A_YEAR):
+        clock.jump(jump_s)
+        told = stepped.command("gc", name)
+        assert (told.returncode, told.stdout) == (2, "")
+        assert told.stderr.count("\n") == 1, told.stderr
+        # Of the past, rclone says AccessDenied alone.
+        assert "are too far apart - set both by NTP" in told.stderr or jump_s < 0
+        assert results.list_keys("") == before
+    clock.jump(-10 * 60)
+    assert stepped.command("gc", name, "--dry-run").stdout == right.stdout
+    clock.jump(10 * 60)
+    assert stepped.command("gc", name).stdout.splitlines()[-1].startswith("deleted 2 objects, ")
+
+
+@pytest.mark.parametrize("step", [timedelta(days=366), -timedelta(hours=2)], ids=["a year ahead", "hours back"])
+def test_a_store_whose_clock_was_stepped_is_not_believed(few_images, monkeypatch, step):
+    """The manifest of a run at work would be as old as that of a dead one, or a dead one's as young."""
+    at_work, results = few_images.plan(), few_images.stores.results
+    clock = results.read_clock
+    monkeypatch.setattr(results, "read_clock", lambda: clock() + step)
+    with pytest.raises(
+        ConfigError,
+        match=r"^It is \S+ by the clock of http\S+, and \S+ by this machine's: .* 1h apart, .* - set both by NTP$",
+    ):
+        terms_of(few_images.dataset, results)
+    monkeypatch.setattr(results, "read_clock", lambda: clock() + (APART if step > timedelta() else -APART))
+    terms = terms_of(few_images.dataset, results)
+    assert prune(few_images, terms) == []
+    few_images.infer(at_work)
+    assert few_images.summarize(at_work).balance.complete
 
 
 def test_why_finds_a_run_by_all_its_names_and_its_exit_status_says_complete(aged):
