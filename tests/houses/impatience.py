@@ -12,19 +12,25 @@ POLICIES = f"""
 def task_policy(task):
     from datetime import timedelta
 
-    task.retry_delay = min(task.retry_delay, timedelta(seconds={RETRY_S}))
+    if task.dag_id.startswith(DAGS):
+        task.retry_delay = min(task.retry_delay, timedelta(seconds={RETRY_S}))
 
 
 def dag_policy(dag):
-    watched = getattr(dag.timetable, "asset_condition", None)
+    watched = getattr(dag.timetable, "asset_condition", None) if dag.dag_id.startswith(DAGS) else None
     for asset in watched.objects if watched else ():
         for watcher in asset.watchers:
             watcher.trigger.poll_s = {POLL_S}.0
 """
 
 
-def write_policies(airflow_home: Path) -> None:
-    """Lay the policies where Airflow looks for them."""
+def write_policies(airflow_home: Path, dags: str = "") -> None:
+    """Lay the policies where Airflow looks for them.
+
+    Args:
+        airflow_home: Its folder.
+        dags: Begins the names of the DAGs that they are for; all where nothing is said.
+    """
     folder = airflow_home / "config"
     folder.mkdir(exist_ok=True)
-    (folder / "airflow_local_settings.py").write_text(POLICIES, encoding="utf-8")
+    (folder / "airflow_local_settings.py").write_text(f"DAGS = {dags!r}\n{POLICIES}", encoding="utf-8")

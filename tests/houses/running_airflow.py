@@ -106,13 +106,13 @@ def running_airflow(home: Home, environment: Mapping[str, str], *, impatient: bo
     Args:
         home: Its folder.
         environment: What its processes are told, beside where the web interface listens and where the database is.
-        impatient: Whether it waits between attempts and looks as tests do, see impatience.py; else as users' does.
+        impatient: Begins the names of the DAGs that wait between attempts and looks as tests do, see impatience.py; others wait
+            as users' do.
     """
     with metadata_database(home, environment) as database:
         port = free_port()
         dags = shutil.copytree(DAGS, home.root / "dags")
-        if impatient:
-            write_policies(home.airflow)
+        write_policies(home.airflow, impatient)
         _write_keys(home.airflow / "airflow.cfg")
         own = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), **QUICK, **database.settings}
         settings = {**web_environment(port), **environment, **own}

@@ -53,8 +53,8 @@ def site(real_cluster, namespaces, kubeconfig, demo_models, tmp_path_factory) ->
             source=replace(real_cluster.reader, endpoint_url=broken_store),
             results=replace(real_cluster.store, endpoint_url=broken_store),
         )
-        # How long a fault may last, and what it costs, depends on the half minute between two attempts.
-        with running_airflow(home, environment | QUICK, impatient=False) as airflow:
+        # How long a storm may last, and what it costs, depends on the half minute between two attempts.
+        with running_airflow(home, environment | QUICK, impatient="reanalyse_stuck") as airflow:
             tier = make_tier(airflow, home, real_cluster, namespaces, prefix)
             yield Site(tier, real_cluster, store, store_url, api)
 
