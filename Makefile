@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-listing bench-scale docs durations images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-far bench-listing bench-scale docs durations images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -95,6 +95,9 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 
 bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers compared with an oracle's; ARGS="--rows-of-part 5000"
 	@$(RUN) benchmarks/scale.py --keys $(KEYS) $(ARGS)
+
+bench-far: .venv/.dev  ## plan KEYS=1000000 synthetic keys and a quarter of them, drawn on to a hundred million; ARGS="--target 50000000"
+	@$(RUN) benchmarks/far_plan.py --keys $(KEYS) $(ARGS)
 
 bench-listing: .venv/.dev  ## list KEYS=1000000 keys of page servers and a real MinIO with Shoal, obstore and minio-py
 	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/listing.py --keys $(KEYS)

@@ -1,7 +1,8 @@
 """A bucket that can only be listed: any number of photos that never existed, rendered before anyone asks.
 
 Answers ListObjectsV2 (prefix, delimiter, continuation-token, max-keys, encoding-type) and where the bucket is, and nothing else;
-signatures are not checked. It renders all photos at the start, so that listing measures the client and not this server.
+signatures are not checked. It renders all photos at the start, so that listing measures the client and not this server; with
+`--late` each when it is asked for, so that a hundred million of them take no memory.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from shoal.stores.s3_access import StoreAccess
 
 PAGE_KEYS = 1000
+CAMERA_MINUTES = 4 * 365 * 24 * 60
 FIRST = datetime(2022, 1, 1, tzinfo=UTC)
 AFTER_ALL = "\U0010ffff"
 """Follows every character a key holds: a prefix with it appended ends the range of its keys."""
@@ -55,19 +57,27 @@ def skewed_key_at(number: int) -> str:
     return f"probe-{number}/frame.jpg" if number < 4 else f"Öland/{key_at(number)}"
 
 
-LAYOUTS = {"dated": key_at, "skewed": skewed_key_at, "flat": flat_key_at}
+def camera_key_at(number: int) -> str:
+    """Name a photo of one of many cameras, each with four years of minutes."""
+    camera, minute = divmod(number, CAMERA_MINUTES)
+    taken = FIRST + timedelta(minutes=minute)
+    return f"CAM{camera:03d}/{taken:%Y/%m/%d/%Y%m%d-%H%M%S}-CAM{camera:03d}.jpg"
+
+
+LAYOUTS = {"dated": key_at, "skewed": skewed_key_at, "flat": flat_key_at, "cameras": camera_key_at}
 
 
 @contextmanager
-def list_server(keys: int, layout: str = "dated", delay_ms: float = 0) -> Iterator[StoreAccess]:
+def list_server(keys: int, layout: str = "dated", delay_ms: float = 0, *, late: bool = False) -> Iterator[StoreAccess]:
     """Run the server in a process of its own, on loopback.
 
     Args:
         keys: Photos in the bucket.
         layout: How they are named.
         delay_ms: What every answer takes besides, as one from far away.
+        late: Whether photos are rendered when they are asked for.
     """
-    command = [sys.executable, __file__, str(keys), "--layout", layout, "--delay-ms", str(delay_ms)]
+    command = [sys.executable, __file__, str(keys), "--layout", layout, "--delay-ms", str(delay_ms), *["--late"][:late]]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         port = process.stdout.readline().strip()
@@ -82,10 +92,11 @@ def list_server(keys: int, layout: str = "dated", delay_ms: float = 0) -> Iterat
 class _Bucket:
     """The photos numbered from 0, as listing pages."""
 
-    def __init__(self, keys: int, layout: str = "dated") -> None:
+    def __init__(self, keys: int, layout: str = "dated", *, late: bool = False) -> None:
         self._numbers = range(keys)
         self._key_at = LAYOUTS[layout]
-        self._photos = [self._render_photo(number) for number in self._numbers]
+        self._minutes = CAMERA_MINUTES if layout == "cameras" else keys
+        self._photos = None if late else [self._render_photo(number) for number in self._numbers]
 
     def find(self, prefix: str) -> tuple[int, int]:
         """Find the range of photos whose key begins with `prefix`."""
@@ -101,7 +112,7 @@ class _Bucket:
         while at < end and len(contents) + len(folders) < max_keys:
             cut = self._key_at(at).find(delimiter, len(prefix)) if delimiter else -1
             if cut < 0:
-                contents.append(self._photos[at])
+                contents.append(self._photos[at] if self._photos else self._render_photo(at))
                 at += 1
             else:
                 folders.append(self._key_at(at)[: cut + len(delimiter)])
@@ -118,7 +129,7 @@ class _Bucket:
         return page.encode()
 
     def _render_photo(self, number: int) -> str:
-        modified = FIRST + timedelta(minutes=number, seconds=7)
+        modified = FIRST + timedelta(minutes=number % self._minutes, seconds=7)
         return _CONTENTS.format(
             key=quote(self._key_at(number)),  # which needs no escape in XML
             modified=f"{modified:%Y-%m-%dT%H:%M:%S}.000Z",
@@ -164,13 +175,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Render every photo, print the port, serve until terminated."""
+    """Render the photos, print the port, serve until terminated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("keys", type=int)
     parser.add_argument("--layout", choices=LAYOUTS, default="dated")
     parser.add_argument("--delay-ms", type=float, default=0)
+    parser.add_argument("--late", action="store_true")
     arguments = parser.parse_args()
-    _Handler.bucket, _Handler.delay_s = _Bucket(arguments.keys, arguments.layout), arguments.delay_ms / 1000
+    _Handler.bucket = _Bucket(arguments.keys, arguments.layout, late=arguments.late)
+    _Handler.delay_s = arguments.delay_ms / 1000
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     print(server.server_port, flush=True)

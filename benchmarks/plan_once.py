@@ -6,10 +6,13 @@ The stores are read from the environment, as a worker reads them. Imports are no
 import argparse
 import json
 import time
+from collections.abc import Sequence
 
 from peak_memory import peak_bytes
+from scratch_disk import watch_disk
 
 from shoal.capacity.share import NodeHeadroom
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.engines.local.machine import find_room
 from shoal.models.choice import Shelf
@@ -17,6 +20,7 @@ from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, open_stores
+from shoal.settings.results_place import ResultsPlace
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.frozen_listing import find_files
@@ -24,6 +28,7 @@ from shoal.tables.session import open_database
 
 MODEL_NAME = "demo-fish"
 NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(10)]
+MANY_NODES = [NodeHeadroom(f"node-{number}", {"cpu": 16.0, "memory": 64 * 1024.0**3}) for number in range(70)]
 REQUEST = {"cpu": 1.0, "memory": 2.0 * 1024**3}
 """Room for enough pods that every image is chosen: the largest manifest there can be."""
 
@@ -56,18 +61,20 @@ def main() -> None:
     parser.add_argument("step", choices=("list", "plan", "settle"))
     parser.add_argument("--dataset", default="fresh")
     parser.add_argument("--listing", default="", help="key of the frozen listing whose images are settled")
+    parser.add_argument("--many-nodes", action="store_true", help="room for more pods than Airflow maps tasks")
     arguments = parser.parse_args()
-    dataset = _dataset(arguments.dataset)
+    dataset, disk = _dataset(arguments.dataset), watch_disk()
     stores = open_stores(dataset, StoreAccess.from_env)
     started, cpu_started = time.perf_counter(), time.process_time()
     if arguments.step == "list":
         found = _list(stores)
     elif arguments.step == "plan":
-        found = _plan(dataset, stores)
+        found = _plan(dataset, stores, MANY_NODES if arguments.many_nodes else NODES)
     else:
         found = _settle(dataset, stores, arguments.listing)
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak_bytes(), **found}))
+    took = {"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak_bytes(), "disk_bytes": max(disk)}
+    print(json.dumps({**took, **found}))
 
 
 def _dataset(name: str) -> Dataset:
@@ -87,9 +94,15 @@ def _list(stores: Stores) -> dict[str, object]:
     return {"listed": sum(1 for _ in client.list_objects(stores.source.bucket, recursive=True))}
 
 
-def _plan(dataset: Dataset, stores: Stores) -> dict[str, object]:
-    plan = make_plan(PlanRequest(dataset, RunParams()), stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
-    return {"listed": plan.listed, "reused": plan.reused, "chosen": plan.work.images, "listing_key": plan.listing_key}
+def _plan(dataset: Dataset, stores: Stores, nodes: Sequence[NodeHeadroom]) -> dict[str, object]:
+    plan = make_plan(PlanRequest(dataset, RunParams()), stores, lambda: find_room(dataset.cluster, nodes, REQUEST))
+    place = {"results": str(ResultsPlace.of(dataset)), "plan_sha256": canonical_sha256(plan.to_json())}
+    run = {"variant": plan.variant.directory, "run_key": plan.run_key, **place}
+    mapped = [
+        {"shard": shard.shard, "label": shard.label, **run} for shard in plan.work.shards
+    ]  # as task `plan` returns them
+    found = {"listed": plan.listed, "reused": plan.reused, "chosen": plan.work.images, "listing_key": plan.listing_key}
+    return {**found, "shards": len(mapped), "xcom_bytes": len(json.dumps(mapped))}
 
 
 def _settle(dataset: Dataset, stores: Stores, listing_key: str) -> dict[str, object]:

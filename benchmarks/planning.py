@@ -60,13 +60,16 @@ def _alternate(environment: Mapping[str, str], rounds: int) -> dict[str, list[di
     for number in range(rounds):
         for name, step in STEPS.items():
             if name == SETTLED and number == 0:
-                _run(("settle", "--dataset", "settled", "--listing", measured[FRESH][0]["listing_key"]), environment)
-            measured[name].append(_run(step, environment))
+                run_step(
+                    ("settle", "--dataset", "settled", "--listing", measured[FRESH][0]["listing_key"]), environment
+                )
+            measured[name].append(run_step(step, environment))
             print(f"round {number + 1}: {name} {measured[name][-1]['seconds']:.1f} s", file=sys.stderr)
     return measured
 
 
-def _run(step: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+def run_step(step: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a step of plan_once.py in a process of its own; return what it says it took and found."""
     command = [sys.executable, str(Path(__file__).with_name("plan_once.py")), *step]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

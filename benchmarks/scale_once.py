@@ -7,12 +7,10 @@ import argparse
 import json
 import resource
 import sys
-import tempfile
-import threading
-from pathlib import Path
 
 from peak_memory import peak_bytes
 from plan_once import MODEL_NAME, NODES, REQUEST
+from scratch_disk import watch_disk
 
 from shoal.engines.local.machine import find_room
 from shoal.plan.make_plan import make_plan
@@ -25,8 +23,6 @@ from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
 from shoal.summary.summarize import summarize_run
-
-EVERY_S = 0.5
 
 
 def scale_dataset(memory: str | None = None, threads: int | None = None) -> Dataset:
@@ -59,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = scale_dataset(arguments.memory, arguments.threads)
     stores = open_stores(dataset, StoreAccess.from_env)
-    disk = _watch_disk()
+    disk = watch_disk()
     if arguments.step == "plan":
         request = PlanRequest(dataset, RunParams(), dag_id=f"reanalyse_{dataset.name}")
         plan = make_plan(request, stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
@@ -78,29 +74,9 @@ def main() -> None:
     took = {
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "rss_mb": peak_bytes() / 1e6,
-        "disk_mb": max(disk, default=0) / 1e6,
+        "disk_mb": max(disk) / 1e6,
     }
     json.dump({**took, **found}, sys.stdout)
-
-
-def _watch_disk() -> list[int]:
-    """Note the size of the folder of temporary files again and again: what is spilled is gone at the end."""
-    sizes = [0]
-    folder = Path(tempfile.gettempdir())
-
-    def look() -> None:
-        while not threading.Event().wait(EVERY_S):
-            sizes.append(sum(_size(path) for path in folder.rglob("shoal-*/**/*")))
-
-    threading.Thread(target=look, daemon=True).start()
-    return sizes
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_blocks * 512
-    except OSError:
-        return 0
 
 
 if __name__ == "__main__":
