@@ -49,7 +49,7 @@ def nights(store, demo_models, tmp_path_factory):
                         for hour in ("03", "09")
                     ],
                     ["20260603-090000-A1.jpg", "20260601-030000-A1.bad.jpg"],
-                [],
+                    [],
                 )
             ),
         )
