@@ -27,7 +27,7 @@ from shoal.summary.export_months import compare_export_months
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.frozen_listing import read_files
-from shoal.tables.session import Database
+from shoal.tables.session import Database, open_database
 
 BY_TIME = frozenset({"balance", "clock_flags", "deployments", "series", "undated_species"})
 """Fields of a result that depend on capture times."""

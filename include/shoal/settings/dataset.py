@@ -29,8 +29,8 @@ from shoal.settings.field_types import (
     Suffix,
 )
 from shoal.settings.ignore import Ignored
-from shoal.settings.taxa import check_taxa
 from shoal.settings.publish import Publish, say_nothing
+from shoal.settings.taxa import check_taxa
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",

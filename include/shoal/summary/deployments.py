@@ -9,7 +9,6 @@ from shoal.settings.deployments import Deployment, NotWorking, Span
 from shoal.settings.run_form import Window
 from shoal.tables.session import Database
 
-
 MICROSECOND = timedelta(microseconds=1)
 
 

@@ -12,7 +12,6 @@ from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import Database
 
-
 GROUP_IMAGES = 50
 """Used images of a group in which MaxN is told: about a day of a camera that looks every half hour."""
 
