@@ -79,6 +79,9 @@ def main(words: list[str] | None = None) -> int:
     except ShoalError as err:
         tell(f"shoal: {err}", aside=True)
         return 2
+    except BrokenPipeError:  # whoever read has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         tell("\nshoal: stopped - what was done is kept, the next run goes on from there", aside=True)
         return 130
