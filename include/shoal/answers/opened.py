@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -217,7 +218,7 @@ class OpenedDataset:
             ConfigError: The file cannot be read, or has a time twice; no such bin or part.
         """
         self._need_width(bin)
-        name = f"file_{len(self._prefixes)}_{hashlib.sha256(str((file, time)).encode()).hexdigest()[:16]}"
+        name = f"file_{secrets.token_hex(8)}"  # never replaced: relations read it later
         columns = load_measurements(self._database, Path(file).expanduser(), name, time)
         view = f"{self._prefix(where)}counts_{bin}"
         return self._database.relation(join_measurements(view, bin, name, columns, tolerance))

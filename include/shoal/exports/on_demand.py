@@ -16,6 +16,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.units import counted
 from shoal.exports.export import Answer, Export, Written
 from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, out_folder
 from shoal.settings.dataset import Dataset
@@ -212,7 +213,7 @@ def describe(delivered: Delivered) -> list[str]:
             f"only {json.dumps({name: value for name, value in told['where'].items() if value}, ensure_ascii=False)}"
         )
     lines.append(
-        f"{len(files)} files, {size} bytes, {'were there already' if delivered.again else 'written'}: {delivered.place}"
+        f"{counted(len(files), 'file')}, {size} bytes, {'there already' if delivered.again else 'written'}: {delivered.place}"
     )
-    lines += [f"not held: {count} {what}" for what, count in told["not_held"].items()]
+    lines += [f"not held: {what}: {count}" for what, count in told["not_held"].items()]
     return lines
