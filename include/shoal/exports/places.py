@@ -84,6 +84,9 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
         ).fetchall()
     }
     newest = _newest(answer)
+    if newest is None:
+        _keep(database, ())
+        return Places(())
     asked_until = where.end and _naive(where.end)
     known: list[Place] = []
     without = {
@@ -113,10 +116,11 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
     return Places(tuple(known), {what: count for what, count in without.items() if count})
 
 
-def _newest(answer: Answer) -> datetime:
+def _newest(answer: Answer) -> datetime | None:
     """Until when deployments without an end, or with one to come, are known: the newest used image of the whole dataset."""
     told = [*answer.result["series"], *answer.result["deployments"]]
-    return _naive(datetime.fromisoformat(max(one["last_image"] for one in told if one["last_image"])))
+    newest = max((one["last_image"] for one in told if one["last_image"]), default=None)
+    return None if newest is None else _naive(datetime.fromisoformat(newest))
 
 
 def count_unplaced(database: Database) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from field import open_broken, open_with
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
 from shoal.exports.camtrap_dp import CAMTRAP_DP
 from shoal.tables.session import open_database
 
@@ -179,3 +181,22 @@ def test_an_image_with_a_person_is_not_public_whatever_taxon_is_asked_for(reef, 
     seen = [row for row in rows(folder, "observations") if row["mediaID"] == media["mediaID"]]
     assert {(row["observationType"], row["scientificName"]) for row in seen} == {("human", "")}
     assert sum(row["filePublic"] == "false" for row in rows(folder, "media")) == 2, "and the one that failed"
+
+
+NOTHING = {
+    "nothing asked for lies in a deployment with a position": ("camera=D", {}),
+    "nobody counted anything yet": ("", {"series": [], "deployments": []}),
+}
+
+
+@pytest.mark.parametrize(("where", "told"), NOTHING.values(), ids=NOTHING)
+def test_a_package_of_nothing_is_refused_in_one_line(reef, tmp_path, where, told):
+    answer = reef.answer()
+    with open_database(reef.pipeline.stores.results) as database:
+        found = Where.parse([where] if where else [])
+        view_answer(database, reef.run.summary, found)
+        with pytest.raises(
+            ConfigError, match=r"^Export camtrap-dp: no image asked for lies in a deployment with a position - give"
+        ):
+            CAMTRAP_DP.write(database, replace(answer, result={**answer.result, **told}), tmp_path, found)
+    assert list(tmp_path.iterdir()) == []
