@@ -47,7 +47,15 @@ class ReefAirflow:
         self.rest.send("POST", f"dags/{NIGHTS}/dagRuns", {"logical_date": None, "conf": {}, "dag_run_id": run_id})
 
     def finished(self, run_id: str) -> str:
-        return self.rest.finished(NIGHTS, run_id, RUN_S)
+        """Wait until a run has ended; return its state. What ends of Airflow meanwhile is started again, whenever that is."""
+
+        def ended() -> str:
+            self.start_what_ended()
+            state = self.rest.get(f"dags/{NIGHTS}/dagRuns/{run_id}")["state"]
+            return str(state) if state in {"success", "failed"} else ""
+
+        said = f"the end of run {run_id}"
+        return str(wait_until(ended, RUN_S, lambda: f"{said}: {self.rest.tasks(NIGHTS, run_id)}", pause_s=2))
 
     def log(self, run_id: str, task: str, map_index: int = -1) -> str:
         """What all attempts at a task said: on a busy machine one may be taken for dead."""
