@@ -54,7 +54,7 @@ def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes
     (pod,) = wait_until_working(pods, dataset)
     crashes()
     # With a second node Kubernetes says so itself, after five minutes; it never does where all nodes are away.
-    pods.core.delete_namespaced_pod(pod.metadata.name, dataset.cluster.namespace)
+    pods.core.delete_namespaced_pod(pod.metadata.name, dataset.cluster.namespace, grace_period_seconds=5)
     pods.rest.reached(dag_id, run_id, "infer", "up_for_retry")
     assert "does not say that it went" in pods.rest.log(dag_id, run_id, "infer", 0)
     real_cluster.boot_node()
