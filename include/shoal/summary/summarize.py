@@ -35,8 +35,8 @@ from shoal.tables.clock_table import ClockTable
 from shoal.tables.frozen_listing import find_whole
 from shoal.tables.session import Database
 
-IMAGE_BYTES = 2500
-"""About what a summary holds of an image with three boxes, in memory or on disk: docs/performance.md."""
+IMAGE_BYTES = 1000
+"""About what a summary holds of an image with three boxes, in memory or on disk, and somewhat more: docs/performance.md."""
 
 
 @dataclass(frozen=True)

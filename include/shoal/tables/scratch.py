@@ -17,7 +17,9 @@ from shoal.tables.limits import THREAD_BYTES, Limits, read_memory_bytes
 log = logging.getLogger(__name__)
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_FOLDER = ("Read-only file system", "Permission denied", "Failed to create directory", "Cannot open file")
+_NO_FOLDER = (
+    "Read-only file system", "Permission denied", "Failed to create directory", "Cannot open file", "Could not set lock",
+)  # fmt: skip
 
 
 @contextmanager
