@@ -3,6 +3,8 @@
 import dataclasses
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from kubernetes import client
@@ -15,6 +17,7 @@ from shoal.contract.errors import (
     InsufficientCapacityError,
     NeverFitsError,
     QuotaExceededError,
+    ShoalError,
     WorkerError,
 )
 from shoal.engines.engine import DagRunId, open_engine
@@ -49,62 +52,85 @@ def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):
     assert (plan.reused, plan.work.shards) == (5, ())
 
 
-@pytest.mark.parametrize(
-    ("transfer", "changes", "message"),
-    [
-        pytest.param(
-            "direct",
-            {"worker": {"image": "127.0.0.1:1/none:1"}},
-            r"Image '127\.0\.0\.1:1/none:1' of the worker cannot be pulled",
-            id="worker image",
-        ),
-        pytest.param(
-            "mount",
-            {"sidecar": {"image": "127.0.0.1:1/none:1"}},
-            r"Image '127\.0\.0\.1:1/none:1' of the sidecar cannot be pulled",
-            id="sidecar image",
-        ),
-    ],
-)
-def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(transfer, changes, message, pipelines, api):
-    pipeline = pipelines(transfer, **changes)
-    sample, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), time.monotonic()
-    with pytest.raises(WorkerError, match=message):
-        sample.run(lambda _: api, lambda _: None)
-    assert time.monotonic() - started < 60
+NONE = {"image": "127.0.0.1:1/none:1"}
+NOWHERE = {
+    "volumes": [{"name": "extra", "configMap": {"name": "nowhere"}}],
+    "containers": [{"name": "worker", "volumeMounts": [{"name": "extra", "mountPath": "/extra"}]}],
+}
+STARTS_S = 55.0
+"""In place of ten minutes; a start that is slow is spoken of before."""
 
 
-def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(pipelines, api, monkeypatch):
-    monkeypatch.setattr("shoal.engines.kubernetes.pod_watch.STARTS_S", 60.0)
-    volume = {"name": "extra", "configMap": {"name": "nowhere"}}
-    mounting = {"name": "worker", "volumeMounts": [{"name": "extra", "mountPath": "/extra"}]}
-    pipeline = pipelines(pod={"template": {"spec": {"volumes": [volume], "containers": [mounting]}}})
-    sample, lines, started = SampleRun.prepare(pipeline.dataset, pipeline.stores), [], time.monotonic()
+@dataclass(frozen=True)
+class Ended:
+    """How a pod ended that could not work.
 
-    def say(line):
-        lines.append((time.monotonic() - started, line))
+    Attributes:
+        error: What was said of it.
+        after_s: When.
+        lines: What was said meanwhile, and when.
+    """
 
-    with pytest.raises(WorkerError, match=r'has not started in 60 s .*FailedMount: .*configmap "nowhere" not found'):
-        sample.run(lambda _: api, say)
-    ((after_s, line),) = lines
+    error: ShoalError
+    after_s: float
+    lines: tuple[tuple[float, str], ...]
+
+
+@pytest.fixture(scope="module")
+def doomed(pipelines, api, demo_models):
+    """Pods that cannot work, all at once; how each ended."""
+    samples = {
+        "worker image": _sample(pipelines("direct", worker=NONE)),
+        "sidecar image": _sample(pipelines("mount", sidecar=NONE)),
+        "volume": _sample(pipelines(pod={"template": {"spec": NOWHERE}})),
+        "store": _sample(pipelines()),
+        "model": _sample(replaced := pipelines()),
+    }
+    unreachable = elsewhere(samples["store"].stores, endpoint_url="http://127.0.0.1:9")
+    samples["store"] = dataclasses.replace(samples["store"], stores=unreachable)
+    replaced.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(samples)) as pool:
+        patch.setattr("shoal.engines.kubernetes.pod_watch.STARTS_S", STARTS_S)
+        ends = {name: pool.submit(_fail, sample, api) for name, sample in samples.items()}
+        return {name: end.result() for name, end in ends.items()}
+
+
+def _sample(pipeline):
+    return SampleRun.prepare(pipeline.dataset, pipeline.stores)
+
+
+def _fail(sample, api) -> Ended:
+    lines, started = [], time.monotonic()
+    with pytest.raises(ShoalError) as failed:
+        sample.run(lambda _: api, lambda line: lines.append((time.monotonic() - started, line)))
+    return Ended(failed.value, time.monotonic() - started, tuple(lines))
+
+
+@pytest.mark.parametrize("container", ["worker", "sidecar"])
+def test_an_image_that_cannot_be_pulled_is_named_within_a_minute(container, doomed):
+    ended = doomed[f"{container} image"]
+    assert isinstance(ended.error, WorkerError)
+    assert f"Image '127.0.0.1:1/none:1' of the {container} cannot be pulled" in str(ended.error)
+    assert ended.after_s < 60
+
+
+def test_a_volume_that_is_not_there_is_told_within_a_minute_and_given_up(doomed):
+    ended = doomed["volume"]
+    assert isinstance(ended.error, WorkerError)
+    assert re.search(r'has not started in 55 s .*FailedMount: .*configmap "nowhere" not found', str(ended.error))
+    ((after_s, line),) = ended.lines
     assert after_s < 60
     assert 'its last event is FailedMount: MountVolume.SetUp failed for volume "extra"' in line
 
 
-def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(pipelines, api):
-    pipeline = pipelines()
-    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
-    sample = dataclasses.replace(sample, stores=elsewhere(sample.stores, endpoint_url="http://127.0.0.1:9"))
-    with pytest.raises(WorkerError, match=r"exit code 69: .*127\.0\.0\.1:9"):
-        sample.run(lambda _: api, lambda _: None)
+def test_a_store_the_pod_cannot_reach_is_named_by_the_worker(doomed):
+    assert isinstance(doomed["store"].error, WorkerError)
+    assert re.search(r"exit code 69: .*127\.0\.0\.1:9", str(doomed["store"].error))
 
 
-def test_a_model_that_was_replaced_is_refused_by_its_sha256(pipelines, api, demo_models):
-    pipeline = pipelines()
-    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
-    pipeline.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
-    with pytest.raises(ConfigError, match=r"sha256"):
-        sample.run(lambda _: api, lambda _: None)
+def test_a_model_that_was_replaced_is_refused_by_its_sha256(doomed):
+    assert isinstance(doomed["model"].error, ConfigError)
+    assert "sha256" in str(doomed["model"].error)
 
 
 def test_a_mount_in_a_restricted_namespace_says_which_label_it_needs(pipelines, api, namespaces):
@@ -158,8 +184,6 @@ def test_a_missing_right_is_named_with_its_verb(pipelines, api):
 
 
 def test_two_plans_at_once_do_not_promise_the_same_room(pipelines, api):
-    from concurrent.futures import ThreadPoolExecutor
-
     dataset = pipelines().dataset
     engine = open_engine(dataset, lambda _: api)
 
