@@ -87,6 +87,18 @@ GROUPS = (
         30,
         together=True,
     ),
+    Group(
+        "one answer over hostile names",
+        (
+            "tests/docs/test_python_page.py",
+            "tests/unit/answers/test_*.py",
+            "tests/unit/cli/test_export.py",
+            "tests/unit/exports/test_boxes_and_series.py",
+            "tests/unit/exports/test_on_demand.py",
+        ),
+        3,
+        together=True,
+    ),
     Group("all others", ("tests/*.py",), 10),
 )
 
