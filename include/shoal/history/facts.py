@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from shoal.contract.errors import ContractError, TooLargeError
+from shoal.contract.json_bounds import MIB
 from shoal.contract.layout import RunLayout, VariantLayout, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.stored_json import reading
@@ -182,7 +184,10 @@ def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Im
         reading(key, "python -m shoal verify tells whether it was changed"),
     ):
         path = Path(folder) / "failures.csv"
-        results.download(key, path, file.bytes)  # every image of a large dataset may be in it
+        try:  # every image of a large dataset may be in it, and none besides
+            results.download(key, path, None if file.bytes is None else MIB + file.bytes)
+        except TooLargeError as err:
+            raise ContractError(f"{err} - python -m shoal verify tells whether it was changed") from err
         with path.open(encoding="utf-8", newline="") as text:
             for row in csv.DictReader(text):
                 what = f"failed: {row['reason']}" if row["reason"] else row["fate"]

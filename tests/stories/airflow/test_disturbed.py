@@ -19,6 +19,7 @@ from reef_airflow import NIGHTS, ReefAirflow, make_buckets, reef_airflow, stoppe
 from seeds import CHOSEN
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.history.gc import delete, survey, terms_of
+from shoal.stores.s3 import S3Store
 from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(CHOSEN not in os.environ, reason="wide: make test-wide")
@@ -120,25 +121,33 @@ def test_a_run_goes_on_after_its_database_was_away(reef, images, signum, away_s)
     reef.assert_answer_whole(images)
 
 
-def test_a_run_reads_the_bucket_that_it_was_planned_for(reef, images):
-    client, other = reef.pipeline.stores.source.access.connect(), f"{PREFIX}-other"
-    client.make_bucket(other)
-    run_id = reef.trigger()
-    worker = held_worker(reef)
+@pytest.fixture
+def dataset_file(reef):
+    """The dataset file, put back afterwards whatever happened: other stories plan by it."""
     path = reef.home.datasets / "reef.yaml"
     before = path.read_text(encoding="utf-8")
-    path.write_text(before.replace(f"{PREFIX}-images", other), encoding="utf-8")
-    reef.read_datasets(other)
+    yield path
+    path.write_text(before, encoding="utf-8")
+    reef.read_datasets(f"{PREFIX}-images")
+
+
+def test_a_run_reads_the_bucket_that_it_was_planned_for(reef, images, dataset_file, scenes):
+    other = S3Store(reef.pipeline.stores.source.access, f"{PREFIX}-other")
+    other.access.connect().make_bucket(other.bucket)
+    other.write_bytes(scenes[0].key, scenes[0].jpeg)  # of an empty one a plan says that nothing lies there
+    run_id = reef.trigger()
+    worker = held_worker(reef)
+    before = dataset_file.read_text(encoding="utf-8")
+    dataset_file.write_text(before.replace(f"{PREFIX}-images", other.bucket), encoding="utf-8")
+    reef.read_datasets(other.bucket)
     worker.kill()  # its shard is attempted anew, by a task that reads the edited file
     assert reef.finished(run_id) == "success"
-    changed = f"source.bucket {PREFIX}-images -> {other}"
+    changed = f"source.bucket {PREFIX}-images -> {other.bucket}"
     assert f"changed since this run was planned: {changed}; the run goes on as planned" in reef.log(run_id, "infer", 0)
     reef.assert_answer_whole(images)
     following = reef.trigger(plan_only=True)
     assert reef.finished(following) == "failed"
     assert f"are not where the dataset file looks now ({changed}); nothing was started" in reef.log(following, "plan")
-    path.write_text(before, encoding="utf-8")
-    reef.read_datasets(f"{PREFIX}-images")
 
 
 @pytest.mark.parametrize("task", ["plan", "infer", "summarize"])

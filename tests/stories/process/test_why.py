@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline import worker_environment
-from shoal.contract.errors import ConfigError, StoreError, WorkerError
+from shoal.contract.errors import ConfigError, ContractError, StoreError, WorkerError
 from shoal.contract.rows import FATES, ROW_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
@@ -59,6 +59,15 @@ def test_a_complete_run_is_the_answer_and_can_be_verified(few_images):
     assert found.state is State.COMPLETE
     assert found.cause == "every image is accounted for, and the run is the dataset's answer"
     assert found.next == f"python -m shoal verify {few_images.dataset.name}/{plan.run_key}"
+
+
+def test_a_file_that_somebody_wrote_over_with_a_huge_one_is_not_read(few_images):
+    done = few_images.run()
+    results, (file,) = few_images.stores.results, [one for one in done.stored.files if one.name == "failures.csv"]
+    results.write_bytes(file.key, b"x" * 3 * 1024**2)
+    said = r"^Object '.*/failures\.csv' .* it has 3\.0 MiB, and 1 MiB are the most of its kind - python -m shoal verify tells whether"
+    with pytest.raises(ContractError, match=said):
+        why(few_images)
 
 
 def test_bad_images_are_counted_by_reason_with_their_first_keys(few_images, bad):
