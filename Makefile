@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-far bench-listing bench-scale docs durations images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-far bench-listing bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,7 +64,7 @@ test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten time
 	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/process/test_hostile_store.py tests/stories/process/test_memory_and_threads.py tests/unit/tables/test_no_time_is_invented.py tests/unit/results/test_compaction.py tests/unit/summary/test_known_months.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/airflow/test_disturbed.py tests/stories/process/test_jumping_clock.py
-	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/airflow/test_operators.py
+	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/airflow/test_operators.py tests/unit/exports/test_report.py
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
@@ -105,6 +105,9 @@ bench-listing: .venv/.dev  ## list KEYS=1000000 keys of page servers and a real 
 # Not --quiet: it also silences the warnings that --strict counts.
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked
 	NO_MKDOCS_2_WARNING=1 .shoal/docs/bin/mkdocs build --strict
+
+vega: .venv/.dev  ## bundle the script that draws the charts of reports anew, from what is installed
+	PYTHONPATH=include:tests/houses .venv/bin/python -m vega_bundle
 
 durations:  ## make what .ci/run measured last the record by which it deals tests to its lanes
 	cp .shoal/durations.json .ci/durations.json

@@ -38,7 +38,7 @@ from shoal_worker.rows.parts import ListedImage
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
-    "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json",
+    "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "summary.json", "explore.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
 TABLES = {file.file: file.query for file in (*map(find_export, EXPORTS), csv_of("day")) if isinstance(file, TableFile)}
@@ -92,6 +92,7 @@ JSON_TYPES = {
     "null": (type(None),),
     "list of text": (list,),
     "list of integers": (list,),
+    "list of numbers": (list,),
     "list of 2 integers": (list,),
     "list of objects": (list,),
 }
@@ -174,6 +175,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
             "trying.json": trying,
             "attempt.json": results.read_json(*results.list_keys(paths.attempts)),
             "summary.json": results.read_json(paths.summary),
+            "explore.json": results.read_json(done.stored.named["explore.json"].key),
         },
         "keys": [*results.list_keys(pipeline.stores.layout.root), paths.trying(0, attempt)],
         "root": pipeline.stores.layout.root,
@@ -247,7 +249,11 @@ def test_hashes_are_those_of_the_content():
     assert summary["result_sha256"] == canonical_sha256(summary["result"])
     files = {file["table"]: file for file in summary["files"]}
     assert files["images"]["rows"] == summary["result"]["examined"]
-    named = {file["key"].rpartition("/")[2]: file["sha256"] for file in summary["files"] if file["month"] is None}
+    named = {
+        file["key"].rpartition("/")[2]: file["sha256"]
+        for file in summary["files"]
+        if file["month"] is None and file["table"] != "explore"
+    }
     assert summary["folder"].endswith(f"/answer/exports/{canonical_sha256(named)[:16]}/")
 
 
@@ -356,6 +362,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
         name = re.sub(r"/[^/]+/month=\d{4}-\d{2}/[0-9a-f]{16}", "/<table>/month=<YYYY-MM>/<sha16>", name)
         name = re.sub(r"/exports/[0-9a-f]{16}/", "/exports/<sha16>/", name)
+        name = re.sub(r"/explore/[0-9a-f]{16}\.", "/explore/<sha16>.", name)
         name = re.sub(r"files/\d{4}-\d{2}-[0-9a-f]{16}\.", "files/<month>-<sha16>.", name)
         name = re.sub(r"^[^/]+-[0-9a-f]{12}/", "<model>-<version>-<variant12>/", name)
         assert all(word in tree for word in re.findall(r"[^/]+/?", name)), name

@@ -195,8 +195,12 @@ def run_worker_here(stores: Stores, plan: Plan, shard: int) -> "subprocess.Compl
 
 
 def beside_report(summary: Mapping[str, Any]) -> list[str]:
-    """Name the files of a summary that are no month of a table."""
-    return [file["key"].rpartition("/")[2] for file in summary["files"] if file["month"] is None]
+    """Name the files of a summary that lie in the folder of its report."""
+    return [
+        file["key"].rpartition("/")[2]
+        for file in summary["files"]
+        if file["month"] is None and file["table"] != "explore"
+    ]
 
 
 def numbers(summary: Mapping[str, Any]) -> dict[str, Any]:

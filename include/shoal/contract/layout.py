@@ -157,6 +157,14 @@ class VariantLayout:
         """
         return f"{self.answer}exports/{name}/{sha256[:CONTENT]}/"
 
+    def explore(self, sha256: str) -> str:
+        """What a person looks through first of a complete run, see `exports.explore`.
+
+        Args:
+            sha256: Of its bytes.
+        """
+        return f"{self.answer}explore/{sha256[:CONTENT]}.json"
+
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
         """One immutable batch of rows by one attempt at one shard."""
         return f"{self.part_prefix(run_key, shard, attempt)}{seq:04d}.parquet"

@@ -27,11 +27,12 @@ TABLE_NAME = r"[a-z][a-z0-9-]{0,62}"
 _ANSWER_FILE = re.compile(
     rf"answer/(?P<table>{TABLE_NAME})/month=(?P<month>{_MONTH})/(?P<content>[0-9a-f]{{{CONTENT}}})\.parquet"
 )
+_EXPLORE = re.compile(rf"answer/explore/[0-9a-f]{{{CONTENT}}}\.json")
 _EXPORT_MONTH = re.compile(rf"answer/exports/(?P<name>{TABLE_NAME})/[0-9a-f]{{{CONTENT}}}/(?P<file>{FILE_NAME})")
 _EXPORT_FOLDER = re.compile(rf"answer/exports/[0-9a-f]{{{CONTENT}}}/")
 _OF_ANSWER = re.compile(
-    rf"{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet|{_EXPORT_FOLDER.pattern}{FILE_NAME}"
-    rf"|answer/exports/{TABLE_NAME}/[0-9a-f]{{{CONTENT}}}/{FILE_NAME})"
+    rf"{FOLDER}/(?:answer/{TABLE_NAME}/month={_MONTH}/[0-9a-f]{{{CONTENT}}}\.parquet|{_EXPLORE.pattern}"
+    rf"|{_EXPORT_FOLDER.pattern}{FILE_NAME}|answer/exports/{TABLE_NAME}/[0-9a-f]{{{CONTENT}}}/{FILE_NAME})"
 )
 _SHARED = re.compile(rf"{_LISTED_MONTH.pattern}|{_OF_ANSWER.pattern}")
 _SHELF = re.compile(rf"listings/files/|{FOLDER}/answer/{TABLE_NAME}/")
@@ -56,8 +57,8 @@ class Kind(StrEnum):
     LISTING = "listing"
     """What a listing tells of itself, or the images in it."""
     SHARED = "shared"
-    """Named by its content: a month of a listing, a month of a table or of an export of an answer, an export. Many listings, or
-    many summaries, may name it; it is of no run."""
+    """Named by its content: a month of a listing, a month of a table or of an export of an answer, explore, an export. Many
+    listings, or many summaries, may name it; it is of no run."""
     MANIFEST = "manifest"
     """Also what a repeated shard still had to do."""
     FILE = "file"
@@ -198,6 +199,11 @@ def export_of_month(layout: VariantLayout, key: str) -> str | None:
 def is_month_of_export(key: str) -> bool:
     """Whether a key is that of a month of an export, of whichever dataset."""
     return re.fullmatch(rf"(?:.*/)?{FOLDER}/{_EXPORT_MONTH.pattern}", key, re.DOTALL) is not None
+
+
+def is_explore(key: str) -> bool:
+    """Whether a key is that of what a person looks through first of an answer, of whichever dataset."""
+    return re.fullmatch(rf"(?:.*/)?{FOLDER}/{_EXPLORE.pattern}", key, re.DOTALL) is not None
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,6 @@ class Home:
             DATASETS_VARIABLE: str(self.datasets),
             # Else the titles Airflow gives its processes overwrite what they were started with: see OWNER_VARIABLE.
             "SPT_NOENV": "1",
-            "MPLCONFIGDIR": str(self.root / "matplotlib"),
             "AIRFLOW_HOME": str(self.airflow),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             # The Kubernetes provider takes seconds to import, on a busy machine more than the 30 that Airflow allows.

@@ -1,6 +1,6 @@
 """What an export is, and which there are: files made of one summary's tables, the same bytes for the same answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.plugged_in import load
+from shoal.pictures.drawing import Drawing, Drawn
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
 from shoal.tables.session import Database
@@ -40,6 +41,10 @@ PACKAGES: dict[str, str] = {
 """Likewise, and of the whole answer only."""
 
 
+Draw = Callable[[Sequence[Drawing]], Iterable[Drawn]]
+"""Draws pictures in the order asked; one that cannot be drawn says why."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a run found, as far as it is known when its files are written.
@@ -51,6 +56,8 @@ class Answer:
         run: The summary's run.
         files: sha256 of each file written so far, by name.
         dataset: The dataset file as it is now, for what decides no number, such as a licence; None where nobody asks.
+        explore: What a person looks through first, see `exports.explore`.
+        draw: Draws pictures; None where nobody can, as when an answer is only written again.
     """
 
     plan: StoredPlan
@@ -59,6 +66,8 @@ class Answer:
     run: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
     dataset: Dataset | None = None
+    explore: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    draw: Draw | None = field(default=None, repr=False, compare=False)
 
     @property
     def described(self) -> Dataset:

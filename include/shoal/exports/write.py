@@ -13,6 +13,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ContractError, StoreError, one_line
 from shoal.contract.stored_names import FILE_NAME
 from shoal.exports.export import BY_MONTH, EXPORTS, Answer, Export, find_export
+from shoal.results.summary_files import EXPLORE_FILE
 from shoal.tables.session import Database
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def _check_file(export: Export, path: Path, folder: Path, answer: Answer) -> Non
         raise ContractError(
             f"Export {export.name} wrote {str(path)!r} - write plain files, named by letters, digits, . _ -, into its folder"
         )
-    if path.name in answer.files:
+    if path.name in answer.files or path.name == EXPLORE_FILE:
         raise ContractError(
             f"Export {export.name} wrote {path.name}, which is another export's file - choose another name"
         )

@@ -11,11 +11,15 @@ from shoal.contract.stored_names import (
     FILE_NAME,
     RunPlace,
     export_of_month,
+    is_explore,
     is_export_folder,
     is_month_of_export,
     is_summary_folder,
     parse_answer_file,
 )
+
+EXPLORE_FILE = "explore.json"
+"""What people call the object that a person looks through first; it lies in a folder of its own, see `exports.explore`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class SummaryFile:
 
     Attributes:
         table: The table, or the export, it holds a month of; of other files the first word of their name: `report`,
-            `counts`, `failures`.
+            `counts`, `explore`.
         month: `2026-06`, UTC; None where it is no month of a table.
         key: Its object in the results bucket.
         sha256: What its bytes hash to.
@@ -42,6 +46,8 @@ class SummaryFile:
     @property
     def name(self) -> str:
         """What people call it: no two files of a summary have one name."""
+        if is_explore(self.key):
+            return EXPLORE_FILE
         own = self.month is None or self.is_export
         return self.key.rpartition("/")[2] if own else f"{self.table}-{self.month}.parquet"
 
@@ -107,7 +113,7 @@ def of_its_place(
             if is_summary_folder(place.layout.run(run_key), here) or is_export_folder(place.layout, here)
             else [folder]
         ),
-        *(file.key for file in found if not (_is_month(place, file) if file.month else _is_beside(here, file))),
+        *(file.key for file in found if not _is_own(place, here, file)),
         *([] if len({file.name for file in found}) == len(found) else ["one file twice"]),
     ]
     if strange:
@@ -122,6 +128,13 @@ def _below(place: RunPlace, key: str) -> str:
         if of_variant:
             return f"{place.layout.root}{kind}{name}"
     return key
+
+
+def _is_own(place: RunPlace, folder: str, file: SummaryFile) -> bool:
+    if is_explore(file.key):
+        content = file.key.rpartition("/")[2].partition(".")[0]
+        return file.month is None and file.key.startswith(place.layout.root) and file.sha256.startswith(content)
+    return _is_month(place, file) if file.month else _is_beside(folder, file)
 
 
 def _is_beside(folder: str, file: SummaryFile) -> bool:

@@ -1,12 +1,14 @@
 """Write the tables of an answer again and compare: what `verify` knows of its files by month beyond their sha256."""
 
+import hashlib
 from collections.abc import Iterator
 
 from shoal.contract.layout import VariantLayout
+from shoal.exports.explore import read_explore, write_explore
 from shoal.exports.write_again import same_rows
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
-from shoal.results.summary_files import SummaryFile
+from shoal.results.summary_files import EXPLORE_FILE, SummaryFile
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.months import Month, cut_tables
 from shoal.tables.session import Database
@@ -27,6 +29,10 @@ def compare_tables(
     if summary.complete:
         for month in cut_tables(database, layout, answer_tables(plan)):
             yield from _compare(database, month, named.pop((month.file.table, month.file.month), None))
+        stored = summary.named.get(EXPLORE_FILE)  # summaries of earlier releases have none
+        explore = write_explore(read_explore(database, plan, summary.result))
+        if stored is not None and stored.sha256 != hashlib.sha256(explore).hexdigest():
+            yield f"G3: file {EXPLORE_FILE} written again from the rows differs from the summary's"
     for file in named.values():
         yield f"G3: the summary names {file.name}, which its rows do not give"
 

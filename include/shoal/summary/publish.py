@@ -1,13 +1,16 @@
 """Store what a run found: its files first, `summary.json` last, so that readers see no summary or a whole one (G3)."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
+from shoal.exports.explore import write_explore
 from shoal.exports.write import Exported
-from shoal.results.summary_files import SummaryFile, beside
+from shoal.results.summary_files import EXPLORE_FILE, SummaryFile, beside
 from shoal.stores.object_store import ObjectStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.balance import Balance
@@ -45,6 +48,23 @@ def store_exports(exported: Exported, folder: str, shared: SharedFiles) -> tuple
         shared.put(file.path, folder + file.path.name, file.content_type)
         files.append(beside(folder, file.path.name, file.sha256, file.path.stat().st_size))
     return tuple(files)
+
+
+def store_explore(explore: Mapping[str, Any], layout: VariantLayout, shared: SharedFiles, folder: Path) -> SummaryFile:
+    """Upload what a person looks through first, named by its content.
+
+    Args:
+        explore: As `exports.explore` reads it.
+        layout: The variant.
+        shared: What the variant's runs share.
+        folder: Scratch folder.
+    """
+    path = folder / EXPLORE_FILE
+    path.write_bytes(write_explore(explore))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = layout.explore(sha256)
+    shared.put(path, key, "application/json")
+    return SummaryFile("explore", None, key, sha256, path.stat().st_size)
 
 
 def export_folder(exported: Exported, own_folder: str, layout: VariantLayout) -> str:

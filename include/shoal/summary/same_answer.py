@@ -155,7 +155,7 @@ def _hash_code() -> str:
 
 
 def _find_code() -> list[Path]:
-    return [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in {".py", ".sql", ".j2"}]
+    return [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in {".py", ".sql", ".j2", ".js", ".css"}]
 
 
 _PACKAGE = Path(__file__).parents[1]

@@ -10,8 +10,11 @@ from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
-from shoal.exports.export import Answer
+from shoal.exports.explore import read_explore
+from shoal.exports.export import Answer, Draw
 from shoal.exports.write import describe_told, write_exports
+from shoal.pictures.draw import draw
+from shoal.pictures.drawing import PictureLimits
 from shoal.results.answer import move_current
 from shoal.results.compaction import FAILURES, compact, tell_failure
 from shoal.results.inputs import need_inputs
@@ -26,7 +29,7 @@ from shoal.summary.balance import Balance, read_balance
 from shoal.summary.export_months import store_export_months
 from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
-from shoal.summary.publish import Found, export_folder, store_exports, write_summary
+from shoal.summary.publish import Found, export_folder, store_explore, store_exports, write_summary
 from shoal.summary.result import read_result, read_run_facts
 from shoal.summary.same_answer import KnownAnswer, find_same_answer, is_code_as_loaded, read_inputs, read_known
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
@@ -116,8 +119,14 @@ class SummarizedRun:
         ]
 
 
-def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> SummarizedRun:
+def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_pictures: bool = False) -> SummarizedRun:
     """Summarize a planned run from what its plan froze and the rows its shards wrote.
+
+    Args:
+        stores: The dataset's.
+        layout: The variant.
+        run_key: The run.
+        with_pictures: Whether images are read for the report: those that cannot be drawn cost nothing but themselves.
 
     Raises:
         ContractError: A balance does not close, or a stored object is not what it must be.
@@ -131,7 +140,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
     def find(database: Database) -> Found:
         if not settled:  # what was moved into a ledger is not moved into one of the same name again
             settled.append(settle(database, layout, plan, attempt))
-        return _find_answer(database, stores, layout, plan, attempt, settled[0])
+        return _find_answer(database, stores, layout, plan, attempt, settled[0], with_pictures=with_pictures)
 
     found = read_listed(stores.results, plan.settings.run, find)
     summary = write_summary(stores.results, run, found)
@@ -148,7 +157,14 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str) -> Summar
 
 
 def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
-    database: Database, stores: Stores, layout: VariantLayout, plan: StoredPlan, attempt: str, ledger: str | None
+    database: Database,
+    stores: Stores,
+    layout: VariantLayout,
+    plan: StoredPlan,
+    attempt: str,
+    ledger: str | None,
+    *,
+    with_pictures: bool,
 ) -> Found:
     """Find what a run's rows say, and store its files; nothing is computed where an answer of the same rows is there."""
     sources, known = find_sources(database, layout, plan), read_known(stores)
@@ -161,6 +177,7 @@ def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
     build_tables(database, plan, layout.run(plan.rows_run), sources)
     own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
     balance, answer = _read_answer(database, layout, plan, known, own)
+    answer = replace(answer, draw=_draw_from(stores, plan) if with_pictures else None)
     lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
     # From here on no more of the code is read that decides a line.
     months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
@@ -170,6 +187,13 @@ def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
     if not is_code_as_loaded():
         told = dict.fromkeys(told)
     return replace(found, run={**found.run, **told})
+
+
+def _draw_from(stores: Stores, plan: StoredPlan) -> Draw:
+    """Give what draws images of the dataset's bucket, each as the run saw it."""
+    model = plan.settings.model
+    limits = PictureLimits(pixel_limit=model.pixel_limit, scan_limit=model.scan_limit, seconds=20, fetch_seconds=20)
+    return lambda drawings: draw(stores.source, drawings, limits)
 
 
 def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[str, ...]:
@@ -194,7 +218,7 @@ def _read_answer(
         "removed_since_previous": _count_removed(database, layout, plan, known),
         "summarized_at": utc_text(datetime.now(UTC)),
     }
-    return balance, Answer(plan, balance.complete, result, facts)
+    return balance, Answer(plan, balance.complete, result, facts, explore=read_explore(database, plan, result))
 
 
 def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
@@ -208,10 +232,11 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
 ) -> Found:
     """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
     tables = store_tables(database, layout, answer_tables(answer.plan), shared, known) if answer.complete else ()
+    explore = store_explore(answer.explore, layout, shared, database.folder) if answer.complete else None
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}
-    files = (*store_exports(exported, folder, shared), *tables)
+    files = (*store_exports(exported, folder, shared), *([explore] if explore else []), *tables)
     return Found(balance, exported.answer.result, {**answer.run, **told}, folder, files)
 
 

@@ -11,6 +11,7 @@ import yaml
 from asked_pages import Answered, AskedPages, asked_pages
 from pipeline import Pipeline, make_pipeline
 from shoal.contract.json_bounds import MIB
+from shoal.exports.report.policy import SCRIPT_SOURCES
 from shoal.plan.document import Plan
 from shoal.settings.results_place import ResultsPlace
 from written_rows import write_rows
@@ -89,8 +90,11 @@ def test_each_page_is_kept_apart_from_airflow_and_kept_by_nobody(shown, page, na
     assert got.headers["content-type"] == kind
     assert holds in got.body
     policy = got.headers["content-security-policy"].split("; ")
-    assert {"default-src 'none'", "form-action 'none'", "base-uri 'none'", "sandbox allow-downloads"} <= set(policy)
-    assert not re.search("script|same-origin|navigation", " ".join(policy))
+    assert {"default-src 'none'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'self'"} <= set(policy)
+    runs = name == "report.html"
+    assert ("sandbox allow-downloads allow-scripts" if runs else "sandbox allow-downloads") in policy
+    assert [part for part in policy if "script-src" in part] == ([f"script-src {SCRIPT_SOURCES}"] if runs else [])
+    assert not re.search("unsafe-eval|same-origin|navigation|connect", " ".join(policy))
     assert got.headers["x-content-type-options"] == "nosniff"
     assert got.headers["cache-control"] == "private, no-store"
     assert got.headers.get("content-disposition") == (

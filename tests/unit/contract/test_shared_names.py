@@ -6,6 +6,7 @@ from shoal.contract.layout import DatasetLayout
 from shoal.contract.stored_names import (
     AnswerFileName,
     Kind,
+    is_explore,
     is_export_folder,
     parse_answer_file,
     read_name,
@@ -17,6 +18,7 @@ VARIANT = LAYOUT.variant("demo-fish-v1-0123456789ab")
 SHA = "0123456789abcdef" * 4
 MONTH = VARIANT.answer_file("counts-day", "2026-06", SHA)
 EXPORT = VARIANT.export_folder(SHA) + "report.html"
+EXPLORE = VARIANT.explore(SHA)
 
 
 def test_names_of_an_answer_tell_its_table_its_month_and_its_content():
@@ -24,6 +26,9 @@ def test_names_of_an_answer_tell_its_table_its_month_and_its_content():
     assert EXPORT == "deep/fish/demo-fish-v1-0123456789ab/answer/exports/0123456789abcdef/report.html"
     assert parse_answer_file(VARIANT, MONTH) == AnswerFileName("counts-day", "2026-06", "0123456789abcdef")
     assert is_export_folder(VARIANT, VARIANT.export_folder(SHA))
+    assert EXPLORE == "deep/fish/demo-fish-v1-0123456789ab/answer/explore/0123456789abcdef.json"
+    assert is_explore(EXPLORE)
+    assert not is_explore(EXPORT)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,7 @@ def test_names_of_an_answer_tell_its_table_its_month_and_its_content():
     [
         pytest.param(MONTH, f"{VARIANT.answer}counts-day/", id="a month of a table"),
         pytest.param(EXPORT, f"{VARIANT.answer}exports/", id="an export"),
+        pytest.param(EXPLORE, f"{VARIANT.answer}explore/", id="explore"),
         pytest.param(
             f"{LAYOUT.listings}files/2026-06-0123456789abcdef.parquet",
             f"{LAYOUT.listings}files/",
@@ -59,6 +65,8 @@ def test_what_runs_share_is_of_no_run_and_lies_on_a_shelf_with_its_like(key, she
         pytest.param(EXPORT.replace("report.html", "a/report.html"), id="a folder in the folder"),
         pytest.param(EXPORT.replace("report.html", "..html"), id="a hidden name"),
         pytest.param(MONTH.replace("fish/", "other/", 1), id="another dataset's"),
+        pytest.param(EXPLORE.replace("cdef.", "cde."), id="a short hash of explore"),
+        pytest.param(EXPLORE.replace(".json", ".parquet"), id="another ending of explore"),
     ],
 )
 def test_what_is_not_named_so_is_not_shared(key):

@@ -27,6 +27,7 @@ def test_a_summary_is_read_as_it_was_written(written):
     assert list(summary.named) == [
         "counts-day.csv",
         "counts-month.csv",
+        "explore.json",
         "failures.csv",
         "gaps.csv",
         "report.html",
@@ -128,6 +129,10 @@ def test_files_lie_where_the_folder_of_the_dataset_was_copied_to(written, root):
             id="another variant",
         ),
         pytest.param({"key": "{ledger}"}, "ledger", id="a ledger"),
+        pytest.param(
+            {"key": "{answer}explore/0123456789abcdef.json", "month": None}, "explore", id="explore of other content"
+        ),
+        pytest.param({"key": "{answer}explore/5e0b4eec62a5a3f5.json"}, "explore", id="explore of a month"),
     ],
 )
 def test_a_file_that_is_none_of_the_answer_is_refused(written, fields, reason):

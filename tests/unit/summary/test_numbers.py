@@ -240,9 +240,9 @@ def report_of(pipeline, done):
 
 
 def test_the_report_says_which_cameras_it_draws_and_where_its_days_begin(empty_bucket):
-    images = {f"20260601-120000-IPC{number}.jpg": [] for number in range(5)}
+    images = {f"20260601-120000-IPC{number:02d}.jpg": [] for number in range(25)}
     html = report_of(*seen(empty_bucket, images, report={"zone": "Europe/Madrid"}))
-    assert "The first 4 of 5 cameras are drawn, by name." in html
+    assert "The 24 cameras with most images are drawn, of 25." in html
     assert "midnight in Europe/Madrid" in html
 
 

@@ -60,7 +60,7 @@ class SummarizeOperator(BaseOperator):
             frozen = frozen_run(self.dataset, run)
             stores, layout = frozen.stores, frozen.stores.layout.variant(run["variant"])
             need_answer(stores.results, layout, frozen.plan)
-            done = summarize_run(stores, layout, run["run_key"])
+            done = summarize_run(stores, layout, run["run_key"], with_pictures=True)
             remember_place(ResultsPlace.of(frozen.dataset))
             self.linked_run = run
             for line in done.describe():

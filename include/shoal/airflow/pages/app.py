@@ -18,6 +18,7 @@ from shoal.airflow.pages.plan_page import render_plan
 from shoal.airflow.pages.run_place import Place, find_run
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
+from shoal.exports.report.policy import SCRIPT_SOURCES
 from shoal.models.approval import answer_to
 from shoal.results.stored_plan import read_plan
 from shoal.results.stored_summary import read_summary
@@ -25,20 +26,25 @@ from shoal.stores.object_store import ObjectStore
 
 # The report has its pictures and styles inside. A sandbox is an origin of its own without scripts, forms and <meta refresh>;
 # the links to the files beside the report lead to downloads.
+_ALONE = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox allow-downloads"
+)
+_POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
-        "frame-ancestors 'self'; sandbox allow-downloads"
-    ),
+    _POLICY: _ALONE,
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, no-store",
 }
+# A report draws its charts by the very scripts of this release, and runs no other: whoever may write to the bucket has none run.
+# They stay in the sandbox, which may not reach Airflow, and ask no site for anything. A report of another release has its tables.
+HEADERS_OF_REPORT = {_POLICY: f"{_ALONE} allow-scripts; script-src {SCRIPT_SOURCES}"}
 NAMED = 20
 """File names told where another one was asked for."""
 
 
 class Guarded:
-    """Sends `HEADERS` with every answer, those to what was refused or failed too."""
+    """Sends `HEADERS` with every answer, those to what was refused or failed too; a report has a policy of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,7 +54,9 @@ class Guarded:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                of_report = headers.get(_POLICY) == HEADERS_OF_REPORT[_POLICY]
+                headers.update(HEADERS | (HEADERS_OF_REPORT if of_report else {}))
             await send(message)
 
         await self._app(scope, receive, send_guarded)
@@ -87,7 +95,7 @@ def _file(place: Place, run: RunLayout, name: str) -> Response:
         known = ", ".join([*list(files)[:NAMED], *(["…"] if len(files) > NAMED else [])])
         raise ContractError(f"{run.summary} names no file {name!r} - it has {known}")
     if name == "report.html":
-        return _stream(place.results, files[name].key, HTMLResponse.media_type)
+        return _stream(place.results, files[name].key, HTMLResponse.media_type, **HEADERS_OF_REPORT)
     # Whatever its name says: a browser keeps it, and never shows it.
     held = {"Content-Disposition": attached(name)}
     return _stream(place.results, files[name].key, "application/octet-stream", **held)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from shoal.answers.where import Where
 from shoal.contract.errors import shown_lines
@@ -12,13 +13,20 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
+from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Written
+from shoal.exports.report.pictures import choose_pictures, common_reason, draw_pictures, group_pictures
+from shoal.exports.report.policy import POLICY, SCRIPTS
+from shoal.exports.report.script_data import CAUSES, FIRST_SHOWN, looks_of, script_data, spans_days, within_script
+from shoal.exports.report.verdict import say_verdict
 from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
 from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
+
+_HERE = Path(__file__).parent
 
 _UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
 
@@ -29,7 +37,7 @@ class Report:
     name = "report"
     content_type = "text/html; charset=utf-8"
     needs_complete = False
-    # Another Matplotlib draws other curves: its sha256 is all that verify can compare.
+    # Its pictures are made of images that may be gone by then: its sha256 is all that verify can compare.
     repeatable = False
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
@@ -38,40 +46,62 @@ class Report:
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Write report.html."""
-        from shoal.exports.report.plot import SHOWN_CAMERAS, SHOWN_TAXA, draw_plot  # noqa: PLC0415 - verify draws nothing
-
         database.run_file("left_out")
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-            finalize=_shown,
-        )  # fmt: skip
-        html = environment.get_template("report.html.j2").render(
-            description=answer.plan.settings.description,
-            narrowed=describe_narrowing(answer.plan, answer.result),
-            full_scope=answer.plan.scope.full,
-            is_trial=not answer.plan.may_become_current,
-            result=answer.result,
-            stays=describe_stays(answer.plan.settings, answer.result),
-            result_sha256=canonical_sha256(answer.result),
-            run=shown_of_run(answer.run),
-            unread=describe_unread(answer.run["balance"]),
-            undated=database.records(_UNDATED),
-            unusable=database.records("SELECT cause, images FROM unusable"),
-            unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
-            cameras=len({entry["camera"] for entry in answer.result["series"]}),
-            drawn={"cameras": SHOWN_CAMERAS, "species": SHOWN_TAXA},
-            plot=draw_plot(database, answer.result),
-            released=any(stay.is_released for stay in answer.plan.settings.deployments),
-            series_files=sorted(
-                name for name in answer.files if name.startswith("counts-") and not name.endswith(SPREADSHEET)
-            ),
-            beside=sorted(answer.files),
-            spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
-            asides=describe_asides(answer.result),
+        explore = answer.explore or read_explore(database, answer.plan, answer.result)
+        data = script_data(explore)
+        looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
+        asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
+        pictures = draw_pictures(asked, answer.draw)
+        run = shown_of_run(answer.run)
+        first, second = say_verdict(answer.result, run)
+        html = (
+            _environment()
+            .get_template("report.html.j2")
+            .render(
+                description=answer.plan.settings.description,
+                narrowed=describe_narrowing(answer.plan, answer.result),
+                full_scope=answer.plan.scope.full,
+                is_trial=not answer.plan.may_become_current,
+                result=answer.result,
+                verdict=(first, second),
+                explore=explore,
+                looks=looks,
+                drawn=group_pictures(pictures),
+                undrawn=common_reason(pictures),
+                failed_drawn=[one for one in pictures if one.kind == "failed" and one.source],
+                data=Markup(within_script(data)),  # noqa: S704 - nothing in it ends the element
+                scripts=[Markup(text) for text in SCRIPTS],  # noqa: S704 - our own files
+                policy=POLICY,
+                first_shown=FIRST_SHOWN,
+                by_day=spans_days(explore),
+                stays=describe_stays(answer.plan.settings, answer.result),
+                result_sha256=canonical_sha256(answer.result),
+                run=run,
+                unread=describe_unread(answer.run["balance"]),
+                undated=database.records(_UNDATED),
+                unusable=database.records("SELECT cause, images FROM unusable"),
+                unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
+                causes=CAUSES,
+                released=any(stay.is_released for stay in answer.plan.settings.deployments),
+                series_files=sorted(
+                    name for name in answer.files if name.startswith("counts-") and not name.endswith(SPREADSHEET)
+                ),
+                beside=sorted(answer.files),
+                spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
+                asides=describe_asides(answer.result),
+            )
         )
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters["moment"] = lambda text: f"{text[:10]} {text[11:16]} UTC"
+    return environment
 
 
 def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:

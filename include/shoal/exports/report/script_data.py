@@ -1,0 +1,76 @@
+"""What the report's script draws from: `explore` with names as people see them, their colours, and no more."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shoal.contract.errors import shown
+from shoal.pictures.colours import colours_of
+
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
+
+CAUSES = {
+    "no_image": "no used image",
+    "not_working": "said not to have worked",
+    "no_deployment": "between deployments",
+}
+
+FIRST_SHOWN = 8
+"""Species that are drawn before the reader chooses others."""
+
+
+def looks_of(taxa: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Give each taxon its colour, and a kind of line and of point that tells it from others of that colour."""
+    colours, met = colours_of(taxa), Counter[str]()
+    looks = {}
+    for name in sorted(taxa):
+        number = met[colours[name]]
+        met[colours[name]] += 1
+        looks[name] = {
+            "colour": colours[name], "dash": DASHES[number % len(DASHES)], "shape": SHAPES[number % len(SHAPES)],
+        }  # fmt: skip
+    return looks
+
+
+def script_data(explore: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from `explore` what is drawn; series stand by the number of their camera."""
+    looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
+    numbers = {camera["camera"]: number for number, camera in enumerate(explore["cameras"])}
+    return {
+        "zone": explore["zone"],
+        "stored_conf": explore["stored_conf"],
+        "causes": CAUSES,
+        "cameras": [_camera(camera) for camera in explore["cameras"]],
+        "taxa": [
+            {
+                "name": shown(taxon["taxon"]),
+                **looks[taxon["taxon"]],
+                "conf": taxon["conf"],
+                "scores": taxon["scores"],
+                "series": {numbers[line["camera"]]: _without(line, "camera") for line in taxon["series"]},
+            }
+            for taxon in explore["taxa"]
+        ],
+    }
+
+
+def _camera(camera: Mapping[str, Any]) -> dict[str, Any]:
+    stays = [{**_without(stay, "deployment"), "name": shown(stay["deployment"])} for stay in camera["deployments"]]
+    return {**_without(camera, "camera"), "name": shown(camera["camera"]), "deployments": stays}
+
+
+def _without(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key != name}
+
+
+def within_script(value: object) -> str:
+    """Write JSON so that nothing in it ends the element that holds it, begins a comment, or is a line break to a script."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def spans_days(explore: Mapping[str, Any]) -> bool:
+    """Whether days are drawn first: where all of them are told, or nothing was left out that months would show."""
+    return explore["left_out"]["since"]["day"] is None
