@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-far bench-listing bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-far bench-listing bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -101,6 +101,9 @@ bench-far: .venv/.dev  ## plan KEYS=1000000 synthetic keys and a quarter of them
 
 bench-listing: .venv/.dev  ## list KEYS=1000000 keys of page servers and a real MinIO with Shoal, obstore and minio-py
 	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/listing.py --keys $(KEYS)
+
+bench-airflow: .venv/.dev  ## measure what Airflow costs: CPU from trigger to worker, for each shard, and while nothing happens
+	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/airflow_cost.py $(ARGS)
 
 # Not --quiet: it also silences the warnings that --strict counts.
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked

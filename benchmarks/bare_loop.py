@@ -1,35 +1,49 @@
-"""The least that inference can cost: one ONNX Runtime session as the worker opens it, over tensors that are ready."""
+"""The least that inference can cost: one ONNX Runtime session as the worker opens it, over tensors that are ready.
+
+With `--decode` the least that an answer can cost: it decodes each photo from bytes in memory and brings it to the model's
+size as well, one after the other; it fetches nothing, measures nothing, looks at no box and stores nothing.
+"""
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
-from photos import draw_photo
+import cv2
 
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal_worker.image.decode import Undecodable, decode
+from shoal_worker.image.letterbox import Image
 from shoal_worker.session import Detector, open_model
 
-TENSORS = 8
+PHOTOS = 8
 
 
 def main() -> None:
     """Infer `--images` times, a line after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, required=True, help="a folder; its first ones are taken again and again")
     parser.add_argument("--images", type=int, required=True)
+    parser.add_argument("--decode", action="store_true")
     arguments = parser.parse_args()
+    cv2.setNumThreads(1)
     model = open_model(arguments.model.read_bytes())
     detector = Detector(model, Inference(imgsz=model.info.imgsz, rect=model.info.rect))
-    tensors = [detector.tensors(detector.frame(_photo(seed))) for seed in range(TENSORS)]
+    photos = [path.read_bytes() for path in islice(sorted(arguments.photos.iterdir()), PHOTOS)]
+    tensors = [] if arguments.decode else [detector.tensors(detector.frame(_decoded(photo))) for photo in photos]
     for done in range(arguments.images):
-        model.session.run(None, tensors[done % TENSORS])
+        if arguments.decode:
+            inputs = detector.tensors(detector.frame(_decoded(photos[done % len(photos)])))
+        else:
+            inputs = tensors[done % len(tensors)]
+        model.session.run(None, inputs)
         print(f"bare loop: {done + 1}/{arguments.images} images", flush=True)
 
 
-def _photo(seed: int):  # noqa: ANN202
-    decoded = decode(draw_photo(seed), PIXEL_LIMIT)
+def _decoded(photo: bytes) -> Image:
+    decoded = decode(photo, PIXEL_LIMIT)
     if isinstance(decoded, Undecodable):
-        raise TypeError(f"Photo {seed} cannot be decoded: {decoded.reason}")
+        raise TypeError(f"A photo cannot be decoded: {decoded.reason}")
     return decoded.image
 
 

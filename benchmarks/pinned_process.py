@@ -31,11 +31,13 @@ class Speed:
         images_per_s: Images per second of wall time.
         cpu_s_per_image: Seconds of CPU time per image; a busy machine changes it less than the wall time.
         start_s: Seconds from the start of the process to its first image's end.
+        whole_cpu_s: Seconds of CPU of the whole process, start-up included, up to the last image it told of.
     """
 
     images_per_s: float
     cpu_s_per_image: float
     start_s: float
+    whole_cpu_s: float
 
     @property
     def cpu_share(self) -> float:
@@ -100,4 +102,4 @@ def _speed(moments: Mapping[int, _Moment], total: int) -> Speed:
     first, last = measured[0], measured[-1]
     wall_s = moments[last].wall_s - moments[first].wall_s
     cpu_s = moments[last].cpu_s - moments[first].cpu_s
-    return Speed((last - first) / wall_s, cpu_s / (last - first), moments[seen[0]].wall_s)
+    return Speed((last - first) / wall_s, cpu_s / (last - first), moments[seen[0]].wall_s, moments[seen[-1]].cpu_s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from photos import draw_photo
+from photos import HEIGHT, WIDTH, draw_photo
 from yolov8n_graph import build_yolov8n
 
 from shoal.capacity.share import NodeHeadroom
@@ -21,9 +21,6 @@ from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Sou
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
-
-DISTINCT_PHOTOS = 24
-"""Photos drawn; the others are copies of them under names of their own."""
 
 PROGRESS_S = 0.05
 """Seconds between two progress lines: often enough that each image's end is known to a few hundredths of a second."""
@@ -45,35 +42,45 @@ class Workplace:
     Attributes:
         root: Holds one folder per bucket.
         images: Photos of one shard.
+        shards: Shards there are photos for.
+        size: (width, height) of the photos in pixels.
+        distinct: Photos drawn; the others are copies of them under names of their own.
     """
 
     root: Path
     images: int
+    shards: int = 2
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    distinct: int = 24
 
     @property
     def model(self) -> Path:
         """The model file."""
         return self.root / "models" / "yolov8n" / "v1" / MODEL_FILE
 
+    @property
+    def photos(self) -> Path:
+        """The folder of the photos."""
+        return self.root / "images"
+
     def fill(self) -> None:
-        """Write the model and the photos of two shards."""
+        """Write the model and the photos of the shards."""
         (self.root / "results").mkdir(parents=True)
         self.model.parent.mkdir(parents=True)
         self.model.write_bytes(build_yolov8n())
-        folder = self.root / "images"
-        folder.mkdir()
-        drawn = [draw_photo(seed) for seed in range(min(DISTINCT_PHOTOS, 2 * self.images))]
+        self.photos.mkdir()
+        drawn = [draw_photo(seed, self.size) for seed in range(min(self.distinct, self.shards * self.images))]
         first = datetime(2024, 4, 22, 8, tzinfo=UTC)
-        for number in range(2 * self.images):
+        for number in range(self.shards * self.images):
             name = f"{first + timedelta(minutes=number):%Y%m%d-%H%M%S}-IPC608_8B64_165.jpg"
-            (folder / name).write_bytes(drawn[number % len(drawn)])
+            (self.photos / name).write_bytes(drawn[number % len(drawn)])
 
     def plan(self, access: StoreAccess, shards: int) -> "PlannedWork":
         """Plan one or two shards of the same size.
 
         Args:
             access: The running store.
-            shards: 1 or 2.
+            shards: How many, at most those there are photos for.
         """
         stores = open_stores(_DATASET, lambda _: access)
         nodes = [NodeHeadroom("here", {"cpu": shards, "memory": shards * 4 * 1024**3})]

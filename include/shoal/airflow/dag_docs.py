@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from shoal.airflow.engine_of import engine_of
 from shoal.contract.errors import one_line
 from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.engines.engine import settings_of
 from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
@@ -76,7 +76,7 @@ def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"
     yield "Time box", f"{_hours(run.budget.total_seconds())}; what is left is for the run that continues it"
     yield "Approval", _approval(dataset)
-    yield "Workers", engine_of(dataset).describe()
+    yield "Workers", settings_of(dataset).describe()
     yield "Room", f"{cluster.share:.0%} of what is free, at most {cluster.max_pods or 'what fits'}"
     yield "Pool", f"shards wait for slots of {run.pool}" if run.pool else "default_pool"
     yield "Told", _alerts(dataset)

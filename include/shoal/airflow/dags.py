@@ -15,7 +15,6 @@ from shoal.airflow.dag_parts import (
     reanalyse_dag,
     shard_settings,
 )
-from shoal.airflow.engine_of import engine_of
 from shoal.airflow.notifiers import need_notifiers
 from shoal.airflow.open_runs import OpenRun, list_open_runs
 from shoal.airflow.operators.approve import ApproveOperator
@@ -26,6 +25,7 @@ from shoal.airflow.operators.shard import ShardOperator
 from shoal.airflow.operators.summarize import SummarizeOperator
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import backfill_dag_id, broken_dag_id, dataset_of, reanalyse_dag_id
+from shoal.engines.engine import settings_of
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import DATASETS_VARIABLE, dataset_files, left_behind, load_dataset
 
@@ -84,7 +84,7 @@ def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
     try:
         dataset = load_dataset(path)
         need_notifiers(dataset.alerts)
-        engine_of(dataset).need_settings()
+        settings_of(dataset).need_settings()
     except ConfigError as error:
         return [broken_dag(path.stem, error)]
     return [_with_tasks(make(dataset), dataset) for make in makers]

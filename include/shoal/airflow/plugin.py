@@ -10,7 +10,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from shoal.airflow import pools, run_notes
 from shoal.airflow.monthly_windows import MonthlyWindows
-from shoal.airflow.pages.links import URL_PREFIX, PlanLink, ReportLink, SummaryLink
+from shoal.airflow.pages.links import URL_PREFIX, NextRunLink, PlanLink, ReportLink, SummaryLink
 
 
 def _web_apps() -> list[dict[str, Any]]:
@@ -27,6 +27,6 @@ class ShoalPlugin(AirflowPlugin):
     name = "shoal"
     # Airflow declares these as its instances' own.
     fastapi_apps = _web_apps()
-    operator_extra_links = [PlanLink(), SummaryLink(), ReportLink()]  # noqa: RUF012
+    operator_extra_links = [PlanLink(), SummaryLink(), ReportLink(), NextRunLink()]  # noqa: RUF012
     timetables = [MonthlyWindows]  # noqa: RUF012
     listeners = [pools, run_notes]  # noqa: RUF012

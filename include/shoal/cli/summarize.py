@@ -99,7 +99,7 @@ def _write_run(asked: "Resummary", stores: Stores, layout: "VariantLayout", *, a
         need_none_in_flight(stores, asked.of_run)
     plan = plan_resummary(asked, stores)
     before = read_plan(stores.results, layout.run(asked.of_run).plan)
-    done = summarize_run(stores, layout, plan.run_key)
+    done = summarize_run(stores, layout, plan.run_key, with_pictures=True)
     if as_json:
         print_json(_as_json(asked, done))
         return 0

@@ -24,6 +24,9 @@ ENGINES = {
 A class is imported when it is needed: a client of Kubernetes takes a second.
 """
 
+SETTINGS = {**ENGINES, "kubernetes": "shoal.engines.kubernetes.settings:KubernetesSettings"}
+"""What judges and describes the settings of each, without such a client where there is one."""
+
 Step = tuple[str, Callable[[], str]]
 """One thing a check tries: its name, and what says in words that it works; it raises what does not."""
 
@@ -120,22 +123,8 @@ class Room(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """A place where workers run; it is reached when it is needed.
-
-    Attributes:
-        runner: Import path of what runs a shard there for Airflow, see `airflow.operators.shard`.
-        waits: Whether room that is missing now may come, so that a plan waits for it.
-        pause_s: Seconds between two looks.
-        conn_id: Airflow connection by which it is reached; empty where there is none.
-    """
-
-    runner: str
-    waits: bool
-    pause_s: float
-
-    @property
-    def conn_id(self) -> str: ...  # noqa: D102 - see above
+class EngineSettings(Protocol):
+    """What a dataset file says of the place where its workers run; nothing is reached."""
 
     def describe(self) -> str:
         """Say in words what workers run in."""
@@ -152,6 +141,24 @@ class Engine(Protocol):
     def sample_pod(self) -> dict[str, Any]:
         """Make a pod like those of its workers, to count room for."""
         ...
+
+
+class Engine(EngineSettings, Protocol):
+    """A place where workers run; it is reached when it is needed.
+
+    Attributes:
+        runner: Import path of what runs a shard there for Airflow, see `airflow.operators.shard`.
+        waits: Whether room that is missing now may come, so that a plan waits for it.
+        pause_s: Seconds between two looks.
+        conn_id: Airflow connection by which it is reached; empty where there is none.
+    """
+
+    runner: str
+    waits: bool
+    pause_s: float
+
+    @property
+    def conn_id(self) -> str: ...  # noqa: D102 - see above
 
     def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> Room:
         """Open the room for pods like this one, whoever starts them.
@@ -190,6 +197,19 @@ class Engine(Protocol):
     def tell(self, run_key: str, failed: Collection[str]) -> list[str]:
         """Say in lines for `why` how a run's pods are; `failed` names those that attempts noted."""
         ...
+
+
+def settings_of(dataset: Dataset) -> EngineSettings:
+    """Take what a dataset file says of where its workers run, to be judged or described."""
+    kind = dataset.cluster.kind
+    if SETTINGS[kind] == ENGINES[kind]:
+        return open_engine(dataset, _nowhere)
+    settings: EngineSettings = resolve_name(SETTINGS[kind])(Workers.of(dataset))
+    return settings
+
+
+def _nowhere(conn_id: str) -> Any:
+    raise AssertionError(f"settings reach no cluster, not even {conn_id!r}")
 
 
 def open_engine(dataset: Dataset, connect: Connect) -> Engine:

@@ -73,7 +73,7 @@ def _brighter_right(luma: cv2.typing.MatLike, sums: cv2.typing.MatLike) -> cv2.t
 
 
 def _averaged(luma: cv2.typing.MatLike, wanted: tuple[int, int]) -> cv2.typing.MatLike:
-    """Average in `wanted` (rows, columns) of fields, each rounded to a whole number: a slow walk from pixel to pixel in 32-bit floats."""
+    """Average in `wanted` (rows, columns) of fields, rounded to whole numbers: a slow walk over pixels in 32-bit floats."""
     return cv2.resize(luma, wanted[::-1], interpolation=cv2.INTER_AREA)
 
 
@@ -99,7 +99,7 @@ def _bounds(
 
 
 def _at_borders(sums: cv2.typing.MatLike, fields: int) -> cv2.typing.MatLike:
-    """Read sums along the first axis at the borders of fields, which may lie within a pixel; times `fields`, so that all is whole."""
+    """Read sums along the first axis at the borders of fields, which may lie within a pixel; times `fields`: whole."""
     side = len(sums) - 1
     pixel, part = np.divmod(np.arange(fields + 1) * side, fields)
     part = part[:, None]

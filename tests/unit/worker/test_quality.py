@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def averaged(image):
     luma = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     grid = cv2.resize(luma, (4, 4), interpolation=cv2.INTER_AREA)
     fields = cv2.resize(luma, (9, 8), interpolation=cv2.INTER_AREA)
-    bits = "".join("01"[int(left < right)] for row in fields for left, right in zip(row, row[1:], strict=False))
+    bits = "".join("01"[int(left < right)] for row in fields for left, right in pairwise(row))
     return grid.ravel().tolist(), int(bits, 2)
 
 

@@ -1,7 +1,7 @@
 """Buttons on a task that lead to what it reads or writes."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink, conf
 
@@ -45,6 +45,17 @@ class ReportLink(RunLink):
     page = "report"
 
 
+class NextRunLink(BaseOperatorLink):
+    """The button on the task that lets a run go on in another one: that one, in Airflow's own pages."""
+
+    name = "Triggered DAG"
+
+    def get_link(self, operator: object, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's signature
+        """Give its page; nothing where no run goes on."""
+        found: tuple[str, str] | None = getattr(operator, "goes_on", None)
+        return f"{_below()}/dags/{found[0]}/runs/{quote(found[1])}" if found else ""
+
+
 def run_path(page: str, dag_id: str, run: Mapping[str, str]) -> str:
     """Say where the web server shows a page of a run.
 
@@ -53,8 +64,11 @@ def run_path(page: str, dag_id: str, run: Mapping[str, str]) -> str:
         dag_id: The run's DAG: who may see it may see the page.
         run: Names `variant` and `run_key`.
     """
-    # An Airflow behind a path of its own, https://example.org/airflow, shows Shoal's pages below that path.
-    below = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
     # The report names the files that lie beside it.
     file = "/report.html" if page == "report" else ""
-    return f"{below}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
+    return f"{_below()}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
+
+
+def _below() -> str:
+    """Say below which path this Airflow shows its pages and Shoal's: https://example.org/airflow has one of its own."""
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")

@@ -10,13 +10,12 @@ from typing import Any
 from kubernetes.client import ApiClient, ApiException, CoreV1Api
 
 from shoal.contract.errors import ShoalError, WorkerError
-from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import GONE_S, Connect, DagRunId, FindState, Owner, Step, Workers
 from shoal.engines.kubernetes.checks import cluster_steps
 from shoal.engines.kubernetes.create_pod import create_pod
 from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
 from shoal.engines.kubernetes.errors import NOT_FOUND, explained
-from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret, shard_pod
+from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import RunObjects
 from shoal.engines.kubernetes.pod_containers import worker_of
@@ -26,6 +25,7 @@ from shoal.engines.kubernetes.pod_story import tell_pods
 from shoal.engines.kubernetes.pod_trouble import ReadWords, find_start_trouble, no_words
 from shoal.engines.kubernetes.pod_watch import STARTS_S, Bounds, PodWatch, last_event, look
 from shoal.engines.kubernetes.room import KubernetesRoom
+from shoal.engines.kubernetes.settings import KubernetesSettings
 from shoal.shards.attempt import ShardWork
 
 LEAST_QUEUE_S = 3600.0
@@ -43,7 +43,7 @@ class PodHandle:
     bounds: Bounds
 
 
-class KubernetesEngine:
+class KubernetesEngine(KubernetesSettings):
     """See `engine.Engine`."""
 
     runner = "shoal.airflow.operators.shard_pod:ShardPod"
@@ -51,7 +51,7 @@ class KubernetesEngine:
     pause_s = 1.0
 
     def __init__(self, workers: Workers, connect: Connect) -> None:
-        self._workers, self._cluster = workers, workers.cluster
+        super().__init__(workers)
         self._namespace, self.conn_id = self._cluster.namespace, self._cluster.conn_id
         self._connect = connect
 
@@ -68,20 +68,6 @@ class KubernetesEngine:
     def _objects(self) -> RunObjects:
         return RunObjects(self._core, self._cluster)
 
-    def describe(self) -> str:  # noqa: D102
-        pod, image = self._cluster.pod, self._workers.worker.image
-        return f"pods in namespace {self._namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}"
-
-    def need_settings(self) -> None:  # noqa: D102
-        self.sample_pod()
-
-    def sample_pod(self) -> Manifest:  # noqa: D102
-        command = WorkerCommand("", "", 0, "sample00")
-        pod = self._make_pod(ShardPod("shoal-sample", "sample", command, self._workers.bucket, ""))
-        # A sample has no name of its own: it must not meet a real pod's.
-        pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
-        return pod
-
     def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> KubernetesRoom:  # noqa: D102
         return KubernetesRoom(lambda: self._client, self._cluster, pod, owner, find_state)
 
@@ -90,7 +76,7 @@ class KubernetesEngine:
         uid = self._objects.ensure_config_map(owner)
         self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.located_accesses()))
         bucket, kind = self._workers.bucket, work.stores.source.access.kind
-        return self._make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind))
+        return self.make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind))
 
     def end_earlier(self, owner: DagRunId, shard: int) -> None:
         """End the pods of a shard's earlier attempt, and wait for their last rows."""
@@ -153,9 +139,6 @@ class KubernetesEngine:
     def tell(self, run_key: str, failed: Collection[str]) -> list[str]:  # noqa: D102
         with explained(f"look at the pods of run {run_key}"):
             return tell_pods(self._client, self._namespace, run_key, failed) or UNSEEN
-
-    def _make_pod(self, shard: ShardPod) -> Manifest:
-        return shard_pod(self._cluster, self._workers.worker, self._workers.sidecar, shard)
 
     def _read(self, name: str) -> Manifest | None:
         try:

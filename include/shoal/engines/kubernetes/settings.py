@@ -1,0 +1,34 @@
+"""What a dataset file says of its pods: judged and described without the client of Kubernetes, whose import takes a second.
+
+Airflow asks for that whenever it reads the DAG file, and in every task.
+"""
+
+from shoal.contract.job import WorkerCommand
+from shoal.engines.engine import Workers
+from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
+from shoal.engines.kubernetes.overlay import Manifest
+
+
+class KubernetesSettings:
+    """See `engine.EngineSettings`."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers, self._cluster = workers, workers.cluster
+
+    def describe(self) -> str:  # noqa: D102
+        pod, image = self._cluster.pod, self._workers.worker.image
+        return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}"
+
+    def need_settings(self) -> None:  # noqa: D102
+        self.sample_pod()
+
+    def sample_pod(self) -> Manifest:  # noqa: D102
+        command = WorkerCommand("", "", 0, "sample00")
+        pod = self.make_pod(ShardPod("shoal-sample", "sample", command, self._workers.bucket, ""))
+        # A sample has no name of its own: it must not meet a real pod's.
+        pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
+        return pod
+
+    def make_pod(self, shard: ShardPod) -> Manifest:
+        """Make the pod of a shard."""
+        return shard_pod(self._cluster, self._workers.worker, self._workers.sidecar, shard)
