@@ -1,6 +1,6 @@
 """What Airflow itself costs: seconds of CPU from trigger to the worker, for each shard, and while nothing happens.
 
-Each way of starting tasks gets an Airflow of its own, as `make up` runs it: scheduler, DAG processor, triggerer, API server, SQLite.
+Each way of starting tasks gets an Airflow of its own, as `make up` runs it, on SQLite.
 Their CPU is read from /proc, that of ended children included. A run that warms up is not counted; then one run has one shard and
 another four, so that their difference is that of three shards. The bare worker does the same shard without Airflow; its CPU is
 taken off the runs: what is left is Airflow's and Shoal's own tasks. Idle is measured over a window and scaled to half an hour.
