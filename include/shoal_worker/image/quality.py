@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shoal_worker.image.letterbox import Image
 
@@ -63,13 +64,13 @@ def _grid(luma: cv2.typing.MatLike, sums: cv2.typing.MatLike) -> cv2.typing.MatL
     return low if np.array_equal(low, high) else _averaged(luma, GRID)
 
 
-def _brighter_right(luma: cv2.typing.MatLike, sums: cv2.typing.MatLike) -> cv2.typing.MatLike:
+def _brighter_right(luma: cv2.typing.MatLike, sums: cv2.typing.MatLike) -> NDArray[np.bool_]:
     low, high = _bounds(luma, sums, FIELDS)
     brighter, not_brighter = high[:, :-1] < low[:, 1:], low[:, :-1] >= high[:, 1:]
     if (brighter | not_brighter).all():
-        return brighter
+        return np.asarray(brighter, bool)
     fields = _averaged(luma, FIELDS)
-    return fields[:, :-1] < fields[:, 1:]
+    return np.asarray(fields[:, :-1] < fields[:, 1:], bool)
 
 
 def _averaged(luma: cv2.typing.MatLike, wanted: tuple[int, int]) -> cv2.typing.MatLike:
@@ -103,4 +104,4 @@ def _at_borders(sums: cv2.typing.MatLike, fields: int) -> cv2.typing.MatLike:
     side = len(sums) - 1
     pixel, part = np.divmod(np.arange(fields + 1) * side, fields)
     part = part[:, None]
-    return sums[pixel] * (fields - part) + sums[np.minimum(pixel + 1, side)] * part
+    return np.asarray(sums[pixel] * (fields - part) + sums[np.minimum(pixel + 1, side)] * part)
