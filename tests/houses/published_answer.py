@@ -10,7 +10,7 @@ import yaml
 
 from dataset_settings import dataset_settings
 from hostile import FILE_NAMES, hostile_keys
-from hostile_answer import HOSTILE_TAXON, _draw_rows
+from hostile_answer import HOSTILE_TAXON, draw_rows
 from pipeline import Pipeline
 from shoal.answers.find import StoredRun, find_run
 from shoal.answers.views import view_answer
@@ -144,7 +144,7 @@ def published_answer(folder: Path, model: bytes, keys: list[str], settings: Mapp
         dataset = load_dataset(file)
         pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
         plan = pipeline.plan()
-        _draw_rows(pipeline, plan)
+        draw_rows(pipeline, plan)
         assert pipeline.summarize(plan).balance.complete
         yield Published(pipeline, find_run(pipeline.stores.results, pipeline.stores.layout))
 
