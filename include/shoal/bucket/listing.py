@@ -133,6 +133,8 @@ def load_sifted(database: Database, path: Path, limit: int | None, *, in_order: 
 
     Nearly every store lists in that order and each key once, and nothing is sorted. A key listed twice would break the balance:
     the newest counts. Only images of such keys are held against each other, for with all its columns an image is long.
+
+    Makes: listing
     """
     first = "" if limit is None else f" LIMIT {limit:d}"
     sifted = f"SELECT * FROM read_json(?, format = 'newline_delimited', columns = {LISTING_COLUMNS})"

@@ -80,7 +80,10 @@ def _describe(found: "Agreement") -> Iterator[str]:
         if taxa:
             yield f"only the {which} one knows: {', '.join(map(shown, taxa))}"
     if any(taxon.elsewhere is None for taxon in found.taxa):
-        yield "no interval for other days: it takes 20 blocks of days at least, and days that are alike are one block"
+        yield (
+            "no interval for other days where there are fewer than 20 blocks of days (days that are alike are one block), or 20 "
+            "days on which the two differ"
+        )
     for image in found.differing[:SHOWN_IMAGES]:
         yield f"differs  {shown(image.key)}: {image.lost} lost, {image.gained} gained"
 

@@ -6,7 +6,7 @@ give one table, and nothing is written.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shoal.cli._json import add_json, print_json
@@ -14,10 +14,10 @@ from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, shown
-from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
+    from shoal.answers.find import StoredRun
     from shoal.contract.layout import VariantLayout
     from shoal.plan.resummary import Resummary
     from shoal.summary.summarize import SummarizedRun
@@ -37,60 +37,47 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="C[,C…]",
         help="count detections from this confidence on, for every class; several give a table with a column each",
     )
-    parser.add_argument("--at", metavar="RUN", help="the run whose images are counted; default: the dataset's answer")
+    parser.add_argument(
+        "--at",
+        default="current",
+        metavar="RUN",
+        help="the run whose images are counted: its run_key, or how that begins; default: the answer",
+    )
     parser.add_argument("--publish", action="store_true", help="let it become the dataset's answer")
     add_json(parser)
 
 
 def execute(arguments: Namespace) -> int:
     """Count a run's images again."""
-    from shoal.contract.layout import mint_run_key  # noqa: PLC0415 - other commands do not need them
+    from shoal.answers.find import find_run  # noqa: PLC0415 - other commands do not need them
+    from shoal.contract.layout import mint_run_key, run_time  # noqa: PLC0415
     from shoal.plan.resummary import Resummary  # noqa: PLC0415
 
     dataset = find_dataset(arguments.dataset, by_file=True)
     confs = arguments.conf
+    if arguments.publish and len(confs) > 1:
+        raise ConfigError("--publish with several values of --conf - only the dataset file's own become the answer")
     with reach_stores(dataset) as stores:
-        layout, of_run = _find_run(stores, dataset, arguments.at)
-        if arguments.publish and len(confs) > 1:
-            raise ConfigError("--publish with several values of --conf - only the dataset file's own become the answer")
+        run = find_run(stores.results, stores.layout, arguments.at)
+        now = max(datetime.now(UTC), run_time(run.run_key) + timedelta(seconds=1))
         asked = Resummary(
             dataset,
-            of_run,
-            layout.root.removeprefix(stores.layout.root).rstrip("/"),
-            mint_run_key(datetime.now(UTC)),
+            run.run_key,
+            run.plan.variant.directory,
+            mint_run_key(now),
             confs[0] if len(confs) == 1 else None,
             arguments.publish,
         )
         if len(confs) > 1:
-            return _show_thresholds(asked, stores, layout, confs, as_json=arguments.json)
-        return _write_run(asked, stores, layout, as_json=arguments.json)
+            return _show_thresholds(asked, stores, run.layout, confs, as_json=arguments.json)
+        return _write_run(asked, stores, run, as_json=arguments.json)
 
 
-def _find_run(stores: Stores, dataset: Dataset, word: str | None) -> "tuple[VariantLayout, str]":
-    from shoal.cli._which_run import read_word  # noqa: PLC0415
-    from shoal.history.find_run import find_variant  # noqa: PLC0415
-    from shoal.results.answer import read_current  # noqa: PLC0415
-
-    if word is None:
-        current = read_current(stores.results, stores.layout)
-        if current is None:
-            raise ConfigError(
-                f"Dataset {dataset.name!r} has no answer whose images could be counted again - "
-                f"python -m shoal why {dataset.name} says why"
-            )
-        return stores.layout.variant(current["variant"]["directory"]), str(current["run_key"])
-    name, run_key = read_word(word) if "/" in word else (dataset.name, word)
-    if name != dataset.name or run_key is None:
-        raise ConfigError(f"--at {shown(word, 200)} is no run of dataset {dataset.name} - write its run_key")
-    return find_variant(stores, run_key), run_key
-
-
-def _write_run(asked: "Resummary", stores: Stores, layout: "VariantLayout", *, as_json: bool) -> int:
+def _write_run(asked: "Resummary", stores: Stores, run: "StoredRun", *, as_json: bool) -> int:
     from shoal.exports.export import need_exports  # noqa: PLC0415
     from shoal.history.in_flight import need_none_in_flight  # noqa: PLC0415
     from shoal.plan.document import describe_unknown_taxa  # noqa: PLC0415
-    from shoal.plan.resummary import plan_resummary  # noqa: PLC0415
-    from shoal.results.stored_plan import read_plan  # noqa: PLC0415
+    from shoal.plan.resummary import plan_resummary, tell_not_taken  # noqa: PLC0415
     from shoal.settings.changed import tell_differences  # noqa: PLC0415
     from shoal.summary.summarize import summarize_run  # noqa: PLC0415
 
@@ -98,20 +85,29 @@ def _write_run(asked: "Resummary", stores: Stores, layout: "VariantLayout", *, a
     if asked.publish:
         need_none_in_flight(stores, asked.of_run)
     plan = plan_resummary(asked, stores)
-    before = read_plan(stores.results, layout.run(asked.of_run).plan)
-    done = summarize_run(stores, layout, plan.run_key, with_pictures=True)
+    done = summarize_run(stores, run.layout, plan.run_key, with_pictures=True)
+    missed = asked.publish and done.not_current_because is not None
     if as_json:
         print_json(_as_json(asked, done))
-        return 0
-    conf = "" if asked.conf is None else f", every class from confidence {asked.conf:g} on"
-    changes = tell_differences(before.settings, plan.settings) or "the settings are as they were"
-    tell(f"run {asked.dataset.name}/{plan.run_key}: the images of run {plan.of_run}{conf}; {changes}")
+        return 1 if missed else 0
+    changes = tell_differences(run.plan.settings, plan.settings) or "the settings are as they were"
+    tell(f"run {asked.dataset.name}/{plan.run_key}: the images of run {plan.of_run}{_conf(run, asked)}; {changes}")
+    if not_taken := tell_not_taken(run.plan, asked.dataset):
+        tell(f"not taken, it takes a run to list or infer by it: {not_taken}")
     tell(*done.describe(), *describe_unknown_taxa(plan.settings, plan.names))
     tell(lay_out(["taxon", "detections", "images with", "of", "MaxN"], _species(done)))
     for name in ("summary.json", "report.html"):
         key = done.key if name == "summary.json" else done.stored.named[name].key
         tell(f"{name.partition('.')[0]:<8} {stores.results.uri(key)}")
-    return 0
+    return 1 if missed else 0
+
+
+def _conf(run: "StoredRun", asked: "Resummary") -> str:
+    """Say from which score on every class counts, where one number replaces those of the dataset file, or did so before."""
+    before = run.plan.params.conf
+    if asked.conf is not None:
+        return f", every class from confidence {asked.conf:g} on"
+    return "" if before is None else f", by the dataset file's own confidence again, no more from {before:g} on"
 
 
 def _species(done: "SummarizedRun") -> list[list[str]]:

@@ -5,7 +5,7 @@ import re
 from shoal.answers.find import StoredRun, find_run, list_run_keys
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
-from shoal.results.stored_plan import find_plan
+from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.results.stored_summary import find_summary
 from shoal.stores.object_store import ObjectStore
 
@@ -14,6 +14,8 @@ _RUN = re.compile(r"(.+/)?\d{8}T.*|current")
 
 def choose_runs(results: ObjectStore, layout: DatasetLayout, words: tuple[str, str]) -> tuple[StoredRun, StoredRun]:
     """Find the two runs: a version means its newest complete run over the whole dataset.
+
+    Trials with a conf of their own, and counts that were not published, are none: what they differ in is no version's.
 
     Raises:
         ConfigError: There is no such run, or both are one.
@@ -27,20 +29,23 @@ def choose_runs(results: ObjectStore, layout: DatasetLayout, words: tuple[str, s
 def _choose(results: ObjectStore, layout: DatasetLayout, word: str) -> StoredRun:
     if _RUN.fullmatch(word):
         return find_run(results, layout, word)
-    versions = set()
-    for run_key, variant in reversed(list_run_keys(results, layout).items()):
-        of_run = variant.run(run_key)
-        plan = find_plan(results, of_run.plan)
-        if plan is None or plan.plan_only or not plan.params.full_scope:
-            continue
-        summary = find_summary(results, of_run.summary) if plan.model.version == word or word not in versions else None
-        if summary is None or not (summary.complete and summary.by_month):
-            continue
-        versions.add(plan.model.version)
-        if plan.model.version == word:
+    plans = []
+    for run_key, variant in list_run_keys(results, layout).items():
+        plan = find_plan(results, variant.run(run_key).plan)
+        if plan is not None and _is_version_s_own(plan):
+            plans.append((plan.listing.frozen_at.listed_at, run_key, variant, plan))
+    for _, run_key, variant, plan in sorted(plans, key=lambda one: one[:2], reverse=True):
+        summary = find_summary(results, variant.run(run_key).summary) if plan.model.version == word else None
+        if summary is not None and summary.complete and summary.by_month:
             return StoredRun(variant, plan, summary)
-    there = ", ".join(sorted(versions)) or "none"
+    there = ", ".join(sorted({plan.model.version for *_, plan in plans})) or "none"
     raise ConfigError(
-        f"No complete run of dataset {layout.dataset} over all of its images is of model version {shown(word, 100)!r} - there "
-        f"are {there}; start one with that version, which reuses what backfills have inferred"
+        f"No complete run of dataset {layout.dataset} over all of its images is of model version {shown(word, 100)!r} - runs "
+        f"were planned of {there}; start one with that version, which reuses what backfills have inferred"
     )
+
+
+def _is_version_s_own(plan: StoredPlan) -> bool:
+    """Whether a run tells what a version finds with the dataset file's own settings: no trial of somebody's."""
+    of_others = plan.of_run is not None and not plan.may_become_current
+    return plan.params.full_scope and plan.params.conf is None and not plan.plan_only and not of_others

@@ -14,6 +14,9 @@ from statistics import NormalDist
 FEWEST_BLOCKS = 20
 """With fewer there is no interval: how much blocks differ would be a guess."""
 
+FEWEST_DAYS = 20
+"""On fewer days anything was counted at all: what happens so seldom tells nothing of how much days differ."""
+
 LEVEL = 0.95
 
 
@@ -35,7 +38,7 @@ class Interval:
 
 
 def interval_of(images: Sequence[int], sums: Sequence[int]) -> Interval | None:
-    """Find the interval of a mean per image; None where there are fewer than 20 blocks of days, or no image.
+    """Find the interval of a mean per image; None with fewer than 20 blocks of days, or 20 days with anything in the sum.
 
     The mean is a ratio of sums. With `r_d = sum_d - mean * images_d`, its variance is that of sums of `r` over overlapping
     blocks, spread over all days; the quantile is Student's with one degree of freedom less than blocks fit side by side.
@@ -45,7 +48,7 @@ def interval_of(images: Sequence[int], sums: Sequence[int]) -> Interval | None:
         sums: What was counted on each of these days, or the difference of two counts.
     """
     days, total = len(images), sum(images)
-    if total == 0:
+    if sum(counted != 0 for counted in sums) < FEWEST_DAYS:
         return None
     mean = sum(sums) / total
     rests = [counted - mean * looked for counted, looked in zip(sums, images, strict=True)]

@@ -13,7 +13,7 @@ from shoal.contract.layout import RunLayout, VariantLayout, run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
-from shoal.history.find_run import is_sample
+from shoal.history.find_run import is_aside
 from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
@@ -106,7 +106,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
         StoreError: The results bucket does not answer.
     """
     results, variant = stores.results, runs[run_key]
-    later = next((other for other in runs if other > run_key and not is_sample(stores, other, runs[other])), None)
+    later = next((other for other in runs if other > run_key and not is_aside(stores, other, runs[other])), None)
     name = stores.layout.dataset
     facts = RunFacts(name, word or name, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
     if variant is None:

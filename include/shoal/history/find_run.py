@@ -63,12 +63,12 @@ def list_runs(stores: Stores) -> dict[str, str | None]:
 
 
 def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
-    """Find a dataset's latest run, passing over samples of `check` where there is anything else."""
-    mine = (run_key for run_key in reversed(runs) if not is_sample(stores, run_key, runs[run_key]))
+    """Find a dataset's latest run, passing over samples of `check` and counts of other runs' images where others are."""
+    mine = (run_key for run_key in reversed(runs) if not is_aside(stores, run_key, runs[run_key]))
     return next(mine, None) or next(reversed(runs))
 
 
-def is_sample(stores: Stores, run_key: str, variant: str | None) -> bool:
-    """Tell whether a run is the sample of a `check`."""
+def is_aside(stores: Stores, run_key: str, variant: str | None) -> bool:
+    """Tell whether a run is the sample of a `check`, or counts the images of another run: neither goes on with anything."""
     plan = find_plan(stores.results, stores.layout.variant(variant).run(run_key).plan) if variant else None
-    return plan is not None and plan.dag_run.dag_id == CHECK_DAG_ID
+    return plan is not None and (plan.dag_run.dag_id == CHECK_DAG_ID or plan.of_run is not None)

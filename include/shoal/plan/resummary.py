@@ -16,12 +16,12 @@ from shoal.results.inputs import need_inputs
 from shoal.results.plan_parts import PlannedBy
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import find_summary
-from shoal.settings.changed import stored_settings
+from shoal.settings.changed import stored_settings, tell_differences
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.clock_table import read_clock_table
 from shoal.tables.clock_times import read_times
-from shoal.tables.frozen_listing import find_files, load_images
+from shoal.tables.frozen_listing import FrozenAt, find_files, load_images
 from shoal.tables.session import open_database
 
 KIND = "resummary"
@@ -108,7 +108,7 @@ def as_planned(asked: Resummary, stores: Stores) -> StoredPlan:
     settings = asked.dataset.model_copy(update={name: getattr(told.settings, name) for name in FROZEN})
     _need_same_window(told, settings)
     if asked.publish:
-        _need_publishable(told, asked)
+        _need_publishable(told, asked, stores)
     return StoredPlan.parse(
         {
             **told.json,
@@ -125,6 +125,13 @@ def as_planned(asked: Resummary, stores: Stores) -> StoredPlan:
             "capacity": None,
             "eta_s": 0.0,
         }
+    )
+
+
+def tell_not_taken(told: StoredPlan, now: Dataset) -> str:
+    """Say what of a dataset file a count does not take: it decides what is listed and inferred. Empty where it is as it was."""
+    return tell_differences(
+        told.settings, told.settings.model_copy(update={name: getattr(now, name) for name in FROZEN})
     )
 
 
@@ -145,7 +152,8 @@ def _need_complete(told: StoredPlan, stores: Stores, layout: VariantLayout) -> N
 
 def _need_same_window(told: StoredPlan, settings: Dataset) -> None:
     """Refuse to move images in or out of a window of capture times: then others would have to be listed."""
-    moved = [name for name in ("clock", "deployments") if getattr(settings, name) != getattr(told.settings, name)]
+    before, now = _times_of(told.settings), _times_of(settings)
+    moved = [name for name in before if before[name] != now[name]]
     if told.params.window.is_open or not moved:
         return
     raise ConfigError(
@@ -154,8 +162,25 @@ def _need_same_window(told: StoredPlan, settings: Dataset) -> None:
     )
 
 
-def _need_publishable(told: StoredPlan, asked: Resummary) -> None:
+def _times_of(settings: Dataset) -> dict[str, Any]:
+    """Say what decides capture times."""
+    stays = [(stay.camera, stay.name, stay.span, stay.correction) for stay in settings.deployments]
+    return {"clock": settings.clock, "deployments": stays}
+
+
+def _need_publishable(told: StoredPlan, asked: Resummary, stores: Stores) -> None:
     """Refuse to make an answer of what could never become one."""
+    if not_taken := tell_not_taken(told, asked.dataset):
+        raise ConfigError(
+            f"The dataset file says otherwise than run {told.run_key} what is listed and inferred ({not_taken}), so a count of "
+            "its images is not what the file asks for - start a run, which becomes the answer"
+        )
+    current = read_current(stores.results, stores.layout)
+    if current is not None and FrozenAt.of_answer(current).listed_at > told.listing.frozen_at.listed_at:
+        raise ConfigError(
+            f"Run {current['run_key']} on a later listing is the answer already - publish a count of that one, or say no "
+            "--publish"
+        )
     if asked.conf is not None:
         raise ConfigError(
             f"conf {asked.conf:g} is not that of the dataset file, so it cannot become the answer - write it into the file, then "

@@ -3,13 +3,14 @@
 import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from shoal.contract.errors import ContractError, StoreError, shown
 from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
 from shoal.contract.stored_json import pick, reading, take
 from shoal.contract.stored_names import listing_below
-from shoal.contract.units import utc_text
+from shoal.contract.units import read_time, utc_text
 from shoal.results.plan_parts import StoredModel, StoredVariant
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
@@ -38,6 +39,8 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
         directory, run_key = pick(StoredVariant, found["variant"]).directory, take(found, "run_key", str)
         pick(StoredModel, found["model"])
         take(found, "result_sha256", str)
+        if found.get("published_at") is not None:
+            read_time(take(found, "published_at", str))
         listing = listing_below(layout.root, take(found, "listing", str))
         names = [
             *([] if re.fullmatch(RUN_KEY, run_key) and is_time(run_key) else [run_key]),
@@ -80,6 +83,7 @@ def move_current(
         "listing": plan.listing.key,
         "listed_at": utc_text(plan.listing.frozen_at.listed_at),
         "result_sha256": result_sha256,
+        "published_at": None if plan.of_run is None else utc_text(results.read_clock()),
     }
     seen, unchanged = None, 0
     for _ in range(TRIES):
@@ -111,10 +115,28 @@ def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: b
         )
     if not plan.may_become_current:
         return "only a reanalyse_ run over the whole dataset with the file's own settings becomes the dataset's answer"
-    if current is None:
-        return None
-    # Runs that share a listing are ordered by their names.
+    return None if current is None else _why_the_other(plan, current)
+
+
+def _why_the_other(plan: StoredPlan, current: Mapping[str, Any]) -> str | None:
+    """Say why the answer so far stays that; None where the run takes its place."""
     mine, answers = plan.listing.frozen_at, FrozenAt.of_answer(current)
-    if (answers.listed_at, current["run_key"]) > (mine.listed_at, plan.run_key):
+    if answers.listed_at > mine.listed_at:
         return f"run {current['run_key']} on a later listing is the answer already"
+    # A count of the same images is begun by hand, by whatever clock: the last one stands.
+    if plan.of_run is not None:
+        return None
+    if _was_published_after(current, mine.listed_at):
+        return (
+            f"run {current['run_key']} was published with other settings after this one had listed: the next run counts by them, "
+            "with the images of this one"
+        )
+    # Runs that share a listing are ordered by their names.
+    if answers.listed_at == mine.listed_at and current["run_key"] > plan.run_key:
+        return f"run {current['run_key']}, planned later on the same listing, is the answer already"
     return None
+
+
+def _was_published_after(current: Mapping[str, Any], listed_at: datetime) -> bool:
+    published_at = current.get("published_at")
+    return published_at is not None and read_time(published_at) > listed_at

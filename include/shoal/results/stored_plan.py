@@ -153,7 +153,7 @@ class StoredPlan:
     @property
     def rows_run(self) -> str:
         """The run that looked at the images: whose manifest, parts and rows are this one's own."""
-        return self.of_run or self.run_key
+        return self.run_key if self.of_run is None else self.of_run
 
     @property
     def dataset(self) -> str:
@@ -247,7 +247,7 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     plan, layout = _with_names_of(place.root, plan), place.layout
     strange = [
         *([] if plan.run_key == place.run_key else [plan.run_key]),
-        *([] if re.fullmatch(RUN_KEY, plan.rows_run) and is_time(plan.rows_run) else [plan.rows_run]),
+        *([] if plan.of_run is None or _is_other_run(plan.of_run, plan.run_key) else [plan.of_run]),
         *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
         *([] if place.is_listing(plan.listing.key) else [plan.listing.key]),
         *(named for named in plan.ledgers if not is_ledger(layout, named)),
@@ -259,6 +259,10 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
             "new run"
         )
     return plan
+
+
+def _is_other_run(of_run: str, run_key: str) -> bool:
+    return of_run != run_key and re.fullmatch(RUN_KEY, of_run) is not None and is_time(of_run)
 
 
 def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:

@@ -84,6 +84,8 @@ def settle_crash(results: ObjectStore, crashed: ShardAttempt, how: str, cause: s
             "SELECT count(*) FROM open_images WHERE key = ? AND object_version = ?",
             [named.key, named.object_version],
         )
+        # Empty in a second call: by then the row lies among the stored ones.
+        database.run(f"CREATE TABLE killed_worker ({ddl(ROW_COLUMNS)})")
         if is_open and not written:
             _write_row(database, crashed, named, cause)
             written.append(named.key)
@@ -129,7 +131,6 @@ def _write_row(database: Database, crashed: ShardAttempt, named: _Named, cause: 
         "run_key": crashed.run_key,
         "attempt": attempt,
     }
-    database.run(f"CREATE TABLE killed_worker ({ddl(ROW_COLUMNS)})")
     marks = ", ".join("?" for _ in values)
     database.run(f"INSERT INTO killed_worker ({', '.join(values)}) VALUES ({marks})", list(values.values()))
     part = crashed.layout.part(crashed.run_key, crashed.shard, attempt, 0)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from shoal.contract.layout import VariantLayout
 from shoal.results.ledger import find_sources
+from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
 from shoal.summary.tables import build_tables, count
-from shoal.tables.session import Database, open_database
+from shoal.tables.session import Database
 
 _SEEN = "SELECT taxon, detections::BIGINT, images_with::BIGINT, maxn::BIGINT FROM species ORDER BY taxon"
 
@@ -56,9 +57,12 @@ def count_at(stores: Stores, layout: VariantLayout, plan: StoredPlan, confs: Seq
         ContractError: What the run is computed from is not there.
         StoreError: The results bucket does not answer.
     """
-    with open_database(stores.results, plan.settings.run) as database:
+
+    def read(database: Database) -> list[AtThreshold]:
         build_tables(database, plan, layout.run(plan.rows_run), find_sources(database, layout, plan))
         return [_count_one(database, plan, conf) for conf in confs]
+
+    return read_listed(stores.results, plan.settings.run, read)
 
 
 def _count_one(database: Database, plan: StoredPlan, conf: float) -> AtThreshold:

@@ -110,6 +110,43 @@ def test_a_published_correction_is_the_answer_and_the_next_idle_night_names_its_
     assert few_images.verify(*place_of(night)).deviations == ()
 
 
+def test_a_run_that_had_listed_before_a_correction_was_published_does_not_take_its_place(empty_bucket):
+    empty_bucket.put("IPC608/20260602-120000-IPC608.jpg", b"one")
+    first = empty_bucket.run()
+    empty_bucket.put("IPC608/20260602-130000-IPC608.jpg", b"two")
+    in_flight = empty_bucket.plan()
+    corrected = empty_bucket.with_settings(conf=0.5)
+    with pytest.raises(
+        ConfigError, match=rf"Run \S+/{in_flight.run_key} has no summary yet \(running: .* publish when it has"
+    ):
+        need_none_in_flight(empty_bucket.stores, place_of(first)[0])
+    again(corrected, *place_of(first), conf=0.7)
+    with pytest.raises(ConfigError, match="has no summary yet"):
+        need_none_in_flight(empty_bucket.stores, place_of(first)[0])
+    published = again(corrected, *place_of(first), publish=True)
+    empty_bucket.infer(in_flight)
+    late = empty_bucket.summarize(in_flight)
+    assert "was published with other settings after this one had listed: the next run" in late.not_current_because
+    assert read_current(empty_bucket.stores.results, empty_bucket.stores.layout)["run_key"] == place_of(published)[0]
+    night = corrected.summarize(corrected.plan())
+    assert night.not_current_because is None
+    assert night.balance.listed == 2
+
+
+def test_what_a_run_only_could_do_is_said_and_cannot_be_published(empty_bucket):
+    empty_bucket.put("IPC608/20260602-120000-IPC608.jpg", b"one")
+    first = empty_bucket.run()
+    changed = empty_bucket.with_settings(
+        source={**empty_bucket.dataset.source.model_dump(mode="json"), "ignore": ["IPC608/"]}
+    )
+    told = r"source.ignore \[\] -> "
+    with pytest.raises(
+        ConfigError, match=rf"says otherwise than run \S+ what is listed and inferred \({told}.* start a run"
+    ):
+        again(changed, *place_of(first), publish=True)
+    assert again(changed, *place_of(first)).balance.listed == 1
+
+
 def test_what_a_resummary_is_computed_from_stays_as_long_as_it_does(empty_bucket):
     long_ago, now = datetime.now(UTC) - timedelta(days=100), datetime.now(UTC) + timedelta(days=200)
     empty_bucket.put("IPC608/20260602-120000-IPC608.jpg", b"one")
@@ -151,9 +188,6 @@ def test_what_cannot_be_counted_again_is_refused_in_one_line(empty_bucket):
     ):
         again(moved, *place_of(month))
     empty_bucket.put("IPC608/20260602-130000-IPC608.jpg", b"two")
-    in_flight = empty_bucket.plan()
-    with pytest.raises(ConfigError, match=rf"Run \S+/{in_flight.run_key} is running: .* publish when it has ended"):
-        need_none_in_flight(empty_bucket.stores, plan.run_key)
 
 
 def test_a_plan_that_names_another_place_as_its_run_is_not_read(answered):

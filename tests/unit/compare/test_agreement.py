@@ -105,6 +105,20 @@ def test_every_threshold_counts_what_is_stored_from_there_on(compared):
     assert (at[0.05], at[0.2], at[0.25], at[0.55], at[0.85]) == ((3, 2), (3, 2), (3, 1), (2, 1), (1, 0))
 
 
+def test_months_are_told_of_taxa_that_both_know_alone(compared):
+    months = compare(compared, "v1", "v2").months
+    assert {month["taxon"] for month in months} == {"Diplodus vulgaris", "Chromis chromis", "Coris julis"}
+    assert next(month for month in months if month["taxon"] == "Coris julis") == {
+        "month": "2026-06", "images": 3, "taxon": "Coris julis", "first": 0, "second": 1,
+    }  # fmt: skip
+
+
+def test_a_trial_with_a_conf_of_its_own_is_no_version_s(compared):
+    before = compare(compared, "v1", "v2")
+    compared.summarize(compared.plan(model_version="v2", conf=0.85))
+    assert compare(compared, "v1", "v2").to_json() == before.to_json()
+
+
 def test_images_that_differ_most_come_first_and_those_that_agree_not_at_all(compared):
     found = compare(compared, "v1", "v2")
     assert [(image.key, image.lost, image.gained) for image in found.differing] == [
@@ -137,7 +151,7 @@ def test_an_answer_agrees_with_itself_in_every_box(compared):
 REFUSED = {
     "no such version": (
         ("v1", "v7"),
-        r"No complete run of dataset \S+ over all .* version 'v7' - there are v1, v2; start",
+        r"No complete run of dataset \S+ over all .* version 'v7' - runs were planned of v1, v2; start",
     ),
     "twice the same": (("v1", "v1"), r"v1 and v1 are both run \S+ - name two"),
     "no such run": (
@@ -199,11 +213,13 @@ def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
             "TIMESTAMP '2026-06-01' AS captured_at"
         )
         database.run(
-            f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
+            f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
             "x2 FLOAT, y2 FLOAT, is_counted BOOLEAN)"
         )
         for position, box in enumerate(found):
-            database.run(f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0.5, ?, ?, ?, ?, true)", [position, *box])
+            database.run(
+                f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0, 0.5, ?, ?, ?, ?, true)", [position, *box]
+            )
     database.set_variable("report_zone", "UTC")
     database.run_file("agreement")
     match_boxes(database)

@@ -47,6 +47,13 @@ def test_days_that_are_alike_are_one_block_and_with_few_blocks_there_is_no_inter
     assert interval_of([], []) is None
 
 
-def test_a_number_that_never_differs_has_an_interval_without_width():
+def test_what_hardly_ever_happens_has_no_interval():
+    """Of a taxon that neither sees, or on one day in a hundred, days tell nothing."""
+    assert interval_of([10] * 300, [0] * 300) is None
+    assert interval_of([10] * 300, [int(day % 20 == 0) for day in range(300)]) is None
+    assert interval_of([10] * 300, [int(day % 10 == 0) for day in range(300)]) is not None
+
+
+def test_a_number_that_is_the_same_each_day_has_an_interval_without_width():
     found = interval_of([10] * 30, [5] * 30)
     assert (found.low, found.high, found.days, found.block_days) == (0.5, 0.5, 30, 1)

@@ -143,7 +143,7 @@ class PlanShardsOperator(BaseOperator):
     ) -> Sequence[dict[str, Any]]:
         """Plan to count the answer's images with the settings of now: no listing, no room, no shard."""
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
-        from shoal.plan.resummary import Resummary, plan_resummary  # noqa: PLC0415
+        from shoal.plan.resummary import Resummary, plan_resummary, tell_not_taken  # noqa: PLC0415
         from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
 
         instance, stores = context["ti"], open_stores(dataset, read_access)
@@ -151,8 +151,10 @@ class PlanShardsOperator(BaseOperator):
         asked = Resummary.of_answer(dataset, stores, run_key, params.conf, owner)
         plan = plan_resummary(asked, stores)
         _need_latest(instance, run_key)
+        not_taken = tell_not_taken(plan, dataset)
         for line in (
             f"the images of run {plan.of_run} are counted again: nothing is listed, nothing inferred",
+            *([f"not taken, it takes a run to list or infer by it: {not_taken}"] if not_taken else ()),
             *plan.remarks,
         ):
             log.info("%s", shown(line))

@@ -32,7 +32,7 @@ PRELOADED = (
     "shoal.airflow.hooks.object_store",
     "shoal.plan.make_plan",
     "shoal.summary.summarize",
-    "shoal.exports.report.plot",
+    "shoal.exports.report.page",
     "shoal.stores.s3",
     "pandas",  # DuckDB imports it where it is given a parameter
 )

@@ -1,6 +1,6 @@
 -- Two answers on the same images: those of one content (key, object_version) that both use. Each keeps its own thresholds.
 -- Tables: first_images, second_images (key, object_version, use, camera, captured_at); first_boxes, second_boxes (key, position,
--- taxon, confidence, x1, y1, x2, y2, is_counted). Variable: report_zone.
+-- taxon, class_id, confidence, x1, y1, x2, y2, is_counted). Variable: report_zone.
 CREATE OR REPLACE TABLE common_images AS
 SELECT key, a.camera, a.captured_at, b.captured_at AS second_captured_at,
     (a.captured_at AT TIME ZONE 'UTC' AT TIME ZONE getvariable('report_zone'))::DATE AS day
