@@ -11,8 +11,8 @@ from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.cli._tell import tell
 from shoal.contract.errors import shown
 from shoal.settings.dataset import Dataset
-from shoal.settings.taxa import find_double_ids
-from shoal.settings.taxa_table import lines_to_add, table_lines, taxon_of, without_id
+from shoal.settings.taxa import find_double_ids, taxon_of
+from shoal.settings.taxa_table import lines_to_add, table_lines, without_id
 
 SHOWN_NAMES = 8
 

@@ -36,6 +36,18 @@ def human_classes(taxa: Mapping[str, Taxon]) -> frozenset[str]:
     return frozenset(people | {name for name, taxon in taxa.items() if taxon.merge_into in people})
 
 
+def taxon_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:
+    """Say under which name a class counts."""
+    target = taxa.get(class_name, Taxon()).merge_into or class_name
+    return taxa.get(target, Taxon()).scientific_name or target
+
+
+def role_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:
+    """Say which role a class has: its own as a person, else that of what it is merged into."""
+    own = taxa.get(class_name, Taxon())
+    return HUMAN if own.role == HUMAN else taxa.get(own.merge_into or class_name, Taxon()).role
+
+
 def find_double_ids(names: Mapping[str, str], taxa: Mapping[str, Taxon]) -> Iterator[str]:
     """Say in a line each which taxa share an identifier, and which taxon has several.
 

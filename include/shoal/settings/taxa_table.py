@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shoal.contract.errors import shown
 from shoal.contract.shown_keys import quoted_key
 from shoal.settings.analysis import Taxon
+from shoal.settings.taxa import taxon_of
 
 _COLUMNS = ("class", "taxon", "AphiaID", "GBIF key", "common name", "mobility", "parent", "role")
 _NO = "-"
@@ -14,13 +15,12 @@ _LONGEST = 40
 
 _BINOMIAL = re.compile(r"([A-Z][a-z]{2,}) ([a-z][a-z-]{2,}(?: [a-z][a-z-]{2,})?)")
 _GENUS = re.compile(r"([A-Z][a-z]{2,}) (?:sp|spp)\.?")
-_PEOPLE = frozenset({"person", "people", "human", "diver", "swimmer", "snorkeler", "homo sapiens"})
-
-
-def taxon_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:
-    """Say under which name a class counts."""
-    target = taxa.get(class_name, Taxon()).merge_into or class_name
-    return taxa.get(target, Taxon()).scientific_name or target
+_PEOPLE = frozenset(
+    word + plural
+    for word in ("person", "human", "diver", "freediver", "swimmer", "snorkeler", "snorkeller")
+    for plural in ("", "s")
+) | {"people", "homo", "man", "men", "woman", "women", "child", "children"}
+_WORDS = re.compile(r"[a-z]+")
 
 
 def table_lines(names: Sequence[str], taxa: Mapping[str, Taxon]) -> Iterator[str]:
@@ -55,27 +55,26 @@ def without_id(names: Sequence[str], taxa: Mapping[str, Taxon]) -> list[str]:
 
 
 def lines_to_add(names: Sequence[str], taxa: Mapping[str, Taxon]) -> Iterator[str]:
-    """Write the entries that a dataset file lacks, as they stand below `taxa`; what a class name tells is filled in."""
-    taken = {taxon_of(name, taxa) for name in names}
+    """Write the entries that a dataset file lacks, as they stand below `taxa`.
+
+    What a class name may tell is written as a question, never filled in: by its form `Sea urchin` is a scientific name, too.
+    """
     for name in names:
         if name in taxa:
             continue
-        scientific, parent = read_scientific(name)
-        # One name for two classes would count them as one: that is for a person to say, by merge_into.
-        is_double = scientific is not None and scientific != name and scientific in taken
-        taken.add(scientific or name)
+        scientific, parent = (None, None) if is_people(name) else read_scientific(name)
         yield f"  {_key(name)}:"
-        yield f"    scientific_name: {_scientific_line(name, scientific, is_double=is_double)}"
+        yield f"    scientific_name: null  # {_scientific_question(name, scientific)}"
         yield "    aphia_id: null         # its number in WoRMS (marinespecies.org)"
         yield "    vernacular: null       # its common name"
         yield "    mobility: null         # mobile or sessile"
-        yield f"    parent: {parent or 'null'}"
-        if name.lower().replace("_", " ") in _PEOPLE:
+        yield f"    parent: null{f'           # {parent}?' if parent else ''}"
+        if is_people(name):
             yield "    role: human            # counted nowhere, and no picture of these images is ever drawn; or exclude_image"
 
 
 def read_scientific(class_name: str) -> tuple[str | None, str | None]:
-    """Read a scientific name, and the genus above it, from a class name such as `Coris_julis` or `Coris sp.`; None for none."""
+    """Guess a scientific name, and the genus above it, by the form of a name such as `Coris_julis` or `Coris sp.`; None for none."""
     text = " ".join(class_name.replace("_", " ").split())
     if found := _BINOMIAL.fullmatch(text):
         return text, found[1]
@@ -84,12 +83,15 @@ def read_scientific(class_name: str) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _scientific_line(name: str, scientific: str | None, *, is_double: bool) -> str:
+def is_people(class_name: str) -> bool:
+    """Whether a word of a class name says that it is of people, such as that of `Scuba_Diver`."""
+    return not _PEOPLE.isdisjoint(_WORDS.findall(class_name.lower()))
+
+
+def _scientific_question(name: str, scientific: str | None) -> str:
     if scientific is None:
-        return f"null  # {shown(name, _LONGEST)} reads like none; it counts under that name all the same"
-    if is_double:
-        return f"null  # another class counts as {scientific}: write merge_into if the two are one"
-    return scientific
+        return f"{shown(name, _LONGEST)} reads like none; it counts under that name all the same"
+    return f"{scientific}? To be checked; until then it counts as {shown(name, _LONGEST)}"
 
 
 def _key(name: str) -> str:

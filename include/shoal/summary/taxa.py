@@ -9,7 +9,7 @@ import duckdb
 
 from shoal.settings.analysis import Taxon
 from shoal.settings.dataset import Dataset
-from shoal.settings.taxa import HUMAN
+from shoal.settings.taxa import role_of, taxon_of
 from shoal.tables.session import Database
 
 Box = dict[str, Any]
@@ -56,15 +56,14 @@ def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> li
     classes = []
     for class_id, name in enumerate(names):
         own = dataset.taxa.get(name, Taxon())
-        target_name = own.merge_into or name
-        target = dataset.taxa.get(target_name, Taxon())
+        target = dataset.taxa.get(own.merge_into or name, Taxon())
         classes.append(
             {
                 "class_id": class_id,
                 "class_name": name,
-                "taxon": target.scientific_name or target_name,
+                "taxon": taxon_of(name, dataset.taxa),
                 "aphia_id": target.aphia_id,
-                "role": HUMAN if own.role == HUMAN else target.role,
+                "role": role_of(name, dataset.taxa),
                 "conf": conf or own.conf or dataset.conf,
             }
         )

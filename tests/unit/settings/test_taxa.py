@@ -138,10 +138,33 @@ def test_the_lines_to_add_are_pasted_as_they_stand(load):
     taxa = load("\n".join(["taxa:", *lines]) + "\n")
     assert set(taxa) == set(HOSTILE)
     assert list(lines_to_add(HOSTILE, taxa)) == []
-    assert taxa["Coris julis"].scientific_name == "Coris julis"
-    assert taxa["Coris_julis"].scientific_name is None, "two classes are made one by merge_into alone"
     assert taxa["person"].role == "human"
-    assert {name for name in HOSTILE if taxa[name].scientific_name} == {"Coris julis"}
+    assert {name for name in HOSTILE if taxa[name].scientific_name or taxa[name].parent} == set(), (
+        "guesses are questions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_name", "role", "question"),
+    [
+        pytest.param(
+            "Sea urchin", "count", "# Sea urchin? To be checked", id="a common name in the form of a scientific one"
+        ),
+        pytest.param("Coris_julis", "count", "# Coris julis? To be checked", id="a scientific name"),
+        pytest.param("Scuba diver", "human", "# Scuba diver reads like none", id="a diver"),
+        pytest.param("SCUBA_DIVERS-2", "human", "reads like none", id="several, and a number"),
+        pytest.param("Homo sapiens", "human", "reads like none", id="a species of people"),
+        pytest.param(
+            "Gavia immer", "count", "# Gavia immer? To be checked", id="a bird that is called a diver, by its name"
+        ),
+        pytest.param("Humanoid", "count", "reads like none", id="a part of a word"),
+    ],
+)
+def test_what_a_class_name_may_mean_is_asked_and_people_are_known_word_by_word(load, class_name, role, question):
+    lines = "\n".join(lines_to_add([class_name], {}))
+    [entry] = load(f"taxa:\n{lines}\n").values()
+    assert (entry.role, entry.scientific_name, entry.parent) == (role, None, None)
+    assert question in lines
 
 
 def test_the_table_shows_what_each_class_is(load):
