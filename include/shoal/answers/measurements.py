@@ -16,6 +16,11 @@ MEASURED = "measured_at"
 
 _READ = "read_csv(?, all_varchar = false{more})"
 _TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE", "TIMESTAMP_NS", "TIMESTAMP_S", "TIMESTAMP_MS")
+_VALUE = "value_"
+"""Begins the names of a file's other columns in the session: their own may be that of the time."""
+
+_DAY_OR_MONTH = r"\s*(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{2,4})([T ,].*)?\s*"
+"""A text that begins so has its day and its month in one order or the other."""
 
 
 def load_measurements(database: Database, file: Path, name: str, time: str | None = None) -> list[str]:
@@ -38,21 +43,26 @@ def load_measurements(database: Database, file: Path, name: str, time: str | Non
     copy = database.folder / f"{name}{'.parquet' if file.suffix.lower() == '.parquet' else '.csv'}"
     shutil.copyfile(file, copy)
     try:
+        return _load(database, copy, file, name, time)
+    finally:
+        copy.unlink()
+
+
+def _load(database: Database, copy: Path, file: Path, name: str, time: str | None) -> list[str]:
+    try:
         database.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {name}_read AS FROM {_reader(database, copy)}", [str(copy)]
         )
     except duckdb.Error as err:
         raise ConfigError(f"File {shown(str(file))} cannot be read: {first_line(err)}") from err
-    finally:
-        copy.unlink()
     kinds = {column: kind for column, kind, *_ in database.run(f"DESCRIBE {name}_read").fetchall()}
-    moment = _quoted(_time_of(kinds, file, time))
-    if (kinds.get(time or "") or "") == "VARCHAR":
-        raise ConfigError(
-            f"Column {shown(str(time), 100)!r} of {shown(file.name, 100)} is no time - write 2026-06-01T06:00:00Z"
-        )
+    column_of_time = _time_of(kinds, file, time)
+    moment = _quoted(column_of_time)
+    if copy.suffix != ".parquet":
+        _need_one_order(database, copy, column_of_time, file)
     others = [column for column in kinds if _quoted(column) != moment]
-    selected = ", ".join([f"{moment}::TIMESTAMP AS {MEASURED}", *map(_quoted, others)])
+    numbered = (f"{_quoted(column)} AS {_VALUE}{number}" for number, column in enumerate(others))
+    selected = ", ".join([f"{moment}::TIMESTAMP AS {MEASURED}", *numbered])
     database.run(
         f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} FROM {name}_read WHERE {moment} IS NOT NULL"
     )
@@ -78,11 +88,9 @@ def join_measurements(counts: str, width: str, name: str, columns: Sequence[str]
         seconds = parse_duration(tolerance.replace("min", "m")).total_seconds()
     except ValueError as err:
         raise ConfigError(f"Tolerance {shown(tolerance, 50)!r} is no duration - such as 30min or 12h") from err
-    taken = {*TABLES[f"counts-{width}"], MEASURED}
+    named = _names_beside(columns, (*TABLES[f"counts-{width}"], MEASURED, MIDDLE))
     end = "bin_end" if WIDTHS[width] is None else f"(bin_start + {WIDTHS[width]})"
-    beside = ", ".join(
-        f"near.{_quoted(column)} AS {_quoted(f'{column}_of_file' if column in taken else column)}" for column in columns
-    )
+    beside = ", ".join(f"near.{_VALUE}{number} AS {_quoted(column)}" for number, column in enumerate(named))
     return f"""
         WITH bins AS (SELECT *, bin_start + ({end} - bin_start) / 2 AS {MIDDLE} FROM {counts}),
         middles AS (SELECT DISTINCT {MIDDLE} FROM bins),
@@ -121,6 +129,11 @@ def _time_of(kinds: dict[str, str], file: Path, time: str | None) -> str:
     if time is not None:
         if time not in kinds:
             raise ConfigError(f"File {shown(file.name, 100)} has no column {shown(time, 100)!r} - there are {there}")
+        if kinds[time] not in _TIMES:
+            raise ConfigError(
+                f"Column {shown(time, 100)!r} of {shown(file.name, 100)} is no time but {shown(kinds[time], 60)} - write "
+                "2026-06-01T06:00:00Z"
+            )
         return time
     times = [column for column, kind in kinds.items() if kind in _TIMES]
     if len(times) != 1:
@@ -128,6 +141,41 @@ def _time_of(kinds: dict[str, str], file: Path, time: str | None) -> str:
             f"File {shown(file.name, 100)} has {len(times)} columns that are times - say which one by time=…; there are {there}"
         )
     return times[0]
+
+
+def _need_one_order(database: Database, copy: Path, column: str, file: Path) -> None:
+    """Check that a CSV's times can be read in one way only, or with the day and the month in one order only.
+
+    Raises:
+        ConfigError: 06/01/2026 is in January or in June.
+    """
+    text = f"trim({_quoted(column)})"
+    first, second = (f"regexp_extract({text}, '{_DAY_OR_MONTH}', {group})::INTEGER" for group in (1, 2))
+    [doubtful] = database.records(
+        f"SELECT count(*) AS lines, bool_and({first} <= 12 AND {second} <= 12) AS either, "
+        f"bool_or({first} <> {second}) AS differ, any_value({text}) FILTER ({first} <> {second}) AS example "
+        f"FROM read_csv(?, types = {{{_text(column)}: 'VARCHAR'}}) WHERE regexp_full_match({text}, '{_DAY_OR_MONTH}')",
+        [str(copy)],
+    )
+    if doubtful["lines"] and doubtful["either"] and doubtful["differ"]:
+        raise ConfigError(
+            f"Column {shown(column, 100)!r} of {shown(file.name, 100)}: {shown(doubtful['example'], 60)!r} begins with a day "
+            "or with a month, and every line can be read both ways - write 2026-06-01T06:00:00Z"
+        )
+
+
+def _names_beside(columns: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Name a file's columns beside others: one whose name is taken, whatever its case, gets `_of_file` behind it, then a number."""
+    used = {name.casefold() for name in taken}
+    own = {column.casefold() for column in columns}
+    names = []
+    for column in columns:
+        name, number = column, 1
+        while name.casefold() in used or (name != column and name.casefold() in own):
+            name, number = f"{column}_of_file{number if number > 1 else ''}", number + 1
+        used.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def _need_one_line_each(database: Database, name: str, file: Path) -> None:
@@ -138,6 +186,10 @@ def _need_one_line_each(database: Database, name: str, file: Path) -> None:
         raise ConfigError(
             f"File {shown(file.name, 100)} has {twice[1]} lines for {twice[0]} - keep one for each time, such as a mean"
         )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _quoted(column: str) -> str:
