@@ -56,8 +56,7 @@ def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes 
     """
     decoded = decode(data, words["pixel_limit"], words["scan_limit"])
     if isinstance(decoded, Undecodable):
-        size = {} if decoded.header is None else {"width": decoded.header.width, "height": decoded.header.height}
-        return {"why": f"{decoded.reason}{f': {decoded.detail}' if decoded.detail else ''}", **size}, None
+        return _why(decoded), None
     height, width = decoded.image.shape[:2]
     boxes = [Box(**box) for box in words["boxes"]]
     part = Part(0, 0, width, height)
@@ -69,6 +68,28 @@ def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes 
     picture, scale = _scaled(frame, words["long_side_px"])
     picture = _draw_boxes(picture, _moved(boxes, part, scale, picture.size))
     return {"width": width, "height": height}, as_jpeg(picture, words["quality"])
+
+
+def as_pixels(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    """Decode one image and draw nothing.
+
+    Args:
+        data: The object.
+        words: `pixel_limit` and `scan_limit`, as in `PictureLimits`.
+
+    Returns:
+        `width` and `height` of the image, or `why` there are no pixels; and those, row by row, RGB.
+    """
+    decoded = decode(data, words["pixel_limit"], words["scan_limit"])
+    if isinstance(decoded, Undecodable):
+        return _why(decoded), None
+    height, width = decoded.image.shape[:2]
+    return {"width": width, "height": height}, cv2.cvtColor(decoded.image, cv2.COLOR_BGR2RGB).tobytes()
+
+
+def _why(refused: Undecodable) -> dict[str, Any]:
+    size = {} if refused.header is None else {"width": refused.header.width, "height": refused.header.height}
+    return {"why": f"{refused.reason}{f': {refused.detail}' if refused.detail else ''}", **size}
 
 
 def as_jpeg(picture: Pillow.Image, quality: int) -> bytes:

@@ -52,16 +52,19 @@ def main(memory_bytes: int, seconds: float) -> None:
 
 
 def _load() -> dict[str, Any]:
-    from shoal.pictures.paint import paint  # noqa: PLC0415 - a library that is missing is told in an answer
+    from shoal.pictures.paint import as_pixels, paint  # noqa: PLC0415 - a library that is missing is told in an answer
     from shoal.pictures.tiles import lay_out  # noqa: PLC0415
 
     def draw(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
         return paint(blobs[0], words)
 
+    def decode(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
+        return as_pixels(blobs[0], words)
+
     def sheet(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
         return {}, lay_out(blobs, words)
 
-    return {"draw": draw, "sheet": sheet}
+    return {"draw": draw, "decode": decode, "sheet": sheet}
 
 
 def _bound(memory_bytes: int) -> None:

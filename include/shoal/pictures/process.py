@@ -18,7 +18,7 @@ START_S = 60.0
 """Seconds in which it must have started: it imports for a second where nothing else is at work."""
 
 MOST_BYTES = 256 * 1024**2
-"""Bytes of a picture that it may answer with."""
+"""Bytes of a picture that it may answer with, or those of the pixels that an image may have where these are more."""
 
 PIECE = 1024 * 1024
 
@@ -124,7 +124,7 @@ class Painter:
                 taken += more
             return bytes(taken)
 
-        return read_frame(read, MOST_BYTES)
+        return read_frame(read, max(MOST_BYTES, 3 * self._limits.pixel_limit))
 
     def _how_it_ended(self) -> str:
         process = cast("subprocess.Popen[bytes]", self._process)
