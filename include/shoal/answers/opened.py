@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,13 +17,16 @@ from shoal.answers.columns import WIDTHS
 from shoal.answers.find import StoredRun, find_run, list_run_keys
 from shoal.answers.measurements import join_measurements, load_measurements
 from shoal.answers.pixels import decode_apart
-from shoal.answers.views import view_answer
+from shoal.answers.views import STORED, view_answer
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, ShoalError, shown
 from shoal.contract.gone_objects import gone
 from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.stored_names import Kind, read_name
+from shoal.pictures.drawing import PictureLimits
+from shoal.pictures.people import people_of, with_people
 from shoal.results.answer import read_current
+from shoal.settings.analysis import Taxon
 from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.tables.session import Database, open_database
@@ -35,9 +39,6 @@ _RUNS = """
         unnest(?::BOOLEAN[]) AS summarized, unnest(?::BOOLEAN[]) AS current
 """
 
-HUMAN = "human"
-"""Role of classes that are never shown as a picture."""
-
 
 @dataclass(frozen=True)
 class OpenedImage:
@@ -45,7 +46,7 @@ class OpenedImage:
 
     Attributes:
         key: Its key.
-        array: `(height, width, 3)` uint8 RGB, turned as EXIF says.
+        array: `(height, width, 3)` uint8 RGB, turned as EXIF says; it may be drawn in.
         boxes: Its lines of `detections`: x1, y1, x2, y2 are pixels of the array.
     """
 
@@ -77,8 +78,10 @@ class OpenedDataset:
         *,
         stack: ExitStack | None = None,
         database: Database | None = None,
+        taxa: Mapping[str, Taxon] | None = None,
     ) -> None:
         self._results, self._layout, self._images = results, layout, images
+        self._taxa = taxa or {}
         self._run = run
         self._stack = stack or ExitStack()
         self._database = database or self._stack.enter_context(open_database(results))
@@ -138,7 +141,29 @@ class OpenedDataset:
             ConfigError: There is none, or it is not complete.
         """
         found = find_run(self._results, self._layout, run)
-        return OpenedDataset(self._results, self._layout, found, self._images, database=self._database)
+        return OpenedDataset(self._results, self._layout, found, self._images, database=self._database, taxa=self._taxa)
+
+    def compare(self, first: str, second: str, where: str | Where = "") -> Any:
+        """Compare two answers on the images that both use: agreement and not accuracy, neither is taken for the truth.
+
+        Args:
+            first: A version of the model, which means its newest complete run over the whole dataset, or a run_key.
+            second: What it is compared with, likewise.
+            where: A part.
+
+        Returns:
+            `shoal.compare.agreement.Agreement`, what `python -m shoal compare` tells; `to_json` gives it as `--json` prints it.
+
+        Raises:
+            ConfigError: No such version, run or part, or they have no image in common that both use.
+        """
+        # Looked up when it is needed: the room of comparisons lies above this one.
+        choose_runs = resolve_name("shoal.compare.choose:choose_runs")
+        compare_runs = resolve_name("shoal.compare.agreement:compare_runs")
+        runs = choose_runs(self._results, self._layout, (first, second))
+        asked = _parsed(where, runs[0].plan.settings.report.zone)
+        with open_database(self._results) as database:  # its views would replace those of relations
+            return compare_runs(database, *runs, asked)
 
     def counts(self, bin: str = "day", where: str | Where = "") -> duckdb.DuckDBPyRelation:  # noqa: A002 - as people say it
         """Give a series: a line for each camera, deployment, taxon and bin with effort.
@@ -230,20 +255,25 @@ class OpenedDataset:
             key: Of an image of the answer.
 
         Raises:
-            ConfigError: There is none, it was changed since, shows people, or nobody said where the images are.
+            ConfigError: There is none, it was changed since, shows people or may show them, or nobody said where the images are.
         """
         prefix = self._prefix("")
-        found = self._database.records(f"SELECT size_bytes, content_sha256 FROM {prefix}images WHERE key = ?", [key])
+        found = self._database.records(
+            f"SELECT size_bytes, content_sha256, use FROM {prefix}images WHERE key = ?", [key]
+        )
         if not found:
             raise ConfigError(f"No image {shown(key, 200)!r} in the answer of run {self.run_key}")
-        shows = " UNION ALL ".join(
-            f"SELECT role FROM {prefix}{view} WHERE key = $1" for view in ("detections", "below")
-        )
-        if self._database.value(f"SELECT count(*) FROM ({shows}) WHERE role = '{HUMAN}'", [key]):
+        people = people_of(self.result, self.run_key, self._taxa)
+        shows = with_people(people, [f"{STORED}{prefix}{view}" for view in ("detections", "below")])
+        if self._database.value(f"SELECT count(*) FROM ({shows}) WHERE key = ?", [key]):
             raise ConfigError(f"Image {shown(key, 200)!r} shows people and is not shown")
+        if found[0]["use"] == "failed" and people.any:
+            raise ConfigError(
+                f"The model saw nothing of image {shown(key, 200)!r}: nobody knows whether it shows people, so it is not shown"
+            )
         data = self._fetch(key, found[0]["size_bytes"], found[0]["content_sha256"])
         model = self._run.plan.settings.model
-        array = decode_apart(data, shown(key, 200), model.pixel_limit, model.scan_limit)
+        array = decode_apart(data, shown(key, 200), PictureLimits(model.pixel_limit, model.scan_limit))
         literal = "'" + key.replace("'", "''") + "'"
         boxes = self._database.relation(
             f"FROM {prefix}detections WHERE key = {literal} AND role = 'count' ORDER BY position"
@@ -278,9 +308,7 @@ class OpenedDataset:
             )
 
     def _where(self, where: str | Where) -> Where:
-        if isinstance(where, Where):
-            return where
-        return Where.parse([where] if where else [], self._run.plan.settings.report.zone)
+        return _parsed(where, self._run.plan.settings.report.zone)
 
     def _prefix(self, where: str | Where) -> str:
         """Make the views of a part, once: relations read them later, so none is ever replaced."""
@@ -310,6 +338,10 @@ class OpenedDataset:
                 f"Image {shown(key, 200)!r} was changed since the model saw it - its boxes are of other bytes"
             )
         return data
+
+
+def _parsed(where: str | Where, zone: str) -> Where:
+    return where if isinstance(where, Where) else Where.parse([where] if where else [], zone)
 
 
 def _need_files(results: FolderStore, run: StoredRun) -> None:

@@ -9,10 +9,9 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.units import utc_text
 from shoal.pictures.colours import colours_of
 from shoal.pictures.drawing import Box, Drawing, Style
-from shoal.pictures.people import with_people
+from shoal.pictures.people import EVERY_BOX, people_of, with_people
 from shoal.results.stored_summary import StoredSummary
 from shoal.settings.analysis import Taxon
-from shoal.settings.taxa import HUMAN, human_classes
 from shoal.tables.session import Database
 
 Order = Literal["score", "doubt", "date"]
@@ -29,8 +28,6 @@ _FACTS = (
     "key, object_version, size_bytes, content_sha256, images.use, reason, images.camera, images.captured_at, "
     "images.width, images.height"
 )
-
-_EVERY_BOX = ("stored_detections", "stored_below")
 
 _OF_ONE = {"score": "confidence DESC", "doubt": "abs(confidence - threshold)", "date": "confidence DESC"}
 """By what the box that stands for an image is chosen."""
@@ -109,11 +106,9 @@ class ShownAnswer:
         self._database = database
         self._summary = summary
         self._colours = colours_of(species["taxon"] for species in summary.result["species"])
-        people = human_classes(taxa)
-        _need_told(people, summary)
-        then = summary.result["settings"]["taxa"].values()
-        self._knows_people = bool(people) or any(entry.get("role") == HUMAN for entry in then)
-        database.run(f"CREATE OR REPLACE VIEW people_in AS {with_people(people, _EVERY_BOX)}")
+        people = people_of(summary.result, summary.run_key, taxa)
+        self._knows_people = people.any
+        database.run(f"CREATE OR REPLACE VIEW people_in AS {with_people(people, EVERY_BOX)}")
 
     def find_image(self, key: str) -> ShownImage:
         """Find one image by its key, or by an ending that only one key has.
@@ -263,18 +258,3 @@ def _ways(key: str) -> list[tuple[str, str]]:
 
 def _views(*, below: bool) -> list[tuple[str, Style]]:
     return [("detections", "counted"), ("below", "below")] if below else [("detections", "counted")]
-
-
-def _need_told(people: Collection[str], summary: StoredSummary) -> None:
-    """Check that the tables of an answer tell where the people of today's dataset file are.
-
-    Raises:
-        ConfigError: When the run was summarized one of these classes was left out of its tables.
-    """
-    then = summary.result["settings"]["taxa"]
-    left_out = sorted(name for name in people if then.get(name, {}).get("role") == "ignore")
-    if left_out:
-        raise ConfigError(
-            f"Run {summary.dataset}/{summary.run_key} was summarized when class {shown(left_out[0], 80)!r}, now {HUMAN}, "
-            "had role ignore: it does not tell which images show people, so none is shown - start a run, which infers nothing"
-        )

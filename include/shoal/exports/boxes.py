@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from shoal.exports.export import Answer
+from shoal.exports.shown_people import view_people
 from shoal.tables.session import Database
 
 HELD = ("used", "undated")
@@ -24,11 +25,22 @@ _LINES = """
     SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM images
-        WHERE list_contains(getvariable('held'), use)
+        WHERE list_contains(getvariable('held'), use) AND (key, object_version) NOT IN (FROM people)
     ) AS pictures
     LEFT JOIN (SELECT * FROM detections WHERE role = 'count') AS boxes USING (key, object_version)
     ORDER BY key, position
 """
+
+
+_OF_PEOPLE = """
+    WITH left_out AS (
+        SELECT key, object_version FROM images
+        WHERE list_contains(getvariable('held'), use) AND (key, object_version) IN (FROM people)
+    )
+    SELECT (SELECT count(*)::BIGINT FROM left_out),
+        (SELECT count(*)::BIGINT FROM person_boxes SEMI JOIN left_out USING (key, object_version))
+"""
+"""An image of people without their boxes would look like one of nobody, and be learnt from as such."""
 
 
 class Box(NamedTuple):
@@ -71,7 +83,7 @@ def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:
     """Read the images that are held, the empty ones too; nothing else may be asked of the session meanwhile.
 
     Args:
-        database: Holds the views of an answer.
+        database: Holds the views of an answer, and `people`.
         more: Further uses, such as `failed`.
     """
     database.set_variable("held", [*HELD, *more])
@@ -93,12 +105,20 @@ def categories_of(answer: Answer) -> dict[str, int]:
     return {taxon: number for number, taxon in enumerate(sorted(one["taxon"] for one in answer.result["species"]), 1)}
 
 
-def count_not_held(database: Database, *held: str) -> dict[str, int]:
-    """Count the images that are left out, by why.
+def count_not_held(database: Database, answer: Answer, *held: str) -> dict[str, int]:
+    """Count what is left out, by why.
 
     Args:
         database: Holds the views of an answer.
+        answer: It.
         held: Uses that are held beside `HELD`.
+
+    Raises:
+        ConfigError: The answer does not tell which images show people.
     """
+    view_people(database, answer)
     uses = dict(database.run("SELECT use, count(*)::BIGINT FROM images GROUP BY 1").fetchall())
-    return {words: uses.get(use, 0) for use, words in _NOT_HELD.items() if use not in held}
+    database.set_variable("held", [*HELD, *held])
+    images, boxes = database.run(_OF_PEOPLE).fetchone() or (0, 0)
+    left_out = {words: uses.get(use, 0) for use, words in _NOT_HELD.items() if use not in held}
+    return {**left_out, "images of people": images, "boxes of people": boxes}

@@ -67,11 +67,11 @@ SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, imag
     least(greatest(x1::DOUBLE / boxes.width, 0), 1) AS x, least(greatest(y1::DOUBLE / boxes.height, 0), 1) AS y,
     least(greatest(x2::DOUBLE / boxes.width, 0), 1) AS right_x, least(greatest(y2::DOUBLE / boxes.height, 0), 1) AS bottom_y
 FROM detections AS boxes JOIN held_images USING (key) JOIN (SELECT key, event_id FROM image_events) USING (key)
-WHERE boxes.role = 'count'
+WHERE boxes.role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)
 UNION ALL BY NAME
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, taken AS began, taken AS ended,
     'human' AS kind, 1 AS count, confidence
-FROM stored_detections AS boxes JOIN held_images USING (key) WHERE boxes.role = 'human'
+FROM person_boxes JOIN held_images USING (key)
 UNION ALL BY NAME
 SELECT 0 AS level, key, -1 AS position, image_id || ':blank' AS id, place, image_id, event_id,
     strftime(captured_at, {TIME}) AS began, began AS ended, 'blank' AS kind
@@ -85,7 +85,8 @@ SELECT 1 AS level, min(key) AS key, row_number() OVER (PARTITION BY event_id ORD
     'event-' || event_id || ':' || substr(sha256(taxon), 1, 16) AS id, place, event_id, strftime(event_start, {TIME}) AS began,
     strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, max(boxes) AS count
 FROM image_events JOIN (
-    SELECT key, taxon, count(*) AS boxes FROM detections WHERE role = 'count' AND use = 'used' GROUP BY ALL
+    SELECT key, taxon, count(*) AS boxes FROM detections
+    WHERE role = 'count' AND use = 'used' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes) GROUP BY ALL
 ) USING (key)
 GROUP BY event_id, place, event_start, event_end, taxon
 UNION ALL BY NAME
@@ -261,7 +262,8 @@ def _spatial(places: Places) -> dict[str, Any]:
 
 def _taxa(database: Database) -> Iterator[dict[str, Any]]:
     seen = "key IN (SELECT key FROM image_events)"
-    found = f"SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' AND {seen} ORDER BY ALL"
+    animal = "role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)"
+    found = f"SELECT DISTINCT taxon, aphia_id FROM detections WHERE {animal} AND {seen} ORDER BY ALL"
     for taxon, aphia_id in database.run(found).fetchall():
         yield _said({"scientificName": taxon, "taxonID": aphia_id and f"urn:lsid:marinespecies.org:taxname:{aphia_id}"})
 

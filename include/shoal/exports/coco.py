@@ -16,7 +16,10 @@ from shoal.exports.whole_file import write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
-_COUNTS = "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated')"
+_COUNTS = (
+    "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') "
+    "AND (key, object_version) NOT IN (FROM people)"
+)
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,13 @@ class Coco:
         """Need nothing of the dataset file."""
         return []
 
-    def not_held(self, database: Database) -> dict[str, int]:
+    def not_held(self, database: Database, answer: Answer) -> dict[str, int]:
         """Count the images that are left out."""
-        return count_not_held(database)
+        return count_not_held(database, answer)
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Stream images, then their boxes: images are numbered in key order."""
+        not_held = self.not_held(database, answer)
         ids, model = categories_of(answer), answer.result["model"]
         info = {
             "description": f"{answer.result['dataset']}, seen by {model['name']} {model['version']}",
@@ -58,7 +62,7 @@ class Coco:
         data = write_whole(to / "coco.json", write_dataset)
         results = write_whole(to / "coco-results.json", lambda part: write_list(part, _results(database, ids)))
         boxes = int(database.value(_COUNTS))
-        return Written((data, results), self.not_held(database), {data.name: boxes, results.name: boxes})
+        return Written((data, results), not_held, {data.name: boxes, results.name: boxes})
 
 
 def _images(database: Database) -> Iterator[dict[str, Any]]:

@@ -127,7 +127,7 @@ class Export(Protocol):
 class MonthlyExport(Export, Protocol):
     """An export of `BY_MONTH`."""
 
-    def not_held(self, database: Database) -> Mapping[str, int]:
+    def not_held(self, database: Database, answer: Answer) -> Mapping[str, int]:
         """Count what it cannot hold of an answer, by what it is; see `Written.not_held`."""
 
 

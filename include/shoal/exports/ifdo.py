@@ -174,8 +174,11 @@ def _of_place(place: Place) -> dict[str, Any]:
 
 
 def _labels(database: Database) -> Iterator[dict[str, str]]:
-    found = database.run("SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' ORDER BY ALL").fetchall()
-    for taxon, aphia_id in found:
+    found = database.run(
+        "SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' AND (key, object_version) NOT IN (FROM people) "
+        "ORDER BY ALL"
+    )
+    for taxon, aphia_id in found.fetchall():
         yield {"id": taxon if aphia_id is None else f"urn:lsid:marinespecies.org:taxname:{aphia_id}", "name": taxon}
 
 

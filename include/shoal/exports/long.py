@@ -34,7 +34,7 @@ class Long:
         """Ask for days."""
         return [] if "day" in dataset.report.bins else ["report.bins: [day], and a new run"]
 
-    def not_held(self, database: Database) -> dict[str, int]:  # noqa: ARG002 - the door's
+    def not_held(self, database: Database, answer: Answer) -> dict[str, int]:  # noqa: ARG002 - the door's
         """Hold every number of a whole month."""
         return {}
 

@@ -22,9 +22,12 @@ FAILED = "failed"
 
 _COUNTS = """
     SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))
-    FROM images WHERE use IN ('used', 'undated', 'failed')
+    FROM images WHERE use IN ('used', 'undated', 'failed') AND (key, object_version) NOT IN (FROM people)
 """
-_BOXES = "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') AND starts_with(key, ?)"
+_BOXES = (
+    "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') AND starts_with(key, ?) "
+    "AND (key, object_version) NOT IN (FROM people)"
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class MegaDetector:
         """Need nothing of the dataset file."""
         return []
 
-    def not_held(self, database: Database) -> dict[str, int]:
+    def not_held(self, database: Database, answer: Answer) -> dict[str, int]:
         """Count the images that are left out wherever they lie."""
-        return count_not_held(database, FAILED)
+        return count_not_held(database, answer, FAILED)
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
         """Stream the images.
@@ -56,6 +59,7 @@ class MegaDetector:
         Raises:
             ConfigError: No key begins with `relative_to`.
         """
+        not_held = self.not_held(database, answer)
         begins = f"{self.relative_to.rstrip('/')}/" if self.relative_to.rstrip("/") else ""
         inside, outside = database.run(_COUNTS, [begins]).fetchone() or (0, 0)
         if outside and not inside:
@@ -78,7 +82,7 @@ class MegaDetector:
             write_object(part, fields)
 
         path = write_whole(to / "megadetector.json", write)
-        not_held = {**self.not_held(database), f"images outside {begins}": outside}
+        not_held = {**not_held, f"images outside {begins}": outside}
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 

@@ -4,6 +4,7 @@ The same answer names each image the same, in every package.
 """
 
 from shoal.exports.export import Answer
+from shoal.exports.shown_people import view_people
 from shoal.tables.session import Database
 
 _UUID = """
@@ -19,15 +20,6 @@ CREATE OR REPLACE MACRO address_of(key) AS
     getvariable('media_url') || replace(replace(url_encode(key), '%2F', '/'), '..', '%2E%2E')
 """
 """Every byte of a key that an address may not hold is written as %XX: also `..`, which readers take for the folder above."""
-
-_PEOPLE = """
-CREATE OR REPLACE VIEW people AS
-SELECT key, object_version FROM stored_detections WHERE role = 'human' OR list_contains(getvariable('people'), class_name)
-UNION
-SELECT key, object_version FROM stored_below WHERE role = 'human' OR list_contains(getvariable('people'), class_name)
-"""
-"""A person at a score below the threshold is one, too; and so are classes that the dataset file of today calls so. It is the
-stored tables that are asked: a person must not become public since another taxon was asked for."""
 
 _NAMED = """
 CREATE OR REPLACE VIEW named_images AS
@@ -54,11 +46,13 @@ def name_images(database: Database, answer: Answer) -> None:
     Args:
         database: Holds the views of `view_answer`.
         answer: Whose plan names the bucket, and how its images are reached.
+
+    Raises:
+        ConfigError: The answer does not tell which images show people.
     """
     database.set_variable("media_url", media_url(answer))
-    taxa = answer.described.taxa
-    database.set_variable("people", sorted(name for name, taxon in taxa.items() if str(taxon.role) == "human"))
-    for statement in (_UUID, _ADDRESS, _MEDIA_TYPE, _PEOPLE, _NAMED):
+    view_people(database, answer)
+    for statement in (_UUID, _ADDRESS, _MEDIA_TYPE, _NAMED):
         database.run(statement)
 
 

@@ -31,7 +31,7 @@ RENAMED = "renamed"
 
 _NAME_BYTES = 255
 _PATH_BYTES = 1000
-_IMAGES = "SELECT count(*)::BIGINT FROM images WHERE use IN ('used', 'undated')"
+_IMAGES = "SELECT count(*)::BIGINT FROM images WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Yolo:
         Raises:
             ConfigError: They are too many.
         """
+        left_out = count_not_held(database, answer)
         images = int(database.value(_IMAGES))
         if images > MOST_FILES:
             raise ConfigError(
@@ -65,7 +66,7 @@ class Yolo:
         with table.open(encoding="utf-8", newline="") as file:
             lines = [(int(line["boxes"]), line["label"].startswith(f"{RENAMED}/")) for line in csv.DictReader(file)]
         not_held = {
-            **count_not_held(database),
+            **left_out,
             f"names of images (images.csv says whose labels lie in labels/{RENAMED})": sum(
                 renamed for _, renamed in lines
             ),

@@ -77,7 +77,7 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
                         database, layout, answer, export, tables, month, shared
                     )
                 view_tables(database, tables)
-                not_held = {what: count for what, count in export.not_held(database).items() if count}
+                not_held = {what: count for what, count in export.not_held(database, answer).items() if count}
             except Exception as err:
                 told[name] = {"failed": failure_of(err)}
                 log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)

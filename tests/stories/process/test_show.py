@@ -137,7 +137,9 @@ def test_a_run_that_left_people_out_of_its_tables_shows_nothing(answered):
             {"Diver": Taxon(role="human")},
             {"Diver": Taxon(merge_into="Person"), "Person": Taxon(role="human")},
         ):
-            with pytest.raises(ConfigError, match=r"class 'Diver', now human, had role ignore: .* start a run"):
+            with pytest.raises(
+                ConfigError, match=r"class 'Diver', now human, had role ignore: .* summarize \w+ --publish"
+            ):
                 ShownAnswer(database, replace(done.stored, result=then), taxa)
 
 
@@ -173,7 +175,10 @@ def test_taxa_shows_classes_and_writes_the_lines_to_add(answered, monkeypatch, c
     assert "Coris julis and Diplodus vulgaris have one AphiaID, 126963 - correct it" in printed
     assert "not among the model's classes: Diver" in printed
     assert "to add below taxa: in" in printed
-    assert "  Chromis chromis:\n    scientific_name: Chromis chromis\n    aphia_id: null" in printed
+    assert (
+        "  Chromis chromis:\n    scientific_name: null  # Chromis chromis? To be checked; until then it counts as Chromis chromis\n    aphia_id: null"
+        in printed
+    )
     whole = {name: {"aphia_id": number} for number, name in enumerate(FISH, 127000)}
     assert ask(pipeline.with_settings(taxa=whole))[0] == 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import shoal
 from hostile_answer import HOSTILE_TAXON, PHOTO, PHOTO_KEY
@@ -88,9 +89,45 @@ def test_tables_are_pandas_and_arrow_for_who_has_them(reef, hostile):
 def test_an_image_is_its_pixels_and_its_boxes(reef):
     image = reef.image(PHOTO_KEY)
     assert image.array.shape == (480, 640, 3)
+    assert image.array.flags.writeable
     assert np.abs(image.array[:, [0, 639]].mean(axis=0) - [(0, 0, 255), (255, 0, 0)]).max() < 3, "red, green, blue"
     boxes = image.boxes.select("x1", "x2", "taxon").fetchall()
     assert boxes == reef.detections().filter(f"key = '{PHOTO_KEY}'").select("x1", "x2", "taxon").fetchall()
+
+
+def test_decoding_runs_no_code_of_the_folder_it_is_asked_from_and_finds_shoal_where_the_asker_found_it(
+    hostile, tmp_path
+):
+    (tmp_path / "cv2.py").write_text("raise SystemExit(open('executed', 'w').write('x'))")
+    code = f"""
+import sys
+sys.path.insert(1, {str(INCLUDE)!r})
+import shoal
+opened = shoal.open({str(hostile.folder / "reef-results")!r}, images={str(hostile.folder / "reef-images")!r})
+print(opened.image({PHOTO_KEY!r}).array.shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={}, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "(480, 640, 3)", done.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_an_image_of_who_is_a_person_today_is_not_shown(hostile, reef, monkeypatch, tmp_path):
+    """Opened by name, the dataset's file says who is one, also by what a class is merged into."""
+    name = reef.image(PHOTO_KEY).boxes.select("class_name").fetchall()[0][0]
+    written = yaml.safe_load((hostile.folder.parent / "reef.yaml").read_text(encoding="utf-8"))
+    today = {**written.get("taxa", {}), name: {"merge_into": "Person"}, "Person": {"role": "human"}}
+    (tmp_path / "reef.yaml").write_text(yaml.safe_dump({**written, "taxa": today}), encoding="utf-8")
+    monkeypatch.setenv("SHOAL_DATASETS", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("AIRFLOW_CONN_TEST", airflow_connection(hostile.results.access))
+    with shoal.open("reef") as opened:
+        for answer in (opened, opened.at(opened.run_key)):
+            with pytest.raises(ConfigError, match="shows people and is not shown"):
+                answer.image(PHOTO_KEY)
+        with pytest.raises(ConfigError, match="nobody knows whether it shows people"):
+            opened.image("A/20260601-040000-A-CAM1 bad.jpg")
 
 
 def test_an_image_that_cannot_be_shown_is_told(reef, hostile, tmp_path):
@@ -149,6 +186,12 @@ def test_measurements_stand_beside_the_counts_they_are_near_to(reef, tmp_path, s
         ),
         pytest.param("when,temp\nnow,1\n", "has 0 columns that are times - say which one by time=", id="no time"),
         pytest.param("a,b\n2026-05-01T00:00:00,2026-05-01T00:00:00\n", "has 2 columns that are times", id="two times"),
+        pytest.param(
+            "time,temp\n06/01/2026,1\n06/02/2026,2\n",
+            r"Column 'time' of ctd.csv: '06/0[12]/2026' begins with a day or with a month, .* write 2026-06-01T06:00:00Z",
+            id="June or January",
+        ),
+        pytest.param("time,temp\n6/1/26 10:00,1\n6/2/26 11:00,2\n", "with a day or with a month", id="with a time"),
         pytest.param("", "cannot be read|0 columns that are times", id="nothing"),
     ],
 )
@@ -156,6 +199,42 @@ def test_measurements_that_would_mislead_are_refused(reef, tmp_path, text, said)
     (tmp_path / "ctd.csv").write_text(text)
     with pytest.raises(ConfigError, match=said):
         reef.join(tmp_path / "ctd.csv")
+
+
+def test_a_day_that_can_be_no_month_tells_the_order(reef, tmp_path):
+    (tmp_path / "ctd.csv").write_text("time,temp\n05/01/2026,7\n05/13/2026,8\n05/05/2026,9\n")
+    joined = reef.join(tmp_path / "ctd.csv", "24h", where="camera=A,from=2026-05-01,to=2026-05-02")
+    assert set(joined.select("measured_at", "temp").fetchall()) == {(datetime(2026, 5, 1), 7)}
+
+
+@pytest.mark.parametrize("column", ["epoch", "note"])
+def test_a_column_that_is_no_time_is_refused_in_one_line(reef, tmp_path, column):
+    (tmp_path / "ctd.csv").write_text("time,epoch,note\n2026-05-01T03:00:00,1777604400,x\n")
+    with pytest.raises(
+        ConfigError, match=rf"^Column '{column}' of ctd.csv is no time but (BIGINT|VARCHAR) - write 2026-"
+    ):
+        reef.join(tmp_path / "ctd.csv", time=column)
+
+
+def test_columns_of_a_file_get_names_of_their_own_whatever_their_case(reef, tmp_path):
+    """Names that are taken, by counts, by what stands beside them or by another column, are those of the file with more behind."""
+    (tmp_path / "ctd.csv").write_text(
+        "time,temp,Images,images_of_file,measured_at,TAXON,bin_middle\n2026-05-01T03:30:00,1,2,3,4,5,6\n"
+    )
+    joined = reef.join(tmp_path / "ctd.csv", where="camera=A,from=2026-05-01,to=2026-05-02")
+    assert joined.columns[: len(reef.counts("hour").columns)] == reef.counts("hour").columns
+    of_file = joined.columns[len(reef.counts("hour").columns) :]
+    assert of_file == [
+        "measured_at",
+        "temp",
+        "Images_of_file2",
+        "images_of_file",
+        "measured_at_of_file",
+        "TAXON_of_file",
+        "bin_middle_of_file",
+    ]
+    values = joined.filter("temp IS NOT NULL").select(*[f'"{name}"' for name in of_file[1:]]).fetchall()
+    assert set(values) == {(1, 2, 3, 4, 5, 6)}
 
 
 def test_what_cannot_be_opened_is_told_in_one_line(hostile, reef, tmp_path, monkeypatch):

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal.answers.find import find_run
+from shoal.answers.opened import OpenedDataset
 from shoal.answers.where import Where
 from shoal.compare.agreement import compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
@@ -96,6 +98,16 @@ def test_boxes_are_kept_lost_and_gained_by_taxon(compared):
     coris = next(one for one in found.taxa if one.taxon == "Coris julis")
     assert (coris.difference, coris.ratio, coris.mean_difference) == (1, None, pytest.approx(1 / 3))
     assert {one.elsewhere for one in found.taxa} == {None}, "three days are no blocks"
+
+
+def test_an_opened_dataset_compares_as_the_command_does(compared):
+    results, layout = compared.stores.results, compared.stores.layout
+    with OpenedDataset(results, layout, find_run(results, layout), None) as opened:
+        images = opened.images()
+        assert opened.compare("v1", "v2").to_json() == compare(compared, "v1", "v2").to_json()
+        part = "from=2026-06-02,to=2026-06-03"
+        assert opened.compare("v1", "v2", part).to_json() == compare(compared, "v1", "v2", where=[part]).to_json()
+        assert len(images.fetchall()) == opened.result["examined"], "relations that were given before are as they were"
 
 
 def test_every_threshold_counts_what_is_stored_from_there_on(compared):

@@ -72,7 +72,8 @@ def fill(database, taxa, images):
         database.run(
             f"CREATE OR REPLACE TABLE {table.replace('-', '_')} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
         )
-    database.run("CREATE OR REPLACE VIEW stored_counts_day AS FROM counts_day")
+    for table in ("counts_day", "detections", "below"):
+        database.run(f"CREATE OR REPLACE VIEW stored_{table} AS FROM {table}")
     seen, days = Counter(), {}
     at = datetime(2026, 6, 1)
     pictures, boxes = [], []
@@ -101,7 +102,8 @@ def fill(database, taxa, images):
     used = Counter()
     for (_, taxon), count in days.items():
         used[taxon] += count
-    return {"dataset": "reef", "species": species, "model": model, "conf": 0.25, "variant_sha256": "0" * 64}, seen, used
+    result = {"dataset": "reef", "species": species, "model": model, "conf": 0.25, "variant_sha256": "0" * 64}
+    return {**result, "settings": {"taxa": {}}}, seen, used
 
 
 def insert(database, table, columns, rows):
@@ -200,6 +202,26 @@ def test_a_stored_answer_is_read_back_to_the_last_box(hostile, tmp_path, name):
     failed = {} if name == "megadetector" else {"images that failed": 1}
     not_held = {what: count for what, count in done.told["not_held"].items() if what.startswith("images")}
     assert not_held == {"images that are duplicates of others": 1, **failed}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_images_of_people_are_left_out_with_their_boxes_and_counted(database, plan, tmp_path, name):
+    """Without their boxes they would be images of nobody, which a model learns from."""
+    box = (1, 90, 0, 0, 301, 201)
+    images = {
+        "diver.jpg": ("used", [box, (0, *box[1:])]),
+        "fish.jpg": ("used", [(0, *box[1:])]),
+        "none.jpg": ("used", []),
+    }
+    result, *_ = fill(database, ["fish", "Diver"], images)
+    database.run("UPDATE detections SET role = 'human' WHERE taxon = 'Diver'")
+    written = find_afterwards(name, {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
+    assert READERS[name](tmp_path) == ({"fish.jpg", "none.jpg"}, {"fish": 1})
+    assert {what: count for what, count in written.not_held.items() if count} == {
+        "images of people": 1,
+        "boxes of people": 1,
+    }
+    assert 1 in written.rows.values()
 
 
 def test_paths_of_megadetector_are_those_of_the_folder_that_timelapse_opens(database, plan, tmp_path):

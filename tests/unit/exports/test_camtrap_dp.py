@@ -183,6 +183,40 @@ def test_an_image_with_a_person_is_not_public_whatever_taxon_is_asked_for(reef, 
     assert sum(row["filePublic"] == "false" for row in rows(folder, "media")) == 2, "and the one that failed"
 
 
+@pytest.mark.parametrize(
+    "today",
+    [
+        pytest.param({"Coris julis": {"role": "human"}}, id="a person"),
+        pytest.param({"Coris julis": {"merge_into": "Person"}, "Person": {"role": "human"}}, id="merged into one"),
+    ],
+)
+def test_who_is_a_person_today_is_no_animal_of_an_older_answer(reef, tmp_path, today):
+    """Coris julis was counted as a fish when the run was summarized; other boxes of its images stay animals."""
+    reef.write(CAMTRAP_DP, tmp_path / "package", taxa=today)
+    package = tmp_path / "package"
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary)
+        boxes = "SELECT key FROM {} WHERE class_name = 'Coris julis'"
+        counted = {key for (key,) in database.run(boxes.format("detections")).fetchall()}
+        people = counted | {key for (key,) in database.run(boxes.format("below")).fetchall()}
+    media = {row["mediaID"]: row for row in rows(package, "media")}
+    public = {
+        row["filePath"].removeprefix("s3://reef-images/") for row in media.values() if row["filePublic"] == "true"
+    }
+    assert public
+    assert not public & {key.replace(" ", "%20") for key in people}
+    seen = rows(package, "observations")
+    assert "Coris julis" not in {row["scientificName"] for row in seen}
+    assert "Coris julis" not in (package / "datapackage.json").read_text()
+    humans = {
+        media[row["mediaID"]]["filePath"].removeprefix("s3://reef-images/")
+        for row in seen
+        if row["observationType"] == "human"
+    }
+    assert humans
+    assert humans <= counted
+
+
 NOTHING = {
     "nothing asked for lies in a deployment with a position": ("camera=D", {}),
     "nobody counted anything yet": ("", {"series": [], "deployments": []}),
