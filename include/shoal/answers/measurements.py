@@ -165,7 +165,7 @@ def _need_one_order(database: Database, copy: Path, column: str, file: Path) -> 
 
 
 def _names_beside(columns: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """Name a file's columns beside others: one whose name is taken, whatever its case, gets `_of_file` behind it, then a number."""
+    """Name a file's columns beside others: one whose name is taken, in whatever case, gets `_of_file` and maybe a number."""
     used = {name.casefold() for name in taken}
     own = {column.casefold() for column in columns}
     names = []

@@ -5,7 +5,6 @@ of the event, so that a burst does not count a fish ten times. An image in which
 could not judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
 """
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from shoal.exports.named_images import name_images
 from shoal.exports.places import Place, Places, count_unplaced, find_places, precision_of
 from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME
-from shoal.exports.whole_file import copy_whole, write_whole
+from shoal.exports.whole_file import copy_whole, write_row, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -163,10 +162,10 @@ def _write_deployments(database: Database, places: Places, path: Path) -> None:
         ).fetchall()
     }
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _DEPLOYMENT_COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        write_row(file, _DEPLOYMENT_COLUMNS)
         for place in places.known:
-            writer.writerow(_deployment(place, doubtful=place.name in doubtful))
+            row = _deployment(place, doubtful=place.name in doubtful)
+            write_row(file, [row.get(column) for column in _DEPLOYMENT_COLUMNS])
 
 
 def _deployment(place: Place, *, doubtful: bool) -> dict[str, Any]:

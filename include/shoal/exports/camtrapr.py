@@ -5,7 +5,6 @@ operation matrix has a row for each station and a column for each local day: 1 f
 that something releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,7 +18,7 @@ from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
 from shoal.exports.published import missing_days
 from shoal.exports.table_file import CSV, CSV_TYPE
-from shoal.exports.whole_file import copy_whole, text_of, write_whole
+from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
 from shoal.tables.session import Database
@@ -153,9 +152,8 @@ def _write_stations(days: list[Day], answer: Answer, path: Path) -> None:
     described = answer.described
     now = {(stay.camera, stay.name): stay for stay in described.deployments}
     with text_of(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ["Station", "Camera", "Deployment", "Longitude", "Latitude", "Depth_m", "First_day", "Last_day"]
+        write_row(
+            file, ["Station", "Camera", "Deployment", "Longitude", "Latitude", "Depth_m", "First_day", "Last_day"]
         )
         for station, found in groupby(days, lambda day: day.station):
             of_station = list(found)
@@ -163,8 +161,8 @@ def _write_stations(days: list[Day], answer: Answer, path: Path) -> None:
             stay = now.get((camera, deployment or ""))
             latitude, longitude = rounded_position(stay, described.publish.coordinate_digits)
             row: list[Any] = [station, camera, deployment, longitude, latitude, stay and stay.depth_m]
-            writer.writerow(
-                [MISSING if value is None else value for value in [*row, of_station[0].day, of_station[-1].day]]
+            write_row(
+                file, [MISSING if value is None else value for value in [*row, of_station[0].day, of_station[-1].day]]
             )
 
 

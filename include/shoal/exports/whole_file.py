@@ -1,8 +1,9 @@
 """Files that are whole whenever they have their name: an export that was interrupted goes on with the next one."""
 
+import csv
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -59,6 +60,12 @@ def text_of(part: Path) -> Iterator[TextIO]:
     """
     with part.open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
         yield file
+
+
+def write_row(file: TextIO, cells: Sequence[object]) -> None:
+    """Write a line of CSV; Python's module quotes a carriage return only where its own lines end with one."""
+    quoting = csv.QUOTE_ALL if any(isinstance(cell, str) and "\r" in cell for cell in cells) else csv.QUOTE_MINIMAL
+    csv.writer(file, lineterminator="\n", quoting=quoting).writerow(cells)
 
 
 def _sync_folder(folder: Path) -> None:

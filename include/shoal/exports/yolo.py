@@ -19,7 +19,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
 from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, stream_pictures
 from shoal.exports.export import Answer, Written
-from shoal.exports.whole_file import PART, text_of, write_whole
+from shoal.exports.whole_file import PART, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -79,15 +79,14 @@ def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path)
     on_their_way.mkdir()
     names = _Names()
     with text_of(part) as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("label", "key", "boxes", "sha256"))
+        write_row(file, ("label", "key", "boxes", "sha256"))
         for picture in stream_pictures(database):
             label = names.name(picture.key)
             text = "".join(_lines(picture, ids)).encode()
             path = on_their_way / label
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
-            table.writerow((label, picture.key, len(picture.boxes), hashlib.sha256(text).hexdigest()))
+            write_row(file, (label, picture.key, len(picture.boxes), hashlib.sha256(text).hexdigest()))
     os.sync()
     if labels.exists():  # of an attempt that ended between the two names
         shutil.rmtree(labels)

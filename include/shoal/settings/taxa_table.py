@@ -74,7 +74,7 @@ def lines_to_add(names: Sequence[str], taxa: Mapping[str, Taxon]) -> Iterator[st
 
 
 def read_scientific(class_name: str) -> tuple[str | None, str | None]:
-    """Guess a scientific name, and the genus above it, by the form of a name such as `Coris_julis` or `Coris sp.`; None for none."""
+    """Guess a scientific name, and the genus above it, by the form of a name: `Coris_julis`, `Coris sp.`; None for none."""
     text = " ".join(class_name.replace("_", " ").split())
     if found := _BINOMIAL.fullmatch(text):
         return text, found[1]

@@ -26,6 +26,7 @@ ODD = [
     "=HYPERLINK(1)",
     'a,"b"',
     "tab\tline\nbreak\r",
+    "\r",
     "ر\u202eيم",
     "🐟",
     "a.jpg",
@@ -257,6 +258,13 @@ def test_labels_are_named_after_their_images_where_a_folder_can_hold_that(databa
         "A/1.jpg": "A/1.txt",
         "B/2.jpg": "B/2.txt",
     }
+
+
+def test_a_carriage_return_in_a_key_ends_no_line(database, plan, tmp_path):
+    result, *_ = fill(database, ["x"], {"A/\r1.jpg": ("used", [])})
+    find_afterwards("yolo", {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
+    with (tmp_path / "images.csv").open(encoding="utf-8", newline="") as file:
+        assert [line["key"] for line in csv.DictReader(file)] == ["A/\r1.jpg"]
 
 
 def test_more_labels_than_a_folder_holds_are_asked_for_in_parts(database, plan, tmp_path, monkeypatch):
