@@ -64,8 +64,11 @@ def text_of(part: Path) -> Iterator[TextIO]:
 
 def write_row(file: TextIO, cells: Sequence[object]) -> None:
     """Write a line of CSV; Python's module quotes a carriage return only where its own lines end with one."""
-    quoting = csv.QUOTE_ALL if any(isinstance(cell, str) and "\r" in cell for cell in cells) else csv.QUOTE_MINIMAL
-    csv.writer(file, lineterminator="\n", quoting=quoting).writerow(cells)
+    has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+    if has_return:
+        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(cells)
+    else:
+        csv.writer(file, lineterminator="\n").writerow(cells)
 
 
 def _sync_folder(folder: Path) -> None:
