@@ -27,7 +27,6 @@ from shoal.pictures.drawing import PictureLimits
 from shoal.pictures.people import people_of, with_people
 from shoal.results.answer import read_current
 from shoal.settings.analysis import Taxon
-from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.tables.session import Database, open_database
 
@@ -315,7 +314,7 @@ class OpenedDataset:
         asked = self._where(where)
         if asked not in self._prefixes:
             prefix = f"v{hashlib.sha256(repr((self.run_key, asked)).encode()).hexdigest()[:16]}_"
-            if isinstance(self._results, FolderStore):
+            if self._results.address is None:  # a folder: DuckDB explains what a store lacks
                 _need_files(self._results, self._run)
             view_answer(self._database, self._run.summary, asked, prefix)
             self._prefixes[asked] = prefix
@@ -344,7 +343,7 @@ def _parsed(where: str | Where, zone: str) -> Where:
     return where if isinstance(where, Where) else Where.parse([where] if where else [], zone)
 
 
-def _need_files(results: FolderStore, run: StoredRun) -> None:
+def _need_files(results: ObjectStore, run: StoredRun) -> None:
     """Check that a copy holds the tables: DuckDB would say it in its own words."""
     for file in run.summary.tables:
         if not results.has(file.key):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import INCLUDE, run_worker
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, MovedError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import WorkerCommand
+from shoal.shards import crashes
 from shoal.shards.crashes import Aftermath, ShardAttempt, has_crashed, settle_crash
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import hungry_on_white
@@ -81,6 +82,25 @@ def test_a_crash_after_a_part_got_on(few_images):
     [part] = few_images.stores.results.list_keys(layout_of(few_images, plan).parts)
     crashed = ShardAttempt(layout_of(few_images, plan), plan.run_key, 0, part.rsplit("-", 2)[1])
     assert settle_crash(few_images.stores.results, crashed, HOW) == Aftermath(None, got_on=True)
+
+
+def test_rows_that_moved_while_the_share_was_judged_are_read_again_and_the_image_is_blamed_once(
+    few_images, monkeypatch
+):
+    judge, moved = crashes._check_failed_share, [MovedError("a ledger went")]
+
+    def once(database, crashed):
+        if moved:
+            raise moved.pop()
+        judge(database, crashed)
+
+    monkeypatch.setattr(crashes, "_check_failed_share", once)
+    few_images.put("poison.jpg", b"kills")
+    plan = few_images.plan()
+    crashed = name(few_images, plan, "poison.jpg", b"kills")
+    assert settle_crash(few_images.stores.results, crashed, HOW) == Aftermath("poison.jpg", got_on=True)
+    parts = few_images.stores.results.list_keys(crashed.layout.parts)
+    assert len(parts) == 1
 
 
 def test_poison_images_count_into_the_share_that_stops_a_shard(pipelines):
