@@ -17,6 +17,7 @@ STORED = "stored_"
 """Begins the names of the views of all that the months hold."""
 
 _LISTS = {"cameras": "camera", "deployments": "deployment", "taxa": "taxon"}
+_REACH = {"counts-day": timedelta(days=2), "counts-month": timedelta(days=32)}
 _OF_TAXA = frozenset({"detections", "below", *(f"counts-{width}" for width in WIDTHS)})
 
 
@@ -80,16 +81,17 @@ def _need_known(database: Database, summary: StoredSummary, where: Where, images
                 )
 
 
-def cut_bins(database: Database, where: Where) -> int:
-    """Count the bins of days that reach into the span asked for and out of it: `counts_day` is without them."""
+def cut_bins(database: Database, where: Where, width: str) -> int:
+    """Count the bins of a width that reach into the span asked for and out of it: `counts_<width>` is without them."""
     if where.start is None and where.end is None:
         return 0
-    whole = " AND ".join(_conditions("counts-day", where, ""))
-    reach = " AND ".join([*_lists("counts-day", where), *_reach("bin_start", "bin_end", where)])
+    table = f"counts-{width}"
+    whole = " AND ".join(_conditions(table, where, ""))
+    reach = " AND ".join([*_lists(table, where), *_reach("bin_start", _end_of(table), where)])
     return int(
         database.value(
-            "SELECT count(*) FROM (SELECT DISTINCT camera, deployment, bin_start, bin_end "
-            f"FROM {STORED}counts_day WHERE {reach} AND NOT ({whole}))"
+            "SELECT count(*) FROM (SELECT DISTINCT camera, deployment, bin_start "
+            f"FROM {STORED}counts_{width} WHERE {reach} AND NOT ({whole}))"
         )
     )
 
@@ -103,9 +105,10 @@ def _touched(files: Sequence[SummaryFile], table: str, where: Where) -> Iterator
 def _in_span(month: str, table: str, where: Where) -> bool:
     start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     end = (start + timedelta(days=32)).replace(day=1)
-    # A gap lies where it begins, and may reach into any later month.
+    # A gap lies where it begins, and may reach into any later month; so does a bin, which may be of a zone, by its own length.
     begins_early = where.end is None or start < where.end
-    return begins_early and (table == "gaps" or where.start is None or end > where.start)
+    ends = end + _REACH.get(table, timedelta())
+    return begins_early and (table == "gaps" or where.start is None or ends > where.start)
 
 
 def _conditions(table: str, where: Where, prefix: str) -> Iterator[str]:
@@ -123,12 +126,16 @@ def _conditions(table: str, where: Where, prefix: str) -> Iterator[str]:
     elif table == "gaps":
         yield from _reach("gap_start", "gap_end", where)
     else:
-        length = WIDTHS[table.removeprefix("counts-")]
-        end = "bin_end" if length is None else f"bin_start + {length}"
+        end = _end_of(table)
         if where.start is not None:
             yield f"bin_start >= {_moment(where.start)}"
         if where.end is not None:
             yield f"{end} <= {_moment(where.end)}"
+
+
+def _end_of(table: str) -> str:
+    length = WIDTHS[table.removeprefix("counts-")]
+    return "bin_end" if length is None else f"bin_start + {length}"
 
 
 def _lists(table: str, where: Where) -> Iterator[str]:

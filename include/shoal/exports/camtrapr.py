@@ -16,7 +16,6 @@ from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
-from shoal.exports.published import missing_days
 from shoal.exports.table_file import CSV, CSV_TYPE
 from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
@@ -100,9 +99,11 @@ class Camtrapr:
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
 
-    def missing(self, dataset: Dataset) -> list[str]:
-        """Ask for days."""
-        return missing_days(dataset)
+    of_days: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
+        """Need nothing of the dataset file but days."""
+        return []
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the records, then the days."""
@@ -116,7 +117,7 @@ class Camtrapr:
         write_whole(stations, lambda part: _write_stations(days, answer, part))
         not_held = {
             "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
-            "days that the time asked for cuts": cut_bins(database, where),
+            "days that the time asked for cuts": cut_bins(database, where, "day"),
             "detections on days on which a camera was not at work (in recordTable.csv, NA in cameraOperation.csv)": sum(
                 day.detections for day in days if day.at_work(stays) is None
             ),

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.plugged_in import load
+from shoal.exports.days import missing_days
 from shoal.pictures.drawing import Drawing, Drawn
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import EXPORTS_OF_WHEELS, Dataset
@@ -110,7 +111,10 @@ class Export(Protocol):
         """Whether the same rows always give the same content: verify then writes it again and compares."""
 
     def missing(self, dataset: Dataset) -> list[str]:
-        """Name what the dataset file must say first: the lines to add, none where nothing is missing."""
+        """Name what the dataset file must say first: the lines to add, none where nothing is missing.
+
+        Of those with `of_days = True` not that there must be days: whoever asks looks at the run that is exported.
+        """
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Write the files into a folder of its own, streamed from the tables, in the order of their keys.
@@ -164,6 +168,11 @@ def find_afterwards(name: str, options: Mapping[str, str]) -> Export:
     return replace(export, **options)  # type: ignore[type-var]
 
 
+def is_of_days(export: Export) -> bool:
+    """Whether an export is made of bins of days; of wheels none says so."""
+    return bool(getattr(export, "of_days", False))
+
+
 def need_exports(dataset: Dataset) -> None:
     """Load what a dataset file asks for and see that it says what they need, before anything is inferred.
 
@@ -172,7 +181,7 @@ def need_exports(dataset: Dataset) -> None:
     """
     for name in dataset.exports:
         export = find_afterwards(name, {}) if name in BY_MONTH else find_export(name)
-        if lines := export.missing(dataset):
+        if lines := [*export.missing(dataset), *(missing_days(dataset) if is_of_days(export) else ())]:
             raise ConfigError(
                 f"Dataset {dataset.name}: the dataset file lacks what export {name} needs - add: {'; '.join(lines)}"
             )

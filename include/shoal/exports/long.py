@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError
 from shoal.exports.export import Answer, Written
 from shoal.exports.table_file import CSV, CSV_TYPE, PARQUET, SPREADSHEET, TIME, without_formulas
 from shoal.exports.whole_file import copy_whole
@@ -17,6 +16,8 @@ _COLUMNS = """
     {start} AS timestamp, {end} AS timestamp_end, camera, deployment, taxon, aphia_id, detections AS count, images, camera_days,
     images_with, maxn, mean_per_image
 """
+
+_UNDATED = "SELECT count(*) FROM images WHERE use = 'undated'"
 
 _LINES = "SELECT {columns} FROM counts_day ORDER BY counts_day.bin_start, camera, deployment NULLS FIRST, taxon"
 
@@ -30,24 +31,18 @@ class Long:
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
 
-    def missing(self, dataset: Dataset) -> list[str]:
-        """Ask for days."""
-        return [] if "day" in dataset.report.bins else ["report.bins: [day], and a new run"]
+    of_days: ClassVar[bool] = True
+
+    def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
+        """Need nothing of the dataset file but days."""
+        return []
 
     def not_held(self, database: Database, answer: Answer) -> dict[str, int]:  # noqa: ARG002 - the door's
-        """Hold every number of a whole month."""
-        return {}
+        """Count images that are in no series."""
+        return {"images without a capture time": int(database.value(_UNDATED))}
 
-    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
-        """Stream the series into both files, and a third for spreadsheets where a name would be a formula there.
-
-        Raises:
-            ConfigError: The run has no days.
-        """
-        if "day" not in answer.plan.settings.report.bins:
-            raise ConfigError(
-                "Export long is made of days, and this run has none - name a run of a later dataset file: --at"
-            )
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+        """Stream the series into both files, and a third for spreadsheets where a name would be a formula there."""
         text, table = to / "long.csv", to / "long.parquet"
         of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
         copy_whole(database, _query(*of_text), text, CSV)
@@ -57,8 +52,8 @@ class Long:
             files.append(text.with_suffix(SPREADSHEET))
             copy_whole(database, for_spreadsheets.query, files[-1], for_spreadsheets.options)
         lines = int(database.value("SELECT count(*) FROM counts_day"))
-        cut = {"days of a camera that --where cuts in two": cut_bins(database, where)}
-        return Written(tuple(files), cut, {path.name: lines for path in files})
+        cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
+        return Written(tuple(files), {**self.not_held(database), **cut}, {path.name: lines for path in files})
 
 
 def _query(start: str, end: str) -> str:

@@ -17,7 +17,8 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.units import counted
-from shoal.exports.export import Answer, Export, Written
+from shoal.exports.days import need_days
+from shoal.exports.export import Answer, Export, Written, is_of_days
 from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, out_folder
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore
@@ -56,16 +57,18 @@ class Order:
     where: Where
 
     def need(self) -> None:
-        """Check that the dataset file says what the export needs, before anything is written.
+        """Check that the dataset file says what the export needs, and that the run has it, before anything is written.
 
         Raises:
-            ConfigError: It does not.
+            ConfigError: They do not.
         """
         if lines := self.export.missing(self.dataset):
             raise ConfigError(
                 f"Export {self.export.name} needs what dataset {self.dataset.name} does not say - add to its file: "
                 f"{'; '.join(lines)}"
             )
+        if is_of_days(self.export):
+            need_days(self.export.name, self.run.plan.settings, self.dataset)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -46,14 +46,6 @@ def missing_depths(dataset: Dataset) -> list[str]:
     return []
 
 
-def missing_days(dataset: Dataset) -> list[str]:
-    """Name the line to add, and the run that it takes, where no table has days."""
-    if "day" in dataset.report.bins:
-        return []
-    widths = ", ".join([*dataset.report.bins, "day"])
-    return [f"report: {{bins: [{widths}]}} and a new run, which infers nothing"]
-
-
 def said_project(answer: Answer) -> tuple[Project, Licence]:
     """Give what `missing` asked for.
 

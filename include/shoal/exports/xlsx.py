@@ -65,7 +65,7 @@ class Workbook:
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream each width into its sheet or file."""
-        not_held = _not_held(database, where)
+        not_held = _not_held(database, answer, where)
         if self.csv is None:
             path = write_whole(to / "counts.xlsx", lambda part: _write_workbook(database, answer, where, part))
             return Written((path,), not_held)
@@ -212,10 +212,13 @@ def _zip_again(made: Path, scratch: Path, path: Path) -> None:
     zip_files(path, files)
 
 
-def _not_held(database: Database, where: Where) -> dict[str, int]:
+def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int]:
     counted = {
         "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
-        "days that the time asked for cuts": cut_bins(database, where),
+        **{
+            f"bins of {width} that the time asked for cuts": cut_bins(database, where, width)
+            for width in answer.plan.settings.report.bins
+        },
     }
     return {what: int(count) for what, count in counted.items() if count}
 

@@ -1,5 +1,7 @@
 """A stored answer as views: all of it, a part of it, and runs that have none."""
 
+from datetime import timedelta
+
 import pytest
 
 from hostile_answer import HOSTILE_TAXON
@@ -20,7 +22,8 @@ def view(hostile):
         def under(*where, zone="UTC"):
             found = Where.parse(where, zone)
             view_answer(database, run.summary, found)
-            database.cut = cut_bins(database, found)
+            database.cut = cut_bins(database, found, "day")
+            database.cuts = {width: cut_bins(database, found, width) for width in ("hour", "day", "month")}
             return database
 
         yield under
@@ -61,6 +64,26 @@ def test_bins_that_are_cut_by_the_span_are_counted_and_left_out(view):
     assert by_days.cut == 0
     assert by_days.value("SELECT count(*) FROM images WHERE use = 'used'") == 3
     assert by_days.run("SELECT DISTINCT images FROM counts_day").fetchall() == [(3,)]
+
+
+def test_bins_of_every_width_are_counted_where_the_span_cuts_them(view):
+    """In Madrid June begins at 22:00 UTC of the 31st of May: its bin lies in the tables of May."""
+    months = """SELECT DISTINCT deployment, bin_start FROM counts_month
+        WHERE bin_start = (SELECT max(bin_start) FROM counts_month) ORDER BY ALL"""
+    last = view("camera=A").run(months).fetchall()
+    start = last[0][1]
+    assert start.day != 1, "a month of Madrid"
+    cut = view(f"camera=A,from={(start + timedelta(days=20)).isoformat()}Z")
+    assert (cut.cuts["month"], cut.value("SELECT count(*) FROM counts_month")) == (len(last), 0)
+    begins, deployments = (
+        view("camera=A")
+        .run(
+            "SELECT bin_start, count(DISTINCT coalesce(deployment, '')) FROM counts_hour GROUP BY 1 ORDER BY 1 LIMIT 1"
+        )
+        .fetchone()
+    )
+    cut = view(f"camera=A,from={(begins + timedelta(minutes=30)).isoformat()}Z")
+    assert cut.cuts["hour"] == deployments
 
 
 def test_cameras_deployments_and_taxa_are_picked(view):

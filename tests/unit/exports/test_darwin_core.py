@@ -119,8 +119,3 @@ def test_what_is_broken_is_refused(refusals, broken):
 def test_the_same_answer_is_the_same_bytes(written, reef, tmp_path):
     reef.write(DARWIN_CORE, tmp_path / "again")
     assert (written[0] / "darwin-core.zip").read_bytes() == (tmp_path / "again/darwin-core.zip").read_bytes()
-
-
-def test_days_are_asked_for_where_no_table_has_them(reef):
-    dataset = reef.pipeline.with_settings(report={"bins": ["hour"]}).dataset
-    assert DARWIN_CORE.missing(dataset) == ["report: {bins: [hour, day]} and a new run, which infers nothing"]

@@ -7,16 +7,18 @@ import json
 import resource
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from hostile_answer import HOSTILE_TAXON
+from published_answer import PUBLISH
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
-from shoal.exports.export import find_afterwards
+from shoal.exports.export import find_afterwards, need_exports
 from shoal.exports.on_demand import Order, describe, export_to_folder, export_to_store
 from shoal.exports.out_folder import BEGUN, TOLD
 from shoal.stores.object_store import open_store
@@ -186,6 +188,36 @@ def test_what_the_dataset_file_lacks_is_asked_for_before_anything_is_written(dat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["long", "camtrapr", "darwin-core"])
+def test_the_run_is_asked_for_days_and_not_the_dataset_file_of_today(database, order, tmp_path, name, hostile):
+    asked = order(find_afterwards(name, {}))
+    said = hostile.pipeline.with_settings(
+        report={"bins": ["hour", "month"]},
+        publish=PUBLISH,
+        deployments=[{"name": "reef-1", "camera": "A", "start": "2026-01-01", "latitude": 41.0, "longitude": 1.7}],
+    ).dataset
+    settings = {**asked.run.plan.settings_json, "report": {"bins": ["hour", "month"]}}
+    without_days = replace(asked.run, plan=replace(asked.run.plan, settings_json=settings))
+    again = "count its images again, which infers nothing: python -m shoal summarize reef --publish"
+    with pytest.raises(ConfigError) as told:
+        export_to_folder(database, replace(asked, run=without_days, dataset=said), tmp_path / "out")
+    assert str(told.value) == (
+        f"Export {name} is made of days, and this run of dataset reef has bins of hour, month only - write "
+        f"report: {{bins: [hour, month, day]}} into its dataset file and {again}"
+    )
+    days_now = said.model_copy(update={"report": hostile.pipeline.dataset.report})
+    with pytest.raises(ConfigError, match=rf"has bins of hour, month only - {again}$"):
+        export_to_folder(database, replace(asked, run=without_days, dataset=days_now), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    replace(asked, dataset=said).need()
+
+
+def test_days_that_runs_to_come_lack_are_asked_for_with_the_widths_there_are(hostile):
+    dataset = hostile.pipeline.with_settings(exports=["long"], report={"bins": ["hour", "month"]}).dataset
+    with pytest.raises(ConfigError, match=r"what export long needs - add: report: {bins: \[hour, month, day\]}$"):
+        need_exports(dataset)
+
+
 def test_a_bucket_holds_the_same_files(hostile, order, tmp_path):
     store = open_store(hostile.results.access, "reef-exports")
     with open_database(hostile.results) as database:
@@ -203,9 +235,12 @@ def test_a_bucket_holds_the_same_files(hostile, order, tmp_path):
             export_to_store(database, order(), open_store(hostile.results.access, "reef-models"), "demo-fish/")
 
 
-def test_what_an_export_cannot_hold_is_counted(database, order, tmp_path):
+def test_what_an_export_cannot_hold_is_counted(database, order, hostile, tmp_path):
     done = export_to_folder(database, order(LONG, "camera=A", "to=2026-05-12T12:00:00Z"), tmp_path / "out")
     assert done.told["not_held"] == {"days of a camera that --where cuts in two": 1}
+    undated = hostile.done.summary["result"]["balance"]["undated"]
+    whole = export_to_folder(database, order(), tmp_path / "whole")
+    assert whole.told["not_held"] == {"images without a capture time": undated} != {"images without a capture time": 0}
     assert "not held: days of a camera that --where cuts in two: 1" in describe(done)
 
 

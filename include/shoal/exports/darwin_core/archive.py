@@ -18,7 +18,7 @@ from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, w
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
 from shoal.exports.places import Places, count_unplaced, find_places, precision_of
-from shoal.exports.published import missing_days, missing_fields, missing_places, said_project
+from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV
 from shoal.exports.whole_file import write_whole
 from shoal.settings.dataset import Dataset
@@ -116,10 +116,12 @@ class DarwinCore:
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
 
+    of_days: ClassVar[bool] = True
+
     def missing(self, dataset: Dataset) -> list[str]:
-        """Ask for project, contributors, licence, positions, and for days."""
+        """Ask for project, contributors, licence and positions."""
         said = missing_fields(dataset, "project", "contributors", "licence")
-        return [*said, *missing_places(dataset), *missing_days(dataset)]
+        return [*said, *missing_places(dataset)]
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the tables into the archive.
@@ -141,7 +143,7 @@ class DarwinCore:
             **places.without,
             **count_unplaced(database),
             **places.unsaid_pauses("they are no events"),
-            "days that the time asked for cuts": cut_bins(database, where),
+            "days that the time asked for cuts": cut_bins(database, where, "day"),
             "occurrences of taxa that people were counted as": int(database.value(_OF_PEOPLE)),
         }
         return Written((archive,), {what: count for what, count in not_held.items() if count})
