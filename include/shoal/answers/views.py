@@ -16,6 +16,12 @@ SHOWN_NAMES = 8
 STORED = "stored_"
 """Begins the names of the views of all that the months hold."""
 
+AROUND = "around_"
+"""Begins the name of the view of images that holds the neighbours in time, too: who else is of an event that the span cuts."""
+
+_MOST_GAP = timedelta(days=7)
+"""Images of one event are no further apart, see `settings.deployments`."""
+
 _LISTS = {"cameras": "camera", "deployments": "deployment", "taxa": "taxon"}
 _REACH = {"counts-day": timedelta(days=2), "counts-month": timedelta(days=32)}
 _OF_TAXA = frozenset({"detections", "below", *(f"counts-{width}" for width in WIDTHS)})
@@ -44,6 +50,8 @@ def view_answer(
         ContractError: A file is gone, or is none of Shoal's.
     """
     view_tables(database, summary.tables, where, prefix)
+    around = [file.key for file in _touched(summary.tables, "images", where, _MOST_GAP)]
+    database.view_parquet(f"{AROUND}{prefix}images", around, TABLES["images"])
     _need_known(database, summary, where, f"{STORED}{prefix}images")
 
 
@@ -96,18 +104,23 @@ def cut_bins(database: Database, where: Where, width: str) -> int:
     )
 
 
-def _touched(files: Sequence[SummaryFile], table: str, where: Where) -> Iterator[SummaryFile]:
+def _touched(
+    files: Sequence[SummaryFile],
+    table: str,
+    where: Where,
+    around: timedelta = timedelta(),
+) -> Iterator[SummaryFile]:
     for file in files:
-        if file.table == table and (file.month in {None, NO_MONTH} or _in_span(str(file.month), table, where)):
+        if file.table == table and (file.month in {None, NO_MONTH} or _in_span(str(file.month), table, where, around)):
             yield file
 
 
-def _in_span(month: str, table: str, where: Where) -> bool:
+def _in_span(month: str, table: str, where: Where, around: timedelta) -> bool:
     start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     end = (start + timedelta(days=32)).replace(day=1)
     # A gap lies where it begins, and may reach into any later month; so does a bin, which may be of a zone, by its own length.
-    begins_early = where.end is None or start < where.end
-    ends = end + _REACH.get(table, timedelta())
+    begins_early = where.end is None or start - around < where.end
+    ends = end + around + _REACH.get(table, timedelta())
     return begins_early and (table == "gaps" or where.start is None or ends > where.start)
 
 

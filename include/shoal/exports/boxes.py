@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from shoal.answers.where import Where
 from shoal.exports.export import Answer
 from shoal.exports.shown_people import view_people
 from shoal.tables.session import Database
@@ -24,7 +25,7 @@ _FETCHED = 5000
 _LINES = """
     SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints
     FROM (
-        SELECT key, object_version, use, reason, width, height, captured_at FROM images
+        SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
         WHERE list_contains(getvariable('held'), use) AND (key, object_version) NOT IN (FROM people)
     ) AS pictures
     LEFT JOIN (SELECT * FROM detections WHERE role = 'count') AS boxes USING (key, object_version)
@@ -41,6 +42,11 @@ _OF_PEOPLE = """
         (SELECT count(*)::BIGINT FROM person_boxes SEMI JOIN left_out USING (key, object_version))
 """
 """An image of people without their boxes would look like one of nobody, and be learnt from as such."""
+_OTHERS = """
+    SELECT key, object_version FROM stored_detections WHERE role = 'count'
+    EXCEPT SELECT key, object_version FROM detections WHERE role = 'count'
+"""
+"""Images that show something, and nothing of what is asked for: without their boxes they would say that nothing is there."""
 
 
 class Box(NamedTuple):
@@ -79,8 +85,28 @@ class Picture(NamedTuple):
     boxes: list[Box]
 
 
+def view_pictures(database: Database, where: Where) -> None:
+    """Make the view `held_pictures`, which `stream_pictures` reads.
+
+    Where taxa are asked for, images that show others only are not in it.
+
+    Args:
+        database: Holds the views of an answer.
+        where: What is asked for.
+    """
+    without = f"WHERE (key, object_version) NOT IN ({_OTHERS})" if where.taxa else ""
+    database.run(f"CREATE OR REPLACE VIEW held_pictures AS SELECT * FROM images {without}")
+
+
+def count_others(database: Database) -> dict[str, int]:
+    """Count the images that show other taxa than those asked for only; `view_pictures` was called."""
+    held = "SELECT count(*) FROM {} WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
+    others = int(database.value(held.format("images"))) - int(database.value(held.format("held_pictures")))
+    return {"images that show other taxa only": others} if others else {}
+
+
 def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:
-    """Read the images that are held, the empty ones too; nothing else may be asked of the session meanwhile.
+    """Read the images of `held_pictures` that are held, the empty ones too; nothing else may be asked of the session meanwhile.
 
     Args:
         database: Holds the views of an answer, and `people`.

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.units import utc_text
+from shoal.contract.units import counted, utc_text
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Place, Places, count_unplaced, find_places, precision_of
+from shoal.exports.places import Place, Places, count_unplaced, find_places, naive, need_places, precision_of
 from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME
+from shoal.exports.taxa import entries_of, gbif_address
 from shoal.exports.whole_file import copy_whole, write_row, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
@@ -44,13 +45,28 @@ WHERE captured_at IS NOT NULL AND use IN ('used', 'unusable', 'failed')
 
 _EVENTS = """
 CREATE OR REPLACE TABLE image_events AS
-SELECT key, place, image_id, captured_at, detections, people,
-    first_value(image_id) OVER (PARTITION BY place, visit ORDER BY captured_at, key) AS event_id,
+SELECT key, place, image_id, captured_at, detections, people, cut,
+    CASE WHEN NOT cut THEN first_value(image_id) OVER (PARTITION BY place, visit ORDER BY captured_at, key) END AS event_id,
     min(captured_at) OVER (PARTITION BY place, visit) AS event_start,
     max(captured_at) OVER (PARTITION BY place, visit) AS event_end
-FROM (SELECT *, coalesce(event, key) AS visit FROM held_images WHERE use = 'used')
+FROM (
+    SELECT *, coalesce(event, key) AS visit, (event IN (FROM cut_events)) IS TRUE AS cut FROM held_images WHERE use = 'used'
+)
 """
-"""A camera that looks by the clock has no events of several images: each image is one of its own."""
+"""A camera that looks by the clock has no events of several images: each image is one of its own. An event that goes on outside
+the time asked for would have another MaxN and another first image under its name: its images stand without it."""
+
+_CUT_EVENTS = """
+CREATE OR REPLACE TABLE cut_events AS
+SELECT DISTINCT event FROM around_images
+WHERE event IN (SELECT event FROM held_images WHERE use = 'used') AND use = 'used'
+    AND (captured_at < coalesce(getvariable('asked_from'), captured_at) OR captured_at >= getvariable('asked_to'))
+"""
+
+_BEFORE_EVENTS = """
+SELECT place, count(*) FROM held_images WHERE use = 'used' AND event IS NULL AND list_contains(getvariable('with_events'), place)
+GROUP BY 1 ORDER BY 1 LIMIT 1
+"""
 
 _MEDIA = """
 SELECT image_id AS mediaID, place AS deploymentID, method AS captureMethod, taken AS timestamp, address AS filePath,
@@ -83,7 +99,7 @@ UNION ALL BY NAME
 SELECT 1 AS level, min(key) AS key, row_number() OVER (PARTITION BY event_id ORDER BY taxon) AS position,
     'event-' || event_id || ':' || substr(sha256(taxon), 1, 16) AS id, place, event_id, strftime(event_start, {TIME}) AS began,
     strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, max(boxes) AS count
-FROM image_events JOIN (
+FROM (FROM image_events WHERE NOT cut) JOIN (
     SELECT key, taxon, count(*) AS boxes FROM detections
     WHERE role = 'count' AND use = 'used' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes) GROUP BY ALL
 ) USING (key)
@@ -91,7 +107,8 @@ GROUP BY event_id, place, event_start, event_end, taxon
 UNION ALL BY NAME
 SELECT 1 AS level, min(key) AS key, 0 AS position, 'event-' || event_id || ':blank' AS id, place, event_id,
     strftime(event_start, {TIME}) AS began, strftime(event_end, {TIME}) AS ended, 'blank' AS kind
-FROM image_events GROUP BY event_id, place, event_start, event_end HAVING max(detections) = 0 AND NOT bool_or(people)
+FROM image_events WHERE NOT cut GROUP BY event_id, place, event_start, event_end
+HAVING max(detections) = 0 AND NOT bool_or(people)
 """
 """What was seen: level 0 in images, 1 in events."""
 
@@ -131,16 +148,12 @@ class CamtrapDP:
             ConfigError: Nothing asked for lies in a deployment with a position: no such package could be.
         """
         places = find_places(database, answer, where)
-        if not places.known:
-            raise ConfigError(
-                "Export camtrap-dp: no image asked for lies in a deployment with a position - give deployments latitude and "
-                "longitude in the dataset file, or ask for others"
-            )
+        need_places(database, self.name, places, "latitude and longitude")
         name_images(database, answer)
         model = answer.plan.model
         database.set_variable("classified_by", f"{model.name} {model.version} (sha256 {model.sha256})")
-        for statement in (_HELD, _EVENTS, _SHOWN):
-            database.run(statement)
+        _find_events(database, answer, places, where)
+        database.run(_SHOWN)
         files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}
         write_whole(files["deployments"], lambda part: _write_deployments(database, places, part))
         copy_whole(database, _MEDIA, files["media"], CSV)
@@ -150,8 +163,41 @@ class CamtrapDP:
         write_whole(package, lambda part: part.write_text(f"{described}\n", encoding="utf-8"))
         return Written(
             (package, *files.values()),
-            {**places.without, **count_unplaced(database), **places.unsaid_pauses("in deploymentComments only")},
+            {
+                **places.without,
+                **count_unplaced(database),
+                **places.unsaid_pauses("in deploymentComments only"),
+                **_count_cut(database),
+            },
         )
+
+
+def _find_events(database: Database, answer: Answer, places: Places, where: Where) -> None:
+    """Make the table of images and their events.
+
+    Raises:
+        ConfigError: The answer was made before events were told: each image of a burst would be one of its own.
+    """
+    database.run(_HELD)
+    # The answer's events are those of its plan, whatever the dataset file says today.
+    with_events = [place.name for place in places.known if place.stay.gap_of_events is not None]
+    database.set_variable("with_events", with_events)
+    if lacking := database.run(_BEFORE_EVENTS).fetchone():
+        place, images = lacking
+        dataset = answer.result["dataset"]
+        raise ConfigError(
+            f"Export camtrap-dp: {counted(images, 'used image')} of {shown(place, 200)} have no event, as in answers of earlier "
+            f"releases - count the images again, which infers nothing: python -m shoal summarize {dataset} --publish"
+        )
+    for name, moment in (("asked_from", where.start), ("asked_to", where.end)):
+        database.run(f"SET VARIABLE {name} = ?::TIMESTAMP", [naive(moment) if moment else None])
+    database.run(_CUT_EVENTS)
+    database.run(_EVENTS)
+
+
+def _count_cut(database: Database) -> dict[str, int]:
+    cut = int(database.value("SELECT count(*) FROM cut_events"))
+    return {"events that go on outside the time asked for (their images stand without eventID)": cut} if cut else {}
 
 
 def _write_deployments(database: Database, places: Places, path: Path) -> None:
@@ -217,7 +263,7 @@ def _describe(database: Database, answer: Answer, places: Places, where: Where) 
             "start": f"{min(place.start for place in places.known):%Y-%m-%d}",
             "end": f"{max(place.end for place in places.known):%Y-%m-%d}",
         },
-        "taxonomic": list(_taxa(database)),
+        "taxonomic": list(_taxa(database, answer)),
     }
     described["project"] = _said(described["project"])
     return _said(described)
@@ -259,12 +305,15 @@ def _spatial(places: Places) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [corners]}
 
 
-def _taxa(database: Database) -> Iterator[dict[str, Any]]:
+def _taxa(database: Database, answer: Answer) -> Iterator[dict[str, Any]]:
     seen = "key IN (SELECT key FROM image_events)"
     animal = "role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)"
     found = f"SELECT DISTINCT taxon, aphia_id FROM detections WHERE {animal} AND {seen} ORDER BY ALL"
+    entries = entries_of(answer.described.taxa)
     for taxon, aphia_id in database.run(found).fetchall():
-        yield _said({"scientificName": taxon, "taxonID": aphia_id and f"urn:lsid:marinespecies.org:taxname:{aphia_id}"})
+        worms = aphia_id and f"urn:lsid:marinespecies.org:taxname:{aphia_id}"
+        # No vernacularNames: they are told by language, which the dataset file does not say.
+        yield _said({"scientificName": taxon, "taxonID": worms or gbif_address(entries.get(taxon))})
 
 
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from shoal.answers.where import Where
-from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, stream_pictures
+from shoal.exports.boxes import (
+    Box,
+    Picture,
+    categories_of,
+    count_not_held,
+    count_others,
+    stream_pictures,
+    view_pictures,
+)
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import write_list, write_object
 from shoal.exports.whole_file import write_whole
@@ -39,9 +47,10 @@ class Coco:
         """Count the images that are left out."""
         return count_not_held(database, answer)
 
-    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream images, then their boxes: images are numbered in key order."""
         not_held = self.not_held(database, answer)
+        view_pictures(database, where)
         ids, model = categories_of(answer), answer.result["model"]
         info = {
             "description": f"{answer.result['dataset']}, seen by {model['name']} {model['version']}",
@@ -62,6 +71,7 @@ class Coco:
         data = write_whole(to / "coco.json", write_dataset)
         results = write_whole(to / "coco-results.json", lambda part: write_list(part, _results(database, ids)))
         boxes = int(database.value(_COUNTS))
+        not_held = {**not_held, **count_others(database)}
         return Written((data, results), not_held, {data.name: boxes, results.name: boxes})
 
 

@@ -1,11 +1,11 @@
 """What an export is, and which there are: files made of one summary's tables, the same bytes for the same answer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
 from shoal.contract.errors import ConfigError, shown
@@ -126,6 +126,18 @@ class Export(Protocol):
             to: A folder of its own. Of `BY_MONTH` and `PACKAGES` a file that lies there is whole, see `whole_file`.
             where: What is asked for.
         """
+
+
+@runtime_checkable
+class ListsFiles(Protocol):
+    """An export with more files than export.json should name: one of those that it does name lists them."""
+
+    @property
+    def list_name(self) -> str:
+        """Name of that file."""
+
+    def listed(self, data: bytes) -> Iterator[tuple[str, str]]:
+        """Read it: the name and sha256 of each file."""
 
 
 class MonthlyExport(Export, Protocol):

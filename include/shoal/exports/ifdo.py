@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
+from shoal.exports.boxes import count_others, view_pictures
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import json_text
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Place, Places, count_unplaced, decimals_of, find_places, uncertainty_m
+from shoal.exports.places import Place, Places, count_unplaced, decimals_of, find_places, need_places, uncertainty_m
 from shoal.exports.published import missing_depths, missing_fields, missing_places, said_project
 from shoal.exports.whole_file import text_of, write_whole
 from shoal.settings.dataset import Dataset
@@ -29,7 +29,7 @@ _AT_ONCE = 5_000
 
 _ITEMS = """
 SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, corners, taxa, scores
-FROM named_images JOIN places USING (camera, deployment) LEFT JOIN (
+FROM named_images JOIN places USING (camera, deployment) SEMI JOIN held_pictures USING (key) LEFT JOIN (
     SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS corners,
         list(taxon ORDER BY position) AS taxa, list(round(confidence::DOUBLE, 6) ORDER BY position) AS scores
     FROM detections WHERE role = 'count' GROUP BY key
@@ -44,6 +44,14 @@ SELECT count(*) FILTER (use IN ('unusable', 'failed')) AS "images that are not u
     count(*) FILTER (use = 'used' AND NOT people AND content_sha256 IS NULL) AS "images without a hash of their content"
 FROM named_images JOIN places USING (camera, deployment) WHERE captured_at IS NOT NULL
 """
+
+_LABELS = """
+SELECT taxon, CASE WHEN count(*) OVER (PARTITION BY aphia_id) = 1 THEN aphia_id END
+FROM (SELECT taxon, min(aphia_id) AS aphia_id FROM detections
+    WHERE role = 'count' AND (key, object_version) NOT IN (FROM people) GROUP BY taxon
+) ORDER BY taxon
+"""
+"""Readers know a label by its identifier: two taxa with one AphiaID, which the dataset file should not say, go by their names."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +75,17 @@ class Ifdo:
             ConfigError: Nothing asked for lies in a deployment with a position.
         """
         places = find_places(database, answer, where)
-        if not places.known:
-            raise ConfigError(
-                "Export ifdo: no image asked for lies in a deployment with a position - give deployments latitude, longitude and "
-                "depth_m in the dataset file, or ask for others"
-            )
+        need_places(database, self.name, places, "latitude, longitude and depth_m")
         name_images(database, answer)
+        view_pictures(database, where)
         header = _header(database, answer, places, where)
         path = write_whole(to / "ifdo.json", lambda part: _write(database, places, header, part))
         [others] = database.records(_OTHERS)
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
-        return Written((path,), {**not_held, **{what: int(count) for what, count in others.items() if count}})
+        return Written(
+            (path,),
+            {**not_held, **{what: int(count) for what, count in others.items() if count}, **count_others(database)},
+        )
 
 
 def _write(database: Database, places: Places, header: dict[str, Any], path: Path) -> None:
@@ -174,11 +182,7 @@ def _of_place(place: Place) -> dict[str, Any]:
 
 
 def _labels(database: Database) -> Iterator[dict[str, str]]:
-    found = database.run(
-        "SELECT DISTINCT taxon, aphia_id FROM detections WHERE role = 'count' AND (key, object_version) NOT IN (FROM people) "
-        "ORDER BY ALL"
-    )
-    for taxon, aphia_id in found.fetchall():
+    for taxon, aphia_id in database.run(_LABELS).fetchall():
         yield {"id": taxon if aphia_id is None else f"urn:lsid:marinespecies.org:taxname:{aphia_id}", "name": taxon}
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
-from shoal.exports.boxes import Picture, categories_of, count_not_held, stream_pictures
+from shoal.exports.boxes import Picture, categories_of, count_not_held, count_others, stream_pictures, view_pictures
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import write_object
 from shoal.exports.whole_file import write_whole
@@ -22,7 +22,7 @@ FAILED = "failed"
 
 _COUNTS = """
     SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))
-    FROM images WHERE use IN ('used', 'undated', 'failed') AND (key, object_version) NOT IN (FROM people)
+    FROM held_pictures WHERE use IN ('used', 'undated', 'failed') AND (key, object_version) NOT IN (FROM people)
 """
 _BOXES = (
     "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') AND starts_with(key, ?) "
@@ -53,7 +53,7 @@ class MegaDetector:
         """Count the images that are left out wherever they lie."""
         return count_not_held(database, answer, FAILED)
 
-    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the images.
 
         Raises:
@@ -61,6 +61,7 @@ class MegaDetector:
         """
         not_held = self.not_held(database, answer)
         begins = f"{self.relative_to.rstrip('/')}/" if self.relative_to.rstrip("/") else ""
+        view_pictures(database, where)
         inside, outside = database.run(_COUNTS, [begins]).fetchone() or (0, 0)
         if outside and not inside:
             raise ConfigError(
@@ -82,7 +83,7 @@ class MegaDetector:
             write_object(part, fields)
 
         path = write_whole(to / "megadetector.json", write)
-        not_held = {**not_held, f"images outside {begins}": outside}
+        not_held = {**not_held, **count_others(database), f"images outside {begins}": outside}
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ import duckdb
 from shoal.answers.find import StoredRun
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.loaded_code import LOADED_CODE, release
 from shoal.contract.units import counted
 from shoal.exports.days import need_days
-from shoal.exports.export import Answer, Export, Written, is_of_days
-from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, out_folder
+from shoal.exports.export import Answer, Export, ListsFiles, Written, is_of_days
+from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, differences, out_folder
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -83,7 +83,7 @@ class Order:
             "result_sha256": summary.result_sha256,
             "where": self.where.to_json(),
             "described_sha256": canonical_sha256(described),
-            "made_by": {"shoal": _release(), "duckdb": duckdb.__version__},
+            "made_by": {"shoal": release(), "code_sha256": LOADED_CODE, "duckdb": duckdb.__version__},
         }
 
 
@@ -113,7 +113,7 @@ def export_to_folder(database: Database, order: Order, folder: Path) -> Delivere
     order.need()
     with out_folder(folder, order.identity) as out:
         if out.told is not None:
-            _need_unchanged(out)
+            _need_unchanged(out, order.export)
             return Delivered(out.told, str(folder), again=True)
         told = _write(database, order, out)
     return Delivered(told, str(folder), again=False)
@@ -134,15 +134,16 @@ def export_to_store(database: Database, order: Order, store: ObjectStore, prefix
         StoreError: A bucket does not answer.
     """
     order.need()
-    place, there = store.uri(prefix), {found.key: found.size_bytes for found in store.list_objects(prefix)}
-    begun = store.find_json(prefix + BEGUN) if prefix + BEGUN in there else None
-    whole = store.find_json(prefix + TOLD) if prefix + TOLD in there and begun is None else None
+    place = store.uri(prefix)
+    begun, whole = (store.find_json(prefix + name) for name in (BEGUN, TOLD))
     said = begun or whole
-    if there and (said is None or any(said.get(name) != value for name, value in order.identity.items())):
-        raise ConfigError(
-            f"{place} holds {'another export' if said else 'other objects'} ({len(there)} in all) - name another prefix: --out"
-        )
-    if whole is not None:
+    if said is not None and (differ := differences(said, order.identity)):
+        raise ConfigError(f"{place} holds another export ({differ}) - name another prefix: --out")
+    if said is None and (other := next(store.list_objects(prefix), None)):
+        raise ConfigError(f"{place} holds other objects, such as {shown(other.key, 200)} - name another prefix: --out")
+    there = {found.key: found.size_bytes for found in store.list_objects(prefix)}
+    if whole is not None and begun is None:
+        _need_stored(store, prefix, there, whole, order.export)
         return Delivered(whole, place, again=True)
     store.write_json(prefix + BEGUN, order.identity)
     with out_folder(database.folder / "export", order.identity) as out:
@@ -181,26 +182,47 @@ def _not_held(written: Written) -> dict[str, int]:
     return {what: int(count) for what, count in sorted(written.not_held.items()) if count}
 
 
-def _need_unchanged(out: OutFolder) -> None:
-    """Check that the files of an export that was complete are still what it wrote."""
-    for file in (out.told or {}).get("files", []):
-        path = out.path / file["name"]
-        try:
-            with path.open("rb") as data:
-                same = hashlib.file_digest(data, "sha256").hexdigest() == file["sha256"]
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise ConfigError(
-                f"{path} is gone or was changed since it was exported - name another --out, or delete {out.path} to export again"
-            )
+def _need_unchanged(out: OutFolder, export: Export) -> None:
+    """Check that the files of an export that was complete are still what it wrote, and those that they list."""
+    told = [(file["name"], file["sha256"]) for file in (out.told or {}).get("files", [])]
+    for name, sha256 in told:
+        _need_file(out, name, sha256)
+    for name, read in _lists(export):
+        for beside, sha256 in read((out.path / name).read_bytes()):
+            _need_file(out, beside, sha256)
 
 
-def _release() -> str:
+def _need_file(out: OutFolder, name: str, sha256: str) -> None:
+    path = out.path / name
     try:
-        return version("shoal")
-    except PackageNotFoundError:  # a checkout on the path
-        return ""
+        with path.open("rb") as data:
+            same = hashlib.file_digest(data, "sha256").hexdigest() == sha256
+    except (FileNotFoundError, NotADirectoryError):
+        same = False
+    if not same:
+        raise ConfigError(
+            f"{path} is gone or was changed since it was exported - name another --out, or delete {out.path} to export again"
+        )
+
+
+def _need_stored(
+    store: ObjectStore, prefix: str, there: Mapping[str, int], whole: Mapping[str, Any], export: Export
+) -> None:
+    """Check that the objects of an export that was complete are there, as long as they were, and those that they list."""
+    gone = [file["name"] for file in whole.get("files", []) if there.get(prefix + file["name"]) != file["bytes"]]
+    for name, read in () if gone else _lists(export):
+        gone += [beside for beside, _ in read(store.read_bytes(prefix + name)) if prefix + beside not in there]
+    if gone:
+        raise ConfigError(
+            f"{store.uri(prefix + gone[0])} is gone or was changed since it was exported - name another prefix: --out, or delete "
+            f"{store.uri(prefix + TOLD)} and what lies beside it to export again"
+        )
+
+
+def _lists(export: Export) -> Iterator[tuple[str, Callable[[bytes], Iterator[tuple[str, str]]]]]:
+    """Give the file that tells of others which export.json does not name, and how it is read; of most exports none does."""
+    if isinstance(export, ListsFiles):
+        yield export.list_name, export.listed
 
 
 def describe(delivered: Delivered) -> list[str]:

@@ -19,6 +19,19 @@ TOLD = "export.json"
 BEGUN = ".export.begun.json"
 """Which export the folder is for, as long as it is not complete."""
 
+_WORDS = {
+    "format_version": "the format of export.json",
+    "export": "its --to",
+    "options": "what was said about it besides",
+    "dataset": "its dataset",
+    "model": "its model",
+    "result_sha256": "the answer it is of",
+    "where": "its --where",
+    "described_sha256": "what the dataset file says now under taxa, deployments or publish",
+    "made_by": "the release or code of Shoal, or the release of DuckDB",
+}
+"""What decides the bytes, as people know it."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -113,12 +126,16 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _need_same(path: Path, there: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    differ = [name for name, value in identity.items() if there.get(name) != value]
-    if differ:
-        raise ConfigError(
-            f"Folder {path} holds another export (its {', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'}) - name "
-            "another --out, or delete it"
-        )
+    if differ := differences(there, identity):
+        raise ConfigError(f"Folder {path} holds another export ({differ}) - name another --out, or delete it")
+
+
+def differences(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """Say in words what of an export that lies there is not what is asked for; empty where nothing is."""
+    differ = [_WORDS.get(name, name) for name, value in identity.items() if there.get(name) != value]
+    if len(differ) == len(identity):
+        return "it does not say of what"
+    return f"{', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'}" if differ else ""
 
 
 def _not_empty(path: Path, others: list[str]) -> ConfigError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
 from shoal.contract.units import utc_text
 from shoal.exports.export import Answer
 from shoal.settings.deployments import Deployment
@@ -83,11 +84,11 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
             "SELECT camera, deployment, min(captured_at), max(captured_at) FROM images WHERE captured_at IS NOT NULL GROUP BY ALL"
         ).fetchall()
     }
-    newest = _newest(answer)
+    newest = _newest(database, answer)
     if newest is None:
         _keep(database, ())
         return Places(())
-    asked_until = where.end and _naive(where.end)
+    asked_until = where.end and naive(where.end)
     known: list[Place] = []
     without = {
         "deployments without a position": 0,
@@ -104,23 +105,52 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
         if stay.latitude is None or stay.longitude is None:
             without[nowhere] += 1
             continue
-        start, end = stay.start and _naive(stay.span[0]), stay.end and _naive(stay.span[1])
+        start, end = stay.start and naive(stay.span[0]), stay.end and naive(stay.span[1])
         without[unstarted] += start is None
         if end is None or end > newest:
             without[open_ended] += asked_until is None or asked_until > newest
             end = newest
-        first = max(moment for moment in (start or images[0], where.start and _naive(where.start)) if moment)
+        first = max(moment for moment in (start or images[0], where.start and naive(where.start)) if moment)
         last = min(moment for moment in (end, asked_until) if moment)
         known.append(_placed(stay, described.publish.coordinate_digits, first, max(first, last)))
     _keep(database, known)
     return Places(tuple(known), {what: count for what, count in without.items() if count})
 
 
-def _newest(answer: Answer) -> datetime | None:
-    """Until when deployments without an end, or with one to come, are known: the newest used image of the whole dataset."""
+def _newest(database: Database, answer: Answer) -> datetime | None:
+    """Until when deployments without an end, or with one to come, are known: the newest image, whatever was found out of it.
+
+    Of the whole dataset the used ones are told, of the time asked for the tables have all.
+    """
     told = [*answer.result["series"], *answer.result["deployments"]]
-    newest = max((one["last_image"] for one in told if one["last_image"]), default=None)
-    return None if newest is None else _naive(datetime.fromisoformat(newest))
+    moments = [naive(datetime.fromisoformat(one["last_image"])) for one in told if one["last_image"]]
+    seen = database.value("SELECT max(captured_at) FROM around_images")
+    return max([*moments, *([seen] if seen else [])], default=None)
+
+
+def need_places(database: Database, export: str, places: Places, lines: str) -> None:
+    """Check that something that is asked for lies in a place.
+
+    Args:
+        database: Holds the view `images`.
+        export: Name of the export.
+        places: What was found.
+        lines: What each deployment needs, in words.
+
+    Raises:
+        ConfigError: Nothing does; a package of nothing is none.
+    """
+    uses = dict(database.run("SELECT use, count(*)::BIGINT FROM images GROUP BY 1").fetchall())
+    if not uses.get("used"):
+        found = ", ".join(f"{count} {use}" for use, count in sorted(uses.items())) or "there is none"
+        raise ConfigError(
+            f"Export {export}: no image asked for was used ({found}) - the run's report says why, or ask for others"
+        )
+    if not places.known:
+        raise ConfigError(
+            f"Export {export}: no image asked for lies in a deployment with a position - give deployments {lines} in the "
+            "dataset file, or ask for others"
+        )
 
 
 def count_unplaced(database: Database) -> dict[str, int]:
@@ -142,6 +172,21 @@ def count_unplaced(database: Database) -> dict[str, int]:
         ),
     }
     return {what: int(count) for what, count in counted.items() if count}
+
+
+def count_unused(database: Database) -> dict[str, int]:
+    """Count the dated images of places that are in no number, as unusable or failed.
+
+    Args:
+        database: As for `count_unplaced`.
+    """
+    unused = int(
+        database.value(
+            "SELECT count(*) FROM images JOIN places USING (camera, deployment) "
+            "WHERE captured_at IS NOT NULL AND use IN ('unusable', 'failed')"
+        )
+    )
+    return {"images that are not used, as unusable or failed": unused} if unused else {}
 
 
 def precision_of(digits: int | None) -> float | None:
@@ -193,5 +238,6 @@ def _keep(database: Database, known: Sequence[Place]) -> None:
         database.run("INSERT INTO places VALUES (?, ?, ?, ?, ?)", row)
 
 
-def _naive(moment: datetime) -> datetime:
+def naive(moment: datetime) -> datetime:
+    """Write a moment as tables do: in UTC, without saying so."""
     return (moment if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)

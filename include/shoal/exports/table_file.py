@@ -17,6 +17,10 @@ TIME = "'%Y-%m-%dT%H:%M:%SZ'"
 """How CSV files write a time, for strftime."""
 
 CSV = "FORMAT csv, HEADER"
+RFC_4180 = "\r\n"
+"""Ends the lines that Python's csv writes: with another end it leaves a carriage return in a name without quotes, and the name
+becomes two lines."""
+
 PARQUET = "FORMAT parquet, COMPRESSION zstd"
 CSV_TYPE = "text/csv"
 PARQUET_TYPE = "application/vnd.apache.parquet"
@@ -25,10 +29,11 @@ PARQUET_TYPE = "application/vnd.apache.parquet"
 SPREADSHEET = ".spreadsheet.csv"
 """Ends the name of what is written beside a CSV file that holds such cells."""
 
-_FORMULA = r"^\s*[=+@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}-]|^[\t\r\n]"
+_BEGINS = "[=+@\uff1d\uff0b\uff0d\uff20-]"
+FORMULA = rf"^\s*{_BEGINS}|^[\t\r\n]"
 """Cells that a spreadsheet takes for formulas, the wide forms of Japanese keyboards among them (OWASP, CSV Injection)."""
 
-_SPLIT = r"[;\t|]\s*[=+@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}-]"
+_SPLIT = rf"[;\t|]\s*{_BEGINS}"
 """What one takes for them that parts cells by other signs than a comma; the quotes of the spreadsheet file keep it together."""
 
 
@@ -79,7 +84,7 @@ def without_formulas(database: Database, query: str) -> ForSpreadsheets | None:
     if not texts or not _holds_formulas(database, query, texts):
         return None
     as_text = ", ".join(
-        f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN chr(39) || {name} ELSE {name} END AS {name}"
+        f"CASE WHEN regexp_matches({name}, '{FORMULA}') THEN chr(39) || {name} ELSE {name} END AS {name}"
         for name in texts
     )
     return ForSpreadsheets(f"SELECT * REPLACE ({as_text}) FROM ({query})", f"{CSV}, FORCE_QUOTE ({', '.join(texts)})")
@@ -95,5 +100,5 @@ def _text_columns(database: Database, query: str) -> list[str]:
 
 
 def _holds_formulas(database: Database, query: str, texts: Sequence[str]) -> bool:
-    found = " OR ".join(f"regexp_matches({name}, '{_FORMULA}|{_SPLIT}')" for name in texts)
+    found = " OR ".join(f"regexp_matches({name}, '{FORMULA}|{_SPLIT}')" for name in texts)
     return bool(database.value(f"SELECT count(*) FROM ({query}) WHERE {found}"))

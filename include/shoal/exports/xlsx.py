@@ -6,8 +6,10 @@ behind an apostrophe. What is in no sheet follows from what is: a bin without ef
 
 import csv
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count, groupby, islice
@@ -21,6 +23,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.exports.archive import zip_files
 from shoal.exports.export import Answer, Written
+from shoal.exports.table_file import FORMULA
 from shoal.exports.whole_file import write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
@@ -30,7 +33,7 @@ MOST_ROWS = 1_048_576
 
 _AT_ONCE = 10_000
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_FORMULA = re.compile("^\\s*[=+@\uff1d\uff0b\uff0d\uff20-]|^[\t\r\n]")
+_FORMULA = re.compile(FORMULA)
 _TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 
 Row = list[Any]
@@ -145,17 +148,38 @@ def _as_csv(value: Any) -> Any:
 def _write_workbook(database: Database, answer: Answer, where: Where, path: Path) -> None:
     import openpyxl  # noqa: PLC0415 - half a second that no other export needs
 
-    book = openpyxl.Workbook(write_only=True)
+    with TemporaryDirectory(dir=database.folder) as scratch:
+        folder = Path(scratch)
+        with _temporary_files_in(folder):
+            _write_book(openpyxl.Workbook(write_only=True), database, answer, where, folder / "made.xlsx")
+            files = _parts_of(folder / "made.xlsx", folder)
+        zip_files(path, files)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let openpyxl, which asks nobody where its rows wait, leave them in the session's folder: it goes with it.
+
+    Raises:
+        OSError: Of that folder, by its name: a disk that is full is not the one of the export.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(err.filename or folder)) from err
+    finally:
+        tempfile.tempdir = before
+
+
+def _write_book(book: Any, database: Database, answer: Answer, where: Where, path: Path) -> None:
     book.properties.creator = "Shoal"
     about = book.create_sheet("about")
     for line in _about(answer):
         _append(about, line)
     for width in answer.plan.settings.report.bins:
         _fill(book, Sheet(database, answer, where, width))
-    with TemporaryDirectory(dir=database.folder) as scratch:
-        made = Path(scratch) / "made.xlsx"
-        book.save(made)
-        _zip_again(made, Path(scratch), path)
+    book.save(path)
 
 
 def _fill(book: Any, table: Sheet) -> None:
@@ -195,8 +219,8 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
     yield "no row", "nobody looked: the camera was not at work, or is not there"
 
 
-def _zip_again(made: Path, scratch: Path, path: Path) -> None:
-    """Leave out what tells when a workbook was written."""
+def _parts_of(made: Path, scratch: Path) -> list[tuple[str, Path]]:
+    """Take a workbook apart, without what tells when it was written."""
     files = []
     with zipfile.ZipFile(made) as archive:
         for number, entry in enumerate(sorted(archive.infolist(), key=lambda entry: entry.filename)):
@@ -209,7 +233,7 @@ def _zip_again(made: Path, scratch: Path, path: Path) -> None:
                         target.write(block)
             files.append((entry.filename, file))
     files.sort(key=lambda file: file[0] != "[Content_Types].xml")  # it comes first, as readers expect
-    zip_files(path, files)
+    return files
 
 
 def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int]:

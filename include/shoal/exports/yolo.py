@@ -5,6 +5,8 @@ A line is `class cx cy w h`, relative to the image; an empty file is an image wi
 
 import csv
 import hashlib
+import io
+import json
 import os
 import shutil
 import unicodedata
@@ -17,7 +19,15 @@ import yaml
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
-from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, stream_pictures
+from shoal.exports.boxes import (
+    Box,
+    Picture,
+    categories_of,
+    count_not_held,
+    count_others,
+    stream_pictures,
+    view_pictures,
+)
 from shoal.exports.export import Answer, Written
 from shoal.exports.whole_file import PART, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
@@ -31,7 +41,9 @@ RENAMED = "renamed"
 
 _NAME_BYTES = 255
 _PATH_BYTES = 1000
-_IMAGES = "SELECT count(*)::BIGINT FROM images WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
+_IMAGES = (
+    "SELECT count(*)::BIGINT FROM held_pictures WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
+)
 
 
 @dataclass(frozen=True)
@@ -42,18 +54,25 @@ class Yolo:
     content_type: ClassVar[str] = "text/plain; charset=utf-8"
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
+    list_name: ClassVar[str] = "images.csv"
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
         """Need nothing of the dataset file."""
         return []
 
-    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+    def listed(self, data: bytes) -> Iterator[tuple[str, str]]:
+        """Read the labels and their sha256 in images.csv."""
+        for line in csv.DictReader(io.StringIO(data.decode(), newline="")):
+            yield f"labels/{line['label']}", line["sha256"]
+
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Write the labels in one go: they get their folder's name together, with the table of them.
 
         Raises:
             ConfigError: They are too many.
         """
         left_out = count_not_held(database, answer)
+        view_pictures(database, where)
         images = int(database.value(_IMAGES))
         if images > MOST_FILES:
             raise ConfigError(
@@ -61,12 +80,13 @@ class Yolo:
                 "--where"
             )
         ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
-        table = write_whole(to / "images.csv", lambda part: _write_labels(database, ids, to, part))
-        names = write_whole(to / "data.yaml", lambda part: part.write_text(_describe(ids), encoding="utf-8"))
+        table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part))
+        names = write_whole(to / "data.yaml", lambda part: part.write_text(_describe(ids, where), encoding="utf-8"))
         with table.open(encoding="utf-8", newline="") as file:
             lines = [(int(line["boxes"]), line["label"].startswith(f"{RENAMED}/")) for line in csv.DictReader(file)]
         not_held = {
             **left_out,
+            **count_others(database),
             f"names of images (images.csv says whose labels lie in labels/{RENAMED})": sum(
                 renamed for _, renamed in lines
             ),
@@ -154,9 +174,11 @@ def _relative(picture: Picture, box: Box) -> tuple[float, float, float, float]:
     )
 
 
-def _describe(ids: dict[str, int]) -> str:
+def _describe(ids: dict[str, int], where: Where) -> str:
+    """Name every class of the answer, also those that nobody asked for: numbers are the same in each part of it."""
     names = {number: taxon for taxon, number in ids.items()}
-    return yaml.safe_dump({"path": ".", "names": names}, allow_unicode=True, sort_keys=True)
+    only = f"# labels are of these classes only: {json.dumps(sorted(where.taxa))}\n" if where.taxa else ""
+    return only + yaml.safe_dump({"path": ".", "names": names}, allow_unicode=True, sort_keys=True)
 
 
 YOLO = Yolo()

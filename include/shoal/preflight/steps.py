@@ -1,6 +1,6 @@
 """Every step on the way from a dataset file to its first rows, tried one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from shoal.bucket.correction_words import read_correction_words
@@ -14,6 +14,8 @@ from shoal.models.choice import Shelf
 from shoal.preflight.read_one import read_one
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
+from shoal.settings.taxa import find_double_ids
+from shoal.settings.taxa_table import taxon_of
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
 from shoal.stores.unreached import UnreachedStore
 from shoal.tables.clock_table import read_clock_table
@@ -190,8 +192,13 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     unknown = sorted(set(dataset.taxa) - set(release.info.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
     note += f"; {release.untried}" if release.untried else ""
+    note += "".join(f"; taxa: {double}" for double in _double_ids(dataset, release.info.names))
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"
+
+
+def _double_ids(dataset: Dataset, names: Iterable[str]) -> Iterator[str]:
+    return find_double_ids({name: taxon_of(name, dataset.taxa) for name in [*names, *dataset.taxa]}, dataset.taxa)
 
 
 def check_exports(dataset: Dataset) -> str:

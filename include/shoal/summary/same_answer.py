@@ -9,16 +9,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import Distribution, PackageNotFoundError, entry_points, version
-from pathlib import Path
+from importlib.metadata import Distribution, entry_points
 from typing import Any
 
 import duckdb
 
-from shoal import LOADED_AT
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.hashing import canonical_sha256
+from shoal.contract.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.export import find_export
@@ -95,7 +94,7 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
     if not hashes or len(hashes) < len(listing) or None in exports.values() or not is_code_as_loaded():
         return None
     return AnswerInputs(
-        release=(_release(), _LOADED_CODE, duckdb.__version__),
+        release=(release(), LOADED_CODE, duckdb.__version__),
         variant_sha256=plan.variant.sha256,
         model=asdict(plan.model),
         names=plan.names,
@@ -137,41 +136,6 @@ def _installed(wheel: Distribution) -> str | None:
     if not record or origin.get("dir_info", {}).get("editable"):
         return None
     return f"{wheel.name} {wheel.version} {hashlib.sha256(record.encode()).hexdigest()}"
-
-
-def _release() -> str:
-    try:
-        return version("shoal")
-    except PackageNotFoundError:  # a checkout on the path: its code says which one it is
-        return ""
-
-
-def _hash_code() -> str:
-    """Hash everything that is executed or rendered, wherever it lies: what decides a number is not told apart from the rest."""
-    digest = hashlib.sha256()
-    for path in _find_code():
-        digest.update(f"{path.relative_to(_PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _find_code() -> list[Path]:
-    return [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in {".py", ".sql", ".j2", ".js", ".css"}]
-
-
-_PACKAGE = Path(__file__).parents[1]
-
-
-_LOADED_CODE = _hash_code()
-"""Taken when the code is loaded (10 ms): a checkout may be moved on under a task that runs."""
-
-
-def is_code_as_loaded() -> bool:
-    """Whether the code is still what it was; else SQL, templates and modules that are read late may be of another release.
-
-    Of the whole package: a task is forked from a server that may have loaded some modules before this one.
-    """
-    untouched = all(path.stat().st_ctime <= LOADED_AT for path in _find_code())
-    return untouched and _hash_code() == _LOADED_CODE
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from shoal.bucket.drift import compare_known
 from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.loaded_code import is_code_as_loaded
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
@@ -31,7 +32,7 @@ from shoal.summary.known_months import KnownMonths, find_known_months, hash_rule
 from shoal.summary.months import store_tables
 from shoal.summary.publish import Found, export_folder, store_explore, store_exports, write_summary
 from shoal.summary.result import read_result, read_run_facts
-from shoal.summary.same_answer import KnownAnswer, find_same_answer, is_code_as_loaded, read_inputs, read_known
+from shoal.summary.same_answer import KnownAnswer, find_same_answer, read_inputs, read_known
 from shoal.summary.stuck_images import describe_unreadable, find_unreadable
 from shoal.summary.tables import build_tables
 from shoal.tables.clock_table import ClockTable

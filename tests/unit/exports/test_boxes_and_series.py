@@ -275,3 +275,30 @@ def test_more_labels_than_a_folder_holds_are_asked_for_in_parts(database, plan, 
     ):
         find_afterwards("yolo", {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_image_of_other_taxa_is_not_empty_where_a_part_of_the_taxa_is_asked_for(database, plan, tmp_path, name):
+    """Whoever trains with it would learn that nothing is there."""
+    wrasse, bream = (0, 90, 1, 1, 310, 210), (1, 90, 1, 1, 310, 210)
+    images = {"both.jpg": [wrasse, bream], "bream.jpg": [bream], "empty.jpg": [], "wrasse.jpg": [wrasse]}
+    result, *_ = fill(database, ["wrasse", "bream"], {key: ("used", boxes) for key, boxes in images.items()})
+    database.run("CREATE OR REPLACE TABLE stored_detections AS FROM detections")
+    database.run("DELETE FROM detections WHERE taxon <> 'wrasse'")
+    written = find_afterwards(name, {}).write(
+        database, Answer(plan, True, result, {}), tmp_path, Where(taxa=("wrasse",))
+    )
+    keys, found = READERS[name](tmp_path)
+    assert (keys, found) == ({"both.jpg", "empty.jpg", "wrasse.jpg"}, {"wrasse": 2})
+    assert written.not_held["images that show other taxa only"] == 1
+    if name == "yolo":
+        described = (tmp_path / "data.yaml").read_text(encoding="utf-8")
+        assert described.startswith('# labels are of these classes only: ["wrasse"]\n')
+        assert yaml.safe_load(described)["names"] == {0: "bream", 1: "wrasse"}, "numbers are those of the whole answer"
+
+
+def test_a_line_break_of_any_kind_in_a_key_parts_no_line_of_the_list_of_labels(database, plan, tmp_path):
+    keys = ["a\rb.jpg", "\r", "c\n.jpg"]
+    result, *_ = fill(database, ["x"], dict.fromkeys(keys, ("used", [])))
+    find_afterwards("yolo", {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
+    assert read_yolo(tmp_path)[0] == set(keys)

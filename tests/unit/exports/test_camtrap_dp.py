@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -217,20 +216,80 @@ def test_who_is_a_person_today_is_no_animal_of_an_older_answer(reef, tmp_path, t
     assert humans <= counted
 
 
-NOTHING = {
-    "nothing asked for lies in a deployment with a position": ("camera=D", {}),
-    "nobody counted anything yet": ("", {"series": [], "deployments": []}),
-}
+def test_an_event_that_the_time_asked_for_cuts_is_none(reef, tmp_path):
+    """B is released at 5:00, 5:10, 5:35 and 5:59; who asks from 5:20 on would get the MaxN of half of it under its name."""
+    folder = tmp_path / "part"
+    not_held = reef.write(CAMTRAP_DP, folder, "camera=B,from=2026-06-02T05:20:00Z,to=2026-06-03T00:00:00Z").not_held
+    assert not_held["events that go on outside the time asked for (their images stand without eventID)"] == 1
+    seen = rows(folder, "observations")
+    whole = [row for row in rows_of(reef, tmp_path / "all") if row["observationLevel"] == "event"]
+    events = [row for row in seen if row["observationLevel"] == "event"]
+    assert events == [
+        row for row in whole if row["deploymentID"] == "B/wreck" and row["eventStart"][:13] == "2026-06-02T17"
+    ]
+    cut = {row["mediaID"] for row in rows(folder, "media") if row["timestamp"] < "2026-06-02T06"}
+    assert len(cut) == 2
+    assert {row["eventID"] for row in seen if row["mediaID"] in cut} == {""}
 
 
-@pytest.mark.parametrize(("where", "told"), NOTHING.values(), ids=NOTHING)
-def test_a_package_of_nothing_is_refused_in_one_line(reef, tmp_path, where, told):
-    answer = reef.answer()
+def test_an_event_that_goes_on_in_another_month_is_seen(reef, tmp_path):
+    """The tables of a month are not read for a span beside it, but where an event may reach over."""
     with open_database(reef.pipeline.stores.results) as database:
-        found = Where.parse([where] if where else [])
+        view_answer(database, reef.run.summary, Where.parse(["to=2026-06-01"]))
+        assert database.value("SELECT count(*) FROM around_images WHERE camera = 'B'") == 32
+        view_answer(database, reef.run.summary, Where.parse(["to=2026-05-24"]))
+        assert database.value("SELECT count(*) FROM around_images WHERE camera = 'B'") == 0
+
+
+def written_of(reef, folder, change):
+    """Write the package of an answer whose images are changed by a statement."""
+    folder.mkdir()
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary, Where())
+        for view in ("images", "around_images"):
+            database.run(f"CREATE TABLE changed_{view} AS FROM {view}")
+            database.run(f"UPDATE changed_{view} SET {change}")
+            database.run(f"CREATE OR REPLACE VIEW {view} AS FROM changed_{view}")
+        return CAMTRAP_DP.write(database, reef.answer(), folder, Where())
+
+
+def test_an_answer_of_before_events_is_refused(reef, tmp_path):
+    with pytest.raises(
+        ConfigError,
+        match=r"^Export camtrap-dp: 32 used images of B/wreck have no event, .*: python -m shoal summarize reef --publish$",
+    ):
+        written_of(reef, tmp_path / "out", "event = NULL")
+
+
+def test_an_answer_without_a_used_image_says_so(reef, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"^Export camtrap-dp: no image asked for was used \(69 failed\) - the run's report says why"
+    ):
+        written_of(reef, tmp_path / "out", "use = 'failed'")
+
+
+def test_no_media_lies_outside_its_deployment(reef, tmp_path):
+    """The newest image of B failed, and B's deployment has no end: it is known until then."""
+    folder = tmp_path / "out"
+    written_of(
+        reef,
+        folder,
+        "use = CASE WHEN camera = 'B' AND captured_at >= '2026-06-08' THEN 'failed' ELSE use END, "
+        "captured_at = CASE WHEN key = 'B/20260608-175900-B.jpg' THEN TIMESTAMP '2026-06-10' ELSE captured_at END",
+    )
+    stays = {row["deploymentID"]: row for row in rows(folder, "deployments")}
+    for media in rows(folder, "media"):
+        stay = stays[media["deploymentID"]]
+        assert stay["deploymentStart"] <= media["timestamp"] <= stay["deploymentEnd"]
+    assert stays["B/wreck"]["deploymentEnd"] == "2026-06-10T00:00:00Z"
+
+
+def test_a_package_of_nothing_is_refused_in_one_line(reef, tmp_path):
+    with open_database(reef.pipeline.stores.results) as database:
+        found = Where.parse(["camera=D"])
         view_answer(database, reef.run.summary, found)
         with pytest.raises(
             ConfigError, match=r"^Export camtrap-dp: no image asked for lies in a deployment with a position - give"
         ):
-            CAMTRAP_DP.write(database, replace(answer, result={**answer.result, **told}), tmp_path, found)
+            CAMTRAP_DP.write(database, reef.answer(), tmp_path, found)
     assert list(tmp_path.iterdir()) == []

@@ -28,6 +28,7 @@ def read(written):
 def test_dwca_reader_opens_it_and_counts_what_the_summary_counts(reef, written, read):
     assert read["errors"] == []
     assert sum(read["counts"].values()) + written[1][NOWHERE] == sum(reef.counted.values())
+    assert written[1]["images that are not used, as unusable or failed"] == 1
     assert read["titles"] == ['Reef, "north"']
 
 
@@ -119,3 +120,14 @@ def test_what_is_broken_is_refused(refusals, broken):
 def test_the_same_answer_is_the_same_bytes(written, reef, tmp_path):
     reef.write(DARWIN_CORE, tmp_path / "again")
     assert (written[0] / "darwin-core.zip").read_bytes() == (tmp_path / "again/darwin-core.zip").read_bytes()
+
+
+def test_common_names_and_keys_of_gbif_stand_where_the_dataset_file_says_them(reef, tmp_path):
+    taxa = {name: one.model_dump(mode="json") for name, one in reef.pipeline.dataset.taxa.items()}
+    taxa["Coris julis"] |= {"vernacular": "rainbow wrasse", "gbif_key": 2383573}
+    reef.write(DARWIN_CORE, tmp_path / "package", taxa=taxa)
+    read = open_with("darwin_core", tmp_path / "package")
+    assert read["errors"] == []
+    said = {(row["scientificName"], row["vernacularName"], row["taxonID"]) for row in read["tables"]["occurrence.csv"]}
+    assert ("Coris julis", "rainbow wrasse", "https://www.gbif.org/species/2383573") in said
+    assert ("Chromis chromis", "", "") in said

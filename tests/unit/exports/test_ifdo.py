@@ -8,7 +8,10 @@ import uuid
 import pytest
 
 from field import open_broken, open_with
+from shoal.answers.views import view_answer
+from shoal.answers.where import Where
 from shoal.exports.ifdo import IFDO
+from shoal.tables.session import open_database
 
 NOWHERE = "detections in used images outside all deployments with a position"
 
@@ -91,3 +94,35 @@ def test_handle_and_depth_are_asked_for(reef):
         "publish: {handle: https://hdl.handle.net/YOUR/SET}",
         "depth_m: 20.0 in deployments with a position, first in pier of camera A",
     ]
+
+
+def test_two_taxa_with_one_aphia_id_stay_two(reef, tmp_path):
+    """Readers know a label by its identifier."""
+    folder, where = tmp_path / "out", Where()
+    folder.mkdir()
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary, where)
+        database.run("CREATE TABLE boxes AS FROM detections")
+        database.run("UPDATE boxes SET aphia_id = 126963 WHERE taxon = 'Chromis chromis'")
+        database.run("CREATE OR REPLACE VIEW detections AS FROM boxes")
+        IFDO.write(database, reef.answer(), folder, where)
+    described = json.loads((folder / "ifdo.json").read_text(encoding="utf-8"))
+    ids = {label["name"]: label["id"] for label in described["image-set-header"]["image-annotation-labels"]}
+    assert ids == {
+        "Chromis chromis": "Chromis chromis",
+        "Coris julis": "Coris julis",
+        "Diplodus vulgaris": "urn:lsid:marinespecies.org:taxname:127054",
+    }
+
+
+def test_an_image_of_other_taxa_is_left_out_where_a_part_of_them_is_asked_for(reef, tmp_path):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    reef.write(IFDO, whole)
+    not_held = reef.write(IFDO, part, "taxon=Coris julis").not_held
+    items, some = (
+        json.loads((folder / "ifdo.json").read_text(encoding="utf-8"))["image-set-items"] for folder in (whole, part)
+    )
+    empty = {key for key, item in some.items() if not item["image-annotations"]}
+    assert empty == {key for key, item in items.items() if not item["image-annotations"]}
+    assert len(some) < len(items)
+    assert not_held["images that show other taxa only"] >= len(items) - len(some)

@@ -18,6 +18,7 @@ from published_answer import PUBLISH
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
+from shoal.exports import on_demand
 from shoal.exports.export import find_afterwards, need_exports
 from shoal.exports.on_demand import Order, describe, export_to_folder, export_to_store
 from shoal.exports.out_folder import BEGUN, TOLD
@@ -108,7 +109,7 @@ def test_an_export_that_was_interrupted_goes_on_with_the_file_it_was_at(database
     assert sorted(path.name for path in out.iterdir()) == [BEGUN, "long.csv"]
     (out / ".long.parquet.part").write_bytes(b"half a file")
     kept = (out / "long.csv").stat().st_mtime_ns
-    with pytest.raises(ConfigError, match=r"holds another export \(its where differs\) - name another --out"):
+    with pytest.raises(ConfigError, match=r"holds another export \(its --where differs\) - name another --out"):
         export_to_folder(database, order(LONG, "camera=A"), out)
     assert export_to_folder(database, order(), out).again is False
     assert (out / "long.csv").stat().st_mtime_ns == kept
@@ -233,6 +234,73 @@ def test_a_bucket_holds_the_same_files(hostile, order, tmp_path):
             export_to_store(database, order(LONG, "camera=A"), store, "exports/a/")
         with pytest.raises(ConfigError, match="holds other objects"):
             export_to_store(database, order(), open_store(hostile.results.access, "reef-models"), "demo-fish/")
+
+
+def test_objects_that_are_gone_from_a_bucket_are_told(hostile, order):
+    store = open_store(hostile.results.access, "reef-exports")
+    for name, gone in (("long", "long.csv"), ("yolo", "labels/")):
+        asked, prefix = order(find_afterwards(name, {})), f"exports/gone-{name}/"
+        with open_database(hostile.results) as database:
+            export_to_store(database, asked, store, prefix)
+        key = store.list_keys(prefix + gone)[0]
+        store.delete([key])
+        with (
+            open_database(hostile.results) as database,
+            pytest.raises(ConfigError, match=r"is gone or was changed") as told,
+        ):
+            export_to_store(database, asked, store, prefix)
+        assert store.uri(key) in str(told.value)
+
+
+def test_a_bucket_of_others_is_refused_at_its_first_object(hostile, order, monkeypatch):
+    store, listed = open_store(hostile.results.access, "reef-models"), []
+    list_objects = store.list_objects
+
+    def noting(prefix):
+        for found in list_objects(prefix):
+            listed.append(found.key)
+            yield found
+
+    monkeypatch.setattr(store, "list_objects", noting)
+    store.write_bytes("z.txt", b"")
+    try:
+        with (
+            open_database(hostile.results) as database,
+            pytest.raises(
+                ConfigError, match=r"holds other objects, such as demo-fish/v1/model.onnx - name another prefix: --out"
+            ),
+        ):
+            export_to_store(database, order(), store, "")
+    finally:
+        store.delete(["z.txt"])
+    assert listed == ["demo-fish/v1/model.onnx"]
+
+
+def test_a_label_that_is_gone_or_changed_is_told(database, order, tmp_path):
+    asked, out = order(find_afterwards("yolo", {})), tmp_path / "out"
+    export_to_folder(database, asked, out)
+    assert export_to_folder(database, asked, out).again
+    label = next(path for path in sorted((out / "labels").rglob("*.txt")) if path.stat().st_size)
+    label.write_bytes(label.read_bytes()[:-1])
+    with pytest.raises(ConfigError, match=r"\.txt is gone or was changed since it was exported"):
+        export_to_folder(database, asked, out)
+    shutil.rmtree(out / "labels")
+    with pytest.raises(ConfigError, match=r"\.txt is gone or was changed since it was exported"):
+        export_to_folder(database, asked, out)
+
+
+def test_what_differs_is_told_as_people_know_it(database, order, hostile, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export_to_folder(database, order(), out)
+    said = replace(order(), dataset=hostile.pipeline.with_settings(publish=PUBLISH).dataset)
+    with pytest.raises(
+        ConfigError,
+        match=r"\(what the dataset file says now under taxa, deployments or publish differs\) - name another --out",
+    ):
+        export_to_folder(database, said, out)
+    monkeypatch.setattr(on_demand, "LOADED_CODE", "0" * 64)
+    with pytest.raises(ConfigError, match=r"\(the release or code of Shoal, or the release of DuckDB differs\)"):
+        export_to_folder(database, order(), out)
 
 
 def test_what_an_export_cannot_hold_is_counted(database, order, hostile, tmp_path):

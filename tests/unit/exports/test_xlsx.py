@@ -1,8 +1,11 @@
 """The workbook: opened by openpyxl, each sheet's sums those of the summary, texts that stay texts; and CSV as Excel opens it."""
 
 import csv
+import resource
+import tempfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,10 @@ from field import open_all, open_with
 from hostile_answer import HOSTILE_TAXON
 from shoal.contract.errors import ConfigError
 from shoal.exports import xlsx
+from shoal.exports.out_folder import out_folder
+from shoal.exports.table_file import without_formulas
 from shoal.exports.xlsx import WORKBOOK
+from shoal.tables.session import open_database
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +112,38 @@ def test_csv_for_excel_has_semicolons_decimal_commas_and_a_mark(hostile_reef, re
     assert "2026-06-02;B;wreck;8;0,916667;" in text
     with pytest.raises(ConfigError, match=r"^--csv tsv not understood - write --csv excel, or leave it out$"):
         replace(WORKBOOK, csv="tsv")
+
+
+def test_a_full_scratch_folder_is_told_as_such_and_nothing_is_left_elsewhere(reef, tmp_path, monkeypatch):
+    """The system refuses further bytes of a file that openpyxl keeps its rows in, as a full disk does."""
+    (elsewhere := tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fill, folders = xlsx._fill, []
+
+    def without_room(book, table):
+        folders.append(Path(tempfile.gettempdir()))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        fill(book, table)
+
+    monkeypatch.setattr(xlsx, "_fill", without_room)
+    try:
+        with pytest.raises(
+            ConfigError, match=rf"^No room left in {elsewhere} \(File too large\) - free some disk or set TMPDIR"
+        ):
+            with out_folder(tmp_path / "out", {"a": 1}) as out:
+                reef.write(WORKBOOK, out.path / "package")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert folders[0] != elsewhere
+    assert list(elsewhere.iterdir()) == []
+    assert tempfile.tempdir == str(elsewhere)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "\uff1d1", " @x", "-1", "\tx", "plain", "a=b", "x;=1"])
+def test_one_pattern_says_what_a_formula_is(name):
+    """In Python's words and in those of DuckDB."""
+    with open_database(None) as database:
+        found = without_formulas(database, f"SELECT '{name}' AS a")
+        changed = database.value(found.query) if found else name
+    assert (changed != name) == (xlsx._as_csv(name) != name)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from shoal import LOADED_AT
+from shoal.contract import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
@@ -238,17 +239,17 @@ def test_a_run_that_is_summarized_again_is_computed(few_images, computed):
 
 
 def test_code_that_changed_since_it_was_loaded_has_no_inputs_to_be_taken_again(few_images, computed, monkeypatch):
-    loaded = same_answer._hash_code()
-    monkeypatch.setattr(same_answer, "_hash_code", lambda: "0" * 64)
+    loaded = loaded_code._hash_code()
+    monkeypatch.setattr(loaded_code, "_hash_code", lambda: "0" * 64)
     assert night(few_images).summary["run"]["inputs_sha256"] is None
     for as_loaded in (1, 2):  # when inputs are read, and before months are named again
         hashes = iter([*[loaded] * as_loaded, *["0" * 64] * 2])
-        monkeypatch.setattr(same_answer, "_hash_code", lambda hashes=hashes: next(hashes))
+        monkeypatch.setattr(loaded_code, "_hash_code", lambda hashes=hashes: next(hashes))
         told = night(few_images).summary["run"]
         assert (told["inputs_sha256"], told["lines"]) == (None, None), "moved on while it was summarized"
-    monkeypatch.setattr(same_answer, "_hash_code", lambda: loaded)
+    monkeypatch.setattr(loaded_code, "_hash_code", lambda: loaded)
     assert night(few_images).summary["run"]["inputs_sha256"] is not None
-    monkeypatch.setattr(same_answer, "LOADED_AT", LOADED_AT - 10 * 365 * 24 * 3600)
+    monkeypatch.setattr(loaded_code, "LOADED_AT", LOADED_AT - 10 * 365 * 24 * 3600)
     assert night(few_images).summary["run"]["inputs_sha256"] is None, (
         "a server loaded some of it before it was moved on"
     )

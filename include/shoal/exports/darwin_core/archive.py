@@ -17,9 +17,10 @@ from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, write_eml, write_meta
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Places, count_unplaced, find_places, precision_of
+from shoal.exports.places import Places, count_unplaced, count_unused, find_places, need_places, precision_of
 from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV
+from shoal.exports.taxa import entries_of, gbif_address
 from shoal.exports.whole_file import write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
@@ -72,10 +73,11 @@ SELECT event_id AS eventID, occurrence_id AS occurrenceID, event_date AS eventDa
     'urn:lsid:marinespecies.org:taxname:' || aphia_id AS scientificNameID, 'MachineObservation' AS basisOfRecord,
     CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus, coalesce(maxn, 0) AS organismQuantity,
     'MaxN' AS organismQuantityType, getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
-    'PredictedByMachine' AS identificationVerificationStatus, shown.address AS associatedMedia,
+    'PredictedByMachine' AS identificationVerificationStatus, shown_there.address AS associatedMedia,
     CASE WHEN detections = 0 THEN plain('not found; the model finds ' || recall || ' of them: ' || recall_source) END
-        AS occurrenceRemarks
-FROM seen_on_days LEFT JOIN (SELECT key AS maxn_key, address FROM named_images WHERE public) AS shown USING (maxn_key)
+        AS occurrenceRemarks, said_of_taxa.address AS taxonID, plain(vernacular) AS vernacularName
+FROM seen_on_days LEFT JOIN said_of_taxa USING (taxon)
+LEFT JOIN (SELECT key AS maxn_key, address FROM named_images WHERE public) AS shown_there USING (maxn_key)
 ORDER BY event_id, occurrence_id
 """
 
@@ -130,11 +132,7 @@ class DarwinCore:
             ConfigError: Nothing asked for lies in a deployment with a position, or recall is said of a taxon that is not there.
         """
         places = find_places(database, answer, where)
-        if not places.known:
-            raise ConfigError(
-                "Export darwin-core: no image asked for lies in a deployment with a position - give deployments latitude and "
-                "longitude in the dataset file, or ask for others"
-            )
+        need_places(database, self.name, places, "latitude and longitude")
         _need_known_taxa(answer)
         _prepare(database, answer, places)
         archive = to / "darwin-core.zip"
@@ -142,6 +140,7 @@ class DarwinCore:
         not_held = {
             **places.without,
             **count_unplaced(database),
+            **count_unused(database),
             **places.unsaid_pauses("they are no events"),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
             "occurrences of taxa that people were counted as": int(database.value(_OF_PEOPLE)),
@@ -198,6 +197,9 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
     database.run("CREATE OR REPLACE TABLE recall (taxon VARCHAR, value DOUBLE, source VARCHAR)")
     for taxon, recall in publish.recall.items():
         database.run("INSERT INTO recall VALUES (?, ?, ?)", [taxon, recall.value, recall.source])
+    database.run("CREATE OR REPLACE TABLE said_of_taxa (taxon VARCHAR, address VARCHAR, vernacular VARCHAR)")
+    for taxon, entry in entries_of(answer.described.taxa).items():
+        database.run("INSERT INTO said_of_taxa VALUES (?, ?, ?)", [taxon, gbif_address(entry), entry.vernacular])
     for statement in (_PLAIN, _DAYS, _SEEN):
         database.run(statement)
 

@@ -56,7 +56,8 @@ OCCURRENCE = Table(
     _terms(
         "eventID", "occurrenceID", "eventDate", "scientificName", "scientificNameID", "basisOfRecord", "occurrenceStatus",
         "organismQuantity", "organismQuantityType", "identifiedBy", "identificationReferences",
-        "identificationVerificationStatus", "associatedMedia", "occurrenceRemarks",
+        "identificationVerificationStatus", "associatedMedia", "occurrenceRemarks", "taxonID",
+        "vernacularName",
     ),
 )  # fmt: skip
 MEASUREMENT = Table(
