@@ -15,10 +15,10 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
-from shoal.contract.loaded_code import LOADED_CODE, release
 from shoal.contract.units import counted
 from shoal.exports.days import need_days
 from shoal.exports.export import Answer, Export, ListsFiles, Written, is_of_days
+from shoal.exports.loaded_code import LOADED_CODE, release
 from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, differences, out_folder
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore

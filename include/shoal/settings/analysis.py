@@ -145,14 +145,16 @@ class Taxon(Settings):
     merge_into: str | None = Field(None, description="Count it as this other class")
     conf: Score | None = Field(None, description="Own confidence threshold")
     # Left out of plan.json and summary.json where nobody wrote them: the many plans and answers stay as they are.
-    vernacular: TaxonWord | None = Field(None, exclude_if=not_, description="Its common name, for reports and exports")
+    vernacular: TaxonWord | None = Field(
+        None, exclude_if=not_, description="Its common name, for the archive of darwin-core"
+    )
     gbif_key: int | None = Field(
         None,
         ge=1,
         le=MOST_ID,
         strict=True,
         exclude_if=not_,
-        description="Its key in GBIF, where WoRMS does not have it",
+        description="Its key in GBIF, where WoRMS does not have it, for darwin-core and camtrap-dp",
     )
     mobility: Literal["mobile", "sessile"] | None = Field(
         None,

@@ -17,10 +17,10 @@ import duckdb
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.export import find_export
+from shoal.exports.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.exports.report.page import shown_of_run
 from shoal.exports.write import of_wheels
 from shoal.results.answer import read_current

@@ -7,12 +7,12 @@ from typing import Any
 
 from shoal.bucket.drift import compare_known
 from shoal.contract.layout import VariantLayout, mint_attempt
-from shoal.contract.loaded_code import is_code_as_loaded
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Draw
+from shoal.exports.loaded_code import is_code_as_loaded
 from shoal.exports.write import describe_told, write_exports
 from shoal.pictures.draw import draw
 from shoal.pictures.drawing import PictureLimits

@@ -261,6 +261,14 @@ def test_a_clock_that_reads_no_key_shows_one(few_images):
         check_clock(other.dataset, other.stores)
 
 
+def test_taxa_with_one_identifier_are_told_in_a_line(few_images):
+    taxa = {"Coris julis": {"aphia_id": 126963}, "Chromis chromis": {"aphia_id": 126963}}
+    other = few_images.with_settings(taxa=taxa)
+    assert "; taxa: Chromis chromis and Coris julis have one AphiaID, 126963 - correct it" in check_model(
+        other.dataset, other.stores
+    )
+
+
 def test_a_model_that_is_not_there_is_named(few_images):
     other = few_images.with_settings(model={"name": "no-such"})
     with pytest.raises(ConfigError, match="no-such"):

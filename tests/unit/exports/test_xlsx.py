@@ -128,11 +128,13 @@ def test_a_full_scratch_folder_is_told_as_such_and_nothing_is_left_elsewhere(ree
 
     monkeypatch.setattr(xlsx, "_fill", without_room)
     try:
-        with pytest.raises(
-            ConfigError, match=rf"^No room left in {elsewhere} \(File too large\) - free some disk or set TMPDIR"
+        with (
+            pytest.raises(
+                ConfigError, match=rf"^No room left in {elsewhere} \(File too large\) - free some disk or set TMPDIR"
+            ),
+            out_folder(tmp_path / "out", {"a": 1}) as out,
         ):
-            with out_folder(tmp_path / "out", {"a": 1}) as out:
-                reef.write(WORKBOOK, out.path / "package")
+            reef.write(WORKBOOK, out.path / "package")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert folders[0] != elsewhere

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from shoal import LOADED_AT
-from shoal.contract import loaded_code
+from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
