@@ -126,10 +126,10 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
         if change is None:
             continue
         with monkeypatch.context() as context:
-            context.setattr(same_answer, "version", metadata.version)
+            context.setattr(loaded_code, "version", metadata.version)
 
             def patch(_, attribute, value, context=context):
-                context.setattr(same_answer, attribute, value)
+                context.setattr(loaded_code if attribute == "version" else same_answer, attribute, value)
 
             after = inputs_of(lambda plan, change=change, patch=patch: change(plan, patch))
         differ = [
