@@ -293,3 +293,19 @@ def test_a_package_of_nothing_is_refused_in_one_line(reef, tmp_path):
         ):
             CAMTRAP_DP.write(database, reef.answer(), tmp_path, found)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taxon_without_an_aphia_id_is_known_by_its_key_in_gbif(reef, tmp_path):
+    taxa = {name: one.model_dump(mode="json") for name, one in reef.pipeline.dataset.taxa.items()}
+    taxa["Coris julis"] |= {"gbif_key": 2383573}
+    taxa["Chromis chromis"] |= {"gbif_key": 2397208}
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary, Where())
+        database.run("CREATE TABLE boxes AS FROM detections")
+        database.run("UPDATE boxes SET aphia_id = NULL WHERE taxon = 'Coris julis'")
+        database.run("CREATE OR REPLACE VIEW detections AS FROM boxes")
+        CAMTRAP_DP.write(database, reef.answer(taxa=taxa), tmp_path, Where())
+    described = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
+    ids = {one["scientificName"]: one["taxonID"] for one in described["taxonomic"]}
+    assert ids["Coris julis"] == "https://www.gbif.org/species/2383573"
+    assert ids["Chromis chromis"] == "urn:lsid:marinespecies.org:taxname:127000"
