@@ -41,7 +41,7 @@ class Long:
         """Count images that are in no series."""
         return {"images without a capture time": int(database.value(_UNDATED))}
 
-    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:  # noqa: ARG002 - the door's
+    def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the series into both files, and a third for spreadsheets where a name would be a formula there."""
         text, table = to / "long.csv", to / "long.parquet"
         of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
@@ -53,7 +53,7 @@ class Long:
             copy_whole(database, for_spreadsheets.query, files[-1], for_spreadsheets.options)
         lines = int(database.value("SELECT count(*) FROM counts_day"))
         cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
-        return Written(tuple(files), {**self.not_held(database), **cut}, {path.name: lines for path in files})
+        return Written(tuple(files), {**self.not_held(database, answer), **cut}, {path.name: lines for path in files})
 
 
 def _query(start: str, end: str) -> str:

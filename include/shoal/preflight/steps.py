@@ -14,8 +14,7 @@ from shoal.models.choice import Shelf
 from shoal.preflight.read_one import read_one
 from shoal.settings.dataset import Dataset, Models, Results, Source
 from shoal.settings.dataset_stores import Stores, refuse_results_among_images
-from shoal.settings.taxa import find_double_ids
-from shoal.settings.taxa_table import taxon_of
+from shoal.settings.taxa import find_double_ids, taxon_of
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
 from shoal.stores.unreached import UnreachedStore
 from shoal.tables.clock_table import read_clock_table
