@@ -30,13 +30,18 @@ def row(table: str, name: str) -> list[str]:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each worker needs a CPU of its own: give the tests two")
-def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_bare_loop():
-    table = run_benchmark("worker.py", "--images", "24", "--rounds", "1")
-    rates = {case: float(row(table, case)[0]) for case in ("bare loop", "worker", "2 bare loops", "2 workers")}
-    assert min(rates.values()) > 0
-    assert float(row(table, "worker")[-1]) > 0, "the start-up is shown"
-    assert re.search(r"^worker / bare loop: \d\.\d{3} by wall time \(target 0\.85\)", table, re.MULTILINE)
-    assert re.search(r"^2 workers / worker, per core: \d\.\d{3} by wall time \(target 0\.95\)", table, re.MULTILINE)
+def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_loops():
+    table = run_benchmark("worker.py", "--images", "24", "--rounds", "1", "--megapixels", "4", "--latency-ms", "0")
+    cases = [times + case for times in ("", "2 x ") for case in ("bare loop", "decoding loop", "worker, 0 ms away")]
+    rates = dict(re.findall(rf"^({'|'.join(cases)}) +(\d+\.\d\d) ", table, re.MULTILINE))
+    assert list(rates) == cases
+    assert min(map(float, rates.values())) > 0
+    assert re.search(r"^worker, 0 ms away  .* \d+\.\d$", table, re.MULTILINE), "the start-up is shown"
+    for ratio, aim in (
+        ("worker, 0 ms away / bare loop", "0.92"),
+        ("2 x worker, 0 ms away / 2 x bare loop, scaling", "0.97"),
+    ):
+        assert re.search(rf"^{ratio} +\d+\.\d{{3}} +\d+\.\d{{3}}  \(target {aim}\)$", table, re.MULTILINE)
 
 
 def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
