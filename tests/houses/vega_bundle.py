@@ -1,7 +1,7 @@
 """Bundles the script that draws the report's charts, from what the development environment has installed: `make vega`.
 
 It is kept in the repository, 0.9 MB, rather than made for each report: the wheel that makes it is 32 MB, holds a whole browser
-engine and takes seconds and 160 MB of memory each time. tests/unit/exports/test_report_script.py makes it again and compares.
+engine and takes seconds and 160 MB of memory each time. tests/unit/exports/test_report.py makes it again and compares.
 """
 
 from pathlib import Path

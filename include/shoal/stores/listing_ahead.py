@@ -130,6 +130,7 @@ class _Reader:
                 raise head.error
             else:
                 del self._runs[0]
+                self._changed.notify_all()  # another one is the nearest now
                 self._leave_thin_folders(head)
         return None
 
@@ -196,7 +197,7 @@ class _Reader:
         if not self._runs:
             return None
         head = self._runs[0]
-        if sum(len(run.pages) + run.busy for run in self._runs) >= MOST_PAGES:
+        if sum(len(run.pages) + run.busy for run in self._runs if not run.is_known) >= MOST_PAGES:
             # Whoever waits for it must not wait for ever.
             return head if not (head.busy or head.ended or head.can_be_given) else None
         for run in self._runs:

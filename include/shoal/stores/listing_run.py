@@ -28,6 +28,7 @@ class Run:
         unusable: Whether the listing around it must go on in its place.
         thin: Of its folders, those in a row, up to now, that held next to nothing.
         begun_at: Pages of all that had been given when it was cut into folders.
+        is_known: Whether it is keys between two folders, which were read with these.
     """
 
     prefix: str
@@ -44,6 +45,7 @@ class Run:
     unusable: bool = False
     thin: int = 0
     begun_at: int = 0
+    is_known: bool = False
 
     @classmethod
     def of_part(cls, parent: "Run", part: Part, open_pages: OpenPages) -> "Run":
@@ -51,7 +53,7 @@ class Run:
         if isinstance(part, str):
             return cls(part, open_pages(part, ""), parent, shown=Shown(part))
         pages = deque([ListingPage(part, None)])
-        return cls(part[0].key, iter(()), parent, pages=pages, read=1, objects=len(part), ended=True)
+        return cls(part[0].key, iter(()), parent, pages=pages, read=1, objects=len(part), ended=True, is_known=True)
 
     @property
     def speaks_for_folders(self) -> bool:

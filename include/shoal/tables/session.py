@@ -117,6 +117,12 @@ class Database:
             raise ContractError(
                 f"A stored file is no Parquet file: {first_line(err)} - restore it, or start a new run if it is of this one"
             ) from err
+        except (
+            duckdb.TransactionException
+        ) as err:  # what a session's own file does not hold is found at the end of a statement
+            if "Could not write" not in str(err) and "No space left" not in str(err):
+                raise
+            raise out_of_room(err, self.folder, self.limits) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
             if self._results is not None and _OVER_HTTP.search(str(err)):
                 raise self._explain(err, 0, {}, first_line(err)) from err

@@ -56,6 +56,27 @@ def test_folders_are_listed_side_by_side_as_page_by_page(layout):
     assert bucket.folders, "nothing was listed by itself"
 
 
+def test_a_file_beside_each_of_many_folders_holds_nobody_up(monkeypatch):
+    """As keys that are known they are more than the pages that may be read ahead."""
+    monkeypatch.setattr(listing_folders, "LOOK_PAGES", 50)
+    days = [f"{day:04d}" for day in range(100)]
+    keys = [*(f"{day}.csv" for day in days), *(f"{day}/{i:03d}.jpg" for day in days for i in range(PAGE + PAGE // 5))]
+    bucket = ListedBucket(sorted(keys), pause_s=0.004)
+    found = []
+
+    def read_slowly():
+        for image in bucket.ahead():
+            found.append(image)
+            if len(found) % PAGE == 0:
+                time.sleep(0.002)
+
+    reader = threading.Thread(target=read_slowly, daemon=True)
+    reader.start()
+    reader.join(60)
+    assert found == bucket.objects
+    assert len(bucket.folders) > 90
+
+
 WITHOUT_FOLDERS = {
     "a camera folder, flat": flat(2000),
     "thousands of small folders": [f"{i * 7919 % 65536:04x}/{j}.jpg" for i in range(700) for j in range(3)],

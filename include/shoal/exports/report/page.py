@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from markupsafe import Markup
@@ -17,7 +18,15 @@ from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Written
 from shoal.exports.report.pictures import choose_pictures, common_reason, draw_pictures, group_pictures
 from shoal.exports.report.policy import POLICY, SCRIPTS
-from shoal.exports.report.script_data import CAUSES, FIRST_SHOWN, looks_of, script_data, spans_days, within_script
+from shoal.exports.report.script_data import (
+    CAUSES,
+    FIRST_SHOWN,
+    local_text,
+    looks_of,
+    script_data,
+    spans_days,
+    within_script,
+)
 from shoal.exports.report.verdict import say_verdict
 from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
@@ -58,6 +67,7 @@ class Report:
             _environment()
             .get_template("report.html.j2")
             .render(
+                **_first_told(explore),
                 description=answer.plan.settings.description,
                 narrowed=describe_narrowing(answer.plan, answer.result),
                 full_scope=answer.plan.scope.full,
@@ -94,6 +104,12 @@ class Report:
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def _first_told(explore: Mapping[str, Any]) -> dict[str, str | None]:
+    """Say from which local date on days and months are told; None where all are."""
+    zone, since = ZoneInfo(explore["zone"]), explore["left_out"]["since"]
+    return {f"since_{width}": since[width] and local_text(since[width], zone)[:10] for width in ("day", "month")}
 
 
 def _environment() -> jinja2.Environment:

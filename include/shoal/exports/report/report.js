@@ -104,9 +104,13 @@
     return rows;
   }
 
+  function shownTime(local) {
+    return local.slice(0, 16).replace("T", " ") + " " + data.zone;
+  }
+
   function gapRows(camera, domain) {
     return camera.gaps
-      .map((gap) => ({ at: Math.max(Date.parse(gap.from), domain[0]), to: Math.min(Date.parse(gap.to), domain[1]), why: data.causes[gap.cause] || gap.cause, from: gap.from, until: gap.to }))
+      .map((gap) => ({ at: Math.max(Date.parse(gap.from), domain[0]), to: Math.min(Date.parse(gap.to), domain[1]), why: data.causes[gap.cause] || gap.cause, from: shownTime(gap.from), until: shownTime(gap.to) }))
       .filter((gap) => gap.to > gap.at);
   }
 
@@ -132,9 +136,15 @@
     return layers;
   }
 
+  function nothingDrawn(camera) {
+    return camera.images
+      ? "Its images lie before the times that are drawn here, or outside its axis of time: choose months, or see counts-month.csv."
+      : "No used image of this camera lies on its axis of time.";
+  }
+
   function drawSeries(number, bin, chosen) {
     const camera = cameras[number], effort = effortRows(camera, bin), domain = span(effort);
-    if (!domain) { byId("series").textContent = "No used image of this camera lies on its axis of time."; return; }
+    if (!domain) { byId("series").textContent = nothingDrawn(camera); return; }
     const rows = seriesRows(number, bin, chosen);
     const zoomed = Object.assign({ field: "middle" }, x({ param: "span" }));
     const tooltip = [{ field: "taxon", title: "Species" }, when(bin), { field: "mean", title: "Per image", format: ".3f" },
@@ -233,7 +243,7 @@
 
   function drawHealth(number, bin) {
     const camera = cameras[number], effort = effortRows(camera, bin), domain = span(effort);
-    if (!domain) { byId("health").textContent = "No used image of this camera lies on its axis of time."; return; }
+    if (!domain) { byId("health").textContent = nothingDrawn(camera); return; }
     const broken = [];
     effort.forEach((row, i) => {
       if (i > 0 && effort[i - 1].to < row.at) broken.push({ at: effort[i - 1].to, middle: effort[i - 1].to, luma: null, sharpness: null });

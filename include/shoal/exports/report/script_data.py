@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shoal.contract.errors import shown
 from shoal.pictures.colours import colours_of
@@ -36,13 +38,14 @@ def looks_of(taxa: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def script_data(explore: Mapping[str, Any]) -> dict[str, Any]:
     """Take from `explore` what is drawn; series stand by the number of their camera."""
+    zone = ZoneInfo(explore["zone"])
     looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
     numbers = {camera["camera"]: number for number, camera in enumerate(explore["cameras"])}
     return {
         "zone": explore["zone"],
         "stored_conf": explore["stored_conf"],
         "causes": CAUSES,
-        "cameras": [_camera(camera) for camera in explore["cameras"]],
+        "cameras": [_camera(camera, zone) for camera in explore["cameras"]],
         "taxa": [
             {
                 "name": shown(taxon["taxon"]),
@@ -56,9 +59,21 @@ def script_data(explore: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _camera(camera: Mapping[str, Any]) -> dict[str, Any]:
-    stays = [{**_without(stay, "deployment"), "name": shown(stay["deployment"])} for stay in camera["deployments"]]
-    return {**_without(camera, "camera"), "name": shown(camera["camera"]), "deployments": stays}
+def _camera(camera: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    stays = [{**_local(stay, zone), "name": shown(stay["deployment"])} for stay in camera["deployments"]]
+    gaps = [_local(gap, zone) for gap in camera["gaps"]]
+    return {**_without(camera, "camera"), "name": shown(camera["camera"]), "deployments": stays, "gaps": gaps}
+
+
+def _local(span: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Write the ends of a span as a clock of the report's zone shows them, as bars stand at local dates."""
+    ends = {edge: span[edge] and local_text(span[edge], zone) for edge in ("from", "to") if edge in span}
+    return {**_without(span, "deployment"), **ends}
+
+
+def local_text(instant: str, zone: ZoneInfo) -> str:
+    """Write an instant in UTC as a clock of the zone shows it, in the form in which a script takes it for UTC."""
+    return datetime.fromisoformat(instant).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _without(record: Mapping[str, Any], name: str) -> dict[str, Any]:
