@@ -100,13 +100,13 @@ def _write_keys(path: Path) -> None:
 
 
 @contextmanager
-def running_airflow(home: Home, environment: Mapping[str, str], *, impatient: bool = True) -> Iterator[RunningAirflow]:
+def running_airflow(home: Home, environment: Mapping[str, str], *, impatient: str = "") -> Iterator[RunningAirflow]:
     """Start Airflow over a folder, wait until all of it is healthy, and end it afterwards.
 
     Args:
         home: Its folder.
         environment: What its processes are told, beside where the web interface listens and where the database is.
-        impatient: Begins the names of the DAGs that wait between attempts and looks as tests do, see impatience.py; others wait
+        impatient: Begins the names of the DAGs that wait between attempts and looks as tests do, see impatience.py (all); others wait
             as users' do.
     """
     with metadata_database(home, environment) as database:

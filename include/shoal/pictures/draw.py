@@ -14,6 +14,9 @@ from shoal.pictures.process import NoPictureError, Painter
 from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
 
 AHEAD = 2
+
+MOST_LATE = 3
+"""After so many images that did not come in time no more are asked for: each would be waited for as long."""
 """Images that are fetched while another one is drawn."""
 
 
@@ -96,7 +99,7 @@ def _fetch(
     pool = ThreadPoolExecutor(AHEAD + 1, thread_name_prefix="pictures")
     to_come = iter(drawings)
     under_way: deque[tuple[Drawing, Future[bytes | str] | str]] = deque()
-    store_fails = ""
+    store_fails, late = "", 0
 
     def begin(count: int) -> None:
         for drawing in islice(to_come, count):
@@ -119,7 +122,10 @@ def _fetch(
                 try:
                     yield drawing, future.result(limits.fetch_seconds)
                 except NotInTime:
-                    yield drawing, f"it did not come from its store within {limits.fetch_seconds:g} s"
+                    late += 1
+                    why = f"it did not come from its store within {limits.fetch_seconds:g} s"
+                    store_fails = f"{why}, nor did others before it" if late == MOST_LATE else ""
+                    yield drawing, why
                 except (ConfigError, NoAnswerError) as err:  # of the store: the next one would wait for the same
                     store_fails = one_line(err)
                     yield drawing, store_fails
