@@ -39,6 +39,12 @@ BY_AXIS = frozenset({"deployments", "series"})
 """Those that tell first and last images; summaries of one folder took them wherever a wrong clock put them."""
 
 
+TOLD_LATER = frozenset({
+    "events", "events_with", "mean_maxn_of_events", "groups", "mean_maxn_of_groups", "camera_days",
+})  # fmt: skip
+"""What lines of species, series and deployments did not tell at first; their numbers follow from the same rows."""
+
+
 @dataclass(frozen=True)
 class Verification:
     """What verify found.
@@ -87,7 +93,7 @@ def _compare(
     balance = read_balance(database)
     answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
     compared = compare_exports(database, answer, summary)
-    result = compared.answer.result
+    result = _as_told_then(compared.answer.result, summary.result)
     format_2 = plan.format_version == FORMAT_VERSION
     of_today = format_2 and summary.by_month
     timed: list[str] = []
@@ -109,6 +115,20 @@ def _compare(
     ]
     notes = compared.notes if of_today else _notes_of_earlier(plan, timed)
     return Verification(balance, canonical_sha256(result), tuple(deviations), notes)
+
+
+def _as_told_then(result: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of each line what was not told yet when the summary was written: events, groups and days at work."""
+
+    def line(now: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in now.items() if name in then or name not in TOLD_LATER}
+
+    lists = {
+        name: [line(*pair) for pair in zip(result[name], stored[name], strict=True)]
+        for name in ("species", "series", "deployments")
+        if isinstance(stored.get(name), list) and len(stored[name]) == len(result[name])
+    }
+    return {**result, **lists}
 
 
 def _notes_of_earlier(plan: StoredPlan, timed: Sequence[str]) -> tuple[str, ...]:

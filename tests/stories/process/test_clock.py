@@ -127,12 +127,12 @@ def test_an_image_that_is_gone_before_its_exif_is_read_stops_nothing(pipelines, 
     pipeline = pipelines()
     for number in range(3):
         pipeline.put(f"GOPR{number:04}.JPG", photo(START))
-    read = S3Store.read_bytes
+    find = S3Store.find_bytes
 
-    def read_or_delete(store, key):
+    def find_or_delete(store, key, most=None):
         if key == "GOPR0001.JPG":
             store.delete([key])
-        return read(store, key)
+        return find(store, key, most)
 
-    monkeypatch.setattr(S3Store, "read_bytes", read_or_delete)
+    monkeypatch.setattr(S3Store, "find_bytes", find_or_delete)
     assert "EXIF of 2 images was read, 2 have a time" in ask(pipeline, "--propose")[1]

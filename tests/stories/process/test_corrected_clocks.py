@@ -110,9 +110,11 @@ def _the_report_says_what_was_corrected_and_what_did_not_work(corrected, done):
             "not_working": [
                 {"from": "2026-06-03T00:00:00Z", "to": "2026-06-04T00:00:00Z", "reason": "lens overgrown", "images": 1}
             ],
+            "camera_days": None,
         },
         {
             "camera": "IPC710", "deployment": "june", "images": 2, "first_image": EVENING, "last_image": NIGHT, "not_working": [],
+            "camera_days": None,
         },
     ]  # fmt: skip
     html = report(corrected, done)

@@ -283,7 +283,8 @@ def test_an_image_of_other_taxa_is_not_empty_where_a_part_of_the_taxa_is_asked_f
     wrasse, bream = (0, 90, 1, 1, 310, 210), (1, 90, 1, 1, 310, 210)
     images = {"both.jpg": [wrasse, bream], "bream.jpg": [bream], "empty.jpg": [], "wrasse.jpg": [wrasse]}
     result, *_ = fill(database, ["wrasse", "bream"], {key: ("used", boxes) for key, boxes in images.items()})
-    database.run("CREATE OR REPLACE TABLE stored_detections AS FROM detections")
+    database.run("CREATE OR REPLACE TABLE all_detections AS FROM detections")
+    database.run("CREATE OR REPLACE VIEW stored_detections AS FROM all_detections")
     database.run("DELETE FROM detections WHERE taxon <> 'wrasse'")
     written = find_afterwards(name, {}).write(
         database, Answer(plan, True, result, {}), tmp_path, Where(taxa=("wrasse",))
