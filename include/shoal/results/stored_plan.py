@@ -210,6 +210,11 @@ class StoredPlan:
         """
         return ShardJob.from_plan(self.json)
 
+    @property
+    def stored_conf(self) -> float:
+        """The lowest score that its workers store, also of a plan that none of today's would continue."""
+        return float(self.json["job"]["inference"]["stored_conf"])
+
     def copied(self, *names: str) -> dict[str, Any]:
         """Copy fields as they are stored, for an object that repeats them word for word."""
         return {name: self.json[name] for name in names}
