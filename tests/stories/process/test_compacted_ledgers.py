@@ -96,7 +96,7 @@ def as_ledgers_go(nights, monkeypatch, caplog):
 
 def assert_read_once_more(caplog, gone):
     assert gone
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "shoal.results.read_again"]
     assert line.startswith("Ledger '")
     assert line.endswith(" - listed and read once more")
 
