@@ -2,10 +2,11 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from PIL import Image
@@ -13,12 +14,11 @@ from PIL import Image
 from dataset_settings import dataset_settings
 from hostile import hostile_keys
 from pipeline import Pipeline
-from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.summary.summarize import SummarizedRun
-from shoal.tables.session import open_database
+from written_rows import write_rows
 
 HOSTILE_TAXON = '=Coris, "julis";\tر\u202eيم🐟'
 """What the dataset file calls a class: a formula with commas, quotes, a tab, right-to-left and an emoji."""
@@ -95,46 +95,41 @@ def all_keys() -> list[str]:
 
 
 @contextmanager
-def hostile_answer(folder: Path, model: bytes) -> Iterator[HostileAnswer]:
-    """Summarize it; the store runs meanwhile."""
+def reef_of(folder: Path, model: bytes, images: Mapping[str, bytes], settings: Mapping[str, Any]) -> Iterator[Pipeline]:
+    """Make a dataset `reef` of these images in a folder that is served meanwhile, with a bucket for exports."""
     data = folder / "data"
     for role in ("images", "results", "models", "exports"):
         (data / f"reef-{role}").mkdir(parents=True)
-    for key in all_keys():
-        path = data / "reef-images" / key
+    for path, content in {
+        **{data / "reef-images" / key: content for key, content in images.items()},
+        data / "reef-models/demo-fish/v1/model.onnx": model,
+    }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(PHOTO if key == PHOTO_KEY else key.replace("copy/", "").encode())
-    path = data / "reef-models/demo-fish/v1/model.onnx"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(model)
+        path.write_bytes(content)
     file = folder / "reef.yaml"
-    file.write_text(yaml.safe_dump(dataset_settings("reef", "test", **SETTINGS)), encoding="utf-8")
+    file.write_text(yaml.safe_dump(dataset_settings("reef", "test", **settings)), encoding="utf-8")
     with embedded_store(data, folder / "store.log") as access:
-        dataset = load_dataset(file)
-        pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
+        yield Pipeline(dataset := load_dataset(file), open_stores(dataset, lambda _: access))
+
+
+@contextmanager
+def hostile_answer(folder: Path, model: bytes) -> Iterator[HostileAnswer]:
+    """Summarize it; the store runs meanwhile."""
+    images = {key: PHOTO if key == PHOTO_KEY else key.replace("copy/", "").encode() for key in all_keys()}
+    with reef_of(folder, model, images, SETTINGS) as pipeline:
         plan = pipeline.plan()
         draw_rows(pipeline, plan)
         done = pipeline.summarize(plan)
         assert done.balance.complete
-        yield HostileAnswer(pipeline, done, data)
+        yield HostileAnswer(pipeline, done, folder / "data")
 
 
 def draw_rows(pipeline: Pipeline, plan) -> None:
     """Write the rows of a run: boxes follow from keys alone."""
-    layout = pipeline.stores.layout.variant(plan.variant.directory)
     bad = "key LIKE '%bad%'"
-    values = {
-        **{name: name for name in ("key", "object_version", "size_bytes")},
-        "content_sha256": f"CASE key WHEN '{PHOTO_KEY}' THEN '{hashlib.sha256(PHOTO).hexdigest()}' ELSE sha256(replace(key, 'copy/', '')) END",
-        "status": f"CASE WHEN {bad} THEN 'failed' ELSE 'processed' END",
-        "reason": f"CASE WHEN {bad} THEN 'truncated' END",
-        "width": f"CASE WHEN {bad} THEN NULL ELSE 640 END", "height": f"CASE WHEN {bad} THEN NULL ELSE 480 END",
-        "detections": _SEEN, "max_det_reached": "false", "luma_mean": "100", "luma_std": "20", "sharpness": "50",
-        "seconds": "0.1", "version_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'", "attempt": "'attempt1'",
-    }  # fmt: skip
-    columns = ", ".join(f"({values.get(name, 'NULL')})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
-    with open_database(pipeline.stores.results) as database:
-        for shard in plan.work.shards:
-            database.view_parquet("manifest", [layout.run(plan.run_key).manifest], MANIFEST_COLUMNS)
-            query = f"SELECT {columns} FROM manifest WHERE shard = {shard.shard} ORDER BY key"
-            database.store_parquet(query, layout.part(plan.run_key, shard.shard, "attempt1", 0))
+    write_rows(
+        pipeline, plan,
+        content_sha256=f"CASE key WHEN '{PHOTO_KEY}' THEN '{hashlib.sha256(PHOTO).hexdigest()}' ELSE sha256(replace(key, 'copy/', '')) END",
+        status=f"CASE WHEN {bad} THEN 'failed' ELSE 'processed' END", reason=f"CASE WHEN {bad} THEN 'truncated' END",
+        width=f"CASE WHEN {bad} THEN NULL ELSE 640 END", height=f"CASE WHEN {bad} THEN NULL ELSE 480 END", detections=_SEEN,
+    )  # fmt: skip

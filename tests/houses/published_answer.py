@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dataset_settings import dataset_settings
 from hostile import FILE_NAMES, hostile_keys
-from hostile_answer import HOSTILE_TAXON, draw_rows
+from hostile_answer import HOSTILE_TAXON, draw_rows, reef_of
 from pipeline import Pipeline
 from shoal.answers.find import StoredRun, find_run
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
-from shoal.embedded.processes.rclone import embedded_store
 from shoal.exports.export import Answer, Export, Written
-from shoal.settings.dataset_files import load_dataset
-from shoal.settings.dataset_stores import open_stores
 from shoal.tables.session import open_database
 
 PUBLISH = {
@@ -128,21 +122,8 @@ class Published:
 @contextmanager
 def published_answer(folder: Path, model: bytes, keys: list[str], settings: Mapping[str, Any]) -> Iterator[Published]:
     """Summarize drawn rows of these images; the store runs meanwhile."""
-    data = folder / "data"
-    for role in ("images", "results", "models"):
-        (data / f"reef-{role}").mkdir(parents=True)
-    for number, key in enumerate(keys):
-        path = data / "reef-images" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"image {number}".encode())
-    path = data / "reef-models/demo-fish/v1/model.onnx"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(model)
-    file = folder / "reef.yaml"
-    file.write_text(yaml.safe_dump(dataset_settings("reef", "test", **settings)), encoding="utf-8")
-    with embedded_store(data, folder / "store.log") as access:
-        dataset = load_dataset(file)
-        pipeline = Pipeline(dataset, open_stores(dataset, lambda _: access))
+    images = {key: f"image {number}".encode() for number, key in enumerate(keys)}
+    with reef_of(folder, model, images, settings) as pipeline:
         plan = pipeline.plan()
         draw_rows(pipeline, plan)
         assert pipeline.summarize(plan).balance.complete

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shoal.answers.where import Where
 from shoal.exports.export import Answer
@@ -19,14 +19,13 @@ _NOT_HELD = {
     "failed": "images that failed",
 }
 
-_FETCHED = 5000
 """Lines that are in memory at a time."""
 
 _LINES = """
     SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
-        WHERE list_contains(getvariable('held'), use) AND (key, object_version) NOT IN (FROM people)
+        WHERE list_contains(getvariable('held'), use)
     ) AS pictures
     LEFT JOIN (SELECT * FROM detections WHERE role = 'count') AS boxes USING (key, object_version)
     ORDER BY key, position
@@ -88,20 +87,24 @@ class Picture(NamedTuple):
 def view_pictures(database: Database, where: Where) -> None:
     """Make the view `held_pictures`, which `stream_pictures` reads.
 
-    Where taxa are asked for, images that show others only are not in it.
+    Images of people are not in it; nor, where taxa are asked for, those that show others only.
 
     Args:
-        database: Holds the views of an answer.
+        database: Holds the views of an answer, and `people`.
         where: What is asked for.
     """
-    without = f"WHERE (key, object_version) NOT IN ({_OTHERS})" if where.taxa else ""
-    database.run(f"CREATE OR REPLACE VIEW held_pictures AS SELECT * FROM images {without}")
+    others = f"AND (key, object_version) NOT IN ({_OTHERS})" if where.taxa else ""
+    database.run(
+        "CREATE OR REPLACE VIEW held_pictures AS "
+        f"SELECT * FROM images WHERE (key, object_version) NOT IN (FROM people) {others}"
+    )
 
 
 def count_others(database: Database) -> dict[str, int]:
     """Count the images that show other taxa than those asked for only; `view_pictures` was called."""
-    held = "SELECT count(*) FROM {} WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
-    others = int(database.value(held.format("images"))) - int(database.value(held.format("held_pictures")))
+    counted = "SELECT count(*) FROM {} WHERE use IN ('used', 'undated')"
+    all_held = int(database.value(counted.format("images") + " AND (key, object_version) NOT IN (FROM people)"))
+    others = all_held - int(database.value(counted.format("held_pictures")))
     return {"images that show other taxa only": others} if others else {}
 
 
@@ -109,21 +112,15 @@ def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:
     """Read the images of `held_pictures` that are held, the empty ones too; nothing else may be asked of the session meanwhile.
 
     Args:
-        database: Holds the views of an answer, and `people`.
+        database: Holds the views of an answer.
         more: Further uses, such as `failed`.
     """
     database.set_variable("held", [*HELD, *more])
-    for _, lines in groupby(_fetch(database, _LINES), lambda line: line[0]):
+    for _, lines in groupby(database.stream(_LINES), lambda line: line[0]):
         first = next(lines)
         key, _, use, reason, width, height, captured_at = first[:7]
         boxes = [Box(*line[8:]) for line in (first, *lines) if line[7] is not None]
         yield Picture(key, use, reason, width, height, captured_at, boxes)
-
-
-def _fetch(database: Database, sql: str) -> Iterator[tuple[Any, ...]]:
-    cursor = database.run(sql)
-    while lines := cursor.fetchmany(_FETCHED):
-        yield from lines
 
 
 def categories_of(answer: Answer) -> dict[str, int]:

@@ -8,7 +8,6 @@ could not judge `unclassified`. What lies in no deployment with a position has n
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +17,16 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.units import counted, utc_text
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Place, Places, count_unplaced, find_places, naive, need_places, precision_of
+from shoal.exports.places import (
+    Place,
+    Places,
+    count_unplaced,
+    find_places,
+    naive,
+    need_places,
+    newest_upload,
+    precision_of,
+)
 from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.table_file import CSV, CSV_TYPE, TIME
 from shoal.exports.taxa import entries_of, gbif_address
@@ -267,12 +275,6 @@ def _describe(database: Database, answer: Answer, places: Places, where: Where) 
     }
     described["project"] = _said(described["project"])
     return _said(described)
-
-
-def newest_upload(database: Database) -> datetime:
-    """Tell when the newest of the images was written to the bucket: the time of a package that follows from its images alone."""
-    found: datetime = database.value("SELECT max(last_modified) FROM images")
-    return found
 
 
 def _resource(name: str) -> dict[str, Any]:

@@ -27,8 +27,6 @@ NO_DEPLOYMENT = "no deployment"
 
 MISSING = "NA"
 
-_AT_ONCE = 10_000
-
 _STATION = f"""
 CREATE OR REPLACE MACRO station(camera, deployment) AS camera || '/' || coalesce(deployment, '{NO_DEPLOYMENT}')
 """
@@ -126,10 +124,7 @@ class Camtrapr:
 
 
 def _days(database: Database) -> Iterator[Day]:
-    cursor = database.run(_DAYS)
-    while rows := cursor.fetchmany(_AT_ONCE):
-        for row in rows:
-            yield Day(*row)
+    return (Day(*row) for row in database.stream(_DAYS))
 
 
 def _write_matrix(days: list[Day], stays: dict[tuple[str, str], Deployment], path: Path) -> None:

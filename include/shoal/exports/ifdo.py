@@ -25,8 +25,6 @@ from shoal.tables.session import Database
 
 VERSION = "v2.1.0"
 
-_AT_ONCE = 5_000
-
 _ITEMS = """
 SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, corners, taxa, scores
 FROM named_images JOIN places USING (camera, deployment) SEMI JOIN held_pictures USING (key) LEFT JOIN (
@@ -94,7 +92,7 @@ def _write(database: Database, places: Places, header: dict[str, Any], path: Pat
     annotator = str(header["image-annotation-creators"][0]["id"])
     with text_of(path) as file:
         file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
-        for number, row in enumerate(_fetched(database)):
+        for number, row in enumerate(database.stream(_ITEMS)):
             key, image_id, sha256, address, captured_at, last_modified, place, corners, taxa, scores = row
             item = {
                 "image-uuid": image_id,
@@ -109,12 +107,6 @@ def _write(database: Database, places: Places, header: dict[str, Any], path: Pat
             }
             file.write(f"{',' if number else ''}\n{json_text(key)}:{json_text(item)}")
         file.write("\n}}\n")
-
-
-def _fetched(database: Database) -> Iterator[tuple[Any, ...]]:
-    cursor = database.run(_ITEMS)
-    while rows := cursor.fetchmany(_AT_ONCE):
-        yield from rows
 
 
 def _annotation(

@@ -22,7 +22,7 @@ FAILED = "failed"
 
 _COUNTS = """
     SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))
-    FROM held_pictures WHERE use IN ('used', 'undated', 'failed') AND (key, object_version) NOT IN (FROM people)
+    FROM held_pictures WHERE use IN ('used', 'undated', 'failed')
 """
 _BOXES = (
     "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') AND starts_with(key, ?) "

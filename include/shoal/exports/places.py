@@ -241,3 +241,9 @@ def _keep(database: Database, known: Sequence[Place]) -> None:
 def naive(moment: datetime) -> datetime:
     """Write a moment as tables do: in UTC, without saying so."""
     return (moment if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
+
+
+def newest_upload(database: Database) -> datetime:
+    """Tell when the newest of the images was written to the bucket: the time of a package that follows from its images alone."""
+    found: datetime = database.value("SELECT max(last_modified) FROM images")
+    return found

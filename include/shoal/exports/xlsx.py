@@ -31,7 +31,6 @@ from shoal.tables.session import Database
 MOST_ROWS = 1_048_576
 """Of a sheet, for Excel; what is more goes on in a further sheet."""
 
-_AT_ONCE = 10_000
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _FORMULA = re.compile(FORMULA)
 _TIMES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
@@ -116,7 +115,7 @@ class Sheet:
             "ORDER BY camera, deployment NULLS FIRST, bin_start, taxon"
         )
         taxa = self.taxa
-        for place, cells in groupby(_fetched(self.database, query), itemgetter(0, 1, 2, 3, 4)):
+        for place, cells in groupby(self.database.stream(query), itemgetter(0, 1, 2, 3, 4)):
             seen = {taxon: detections for *_, taxon, detections in cells}
             yield [*place, *(seen.get(taxon) for taxon in taxa)]
 
@@ -127,12 +126,6 @@ class Sheet:
             writer.writerow([_as_csv(value) for value in self.header])
             for row in self.rows():
                 writer.writerow([_as_csv(value) for value in row])
-
-
-def _fetched(database: Database, query: str) -> Iterator[tuple[Any, ...]]:
-    cursor = database.run(query)
-    while rows := cursor.fetchmany(_AT_ONCE):
-        yield from rows
 
 
 def _as_csv(value: Any) -> Any:

@@ -41,10 +41,7 @@ RENAMED = "renamed"
 
 _NAME_BYTES = 255
 _PATH_BYTES = 1000
-_IMAGES = (
-    "SELECT count(*)::BIGINT FROM held_pictures "
-    "WHERE use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)"
-)
+_IMAGES = "SELECT count(*)::BIGINT FROM held_pictures WHERE use IN ('used', 'undated')"
 
 
 @dataclass(frozen=True)

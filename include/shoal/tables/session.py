@@ -53,6 +53,9 @@ class StoredParquet(NamedTuple):
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
 
+STREAMED_ROWS = 5000
+"""Rows of a streamed result that are held at once."""
+
 
 class Database:
     """One DuckDB session with a scratch folder.
@@ -179,6 +182,12 @@ class Database:
         cursor = self.run(sql, parameters)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of a result of any size; nothing else may be asked of the session meanwhile."""
+        cursor = self.run(sql)
+        while rows := cursor.fetchmany(STREAMED_ROWS):
+            yield from rows
 
     def view_parquet(self, name: str, keys: Sequence[str], columns: dict[str, str]) -> None:
         """Make Parquet objects of the results bucket one view, in place of an earlier one; an empty one where there are none.

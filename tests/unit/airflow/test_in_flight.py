@@ -156,7 +156,11 @@ def planned(store, demo_models, scenes, tmp_path, monkeypatch):
         pipeline = make_pipeline(store, demo_models, tmp_path, **settings)
         pipeline.put_scenes(scenes[:3])
         plan = pipeline.plan()
-        run = {"variant": plan.variant.directory, "run_key": plan.run_key, **where_it_lies(plan)}
+        run = {
+            "variant": plan.variant.directory,
+            "run_key": plan.run_key,
+            **where_it_lies(plan.dataset, plan.to_json()),
+        }
         return pipeline, {"shard": 0, **run}, {**run, "plan_only": False, "cluster": where_it_works(pipeline.dataset)}
 
     return make

@@ -10,8 +10,9 @@ from shoal.answers.where import Where
 from shoal.compare.agreement import compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
 from shoal.contract.errors import ConfigError
-from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS
+from shoal.contract.rows import ROW_COLUMNS
 from shoal.tables.session import open_database
+from written_rows import write_rows
 
 DIPLODUS, CHROMIS, CORIS, SARPA = range(4)
 HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
@@ -23,27 +24,18 @@ def day_key(day, camera="C1"):
 
 def write_boxes(pipeline, plan, boxes):
     """Write rows as a worker would, with these boxes: class, score and place, by key."""
-    layout = pipeline.stores.layout.variant(plan.variant.directory)
-    values = {
-        **dict.fromkeys(("key", "object_version", "size_bytes")), "content_sha256": "sha256(key)", "status": "'processed'", "width": "640",
-        "height": "480", "max_det_reached": "false", "luma_mean": "100", "luma_std": "20", "sharpness": "50", "seconds": "0.1",
-        "version_checked": "true", "worker_version": "'0.1.0'", "run_key": f"'{plan.run_key}'", "attempt": "'attempt1'",
-        "detections": "coalesce(planted.detections, [])",
-    }  # fmt: skip
-    columns = ", ".join(f"({values.get(name, 'NULL') or name})::{kind} AS {name}" for name, kind in ROW_COLUMNS.items())
-    kind = ROW_COLUMNS["detections"]
-    with open_database(pipeline.stores.results) as database:
-        database.run(f"CREATE TABLE planted (key VARCHAR, detections {kind})")
+
+    def plant(database):
+        database.run(f"CREATE TABLE planted (key VARCHAR, detections {ROW_COLUMNS['detections']})")
         for key, found in boxes.items():
             structs = [
                 {"class_id": class_id, "confidence": conf, **dict(zip(("x1", "y1", "x2", "y2"), xyxy, strict=True))}
                 for class_id, conf, xyxy in found
             ]
             database.run("INSERT INTO planted VALUES (?, ?)", [key, structs])
-        for shard in plan.work.shards:
-            database.view_parquet("manifest", [layout.run(plan.run_key).manifest], MANIFEST_COLUMNS)
-            query = f"SELECT {columns} FROM manifest LEFT JOIN planted USING (key) WHERE shard = {shard.shard}"
-            database.store_parquet(query, layout.part(plan.run_key, shard.shard, "attempt1", 0))
+
+    seen = "coalesce(planted.detections, [])"
+    write_rows(pipeline, plan, "manifest LEFT JOIN planted USING (key)", plant, detections=seen)
 
 
 def answer(pipeline, version, boxes, **params):

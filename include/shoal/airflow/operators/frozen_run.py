@@ -8,7 +8,7 @@ plan.json lies, and its settings name connections and pods: one that is not as i
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shoal.airflow.engine_of import engine_of
 from shoal.contract.errors import ContractError
@@ -19,9 +19,6 @@ from shoal.settings.changed import tell_changes
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.results_place import ResultsPlace
-
-if TYPE_CHECKING:
-    from shoal.plan.document import Plan
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +40,9 @@ class FrozenRun:
     changed: str
 
 
-def where_it_lies(plan: "Plan") -> dict[str, Any]:
+def where_it_lies(dataset: Dataset, plan_json: Mapping[str, Any]) -> dict[str, Any]:
     """Say in an XCom where a run's plan lies, and what it hashes to."""
-    return {"results": str(ResultsPlace.of(plan.dataset)), "plan_sha256": canonical_sha256(plan.to_json())}
+    return {"results": str(ResultsPlace.of(dataset)), "plan_sha256": canonical_sha256(plan_json)}
 
 
 def where_it_works(dataset: Dataset) -> dict[str, str]:

@@ -30,7 +30,6 @@ from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.xcom_keys import SAID
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
-from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import is_time, mint_run_key, run_time
 from shoal.contract.run_names import is_continuation
 from shoal.models.approval import Decision
@@ -123,7 +122,7 @@ class PlanShardsOperator(BaseOperator):
             context["ti"].xcom_push(key=SAID, value=plan.nothing)
         self._tell_of_silence(plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
-        run |= where_it_lies(plan)
+        run |= where_it_lies(plan.dataset, plan.to_json())
         state = {
             "plan_only": params.plan_only,
             "approval": str(plan.approval.decision),
@@ -158,8 +157,8 @@ class PlanShardsOperator(BaseOperator):
             *plan.remarks,
         ):
             log.info("%s", shown(line))
-        lies = {"results": str(ResultsPlace.of(dataset)), "plan_sha256": canonical_sha256(plan.json)}
-        self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key, **lies}
+        self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
+        run |= where_it_lies(dataset, plan.json)
         state = {"plan_only": False, "approval": str(Decision.NOT_NEEDED), "cluster": where_it_works(dataset)}
         instance.xcom_push(key=PLAN_XCOM, value={**run, **state})
         return []

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 from shoal.answers.where import Where
 from shoal.contract.hashing import canonical_sha256
 from shoal.exports.export import Answer
-from shoal.exports.places import Places
+from shoal.exports.places import Places, newest_upload
 from shoal.exports.published import said_project
 from shoal.settings.publish import Contributor
 from shoal.tables.session import Database
@@ -90,7 +90,7 @@ def write_eml(path: Path, database: Database, answer: Answer, places: Places, wh
     project, licence = said_project(answer)
     identity = canonical_sha256([answer.result, where.to_json(), publish.model_dump(mode="json")])
     contacts = [one for one in publish.contributors if one.role == "contact"] or list(publish.contributors[:1])
-    newest = database.value("SELECT max(last_modified) FROM images")
+    newest = newest_upload(database)
     west, east = (fold(place.longitude for place in places.known) for fold in (min, max))
     south, north = (fold(place.latitude for place in places.known) for fold in (min, max))
     package = quoteattr(str(database.value("SELECT uuid_of(?)", [identity])))
