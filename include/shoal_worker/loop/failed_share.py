@@ -46,9 +46,7 @@ class FailedShare:
             return not self._awaited and self._sample_is_bad()
         if not failed_too_often(tally.failed, tally.tried, tolerated):
             return False
-        if self._intake.left < TOO_FEW_TO_JUDGE:
-            return True  # nothing to take a sample of; another attempt takes the few that are left
-        self._take_sample()
+        self._take_sample()  # all that is left, where that is little: then the whole shard is judged
         return False
 
     def _take_sample(self) -> None:

@@ -44,11 +44,13 @@ def ended_after(verdicts, tolerated=0.5, on_their_way=1, chance=None):
     ("verdicts", "ended"),
     [
         pytest.param("x" * 49, None, id="too few to judge"),
-        pytest.param("x" * 60, 50, id="a small shard of broken ones"),
+        pytest.param("x" * 60, 60, id="a small shard of broken ones"),
         pytest.param("x" * 1000, 100, id="all are broken"),
         pytest.param("x" * 300 + "." * 700, None, id="a third of it, in front"),
         pytest.param("." * 700 + "x" * 300, None, id="a third of it, at the end"),
-        pytest.param("x" * 50 + "." * 10, 50, id="few left: the next attempt takes them"),
+        pytest.param("x" * 50 + "." * 10, 60, id="few left: they are taken, too"),
+        pytest.param("x" * 50 + "." * 49, 99, id="few left, and a little more than half of all failed"),
+        pytest.param("x" * 45 + "." * 5 + "x" * 5 + "." * 46, None, id="few left, and a little less than half of all"),
         pytest.param("-" * 900 + ".", None, id="what is no image says nothing"),
         pytest.param("-" * 900 + "x" * 49 + "." * 100, None, id="nor together with few that are broken"),
         pytest.param("x.x" * 400, 100, id="two thirds, everywhere"),
@@ -70,6 +72,7 @@ def test_a_shard_ends_where_images_from_all_over_it_fail(verdicts, ended):
             50 + 9 + 50 + 9 + 100,
             id="a sample of few that can be judged is enlarged: bad",
         ),
+        pytest.param("x" * 50 + "~" * 5 + "." * 50, 0.5, None, id="so many on their way that few are left: a good shard"),
         pytest.param("x" * 60 + "~" * 100, 0.5, None, id="nothing left to enlarge it by, and less than half of all"),
     ],
 )
