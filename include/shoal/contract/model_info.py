@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import ceil
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.flat_text import Flat, Pairs, Scalar, UnreadableError, read_flat
+from shoal.contract.model_card import Card
 
 EXPORT_HINT = "export it with: yolo export model=best.pt format=onnx dynamic=True"
 
@@ -31,11 +33,30 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Graph:
-    """What can be read of a model file without running it; `inputs` and `outputs` have at least one entry each."""
+    """What can be read of a model file without running it; `inputs` and `outputs` have at least one entry each.
+
+    Attributes:
+        metadata: What the file says in words; what a card says instead has taken its place.
+        inputs: Those of the graph.
+        outputs: Those of the graph.
+        card: The model's card, None where it has none.
+    """
 
     metadata: Mapping[str, str]
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
+    card: Card | None = None
+
+
+class Resize(StrEnum):
+    """How an image is brought to the size of a model's input."""
+
+    LETTERBOX = "letterbox"
+    """Its aspect kept, the rest grey."""
+    STRETCH = "stretch"
+    """Each side for itself."""
+    CENTRE_CROP = "centre_crop"
+    """Its shorter side to that of the input, then the middle of it."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +68,29 @@ class ModelInfo:
         stride: Largest stride; input sides are multiples of it.
         imgsz: (height, width) the model was exported for, in pixels.
         fixed_hw: Input (height, width) of a static model, None for a dynamic one.
+        resize: How an image is brought to the input's size.
+        channels: Of an image: 3 (RGB) or 1 (grey).
+        mean: Subtracted from each channel in 0..1 before `std` divides it; None where neither is done.
+        std: Divides each channel.
+        background: Column of the scores that stands for no class; None where each column is a class.
+        keypoints: (number of key points, values of each) of a pose model, else None.
     """
 
     names: tuple[str, ...]
     stride: int
     imgsz: tuple[int, int]
     fixed_hw: tuple[int, int] | None
+    resize: Resize = Resize.LETTERBOX
+    channels: int = 3
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    background: int | None = None
+    keypoints: tuple[int, int] | None = None
 
     @property
     def rect(self) -> bool:
         """Letterbox with minimal padding: ultralytics does so exactly for dynamic models."""
-        return self.fixed_hw is None
+        return self.fixed_hw is None and self.resize is Resize.LETTERBOX
 
 
 def read_model_info(graph: Graph) -> ModelInfo:

@@ -122,7 +122,7 @@ def test_a_plan_of_shoal_s_own_family_is_never_run_by_another(install):
         pytest.param(
             "six",
             FAMILY.replace('"detect"', '"depth"'),
-            "shoal.tasks six is for task 'depth', there are detect - tell its author",
+            "shoal.tasks six is for task 'depth', there are detect, segment, pose, obb, classify - tell its author",
             id="a task nobody counts",
         ),
     ],

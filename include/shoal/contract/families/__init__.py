@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
-from shoal.contract.families.family import Family
+from shoal.contract.families.family import Family, NotOfFamilyError
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal.contract.plugged_in import load, load_of_wheel, plugged_in
 from shoal.contract.tasks import TASKS
@@ -39,10 +39,14 @@ def understand(graph: Graph) -> Understood:
         ModelRefusedError: It is of none; says what each family missed.
         ConfigError: A wheel that adds a family is broken.
     """
+    if graph.card and graph.card.family:
+        return _understand_as(graph, graph.card.family)
     refusals: list[str] = []
     for name in _names():
         try:
             return _understand_as(graph, name)
+        except NotOfFamilyError:
+            continue
         except ModelRefusedError as err:
             refusals.append(str(err) if name in FAMILIES else f"family {name}: {err}")
     raise ModelRefusedError("; ".join(refusals))

@@ -2,7 +2,12 @@
 
 from typing import Protocol
 
+from shoal.contract.errors import ModelRefusedError
 from shoal.contract.model_info import Graph, ModelInfo
+
+
+class NotOfFamilyError(ModelRefusedError):
+    """The file is of another family; the next one is asked."""
 
 
 class Family(Protocol):
@@ -26,6 +31,7 @@ class Family(Protocol):
         """Read a graph of this family.
 
         Raises:
-            ModelRefusedError: It is none, or one that cannot be run; in one line with a way out.
+            NotOfFamilyError: It is none.
+            ModelRefusedError: It is one that cannot be run: no other family is asked; in one line with a way out.
         """
         ...

@@ -1,0 +1,10 @@
+"""Boxes with a class, a confidence and an angle."""
+
+from shoal.contract.tasks.task import Task
+
+OBB = Task(
+    name="obb",
+    columns=("detections", "angles", "max_det_reached"),
+    settings=("iou", "max_det"),
+    sql=("tasks/detect/detections", "tasks/detect/below"),
+)
