@@ -4,8 +4,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.contract.errors import ConfigError, StoreError, one_line
@@ -40,22 +40,24 @@ class Budget:
         self._changed = threading.Condition()
 
     @contextmanager
-    def hold(self, amount: int) -> Iterator[None]:
-        """Wait until `amount` fits, and hold it."""
+    def hold(self, amount: int) -> Iterator[ExitStack]:
+        """Wait until `amount` fits, and hold it, beyond the end where somebody takes over what is given."""
         with self._changed:
             self._changed.wait_for(lambda: self._held == 0 or self._held + amount <= self._size)
             self._held += amount
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._held -= amount
-                self._changed.notify_all()
+        with ExitStack() as held:
+            held.callback(self._give_back, amount)
+            yield held
+
+    def _give_back(self, amount: int) -> None:
+        with self._changed:
+            self._held -= amount
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True)
 class Ready:
-    """An image on its way to the model; the decoded image is no longer held.
+    """An image on its way to the model; the decoded image is no longer held, unless it is to be cut into tiles.
 
     Attributes:
         image: As listed.
@@ -63,6 +65,7 @@ class Ready:
         frame: `(H, W, 3)` uint8 BGR, as the model is to see it.
         image_hw: (height, width) of the decoded image in pixels.
         seconds: Spent on it so far, without waiting.
+        held: What of the budget of pixels it holds; whoever takes it closes this.
     """
 
     image: ListedImage
@@ -70,6 +73,7 @@ class Ready:
     frame: Image
     image_hw: tuple[int, int]
     seconds: float
+    held: ExitStack = field(default_factory=ExitStack)
 
 
 class Examiner:
@@ -180,7 +184,7 @@ class Examiner:
             MemoryError: No room to run it.
         """
         started = time.perf_counter()
-        with self.underway.inferring(ready.image):
+        with ready.held, self.underway.inferring(ready.image):
             found = self._detector.detect_frame(ready.frame, ready.image_hw)
         return self._row(
             ready.image,
@@ -201,7 +205,7 @@ class Examiner:
             facts["exif"] = read_exif(fetched.data).to_column()
         if isinstance(header, Undecodable):
             return self._failed(image, header, facts, time.perf_counter() - started)
-        with self._pixels.hold(header.pixels):
+        with self._pixels.hold(header.pixels) as held:
             started = time.perf_counter()
             with self.underway.decoding(image, header.pixels):
                 decoded = decode_pixels(fetched.data, header)
@@ -211,7 +215,9 @@ class Examiner:
             facts |= {"width": width, "height": height, "damaged": decoded.damaged, "detail": decoded.detail}
             facts |= vars(measure(decoded.image))
             frame = self._detector.frame(decoded.image)
-            return Ready(image, facts, frame, (height, width), time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            kept = held.pop_all() if self._detector.keeps_image else ExitStack()
+            return Ready(image, facts, frame, (height, width), seconds, kept)
 
     def _failed(self, image: ListedImage, failure: Undecodable, facts: dict[str, Any], seconds: float) -> Row:
         header = failure.header

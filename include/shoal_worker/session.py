@@ -8,17 +8,20 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import onnxruntime as ort
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
-from shoal.contract.families import Understood, load_codec, understand, understand_planned
+from shoal.contract.families import Understood, check_tileable, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
 from shoal.contract.model_file import HEAD_BYTES, describe_bytes
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_imgsz
 from shoal.contract.onnx_file import read_onnx
 from shoal_worker.families.codec import Codec, Floats
 from shoal_worker.image.letterbox import Image
+from shoal_worker.image.tiles import Tiles
+from shoal_worker.tasks.detect import Detections
 from shoal_worker.tasks.found import Found
 
 log = logging.getLogger(__name__)
@@ -140,6 +143,8 @@ class Detector:
                 "plan the run again, or export with dynamic=True"
             )
         self._codec: Codec = load_codec(model.understood)(model.graph, model.info, inference)
+        self._tiles = _make_tiles(model, inference)
+        self._max_det = inference.max_det
         self._session = model.session
         self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()
@@ -149,9 +154,14 @@ class Detector:
         """Find what one image shows, `(H, W, 3)` uint8 BGR; places are in its pixels."""
         return self.detect_frame(self.frame(image), image.shape[:2])
 
+    @property
+    def keeps_image(self) -> bool:
+        """Whether a frame is the image itself, which is cut only when it is looked at."""
+        return self._tiles is not None
+
     def frame(self, image: Image) -> Image:
         """Bring an image to the model's size; all that inference needs of it."""
-        return self._codec.frame(image)
+        return image if self._tiles else self._codec.frame(image)
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
         """Make the model's inputs of a frame, by name."""
@@ -169,6 +179,14 @@ class Detector:
             MemoryError: There was no room for the model's intermediate results.
             ModelRefusedError: The model does not run on this frame.
         """
+        if self._tiles is None:
+            return self._run(frame, image_hw)
+        return self._tiles.detect(frame, self._look, self._max_det)
+
+    def _look(self, image: Image) -> Detections:
+        return cast(Detections, self._run(self._codec.frame(image), image.shape[:2]))  # see `check_tileable`
+
+    def _run(self, frame: Image, image_hw: tuple[int, int]) -> Found:
         try:
             outputs = self._session.run(self._outputs, self._codec.tensors(frame), self._run_options)
         except Exception as err:  # ONNX Runtime's errors share no base class but this one
@@ -188,6 +206,13 @@ class Detector:
         return ModelRefusedError(
             f"Model does not run on an input of {frame.shape[0]}x{frame.shape[1]} px: {message} - {EXPORT_HINT}"
         )
+
+
+def _make_tiles(model: OpenedModel, inference: Inference) -> Tiles | None:
+    if inference.tile is None:
+        return None
+    check_tileable(model.understood)
+    return Tiles(inference.tile, inference.tile_overlap or 0.0)
 
 
 def _providers() -> list[str]:

@@ -37,6 +37,8 @@ class Inference:
         scan_limit: Most scans a progressive JPEG may have.
         pipeline_version: Version of decode, letterbox and post-processing.
         family: `<name>/<version>` of a model family from somebody's wheel; None for Shoal's own.
+        tile: (height, width) in pixels of the overlapping pieces that are looked at one by one; None: the whole image alone.
+        tile_overlap: Share of a tile that the next one shows again; None without tiles.
     """
 
     imgsz: tuple[int, int]
@@ -48,13 +50,19 @@ class Inference:
     scan_limit: int = SCAN_LIMIT
     pipeline_version: int = PIPELINE_VERSION
     family: str | None = None
+    tile: tuple[int, int] | None = None
+    tile_overlap: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the settings as job and variant hold them: Shoal's own families are under `pipeline_version`."""
-        settings = asdict(self)
-        if self.family is None:
-            del settings["family"]
-        return settings
+        unsaid = {name for name in ("family", "tile", "tile_overlap") if getattr(self, name) is None}
+        return {name: value for name, value in asdict(self).items() if name not in unsaid}
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> "Inference":
+        """Read what `to_json` wrote."""
+        sizes = {name: tuple(settings[name]) for name in ("imgsz", "tile") if settings.get(name) is not None}
+        return cls(**{**settings, **sizes})
 
 
 @dataclass(frozen=True)
@@ -126,11 +134,10 @@ class ShardJob:
             )
         try:
             job = dict(plan["job"])
-            inference = dict(job.pop("inference"))
-            height, width = inference.pop("imgsz")
+            inference = Inference.from_json(job.pop("inference"))
             read_before, elsewhere = job.pop("read_before", None), job.pop("elsewhere", ())
             return cls(
-                inference=Inference(imgsz=(height, width), **inference),
+                inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
                 elsewhere=tuple(Witness(**one) for one in elsewhere),
                 **job,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.contract.families import check_tileable
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
@@ -51,12 +52,17 @@ def make_variant(release: ModelRelease, model: Model) -> Variant:
     Raises:
         ModelRefusedError: The model cannot take the requested imgsz.
     """
+    tile = model.tile
+    if tile is not None:
+        check_tileable(release.understood)
     inference = Inference(
         imgsz=resolve_imgsz(release.info, model.imgsz),
         rect=release.info.rect,
         pixel_limit=model.pixel_limit,
         scan_limit=model.scan_limit,
         family=release.understood.added,
+        tile=tile.size if tile else None,
+        tile_overlap=tile.overlap if tile else None,
         **{name: getattr(model, name) for name in TASKS[release.understood.family.task].settings},
     )
     return Variant(release, inference)

@@ -92,6 +92,19 @@ class Models(Settings):
     prefix: Folder = ""
 
 
+class Tile(Settings):
+    """Pieces of an image that the model looks at one by one."""
+
+    size: tuple[Side, Side] = Field(description="(height, width) of a tile in px of the image")
+    overlap: float = Field(0.2, ge=0, le=0.8, description="Share of a tile that the next one shows again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _square(cls, data: Any) -> Any:
+        """Let `size: 640` mean 640 x 640."""
+        return _square(data, "size")
+
+
 class Model(Settings):
     """Which model looks at the images, and how."""
 
@@ -123,13 +136,25 @@ class Model(Settings):
         description="A model file of more bytes is not read",
     )
 
+    # Left out of plan.json where nobody wrote it, as before there were tiles.
+    tile: Tile | None = Field(
+        None,
+        exclude_if=lambda tile: tile is None,
+        description="Look at overlapping tiles of an image, and at the whole: for what is small in large photos",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _square(cls, data: Any) -> Any:
         """Let `imgsz: 640` mean 640 x 640."""
-        if isinstance(data, dict) and isinstance(data.get("imgsz"), int):
-            return {**data, "imgsz": (data["imgsz"], data["imgsz"])}
-        return data
+        return _square(data, "imgsz")
+
+
+def _square(data: Any, name: str) -> Any:
+    """Let one side mean both."""
+    if isinstance(data, dict) and isinstance(data.get(name), int):
+        return {**data, name: (data[name], data[name])}
+    return data
 
 
 class Run(Settings):

@@ -2,7 +2,7 @@
 
 Images pass through in about the order they were taken, failed ones too, so a share of failures at any moment is
 that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, and decoding holds
-at most one image of the largest size allowed.
+at most one image of the largest size allowed, or several that are together no larger; so do images that wait for their tiles.
 """
 
 import queue
@@ -166,7 +166,9 @@ class Pipeline:
                 fetching -= 1
             elif not isinstance(item, Ready):
                 self.outcomes.put(item)
-            elif not self._intake.closed:  # else it was fetched in vain: it stays open
+            elif self._intake.closed:
+                item.held.close()  # it was fetched in vain, and stays open
+            else:
                 self.outcomes.put(self._finish(item))
         self.outcomes.put(Finished())
 

@@ -1,12 +1,19 @@
+import threading
+from queue import Empty, SimpleQueue
+
+import numpy as np
 import pytest
 
 from shoal.contract.rows import Status
-from shoal.stores.images import ImageDenied
+from shoal.stores.images import Fetched, ImageDenied
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker.examine import Examiner
+from shoal_worker.examine import Examiner, Ready
+from shoal_worker.image.decode import read_header
 from shoal_worker.rows.parts import ListedImage, Stamp
+from shoal_worker.tasks.detect import Detections
 from worker.http_faults import faulty_store, status
+from worker.images import white_jpeg
 
 IMAGE = ListedImage("a.jpg", "e", 7)
 
@@ -30,3 +37,44 @@ def test_an_object_that_the_store_refuses_is_not_yet_a_row():
         pytest.raises(ImageDenied, match=said),
     ):
         examiner_of(endpoint_url).prepare(IMAGE)
+
+
+class Tiled:
+    """A model that looks at tiles: it keeps the image."""
+
+    keeps_image = True
+
+    def frame(self, image):
+        return image
+
+    def detect_frame(self, frame, image_hw):
+        assert frame.shape[:2] == image_hw
+        return Detections(np.empty(0, np.int32), np.empty(0, np.float32), np.empty((0, 4), np.float32), False)
+
+
+@pytest.mark.parametrize("way_on", ["finished", "given up"])
+def test_images_that_wait_for_their_tiles_hold_their_pixels_until_they_are_looked_at(monkeypatch, way_on):
+    """Two of them would be more pixels than one image may have: the second waits for the first."""
+    data = white_jpeg()
+    pixels = read_header(data, 10**8, 100).pixels
+    examiner = Examiner(None, Tiled(), pixels * 3 // 2, Stamp("1", "r", "attempt1"), scan_limit=100)
+    monkeypatch.setattr(examiner, "_source", Given(data))
+    first, second = examiner.prepare(IMAGE), SimpleQueue()
+    threading.Thread(target=lambda: second.put(examiner.prepare(IMAGE)), daemon=True).start()
+    with pytest.raises(Empty):
+        second.get(timeout=0.3)
+    if way_on == "finished":
+        assert examiner.finish(first).status is Status.PROCESSED
+    else:
+        first.held.close()
+    assert isinstance(second.get(timeout=60), Ready)
+
+
+class Given:
+    """A source of one image."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def read(self, key, object_version, size_bytes):
+        return Fetched(self.data, version_checked=False)

@@ -72,7 +72,9 @@ def test_a_shard_ends_where_images_from_all_over_it_fail(verdicts, ended):
             50 + 9 + 50 + 9 + 100,
             id="a sample of few that can be judged is enlarged: bad",
         ),
-        pytest.param("x" * 50 + "~" * 5 + "." * 50, 0.5, None, id="so many on their way that few are left: a good shard"),
+        pytest.param(
+            "x" * 50 + "~" * 5 + "." * 50, 0.5, None, id="so many on their way that few are left: a good shard"
+        ),
         pytest.param("x" * 60 + "~" * 100, 0.5, None, id="nothing left to enlarge it by, and less than half of all"),
     ],
 )

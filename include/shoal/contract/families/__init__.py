@@ -9,6 +9,7 @@ from shoal.contract.families.family import Family, NotOfFamilyError
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal.contract.plugged_in import load, load_of_wheel, plugged_in
 from shoal.contract.tasks import TASKS
+from shoal.contract.tasks.detect import DETECT
 
 FAMILIES = {"yolov8": "shoal.contract.families.yolov8:YOLOV8"}
 """Families by name, imported when a model is read. The first that understands a file is its family."""
@@ -82,6 +83,17 @@ def load_codec(understood: Understood) -> type:
     path, added = understood.family.codec, understood.added
     codec: type = resolve_name(path) if added is None else load_of_wheel(added, path, GROUP)
     return codec
+
+
+def check_tileable(understood: Understood) -> None:
+    """Check that a model can look at an image in tiles: boxes can be brought together again, nothing else can.
+
+    Raises:
+        ModelRefusedError: It is for another task.
+    """
+    task = understood.family.task
+    if task != DETECT.name:
+        raise ModelRefusedError(f"model.tile is for detection models, this one is for {task!r} - leave model.tile out")
 
 
 def _understand_as(graph: Graph, name: str) -> Understood:
