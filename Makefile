@@ -85,6 +85,8 @@ lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirem
 	$(UV) export --frozen --quiet --all-extras --no-dev --no-emit-project > requirements.txt
 	head -n 1 requirements-uv.txt | cut -d ' ' -f 1 | $(UV) pip compile --quiet --universal --no-header --generate-hashes - > .shoal/uv.txt
 	mv .shoal/uv.txt requirements-uv.txt
+	$(UV) pip compile --quiet --no-header --no-emit-index-url --generate-hashes --python-version 3.13 \
+	  --python-platform x86_64-manylinux_2_28 docker/worker/requirements-cuda.in -o docker/worker/requirements-cuda.txt
 
 bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/worker.py

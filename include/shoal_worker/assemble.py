@@ -44,7 +44,7 @@ def run_shard(
     """
     cv2.setNumThreads(1)
     detector = _open_detector(job, command.threads)
-    stamp = Stamp(worker_version(), job.run_key, command.attempt)
+    stamp = Stamp(worker_version() + ("+cuda" if detector.on_gpu else ""), job.run_key, command.attempt)
     (source, doubt), inference = _open_source(job, command.mount), job.inference
     examiner = Examiner(
         source,

@@ -27,6 +27,7 @@ from shoal_worker.tasks.found import Found
 log = logging.getLogger(__name__)
 
 _FATAL_ONLY = 4
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
 
 _NO_ONNX = ("Protobuf parsing failed", "protobuf parsing failed", "No graph was found")
@@ -68,6 +69,11 @@ class OpenedModel:
         """The part of it that inference depends on."""
         return self.understood.info
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU runs it: a build for GPUs falls back to the CPU where none answers."""
+        return bool(self.session.get_providers()[0] == _CUDA)
+
 
 def check_sha256(data: bytes, expected: str, key: str) -> None:
     """Check that a model file is the one the plan was made for.
@@ -108,7 +114,13 @@ def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) 
         session = ort.InferenceSession(data, options, providers=_providers())
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
         raise _explain_unopened(data, first_line(err)) from err
-    return OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
+    opened = OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
+    if _CUDA in ort.get_available_providers() and not opened.on_gpu:
+        log.warning(
+            "No GPU answers, the model runs on the CPU - the pod has to ask for one (cluster.pod.gpu), its node needs a driver "
+            "for the CUDA of this image"
+        )
+    return opened
 
 
 def _explain_unopened(data: bytes, message: str) -> Exception:
@@ -136,6 +148,7 @@ class Detector:
             ModelRefusedError: A static model was asked for another size or for rectangular frames.
         """
         self.info = model.info
+        self.on_gpu = model.on_gpu
         self.imgsz = resolve_imgsz(model.info, inference.imgsz)
         if inference.rect and model.info.fixed_hw is not None:
             raise ModelRefusedError(
@@ -217,4 +230,7 @@ def _make_tiles(model: OpenedModel, inference: Inference) -> Tiles | None:
 
 def _providers() -> list[str]:
     """A GPU where this build of ONNX Runtime has one to offer, and the CPU."""
-    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
+    if _CUDA not in ort.get_available_providers():
+        return [_CPU]
+    ort.preload_dlls(directory="")  # CUDA's libraries lie in packages beside ONNX Runtime, where no loader looks
+    return [_CUDA, _CPU]

@@ -3,6 +3,7 @@
 Exit status 0 when at least one fits, 1 when none does, 2 when it cannot be told.
 """
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
 from shoal.contract.units import parse_quantity
 from shoal.engines.plain_pod import sized_pod
+from shoal.settings.execution import GPU, check_device
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -47,7 +49,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     what.add_argument("--pod", type=Path, metavar="FILE", help="the pod in this manifest, YAML or JSON")
     what.add_argument("--dataset", metavar="NAME", help="the pods of this dataset")
     parser.add_argument("--memory", type=_quantity, metavar="BYTES", help="with --cpu: memory, such as 2Gi")
-    parser.add_argument("--gpu", type=int, default=0, metavar="N", help="with --cpu: GPUs (nvidia.com/gpu)")
+    parser.add_argument(
+        *("--gpu", "--resource"),
+        action="append",
+        default=[],
+        type=_device,
+        metavar="[NAME=]N",
+        dest="resource",
+        help=f"with --cpu: so many of a device plugin's resource, such as nvidia.com/mig-1g.10gb=1 (without a name {GPU})",
+    )
     parser.add_argument("--namespace", help="where the pods go (default: the pod's, the dataset's, the kubeconfig's)")
     parser.add_argument("--share", type=_share, help=f"part of the room to take, 0 to 1 (default {DEFAULT_SHARE:g})")
     add_json(parser)
@@ -96,7 +106,7 @@ def _local_room(arguments: Namespace) -> tuple[int, Mapping[str, Any] | str] | N
         raise ConfigError(f"Dataset {arguments.dataset!r} runs on this machine, which has no namespaces - leave it out")
     if arguments.share is not None:
         cluster = cluster.model_copy(update={"share": arguments.share})
-    pod = sized_pod(cluster.pod.cpu, cluster.pod.memory)
+    pod = sized_pod(cluster.pod.cpu, cluster.pod.memory, {})
     request = {name: float(amount) for name, amount in pod_requests(pod).items()}
     machine = read_headroom()
     try:
@@ -128,14 +138,14 @@ def _reach_cluster(conn_id: str) -> tuple["ApiClient", str]:
 
 
 def _question(arguments: Namespace) -> Question:
-    if arguments.cpu is None and (arguments.memory is not None or arguments.gpu):
-        raise ConfigError("--memory and --gpu go with --cpu - a manifest and a dataset say it themselves")
+    if arguments.cpu is None and (arguments.memory is not None or arguments.resource):
+        raise ConfigError("--memory, --gpu and --resource go with --cpu - a manifest and a dataset say it themselves")
     if arguments.pod is not None:
         pod = _read_pod(arguments.pod)
         return Question(pod, (pod.get("metadata") or {}).get("namespace") or "")
     if arguments.dataset is not None:
         return _dataset_question(arguments.dataset)
-    return Question(sized_pod(arguments.cpu, arguments.memory, arguments.gpu))
+    return Question(sized_pod(arguments.cpu, arguments.memory, dict(arguments.resource)))
 
 
 def _dataset_question(name: str) -> Question:
@@ -210,6 +220,16 @@ def _quantity(text: str) -> str:
     if not positive:
         raise ArgumentTypeError(f"a pod cannot ask for {text}")
     return text
+
+
+def _device(text: str) -> tuple[str, int]:
+    name, _, count = text.rpartition("=")
+    if re.fullmatch("[1-9][0-9]{0,5}", count) is None:
+        raise ArgumentTypeError(f"{text!r} does not end with how many - such as {GPU}=1")
+    try:
+        return check_device(name or GPU), int(count)
+    except ValueError as err:
+        raise ArgumentTypeError(str(err)) from err
 
 
 def _share(text: str) -> float:

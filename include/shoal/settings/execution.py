@@ -1,12 +1,33 @@
 """Where shards run: the `cluster`, `worker` and `sidecar` groups of a dataset file."""
 
+import re
 from datetime import timedelta
+from operator import not_
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shoal.contract.units import parse_quantity
 from shoal.settings.field_types import Duration, PodTemplate, Quantity, Settings
+
+GPU = "nvidia.com/gpu"
+"""What `pod.gpu` asks for."""
+
+_DEVICE = re.compile(r"([a-z0-9][a-z0-9.-]*)/[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+def check_device(name: str) -> str:
+    """Check the name of a resource that a device plugin offers: it has a domain, and not Kubernetes' own.
+
+    Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = _DEVICE.fullmatch(name)
+    if found is None or found[1].startswith("requests.") or f".{found[1]}".endswith(".kubernetes.io"):
+        raise ValueError(f"{name!r} is no resource of a device plugin - such as {GPU} or nvidia.com/mig-1g.10gb")
+    return name
 
 
 class PodSettings(Settings):
@@ -17,6 +38,12 @@ class PodSettings(Settings):
     gpu: int = Field(
         0, ge=0, description="GPUs (nvidia.com/gpu); needs a worker image with a GPU build of ONNX Runtime"
     )
+    # Left out of plan.json where nobody wrote it, as before there were any.
+    resources: dict[Annotated[str, AfterValidator(check_device)], Annotated[int, Field(strict=True, ge=1)]] = Field(
+        default_factory=dict,
+        exclude_if=not_,
+        description="Other resources of device plugins, such as nvidia.com/mig-1g.10gb: 1",
+    )
     transfer: Literal["mount", "direct"] = Field(
         "mount", description="mount: a sidecar mounts the bucket (privileged); direct: the worker reads over S3"
     )
@@ -26,7 +53,19 @@ class PodSettings(Settings):
 
     def describe(self) -> str:
         """Write its size in words."""
-        return f"cpu {self.cpu}, memory {self.memory}{f', gpu {self.gpu}' if self.gpu else ''}"
+        others = "".join(f", {name} {count}" for name, count in self.resources.items())
+        return f"cpu {self.cpu}, memory {self.memory}{f', gpu {self.gpu}' if self.gpu else ''}{others}"
+
+    @property
+    def devices(self) -> dict[str, int]:
+        """What it asks of device plugins, GPUs among them."""
+        return {**({GPU: self.gpu} if self.gpu else {}), **self.resources}
+
+    @model_validator(mode="after")
+    def _gpus_are_said_once(self) -> "PodSettings":
+        if self.gpu and GPU in self.resources:
+            raise ValueError(f"gpu: {self.gpu} and resources: {GPU} are the same - leave one out")
+        return self
 
     @model_validator(mode="after")
     def _quantities(self) -> "PodSettings":
@@ -72,9 +111,9 @@ class Cluster(Settings):
 
     @model_validator(mode="after")
     def _local_has_no_pods(self) -> "Cluster":
-        if not self.has_pods and (self.pods is not None or self.pod.gpu or self.pod.template):
+        if not self.has_pods and (self.pods is not None or self.pod.devices or self.pod.template):
             raise ValueError(
-                "pods, pod.gpu and pod.template are for cluster.kind kubernetes - set it or leave them out"
+                "pods, pod.gpu, pod.resources and pod.template are for cluster.kind kubernetes - set it or leave them out"
             )
         return self
 

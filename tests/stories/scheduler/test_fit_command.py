@@ -23,7 +23,7 @@ def three_nodes(control_plane):
     core = client.CoreV1Api(control_plane.connect())
     core.create_node(node("first"))
     core.create_node(node("second"))
-    core.create_node(node("third", taints=[GPU_TAINT], **{"nvidia.com/gpu": "2"}))
+    core.create_node(node("third", taints=[GPU_TAINT], **{"nvidia.com/gpu": "2", "nvidia.com/mig-1g.10gb": "3"}))
     running = pod(container(cpu="2500m", memory="1Gi"), nodeName="second")
     core.create_namespaced_pod("default", {**running, "metadata": {"name": "running"}})
     yield
@@ -76,6 +76,13 @@ def test_json_says_the_same(fit):
             "{gpu: NoSchedule}, not even with nothing else running - ask for less, raise the quota if it says so, or add "
             "nodes",
             id="only on nodes it may not use",
+        ),
+        pytest.param(
+            ["--cpu", "1", "--resource", "nvidia.com/mig-1g.10gb=4"],
+            "0/3 nodes fit one pod (cpu 1, nvidia.com/mig-1g.10gb 4): 2 Insufficient nvidia.com/mig-1g.10gb, 1 untolerated "
+            "taint {gpu: NoSchedule}, not even with nothing else running - ask for less, raise the quota if it says so, or "
+            "add nodes",
+            id="slices of GPUs",
         ),
         pytest.param(
             ["--cpu", "9"],
@@ -201,7 +208,9 @@ def test_a_dataset_is_counted_in_its_own_cluster(control_plane, three_nodes, tmp
     [
         pytest.param(["--namespace", "nowhere", "--cpu", "1"], 'namespaces "nowhere" not found', id="no namespace"),
         pytest.param(["--dataset", "nothing"], "No dataset 'nothing'", id="no dataset"),
-        pytest.param(["--pod", "p.yaml", "--gpu", "1"], "--memory and --gpu go with --cpu", id="mixed questions"),
+        pytest.param(
+            ["--pod", "p.yaml", "--gpu", "1"], "--memory, --gpu and --resource go with --cpu", id="mixed questions"
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_status_2_and_one_line(fit, words, said, tmp_path, monkeypatch):

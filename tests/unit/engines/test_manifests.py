@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
@@ -76,9 +77,42 @@ def test_the_worker_starts_in_a_folder_of_the_pod_s_own():
     assert {"name": folder, "emptyDir": {}} in spec["volumes"]
 
 
-def test_a_gpu_is_asked_for_like_any_resource():
-    (worker,) = make_pod(gpu=1)["spec"]["containers"]
-    assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"
+@pytest.mark.parametrize(
+    ("asked", "devices"),
+    [
+        pytest.param({"gpu": 1}, {"nvidia.com/gpu": "1"}, id="a GPU"),
+        pytest.param({"resources": {"nvidia.com/mig-1g.10gb": 2}}, {"nvidia.com/mig-1g.10gb": "2"}, id="slices of one"),
+        pytest.param({"gpu": 1, "resources": {"rdma/hca": 1}}, {"nvidia.com/gpu": "1", "rdma/hca": "1"}, id="both"),
+    ],
+)
+def test_devices_are_asked_for_like_any_resource(asked, devices):
+    (worker,) = make_pod(**asked)["spec"]["containers"]
+    for asked_for in worker["resources"].values():
+        assert {name: amount for name, amount in asked_for.items() if "/" in name} == devices
+
+
+@pytest.mark.parametrize(
+    ("pod", "message"),
+    [
+        pytest.param({"resources": {"gpu": 1}}, "is no resource of a device plugin", id="no domain"),
+        pytest.param(
+            {"resources": {"kubernetes.io/gpu": 1}},
+            "is no resource of a device plugin",
+            id="the domain of Kubernetes itself",
+        ),
+        pytest.param({"resources": {"node.kubernetes.io/x": 1}}, "is no resource of a device plugin", id="below it"),
+        pytest.param({"resources": {"nvidia.com/gpu": "1"}}, "valid integer", id="text"),
+        pytest.param({"resources": {"nvidia.com/gpu": 0}}, "greater than or equal to 1", id="none"),
+        pytest.param(
+            {"gpu": 1, "resources": {"nvidia.com/gpu": 1}},
+            "gpu: 1 and resources: nvidia.com/gpu are the same - leave one out",
+            id="GPUs said twice",
+        ),
+    ],
+)
+def test_a_device_that_kubernetes_would_not_count_is_refused(pod, message):
+    with pytest.raises(ValidationError, match=message):
+        make_pod(**pod)
 
 
 def test_a_template_adds_and_cannot_take_away():

@@ -172,9 +172,8 @@ def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod
 
 def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
     pod = cluster.pod
-    resources = {"cpu": pod.cpu, "memory": pod.memory}
-    if pod.gpu:
-        resources["nvidia.com/gpu"] = str(pod.gpu)
+    devices = {name: str(count) for name, count in pod.devices.items()}
+    resources = {"cpu": pod.cpu, "memory": pod.memory, **devices}
     mounts = [
         {"name": "scratch", "mountPath": SCRATCH},
         {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},

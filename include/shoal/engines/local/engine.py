@@ -35,7 +35,7 @@ class LocalEngine:
         pass
 
     def sample_pod(self) -> dict[str, Any]:  # noqa: D102
-        return sized_pod(self._cluster.pod.cpu, self._cluster.pod.memory)
+        return sized_pod(self._cluster.pod.cpu, self._cluster.pod.memory, {})
 
     def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> "LocalRoom":  # noqa: ARG002, D102
         return LocalRoom(pod, self._cluster)
