@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import NDArray
+
 from shoal.contract.errors import ConfigError, StoreError, one_line
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import (
@@ -21,7 +23,6 @@ from shoal.stores.images import (
 )
 from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
-from shoal_worker.image.letterbox import Image
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.session import Detector
@@ -62,7 +63,7 @@ class Ready:
     Attributes:
         image: As listed.
         facts: Row columns known so far.
-        frame: `(H, W, 3)` uint8 BGR, as the model is to see it.
+        frame: `(H, W, …)`, as the model is to see it.
         image_hw: (height, width) of the decoded image in pixels.
         seconds: Spent on it so far, without waiting.
         held: What of the budget of pixels it holds; whoever takes it closes this.
@@ -70,7 +71,7 @@ class Ready:
 
     image: ListedImage
     facts: dict[str, Any]
-    frame: Image
+    frame: NDArray[Any]
     image_hw: tuple[int, int]
     seconds: float
     held: ExitStack = field(default_factory=ExitStack)

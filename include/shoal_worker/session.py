@@ -8,9 +8,12 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
+import cv2
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
 from shoal.contract.families import Understood, check_tileable, load_codec, understand, understand_planned
@@ -18,7 +21,8 @@ from shoal.contract.job import Inference
 from shoal.contract.model_file import HEAD_BYTES, describe_bytes
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_imgsz
 from shoal.contract.onnx_file import read_onnx
-from shoal_worker.families.codec import Codec, Floats
+from shoal_worker.families.codec import Codec
+from shoal_worker.given import Given
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.tiles import Tiles
 from shoal_worker.tasks.detect import Detections
@@ -158,6 +162,7 @@ class Detector:
         self._codec: Codec = load_codec(model.understood)(model.graph, model.info, inference)
         self._tiles = _make_tiles(model, inference)
         self._max_det = inference.max_det
+        self._given = Given(model.graph)
         self._session = model.session
         self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()
@@ -172,15 +177,15 @@ class Detector:
         """Whether a frame is the image itself, which is cut only when it is looked at."""
         return self._tiles is not None
 
-    def frame(self, image: Image) -> Image:
-        """Bring an image to the model's size; all that inference needs of it."""
-        return image if self._tiles else self._codec.frame(image)
+    def frame(self, image: Image) -> NDArray[Any]:
+        """Bring an image to the model's size, in grey for a model of one channel; all that inference needs of it."""
+        return image if self._tiles else self._fit(image)
 
-    def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the model's inputs of a frame, by name."""
-        return self._codec.tensors(frame)
+    def tensors(self, frame: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """Make the model's inputs of a frame, by name, as the graph takes them."""
+        return self._given.inputs(self._codec.tensors(frame))
 
-    def detect_frame(self, frame: Image, image_hw: tuple[int, int]) -> Found:
+    def detect_frame(self, frame: NDArray[Any], image_hw: tuple[int, int]) -> Found:
         """Run the model on a frame.
 
         Args:
@@ -197,20 +202,25 @@ class Detector:
         return self._tiles.detect(frame, self._look, self._max_det)
 
     def _look(self, image: Image) -> Detections:
-        return cast(Detections, self._run(self._codec.frame(image), image.shape[:2]))  # see `check_tileable`
+        return cast(Detections, self._run(self._fit(image), image.shape[:2]))  # see `check_tileable`
 
-    def _run(self, frame: Image, image_hw: tuple[int, int]) -> Found:
+    def _fit(self, image: Image) -> NDArray[Any]:
+        if self.info.channels == 1:
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self._codec.frame(image)
+
+    def _run(self, frame: NDArray[Any], image_hw: tuple[int, int]) -> Found:
         try:
-            outputs = self._session.run(self._outputs, self._codec.tensors(frame), self._run_options)
+            outputs = self._session.run(self._outputs, self.tensors(frame), self._run_options)
         except Exception as err:  # ONNX Runtime's errors share no base class but this one
             raise self._explain(err, frame) from err
-        return self._codec.found(dict(zip(self._outputs, outputs, strict=True)), frame.shape[:2], image_hw)
+        return self._codec.found(self._given.outputs(self._outputs, outputs), frame.shape[:2], image_hw)
 
     def cancel(self) -> None:
         """End the running inference between two of its operations, and every later one at once."""
         self._run_options.terminate = True
 
-    def _explain(self, err: Exception, frame: Image) -> Exception:
+    def _explain(self, err: Exception, frame: NDArray[Any]) -> Exception:
         if self._run_options.terminate:
             return InferenceCancelledError("inference cancelled")
         message = first_line(err)[:300]

@@ -8,9 +8,12 @@ from math import ceil
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.flat_text import Flat, Pairs, Scalar, UnreadableError, read_flat
-from shoal.contract.model_card import Card
+from shoal.contract.model_card import CARD_FILE, Card
 
 EXPORT_HINT = "export it with: yolo export model=best.pt format=onnx dynamic=True"
+
+FLOATS = ("tensor(float)", "tensor(float16)")
+"""Types of the numbers that models take and give; the worker casts halves."""
 
 Dim = int | str | None
 """One dimension of a shape: a number, or a name or None where it is symbolic."""
@@ -93,16 +96,22 @@ class ModelInfo:
         return self.fixed_hw is None and self.resize is Resize.LETTERBOX
 
 
-def read_model_info(graph: Graph) -> ModelInfo:
-    """Read what ultralytics' exports say in one way, whatever comes out of them: names, stride, size of the one image.
+def read_model_info(graph: Graph, resize: Resize = Resize.LETTERBOX) -> ModelInfo:
+    """Read what exports say in one way, whatever comes out of them: names, stride, size of the one image.
+
+    Args:
+        graph: The file.
+        resize: How its family brings an image to that size, where no card says otherwise.
 
     Raises:
-        ModelRefusedError: No names, no size, or an input that is no image in RGB.
+        ModelRefusedError: No names, no size, or an input that is no image in RGB or grey.
     """
     names = read_names(graph.metadata.get("names"))
     shape = graph.inputs[0].shape
-    if len(shape) != 4 or shape[1] != 3:
-        raise ModelRefusedError(f"Model input has shape {list(shape)}, expected (batch, 3, H, W) - {EXPORT_HINT}")
+    if len(shape) != 4 or shape[1] not in {1, 3}:
+        raise ModelRefusedError(
+            f"Model input has shape {list(shape)}, expected (batch, 3, H, W), or one channel - {EXPORT_HINT}"
+        )
     height, width = shape[2], shape[3]
     if any(isinstance(side, int) and not 1 <= side <= MAX_SIDE for side in (height, width)):
         raise ModelRefusedError(f"Model input has shape {list(shape)}, sides of 1 to {MAX_SIDE} px run - {EXPORT_HINT}")
@@ -111,25 +120,33 @@ def read_model_info(graph: Graph) -> ModelInfo:
     imgsz = _parse_imgsz(graph.metadata.get("imgsz")) or fixed
     if imgsz is None:
         raise ModelRefusedError(
-            f"Model metadata has no imgsz and its input is dynamic - set model.imgsz, or {EXPORT_HINT}"
+            "Model metadata has no imgsz and its input is dynamic - write the size that it was trained at into "
+            f"{CARD_FILE} beside it, such as imgsz: [1280, 1280]"
         )
-    return ModelInfo(names=names, stride=stride, imgsz=fixed or imgsz, fixed_hw=fixed)
+    card = graph.card or Card()
+    return ModelInfo(
+        names=names,
+        stride=stride,
+        imgsz=fixed or imgsz,
+        fixed_hw=fixed,
+        resize=Resize(card.resize) if card.resize else resize,
+        channels=1 if shape[1] == 1 else 3,
+        mean=card.mean,
+        std=card.std,
+    )
 
 
 def check_floats(graph: Graph) -> None:
-    """Check that a model takes one image at a time and computes in 32 bits.
+    """Check that a model computes with numbers that the worker gives and takes: floats of 32 or 16 bits.
 
     Raises:
         ModelRefusedError: It does not.
     """
     for tensor in (*graph.inputs, *graph.outputs):
-        if tensor.type != "tensor(float)":
+        if tensor.type not in FLOATS:
             raise ModelRefusedError(
-                f"Model {tensor.name} is {tensor.type}, Shoal runs tensor(float) - export without half=True or int8=True"
+                f"Model {tensor.name} is {tensor.type}, Shoal runs {' and '.join(FLOATS)} - export without int8=True"
             )
-    batch = graph.inputs[0].shape[0]
-    if isinstance(batch, int) and batch != 1:
-        raise ModelRefusedError(f"Model takes {batch} images at once, Shoal gives it 1 - export with batch=1")
 
 
 def resolve_imgsz(info: ModelInfo, requested: tuple[int, int] | None) -> tuple[int, int]:

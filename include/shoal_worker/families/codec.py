@@ -1,10 +1,10 @@
 """The worker's half of a model family; the other half is `shoal.contract.families.family.Family`, which names it.
 
-Pure numpy and OpenCV: it knows nothing of files, rows, stores or ONNX Runtime, and reads no clock.
+Pure numpy, OpenCV and Pillow: it knows nothing of files, rows, stores or ONNX Runtime, and reads no clock.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +23,26 @@ class Codec(Protocol):
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
         """Take what the family understood of the model, and what the plan says."""
 
-    def frame(self, image: Image) -> Image:
+    def frame(self, image: Image) -> NDArray[Any]:
         """Bring an image to the model's size: what waits in memory for the model, and never larger than `imgsz`.
 
         Args:
-            image: `(h, w, 3)` uint8 BGR.
+            image: `(h, w, 3)` uint8 BGR, or `(h, w)` where the model takes grey.
+
+        Returns:
+            `(height, width, …)`.
         """
         ...
 
-    def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the model's inputs of a frame, by name."""
+    def tensors(self, frame: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """Make the model's inputs of one frame, by name; halves and fixed batches are the session's affair."""
         ...
 
-    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Found:
+    def found(self, outputs: Mapping[str, NDArray[Any]], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Found:
         """Read the model's outputs.
 
         Args:
-            outputs: By name.
+            outputs: Those of this image, by name; halves are floats by then.
             frame_hw: (height, width) of the frame in pixels; with `image_hw` it says how `frame` came about.
             image_hw: (height, width) of the original image in pixels, in which places are wanted.
 

@@ -51,13 +51,46 @@ def postprocess(
         image_hw: (height, width) of the original image in pixels.
         thresholds: What decides which boxes are kept.
     """
-    xyxy, class_id, confidence = _candidates(prediction, thresholds.conf)
+    chosen = choose(prediction, thresholds)
+    return Detections(
+        class_id=chosen.class_id,
+        confidence=chosen.confidence,
+        xyxy=to_original(chosen.xyxy, frame_hw, image_hw),
+        max_det_reached=chosen.max_det_reached,
+    )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Boxes that are kept, most confident first.
+
+    Attributes:
+        anchors: `(n,)` positions in the model's output.
+        class_id: `(n,)` int32.
+        confidence: `(n,)` float32.
+        xyxy: `(n, 4)` float32, pixels of the frame.
+        max_det_reached: As many as may be kept were found.
+    """
+
+    anchors: NDArray[np.intp]
+    class_id: NDArray[np.int32]
+    confidence: Floats
+    xyxy: Floats
+    max_det_reached: bool
+
+
+def choose(prediction: Floats, thresholds: Thresholds) -> Chosen:
+    """Choose the boxes of one image, in the frame; see `postprocess`."""
+    anchors, class_id, confidence = candidates(prediction, thresholds.conf)
+    centre, half = prediction[:2, anchors].T, prediction[2:4, anchors].T / 2
+    xyxy = np.concatenate([centre - half, centre + half], axis=1)
     planes = xyxy + (class_id * CLASS_OFFSET).astype(np.float32)[:, None]
     kept = suppress(planes, thresholds.iou, thresholds.max_det)
-    return Detections(
+    return Chosen(
+        anchors=anchors[kept],
         class_id=class_id[kept].astype(np.int32),
         confidence=confidence[kept],
-        xyxy=to_original(xyxy[kept], frame_hw, image_hw),
+        xyxy=xyxy[kept],
         max_det_reached=len(kept) >= thresholds.max_det,
     )
 
@@ -109,14 +142,20 @@ def _overlaps(boxes: Floats, others: Floats) -> Floats:
         return cast(Floats, shared / (areas + other_areas - shared))
 
 
-def _candidates(prediction: Floats, conf: float) -> tuple[Floats, NDArray[np.intp], Floats]:
-    """Boxes whose best class scores above `conf`, best first: `(n, 4)` xyxy, `(n,)` class, `(n,)` score."""
+def candidates(prediction: Floats, conf: float) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Find the boxes whose best class scores above `conf`.
+
+    Args:
+        prediction: `(4 + classes, anchors)` float32, as in `postprocess`.
+        conf: What they must score more than.
+
+    Returns:
+        `(n,)` each, best first: positions in the output, classes, scores.
+    """
     scores = prediction[4:]
     best = scores.max(axis=0)
     chosen = np.flatnonzero(best > conf)
     chosen = chosen[np.isfinite(prediction[:4, chosen]).all(axis=0)]
     order = np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]
     chosen = chosen[order]
-    centre, half = prediction[:2, chosen].T, prediction[2:4, chosen].T / 2
-    xyxy = np.concatenate([centre - half, centre + half], axis=1)
-    return xyxy, scores[:, chosen].argmax(axis=0), best[chosen]
+    return chosen, scores[:, chosen].argmax(axis=0), best[chosen]

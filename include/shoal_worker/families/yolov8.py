@@ -6,8 +6,9 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.nms import Thresholds, postprocess
-from shoal_worker.image.letterbox import Image, letterbox, to_tensor
+from shoal_worker.families.framing import Framing
+from shoal_worker.families.nms import Thresholds, choose
+from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.tasks.detect import Detections
 
 
@@ -18,18 +19,17 @@ class Yolov8Codec:
         self._input = graph.inputs[0].name
         self._output = graph.outputs[0].name
         self._classes = len(info.names)
-        self._stride = info.stride
-        self._imgsz = inference.imgsz
-        self._rect = inference.rect
+        self._info = info
+        self._framing = Framing(info, inference)
         self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
 
     def frame(self, image: Image) -> Image:
         """Letterbox an image."""
-        return letterbox(image, self._imgsz, rect=self._rect, stride=self._stride)
+        return self._framing.frame(image)
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
         """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame)}
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
         """Choose the boxes.
@@ -44,4 +44,10 @@ class Yolov8Codec:
                 f"Model output has shape {list(prediction.shape)}, its {self._classes} names need "
                 f"[1, {expected}, anchors] - names and weights do not belong together; {EXPORT_HINT}"
             )
-        return postprocess(prediction[0], frame_hw, image_hw, self._thresholds)
+        chosen = choose(prediction[0], self._thresholds)
+        return Detections(
+            class_id=chosen.class_id,
+            confidence=chosen.confidence,
+            xyxy=self._framing.to_image(chosen.xyxy, frame_hw, image_hw),
+            max_det_reached=chosen.max_det_reached,
+        )

@@ -3,14 +3,15 @@
 Byte-identical to ultralytics 8.4: the same rounding, the same padding, the same separate gains per axis.
 """
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
-"""`(H, W, 3)` uint8, BGR."""
+"""`(H, W, 3)` uint8, BGR; `(H, W)` for a model that takes grey."""
 
 PADDING_GREY = 114
 
@@ -41,18 +42,27 @@ def letterbox(image: Image, imgsz: tuple[int, int], *, rect: bool, stride: int) 
     return cast(Image, cv2.copyMakeBorder(scaled, top, bottom, left, right, cv2.BORDER_CONSTANT, value=grey))
 
 
-def to_tensor(frame: Image) -> NDArray[np.float32]:
-    """Turn a letterboxed image into the model's input.
+def to_tensor(
+    frame: NDArray[Any], mean: Sequence[float] | None = None, std: Sequence[float] | None = None
+) -> NDArray[np.float32]:
+    """Turn an image of the model's size into its input.
 
     Args:
-        frame: `(H, W, 3)` uint8 BGR.
+        frame: `(H, W, 3)` BGR or `(H, W)` grey, 0..255.
+        mean: Subtracted from each channel (R, G, B) in 0..1; None for nothing.
+        std: Divides each channel then; None for nothing.
 
     Returns:
-        `(1, 3, H, W)` float32 RGB in 0..1.
+        `(1, channels, H, W)` float32, RGB in 0..1 where it is not normalised.
     """
-    tensor = np.empty((1, 3, *frame.shape[:2]), np.float32)
-    for plane, values in zip(tensor[0], reversed(cv2.split(frame)), strict=True):  # planes in one piece divide faster
+    planes = cv2.split(frame)[::-1]
+    tensor = np.empty((1, len(planes), *frame.shape[:2]), np.float32)
+    for number, (plane, values) in enumerate(zip(tensor[0], planes, strict=True)):  # planes in one piece divide faster
         np.divide(values, np.float32(255), out=plane)
+        if mean is not None:
+            np.subtract(plane, np.float32(mean[number]), out=plane)
+        if std is not None:
+            np.divide(plane, np.float32(std[number]), out=plane)
     return tensor
 
 

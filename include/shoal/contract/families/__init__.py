@@ -6,16 +6,24 @@ from pkgutil import resolve_name
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.families.family import Family, NotOfFamilyError
+from shoal.contract.families.not_run import why_not_run
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal.contract.plugged_in import load, load_of_wheel, plugged_in
 from shoal.contract.tasks import TASKS
 from shoal.contract.tasks.detect import DETECT
 
-FAMILIES = {"yolov8": "shoal.contract.families.yolov8:YOLOV8"}
+FAMILIES = {
+    "yolov8": "shoal.contract.families.yolov8:YOLOV8",
+    "end_to_end": "shoal.contract.families.end_to_end:END_TO_END",
+    "yolov5": "shoal.contract.families.yolov5:YOLOV5",
+    "rtdetr": "shoal.contract.families.rtdetr:RTDETR",
+    "rtdetr_original": "shoal.contract.families.rtdetr_original:RTDETR_ORIGINAL",
+    "rfdetr": "shoal.contract.families.rfdetr:RFDETR",
+}
 """Families by name, imported when a model is read. The first that understands a file is its family."""
 
 GROUP = "shoal.tasks"
-"""Entry points of families in other people's wheels; provisional until there is a second family of our own."""
+"""Entry points of families in other people's wheels; provisional until Shoal 1.0."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +45,23 @@ def understand(graph: Graph) -> Understood:
     """Find the family of a model file: Shoal's own are asked first, so no wheel changes what they do.
 
     Raises:
-        ModelRefusedError: It is of none; says what each family missed.
+        ModelRefusedError: It is of one that cannot run it, which alone speaks; or of none, and then it is said what it is, and
+            what the families of wheels missed.
         ConfigError: A wheel that adds a family is broken.
     """
     if graph.card and graph.card.family:
         return _understand_as(graph, graph.card.family)
-    refusals: list[str] = []
+    missed: list[str] = []
     for name in _names():
         try:
             return _understand_as(graph, name)
-        except NotOfFamilyError:
-            continue
+        except NotOfFamilyError as err:
+            if name not in FAMILIES:
+                missed.append(f"family {name}: {err}")
         except ModelRefusedError as err:
-            refusals.append(str(err) if name in FAMILIES else f"family {name}: {err}")
-    raise ModelRefusedError("; ".join(refusals))
+            raise (err if name in FAMILIES else ModelRefusedError(f"family {name}: {err}")) from err
+    runs = {load(name, FAMILIES, GROUP).task for name in FAMILIES}
+    raise ModelRefusedError("; ".join([why_not_run(graph, runs), *missed]))
 
 
 def understand_planned(graph: Graph, added: str | None) -> Understood:

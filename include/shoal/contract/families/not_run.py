@@ -1,22 +1,24 @@
-"""Models that Shoal does not run, by name: what each is, how it is told, and the option that helps where there is one.
+"""What a model is that is of no family Shoal runs: how it is told, and the option that helps where there is one.
 
-The first row that fits is said. Metadata is asked before shapes: 296 classes and 300 chosen boxes have one shape.
+The first row that fits is said.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from shoal.contract.errors import ModelRefusedError
-from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor, read_names
+from shoal.contract.families.layouts import (
+    count_classes,
+    has_objectness,
+    only_output,
+    places_per_cell,
+    shape_of,
+    shapes,
+)
+from shoal.contract.model_card import CARD_FILE
+from shoal.contract.model_info import EXPORT_HINT, Dim, Graph
 
 _SIZES = {"segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
-_RETRAIN = "use a YOLOv8, YOLO11 or YOLO26 detection model"
-_NMS = re.compile(r"""['"]nms['"]\s{0,9}:\s{0,9}(?:True|true)\b""")
-"""How ultralytics writes among its arguments that NMS is in the graph."""
-
-_ENDS = 6
-"""x1, y1, x2, y2, confidence, class of a chosen box. No raw output has so few places: 32 px have 21."""
+_RETRAIN = "use a detection model of YOLO (v5, v8, 11, 26), RT-DETR or RF-DETR"
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class _Seen:
 
     Attributes:
         graph: The file.
+        runs: Tasks that some family is for.
         input: Shape of its first input.
         output: Shape of its only output of three sides; empty where it has another.
         classes: How many names it has; None where they cannot be read.
     """
 
     graph: Graph
+    runs: Collection[str]
     input: tuple[Dim, ...]
     output: tuple[Dim, ...]
     classes: int | None
@@ -49,9 +53,6 @@ class _Seen:
         """Whether the output's second side cannot be the channels that the names need."""
         return bool(self.output) and self.classes is not None and self.output[1] != 4 + self.classes
 
-    def shapes(self) -> str:
-        return " and ".join(_shape(tensor) for tensor in self.graph.outputs)
-
 
 @dataclass(frozen=True)
 class _Row:
@@ -59,51 +60,27 @@ class _Row:
     says: Callable[[_Seen], str]
 
 
-def refuse_known(graph: Graph) -> None:
-    """Refuse what is known not to run, by its name.
+def why_not_run(graph: Graph, runs: Collection[str]) -> str:
+    """Say what a file is that no family understands, and what helps.
 
-    Raises:
-        ModelRefusedError: It is of a kind in the table.
+    Args:
+        graph: The file.
+        runs: Tasks that some family is for.
     """
-    seen = _look(graph)
-    for row in ROWS:
-        if row.fits(seen):
-            raise ModelRefusedError(f"Model {row.says(seen)}")
+    seen = _Seen(graph, runs, tuple(graph.inputs[0].shape), only_output(graph), count_classes(graph))
+    return next(f"Model {row.says(seen)}" for row in ROWS if row.fits(seen))
 
 
-def _look(graph: Graph) -> _Seen:
-    outputs = graph.outputs
-    output = outputs[0].shape if len(outputs) == 1 and len(outputs[0].shape) == 3 else ()
-    try:
-        classes: int | None = len(read_names(graph.metadata.get("names")))
-    except ModelRefusedError:
-        classes = None
-    return _Seen(graph, tuple(graph.inputs[0].shape), output, classes)
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join("?" if side is None else str(side) for side in tensor.shape) or "one number"
-
-
-def _end_to_end(seen: _Seen) -> bool:
-    return seen.graph.metadata.get("end2end", "").strip().lower() in {"true", "1"}
-
-
-def _nms(seen: _Seen) -> bool:
-    return _NMS.search(seen.graph.metadata.get("args", "")) is not None
+def _tasks(seen: _Seen) -> str:
+    return ", ".join(repr(task) for task in sorted(seen.runs))
 
 
 def _named(*wanted: str) -> Callable[[_Seen], bool]:
     return lambda seen: set(wanted) <= {tensor.name for tensor in seen.graph.outputs}
 
 
-def _chosen_boxes(seen: _Seen) -> bool:
-    rows = seen.output[1] if seen.output else None
-    return seen.along == _ENDS and isinstance(rows, int) and rows >= 100
-
-
 def _channels(seen: _Seen) -> bool:
-    return len(seen.input) == 4 and isinstance(seen.input[1], int) and seen.input[1] != 3
+    return len(seen.input) == 4 and isinstance(seen.input[1], int) and seen.input[1] not in {1, 3}
 
 
 def _channels_last(seen: _Seen) -> bool:
@@ -112,51 +89,32 @@ def _channels_last(seen: _Seen) -> bool:
 
 ROWS: tuple[_Row, ...] = (
     _Row(
-        lambda seen: seen.task in _SIZES,
+        lambda seen: seen.task in _SIZES and seen.task not in seen.runs,
         lambda seen: (
-            f"has task {seen.task!r}, Shoal runs 'detect' - use a detection model, one trained from yolo11n.pt and "
+            f"has task {seen.task!r}, Shoal runs {_tasks(seen)} - use a detection model, one trained from yolo11n.pt and "
             f"not from yolo11n{_SIZES[str(seen.task)]}.pt"
-        ),
-    ),
-    _Row(
-        _end_to_end,
-        lambda _: (
-            f"is an end-to-end export (its graph chooses the boxes itself), as YOLO26 and YOLOv10 are "
-            f"by default; Shoal does not run it - {EXPORT_HINT} end2end=False, or where that is refused {_RETRAIN}"
-        ),
-    ),
-    _Row(
-        _nms,
-        lambda _: (
-            f"was exported with nms=True (its graph chooses the boxes itself); Shoal does not run "
-            f"it - {EXPORT_HINT} nms=False"
         ),
     ),
     _Row(
         lambda seen: len(seen.graph.inputs) > 1,
         lambda seen: (
             f"has {len(seen.graph.inputs)} inputs ({', '.join(tensor.name for tensor in seen.graph.inputs)}), Shoal gives it "
-            f"one image - {_RETRAIN}, and {EXPORT_HINT}"
+            f"one image (and to an RT-DETR of its authors orig_target_sizes) - {_RETRAIN}"
         ),
     ),
     _Row(
         _channels_last,
         lambda seen: (
-            f"takes images as {_shape(seen.graph.inputs[0])} (channels last, as TensorFlow has them), Shoal gives it "
+            f"takes images as {shape_of(seen.graph.inputs[0])} (channels last, as TensorFlow has them), Shoal gives it "
             f"(1, 3, H, W) - convert from PyTorch instead; {EXPORT_HINT}"
         ),
     ),
     _Row(
         _channels,
         lambda seen: (
-            f"takes images of {seen.input[1]} channel{'' if seen.input[1] == 1 else 's'}"
-            f"{' (grey)' if seen.input[1] == 1 else ''}, Shoal gives it 3 (RGB) and does not run it - train it with "
-            "channels: 3 in data.yaml, and export it again"
+            f"takes images of {seen.input[1]} channels, Shoal gives it 3 (RGB) or 1 (grey) and does not run it - train it "
+            "with channels: 3 in data.yaml, and export it again"
         ),
-    ),
-    _Row(
-        _named("dets", "labels"),
-        lambda seen: f"is an RF-DETR (outputs dets and labels, {seen.shapes()}), which Shoal does not run - {_RETRAIN}",
     ),
     _Row(
         _named("boxes", "scores"),
@@ -165,48 +123,63 @@ ROWS: tuple[_Row, ...] = (
         ),
     ),
     _Row(
-        _chosen_boxes,
+        lambda seen: seen.task in _SIZES,
         lambda seen: (
-            f"answers with {seen.output[1]} chosen boxes of 6 values each (output {seen.shapes()}): end to end, or with NMS "
-            f"inside; Shoal does not run it - {EXPORT_HINT} nms=False (YOLO26: end2end=False)"
+            f"has task {seen.task!r} and outputs {shapes(seen.graph)}, which is no layout of that task that Shoal knows - "
+            f"{EXPORT_HINT}"
         ),
     ),
     _Row(
-        lambda seen: seen.sideways and seen.along == 5 + (seen.classes or 0),
+        lambda seen: has_objectness(seen.graph) and places_per_cell(seen.graph) == 1,
         lambda seen: (
-            f"is a YOLOv5 or one of its kind, as MegaDetector v5 is (output {seen.shapes()}: 4 sides, objectness, "
-            f"{seen.classes} classes); Shoal does not run it - {_RETRAIN}"
-        ),
-    ),
-    _Row(
-        lambda seen: seen.sideways and seen.output[1] == 300 and seen.along == 4 + (seen.classes or 0),
-        lambda seen: (
-            f"is an RT-DETR (output {seen.shapes()}: 300 boxes in parts of the image), which Shoal does not run - {_RETRAIN}"
+            f"has one place a cell with an objectness (output {shapes(seen.graph)}), as YOLOX and YOLOv6 have, whose numbers "
+            f"mean other pixels than YOLOv5's; Shoal does not run it - {_RETRAIN}"
         ),
     ),
     _Row(
         lambda seen: seen.sideways and seen.along == 4 + (seen.classes or 0),
         lambda seen: (
-            f"has its output turned round ({seen.shapes()}; expected batch x {4 + (seen.classes or 0)} x places) - "
+            f"has its output turned round ({shapes(seen.graph)}; expected batch x {4 + (seen.classes or 0)} x places) - "
             f"export it as it came from training; {EXPORT_HINT}"
         ),
     ),
     _Row(
         lambda seen: len(seen.graph.outputs) >= 3 and all(len(tensor.shape) >= 4 for tensor in seen.graph.outputs),
         lambda seen: (
-            f"ends before its last layer (outputs {seen.shapes()}), as exports for edge devices do; Shoal does not run it "
+            f"ends before its last layer (outputs {shapes(seen.graph)}), as exports for edge devices do; Shoal does not run it "
             f"- {EXPORT_HINT}"
         ),
     ),
     _Row(
-        lambda seen: seen.task is None,
+        lambda seen: seen.task is None and seen.classes is None,
         lambda _: (
             "has task None: it lacks the metadata that ultralytics writes (names, task, imgsz), which a plain "
-            f"torch.onnx.export or a converter leaves out - {EXPORT_HINT}"
+            f"torch.onnx.export or a converter leaves out - {EXPORT_HINT}, or say them in {CARD_FILE} beside it"
         ),
     ),
     _Row(
-        lambda seen: seen.task != "detect",
-        lambda seen: f"has task {str(seen.task)[:40]!r}, Shoal runs 'detect' - use a detection model",
+        lambda seen: seen.task is None,
+        lambda seen: (
+            f"has task None and outputs {shapes(seen.graph)}, which no family takes without a word - write family: yolov8 (or "
+            f"another) into {CARD_FILE} beside it, or {EXPORT_HINT}"
+        ),
+    ),
+    _Row(
+        lambda seen: seen.task not in seen.runs,
+        lambda seen: f"has task {str(seen.task)[:40]!r}, Shoal runs {_tasks(seen)} - use a detection model",
+    ),
+    _Row(
+        lambda seen: seen.sideways and isinstance(seen.output[1], int),
+        lambda seen: (
+            f"output has {seen.output[1]} channels, its {seen.classes} names need {4 + (seen.classes or 0)} - "
+            f"names and weights do not belong together; {EXPORT_HINT}"
+        ),
+    ),
+    _Row(
+        lambda _: True,
+        lambda seen: (
+            f"has outputs {[list(output.shape) for output in seen.graph.outputs]}, "
+            f"expected one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
+        ),
     ),
 )

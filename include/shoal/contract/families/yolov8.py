@@ -1,10 +1,16 @@
-"""YOLOv8, YOLO11 and whatever else ultralytics exports for detection without NMS in the graph."""
+"""YOLOv8, YOLO11, YOLO12, YOLO26 and whatever else ultralytics exports for detection without NMS in the graph."""
 
-from collections.abc import Sequence
-
-from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.not_run import refuse_known
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Tensor, check_floats, read_model_info
+from shoal.contract.families.family import NotOfFamilyError
+from shoal.contract.families.layouts import (
+    count_classes,
+    has_chosen_boxes,
+    only_output,
+    says_end_to_end,
+    says_nms,
+    says_rtdetr,
+    shapes,
+)
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, check_floats, read_model_info
 
 
 class _Yolov8:
@@ -18,27 +24,27 @@ class _Yolov8:
         """Check metadata and shapes.
 
         Raises:
-            ModelRefusedError: Another task, no names, an end-to-end export or shapes that do not fit the names.
+            NotOfFamilyError: Another task, boxes that the graph chose, or shapes that do not fit the names.
+            ModelRefusedError: It is one without names or with numbers that are no floats.
         """
-        refuse_known(graph)
+        task = graph.metadata.get("task")
+        named = graph.card is not None and graph.card.family is not None
+        if task != "detect" and not (named and task is None):
+            raise NotOfFamilyError(f"Model has task {task!r}, a YOLOv8 has 'detect' - {EXPORT_HINT}")
+        chosen = says_end_to_end(graph) or says_nms(graph) or has_chosen_boxes(graph)
+        output, classes = only_output(graph), count_classes(graph)
+        if len(graph.inputs) != 1 or chosen or says_rtdetr(graph) or not output:
+            raise NotOfFamilyError(
+                f"Model has outputs {shapes(graph)}, a YOLOv8 has one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
+            )
+        if classes is not None and isinstance(output[1], int) and output[1] != 4 + classes:
+            raise NotOfFamilyError(
+                f"Model output has {output[1]} channels, its {classes} names need {4 + classes} - "
+                f"names and weights do not belong together; {EXPORT_HINT}"
+            )
         info = read_model_info(graph)
         check_floats(graph)
-        _check_output(graph.outputs, len(info.names))
         return info
 
 
 YOLOV8 = _Yolov8()
-
-
-def _check_output(outputs: Sequence[Tensor], classes: int) -> None:
-    if len(outputs) != 1 or len(outputs[0].shape) != 3:
-        raise ModelRefusedError(
-            f"Model has outputs {[list(output.shape) for output in outputs]}, "
-            f"expected one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
-        )
-    channels = outputs[0].shape[1]
-    if isinstance(channels, int) and channels != 4 + classes:
-        raise ModelRefusedError(
-            f"Model output has {channels} channels, its {classes} names need {4 + classes} - "
-            f"names and weights do not belong together; {EXPORT_HINT}"
-        )

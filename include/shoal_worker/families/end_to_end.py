@@ -1,0 +1,68 @@
+"""End-to-end graphs' half in the worker: letterbox in, thresholds out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import CHOSEN
+from shoal.contract.job import Inference
+from shoal.contract.model_card import CARD_FILE
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.chosen import detections, keep
+from shoal_worker.families.codec import Floats
+from shoal_worker.families.framing import Framing
+from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.tasks.detect import Detections
+
+PART = 1.5
+"""Boxes that all end below this are parts of an image: no detector finds nothing beyond its second pixel."""
+
+
+class EndToEndCodec:
+    """As ultralytics 8.4 reads what chooses its boxes itself."""
+
+    def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
+        self._input = graph.inputs[0].name
+        self._output = graph.outputs[0].name
+        self._info = info
+        self._inference = inference
+        self._framing = Framing(info, inference)
+
+    def frame(self, image: Image) -> Image:
+        """Letterbox an image."""
+        return self._framing.frame(image)
+
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the one input: RGB in 0..1."""
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
+
+    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
+        """Keep what scores enough.
+
+        Raises:
+            ModelRefusedError: The output is another one, in parts of the image, or has classes without a name.
+        """
+        output = outputs[self._output]
+        if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != CHOSEN:
+            raise ModelRefusedError(
+                f"Model output has shape {list(output.shape)}, an end-to-end detector has [1, boxes, {CHOSEN}] - {EXPORT_HINT}"
+            )
+        boxes, confidence, class_id = output[0, :, :4], output[0, :, 4], output[0, :, 5]
+        _refuse_parts(boxes[confidence > 0])
+        kept, more = keep(boxes, confidence, class_id, self._inference.stored_conf, self._inference.max_det)
+        xyxy = self._framing.to_image(boxes[kept], frame_hw, image_hw)
+        return detections(xyxy, confidence[kept], class_id[kept], len(self._info.names), more=more)
+
+
+def _refuse_parts(boxes: Floats) -> None:
+    """Refuse boxes that are no pixels: they would all lie in the image's corner, and nobody would know.
+
+    Raises:
+        ModelRefusedError: They are parts of the image.
+    """
+    if len(boxes) > 1 and np.abs(boxes).max() <= PART and boxes.any():
+        raise ModelRefusedError(
+            "Model answers with boxes in parts of the image, as RT-DETR does, and nothing in its metadata says so - "
+            f"write family: rtdetr into {CARD_FILE} beside it"
+        )

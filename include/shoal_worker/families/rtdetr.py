@@ -1,0 +1,74 @@
+"""RT-DETR's half in the worker, as ultralytics exports it: the stretched image in, boxes in parts of it out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import CHOSEN
+from shoal.contract.job import Inference
+from shoal.contract.model_card import CARD_FILE
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
+from shoal_worker.families.chosen import detections, keep
+from shoal_worker.families.codec import Floats
+from shoal_worker.families.framing import Framing
+from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.image.stretch import parts_to_pixels
+from shoal_worker.tasks.detect import Detections
+
+MOST_PART = 2.0
+"""Centres and sizes end at 1; more are pixels."""
+
+
+class RtDetrCodec:
+    """As ultralytics 8.4 runs it; boxes are clipped to the image, which ultralytics does not do here."""
+
+    def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
+        self._input = graph.inputs[0].name
+        self._output = graph.outputs[0].name
+        self._info = info
+        self._inference = inference
+        self._framing = Framing(info, inference)
+        self._chosen = graph.outputs[0].shape[2] == CHOSEN and not (len(info.names) == 2 and not _says_head(graph))
+
+    def frame(self, image: Image) -> Image:
+        """Stretch an image."""
+        return self._framing.frame(image)
+
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the one input: RGB in 0..1."""
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
+
+    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
+        """Keep what scores enough.
+
+        Raises:
+            ModelRefusedError: The output is another one, in pixels, or has classes without a name.
+        """
+        output, classes = outputs[self._output], len(self._info.names)
+        columns = CHOSEN if self._chosen else 4 + classes
+        if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != columns:
+            raise ModelRefusedError(
+                f"Model output has shape {list(output.shape)}, an RT-DETR of {classes} names has [1, queries, {columns}] - "
+                f"names and weights do not belong together; {EXPORT_HINT}"
+            )
+        boxes, rest = output[0, :, :4], output[0, :, 4:]
+        if np.abs(boxes).max(initial=0) > MOST_PART:
+            raise ModelRefusedError(
+                "Model answers with boxes in pixels, an RT-DETR with parts of the image - "
+                f"write family: end_to_end into {CARD_FILE} beside it"
+            )
+        confidence, class_id = (rest[:, 0], rest[:, 1]) if self._chosen else (rest.max(axis=1), rest.argmax(axis=1))
+        kept, more = keep(boxes, confidence, class_id, self._inference.stored_conf, self._inference.max_det)
+        xyxy = self._to_image(boxes[kept], frame_hw, image_hw)
+        return detections(xyxy, confidence[kept], class_id[kept], classes, more=more)
+
+    def _to_image(self, boxes: Floats, frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Floats:
+        if self._info.resize is Resize.STRETCH:
+            return parts_to_pixels(boxes, image_hw)
+        return self._framing.to_image(parts_to_pixels(boxes, frame_hw), frame_hw, image_hw)
+
+
+def _says_head(graph: Graph) -> bool:
+    """Whether its metadata name the head, as releases do whose graphs choose; with two classes both have one shape."""
+    return "head" in graph.metadata

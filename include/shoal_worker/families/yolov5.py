@@ -1,0 +1,67 @@
+"""YOLOv5's half in the worker: letterbox in, objectness times class, NMS out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.job import Inference
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
+from shoal_worker.families.codec import Floats
+from shoal_worker.families.framing import Framing
+from shoal_worker.families.nms import Thresholds, choose
+from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.image.stretch import clip
+from shoal_worker.tasks.detect import Detections
+
+
+class Yolov5Codec:
+    """As YOLOv5 7.0 runs its own weights."""
+
+    def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
+        self._input = graph.inputs[0].name
+        self._output = graph.outputs[0].name
+        self._info = info
+        self._framing = Framing(info, inference)
+        self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
+
+    def frame(self, image: Image) -> Image:
+        """Letterbox an image."""
+        return self._framing.frame(image)
+
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the one input: RGB in 0..1."""
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
+
+    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
+        """Choose the boxes.
+
+        Raises:
+            ModelRefusedError: There are not as many columns as the names need.
+        """
+        prediction = outputs[self._output]
+        classes = len(self._info.names)
+        if prediction.ndim != 3 or prediction.shape[0] != 1 or prediction.shape[2] != 5 + classes:
+            raise ModelRefusedError(
+                f"Model output has shape {list(prediction.shape)}, its {classes} names need [1, anchors, {5 + classes}] - "
+                f"names and weights do not belong together; {EXPORT_HINT}"
+            )
+        chosen = choose(_as_yolov8(prediction[0], self._thresholds.conf), self._thresholds)
+        if self._info.resize is Resize.LETTERBOX:
+            xyxy = _to_original(chosen.xyxy, frame_hw, image_hw)
+        else:
+            xyxy = self._framing.to_image(chosen.xyxy, frame_hw, image_hw)
+        return Detections(chosen.class_id, chosen.confidence, xyxy, chosen.max_det_reached)
+
+
+def _as_yolov8(prediction: Floats, conf: float) -> Floats:
+    """Bring what may score enough into YOLOv8's layout; no score is above its objectness."""
+    likely = prediction[prediction[:, 4] > conf]
+    return np.concatenate([likely[:, :4], likely[:, 5:] * likely[:, 4:5]], axis=1).T
+
+
+def _to_original(xyxy: Floats, frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Floats:
+    """Bring boxes back as YOLOv5 does: one gain for both sides, padding in halves of pixels."""
+    gain = min(frame_hw[0] / image_hw[0], frame_hw[1] / image_hw[1])
+    top, left = (frame_hw[0] - image_hw[0] * gain) / 2, (frame_hw[1] - image_hw[1] * gain) / 2
+    return clip((xyxy - np.array([left, top, left, top], np.float32)) / np.float32(gain), image_hw)
