@@ -24,6 +24,7 @@ class Given:
         batch = graph.inputs[0].shape[0] if graph.inputs[0].shape else None
         self.batch = batch if isinstance(batch, int) and batch > 1 else 1
         """Images that the graph takes at once; all but the first are empty."""
+        self._by_image = {tensor.name for tensor in graph.outputs if tensor.shape[:1] == (self.batch,)}
 
     def inputs(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Fit one image's tensors to the graph."""
@@ -34,7 +35,7 @@ class Given:
 
     def outputs(self, names: Sequence[str], values: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Give what belongs to the one image, by name; halves become floats."""
-        return {name: self._first(one) for name, one in zip(names, values, strict=True)}
+        return {name: self._first(name, one) for name, one in zip(names, values, strict=True)}
 
     def _fill(self, values: NDArray[Any]) -> NDArray[Any]:
         if self.batch == 1 or values.shape[0] == self.batch:
@@ -43,7 +44,7 @@ class Given:
         filled[0] = values[0]
         return filled
 
-    def _first(self, values: NDArray[Any]) -> NDArray[Any]:
-        if self.batch > 1 and values.ndim and values.shape[0] == self.batch:
+    def _first(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        if self.batch > 1 and name in self._by_image:
             values = values[:1]
         return values.astype(np.float32) if values.dtype == np.float16 else values

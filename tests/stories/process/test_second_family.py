@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from pipeline import Pipeline, make_pipeline, worker_command, worker_environment
 from shoal.contract.errors import ModelRefusedError
@@ -22,8 +23,8 @@ from worker.onnx_models import finished
 PAGE = Path(__file__).parents[3] / "docs/extending.md"
 SECTION = PAGE.read_text(encoding="utf-8").partition("\n## A task\n")[2]
 FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", SECTION, re.DOTALL))
-BOXES = [(10, 20, 30, 60, 0.25, 0), (288, 176, 352, 208, 0.75, 1), (1, 1, 9, 9, 0.01, 0)]
-"""Pixels of a frame of 640x384, in which 1280x720 is 640x360 with 12 px of padding above."""
+BOXES = [(0, 10, 20, 30, 60, 0, 0.25), (0, 288, 176, 352, 208, 1, 0.75), (0, 1, 1, 9, 9, 0, 0.01)]
+"""Image, sides, class and confidence; pixels of a frame of 640x384, in which 1280x720 is 640x360 with 12 px of padding above."""
 
 
 def decoded_model() -> bytes:
@@ -33,15 +34,17 @@ def decoded_model() -> bytes:
         helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "boxes"], ["output0"]),
     ]
-    values = {"zero": np.float32(0), "boxes": np.array([BOXES], np.float32)}
+    values = {"zero": np.float32(0), "boxes": np.array(BOXES, np.float32)}
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
-    return finished(nodes, tensors, channels=len(BOXES), anchors=6, metadata={"end2end": "True"})
+    model = onnx.load_from_string(finished(nodes, tensors))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["boxes", 7]))
+    return model.SerializeToString()
 
 
 def lay_example(folder: Path, version: int = 1) -> Path:
     """Lay the page's files out as installed; returns the folder for the path."""
     files = {name: text for name, text in FILES.items() if name != "pyproject.toml"}
-    files["boxes6/family.py"] = files["boxes6/family.py"].replace("version = 1 ", f"version = {version} ")
+    files["boxes7/family.py"] = files["boxes7/family.py"].replace("version = 1 ", f"version = {version} ")
     project = tomllib.loads(FILES["pyproject.toml"])["project"]
     return lay_wheel(folder, project["name"], project["entry-points"], files)
 
@@ -92,17 +95,17 @@ def test_predict_runs_a_model_of_the_page_s_family(tmp_path, wheel):
 def test_without_the_wheel_its_model_is_refused_in_one_line(tmp_path):
     done = predict(tmp_path)
     assert done.returncode == WorkerExit.CONFIG
-    assert done.stderr.startswith("Model is an end-to-end export (its graph chooses")
+    assert done.stderr.startswith("Model has outputs [['boxes', 7]], expected one (batch, 4 + classes, anchors) - ")
     assert done.stderr.count("\n") == 1
 
 
 def test_its_boxes_become_rows_and_numbers_and_its_version_is_the_variant_s(pipeline, wheel, monkeypatch):
     monkeypatch.syspath_prepend(wheel)
     plan = pipeline.plan()
-    assert plan.variant.preimage["family"] == "boxes6/1"
-    assert plan.job.to_json()["inference"]["family"] == "boxes6/1"
+    assert plan.variant.preimage["family"] == "boxes7/1"
+    assert plan.job.to_json()["inference"]["family"] == "boxes7/1"
     own = {name: value for name, value in plan.variant.preimage.items() if name != "family"}
-    assert plan.variant.sha256 == canonical_sha256({**own, "family": "boxes6/1"}) != canonical_sha256(own)
+    assert plan.variant.sha256 == canonical_sha256({**own, "family": "boxes7/1"}) != canonical_sha256(own)
 
     done = work(pipeline, plan, wheel)
     assert done.returncode == WorkerExit.DONE, done.stderr
@@ -123,12 +126,12 @@ def test_a_worker_without_the_plan_s_family_says_so_and_stops(pipeline, wheel, t
     plan = pipeline.plan()
     without = work(pipeline, plan)
     assert without.returncode == WorkerExit.CONFIG
-    assert "shoal.tasks: nothing is named 'boxes6' - there are yolov8" in without.stderr
+    assert "shoal.tasks: nothing is named 'boxes7' - there are yolov8" in without.stderr
     later = work(pipeline, plan, lay_example(tmp_path / "later", version=2))
     assert later.returncode == WorkerExit.CONFIG
-    assert "The plan was made with model family boxes6/1, here it is boxes6/2 - install the same" in later.stderr
+    assert "The plan was made with model family boxes7/1, here it is boxes7/2 - install the same" in later.stderr
 
 
 def test_a_plan_without_the_wheel_refuses_its_model(pipeline):
-    with pytest.raises(ModelRefusedError, match="Model is an end-to-end export"):
+    with pytest.raises(ModelRefusedError, match=r"Model has outputs \[\['boxes', 7\]\], expected one"):
         pipeline.plan()

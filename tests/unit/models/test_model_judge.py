@@ -1,5 +1,6 @@
 """Every model file that Shoal does not run is named for what it is, with what helps, by plan and worker alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ from onnx import helper, numpy_helper
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families import understand
-from shoal.contract.model_info import Graph, Tensor, read_names
+from shoal.contract.job import Inference
+from shoal.contract.model_card import Card
+from shoal.contract.model_info import Graph, Tensor, read_names, resolve_imgsz
 from shoal.models import trial
 from shoal.models.inspect import inspect_model
 from shoal.models.trial import judge_model
-from shoal_worker.session import open_model
+from shoal_worker.session import Detector, open_model
+from worker.images import photo
 from worker.onnx_models import constant_model, grid_model
 
 CASES = Path(__file__).parents[2] / "fixtures/cases"
@@ -50,25 +54,202 @@ def refusals(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "family", "y", "confidence"),
     [
-        ("model-metadata/nms-296-classes", rf"was exported with nms=True .* {EXPORT} nms=False$"),
-        ("model-refusals/yolo11-nms", rf"was exported with nms=True .* {EXPORT} nms=False$"),
-        ("models-the-worker-refuses/nms-dynamic", rf"was exported with nms=True .* {EXPORT} nms=False$"),
-        ("model-refusals/yolo26-end2end", rf"is an end-to-end export .*YOLO26.* {EXPORT} end2end=False"),
-        ("model-refusals/grey-1-channel", r"takes images of 1 channel \(grey\), .* channels: 3 in data\.yaml"),
-        ("model-refusals/yolov5-megadetector", "is a YOLOv5 .*MegaDetector v5.* Shoal does not run it"),
-        ("models-the-worker-refuses/batch8", r"takes 8 images at once, .* export with batch=1$"),
-        ("models-the-worker-refuses/fp16-io", r"is tensor\(float16\), .* without half=True or int8=True$"),
+        ("model-metadata/nms-296-classes", "end_to_end", 328, 0.9),
+        ("model-metadata/stride-list", "yolov8", 328, 0.9),
+        ("model-refusals/yolo11-nms", "end_to_end", 328, 0.9),
+        ("model-refusals/yolo26-end2end", "end_to_end", 328, 0.9),
+        ("model-refusals/grey-1-channel", "yolov8", 328, 0.9),
+        ("model-refusals/yolov5-megadetector", "yolov5", 328, 0.9 * 0.9),  # objectness times class
+        ("models-the-worker-refuses/batch8", "yolov8", 328, 0.9),
+        ("models-the-worker-refuses/fp16-io", "yolov8", 328, 0.9),
+        ("models-the-worker-refuses/nms-dynamic", "end_to_end", 584, 0.9),  # no square: 12 px of padding above
     ],
 )
-def test_a_model_of_the_reports_is_named_with_the_option_that_helps(name, sentence):
+def test_a_model_of_the_reports_runs(name, family, y, confidence):
+    """Each answers with one box of 64 x 32 px in the middle of a frame of 640 x 640."""
     path = CASES / f"{name}.onnx"
-    with pytest.raises(ModelRefusedError, match=sentence):
-        judge_model(path)
-    planned, opened = refusals(path)
-    assert planned == opened
-    assert "\n" not in planned
+    judged = judge_model(path)
+    assert (judged.untried, judged.understood.family.codec.split(":")[0]) == ("", f"shoal_worker.families.{family}")
+    model = open_model(path.read_bytes())
+    (box,) = (
+        Detector(model, Inference(resolve_imgsz(model.info, None), model.info.rect))
+        .detect(photo(1280, 720))
+        .to_columns()["detections"]
+    )
+    assert [box[side] for side in ("x1", "y1", "x2", "y2")] == [576, y, 704, y + 64]
+    assert box["class_id"] == 0
+    assert box["confidence"] == pytest.approx(confidence, abs=1e-3)
+
+
+YOLO = {"task": "detect", "names": "{0: 'fish', 1: 'crab'}", "imgsz": "[640, 640]"}
+V5 = {"stride": "32", "names": YOLO["names"]}
+SQUARE = (1, 3, 640, 640)
+
+
+def graph_of(metadata, image, *outputs, card=None, **named):
+    """A graph of floats with one image, and outputs of these shapes."""
+    shapes = {f"output{number}": shape for number, shape in enumerate(outputs)} | named
+    tensors = [Tensor(name, "tensor(float)", shape) for name, shape in shapes.items()]
+    return Graph(metadata, [Tensor("images", "tensor(float)", image)], tensors, card)
+
+
+SIZES = Tensor("orig_target_sizes", "tensor(int64)", ("N", 2))
+AUTHORS = graph_of({}, ("N", 3, 640, 640), labels=("N", 300), boxes=("N", 300, 4), scores=("N", 300))
+
+
+@pytest.mark.parametrize(
+    ("graph", "family"),
+    [
+        pytest.param(graph_of(YOLO, SQUARE, (1, 6, 8400)), "yolov8", id="YOLOv8"),
+        pytest.param(graph_of({**YOLO, "end2end": "True"}, SQUARE, (1, 300, 6)), "end_to_end", id="YOLO26"),
+        pytest.param(graph_of(YOLO, SQUARE, (1, 300, 6)), "end_to_end", id="chosen boxes, and no word of it"),
+        pytest.param(graph_of({**YOLO, "args": "{'nms': True}"}, SQUARE, (1, None, None)), "end_to_end", id="nms=True"),
+        pytest.param(graph_of(V5, SQUARE, (1, 25200, 7)), "yolov5", id="YOLOv5"),
+        pytest.param(graph_of({**V5, "names": "['fish']"}, SQUARE, (1, 25200, 6)), "yolov5", id="YOLOv5 of one class"),
+        pytest.param(graph_of({**V5, "names": "['fish']"}, (1, 3, 64, 64), (1, 252, 6)), "yolov5", id="a small one"),
+        pytest.param(
+            graph_of({**V5, "imgsz": "640"}, ("b", 3, "h", "w"), ("b", "n", "c")), "yolov5", id="YOLOv5, open"
+        ),
+        pytest.param(graph_of({**YOLO, "head": "RTDETRDecoder"}, SQUARE, (1, 300, 6)), "rtdetr", id="RT-DETR"),
+        pytest.param(
+            graph_of({**YOLO, "description": "Ultralytics rtdetr-l model"}, SQUARE, (1, 300, 6)), "rtdetr", id="earlier"
+        ),
+        pytest.param(
+            graph_of({**YOLO, "names": repr(list("abc"))}, SQUARE, (1, 300, 7)), "rtdetr", id="RT-DETR by its shape"
+        ),
+        pytest.param(
+            replace(AUTHORS, metadata={"names": "['fish']"}, inputs=[SIZES, *AUTHORS.inputs]),
+            "rtdetr_original",
+            id="RT-DETR of its authors, inputs in any order",
+        ),
+        pytest.param(
+            graph_of({"names": "['fish']"}, SQUARE, dets=(1, 300, 4), labels=(1, 300, 1)), "rfdetr", id="RF-DETR"
+        ),
+        pytest.param(
+            graph_of(
+                {"names": "['a', 'b', 'c']"},
+                (1, 3, 560, 560),
+                card=Card(outputs={"boxes": "b", "scores": "s"}, background=0),
+                s=(1, 300, 4),
+                b=(1, 300, 4),
+                masks=(1, 300, 140, 140),
+            ),
+            "rfdetr",
+            id="RF-DETR of three classes with masks, by the card's names",
+        ),
+    ],
+)
+def test_a_family_is_told_by_words_before_shapes(graph, family):
+    understood = understand(graph)
+    assert understood.family.codec.split(":")[0] == f"shoal_worker.families.{family}"
+
+
+def test_a_card_says_what_an_rf_detr_s_file_does_not():
+    graph = graph_of(
+        {"names": "['a', 'b']"}, (1, 3, 560, 560), card=Card(background=-1), dets=(1, 9, 4), labels=(1, 9, 3)
+    )
+    info = understand(graph).info
+    assert (info.background, info.resize, info.mean, info.imgsz) == (2, "stretch", (0.485, 0.456, 0.406), (560, 560))
+    assert resolve_imgsz(info, None) == (560, 560)
+    other = replace(graph, card=Card(background=0, mean=(0, 0, 0), std=(1, 1, 1)))
+    assert (understand(other).info.background, understand(other).info.mean) == (0, (0, 0, 0))
+
+
+RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
+
+
+@pytest.mark.parametrize(
+    ("graph", "sentence"),
+    [
+        pytest.param(
+            graph_of({"names": "['a', 'b']"}, SQUARE, **RF),
+            r"3 columns of scores for 2 names, and nothing says which .* into model\.yaml beside it: background: -1",
+            id="a background that nobody names",
+        ),
+        pytest.param(
+            graph_of({"names": "['a', 'b']"}, SQUARE, card=Card(background=3), **RF),
+            r"has 3 columns of scores, model\.yaml calls number 3 the background - write 0 to 2, or -1",
+            id="a background that is none",
+        ),
+        pytest.param(
+            graph_of({"names": "['a']"}, SQUARE, card=Card(background=-1), **RF),
+            r"3 columns of scores, one of them background, and 1 names - name 2 classes in model\.yaml",
+            id="too few names",
+        ),
+        pytest.param(
+            graph_of({}, SQUARE, **RF, masks=(1, 300, 99, 99)),
+            r"RF-DETR with more than boxes .* write into model\.yaml beside it: outputs: \{boxes: dets, scores: labels\}",
+            id="RF-DETR with masks",
+        ),
+        pytest.param(
+            graph_of({}, SQUARE, **RF),
+            r"is an RF-DETR, whose file has no class names - .*background: -1$",
+            id="RF-DETR",
+        ),
+        pytest.param(
+            replace(AUTHORS, inputs=[*AUTHORS.inputs, SIZES]),
+            r"is an RT-DETR as its authors export it, whose file has no class names - write them into model\.yaml",
+            id="RT-DETR of its authors",
+        ),
+        pytest.param(
+            graph_of(V5, ("b", 3, "h", "w"), ("b", "n", 7)),
+            r"has no imgsz and its input is dynamic - write .* into model\.yaml beside it, such as imgsz: \[1280, 1280\]",
+            id="YOLOv5 of any size",
+        ),
+        pytest.param(
+            graph_of(V5, SQUARE, (1, 8400, 7)), "as YOLOX and YOLOv6 have, .*Shoal does not run it", id="YOLOX"
+        ),
+        pytest.param(
+            graph_of(YOLO, SQUARE, boxes=("n", 4), labels=("n",), scores=("n",)),
+            "has outputs boxes and scores, as torchvision's detectors and SSD have; Shoal does not run it",
+            id="torchvision",
+        ),
+        pytest.param(
+            graph_of(YOLO, (1, 640, 640, 3), (1, 6, 8400)), "channels last, as TensorFlow has them", id="NHWC"
+        ),
+        pytest.param(
+            graph_of(YOLO, (1, 5, 640, 640), (1, 6, 8400)),
+            r"takes images of 5 channels, Shoal gives it 3 \(RGB\) or 1 \(grey\)",
+            id="five channels",
+        ),
+        pytest.param(graph_of(YOLO, SQUARE, (1, 8400, 6)), "has its output turned round", id="turned round"),
+        pytest.param(
+            graph_of(YOLO, SQUARE, (1, 64, 80, 80), (1, 64, 40, 40), (1, 64, 20, 20)),
+            "ends before its last layer",
+            id="cut for an edge device",
+        ),
+        pytest.param(
+            graph_of({}, SQUARE, (1, 6, 8400)), r"has task None: .* or say them in model\.yaml beside it", id="no words"
+        ),
+        pytest.param(
+            graph_of({"names": YOLO["names"]}, SQUARE, (1, 6, 8400)),
+            r"has task None and outputs 1x6x8400, .* write family: yolov8 \(or another\) into model\.yaml",
+            id="names alone",
+        ),
+        pytest.param(
+            replace(graph_of(YOLO, SQUARE, (1, 6, 8400)), inputs=[*AUTHORS.inputs, SIZES]),
+            "has 2 inputs .*and to an RT-DETR of its authors orig_target_sizes",
+            id="two inputs",
+        ),
+        pytest.param(
+            replace(graph_of(YOLO, SQUARE), outputs=[Tensor("output0", "tensor(double)", (1, 6, 8400))]),
+            r"output0 is tensor\(double\), Shoal runs tensor\(float\) and tensor\(float16\) - export without int8=True",
+            id="double precision",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "task": "depth"}, SQUARE, (1, 1, 640)),
+            "has task 'depth', Shoal runs .*'detect'",
+            id="depth",
+        ),
+    ],
+)
+def test_what_is_not_run_is_named_with_what_helps(graph, sentence):
+    with pytest.raises(ModelRefusedError, match=sentence) as caught:
+        understand(graph)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("Model ")
 
 
 def test_strides_in_a_list_are_read():

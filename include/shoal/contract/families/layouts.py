@@ -44,8 +44,10 @@ def count_classes(graph: Graph) -> int | None:
 
 
 def may_detect(graph: Graph) -> bool:
-    """Whether no word says that it is for another task than boxes."""
-    return graph.metadata.get("task") in {None, "detect"}
+    """Whether no word says that it is for another task than boxes, and it takes nothing but images in RGB or grey."""
+    image = graph.inputs[0].shape
+    plain = len(image) != 4 or not isinstance(image[1], int) or image[1] in {1, 3}
+    return plain and graph.metadata.get("task") in {None, "detect"}
 
 
 def says_end_to_end(graph: Graph) -> bool:

@@ -28,7 +28,12 @@ class _RtDetrOriginal:
         images, sizes = split_inputs(graph)
         by_name = {tensor.name: tensor for tensor in graph.outputs}
         wanted = output_names(graph)
-        if images is None or sizes is None or not may_detect(graph) or not set(wanted) <= set(by_name):
+        if (
+            images is None
+            or sizes is None
+            or not may_detect(replace(graph, inputs=[images]))
+            or not set(wanted) <= set(by_name)
+        ):
             raise NotOfFamilyError(
                 f"Model has inputs {_names(graph.inputs)} and outputs {_names(graph.outputs)}, an RT-DETR of its authors has "
                 f"images and orig_target_sizes, and labels, boxes, scores - name them in {CARD_FILE} beside it"

@@ -4,6 +4,7 @@ from shoal.contract.families.family import NotOfFamilyError
 from shoal.contract.families.layouts import (
     count_classes,
     has_chosen_boxes,
+    may_detect,
     only_output,
     says_end_to_end,
     says_nms,
@@ -33,7 +34,7 @@ class _Yolov8:
             raise NotOfFamilyError(f"Model has task {task!r}, a YOLOv8 has 'detect' - {EXPORT_HINT}")
         chosen = says_end_to_end(graph) or says_nms(graph) or has_chosen_boxes(graph)
         output, classes = only_output(graph), count_classes(graph)
-        if len(graph.inputs) != 1 or chosen or says_rtdetr(graph) or not output:
+        if not may_detect(graph) or len(graph.inputs) != 1 or chosen or says_rtdetr(graph) or not output:
             raise NotOfFamilyError(
                 f"Model has outputs {shapes(graph)}, a YOLOv8 has one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
             )
