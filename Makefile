@@ -90,6 +90,7 @@ lock: $(UV)  ## resolve dependencies anew within pyproject.toml, export requirem
 
 bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/worker.py
+	$(RUN) benchmarks/families.py
 	$(RUN) benchmarks/planning.py
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py

@@ -44,6 +44,14 @@ def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_loops():
         assert re.search(rf"^{ratio} +\d+\.\d{{3}} +\d+\.\d{{3}}  \(target {aim}\)$", table, re.MULTILINE)
 
 
+def test_the_benchmark_of_families_sets_each_whole_path_beside_its_bare_session():
+    table = run_benchmark("families.py", "--images", "1", "--rounds", "1", "--family", "end_to_end", "rfdetr")
+    for family in ("end_to_end", "rfdetr"):
+        bare, whole, share, boxes = map(float, row(table, family))
+        assert (bare > 0, whole > 0, boxes > 0) == (True, True, True)
+        assert share == round(whole / bare, 3) or abs(share - whole / bare) < 0.02
+
+
 def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
     table = run_benchmark("planning.py", "--keys", "3000", "--rounds", "1")
     assert row(table, "bare listing")[0] == "3000"

@@ -77,7 +77,7 @@ def _sigmoid(values: Floats) -> Floats:
 
 def _best_pairs(scores: Floats, conf: float, max_det: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Choose pairs of query and class, best first, as many as there are queries: `(n,)` each, queries, classes, scores."""
-    flat = np.where(np.isfinite(scores), scores, np.float32(0)).ravel()
-    best = np.argsort(-flat, kind="stable")[: min(len(scores), max_det)]
-    best = best[flat[best] > conf]
+    flat = scores.ravel()
+    above = np.flatnonzero(flat > conf)  # what is no number is not above
+    best = above[np.argsort(-flat[above], kind="stable")[: min(len(scores), max_det)]]
     return best // scores.shape[1], best % scores.shape[1], flat[best]
