@@ -57,7 +57,8 @@ UNREADABLE = "unreadable"
 def predict(detector: Detector, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
-        answer = {"image": image, **_examine(detector, image, pixel_limit)}
+        examined = _examine(detector, image, pixel_limit)
+        answer = {"image": image, **examined, **{name: examined.get(name) for name in detector.task.columns[:1]}}
         was_read = answer["status"] != Status.GONE and answer["reason"] != UNREADABLE
         yield was_read, shown_json(answer)
 
@@ -115,5 +116,5 @@ def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
 
 
 def _answer(status: Status, **known: Any) -> dict[str, Any]:
-    unknown = dict.fromkeys(("reason", "detail", "damaged", "width", "height", "detections"))
+    unknown = dict.fromkeys(("reason", "detail", "damaged", "width", "height"))
     return {"status": status, **unknown, **known}

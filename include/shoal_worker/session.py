@@ -21,6 +21,7 @@ from shoal.contract.job import Inference
 from shoal.contract.model_file import HEAD_BYTES, describe_bytes
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_imgsz
 from shoal.contract.onnx_file import read_onnx
+from shoal.contract.tasks import TASKS
 from shoal_worker.families.codec import Codec
 from shoal_worker.given import Given
 from shoal_worker.image.letterbox import Image
@@ -153,6 +154,7 @@ class Detector:
         """
         self.info = model.info
         self.on_gpu = model.on_gpu
+        self.task = TASKS[model.understood.family.task]
         self.imgsz = resolve_imgsz(model.info, inference.imgsz)
         if inference.rect and model.info.fixed_hw is not None:
             raise ModelRefusedError(

@@ -4,6 +4,7 @@ Byte-identical to ultralytics 8.4: the same rounding, the same padding, the same
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import cv2
@@ -66,26 +67,61 @@ def to_tensor(
     return tensor
 
 
+@dataclass(frozen=True)
+class Inner:
+    """Where an image lies in its letterboxed frame, pixels of the frame.
+
+    Attributes:
+        top: Padding above it.
+        left: Padding beside it.
+        height: Of the image in the frame.
+        width: Likewise.
+        image_hw: (height, width) of the original image in pixels.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    image_hw: tuple[int, int]
+
+    @classmethod
+    def of(cls, frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> "Inner":
+        """Find it again from the two sizes."""
+        height, width = _scaled_hw(image_hw, frame_hw)
+        top, _ = _split_padding(frame_hw[0] - height)
+        left, _ = _split_padding(frame_hw[1] - width)
+        return cls(top, left, height, width, image_hw)
+
+    @property
+    def gain_x(self) -> float:
+        """Pixels of the frame for each of the image."""
+        return self.width / self.image_hw[1]
+
+    @property
+    def gain_y(self) -> float:
+        """Likewise, downwards."""
+        return self.height / self.image_hw[0]
+
+
 def to_original(xyxy: NDArray[np.float32], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> NDArray[np.float32]:
     """Bring boxes from the letterboxed frame back into the original image, and clip them to it.
 
     The gain is taken from the frame as it is, per axis, as ultralytics' scale_boxes does.
 
     Args:
-        xyxy: `(n, 4)` float32, pixels of the letterboxed frame.
+        xyxy: `(n, 4)` float32, pixels of the letterboxed frame; or `(…, 2)`, points.
         frame_hw: (height, width) of that frame in pixels.
         image_hw: (height, width) of the original image in pixels.
 
     Returns:
-        `(n, 4)` float32 `xyxy`, pixels of the original image, origin top left.
+        As many float32 values, pixels of the original image, origin top left.
     """
-    new_height, new_width = _scaled_hw(image_hw, frame_hw)
-    top, _ = _split_padding(frame_hw[0] - new_height)
-    left, _ = _split_padding(frame_hw[1] - new_width)
+    inner = Inner.of(frame_hw, image_hw)
     image_height, image_width = image_hw
     boxes = xyxy.astype(np.float32, copy=True)
-    boxes[:, [0, 2]] = ((boxes[:, [0, 2]] - left) / (new_width / image_width)).clip(0, image_width)
-    boxes[:, [1, 3]] = ((boxes[:, [1, 3]] - top) / (new_height / image_height)).clip(0, image_height)
+    boxes[..., 0::2] = ((boxes[..., 0::2] - inner.left) / inner.gain_x).clip(0, image_width)
+    boxes[..., 1::2] = ((boxes[..., 1::2] - inner.top) / inner.gain_y).clip(0, image_height)
     return boxes
 
 

@@ -19,6 +19,10 @@ FAMILIES = {
     "rtdetr": "shoal.contract.families.rtdetr:RTDETR",
     "rtdetr_original": "shoal.contract.families.rtdetr_original:RTDETR_ORIGINAL",
     "rfdetr": "shoal.contract.families.rfdetr:RFDETR",
+    "segment": "shoal.contract.families.segment:SEGMENT",
+    "pose": "shoal.contract.families.pose:POSE",
+    "obb": "shoal.contract.families.obb:OBB",
+    "classify": "shoal.contract.families.classify:CLASSIFY",
 }
 """Families by name, imported when a model is read. The first that understands a file is its family."""
 

@@ -4,7 +4,7 @@ from shoal.contract.tasks.task import Task
 
 OBB = Task(
     name="obb",
-    columns=("detections", "angles", "max_det_reached"),
+    columns=("detections", "keypoints", "angles", "max_det_reached"),
     settings=("iou", "max_det"),
     sql=("tasks/detect/detections", "tasks/detect/below"),
 )

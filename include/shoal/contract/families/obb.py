@@ -1,0 +1,31 @@
+"""Boxes with an angle: YOLOv8, YOLO11 and YOLO26 obb as ultralytics exports it, raw, end to end or with NMS inside."""
+
+from shoal.contract.families.box_outputs import find_boxes, need_task
+from shoal.contract.model_info import Graph, ModelInfo, check_floats, read_model_info
+
+ANGLES = 1
+"""Values of a box besides sides and classes: its angle."""
+
+
+class _Obb:
+    """Letterboxed RGB in, boxes with an angle out."""
+
+    version = 1
+    task = "obb"
+    codec = "shoal_worker.families.obb:ObbCodec"
+
+    def understand(self, graph: Graph) -> ModelInfo:
+        """Check metadata and shapes.
+
+        Raises:
+            NotOfFamilyError: It is for another task.
+            ModelRefusedError: No names, or shapes that do not fit them.
+        """
+        need_task(graph, self.task)
+        info = read_model_info(graph)
+        check_floats(graph)
+        find_boxes(graph, len(info.names), ANGLES, "an angle")
+        return info
+
+
+OBB = _Obb()

@@ -1,0 +1,55 @@
+"""The worker's half for classifiers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.classify import find_scores
+from shoal.contract.job import Inference
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.codec import Floats
+from shoal_worker.image.centre_crop import centre_crop
+from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.tasks.classify import Scores
+
+ROUNDING = 1e-3
+"""How far a probability may lie outside 0..1: half precision has 11 bits."""
+
+
+class ClassifyCodec:
+    """The middle of an image in, its probabilities out."""
+
+    def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
+        self._input = graph.inputs[0].name
+        self._output = find_scores(graph, len(info.names)).name
+        self._classes = len(info.names)
+        self._imgsz = inference.imgsz
+
+    def frame(self, image: Image) -> Image:
+        """Cut the middle out."""
+        return centre_crop(image, self._imgsz)
+
+    def tensors(self, frame: Image) -> Mapping[str, Floats]:
+        """Make the one input: RGB in 0..1."""
+        return {self._input: to_tensor(frame)}
+
+    def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Scores:  # noqa: ARG002 - no places
+        """Take the probabilities.
+
+        Raises:
+            ModelRefusedError: There are not as many as names, or they are none.
+        """
+        scores = outputs[self._output]
+        if scores.shape != (1, self._classes):
+            raise ModelRefusedError(
+                f"Model output has shape {list(scores.shape)}, its {self._classes} names need [1, {self._classes}] - "
+                f"names and weights do not belong together; {EXPORT_HINT}"
+            )
+        known = scores[np.isfinite(scores)]
+        if known.size and not (known.min() >= -ROUNDING and known.max() <= 1 + ROUNDING):
+            raise ModelRefusedError(
+                f"Model gives scores from {known.min():.3g} to {known.max():.3g}, probabilities from 0 to 1 are expected - "
+                f"its last layer must be a softmax or a sigmoid; {EXPORT_HINT}"
+            )
+        return Scores(scores[0])

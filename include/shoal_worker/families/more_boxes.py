@@ -1,0 +1,73 @@
+"""Boxes that carry more than class and confidence, read in either form: raw, or chosen by the graph itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.box_outputs import BoxOutput, check_found
+from shoal.contract.model_info import EXPORT_HINT
+from shoal_worker.families.nms import Floats, Thresholds, choose
+
+
+@dataclass(frozen=True)
+class MoreBoxes:
+    """Boxes that are kept, most confident first.
+
+    Attributes:
+        class_id: `(n,)` int32.
+        confidence: `(n,)` float32.
+        sides: `(n, 4)` float32, pixels of the frame: xyxy, or xywh of boxes with an angle.
+        more: `(n, m)` float32, what else the model says of each.
+        max_det_reached: As many as may be kept were found.
+    """
+
+    class_id: NDArray[np.int32]
+    confidence: Floats
+    sides: Floats
+    more: Floats
+    max_det_reached: bool
+
+
+def read_boxes(output: Floats, boxes: BoxOutput, thresholds: Thresholds) -> MoreBoxes:
+    """Choose the boxes of one image, upright ones.
+
+    Args:
+        output: As the model gave it.
+        boxes: What it is.
+        thresholds: What decides which boxes are kept; suppression is the graph's where it chooses them.
+
+    Raises:
+        ModelRefusedError: Its shape or its classes do not fit the names.
+    """
+    check_found(output.shape, boxes)
+    if boxes.chosen:
+        return read_chosen(output[0], boxes, thresholds)
+    split = 4 + boxes.classes
+    chosen = choose(output[0, :split], thresholds)
+    more = np.ascontiguousarray(output[0, split:, chosen.anchors])
+    return MoreBoxes(chosen.class_id, chosen.confidence, chosen.xyxy, more, chosen.max_det_reached)
+
+
+def read_chosen(rows: Floats, boxes: BoxOutput, thresholds: Thresholds) -> MoreBoxes:
+    """Take the boxes that the graph chose: its rows are sorted, and what it did not fill scores 0.
+
+    Args:
+        rows: `(boxes, 6 + m)` float32: four sides, confidence, class, more.
+        boxes: What they are.
+        thresholds: `conf` and `max_det` apply.
+
+    Raises:
+        ModelRefusedError: A class has no name.
+    """
+    good = (rows[:, 4] > thresholds.conf) & np.isfinite(rows[:, :6]).all(axis=1)
+    kept = np.flatnonzero(good)[: thresholds.max_det]
+    class_id = rows[kept, 5].astype(np.int32)
+    if class_id.size and not 0 <= class_id.min() <= class_id.max() < boxes.classes:
+        raise ModelRefusedError(
+            f"Model found class {class_id.max() if class_id.min() >= 0 else class_id.min()} and names {boxes.classes} classes - "
+            f"names and weights do not belong together; {EXPORT_HINT}"
+        )
+    reached = len(kept) >= min(thresholds.max_det, len(rows))
+    return MoreBoxes(class_id, rows[kept, 4], rows[kept, :4], rows[kept, 6:], reached)
