@@ -9,6 +9,9 @@ from PIL import Image as Pillow
 
 from shoal_worker.image.letterbox import Image
 
+STRIP = 16
+"""Times its shorter side is the longer one of an image of which only what is needed is scaled: the whole could fill any memory."""
+
 
 def centre_crop(image: Image, imgsz: tuple[int, int]) -> Image:
     """Scale and cut an image.
@@ -25,6 +28,11 @@ def centre_crop(image: Image, imgsz: tuple[int, int]) -> Image:
     cut = np.empty((*imgsz, 3), np.uint8)
     for channel in range(3):  # one by one: three at once are held in memory with a fourth beside them
         plane = Pillow.fromarray(np.ascontiguousarray(image[..., channel]))
+        if max(height, width) > STRIP * min(height, width):
+            x, y = image.shape[1] / width, image.shape[0] / height
+            box = (left * x, top * y, (left + imgsz[1]) * x, (top + imgsz[0]) * y)
+            cut[..., channel] = np.asarray(plane.resize(imgsz[::-1], Pillow.Resampling.BILINEAR, box))
+            continue
         if plane.size != (width, height):
             plane = plane.resize((width, height), Pillow.Resampling.BILINEAR)
         cut[..., channel] = np.asarray(plane.crop((left, top, left + imgsz[1], top + imgsz[0])))

@@ -139,7 +139,7 @@ class ShardRun:
             if outcome is not None:
                 self._count(outcome, stop)
             ending = self._ending(outcome, stop)
-            if ending is None and (part.due() or isinstance(outcome, Checkpoint)):
+            if ending is None and (part.due() or self._parts.is_full or isinstance(outcome, Checkpoint)):
                 ending = self._write_part()
             if ending is not None:
                 return ending

@@ -15,6 +15,12 @@ from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, d
 from shoal.contract.units import counted
 from shoal.stores.object_store import ObjectStore
 
+LONGEST_LINE_BYTES = 64 << 20
+"""Of a row on its way to Parquet: a thousand boxes of 500 key points are half of it, all masks of an image a few megabytes."""
+
+HELD_BYTES = 64 << 20
+"""Memory of rows that wait for a part, about: a second of a pose model's images is more than an hour of a detector's."""
+
 _COUNT = """SELECT count(*), coalesce(sum(strlen(key) + strlen(object_version)), 0)::BIGINT
 FROM read_parquet($path) WHERE shard = $shard"""
 
@@ -56,11 +62,11 @@ class Row:
     height: int | None = None
     exif: dict[str, Any] | None = None
     detections: list[dict[str, Any]] | None = None
-    masks: list[str] | None = None
-    keypoints: list[list[float]] | None = None
+    masks: list[str | None] | None = None
+    keypoints: list[list[float | None]] | None = None
     angles: list[float] | None = None
     reclassified: list[dict[str, Any]] | None = None
-    class_scores: list[float] | None = None
+    class_scores: list[float | None] | None = None
     files: list[str] | None = None
     max_det_reached: bool | None = None
     luma_mean: float | None = None
@@ -90,8 +96,9 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     with _connect() as con:
         con.execute(f"CREATE TABLE rows ({ddl(ROW_COLUMNS)})")
         con.execute(
-            "INSERT INTO rows BY NAME FROM read_json($lines, format = 'newline_delimited', columns = $columns)",
-            {"lines": str(lines), "columns": ROW_COLUMNS},
+            "INSERT INTO rows BY NAME FROM read_json("
+            "$lines, format = 'newline_delimited', columns = $columns, maximum_object_size = $longest)",
+            {"lines": str(lines), "columns": ROW_COLUMNS, "longest": LONGEST_LINE_BYTES},
         )
         con.execute(f"COPY (FROM rows ORDER BY key) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
     lines.unlink()
@@ -147,6 +154,12 @@ class PartWriter:
         self._part_key = part_key
         self._sequence = 0
         self._rows: list[Row] = []
+        self._held_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether rows that no write was tried with yet hold much memory."""
+        return self._held_bytes >= HELD_BYTES
 
     @property
     def unwritten(self) -> int:
@@ -156,6 +169,7 @@ class PartWriter:
     def add(self, row: Row) -> None:
         """Take a row into the next part."""
         self._rows.append(row)
+        self._held_bytes += _held_bytes(row)
 
     def write(self) -> None:
         """Write one part of all rows that are in none; nothing when there are none.
@@ -167,6 +181,7 @@ class PartWriter:
         if not self._rows:
             return
         key = self._part_key(self._sequence)
+        self._held_bytes = 0
         self._sequence += 1  # also when it fails: the store may have taken it, and parts never change
         try:
             with tempfile.TemporaryDirectory(prefix="shoal-part-") as folder:
@@ -176,6 +191,12 @@ class PartWriter:
         except (OSError, duckdb.IOException) as err:  # the pod's own disk
             raise StoreError(f"Part {key} cannot be written to {tempfile.gettempdir()}: {err}") from err
         self._rows.clear()
+
+
+def _held_bytes(row: Row) -> int:
+    """Estimate the memory of what models found: a number with its place in a list takes 32 bytes, a box 6 of them."""
+    numbers = 12 * len(row.detections or ()) + len(row.class_scores or ()) + sum(map(len, row.keypoints or ()))
+    return 32 * numbers + sum(len(mask or "") for mask in row.masks or ())
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
