@@ -7,8 +7,9 @@ import numpy as np
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.classify import find_scores
 from shoal.contract.job import Inference
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
+from shoal_worker.families.letterboxed import normalised
 from shoal_worker.image.centre_crop import centre_crop
 from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.tasks.classify import Scores
@@ -24,15 +25,16 @@ class ClassifyCodec:
         self._input = graph.inputs[0].name
         self._output = find_scores(graph, len(info.names)).name
         self._classes = len(info.names)
+        self._info = info
         self._imgsz = inference.imgsz
 
     def frame(self, image: Image) -> Image:
-        """Cut the middle out."""
-        return centre_crop(image, self._imgsz)
+        """Cut the middle out, or squeeze all of it in."""
+        return centre_crop(image, self._imgsz, whole=self._info.resize is Resize.STRETCH)
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame)}
+        """Make the one input: RGB in 0..1, normalised where a card says so."""
+        return {self._input: normalised(to_tensor(frame), self._info)}
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Scores:  # noqa: ARG002 - no places
         """Take the probabilities.

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from shoal.contract.job import Inference
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal_worker.families.codec import Floats
@@ -14,15 +16,24 @@ class Letterboxed:
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
         self._input = graph.inputs[0].name
-        self._stride = info.stride
+        self._info = info
         self._imgsz = inference.imgsz
         self._rect = inference.rect
         self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
 
     def frame(self, image: Image) -> Image:
         """Letterbox an image."""
-        return letterbox(image, self._imgsz, rect=self._rect, stride=self._stride)
+        return letterbox(image, self._imgsz, rect=self._rect, stride=self._info.stride)
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame)}
+        """Make the one input: RGB in 0..1, normalised where a card says so."""
+        return {self._input: normalised(to_tensor(frame), self._info)}
+
+
+def normalised(tensor: Floats, info: ModelInfo) -> Floats:
+    """Bring the channels of `(1, channels, H, W)` to a card's mean and deviation, where it has any."""
+    if info.mean is not None:
+        tensor -= np.array(info.mean, np.float32)[:, None, None]
+    if info.std is not None:
+        tensor /= np.array(info.std, np.float32)[:, None, None]
+    return tensor

@@ -10,20 +10,21 @@ from PIL import Image as Pillow
 from shoal_worker.image.letterbox import Image
 
 STRIP = 16
-"""Times its shorter side is the longer one of an image of which only what is needed is scaled: the whole could fill any memory."""
+"""Times the shorter side, from which on only what is needed of an image is scaled: the whole could fill any memory."""
 
 
-def centre_crop(image: Image, imgsz: tuple[int, int]) -> Image:
+def centre_crop(image: Image, imgsz: tuple[int, int], *, whole: bool = False) -> Image:
     """Scale and cut an image.
 
     Args:
         image: `(h, w, 3)` uint8 BGR.
         imgsz: (height, width) wanted in pixels. Where they differ, the image is stretched to them, and nothing is cut.
+        whole: Do so where they do not differ, too.
 
     Returns:
         `(*imgsz, 3)` uint8 BGR.
     """
-    height, width = _scaled(image.shape[:2], imgsz)
+    height, width = imgsz if whole else _scaled(image.shape[:2], imgsz)
     top, left = round((height - imgsz[0]) / 2), round((width - imgsz[1]) / 2)
     cut = np.empty((*imgsz, 3), np.uint8)
     for channel in range(3):  # one by one: three at once are held in memory with a fourth beside them

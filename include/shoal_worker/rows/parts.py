@@ -19,7 +19,7 @@ LONGEST_LINE_BYTES = 64 << 20
 """Of a row on its way to Parquet: a thousand boxes of 500 key points are half of it, all masks of an image a few megabytes."""
 
 HELD_BYTES = 64 << 20
-"""Memory of rows that wait for a part, about: a second of a pose model's images is more than an hour of a detector's."""
+"""Memory of rows that wait for a part, about: with key points or masks a row is a hundred times one of a few boxes."""
 
 _COUNT = """SELECT count(*), coalesce(sum(strlen(key) + strlen(object_version)), 0)::BIGINT
 FROM read_parquet($path) WHERE shard = $shard"""

@@ -129,3 +129,29 @@ def test_a_card_says_which_task_and_which_output():
     card = Card(family="segment", outputs={"boxes": "output2", "prototypes": "output1"})
     model = graph("", (1, 9, 8400), PROTOTYPES, (1, 38, 8400), card=card)
     assert understand(model).family.task == "segment"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        pytest.param(
+            graph("pose", (1, 57, 8400), kpt_shape="[17, 3]", card=Card(resize="stretch")),
+            "is for pose, and model.yaml says resize: stretch - such models run with letterbox; drop the line",
+            id="a pose model that is not letterboxed",
+        ),
+        pytest.param(
+            graph("classify", (1, 2), side=224, card=Card(resize="letterbox")),
+            "such models run with centre_crop or stretch",
+            id="a classifier that is",
+        ),
+    ],
+)
+def test_a_card_that_asks_for_what_the_task_cannot_do_is_refused(model, message):
+    with pytest.raises(ModelRefusedError, match=message):
+        understand(model)
+
+
+def test_what_a_card_says_of_the_input_is_kept():
+    card = Card(resize="stretch", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    info = understand(graph("classify", (1, 2), side=224, stride="1", card=card)).info
+    assert (info.resize, info.mean, info.std) == (Resize.STRETCH, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

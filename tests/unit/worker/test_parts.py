@@ -73,6 +73,57 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, keys, values):
         assert stored["luma_mean"] == values[0]
 
 
+def test_what_tasks_find_is_stored_in_their_columns(tmp_path):
+    found = {
+        "masks": ["04", None],
+        "keypoints": [[1.0, 2.0, 0.5], [3.0, 4.0, None]],
+        "angles": [0.25, 1.5],
+        "class_scores": [0.75, None],
+    }
+    path = tmp_path / "part.parquet"
+    write_parquet([row(**found)], path)
+    (line,) = read(path)
+    stored = dict(zip(ROW_COLUMNS, line, strict=True))
+    assert {name: stored[name] for name in found} == found
+
+
+def test_the_longest_rows_are_stored(tmp_path):
+    path = tmp_path / "part.parquet"
+    mask = "\\" * (4 << 20)  # doubled in JSON
+    points = [[float(np.float32(0.1))] * 750] * 1000
+    write_parquet([row(masks=[mask], keypoints=points)], path)
+    (line,) = read(path)
+    stored = dict(zip(ROW_COLUMNS, line, strict=True))
+    assert stored["masks"] == [mask]
+    assert len(stored["keypoints"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        pytest.param({"masks": ["0" * (4 << 20)]}, 16, id="masks"),
+        pytest.param({"keypoints": [[0.5] * 51] * 300}, 138, id="key points"),
+        pytest.param({"class_scores": [0.5] * 1000}, 2098, id="scores"),
+    ],
+)
+def test_rows_that_hold_much_are_written_before_their_time(columns, rows):
+    parts = PartWriter(_Refusing(), "{}.parquet".format)
+    for number in range(rows):
+        assert not parts.is_full, number
+        parts.add(row(str(number), **columns))
+    assert parts.is_full
+    with pytest.raises(StoreError):
+        parts.write()
+    assert (parts.is_full, parts.unwritten) == (False, rows)  # tried: the next time is the usual one
+
+
+class _Refusing:
+    """A store that is down; nothing is written to a disk before it says so."""
+
+    def upload(self, path, key):
+        raise StoreError("down")
+
+
 def write_manifest(path, rows):
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE manifest ({ddl(MANIFEST_COLUMNS)})")

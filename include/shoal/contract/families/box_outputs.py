@@ -1,11 +1,21 @@
-"""What the families of ultralytics' other tasks share: boxes whose columns go on after the classes, raw or chosen in the graph."""
+"""What the families of ultralytics' other tasks share: boxes that carry more than a class, raw or chosen in the graph."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.family import NotOfFamilyError
-from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
+from shoal.contract.model_card import CARD_FILE, Card
+from shoal.contract.model_info import (
+    EXPORT_HINT,
+    Dim,
+    Graph,
+    ModelInfo,
+    Resize,
+    Tensor,
+    check_floats,
+    read_model_info,
+)
 
 _NMS = re.compile(r"""['"]nms['"]\s{0,9}:\s{0,9}(?:True|true)\b""")
 """How ultralytics writes among its arguments that NMS is in the graph."""
@@ -38,12 +48,17 @@ class BoxOutput:
         return f"[1, boxes, {self.values}]" if self.chosen else f"[1, {self.values}, anchors]"
 
 
-def need_task(graph: Graph, task: str) -> None:
-    """Check that a file is for a task, by its metadata or its card.
+def need_task(graph: Graph, task: str, *resizes: Resize) -> None:
+    """Check that a file is for a task, by its metadata or its card, and takes one image as its family gives it.
+
+    Args:
+        graph: The file.
+        task: The family's.
+        resizes: How the family can bring an image to the input's size; as it does without a card first.
 
     Raises:
         NotOfFamilyError: It is for another one.
-        ModelRefusedError: It is, and has several inputs.
+        ModelRefusedError: It is, and has several inputs, or its card asks for another size.
     """
     said = graph.metadata.get("task")
     if said != task and not (graph.card and graph.card.family == task):
@@ -53,6 +68,27 @@ def need_task(graph: Graph, task: str) -> None:
         raise ModelRefusedError(
             f"Model has {len(graph.inputs)} inputs ({names}), Shoal gives it one image - {EXPORT_HINT}"
         )
+    asked = graph.card.resize if graph.card else None
+    if asked is not None and asked not in resizes:
+        raise ModelRefusedError(
+            f"Model is for {task}, and {CARD_FILE} says resize: {asked} - such models run with {' or '.join(resizes)}; "
+            "drop the line"
+        )
+
+
+def read_info(graph: Graph, resize: Resize) -> ModelInfo:
+    """Read what the file and its card say of the input.
+
+    Args:
+        graph: The file.
+        resize: How an image is brought to the input's size where no card says it.
+
+    Raises:
+        ModelRefusedError: No names, no size, numbers that are no floats, or an input that is no image.
+    """
+    check_floats(graph)
+    info, card = read_model_info(graph), graph.card or Card()
+    return replace(info, resize=Resize(card.resize) if card.resize else resize, mean=card.mean, std=card.std)
 
 
 def find_output(graph: Graph, role: str, sides: int) -> Tensor | None:
@@ -99,8 +135,8 @@ def find_boxes(graph: Graph, classes: int, more: int, what: str) -> BoxOutput:
     raw, chosen = second == 4 + classes + more, third == 6 + more  # no raw output has so few places: 32 px have 21
     if not (raw or chosen) and not _is_open(second, third):
         raise ModelRefusedError(
-            f"Model output has {second} channels, its {classes} names and {what} need {4 + classes + more} (or rows of {6 + more}, "
-            f"it has {third}) - names and weights do not belong together; {EXPORT_HINT}"
+            f"Model output has {second} channels, its {classes} names and {what} need {4 + classes + more} "
+            f"(or rows of {6 + more}, it has {third}) - names and weights do not belong together; {EXPORT_HINT}"
         )
     return BoxOutput(output.name, chosen or (not raw and _says_chosen(graph)), classes, more)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.box_outputs import BoxOutput, find_boxes, find_output, need_task, shapes
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, check_floats, read_model_info
+from shoal.contract.families.box_outputs import BoxOutput, find_boxes, find_output, need_task, read_info, shapes
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 
 SCALE = 4
 """Pixels of the input for each of the prototypes, along each side."""
@@ -59,9 +59,8 @@ class _Segment:
             NotOfFamilyError: It is for another task.
             ModelRefusedError: No names, no prototypes, or shapes that do not fit the names.
         """
-        need_task(graph, self.task)
-        info = read_model_info(graph)
-        check_floats(graph)
+        need_task(graph, self.task, Resize.LETTERBOX)
+        info = read_info(graph, Resize.LETTERBOX)
         find_outputs(graph, len(info.names))
         return info
 
