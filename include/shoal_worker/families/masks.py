@@ -21,8 +21,8 @@ from shoal_worker.tasks.outline import Outline
 BAND_PIXELS = 1 << 20
 """Pixels of a mask that are drawn at once, about."""
 
-MOST_CHARACTERS = 4 << 20
-"""Text of all masks of an image. A smooth outline takes 6 characters for each column of its box; what is more is noise."""
+MOST_CHARACTERS = 32 << 20
+"""Text of all masks of an image. A smooth outline takes 6 characters for each column of its box; only noise takes so much."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from shoal.contract.rows import MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status, d
 from shoal.contract.units import counted
 from shoal.stores.object_store import ObjectStore
 
-LONGEST_LINE_BYTES = 64 << 20
-"""Of a row on its way to Parquet: a thousand boxes of 500 key points are half of it, all masks of an image a few megabytes."""
+LONGEST_LINE_BYTES = 128 << 20
+"""Of a row on its way to Parquet: all masks of an image can be 64 MiB, a thousand boxes of 500 key points 30."""
 
-HELD_BYTES = 64 << 20
-"""Memory of rows that wait for a part, about: with key points or masks a row is a hundred times one of a few boxes."""
+HELD_BYTES = 32 << 20
+"""What one part holds of it, about, in memory: with key points or masks a row is a hundred times one of a few boxes."""
 
 _COUNT = """SELECT count(*), coalesce(sum(strlen(key) + strlen(object_version)), 0)::BIGINT
 FROM read_parquet($path) WHERE shard = $shard"""
@@ -172,25 +172,38 @@ class PartWriter:
         self._held_bytes += _held_bytes(row)
 
     def write(self) -> None:
-        """Write one part of all rows that are in none; nothing when there are none.
+        """Write all rows that are in no part, as one, or as several where they hold much; nothing when there are none.
 
         Raises:
             ConfigError: Wrong bucket or credentials.
             StoreError: The store did not take it; the rows are kept.
         """
-        if not self._rows:
-            return
-        key = self._part_key(self._sequence)
         self._held_bytes = 0
+        while self._rows:
+            count = _count_for_part(self._rows)
+            self._write(self._rows[:count])
+            del self._rows[:count]
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        key = self._part_key(self._sequence)
         self._sequence += 1  # also when it fails: the store may have taken it, and parts never change
         try:
             with tempfile.TemporaryDirectory(prefix="shoal-part-") as folder:
                 path = Path(folder, "part.parquet")
-                write_parquet(self._rows, path)
+                write_parquet(rows, path)
                 self._results.upload(path, key)
         except (OSError, duckdb.IOException) as err:  # the pod's own disk
             raise StoreError(f"Part {key} cannot be written to {tempfile.gettempdir()}: {err}") from err
-        self._rows.clear()
+
+
+def _count_for_part(rows: Sequence[Row]) -> int:
+    """Count the rows of the next part: DuckDB has half a gigabyte for them, and a store that was away leaves many."""
+    held = 0
+    for count, row in enumerate(rows, 1):
+        held += _held_bytes(row)
+        if held >= HELD_BYTES:
+            return count
+    return len(rows)
 
 
 def _held_bytes(row: Row) -> int:

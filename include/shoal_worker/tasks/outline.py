@@ -61,4 +61,5 @@ def _encode(runs: NDArray[np.int64]) -> str:
         written.append(open_numbers)
         open_numbers = open_numbers & ~ends
     groups = np.stack(characters, axis=1).astype(np.uint8)
-    return groups[np.stack(written, axis=1)].tobytes().decode("ascii")
+    text: bytes = groups[np.stack(written, axis=1)].tobytes()
+    return text.decode("ascii")

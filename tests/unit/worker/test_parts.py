@@ -89,7 +89,7 @@ def test_what_tasks_find_is_stored_in_their_columns(tmp_path):
 
 def test_the_longest_rows_are_stored(tmp_path):
     path = tmp_path / "part.parquet"
-    mask = "\\" * (4 << 20)  # doubled in JSON
+    mask = "\\" * (32 << 20)  # doubled in JSON
     points = [[float(np.float32(0.1))] * 750] * 1000
     write_parquet([row(masks=[mask], keypoints=points)], path)
     (line,) = read(path)
@@ -101,9 +101,9 @@ def test_the_longest_rows_are_stored(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "rows"),
     [
-        pytest.param({"masks": ["0" * (4 << 20)]}, 16, id="masks"),
-        pytest.param({"keypoints": [[0.5] * 51] * 300}, 138, id="key points"),
-        pytest.param({"class_scores": [0.5] * 1000}, 2098, id="scores"),
+        pytest.param({"masks": ["0" * (4 << 20)]}, 8, id="masks"),
+        pytest.param({"keypoints": [[0.5] * 51] * 300}, 69, id="key points"),
+        pytest.param({"class_scores": [0.5] * 1000}, 1049, id="scores"),
     ],
 )
 def test_rows_that_hold_much_are_written_before_their_time(columns, rows):
@@ -115,6 +115,27 @@ def test_rows_that_hold_much_are_written_before_their_time(columns, rows):
     with pytest.raises(StoreError):
         parts.write()
     assert (parts.is_full, parts.unwritten) == (False, rows)  # tried: the next time is the usual one
+
+
+def test_rows_that_waited_for_a_store_go_into_parts_of_bounded_size():
+    store = _Counting()
+    parts = PartWriter(store, "{}.parquet".format)
+    for number in range(5):
+        parts.add(row(str(number), masks=["0" * (16 << 20)]))
+    parts.write()
+    assert store.images == [["0", "1"], ["2", "3"], ["4"]]
+    assert parts.unwritten == 0
+
+
+class _Counting:
+    """A store that remembers whose rows it was given."""
+
+    def __init__(self):
+        self.images = []
+
+    def upload(self, path, key):
+        assert key == f"{len(self.images)}.parquet"
+        self.images.append([found[0] for found in read(path)])
 
 
 class _Refusing:
