@@ -20,9 +20,9 @@ from typing import Any
 from list_server import list_server
 from plan_once import MODEL_NAME
 
+from shoal.contract.model_file import MODEL_FILE
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
-from shoal.models.versions import MODEL_FILE
 
 TARGET_OF_LISTING = 1.25
 TARGET_PEAK_BYTES = 500 * 1000**2

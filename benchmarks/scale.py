@@ -23,11 +23,11 @@ from scale_once import scale_dataset
 from scale_server import ENTRY, serve_entries
 
 from shoal.contract.layout import VariantLayout
+from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
-from shoal.models.versions import MODEL_FILE
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess

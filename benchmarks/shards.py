@@ -12,8 +12,8 @@ from yolov8n_graph import build_yolov8n
 from shoal.capacity.share import NodeHeadroom
 from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
+from shoal.contract.model_file import MODEL_FILE
 from shoal.engines.local.machine import find_room
-from shoal.models.versions import MODEL_FILE
 from shoal.plan.document import Plan
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest

@@ -7,11 +7,11 @@ from pathlib import Path
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
+from shoal.contract.model_file import MODEL_FILE
 from shoal.embedded.fill import DEMO_MODEL
 from shoal.embedded.samples.bad_files import bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import demo_scenes
-from shoal.models.versions import MODEL_FILE
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 

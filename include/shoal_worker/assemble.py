@@ -4,13 +4,14 @@ import os
 from dataclasses import astuple
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 
 from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
-from shoal.contract.model_file import MOST_MODEL_BYTES
+from shoal.contract.model_file import MOST_GRAPH_BYTES
 from shoal.stores.images import ImageSource
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
@@ -19,7 +20,7 @@ from shoal_worker.loop.one_by_one import Naming, OneByOne
 from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.planned import read_planned
+from shoal_worker.planned import download_model_file, read_planned
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.mount import MountSource
@@ -91,9 +92,18 @@ def _say(line: str, stop: StopRequest) -> None:
 
 
 def _open_detector(job: ShardJob, threads: int) -> Detector:
-    data = read_planned(open_from_env("models", job.models_bucket), job.model_key, MOST_MODEL_BYTES)
+    """Open the model of a plan from a folder that holds its files and no other.
+
+    Once it is opened the folder may go: what ONNX Runtime still reads of it is mapped.
+    """
+    models = open_from_env("models", job.models_bucket)
+    data = read_planned(models, job.model_key, MOST_GRAPH_BYTES)
     check_sha256(data, job.model_sha256, job.model_key)
-    return Detector(open_model(data, threads, job.inference), job.inference)
+    with TemporaryDirectory(prefix="shoal-model-") as name:
+        folder = Path(name)
+        for file in job.model_files:
+            download_model_file(models, job.model_key, file, folder)
+        return Detector(open_model(data, threads, job.inference, folder), job.inference)
 
 
 def _open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:

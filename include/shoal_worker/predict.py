@@ -29,7 +29,7 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel
     """Open a model file for single images.
 
     Args:
-        model: The file.
+        model: The file; its card and its weights lie beside it.
         imgsz: Side of the input in pixels; None for the model's own.
         conf: Lowest confidence shown.
         iou: Overlap above which the weaker box is dropped.
@@ -43,7 +43,7 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel
         data = model.read_bytes()
     except OSError as err:
         raise ModelRefusedError(f"Model file {model} cannot be read: {err.strerror} - check the path") from err
-    opened = open_model(data)
+    opened = open_model(data, folder=model.absolute().parent)
     resolved = resolve_imgsz(opened.info, None if imgsz is None else (imgsz, imgsz))
     family = opened.understood.added
     inference = Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, pixel_limit=pixel_limit, family=family)

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -15,13 +16,14 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from shoal.contract.errors import ConfigError, ModelRefusedError, first_line
+from shoal.contract.errors import ModelRefusedError, first_line
 from shoal.contract.families import Understood, check_tileable, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
 from shoal.contract.model_file import HEAD_BYTES, describe_bytes
+from shoal.contract.model_files import check_hash
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_imgsz
-from shoal.contract.onnx_file import read_onnx
 from shoal.contract.tasks import TASKS
+from shoal.written.model_folder import read_model
 from shoal_worker.families.codec import Codec
 from shoal_worker.given import Given
 from shoal_worker.image.letterbox import Image
@@ -46,6 +48,10 @@ _KNOWN = (
     (
         re.compile(r"is not a registered function/op|No Op registered"),
         f"uses an operator that ONNX Runtime does not have, of another tool or a newer opset - {_OLDER}",
+    ),
+    (
+        re.compile(r"Cannot parse data from external tensors"),
+        "keeps shapes in another file, where ONNX Runtime does not look - write it with onnx.save(…, size_threshold=1024)",
     ),
 )
 """What ONNX Runtime says of a graph that it does not open, and what helps."""
@@ -86,30 +92,31 @@ def check_sha256(data: bytes, expected: str, key: str) -> None:
     Raises:
         ConfigError: It was replaced since.
     """
-    actual = hashlib.sha256(data).hexdigest()
-    if actual != expected:
-        raise ConfigError(
-            f"Model {key} has sha256 {actual[:12]}, the plan was made for {expected[:12]} - "
-            "a released version must not be replaced; upload it under a new version and plan again"
-        )
+    check_hash(hashlib.sha256(data).hexdigest(), expected, key)
 
 
-def open_model(data: bytes, threads: int = 1, planned: Inference | None = None) -> OpenedModel:
+def open_model(
+    data: bytes, threads: int = 1, planned: Inference | None = None, folder: Path | None = None
+) -> OpenedModel:
     """Open a model file and find its family.
 
     Args:
         data: The whole file.
         threads: Threads of one inference; ONNX Runtime would count the host's cores, not the pod's.
         planned: Settings of a plan, whose family it must be of; None takes any.
+        folder: Where its card and its weights lie; None for a file by itself.
 
     Raises:
         ModelRefusedError: It is of no family that Shoal runs.
         ConfigError: The plan's family is not installed here.
         MemoryError: There is no room for it.
     """
-    graph = read_onnx(data)  # before ONNX Runtime does: it opens whatever other file a graph names
+    graph = read_model(data, folder)  # before ONNX Runtime does: it opens whatever other file a graph names
     options = ort.SessionOptions()
     options.add_session_config_entry("session.load_model_format", "ONNX")  # its own format would not be judged
+    if folder is not None and graph.outside:
+        # The bytes that were judged are opened, not the path: between the two a file may be replaced.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY

@@ -29,7 +29,7 @@ def try_model(path: Path) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     bound = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
-    opened = open_model(path.read_bytes())
+    opened = open_model(path.read_bytes(), folder=path.parent)
     info = opened.info
     small = None if info.fixed_hw else (min(info.imgsz[0], SIDE), min(info.imgsz[1], SIDE))
     inference = Inference(resolve_imgsz(info, small), info.rect, family=opened.understood.added)

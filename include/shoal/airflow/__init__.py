@@ -3,5 +3,5 @@
 Enters: Airflow's contexts
 Leaves: calls into the rooms below
 May import: history, preflight, engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket,
-    results, tables, capacity, settings, stores, contract
+    results, tables, capacity, settings, stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: a results bucket or a copy of it, a run
 Leaves: views named as the answer's tables
-May import: pictures, models, bucket, results, tables, capacity, settings, stores, contract
+May import: pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: the source bucket, a scope
 Leaves: `listings/<run_key>.json` and the files by month, drift, silent cameras
-May import: tables, capacity, settings, stores, contract
+May import: tables, capacity, settings, stores, written, contract
 """

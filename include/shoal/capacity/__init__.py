@@ -2,5 +2,5 @@
 
 Enters: plain nodes, pods, quotas, control groups
 Leaves: `Capacity`: how many, and what binds
-May import: settings, stores, contract
+May import: settings, stores, written, contract
 """

@@ -3,5 +3,5 @@
 Enters: words
 Leaves: lines, an exit status
 May import: airflow, embedded, history, preflight, engines, summary, plan, shards, exports, compare, answers, pictures,
-    models, bucket, results, tables, capacity, settings, stores, contract
+    models, bucket, results, tables, capacity, settings, stores, written, contract
 """

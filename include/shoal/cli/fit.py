@@ -166,7 +166,7 @@ def _read_pod(path: Path) -> dict[str, Any]:
     """
     import yaml  # noqa: PLC0415 - other questions do not need it
 
-    from shoal.settings.yaml_text import read_yaml  # noqa: PLC0415
+    from shoal.written.yaml_text import read_yaml  # noqa: PLC0415
 
     try:
         with path.open("rb") as file:

@@ -2,5 +2,5 @@
 
 Enters: views of two runs' answers
 Leaves: `Agreement`
-May import: answers, pictures, models, bucket, results, tables, capacity, settings, stores, contract
+May import: answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, mint_attempt
+from shoal.contract.model_files import ModelFile, need_name
 
 PIPELINE_VERSION = 2
 """Raised exactly when a parity test's expectation changes: another number, another variant."""
@@ -98,6 +99,7 @@ class ShardJob:
         tolerated_failed_share: More `failed` than this share of the tried images stops the shard.
         read_before: What a worker reads that was refused every image of its own; None where no image was read yet.
         elsewhere: What it tries then, one after another, where that is not read either: images from all over the listing.
+        model_files: The model's card and its files of weights, beside the model file.
     """
 
     run_key: str
@@ -113,11 +115,19 @@ class ShardJob:
     tolerated_failed_share: float = 0.5
     read_before: Witness | None = None
     elsewhere: tuple[Witness, ...] = ()
+    model_files: tuple[ModelFile, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Write the job as plan.json holds it."""
-        elsewhere = [asdict(one) for one in self.elsewhere]
-        return {**asdict(self), "inference": self.inference.to_json(), "elsewhere": elsewhere}
+        """Write the job as plan.json holds it: files beside the model only where there are any, as earlier workers read it."""
+        job = {
+            **asdict(self),
+            "inference": self.inference.to_json(),
+            "elsewhere": [asdict(one) for one in self.elsewhere],
+            "model_files": [file.to_json() for file in self.model_files],
+        }
+        if not self.model_files:
+            del job["model_files"]
+        return job
 
     @classmethod
     def from_plan(cls, plan: Mapping[str, Any]) -> "ShardJob":
@@ -136,10 +146,14 @@ class ShardJob:
             job = dict(plan["job"])
             inference = Inference.from_json(job.pop("inference"))
             read_before, elsewhere = job.pop("read_before", None), job.pop("elsewhere", ())
+            files = tuple(ModelFile(**one) for one in job.pop("model_files", ()))
+            for file in files:
+                need_name(file.name)
             return cls(
                 inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
                 elsewhere=tuple(Witness(**one) for one in elsewhere),
+                model_files=files,
                 **job,
             )
         except (KeyError, TypeError, ValueError) as err:

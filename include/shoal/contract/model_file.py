@@ -5,10 +5,15 @@ from shoal.contract.model_info import EXPORT_HINT
 HEAD_BYTES = 512
 """As many first bytes as `refuse_bytes` wants to see."""
 
+MODEL_FILE = "model.onnx"
+"""Name of the graph of a version, in the folder of the version."""
+
 MODEL_BYTES = 1024**3
-"""A model file of more bytes is not read, unless `model.size_limit` says otherwise: the largest YOLOv8 has 273 MB in fp32."""
-MOST_MODEL_BYTES = 2**31 - 1
-"""No ONNX file has more: it is one message of protobuf's, and weights beside the file are refused."""
+"""A model of more bytes is not read, unless `model.size_limit` says otherwise: the largest YOLOv8 has 273 MB in fp32."""
+MOST_GRAPH_BYTES = 2**31 - 1
+"""No ONNX file has more: it is one message of protobuf's."""
+MOST_MODEL_BYTES = 16 * 1024**3
+"""Most that `model.size_limit` may be: the file, and the weights beside it."""
 
 _PYTORCH = "give Shoal the exported file, not best.pt; " + EXPORT_HINT
 _AGAIN = "upload the model itself again"
@@ -40,16 +45,6 @@ def describe_bytes(head: bytes, size_bytes: int) -> str:
         return f"Model file of 0 bytes is empty: its upload failed - {_AGAIN}"
     what, way_out = _name(head)
     return f"Model file of {size_bytes} bytes is {what} - {way_out}"
-
-
-def weights_elsewhere(name: str | None = None) -> str:
-    """Say in one line that a graph keeps weights in another file, and what helps.
-
-    Args:
-        name: The other file, where it is known.
-    """
-    where = "another file" if name is None else f"another file, {name[:80]!r}"
-    return f"Model keeps weights in {where}; Shoal runs models of one file - {EXPORT_HINT}"
 
 
 def _name(head: bytes) -> tuple[str, str]:

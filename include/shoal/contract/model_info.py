@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil
 
@@ -43,12 +43,14 @@ class Graph:
         inputs: Those of the graph.
         outputs: Those of the graph.
         card: The model's card, None where it has none.
+        outside: Names of the files beside it that hold weights, and the bytes that each must have at least.
     """
 
     metadata: Mapping[str, str]
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     card: Card | None = None
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 class Resize(StrEnum):
@@ -191,7 +193,10 @@ def read_names(text: str | None) -> tuple[str, ...]:
     if isinstance(names, Pairs):
         names = _in_order(names, text)
     if not isinstance(names, tuple) or not all(isinstance(name, str | int | float) for name in names):
-        raise ModelRefusedError(f"Model metadata has no class names (names={_shown(text)}) - {EXPORT_HINT}")
+        raise ModelRefusedError(
+            f"Model metadata has no class names (names={_shown(text)}) - {EXPORT_HINT}, or write names: [first class, …] into "
+            f"{CARD_FILE}"
+        )
     if not names:
         raise ModelRefusedError(f"Model metadata names no classes - {EXPORT_HINT}")
     if len(names) > MOST_CLASSES:

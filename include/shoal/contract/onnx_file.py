@@ -1,15 +1,16 @@
 """What an ONNX file says of itself, read from its bytes without a library: bounded, so that no file costs more than its look.
 
 Plan and worker ask this one judge before anything else opens the file: ONNX Runtime reads weights from whatever other file a
-graph names. The numbers of fields are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+graph names, see `outside_weights`. The numbers of fields are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.model_file import HEAD_BYTES, describe_bytes, weights_elsewhere
+from shoal.contract.model_file import HEAD_BYTES, describe_bytes
 from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
+from shoal.contract.outside_weights import add_outside, read_outside
 from shoal.contract.protobuf import BYTES, VARINT, Data, Field, Messages, NoMessageError, TooManyFieldsError
 
 MOST_BYTES = (1 << 31) - 1
@@ -42,7 +43,7 @@ _INSIDE: Mapping[str, Mapping[int, str]] = {
 }
 """What may hold weights: the kinds of messages in each kind, by the number of their field."""
 
-_METADATA, _EXTERNAL_DATA, _DATA_LOCATION = 14, 13, 14
+_METADATA = 14
 _KEY, _VALUE = 1, 2
 _ENDS = {11: "inputs", 12: "outputs"}
 _WEIGHTS, _SPARSE_WEIGHTS, _WEIGHT_NAME, _SPARSE_VALUES = 5, 15, 8, 1
@@ -77,19 +78,22 @@ class _Seen:
         weights: Names of the weights.
         inputs: Those of the graph, weights among them in old files.
         outputs: Those of the graph.
+        outside: Files of weights beside it, and the bytes that each must have at least.
     """
 
     metadata: list[Field] = field(default_factory=list)
     weights: set[bytes] = field(default_factory=set)
     inputs: list[Field] = field(default_factory=list)
     outputs: list[Field] = field(default_factory=list)
+    outside: dict[str, int] = field(default_factory=dict)
 
 
 def read_onnx(data: Data) -> Graph:
     """Read a model file; whatever its bytes are, this ends within seconds.
 
     Raises:
-        ModelRefusedError: It is no ONNX, keeps weights in another file, or is larger than any model in some way.
+        ModelRefusedError: It is no ONNX, keeps weights elsewhere than in files beside it, or is larger than any model in some
+            way.
     """
     if len(data) > MOST_BYTES:
         raise ModelRefusedError(
@@ -101,7 +105,8 @@ def read_onnx(data: Data) -> Graph:
         inputs = list(_ends(messages, seen.inputs, seen.weights))
         if not inputs:
             raise ModelRefusedError(f"Model graph has no input - {EXPORT_HINT}")
-        return Graph(_metadata(messages, seen.metadata), inputs, list(_ends(messages, seen.outputs, frozenset())))
+        outputs = list(_ends(messages, seen.outputs, frozenset()))
+        return Graph(_metadata(messages, seen.metadata), inputs, outputs, outside=seen.outside)
     except TooManyFieldsError as err:
         raise ModelRefusedError(f"Model file has more than {MOST_FIELDS:,} pieces - {EXPORT_HINT}") from err
     except (NoMessageError, UnicodeDecodeError) as err:
@@ -117,7 +122,7 @@ def _walk(messages: Messages, size: int) -> _Seen:
         if depth > MOST_DEPTH:
             raise ModelRefusedError(f"Model graph is nested more than {MOST_DEPTH} deep - {EXPORT_HINT}")
         if kind == "tensor":
-            _refuse_elsewhere(messages, start, end)
+            add_outside(seen.outside, read_outside(messages, start, end))
             continue
         for one in messages.fields(start, end):
             if one.wire != BYTES:
@@ -131,20 +136,6 @@ def _walk(messages: Messages, size: int) -> _Seen:
     if not seen.outputs:
         raise NoMessageError
     return seen
-
-
-def _refuse_elsewhere(messages: Messages, start: int, end: int) -> None:
-    """Refuse a tensor whose values lie in another file, or in a place that only ONNX Runtime knows."""
-    elsewhere, name = False, None
-    for one in messages.fields(start, end):
-        if one.number == _EXTERNAL_DATA and one.wire == BYTES:
-            entry = {part.number: messages.text(part, LONGEST_NAME) for part in messages.fields(one.start, one.end)}
-            elsewhere = True
-            name = entry.get(_VALUE, b"").decode(errors="replace") if entry.get(_KEY) == b"location" else name
-        elif one.number == _DATA_LOCATION and one.wire == VARINT:
-            elsewhere = elsewhere or one.value != 0
-    if elsewhere:
-        raise ModelRefusedError(weights_elsewhere(name))
 
 
 def _note(messages: Messages, seen: _Seen, one: Field) -> None:

@@ -82,6 +82,21 @@ class Messages:
         """Give the fields of bytes of one number in a field that is a message."""
         return (part for part in self.fields(one.start, one.end) if part.number == number and part.wire == BYTES)
 
+    def varints(self, one: Field) -> Iterator[int]:
+        """Give the numbers that are packed into one field.
+
+        Raises:
+            NoMessageError: They are none.
+            TooManyFieldsError: So many fields were looked at before.
+        """
+        at = one.start
+        while at < one.end:
+            self._left -= 1
+            if self._left < 0:
+                raise TooManyFieldsError
+            value, at = self._varint(at, one.end)
+            yield value
+
     def text(self, one: Field, most_bytes: int) -> bytes:
         """Read the first bytes of a field."""
         return self._data[one.start : min(one.end, one.start + most_bytes)]

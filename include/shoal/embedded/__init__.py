@@ -3,5 +3,5 @@
 Enters: a folder
 Leaves: a running store, a running Airflow
 May import: history, preflight, engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket,
-    results, tables, capacity, settings, stores, contract
+    results, tables, capacity, settings, stores, written, contract
 """

@@ -7,15 +7,15 @@ from typing import Any
 
 import yaml
 
+from shoal.contract.model_file import MODEL_FILE
 from shoal.embedded.home import CONN_ID, Home
 from shoal.embedded.own_files import OwnFiles
-from shoal.models.versions import MODEL_FILE
 from shoal.settings.analysis import Clock
 from shoal.settings.checkout import EXAMPLES, find_checkout
 from shoal.settings.dataset_files import load_dataset
-from shoal.settings.yaml_text import read_yaml
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
+from shoal.written.yaml_text import read_yaml
 
 DEMO = "demo"
 DEMO_MODEL = "demo-fish"

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
+from shoal.contract.model_file import MODEL_FILE
 from shoal.embedded.fill import DEMO_MODEL
 from shoal.embedded.home import CONN_ID, Home
-from shoal.models.versions import MODEL_FILE
 from shoal.settings.checkout import EXAMPLES
 from shoal.settings.dataset import DATASET_NAME
 

@@ -3,5 +3,5 @@
 Enters: a worker's command line, credentials
 Leaves: an exit, judged
 May import: summary, plan, shards, exports, compare, answers, pictures, models, bucket, results, tables, capacity,
-    settings, stores, contract
+    settings, stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: a summary's tables
 Leaves: files, each in one stated order
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, contract
+May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

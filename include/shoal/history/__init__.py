@@ -3,5 +3,5 @@
 Enters: stored objects
 Leaves: sentences, deleted objects
 May import: engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket, results, tables,
-    capacity, settings, stores, contract
+    capacity, settings, stores, written, contract
 """

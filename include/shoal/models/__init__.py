@@ -2,5 +2,5 @@
 
 Enters: the models bucket, a person's answer
 Leaves: `Variant`, `variant.json`, `approval.json`
-May import: bucket, results, tables, capacity, settings, stores, contract
+May import: bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -14,9 +14,10 @@ from pathlib import Path
 from shoal.contract.ask_worker import ask_worker
 from shoal.contract.errors import ModelRefusedError, one_line
 from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
-from shoal.contract.families import Understood
-from shoal.contract.model_info import EXPORT_HINT
-from shoal.models.inspect import inspect_model
+from shoal.contract.families import Understood, understand
+from shoal.contract.model_files import ModelFile, read_beside
+from shoal.contract.model_info import EXPORT_HINT, Graph
+from shoal.models.inspect import read_graph
 
 LIMIT_S = 120.0
 """Seconds in which a model has to open and to look at one image."""
@@ -25,8 +26,8 @@ _NOT_THIS_MACHINE_S = CRASH_SIGNALS - {signal.SIGILL}
 """What a model's graph brings upon its process; an instruction that this CPU lacks may be there where the pods run."""
 
 _NEEDS = ("onnxruntime", "cv2", "numpy")
-_ANSWERS: dict[str, tuple[int, str]] = {}
-"""Exit status and last words of trials by sha256: a plan comes to the same file more than once."""
+_ANSWERS: dict[tuple[str, tuple[ModelFile, ...]], tuple[int, str]] = {}
+"""Exit status and last words of trials by sha256 and what lies beside: a plan comes to the same file more than once."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +35,43 @@ class Judged:
     """A model that Shoal runs.
 
     Attributes:
-        understood: What its file says.
+        graph: What its file and its card say.
+        understood: What its family makes of that.
         sha256: That of its file.
+        files: Its card and its files of weights.
         untried: Why the worker was not asked whether it runs; empty where it was.
     """
 
+    graph: Graph
     understood: Understood
     sha256: str
+    files: tuple[ModelFile, ...]
     untried: str
 
 
 def judge_model(path: Path) -> Judged:
-    """Read what a model file says, then let the worker open it and look at one black image.
+    """Read what a model file and its card say, then let the worker open it and look at one black image.
+
+    Args:
+        path: The file; card and weights lie in its folder.
 
     Raises:
         ModelRefusedError: It is no model Shoal runs.
     """
-    understood = inspect_model(path)
+    graph = read_graph(path)
+    understood, files = understand(graph), read_beside(graph.outside, path.parent)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Judged(understood, sha256, _try_model(path, sha256))
+    return Judged(graph, understood, sha256, files, _try_model(path, sha256, files))
 
 
-def _try_model(path: Path, sha256: str) -> str:
+def _try_model(path: Path, sha256: str, files: tuple[ModelFile, ...]) -> str:
     missing = [name for name in _NEEDS if find_spec(name) is None]
     if missing:
         return f"not run for trial: {', '.join(missing)} is not installed here - pip install 'shoal[worker]'"
-    if sha256 not in _ANSWERS:
-        _ANSWERS[sha256] = _ask_worker(path)
-    code, words = _ANSWERS[sha256]
+    if (sha256, files) not in _ANSWERS:
+        _ANSWERS[sha256, files] = _ask_worker(path)
+    code, words = _ANSWERS[sha256, files]
     if code == WorkerExit.CONFIG:
         raise ModelRefusedError(words)
     if -code in _NOT_THIS_MACHINE_S:

@@ -15,7 +15,7 @@ from shoal.settings.dataset import Model
 
 @dataclass(frozen=True)
 class Variant:
-    """One model file under one set of inference settings; rows of a variant are interchangeable."""
+    """One model under one set of inference settings; rows of a variant are interchangeable."""
 
     release: ModelRelease
     inference: Inference
@@ -23,7 +23,8 @@ class Variant:
     @property
     def preimage(self) -> dict[str, Any]:
         """What the identity is made of."""
-        return {"model_sha256": self.release.sha256, **self.inference.to_json()}
+        files = {file.name: file.sha256 for file in self.release.files}
+        return {"model_sha256": self.release.sha256, **({"files": files} if files else {}), **self.inference.to_json()}
 
     @property
     def sha256(self) -> str:
@@ -40,7 +41,12 @@ class Variant:
         return {
             "format_version": FORMAT_VERSION,
             "variant_sha256": self.sha256,
-            "model": {"name": self.release.name, "version": self.release.version, "key": self.release.key},
+            "model": {
+                "name": self.release.name,
+                "version": self.release.version,
+                "key": self.release.key,
+                **self.release.cited,
+            },
             "preimage": self.preimage,
             "names": list(self.release.info.names),
         }

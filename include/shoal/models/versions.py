@@ -1,14 +1,18 @@
 """Model releases: which versions there are, which one is meant, and what its file says."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shoal.contract.errors import ConfigError, ModelRefusedError, TooLargeError
+from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, TooLargeError
 from shoal.contract.families import Understood
+from shoal.contract.model_card import CARD_FILE, Card
+from shoal.contract.model_file import MODEL_FILE, MOST_GRAPH_BYTES
+from shoal.contract.model_files import MOST_CARD_BYTES, ModelFile, missing
 from shoal.contract.model_info import ModelInfo
+from shoal.models.inspect import name_outside
 from shoal.models.trial import judge_model
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ImageStore
@@ -19,21 +23,22 @@ LATEST = "latest"
 LATEST_OBJECT = "LATEST"
 LATEST_BYTES = 64 * 1024
 """It holds the name of a version, and whatever an editor leaves behind it."""
-MODEL_FILE = "model.onnx"
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """One version of a model, identified by the sha256 of its file.
+    """One version of a model, identified by the sha256 of its files.
 
     Attributes:
         name: Of the model.
         version: Its version.
         key: Key of its file.
         sha256: That of its file.
-        understood: What its file says.
+        understood: What its file and its card say.
         untried: Why the worker was not asked whether it runs; empty where it was.
+        files: Its card and its files of weights, beside its file.
+        cited: Licence and citation, where the card says them.
     """
 
     name: str
@@ -42,6 +47,8 @@ class ModelRelease:
     sha256: str
     understood: Understood
     untried: str = ""
+    files: tuple[ModelFile, ...] = ()
+    cited: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def info(self) -> ModelInfo:
@@ -131,20 +138,60 @@ def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRel
 
     Raises:
         ContractError: It has no file.
-        ModelRefusedError: The file is not a model Shoal runs, or larger than `model.size_limit`.
+        ModelRefusedError: The file is not a model Shoal runs, lacks what belongs beside it, or all of them together are larger
+            than `model.size_limit`.
     """
-    key = f"{model_root(dataset)}{version}/{MODEL_FILE}"
+    root = f"{model_root(dataset)}{version}/"
+    key = f"{root}{MODEL_FILE}"
     with TemporaryDirectory(prefix="shoal-model-") as folder:
         path = Path(folder) / MODEL_FILE
         try:
-            models.download(key, path, dataset.model.size_limit)
+            _download(models, root, Path(folder), dataset.model.size_limit)
+            judged = judge_model(path)
         except TooLargeError as err:
             raise ModelRefusedError(f"{err} - raise model.size_limit where it really is a model") from err
-        try:
-            judged = judge_model(path)
         except ModelRefusedError as err:
             raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
-    return ModelRelease(dataset.model.name, version, key, judged.sha256, judged.understood, judged.untried)
+    return ModelRelease(
+        dataset.model.name,
+        version,
+        key,
+        judged.sha256,
+        judged.understood,
+        judged.untried,
+        judged.files,
+        cited_by(judged.graph.card),
+    )
+
+
+def cited_by(card: Card | None) -> dict[str, str]:
+    """Give what a card says for those who cite the model: licence and citation."""
+    said = {} if card is None else {"licence": card.licence, "citation": card.citation}
+    return {name: text for name, text in said.items() if text is not None}
+
+
+def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:
+    """Fetch a version: its file, its card, and the weights that the file names, all together no more than so many bytes.
+
+    Raises:
+        ContractError: It has no file.
+        TooLargeError: It has more.
+        ModelRefusedError: The file is none, or weights that it names are not there.
+    """
+    path = folder / MODEL_FILE
+    models.download(f"{root}{MODEL_FILE}", path, min(most, MOST_GRAPH_BYTES))
+    left = most - path.stat().st_size
+    card = models.find_bytes(f"{root}{CARD_FILE}", MOST_CARD_BYTES)
+    if card is not None:
+        (folder / CARD_FILE).write_bytes(card)
+    for name in name_outside(path):
+        try:
+            models.download(f"{root}{name}", folder / name, left)
+        except TooLargeError:
+            raise
+        except ContractError as err:
+            raise ModelRefusedError(missing(name)) from err
+        left -= (folder / name).stat().st_size
 
 
 def _version_named(latest: bytes | None) -> str | None:

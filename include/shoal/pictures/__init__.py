@@ -2,5 +2,5 @@
 
 Enters: keys, versions and boxes
 Leaves: JPEGs, or why there is none
-May import: models, bucket, results, tables, capacity, settings, stores, contract
+May import: models, bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: listing, variant, capacity
 Leaves: `plan.json`, `manifest.parquet`
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, contract
+May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -3,5 +3,5 @@
 Enters: a dataset
 Leaves: ok and FIX lines
 May import: engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket, results, tables,
-    capacity, settings, stores, contract
+    capacity, settings, stores, written, contract
 """

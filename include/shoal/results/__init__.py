@@ -2,5 +2,5 @@
 
 Enters: `parts/`
 Leaves: `ledger/`, `current.json`, what is settled
-May import: tables, capacity, settings, stores, contract
+May import: tables, capacity, settings, stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: YAML, a run's conf
 Leaves: `Dataset`, `RunParams`, opened `Stores`
-May import: stores, contract
+May import: stores, written, contract
 """

@@ -15,7 +15,7 @@ from shoal.contract.plugged_in import plugged_in
 from shoal.settings.checkout import EXAMPLES, embedded_root, find_checkout
 from shoal.settings.dataset import EXPORTS_BY_MONTH, EXPORTS_OF_WHEELS, Dataset
 from shoal.settings.field_types import BY_HAND
-from shoal.settings.yaml_text import read_yaml
+from shoal.written.yaml_text import read_yaml
 
 DATASETS_VARIABLE = "SHOAL_DATASETS"
 AIRFLOW_VARIABLE = "AIRFLOW__SHOAL__DATASETS_FOLDER"

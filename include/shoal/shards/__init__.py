@@ -2,5 +2,5 @@
 
 Enters: plan.json, rows
 Leaves: the worker's command line, `remaining` manifests, notes
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, contract
+May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

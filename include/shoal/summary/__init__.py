@@ -3,5 +3,5 @@
 Enters: ledgers, plan.json
 Leaves: `summary.json` and the files it names
 May import: plan, shards, exports, compare, answers, pictures, models, bucket, results, tables, capacity, settings,
-    stores, contract
+    stores, written, contract
 """

@@ -2,5 +2,5 @@
 
 Enters: keys, columns, Parquet objects
 Leaves: views and tables
-May import: capacity, settings, stores, contract
+May import: capacity, settings, stores, written, contract
 """

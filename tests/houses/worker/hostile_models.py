@@ -89,6 +89,9 @@ PLACES: dict[str, Callable[[onnx.ModelProto, TensorProto], None]] = {
 LOCATIONS = ("airflow.cfg", "../secrets.txt", "/etc/passwd", "model.onnx.data", "*/_ORT_MEM_ADDR_/*")
 """Other files, the last one a word of ONNX Runtime's for a place in the process's memory."""
 
+PLAIN = ("airflow.cfg", "model.onnx.data")
+"""Those of them that may lie in a folder of the model's own."""
+
 
 def reaching_models() -> Iterator[tuple[str, str, bytes]]:
     """Every place with every location, by (place, location)."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import onnx
@@ -17,23 +18,113 @@ from shoal.models import trial
 from shoal.models.inspect import inspect_model
 from shoal.models.trial import judge_model
 from shoal_worker.session import open_model
-from worker.hostile_models import deep, elsewhere, field, reaching_models
+from worker.hostile_models import PLAIN, deep, elsewhere, field, reaching_models
 from worker.onnx_models import constant_model
 from worker.processes import worker_env
 
 
 def test_a_tensor_in_another_file_is_refused_wherever_it_stands_and_whatever_it_names(tmp_path, monkeypatch):
+    """A path is refused by everybody; a plain name where no folder was given that holds the model's files and no other."""
     monkeypatch.chdir(tmp_path)
-    for name in ("airflow.cfg", "model.onnx.data"):
+    for name in PLAIN:
         (tmp_path / name).write_bytes(bytes(16))  # it is there: only a judge keeps it from being read
+    (tmp_path / "version").mkdir()
     for place, location, data in reaching_models():
-        expected = (
-            f"Model keeps weights in another file, '{location}'; Shoal runs models of one file - export it with: "
-        )
-        for judge in (read_onnx, open_model):
+        said = f"Model keeps weights in another file, '{location}', "
+        if location in PLAIN:
+            assert read_onnx(data).outside == {location: 16}, place
             with pytest.raises(ModelRefusedError) as caught:
-                judge(data)
-            assert str(caught.value).startswith(expected), place
+                open_model(data)
+            assert str(caught.value).startswith(f"{said}and was given without"), place
+            with pytest.raises(ModelRefusedError, match=f"keeps weights in '{location}', which is not beside it"):
+                open_model(data, folder=tmp_path / "version")
+        else:
+            for judge in (read_onnx, open_model, partial(open_model, folder=tmp_path / "version")):
+                with pytest.raises(ModelRefusedError) as caught:
+                    judge(data)
+                assert str(caught.value).startswith(f"{said}which is no plain name of a file beside it - "), place
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *(
+            "..",
+            ".",
+            "../model.onnx.data",
+            "a/b",
+            "a\\b",
+            "/etc/passwd",
+            "./w",
+            "w/",
+            ".hidden",
+            " w",
+            "w ",
+            "w.",
+            "C:w",
+        ),
+        *("w\0", "w\n", "w\u202e", "\u2028", "w" * 201, "ä" * 101, "*/_ORT_MEM_ADDR_/*", "w?", "file://w"),
+    ],
+)
+def test_a_name_that_is_no_plain_one_is_refused(location):
+    model = onnx.load_from_string(constant_model())
+    model.graph.initializer.append(elsewhere(location))
+    with pytest.raises(ModelRefusedError, match="is no plain name of a file beside it") as caught:
+        read_onnx(model.SerializeToString())
+    assert str(caught.value) == one_line(caught.value, 300)
+
+
+@pytest.mark.parametrize("location", ["model.onnx", "MODEL.ONNX", "model.yaml"])
+def test_graph_and_card_are_no_files_of_weights(location):
+    model = onnx.load_from_string(constant_model())
+    model.graph.initializer.append(elsewhere(location))
+    with pytest.raises(ModelRefusedError, match="which is no file of weights"):
+        read_onnx(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        pytest.param(
+            [("location", "w"), ("location", "v")], "says 'location' of it, unknown or said before", id="two names"
+        ),
+        pytest.param([("location", "w"), ("basepath", "/etc")], "says 'basepath' of it", id="a folder of its own"),
+        pytest.param(
+            [("location", "w"), ("offset", "-1")], "'w', at offset '-1', no number of bytes", id="before its begin"
+        ),
+        pytest.param(
+            [("location", "w"), ("length", "9" * 19)], "at length '9{19}', no number of bytes", id="a length of 2^63"
+        ),
+    ],
+)
+def test_a_place_in_another_file_that_only_onnx_runtime_would_understand_is_refused(entries, sentence):
+    model = onnx.load_from_string(constant_model())
+    tensor = elsewhere("")
+    for key, value in entries:
+        tensor.external_data.add(key=key, value=value)
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ModelRefusedError, match=sentence):
+        read_onnx(model.SerializeToString())
+
+
+def test_more_files_than_any_model_has_and_two_that_are_one_on_some_disks_are_refused():
+    model = onnx.load_from_string(constant_model())
+    for number in range(101):
+        model.graph.initializer.append(elsewhere(f"w{number}"))
+    with pytest.raises(ModelRefusedError, match=r"more than 100 files .* all_tensors_to_one_file=True"):
+        read_onnx(model.SerializeToString())
+    model = onnx.load_from_string(constant_model())
+    model.graph.initializer.extend([elsewhere("w"), elsewhere("W")])
+    with pytest.raises(ModelRefusedError, match="two files that are called 'w' but for capitals"):
+        read_onnx(model.SerializeToString())
+
+
+def test_how_long_a_file_has_to_be_follows_from_places_and_shapes():
+    model = onnx.load_from_string(constant_model())
+    tensor = elsewhere("w")  # four floats of 4 bytes
+    tensor.external_data[0].value, tensor.external_data[2].value = "100", "0"
+    model.graph.initializer.extend([tensor, elsewhere("w"), elsewhere("v")])
+    assert read_onnx(model.SerializeToString()).outside == {"w": 116, "v": 16}
 
 
 def test_onnx_runtime_itself_would_read_them():
@@ -67,7 +158,7 @@ def test_onnx_runtime_itself_would_read_them():
 def test_half_a_word_of_another_file_is_one(tensor):
     model = onnx.load_from_string(constant_model())
     model.graph.initializer.append(tensor)
-    with pytest.raises(ModelRefusedError, match="weights in another file"):
+    with pytest.raises(ModelRefusedError, match="says by half that it keeps weights in another file"):
         read_onnx(model.SerializeToString())
 
 

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families import understand
@@ -336,19 +335,6 @@ def test_a_trial_that_cannot_be_made_is_said_and_refuses_nothing(tmp_path, monke
     assert judge_model(path).untried == "not run for trial: it took more than 0 s"
     monkeypatch.setattr(trial, "_NEEDS", ("no_such_runtime",))
     assert "no_such_runtime is not installed here" in judge_model(path).untried
-
-
-def test_weights_in_another_file_are_refused_whether_it_is_there_or_not(tmp_path):
-    model = onnx.load_from_string(constant_model())
-    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 6, 2000), np.float32), "large"))
-    model.graph.node.append(helper.make_node("Identity", ["large"], ["unused"]))
-    path = tmp_path / "model.onnx"
-    # As torch.onnx and ultralytics do: large tensors beside the graph, small ones in it.
-    onnx.save(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=1024)
-    with pytest.raises(ModelRefusedError, match=r"weights in another file, 'model\.onnx\.data'; .*one file"):
-        judge_model(path)
-    with pytest.raises(ModelRefusedError, match=r"weights in another file, .model\.onnx\.data.; Shoal runs models"):
-        open_model(path.read_bytes())
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The families of models Shoal runs, and the one judge of whether a file is of any of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pkgutil import resolve_name
 
-from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
+from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line, shown
 from shoal.contract.families.family import Family, NotOfFamilyError
 from shoal.contract.families.not_run import why_not_run
+from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal.contract.plugged_in import load, load_of_wheel, plugged_in
 from shoal.contract.tasks import TASKS
@@ -54,7 +56,7 @@ def understand(graph: Graph) -> Understood:
         ConfigError: A wheel that adds a family is broken.
     """
     if graph.card and graph.card.family:
-        return _understand_as(graph, graph.card.family)
+        return _understand_as_said(graph, graph.card.family)
     missed: list[str] = []
     for name in _names():
         try:
@@ -109,6 +111,26 @@ def check_tileable(understood: Understood) -> None:
     task = understood.family.task
     if task != DETECT.name:
         raise ModelRefusedError(f"model.tile is for detection models, this one is for {task!r} - leave model.tile out")
+
+
+def _understand_as_said(graph: Graph, name: str) -> Understood:
+    """Read a model file as its card says; the family says which task that is, too."""
+    known = list(_names())
+    if name not in known:
+        meant = get_close_matches(name.lower(), known, 1)
+        raise ModelRefusedError(
+            f"{CARD_FILE} has family: {shown(name, 60)}, there are {', '.join(known)} - "
+            + (
+                f"write family: {meant[0]}, or leave the line out"
+                if meant
+                else "write one of these, or leave the line out"
+            )
+        )
+    family: Family = load(name, FAMILIES, GROUP)
+    try:
+        return _understand_as(replace(graph, metadata={**graph.metadata, "task": family.task}), name)
+    except ModelRefusedError as err:
+        raise ModelRefusedError(f"{CARD_FILE} says family: {name}, and as that: {err}") from err
 
 
 def _understand_as(graph: Graph, name: str) -> Understood:

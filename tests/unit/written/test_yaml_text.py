@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shoal.contract.errors import ConfigError
 from shoal.settings.dataset_files import load_dataset
-from shoal.settings.yaml_text import MOST_BYTES, read_yaml
+from shoal.written.yaml_text import MOST_BYTES, read_yaml
 
 LAUGHS = "a: &a [x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

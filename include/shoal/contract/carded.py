@@ -1,0 +1,61 @@
+"""A graph and its card, held against each other: what the card says takes the place of the file's own metadata."""
+
+import json
+from dataclasses import replace
+
+from shoal.contract.errors import ModelRefusedError, shown
+from shoal.contract.model_card import CARD_FILE, Card
+from shoal.contract.model_info import Graph
+
+
+def with_card(graph: Graph, card: Card) -> Graph:
+    """Put a card beside a graph.
+
+    Raises:
+        ModelRefusedError: It contradicts the graph; says which line to write instead.
+    """
+    _check_outputs(graph, card)
+    _check_size(graph, card)
+    _check_background(graph, card)
+    said = {
+        "names": json.dumps(card.names) if card.names else None,
+        "imgsz": json.dumps(card.imgsz) if card.imgsz else None,
+        "stride": None if card.stride is None else str(card.stride),
+    }
+    metadata = {**graph.metadata, **{name: text for name, text in said.items() if text is not None}}
+    return replace(graph, metadata=metadata, card=card)
+
+
+def _check_outputs(graph: Graph, card: Card) -> None:
+    there = [tensor.name for tensor in graph.outputs]
+    for what, name in card.outputs.items():
+        if name not in there:
+            raise ModelRefusedError(
+                f"{CARD_FILE} says that {shown(what, 60)} are output {shown(name, 60)!r}, the graph has {', '.join(there)} - "
+                f"write outputs: {{{shown(what, 60)}: {there[0]}}}"
+            )
+
+
+def _check_size(graph: Graph, card: Card) -> None:
+    sides = graph.inputs[0].shape[2:4]
+    if card.imgsz is None or len(sides) < 2:
+        return
+    if any(isinstance(side, int) and side != said for side, said in zip(sides, card.imgsz, strict=True)):
+        there = ", ".join(str(side) if isinstance(side, int) else "any" for side in sides)
+        raise ModelRefusedError(
+            f"{CARD_FILE} has imgsz: {list(card.imgsz)}, the graph takes [{there}] - write that, or leave the line out"
+        )
+
+
+def _check_background(graph: Graph, card: Card) -> None:
+    """Refuse a column that no output has; its family knows in which output it is, and looks again."""
+    if card.background is None:
+        return
+    named = [tensor for tensor in graph.outputs if tensor.name in card.outputs.values()]
+    widths = [tensor.shape[-1] if tensor.shape else 0 for tensor in named or graph.outputs]
+    most = max((width if isinstance(width, int) else card.background + 1 for width in widths), default=0)
+    if card.background >= most:
+        raise ModelRefusedError(
+            f"{CARD_FILE} has background: {card.background}, and no output has such a column ({most} at most) - write "
+            f"background: -1 for the last one, or leave the line out where each column is a class"
+        )
