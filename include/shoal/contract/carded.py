@@ -37,8 +37,8 @@ def _check_outputs(graph: Graph, card: Card) -> None:
 
 
 def _check_size(graph: Graph, card: Card) -> None:
-    sides = graph.inputs[0].shape[2:4]
-    if card.imgsz is None or len(sides) < 2:
+    sides = next((tensor.shape[2:] for tensor in graph.inputs if len(tensor.shape) == 4), ())
+    if card.imgsz is None or not sides:
         return
     if any(isinstance(side, int) and side != said for side, said in zip(sides, card.imgsz, strict=True)):
         there = ", ".join(str(side) if isinstance(side, int) else "any" for side in sides)

@@ -17,7 +17,9 @@ LONGEST_LICENCE = 200
 LONGEST_CITATION = 4000
 """Characters of them."""
 
-MOST_OUTPUTS = 20
+OUTPUTS = ("boxes", "scores", "labels", "masks", "prototypes", "keypoints")
+"""What an output may be; each family asks for those that it has."""
+
 FIELDS = tuple(one.name for one in fields(Card))
 
 _MOST_SHOWN = 60
@@ -146,14 +148,13 @@ def _channels(what: str, least: float, usual: str) -> Callable[[Any], tuple[floa
 
 
 def _outputs(value: Any) -> dict[str, str]:
-    if (
-        not isinstance(value, Mapping)
-        or not 0 < len(value) <= MOST_OUTPUTS
-        or not all(isinstance(text, str) and 0 < len(text) <= LONGEST_NAME for pair in value.items() for text in pair)
-    ):
+    if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value.values()):
         raise _WrongError(
             "write what an output is and its name in the graph, such as outputs: {boxes: dets, scores: labels}"
         )
+    for what in value:
+        if what not in OUTPUTS:
+            raise _WrongError(f"no output is {_show(what)}; {_near(str(what), OUTPUTS)}")
     return dict(value)
 
 

@@ -36,9 +36,7 @@ def prepare_folders(home: Home, own: OwnFiles) -> str:
     if own.model is None and own.images is None:
         return DEMO
     if own.model is not None:
-        folder = home.bucket("demo-models") / own.model.name / own.model.version
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(own.model.path, folder / MODEL_FILE)
+        own.model.copy_to(home.bucket("demo-models") / own.model.name / own.model.version)
     if own.images is not None:
         _link(home.bucket(own.dataset_name), own.images.resolve())
     _write_dataset(home.datasets / f"{own.dataset_name}.yaml", own)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from shoal.bucket.sieve import count_others
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.model_file import MODEL_FILE
+from shoal.contract.model_files import ModelFile
 from shoal.embedded.home import Home
 from shoal.models.trial import judge_model
 from shoal.settings.dataset import IMAGE_SUFFIXES
@@ -20,9 +24,15 @@ OWN = "own"
 
 @dataclass(frozen=True)
 class OwnModel:
-    """An ONNX file, named by what it holds: two models are never one version."""
+    """An ONNX file with what lies beside it, named by what they hold: two models are never one version.
+
+    Attributes:
+        path: The file.
+        beside: Its card and its files of weights.
+    """
 
     path: Path
+    beside: tuple[ModelFile, ...] = ()
 
     @property
     def name(self) -> str:
@@ -31,9 +41,18 @@ class OwnModel:
 
     @property
     def version(self) -> str:
-        """The first 8 digits of the file's sha256."""
+        """The first 8 digits of the file's sha256, or of all files' where there are several."""
         with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        files = {one.name: one.sha256 for one in self.beside}
+        return (canonical_sha256({"model_sha256": sha256, "files": files}) if files else sha256)[:8]
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy it into the folder of a version."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in self.beside:
+            shutil.copyfile(self.path.parent / one.name, folder / one.name)
+        shutil.copyfile(self.path, folder / MODEL_FILE)
 
 
 @dataclass(frozen=True)
@@ -63,9 +82,8 @@ class OwnFiles:
         if model is not None and not model.is_file():
             raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
         dead_links = () if images is None else _check_photos(images, home)
-        if model is not None:
-            judge_model(model)
-        return cls(None if model is None else OwnModel(model), images, dead_links)
+        own = None if model is None else OwnModel(model, judge_model(model).files)
+        return cls(own, images, dead_links)
 
     def describe(self) -> list[str]:
         """Tell what of the photos is lost before a store sees them."""

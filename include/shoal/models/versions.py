@@ -187,8 +187,10 @@ def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:
     for name in name_outside(path):
         try:
             models.download(f"{root}{name}", folder / name, left)
-        except TooLargeError:
-            raise
+        except TooLargeError as err:
+            raise ModelRefusedError(
+                f"Model has more than {most} bytes with its weights in {name!r} - raise model.size_limit where it really is a model"
+            ) from err
         except ContractError as err:
             raise ModelRefusedError(missing(name)) from err
         left -= (folder / name).stat().st_size

@@ -133,7 +133,7 @@ class Model(Settings):
         ge=1024**2,
         le=MOST_MODEL_BYTES,
         exclude_if=lambda size_bytes: size_bytes == MODEL_BYTES,
-        description="A model file of more bytes is not read",
+        description="A model of more bytes, its card and weights included, is not read",
     )
 
     # Left out of plan.json where nobody wrote it, as before there were tiles.

@@ -1,6 +1,7 @@
 """Small ONNX models with the inputs, outputs and metadata of a YOLOv8 detection export."""
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 NAMES = {0: "Diplodus vulgaris", 1: "Chromis chromis"}
@@ -17,6 +18,20 @@ def finished(nodes, initializers, *, hw=("height", "width"), anchors="anchors", 
     properties = {"names": repr(NAMES), "stride": "32", "task": "detect", "imgsz": "[640, 640]"} | (metadata or {})
     helper.set_model_props(model, {key: value for key, value in properties.items() if value is not None})
     return model.SerializeToString()
+
+
+def apart(data: bytes, name: str = "model.onnx.data") -> tuple[bytes, bytes]:
+    """The graph and the weights of a model in two files, as exporters write those of more than 2 GB."""
+    model, weights = onnx.load_from_string(data), b""
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) < 50:  # ONNX Runtime looks for shapes in the graph alone
+            continue
+        for key, value in (("location", name), ("offset", len(weights)), ("length", len(tensor.raw_data))):
+            tensor.external_data.add(key=key, value=str(value))
+        weights += tensor.raw_data
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+    return model.SerializeToString(), weights
 
 
 def constant_model(boxes=((320, 320, 64, 32, 0.9, 0.1),), **how) -> bytes:

@@ -1,5 +1,7 @@
 """Which release a run uses, whether a person is asked first, and what a dataset with a fixed version is told."""
 
+import hashlib
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -8,14 +10,16 @@ import pytest
 
 from reached_through import reached_through
 from shoal.contract.errors import ConfigError, ModelRefusedError
+from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Answer, Asks, Decision, write_answer
+from shoal.models.choice import Shelf
 from shoal.plan.release_notice import backfill_command, notice_release, read_notice
 from shoal.results.answer import move_current
 from shoal.results.stored_plan import StoredPlan
 from worker.hostile_models import elsewhere
 from worker.http_faults import of, passed_on
-from worker.onnx_models import constant_model
+from worker.onnx_models import apart, constant_model, grid_model
 
 V1, V2, V3 = "v1", "v2", "v3"
 
@@ -142,11 +146,60 @@ def test_versions_that_reach_beyond_their_file_or_say_what_nobody_exports_are_pa
     plan = reef.plan(asks=Asks.ONCE)
     assert plan.variant.release.version == V2
     said = {passed.version: passed.reason for passed in plan.passed_over}
-    assert "keeps weights in another file, 'airflow.cfg'" in said["v6"]
+    assert "keeps weights in 'airflow.cfg', which is not beside it" in said["v6"]
     assert "has stride 'abc'" in said["v5"]
     assert "metadata has 3,000" in said["v4"]
     assert "half of a character" in said["v3"]
     assert all("\n" not in reason for reason in said.values())
+
+
+def test_a_version_is_passed_over_until_all_its_files_are_there_and_taken_with_them(reef):
+    """An upload goes on while the night plans: each file is awaited by its name, and what came last makes no other variant."""
+    graph, weights = apart(grid_model(metadata=dict.fromkeys(("names", "imgsz"))))
+    bucket, said = reef.stores.models, []
+
+    def put(name, data):
+        bucket.write_bytes(f"demo-fish/{V3}/{name}", data)
+        shelf = Shelf(reef.stores, reef.dataset, None)
+        said.append((shelf.first(), "; ".join(passed.reason for passed in shelf.broken)))
+        return said[-1][0].release.version
+
+    card = b"names: [fish, crab]\nimgsz: 640\nlicence: MIT\ncitation: Ana (2026)\n"
+    assert put("model.onnx", graph) == V2
+    assert put("model.onnx.data", weights[:-1]) == V2
+    assert put("model.onnx.data", weights) == V2
+    assert put("model.yaml", card) == V3
+    plan = reef.plan(asks=Asks.ONCE)
+    for part, (_, reason) in zip(
+        ("'model.onnx.data', which is not beside it", "has 71 bytes and should have 72", "write names:", ""),
+        said,
+        strict=True,
+    ):
+        assert part in reason
+    assert chosen(plan) == (V3, Decision.ASK)
+    release = plan.variant.release
+    sha256 = {"model.yaml": hashlib.sha256(card).hexdigest(), "model.onnx.data": hashlib.sha256(weights).hexdigest()}
+    assert release.info.names == ("fish", "crab")
+    assert plan.variant.preimage["files"] == sha256
+    assert plan.variant.to_json()["model"] == {
+        "name": "demo-fish", "version": V3, "key": f"demo-fish/{V3}/model.onnx", "licence": "MIT", "citation": "Ana (2026)"
+    }  # fmt: skip
+    job = ShardJob.from_plan(plan.to_json())
+    assert {file.name: file.sha256 for file in job.model_files} == sha256
+    assert job == plan.job
+
+
+def test_all_files_of_a_version_together_are_bounded(reef):
+    graph, weights = apart(grid_model())
+    reef.stores.models.write_bytes(f"demo-fish/{V3}/model.onnx", graph)
+    reef.stores.models.write_bytes(f"demo-fish/{V3}/model.onnx.data", weights + bytes(1024**2 - len(weights)))
+    small = reef.with_settings(model={**reef.dataset.model.model_dump(), "size_limit": 1024**2})
+    shelf = Shelf(small.stores, small.dataset, None)
+    assert shelf.first().release.version == V2
+    [passed] = shelf.broken
+    assert re.search(
+        r"more than 1048576 bytes with its weights in 'model\.onnx\.data' - raise model\.size_limit", passed.reason
+    )
 
 
 def endless(*, announced):

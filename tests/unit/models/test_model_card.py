@@ -108,7 +108,7 @@ BAD = {
         "says family: yolov8, and as that: Model output has 6 channels, its 3 names need 7",
     ),
     "no names": ("family: yolov8\nimgsz: 640\n", r"no class names .* or write names: \[.*\] into model\.yaml"),
-    "no size": ("family: yolov8\nnames: [a, b]\n", r"no imgsz .* or write imgsz: 640 into model\.yaml"),
+    "no size": ("family: yolov8\nnames: [a, b]\n", r"no imgsz .* into model\.yaml beside it, such as imgsz: "),
     "names that are no texts": ("names: [fish, no]\n", r"class 1 is False, no text .*quotes around"),
     "numbers with a hole": ("names: {0: fish, 2: crab}\n", "the numbers have a hole"),
     "names of nothing": ("names: []\n", r"has names: \[\] - write names:"),
@@ -129,6 +129,7 @@ BAD = {
     "two numbers": ("mean: [0, 0]\nstd: [1, 1, 1]\n", "write three numbers, of red, green and blue"),
     "a mean alone": ("mean: [0, 0, 0]\n", r"says mean and no std - write std: \[1, 1, 1\]"),
     "outputs that are a list": ("outputs: [dets]\n", "write what an output is and its name in the graph"),
+    "an output of no kind": ("outputs: {box: dets}\n", "no output is 'box'; did you mean boxes"),
     "an output that is not there": (
         "outputs: {boxes: dets}\n",
         r"says that boxes are output 'dets', the graph has output0 - write outputs: \{boxes: output0\}",
