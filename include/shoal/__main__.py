@@ -30,6 +30,7 @@ COMMANDS = {
     "airflow-config": "print what to set in an Airflow of yours",
     "check": "try every step of a dataset, one line each with its fix",
     "clock": "show what a dataset's clock reads in its keys; --propose finds one",
+    "model": "show what is understood of a model file, try it on a photo, write its card",
     "taxa": "show the model's classes beside the dataset file's taxa, and the lines to add",
     "show": "draw an image with its boxes, or a contact sheet of a taxon",
     "summarize": "count a run's images again: with another threshold or the dataset file of now",

@@ -189,7 +189,8 @@ def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:
             models.download(f"{root}{name}", folder / name, left)
         except TooLargeError as err:
             raise ModelRefusedError(
-                f"Model has more than {most} bytes with its weights in {name!r} - raise model.size_limit where it really is a model"
+                f"Model has more than {most} bytes with its weights in {name!r} - raise model.size_limit where it really is "
+                "a model"
             ) from err
         except ContractError as err:
             raise ModelRefusedError(missing(name)) from err

@@ -91,6 +91,13 @@ def understand_planned(graph: Graph, added: str | None) -> Understood:
     return understood
 
 
+def family_name(understood: Understood) -> str:
+    """Name a family as a card does."""
+    if understood.added is not None:
+        return understood.added.partition("/")[0]
+    return next(name for name, path in FAMILIES.items() if resolve_name(path) is understood.family)
+
+
 def load_codec(understood: Understood) -> type:
     """Import the worker's half of a family.
 
