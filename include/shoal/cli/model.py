@@ -199,7 +199,11 @@ def _draw(image: Path, out: Path, boxes: Sequence[Mapping[str, Any]], side: int)
     from shoal.pictures.drawing import Box, Drawing, PictureLimits  # noqa: PLC0415
 
     data = image.read_bytes()
-    drawn = tuple(Box(*box["xyxy"], box["class_name"], box["class_id"], box["confidence"]) for box in boxes)
+    drawn = tuple(
+        Box(x1, y1, x2, y2, box["class_name"], box["class_id"], box["confidence"])
+        for box in boxes
+        for x1, y1, x2, y2 in [box["xyxy"]]
+    )
     (picture,) = draw(_Photo(data), [Drawing(str(image), "", len(data), drawn, long_side_px=side)], PictureLimits())
     if picture.jpeg is None:
         raise ConfigError(f"No picture of {image}: {picture.why}")

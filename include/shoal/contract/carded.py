@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shoal.contract.errors import ModelRefusedError, shown
 from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_info import Graph
+from shoal.contract.model_info import Graph, ModelInfo
 
 
 def with_card(graph: Graph, card: Card) -> Graph:
@@ -24,6 +24,33 @@ def with_card(graph: Graph, card: Card) -> Graph:
     }
     metadata = {**graph.metadata, **{name: text for name, text in said.items() if text is not None}}
     return replace(graph, metadata=metadata, card=card)
+
+
+def need_used(card: Card | None, info: ModelInfo, family: str) -> None:
+    """Refuse what a card says of pixels and columns where its family does nothing with it.
+
+    Args:
+        card: It, None where there is none.
+        info: What the family made of it.
+        family: Its name.
+
+    Raises:
+        ModelRefusedError: A line would be passed over.
+    """
+    if card is None:
+        return
+    passed_over = {
+        "resize": card.resize is not None and card.resize != info.resize,
+        "mean": card.mean is not None and card.mean != info.mean,
+        "std": card.std is not None and card.std != info.std,
+        "background": card.background is not None and info.background is None,
+    }
+    lines = [name for name, passed in passed_over.items() if passed]
+    if lines:
+        raise ModelRefusedError(
+            f"{CARD_FILE} says {' and '.join(lines)}, and family {family} has no use for it - leave it out, or write the family "
+            "that the model is of"
+        )
 
 
 def _check_outputs(graph: Graph, card: Card) -> None:

@@ -181,7 +181,12 @@ def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:
     path = folder / MODEL_FILE
     models.download(f"{root}{MODEL_FILE}", path, min(most, MOST_GRAPH_BYTES))
     left = most - path.stat().st_size
-    card = models.find_bytes(f"{root}{CARD_FILE}", MOST_CARD_BYTES)
+    try:
+        card = models.find_bytes(f"{root}{CARD_FILE}", MOST_CARD_BYTES)
+    except TooLargeError as err:
+        raise ModelRefusedError(
+            f"{CARD_FILE} has more than {MOST_CARD_BYTES} bytes - write no more than docs/models.md says"
+        ) from err
     if card is not None:
         (folder / CARD_FILE).write_bytes(card)
     for name in name_outside(path):

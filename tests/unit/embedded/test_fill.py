@@ -8,7 +8,9 @@ from shoal.embedded.fill import ONLY_SCENES, fill_demo, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.samples.demo_model import build_demo_model
+from shoal.models.trial import judge_model
 from shoal.settings.dataset_files import load_dataset
+from worker.onnx_models import apart, grid_model
 
 
 @pytest.fixture
@@ -54,6 +56,22 @@ def test_the_file_shows_the_clock_to_edit(home, photos):
     assert by_exif == {"exif": True}
     assert (dataset.source.bucket, dataset.model.name) == (name, "demo-fish")
     assert (home.bucket(name) / "IMG_20260601_120000.jpg").exists()
+
+
+def test_what_lies_beside_an_own_model_goes_with_it_and_names_its_version(home, tmp_path):
+    graph, weights = apart(grid_model(metadata={"names": None}), "best.data")
+    (tmp_path / "best.onnx").write_bytes(graph)
+    (tmp_path / "best.data").write_bytes(weights)
+    versions = set()
+    for names in ("[fish, crab]", "[crab, fish]"):
+        (tmp_path / "model.yaml").write_text(f"names: {names}\n")
+        own = OwnFiles.read(tmp_path / "best.onnx", None, home)
+        prepare_folders(home, own)
+        folder = home.bucket("demo-models") / "best" / own.model.version
+        assert sorted(path.name for path in folder.iterdir()) == ["best.data", "model.onnx", "model.yaml"]
+        assert judge_model(folder / "model.onnx").files == own.model.beside
+        versions.add(own.model.version)
+    assert len(versions) == 2
 
 
 def test_the_file_says_that_the_demo_s_model_knows_no_real_photos_until_there_is_another(home, photos, own_model):

@@ -1,12 +1,13 @@
 """`model.yaml` beside a model: what it says wins, and each mistake in it is one line that names the line to write."""
 
+import sys
 from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.errors import ModelRefusedError, one_line
+from shoal.contract.errors import ConfigError, ModelRefusedError, one_line
 from shoal.contract.model_card import Card
 from shoal.contract.read_card import read_card
 from shoal.models.inspect import inspect_model, read_graph
@@ -107,6 +108,10 @@ BAD = {
         "family: yolov8\nnames: [a, b, c]\nimgsz: 640\n",
         "says family: yolov8, and as that: Model output has 6 channels, its 3 names need 7",
     ),
+    "a line that its family has no use for": (
+        "family: yolov8\nnames: [a, b]\nimgsz: 640\nbackground: 1\n",
+        "says background, and family yolov8 has no use for it - leave it out",
+    ),
     "no names": ("family: yolov8\nimgsz: 640\n", r"no class names .* or write names: \[.*\] into model\.yaml"),
     "no size": ("family: yolov8\nnames: [a, b]\n", r"no imgsz .* into model\.yaml beside it, such as imgsz: "),
     "names that are no texts": ("names: [fish, no]\n", r"class 1 is False, no text .*quotes around"),
@@ -168,6 +173,15 @@ def test_a_mistake_in_a_card_is_one_line_that_names_the_line_to_write(carded, ca
 def test_a_card_that_contradicts_the_graph_is_refused(carded, card, sentence):
     with pytest.raises(ModelRefusedError, match=sentence):
         inspect_model(carded(card, constant_model(hw=(320, 320), anchors=1)))
+
+
+def test_a_card_where_no_yaml_is_installed_is_one_line(carded, monkeypatch):
+    path = carded("names: [fish, crab]\n", constant_model())
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ConfigError, match=r"no PyYAML to read it with - pip install 'shoal\[worker\]'"):
+        read_graph(path)
+    (path.parent / "model.yaml").unlink()
+    assert inspect_model(path).info.stride == 32, "a model without a card needs none"
 
 
 def test_a_card_that_is_a_link_is_refused(carded):

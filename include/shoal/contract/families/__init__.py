@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pkgutil import resolve_name
 
+from shoal.contract.carded import need_used
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line, shown
 from shoal.contract.families.family import Family, NotOfFamilyError
 from shoal.contract.families.not_run import why_not_run
@@ -81,7 +82,8 @@ def understand_planned(graph: Graph, added: str | None) -> Understood:
         ModelRefusedError: It is none of that family.
         ConfigError: That family is not installed, or in another version.
     """
-    understood = understand(graph) if added is None else _understand_as(graph, added.partition("/")[0])
+    said = graph.card is not None and graph.card.family is not None
+    understood = understand(graph) if added is None or said else _understand_as(graph, added.partition("/")[0])
     if understood.added != added:
         planned, here = (family or "one of Shoal's own" for family in (added, understood.added))
         raise ConfigError(
@@ -145,7 +147,9 @@ def _understand_as(graph: Graph, name: str) -> Understood:
     try:
         if family.task in TASKS:
             added = None if name in FAMILIES else f"{name}/{family.version}"
-            return Understood(family, family.understand(graph), added)
+            info = family.understand(graph)
+            need_used(graph.card, info, name)
+            return Understood(family, info, added)
     except ShoalError:
         raise
     except Exception as err:  # a stranger's family may raise anything
