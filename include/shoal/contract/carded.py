@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shoal.contract.errors import ModelRefusedError, shown
 from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_info import Graph, ModelInfo
+from shoal.contract.model_info import Dim, Graph, ModelInfo
 
 
 def with_card(graph: Graph, card: Card) -> Graph:
@@ -63,9 +63,18 @@ def _check_outputs(graph: Graph, card: Card) -> None:
             )
 
 
+def is_fixed(graph: Graph) -> bool:
+    """Whether the graph says both sides of its image."""
+    return all(isinstance(side, int) for side in _image_sides(graph))
+
+
+def _image_sides(graph: Graph) -> tuple[Dim, ...]:
+    return next((tensor.shape[2:] for tensor in graph.inputs if len(tensor.shape) == 4), (None,))
+
+
 def _check_size(graph: Graph, card: Card) -> None:
-    sides = next((tensor.shape[2:] for tensor in graph.inputs if len(tensor.shape) == 4), ())
-    if card.imgsz is None or not sides:
+    sides = _image_sides(graph)
+    if card.imgsz is None or len(sides) != 2:
         return
     if any(isinstance(side, int) and side != said for side, said in zip(sides, card.imgsz, strict=True)):
         there = ", ".join(str(side) if isinstance(side, int) else "any" for side in sides)

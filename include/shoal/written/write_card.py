@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from shoal.contract.carded import is_fixed
 from shoal.contract.errors import ConfigError
-from shoal.contract.families import FAMILIES, Understood, family_name
+from shoal.contract.families import FAMILIES, Understood, closest_family, family_name
 from shoal.contract.model_card import CARD_FILE, Card
 from shoal.contract.model_info import Graph
 from shoal.contract.read_card import LONGEST_LICENCE, read_card
@@ -25,21 +26,20 @@ def missing_lines(graph: Graph, understood: Understood | None) -> list[str]:
         understood: What its family makes of that; None where none takes it.
     """
     card = graph.card or Card()
-    return [line for name, line in _lines(graph, understood) if not getattr(card, name)]
+    return [line for name, line in _lines(graph, understood) if getattr(card, name) in (None, (), {})]
 
 
 def _lines(graph: Graph, understood: Understood | None) -> Iterator[tuple[str, str]]:
     said, info = graph.metadata, understood.info if understood else None
-    yield (
-        "family",
-        f"family: {family_name(understood)}"
-        if understood
-        else f"# family: {next(iter(FAMILIES))}  # one of {', '.join(FAMILIES)}",
-    )
+    yield "family", _family(graph, understood)
     if "names" not in said:
         yield "names", "# names: [first class, second class]  # in the order of training"
-    if "imgsz" not in said:
-        yield "imgsz", f"imgsz: {list(info.imgsz)}" if info else "# imgsz: 640"
+    if "imgsz" not in said and info is not None:
+        yield "imgsz", f"imgsz: {list(info.imgsz)}"
+    elif "imgsz" not in said and not is_fixed(graph):
+        yield "imgsz", "# imgsz: 640"
+    if info is None and len(graph.outputs) > 1:
+        yield "background", "# background: -1  # where a column of the scores stands for no class: -1 is the last one"
     if info is not None:
         if "stride" not in said and info.fixed_hw is None:
             yield "stride", f"stride: {info.stride}"
@@ -47,12 +47,17 @@ def _lines(graph: Graph, understood: Understood | None) -> Iterator[tuple[str, s
         if info.mean and info.std:
             yield "mean", f"mean: {list(info.mean)}"
             yield "std", f"std: {list(info.std)}"
-        if info.background is not None and (graph.card is None or graph.card.background is None):
+        if info.background is not None:
             yield "background", f"background: {info.background}"
     licence = said.get("license", "").strip()
     taken = 0 < len(licence) <= LONGEST_LICENCE and licence.isprintable()
     yield "licence", f"licence: {json.dumps(licence, ensure_ascii=False)}" if taken else "# licence: CC-BY-4.0"
     yield "citation", "# citation: who made it, when, where it is found"
+
+
+def _family(graph: Graph, understood: Understood | None) -> str:
+    name = family_name(understood) if understood else closest_family(graph)
+    return f"family: {name}" if name else f"# family: {next(iter(FAMILIES))}  # one of {', '.join(FAMILIES)}"
 
 
 def add_lines(folder: Path, lines: Sequence[str]) -> list[str]:

@@ -100,6 +100,18 @@ def family_name(understood: Understood) -> str:
     return next(name for name, path in FAMILIES.items() if resolve_name(path) is understood.family)
 
 
+def closest_family(graph: Graph) -> str | None:
+    """Name the one of Shoal's own families that a file is of and that cannot run it as it is; None where it is of none."""
+    for name in FAMILIES:
+        try:
+            _understand_as(graph, name)
+        except NotOfFamilyError:
+            continue
+        except ModelRefusedError:
+            return name
+    return None
+
+
 def load_codec(understood: Understood) -> type:
     """Import the worker's half of a family.
 
