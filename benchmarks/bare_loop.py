@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--decode", action="store_true")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    model = open_model(arguments.model.read_bytes())
+    model = open_model(arguments.model.read_bytes(), folder=arguments.model.absolute().parent)
     detector = Detector(model, Inference(imgsz=model.info.imgsz, rect=model.info.rect))
     photos = [path.read_bytes() for path in islice(sorted(arguments.photos.iterdir()), PHOTOS)]
     tensors = [] if arguments.decode else [detector.tensors(detector.frame(_decoded(photo))) for photo in photos]

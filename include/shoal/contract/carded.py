@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shoal.contract.errors import ModelRefusedError, shown
 from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_info import Dim, Graph, ModelInfo
+from shoal.contract.model_info import Dim, Graph, ModelInfo, Resize
 
 
 def with_card(graph: Graph, card: Card) -> Graph:
@@ -26,13 +26,14 @@ def with_card(graph: Graph, card: Card) -> Graph:
     return replace(graph, metadata=metadata, card=card)
 
 
-def need_used(card: Card | None, info: ModelInfo, family: str) -> None:
+def need_used(card: Card | None, info: ModelInfo, family: str, task: str) -> None:
     """Refuse what a card says of pixels and columns where its family does nothing with it.
 
     Args:
         card: It, None where there is none.
         info: What the family made of it.
         family: Its name.
+        task: What it is for: what is cut off by a crop is nowhere but where no place is asked for.
 
     Raises:
         ModelRefusedError: A line would be passed over.
@@ -40,7 +41,8 @@ def need_used(card: Card | None, info: ModelInfo, family: str) -> None:
     if card is None:
         return
     passed_over = {
-        "resize": card.resize is not None and card.resize != info.resize,
+        "resize": card.resize is not None
+        and (card.resize != info.resize or (card.resize == Resize.CENTRE_CROP and task != "classify")),
         "mean": card.mean is not None and card.mean != info.mean,
         "std": card.std is not None and card.std != info.std,
         "background": card.background is not None and info.background is None,

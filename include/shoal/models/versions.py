@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, TooLargeError
 from shoal.contract.families import Understood
 from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_file import MODEL_FILE, MOST_GRAPH_BYTES
+from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.model_files import MOST_CARD_BYTES, ModelFile, missing
 from shoal.contract.model_info import ModelInfo
 from shoal.models.inspect import name_outside
@@ -179,7 +179,7 @@ def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:
         ModelRefusedError: The file is none, or weights that it names are not there.
     """
     path = folder / MODEL_FILE
-    models.download(f"{root}{MODEL_FILE}", path, min(most, MOST_GRAPH_BYTES))
+    models.download(f"{root}{MODEL_FILE}", path, most)
     left = most - path.stat().st_size
     try:
         card = models.find_bytes(f"{root}{CARD_FILE}", MOST_CARD_BYTES)

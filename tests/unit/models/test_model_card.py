@@ -112,6 +112,10 @@ BAD = {
         "family: yolov8\nnames: [a, b]\nimgsz: 640\nbackground: 1\n",
         "says background, and family yolov8 has no use for it - leave it out",
     ),
+    "a crop where boxes are asked for": (
+        "family: yolov8\nnames: [a, b]\nimgsz: 640\nresize: centre_crop\n",
+        "says resize, and family yolov8 has no use for it",
+    ),
     "no names": ("family: yolov8\nimgsz: 640\n", r"no class names .* or write names: \[.*\] into model\.yaml"),
     "no size": ("family: yolov8\nnames: [a, b]\n", r"no imgsz .* into model\.yaml beside it, such as imgsz: "),
     "names that are no texts": ("names: [fish, no]\n", r"class 1 is False, no text .*quotes around"),

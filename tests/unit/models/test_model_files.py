@@ -5,6 +5,8 @@ import shutil
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import helper
 
 from shoal.contract.errors import ModelRefusedError
@@ -13,6 +15,8 @@ from shoal.contract.families.yolov8 import YOLOV8
 from shoal.contract.job import Inference
 from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import ModelInfo
+from shoal.contract.onnx_file import read_onnx
+from shoal.contract.outside_weights import need_plain_name
 from shoal.models.trial import judge_model
 from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease
@@ -99,6 +103,24 @@ def test_a_version_that_is_not_whole_is_refused_in_one_line(version, spoil, sent
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelRefusedError, match=sentence):
         open_model((version / "model.onnx").read_bytes(), folder=version)
+
+
+GRAPH, _ = apart(grid_model())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(GRAPH) - 1), st.binary(max_size=3)), min_size=1, max_size=6))
+def test_whatever_a_graph_says_of_its_weights_it_names_plain_files_or_is_refused(changes):
+    data = bytearray(GRAPH)
+    for place, put in changes:
+        data[place : place + len(put)] = put
+    try:
+        outside = read_onnx(bytes(data)).outside
+    except ModelRefusedError:
+        return
+    for name, least in outside.items():
+        need_plain_name(name)
+        assert least >= 0
 
 
 UNDERSTOOD = Understood(YOLOV8, ModelInfo(("fish",), 32, (640, 640), None), None)
