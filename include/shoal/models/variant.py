@@ -27,6 +27,11 @@ class Variant:
         return {"model_sha256": self.release.sha256, **({"files": files} if files else {}), **self.inference.to_json()}
 
     @property
+    def task(self) -> str:
+        """What the model is for: follows from its bytes, so it is no part of the identity."""
+        return self.release.understood.family.task
+
+    @property
     def sha256(self) -> str:
         """The identity: sha256 of the preimage's canonical JSON."""
         return canonical_sha256(self.preimage)
@@ -47,6 +52,7 @@ class Variant:
                 "key": self.release.key,
                 **self.release.cited,
             },
+            "task": self.task,
             "preimage": self.preimage,
             "names": list(self.release.info.names),
         }

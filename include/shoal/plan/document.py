@@ -262,6 +262,7 @@ class Plan:
             "credentials": dict(self.credentials),
             "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
+            "task": self.variant.task,
             "names": list(release.info.names),
             "listing": {
                 "key": self.listing_key,

@@ -17,6 +17,7 @@ from shoal.contract.job import ShardJob
 from shoal.contract.layout import RUN_KEY, is_time
 from shoal.contract.stored_json import checked, pick, picked, reading, take
 from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
+from shoal.contract.tasks.detect import DETECT
 from shoal.results.plan_parts import (
     PlannedBy,
     StoredApproval,
@@ -54,6 +55,7 @@ class StoredPlan:
         may_become_current: Whether the run, once complete, may become the dataset's answer.
         model: The model version.
         variant: The variant.
+        task: What the model is for, one of `contract.tasks`, or a word of a later release; plans before that was kept are of `detect`.
         names: Class names of the model, by class_id.
         listing: The frozen listing.
         counts: What becomes of the listed images.
@@ -83,6 +85,7 @@ class StoredPlan:
     may_become_current: bool
     model: StoredModel
     variant: StoredVariant
+    task: str
     names: tuple[str, ...]
     listing: StoredListing
     counts: StoredCounts
@@ -126,6 +129,7 @@ class StoredPlan:
                     may_become_current=stored["may_become_current"],
                     model=pick(StoredModel, stored["model"]),
                     variant=pick(StoredVariant, stored["variant"]),
+                    task=stored.get("task", DETECT.name),
                     names=tuple(take(stored, "names", list)),
                     listing=pick(StoredListing, stored["listing"]),
                     counts=pick(StoredCounts, stored["counts"]),

@@ -6,6 +6,8 @@ None of them tells a run, a fate or a time of running: a month that did not chan
 from dataclasses import dataclass
 
 from shoal.contract.layout import NO_MONTH
+from shoal.contract.tasks.classify import CLASSIFY
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.exports.counts import LOCAL_BINS, LONG_COLUMNS, SHORT_COLUMNS
 from shoal.exports.table_file import PARQUET
 from shoal.results.stored_plan import StoredPlan
@@ -59,27 +61,38 @@ def _hashed(query: str, rows: str = "count(*)") -> str:
 _TAKEN = month_of("coalesce(captured_at, last_modified)")
 """The month of capture; of an image without a capture time, that of its last change in the bucket."""
 
-IMAGES = AnswerTable(
-    name="images",
-    query=f"""
+_NO_CLASS = "NULL::INTEGER AS class_id, NULL::VARCHAR AS class_name, NULL::FLOAT AS class_score"
+
+_BEST_CLASS = """list_position(class_scores, list_max(class_scores))::INTEGER - 1 AS class_id,
+        (SELECT list(class_name ORDER BY class_id) FROM classes)[list_position(class_scores, list_max(class_scores))] AS class_name,
+        list_max(class_scores) AS class_score"""
+"""The model's own words of an image, before thresholds and merging; of several that score alike the first."""
+
+
+def _images(of_class: str) -> AnswerTable:
+    """Make the table of images; `of_class` are its columns of a classifier."""
+    query = f"""
     SELECT {_TAKEN}, key, object_version, size_bytes, last_modified, content_sha256, use,
         CASE use WHEN 'unusable' THEN unusable_cause(damaged, luma_mean, sharpness) ELSE reason END AS reason,
         camera, deployment, captured_at, clock_source, clock_flag, event, width, height,
         luma_mean, luma_std, luma_grid, sharpness, dhash, damaged, max_det_reached, coalesce(counted, 0)::INTEGER AS detections,
-        NULL::INTEGER AS class_id, NULL::VARCHAR AS class_name, NULL::FLOAT AS class_score
+        {of_class}
     FROM images LEFT JOIN (
         SELECT key, count(*) AS counted FROM detections WHERE role = 'count' GROUP BY key
     ) AS boxes USING (key)
     LEFT JOIN (SELECT key, event FROM image_events) AS events USING (key)
-""",
-    order="key",
-)
+"""
+    return AnswerTable(name="images", query=query, order="key")
+
+
+IMAGES = _images(_NO_CLASS)
+CLASSIFIED_IMAGES = _images(_BEST_CLASS)
 
 _ROWS_OF_IMAGES = _hashed(f"SELECT {_TAKEN}, key, object_version, run_key, attempt FROM images")
 """Which row is that of an image: rows stay as they were written, whatever ledger holds them."""
 
 
-def _boxes(name: str) -> AnswerTable:
+def _boxes(name: str, area: str = "NULL::FLOAT", more: str = "") -> AnswerTable:
     """Make a table of the boxes of one of this name, with what is known of their images; what no model gives is NULL.
 
     Its lines follow from the images' lines and rows. Three times as many as images, they are hashed themselves with DuckDB's own
@@ -88,10 +101,10 @@ def _boxes(name: str) -> AnswerTable:
     query = f"""
     SELECT {_TAKEN}, key, boxes.object_version, images.use, camera, deployment, captured_at, width, height,
         boxes.position::INTEGER AS position, taxon, aphia_id, class_id, class_name, role, confidence, x1, y1, x2, y2,
-        NULL::VARCHAR AS repeat, NULL::FLOAT AS area_px,
+        NULL::VARCHAR AS repeat, {area} AS area_px,
         masks[boxes.position + 1] AS mask, keypoints[boxes.position + 1] AS keypoints, angles[boxes.position + 1] AS angle,
         reclassified[boxes.position + 1] AS reclassified
-    FROM {name} AS boxes JOIN images USING (key)
+    FROM {name} AS boxes JOIN images USING (key){more}
 """
     return AnswerTable(
         name=name,
@@ -104,6 +117,11 @@ def _boxes(name: str) -> AnswerTable:
 
 DETECTIONS = _boxes("detections")
 BELOW = _boxes("below")
+
+_AREAS = """
+    LEFT JOIN (SELECT key AS of_key, position AS of_position, area_px FROM mask_areas) AS areas
+        ON of_key = boxes.key AND of_position = boxes.position"""
+MASKED = tuple(_boxes(name, "area_px::FLOAT", _AREAS) for name in ("detections", "below"))
 
 
 _PACKED = (
@@ -146,4 +164,6 @@ GAPS = AnswerTable(
 
 def answer_tables(plan: StoredPlan) -> tuple[AnswerTable, ...]:
     """Name the tables of a run's answer, in the order they are written in."""
-    return (IMAGES, DETECTIONS, BELOW, *map(_counts, plan.settings.report.bins), GAPS)
+    images = CLASSIFIED_IMAGES if plan.task == CLASSIFY.name else IMAGES
+    boxes = MASKED if plan.task == SEGMENT.name else (DETECTIONS, BELOW)
+    return (images, *boxes, *map(_counts, plan.settings.report.bins), GAPS)

@@ -9,6 +9,8 @@ from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import failed_too_often
 from shoal.contract.rows import NO_IMAGES
+from shoal.contract.tasks.detect import DETECT
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
@@ -88,7 +90,18 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         # The numbers of a run that left images would pass for those of all.
         "counts_sha256": _hash_digest(database, "counts_digest") if balance.complete else None,
         "gaps_sha256": _hash_digest(database, "gaps_digest") if balance.complete else None,
+        **_tell_task(database, plan),
     }
+
+
+def _tell_task(database: Database, plan: StoredPlan) -> dict[str, Any]:
+    """Tell what the model is for, unless it finds upright boxes only; of a segmenter how much each taxon covers."""
+    if plan.task == DETECT.name:
+        return {}
+    told: dict[str, Any] = {"task": plan.task}
+    if plan.task == SEGMENT.name:
+        told["covered"] = database.records("FROM covered ORDER BY taxon")
+    return told
 
 
 def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
-from shoal.contract.tasks.detect import DETECT
+from shoal.contract.tasks.classify import CLASSIFY
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.deployments import fill_spans
+from shoal.summary.of_task import build_beside, need_columns, task_of
 from shoal.summary.taxa import fill_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.clock_times import keep_times
@@ -19,13 +21,18 @@ GROUP_IMAGES = 50
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
     """Build accounted, detections, images, axis, gaps, counts, series, species and deployed for one run.
 
+    Of a segmenter mask_areas and covered, too.
+
     Args:
         database: A session on the results bucket.
         plan: The run's plan.
         run: The objects of the run that looked at its images.
         sources: Where its rows lie.
+
+    Raises:
+        ContractError: The rows are not those of the plan's task.
     """
-    dataset, params = plan.settings, plan.params
+    task, dataset, params = task_of(plan), plan.settings, plan.params
     load_images(database, find_files(database.results, plan.listing.key))
     database.view_parquet("manifest", [run.manifest] if plan.shards else [], MANIFEST_COLUMNS)
     view_sources(database, sources)
@@ -37,6 +44,8 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
+    need_columns(database, plan, task)
+    build_beside(database, task)
     database.set_variable("damaged_usable", dataset.usable.damaged)
     database.set_variable("luma_min", dataset.usable.luma_min)
     database.set_variable("luma_max", dataset.usable.luma_max)
@@ -59,6 +68,10 @@ def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
         plan: The run's plan.
         conf: In place of every threshold of the dataset file; None for those.
     """
+    task = task_of(plan)
     fill_classes(database, plan.names, plan.settings, conf)
-    for name in (*DETECT.sql, "images", "bins", "axis", "gaps", "counts", "events", "deployed", "series", "species"):
+    database.set_variable("stored_conf", plan.stored_conf)
+    database.set_variable("best_only", task.name == CLASSIFY.name)
+    after = ("tasks/segment/covered",) if task.name == SEGMENT.name else ()
+    for name in (*task.sql, "images", "bins", "axis", "gaps", "counts", "events", "deployed", "series", "species", *after):
         database.run_file(name)

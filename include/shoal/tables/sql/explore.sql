@@ -112,13 +112,14 @@ FROM image_counts AS counted JOIN explored_taxa USING (taxon)
 GROUP BY ALL;
 
 -- Every stored box of used images, those that count and those below: what another threshold would give. Boxes of classes that are
--- merged went through a second NMS only where they count; below the threshold one fish may still be two boxes.
+-- merged went through a second NMS only where they count; below the threshold one fish may still be two boxes. Of a classifier only
+-- what scores best could count. Variable: best_only.
 CREATE OR REPLACE VIEW explored_boxes AS
 SELECT n, boxes.key, boxes.class_id, boxes.confidence, classes.conf, camera, captured_at, counted
 FROM (
     SELECT key, class_id, taxon, confidence, true AS counted FROM detections WHERE role = 'count'
     UNION ALL
-    SELECT key, class_id, taxon, confidence, false FROM below WHERE role = 'count'
+    SELECT key, class_id, taxon, confidence, false FROM below WHERE role = 'count' AND (getvariable('best_only') IS NOT TRUE OR position = 0)
 ) AS boxes
 JOIN explored_taxa USING (taxon) JOIN classes USING (class_id) JOIN images ON images.key = boxes.key
 WHERE images.use = 'used';

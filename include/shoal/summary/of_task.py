@@ -1,0 +1,72 @@
+"""What a run's rows must hold of what its model is for, and what is made of that before anything is counted."""
+
+from contextlib import suppress
+
+import duckdb
+
+from shoal.contract.errors import ContractError
+from shoal.contract.mask_runs import area_of
+from shoal.contract.tasks import TASKS
+from shoal.contract.tasks.segment import SEGMENT
+from shoal.contract.tasks.task import Task
+from shoal.results.stored_plan import StoredPlan
+from shoal.tables.session import Database
+
+_PARALLEL = ("masks", "keypoints", "angles")
+"""Columns of a row with an entry for each of its boxes."""
+
+_PROCESSED = "accounted WHERE fate IN ('reused', 'processed') AND status = 'processed'"
+
+
+def task_of(plan: StoredPlan) -> Task:
+    """Find what a run's model is for.
+
+    Raises:
+        ContractError: A later release planned it.
+    """
+    if plan.task not in TASKS:
+        raise ContractError(f"plan.json of run {plan.run_key} is of task {plan.task!r:.60} - upgrade Shoal")
+    return TASKS[plan.task]
+
+
+def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
+    """Check that the rows hold what the task gives: a box without its mask, or an image without scores, would be a wrong zero.
+
+    Reads: accounted
+
+    Raises:
+        ContractError: They do not.
+    """
+    wrong = {
+        "boxes": "detections IS NULL" if "detections" in task.columns else "false",
+        **{name: f"len({name}) IS DISTINCT FROM len(detections)" for name in _PARALLEL if name in task.columns},
+        "class_scores": (
+            f"len(class_scores) IS DISTINCT FROM {len(plan.names)} OR list_contains(list_transform(class_scores, "
+            "lambda score: score IS NULL OR score < 0 OR score > 1.001), true)"
+            if "class_scores" in task.columns
+            else "false"
+        ),
+    }
+    for name, condition in wrong.items():
+        first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
+        if first is not None:
+            raise ContractError(
+                f"The row of {first!r:.200} has no {name} as a model for task {task.name} gives them - its rows are not of this "
+                "release; start a run with a new model version"
+            )
+
+
+def build_beside(database: Database, task: Task) -> None:
+    """Make what follows from rows alone: of a segmenter the area of each mask, once, whatever the thresholds.
+
+    Reads: accounted
+    Makes: mask_areas, of a segmenter
+    """
+    if task.name != SEGMENT.name:
+        return
+    with suppress(duckdb.InvalidInputException):  # of another run in this session
+        database.connection.remove_function("mask_area")
+    database.connection.create_function(
+        "mask_area", area_of, ["VARCHAR", "INTEGER", "INTEGER"], "BIGINT", null_handling="special"
+    )
+    database.run_file("tasks/segment/areas")
