@@ -1,9 +1,14 @@
 """Runs of models for other tasks than boxes, without a model: what their workers would write is said by the test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from hostile_answer import reef_of
 from pipeline import Pipeline
+from published_answer import PLAIN, Published
+from shoal.answers.find import find_run
 from shoal.contract.layout import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.plan.document import Plan
@@ -93,3 +98,16 @@ def seen_as(
 def shot(day: int, hour: int = 12, camera: str = "IPC1") -> str:
     """Name an image."""
     return f"{camera}/202606{day:02d}-{hour:02d}0000-{camera}.jpg"
+
+
+@contextmanager
+def published_task(
+    folder: Path, model: bytes, task: str, images: Mapping[str, Mapping[str, Any]], **settings: Any
+) -> Iterator[Published]:
+    """Give a complete run of a model for a task, over a dataset that says what packages need; the store runs meanwhile."""
+    files = {key: key.encode() for key in images}
+    with reef_of(folder, model, files, {**PLAIN, **settings}) as pipeline:
+        plan = plan_of(pipeline, task)
+        write_given(pipeline, plan, images)
+        assert pipeline.summarize(plan).balance.complete
+        yield Published(pipeline, find_run(pipeline.stores.results, pipeline.stores.layout))

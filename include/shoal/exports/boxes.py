@@ -6,6 +6,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shoal.answers.where import Where
+from shoal.contract.errors import ConfigError
+from shoal.contract.outlines import Point, around, corners_of
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.export import Answer
 from shoal.exports.shown_people import view_people
 from shoal.tables.session import Database
@@ -22,7 +25,7 @@ _NOT_HELD = {
 """Lines that are in memory at a time."""
 
 _LINES = """
-    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints
+    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints, angle
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
         WHERE list_contains(getvariable('held'), use)
@@ -48,8 +51,38 @@ _OTHERS = """
 """Images that show something, and nothing of what is asked for: without their boxes they would say that nothing is there."""
 
 
+VISIBLE = 0.5
+"""From this score on a key point is taken for visible, as formats know yes and no only."""
+
+
+class KeyPoint(NamedTuple):
+    """One key point, px, and the model's score that it is to be seen."""
+
+    x: float
+    y: float
+    score: float
+
+    @property
+    def flag(self) -> int:
+        """As COCO has it: 2 visible, 1 not visible."""
+        return 2 if self.score >= VISIBLE else 1
+
+
 class Box(NamedTuple):
-    """One box that counts, in pixels."""
+    """One box that counts, in pixels.
+
+    Attributes:
+        taxon: What it shows.
+        confidence: Its score.
+        x1: Left edge, before it is turned.
+        y1: Top edge, likewise.
+        x2: Right edge, likewise.
+        y2: Bottom edge, likewise.
+        area_px: Of its mask; None without one.
+        mask: COCO RLE; None without one.
+        keypoints: x, y and visibility of each; None without any.
+        angle: By which it is turned about its middle, radians, clockwise; None for an upright one.
+    """
 
     taxon: str
     confidence: float
@@ -60,16 +93,42 @@ class Box(NamedTuple):
     area_px: float | None
     mask: str | None
     keypoints: list[float] | None
+    angle: float | None
+
+    @property
+    def corners(self) -> list[Point]:
+        """Its corners, clockwise, beginning with the upper left one."""
+        return corners_of(self.x1, self.y1, self.x2, self.y2, self.angle or 0.0)
+
+    @property
+    def upright(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge of the upright box around it."""
+        return (self.x1, self.y1, self.x2, self.y2) if self.angle is None else around(self.corners)
 
     @property
     def xywh(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height, px, to a hundredth."""
-        return round(self.x1, 2), round(self.y1, 2), round(self.x2 - self.x1, 2), round(self.y2 - self.y1, 2)
+        """Left, top, width and height, px, to a hundredth, of the upright box around it."""
+        x1, y1, x2, y2 = self.upright
+        return round(x1, 2), round(y1, 2), round(x2 - x1, 2), round(y2 - y1, 2)
+
+    @property
+    def area(self) -> float:
+        """Of its mask, else its own, px, to a hundredth."""
+        if self.area_px is not None:
+            return round(self.area_px, 2)
+        *_, width, height = self._replace(angle=None).xywh
+        return round(width * height, 2)
 
     @property
     def score(self) -> float:
         """Its score, to six digits: a stored one has no more."""
         return round(self.confidence, 6)
+
+    @property
+    def points(self) -> list[KeyPoint]:
+        """Its key points."""
+        values = self.keypoints or []
+        return [KeyPoint(*values[n : n + 3]) for n in range(0, len(values) - 2, 3)]
 
 
 class Picture(NamedTuple):
@@ -82,6 +141,23 @@ class Picture(NamedTuple):
     height: int | None
     captured_at: datetime | None
     boxes: list[Box]
+
+
+def need_boxes(export: str, answer: Answer, instead: str) -> None:
+    """Refuse the answer of a classifier: without its classes each image would say that nothing is there.
+
+    Args:
+        export: What is asked for.
+        answer: What it is made of.
+        instead: What holds such answers.
+
+    Raises:
+        ConfigError: It has no boxes.
+    """
+    if answer.plan.task == CLASSIFY.name:
+        raise ConfigError(
+            f"Export {export} holds boxes, and {answer.plan.model} classifies images as a whole - {instead} holds such answers"
+        )
 
 
 def view_pictures(database: Database, where: Where) -> None:
@@ -106,6 +182,28 @@ def count_others(database: Database) -> dict[str, int]:
     all_held = int(database.value(counted.format("images") + " AND (key, object_version) NOT IN (FROM people)"))
     others = all_held - int(database.value(counted.format("held_pictures")))
     return {"images that show other taxa only": others} if others else {}
+
+
+_SHAPES = """
+    SELECT count(mask), count(keypoints), count(angle) FROM detections
+    WHERE role = 'count' AND use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)
+"""
+
+
+def count_key_points(database: Database) -> dict[str, int]:
+    """Count the boxes whose key points a format leaves out; `people` is there."""
+    _, points, _ = database.run(_SHAPES).fetchone() or (0, 0, 0)
+    return {"key points (their boxes are held)": points}
+
+
+def count_shapes(database: Database) -> dict[str, int]:
+    """Count what a format of upright boxes leaves out of those that it holds, by what it is; `people` is there."""
+    masks, _, angles = database.run(_SHAPES).fetchone() or (0, 0, 0)
+    return {
+        "masks (their boxes are held)": masks,
+        **count_key_points(database),
+        "angles of boxes (the upright boxes around them are held)": angles,
+    }
 
 
 def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:

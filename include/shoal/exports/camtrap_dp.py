@@ -1,6 +1,6 @@
 """Camtrap DP 1.0.2: deployments, media and observations of camera traps, as https://camtrap-dp.tdwg.org describes them.
 
-An observation of an image is one box. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image
+An observation of an image is one box, or what a classifier takes the image for, which counts nothing. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image
 of the event, so that a burst does not count a fish ten times. An image in which the model found nothing is `blank`, one that it
 could not judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
 """
@@ -15,6 +15,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.units import counted, utc_text
+from shoal.exports.boxes import count_shapes
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
 from shoal.exports.places import (
@@ -86,14 +87,15 @@ FROM held_images ORDER BY key
 _SHOWN = f"""
 CREATE OR REPLACE VIEW shown AS
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, event_id, taken AS began, taken AS ended,
-    'animal' AS kind, boxes.taxon, 1 AS count, confidence,
-    least(greatest(x1::DOUBLE / boxes.width, 0), 1) AS x, least(greatest(y1::DOUBLE / boxes.height, 0), 1) AS y,
-    least(greatest(x2::DOUBLE / boxes.width, 0), 1) AS right_x, least(greatest(y2::DOUBLE / boxes.height, 0), 1) AS bottom_y
+    'animal' AS kind, boxes.taxon, if(x1 IS NULL, NULL, 1) AS count, confidence,
+    within(left_of(x1, y1, x2, y2, angle) / boxes.width) AS x, within(top_of(x1, y1, x2, y2, angle) / boxes.height) AS y,
+    within(right_of(x1, y1, x2, y2, angle) / boxes.width) AS right_x,
+    within(bottom_of(x1, y1, x2, y2, angle) / boxes.height) AS bottom_y
 FROM detections AS boxes JOIN held_images USING (key) JOIN (SELECT key, event_id FROM image_events) USING (key)
 WHERE boxes.role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)
 UNION ALL BY NAME
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, taken AS began, taken AS ended,
-    'human' AS kind, 1 AS count, confidence
+    'human' AS kind, if(x1 IS NULL, NULL, 1) AS count, confidence
 FROM person_boxes JOIN held_images USING (key)
 UNION ALL BY NAME
 SELECT 0 AS level, key, -1 AS position, image_id || ':blank' AS id, place, image_id, event_id,
@@ -106,9 +108,9 @@ FROM held_images WHERE use IN ('unusable', 'failed') AND NOT people
 UNION ALL BY NAME
 SELECT 1 AS level, min(key) AS key, row_number() OVER (PARTITION BY event_id ORDER BY taxon) AS position,
     'event-' || event_id || ':' || substr(sha256(taxon), 1, 16) AS id, place, event_id, strftime(event_start, {TIME}) AS began,
-    strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, max(boxes) AS count
+    strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, nullif(max(boxes), 0) AS count
 FROM (FROM image_events WHERE NOT cut) JOIN (
-    SELECT key, taxon, count(*) AS boxes FROM detections
+    SELECT key, taxon, count(x1) AS boxes FROM detections
     WHERE role = 'count' AND use = 'used' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes) GROUP BY ALL
 ) USING (key)
 GROUP BY event_id, place, event_start, event_end, taxon
@@ -120,6 +122,9 @@ HAVING max(detections) = 0 AND NOT bool_or(people)
 """
 """What was seen: level 0 in images, 1 in events."""
 
+_WITHIN = "CREATE OR REPLACE MACRO within(share) AS CASE WHEN share IS NOT NULL THEN least(greatest(share, 0), 1) END"
+"""Of no share, as of an image without a box, greatest would make 0."""
+
 _OBSERVATIONS = """
 SELECT id AS observationID, place AS deploymentID, image_id AS mediaID, event_id AS eventID, began AS eventStart,
     ended AS eventEnd, CASE level WHEN 0 THEN 'media' ELSE 'event' END AS observationLevel, kind AS observationType,
@@ -130,8 +135,9 @@ SELECT id AS observationID, place AS deploymentID, image_id AS mediaID, event_id
     CASE WHEN kind <> 'unclassified' THEN 'machine' END AS classificationMethod,
     CASE WHEN kind <> 'unclassified' THEN getvariable('classified_by') END AS classifiedBy, NULL AS classificationTimestamp,
     round(confidence::DOUBLE, 6) AS classificationProbability, NULL AS observationTags,
-    CASE WHEN level = 1 AND kind = 'animal' THEN 'count is MaxN: the most boxes of it in any one image of the event' END
-        AS observationComments
+    CASE WHEN kind <> 'animal' THEN NULL
+        WHEN count IS NULL THEN 'classified from the image as a whole: nothing was counted'
+        WHEN level = 1 THEN 'count is MaxN: the most boxes of it in any one image of the event' END AS observationComments
 FROM shown ORDER BY level, key, position, id
 """
 
@@ -161,6 +167,8 @@ class CamtrapDP:
         model = answer.plan.model
         database.set_variable("classified_by", f"{model.name} {model.version} (sha256 {model.sha256})")
         _find_events(database, answer, places, where)
+        database.run_file("turned")
+        database.run(_WITHIN)
         database.run(_SHOWN)
         files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}
         write_whole(files["deployments"], lambda part: _write_deployments(database, places, part))
@@ -176,6 +184,7 @@ class CamtrapDP:
                 **count_unplaced(database),
                 **places.unsaid_pauses("in deploymentComments only"),
                 **_count_cut(database),
+                **{what: count for what, count in count_shapes(database).items() if count},
             },
         )
 

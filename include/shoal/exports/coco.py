@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from shoal.answers.where import Where
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.exports.boxes import (
     Box,
     Picture,
     categories_of,
     count_not_held,
     count_others,
+    need_boxes,
     stream_pictures,
     view_pictures,
 )
@@ -28,6 +30,9 @@ _COUNTS = (
     "SELECT count(*) FROM detections WHERE role = 'count' AND use IN ('used', 'undated') "
     "AND (key, object_version) NOT IN (FROM people)"
 )
+
+
+_POINTS = "SELECT max(len(keypoints)) // 3 FROM stored_detections"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,12 @@ class Coco:
         return count_not_held(database, answer)
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
-        """Stream images, then their boxes: images are numbered in key order."""
+        """Stream images, then their boxes: images are numbered in key order.
+
+        Raises:
+            ConfigError: The answer is a classifier's.
+        """
+        need_boxes(self.name, answer, "long or megadetector")
         not_held = self.not_held(database, answer)
         view_pictures(database, where)
         ids, model = categories_of(answer), answer.result["model"]
@@ -56,7 +66,9 @@ class Coco:
             "description": f"{answer.result['dataset']}, seen by {model['name']} {model['version']}",
             "version": answer.result["variant_sha256"],
         }
-        categories = [{"id": number, "name": taxon, "supercategory": ""} for taxon, number in ids.items()]
+        points = int(database.value(_POINTS) or 0)
+        of_points = {"keypoints": [str(number) for number in range(1, points + 1)], "skeleton": []} if points else {}
+        categories = [{"id": number, "name": taxon, "supercategory": "", **of_points} for taxon, number in ids.items()]
 
         def write_dataset(part: Path) -> None:
             fields = {
@@ -69,10 +81,14 @@ class Coco:
             write_object(part, fields)
 
         data = write_whole(to / "coco.json", write_dataset)
-        results = write_whole(to / "coco-results.json", lambda part: write_list(part, _results(database, ids)))
+        only_masks = answer.plan.task == SEGMENT.name
+        results = write_whole(
+            to / "coco-results.json", lambda part: write_list(part, _results(database, ids, only_masks=only_masks))
+        )
         boxes = int(database.value(_COUNTS))
-        not_held = {**not_held, **count_others(database)}
-        return Written((data, results), not_held, {data.name: boxes, results.name: boxes})
+        without = int(database.value(f"{_COUNTS} AND mask IS NULL")) if only_masks else 0
+        not_held = {**not_held, **count_others(database), "boxes without a mask (not in coco-results.json)": without}
+        return Written((data, results), not_held, {data.name: boxes, results.name: boxes - without})
 
 
 def _images(database: Database) -> Iterator[dict[str, Any]]:
@@ -94,24 +110,38 @@ def _numbered(database: Database) -> Iterator[tuple[int, Picture, Box]]:
 
 def _annotations(database: Database, ids: dict[str, int]) -> Iterator[dict[str, Any]]:
     for number, (image, picture, box) in enumerate(_numbered(database), 1):
-        *_, width, height = box.xywh
-        keypoints = [round(value, 2) for value in box.keypoints or ()]
         yield {
             "id": number,
             "image_id": image,
             "category_id": ids[box.taxon],
             "bbox": box.xywh,
-            "area": round(box.area_px if box.area_px is not None else width * height, 2),
+            "area": box.area,
             "iscrowd": 0,
             "score": box.score,
-            **({"segmentation": {"size": [picture.height, picture.width], "counts": box.mask}} if box.mask else {}),
-            **({"keypoints": keypoints, "num_keypoints": len(keypoints) // 3} if keypoints else {}),
+            **_shape(picture, box),
         }
 
 
-def _results(database: Database, ids: dict[str, int]) -> Iterator[dict[str, Any]]:
-    for image, _, box in _numbered(database):
-        yield {"image_id": image, "category_id": ids[box.taxon], "bbox": box.xywh, "score": box.score}
+def _shape(picture: Picture, box: Box) -> dict[str, Any]:
+    """Write a mask as it is stored, a turned box as its corners, key points with their flags and the model's own scores."""
+    shape: dict[str, Any] = {}
+    if box.mask:
+        shape["segmentation"] = {"size": [picture.height, picture.width], "counts": box.mask}
+    elif box.angle is not None:
+        shape["segmentation"] = [[round(value, 2) for corner in box.corners for value in corner]]
+    if box.points:
+        shape["keypoints"] = [value for one in box.points for value in (round(one.x, 2), round(one.y, 2), one.flag)]
+        shape["num_keypoints"] = len(box.points)
+        shape["keypoint_scores"] = [round(one.score, 6) for one in box.points]
+    return shape
+
+
+def _results(database: Database, ids: dict[str, int], *, only_masks: bool) -> Iterator[dict[str, Any]]:
+    """Write what `loadRes` takes: by what the first result has it judges all of them, and where that is a box it takes no mask."""
+    for image, picture, box in _numbered(database):
+        of_box = {} if only_masks else {"bbox": box.xywh}
+        if not only_masks or box.mask:
+            yield {"image_id": image, "category_id": ids[box.taxon], **of_box, "score": box.score, **_shape(picture, box)}
 
 
 COCO = Coco()

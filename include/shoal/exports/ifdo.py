@@ -1,4 +1,4 @@
-"""iFDO 2.1.0: an image set as marine imaging describes it, with the boxes as annotations (https://marine-imaging.com/fair/ifdos).
+"""iFDO 2.1.0: an image set as marine imaging describes it, with boxes, outlines and classes as annotations (https://marine-imaging.com/fair/ifdos).
 
 What its header says holds for every image that does not say otherwise, so that an image without a time or a position would be
 given another one's: such images are left out and counted. An image in which nothing was found has an empty list of annotations.
@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from shoal.answers.where import Where
 from shoal.contract.hashing import canonical_sha256
-from shoal.exports.boxes import count_others, view_pictures
+from shoal.contract.outlines import Point, corners_of, outlines_of
+from shoal.exports.boxes import count_key_points, count_others, view_pictures
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import json_text
 from shoal.exports.named_images import name_images
@@ -26,9 +27,11 @@ from shoal.tables.session import Database
 VERSION = "v2.1.0"
 
 _ITEMS = """
-SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, corners, taxa, scores
+SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, height, edges, angles, masks,
+    taxa, scores
 FROM named_images JOIN places USING (camera, deployment) SEMI JOIN held_pictures USING (key) LEFT JOIN (
-    SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS corners,
+    SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS edges,
+        list(angle::DOUBLE ORDER BY position) AS angles, list(mask ORDER BY position) AS masks,
         list(taxon ORDER BY position) AS taxa, list(round(confidence::DOUBLE, 6) ORDER BY position) AS scores
     FROM detections WHERE role = 'count' GROUP BY key
 ) USING (key)
@@ -77,23 +80,27 @@ class Ifdo:
         name_images(database, answer)
         view_pictures(database, where)
         header = _header(database, answer, places, where)
-        path = write_whole(to / "ifdo.json", lambda part: _write(database, places, header, part))
+        drawn = _Drawn()
+        path = write_whole(to / "ifdo.json", lambda part: _write(database, places, header, drawn, part))
         [others] = database.records(_OTHERS)
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
+        if drawn.left_out:
+            not_held["further parts and holes of masks (an annotation is one outline)"] = drawn.left_out
+        not_held |= {what: count for what, count in count_key_points(database).items() if count}
         return Written(
             (path,),
             {**not_held, **{what: int(count) for what, count in others.items() if count}, **count_others(database)},
         )
 
 
-def _write(database: Database, places: Places, header: dict[str, Any], path: Path) -> None:
+def _write(database: Database, places: Places, header: dict[str, Any], drawn: "_Drawn", path: Path) -> None:
     labels = {label["name"]: label["id"] for label in header["image-annotation-labels"]}
     known = {place.name: _of_place(place) for place in places.known}
     annotator = str(header["image-annotation-creators"][0]["id"])
     with text_of(path) as file:
         file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
         for number, row in enumerate(database.stream(_ITEMS)):
-            key, image_id, sha256, address, captured_at, last_modified, place, corners, taxa, scores = row
+            key, image_id, sha256, address, captured_at, last_modified, place, height, *shapes, taxa, scores = row
             item = {
                 "image-uuid": image_id,
                 "image-hash-sha256": sha256,
@@ -101,31 +108,51 @@ def _write(database: Database, places: Places, header: dict[str, Any], path: Pat
                 "image-datetime": _moment(captured_at),
                 **known[place],
                 "image-annotations": [
-                    _annotation(*box, annotator, last_modified)
-                    for box in zip(corners or (), map(labels.__getitem__, taxa or ()), scores or (), strict=True)
+                    {
+                        **drawn.shape(height, *shape),
+                        "labels": [_label(labels[taxon], score, annotator, last_modified)],
+                    }
+                    for *shape, taxon, score in zip(*(values or () for values in (*shapes, taxa, scores)), strict=True)
                 ],
             }
             file.write(f"{',' if number else ''}\n{json_text(key)}:{json_text(item)}")
         file.write("\n}}\n")
 
 
-def _annotation(
-    box: Sequence[float], taxon: str, score: float, annotator: str, known_since: datetime
-) -> dict[str, Any]:
-    """Write a box, clockwise from its upper left corner.
+def _label(taxon: str, score: float, annotator: str, known_since: datetime) -> dict[str, Any]:
+    """Write a label.
 
     When it was found is no part of the answer. The time of its image's upload stands there: it is in the listing, and no box of
     that image is older.
     """
-    x1, y1, x2, y2 = box
-    label = {
+    return {
         "label": taxon,
         "annotator": annotator,
         "created-at": f"{known_since:%Y-%m-%dT%H:%M:%SZ}",
         "confidence": score,
     }
-    corners = [round(value, 2) for value in (x1, y1, x2, y1, x2, y2, x1, y2)]
-    return {"shape": "rectangle", "coordinates": [corners], "labels": [label]}
+
+
+@dataclass
+class _Drawn:
+    """Writes shapes, and counts what of masks an outline cannot hold."""
+
+    left_out: int = 0
+
+    def shape(self, height: int, edges: Sequence[float | None], angle: float | None, mask: str | None) -> dict[str, Any]:
+        """Write a box clockwise from its upper left corner, a mask as the outline of its largest part, what has no box as all."""
+        x1, y1, x2, y2 = edges
+        if x1 is None or y1 is None or x2 is None or y2 is None:
+            return {"shape": "whole-image", "coordinates": [[]]}
+        parts, holes = outlines_of(mask, height) if mask else ([], 0)
+        if parts:
+            self.left_out += len(parts) - 1 + holes
+            return {"shape": "polygon", "coordinates": [_rounded([*parts[0], parts[0][0]])]}
+        return {"shape": "rectangle", "coordinates": [_rounded(corners_of(x1, y1, x2, y2, angle or 0.0))]}
+
+
+def _rounded(points: Sequence[Point]) -> list[float]:
+    return [round(value, 2) for point in points for value in point]
 
 
 def _header(database: Database, answer: Answer, places: Places, where: Where) -> dict[str, Any]:

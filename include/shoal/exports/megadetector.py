@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
-from shoal.exports.boxes import Picture, categories_of, count_not_held, count_others, stream_pictures, view_pictures
+from shoal.contract.tasks.classify import CLASSIFY
+from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, count_others, count_shapes, stream_pictures, view_pictures
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import write_object
 from shoal.exports.whole_file import write_whole
@@ -19,6 +20,9 @@ from shoal.tables.session import Database
 
 FORMAT = "1.6"
 FAILED = "failed"
+
+WHOLE = "1"
+"""The one category of detections of a classifier: its classes stand in `classifications`, and the format has none without a box."""
 
 _COUNTS = """
     SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))
@@ -68,7 +72,7 @@ class MegaDetector:
                 f"--relative-to {shown(self.relative_to, 200)}: no key begins so - write the folder that Timelapse opens, as in "
                 "the bucket"
             )
-        ids, model = categories_of(answer), answer.result["model"]
+        ids, model, whole = categories_of(answer), answer.result["model"], answer.plan.task == CLASSIFY.name
 
         def write(part: Path) -> None:
             fields = {
@@ -77,17 +81,26 @@ class MegaDetector:
                     "detector": f"{model['name']} {model['version']}",
                     "detector_metadata": {"typical_detection_threshold": float(answer.result["conf"])},
                 },
-                "detection_categories": {str(number): taxon for taxon, number in ids.items()},
-                "images": _images(database, ids, begins),
+                **_categories(ids, whole=whole),
+                "images": _images(database, ids, begins, whole=whole),
             }
             write_object(part, fields)
 
         path = write_whole(to / "megadetector.json", write)
-        not_held = {**not_held, **count_others(database), f"images outside {begins}": outside}
+        not_held = {**not_held, **count_others(database), f"images outside {begins}": outside, **count_shapes(database)}
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 
-def _images(database: Database, ids: dict[str, int], begins: str) -> Iterator[dict[str, Any]]:
+def _categories(ids: dict[str, int], *, whole: bool) -> dict[str, dict[str, str]]:
+    taxa = {str(number): taxon for taxon, number in ids.items()}
+    return (
+        {"detection_categories": {WHOLE: "image as a whole"}, "classification_categories": taxa}
+        if whole
+        else {"detection_categories": taxa}
+    )
+
+
+def _images(database: Database, ids: dict[str, int], begins: str, *, whole: bool) -> Iterator[dict[str, Any]]:
     for picture in stream_pictures(database, FAILED):
         if not picture.key.startswith(begins):
             continue
@@ -95,27 +108,32 @@ def _images(database: Database, ids: dict[str, int], begins: str) -> Iterator[di
         if picture.use == FAILED:
             yield {"file": file, "failure": picture.reason or FAILED, "detections": None}
         else:
-            yield {"file": file, "detections": _detections(picture, ids)}
+            yield {"file": file, "detections": _classified(picture, ids) if whole else _detections(picture, ids)}
 
 
-def _detections(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
-    width, height = picture.width or 1, picture.height or 1
+def _classified(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
+    """Write a classifier's class where readers look for it, in a detection: that of the image as a whole."""
     return [
         {
-            "category": str(ids[box.taxon]),
+            "category": WHOLE,
             "conf": box.score,
-            "bbox": [
-                round(value, 6)
-                for value in (
-                    box.x1 / width,
-                    box.y1 / height,
-                    (box.x2 - box.x1) / width,
-                    (box.y2 - box.y1) / height,
-                )
-            ],
+            "bbox": [0.0, 0.0, 1.0, 1.0],
+            "classifications": [[str(ids[box.taxon]), box.score]],
         }
         for box in picture.boxes
     ]
+
+
+def _detections(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
+    return [
+        {"category": str(ids[box.taxon]), "conf": box.score, "bbox": _relative(picture, box)} for box in picture.boxes
+    ]
+
+
+def _relative(picture: Picture, box: Box) -> list[float]:
+    width, height = picture.width or 1, picture.height or 1
+    x1, y1, x2, y2 = box.upright
+    return [round(value, 6) for value in (x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)]
 
 
 MEGADETECTOR = MegaDetector()

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
 from shoal.exports.export import Answer, Written
 from shoal.exports.table_file import FORMULA
@@ -205,10 +206,13 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
     yield "model", f"{model.name} {model.version}"
     yield "images", "effort: used images in the bin"
     yield "camera_days", "effort of a camera that something releases: days at work in the bin"
-    yield (
-        "below a taxon",
-        "detections in these images; detections are not individuals, and must not be summed over cameras",
-    )
+    if answer.plan.task == CLASSIFY.name:
+        yield "below a taxon", "images that the model takes for it, each for one taxon at most; it counts nothing in them"
+    else:
+        yield (
+            "below a taxon",
+            "detections in these images; detections are not individuals, and must not be summed over cameras",
+        )
     yield "no row", "nobody looked: the camera was not at work, or is not there"
 
 

@@ -1,6 +1,7 @@
 """labels/*.txt, data.yaml and images.csv: a label file for each image, as YOLO is trained with.
 
-A line is `class cx cy w h`, relative to the image; an empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
+A line is `class cx cy w h`, relative to the image, with key points behind it where there are any; of a segmenter the outline of the
+mask, of turned boxes their corners. An empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
 """
 
 import csv
@@ -10,7 +11,7 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -19,12 +20,16 @@ import yaml
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
+from shoal.contract.outlines import Point, outlines_of
+from shoal.contract.tasks.obb import OBB
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.exports.boxes import (
     Box,
     Picture,
     categories_of,
     count_not_held,
     count_others,
+    need_boxes,
     stream_pictures,
     view_pictures,
 )
@@ -67,8 +72,9 @@ class Yolo:
         """Write the labels in one go: they get their folder's name together, with the table of them.
 
         Raises:
-            ConfigError: They are too many.
+            ConfigError: They are too many, or of a classifier, which has no boxes.
         """
+        need_boxes(self.name, answer, "long or megadetector")
         left_out = count_not_held(database, answer)
         view_pictures(database, where)
         images = int(database.value(_IMAGES))
@@ -78,8 +84,12 @@ class Yolo:
                 "--where"
             )
         ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
-        table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part))
-        names = write_whole(to / "data.yaml", lambda part: part.write_text(_describe(ids, where), encoding="utf-8"))
+        shapes = Shapes(answer.plan.task)
+        table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part, shapes))
+        points = int(database.value("SELECT max(len(keypoints)) // 3 FROM stored_detections") or 0)
+        names = write_whole(
+            to / "data.yaml", lambda part: part.write_text(_describe(ids, where, points), encoding="utf-8")
+        )
         with table.open(encoding="utf-8", newline="") as file:
             lines = [(int(line["boxes"]), line["label"].startswith(f"{RENAMED}/")) for line in csv.DictReader(file)]
         not_held = {
@@ -88,11 +98,12 @@ class Yolo:
             f"names of images (images.csv says whose labels lie in labels/{RENAMED})": sum(
                 renamed for _, renamed in lines
             ),
+            **shapes.not_held,
         }
         return Written((table, names), not_held, {table.name: sum(boxes for boxes, _ in lines)})
 
 
-def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path) -> None:
+def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path, shapes: "Shapes") -> None:
     labels, on_their_way = to / "labels", to / f".labels{PART}"
     on_their_way.mkdir()
     names = _Names()
@@ -100,11 +111,11 @@ def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path)
         write_row(file, ("label", "key", "boxes", "sha256"))
         for picture in stream_pictures(database):
             label = names.name(picture.key)
-            text = "".join(_lines(picture, ids)).encode()
+            text = "".join(shapes.lines(picture, ids)).encode()
             path = on_their_way / label
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
-            write_row(file, (label, picture.key, len(picture.boxes), hashlib.sha256(text).hexdigest()))
+            write_row(file, (label, picture.key, text.count(b"\n"), hashlib.sha256(text).hexdigest()))
     os.sync()
     if labels.exists():  # of an attempt that ended between the two names
         shutil.rmtree(labels)
@@ -157,9 +168,46 @@ def _is_path(key: str) -> bool:
     )
 
 
-def _lines(picture: Picture, ids: dict[str, int]) -> Iterator[str]:
-    for box in picture.boxes:
-        yield f"{ids[box.taxon]} {' '.join(f'{value:.6f}' for value in _relative(picture, box))}\n"
+class Shapes:
+    """Writes boxes as the labels of a task have them, and counts what these cannot hold.
+
+    Args:
+        task: What the model is for.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self.not_held = {"boxes without a mask": 0, "further parts and holes of masks (a label is one outline)": 0}
+
+    def lines(self, picture: Picture, ids: dict[str, int]) -> Iterator[str]:
+        """Give the lines of one label."""
+        for box in picture.boxes:
+            values = self._values(picture, box)
+            if values:
+                yield f"{ids[box.taxon]} {' '.join(values)}\n"
+
+    def _values(self, picture: Picture, box: Box) -> list[str]:
+        if self._task == OBB.name:
+            return _points(picture, box.corners)
+        if self._task == SEGMENT.name:
+            return self._outline(picture, box)
+        values = [f"{value:.6f}" for value in _relative(picture, box)]
+        for one in box.points:
+            values += [*_points(picture, [(one.x, one.y)]), str(one.flag)]
+        return values
+
+    def _outline(self, picture: Picture, box: Box) -> list[str]:
+        parts, holes = outlines_of(box.mask, picture.height or 1) if box.mask else ([], 0)
+        self.not_held["further parts and holes of masks (a label is one outline)"] += max(0, len(parts) - 1) + holes
+        if not parts:
+            self.not_held["boxes without a mask"] += 1
+            return []
+        return _points(picture, parts[0])
+
+
+def _points(picture: Picture, points: Iterable[Point]) -> list[str]:
+    width, height = picture.width or 1, picture.height or 1
+    return [f"{min(1.0, max(0.0, value)):.6f}" for x, y in points for value in (x / width, y / height)]
 
 
 def _relative(picture: Picture, box: Box) -> tuple[float, float, float, float]:
@@ -172,11 +220,12 @@ def _relative(picture: Picture, box: Box) -> tuple[float, float, float, float]:
     )
 
 
-def _describe(ids: dict[str, int], where: Where) -> str:
+def _describe(ids: dict[str, int], where: Where, points: int) -> str:
     """Name every class of the answer, also those that nobody asked for: numbers are the same in each part of it."""
     names = {number: taxon for taxon, number in ids.items()}
     only = f"# labels are of these classes only: {json.dumps(sorted(where.taxa))}\n" if where.taxa else ""
-    return only + yaml.safe_dump({"path": ".", "names": names}, allow_unicode=True, sort_keys=True)
+    of_points = {"kpt_shape": [points, 3]} if points else {}
+    return only + yaml.safe_dump({"path": ".", "names": names, **of_points}, allow_unicode=True, sort_keys=True)
 
 
 YOLO = Yolo()

@@ -1,7 +1,8 @@
 """Darwin Core archive as OBIS and GBIF take it: an Event for each camera and day, with Occurrence and ExtendedMeasurementOrFact.
 
 Detections are no individuals, so `individualCount` is never written: the quantity of an occurrence is MaxN, the most boxes of the
-taxon in any one image of the day, and what was examined stands beside it. "Not found" is not "absent": a taxon is absent only
+taxon in any one image of the day - of a classifier, which counts nothing, the images that it takes for the taxon - and what was
+examined stands beside it. "Not found" is not "absent": a taxon is absent only
 where somebody measured which share of it the model finds, and says so in the dataset file (`publish.recall`).
 """
 
@@ -13,6 +14,7 @@ from typing import ClassVar
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, write_eml, write_meta
 from shoal.exports.export import Answer, Written
@@ -71,8 +73,9 @@ _OF_PEOPLE = "SELECT count(*) FROM days WHERE detections > 0 AND list_contains(g
 _OCCURRENCES = """
 SELECT event_id AS eventID, occurrence_id AS occurrenceID, event_date AS eventDate, plain(taxon) AS scientificName,
     'urn:lsid:marinespecies.org:taxname:' || aphia_id AS scientificNameID, 'MachineObservation' AS basisOfRecord,
-    CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus, coalesce(maxn, 0) AS organismQuantity,
-    'MaxN' AS organismQuantityType, getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
+    CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus, 
+    if(getvariable('whole_images'), images_with, coalesce(maxn, 0)) AS organismQuantity,
+    if(getvariable('whole_images'), 'images classified as the taxon', 'MaxN') AS organismQuantityType, getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
     'PredictedByMachine' AS identificationVerificationStatus, shown_there.address AS associatedMedia,
     CASE WHEN detections = 0 THEN plain('not found; the model finds ' || recall || ' of them: ' || recall_source) END
         AS occurrenceRemarks, said_of_taxa.address AS taxonID, plain(vernacular) AS vernacularName
@@ -93,18 +96,26 @@ SELECT * FROM (
     UNION ALL
     SELECT event_id, occurrence_id, 'detections', detections::VARCHAR, 'boxes',
         'boxes of all images of the day, by ' || getvariable('model') || '; not individuals'
-    FROM seen_on_days
+    FROM seen_on_days WHERE NOT getvariable('whole_images')
     UNION ALL
     SELECT event_id, occurrence_id, 'MaxN', coalesce(maxn, 0)::VARCHAR, 'boxes',
         'most boxes of the taxon in any one image of the day'
-    FROM seen_on_days
+    FROM seen_on_days WHERE NOT getvariable('whole_images')
     UNION ALL
     SELECT event_id, occurrence_id, 'images with detections', images_with::VARCHAR, 'images', 'images with a box of the taxon'
-    FROM seen_on_days
+    FROM seen_on_days WHERE NOT getvariable('whole_images')
+    UNION ALL
+    SELECT event_id, occurrence_id, 'images classified as the taxon', images_with::VARCHAR, 'images',
+        'each image counts once, as its best class, by ' || getvariable('model')
+    FROM seen_on_days WHERE getvariable('whole_images')
+    UNION ALL
+    SELECT event_id, occurrence_id, 'share of images classified as the taxon', mean_per_image::VARCHAR, 'share of images',
+        'images classified as the taxon / images examined'
+    FROM seen_on_days WHERE getvariable('whole_images') AND images > 0
     UNION ALL
     SELECT event_id, occurrence_id, 'mean detections per image', mean_per_image::VARCHAR, 'boxes per image',
         'detections / images examined'
-    FROM seen_on_days WHERE images > 0
+    FROM seen_on_days WHERE NOT getvariable('whole_images') AND images > 0
 ) ORDER BY eventID, occurrenceID NULLS FIRST, measurementType
 """
 
@@ -180,6 +191,7 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
         "dataset_title": publish.title or project.title,
         "licence": licence.data,
         "report_zone": answer.plan.settings.report.zone,
+        "whole_images": answer.plan.task == CLASSIFY.name,
         "model": f"{model.name} {model.version}",
         "model_file": f"model {model.name} {model.version}, sha256 {model.sha256}",
     }

@@ -1,0 +1,188 @@
+"""Exports of classifiers, segmenters, poses and turned boxes: each holds what it can, counts the rest, and invents no box."""
+
+import csv
+import io
+import json
+import zipfile
+
+import pytest
+
+from field import open_with
+from shoal.contract.errors import ConfigError
+from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.exports.coco import COCO
+from shoal.exports.darwin_core.archive import DARWIN_CORE
+from shoal.exports.ifdo import IFDO
+from shoal.exports.long import LONG
+from shoal.exports.megadetector import MEGADETECTOR
+from shoal.exports.xlsx import WORKBOOK
+from shoal.exports.yolo import YOLO
+from written_tasks import box, published_task, rectangle
+
+DIPLODUS, CHROMIS, CORIS = 0, 1, 2
+FIRST, SECOND, THIRD = (f"A/20260601-{hour}0000-A.jpg" for hour in ("06", "12", "18"))
+
+CLASSIFIED = {
+    FIRST: {"class_scores": [0.1, 0.8, 0.1]},
+    SECOND: {"class_scores": [0.2, 0.7, 0.1]},
+    THIRD: {"class_scores": [0.3, 0.1, 0.1]},
+    "A/20260602-060000-A.jpg": {"class_scores": [0.2, 0.2, 0.2]},
+}
+
+# 20 x 10 pixels, and two parts of 10 x 10 and 4 x 10 in one mask: both stand in columns 50 to 64 of 100.
+TWO_PARTS = rectangle(100, 80, 50, 20, 60, 30)
+MASKED = {
+    FIRST: {"detections": [box(CHROMIS, 0.9, (10, 20, 30, 30)), box(CORIS, 0.5, (50, 20, 60, 30))], "masks": [rectangle(100, 80, 10, 20, 30, 30), TWO_PARTS]},
+    SECOND: {"detections": [box(CHROMIS, 0.9, (1, 2, 3, 4))], "masks": [None]},
+    THIRD: {"detections": [], "masks": []},
+}  # fmt: skip
+
+# A quarter turn about (50, 40): a box 40 wide and 20 high stands upright, 20 wide and 40 high.
+TURNED = {
+    FIRST: {"detections": [box(CHROMIS, 0.9, (30, 30, 70, 50))], "angles": [1.5707963267948966]},
+    SECOND: {"detections": [], "angles": []},
+}
+POINTED = {
+    FIRST: {"detections": [box(CHROMIS, 0.9, (10, 20, 30, 60))], "keypoints": [[20.0, 40.0, 0.9, 25.0, 30.0, 0.2]]},
+    SECOND: {"detections": [], "keypoints": []},
+}
+
+
+@pytest.fixture(scope="module", params=["classify", "segment", "obb", "pose"])
+def of_task(request, demo_models, tmp_path_factory):
+    rows = {"classify": CLASSIFIED, "segment": MASKED, "obb": TURNED, "pose": POINTED}[request.param]
+    with published_task(tmp_path_factory.mktemp(request.param), demo_models["v1"], request.param, rows) as published:
+        yield request.param, published
+
+
+def read(published, export, to, *where):
+    written = published.write(export, to, *where)
+    return written, {path.name: path for path in written.files}
+
+
+def test_coco(of_task, tmp_path):
+    task, published = of_task
+    if task == "classify":
+        with pytest.raises(ConfigError, match="Export coco holds boxes, and demo-fish v1 classifies images as a whole - long or megadetector"):
+            published.write(COCO, tmp_path / "out")
+        return
+    written, files = read(published, COCO, tmp_path / "out")
+    data, results = (json.loads(files[name].read_text(encoding="utf-8")) for name in ("coco.json", "coco-results.json"))
+    first = data["annotations"][0]
+    if task == "segment":
+        assert (first["segmentation"], first["area"]) == ({"size": [80, 100], "counts": MASKED[FIRST]["masks"][0]}, 200.0)
+        assert "segmentation" not in data["annotations"][2]
+        assert [("bbox" in one, one["segmentation"]["size"]) for one in results] == [(False, [80, 100])] * 2
+        assert written.not_held["boxes without a mask (not in coco-results.json)"] == 1
+    if task == "obb":
+        assert (first["bbox"], first["area"]) == ([40.0, 20.0, 20.0, 40.0], 800.0)
+        assert first["segmentation"] == [[60.0, 20.0, 60.0, 60.0, 40.0, 60.0, 40.0, 20.0]]
+    if task == "pose":
+        assert data["categories"][0]["keypoints"] == ["1", "2"]
+        assert (first["keypoints"], first["num_keypoints"]) == ([20.0, 40.0, 2, 25.0, 30.0, 1], 2)
+        assert results[0]["keypoint_scores"] == [0.9, 0.2]
+
+
+def test_megadetector(of_task, tmp_path):
+    task, published = of_task
+    written, files = read(published, MEGADETECTOR, tmp_path / "out")
+    data = json.loads(files["megadetector.json"].read_text(encoding="utf-8"))
+    detections = {image["file"]: image["detections"] for image in data["images"]}
+    if task == "classify":
+        assert data["detection_categories"] == {"1": "image as a whole"}
+        assert data["classification_categories"] == {"1": "Chromis chromis", "2": "Coris julis", "3": "Diplodus vulgaris"}
+        assert detections[FIRST] == [{"category": "1", "conf": 0.8, "bbox": [0.0, 0.0, 1.0, 1.0], "classifications": [["1", 0.8]]}]
+        assert detections["A/20260602-060000-A.jpg"] == []
+    if task == "obb":
+        assert detections[FIRST] == [{"category": "1", "conf": 0.9, "bbox": [0.4, 0.25, 0.2, 0.5]}]
+        assert written.not_held["angles of boxes (the upright boxes around them are held)"] == 1
+    if task == "segment":
+        assert written.not_held["masks (their boxes are held)"] == 2
+    if task == "pose":
+        assert written.not_held["key points (their boxes are held)"] == 1
+
+
+def test_yolo(of_task, tmp_path):
+    task, published = of_task
+    if task == "classify":
+        with pytest.raises(ConfigError, match="Export yolo holds boxes"):
+            published.write(YOLO, tmp_path / "out")
+        return
+    written, _ = read(published, YOLO, tmp_path / "out")
+    label = (tmp_path / "out" / "labels" / FIRST.replace(".jpg", ".txt")).read_text(encoding="utf-8")
+    lines = [[float(value) for value in line.split()] for line in label.splitlines()]
+    if task == "segment":
+        assert lines[0][0] == 0
+        assert {tuple(lines[0][n : n + 2]) for n in range(1, 9, 2)} == {(0.1, 0.25), (0.3, 0.25), (0.3, 0.375), (0.1, 0.375)}
+        assert (tmp_path / "out" / "labels" / SECOND.replace(".jpg", ".txt")).read_bytes() == b""
+        assert written.not_held["boxes without a mask"] == 1
+        assert written.rows == {"images.csv": 2}
+    if task == "obb":
+        assert lines == [[0, 0.6, 0.25, 0.6, 0.75, 0.4, 0.75, 0.4, 0.25]]
+    if task == "pose":
+        assert lines == [[0, 0.2, 0.5, 0.2, 0.5, 0.2, 0.5, 2, 0.25, 0.375, 1]]
+        assert "kpt_shape:\n- 2\n- 3\n" in (tmp_path / "out" / "data.yaml").read_text(encoding="utf-8")
+
+
+def test_ifdo(of_task, tmp_path):
+    task, published = of_task
+    written, files = read(published, IFDO, tmp_path / "out")
+    items = json.loads(files["ifdo.json"].read_text(encoding="utf-8"))["image-set-items"]
+    shapes = [(one["shape"], one["coordinates"]) for one in items[FIRST]["image-annotations"]]
+    if task == "classify":
+        assert shapes == [("whole-image", [[]])]
+        assert items["A/20260602-060000-A.jpg"]["image-annotations"] == []
+    if task == "segment":
+        (kind, [outline]), (_, [_]) = shapes
+        assert (kind, len(outline), outline[:2]) == ("polygon", 10, outline[-2:])
+        assert items[SECOND]["image-annotations"][0]["shape"] == "rectangle"
+    if task == "obb":
+        assert shapes == [("rectangle", [[60.0, 20.0, 60.0, 60.0, 40.0, 60.0, 40.0, 20.0]])]
+    if task == "pose":
+        assert written.not_held["key points (their boxes are held)"] == 1
+
+
+def test_the_community_s_ifdo_package_takes_outlines_and_whole_images(of_task, tmp_path):
+    task, published = of_task
+    if task not in {"classify", "segment"}:
+        return
+    published.write(IFDO, tmp_path / "out")
+    assert open_with("ifdo", tmp_path / "out")["errors"] == []
+
+
+def test_camtrap_dp(of_task, tmp_path):
+    task, published = of_task
+    _, files = read(published, CAMTRAP_DP, tmp_path / "out")
+    lines = list(csv.DictReader(io.StringIO(files["observations.csv"].read_text(encoding="utf-8"))))
+    animals = [line for line in lines if line["observationType"] == "animal" and line["observationLevel"] == "media"]
+    events = [line for line in lines if line["observationType"] == "animal" and line["observationLevel"] == "event"]
+    if task == "classify":
+        assert len(animals) == 3
+        assert {line[name] for line in animals for name in ("bboxX", "bboxY", "bboxWidth", "bboxHeight", "count")} == {""}
+        assert {(line["count"], line["observationComments"]) for line in events} == {("", "classified from the image as a whole: nothing was counted")}
+        assert sum(line["observationType"] == "blank" and line["observationLevel"] == "media" for line in lines) == 1
+    if task == "obb":
+        assert [float(animals[0][name]) for name in ("bboxX", "bboxY", "bboxWidth", "bboxHeight")] == pytest.approx([0.4, 0.25, 0.2, 0.5])
+
+
+def test_darwin_core_long_and_xlsx_of_a_classifier_are_of_images(of_task, tmp_path):
+    task, published = of_task
+    if task != "classify":
+        return
+    _, files = read(published, DARWIN_CORE, tmp_path / "dwc")
+    with zipfile.ZipFile(files["darwin-core.zip"]) as archive:
+        tables = {name: list(csv.DictReader(io.StringIO(archive.read(f"{name}.csv").decode()))) for name in ("occurrence", "measurement")}
+    assert {(line["scientificName"], line["organismQuantity"], line["organismQuantityType"]) for line in tables["occurrence"]} == {
+        ("Chromis chromis", "2", "images classified as the taxon"), ("Diplodus vulgaris", "1", "images classified as the taxon"),
+    }  # fmt: skip
+    kinds = {line["measurementType"] for line in tables["measurement"]}
+    assert kinds == {"images examined", "images classified as the taxon", "share of images classified as the taxon"}
+    _, files = read(published, LONG, tmp_path / "long")
+    lines = list(csv.DictReader(io.StringIO(files["long.csv"].read_text(encoding="utf-8"))))
+    chromis = [(line["count"], line["images"], line["images_with"], line["maxn"]) for line in lines if line["taxon"] == "Chromis chromis"]
+    assert chromis == [("2", "3", "2", "1"), ("0", "1", "0", "0")]
+    _, files = read(published, WORKBOOK, tmp_path / "xlsx")
+    import openpyxl
+
+    about = dict(openpyxl.load_workbook(files["counts.xlsx"])["about"].iter_rows(values_only=True))
+    assert about["below a taxon"].startswith("images that the model takes for it")
