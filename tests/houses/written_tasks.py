@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ def box(class_id: int, confidence: float = 0.9, xyxy: Sequence[float] = (0, 0, 1
     return {"class_id": class_id, "confidence": confidence, "x1": x1, "y1": y1, "x2": x2, "y2": y2}
 
 
-
-
 def written(runs: Sequence[int]) -> str:
     """Write runs as COCO's text: `rleToString` of pycocotools."""
     text = ""
@@ -39,7 +38,7 @@ def written(runs: Sequence[int]) -> str:
     return text
 
 
-def rectangle(width: int, height: int, left: int, top: int, right: int, bottom: int) -> str:
+def rectangle(width: int, height: int, left: int, top: int, right: int, bottom: int) -> str:  # noqa: PLR0917 - a size and four edges
     """Write the mask of a rectangle in an image of that size."""
     runs, at = [], 0
     for column in range(left, right):
@@ -75,7 +74,7 @@ def write_given(pipeline: Pipeline, plan: Plan, images: Mapping[str, Mapping[str
         database.view_parquet("chosen", [layout.run(plan.run_key).manifest], columns)
         for record in database.records("FROM chosen"):
             row = {
-                **record, "content_sha256": record["object_version"], "status": "processed", "width": 100, "height": 80,
+                **record, "content_sha256": sha256(record["key"].encode()).hexdigest(), "status": "processed", "width": 100, "height": 80,
                 "luma_mean": 100.0, "luma_std": 10.0, "sharpness": 50.0, "seconds": 0.1, "version_checked": True,
                 "run_key": plan.run_key, "attempt": attempt, **images[record["key"]],
             }  # fmt: skip

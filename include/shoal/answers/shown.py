@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import utc_text
 from shoal.pictures.colours import colours_of
 from shoal.pictures.drawing import Box, Drawing, Style
@@ -172,8 +173,8 @@ class ShownAnswer:
             "SELECT unnest($1::VARCHAR[]) AS key, unnest($2::VARCHAR[]) AS object_version, unnest($3::INTEGER[]) AS n"
         )
         boxes = " UNION ALL ".join(
-            f"SELECT '{style}' AS style, n, position, taxon, class_id, confidence, x1, y1, x2, y2 "
-            f"FROM {view} JOIN ({asked}) USING (key, object_version) WHERE $4::VARCHAR IS NULL OR taxon = $4"
+            f"SELECT '{style}' AS style, n, position, taxon, class_id, confidence, x1, y1, x2, y2, mask, "
+            f"keypoints, angle FROM {view} JOIN ({asked}) USING (key, object_version) WHERE $4::VARCHAR IS NULL OR taxon = $4"
             for view, style in _views(below=below)
         )
         rows = self._database.records(
@@ -188,9 +189,16 @@ class ShownAnswer:
     def _box(self, row: Mapping[str, Any]) -> Box:
         taxon = row["taxon"]
         colour = self._colours.get(taxon) or colours_of([taxon])[taxon]
-        edges = {edge: row[edge] for edge in ("x1", "y1", "x2", "y2")}
-        return Box(
-            label=taxon, class_id=row["class_id"], conf=row["confidence"], style=row["style"], colour=colour, **edges
+        return Box.of(
+            [row[edge] for edge in ("x1", "y1", "x2", "y2")],
+            label=taxon,
+            class_id=row["class_id"],
+            conf=row["confidence"],
+            style=row["style"],
+            colour=colour,
+            mask=row["mask"] or "",
+            keypoints=tuple(row["keypoints"] or ()),
+            angle=row["angle"],
         )
 
     def _images(self, condition: str, key: str) -> list[ShownImage]:
@@ -223,7 +231,7 @@ class ShownAnswer:
             raise ConfigError(f"No taxon {shown(taxon, 100)!r} in this answer - there are: {listed}{more}")
 
     def _view_candidates(self, taxon: str | None, *, below: bool) -> None:
-        """Make the boxes to choose from a view, each with the threshold of its class."""
+        """Make the boxes to choose from a view, each with the threshold of its class; of a classifier what scores best."""
         result = self._summary.result
         own = {} if result["conf_replaces_every_class"] else result["settings"]["taxa"]
         self._database.run("CREATE OR REPLACE TABLE own_conf (class_name VARCHAR, conf DOUBLE)")
@@ -234,6 +242,7 @@ class ShownAnswer:
         boxes = " UNION ALL ".join(
             f"SELECT '{style}' AS style, key, object_version, position, class_name, confidence FROM {view} "
             "WHERE use = 'used' AND (getvariable('shown_taxon') IS NULL OR taxon = getvariable('shown_taxon'))"
+            f"{' AND position = 0' if result.get('task') == CLASSIFY.name else ''}"
             for view, style in _views(below=below)
         )
         threshold = f"coalesce(conf, {float(result['conf'])!r}) AS threshold"

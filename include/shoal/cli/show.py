@@ -8,6 +8,7 @@ import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import replace
+from math import degrees
 from pathlib import Path
 
 from shoal.answers.find import CURRENT, StoredRun, find_run
@@ -104,7 +105,8 @@ def _facts(run: StoredRun, image: ShownImage, drawn: Drawn) -> list[str]:
 
 
 def _line(box: Box) -> str:
-    place = f"({box.x1:.0f}, {box.y1:.0f}) to ({box.x2:.0f}, {box.y2:.0f})"
+    place = "the image as a whole" if box.whole else f"({box.x1:.0f}, {box.y1:.0f}) to ({box.x2:.0f}, {box.y2:.0f})"
+    place += f", turned by {degrees(box.angle):.0f}°" if box.angle is not None else ""
     below = "  below" if box.style == "below" else ""
     return f"  {box.conf:.2f}  {shown(box.label)} (class {box.class_id})  {place}{below}"
 

@@ -9,6 +9,7 @@ from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.compare.day_blocks import Interval, interval_of
 from shoal.contract.errors import ConfigError
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.tables.session import Database
 
 THRESHOLDS = tuple(hundredths / 100 for hundredths in range(5, 100, 5))
@@ -21,11 +22,16 @@ _SIDES = ("first", "second")
 
 _IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
 
-_BOXES = """
-    SELECT key, position, taxon, class_id, confidence, x1, y1, x2, y2, true AS is_counted FROM detections WHERE role = 'count'
+_COLUMNS = "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle"
+
+_BOXES = f"""
+    SELECT {_COLUMNS}, true AS is_counted FROM detections WHERE role = 'count'
     UNION ALL
-    SELECT key, position, taxon, class_id, confidence, x1, y1, x2, y2, false FROM below WHERE role = 'count'
+    SELECT {_COLUMNS}, false FROM below WHERE role = 'count'
 """
+
+_BEST = " AND position = 0"
+"""Of a classifier's classes only what scores best would count at another threshold."""
 
 
 @dataclass(frozen=True)
@@ -180,13 +186,16 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         where: Which images are asked for.
 
     Raises:
-        ConfigError: They have no image in common that both use.
+        ConfigError: They have no image in common that both use, or one counts boxes and the other one images.
         ContractError: A stored table is gone.
     """
+    _need_one_measure(first, second)
     for name, run in zip(_SIDES, (first, second), strict=True):
         view_answer(database, run.summary, where)
         database.run(f"CREATE OR REPLACE TABLE {name}_images AS {_IMAGES}")
-        database.run(f"CREATE OR REPLACE TABLE {name}_boxes AS {_BOXES}")
+        best = _BEST if run.plan.task == CLASSIFY.name else ""
+        database.run(f"CREATE OR REPLACE TABLE {name}_boxes AS {_BOXES}{best}")
+    database.run_file("turned")
     database.set_variable("report_zone", first.plan.settings.report.zone)
     database.run_file("agreement")
     images = int(database.value("SELECT count(*) FROM common_images"))
@@ -210,6 +219,16 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         tuple(_differing(database, sorted(seen[0] & seen[1] & asked))),
         tuple(_months(database, sorted(seen[0] & seen[1] & asked))),
     )
+
+
+def _need_one_measure(first: StoredRun, second: StoredRun) -> None:
+    """Refuse to compare numbers of boxes with numbers of images."""
+    for one, other in ((first, second), (second, first)):
+        if one.plan.task == CLASSIFY.name and other.plan.task != CLASSIFY.name:
+            raise ConfigError(
+                f"Run {one.run_key} ({one.plan.model}) classifies images as a whole, run {other.run_key} ({other.plan.model}) "
+                "finds boxes: their counts are of different things - compare two of a kind"
+            )
 
 
 def match_boxes(database: Database) -> None:

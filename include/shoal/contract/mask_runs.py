@@ -1,13 +1,13 @@
 """Masks as rows hold them: COCO's compressed RLE, columns of pixels from the left, runs of 0 and 1 by turns, 0 first.
 
-https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c, rleToString. The text alone does not say how large its image is.
+https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c, rleToString. The text alone does not say how large its image
+is.
 """
 
 import re
 from itertools import accumulate
 
 from shoal.contract.errors import ContractError, shown
-
 
 MOST_NUMBERS = 100_000
 """Texts of numbers that are remembered; of images up to 100 megapixels hardly more are met."""
@@ -16,7 +16,7 @@ _NUMBER = re.compile("[P-o]{0,11}[0-O]")
 
 
 class _Numbers(dict[str, int]):
-    """What each text of a number says, read once: masks consist of few of them, and of a million masks each sign takes its time."""
+    """What each text of a number says, read once: masks consist of few of them, and a million masks have many signs."""
 
     def __missing__(self, text: str) -> int:
         fives = [ord(sign) - 48 for sign in text]

@@ -38,7 +38,8 @@ def around(corners: list[Point]) -> tuple[float, float, float, float]:
 def outlines_of(mask: str, height: int, tolerance_px: float = TOLERANCE_PX) -> tuple[list[list[Point]], int]:
     """Give the outer edges of a mask's parts, the largest one first, and how many holes there are, which no outline shows.
 
-    Points are corners of pixels; those that lie on a line as good as straight are left out. Parts that touch by a corner only are two.
+    Points are corners of pixels; those that lie on a line as good as straight are left out. Parts that touch by a corner only are
+    two.
 
     Args:
         mask: COCO RLE, as rows hold it.
@@ -136,7 +137,9 @@ def _simpler(loop: list[tuple[int, int]], tolerance_px: float) -> list[Point]:
         for n in range(first + 1, last):
             x, y = closed[n]
             away = (  # a loop that touches itself passes a corner twice
-                abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length if length else ((x - ax) ** 2 + (y - ay) ** 2) ** 0.5
+                abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length
+                if length
+                else ((x - ax) ** 2 + (y - ay) ** 2) ** 0.5
             )
             if away > off:
                 worst, off = n, away

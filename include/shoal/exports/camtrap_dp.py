@@ -1,8 +1,9 @@
 """Camtrap DP 1.0.2: deployments, media and observations of camera traps, as https://camtrap-dp.tdwg.org describes them.
 
-An observation of an image is one box, or what a classifier takes the image for, which counts nothing. One of an event is a taxon, and its count MaxN: the most boxes of it in any one image
-of the event, so that a burst does not count a fish ten times. An image in which the model found nothing is `blank`, one that it
-could not judge `unclassified`. What lies in no deployment with a position has no place here, and is counted.
+An observation of an image is one box, or what a classifier takes the image for, which counts nothing. One of an event is a taxon,
+and its count MaxN: the most boxes of it in any one image of the event, so that a burst does not count a fish ten times. An image
+in which the model found nothing is `blank`, one that it could not judge `unclassified`. What lies in no deployment with a position
+has no place here, and is counted.
 """
 
 import json

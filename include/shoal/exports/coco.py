@@ -137,11 +137,17 @@ def _shape(picture: Picture, box: Box) -> dict[str, Any]:
 
 
 def _results(database: Database, ids: dict[str, int], *, only_masks: bool) -> Iterator[dict[str, Any]]:
-    """Write what `loadRes` takes: by what the first result has it judges all of them, and where that is a box it takes no mask."""
+    """Write what `loadRes` takes: it judges all of them by what the first one has, and where that is a box it takes no mask."""
     for image, picture, box in _numbered(database):
         of_box = {} if only_masks else {"bbox": box.xywh}
         if not only_masks or box.mask:
-            yield {"image_id": image, "category_id": ids[box.taxon], **of_box, "score": box.score, **_shape(picture, box)}
+            yield {
+                "image_id": image,
+                "category_id": ids[box.taxon],
+                **of_box,
+                "score": box.score,
+                **_shape(picture, box),
+            }
 
 
 COCO = Coco()

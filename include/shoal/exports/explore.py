@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.tasks.obb import OBB
+from shoal.contract.tasks.pose import POSE
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
 from shoal.pictures.people import with_people
 from shoal.results.stored_plan import StoredPlan
@@ -42,6 +45,9 @@ MOST_GAPS = 200
 THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Scores that counts are given at, beside those in use."""
 
+MOST_MASK_CHARACTERS = 1_000_000
+"""Of all masks told."""
+
 STEPS = 101
 """Hundredths of a score, 0 to 1."""
 
@@ -70,7 +76,7 @@ def read_explore(database: Database, plan: StoredPlan, result: Mapping[str, Any]
             "since": {bin_name: moment and utc_text(moment) for bin_name, moment in since.items()},
         },
         "cameras": [_camera(database, camera, since) for camera in cameras],
-        "taxa": _taxa(database, cameras, since),
+        "taxa": _with_masks_in_room(_taxa(database, cameras, since, _SHAPES.get(plan.task, ""))),
         "failures": database.records("FROM explored_failures ORDER BY use, images DESC, reason"),
     }
 
@@ -171,15 +177,29 @@ def _camera(database: Database, camera: Mapping[str, Any], since: Mapping[str, d
     }  # fmt: skip
 
 
+def _with_masks_in_room(taxa: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the masks that are more than the object may hold: of these boxes only the edges are told."""
+    room = MOST_MASK_CHARACTERS
+    for taxon in taxa:
+        for picture in taxon["pictures"]:
+            for number, box in enumerate(picture["boxes"]):
+                length = len(box.get("mask") or "")
+                if length > room:
+                    picture["boxes"][number] = {**box, "mask": None}
+                else:
+                    room -= length
+    return taxa
+
+
 def _taxa(
-    database: Database, cameras: Sequence[Mapping[str, Any]], since: Mapping[str, datetime | None]
+    database: Database, cameras: Sequence[Mapping[str, Any]], since: Mapping[str, datetime | None], shapes: str
 ) -> list[dict[str, Any]]:
     read = {table: _by_taxon(database, f"FROM {table}") for table in _OF_TAXA}
     read["conf"] = _by_taxon(database, _CONFS)
     read["bins"] = _by_taxon(database, _BINS.format(told=_told(since)))
     read["pictures"] = _by_taxon(database, _PICTURES)
     boxes: dict[str, list[dict[str, Any]]] = {}
-    for box in database.records(_BOXES):
+    for box in database.records(_BOXES.format(shapes=shapes)):
         boxes.setdefault(box.pop("key"), []).append(box)
     names = [camera["camera"] for camera in cameras]
     return [
@@ -208,9 +228,17 @@ _PICTURES = """
 
 _BOXES = """
     SELECT key, taxon, class_id, round(confidence::DOUBLE, 3) AS confidence, round(x1::DOUBLE, 1) AS x1,
-        round(y1::DOUBLE, 1) AS y1, round(x2::DOUBLE, 1) AS x2, round(y2::DOUBLE, 1) AS y2, counted
-    FROM explored_picture_boxes AS boxes ORDER BY key, counted DESC, boxes.confidence DESC, position
+        round(y1::DOUBLE, 1) AS y1, round(x2::DOUBLE, 1) AS x2, round(y2::DOUBLE, 1) AS y2, counted{shapes}
+    FROM explored_picture_boxes AS boxes JOIN images USING (key) ORDER BY key, counted DESC, boxes.confidence DESC, position
 """
+
+
+_SHAPES = {
+    SEGMENT.name: ", masks[position + 1] AS mask",
+    POSE.name: ", list_transform(keypoints[position + 1], lambda value: round(value::DOUBLE, 2)) AS keypoints",
+    OBB.name: ", round(angles[position + 1]::DOUBLE, 4) AS angle",
+}
+"""What else is told of a box, by the model's task."""
 
 
 def _by_taxon(database: Database, query: str) -> dict[int, list[dict[str, Any]]]:

@@ -139,7 +139,9 @@ class _Drawn:
 
     left_out: int = 0
 
-    def shape(self, height: int, edges: Sequence[float | None], angle: float | None, mask: str | None) -> dict[str, Any]:
+    def shape(
+        self, height: int, edges: Sequence[float | None], angle: float | None, mask: str | None
+    ) -> dict[str, Any]:
         """Write a box clockwise from its upper left corner, a mask as the outline of its largest part, what has no box as all."""
         x1, y1, x2, y2 = edges
         if x1 is None or y1 is None or x2 is None or y2 is None:

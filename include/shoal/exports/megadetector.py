@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
-from shoal.exports.boxes import Box, Picture, categories_of, count_not_held, count_others, count_shapes, stream_pictures, view_pictures
+from shoal.exports.boxes import (
+    Box,
+    Picture,
+    categories_of,
+    count_not_held,
+    count_others,
+    count_shapes,
+    stream_pictures,
+    view_pictures,
+)
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import write_object
 from shoal.exports.whole_file import write_whole
@@ -22,7 +31,7 @@ FORMAT = "1.6"
 FAILED = "failed"
 
 WHOLE = "1"
-"""The one category of detections of a classifier: its classes stand in `classifications`, and the format has none without a box."""
+"""The one category of detections of a classifier: its classes stand in `classifications`, which are always those of a box."""
 
 _COUNTS = """
     SELECT count(*) FILTER (starts_with(key, $1)), count(*) FILTER (NOT starts_with(key, $1))

@@ -207,7 +207,10 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
     yield "images", "effort: used images in the bin"
     yield "camera_days", "effort of a camera that something releases: days at work in the bin"
     if answer.plan.task == CLASSIFY.name:
-        yield "below a taxon", "images that the model takes for it, each for one taxon at most; it counts nothing in them"
+        yield (
+            "below a taxon",
+            "images that the model takes for it, each for one taxon at most; it counts nothing in them",
+        )
     else:
         yield (
             "below a taxon",

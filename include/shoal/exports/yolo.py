@@ -1,7 +1,7 @@
 """labels/*.txt, data.yaml and images.csv: a label file for each image, as YOLO is trained with.
 
-A line is `class cx cy w h`, relative to the image, with key points behind it where there are any; of a segmenter the outline of the
-mask, of turned boxes their corners. An empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
+A line is `class cx cy w h`, relative to the image, with key points behind it where there are any; of a segmenter the outline of
+the mask, of turned boxes their corners. An empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
 """
 
 import csv

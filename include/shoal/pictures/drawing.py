@@ -1,7 +1,8 @@
 """What is asked of this room, and what comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
 
@@ -14,15 +15,19 @@ class Box:
     """One box, in pixels of the image as decoded (EXIF rotation applied), origin at the top left.
 
     Attributes:
-        x1: Left edge, px.
-        y1: Top edge, px.
-        x2: Right edge, px.
-        y2: Bottom edge, px.
+        x1: Left edge, px, before it is turned.
+        y1: Top edge, px, likewise.
+        x2: Right edge, px, likewise.
+        y2: Bottom edge, px, likewise.
         label: What it is called, in any script.
         class_id: The model's class: its colour where none is given.
         conf: Score, 0 to 1; it stands behind the label.
         style: How it is drawn.
         colour: `#rrggbb`, such as `colours_of` gives; empty for that of the class.
+        whole: Whether it is said of the image as a whole: it has no edges, and its label stands in a corner.
+        mask: COCO RLE of what is outlined in its place; empty for none.
+        keypoints: x, y and score of each, px.
+        angle: By which it is turned about its middle, radians, clockwise; None for an upright one.
     """
 
     x1: float
@@ -34,6 +39,18 @@ class Box:
     conf: float
     style: Style = "counted"
     colour: str = ""
+    whole: bool = False
+    mask: str = ""
+    keypoints: tuple[float, ...] = ()
+    angle: float | None = None
+
+    @classmethod
+    def of(cls, edges: Sequence[float | None], **said: Any) -> "Box":
+        """Make one of edges as a table of boxes has them: NULL where it is said of the image as a whole."""
+        x1, y1, x2, y2 = edges
+        if x1 is None or y1 is None or x2 is None or y2 is None:
+            return cls(0.0, 0.0, 0.0, 0.0, **said, whole=True)
+        return cls(x1, y1, x2, y2, **said)
 
 
 @dataclass(frozen=True)

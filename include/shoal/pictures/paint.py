@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from shoal.pictures.boxes import outline
+from shoal.contract.outlines import Point
 from shoal.pictures.colours import COLOURS
 from shoal.pictures.drawing import Box
 from shoal.pictures.legend import add_legend
+from shoal.pictures.shapes import Shape, draw_shape, shape_of
 from shoal.pictures.tags import draw_tags
 from shoal_worker.image.decode import Undecodable, decode
 
@@ -58,15 +59,17 @@ def paint(data: bytes, words: Mapping[str, Any]) -> tuple[dict[str, Any], bytes 
     if isinstance(decoded, Undecodable):
         return _why(decoded), None
     height, width = decoded.image.shape[:2]
-    boxes = [Box(**box) for box in words["boxes"]]
+    shapes = [shape_of(Box(**box), height) for box in words["boxes"]]
     part = Part(0, 0, width, height)
-    if words["crop"] and boxes:
-        part = _around(boxes[0], width, height)
-        boxes = [box for number, box in enumerate(boxes) if number == 0 or _share_within(box, part) >= LEAST_WITHIN]
+    if words["crop"] and shapes and not shapes[0].box.whole:
+        part = _around(shapes[0].box, width, height)
+        shapes = [
+            one for number, one in enumerate(shapes) if number == 0 or _share_within(one.box, part) >= LEAST_WITHIN
+        ]
     frame = decoded.image[part.top : part.bottom, part.left : part.right]
     del decoded
     picture, scale = _scaled(frame, words["long_side_px"])
-    picture = _draw_boxes(picture, _moved(boxes, part, scale, picture.size))
+    picture = _draw_boxes(picture, _moved(shapes, part, scale, picture.size))
     return {"width": width, "height": height}, as_jpeg(picture, words["quality"])
 
 
@@ -130,16 +133,26 @@ def _scaled(frame: NDArray[np.uint8], long_side_px: int) -> tuple[Pillow.Image, 
     return Pillow.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)), scale
 
 
-def _moved(boxes: Sequence[Box], part: Part, scale: float, size: tuple[int, int]) -> list[Box]:
-    """Give boxes in pixels of the picture, each inside of it and large enough to be seen; best ones last."""
+def _moved(shapes: Sequence[Shape], part: Part, scale: float, size: tuple[int, int]) -> list[Shape]:
+    """Give shapes in pixels of the picture, each box inside of it and large enough to be seen; best ones last."""
     moved = []
-    for box in sorted(boxes, key=lambda box: box.conf):
-        across = _inside((box.x1 - part.left) * scale, (box.x2 - part.left) * scale, size[0])
-        down = _inside((box.y1 - part.top) * scale, (box.y2 - part.top) * scale, size[1])
+
+    def to(point: Point) -> Point:
+        return (point[0] - part.left) * scale, (point[1] - part.top) * scale
+
+    for shape in sorted(shapes, key=lambda shape: shape.box.conf):
+        box = shape.box
+        colour = box.colour or COLOURS[box.class_id % len(COLOURS)]
+        if box.whole:
+            moved.append(Shape(replace(box, x1=0.0, y1=0.0, x2=size[0] - 1.0, y2=size[1] - 1.0, colour=colour)))
+            continue
+        (left, top), (right, bottom) = to((box.x1, box.y1)), to((box.x2, box.y2))
+        across, down = _inside(left, right, size[0]), _inside(top, bottom, size[1])
         if across is not None and down is not None:
-            colour = box.colour or COLOURS[box.class_id % len(COLOURS)]
             (x1, x2), (y1, y2) = across, down
-            moved.append(replace(box, x1=x1, x2=x2, y1=y1, y2=y2, colour=colour))
+            lines = tuple(tuple(map(to, line)) for line in shape.lines)
+            points = tuple((to(point), score) for point, score in shape.points)
+            moved.append(Shape(replace(box, x1=x1, x2=x2, y1=y1, y2=y2, colour=colour), lines, points))
     return moved
 
 
@@ -156,11 +169,12 @@ def _inside(low: float, high: float, most: int) -> tuple[float, float] | None:
     return low, min(most - 1.0, max(high + lacks, low + LEAST_PX))
 
 
-def _draw_boxes(picture: Pillow.Image, boxes: Sequence[Box]) -> Pillow.Image:
-    if not boxes:
+def _draw_boxes(picture: Pillow.Image, shapes: Sequence[Shape]) -> Pillow.Image:
+    if not shapes:
         return picture
     pen = ImageDraw.Draw(picture)
-    for box in boxes:
-        outline(pen, box, max(picture.size))
+    for shape in shapes:
+        draw_shape(pen, shape, max(picture.size))
+    boxes = [shape.box for shape in shapes]
     said = draw_tags(pen, boxes, picture.size)
     return picture if said else add_legend(picture, boxes)

@@ -72,7 +72,7 @@ def _place(boxes: Sequence[Box], labels: Sequence[str], size: tuple[int, int]) -
     tags: list[Tag] = []
     for box, name in zip(boxes, labels, strict=True):
         score = f"{box.conf:.2f}"
-        sign = _SIGNS.get(box.style, "")
+        sign = "? " if box.whole and box.style == "below" else _SIGNS.get(box.style, "")  # it has no line to be dashed
         beside = font(letters).getlength(f"{sign} {score}") + 2 * pad
         label = f"{sign}{cut_to(name, max(WIDEST * size[0], 12 * letters) - beside, letters)} " if name else sign
         width = round(font(letters).getlength(label) + font(letters).getlength(score)) + 2 * pad

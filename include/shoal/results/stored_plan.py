@@ -55,7 +55,7 @@ class StoredPlan:
         may_become_current: Whether the run, once complete, may become the dataset's answer.
         model: The model version.
         variant: The variant.
-        task: What the model is for, one of `contract.tasks`, or a word of a later release; plans before that was kept are of `detect`.
+        task: What the model is for, one of `contract.tasks`, or a word of a later release; `detect` in plans before it was kept.
         names: Class names of the model, by class_id.
         listing: The frozen listing.
         counts: What becomes of the listed images.

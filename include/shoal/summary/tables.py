@@ -3,6 +3,7 @@
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
 from shoal.contract.tasks.classify import CLASSIFY
+from shoal.contract.tasks.obb import OBB
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
@@ -16,6 +17,10 @@ from shoal.tables.session import Database
 
 GROUP_IMAGES = 50
 """Used images of a group in which MaxN is told: about a day of a camera that looks every half hour."""
+
+
+_AFTER = {SEGMENT.name: ("tasks/segment/covered",), OBB.name: ("tasks/obb/overlaps",)}
+"""What is told of a task besides, by its name."""
 
 
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
@@ -72,6 +77,18 @@ def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
     fill_classes(database, plan.names, plan.settings, conf)
     database.set_variable("stored_conf", plan.stored_conf)
     database.set_variable("best_only", task.name == CLASSIFY.name)
-    after = ("tasks/segment/covered",) if task.name == SEGMENT.name else ()
-    for name in (*task.sql, "images", "bins", "axis", "gaps", "counts", "events", "deployed", "series", "species", *after):
+    after = _AFTER.get(task.name, ())
+    for name in (
+        *task.sql,
+        "images",
+        "bins",
+        "axis",
+        "gaps",
+        "counts",
+        "events",
+        "deployed",
+        "series",
+        "species",
+        *after,
+    ):
         database.run_file(name)

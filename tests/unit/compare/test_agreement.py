@@ -1,5 +1,7 @@
 """Two versions on the same images: what is kept, lost and gained, where the truth was planted."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.tables.session import open_database
 from written_rows import write_rows
+from written_tasks import seen_as, stored_plan
 
 DIPLODUS, CHROMIS, CORIS, SARPA = range(4)
 HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
@@ -229,3 +232,41 @@ def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
     match_boxes(database)
     pairs = set(database.run("SELECT first_position, second_position FROM same_boxes").fetchall())
     assert pairs == matched_by_hand(first, second)
+
+
+def test_classifiers_keep_an_image_that_both_take_for_the_same_and_are_not_compared_with_boxes(
+    store, demo_models, tmp_path
+):
+    from pipeline import make_pipeline
+
+    pipeline = make_pipeline(store, demo_models, tmp_path)
+    first = {day_key(1): [0.9, 0.1, 0.0], day_key(2): [0.6, 0.4, 0.0], day_key(3): [0.2, 0.1, 0.1]}
+    second = {day_key(1): [0.8, 0.2, 0.0, 0.0], day_key(2): [0.3, 0.7, 0.0, 0.0], day_key(3): [0.9, 0.1, 0.0, 0.0]}
+    seen_as(pipeline, "classify", {key: {"class_scores": scores} for key, scores in first.items()}, model_version="v1")
+    seen_as(pipeline, "classify", {key: {"class_scores": scores} for key, scores in second.items()}, model_version="v2")
+    found = compare(pipeline, "v1", "v2")
+    told = {one.taxon: (one.first, one.second, one.kept) for one in found.taxa}
+    assert told == {"Chromis chromis": (0, 1, 0), "Coris julis": (0, 0, 0), "Diplodus vulgaris": (2, 2, 1)}
+    at = {one.taxon: {conf: (a, b) for conf, a, b in one.at} for one in found.taxa}
+    assert (at["Diplodus vulgaris"][0.2], at["Chromis chromis"][0.2]) == ((3, 2), (0, 1)), (
+        "what scores second never counts"
+    )
+    assert [(image.key, image.lost, image.gained) for image in found.differing] == [
+        (day_key(2), 1, 1),
+        (day_key(3), 0, 1),
+    ]
+    plan = pipeline.plan(model_version="v2", conf=0.5)
+    stored = replace(
+        find_run(pipeline.stores.results, pipeline.stores.layout), plan=read_back(pipeline, plan, "detect")
+    )
+    with open_database(pipeline.stores.results) as database:
+        runs = choose_runs(pipeline.stores.results, pipeline.stores.layout, ("v1", "v2"))
+        with pytest.raises(
+            ConfigError, match=r"classifies images as a whole, run .* finds boxes: their counts are of different things"
+        ):
+            compare_runs(database, runs[0], stored)
+
+
+def read_back(pipeline, plan, task):
+    """Give a plan as of a model for a task."""
+    return replace(stored_plan(pipeline, plan), task=task)

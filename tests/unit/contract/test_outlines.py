@@ -20,7 +20,10 @@ def test_a_text_of_pycocotools_is_read():
 @pytest.mark.parametrize("seed", range(20))
 def test_runs_of_any_length_are_read_as_they_were_written(seed):
     draw = random.Random(seed)
-    runs = [draw.choice([0, 1, 15, 16, 17, 31, 32, 1023, 1024, 99_000_000]) + draw.randint(0, 5) for _ in range(draw.randint(1, 30))]
+    runs = [
+        draw.choice([0, 1, 15, 16, 17, 31, 32, 1023, 1024, 99_000_000]) + draw.randint(0, 5)
+        for _ in range(draw.randint(1, 30))
+    ]
     assert runs_of(written(runs)) == runs
 
 
@@ -77,7 +80,10 @@ def mask_of(picture):
 )
 def test_outlines_hold_the_pixels_of_their_part(picture, parts, holes):
     found, there = outlines_of(*mask_of(picture), tolerance_px=0.1)
-    areas = [abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(loop, [*loop[1:], loop[0]], strict=True))) / 2 for loop in found]
+    areas = [
+        abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(loop, [*loop[1:], loop[0]], strict=True))) / 2
+        for loop in found
+    ]
     assert (areas, there) == (parts, holes)
 
 

@@ -1,6 +1,7 @@
 """What is painted on a decoded image: boxes, tags, letters, colours; in this process, which the room never does."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from shoal.pictures.paint import paint
 from shoal.pictures.tags import _place
 from shoal.pictures.tiles import lay_out
 from worker.images import encoded, photo
+from written_tasks import rectangle
 
 JPEG = encoded(photo(), ".jpg")
 FISH = Box(40, 60, 140, 120, "Coris julis", 2, 0.876)
@@ -162,3 +164,54 @@ def test_a_name_keeps_its_colour_and_few_names_have_colours_of_their_own():
 
 def test_a_sheet_of_nothing_is_a_sheet():
     assert lay_out([], {"columns": 5, "captions": [], "whys": [], "title": "", "quality": 80})
+
+
+def changed(jpeg, part):
+    """How much of a part of a picture is no longer as it was."""
+    rows, columns = part
+    plain = pixels(painted())
+    return (abs(pixels(jpeg)[rows, columns] - plain[rows, columns]).sum(axis=2) > 60).mean()
+
+
+def test_a_mask_is_outlined_in_place_of_its_box():
+    size = Image.open(io.BytesIO(JPEG)).size
+    left_half = rectangle(*size, 40, 60, 90, 120)
+    drawn = painted(replace(FISH, mask=left_half, label="", conf=0.0))
+    scale = 640 / size[0]
+    middle = slice(round(70 * scale), round(110 * scale)), slice(round(84 * scale), round(96 * scale))
+    right = slice(round(70 * scale), round(110 * scale)), slice(round(134 * scale), round(146 * scale))
+    assert changed(drawn, middle) > 0.2
+    assert changed(drawn, right) == 0
+    of_another_image = painted(replace(FISH, mask="7", label="", conf=0.0))
+    assert changed(of_another_image, right) > 0.2, "the box itself is drawn"
+
+
+def test_a_turned_box_is_drawn_turned_and_tagged_at_the_upright_one_around_it():
+    size = Image.open(io.BytesIO(JPEG)).size
+    drawn = painted(replace(FISH, angle=np.pi / 2))  # 100 x 60 about (90, 90): from 60 to 120 and from 40 to 140
+    scale = 640 / size[0]
+    top = slice(round(37 * scale), round(43 * scale)), slice(round(65 * scale), round(115 * scale))
+    assert changed(drawn, top) > 0.3
+    assert (
+        changed(drawn, (slice(round(80 * scale), round(100 * scale)), slice(round(36 * scale), round(44 * scale)))) == 0
+    )
+
+
+def test_key_points_are_discs_and_hollow_where_they_are_hardly_to_be_seen():
+    size = Image.open(io.BytesIO(JPEG)).size
+    drawn = pixels(painted(replace(FISH, keypoints=(60.0, 90.0, 0.9, 120.0, 90.0, 0.1))))
+    seen, hidden = (drawn[round(90 * 640 / size[0]), round(x * 640 / size[0])][None, None] for x in (60, 120))
+    assert share_of(COLOURS[2], seen) == 1
+    assert share_of(COLOURS[2], hidden) == 0
+
+
+@pytest.mark.parametrize("crop", [True, False])
+def test_what_is_said_of_an_image_as_a_whole_stands_in_a_corner_and_has_no_line(crop):
+    whole = Box.of([None] * 4, label="Coris julis", class_id=2, conf=0.9)
+    second = Box.of([None] * 4, label="Chromis chromis", class_id=1, conf=0.2, style="below")
+    drawn = painted(whole, second, crop=crop)
+    height, width, _ = pixels(drawn).shape
+    middle = slice(height // 4, 3 * height // 4), slice(width // 4, 3 * width // 4)
+    assert changed(drawn, middle) == 0
+    assert changed(drawn, (slice(0, height // 8), slice(0, width // 4))) > 0.05
+    assert changed(drawn, (slice(height // 4, height // 2), slice(0, 4))) == 0, "no edge"

@@ -76,14 +76,16 @@ def test_a_classifier_s_counts_are_images_over_effort(empty_bucket):
         shot(1, 11): scores(0.24, 0.24, 0.24),
         shot(2): {"status": "failed", "reason": "truncated", "width": None, "height": None},
     }
-    pipeline, (plan, done) = empty_bucket, seen_as(empty_bucket, "classify", images)
+    pipeline, (_, done) = empty_bucket, seen_as(empty_bucket, "classify", images)
     found = {one["taxon"]: one for one in done.summary["result"]["species"]}
     chromis = found["Chromis chromis"]
     assert (chromis["images"], chromis["images_with"], chromis["detections"], chromis["maxn"]) == (4, 2, 2, 1)
     assert (chromis["share_with"], chromis["mean_per_image"], chromis["mean_confidence"]) == (0.5, 0.5, 0.85)
     assert (found["Diplodus vulgaris"]["detections"], found["Coris julis"]["detections"]) == (1, 0)
     assert done.summary["result"]["task"] == "classify"
-    lines = table(pipeline, done, "images", "key, class_id, class_name, round(class_score::DOUBLE, 4) AS score, detections")
+    lines = table(
+        pipeline, done, "images", "key, class_id, class_name, round(class_score::DOUBLE, 4) AS score, detections"
+    )
     assert [(line["class_id"], line["class_name"], line["score"], line["detections"]) for line in lines] == [
         (CHROMIS, "Chromis chromis", 0.9, 1), (CHROMIS, "Chromis chromis", 0.8, 1), (DIPLODUS, "Diplodus vulgaris", 0.5, 1),
         (DIPLODUS, "Diplodus vulgaris", 0.24, 0), (None, None, None, 0),
@@ -119,7 +121,7 @@ def test_a_person_at_a_score_that_a_detector_would_store_keeps_an_image_from_bei
     human = [line["key"] for line in table(pipeline, done, "below") if line["role"] == "human"]
     assert human == [shot(1, 8), shot(1, 11)]
     pictures = [one["key"] for taxon in done_explore(pipeline, done)["taxa"] for one in taxon["pictures"]]
-    assert pictures == [shot(1, 9)]
+    assert set(pictures) == {shot(1, 9)}
 
 
 def done_explore(pipeline, done):

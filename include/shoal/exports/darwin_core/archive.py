@@ -73,9 +73,10 @@ _OF_PEOPLE = "SELECT count(*) FROM days WHERE detections > 0 AND list_contains(g
 _OCCURRENCES = """
 SELECT event_id AS eventID, occurrence_id AS occurrenceID, event_date AS eventDate, plain(taxon) AS scientificName,
     'urn:lsid:marinespecies.org:taxname:' || aphia_id AS scientificNameID, 'MachineObservation' AS basisOfRecord,
-    CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus, 
+    CASE WHEN detections > 0 THEN 'present' ELSE 'absent' END AS occurrenceStatus,
     if(getvariable('whole_images'), images_with, coalesce(maxn, 0)) AS organismQuantity,
-    if(getvariable('whole_images'), 'images classified as the taxon', 'MaxN') AS organismQuantityType, getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
+    if(getvariable('whole_images'), 'images classified as the taxon', 'MaxN') AS organismQuantityType,
+    getvariable('model') AS identifiedBy, getvariable('model_file') AS identificationReferences,
     'PredictedByMachine' AS identificationVerificationStatus, shown_there.address AS associatedMedia,
     CASE WHEN detections = 0 THEN plain('not found; the model finds ' || recall || ' of them: ' || recall_source) END
         AS occurrenceRemarks, said_of_taxa.address AS taxonID, plain(vernacular) AS vernacularName

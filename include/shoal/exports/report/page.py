@@ -12,6 +12,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import shown_lines
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
@@ -57,7 +58,7 @@ class Report:
         """Write report.html."""
         database.run_file("left_out")
         explore = answer.explore or read_explore(database, answer.plan, answer.result)
-        data = script_data(explore)
+        data = script_data(explore, whole_images=answer.plan.task == CLASSIFY.name)
         looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
         asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
         pictures = draw_pictures(asked, answer.draw)
@@ -73,6 +74,10 @@ class Report:
                 full_scope=answer.plan.scope.full,
                 is_trial=not answer.plan.may_become_current,
                 result=answer.result,
+                task=answer.result.get("task"),
+                whole_images=answer.plan.task == CLASSIFY.name,
+                covered=answer.result.get("covered"),
+                without_mask=any(one["without_mask"] for one in answer.result.get("covered", ())),
                 verdict=(first, second),
                 explore=explore,
                 looks=looks,

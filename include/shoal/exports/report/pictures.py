@@ -135,17 +135,23 @@ def _distance(
 
 def _seen(kind: str, own: Sequence[Mapping[str, Any]]) -> str:
     counted = sum(box["counted"] for box in own)
-    if kind == "maxn" or not own:
+    if (kind == "maxn" or not own) and not _is_whole(own):
         return f"{counted} in it"
     more = f", {counted} in it" if counted > 1 else ""
     doubt = (", counted" if own[0]["counted"] else ", not counted") if kind == "doubtful" else ""
     return f"score {own[0]['confidence']:.2f}{doubt}{more}"
 
 
+def _is_whole(own: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether what is shown is said of the image as a whole: nothing is counted in it."""
+    return any(box["x1"] is None for box in own)
+
+
 def _box(box: Mapping[str, Any], colours: Mapping[str, str]) -> Box:
-    return Box(
-        box["x1"], box["y1"], box["x2"], box["y2"], shown(box["taxon"]), box["class_id"], box["confidence"],
-        style="counted" if box["counted"] else "below", colour=colours.get(box["taxon"], ""),
+    return Box.of(
+        [box[edge] for edge in ("x1", "y1", "x2", "y2")], label=shown(box["taxon"]), class_id=box["class_id"],
+        conf=box["confidence"], style="counted" if box["counted"] else "below", colour=colours.get(box["taxon"], ""),
+        mask=box.get("mask") or "", keypoints=tuple(box.get("keypoints") or ()), angle=box.get("angle"),
     )  # fmt: skip
 
 

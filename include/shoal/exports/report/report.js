@@ -4,6 +4,7 @@
 (function () {
   const data = JSON.parse(document.getElementById("explore").textContent);
   const taxa = data.taxa, cameras = data.cameras;
+  const words = data.words || { mean: "detections per image", detections: "Detections", boxes: "boxes" };
   const byId = (id) => document.getElementById(id);
   const DAY = 86400000;
   const INK = "#33414b", GRID = "#e6eaed", EFFORT = "#9aa7b0";
@@ -148,8 +149,8 @@
     const rows = seriesRows(number, bin, chosen);
     const zoomed = Object.assign({ field: "middle" }, x({ param: "span" }));
     const tooltip = [{ field: "taxon", title: "Species" }, when(bin), { field: "mean", title: "Per image", format: ".3f" },
-      { field: "detections", title: "Detections" }, { field: "images", title: "Images looked at" }];
-    const mean = { field: "mean", type: "quantitative", title: "detections per image", scale: { domainMin: 0, nice: true }, axis: { tickCount: 5 } };
+      { field: "detections", title: words.detections }, { field: "images", title: "Images looked at" }];
+    const mean = { field: "mean", type: "quantitative", title: words.mean, scale: { domainMin: 0, nice: true }, axis: { tickCount: 5 } };
     const invalid = "break-paths-show-path-domains";
     const layer = markLayers(camera, domain);
     layer.forEach((one) => { one.mark.clip = true; });
@@ -176,7 +177,7 @@
     show("series", {
       vconcat: [{ width: width(), height: 260, layer: layer }, bars],
       resolve: { scale: { color: "independent", x: "independent" } }, spacing: 14
-    }, "Mean detections per image over time at camera " + camera.name + ", above the number of images looked at");
+    }, "Mean " + words.mean + " over time at camera " + camera.name + ", above the number of images looked at");
   }
 
   function profile(id, number, chosen, kind, title, ordinals) {
@@ -202,10 +203,10 @@
       encoding: { x: Object.assign({}, none, { field: "left" }), x2: { field: "right" }, opacity: { field: "night", type: "quantitative", legend: null, scale: { domain: [0, 1], range: [0, 0.22] } }, tooltip: [{ field: "label", title: "From" }, { field: "night", title: "Share of its images taken by night", format: ".0%" }] }
     });
     layer.push({
-      data: { values: rows }, encoding: { x: none, y: { field: "mean", type: "quantitative", title: "detections per image", scale: { domainMin: 0 }, axis: { tickCount: 4 } }, color: colour, strokeDash: dash },
+      data: { values: rows }, encoding: { x: none, y: { field: "mean", type: "quantitative", title: words.mean, scale: { domainMin: 0 }, axis: { tickCount: 4 } }, color: colour, strokeDash: dash },
       layer: [
         { mark: { type: "line", strokeWidth: 1.6, invalid: "break-paths-show-path-domains" } },
-        { mark: { type: "point", filled: true, size: 30, invalid: "filter" }, encoding: { shape: shape, tooltip: [{ field: "taxon", title: "Species" }, { field: "label", title: "From" }, { field: "mean", title: "Per image", format: ".3f" }, { field: "detections", title: "Detections" }, { field: "images", title: "Images looked at" }] } }
+        { mark: { type: "point", filled: true, size: 30, invalid: "filter" }, encoding: { shape: shape, tooltip: [{ field: "taxon", title: "Species" }, { field: "label", title: "From" }, { field: "mean", title: "Per image", format: ".3f" }, { field: "detections", title: words.detections }, { field: "images", title: "Images looked at" }] } }
       ]
     });
     show(id, {
@@ -231,14 +232,14 @@
       layer: [
         { data: { values: rows }, mark: { type: "rect", stroke: "#fff", strokeWidth: 1 }, encoding: {
           x: { field: "from", type: "quantitative", title: "score of " + taxon.name, scale: { domain: [0, 1] }, axis: { tickCount: 10, grid: false } }, x2: { field: "to" },
-          y: { field: "boxes", type: "quantitative", title: "boxes", scale: { domainMin: 0 }, axis: { tickCount: 4 } }, y2: ground,
+          y: { field: "boxes", type: "quantitative", title: words.boxes, scale: { domainMin: 0 }, axis: { tickCount: 4 } }, y2: ground,
           color: { field: "counts", type: "nominal", legend: null, scale: { domain: ["counts", "below"], range: [taxon.colour, "#c9d1d6"] } },
-          tooltip: [{ field: "from", title: "From score", format: ".2f" }, { field: "to", title: "Below", format: ".2f" }, { field: "boxes", title: "Boxes" }] } },
+          tooltip: [{ field: "from", title: "From score", format: ".2f" }, { field: "to", title: "Below", format: ".2f" }, { field: "boxes", title: words.boxes }] } },
         { data: { values: taxon.conf.map((value) => ({ at: value, word: "in use: " + value })) }, layer: [
           { mark: { type: "rule", color: INK, strokeWidth: 2 }, encoding: { x: { field: "at", type: "quantitative" }, tooltip: [{ field: "word", title: "Threshold" }] } },
           { mark: { type: "text", align: "left", dx: 5, dy: 6, color: INK, baseline: "top" }, encoding: { x: { field: "at", type: "quantitative" }, y: { value: 0 }, text: { field: "word" } } } ] }
       ]
-    }, "Number of stored boxes of " + taxon.name + " by score");
+    }, "Number of stored " + words.boxes + " of " + taxon.name + " by score");
   }
 
   function drawHealth(number, bin) {

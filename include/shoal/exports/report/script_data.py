@@ -36,7 +36,11 @@ def looks_of(taxa: Sequence[str]) -> dict[str, dict[str, Any]]:
     return looks
 
 
-def script_data(explore: Mapping[str, Any]) -> dict[str, Any]:
+WHOLE_IMAGES = {"mean": "share of images", "detections": "Classified as it", "boxes": "images"}
+"""What charts of a classifier say where others speak of detections and boxes."""
+
+
+def script_data(explore: Mapping[str, Any], *, whole_images: bool = False) -> dict[str, Any]:
     """Take from `explore` what is drawn; series stand by the number of their camera."""
     zone = ZoneInfo(explore["zone"])
     looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
@@ -45,6 +49,7 @@ def script_data(explore: Mapping[str, Any]) -> dict[str, Any]:
         "zone": explore["zone"],
         "stored_conf": explore["stored_conf"],
         "causes": CAUSES,
+        **({"words": WHOLE_IMAGES} if whole_images else {}),
         "cameras": [_camera(camera, zone) for camera in explore["cameras"]],
         "taxa": [
             {

@@ -1,0 +1,11 @@
+-- Turned boxes of two taxa on one spot, in place of those that overlap as upright ones would.
+CREATE OR REPLACE VIEW overlapping_taxa AS
+WITH counted AS (
+    SELECT detections.key, taxon, spread_of(x1, y1, x2, y2, coalesce(angles[position + 1], 0)) AS spread
+    FROM detections JOIN images USING (key)
+    WHERE images.use = 'used' AND detections.role = 'count'
+)
+SELECT a.taxon AS taxon_a, b.taxon AS taxon_b, count(*)::BIGINT AS pairs
+FROM counted AS a JOIN counted AS b ON a.key = b.key AND a.taxon < b.taxon
+WHERE alike(a.spread, b.spread) > 0.7
+GROUP BY ALL;
