@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from math import cos, sin
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,29 @@ def rectangle(width: int, height: int, left: int, top: int, right: int, bottom: 
         runs += [start - at, bottom - top]
         at = start + bottom - top
     return written([*runs, width * height - at])
+
+
+def turned(class_id: int, confidence: float, xywh: Sequence[float], angle: float) -> dict[str, Any]:
+    """One turned box as a row holds it in three columns; the house of rows puts them there."""
+    x, y, width, height = xywh
+    c, s = cos(angle), sin(angle)
+    corners = [
+        (x + c * i * width / 2 - s * j * height / 2, y + s * i * width / 2 + c * j * height / 2)
+        for i, j in ((1, 1), (1, -1), (-1, -1), (-1, 1))
+    ]
+    across, down = zip(*corners, strict=True)
+    edges = min(across), min(down), max(across), max(down)
+    points = [value for corner in corners for value in (*corner, None)]
+    return {"box": box(class_id, confidence, edges), "points": points, "angle": angle}
+
+
+def turned_row(*boxes: Mapping[str, Any]) -> dict[str, Any]:
+    """Write turned boxes as the columns of a row."""
+    return {
+        "detections": [one["box"] for one in boxes],
+        "keypoints": [one["points"] for one in boxes],
+        "angles": [one["angle"] for one in boxes],
+    }
 
 
 def plan_of(pipeline: Pipeline, task: str, **params: Any) -> Plan:

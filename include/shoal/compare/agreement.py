@@ -22,7 +22,7 @@ _SIDES = ("first", "second")
 
 _IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
 
-_COLUMNS = "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle"
+_COLUMNS = "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle, keypoints"
 
 _BOXES = f"""
     SELECT {_COLUMNS}, true AS is_counted FROM detections WHERE role = 'count'

@@ -1,6 +1,6 @@
 """Outlines of what is no upright box: corners of a turned one, and the edge of a mask."""
 
-from math import cos, sin
+from collections.abc import Sequence
 
 from shoal.contract.mask_runs import spans_of
 
@@ -10,29 +10,15 @@ TOLERANCE_PX = 1.0
 """An outline passes no pixel's corner at its edge further away than that."""
 
 
-def corners_of(x1: float, y1: float, x2: float, y2: float, angle: float) -> list[Point]:
-    """Give the corners of a turned box, beginning with what was its upper left one, clockwise as an image is seen.
+def corners_of(keypoints: Sequence[float | None] | None) -> list[Point]:
+    """Give the corners of a turned box, going round; none where they are not known.
 
     Args:
-        x1: Left edge before it is turned, px.
-        y1: Top edge.
-        x2: Right edge.
-        y2: Bottom edge.
-        angle: By which it is turned about its middle, radians, clockwise.
+        keypoints: x, y and a third value of each, as rows hold them of such boxes.
     """
-    if angle == 0:
-        return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
-    middle_x, middle_y, c, s = (x1 + x2) / 2, (y1 + y2) / 2, cos(angle), sin(angle)
-    return [
-        (middle_x + c * (x - middle_x) - s * (y - middle_y), middle_y + s * (x - middle_x) + c * (y - middle_y))
-        for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
-    ]
-
-
-def around(corners: list[Point]) -> tuple[float, float, float, float]:
-    """Give the edges of the upright box around points: left, top, right, bottom."""
-    across, down = [x for x, _ in corners], [y for _, y in corners]
-    return min(across), min(down), max(across), max(down)
+    values = keypoints or ()
+    points = [(x, y) for x, y in zip(values[::3], values[1::3], strict=False) if x is not None and y is not None]
+    return points if len(points) == 4 else []
 
 
 def outlines_of(mask: str, height: int, tolerance_px: float = TOLERANCE_PX) -> tuple[list[list[Point]], int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
-from shoal.contract.outlines import Point, around, corners_of
+from shoal.contract.outlines import Point, corners_of
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.export import Answer
 from shoal.exports.shown_people import view_people
@@ -56,16 +56,23 @@ VISIBLE = 0.5
 
 
 class KeyPoint(NamedTuple):
-    """One key point, px, and the model's score that it is to be seen."""
+    """One key point, px, and the model's score that it is to be seen; None where the model gives none."""
 
-    x: float
-    y: float
-    score: float
+    x: float | None
+    y: float | None
+    score: float | None
 
     @property
     def flag(self) -> int:
-        """As COCO has it: 2 visible, 1 not visible."""
-        return 2 if self.score >= VISIBLE else 1
+        """As COCO has it: 2 visible, 1 not visible, 0 not there."""
+        if self.x is None or self.y is None:
+            return 0
+        return 2 if self.score is None or self.score >= VISIBLE else 1
+
+    @property
+    def place(self) -> Point:
+        """Where it is; (0, 0) where it is not there, as COCO has it."""
+        return (0.0, 0.0) if self.x is None or self.y is None else (self.x, self.y)
 
 
 class Box(NamedTuple):
@@ -74,14 +81,14 @@ class Box(NamedTuple):
     Attributes:
         taxon: What it shows.
         confidence: Its score.
-        x1: Left edge, before it is turned.
+        x1: Left edge; of a turned one that of the upright box around it.
         y1: Top edge, likewise.
         x2: Right edge, likewise.
         y2: Bottom edge, likewise.
         area_px: Of its mask; None without one.
         mask: COCO RLE; None without one.
-        keypoints: x, y and visibility of each; None without any.
-        angle: By which it is turned about its middle, radians, clockwise; None for an upright one.
+        keypoints: x, y and visibility of each, of a turned box its corners; None without any.
+        angle: By which it is turned, radians; None for an upright one.
     """
 
     taxon: str
@@ -92,31 +99,29 @@ class Box(NamedTuple):
     y2: float
     area_px: float | None
     mask: str | None
-    keypoints: list[float] | None
+    keypoints: list[float | None] | None
     angle: float | None
 
     @property
     def corners(self) -> list[Point]:
-        """Its corners, clockwise, beginning with the upper left one."""
-        return corners_of(self.x1, self.y1, self.x2, self.y2, self.angle or 0.0)
-
-    @property
-    def upright(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom edge of the upright box around it."""
-        return (self.x1, self.y1, self.x2, self.y2) if self.angle is None else around(self.corners)
+        """Its corners, going round: its own where it is turned."""
+        upright = [(self.x1, self.y1), (self.x2, self.y1), (self.x2, self.y2), (self.x1, self.y2)]
+        return upright if self.angle is None else corners_of(self.keypoints) or upright
 
     @property
     def xywh(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height, px, to a hundredth, of the upright box around it."""
-        x1, y1, x2, y2 = self.upright
-        return round(x1, 2), round(y1, 2), round(x2 - x1, 2), round(y2 - y1, 2)
+        """Left, top, width and height, px, to a hundredth."""
+        return round(self.x1, 2), round(self.y1, 2), round(self.x2 - self.x1, 2), round(self.y2 - self.y1, 2)
 
     @property
     def area(self) -> float:
         """Of its mask, else its own, px, to a hundredth."""
         if self.area_px is not None:
             return round(self.area_px, 2)
-        *_, width, height = self._replace(angle=None).xywh
+        if self.angle is not None:
+            after = zip(self.corners, self.corners[1:] + self.corners[:1], strict=True)
+            return round(abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in after)) / 2, 2)
+        *_, width, height = self.xywh
         return round(width * height, 2)
 
     @property
@@ -126,8 +131,8 @@ class Box(NamedTuple):
 
     @property
     def points(self) -> list[KeyPoint]:
-        """Its key points."""
-        values = self.keypoints or []
+        """Its key points; those of a turned box are its corners."""
+        values = (self.keypoints if self.angle is None else None) or []
         return [KeyPoint(*values[n : n + 3]) for n in range(0, len(values) - 2, 3)]
 
 
@@ -185,7 +190,7 @@ def count_others(database: Database) -> dict[str, int]:
 
 
 _SHAPES = """
-    SELECT count(mask), count(keypoints), count(angle) FROM detections
+    SELECT count(mask), count(keypoints) FILTER (angle IS NULL), count(angle) FROM detections
     WHERE role = 'count' AND use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)
 """
 

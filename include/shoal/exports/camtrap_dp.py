@@ -2,8 +2,8 @@
 
 An observation of an image is one box, or what a classifier takes the image for, which counts nothing. One of an event is a taxon,
 and its count MaxN: the most boxes of it in any one image of the event, so that a burst does not count a fish ten times. An image
-in which the model found nothing is `blank`, one that it could not judge `unclassified`. What lies in no deployment with a position
-has no place here, and is counted.
+in which the model found nothing is `blank`, one that it could not judge `unclassified`. What lies in no deployment with a
+position has no place here, and is counted.
 """
 
 import json
@@ -89,9 +89,9 @@ _SHOWN = f"""
 CREATE OR REPLACE VIEW shown AS
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, event_id, taken AS began, taken AS ended,
     'animal' AS kind, boxes.taxon, if(x1 IS NULL, NULL, 1) AS count, confidence,
-    within(left_of(x1, y1, x2, y2, angle) / boxes.width) AS x, within(top_of(x1, y1, x2, y2, angle) / boxes.height) AS y,
-    within(right_of(x1, y1, x2, y2, angle) / boxes.width) AS right_x,
-    within(bottom_of(x1, y1, x2, y2, angle) / boxes.height) AS bottom_y
+    within(x1::DOUBLE / boxes.width) AS x, within(y1::DOUBLE / boxes.height) AS y,
+    within(x2::DOUBLE / boxes.width) AS right_x,
+    within(y2::DOUBLE / boxes.height) AS bottom_y
 FROM detections AS boxes JOIN held_images USING (key) JOIN (SELECT key, event_id FROM image_events) USING (key)
 WHERE boxes.role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)
 UNION ALL BY NAME
@@ -168,7 +168,6 @@ class CamtrapDP:
         model = answer.plan.model
         database.set_variable("classified_by", f"{model.name} {model.version} (sha256 {model.sha256})")
         _find_events(database, answer, places, where)
-        database.run_file("turned")
         database.run(_WITHIN)
         database.run(_SHOWN)
         files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}

@@ -32,7 +32,7 @@ _COUNTS = (
 )
 
 
-_POINTS = "SELECT max(len(keypoints)) // 3 FROM stored_detections"
+_POINTS = "SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL"
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,10 @@ def _shape(picture: Picture, box: Box) -> dict[str, Any]:
     elif box.angle is not None:
         shape["segmentation"] = [[round(value, 2) for corner in box.corners for value in corner]]
     if box.points:
-        shape["keypoints"] = [value for one in box.points for value in (round(one.x, 2), round(one.y, 2), one.flag)]
-        shape["num_keypoints"] = len(box.points)
-        shape["keypoint_scores"] = [round(one.score, 6) for one in box.points]
+        values = [(*(round(value, 2) for value in one.place), one.flag) for one in box.points]
+        shape["keypoints"] = [value for point in values for value in point]
+        shape["num_keypoints"] = sum(one.flag > 0 for one in box.points)
+        shape["keypoint_scores"] = [None if one.score is None else round(one.score, 6) for one in box.points]
     return shape
 
 

@@ -236,7 +236,10 @@ _BOXES = """
 _SHAPES = {
     SEGMENT.name: ", masks[position + 1] AS mask",
     POSE.name: ", list_transform(keypoints[position + 1], lambda value: round(value::DOUBLE, 2)) AS keypoints",
-    OBB.name: ", round(angles[position + 1]::DOUBLE, 4) AS angle",
+    OBB.name: (
+        ", list_transform(keypoints[position + 1], lambda value: round(value::DOUBLE, 2)) AS keypoints, "
+        "round(angles[position + 1]::DOUBLE, 4) AS angle"
+    ),
 }
 """What else is told of a box, by the model's task."""
 

@@ -27,11 +27,11 @@ from shoal.tables.session import Database
 VERSION = "v2.1.0"
 
 _ITEMS = """
-SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, height, edges, angles, masks,
+SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, height, edges, turned, masks,
     taxa, scores
 FROM named_images JOIN places USING (camera, deployment) SEMI JOIN held_pictures USING (key) LEFT JOIN (
     SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS edges,
-        list(angle::DOUBLE ORDER BY position) AS angles, list(mask ORDER BY position) AS masks,
+        list(if(angle IS NULL, NULL, keypoints) ORDER BY position) AS turned, list(mask ORDER BY position) AS masks,
         list(taxon ORDER BY position) AS taxa, list(round(confidence::DOUBLE, 6) ORDER BY position) AS scores
     FROM detections WHERE role = 'count' GROUP BY key
 ) USING (key)
@@ -140,7 +140,7 @@ class _Drawn:
     left_out: int = 0
 
     def shape(
-        self, height: int, edges: Sequence[float | None], angle: float | None, mask: str | None
+        self, height: int, edges: Sequence[float | None], turned: Sequence[float] | None, mask: str | None
     ) -> dict[str, Any]:
         """Write a box clockwise from its upper left corner, a mask as the outline of its largest part, what has no box as all."""
         x1, y1, x2, y2 = edges
@@ -150,7 +150,10 @@ class _Drawn:
         if parts:
             self.left_out += len(parts) - 1 + holes
             return {"shape": "polygon", "coordinates": [_rounded([*parts[0], parts[0][0]])]}
-        return {"shape": "rectangle", "coordinates": [_rounded(corners_of(x1, y1, x2, y2, angle or 0.0))]}
+        return {
+            "shape": "rectangle",
+            "coordinates": [_rounded(corners_of(turned) or [(x1, y1), (x2, y1), (x2, y2), (x1, y2)])],
+        }
 
 
 def _rounded(points: Sequence[Point]) -> list[float]:

@@ -141,8 +141,8 @@ def _detections(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
 
 def _relative(picture: Picture, box: Box) -> list[float]:
     width, height = picture.width or 1, picture.height or 1
-    x1, y1, x2, y2 = box.upright
-    return [round(value, 6) for value in (x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)]
+    edges = (box.x1 / width, box.y1 / height, (box.x2 - box.x1) / width, (box.y2 - box.y1) / height)
+    return [round(value, 6) for value in edges]
 
 
 MEGADETECTOR = MegaDetector()

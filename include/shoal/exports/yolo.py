@@ -86,7 +86,7 @@ class Yolo:
         ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
         shapes = Shapes(answer.plan.task)
         table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part, shapes))
-        points = int(database.value("SELECT max(len(keypoints)) // 3 FROM stored_detections") or 0)
+        points = int(database.value("SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL") or 0)
         names = write_whole(
             to / "data.yaml", lambda part: part.write_text(_describe(ids, where, points), encoding="utf-8")
         )
@@ -193,7 +193,7 @@ class Shapes:
             return self._outline(picture, box)
         values = [f"{value:.6f}" for value in _relative(picture, box)]
         for one in box.points:
-            values += [*_points(picture, [(one.x, one.y)]), str(one.flag)]
+            values += [*_points(picture, [one.place]), str(one.flag)]
         return values
 
     def _outline(self, picture: Picture, box: Box) -> list[str]:

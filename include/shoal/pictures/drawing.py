@@ -15,7 +15,7 @@ class Box:
     """One box, in pixels of the image as decoded (EXIF rotation applied), origin at the top left.
 
     Attributes:
-        x1: Left edge, px, before it is turned.
+        x1: Left edge, px; of a turned one that of the upright box around it.
         y1: Top edge, px, likewise.
         x2: Right edge, px, likewise.
         y2: Bottom edge, px, likewise.
@@ -26,8 +26,8 @@ class Box:
         colour: `#rrggbb`, such as `colours_of` gives; empty for that of the class.
         whole: Whether it is said of the image as a whole: it has no edges, and its label stands in a corner.
         mask: COCO RLE of what is outlined in its place; empty for none.
-        keypoints: x, y and score of each, px.
-        angle: By which it is turned about its middle, radians, clockwise; None for an upright one.
+        keypoints: x, y and score of each, px, None where unknown; of a turned one its corners.
+        angle: By which it is turned, radians; None for an upright one.
     """
 
     x1: float
@@ -41,7 +41,7 @@ class Box:
     colour: str = ""
     whole: bool = False
     mask: str = ""
-    keypoints: tuple[float, ...] = ()
+    keypoints: tuple[float | None, ...] = ()
     angle: float | None = None
 
     @classmethod

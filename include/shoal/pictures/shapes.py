@@ -1,13 +1,13 @@
 """What a box is drawn as where it is no upright one: corners that are turned, the outline of a mask; and its key points."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from PIL import ImageDraw
 
 from shoal.contract.errors import ContractError
-from shoal.contract.outlines import Point, around, corners_of, outlines_of
+from shoal.contract.outlines import Point, corners_of, outlines_of
 from shoal.pictures.boxes import DARK, LIGHT, line_width, outline
 from shoal.pictures.drawing import Box
 
@@ -25,14 +25,16 @@ class Shape:
 
 
 def shape_of(box: Box, height: int) -> Shape:
-    """Find what a box of an image of this height is drawn as; its edges become those of the upright box around it."""
-    values = box.keypoints
-    points = tuple(((values[n], values[n + 1]), values[n + 2]) for n in range(0, len(values) - 2, 3))
+    """Find what a box of an image of this height is drawn as."""
     if box.angle is not None:
-        corners = corners_of(box.x1, box.y1, box.x2, box.y2, box.angle)
-        x1, y1, x2, y2 = around(corners)
-        return Shape(replace(box, x1=x1, y1=y1, x2=x2, y2=y2), (tuple(corners),), points)
-    return Shape(box, _outlines(box, height), points)
+        corners = corners_of(box.keypoints)
+        return Shape(box, (tuple(corners),) if corners else ())
+    values = box.keypoints
+    points = zip(values[::3], values[1::3], values[2::3], strict=False)
+    known = tuple(
+        ((x, y), 1.0 if score is None else score) for x, y, score in points if x is not None and y is not None
+    )
+    return Shape(box, _outlines(box, height), known)
 
 
 def _outlines(box: Box, height: int) -> tuple[tuple[Point, ...], ...]:

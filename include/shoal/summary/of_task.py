@@ -42,7 +42,7 @@ def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
         **{name: f"len({name}) IS DISTINCT FROM len(detections)" for name in _PARALLEL if name in task.columns},
         "class_scores": (
             f"len(class_scores) IS DISTINCT FROM {len(plan.names)} OR list_contains(list_transform(class_scores, "
-            "lambda score: score IS NULL OR score < 0 OR score > 1.001), true)"
+            "lambda score: score < 0 OR score > 1.001), true)"
             if "class_scores" in task.columns
             else "false"
         ),

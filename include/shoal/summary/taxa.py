@@ -16,7 +16,7 @@ Box = dict[str, Any]
 
 
 def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, conf: float | None) -> None:
-    """Make the table `classes`, the view `taxa`, the functions `merged_nms` and `rivals_of_better`, and set `iou`.
+    """Make the table `classes`, the view `taxa`, the function `merged_nms` and the variable `iou`.
 
     Args:
         database: A session.
@@ -43,10 +43,6 @@ def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, con
         [f"{box}[]"],
         "BIGINT[]",
     )
-    with suppress(duckdb.InvalidInputException):
-        database.connection.remove_function("rivals_of_better")
-    crowded = "STRUCT(position BIGINT, confidence FLOAT, others BIGINT[])"
-    database.connection.create_function("rivals_of_better", rivals_of_better, [f"{crowded}[]"], "BIGINT[]")
     database.set_variable("iou", dataset.model.iou)
 
 
@@ -74,22 +70,6 @@ def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> li
         )
     members = Counter(entry["taxon"] for entry in classes)
     return [{**entry, "merged": members[entry["taxon"]] > 1} for entry in classes]
-
-
-def rivals_of_better(boxes: list[Box]) -> list[int]:
-    """Run NMS again inside one merged class whose boxes know what they are too much like; return the positions that go.
-
-    Args:
-        boxes: Position and confidence of each, and `others`, the positions of those that it is too much like.
-    """
-    kept: set[int] = set()
-    gone = []
-    for box in sorted(boxes, key=lambda box: (-box["confidence"], box["position"])):
-        if kept.isdisjoint(box["others"]):
-            kept.add(box["position"])
-        else:
-            gone.append(int(box["position"]))
-    return gone
 
 
 def suppressed_by_merging(boxes: list[Box], iou: float) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 
 from shoal.contract.errors import ContractError
 from shoal.contract.mask_runs import area_of, runs_of, spans_of
-from shoal.contract.outlines import around, corners_of, outlines_of
+from shoal.contract.outlines import corners_of, outlines_of
 from written_tasks import rectangle, written
 
 
@@ -93,7 +93,11 @@ def test_a_staircase_becomes_a_line():
     assert len(outline) <= 5
 
 
-def test_corners_of_a_box_that_is_turned_by_a_quarter():
-    corners = corners_of(0, 0, 4, 2, 1.5707963267948966)
-    assert [(round(x, 6), round(y, 6)) for x, y in corners] == [(3, -1), (3, 3), (1, 3), (1, -1)]
-    assert [round(edge, 6) for edge in around(corners)] == [1, -1, 3, 3]
+def test_corners_are_all_four_or_none():
+    assert corners_of([1, 2, None, 3, 2, None, 3, 4, None, 1, 4, None]) == [(1, 2), (3, 2), (3, 4), (1, 4)]
+    assert (
+        corners_of([1, 2, None, 3, None, None, 3, 4, None, 1, 4, None])
+        == corners_of(None)
+        == corners_of([1, 2, 3])
+        == []
+    )

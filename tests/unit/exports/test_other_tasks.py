@@ -17,7 +17,7 @@ from shoal.exports.long import LONG
 from shoal.exports.megadetector import MEGADETECTOR
 from shoal.exports.xlsx import WORKBOOK
 from shoal.exports.yolo import YOLO
-from written_tasks import box, published_task, rectangle
+from written_tasks import box, published_task, rectangle, turned, turned_row
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
 FIRST, SECOND, THIRD = (f"A/20260601-{hour}0000-A.jpg" for hour in ("06", "12", "18"))
@@ -38,10 +38,7 @@ MASKED = {
 }  # fmt: skip
 
 # A quarter turn about (50, 40): a box 40 wide and 20 high stands upright, 20 wide and 40 high.
-TURNED = {
-    FIRST: {"detections": [box(CHROMIS, 0.9, (30, 30, 70, 50))], "angles": [1.5707963267948966]},
-    SECOND: {"detections": [], "angles": []},
-}
+TURNED = {FIRST: turned_row(turned(CHROMIS, 0.9, (50, 40, 40, 20), 1.5707963267948966)), SECOND: turned_row()}
 POINTED = {
     FIRST: {"detections": [box(CHROMIS, 0.9, (10, 20, 30, 60))], "keypoints": [[20.0, 40.0, 0.9, 25.0, 30.0, 0.2]]},
     SECOND: {"detections": [], "keypoints": []},
@@ -82,7 +79,7 @@ def test_coco(of_task, tmp_path):
         assert written.not_held["boxes without a mask (not in coco-results.json)"] == 1
     if task == "obb":
         assert (first["bbox"], first["area"]) == ([40.0, 20.0, 20.0, 40.0], 800.0)
-        assert first["segmentation"] == [[60.0, 20.0, 60.0, 60.0, 40.0, 60.0, 40.0, 20.0]]
+        assert first["segmentation"] == [[40.0, 60.0, 60.0, 60.0, 60.0, 20.0, 40.0, 20.0]]
     if task == "pose":
         assert data["categories"][0]["keypoints"] == ["1", "2"]
         assert (first["keypoints"], first["num_keypoints"]) == ([20.0, 40.0, 2, 25.0, 30.0, 1], 2)
@@ -135,7 +132,7 @@ def test_yolo(of_task, tmp_path):
         assert written.not_held["boxes without a mask"] == 1
         assert written.rows == {"images.csv": 2}
     if task == "obb":
-        assert lines == [[0, 0.6, 0.25, 0.6, 0.75, 0.4, 0.75, 0.4, 0.25]]
+        assert lines == [[0, 0.4, 0.75, 0.6, 0.75, 0.6, 0.25, 0.4, 0.25]]
     if task == "pose":
         assert lines == [[0, 0.2, 0.5, 0.2, 0.5, 0.2, 0.5, 2, 0.25, 0.375, 1]]
         assert "kpt_shape:\n- 2\n- 3\n" in (tmp_path / "out" / "data.yaml").read_text(encoding="utf-8")
@@ -154,7 +151,7 @@ def test_ifdo(of_task, tmp_path):
         assert (kind, len(outline), outline[:2]) == ("polygon", 10, outline[-2:])
         assert items[SECOND]["image-annotations"][0]["shape"] == "rectangle"
     if task == "obb":
-        assert shapes == [("rectangle", [[60.0, 20.0, 60.0, 60.0, 40.0, 60.0, 40.0, 20.0]])]
+        assert shapes == [("rectangle", [[40.0, 60.0, 60.0, 60.0, 60.0, 20.0, 40.0, 20.0]])]
     if task == "pose":
         assert written.not_held["key points (their boxes are held)"] == 1
 

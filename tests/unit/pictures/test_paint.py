@@ -186,7 +186,7 @@ def test_a_mask_is_outlined_in_place_of_its_box():
     assert changed(of_another_image, right) > 0.2, "the box itself is drawn"
 
 
-def test_a_turned_box_is_drawn_turned_and_tagged_at_the_upright_one_around_it():
+def test_a_turned_box_is_drawn_by_its_corners():
     size = Image.open(io.BytesIO(JPEG)).size
     drawn = painted(replace(FISH, angle=np.pi / 2))  # 100 x 60 about (90, 90): from 60 to 120 and from 40 to 140
     scale = 640 / size[0]

@@ -9,7 +9,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.summary.taxa import fill_classes
 from shoal.tables.session import open_database
-from written_tasks import box, plan_of, rectangle, seen_as, shot, stored_plan, write_given
+from written_tasks import box, plan_of, rectangle, seen_as, shot, stored_plan, turned, turned_row, write_given
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
 
@@ -50,6 +50,8 @@ def counted(done):
         ),
         pytest.param((0.3, 0.8, 0.9), {"Diplodus vulgaris": {"merge_into": "Chromis chromis"}}, "Coris julis", id="no shares of one whole: not added"),
         pytest.param((0.3, 0.1, 0.6), {"Coris julis": {"role": "ignore"}}, None, id="an ignored class is the best: the image shows nothing that counts"),
+        pytest.param((0.3, None, 0.1), {}, "Diplodus vulgaris", id="what the model could not compute is no claim"),
+        pytest.param((None, None, None), {}, None, id="nor are all"),
         pytest.param((0.6, 0.1, 0.3), {"Coris julis": {"role": "ignore"}}, "Diplodus vulgaris", id="an ignored class is second"),
     ],
 )  # fmt: skip
@@ -154,15 +156,15 @@ def test_a_segmenter_s_taxa_have_an_area_and_a_share_of_all_used_images(empty_bu
 
 def test_turned_boxes_of_merged_classes_are_one_fish_only_where_they_lie_alike(empty_bucket):
     pipeline = empty_bucket.with_settings(taxa={"Coris julis": {"merge_into": "Chromis chromis"}})
-    lying, quarter = (10, 30, 90, 50), 1.5707963
+    lying, quarter = (50, 40, 80, 20), 1.5707963
     images = {
-        shot(1, 8): {"detections": [box(CHROMIS, 0.9, lying), box(CORIS, 0.8, lying)], "angles": [0.5, 0.5]},
+        shot(1, 8): turned_row(turned(CHROMIS, 0.9, lying, 0.5), turned(CORIS, 0.8, lying, 0.5)),
         # A cross: the same middle and size, a quarter turn apart.
-        shot(1, 9): {"detections": [box(CHROMIS, 0.9, lying), box(CORIS, 0.8, lying)], "angles": [0.0, quarter]},
+        shot(1, 9): turned_row(turned(CHROMIS, 0.9, lying, 0.0), turned(CORIS, 0.8, lying, quarter)),
         # Turned by a quarter and with its sides changed it is the same box.
-        shot(1, 10): {"detections": [box(CHROMIS, 0.7, lying), box(CORIS, 0.8, (40, 0, 60, 80))], "angles": [0.0, quarter]},
+        shot(1, 10): turned_row(turned(CORIS, 0.8, (50, 40, 20, 80), quarter), turned(CHROMIS, 0.7, lying, 0.0)),
         # Side by side and askew: the upright boxes around them are nearly the same.
-        shot(1, 11): {"detections": [box(CHROMIS, 0.9, (10, 38, 90, 42)), box(CORIS, 0.8, (14, 34, 94, 38))], "angles": [0.7854, 0.7854]},
+        shot(1, 11): turned_row(turned(CHROMIS, 0.9, (50, 40, 80, 4), 0.7854), turned(CORIS, 0.8, (54, 36, 80, 4), 0.7854)),
     }  # fmt: skip
     _, done = seen_as(pipeline, "obb", images)
     lines = table(pipeline, done, "detections", "key, class_id, round(angle::DOUBLE, 4) AS angle")
@@ -186,11 +188,10 @@ def test_key_points_stand_beside_their_boxes(empty_bucket):
     [
         pytest.param("segment", {"detections": [box(0)], "masks": []}, "masks", id="fewer masks than boxes"),
         pytest.param("pose", {"detections": [box(0)]}, "keypoints", id="no key points"),
-        pytest.param("obb", {"detections": [], "angles": None}, "angles", id="no angles"),
-        pytest.param("obb", {"angles": []}, "boxes", id="no boxes"),
+        pytest.param("obb", {"detections": [], "keypoints": [], "angles": None}, "angles", id="no angles"),
+        pytest.param("obb", {"angles": [], "keypoints": []}, "boxes", id="no boxes"),
         pytest.param("classify", {"detections": []}, "class_scores", id="boxes for a classifier"),
         pytest.param("classify", {"class_scores": [0.5, 0.5]}, "class_scores", id="scores of fewer classes"),
-        pytest.param("classify", {"class_scores": [0.5, None, 0.5]}, "class_scores", id="no score of a class"),
         pytest.param("classify", {"class_scores": [5.5, -1.0, 0.5]}, "class_scores", id="logits"),
     ],
 )

@@ -1,6 +1,6 @@
 -- Two answers on the same images: those of one content (key, object_version) that both use. Each keeps its own thresholds.
 -- Tables: first_images, second_images (key, object_version, use, camera, captured_at); first_boxes, second_boxes (key, position,
--- taxon, class_id, confidence, x1, y1, x2, y2, angle, is_counted). Variable: report_zone.
+-- taxon, class_id, confidence, x1, y1, x2, y2, angle, keypoints, is_counted). Variable: report_zone.
 CREATE OR REPLACE TABLE common_images AS
 SELECT key, a.camera, a.captured_at, b.captured_at AS second_captured_at,
     (a.captured_at AT TIME ZONE 'UTC' AT TIME ZONE getvariable('report_zone'))::DATE AS day
@@ -29,9 +29,8 @@ WITH counted AS (
     SELECT a.key, a.taxon, a.position AS first_position, b.position AS second_position, a.area + b.area AS areas,
         greatest(0, least(a.x2, b.x2) - greatest(a.x1, b.x1))::DOUBLE
             * greatest(0, least(a.y2, b.y2) - greatest(a.y1, b.y1)) AS intersection,
-        CASE WHEN a.x1 IS NULL AND b.x1 IS NULL THEN 1::DOUBLE WHEN a.angle IS NOT NULL OR b.angle IS NOT NULL THEN alike(
-            spread_of(a.x1, a.y1, a.x2, a.y2, coalesce(a.angle, 0)), spread_of(b.x1, b.y1, b.x2, b.y2, coalesce(b.angle, 0))
-        ) END AS told
+        CASE WHEN a.x1 IS NULL AND b.x1 IS NULL THEN 1::DOUBLE
+            WHEN a.angle IS NOT NULL AND b.angle IS NOT NULL THEN alike(spread_of(a.keypoints), spread_of(b.keypoints)) END AS told
     FROM counted AS a JOIN counted AS b ON a.side = 1 AND b.side = 2 AND a.key = b.key AND a.taxon = b.taxon
 )
 SELECT key, taxon, first_position, second_position, coalesce(told, intersection / (areas - intersection)) AS iou

@@ -1,7 +1,7 @@
 -- Turned boxes of two taxa on one spot, in place of those that overlap as upright ones would.
 CREATE OR REPLACE VIEW overlapping_taxa AS
 WITH counted AS (
-    SELECT detections.key, taxon, spread_of(x1, y1, x2, y2, coalesce(angles[position + 1], 0)) AS spread
+    SELECT detections.key, taxon, spread_of(keypoints[position + 1]) AS spread
     FROM detections JOIN images USING (key)
     WHERE images.use = 'used' AND detections.role = 'count'
 )
