@@ -9,6 +9,7 @@ from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import failed_too_often
 from shoal.contract.rows import NO_IMAGES
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.detect import DETECT
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
@@ -30,6 +31,8 @@ _AXIS = """
     SELECT camera, start_at AS "from", end_at AS "to", told_by, outside_images, outside_first, outside_last
     FROM axis ORDER BY camera
 """
+
+_UNSCORED = "SELECT count(*) FROM images WHERE use = 'used' AND list_max(class_scores) IS NULL"
 
 MOST_GAPS = 20
 """Gaps that a summary names; all of them are in their own table."""
@@ -95,12 +98,14 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
 
 
 def _tell_task(database: Database, plan: StoredPlan) -> dict[str, Any]:
-    """Tell what the model is for, unless it finds upright boxes only; of a segmenter how much each taxon covers."""
+    """Tell what the model is for, unless it finds upright boxes only; how much a segmenter's taxa cover, what has no scores."""
     if plan.task == DETECT.name:
         return {}
     told: dict[str, Any] = {"task": plan.task}
     if plan.task == SEGMENT.name:
         told["covered"] = database.records("FROM covered ORDER BY taxon")
+    if plan.task == CLASSIFY.name:
+        told["unscored_images"] = int(database.value(_UNSCORED))
     return told
 
 

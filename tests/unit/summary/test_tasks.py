@@ -1,5 +1,8 @@
 """What the answer makes of models that do more than boxes, on rows and right values written by hand."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dataset_settings import dataset_settings
@@ -8,7 +11,7 @@ from shoal.contract.tasks.classify import CLASSIFY
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.summary.taxa import fill_classes
-from shoal.tables.session import open_database
+from shoal.tables.session import open_database, read_sql
 from written_tasks import box, plan_of, rectangle, seen_as, shot, stored_plan, turned, turned_row, write_given
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
@@ -76,15 +79,16 @@ def test_a_classifier_s_counts_are_images_over_effort(empty_bucket):
         shot(1, 9): scores(0.1, 0.8, 0.1),
         shot(1, 10): scores(0.5, 0.3, 0.2),
         shot(1, 11): scores(0.24, 0.24, 0.24),
+        shot(1, 12): scores(None, None, None),
         shot(2): {"status": "failed", "reason": "truncated", "width": None, "height": None},
     }
     pipeline, (_, done) = empty_bucket, seen_as(empty_bucket, "classify", images)
     found = {one["taxon"]: one for one in done.summary["result"]["species"]}
     chromis = found["Chromis chromis"]
-    assert (chromis["images"], chromis["images_with"], chromis["detections"], chromis["maxn"]) == (4, 2, 2, 1)
-    assert (chromis["share_with"], chromis["mean_per_image"], chromis["mean_confidence"]) == (0.5, 0.5, 0.85)
+    assert (chromis["images"], chromis["images_with"], chromis["detections"], chromis["maxn"]) == (5, 2, 2, 1)
+    assert (chromis["share_with"], chromis["mean_per_image"], chromis["mean_confidence"]) == (0.4, 0.4, 0.85)
     assert (found["Diplodus vulgaris"]["detections"], found["Coris julis"]["detections"]) == (1, 0)
-    assert done.summary["result"]["task"] == "classify"
+    assert (done.summary["result"]["task"], done.summary["result"]["unscored_images"]) == ("classify", 1)
     lines = table(
         pipeline, done, "images", "key, class_id, class_name, round(class_score::DOUBLE, 4) AS score, detections"
     )
@@ -234,3 +238,11 @@ def test_night_by_night_gives_what_one_run_gives(empty_bucket, task):
     assert full.summary["result_sha256"] == other.summary["result_sha256"]
     assert [file.sha256 for file in full.stored.tables] == [file.sha256 for file in other.stored.tables]
     assert full.balance.fates["reused"] == len(first) + len(more)
+
+
+def test_what_is_told_of_a_segmenter_stands_in_docs():
+    text = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
+    view = read_sql("tasks/segment/covered")
+    told = re.findall(r"^\| `result\.covered\[\]\.(\w+)`", text, re.MULTILINE)
+    assert told == ["taxon", "images", "masks", "without_mask", "area_px", "mean_area_px", "mean_share"]
+    assert all(name in view for name in told)
