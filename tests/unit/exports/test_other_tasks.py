@@ -8,6 +8,8 @@ import zipfile
 import pytest
 
 from field import open_with
+from shoal.answers.shown import ShownAnswer
+from shoal.answers.views import view_answer
 from shoal.contract.errors import ConfigError
 from shoal.exports.camtrap_dp import CAMTRAP_DP
 from shoal.exports.coco import COCO
@@ -17,6 +19,7 @@ from shoal.exports.long import LONG
 from shoal.exports.megadetector import MEGADETECTOR
 from shoal.exports.xlsx import WORKBOOK
 from shoal.exports.yolo import YOLO
+from shoal.tables.session import open_database
 from written_tasks import box, published_task, rectangle, turned, turned_row
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
@@ -213,3 +216,32 @@ def test_darwin_core_long_and_xlsx_of_a_classifier_are_of_images(of_task, tmp_pa
 
     about = dict(openpyxl.load_workbook(files["counts.xlsx"])["about"].iter_rows(values_only=True))
     assert about["below a taxon"].startswith("images that the model takes for it")
+
+
+def test_the_report_speaks_of_images_where_nothing_is_counted_in_them(of_task):
+    task, published = of_task
+    results, summary = published.pipeline.stores.results, published.run.summary
+    page = results.read_bytes(summary.named["report.html"].key).decode()
+    assert ("Classified as it" in page) == (task == "classify")
+    assert ("Mean per image" in page) == (task != "classify")
+    assert ("Mean share of an image" in page) == (task == "segment")
+
+
+def test_what_is_shown_has_the_shapes_of_its_task(of_task):
+    task, published = of_task
+    with open_database(published.pipeline.stores.results) as database:
+        view_answer(database, published.run.summary)
+        shown = ShownAnswer(database, published.run.summary, {})
+        boxes = shown.boxes(shown.find_image(FIRST), below=True)
+        picked = shown.pick(10, "doubt", taxon=None, below=True)
+    first = boxes[0]
+    assert first.whole == (task == "classify")
+    assert bool(first.mask) == (task == "segment")
+    assert (first.angle is not None, len(first.keypoints)) == {"obb": (True, 12), "pose": (False, 6)}.get(
+        task, (False, 0)
+    )
+    if task == "classify":
+        assert [(one.label, one.style) for one in boxes] == [
+            ("Chromis chromis", "counted"), ("Coris julis", "below"), ("Diplodus vulgaris", "below"),
+        ]  # fmt: skip
+        assert picked.of == 4, "each image stands for what it scores best"

@@ -94,7 +94,7 @@ def test_a_classifier_s_counts_are_images_over_effort(empty_bucket):
     )
     assert [(line["class_id"], line["class_name"], line["score"], line["detections"]) for line in lines] == [
         (CHROMIS, "Chromis chromis", 0.9, 1), (CHROMIS, "Chromis chromis", 0.8, 1), (DIPLODUS, "Diplodus vulgaris", 0.5, 1),
-        (DIPLODUS, "Diplodus vulgaris", 0.24, 0), (None, None, None, 0),
+        (DIPLODUS, "Diplodus vulgaris", 0.24, 0), (None, None, None, 0), (None, None, None, 0),
     ]  # fmt: skip
     boxes = table(pipeline, done, "detections", "key, position, x1, y1, x2, y2, area_px, mask, keypoints, angle")
     assert all(value is None for line in boxes for name, value in line.items() if name not in {"key", "position"})
