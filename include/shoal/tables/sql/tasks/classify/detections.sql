@@ -20,21 +20,21 @@ WITH members AS (
     SELECT key, object_version, class_scores, are_shares,
         unnest(list_filter(range(len(class_scores)), lambda id: class_scores[id + 1] >= least_score))::INTEGER AS class_id
     FROM scored CROSS JOIN least_score
-), best_members AS (
-    SELECT met.*, members, class_scores[class_id + 1] AS score, classes.* EXCLUDE (class_id)
-    FROM met JOIN classes USING (class_id) JOIN members USING (taxon, role)
-    QUALIFY row_number() OVER (PARTITION BY key, object_version, taxon, role ORDER BY score DESC, class_id) = 1
 ), summed AS (
-    -- Billionths: a sum of whole numbers does not depend on its order.
-    SELECT *, CASE WHEN len(members) = 1 OR NOT are_shares THEN score ELSE least(1, list_sum(list_transform(
-        members, lambda id: round(class_scores[id + 1]::DOUBLE * 1000000000)::BIGINT
-    )) / 1000000000)::FLOAT END AS confidence
-    FROM best_members
+    -- Billionths: a sum of whole numbers does not depend on its order. Here the scores end: a thousand of them are long to sort.
+    SELECT key, object_version, classes.*, class_scores[class_id + 1] AS score,
+        CASE WHEN len(members) = 1 OR NOT are_shares THEN class_scores[class_id + 1] ELSE least(1, list_sum(list_transform(
+            members, lambda id: round(class_scores[id + 1]::DOUBLE * 1000000000)::BIGINT
+        )) / 1000000000)::FLOAT END AS confidence
+    FROM met JOIN classes USING (class_id) JOIN members USING (taxon, role)
+), best_members AS (
+    SELECT * FROM summed
+    QUALIFY NOT merged OR row_number() OVER (PARTITION BY key, object_version, taxon, role ORDER BY score DESC, class_id) = 1
 )
 SELECT key, object_version, row_number() OVER (PARTITION BY key, object_version ORDER BY confidence DESC, class_id) - 1 AS position,
     class_id, confidence, NULL::FLOAT AS x1, NULL::FLOAT AS y1, NULL::FLOAT AS x2, NULL::FLOAT AS y2,
     class_name, taxon, aphia_id, role, conf
-FROM summed
+FROM best_members
 WHERE confidence >= getvariable('stored_conf')::FLOAT;
 
 CREATE OR REPLACE TABLE detections AS
