@@ -63,10 +63,11 @@ _TAKEN = month_of("coalesce(captured_at, last_modified)")
 
 _NO_CLASS = "NULL::INTEGER AS class_id, NULL::VARCHAR AS class_name, NULL::FLOAT AS class_score"
 
-_BEST_CLASS = """list_position(class_scores, list_max(class_scores))::INTEGER - 1 AS class_id,
-        (SELECT list(class_name ORDER BY class_id) FROM classes)[
-            list_position(class_scores, list_max(class_scores))
-        ] AS class_name,
+_BEST = "if(list_max(class_scores) IS NULL, NULL, list_position(class_scores, list_max(class_scores)))"
+"""Place of the best score from 1; without any score list_position would find a place that has none."""
+
+_BEST_CLASS = f"""{_BEST}::INTEGER - 1 AS class_id,
+        (SELECT list(class_name ORDER BY class_id) FROM classes)[{_BEST}] AS class_name,
         list_max(class_scores) AS class_score"""
 """The model's own words of an image, before thresholds and merging; of several that score alike the first."""
 

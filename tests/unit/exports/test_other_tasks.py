@@ -242,6 +242,6 @@ def test_what_is_shown_has_the_shapes_of_its_task(of_task):
     )
     if task == "classify":
         assert [(one.label, one.style) for one in boxes] == [
-            ("Chromis chromis", "counted"), ("Coris julis", "below"), ("Diplodus vulgaris", "below"),
+            ("Chromis chromis", "counted"), ("Diplodus vulgaris", "below"), ("Coris julis", "below"),
         ]  # fmt: skip
         assert picked.of == 4, "each image stands for what it scores best"
