@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from shoal.contract.errors import ContractError
 from shoal.contract.mask_runs import area_of
@@ -69,7 +70,7 @@ def build_beside(database: Database, task: Task) -> None:
     with suppress(duckdb.InvalidInputException):  # of another run in this session
         database.connection.remove_function("mask_area")
     area: Callable[..., Any] = area_of  # the stub knows no function that may give NULL
-    database.connection.create_function(
-        "mask_area", area, ["VARCHAR", "INTEGER", "INTEGER"], "BIGINT", null_handling="special"
-    )
+    kinds = ["VARCHAR", "INTEGER", "INTEGER"]
+    may_be_null = FunctionNullHandling.SPECIAL
+    database.connection.create_function("mask_area", area, kinds, "BIGINT", null_handling=may_be_null)
     database.run_file("tasks/segment/areas")
