@@ -10,10 +10,13 @@ import socket
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stdout
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -152,7 +155,10 @@ def xlsx(folder: Path) -> dict[str, Any]:
 
 
 def ifdo(folder: Path) -> dict[str, Any]:
-    """The JSON schemas of iFDO (2.0.1, which mariqt brings), and the models of the package ifdo (2.2.1)."""
+    """The JSON schemas of iFDO, and the models of the package ifdo (2.2.1).
+
+    Mariqt brings that of 2.0.1. The one of 2.1.0 asks for the same of every field that Shoal writes.
+    """
     from ifdo import iFDO
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
@@ -166,7 +172,7 @@ def ifdo(folder: Path) -> dict[str, Any]:
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(schemas.glob("*.json"))]
     registry = Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in found])
     [schema] = [schema for schema in found if "/ifdo-" in schema["$id"]]
-    checker = Draft202012Validator(schema, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    checker = Draft202012Validator(schema, registry=registry, format_checker=_formats())
     # An item is an image or a video: what is wrong with it is told of each.
     errors = [
         f"{'/'.join(map(str, error.path))}: {one.message[:300]}"
@@ -189,6 +195,25 @@ def ifdo(folder: Path) -> dict[str, Any]:
         for label in annotation["labels"]
     )
     return {"errors": errors, "counts": boxes, "boxes": sum(read.values()), "items": items}
+
+
+def _formats() -> Any:
+    """Ask for what the schemas call `date-time` and `uri`: jsonschema does so where further packages are installed only."""
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(())
+
+    @checker.checks("date-time", ValueError)
+    def is_moment(text: Any) -> bool:
+        return not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is not None
+
+    @checker.checks("uri", ValueError)
+    def is_address(text: Any) -> bool:
+        return not isinstance(text, str) or (
+            bool(urlsplit(text).scheme) and text.isascii() and not set(text) & set(' <>"{}|\\^`')
+        )
+
+    return checker
 
 
 def coco(folder: Path) -> dict[str, Any]:
@@ -241,6 +266,76 @@ def megadetector(folder: Path) -> dict[str, Any]:
     }
 
 
+def yolo(folder: Path) -> dict[str, Any]:
+    """What https://docs.ultralytics.com/datasets/detect/ asks for, from data.yaml on; and supervision, folder by folder.
+
+    The images must lie there as images.csv says.
+    """
+    import yaml
+
+    data = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
+    errors = [f"data.yaml has no {key}" for key in ("train", "val", "names") if not data.get(key)]
+    if "path" in data:
+        errors.append(f"data.yaml has the path {data['path']!r}: one of this machine, or of where a training starts")
+    if errors:
+        return {"errors": errors}
+    names = data["names"]
+    if list(names) != list(range(len(names))):
+        errors.append(f"classes are {list(names)}, not 0 to {len(names) - 1}")
+    parts = {part: _listed_images(folder, data[part]) for part in ("train", "val")}
+    errors += [f"{data[part]} is empty" for part, images in parts.items() if not images]
+    boxes: Counter[str] = Counter()
+    images = sorted({image for part in parts.values() for image in part})
+    for image in images:
+        errors += [f"{image.relative_to(folder)}: {wrong}" for wrong in _wrong_labels(image, names, boxes)]
+    if not errors:
+        errors += _opened_by_supervision(folder, images, boxes)
+    return {"errors": errors, "counts": boxes, "parts": {part: len(lines) for part, lines in parts.items()}}
+
+
+def _listed_images(folder: Path, name: str) -> list[Path]:
+    lines = (folder / name).read_text(encoding="utf-8").strip().splitlines()
+    return [Path(line.replace("./", f"{folder}/")) for line in lines]
+
+
+def _wrong_labels(image: Path, names: dict[int, str], boxes: Counter[str]) -> Iterator[str]:
+    above, _, below = str(image).rpartition("/images/")
+    label = Path(f"{above}/labels/{below}".rpartition(".")[0] + ".txt")
+    if image.suffix.lower() not in {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"} or not image.is_file():
+        yield "it is no image"
+    if not label.is_file():
+        yield f"it has no label at {label}"
+        return
+    lines = label.read_text(encoding="utf-8").splitlines()
+    if len(set(lines)) < len(lines):
+        yield "a box twice"
+    for line in lines:
+        number, *place = line.split()
+        if len(place) != 4 or not all(0 <= float(value) <= 1 for value in place):
+            yield f"{line!r} is no middle and size"
+        elif int(number) not in names:
+            yield f"there is no class {number}"
+        else:
+            boxes[names[int(number)]] += 1
+
+
+def _opened_by_supervision(folder: Path, images: list[Path], boxes: Counter[str]) -> Iterator[str]:
+    from supervision import DetectionDataset
+
+    seen: Counter[str] = Counter()
+    for one in sorted({image.parent for image in images}):
+        labels = folder / "labels" / one.relative_to(folder / "images")
+        try:
+            opened = DetectionDataset.from_yolo(str(one), str(labels), str(folder / "data.yaml"), show_progress=False)
+        except Exception as err:  # noqa: BLE001 - whatever it says of a broken one
+            yield f"{type(err).__name__}: {err}"
+            return
+        for _, _, found in opened:
+            seen.update(opened.classes[number] for number in found.class_id)
+    if seen != boxes:
+        yield f"supervision sees {seen}, there are {boxes}"
+
+
 def _installed(package: str) -> Path:
     """Find the folder of a package of which only files are read: it is installed without what it would import."""
     found = find_spec(package)
@@ -256,6 +351,7 @@ READERS = {
     "xlsx": xlsx,
     "coco": coco,
     "megadetector": megadetector,
+    "yolo": yolo,
 }
 
 

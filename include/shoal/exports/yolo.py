@@ -1,7 +1,8 @@
-"""labels/*.txt, data.yaml and images.csv: a label file for each image, as YOLO is trained with.
+"""labels/*.txt, data.yaml, its two lists and images.csv: a label file for each image, as YOLO is trained with.
 
 A line is `class cx cy w h`, relative to the image, with key points behind it where there are any; of a segmenter the outline of
-the mask, of turned boxes their corners. An empty file is an image without anything. https://docs.ultralytics.com/datasets/detect/
+the mask, of turned boxes their corners; an empty file is an image without anything. Whoever trains finds the label of
+an image by its path: the last `/images/` in it is `/labels/`, and its ending `.txt`. https://docs.ultralytics.com/datasets/detect/
 """
 
 import csv
@@ -11,10 +12,11 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import yaml
 
@@ -42,10 +44,19 @@ MOST_FILES = 200_000
 """Files that a folder of labels may have: more of them nobody's tools copy or list."""
 
 RENAMED = "renamed"
-"""Folder of labels whose images have names that no file can have, or that another label has."""
+"""Folder of images and labels whose keys no file can have as its name, or whose label's name another one has."""
+
+TRAIN, VAL = "train", "val"
+"""Parts of the images: what a model learns from, and what it is looked at with meanwhile."""
+
+_EACH = 10
+"""Of so many days one is of the second part: images of one day are alike, and to have some in each part flatters the model."""
 
 _NAME_BYTES = 255
 _PATH_BYTES = 1000
+_DAYS = "SELECT DISTINCT captured_at::DATE FROM held_pictures WHERE use = 'used' AND captured_at IS NOT NULL ORDER BY 1"
+_ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+_HOW = "# the images belong into images/ beside this file, under the names in the column image of images.csv\n"
 _IMAGES = "SELECT count(*)::BIGINT FROM held_pictures WHERE use IN ('used', 'undated')"
 
 
@@ -87,43 +98,70 @@ class Yolo:
         shapes = Shapes(answer.plan.task)
         table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part, shapes))
         points = int(database.value("SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL") or 0)
+        with table.open(encoding="utf-8", newline="") as file:
+            lines = [Line(one["image"], one["part"], int(one["boxes"])) for one in csv.DictReader(file)]
+        lists = [_write_list(to / f"{part}.txt", lines, part) for part in (TRAIN, VAL)]
         names = write_whole(
             to / "data.yaml", lambda part: part.write_text(_describe(ids, where, points), encoding="utf-8")
         )
-        with table.open(encoding="utf-8", newline="") as file:
-            lines = [(int(line["boxes"]), line["label"].startswith(f"{RENAMED}/")) for line in csv.DictReader(file)]
         not_held = {
             **left_out,
             **count_others(database),
             f"names of images (images.csv says whose labels lie in labels/{RENAMED})": sum(
-                renamed for _, renamed in lines
+                line.image.startswith(f"{RENAMED}/") for line in lines
             ),
             **shapes.not_held,
         }
-        return Written((table, names), not_held, {table.name: sum(boxes for boxes, _ in lines)})
+        return Written((table, names, *lists), not_held, {table.name: sum(line.boxes for line in lines)})
+
+
+class Line(NamedTuple):
+    """What images.csv says of an image: the name that it must have in `images`, its part, and how many boxes it has."""
+
+    image: str
+    part: str
+    boxes: int
+
+
+def _write_list(path: Path, lines: Sequence[Line], part: str) -> Path:
+    """Write the images of a part; all of them where it has none: a list that is empty opens nowhere."""
+    images = [line.image for line in lines if line.part == part] or [line.image for line in lines]
+    return write_whole(path, lambda to: to.write_text("".join(f"./images/{image}\n" for image in images), "utf-8"))
+
+
+def _days_of_validation(database: Database) -> frozenset[date]:
+    """Choose each tenth day with images, the last one where they are fewer; none of a single one."""
+    days = [day for (day,) in database.run(_DAYS).fetchall()]
+    return frozenset(days[_EACH - 1 :: _EACH] or days[1:][-1:])
 
 
 def _write_labels(database: Database, ids: dict[str, int], to: Path, part: Path, shapes: "Shapes") -> None:
     labels, on_their_way = to / "labels", to / f".labels{PART}"
     on_their_way.mkdir()
-    names = _Names()
+    names, of_validation = _Names(), _days_of_validation(database)
     with text_of(part) as file:
-        write_row(file, ("label", "key", "boxes", "sha256"))
+        write_row(file, ("label", "key", "boxes", "sha256", "image", "part"))
         for picture in stream_pictures(database):
-            label = names.name(picture.key)
+            image = names.name(picture.key)
+            label = str(PurePosixPath(image).with_suffix(".txt"))
             text = "".join(shapes.lines(picture, ids)).encode()
             path = on_their_way / label
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
-            write_row(file, (label, picture.key, text.count(b"\n"), hashlib.sha256(text).hexdigest()))
+            sha256, boxes = hashlib.sha256(text).hexdigest(), text.count(b"\n")
+            write_row(file, (label, picture.key, boxes, sha256, image, _part_of(picture, of_validation)))
     os.sync()
     if labels.exists():  # of an attempt that ended between the two names
         shutil.rmtree(labels)
     on_their_way.rename(labels)
 
 
+def _part_of(picture: Picture, of_validation: Collection[date]) -> str:
+    return VAL if picture.captured_at and picture.captured_at.date() in of_validation else TRAIN
+
+
 class _Names:
-    """Names of labels: those of the keys with another ending, where a folder can hold that, and no other label has it.
+    """Names of images: their keys, where a folder can hold that and its label, and no other label has the name of it.
 
     Names that differ in their case only, or by how Unicode composes them, are one on some disks.
     """
@@ -133,11 +171,12 @@ class _Names:
         self._folders: set[str] = {RENAMED}
 
     def name(self, key: str) -> str:
-        """Name the next label."""
-        path = PurePosixPath(key).with_suffix(".txt") if _is_path(key) else None
-        if path is None or not self._take(path):
-            path = PurePosixPath(RENAMED, f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.txt")
-        return str(path)
+        """Name the next image."""
+        path = PurePosixPath(key)
+        if _is_path(key) and self._take(path.with_suffix(".txt")):
+            return key
+        ending = path.suffix.lower() if path.suffix.lower() in _ENDINGS else ".jpg"
+        return f"{RENAMED}/{hashlib.sha256(key.encode()).hexdigest()[:32]}{ending}"
 
     def _take(self, path: PurePosixPath) -> bool:
         file, *folders = (_as_disks_see(str(one)) for one in (path, *path.parents[:-1]))
@@ -162,10 +201,16 @@ def _is_path(key: str) -> bool:
     return (
         len(key.encode()) <= _PATH_BYTES
         and key.isprintable()
-        and all(part.strip(" .") and part == part.strip() and len(part.encode()) < _NAME_BYTES for part in parts)
-        and not set(key) & set('\\:*?"<>|')
-        and bool(PurePosixPath(parts[-1]).stem.strip(" ."))
+        and all(_is_name(part) for part in parts)
+        and "images" not in parts[:-1]  # its label would be looked for beside it
+        and bool(PurePosixPath(parts[-1]).suffix and PurePosixPath(parts[-1]).stem.strip(" ."))
     )
+
+
+def _is_name(part: str) -> bool:
+    """Whether every disk can hold it; `./` is taken for the folder of the list wherever it stands in a line."""
+    held = part.strip(" .") and part == part.strip() and len(part.encode()) < _NAME_BYTES
+    return bool(held) and not part.endswith(".") and not set(part) & set('\\:*?"<>|')
 
 
 class Shapes:
@@ -211,21 +256,22 @@ def _points(picture: Picture, points: Iterable[Point]) -> list[str]:
 
 
 def _relative(picture: Picture, box: Box) -> tuple[float, float, float, float]:
-    width, height = picture.width or 1, picture.height or 1
-    return (
-        (box.x1 + box.x2) / 2 / width,
-        (box.y1 + box.y2) / 2 / height,
-        (box.x2 - box.x1) / width,
-        (box.y2 - box.y1) / height,
-    )
+    """Give middle and size; what lies outside the image is cut off: an image with such a label is left out of a training."""
+    x1, x2 = (min(max(x / (picture.width or 1), 0.0), 1.0) for x in (box.x1, box.x2))
+    y1, y2 = (min(max(y / (picture.height or 1), 0.0), 1.0) for y in (box.y1, box.y2))
+    return (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
 
 
 def _describe(ids: dict[str, int], where: Where, points: int) -> str:
-    """Name every class of the answer, also those that nobody asked for: numbers are the same in each part of it."""
+    """Name every class of the answer, also those that nobody asked for: numbers are the same in each part of it.
+
+    There is no `path`: the lists are then looked for beside this file. `.` is the folder that a training was started in.
+    """
     names = {number: taxon for taxon, number in ids.items()}
     only = f"# labels are of these classes only: {json.dumps(sorted(where.taxa))}\n" if where.taxa else ""
     of_points = {"kpt_shape": [points, 3]} if points else {}
-    return only + yaml.safe_dump({"path": ".", "names": names, **of_points}, allow_unicode=True, sort_keys=True)
+    data = {TRAIN: f"{TRAIN}.txt", VAL: f"{VAL}.txt", "names": names, **of_points}
+    return only + _HOW + yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
 
 
 YOLO = Yolo()

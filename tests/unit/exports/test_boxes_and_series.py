@@ -249,6 +249,11 @@ def test_labels_are_named_after_their_images_where_a_folder_can_hold_that(databa
         "../4.jpg",
         "x" * 260 + ".jpg",
         "renamed/5.jpg",
+        "images/6.jpg",
+        "C/images/7.jpg",
+        "C./8.jpg",
+        "C/9",
+        "C/10.images.jpg",
     ]
     result, *_ = fill(database, ["x"], dict.fromkeys(keys, ("used", [])))
     find_afterwards("yolo", {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
@@ -257,7 +262,15 @@ def test_labels_are_named_after_their_images_where_a_folder_can_hold_that(databa
     assert {key: label for key, label in labels.items() if not label.startswith("renamed/")} == {
         "A/1.jpg": "A/1.txt",
         "B/2.jpg": "B/2.txt",
+        "C/10.images.jpg": "C/10.images.txt",
     }
+
+
+def test_a_box_that_reaches_out_of_its_image_is_cut_off_there(database, plan, tmp_path):
+    """An image with a value above 1 is left out of a training as broken."""
+    result, *_ = fill(database, ["x"], {"1.jpg": ("used", [(0, 90, -64, 120, 320, 600)])})
+    find_afterwards("yolo", {}).write(database, Answer(plan, True, result, {}), tmp_path, Where())
+    assert (tmp_path / "labels/1.txt").read_text() == "0 0.250000 0.625000 0.500000 0.750000\n"
 
 
 def test_a_carriage_return_in_a_key_ends_no_line(database, plan, tmp_path):

@@ -67,6 +67,8 @@ BREAKS = {
     "no hash": ("ifdo.json", lambda text: text.replace("image-hash-sha256", "image-hash", 1), "'image-hash-sha256' is a required property"),
     "no handle of the set": ("ifdo.json", lambda text: text.replace("image-set-handle", "handle", 1), "'image-set-handle' is a required property"),
     "an annotation without a time": ("ifdo.json", lambda text: text.replace('"created-at"', '"created"', 1), "'created-at' is a required property"),
+    "a moment that is none": ("ifdo.json", lambda text: re.sub(r'("created-at":")[^"]*', r"\g<1>this morning", text, count=1), "'this morning' is not a 'date-time'"),
+    "an address with a blank": ("ifdo.json", lambda text: text.replace("s3://reef-images/", "s3://reef images/", 1), "is not a 'uri'"),
     "half of it": ("ifdo.json", lambda text: text[: len(text) // 2], "no JSON"),
 }  # fmt: skip
 
