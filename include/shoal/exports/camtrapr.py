@@ -16,6 +16,7 @@ from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
+from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import CSV, CSV_TYPE
 from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
@@ -44,7 +45,8 @@ FROM (
             (captured_at AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone') AS taken,
             rtrim(regexp_extract(key, '^(?s:(.*))/', 1), '/') AS Directory, regexp_extract(key, '[^/]*$') AS FileName,
             count(*) AS count
-        FROM detections WHERE role = 'count' AND use = 'used'
+        FROM detections
+        WHERE role = 'count' AND use = 'used' AND NOT list_contains(getvariable('counted_people'), taxon)
         GROUP BY ALL
     )
 )
@@ -53,7 +55,8 @@ ORDER BY Station, Species, captured_at, key
 
 _DAYS = """
 SELECT camera, deployment, ((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE AS day,
-    any_value(bin_start), any_value(bin_end), any_value(images), any_value(camera_days), sum(detections)::BIGINT
+    any_value(bin_start), any_value(bin_end), any_value(images), any_value(camera_days),
+    coalesce(sum(detections) FILTER (NOT list_contains(getvariable('counted_people'), taxon)), 0)::BIGINT
 FROM counts_day GROUP BY ALL ORDER BY camera, deployment NULLS LAST, day
 """
 
@@ -107,6 +110,7 @@ class Camtrapr:
         """Stream the records, then the days."""
         database.set_variable("report_zone", answer.plan.settings.report.zone)
         database.run(_STATION)
+        of_people = leave_people_out(database, answer, "day")
         records, matrix, stations = (to / f"{name}.csv" for name in ("recordTable", "cameraOperation", "stations"))
         copy_whole(database, _RECORDS, records, f"{CSV}, NULLSTR '{MISSING}'")
         days = list(_days(database))
@@ -119,6 +123,7 @@ class Camtrapr:
             "detections on days on which a camera was not at work (in recordTable.csv, NA in cameraOperation.csv)": sum(
                 day.detections for day in days if day.at_work(stays) is None
             ),
+            **of_people,
         }
         return Written((records, matrix, stations), {what: int(count) for what, count in not_held.items() if count})
 

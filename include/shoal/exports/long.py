@@ -7,6 +7,7 @@ from typing import ClassVar
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.exports.export import Answer, Written
+from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import CSV, CSV_TYPE, PARQUET, SPREADSHEET, TIME, without_formulas
 from shoal.exports.whole_file import copy_whole
 from shoal.settings.dataset import Dataset
@@ -19,7 +20,8 @@ _COLUMNS = """
 
 _UNDATED = "SELECT count(*) FROM images WHERE use = 'undated'"
 
-_LINES = "SELECT {columns} FROM counts_day ORDER BY counts_day.bin_start, camera, deployment NULLS FIRST, taxon"
+_HELD = "counts_day WHERE NOT list_contains(getvariable('counted_people'), taxon)"
+_LINES = f"SELECT {{columns}} FROM {_HELD} ORDER BY counts_day.bin_start, camera, deployment NULLS FIRST, taxon"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Long:
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the series into both files, and a third for spreadsheets where a name would be a formula there."""
+        of_people = leave_people_out(database, answer, "day")
         text, table = to / "long.csv", to / "long.parquet"
         of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
         copy_whole(database, _query(*of_text), text, CSV)
@@ -51,9 +54,10 @@ class Long:
         if for_spreadsheets := without_formulas(database, _query(*of_text)):
             files.append(text.with_suffix(SPREADSHEET))
             copy_whole(database, for_spreadsheets.query, files[-1], for_spreadsheets.options)
-        lines = int(database.value("SELECT count(*) FROM counts_day"))
+        lines = int(database.value(f"SELECT count(*) FROM {_HELD}"))
         cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
-        return Written(tuple(files), {**self.not_held(database, answer), **cut}, {path.name: lines for path in files})
+        not_held = {**self.not_held(database, answer), **cut, **of_people}
+        return Written(tuple(files), not_held, {path.name: lines for path in files})
 
 
 def _query(start: str, end: str) -> str:

@@ -1,7 +1,7 @@
-"""Which images and boxes of an answer are of people, for whatever is exported of it."""
+"""Which images, boxes and numbers of an answer are of people, for whatever is exported of it."""
 
 from shoal.exports.export import Answer
-from shoal.pictures.people import EVERY_BOX, people_of, with_people
+from shoal.pictures.people import EVERY_BOX, counted_as_people, people_of, with_people
 from shoal.tables.session import Database
 
 
@@ -23,3 +23,21 @@ def view_people(database: Database, answer: Answer) -> None:
     database.run(f"CREATE OR REPLACE VIEW people AS {with_people(people, EVERY_BOX)}")
     database.run(f"CREATE OR REPLACE VIEW person_boxes AS SELECT * FROM stored_detections WHERE {people.is_person}")
     database.set_variable("people_taxa", sorted(people.taxa))
+
+
+def leave_people_out(database: Database, answer: Answer, width: str) -> dict[str, int]:
+    """Set `counted_people`, the taxa that series are exported without: people of today were counted as them.
+
+    Args:
+        database: Holds the views of `view_answer`.
+        answer: Whose dataset file of today says who is a person.
+        width: Of bins, whose detections of them are counted.
+
+    Returns:
+        How many detections are left out, where there are any.
+    """
+    database.set_variable("counted_people", sorted(counted_as_people(answer.result, answer.described.taxa)))
+    left_out = database.value(
+        f"SELECT sum(detections) FROM counts_{width} WHERE list_contains(getvariable('counted_people'), taxon)"
+    )
+    return {"detections of taxa that people were counted as": int(left_out)} if left_out else {}

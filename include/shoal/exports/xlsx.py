@@ -24,8 +24,10 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
 from shoal.exports.export import Answer, Written
+from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import FORMULA
 from shoal.exports.whole_file import write_whole
+from shoal.pictures.people import counted_as_people
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -91,7 +93,8 @@ class Sheet:
     @property
     def taxa(self) -> list[str]:
         """The taxa across."""
-        known = sorted(one["taxon"] for one in self.answer.result["species"])
+        of_people = counted_as_people(self.answer.result, self.answer.described.taxa)
+        known = sorted({one["taxon"] for one in self.answer.result["species"]} - of_people)
         return [taxon for taxon in known if not self.where.taxa or taxon in self.where.taxa]
 
     @property
@@ -243,6 +246,7 @@ def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int
             f"bins of {width} that the time asked for cuts": cut_bins(database, where, width)
             for width in answer.plan.settings.report.bins
         },
+        **leave_people_out(database, answer, answer.plan.settings.report.bins[0]),
     }
     return {what: int(count) for what, count in counted.items() if count}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from shoal.contract.errors import ConfigError, shown
 from shoal.settings.analysis import Taxon
-from shoal.settings.taxa import HUMAN, human_classes, role_of, taxon_of
+from shoal.settings.taxa import COUNT, HUMAN, human_classes, role_of, taxon_of
 
 EVERY_BOX = ("stored_detections", "stored_below")
 """What holds every stored box of an answer, of whatever taxon: one that was asked for hides nobody."""
@@ -44,11 +44,7 @@ def people_of(result: Mapping[str, Any], run_key: str, taxa: Mapping[str, Taxon]
     Raises:
         ConfigError: Its tables do not tell: one of these classes was left out of them.
     """
-    then = {
-        name: Taxon(**{field: entry[field] for field in ("scientific_name", "role", "merge_into") if field in entry})
-        for name, entry in result["settings"]["taxa"].items()
-    }
-    classes = human_classes(taxa)
+    then, classes = _taxa_then(result), human_classes(taxa)
     left_out = sorted(name for name in classes if role_of(name, then) == "ignore")
     if left_out:
         dataset = result["dataset"]
@@ -59,6 +55,24 @@ def people_of(result: Mapping[str, Any], run_key: str, taxa: Mapping[str, Taxon]
         )
     known = bool(classes) or any(role_of(name, then) == HUMAN for name in then)
     return People(classes, frozenset(taxon_of(name, then) for name in classes), known)
+
+
+def counted_as_people(result: Mapping[str, Any], taxa: Mapping[str, Taxon]) -> frozenset[str]:
+    """Name the taxa of an answer that people of today were counted as: which of their numbers are people is not told.
+
+    Args:
+        result: The summary's.
+        taxa: Those of the dataset file of today.
+    """
+    then = _taxa_then(result)
+    return frozenset(taxon_of(name, then) for name in human_classes(taxa) if role_of(name, then) == COUNT)
+
+
+def _taxa_then(result: Mapping[str, Any]) -> dict[str, Taxon]:
+    return {
+        name: Taxon(**{field: entry[field] for field in ("scientific_name", "role", "merge_into") if field in entry})
+        for name, entry in result["settings"]["taxa"].items()
+    }
 
 
 def with_people(people: People = People(), views: Collection[str] = ("detections", "below")) -> str:

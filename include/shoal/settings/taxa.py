@@ -8,6 +8,9 @@ from shoal.settings.analysis import Taxon
 HUMAN = "human"
 """Role of classes that are people."""
 
+COUNT = "count"
+"""Role of classes that are counted."""
+
 
 def check_taxa(taxa: Mapping[str, Taxon]) -> None:
     """Check what entries say of each other.
