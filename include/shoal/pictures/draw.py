@@ -3,21 +3,21 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import asdict
-from itertools import islice
+from threading import Thread
 
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, one_line
 from shoal.pictures.drawing import Drawing, Drawn, PictureLimits
-from shoal.pictures.process import NoPictureError, Painter
+from shoal.pictures.process import CannotPaintError, NoPictureError, Painter
 from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
 
 AHEAD = 2
+"""Images that are fetched while another one is drawn."""
 
 MOST_LATE = 3
 """After so many images that did not come in time no more are asked for: each would be waited for as long."""
-"""Images that are fetched while another one is drawn."""
 
 
 def draw(source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits) -> Iterator[Drawn]:
@@ -31,13 +31,14 @@ def draw(source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits
         drawings: What to draw; images with people are left out by whoever asks (`shoal.pictures.people`).
         limits: What one picture may cost.
     """
+    hopeless = _Hopeless()
     with Painter(limits) as painter:
-        for drawing, outcome in _fetch(source, drawings, limits):
-            yield (
-                Drawn(drawing, None, why=outcome)
-                if isinstance(outcome, str)
-                else _paint(painter, drawing, outcome, limits)
-            )
+        for drawing, outcome in _fetch(source, drawings, limits, hopeless):
+            why = outcome if isinstance(outcome, str) else hopeless.why(drawing)
+            if isinstance(outcome, str) or why:
+                yield Drawn(drawing, None, why=why)
+            else:
+                yield _paint(painter, drawing, outcome, limits, hopeless)
 
 
 def sheet(drawn: Sequence[Drawn], columns: int, title: str = "", limits: PictureLimits | None = None) -> bytes:
@@ -73,7 +74,26 @@ def sheet(drawn: Sequence[Drawn], columns: int, title: str = "", limits: Picture
     return picture
 
 
-def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimits) -> Drawn:
+class _Hopeless:
+    """What need not be tried again: an image that cost the painter its process or its time, or any where none can paint."""
+
+    def __init__(self) -> None:
+        self._of_all = ""
+        self._images: dict[tuple[str, str], str] = {}
+
+    def add(self, drawing: Drawing, err: NoPictureError) -> str:
+        why = one_line(err)
+        if isinstance(err, CannotPaintError):
+            self._of_all = why
+        else:
+            self._images[drawing.key, drawing.object_version] = why
+        return why
+
+    def why(self, drawing: Drawing) -> str:
+        return self._of_all or self._images.get((drawing.key, drawing.object_version), "")
+
+
+def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimits, hopeless: _Hopeless) -> Drawn:
     words = {
         "do": "draw",
         "boxes": [asdict(box) for box in drawing.boxes],
@@ -86,54 +106,71 @@ def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimit
     try:
         answer, picture = painter.ask(words, [data])
     except NoPictureError as err:
-        return Drawn(drawing, None, why=one_line(err))
+        return Drawn(drawing, None, why=hopeless.add(drawing, err))
     size = int(answer.get("width", 0)), int(answer.get("height", 0))
     why = None if picture is not None else one_line(answer.get("why") or "no picture came")
     return Drawn(drawing, picture, *size, why=why)
 
 
 def _fetch(
-    source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits
+    source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits, hopeless: _Hopeless
 ) -> Iterator[tuple[Drawing, bytes | str]]:
-    """Fetch images, some ahead; what comes with each is its bytes, or why there are none."""
-    pool = ThreadPoolExecutor(AHEAD + 1, thread_name_prefix="pictures")
-    to_come = iter(drawings)
+    """Fetch images, some ahead; what comes with each is its bytes, or why there are none.
+
+    Those ahead have no more bytes together than a single one may have.
+    """
+    to_come = deque(drawings)
     under_way: deque[tuple[Drawing, Future[bytes | str] | str]] = deque()
     store_fails, late = "", 0
 
-    def begin(count: int) -> None:
-        for drawing in islice(to_come, count):
-            if drawing.size_bytes > limits.byte_limit:
-                too_large = f"{drawing.size_bytes} bytes, pictures are drawn of images up to {limits.byte_limit}"
-                under_way.append((drawing, too_large))
-            else:
-                under_way.append((drawing, store_fails or pool.submit(_read, source, drawing)))
+    def begin() -> None:
+        while to_come and len(under_way) <= AHEAD:
+            drawing = to_come[0]
+            why = store_fails or hopeless.why(drawing) or _too_large(drawing, limits)
+            ahead = sum(one.size_bytes for one, future in under_way if not isinstance(future, str))
+            if not why and ahead and ahead + drawing.size_bytes > limits.byte_limit:
+                return
+            under_way.append((to_come.popleft(), why or _in_background(source, drawing)))
 
-    try:
-        begin(AHEAD + 1)
-        while under_way:
-            drawing, future = under_way.popleft()
-            if isinstance(future, str):
-                yield drawing, future
-            elif store_fails:
-                future.cancel()
+    begin()
+    while under_way:
+        drawing, future = under_way.popleft()
+        if isinstance(future, str) or store_fails:
+            yield drawing, future if isinstance(future, str) else store_fails
+        else:
+            try:
+                yield drawing, future.result(limits.fetch_seconds)
+            except NotInTime:
+                late += 1
+                why = f"it did not come from its store within {limits.fetch_seconds:g} s"
+                store_fails = f"{why}, nor did others before it" if late == MOST_LATE else ""
+                yield drawing, why
+            except (ConfigError, NoAnswerError) as err:  # of the store: the next one would wait for the same
+                store_fails = one_line(err)
                 yield drawing, store_fails
-            else:
-                try:
-                    yield drawing, future.result(limits.fetch_seconds)
-                except NotInTime:
-                    late += 1
-                    why = f"it did not come from its store within {limits.fetch_seconds:g} s"
-                    store_fails = f"{why}, nor did others before it" if late == MOST_LATE else ""
-                    yield drawing, why
-                except (ConfigError, NoAnswerError) as err:  # of the store: the next one would wait for the same
-                    store_fails = one_line(err)
-                    yield drawing, store_fails
-                except ShoalError as err:
-                    yield drawing, one_line(err)
-            begin(1)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            except ShoalError as err:
+                yield drawing, one_line(err)
+        begin()
+
+
+def _too_large(drawing: Drawing, limits: PictureLimits) -> str:
+    if drawing.size_bytes <= limits.byte_limit:
+        return ""
+    return f"{drawing.size_bytes} bytes, pictures are drawn of images up to {limits.byte_limit}"
+
+
+def _in_background(source: ImageSource, drawing: Drawing) -> "Future[bytes | str]":
+    """Read an image in a thread that the end of the process does not wait for: its store may never answer."""
+    future: Future[bytes | str] = Future()
+
+    def read() -> None:
+        try:
+            future.set_result(_read(source, drawing))
+        except BaseException as err:  # noqa: BLE001 - raised where it is waited for
+            future.set_exception(err)
+
+    Thread(target=read, name="pictures", daemon=True).start()
+    return future
 
 
 def _read(source: ImageSource, drawing: Drawing) -> bytes | str:

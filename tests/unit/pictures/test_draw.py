@@ -5,7 +5,11 @@ import io
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +158,91 @@ def test_what_is_too_large_is_not_fetched_and_what_is_slow_is_given_up():
     assert large.why == "314572800 bytes, pictures are drawn of images up to 268435456"
     assert slow.why == "it did not come from its store within 0.3 s"
     assert (small.why, "large" in bucket.asked) == (None, False)
+
+
+HANGS = """
+import sys, time
+from shoal.pictures.draw import draw
+from shoal.pictures.drawing import Drawing, PictureLimits
+from shoal.stores.object_store import open_store
+from shoal.stores.s3_access import StoreAccess
+
+source = open_store(StoreAccess(sys.argv[1], "key", "secret"), "images")
+limits = PictureLimits(fetch_seconds=0.2)
+print(*[one.why for one in draw(source, [Drawing(str(number), "v1", 9) for number in range(9)], limits)], sep="\\n", flush=True)
+print(time.time(), flush=True)
+"""
+
+
+def test_the_end_of_a_process_waits_for_no_store_that_never_answers():
+    """It takes connections and is silent; its client would ask it again and again for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-c", HANGS, address]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True, env=environment)
+        ended = time.time()
+    *whys, said_at = done.stdout.splitlines()
+    late = "it did not come from its store within 0.2 s"
+    assert whys == [late] * 3 + [f"{late}, nor did others before it"] * 6
+    assert ended - float(said_at) < 10
+
+
+def test_images_that_are_fetched_ahead_take_no_more_memory_than_one_may():
+    class Slow(Bucket):
+        def __init__(self):
+            super().__init__(**{str(number): JPEG for number in range(12)})
+            self.at_once, self.most, self.lock = 0, 0, threading.Lock()
+
+        def read(self, key, object_version, size_bytes):
+            with self.lock:
+                self.at_once += size_bytes
+                self.most = max(self.most, self.at_once)
+            time.sleep(0.02)
+            found = super().read(key, object_version, size_bytes)
+            with self.lock:
+                self.at_once -= size_bytes
+            return found
+
+    bucket = Slow()
+    sizes = [60, 60, 10, 100, 10, 10, 10, 90, 5, 5, 5, 100]
+    wanted = [Drawing(str(number), "v1", size) for number, size in enumerate(sizes)]
+    assert {one.why for one in draw(bucket, wanted, PictureLimits(byte_limit=100))} == {None}
+    assert bucket.most == 100, "the largest alone, the others together"
+
+
+def count_starts(monkeypatch):
+    starts, start = [], Painter._start
+
+    def counting(painter):
+        starts.append(painter)
+        start(painter)
+
+    monkeypatch.setattr(Painter, "_start", counting)
+    return starts
+
+
+def test_an_image_that_cost_the_painter_its_process_is_not_decoded_again(monkeypatch):
+    """A report shows one image in several places; each would wait as long, and start another process."""
+    starts = count_starts(monkeypatch)
+    wanted = [Drawing(key, "v1", len(JPEG), crop=crop) for crop in (False, True) for key in ("one", "other")]
+    found = list(draw(Bucket(one=JPEG, other=JPEG), wanted, PictureLimits(seconds=0.0)))
+    assert [one.why for one in found] == ["not decoded and drawn within 0 s"] * 4
+    assert len(starts) == 2
+    again = list(draw(Bucket(one=JPEG), [wanted[0]], PictureLimits()))
+    assert again[0].why is None, "another run tries it anew"
+
+
+def test_where_nothing_can_be_painted_nothing_is_tried_or_fetched_again(tmp_path, monkeypatch):
+    (tmp_path / "simplejpeg.py").write_text("raise ImportError('no', name='simplejpeg')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    starts, bucket = count_starts(monkeypatch), Bucket(**{str(number): JPEG for number in range(9)})
+    found = list(draw(bucket, [Drawing(key, "v1", len(JPEG)) for key in bucket.objects], PictureLimits()))
+    assert {one.why for one in found} == {
+        "pictures need the worker's libraries (simplejpeg) - pip install 'shoal[worker]'"
+    }
+    assert len(starts) == 1
+    assert len(bucket.asked) <= 4, "those that were on their way"
 
 
 def test_a_picture_that_needs_more_memory_than_there_is_costs_itself_only():
