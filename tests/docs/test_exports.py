@@ -26,3 +26,7 @@ def test_every_package_says_what_it_needs_and_what_it_cannot_hold():
 
 def test_every_package_is_found_by_its_name():
     assert [find_afterwards(name, {}).name for name in PACKAGES] == list(PACKAGES)
+
+
+def test_every_export_says_where_maxn_of_equal_effort_stands_or_why_not():
+    assert sorted(rows(TEXT.split("<!-- equal effort -->\n")[1])) == sorted({**BY_MONTH, **PACKAGES})

@@ -140,7 +140,7 @@ def xlsx(folder: Path) -> dict[str, Any]:
         read[title] = [
             [value if isinstance(value, int | float | str | None) else str(value) for value in row] for row in values
         ]
-        if title == "about":
+        if title in {"about", "equal effort"}:
             continue
         taxa = values[0][5:]
         boxes: Counter[str] = Counter(dict.fromkeys(taxa, 0))

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from shoal.exports.equal_effort import GROUP_IMAGES
 from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import Window
 from shoal.summary.deployments import fill_spans
-from shoal.summary.tables import GROUP_IMAGES
 from shoal.tables.session import Database, open_database
 
 WIDTHS = ("30min", "hour", "day", "month")

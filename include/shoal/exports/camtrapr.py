@@ -1,11 +1,11 @@
-"""What camtrapR reads: recordTable.csv, cameraOperation.csv and stations.csv.
+"""What camtrapR reads: recordTable.csv, cameraOperation.csv and stations.csv; and equalEffort.csv beside them.
 
 A station is a stay of a camera. A record is a taxon in an image, with `count` boxes of it; detections are not individuals. The
 operation matrix has a row for each station and a column for each local day: 1 for a day at work, the share of it for a camera
 that something releases, and NA for a day on which it was not at work or not there - never 0, which would say that it looked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
+from shoal.exports.equal_effort import COLUMNS, EqualEffort, equal_effort
 from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
 from shoal.exports.shown_people import leave_people_out
@@ -93,7 +94,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Camtrapr:
-    """recordTable.csv, cameraOperation.csv and stations.csv."""
+    """recordTable.csv, cameraOperation.csv, stations.csv and equalEffort.csv."""
 
     name: ClassVar[str] = "camtrapr"
     content_type: ClassVar[str] = CSV_TYPE
@@ -117,6 +118,8 @@ class Camtrapr:
         stays = {(stay.camera, stay.name): stay for stay in answer.plan.settings.deployments}
         write_whole(matrix, lambda part: _write_matrix(days, stays, part))
         write_whole(stations, lambda part: _write_stations(days, answer, part))
+        comparable, not_told = equal_effort(answer, where)
+        equal = write_whole(to / "equalEffort.csv", lambda part: _write_comparable(comparable, part))
         not_held = {
             "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
@@ -124,8 +127,11 @@ class Camtrapr:
                 day.detections for day in days if day.at_work(stays) is None
             ),
             **of_people,
+            **not_told,
         }
-        return Written((records, matrix, stations), {what: int(count) for what, count in not_held.items() if count})
+        return Written(
+            (records, matrix, stations, equal), {what: int(count) for what, count in not_held.items() if count}
+        )
 
 
 def _days(database: Database) -> Iterator[Day]:
@@ -165,6 +171,14 @@ def _write_stations(days: list[Day], answer: Answer, path: Path) -> None:
             write_row(
                 file, [MISSING if value is None else value for value in [*row, of_station[0].day, of_station[-1].day]]
             )
+
+
+def _write_comparable(series: Sequence[EqualEffort], path: Path) -> None:
+    with text_of(path) as file:
+        write_row(file, ["Station", "Species", *COLUMNS])
+        for one in series:
+            station = f"{one.camera}/{one.deployment or NO_DEPLOYMENT}"
+            write_row(file, [station, one.taxon, *(MISSING if value is None else value for value in one.numbers)])
 
 
 CAMTRAPR = Camtrapr()

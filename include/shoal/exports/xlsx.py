@@ -8,7 +8,7 @@ import csv
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
+from shoal.exports.equal_effort import COLUMNS, GROUP_IMAGES, equal_effort
 from shoal.exports.export import Answer, Written
 from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import FORMULA
@@ -74,7 +75,8 @@ class Workbook:
         if self.csv is None:
             path = write_whole(to / "counts.xlsx", lambda part: _write_workbook(database, answer, where, part))
             return Written((path,), not_held)
-        files = []
+        comparable = _comparable(answer, where)
+        files = [write_whole(to / "equal-effort.csv", lambda part: _write_excel(part, comparable))]
         for width in answer.plan.settings.report.bins:
             table = Sheet(database, answer, where, width)
             files.append(write_whole(to / f"counts-{width}.csv", table.write_csv))
@@ -124,12 +126,23 @@ class Sheet:
             yield [*place, *(seen.get(taxon) for taxon in taxa)]
 
     def write_csv(self, path: Path) -> None:
-        """Write it as Excel opens it where numbers have a decimal comma."""
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
-            writer.writerow([_as_csv(value) for value in self.header])
-            for row in self.rows():
-                writer.writerow([_as_csv(value) for value in row])
+        """Write it as Excel opens it."""
+        _write_excel(path, chain([self.header], self.rows()))
+
+
+def _comparable(answer: Answer, where: Where) -> Iterator[Row]:
+    """Give the rows of MaxN of equal effort, the header first."""
+    yield ["camera", "deployment", "taxon", *COLUMNS]
+    for one in equal_effort(answer, where)[0]:
+        yield [one.camera, one.deployment, one.taxon, *one.numbers]
+
+
+def _write_excel(path: Path, rows: Iterable[Row]) -> None:
+    """Write CSV as Excel opens it where numbers have a decimal comma."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
+        for row in rows:
+            writer.writerow([_as_csv(value) for value in row])
 
 
 def _as_csv(value: Any) -> Any:
@@ -176,6 +189,10 @@ def _write_book(book: Any, database: Database, answer: Answer, where: Where, pat
         _append(about, line)
     for width in answer.plan.settings.report.bins:
         _fill(book, Sheet(database, answer, where, width))
+    comparable = book.create_sheet("equal effort")
+    comparable.freeze_panes = "A2"
+    for row in _comparable(answer, where):
+        _append(comparable, row)
     book.save(path)
 
 
@@ -220,6 +237,10 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
             "detections in these images; detections are not individuals, and must not be summed over cameras",
         )
     yield "no row", "nobody looked: the camera was not at work, or is not there"
+    yield (
+        "equal effort",
+        f"MaxN grows with effort: its mean over groups of {GROUP_IMAGES} images, or over events, can be compared",
+    )
 
 
 def _parts_of(made: Path, scratch: Path) -> list[tuple[str, Path]]:
@@ -247,6 +268,7 @@ def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int
             for width in answer.plan.settings.report.bins
         },
         **leave_people_out(database, answer, answer.plan.settings.report.bins[0]),
+        **equal_effort(answer, where)[1],
     }
     return {what: int(count) for what, count in counted.items() if count}
 

@@ -5,6 +5,7 @@ from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.obb import OBB
 from shoal.contract.tasks.segment import SEGMENT
+from shoal.exports.equal_effort import GROUP_IMAGES
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.deployments import fill_spans
@@ -14,9 +15,6 @@ from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocke
 from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import Database
-
-GROUP_IMAGES = 50
-"""Used images of a group in which MaxN is told: about a day of a camera that looks every half hour."""
 
 
 _AFTER = {SEGMENT.name: ("tasks/segment/covered",), OBB.name: ("tasks/obb/overlaps",)}

@@ -72,7 +72,7 @@ def test_a_taxon_is_absent_only_where_its_recall_was_measured(reef, tmp_path):
     assert absent
     assert {(row["scientificName"], row["organismQuantity"]) for row in absent} == {("Coris julis", "0")}
     assert {row["occurrenceRemarks"] for row in absent} == {"not found; the model finds 0.93 of them: a paper"}
-    days = {row["eventID"] for row in read["tables"]["event.csv"]}
+    days = {row["eventID"] for row in read["tables"]["event.csv"] if row["eventType"] == "day"}
     of_coris = {row["eventID"] for row in read["tables"]["occurrence.csv"] if row["scientificName"] == "Coris julis"}
     assert of_coris == days, "each day at work, present or absent, and none without work"
 

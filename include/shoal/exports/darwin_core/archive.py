@@ -1,11 +1,14 @@
 """Darwin Core archive as OBIS and GBIF take it: an Event for each camera and day, with Occurrence and ExtendedMeasurementOrFact.
 
+Days are parts of an Event for each deployment, which has the MaxN that can be compared and no occurrence: a fish is told once.
+
 Detections are no individuals, so `individualCount` is never written: the quantity of an occurrence is MaxN, the most boxes of the
 taxon in any one image of the day - of a classifier, which counts nothing, the images that it takes for the taxon - and what was
 examined stands beside it. "Not found" is not "absent": a taxon is absent only
 where somebody measured which share of it the model finds, and says so in the dataset file (`publish.recall`).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +20,7 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.describe import EVENT, MEASUREMENT, OCCURRENCE, write_eml, write_meta
+from shoal.exports.equal_effort import GROUP_IMAGES, EqualEffort, equal_effort
 from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
 from shoal.exports.places import Places, count_unplaced, count_unused, find_places, need_places, precision_of
@@ -34,27 +38,41 @@ _PLAIN = "CREATE OR REPLACE MACRO plain(text) AS trim(regexp_replace(text, '[[:c
 
 _DAYS = """
 CREATE OR REPLACE VIEW days AS
-SELECT getvariable('dataset') || ':' || url_encode(camera) || ':' || deployment || ':'
+SELECT getvariable('dataset') || ':' || url_encode(camera) || ':' || deployment AS parent_id, parent_id || ':'
     || strftime((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'), '%Y-%m-%d') AS event_id,
     strftime(bin_start, '%Y-%m-%dT%H:%M:%SZ') || '/' || strftime(bin_end, '%Y-%m-%dT%H:%M:%SZ') AS event_date,
     places.motion, counts_day.*
 FROM counts_day JOIN places USING (camera, deployment)
 """
 
+_LOOKED_AT = """
+CREATE OR REPLACE VIEW looked_at AS
+SELECT event_id, parent_id, 'day' AS kind, any_value(event_date) AS event_date, any_value(camera) AS camera,
+    any_value(deployment) AS deployment, any_value(motion) AS motion, any_value(images) AS images,
+    any_value(camera_days) AS camera_days
+FROM days GROUP BY event_id, parent_id
+UNION ALL
+SELECT parent_id, NULL, 'deployment', strftime(min(bin_start), '%Y-%m-%dT%H:%M:%SZ') || '/'
+        || strftime(max(bin_end), '%Y-%m-%dT%H:%M:%SZ'),
+    any_value(camera), any_value(deployment), any_value(motion), sum(images), round(sum(camera_days), 6)
+FROM (SELECT DISTINCT event_id, parent_id, bin_start, bin_end, camera, deployment, motion, images, camera_days FROM days)
+GROUP BY parent_id
+"""
+"""Days, and the stays that they are parts of."""
+
 _EVENTS = """
-SELECT event_id AS eventID, any_value(event_date) AS eventDate,
-    CASE WHEN any_value(motion) THEN 'fixed camera, released by motion' ELSE 'fixed camera, by the clock' END AS samplingProtocol,
-    CASE WHEN NOT any_value(motion) THEN any_value(images)::DOUBLE WHEN any_value(camera_days) > 0 THEN any_value(camera_days) END
-        AS sampleSizeValue,
-    CASE WHEN any_value(motion) THEN 'camera-days' ELSE 'images' END AS sampleSizeUnit,
-    any_value(positions.latitude) AS decimalLatitude, any_value(positions.longitude) AS decimalLongitude,
-    'EPSG:4326' AS geodeticDatum, any_value(uncertainty_m) AS coordinateUncertaintyInMeters,
-    any_value(precision) AS coordinatePrecision, any_value(depth_m) AS minimumDepthInMeters,
-    any_value(depth_m) AS maximumDepthInMeters, plain(any_value(camera || '/' || deployment)) AS locationID,
-    plain(getvariable('dataset_title')) AS datasetName, plain(getvariable('licence')) AS license,
-    CASE WHEN any_value(motion) AND any_value(camera_days) = 0
-        THEN 'images from a time in which the camera is said not to have been at work' END AS eventRemarks
-FROM days JOIN positions USING (camera, deployment) GROUP BY event_id ORDER BY event_id
+SELECT event_id AS eventID, event_date AS eventDate,
+    CASE WHEN motion THEN 'fixed camera, released by motion' ELSE 'fixed camera, by the clock' END AS samplingProtocol,
+    CASE WHEN NOT motion THEN images::DOUBLE WHEN camera_days > 0 THEN camera_days END AS sampleSizeValue,
+    CASE WHEN motion THEN 'camera-days' ELSE 'images' END AS sampleSizeUnit, latitude AS decimalLatitude,
+    longitude AS decimalLongitude, 'EPSG:4326' AS geodeticDatum, uncertainty_m AS coordinateUncertaintyInMeters,
+    precision AS coordinatePrecision, depth_m AS minimumDepthInMeters, depth_m AS maximumDepthInMeters,
+    plain(camera || '/' || deployment) AS locationID, plain(getvariable('dataset_title')) AS datasetName,
+    plain(getvariable('licence')) AS license,
+    CASE WHEN motion AND camera_days = 0
+        THEN 'images from a time in which the camera is said not to have been at work' END AS eventRemarks,
+    parent_id AS parentEventID, kind AS eventType
+FROM looked_at JOIN positions USING (camera, deployment) ORDER BY event_id
 """
 """A day in which a camera was not at work is no row, so that nobody reads a zero."""
 
@@ -117,8 +135,23 @@ SELECT * FROM (
     SELECT event_id, occurrence_id, 'mean detections per image', mean_per_image::VARCHAR, 'boxes per image',
         'detections / images examined'
     FROM seen_on_days WHERE NOT getvariable('whole_images') AND images > 0
+    UNION ALL
+    SELECT DISTINCT parent_id, NULL, type || ' of ' || plain(taxon), value::VARCHAR, unit, method
+    FROM comparable JOIN days USING (camera, deployment, taxon)
+    WHERE NOT getvariable('whole_images')
 ) ORDER BY eventID, occurrenceID NULLS FIRST, measurementType
 """
+
+
+def _comparable(one: EqualEffort) -> Iterator[tuple[str, float, str, str]]:
+    """Tell what can be compared of a series: kind, value, unit and method."""
+    yield "mean detections per image", one.mean_per_image, "boxes per image", f"mean of {one.images} used images"
+    of_image = "of the most boxes of the taxon in any one image"
+    if one.mean_maxn_of_groups is not None:
+        groups = f"mean over {one.groups} groups of {GROUP_IMAGES} used images that follow each other {of_image}"
+        yield f"mean MaxN in {GROUP_IMAGES} images", one.mean_maxn_of_groups, "boxes", groups
+    if one.mean_maxn_of_events is not None:
+        yield "mean MaxN in an event", one.mean_maxn_of_events, "boxes", f"mean over {one.events} events {of_image}"
 
 
 @dataclass(frozen=True)
@@ -147,6 +180,8 @@ class DarwinCore:
         need_places(database, self.name, places, "latitude and longitude")
         _need_known_taxa(answer)
         _prepare(database, answer, places)
+        comparable, not_told = equal_effort(answer, where)
+        _keep_comparable(database, comparable)
         archive = to / "darwin-core.zip"
         write_whole(archive, lambda part: _write_archive(database, answer, places, where, part))
         not_held = {
@@ -156,6 +191,7 @@ class DarwinCore:
             **places.unsaid_pauses("they are no events"),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
             "occurrences of taxa that people were counted as": int(database.value(_OF_PEOPLE)),
+            **not_told,
         }
         return Written((archive,), {what: count for what, count in not_held.items() if count})
 
@@ -213,8 +249,20 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
     database.run("CREATE OR REPLACE TABLE said_of_taxa (taxon VARCHAR, address VARCHAR, vernacular VARCHAR)")
     for taxon, entry in entries_of(answer.described.taxa).items():
         database.run("INSERT INTO said_of_taxa VALUES (?, ?, ?)", [taxon, gbif_address(entry), entry.vernacular])
-    for statement in (_PLAIN, _DAYS, _SEEN):
+    for statement in (_PLAIN, _DAYS, _LOOKED_AT, _SEEN):
         database.run(statement)
+
+
+def _keep_comparable(database: Database, series: Sequence[EqualEffort]) -> None:
+    names = (
+        "camera VARCHAR, deployment VARCHAR, taxon VARCHAR, type VARCHAR, value DOUBLE, unit VARCHAR, method VARCHAR"
+    )
+    database.run(f"CREATE OR REPLACE TABLE comparable ({names})")
+    for one in series:
+        for told in _comparable(one):
+            database.run(
+                "INSERT INTO comparable VALUES (?, ?, ?, ?, ?, ?, ?)", [one.camera, one.deployment, one.taxon, *told]
+            )
 
 
 DARWIN_CORE = DarwinCore()

@@ -48,7 +48,7 @@ EVENT = Table(
     _terms(
         "eventID", "eventDate", "samplingProtocol", "sampleSizeValue", "sampleSizeUnit", "decimalLatitude", "decimalLongitude",
         "geodeticDatum", "coordinateUncertaintyInMeters", "coordinatePrecision", "minimumDepthInMeters", "maximumDepthInMeters",
-        "locationID", "datasetName", f"{_DC}license", "eventRemarks",
+        "locationID", "datasetName", f"{_DC}license", "eventRemarks", "parentEventID", "eventType",
     ),
 )  # fmt: skip
 OCCURRENCE = Table(
