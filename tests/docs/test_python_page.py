@@ -5,9 +5,19 @@ import re
 from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from io import StringIO
+from itertools import product
 from pathlib import Path
 
+import pytest
+
+from r_tables import run_r
+from shoal.answers.columns import TABLES
+from shoal.answers.find import find_run
 from shoal.answers.opened import OpenedDataset
+from shoal.answers.where import Where
+from shoal.exports.export import Answer
+from shoal.exports.long import LONG
+from shoal.tables.session import open_database
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "python.md").read_text(encoding="utf-8")
@@ -23,6 +33,36 @@ def test_the_page_tells_every_member():
 def test_python_on_the_page_is_python():
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         compile(code, "docs/python.md", "exec")
+
+
+@pytest.fixture
+def june(hostile, tmp_path):
+    """A folder with long.csv of a June in which more bream come with each degree, and ctd.csv, which is warmer every day."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in TABLES["counts-day"].items())
+    with open_database(None) as database:
+        database.run(f"CREATE TABLE counts_day ({columns})")
+        database.run(f"CREATE TABLE images ({', '.join(f'{name} {kind}' for name, kind in TABLES['images'].items())})")
+        for number, taxon, camera in product(range(30), ("Coris julis", "Diplodus vulgaris"), "AB"):
+            start = datetime(2026, 5, 31, 22) + timedelta(days=number)  # midnight in Madrid
+            count = 0 if taxon == "Coris julis" else (2 + number + (3 * number) % 7) * (1 if camera == "A" else 3)
+            row = [camera, taxon, start, start + timedelta(days=1), 24 if camera == "A" else 48, count]
+            names = "camera, taxon, bin_start, bin_end, images, detections"
+            database.run(f"INSERT INTO counts_day ({names}) VALUES (?, ?, ?, ?, ?, ?)", row)
+        stored = find_run(hostile.results, hostile.layout)
+        LONG.write(database, Answer(stored.plan, True, stored.summary.result, {}), tmp_path, Where())
+    lines = ["time,temp"]
+    for hour in range(31 * 24):
+        moment = datetime(2026, 5, 31, 12) + timedelta(hours=hour)
+        lines.append(f"{moment.isoformat()}Z,{15 + hour / 120:.3f}")
+    (tmp_path / "ctd.csv").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def test_r_runs_what_the_page_says_and_prints_what_it_shows(june):
+    (code,) = re.findall(r"<!-- run by R -->\n```r\n(.*?)```", PAGE, re.DOTALL)
+    (june / "page.R").write_text(code, encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE.split("## In R")[1], re.DOTALL)
+    assert run_r("page.R", folder=june) == shown
 
 
 def test_the_notebook_runs_from_open_to_fish_against_temperature(hostile, tmp_path, monkeypatch):

@@ -27,6 +27,12 @@ cat(paste0(
 
 def read_with_r(folder: Path) -> dict[str, Any]:
     """Let R read recordTable.csv and cameraOperation.csv."""
+    read: dict[str, Any] = json.loads(run_r("-e", READ, str(folder)).splitlines()[-1])
+    return read
+
+
+def run_r(*arguments: str, folder: Path | None = None) -> str:
+    """Run R in a folder; return what it printed."""
     program = shutil.which("Rscript")
     if program is None:
         if os.environ.get("CI") == "true":
@@ -35,8 +41,9 @@ def read_with_r(folder: Path) -> dict[str, Any]:
             )
         pytest.skip("no Rscript here, R does not read the tables: apt install r-base-core")
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    command = [program, "--vanilla", "-e", READ, str(folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    command = [program, "--vanilla", *arguments]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=folder
+    )
     assert ended.returncode == 0, ended.stderr
-    read: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return read
+    return ended.stdout
