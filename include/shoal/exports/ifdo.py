@@ -7,6 +7,8 @@ given another one's: such images are left out and counted. An image in which not
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,17 +29,19 @@ from shoal.tables.session import Database
 VERSION = "v2.1.0"
 
 _ITEMS = """
-SELECT key, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, height, edges, turned, masks,
-    taxa, scores
-FROM named_images JOIN places USING (camera, deployment) SEMI JOIN held_pictures USING (key) LEFT JOIN (
-    SELECT key, list([x1::DOUBLE, y1::DOUBLE, x2::DOUBLE, y2::DOUBLE] ORDER BY position) AS edges,
-        list(if(angle IS NULL, NULL, keypoints) ORDER BY position) AS turned, list(mask ORDER BY position) AS masks,
-        list(taxon ORDER BY position) AS taxa, list(round(confidence::DOUBLE, 6) ORDER BY position) AS scores
-    FROM detections WHERE role = 'count' GROUP BY key
-) USING (key)
+SELECT key, -1 AS position, image_id, content_sha256, address, captured_at, last_modified, places.name AS place, height
+FROM named_images JOIN places USING (camera, deployment) {of_taxa}
 WHERE use = 'used' AND captured_at IS NOT NULL AND NOT people AND content_sha256 IS NOT NULL
-ORDER BY key
+UNION ALL BY NAME
+SELECT key, position, x1::DOUBLE AS x1, y1::DOUBLE AS y1, x2::DOUBLE AS x2, y2::DOUBLE AS y2,
+    if(angle IS NULL, NULL, keypoints) AS turned, mask, taxon, round(confidence::DOUBLE, 6) AS score
+FROM detections WHERE role = 'count'
+ORDER BY key, position
 """
+"""An image, then its boxes: sorted they need no memory, as lists of the boxes of millions of images do. Boxes of images that are
+not here follow none of their key."""
+
+_OF_TAXA = "SEMI JOIN held_pictures USING (key)"
 
 _OTHERS = """
 SELECT count(*) FILTER (use IN ('unusable', 'failed')) AS "images that are not used, as unusable or failed",
@@ -81,7 +85,8 @@ class Ifdo:
         view_pictures(database, where)
         header = _header(database, answer, places, where)
         drawn = _Drawn()
-        path = write_whole(to / "ifdo.json", lambda part: _write(database, places, header, drawn, part))
+        items = _ITEMS.format(of_taxa=_OF_TAXA if where.taxa else "")
+        path = write_whole(to / "ifdo.json", lambda part: _write(database, items, places, header, drawn, part))
         [others] = database.records(_OTHERS)
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
         if drawn.left_out:
@@ -93,14 +98,18 @@ class Ifdo:
         )
 
 
-def _write(database: Database, places: Places, header: dict[str, Any], drawn: "_Drawn", path: Path) -> None:
+def _write(database: Database, items: str, places: Places, header: dict[str, Any], drawn: "_Drawn", path: Path) -> None:
     labels = {label["name"]: label["id"] for label in header["image-annotation-labels"]}
     known = {place.name: _of_place(place) for place in places.known}
     annotator = str(header["image-annotation-creators"][0]["id"])
     with text_of(path) as file:
         file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
-        for number, row in enumerate(database.stream(_ITEMS)):
-            key, image_id, sha256, address, captured_at, last_modified, place, height, *shapes, taxa, scores = row
+        number = 0
+        for key, lines in groupby(database.stream(items), itemgetter(0)):
+            image, *boxes = lines
+            _, position, image_id, sha256, address, captured_at, last_modified, place, height, *_ = image
+            if position >= 0:
+                continue
             item = {
                 "image-uuid": image_id,
                 "image-hash-sha256": sha256,
@@ -109,13 +118,14 @@ def _write(database: Database, places: Places, header: dict[str, Any], drawn: "_
                 **known[place],
                 "image-annotations": [
                     {
-                        **drawn.shape(height, *shape),
+                        **drawn.shape(height, edges, turned, mask),
                         "labels": [_label(labels[taxon], score, annotator, last_modified)],
                     }
-                    for *shape, taxon, score in zip(*(values or () for values in (*shapes, taxa, scores)), strict=True)
+                    for *edges, turned, mask, taxon, score in (box[9:] for box in boxes)
                 ],
             }
             file.write(f"{',' if number else ''}\n{json_text(key)}:{json_text(item)}")
+            number += 1
         file.write("\n}}\n")
 
 
