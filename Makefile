@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-far bench-listing bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-exports bench-far bench-listing bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,7 +64,7 @@ test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten time
 	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/process/test_hostile_store.py tests/stories/process/test_memory_and_threads.py tests/unit/tables/test_no_time_is_invented.py tests/unit/results/test_compaction.py tests/unit/summary/test_known_months.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/airflow/test_disturbed.py tests/stories/process/test_jumping_clock.py
-	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/airflow/test_operators.py tests/unit/exports/test_report.py
+	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/airflow/test_operators.py tests/unit/exports/test_report.py tests/benchmarks/test_benchmarks.py
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
@@ -98,6 +98,9 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 
 bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers compared with an oracle's; ARGS="--rows-of-part 5000"
 	@$(RUN) benchmarks/scale.py --keys $(KEYS) $(ARGS)
+
+bench-exports: .venv/.dev  ## export KEYS=1000000 images in every format, each in a process that is measured whole; ARGS="--only ifdo long"
+	@$(RUN) benchmarks/exports.py --keys $(KEYS) $(ARGS)
 
 bench-far: .venv/.dev  ## plan KEYS=1000000 synthetic keys and a quarter of them, drawn on to a hundred million; ARGS="--target 50000000"
 	@$(RUN) benchmarks/far_plan.py --keys $(KEYS) $(ARGS)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shoal.exports.export import BY_MONTH, PACKAGES
+
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -89,3 +91,13 @@ def test_the_listing_benchmark_lists_every_key_with_every_client():
     found = [line.split() for line in table.splitlines()[2:]]
     assert [line[-6] for line in found] == ["shoal", "obstore", "minio-py"]
     assert all(float(line[-1]) >= 1000 for line in found)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("SHOAL_WIDE"), reason="to summarize and export takes half a minute: make test-wide"
+)
+def test_the_benchmark_of_exports_tells_each_in_a_line():
+    told = [json.loads(line) for line in run_benchmark("exports.py", "--keys", "2000").splitlines()]
+    assert [one["export"] for one in told] == sorted({**BY_MONTH, **PACKAGES})
+    assert {one["images"] for one in told if one["export"] != "yolo"} == {2000}
+    assert all(one["rss_mb"] > 50 and one["images_per_s"] > 0 and one["written_mb"] > 0 for one in told)
