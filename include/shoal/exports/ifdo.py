@@ -86,7 +86,7 @@ class Ifdo:
         header = _header(database, answer, places, where)
         drawn = _Drawn()
         items = _ITEMS.format(of_taxa=_OF_TAXA if where.taxa else "")
-        path = write_whole(to / "ifdo.json", lambda part: _write(database, items, places, header, drawn, part))
+        path = write_whole(to / "ifdo.json", lambda part: _write(database.stream(items), places, header, drawn, part))
         [others] = database.records(_OTHERS)
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
         if drawn.left_out:
@@ -98,14 +98,16 @@ class Ifdo:
         )
 
 
-def _write(database: Database, items: str, places: Places, header: dict[str, Any], drawn: "_Drawn", path: Path) -> None:
+def _write(
+    lines_of_images: Iterator[tuple[Any, ...]], places: Places, header: dict[str, Any], drawn: "_Drawn", path: Path
+) -> None:
     labels = {label["name"]: label["id"] for label in header["image-annotation-labels"]}
     known = {place.name: _of_place(place) for place in places.known}
     annotator = str(header["image-annotation-creators"][0]["id"])
     with text_of(path) as file:
         file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
         number = 0
-        for key, lines in groupby(database.stream(items), itemgetter(0)):
+        for key, lines in groupby(lines_of_images, itemgetter(0)):
             image, *boxes = lines
             _, position, image_id, sha256, address, captured_at, last_modified, place, height, *_ = image
             if position >= 0:
