@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import RUN_KEY, DatasetLayout, VariantLayout
 from shoal.contract.units import counted
+from shoal.pictures.drawing import PictureLimits
 from shoal.results.answer import read_current
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
@@ -35,6 +36,12 @@ class StoredRun:
     def run_key(self) -> str:
         """Its key."""
         return self.summary.run_key
+
+    @property
+    def picture_limits(self) -> PictureLimits:
+        """Judge images by the limits that the run had."""
+        model = self.plan.settings.model
+        return PictureLimits(model.pixel_limit, model.scan_limit)
 
 
 def find_run(results: ObjectStore, layout: DatasetLayout, run: str = CURRENT) -> StoredRun:

@@ -23,7 +23,6 @@ from shoal.contract.errors import ConfigError, ShoalError, shown
 from shoal.contract.gone_objects import gone
 from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.stored_names import Kind, read_name
-from shoal.pictures.drawing import PictureLimits
 from shoal.pictures.people import people_of, with_people
 from shoal.results.answer import read_current
 from shoal.settings.analysis import Taxon
@@ -271,8 +270,7 @@ class OpenedDataset:
                 f"The model saw nothing of image {shown(key, 200)!r}: nobody knows whether it shows people, so it is not shown"
             )
         data = self._fetch(key, found[0]["size_bytes"], found[0]["content_sha256"])
-        model = self._run.plan.settings.model
-        array = decode_apart(data, shown(key, 200), PictureLimits(model.pixel_limit, model.scan_limit))
+        array = decode_apart(data, shown(key, 200), self._run.picture_limits)
         literal = "'" + key.replace("'", "''") + "'"
         boxes = self._database.relation(
             f"FROM {prefix}detections WHERE key = {literal} AND role = 'count' ORDER BY position"

@@ -6,17 +6,22 @@ newest complete run over the whole dataset, or a run_key.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import add_dataset, find_dataset, reach_results
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
+from shoal.cli._whole import need_free, write_whole
 from shoal.contract.errors import shown
 from shoal.contract.units import counted
 
 if TYPE_CHECKING:
+    from shoal.answers.find import StoredRun
     from shoal.compare.agreement import Agreement, Side, TaxonAgreement
+    from shoal.compare.comparison import Comparison
+    from shoal.settings.dataset_stores import Stores
 
 SHOWN_IMAGES = 5
 
@@ -33,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="camera=…,from=…,to=…,taxon=…",
         help="only these images and taxa",
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also a page with charts and pictures, one file")
     add_json(parser)
 
 
@@ -43,17 +49,43 @@ def execute(arguments: Namespace) -> int:
     from shoal.compare.choose import choose_runs  # noqa: PLC0415
     from shoal.tables.session import open_database  # noqa: PLC0415
 
+    if arguments.html is not None:
+        need_free(arguments.html, "--html")
     dataset = find_dataset(arguments.dataset)
     with reach_results(arguments.dataset, dataset) as stores:
-        first, second = choose_runs(stores.results, stores.layout, (arguments.first, arguments.second))
-        where = Where.parse(arguments.where, first.plan.settings.report.zone)
+        runs = choose_runs(stores.results, stores.layout, (arguments.first, arguments.second))
+        where = Where.parse(arguments.where, runs[0].plan.settings.report.zone)
         with open_database(stores.results, dataset.run) as database:
-            found = compare_runs(database, first, second, where)
+            if arguments.html is None:
+                found = compare_runs(database, *runs, where)
+            else:
+                from shoal.compare.comparison import read_comparison  # noqa: PLC0415
+
+                comparison = read_comparison(database, *runs, dataset.taxa, where)
+                found = comparison.agreement
+        if arguments.html is not None:
+            page = _page(comparison, stores, runs[1], ", ".join(arguments.where))
     if arguments.json:
         print_json({"dataset": dataset.name, **found.to_json()})
-        return 0
-    tell(*_describe(found))
+    else:
+        tell(*_describe(found))
+    if arguments.html is not None:
+        write_whole(arguments.html, page.encode("utf-8", "backslashreplace"), "--html", aside=arguments.json)
     return 0
+
+
+def _page(found: "Comparison", stores: "Stores", run: "StoredRun", part: str) -> str:
+    """Write the page, with images of the dataset's bucket as both saw them."""
+    from shoal.exports.report.comparison import write_page  # noqa: PLC0415 - other commands do not need them
+    from shoal.pictures.draw import draw  # noqa: PLC0415
+
+    return write_page(
+        stores.layout.dataset,
+        found,
+        lambda drawings: draw(stores.source, drawings, run.picture_limits),
+        (found.agreement.first.run_key, found.agreement.second.run_key),
+        part,
+    )
 
 
 def _describe(found: "Agreement") -> Iterator[str]:

@@ -4,7 +4,6 @@ Boxes that count are solid; those below the threshold are drawn with --below, da
 tables, the images themselves as the run looked at them. Images that show a class of role `human` are never shown.
 """
 
-import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import replace
@@ -18,10 +17,11 @@ from shoal.answers.where import EXAMPLE, Where
 from shoal.cli._reach import find_dataset, reach_results
 from shoal.cli._tell import tell
 from shoal.cli._which_run import read_word
+from shoal.cli._whole import write_whole
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.job import positive
 from shoal.pictures.draw import draw, sheet
-from shoal.pictures.drawing import Box, Drawn, PictureLimits
+from shoal.pictures.drawing import Box, Drawn
 from shoal.settings.dataset_stores import Stores
 from shoal.tables.session import open_database
 
@@ -86,13 +86,13 @@ def _show_one(arguments: Namespace, stores: Stores, run: StoredRun, answer: Show
     image = answer.find_image(arguments.key.removeprefix(stores.source.uri("")))
     boxes = answer.boxes(image, below=arguments.below)
     side = arguments.side or min(MOST_SIDE, max(LEAST_SIDE, image.width or 0, image.height or 0))
-    (drawn,) = draw(stores.source, [replace(image.to_draw(boxes), long_side_px=side, quality=90)], _limits(run))
+    (drawn,) = draw(stores.source, [replace(image.to_draw(boxes), long_side_px=side, quality=90)], run.picture_limits)
     if drawn.jpeg is None:
         failed = f"; the run could not use it either ({image.reason})" if image.use == "failed" else ""
         raise ConfigError(f"No picture of {shown(image.key)!r}: {drawn.why}{failed}")
     tell(*_facts(run, image, drawn), *map(_line, boxes))
     name = f"{_plain(Path(image.key).name)}.boxes.jpg"
-    _write(arguments.out or Path(name), drawn.jpeg, own_name=arguments.out is None)
+    write_whole(arguments.out or Path(name), drawn.jpeg, "-o", replaces=arguments.out is None)
     return 0
 
 
@@ -118,7 +118,7 @@ def _show_grid(arguments: Namespace, stores: Stores, run: StoredRun, answer: Sho
     people = f"; left out because they show people: {picked.with_people}" if picked.with_people else ""
     if not picked.drawings:
         raise ConfigError(f"No image of {shown(taxon, 100)} to show in this part of the answer{people}")
-    limits = _limits(run)
+    limits = run.picture_limits
     drawn = list(draw(stores.source, picked.drawings, limits))
     failed = [one for one in drawn if one.jpeg is None]
     tell(f"{len(drawn)} of {picked.of} images of {shown(taxon, 100)}, by {arguments.order}{people}")
@@ -127,28 +127,9 @@ def _show_grid(arguments: Namespace, stores: Stores, run: StoredRun, answer: Sho
         tell(f"  … and of {len(failed) - SHOWN_FAILURES} more")
     title = f"{taxon} · by {arguments.order} · {run.summary.dataset}/{run.run_key}"
     name = f"{run.summary.dataset}-{_plain(arguments.taxon or 'all')}-{arguments.order}.jpg"
-    _write(arguments.out or Path(name), sheet(drawn, columns, title, limits), own_name=arguments.out is None)
+    picture = sheet(drawn, columns, title, limits)
+    write_whole(arguments.out or Path(name), picture, "-o", replaces=arguments.out is None)
     return 1 if len(failed) == len(drawn) else 0
-
-
-def _limits(run: StoredRun) -> PictureLimits:
-    """Judge images by the limits that the run had."""
-    model = run.plan.settings.model
-    return PictureLimits(model.pixel_limit, model.scan_limit)
-
-
-def _write(path: Path, data: bytes, *, own_name: bool) -> None:
-    """Write a picture whole or not at all; what lies there under a name that somebody wrote stays."""
-    if path.exists() and not own_name:
-        raise ConfigError(f"{path} is there already - write another name, or remove it")
-    beside = path.with_name(f".shoal-{os.getpid()}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as err:
-        beside.unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {err.strerror} - write another place with -o") from err
-    tell(f"written  {path}")
 
 
 def _plain(name: str) -> str:

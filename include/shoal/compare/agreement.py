@@ -298,23 +298,16 @@ def _at_thresholds(database: Database) -> dict[str, tuple[tuple[float, int, int]
 
 
 def _differing(database: Database, taxa: list[str]) -> Iterator[Differing]:
+    """Read the images that differ most.
+
+    Makes: differing_images (key, object_version, kept, lost, gained), all that differ
+    """
     database.set_variable("compared_taxa", taxa)
+    database.run_file("differing_images")
     found = database.run(
-        f"""
-        WITH kept AS (
-            SELECT key, count(*) AS kept FROM same_boxes
-            WHERE list_contains(getvariable('compared_taxa'), taxon) GROUP BY key
-        ), counted AS (
-            SELECT key, sum(first_detections)::BIGINT AS first, sum(second_detections)::BIGINT AS second FROM compared_counts
-            WHERE list_contains(getvariable('compared_taxa'), taxon) GROUP BY key
-        )
-        SELECT key, object_version, first - coalesce(kept, 0) AS lost, second - coalesce(kept, 0) AS gained
-        FROM counted LEFT JOIN kept USING (key) JOIN first_images USING (key)
-        WHERE lost + gained > 0
-        ORDER BY lost + gained DESC, key LIMIT {MOST_IMAGES}
-        """
+        f"SELECT key, object_version, lost, gained FROM differing_images ORDER BY lost + gained DESC, key LIMIT {MOST_IMAGES}"
     ).fetchall()
-    yield from (Differing(key, version, lost, gained) for key, version, lost, gained in found)
+    yield from (Differing(*image) for image in found)
 
 
 def _months(database: Database, taxa: list[str]) -> list[dict[str, Any]]:

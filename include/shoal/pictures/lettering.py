@@ -13,7 +13,8 @@ FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 """DejaVu Sans: Latin, Greek, Cyrillic, Arabic and more; its licence lies beside it."""
 
 _NO_CHARACTER = "\U0010fffe"
-_BINOMIAL = re.compile(r"([A-Z])[a-zà-ÿ]+ ([a-zà-ÿ]\S+.*)")
+_BINOMIAL = re.compile(r"(\S+: )?([A-Z])[a-zà-ÿ]+ ([a-zà-ÿ]\S+.*)")
+"""After whoever says so, where somebody is named."""
 
 
 @cache
@@ -52,7 +53,7 @@ def drawable(label: str, class_id: int) -> str:
 def shorter(label: str) -> str:
     """Write the genus with one letter."""
     found = _BINOMIAL.fullmatch(label)
-    return f"{found[1]}. {found[2]}" if found else label
+    return f"{found[1] or ''}{found[2]}. {found[3]}" if found else label
 
 
 def cut_to(text: str, width_px: float, size_px: int, *, keep_end: bool = False) -> str:

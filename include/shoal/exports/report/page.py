@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import jinja2
 from markupsafe import Markup
 
 from shoal.answers.where import Where
-from shoal.contract.errors import shown_lines
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.tasks.classify import CLASSIFY
@@ -17,6 +15,7 @@ from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Written
+from shoal.exports.report.environment import environment
 from shoal.exports.report.pictures import choose_pictures, common_reason, draw_pictures, group_pictures
 from shoal.exports.report.policy import POLICY, SCRIPTS
 from shoal.exports.report.script_data import (
@@ -35,8 +34,6 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
 from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
-
-_HERE = Path(__file__).parent
 
 _UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
 
@@ -65,7 +62,7 @@ class Report:
         run = shown_of_run(answer.run)
         first, second = say_verdict(answer.result, run)
         html = (
-            _environment()
+            environment()
             .get_template("report.html.j2")
             .render(
                 **_first_told(explore),
@@ -117,14 +114,6 @@ def _first_told(explore: Mapping[str, Any]) -> dict[str, str | None]:
     return {f"since_{width}": since[width] and local_text(since[width], zone)[:10] for width in ("day", "month")}
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    environment.filters["moment"] = lambda text: f"{text[:10]} {text[11:16]} UTC"
-    return environment
-
-
 def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     """Take what the report tells of a run beside its result: what is to be warned of, nothing of its time, name or share.
 
@@ -145,11 +134,6 @@ def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
         "unreadable": run["unreadable"],
         "removed": run["removed_since_previous"] or 0,
     }
-
-
-def _shown(value: object) -> object:
-    """Write names so that nothing in them hides or turns what follows around; markup of ours stays."""
-    return shown_lines(value) if type(value) is str else value
 
 
 def describe_stays(dataset: Dataset, result: Mapping[str, Any]) -> list[dict[str, Any]]:

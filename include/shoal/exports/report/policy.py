@@ -6,15 +6,23 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 
-SCRIPTS = tuple((_HERE / name).read_text(encoding="utf-8") for name in ("vega/bundle.min.js", "report.js"))
-"""What draws the charts, in the order in which they run."""
+_BUNDLE, _CHARTS, _REPORT, _COMPARISON = (
+    (_HERE / name).read_text(encoding="utf-8")
+    for name in ("vega/bundle.min.js", "charts.js", "report.js", "comparison.js")
+)
+
+SCRIPTS = (_BUNDLE, _CHARTS, _REPORT)
+"""What draws the charts of a report, in the order in which they run."""
+
+COMPARISON_SCRIPTS = (_BUNDLE, _CHARTS, _COMPARISON)
+"""Likewise of two answers side by side; a report that holds both has the last of these after its own."""
 
 
 def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-SCRIPT_SOURCES = " ".join(map(_hash, SCRIPTS))
+SCRIPT_SOURCES = " ".join(map(_hash, dict.fromkeys(SCRIPTS + COMPARISON_SCRIPTS)))
 """These scripts, for a Content-Security-Policy: a name that got into the page as a script would not run."""
 
 POLICY = (

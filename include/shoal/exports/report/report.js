@@ -1,18 +1,10 @@
-// Draws the charts of a report from the data that the page holds. It asks nobody for anything, and evaluates no text: Vega's
-// expressions go through its interpreter. Without it the tables stand.
+// Draws the charts of a report from the data that the page holds. Without it the tables stand.
 "use strict";
 (function () {
-  const data = JSON.parse(document.getElementById("explore").textContent);
+  const { INK, EFFORT, byId, show, moment, ends, when, count, ground } = shoalCharts;
+  const data = JSON.parse(byId("explore").textContent);
   const taxa = data.taxa, cameras = data.cameras;
   const words = data.words || { mean: "detections per image", detections: "Detections", boxes: "boxes" };
-  const byId = (id) => document.getElementById(id);
-  const DAY = 86400000;
-  const INK = "#33414b", GRID = "#e6eaed", EFFORT = "#9aa7b0";
-  const config = {
-    background: null, font: "system-ui, sans-serif",
-    axis: { labelColor: INK, titleColor: INK, gridColor: GRID, domainColor: "#b8c2c9", tickColor: "#b8c2c9", titleFontWeight: 500 },
-    view: { stroke: null }, title: { color: INK, anchor: "start", fontWeight: 600 }
-  };
   const colour = {
     field: "taxon", type: "nominal", legend: null,
     scale: { domain: taxa.map((t) => t.name), range: taxa.map((t) => t.colour) }
@@ -28,24 +20,6 @@
 
   function width() {
     return Math.max(220, byId("charts").clientWidth - 90);
-  }
-
-  function show(id, spec, label) {
-    const element = byId(id);
-    element.setAttribute("aria-label", label);
-    const options = { ast: true, renderer: "svg", actions: false, tooltip: { theme: "light" } };
-    return vegaEmbed(element, Object.assign({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", config: config }, spec), options);
-  }
-
-  // A day or month as the milliseconds of its local date, taken for UTC: nothing is shifted by the reader's own zone.
-  const moment = (text) => Date.parse(text + "T00:00:00Z");
-
-  function ends(starts, bin) {
-    return starts.map((at) => {
-      if (bin === "day") return at + DAY;
-      const date = new Date(at);
-      return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
-    });
   }
 
   function effortRows(camera, bin) {
@@ -75,15 +49,7 @@
     return rows;
   }
 
-  const when = (bin) => ({ field: "at", type: "temporal", timeUnit: bin === "day" ? "utcyearmonthdate" : "utcyearmonth", title: bin === "day" ? "Day" : "Month" });
-  // Hours have no name of their own: bins are days or longer.
-  const dates = { year: "%Y", quarter: "%b %Y", month: "%b %Y", week: "%-d %b", date: "%-d %b", hours: " ", minutes: " ", seconds: " ", milliseconds: " " };
-  const x = (domain) => ({
-    type: "temporal", title: null, scale: domain ? { type: "utc", domain: domain } : { type: "utc" },
-    axis: { labelOverlap: true, tickCount: Math.max(2, Math.round(width() / 110)), grid: false, format: dates }
-  });
-  const count = (title, ticks) => ({ field: "images", type: "quantitative", title: title, scale: { domainMin: 0 }, axis: { tickCount: ticks } });
-  const ground = { datum: 0 };
+  const x = (domain) => shoalCharts.time(width(), domain);
 
   function span(rows) {
     return rows.length ? [rows[0].at, rows[rows.length - 1].to] : null;
@@ -300,10 +266,7 @@
     byId("scored").addEventListener("change", () => drawScores(Number(byId("scored").value)));
     drawScores(0);
   }
-  let known = width();
-  window.addEventListener("resize", () => {
-    if (width() === known) return;
-    known = width();
+  shoalCharts.onResize(width, () => {
     drawAll();
     if (taxa.length) drawScores(Number(byId("scored").value));
   });
