@@ -16,7 +16,9 @@ def need_free(path: Path, option: str) -> None:
     if path.exists():
         raise ConfigError(f"{path} is there already - write another name with {option}, or remove it")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent} - make it, or write another place")
+        raise ConfigError(
+            f"{path} cannot be written: there is no folder {path.parent} - make it, or write another place"
+        )
 
 
 def write_whole(path: Path, data: bytes, option: str, *, replaces: bool = False, aside: bool = False) -> None:

@@ -34,6 +34,10 @@ _BEST = " AND position = 0"
 """Of a classifier's classes only what scores best would count at another threshold."""
 
 
+class NothingInCommonError(ConfigError):
+    """Two runs have nothing that could be compared."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two.
@@ -186,7 +190,7 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         where: Which images are asked for.
 
     Raises:
-        ConfigError: They have no image in common that both use, or one counts boxes and the other one images.
+        NothingInCommonError: No image that both use, or one counts boxes and the other one images.
         ContractError: A stored table is gone.
     """
     _need_one_measure(first, second)
@@ -200,7 +204,7 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
     database.run_file("agreement")
     images = int(database.value("SELECT count(*) FROM common_images"))
     if images == 0:
-        raise ConfigError(
+        raise NothingInCommonError(
             f"Runs {first.run_key} ({first.plan.model}) and {second.run_key} ({second.plan.model}) have no image in common that "
             "both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
         )
@@ -225,7 +229,7 @@ def _need_one_measure(first: StoredRun, second: StoredRun) -> None:
     """Refuse to compare numbers of boxes with numbers of images."""
     for one, other in ((first, second), (second, first)):
         if one.plan.task == CLASSIFY.name and other.plan.task != CLASSIFY.name:
-            raise ConfigError(
+            raise NothingInCommonError(
                 f"Run {one.run_key} ({one.plan.model}) classifies images as a whole, run {other.run_key} ({other.plan.model}) "
                 "finds boxes: their counts are of different things - compare two of a kind"
             )

@@ -125,7 +125,7 @@ def read_comparison(
         where: Which images are asked for.
 
     Raises:
-        ConfigError: They have no image in common that both use.
+        NothingInCommonError: They have no image in common that both use.
         ContractError: A stored table is gone.
     """
     agreement = compare_runs(database, first, second, where)

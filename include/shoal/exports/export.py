@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 from typing import Any, Protocol, runtime_checkable
 
 from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import it from here
+from shoal.compare.comparison import Comparison
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.plugged_in import load
 from shoal.exports.days import missing_days
@@ -47,6 +48,21 @@ Draw = Callable[[Sequence[Drawing]], Iterable[Drawn]]
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What became of the comparison that a plan asks for.
+
+    Attributes:
+        model: Name and version of the model that it is compared with; empty where that cannot be read any more.
+        found: The comparison; None where there is none.
+        why_not: Why not, without a word of the run itself: runs with one answer have one report.
+    """
+
+    model: str = ""
+    found: Comparison | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a run found, as far as it is known when its files are written.
 
@@ -59,6 +75,7 @@ class Answer:
         dataset: The dataset file as it is now, for what decides no number, such as a licence; None where nobody asks.
         explore: What a person looks through first, see `exports.explore`.
         draw: Draws pictures; None where nobody can, as when an answer is only written again.
+        compared: The run beside one of another variant; None where its plan names none.
     """
 
     plan: StoredPlan
@@ -69,6 +86,7 @@ class Answer:
     dataset: Dataset | None = None
     explore: Mapping[str, Any] = field(default_factory=dict, repr=False)
     draw: Draw | None = field(default=None, repr=False, compare=False)
+    compared: Compared | None = field(default=None, repr=False)
 
     @property
     def described(self) -> Dataset:

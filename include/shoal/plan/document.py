@@ -1,7 +1,7 @@
 """What a run will do, decided and written down before any pod starts."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import ceil, floor
 from os.path import commonprefix
 from typing import Any
@@ -21,6 +21,7 @@ from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
+from shoal.results.plan_parts import ComparedWith
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
@@ -153,6 +154,7 @@ class Plan:
         login_words: Which logins may end before the run does.
         nothing: Why no image is in the run's window; empty where one is.
         installation: The Airflow that planned it, empty when none did.
+        compared_with: The run with which the report compares this one, see `results.compared_with`.
     """
 
     run_key: str
@@ -184,6 +186,7 @@ class Plan:
     credentials: Mapping[str, str] = field(default_factory=dict)
     login_words: Sequence[str] = ()
     installation: str = ""
+    compared_with: ComparedWith | None = None
 
     @property
     def pending(self) -> int:
@@ -292,6 +295,7 @@ class Plan:
             ],
             "ledgers": list(self.ledgers),
             "parts": list(self.parts),
+            "compared_with": None if self.compared_with is None else asdict(self.compared_with),
             "job": self.job.to_json(),
         }
 

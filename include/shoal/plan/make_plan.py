@@ -19,6 +19,7 @@ from shoal.plan.logins import doubts_about_logins, kinds_of_login
 from shoal.plan.moved import Moved, is_about_others, look_back
 from shoal.plan.plan_session import PlanSession
 from shoal.plan.request import PlanRequest
+from shoal.results.compared_with import choose_compared_with
 from shoal.results.ledger import list_settled
 from shoal.results.read_again import read_listed
 from shoal.settings.dataset_stores import Stores
@@ -47,12 +48,18 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         now = begun.pop() if begun else replace(request, frozen=True)  # the bucket is not listed a second time
         return _plan(database, now, stores, shelf, once)
 
-    plan = read_listed(stores.results, request.dataset.run, plan_now)
+    plan = _with_comparison(read_listed(stores.results, request.dataset.run, plan_now), stores)
     layout = stores.layout.variant(plan.variant.directory)
     if not stores.results.has(layout.variant):
         stores.results.write_json(layout.variant, plan.variant.to_json())
     stores.results.write_json(layout.run(request.run_key).plan, plan.to_json())
     return plan
+
+
+def _with_comparison(plan: Plan, stores: Stores) -> Plan:
+    directory, may = plan.variant.directory, plan.may_become_current
+    with_ = choose_compared_with(stores.results, stores.layout, directory, may_become_current=may)
+    return replace(plan, compared_with=with_)
 
 
 def _plan(

@@ -43,6 +43,14 @@ class StoredScope:
 
 
 @dataclass(frozen=True)
+class ComparedWith:
+    """The run of another variant with which a run's report compares it: its key, and the folder of its variant."""
+
+    run_key: str
+    directory: str
+
+
+@dataclass(frozen=True)
 class StoredModel:
     """A model version: its file in the models bucket, and what that hashes to."""
 

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import RUN_KEY, is_time
+from shoal.contract.layout import FOLDER, RUN_KEY, is_time
 from shoal.contract.stored_json import checked, pick, picked, reading, take
 from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.plan_parts import (
+    ComparedWith,
     PlannedBy,
     StoredApproval,
     StoredCapacity,
@@ -72,6 +73,7 @@ class StoredPlan:
         shards: What each worker was given.
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused.
+        compared_with: The run with which the report compares this one; None in plans before that was kept, too.
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)
@@ -102,6 +104,7 @@ class StoredPlan:
     shards: tuple[StoredShard, ...]
     ledgers: tuple[str, ...]
     parts: tuple[str, ...]
+    compared_with: ComparedWith | None = None
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredPlan":
@@ -112,7 +115,7 @@ class StoredPlan:
         """
         with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
             clock, silent, drift, approval = (stored.get(name) for name in ("clock", "silent", "drift", "approval"))
-            capacity = stored["capacity"]
+            capacity, compared_with = stored["capacity"], stored.get("compared_with")
             take(stored["params"], "plan_only", bool)
             take(stored["settings"], "name", str)
             take(stored["settings"], "source", dict)
@@ -146,6 +149,7 @@ class StoredPlan:
                     shards=picked(StoredShard, stored["shards"]),
                     ledgers=tuple(take(stored, "ledgers", list)),
                     parts=tuple(take(stored, "parts", list)),
+                    compared_with=pick(ComparedWith, compared_with) if compared_with else None,
                 )
             )
 
@@ -158,6 +162,11 @@ class StoredPlan:
     def rows_run(self) -> str:
         """The run that looked at the images: whose manifest, parts and rows are this one's own."""
         return self.run_key if self.of_run is None else self.of_run
+
+    @property
+    def root(self) -> str:
+        """Key prefix of everything of the dataset."""
+        return self.listing.key[: self.listing.key.rfind("listings/")]
 
     @property
     def dataset(self) -> str:
@@ -259,6 +268,7 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
         *([] if plan.of_run is None or _is_other_run(plan.of_run, plan.run_key) else [plan.of_run]),
         *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
         *([] if place.is_listing(plan.listing.key) else [plan.listing.key]),
+        *([] if plan.compared_with is None else _strange(plan.compared_with)),
         *(named for named in plan.ledgers if not is_ledger(layout, named)),
         *(named for named in plan.parts if not is_part(layout, named)),
     ]
@@ -270,13 +280,19 @@ def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
     return plan
 
 
+def _strange(other: ComparedWith) -> list[str]:
+    """Name what is no run of a dataset."""
+    named = {other.directory: FOLDER, other.run_key: RUN_KEY}
+    return [name for name, pattern in named.items() if not re.fullmatch(pattern, name)]
+
+
 def _is_other_run(of_run: str, run_key: str) -> bool:
     return of_run != run_key and re.fullmatch(RUN_KEY, of_run) is not None and is_time(of_run)
 
 
 def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:
     """Name what a plan names by where it lies now: a dataset's folder may have been copied, to another name or prefix."""
-    planned_at = plan.listing.key[: plan.listing.key.rfind("listings/")]
+    planned_at = plan.root
     if planned_at == root or not plan.listing.key.startswith(f"{planned_at}listings/"):
         return plan
 

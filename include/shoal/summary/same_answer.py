@@ -24,12 +24,14 @@ from shoal.exports.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.exports.report.page import shown_of_run
 from shoal.exports.write import of_wheels
 from shoal.results.answer import read_current
+from shoal.results.compared_with import find_compared
 from shoal.results.ledger import RowSources
 from shoal.results.lineage import read_lineages
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, Unreadable, find_summary
 from shoal.settings.dataset import EXPORTS_OF_WHEELS
 from shoal.settings.dataset_stores import Stores
+from shoal.stores.object_store import ObjectStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.balance import Balance
 from shoal.summary.publish import Found
@@ -58,6 +60,8 @@ class AnswerInputs:
             rows stay as they are.
         late_origins: Of which attempts the rows count that later runs took.
         exports: Of each export that the dataset file asks for the wheel: its version and what was installed of it.
+        compared: The run that the report compares with, what it found and the files of its tables; None where there is none,
+            empty where it cannot be read any more.
     """
 
     release: tuple[str, ...]
@@ -73,6 +77,7 @@ class AnswerInputs:
     ledgers: tuple[str, ...]
     late_origins: tuple[str, ...]
     exports: Mapping[str, str]
+    compared: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -107,7 +112,17 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
         ledgers=_first_names(database, sources),
         late_origins=sources.late_origins,
         exports={name: told for name, told in exports.items() if told is not None},
+        compared=_compared(database.results, plan),
     )
+
+
+def _compared(results: ObjectStore, plan: StoredPlan) -> str | None:
+    if plan.compared_with is None:
+        return None
+    found = find_compared(results, plan)
+    if found is None:
+        return ""
+    return canonical_sha256([found.run_key, found.result_sha256, [file.sha256 for file in found.tables]])
 
 
 def _first_names(database: Database, sources: RowSources) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
+from shoal.summary.compared import compare_answer
 from shoal.summary.export_months import store_export_months
 from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
@@ -234,6 +235,7 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
     tables = store_tables(database, layout, answer_tables(answer.plan), shared, known) if answer.complete else ()
     explore = store_explore(answer.explore, layout, shared, database.folder) if answer.complete else None
+    answer = replace(answer, compared=compare_answer(database.results, layout, answer, tables))
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}

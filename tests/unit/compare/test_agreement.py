@@ -6,15 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planted_boxes import answer
 from shoal.answers.find import find_run
 from shoal.answers.opened import OpenedDataset
 from shoal.answers.where import Where
 from shoal.compare.agreement import compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
 from shoal.contract.errors import ConfigError
-from shoal.contract.rows import ROW_COLUMNS
 from shoal.tables.session import open_database
-from written_rows import write_rows
 from written_tasks import seen_as, stored_plan
 
 DIPLODUS, CHROMIS, CORIS, SARPA = range(4)
@@ -23,28 +22,6 @@ HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
 
 def day_key(day, camera="C1"):
     return f"{camera}/202606{day:02d}-120000-{camera}.jpg"
-
-
-def write_boxes(pipeline, plan, boxes):
-    """Write rows as a worker would, with these boxes: class, score and place, by key."""
-
-    def plant(database):
-        database.run(f"CREATE TABLE planted (key VARCHAR, detections {ROW_COLUMNS['detections']})")
-        for key, found in boxes.items():
-            structs = [
-                {"class_id": class_id, "confidence": conf, **dict(zip(("x1", "y1", "x2", "y2"), xyxy, strict=True))}
-                for class_id, conf, xyxy in found
-            ]
-            database.run("INSERT INTO planted VALUES (?, ?)", [key, structs])
-
-    seen = "coalesce(planted.detections, [])"
-    write_rows(pipeline, plan, "manifest LEFT JOIN planted USING (key)", plant, detections=seen)
-
-
-def answer(pipeline, version, boxes, **params):
-    plan = pipeline.plan(model_version=version, **params)
-    write_boxes(pipeline, plan, boxes)
-    return pipeline.summarize(plan)
 
 
 FIRST = {

@@ -1,6 +1,7 @@
 """report.html: the summary for people, one self-contained file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +15,11 @@ from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
-from shoal.exports.export import Answer, Written
+from shoal.exports.export import Answer, Compared, Written
+from shoal.exports.report.comparison import ComparisonText, ask_pictures, with_pictures
 from shoal.exports.report.environment import environment
-from shoal.exports.report.pictures import choose_pictures, common_reason, draw_pictures, group_pictures
-from shoal.exports.report.policy import POLICY, SCRIPTS
+from shoal.exports.report.pictures import Picture, choose_pictures, common_reason, draw_pictures, group_pictures
+from shoal.exports.report.policy import COMPARISON_SCRIPTS, POLICY, SCRIPTS
 from shoal.exports.report.script_data import (
     CAUSES,
     FIRST_SHOWN,
@@ -36,6 +38,10 @@ from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
 
 _UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
+
+
+MOST_DIFFERING = 4
+"""Images of a comparison in a report, whose pictures have little room; `compare --html` has more."""
 
 
 class Report:
@@ -58,7 +64,11 @@ class Report:
         data = script_data(explore, whole_images=answer.plan.task == CLASSIFY.name)
         looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
         asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
-        pictures = draw_pictures(asked, answer.draw)
+        compared = answer.compared
+        differed = ask_pictures(compared.found.differed[:MOST_DIFFERING]) if compared and compared.found else []
+        drawn = draw_pictures([*differed, *asked], answer.draw)
+        pictures = drawn[len(differed) :]
+        side_by_side = compare_text(compared, drawn[: len(differed)])
         run = shown_of_run(answer.run)
         first, second = say_verdict(answer.result, run)
         html = (
@@ -82,7 +92,12 @@ class Report:
                 undrawn=common_reason(pictures),
                 failed_drawn=[one for one in pictures if one.kind == "failed" and one.source],
                 data=Markup(within_script(data)),  # noqa: S704 - nothing in it ends the element
-                scripts=[Markup(text) for text in SCRIPTS],  # noqa: S704 - our own files
+                scripts=[
+                    Markup(text)  # noqa: S704 - our own files
+                    for text in (*SCRIPTS, *(COMPARISON_SCRIPTS[-1:] if side_by_side and side_by_side.data else ()))
+                ],
+                compared_with=compared,
+                compared=side_by_side,
                 policy=POLICY,
                 first_shown=FIRST_SHOWN,
                 by_day=spans_days(explore),
@@ -112,6 +127,14 @@ def _first_told(explore: Mapping[str, Any]) -> dict[str, str | None]:
     """Say from which local date on days and months are told; None where all are."""
     zone, since = ZoneInfo(explore["zone"]), explore["left_out"]["since"]
     return {f"since_{width}": since[width] and local_text(since[width], zone)[:10] for width in ("day", "month")}
+
+
+def compare_text(compared: Compared | None, pictures: Sequence[Picture]) -> ComparisonText | None:
+    """Write a comparison as a section, which names neither run; None where there is none."""
+    if compared is None or compared.found is None:
+        return None
+    found = replace(compared.found, differed=compared.found.differed[: len(pictures)])
+    return with_pictures(ComparisonText(found), pictures)
 
 
 def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:

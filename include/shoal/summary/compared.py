@@ -1,0 +1,96 @@
+"""A run beside the one of another variant that its plan names: for its report, which shows what the change of model changes."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shoal.answers.find import StoredRun
+from shoal.answers.where import Where
+from shoal.compare.agreement import NothingInCommonError
+from shoal.compare.comparison import Comparison, read_comparison
+from shoal.contract.errors import ConfigError, ContractError, MovedError, one_line
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.layout import VariantLayout
+from shoal.exports.export import Answer, Compared
+from shoal.results.compared_with import find_compared, layout_of
+from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.stored_summary import StoredSummary
+from shoal.results.summary_files import SummaryFile
+from shoal.stores.object_store import ObjectStore
+from shoal.tables.session import open_database
+
+log = logging.getLogger(__name__)
+
+GONE = "what is stored of that run cannot be read any more"
+NOT_COMPLETE = "images are left, and what they show is in no number"
+NOTHING_IN_COMMON = "the two have no image in common that both use"
+
+
+def compare_answer(
+    results: ObjectStore, layout: VariantLayout, answer: Answer, tables: Sequence[SummaryFile]
+) -> Compared | None:
+    """Compare a run's answer with the one that its plan names; None where it names none.
+
+    It is read in a session of its own, from what both have stored: whatever goes wrong with the other one costs the report a
+    section and no more.
+
+    Args:
+        results: The results bucket.
+        layout: The run's variant.
+        answer: What it found.
+        tables: The months of its tables, which are stored by now.
+
+    Raises:
+        StoreError: The bucket does not answer; another attempt may do.
+    """
+    plan = answer.plan
+    if plan.compared_with is None:
+        return None
+    other = find_compared(results, plan)
+    if other is None:
+        return Compared(why_not=GONE)
+    model = str(other.model)
+    if not answer.complete:
+        return Compared(model, why_not=NOT_COMPLETE)
+    try:
+        return Compared(model, _compare(results, layout, answer, tables, other))
+    except NothingInCommonError:
+        return Compared(model, why_not=NOTHING_IN_COMMON)
+    except (ConfigError, ContractError, MovedError) as err:
+        log.warning("The report does not compare with run %s: %s", other.run_key, one_line(err))
+        return Compared(model, why_not=GONE)
+
+
+def _compare(
+    results: ObjectStore, layout: VariantLayout, answer: Answer, tables: Sequence[SummaryFile], other: StoredSummary
+) -> Comparison:
+    plan, asked = answer.plan, answer.plan.compared_with
+    if asked is None:
+        raise AssertionError("the plan names no run to compare with")
+    there = layout_of(plan, asked)
+    first = StoredRun(there, read_plan(results, there.run(asked.run_key).plan), other)
+    second = StoredRun(layout, plan, StoredSummary.parse(_as_summary(answer, tables)))
+    with open_database(results, plan.settings.run) as database:
+        return read_comparison(database, first, second, plan.settings.taxa, _window(plan))
+
+
+def _as_summary(answer: Answer, tables: Sequence[SummaryFile]) -> Mapping[str, Any]:
+    """Write what is known of a summary before it is written: what its tables are."""
+    return {
+        "complete": answer.complete,
+        "result": answer.result,
+        "result_sha256": canonical_sha256(answer.result),
+        "run": answer.run,
+        "folder": "",
+        "files": [file.to_json() for file in tables],
+    }
+
+
+def _window(plan: StoredPlan) -> Where:
+    """Ask the other one for no more than the run looked at, where that is a window of capture times."""
+    start, end = (
+        None if moment is None else datetime.fromisoformat(moment)
+        for moment in (plan.scope.window_start, plan.scope.window_end)
+    )
+    return Where(start=start, end=end)

@@ -1,0 +1,122 @@
+"""A report tells what the change of model changes: from the plan on, on idle nights too, and why not where it cannot."""
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+
+import pytest
+
+from planted_boxes import write_boxes
+from shoal.contract.layout import mint_run_key
+from shoal.plan.resummary import Resummary, plan_resummary
+from shoal.results.compared_with import choose_compared_with
+from shoal.results.stored_plan import read_plan
+from shoal.summary import summarize
+
+DIPLODUS, CHROMIS = 0, 1
+HERE, THERE = (10, 10, 50, 50), (300, 300, 340, 340)
+KEYS = [f"C1/202606{day:02d}-120000-C1.jpg" for day in (1, 2, 3)]
+FIRST = {KEYS[0]: [(DIPLODUS, 0.9, HERE)], KEYS[1]: [(CHROMIS, 0.8, HERE)]}
+SECOND = {KEYS[0]: [(DIPLODUS, 0.9, HERE), (DIPLODUS, 0.8, THERE)]}
+
+
+def of_version(pipeline, version):
+    return pipeline.with_settings(model={"name": "demo-fish", "version": version})
+
+
+def night(pipeline, boxes, **params):
+    plan = pipeline.plan(**params)
+    write_boxes(pipeline, plan, boxes)
+    return plan, pipeline.summarize(plan)
+
+
+def report(pipeline, done):
+    return unescape(pipeline.stores.results.read_bytes(done.stored.named["report.html"].key).decode())
+
+
+def stored_plan(pipeline, run_key, directory):
+    return read_plan(pipeline.stores.results, pipeline.stores.layout.variant(directory).run(run_key).plan)
+
+
+@pytest.fixture
+def first(empty_bucket):
+    """Three images that version v1 has answered for."""
+    for key in KEYS:
+        empty_bucket.put(key, key.encode())
+    plan, done = night(empty_bucket, FIRST)
+    assert plan.compared_with is None
+    assert 'id="compared"' not in report(empty_bucket, done)
+    return empty_bucket, plan
+
+
+def test_the_report_of_a_new_version_compares_with_the_answer_before_and_so_do_idle_nights(first, monkeypatch):
+    pipeline, before = first
+    second = of_version(pipeline, "v2")
+    plan, done = night(second, SECOND)
+    told = stored_plan(second, plan.run_key, plan.variant.directory).compared_with
+    assert (told.run_key, told.directory) == (before.run_key, before.variant.directory)
+    assert done.not_current_because is None
+    html = report(second, done)
+    assert "Beside demo-fish v1, on the same images" in html
+    assert "Agreement, not accuracy." in html
+    row = re.search(
+        r"<i>Diplodus vulgaris</i></th><td class=\"n\">1</td><td class=\"n\">2</td><td class=\"n\">\+1</td><td class=\"n\">2.000",
+        html,
+    )
+    assert row, "boxes of each, difference and ratio"
+    assert 'id="comparison"' in html
+    assert len(html) < 3_000_000
+    assert not re.search(r"\d{8}T\d{6}Z", html), "it tells no run: runs with one answer have one report"
+
+    idle_plan, idle = night(second, {})
+    assert idle_plan.compared_with == told, "what the answer was compared with"
+    assert (idle.summary["folder"], idle.summary["files"]) == (done.summary["folder"], done.summary["files"])
+    monkeypatch.setattr(summarize, "find_same_answer", lambda *_: None)
+    _, whole = night(second, {})
+    assert (whole.summary["folder"], whole.summary["files"]) == (done.summary["folder"], done.summary["files"])
+
+    counted = plan_resummary(
+        Resummary(second.dataset, plan.run_key, plan.variant.directory, mint_run_key(datetime.now(UTC)), publish=True),
+        second.stores,
+    )
+    assert counted.compared_with == told, "another count of a run's images is as that run was"
+
+
+def test_only_what_may_become_the_answer_takes_over_what_the_answer_was_compared_with(first):
+    pipeline, before = first
+    results, layout = pipeline.stores.results, pipeline.stores.layout
+    second = of_version(pipeline, "v2")
+    plan, _ = night(second, SECOND)
+    here = plan.variant.directory
+    assert choose_compared_with(results, layout, here, may_become_current=True).run_key == before.run_key
+    assert choose_compared_with(results, layout, here, may_become_current=False) is None, "a trial with another conf"
+    back = choose_compared_with(results, layout, before.variant.directory, may_become_current=False)
+    assert back.run_key == plan.run_key, "a backfill of another version, beside the answer"
+    results.delete([layout.variant(before.variant.directory).run(before.run_key).summary])
+    assert choose_compared_with(results, layout, here, may_become_current=True) is None, "it is gone"
+
+
+def test_versions_without_a_common_image_are_not_compared_and_the_report_says_so(first):
+    pipeline, _ = first
+    for key in KEYS:
+        pipeline.put(key, b"another " + key.encode())
+    second = of_version(pipeline, "v2")
+    html = report(second, night(second, SECOND)[1])
+    assert "Not compared: the two have no image in common that both use." in html
+    assert 'id="comparison"' not in html
+
+
+def test_what_is_gone_of_the_other_run_costs_the_report_a_section_and_the_answer_nothing(first):
+    pipeline, before = first
+    second, results = of_version(pipeline, "v2"), pipeline.stores.results
+    plan = second.plan()
+    write_boxes(second, plan, SECOND)
+    summary = pipeline.stores.layout.variant(before.variant.directory).run(before.run_key).summary
+    tables = [file["key"] for file in results.read_json(summary)["files"] if file["table"] == "images"]
+    for gone, heading in ((tables, "Beside demo-fish v1"), ([summary], "Beside the answer of another model version")):
+        results.delete(gone)
+        done = second.summarize(plan)
+        html = report(second, done)
+        assert heading in html
+        assert "Not compared: what is stored of that run cannot be read any more." in html
+    assert second.stores.results.read_json(second.stores.layout.current)["run_key"] == plan.run_key
