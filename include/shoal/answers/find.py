@@ -1,13 +1,13 @@
 """A stored run: by its key, the beginning of it, or as the dataset's answer."""
 
-import re
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError, shown
-from shoal.contract.layout import RUN_KEY, DatasetLayout, VariantLayout
+from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.contract.units import counted
 from shoal.pictures.drawing import PictureLimits
 from shoal.results.answer import read_current
+from shoal.results.run_list import list_planned
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.stores.object_store import ObjectStore
@@ -75,16 +75,6 @@ def find_run(results: ObjectStore, layout: DatasetLayout, run: str = CURRENT) ->
     return StoredRun(variant, read_plan(results, of_run.plan), summary)
 
 
-def list_run_keys(results: ObjectStore, layout: DatasetLayout) -> dict[str, VariantLayout]:
-    """List the runs that were planned, the oldest first, each with its variant."""
-    found = {}
-    for variant in layout.variants(results.list_folders(layout.root)):
-        for name in results.list_folders(variant.runs):
-            if re.fullmatch(RUN_KEY, name):
-                found[name] = variant
-    return dict(sorted(found.items()))
-
-
 def _locate(results: ObjectStore, layout: DatasetLayout, run: str) -> tuple[str, VariantLayout]:
     dataset, slash, beginning = run.rpartition("/")
     if slash and dataset != layout.dataset:
@@ -98,10 +88,10 @@ def _locate(results: ObjectStore, layout: DatasetLayout, run: str) -> tuple[str,
                 f"Dataset {layout.dataset} has no answer yet - python -m shoal why {layout.dataset} says why; or name a run"
             )
         return str(current["run_key"]), layout.variant(current["variant"]["directory"])
-    runs = list_run_keys(results, layout)
+    runs = list_planned(results, layout)
     meant = [run_key for run_key in runs if beginning and run_key.startswith(beginning)]
     if len(meant) == 1:
-        return meant[0], runs[meant[0]]
+        return meant[0], layout.variant(runs[meant[0]])
     there = ", ".join((meant or list(runs))[-SHOWN_RUNS:]) or "none"
     if meant:
         raise ConfigError(

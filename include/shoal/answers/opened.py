@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from shoal.answers.columns import WIDTHS
-from shoal.answers.find import StoredRun, find_run, list_run_keys
+from shoal.answers.find import StoredRun, find_run
 from shoal.answers.measurements import join_measurements, load_measurements
 from shoal.answers.pixels import decode_apart
 from shoal.answers.views import STORED, view_answer
@@ -25,6 +25,7 @@ from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.pictures.people import people_of, with_people
 from shoal.results.answer import read_current
+from shoal.results.run_list import list_planned
 from shoal.settings.analysis import Taxon
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.tables.session import Database, open_database
@@ -111,18 +112,18 @@ class OpenedDataset:
     @property
     def runs(self) -> duckdb.DuckDBPyRelation:
         """All runs that were planned, the oldest first: run_key, planned_at, variant, summarized, current."""
-        keys = list_run_keys(self._results, self._layout)
+        keys = list_planned(self._results, self._layout)
         summarized = {
             name.run_key
-            for variant in {layout.root: layout for layout in keys.values()}.values()
-            for found in self._results.list_objects(variant.runs)
+            for variant in sorted(set(keys.values()))
+            for found in self._results.list_objects(self._layout.variant(variant).runs)
             if (name := read_name(self._layout, found.key)).kind is Kind.SUMMARY
         }
         current = self.current
         values = [
             list(keys),
             [run_time(key).replace(tzinfo=None) for key in keys],
-            [layout.root.rstrip("/").rpartition("/")[2] for layout in keys.values()],
+            list(keys.values()),
             [key in summarized for key in keys],
             [key == current for key in keys],
         ]

@@ -9,6 +9,19 @@ BATCH = 10_000
 """Keys that are in memory at once."""
 
 
+def read_name_words(database: Database, *, mounts: bool) -> tuple[str, ...]:
+    """Say which images of a listing cannot be read for their names.
+
+    Reads: listing
+
+    Args:
+        database: A session with the listing.
+        mounts: Whether pods read the bucket as a mount.
+    """
+    unshown = read_unshown_names(database) if mounts else ()
+    return (*read_names_without_text(database), *unshown)
+
+
 def read_names_without_text(database: Database) -> tuple[str, ...]:
     """Say how many images of a listing have keys that are no UTF-8, with one of them; nothing where all are.
 

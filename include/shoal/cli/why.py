@@ -29,13 +29,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Find the run, read what is known of it, say why."""
     from shoal.history.facts import read_facts  # noqa: PLC0415
-    from shoal.history.find_run import latest_run, list_runs  # noqa: PLC0415
+    from shoal.history.find_run import latest_run  # noqa: PLC0415
     from shoal.history.why import State, diagnose  # noqa: PLC0415 - other commands do not need it
+    from shoal.results.run_list import list_runs  # noqa: PLC0415
 
     name, run_key = read_word(arguments.run)
     dataset = find_dataset(name)
     with reach_results(name, dataset) as stores:
-        runs = list_runs(stores)
+        runs = list_runs(stores.results, stores.layout)
         if run_key is not None and run_key not in runs:
             raise ConfigError(
                 f"Nothing of run {run_key} lies below {stores.results.uri(stores.layout.root)}: there is no such run, or its "

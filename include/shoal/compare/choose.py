@@ -2,9 +2,10 @@
 
 import re
 
-from shoal.answers.find import StoredRun, find_run, list_run_keys
+from shoal.answers.find import StoredRun, find_run
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
+from shoal.results.run_list import list_planned
 from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.results.stored_summary import find_summary
 from shoal.stores.object_store import ObjectStore
@@ -30,7 +31,8 @@ def _choose(results: ObjectStore, layout: DatasetLayout, word: str) -> StoredRun
     if _RUN.fullmatch(word):
         return find_run(results, layout, word)
     plans = []
-    for run_key, variant in list_run_keys(results, layout).items():
+    for run_key, folder in list_planned(results, layout).items():
+        variant = layout.variant(folder)
         plan = find_plan(results, variant.run(run_key).plan)
         if plan is not None and _is_version_s_own(plan):
             plans.append((plan.listing.frozen_at.listed_at, run_key, variant, plan))

@@ -98,7 +98,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
     Args:
         stores: The dataset's buckets.
         run_key: The run, one of `runs`.
-        runs: Every run of the dataset, see `find_run.list_runs`.
+        runs: Every run of the dataset, see `results.run_list`.
         word: What the person wrote for the dataset; its name where nobody did.
 
     Raises:

@@ -1,11 +1,10 @@
-"""Which run: what a person typed, the variant it belongs to, the runs a dataset has, the latest."""
+"""Which run: what a person typed, the variant it belongs to, the latest."""
 
 import re
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, VariantLayout
 from shoal.contract.run_names import CHECK_DAG_ID
-from shoal.contract.stored_names import Kind, read_name
 from shoal.results.stored_plan import find_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.results_place import ResultsPlace
@@ -48,18 +47,6 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
     raise ConfigError(
         f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
     )
-
-
-def list_runs(stores: Stores) -> dict[str, str | None]:
-    """List a dataset's runs, the oldest first: the variant's folder by run_key, None for a run without a plan."""
-    found: dict[str, str | None] = {}
-    for entry in stores.results.list_objects(stores.layout.root):
-        name = read_name(stores.layout, entry.key)
-        if name.run_key:
-            found.setdefault(name.run_key, None)
-        if name.kind is Kind.PLAN:
-            found[name.run_key] = name.variant
-    return dict(sorted(found.items()))
 
 
 def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:

@@ -2,8 +2,9 @@
 
 from shoal.contract.errors import ConfigError
 from shoal.history.facts import read_facts
-from shoal.history.find_run import is_aside, list_runs
+from shoal.history.find_run import is_aside
 from shoal.history.why import State, diagnose
+from shoal.results.run_list import list_runs
 from shoal.settings.dataset_stores import Stores
 
 
@@ -19,7 +20,7 @@ def need_none_in_flight(stores: Stores, answer: str) -> None:
     Raises:
         ConfigError: One has no summary yet.
     """
-    runs = list_runs(stores)
+    runs = list_runs(stores.results, stores.layout)
     for run_key in (run_key for run_key in runs if run_key > answer):
         variant = runs[run_key]
         if is_aside(stores, run_key, variant):

@@ -7,11 +7,12 @@ from typing import Any
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.history.facts import read_facts
-from shoal.history.find_run import latest_run, list_runs
+from shoal.history.find_run import latest_run
 from shoal.history.open_chains import OpenChain, list_open_chains
 from shoal.history.why import diagnose
 from shoal.plan.release_notice import read_notice
 from shoal.results.answer import read_current
+from shoal.results.run_list import list_runs
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 
@@ -148,7 +149,7 @@ def read_first_run(stores: Stores) -> FirstRun:
     Raises:
         ConfigError: It has no run at all.
     """
-    name, runs = stores.layout.dataset, list_runs(stores)
+    name, runs = stores.layout.dataset, list_runs(stores.results, stores.layout)
     if not runs:
         raise ConfigError(f"Dataset {name!r} has no answer yet and no run - trigger {reanalyse_dag_id(name)}")
     facts = read_facts(stores, latest_run(stores, runs), runs)

@@ -21,7 +21,7 @@ from shoal.bucket.listing import (
 )
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
-from shoal.bucket.unshown_names import read_names_without_text, read_unshown_names
+from shoal.bucket.unshown_names import read_name_words
 from shoal.contract.errors import ContractError, EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
@@ -144,8 +144,7 @@ class PlanSession:
         """
         dataset, full = self._request.dataset, self._request.params.full_scope
         corrected = read_correction_words(self._database, dataset.deployments, full_scope=full)
-        unshown = read_unshown_names(self._database) if dataset.cluster.mounts else ()
-        return (*corrected, *read_names_without_text(self._database), *unshown)
+        return (*corrected, *read_name_words(self._database, mounts=dataset.cluster.mounts))
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shoal.bucket.correction_words import read_correction_words
+from shoal.bucket.unshown_names import read_name_words
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.run_names import may_move_answer, reanalyse_dag_id
@@ -194,13 +195,17 @@ def _need_publishable(told: StoredPlan, asked: Resummary, stores: Stores) -> Non
 
 
 def _read_again(told: StoredPlan, settings: Dataset, stores: Stores) -> dict[str, Any]:
-    """Let the clock of now read the frozen listing."""
+    """Let the clock of now read the frozen listing; which names could not be read is as that run met them.
+
+    What that run said besides was of work that it had before it: nothing is inferred here.
+    """
     with open_database(stores.results, settings.run) as database:
         load_images(database, find_files(stores.results, told.listing.key))
         read_times(database, settings.clock, settings.deployments)
         full = told.params.full_scope
-        remarks = read_correction_words(database, settings.deployments, full_scope=full)
+        corrected = read_correction_words(database, settings.deployments, full_scope=full)
+        names = read_name_words(database, mounts=told.settings.cluster.mounts)
         return {
             "clock": read_clock_table(database, settings.clock, settings.name).to_json(),
-            "remarks": list(remarks),
+            "remarks": [*corrected, *names],
         }

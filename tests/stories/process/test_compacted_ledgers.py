@@ -9,12 +9,12 @@ from pipeline import Pipeline, find_test_room
 from shoal.contract.errors import StoreError
 from shoal.contract.layout import mint_run_key
 from shoal.history.facts import read_facts
-from shoal.history.find_run import list_runs
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.results import compaction
 from shoal.results.compaction import compact
 from shoal.results.ledger import list_ledgers
+from shoal.results.run_list import list_runs
 from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 from shoal.shards.attempt import prepare_shard
@@ -70,7 +70,7 @@ def test_old_runs_verify_and_the_next_one_reuses_every_row(nights, scenes, monke
     assert_all_hold(pipeline, [*runs, (in_flight, late)])
     following = pipeline.plan()
     assert (following.reused, following.work.images) == (17, 0)
-    keys = list_runs(pipeline.stores)
+    keys = list_runs(pipeline.stores.results, pipeline.stores.layout)
     assert read_facts(pipeline.stores, runs[0][0].run_key, keys).open.count == 0, "why looks where the rows are now"
 
 

@@ -14,8 +14,8 @@ from shoal.contract.job import WorkerCommand
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.history.facts import read_facts
-from shoal.history.find_run import list_runs
 from shoal.history.why import diagnose
+from shoal.results.run_list import list_runs
 from shoal.settings.execution import Cluster, Container, Sidecar
 
 
@@ -91,7 +91,7 @@ def test_why_prints_hostile_keys_in_one_line_each(hostile_run):
     pipeline, plan, *_ = hostile_run
     later = pipeline.plan(retry_failed=["empty"], prefix="2026")
     pipeline.stores.results.delete([pipeline.stores.layout.variant(plan.variant.directory).run(later.run_key).summary])
-    facts = read_facts(pipeline.stores, plan.run_key, list_runs(pipeline.stores))
+    facts = read_facts(pipeline.stores, plan.run_key, list_runs(pipeline.stores.results, pipeline.stores.layout))
     found = diagnose(facts)
     for line in (*found.images, *found.shards, found.cause, found.next):
         assert line.isprintable()

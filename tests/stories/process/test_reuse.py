@@ -11,10 +11,10 @@ from pipeline import beside_report, run_worker, worker_command, worker_environme
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.history.facts import read_facts
-from shoal.history.find_run import list_runs
 from shoal.history.why import State, diagnose
 from shoal.results.answer import read_current
 from shoal.results.ledger import write_ledger
+from shoal.results.run_list import list_runs
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 
@@ -282,7 +282,9 @@ def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch
     html = unescape(few_images.stores.results.read_bytes(done.summary["folder"] + "report.html").decode())
     assert f"<strong>Not all images.</strong> {told}" in html
     assert any(line.startswith(told) for line in done.describe())
-    found = diagnose(read_facts(few_images.stores, plan.run_key, list_runs(few_images.stores)))
+    found = diagnose(
+        read_facts(few_images.stores, plan.run_key, list_runs(few_images.stores.results, few_images.stores.layout))
+    )
     assert (found.state, f"; {told}" in found.cause) == (State.COMPLETE, True)
     assert found.images == ("2 archived: no run can read them before they are restored",)
     restored = True

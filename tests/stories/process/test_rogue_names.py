@@ -16,12 +16,13 @@ from shoal.contract.layout import VariantLayout
 from shoal.contract.plain_keys import SPECIAL
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.history.facts import read_facts
-from shoal.history.find_run import latest_run, list_runs
+from shoal.history.find_run import latest_run
 from shoal.history.gc import delete, survey, terms_of
 from shoal.history.standing import read_standing
 from shoal.history.why import diagnose
 from shoal.plan.document import Plan
 from shoal.results.answer import read_current
+from shoal.results.run_list import list_runs
 from shoal.results.stored_plan import read_plan
 from shoal.tables.session import open_database
 
@@ -83,7 +84,7 @@ def look_everywhere(found: Answered, caplog) -> list[str]:
             survey(stores.results, stores.layout, terms_of(pipeline.dataset, stores.results)),
         )
         assert read_standing(stores, pipeline.dataset).describe()[0].endswith(found.plan.run_key)
-        runs = list_runs(stores)
+        runs = list_runs(stores.results, stores.layout)
         for run_key in (found.plan.run_key, latest_run(stores, runs)):
             diagnose(read_facts(stores, run_key, runs))
     return [record.getMessage() for record in caplog.records if record.name.startswith("shoal")]

@@ -11,12 +11,13 @@ from shoal.contract.errors import ConfigError, ContractError, StoreError, Worker
 from shoal.contract.rows import FATES, ROW_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.history.facts import read_facts
-from shoal.history.find_run import latest_run, list_runs
+from shoal.history.find_run import latest_run
 from shoal.history.standing import read_first_run
 from shoal.history.why import State, diagnose
 from shoal.models.approval import Answer
 from shoal.preflight.sample_run import SampleRun
 from shoal.results.plan_parts import StoredApproval
+from shoal.results.run_list import list_runs
 from shoal.settings.dataset_stores import open_stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts, write_failed_attempt
 from shoal.tables.session import open_database
@@ -27,7 +28,7 @@ OUT_OF_MEMORY = "Worker of pod infer-x ran out of memory - raise cluster.pod.mem
 
 
 def facts_of(pipeline, run_key=None, later_s=0.0):
-    runs = list_runs(pipeline.stores)
+    runs = list_runs(pipeline.stores.results, pipeline.stores.layout)
     facts = read_facts(pipeline.stores, run_key or list(runs)[-1], runs)
     return replace(facts, now=facts.now + timedelta(seconds=later_s))
 
@@ -190,7 +191,7 @@ def test_a_sample_of_check_hides_no_run_and_is_told_as_one(few_images):
     few_images.run()
     latest = few_images.plan(at=datetime.now(UTC) + timedelta(seconds=5))
     sample = SampleRun.prepare(few_images.dataset, few_images.stores)
-    runs = list_runs(few_images.stores)
+    runs = list_runs(few_images.stores.results, few_images.stores.layout)
     assert latest_run(few_images.stores, {**runs, sample.plan.run_key: sample.plan.variant.directory}) == latest.run_key
     found = why(few_images, sample.plan.run_key)
     assert (found.state, "a sample that python -m shoal check" in found.cause) == (State.STOPPED, True)

@@ -23,6 +23,7 @@ from shoal.exports.report.policy import COMPARISON_SCRIPTS, POLICY, SCRIPTS
 from shoal.exports.report.script_data import (
     CAUSES,
     FIRST_SHOWN,
+    event_data,
     local_text,
     looks_of,
     script_data,
@@ -61,7 +62,9 @@ class Report:
         """Write report.html."""
         database.run_file("left_out")
         explore = answer.explore or read_explore(database, answer.plan, answer.result)
-        data = script_data(explore, whole_images=answer.plan.task == CLASSIFY.name)
+        whole_images = answer.plan.task == CLASSIFY.name
+        events = event_data({"series": []} if whole_images else answer.result, explore)  # of a classifier MaxN tells nothing
+        data = {**script_data(explore, whole_images=whole_images), "events": events}
         looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
         asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
         compared = answer.compared
@@ -82,11 +85,12 @@ class Report:
                 is_trial=not answer.plan.may_become_current,
                 result=answer.result,
                 task=answer.result.get("task"),
-                whole_images=answer.plan.task == CLASSIFY.name,
+                whole_images=whole_images,
                 covered=answer.result.get("covered"),
                 without_mask=any(one["without_mask"] for one in answer.result.get("covered", ())),
                 verdict=(first, second),
                 explore=explore,
+                events=events,
                 looks=looks,
                 drawn=group_pictures(pictures),
                 undrawn=common_reason(pictures),

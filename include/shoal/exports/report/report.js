@@ -186,26 +186,49 @@
   }
 
   function drawScores(number) {
-    const taxon = taxa[number], conf = Math.min.apply(null, taxon.conf), rows = [], step = 5;
-    for (let low = Math.round(data.stored_conf * 100); low < 100; low += step) {
-      let boxes = 0;
-      for (let i = low; i < Math.min(low + step, 101); i++) boxes += taxon.scores[i];
-      if (low + step >= 100) boxes += taxon.scores[100] * (low + step === 100 ? 1 : 0);
-      rows.push({ from: low / 100, to: Math.min(1, (low + step) / 100), boxes: boxes, counts: (low + step) / 100 > conf + 1e-9 ? "counts" : "below" });
-    }
+    const taxon = taxa[number], rows = [], step = 5;
+    // Each threshold is the edge of a bar, so that a bar counts or does not; between those of merged classes some of it counts.
+    const marks = taxon.conf.map((conf) => Math.ceil(conf * 100 - 1e-6)), least = Math.min.apply(null, marks), most = Math.max.apply(null, marks);
+    const first = Math.round(data.stored_conf * 100), edges = new Set([first, 100].concat(marks));
+    for (let edge = least % step; edge < 100; edge += step) edges.add(edge);
+    const ordered = Array.from(edges).filter((edge) => edge >= first && edge <= 100).sort((a, b) => a - b);
+    ordered.slice(1).forEach((to, i) => {
+      const from = ordered[i];
+      let boxes = to === 100 ? taxon.scores[100] : 0;
+      for (let score = from; score < to; score++) boxes += taxon.scores[score];
+      rows.push({ from: from / 100, to: to / 100, boxes: boxes, counts: from >= most ? "counts" : from >= least ? "some count" : "below" });
+    });
     show("scores", {
       width: width(), height: 150,
       layer: [
         { data: { values: rows }, mark: { type: "rect", stroke: "#fff", strokeWidth: 1 }, encoding: {
           x: { field: "from", type: "quantitative", title: "score of " + taxon.name, scale: { domain: [0, 1] }, axis: { tickCount: 10, grid: false } }, x2: { field: "to" },
           y: { field: "boxes", type: "quantitative", title: words.boxes, scale: { domainMin: 0 }, axis: { tickCount: 4 } }, y2: ground,
-          color: { field: "counts", type: "nominal", legend: null, scale: { domain: ["counts", "below"], range: [taxon.colour, "#c9d1d6"] } },
-          tooltip: [{ field: "from", title: "From score", format: ".2f" }, { field: "to", title: "Below", format: ".2f" }, { field: "boxes", title: words.boxes }] } },
+          color: { field: "counts", type: "nominal", legend: null, scale: { domain: ["counts", "some count", "below"], range: [taxon.colour, taxon.colour + "77", "#c9d1d6"] } },
+          tooltip: [{ field: "from", title: "From score", format: ".2f" }, { field: "to", title: "Below", format: ".2f" }, { field: "boxes", title: words.boxes }, { field: "counts", title: "Of these" }] } },
         { data: { values: taxon.conf.map((value) => ({ at: value, word: "in use: " + value })) }, layer: [
           { mark: { type: "rule", color: INK, strokeWidth: 2 }, encoding: { x: { field: "at", type: "quantitative" }, tooltip: [{ field: "word", title: "Threshold" }] } },
           { mark: { type: "text", align: "left", dx: 5, dy: 6, color: INK, baseline: "top" }, encoding: { x: { field: "at", type: "quantitative" }, y: { value: 0 }, text: { field: "word" } } } ] }
       ]
     }, "Number of stored " + words.boxes + " of " + taxon.name + " by score");
+  }
+
+  // Of cameras that something releases: what an event saw at most, as its mean over events, each with how often it saw any.
+  function drawEvents(some) {
+    const chosen = some.map((taxon) => taxa.indexOf(taxon)), rows = [];
+    data.events.rows.forEach(([place, number, mean, seen, events]) => {
+      if (chosen.includes(number)) rows.push({ place: data.events.places[place], taxon: taxa[number].name, mean: mean, seen: seen, events: events });
+    });
+    const places = data.events.places;
+    show("events", {
+      width: width() - 40, height: { step: 24 }, data: { values: rows }, mark: { type: "point", filled: true, size: 70, opacity: 0.9 },
+      encoding: {
+        y: { field: "place", type: "nominal", title: null, sort: places, scale: { domain: places }, axis: { labelLimit: 150, grid: true, domain: false, ticks: false } },
+        x: { field: "mean", type: "quantitative", title: "mean MaxN of an event", scale: { domainMin: 0, nice: true }, axis: { tickCount: 6 } },
+        color: colour, shape: shape,
+        tooltip: [{ field: "taxon", title: "Species" }, { field: "place", title: "Camera" }, { field: "mean", title: "Mean MaxN of an event", format: ".2f" }, { field: "seen", title: "Events that saw it" }, { field: "events", title: "Events" }]
+      }
+    }, "Mean MaxN of an event by camera, for each species chosen");
   }
 
   function drawHealth(number, bin) {
@@ -249,6 +272,7 @@
       profile("hours", number, some, "hour_of_day", clock, hours);
       profile("months", number, some, "month_of_year", "month, all years together", monthNames);
     }
+    if (data.events.rows.length) drawEvents(some);
     drawHealth(number, bin());
   }
 

@@ -19,6 +19,9 @@ CAUSES = {
     "no_deployment": "between deployments",
 }
 
+MOST_EVENT_PLACES = 40
+"""Cameras and deployments whose events are drawn; all are in the table per camera."""
+
 FIRST_SHOWN = 8
 """Species that are drawn before the reader chooses others."""
 
@@ -60,6 +63,32 @@ def script_data(explore: Mapping[str, Any], *, whole_images: bool = False) -> di
                 "series": {numbers[line["camera"]]: _without(line, "camera") for line in taxon["series"]},
             }
             for taxon in explore["taxa"]
+        ],
+    }
+
+
+def event_data(result: Mapping[str, Any], explore: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the mean MaxN of events of each camera and deployment that tells events, for what `explore` tells of.
+
+    Returns:
+        `places`, in words, and `rows`: number of the place, number of the taxon, mean, events that saw it, events.
+    """
+    taxa = {taxon["taxon"]: number for number, taxon in enumerate(explore["taxa"])}
+    cameras = {camera["camera"] for camera in explore["cameras"]}
+    told = [
+        entry
+        for entry in result["series"]
+        if entry["mean_maxn_of_events"] is not None and entry["taxon"] in taxa and entry["camera"] in cameras
+    ]
+    places = list(dict.fromkeys((entry["camera"], entry["deployment"]) for entry in told))[:MOST_EVENT_PLACES]
+    numbers = {place: number for number, place in enumerate(places)}
+    return {
+        "places": [shown(camera if stay is None else f"{camera} · {stay}") for camera, stay in places],
+        "left_out": len({(entry["camera"], entry["deployment"]) for entry in told}) - len(places),
+        "rows": [
+            [numbers[place], taxa[entry["taxon"]], entry["mean_maxn_of_events"], entry["events_with"], entry["events"]]
+            for entry in told
+            if (place := (entry["camera"], entry["deployment"])) in numbers
         ],
     }
 
