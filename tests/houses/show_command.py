@@ -1,9 +1,9 @@
-"""`show` and `taxa` as a person runs them, over a pipeline's buckets."""
+"""`show`, `taxa` and `compare` as a person runs them, over a pipeline's buckets."""
 
 from argparse import ArgumentParser
 from contextlib import contextmanager
 
-from shoal.cli import show, taxa
+from shoal.cli import compare, show, taxa
 
 
 def ask_show(monkeypatch, capsys):
@@ -14,6 +14,11 @@ def ask_show(monkeypatch, capsys):
 def ask_taxa(monkeypatch, capsys):
     """Likewise for `taxa`."""
     return _ask(monkeypatch, capsys, taxa)
+
+
+def ask_compare(monkeypatch):
+    """Likewise for `compare`, whose output is left where it goes."""
+    return _ask(monkeypatch, None, compare)
 
 
 def _ask(monkeypatch, capsys, command):
@@ -32,6 +37,6 @@ def _ask(monkeypatch, capsys, command):
         parser = ArgumentParser()
         command.add_arguments(parser)
         status = command.execute(parser.parse_args([pipeline.dataset.name, *words]))
-        return status, capsys.readouterr().out
+        return status, capsys.readouterr().out if capsys else ""
 
     return run

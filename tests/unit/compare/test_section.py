@@ -76,7 +76,7 @@ def test_the_report_of_a_new_version_compares_with_the_answer_before_and_so_do_i
     assert (whole.summary["folder"], whole.summary["files"]) == (done.summary["folder"], done.summary["files"])
 
     counted = plan_resummary(
-        Resummary(second.dataset, plan.run_key, plan.variant.directory, mint_run_key(datetime.now(UTC)), publish=True),
+        Resummary(second.dataset, plan.run_key, plan.variant.directory, mint_run_key(datetime.now(UTC))),
         second.stores,
     )
     assert counted.compared_with == told, "another count of a run's images is as that run was"
