@@ -73,6 +73,16 @@ def test_a_resummary_has_the_bytes_of_a_run_planned_with_these_settings(answered
     assert pipeline.verify(*place_of(counted)).deviations == ()
 
 
+def test_a_count_keeps_what_the_run_said_of_names_that_cannot_be_read(few_images):
+    few_images.put("IPC608/caf\ufffd%E9 20260602-230000-IPC608.jpg", b"no image")
+    plan = few_images.plan()
+    write_rows(few_images, plan)
+    few_images.summarize(plan)
+    asked = Resummary(few_images.dataset, plan.run_key, plan.variant.directory, mint_run_key(datetime.now(UTC)))
+    assert "1 image has a name that are no UTF-8" in plan.remarks[0]
+    assert as_planned(asked, few_images.stores).remarks == plan.remarks
+
+
 def test_a_threshold_that_is_said_counts_as_one_that_was_typed_into_the_form(answered):
     pipeline, first = answered
     counted = again(pipeline, *place_of(first), conf=0.6)

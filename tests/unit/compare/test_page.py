@@ -126,12 +126,10 @@ def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, wi
             shown.on("pageerror", lambda error: said.append(str(error)))
             shown.on("request", lambda request: asked.append(request.url))
             shown.goto(page.as_uri())
-            shown.wait_for_function("document.querySelectorAll('.chart svg').length === 2", timeout=60_000)
+            shown.locator(".chart svg").nth(1).wait_for(timeout=60_000)
             assert shown.evaluate("document.querySelectorAll('#compared-series .mark-line path').length") == 2
             shown.locator("#compared-taxon").select_option("1")
-            shown.wait_for_function(
-                "document.querySelector('#compared-series').getAttribute('aria-label').includes('document.title')"
-            )
+            shown.locator("#compared-series[aria-label*='document.title']").wait_for(timeout=60_000)
             assert shown.evaluate("document.documentElement.scrollWidth") == width
             assert shown.title() != "run"
         finally:

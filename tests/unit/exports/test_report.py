@@ -13,7 +13,7 @@ from shoal.contract.errors import StoreError
 from shoal.exports.report import pictures
 from shoal.exports.report.pictures import MOST_BYTES, NO_ROOM, NO_TIME, choose_pictures, common_reason, draw_pictures
 from shoal.exports.report.policy import SCRIPT_SOURCES, SCRIPTS
-from shoal.exports.report.script_data import looks_of, script_data, within_script
+from shoal.exports.report.script_data import event_data, looks_of, script_data, within_script
 from shoal.exports.report.verdict import say_verdict
 from shoal.pictures.drawing import Drawn
 from vega_bundle import BUNDLE, bundle
@@ -156,8 +156,9 @@ def page(store, demo_models, scenes, bad, tmp_path_factory):
     from pipeline import make_pipeline
 
     folder = tmp_path_factory.mktemp("report")
-    taxa = {"Chromis chromis": {"scientific_name": HOSTILE}}
-    pipeline = make_pipeline(store, {"v1": demo_models["v1"]}, folder, taxa=taxa)
+    taxa = {"Chromis chromis": {"scientific_name": HOSTILE}, "Coris julis": {"conf": 0.33}}
+    stay = {"camera": "IPC608", "name": "trap", "start": "2026-05-30T00:00:00Z", "captureMethod": "activityDetection"}
+    pipeline = make_pipeline(store, {"v1": demo_models["v1"]}, folder, taxa=taxa, deployments=[stay])
     pipeline.put_scenes(scenes[:8])
     for file in bad:
         pipeline.put(file.key, file.data)
@@ -190,6 +191,14 @@ def test_it_is_one_file_with_every_picture_and_script_in_it(page):
     assert "document.title" in unescape(outside), "the hostile name stands there as text"
 
 
+ACROSS = """() => {
+    const at = document.querySelector('#scores .mark-rule line').getBoundingClientRect(), x = (at.left + at.right) / 2;
+    const bars = [...document.querySelectorAll('#scores .mark-rect path')].map((bar) => bar.getBoundingClientRect());
+    return bars.length > 5 ? bars.filter((bar) => bar.left < x - 2 && bar.right > x + 2).length : -1;
+}"""
+"""How many bars of the histogram lie on both sides of the threshold."""
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, width):
     program = shutil.which("chromium")
@@ -209,11 +218,16 @@ def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, wi
             shown.on("pageerror", lambda error: said.append(str(error)))
             shown.on("request", lambda request: asked.append(request.url))
             shown.goto(page.as_uri())
-            shown.wait_for_function("document.querySelectorAll('.chart svg').length === 5", timeout=60_000)
+            shown.locator(".chart svg").nth(5).wait_for(timeout=60_000)
+            assert shown.evaluate("document.querySelectorAll('#events .mark-symbol path').length") == 3
+            shown.locator("#scored").select_option(label="Coris julis")
+            shown.locator("#scores[aria-label*='Coris julis']").wait_for(timeout=60_000)
+            shown.locator("#scores svg:has-text('in use: 0.33')").wait_for(timeout=60_000)
+            assert shown.evaluate(ACROSS) == 0, "a bar of scores counts, or does not"
             lines = "document.querySelectorAll('#series .mark-line path').length"
             assert shown.evaluate(lines) == 3
             shown.locator("#taxon-0").uncheck()
-            shown.wait_for_function(f"{lines} === 2", timeout=60_000)
+            shown.locator("#series .mark-line path").nth(2).wait_for(state="detached", timeout=60_000)
             assert shown.evaluate("document.documentElement.scrollWidth") == width
             assert shown.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
             assert shown.title() != "run"
@@ -226,6 +240,32 @@ def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, wi
 @pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="to bundle the script again takes seconds: make test-wide")
 def test_the_script_is_the_one_that_the_bundler_makes():
     assert BUNDLE.read_text(encoding="utf-8") == bundle()
+
+
+def test_events_are_told_of_cameras_and_deployments_that_have_any_and_stand_in_the_report():
+    series = [
+        {
+            "camera": camera,
+            "deployment": stay,
+            "taxon": name,
+            "mean_maxn_of_events": mean,
+            "events_with": 2,
+            "events": 4,
+        }
+        for camera, stay, name, mean in (
+            ("C1", "trap", "A", 1.5),
+            ("C1", "trap", "left out", 9.0),
+            ("C1", None, "A", None),
+            ("C2", None, "A", 0.0),
+            ("of few images", None, "A", 1.0),
+        )
+    ]
+    explore = {"taxa": [{"taxon": "B"}, {"taxon": "A"}], "cameras": [{"camera": "C1"}, {"camera": "C2"}]}
+    assert event_data({"series": series}, explore) == {
+        "places": ["C1 · trap", "C2"],
+        "left_out": 0,
+        "rows": [[0, 1, 1.5, 2, 4], [1, 1, 0.0, 2, 4]],
+    }
 
 
 def test_explore_as_it_was_first_stored_is_read_by_every_later_release():

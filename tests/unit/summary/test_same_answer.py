@@ -98,7 +98,9 @@ CHANGED = {
     "ledgers": None,
     "late_origins": None,
     "exports": None,
-    "compared": lambda plan, _: replace(plan, compared_with=ComparedWith("20260601T000000Z-abcd1234", "demo-fish-v0-0")),
+    "compared": lambda plan, _: replace(
+        plan, compared_with=ComparedWith("20260601T000000Z-abcd1234", "demo-fish-v0-0")
+    ),
 }
 """How the inputs of a run's answer become others, field by field, with nothing else changed; those with None have a test of their own."""
 

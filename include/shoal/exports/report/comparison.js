@@ -19,6 +19,8 @@
       { mark: { type: "point", filled: true, invalid: "filter", clip: true }, encoding: { shape: shape, size: large(rows.length), tooltip: tooltip } }
     ]
   });
+  // On paper nobody sees what is chosen.
+  const title = (taxon) => ({ text: taxon.name, fontStyle: "italic", fontWeight: 500, fontSize: 13, limit: width() });
   const ratio = (first, second) => first > 0 ? second / first : null;
 
   function drawSeries(taxon) {
@@ -36,7 +38,7 @@
     const domain = [effort[0].at, effort[effort.length - 1].to];
     show("compared-series", {
       vconcat: [
-        { width: width(), height: 230, layer: [{ data: { values: domain.map((at) => ({ middle: at })) }, mark: { type: "point", opacity: 0, size: 1 }, encoding: { x: zoomed } }, lines] },
+        { width: width(), height: 230, title: title(taxon), layer: [{ data: { values: domain.map((at) => ({ middle: at })) }, mark: { type: "point", opacity: 0, size: 1 }, encoding: { x: zoomed } }, lines] },
         {
           width: width(), height: 60, data: { values: effort },
           params: [{ name: "span", select: { type: "interval", encodings: ["x"], mark: { fill: "#0072b2", fillOpacity: 0.3, stroke: "#0072b2" } } }],
@@ -69,7 +71,7 @@
     lines.encoding.x = along(null);
     show("compared-thresholds", {
       vconcat: [
-        { width: width(), height: 170, layer: [rules, lines] },
+        { width: width(), height: 170, title: title(taxon), layer: [rules, lines] },
         {
           width: width(), height: 80,
           layer: [

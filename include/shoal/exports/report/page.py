@@ -41,7 +41,7 @@ from shoal.tables.session import Database
 _UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
 
 
-MOST_DIFFERING = 4
+MOST_DIFFERING = 3
 """Images of a comparison in a report, whose pictures have little room; `compare --html` has more."""
 
 
