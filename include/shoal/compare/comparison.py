@@ -269,7 +269,10 @@ def _box(row: Mapping[str, Any], words: tuple[str, str]) -> Box:
     number = row["side"] - 1
     alone: tuple[Style, Style] = ("lost", "gained")
     return Box(
-        *(row[edge] for edge in ("x1", "y1", "x2", "y2")),
+        row["x1"],
+        row["y1"],
+        row["x2"],
+        row["y2"],
         label=f"{words[number]}: {shown(row['taxon'])}",
         class_id=row["class_id"],
         conf=row["confidence"],

@@ -192,8 +192,8 @@ def test_it_is_one_file_with_every_picture_and_script_in_it(page):
 
 
 ACROSS = """() => {
-    const at = document.querySelector('#scores .mark-rule line').getBoundingClientRect(), x = (at.left + at.right) / 2;
-    const bars = [...document.querySelectorAll('#scores .mark-rect path')].map((bar) => bar.getBoundingClientRect());
+    const at = document.querySelector('#scores .mark-rule.role-mark line').getBoundingClientRect(), x = (at.left + at.right) / 2;
+    const bars = [...document.querySelectorAll('#scores .mark-rect.role-mark path')].map((bar) => bar.getBoundingClientRect());
     return bars.length > 5 ? bars.filter((bar) => bar.left < x - 2 && bar.right > x + 2).length : -1;
 }"""
 """How many bars of the histogram lie on both sides of the threshold."""

@@ -12,10 +12,9 @@ const shoalCharts = (function () {
   const byId = (id) => document.getElementById(id);
 
   function show(id, spec, label) {
-    const element = byId(id);
-    element.setAttribute("aria-label", label);
+    // Vega writes the description as the label of the element; without one it would say "Vega visualization".
     const options = { ast: true, renderer: "svg", actions: false, tooltip: { theme: "light" } };
-    return vegaEmbed(element, Object.assign({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", config: config }, spec), options);
+    return vegaEmbed(byId(id), Object.assign({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", config: config, description: label }, spec), options);
   }
 
   // A day or month as the milliseconds of its local date, taken for UTC: nothing is shifted by the reader's own zone.
