@@ -9,6 +9,7 @@ from shoal.bucket.drift import Drift
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
+from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Approval, Work, decide
@@ -114,7 +115,7 @@ class _Found:
 
 def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf: Shelf) -> _Found:
     """List the bucket, choose the model, subtract what is settled."""
-    listing = session.list_scope()
+    listing = _list(session, request, stores)
     session.foresee(listing)
     session.read_times()
     silent = session.look_for_silence(listing)
@@ -144,8 +145,27 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         approval,
         session.starts_over(),
         clock,
-        (*(moved.describe(to_infer) if to_infer else ()), *remarks),
+        (*_say_moved(moved, to_infer, listing.nothing), *remarks),
     )
+
+
+def _list(session: PlanSession, request: PlanRequest, stores: Stores) -> FrozenListing:
+    """List the scope; where there is nothing, an edited dataset file is a likelier cause than a bucket that was emptied."""
+    try:
+        return session.list_scope()
+    except ConfigError as err:
+        try:
+            moved = look_back(stores, request.dataset)
+        except ShoalError:
+            raise err from None  # the results bucket's own trouble does not hide what was found first
+        raise moved.say_nothing_there(err, whole=request.params.full_scope) from err
+
+
+def _say_moved(moved: Moved, to_infer: int, nothing: str) -> list[str]:
+    """Say what was changed where it costs something, or is why a month has no image."""
+    if nothing and moved.source:
+        return moved.describe()
+    return moved.describe(to_infer) if to_infer else []
 
 
 def _approve(request: PlanRequest, stores: Stores, chosen: ChosenRelease, work: Work, moved: Moved) -> Approval:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from shoal.contract.errors import ContractError, ShoalError, one_line
+from shoal.contract.errors import ConfigError, ContractError, EmptyBucketError, ShoalError, one_line
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.models.approval import Answer
 from shoal.results.latest_plan import find_latest_plan
@@ -47,6 +47,27 @@ class Moved:
         """
         again = _images(self.images if to_infer is None else to_infer)
         return list(self._lines(f"{again} will be inferred again"))
+
+    def say_nothing_there(self, err: ConfigError, *, whole: bool) -> ConfigError:
+        """Say of a bucket that has no image, or is none, what the dataset has images of.
+
+        Args:
+            err: What the listing says; where the file and the bucket are as they were, or its words are of something else, it
+                stays as it is.
+            whole: Whether the dataset's whole scope was looked at, no part of it.
+        """
+        if self.source:
+            return type(err)(
+                f"{err}; the dataset file named other images before ({self.source}): nothing was started, what run "
+                f"{self.run_key} stored of its {_images(self.images)} stays - set it back, or make a dataset of its own for "
+                "other images"
+            )
+        if whole and self.images and isinstance(err, EmptyBucketError):
+            return type(err)(
+                f"{err}; run {self.run_key} listed {_images(self.images)} there: nothing was started, what it stored stays - "
+                "where they were removed on purpose, pause the DAG"
+            )
+        return err
 
     def _lines(self, again: str) -> Iterator[str]:
         if self.source:

@@ -134,7 +134,7 @@ def dataset_file(reef):
 def test_a_run_reads_the_bucket_that_it_was_planned_for(reef, images, dataset_file, scenes):
     other = S3Store(reef.pipeline.stores.source.access, f"{PREFIX}-other")
     other.access.connect().make_bucket(other.bucket)
-    other.write_bytes(scenes[0].key, scenes[0].jpeg)  # of an empty one a plan says that nothing lies there
+    other.write_bytes(scenes[0].key, scenes[0].jpeg)
     run_id = reef.trigger()
     worker = held_worker(reef)
     before = dataset_file.read_text(encoding="utf-8")
@@ -148,6 +148,12 @@ def test_a_run_reads_the_bucket_that_it_was_planned_for(reef, images, dataset_fi
     following = reef.trigger(plan_only=True)
     assert reef.finished(following) == "failed"
     assert f"are not where the dataset file looks now ({changed}); nothing was started" in reef.log(following, "plan")
+    other.delete([scenes[0].key])
+    nothing_there, answer = reef.trigger(plan_only=True), reef.answer()
+    assert reef.finished(nothing_there) == "failed"
+    said = f"nothing lies there - check source.bucket and source.prefix; the dataset file named other images before ({changed})"
+    assert said in reef.log(nothing_there, "plan")
+    assert reef.answer() == answer
 
 
 @pytest.mark.parametrize("task", ["plan", "infer", "summarize"])

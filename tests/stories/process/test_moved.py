@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from pipeline import Pipeline, numbers
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, EmptyBucketError
 from shoal.contract.layout import DatasetLayout
 from shoal.models.approval import Answer, Asks, Decision, answer_to, need_answer, write_answer
 from shoal.plan.moved import look_back
-from shoal.results.answer import move_current
+from shoal.results.answer import move_current, read_current
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import open_stores
 from shoal.settings.results_place import ResultsPlace
 
 ASKED = {"run": {"approval_cpu_hours": 0}}
@@ -96,6 +97,72 @@ def test_other_results_mean_that_everything_is_inferred_again(few_images):
         "every image will be inferred again - set results back, or copy the old folder there first (docs/operations.md)"
     )
     assert moved.plan().approval.decision is Decision.ASK
+
+
+def looks_at(pipeline, **changed):
+    """The dataset with another source in its file, and the bucket that it then has."""
+    edited = over(pipeline, **source(pipeline, **changed))
+    access = pipeline.stores.source.access
+    return Pipeline(edited.dataset, open_stores(edited.dataset, lambda _: access))
+
+
+NOTHING_THERE = [
+    pytest.param({"bucket": "-empty"}, True, "nothing lies there", id="an empty bucket"),
+    pytest.param({"bucket": "-empty"}, False, "nothing lies there", id="an empty bucket before the first answer"),
+    pytest.param({"bucket": "-others"}, True, "1 objects do not end in", id="a bucket of other files"),
+    pytest.param({"bucket": "-typo"}, True, "No bucket '", id="no bucket"),
+    pytest.param({"prefix": "camX/"}, True, "nothing lies there", id="an empty prefix"),
+]
+
+
+@pytest.mark.parametrize(("changed", "has_answer", "found"), NOTHING_THERE)
+def test_where_nothing_lies_the_edit_is_named_and_the_answer_stays(few_images, changed, has_answer, found):
+    first = publish(few_images) if has_answer else few_images.plan()
+    stores, before = few_images.stores, read_current(few_images.stores.results, few_images.stores.layout)
+    bucket = stores.source.bucket
+    if suffix := changed.get("bucket"):
+        changed = {"bucket": f"{bucket}{suffix}"}
+    edited = looks_at(few_images, **changed)
+    if suffix in {"-empty", "-others"}:
+        stores.source.access.connect().make_bucket(changed["bucket"])
+    if suffix == "-others":
+        edited.put("film.mp4", b"no image")
+    [(field, now)] = changed.items()
+    was = bucket if field == "bucket" else "none"
+    with pytest.raises(ConfigError) as refused:
+        edited.plan()
+    assert found in str(refused.value)
+    assert str(refused.value).endswith(
+        f"; the dataset file named other images before (source.{field} {was} -> {now}): nothing was started, what run "
+        f"{first.run_key} stored of its 12 images stays - set it back, or make a dataset of its own for other images"
+    )
+    assert read_current(stores.results, stores.layout) == before
+
+
+def test_a_month_without_images_names_the_edit_too(few_images):
+    first = publish(few_images)
+    few_images.put("more/20260601-000000-CAM1.jpg", b"no image")
+    moved = over(few_images, **source(few_images, prefix="more/"))
+    month = {"window_start": "2001-01-01T00:00:00Z", "window_end": "2001-02-01T00:00:00Z"}
+    lines = moved.plan(**month).describe()
+    assert any(line.startswith("No image lies in the window") for line in lines)
+    assert any(line.startswith(f"changed since run {first.run_key}: source.prefix none -> more/; ") for line in lines)
+
+
+def test_a_bucket_that_was_emptied_says_what_was_there(few_images):
+    first = publish(few_images)
+    source = few_images.stores.source
+    source.delete(list(source.list_keys("")))
+    with pytest.raises(EmptyBucketError) as refused:
+        few_images.plan()
+    assert str(refused.value).endswith(
+        f"nothing lies there - check source.bucket and source.prefix; run {first.run_key} listed 12 images there: nothing was "
+        "started, what it stored stays - where they were removed on purpose, pause the DAG"
+    )
+    with pytest.raises(
+        EmptyBucketError, match=r"nothing lies in the whole dataset - check source.bucket and source.prefix$"
+    ):
+        few_images.plan(prefix="IPC608/")
 
 
 def test_a_folder_that_was_copied_to_the_new_place_is_found_there(few_images):
