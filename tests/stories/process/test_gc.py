@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -32,6 +34,7 @@ from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
+from worker.http_faults import faulty_store, passed_on
 from written_rows import write_rows
 
 NOW = datetime.now(UTC) + timedelta(days=200)
@@ -367,6 +370,52 @@ def test_a_clock_that_was_stepped_deletes_nothing_that_the_right_one_keeps(aged,
     assert stepped.command("gc", name, "--dry-run").stdout == right.stdout
     clock.jump(10 * 60)
     assert stepped.command("gc", name).stdout.splitlines()[-1].startswith("deleted 2 objects, ")
+
+
+def tells_another_time(endpoint_url, step):
+    """The store as it is, but for what its answers say that the time is."""
+    good = passed_on(endpoint_url)
+
+    def answer(handler, number):
+        send = BaseHTTPRequestHandler.send_header.__get__(handler)
+        handler.send_header = lambda name, value: send(
+            name, format_datetime(parsedate_to_datetime(value) + step, usegmt=True) if name == "Date" else value
+        )
+        good(handler, number)
+
+    return answer
+
+
+@pytest.mark.skipif(CHOSEN not in os.environ, reason="wide: make test-wide")
+def test_two_clocks_an_hour_apart_delete_nothing_and_less_changes_nothing(aged):
+    name, results, access = (
+        aged.pipeline.dataset.name,
+        aged.pipeline.stores.results,
+        aged.pipeline.stores.results.access,
+    )
+    before, right = results.list_keys(""), aged.command("gc", name, "--dry-run").stdout
+    assert right.splitlines()[-1] == "dry run: 2 objects would be deleted, none was"
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    for step, is_believed in (
+        (hour + minute, False),
+        (-hour - minute, False),
+        (minute - hour, True),
+        (hour - minute, True),
+    ):
+        with faulty_store(tells_another_time(access.endpoint_url, step)) as (url, _):
+            connection = aged.environment["AIRFLOW_CONN_TEST"].replace(access.endpoint_url, url)
+            told = replace(aged, environment={**aged.environment, "AIRFLOW_CONN_TEST": connection})
+            if is_believed:
+                assert told.command("gc", name, "--dry-run").stdout == right
+                continue
+            refused = told.command("gc", name)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        said = (
+            rf"shoal: It is \S+ by the clock of {url}, and \S+ by this machine's: .* 1h apart, .* - set both by NTP\n"
+        )
+        assert re.fullmatch(said, refused.stderr), refused.stderr
+        assert results.list_keys("") == before
+    assert aged.command("gc", name).stdout.splitlines()[-1].startswith("deleted 2 objects, ")
 
 
 @pytest.mark.parametrize("step", [timedelta(days=366), -timedelta(hours=2)], ids=["a year ahead", "hours back"])
