@@ -84,9 +84,9 @@ class ReefAirflow:
         assert self.pipeline.verify(run_key, directory).deviations == ()
 
     def stored(self, folder: str) -> set[Path]:
-        """The Parquet files of a kind, such as `ledger`, where the store keeps them on this machine."""
+        """The Parquet files below folders of a name, such as `ledger`, where the store keeps them on this machine."""
         bucket = self.pipeline.stores.results.bucket
-        return set((self.home.root.parent / "store" / bucket).rglob(f"{folder}/*.parquet"))
+        return set((self.home.root.parent / "store" / bucket).rglob(f"{folder}/**/*.parquet"))
 
     def read_datasets(self, until: str) -> None:
         """Have the dataset file read anew, and wait until the DAG's page says a word."""
