@@ -195,7 +195,8 @@ class Scenario:
                         for before, after in pairwise(tries)
                         if before["end_date"]
                     ]
-        return gaps
+        # One that was cleared at its work did not fail: its successor does not wait for its end.
+        return [gap for gap in gaps if gap >= 0]
 
     def story(self) -> str:
         """What happened, for a person who asks why."""
