@@ -41,3 +41,18 @@ def test_every_clause_of_the_audit_names_tests_that_exist():
         for what, file, test in sorted(named)
         if not re.search(rf"^def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
     ] == []
+
+
+def test_what_is_wide_is_played_by_make_test_wide():
+    """A test that skips everywhere else and is named nowhere would never run."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nsoak:", 1)[1].split("\nlint:", 1)[0]
+    for variable, words in (("SHOAL_SEEDS", r"^from seeds import"), ("SHOAL_WIDE", r"environ\.get\(\"SHOAL_WIDE\"\)")):
+        lines = [line for line in makefile.splitlines() if f"{variable}=" in line]
+        played = {ROOT / path for line in lines for path in re.findall(r"tests/\S+", line)}
+        wide = {
+            path
+            for path in (ROOT / "tests").rglob("test_*.py")
+            if re.search(words, path.read_text("utf-8"), re.MULTILINE)
+        }
+        assert wide, variable
+        assert [str(path) for path in sorted(wide) if not {path, *path.parents} & played] == []
