@@ -92,6 +92,7 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/worker.py
 	$(RUN) benchmarks/families.py
 	$(RUN) benchmarks/planning.py
+	$(RUN) benchmarks/worker_manifest.py
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
 	$(RUN) benchmarks/nights.py

@@ -10,7 +10,7 @@ from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, most_manifest_bytes, read_object
 from shoal.contract.layout import RunLayout
 from shoal.stores.object_store import ObjectStore, open_from_env
-from shoal_worker.planned import count_images, download_planned, read_planned
+from shoal_worker.planned import count_images, read_planned
 
 if TYPE_CHECKING:
     from shoal_worker.loop.loop import Ending
@@ -32,13 +32,20 @@ def run(command: WorkerCommand, stop: "StopRequest") -> "Ending":
     # OpenCV reads its own limit once, when it is loaded: the modules that load it are imported only now.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(job.inference.pixel_limit)
     from shoal_worker.assemble import run_shard  # noqa: PLC0415
+    from shoal_worker.own_images import download_own  # noqa: PLC0415
     from shoal_worker.rows.parts import read_manifest  # noqa: PLC0415
 
-    manifest = command.manifest or _manifest_beside(command.plan)
+    beside, planned = _manifest_beside(command.plan), images.get(command.shard, 0)
+    manifest = command.manifest or beside
+    if manifest is None:
+        raise ConfigError(
+            f"Plan key {command.plan!r} does not end with {PLAN_NAME} - give the manifest with --manifest"
+        )
     with tempfile.TemporaryDirectory(prefix="shoal-manifest-") as folder:
         path = Path(folder, "manifest.parquet")
-        download_planned(results, manifest, path, most_manifest_bytes(sum(images.values())))
-        return run_shard(command, job, results, read_manifest(path, command.shard, images.get(command.shard, 0)), stop)
+        download_own(results, manifest, path, command.shard, most_manifest_bytes(sum(images.values())))
+        own = read_manifest(path, command.shard, planned, some=manifest != beside)
+    return run_shard(command, job, results, own, stop)
 
 
 def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
@@ -49,7 +56,5 @@ def _read_plan(results: ObjectStore, key: str) -> dict[str, object]:
         raise ContractError(f"{key} is no plan ({err}) - plan the run again") from err
 
 
-def _manifest_beside(plan: str) -> str:
-    if not plan.endswith(PLAN_NAME):
-        raise ConfigError(f"Plan key {plan!r} does not end with {PLAN_NAME} - give the manifest with --manifest")
-    return RunLayout(plan.removesuffix(PLAN_NAME)).manifest
+def _manifest_beside(plan: str) -> str | None:
+    return RunLayout(plan.removesuffix(PLAN_NAME)).manifest if plan.endswith(PLAN_NAME) else None

@@ -101,3 +101,9 @@ def test_the_benchmark_of_exports_tells_each_in_a_line():
     assert [one["export"] for one in told] == sorted({**BY_MONTH, **PACKAGES})
     assert {one["images"] for one in told if one["export"] != "yolo"} == {2000}
     assert all(one["rss_mb"] > 50 and one["images_per_s"] > 0 and one["written_mb"] > 0 for one in told)
+
+
+def test_the_manifest_benchmark_reads_a_shard_of_every_kind_of_manifest():
+    table = run_benchmark("worker_manifest.py", "--keys", "20000", "--shards", "20")
+    whole, own = (float(row(table, name)[0]) for name in ("whole, row groups of earlier releases", "own"))
+    assert own < whole / 2

@@ -1,5 +1,6 @@
 """From open images to shards: as many as room and time box allow, the newest first, cut in key order."""
 
+import math
 from dataclasses import dataclass
 
 from shoal.capacity.share import Capacity
@@ -7,6 +8,13 @@ from shoal.models.approval import Rate
 from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
+
+_ROW_BYTES, _FOOTER_BYTES = 23, 750
+"""Of a row of a manifest, and of what its footer says of a row group, as `benchmarks/worker_manifest.py` lays them."""
+_STEP_ROWS = 2048
+"""DuckDB's vectors, in which it cuts row groups."""
+MOST_STEPS = 48
+"""Row groups no larger than those of other files."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,15 @@ def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) 
     images = min(free, most)
     shards = shard_count(images, capacity.pods, seconds_per_image, supply.max_shards)
     return PlannedWork(capacity, supply.rate, cut_in_key_order(database, images, shards))
+
+
+def group_rows(images: int) -> int:
+    """Choose the rows of a manifest's row groups, so that a worker reads least of it: the footer, and one or two of them.
+
+    A row takes some 23 bytes, and the footer 750 of a group. Groups are written in steps of 2,048 rows.
+    """
+    steps = round(math.sqrt(images * _FOOTER_BYTES / _ROW_BYTES) / _STEP_ROWS)
+    return _STEP_ROWS * max(1, min(steps, MOST_STEPS))
 
 
 def _pick_newest(database: Database, most: int) -> None:

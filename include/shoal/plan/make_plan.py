@@ -71,7 +71,7 @@ def _plan(
     found = _find_work(session, request, stores, shelf)
     work = _plan_work(session, request, find_room, found)
     if work.shards:
-        session.store_manifest(found.layout.run(request.run_key).manifest)
+        session.store_manifest(found.layout.run(request.run_key).manifest, work.images)
     job = _job(request, found)
     if work.shards:
         job = replace(job, read_before=session.find_read_before(), elsewhere=session.find_elsewhere())

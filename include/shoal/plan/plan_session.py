@@ -28,7 +28,7 @@ from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work
 from shoal.models.variant import Variant
-from shoal.plan.cut_shards import Supply, cut_shards
+from shoal.plan.cut_shards import Supply, cut_shards, group_rows
 from shoal.plan.document import UNMEASURED, PlannedWork
 from shoal.plan.request import PlanRequest
 from shoal.plan.taken_by_others import find_taken
@@ -271,12 +271,13 @@ class PlanSession:
         """
         return cut_shards(self._database, self._request.dataset, supply, free)
 
-    def store_manifest(self, key: str) -> None:
-        """Write the images to infer, in key order.
+    def store_manifest(self, key: str, images: int) -> None:
+        """Write so many images to infer, in key order.
 
         Reads: chosen
         """
-        self._database.store_parquet(f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key", key)
+        query = f"SELECT {', '.join(MANIFEST_COLUMNS)} FROM chosen ORDER BY key"
+        self._database.store_parquet(query, key, group_rows(images))
 
     @cached_property
     def _answer(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +10,7 @@ from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreE
 from shoal.contract.gone_objects import gone
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import ListedObject
+from shoal.stores.pieces import Piece, Span
 
 _PATTERN = frozenset("*?[")
 """What DuckDB takes for a pattern in the name of a file."""
@@ -76,6 +78,18 @@ class FolderStore(JsonObjects):
         if most is not None and source.stat().st_size > most:
             raise TooLargeError(f"File {source} is not read: it has more than {most} bytes")
         path.write_bytes(source.read_bytes())
+
+    def find_piece(self, key: str, first: int | None, size_bytes: int) -> Piece | None:
+        """See `ImageStore.find_piece`."""
+        source = self._path(key)
+        if not source.is_file():
+            raise gone(key, self.bucket)
+        with source.open("rb") as file:
+            whole = file.seek(0, SEEK_END)
+            begin = max(0, whole - size_bytes) if first is None else first
+            file.seek(begin)
+            data = file.read(size_bytes)
+        return Piece(Span(begin, begin + len(data), whole, str(source.stat().st_mtime_ns)), data)
 
     def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:  # noqa: ARG002 - the door's
         """See `ImageStore.list_objects`; the version is the time of the last change."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.stores.images import ImageSource
 from shoal.stores.json_objects import JsonObjects
+from shoal.stores.pieces import Piece
 
 KINDS = {"s3": "shoal.stores.s3:S3Store"}
 """The kinds of store, and the class of each: a `StoreKind`."""
@@ -178,6 +179,19 @@ class ImageStore(ImageSource, Protocol):
         Raises:
             TooLargeError: It has more; what is announced as more is not begun.
             ContractError: There is no such object.
+        """
+
+    def find_piece(self, key: str, first: int | None, size_bytes: int) -> Piece | None:
+        """Read a part of an object; None where the store gives whole objects only, or this one where fewer bytes are there.
+
+        Args:
+            key: Its key.
+            first: Offset of the first byte; None for the object's last ones.
+            size_bytes: How many, fewer where the object ends before.
+
+        Raises:
+            ContractError: There is no such object.
+            StoreError: The store did not answer as it should.
         """
 
     def read_clock(self) -> datetime:

@@ -18,6 +18,7 @@ from shoal.contract.json_bounds import too_large
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.listing_ahead import list_ahead
 from shoal.stores.object_store import ListedObject
+from shoal.stores.pieces import Piece, asked_range, read_span
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
 from shoal.stores.s3_codes import About, meaning_of
 from shoal.stores.s3_errors import error_code
@@ -26,7 +27,7 @@ from shoal.stores.s3_listing import ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
 from shoal.stores.s3_patience import Others
 from shoal.stores.s3_region import locate
-from shoal.stores.s3_versions import length_of, need_same
+from shoal.stores.s3_versions import length_of, need_same, unquoted
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
@@ -41,6 +42,9 @@ PAGE_KEYS = 1000
 
 PIECE_BYTES = 256 * 1024
 """What of a streamed object is in memory."""
+
+_NO_RANGE = {"InvalidRange", "NotImplemented"}
+"""Codes for an object that has fewer bytes, and of stores that give no part of one."""
 
 
 class S3Reader:
@@ -201,6 +205,32 @@ class S3Reader:
         if taken is None:
             raise gone(key, self.bucket)
 
+    def find_piece(self, key: str, first: int | None, size_bytes: int) -> Piece | None:
+        """See `ImageStore.find_piece`: a request with a Range."""
+        asked, target = asked_range(first, size_bytes), self._object(key)
+
+        def take(response: "BaseHTTPResponse") -> tuple[Piece | None]:
+            if "Content-Range" not in response.headers:  # some stores tell it with the status of a whole object
+                return (None,)
+            span = read_span(response.headers, first, size_bytes, unquoted(response.headers.get("ETag", "")))
+            data = b"" if span is None else _read_at_most(span.end - span.first, response)
+            if span is None or len(data) != span.end - span.first:
+                told = f"{len(data)} bytes as {response.headers['Content-Range']!r}"
+                raise StoreError(
+                    f"{self.access.endpoint_url} gave {told} of {target} for {asked!r} - see the store's log"
+                )
+            return (Piece(span, data),)
+
+        try:
+            taken = self._take(key, take, target, headers={"Range": asked})
+        except StoreError as err:
+            if err.__cause__ is not None and error_code(err.__cause__) in _NO_RANGE:
+                return None
+            raise
+        if taken is None:
+            raise gone(key, self.bucket)
+        return taken[0]
+
     def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
 
@@ -230,11 +260,16 @@ class S3Reader:
         return f"object {key!r} of bucket {self.bucket!r}"
 
     def _take(
-        self, key: str, take: "Callable[[BaseHTTPResponse], T]", target: str, client: Minio | None = None
+        self,
+        key: str,
+        take: "Callable[[BaseHTTPResponse], T]",
+        target: str,
+        client: Minio | None = None,
+        headers: dict[str, str | list[str] | tuple[str]] | None = None,
     ) -> T | None:
         """Ask for an object and take its body, again after a pause where that breaks off; None when there is none."""
         for pause_s in (*BODY_PAUSES_S, None):
-            response = self._open(key, target, client)
+            response = self._open(key, target, client, headers)
             if response is None:
                 return None
             try:
@@ -257,10 +292,16 @@ class S3Reader:
             response.close()
             response.release_conn()
 
-    def _open(self, key: str, target: str, client: Minio | None = None) -> "BaseHTTPResponse | None":
+    def _open(
+        self,
+        key: str,
+        target: str,
+        client: Minio | None = None,
+        headers: dict[str, str | list[str] | tuple[str]] | None = None,
+    ) -> "BaseHTTPResponse | None":
         """Ask for an object; None when there is none."""
         try:
-            response = (client or self._client).get_object(self.bucket, key)
+            response = (client or self._client).get_object(self.bucket, key, request_headers=headers)
         except TRANSPORT_ERRORS as err:
             if error_code(err) == "NoSuchKey":
                 return None

@@ -31,7 +31,9 @@ _OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connect
 
 HTTP_RETRIES = 5
 
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000"
+GROUP_ROWS = 100_000
+"""Rows of a row group: what a reader takes of a file at least, and what a writer holds."""
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {:d}"
 
 _LOCKS = (
     "allow_persistent_secrets = false",
@@ -212,19 +214,19 @@ class Database:
         """Say in the log where a step over so many images, of about so much memory and disk each, may find too little disk."""
         warn_of_room(self.folder, self.limits, images * image_bytes, f"{what} {images} images")
 
-    def store_parquet(self, query: str, key: str) -> StoredParquet:
-        """Write a query's rows as one Parquet object.
+    def store_parquet(self, query: str, key: str, group_rows: int = GROUP_ROWS) -> StoredParquet:
+        """Write a query's rows as one Parquet object, in row groups of so many.
 
         The same rows are the same bytes, whatever memory and threads there are, where the query ends with an order that leaves
         no two rows alike: only sorted rows come to the writer in full vectors, which is where it cuts its row groups.
         """
         path = self.folder / "upload.parquet"
-        written = self.write_parquet(query, path)
+        written = self.write_parquet(query, path, _PARQUET.format(group_rows))
         self.results.upload(path, key)
         path.unlink()
         return written
 
-    def write_parquet(self, query: str, path: Path, options: str = _PARQUET) -> StoredParquet:
+    def write_parquet(self, query: str, path: Path, options: str = _PARQUET.format(GROUP_ROWS)) -> StoredParquet:
         """Write a query's rows as one local Parquet file; of its bytes the same holds as of `store_parquet`."""
         rows = self.copy(query, path, options)
         with path.open("rb") as file:

@@ -93,7 +93,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     lines = path.with_suffix(".ndjson")
     with lines.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(vars(row), allow_nan=False) + "\n" for row in rows)
-    with _connect() as con:
+    with open_duckdb() as con:
         con.execute(f"CREATE TABLE rows ({ddl(ROW_COLUMNS)})")
         con.execute(
             "INSERT INTO rows BY NAME FROM read_json("
@@ -104,13 +104,14 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     lines.unlink()
 
 
-def read_manifest(path: Path, shard: int, images: int) -> list[ListedImage]:
+def read_manifest(path: Path, shard: int, images: int, *, some: bool = False) -> list[ListedImage]:
     """Read the images of one shard, in key order.
 
     Args:
         path: The manifest.
         shard: Number of the shard.
         images: How many the plan gives it: no more are held in memory, nor texts longer than keys are.
+        some: Whether it may hold fewer: what an earlier attempt left.
 
     Raises:
         ContractError: The file is no manifest, or not this plan's.
@@ -118,18 +119,18 @@ def read_manifest(path: Path, shard: int, images: int) -> list[ListedImage]:
     columns = ", ".join(name for name in MANIFEST_COLUMNS if name not in ("last_modified", "storage_class", "shard"))
     query = f"SELECT {columns} FROM read_parquet($path) WHERE shard = $shard ORDER BY key"
     try:
-        with _connect() as con:
+        with open_duckdb() as con:
             told = con.execute(_COUNT, {"path": str(path), "shard": shard}).fetchone()
-            _need_planned(told or (0, 0), shard, images)
+            _need_planned(told or (0, 0), shard, images, some=some)
             found = con.execute(query, {"path": str(path), "shard": shard}).fetchall()
     except duckdb.Error as err:
         raise ContractError(f"Manifest cannot be read: {str(err).splitlines()[0]} - plan the run again") from err
     return [ListedImage(key, object_version, size_bytes) for key, object_version, size_bytes in found]
 
 
-def _need_planned(told: Sequence[int], shard: int, images: int) -> None:
+def _need_planned(told: Sequence[int], shard: int, images: int, *, some: bool) -> None:
     there, size_bytes = told
-    if there > images:  # fewer are what an earlier attempt left
+    if there > images or (there < images and not some):
         raise ContractError(
             f"The manifest has {counted(there, 'image')} of shard {shard}, plan.json gives it {images} - plan the run again"
         )
@@ -212,7 +213,7 @@ def _held_bytes(row: Row) -> int:
     return 32 * numbers + sum(len(mask or "") for mask in row.masks or ())
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+def open_duckdb() -> duckdb.DuckDBPyConnection:
     """Open DuckDB for small work: one thread, nothing fetched from anywhere."""
     return duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False, "memory_limit": "512MB"})
 

@@ -7,8 +7,9 @@ import pytest
 from cluster.binaries import VERSITYGW, are_built
 from cluster.object_store import start_versitygw
 from cluster.processes import Processes
-from shoal.contract.errors import AccessDeniedError, ConfigError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError
 from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.pieces import Piece, Span
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.session import open_database
@@ -53,6 +54,7 @@ def test_a_server_keeps_what_shoal_needs(server):
     for found in listed:
         assert store.read(found.key, found.object_version, found.size_bytes).data == found.key.encode()
     assert store.list_folders("") == ["a b"]
+    need_pieces(store, listed[1].key, listed[1].object_version)
     assert store.has("z.jpg")
     store.delete(["z.jpg", "no-such"])
     assert not store.has("z.jpg")
@@ -61,6 +63,17 @@ def test_a_server_keeps_what_shoal_needs(server):
     assert count_rows(store, "rows.parquet") == 3
     with pytest.raises(ConfigError, match="No bucket 'no-such-bucket' at"):
         S3Store(server, "no-such-bucket").list_keys("")
+
+
+def need_pieces(store: S3Store, key: str, version: str) -> None:
+    whole = key.encode()
+    for first, size, end in ((0, 5, 5), (2, 4, 6), (None, 5, len(whole)), (4, 100, len(whole))):
+        piece = store.find_piece(key, first, size)
+        begin = end - size if first is None else first
+        assert (piece.data, piece.span) == (whole[begin:end], Span(begin, end, len(whole), version))
+    assert store.find_piece(key, None, 100) in (None, Piece(Span(0, len(whole), len(whole), version), whole))
+    with pytest.raises(ContractError, match="No object 'no-such'"):
+        store.find_piece("no-such", None, 5)
 
 
 def connected(**changes) -> StoreAccess:
