@@ -12,6 +12,7 @@ import duckdb
 
 from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
 from shoal.contract.units import size_text
+from shoal.tables.killed_sessions import PREFIX, held, sweep
 from shoal.tables.limits import THREAD_BYTES, Limits, read_memory_bytes
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,14 @@ _NO_FOLDER = (
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder that goes with its session.
+    """Make a folder that goes with its session, and take away those of sessions that were killed.
 
     Raises:
         ConfigError: It cannot be made, or a file that Python wrote there found no room.
     """
     try:
-        made = TemporaryDirectory(prefix="shoal-")
+        sweep(Path(gettempdir()))
+        made = TemporaryDirectory(prefix=PREFIX)
     except OSError as err:
         if err.errno in _NO_ROOM:
             raise _disk_full(Path(gettempdir()), err.strerror or str(err)) from err
@@ -38,7 +40,8 @@ def scratch_folder() -> Iterator[Path]:
     with made as name:
         folder = Path(name).resolve()  # SQL may reach it by the name that is told here only
         try:
-            yield folder
+            with held(folder):
+                yield folder
         except OSError as err:
             if err.errno not in _NO_ROOM or not str(err.filename or folder).startswith(str(folder)):
                 raise
