@@ -107,7 +107,7 @@ bench-far: .venv/.dev  ## plan KEYS=1000000 synthetic keys and a quarter of them
 	@$(RUN) benchmarks/far_plan.py --keys $(KEYS) $(ARGS)
 
 bench-listing: .venv/.dev  ## list KEYS=1000000 keys of page servers and a real MinIO with Shoal, obstore and minio-py
-	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/listing.py --keys $(KEYS)
+	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/listing.py --keys $(KEYS) $(ARGS)
 
 bench-airflow: .venv/.dev  ## measure what Airflow costs: CPU from trigger to worker, for each shard, and while nothing happens
 	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/airflow_cost.py $(ARGS)

@@ -62,9 +62,9 @@ def _stores(arguments: argparse.Namespace) -> Iterator[tuple[str, object]]:
 
 
 def _measure(name: str, access: StoreAccess, arguments: argparse.Namespace) -> None:
-    found: dict[str, list[Mapping[str, float]]] = {client: [] for client in CLIENTS}
+    found: dict[str, list[Mapping[str, float]]] = {client: [] for client in arguments.clients}
     for _ in range(arguments.rounds):
-        for client in CLIENTS:
+        for client in arguments.clients:
             command = [sys.executable, __file__, "--client", client, "--keys", str(arguments.keys)]
             environment = {**os.environ, **access.to_env("source")}
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -180,9 +180,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="keys in the bucket (1000000)")
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="times every case is measured (1)")
     parser.add_argument("--store", default="", metavar="NAME", help="only stores whose name in the table begins so")
+    parser.add_argument(
+        "--clients", nargs="+", choices=CLIENTS, default=CLIENTS, help="who lists, Shoal among them (all)"
+    )
     parser.add_argument("--drive", type=Path, metavar="FOLDER", help="keeps MinIO's photos for the next time")
     parser.add_argument("--client", choices=CLIENTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if "shoal" not in arguments.clients:
+        parser.error("ratios are to Shoal's seconds: name shoal among --clients")
     if arguments.keys < 1 or arguments.rounds < 1:
         parser.error("at least 1 key and 1 round are needed")
     return arguments

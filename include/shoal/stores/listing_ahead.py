@@ -92,7 +92,11 @@ class _Reader:
 
     def __init__(self, head: Run, open_pages: OpenPages) -> None:
         self._runs, self._open_pages = [head], open_pages
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._comes = threading.Condition(self._lock)
+        """Waited for by whoever takes pages."""
+        self._is_room = threading.Condition(self._lock)
+        """Waited for by threads for whom there is nothing to read."""
         self._stopped = False
         self._given = 0
 
@@ -109,12 +113,12 @@ class _Reader:
             ShoalError: As the listing itself, at the same place.
         """
         while True:
-            with self._changed:
+            with self._lock:
                 page = self._next_page()
                 if page is None:
                     return
                 self._given += 1
-                self._changed.notify_all()
+                self._is_room.notify()  # for one page
             yield page
 
     def _next_page(self) -> ListingPage | None:
@@ -123,22 +127,22 @@ class _Reader:
             if head.can_be_given:
                 return head.pages.popleft()
             if not head.ended:
-                self._changed.wait()
+                self._comes.wait()
             elif head.unusable:
                 self._go_on_around(head)
             elif head.error is not None:
                 raise head.error
             else:
                 del self._runs[0]
-                self._changed.notify_all()  # another one is the nearest now
+                self._is_room.notify()  # another one is the nearest now, and may have more pages
                 self._leave_thin_folders(head)
         return None
 
     def stop(self) -> None:
         """Let the threads end, each after what it asked for last."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
-            self._changed.notify_all()
+            self._is_room.notify_all()
 
     def _leave_thin_folders(self, done: Run) -> None:
         """Go on around the folders where those that ended lately were hardly worth a request, and many are left."""
@@ -163,34 +167,37 @@ class _Reader:
             Run(parent.prefix, pages, parent.parent, max(since, parent.since)),
             *(one for one in self._runs if not one.is_below(parent)),
         ]
-        self._changed.notify_all()
+        self._is_room.notify_all()
 
     def _work(self) -> None:
         try:
             self._read_on()
         except Exception as err:
-            with self._changed:  # an error of our own: whoever waits must hear of it
+            with self._lock:  # an error of our own: whoever waits must hear of it
                 failed = self._runs[0] if self._runs else None
                 if failed is not None:
                     failed.error, failed.ended, failed.unusable, failed.shown = err, True, False, None
-                self._changed.notify_all()
+                self._comes.notify()
             raise
 
     def _read_on(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 run = None
                 while not self._stopped and (run := self._choose()) is None:
-                    self._changed.wait()
+                    self._is_room.wait()
                 if self._stopped or run is None:
                     return
                 run.busy = True
             parts = self._advance(run)
-            with self._changed:
-                run.busy = False
+            with self._lock:
+                run.busy = False  # what is to be read of it is for this thread
+                is_nearest = run in self._runs[:1]
                 if parts is not None and run in self._runs:
                     self._cut(run, parts)
-                self._changed.notify_all()
+                    self._is_room.notify_all()
+                if is_nearest:
+                    self._comes.notify()
 
     def _choose(self) -> Run | None:
         """Choose what is read next, the nearest first."""
@@ -213,7 +220,7 @@ class _Reader:
             parts = find_parts(self._open_pages, run.shown)
             if parts is not None:
                 return parts
-            with self._changed:
+            with self._lock:
                 run.shown = None
             return None
         page, error = None, None
@@ -221,7 +228,7 @@ class _Reader:
             page = run.read_own()
         except Exception as err:  # noqa: BLE001 - it is raised where the reader comes to it
             error = err
-        with self._changed:
+        with self._lock:
             if page is None:
                 run.end(error)
             else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.stores.images import ImageSource
@@ -20,9 +20,8 @@ DEFAULT_KIND = "s3"
 """The kind of a connection, or of a worker's environment, that names none."""
 
 
-@dataclass(frozen=True)
-class ListedObject:
-    """One object as a listing shows it.
+class ListedObject(NamedTuple):
+    """One object as a listing shows it: a tuple, for there are millions, and it takes a third of the time to make.
 
     Attributes:
         key: Its key.

@@ -42,12 +42,14 @@ class PlainPage(NamedTuple):
 
 def cut_plain_page(data: bytes) -> PlainPage | None:
     """Cut the objects out of a page; None where only a parser can tell what is written there."""
-    text = data.decode("ascii", "replace")
-    begin, end = text.find(_BEGIN), text.rfind(_END) + len(_END)
-    if not data.isascii() or not 0 <= begin < end:
+    if not data.isascii():
         return None
-    objects = _OBJECT.findall(text[begin:end])
-    if "".join([found[0] for found in objects]) != text[begin:end]:
+    text = data.decode("ascii")
+    begin, end = text.find(_BEGIN), text.rfind(_END) + len(_END)
+    if not 0 <= begin < end:
+        return None
+    objects = _OBJECT.findall(text, begin, end)
+    if sum([len(found[0]) for found in objects]) != end - begin:  # in order and apart, as they are, they are all of it
         return None
     around = _read_around(text[:begin], text[end:])
     return None if around is None else PlainPage(around, objects)

@@ -90,11 +90,12 @@ def parse_page(data: bytes) -> ListingPage:
 
 def _read_plain(page: PlainPage) -> Iterator[ListedObject]:
     """Read the objects that were cut out of a page, as `_read_objects` does."""
+    listed = ListedObject._make  # each object costs: no name is looked up for it twice, nothing is called for nothing
     for _, quoted, written, etag, size, storage_class in page.objects:
-        key = _text(quoted)
-        if not key.endswith("/"):
+        key = _text(quoted) if "%" in quoted or "+" in quoted else quoted
+        if key[-1:] != "/":
             modified = _utc(written)
-            yield ListedObject(key, etag or time_version(modified), int(size), modified, storage_class or None)
+            yield listed((key, etag or time_version(modified), int(size), modified, storage_class or None))
 
 
 def _read_objects(
