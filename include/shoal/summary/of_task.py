@@ -70,7 +70,7 @@ def build_beside(database: Database, task: Task) -> None:
     with suppress(duckdb.InvalidInputException):  # of another run in this session
         database.connection.remove_function("mask_area")
     area: Callable[..., Any] = area_of  # the stub knows no function that may give NULL
-    kinds = ["VARCHAR", "INTEGER", "INTEGER"]
+    kinds: list[Any] = ["VARCHAR", "INTEGER", "INTEGER"]
     may_be_null = FunctionNullHandling.SPECIAL
     database.connection.create_function("mask_area", area, kinds, "BIGINT", null_handling=may_be_null)
     database.run_file("tasks/segment/areas")

@@ -16,7 +16,6 @@ from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files, load_images
 from shoal.tables.session import Database
 
-
 _AFTER = {SEGMENT.name: ("tasks/segment/covered",), OBB.name: ("tasks/obb/overlaps",)}
 """What is told of a task besides, by its name."""
 

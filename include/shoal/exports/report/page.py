@@ -63,7 +63,9 @@ class Report:
         database.run_file("left_out")
         explore = answer.explore or read_explore(database, answer.plan, answer.result)
         whole_images = answer.plan.task == CLASSIFY.name
-        events = event_data({"series": []} if whole_images else answer.result, explore)  # of a classifier MaxN tells nothing
+        events = event_data(
+            {"series": []} if whole_images else answer.result, explore
+        )  # of a classifier MaxN tells nothing
         data = {**script_data(explore, whole_images=whole_images), "events": events}
         looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
         asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
