@@ -2,7 +2,6 @@
 
 import onnx
 import pytest
-from onnx import TensorProto
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.models.inspect import inspect_model
@@ -39,9 +38,6 @@ def test_plan_and_worker_read_the_same_of_a_file(inspect, data):
         pytest.param({"metadata": {"task": "segment"}}, id="another task"),
         pytest.param({"metadata": {"names": None}}, id="no names"),
         pytest.param({"metadata": {"names": "{0: 'fish'}"}}, id="names that do not fit"),
-        pytest.param({"metadata": {"end2end": "True"}}, id="NMS inside"),
-        pytest.param({"image_type": TensorProto.FLOAT16}, id="half precision"),
-        pytest.param({"batch": 4}, id="batches"),
     ],
 )
 def test_plan_and_worker_refuse_a_file_in_the_same_words(inspect, how):
