@@ -135,7 +135,7 @@
       params: [{ name: "span", select: { type: "interval", encodings: ["x"], mark: { fill: "#0072b2", fillOpacity: 0.3, stroke: "#0072b2" } } }],
       mark: { type: "rect", color: EFFORT },
       encoding: {
-        x: Object.assign({ field: "at" }, x(domain)), x2: { field: "to" },
+        x: Object.assign({ field: "at" }, x()), x2: { field: "to" },
         y: worked ? Object.assign(count("days at work", 2), { field: "camera_days" }) : count("images", 2), y2: ground,
         tooltip: [when(bin), { field: "images", title: "Images looked at" }].concat(worked ? [{ field: "camera_days", title: "Days at work" }] : [])
       }
