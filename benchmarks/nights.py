@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class MovedClock(S3Store):
     def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
         """Stream the objects, each as old as it would be."""
         for found in super().list_objects(prefix, whole=whole):
-            yield replace(found, last_modified=FIRST_NIGHT + timedelta(days=self.written_in[found.key]))
+            yield found._replace(last_modified=FIRST_NIGHT + timedelta(days=self.written_in[found.key]))
 
 
 @dataclass

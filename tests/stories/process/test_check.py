@@ -171,7 +171,7 @@ def with_classes(pipeline, monkeypatch, *classes):
         for found, storage_class in zip(
             listed(self, prefix, **asked), chain(classes, repeat("STANDARD")), strict=False
         ):
-            yield dataclasses.replace(found, storage_class=storage_class)
+            yield found._replace(storage_class=storage_class)
 
     monkeypatch.setattr(store, "list_objects", list_objects)
 

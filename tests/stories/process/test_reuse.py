@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -267,7 +266,7 @@ def test_archived_images_are_counted_and_never_asked_for(few_images, monkeypatch
 
     def list_objects(store, prefix="", **asked):
         for number, found in enumerate(listed(store, prefix, **asked)):
-            yield replace(found, storage_class=None if restored else archives.get(number, "STANDARD"))
+            yield found._replace(storage_class=None if restored else archives.get(number, "STANDARD"))
 
     monkeypatch.setattr(type(source), "list_objects", list_objects)
     plan = few_images.plan()
