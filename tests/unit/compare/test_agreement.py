@@ -198,13 +198,15 @@ def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
         )
         database.run(
             f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
-            "x2 FLOAT, y2 FLOAT, is_counted BOOLEAN)"
+            "x2 FLOAT, y2 FLOAT, angle FLOAT, keypoints FLOAT[], is_counted BOOLEAN)"
         )
         for position, box in enumerate(found):
             database.run(
-                f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0, 0.5, ?, ?, ?, ?, true)", [position, *box]
+                f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0, 0.5, ?, ?, ?, ?, NULL, NULL, true)",
+                [position, *box],
             )
     database.set_variable("report_zone", "UTC")
+    database.run_file("turned")
     database.run_file("agreement")
     match_boxes(database)
     pairs = set(database.run("SELECT first_position, second_position FROM same_boxes").fetchall())
