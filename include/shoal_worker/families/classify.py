@@ -9,7 +9,6 @@ from shoal.contract.families.classify import find_scores
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.letterboxed import normalised
 from shoal_worker.image.centre_crop import centre_crop
 from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.tasks.classify import Scores
@@ -34,7 +33,7 @@ class ClassifyCodec:
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
         """Make the one input: RGB in 0..1, normalised where a card says so."""
-        return {self._input: normalised(to_tensor(frame), self._info)}
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Scores:  # noqa: ARG002 - no places
         """Take the probabilities.

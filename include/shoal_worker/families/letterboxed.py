@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from shoal.contract.job import Inference
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal_worker.families.codec import Floats
@@ -27,13 +25,4 @@ class Letterboxed:
 
     def tensors(self, frame: Image) -> Mapping[str, Floats]:
         """Make the one input: RGB in 0..1, normalised where a card says so."""
-        return {self._input: normalised(to_tensor(frame), self._info)}
-
-
-def normalised(tensor: Floats, info: ModelInfo) -> Floats:
-    """Bring the channels of `(1, channels, H, W)` to a card's mean and deviation, where it has any."""
-    if info.mean is not None:
-        tensor -= np.array(info.mean, np.float32)[:, None, None]
-    if info.std is not None:
-        tensor /= np.array(info.std, np.float32)[:, None, None]
-    return tensor
+        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
