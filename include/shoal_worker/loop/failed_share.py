@@ -46,7 +46,9 @@ class FailedShare:
             return not self._awaited and self._sample_is_bad()
         if not failed_too_often(tally.failed, tally.tried, tolerated):
             return False
-        self._take_sample()  # all that is left, where that is little: then the whole shard is judged
+        if tally.total - tally.rows - tally.unreached < TOO_FEW_TO_JUDGE:  # those on their way are left, too
+            return True  # nothing to take a sample of; another attempt takes the few that are left
+        self._take_sample()
         return False
 
     def _take_sample(self) -> None:
