@@ -58,10 +58,13 @@ def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) 
 def group_rows(images: int) -> int:
     """Choose the rows of a manifest's row groups, so that a worker reads least of it: the footer, and one or two of them.
 
-    A row takes some 23 bytes, and the footer 750 of a group. Groups are written in steps of 2,048 rows.
+    A row takes some 23 bytes, and the footer 750 of a group. Groups are written in steps of 2,048 rows. A last group of less than
+    a step is one with the group before where several threads write, so there is never one group and less than a step.
     """
-    steps = round(math.sqrt(images * _FOOTER_BYTES / _ROW_BYTES) / _STEP_ROWS)
-    return _STEP_ROWS * max(1, min(steps, MOST_STEPS))
+    steps = max(1, min(round(math.sqrt(images * _FOOTER_BYTES / _ROW_BYTES) / _STEP_ROWS), MOST_STEPS))
+    if steps * _STEP_ROWS < images < (steps + 1) * _STEP_ROWS:
+        steps += 1
+    return _STEP_ROWS * steps
 
 
 def _pick_newest(database: Database, most: int) -> None:

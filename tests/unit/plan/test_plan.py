@@ -10,7 +10,7 @@ from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
 from shoal.models.approval import Rate
-from shoal.plan.cut_shards import cut_in_key_order
+from shoal.plan.cut_shards import cut_in_key_order, group_rows
 from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
 from shoal.settings.clock_patterns import name_groups
@@ -279,3 +279,12 @@ def test_a_plan_keeps_no_argument_of_a_notifier_and_is_still_read(few_images):
     assert "not-for-the-bucket" not in str(plan.to_json())
     told.infer(plan)
     assert told.summarize(plan).balance.complete
+
+
+@given(images=st.integers(1, 200_000_000))
+def test_row_groups_of_a_manifest_are_whole_steps_and_none_is_followed_by_less_than_one_alone(images):
+    """Several threads would write such two as one: other bytes of the same images."""
+    rows = group_rows(images)
+    assert rows % 2048 == 0
+    assert 2048 <= rows <= 49 * 2048
+    assert not rows < images < rows + 2048

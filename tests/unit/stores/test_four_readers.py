@@ -1,6 +1,7 @@
 """Every kind of login, tried by all four who read a bucket, on a MinIO with TLS of a private authority and host names."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Site]:
-    if not are_built(MINIO):
+    if not are_built(MINIO) and os.environ.get("CI") != "true":  # in CI it is built on the way
         pytest.skip("MinIO is not built, logins are not tested: make cluster")
     folder = tmp_path_factory.mktemp("private-store")
     authority = Authority(folder / "certificates")
