@@ -160,6 +160,8 @@ def resolve_imgsz(info: ModelInfo, requested: tuple[int, int] | None) -> tuple[i
         ModelRefusedError: A static model cannot take the requested size.
     """
     wanted = requested or info.imgsz
+    if wanted == info.fixed_hw:
+        return wanted  # also where it is no multiple: the graph runs at no other size
     height, width = (ceil(side / info.stride) * info.stride for side in wanted)
     if info.fixed_hw is not None and (height, width) != info.fixed_hw:
         raise ModelRefusedError(

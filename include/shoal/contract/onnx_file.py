@@ -8,13 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.model_file import HEAD_BYTES, describe_bytes
+from shoal.contract.model_file import HEAD_BYTES, MOST_GRAPH_BYTES, describe_bytes
 from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
 from shoal.contract.outside_weights import add_outside, read_outside
 from shoal.contract.protobuf import BYTES, VARINT, Data, Field, Messages, NoMessageError, TooManyFieldsError
-
-MOST_BYTES = (1 << 31) - 1
-"""Protobuf's own limit of one file."""
 
 MOST_FIELDS = 500_000
 """Pieces that are looked at, in a second at most: yolov8x has some 4,000."""
@@ -95,9 +92,9 @@ def read_onnx(data: Data) -> Graph:
         ModelRefusedError: It is no ONNX, keeps weights elsewhere than in files beside it, or is larger than any model in some
             way.
     """
-    if len(data) > MOST_BYTES:
+    if len(data) > MOST_GRAPH_BYTES:
         raise ModelRefusedError(
-            f"Model file has {len(data):,} bytes, ONNX holds {MOST_BYTES:,} at most - {EXPORT_HINT}"
+            f"Model file has {len(data):,} bytes, ONNX holds {MOST_GRAPH_BYTES:,} at most - {EXPORT_HINT}"
         )
     messages = Messages(data, MOST_FIELDS)
     try:

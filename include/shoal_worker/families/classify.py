@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.classify import find_scores
+from shoal.contract.families.layouts import check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
+from shoal_worker.families.probabilities import check_probabilities
 from shoal_worker.image.centre_crop import centre_crop
 from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.tasks.classify import Scores
-
-ROUNDING = 1e-3
-"""How far a probability may lie outside 0..1: half precision has 11 bits."""
 
 
 class ClassifyCodec:
@@ -42,15 +39,11 @@ class ClassifyCodec:
             ModelRefusedError: There are not as many as names, or they are none.
         """
         scores = outputs[self._output]
+        check_one_image(scores.shape)
         if scores.shape != (1, self._classes):
             raise ModelRefusedError(
                 f"Model output has shape {list(scores.shape)}, its {self._classes} names need [1, {self._classes}] - "
                 f"names and weights do not belong together; {EXPORT_HINT}"
             )
-        known = scores[np.isfinite(scores)]
-        if known.size and not (known.min() >= -ROUNDING and known.max() <= 1 + ROUNDING):
-            raise ModelRefusedError(
-                f"Model gives scores from {known.min():.3g} to {known.max():.3g}, probabilities from 0 to 1 are expected - "
-                f"its last layer must be a softmax or a sigmoid; {EXPORT_HINT}"
-            )
+        check_probabilities(scores)
         return Scores(scores[0])

@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.layouts import CHOSEN
+from shoal.contract.families.layouts import CHOSEN, check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
-from shoal_worker.families.chosen import detections, keep
+from shoal_worker.families.chosen import detections, keep, refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.framing import Framing
 from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.tasks.detect import Detections
 
-PART = 1.5
-"""Boxes that all end below this are parts of an image: no detector finds nothing beyond its second pixel."""
+_WAY_OUT = f"write family: rtdetr into {CARD_FILE} beside it where it is one"
 
 
 class EndToEndCodec:
@@ -44,25 +41,13 @@ class EndToEndCodec:
             ModelRefusedError: The output is another one, in parts of the image, or has classes without a name.
         """
         output = outputs[self._output]
-        if output.ndim != 3 or output.shape[0] != 1 or output.shape[2] != CHOSEN:
+        check_one_image(output.shape)
+        if output.ndim != 3 or output.shape[2] != CHOSEN:
             raise ModelRefusedError(
                 f"Model output has shape {list(output.shape)}, an end-to-end detector has [1, boxes, {CHOSEN}] - {EXPORT_HINT}"
             )
         boxes, confidence, class_id = output[0, :, :4], output[0, :, 4], output[0, :, 5]
-        _refuse_parts(boxes[confidence > 0])
+        refuse_parts(boxes[confidence > 0], frame_hw, _WAY_OUT)
         kept, more = keep(boxes, confidence, class_id, self._inference.stored_conf, self._inference.max_det)
         xyxy = self._framing.to_image(boxes[kept], frame_hw, image_hw)
         return detections(xyxy, confidence[kept], class_id[kept], len(self._info.names), more=more)
-
-
-def _refuse_parts(boxes: Floats) -> None:
-    """Refuse boxes that are no pixels: they would all lie in the image's corner, and nobody would know.
-
-    Raises:
-        ModelRefusedError: They are parts of the image.
-    """
-    if len(boxes) > 1 and np.abs(boxes).max() <= PART and boxes.any():
-        raise ModelRefusedError(
-            "Model answers with boxes in parts of the image, as RT-DETR does, and nothing in its metadata says so - "
-            f"write family: rtdetr into {CARD_FILE} beside it"
-        )

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.box_outputs import BoxOutput, check_found
-from shoal.contract.model_info import EXPORT_HINT
+from shoal_worker.families.chosen import check_classes, keep
 from shoal_worker.families.nms import Floats, Thresholds, choose
 
 
@@ -50,24 +49,19 @@ def read_boxes(output: Floats, boxes: BoxOutput, thresholds: Thresholds) -> More
     return MoreBoxes(chosen.class_id, chosen.confidence, chosen.xyxy, more, chosen.max_det_reached)
 
 
-def read_chosen(rows: Floats, boxes: BoxOutput, thresholds: Thresholds) -> MoreBoxes:
-    """Take the boxes that the graph chose: its rows are sorted, and what it did not fill scores 0.
+def read_chosen(rows: Floats, boxes: BoxOutput, thresholds: Thresholds, also: int = 0) -> MoreBoxes:
+    """Take the boxes that the graph chose.
 
     Args:
         rows: `(boxes, 6 + m)` float32: four sides, confidence, class, more.
         boxes: What they are.
         thresholds: `conf` and `max_det` apply.
+        also: How many of `more` must be numbers, as the sides must.
 
     Raises:
-        ModelRefusedError: A class has no name.
+        ModelRefusedError: A class has no name, or the confidences are no probabilities.
     """
-    good = (rows[:, 4] > thresholds.conf) & np.isfinite(rows[:, :6]).all(axis=1)
-    kept = np.flatnonzero(good)[: thresholds.max_det]
-    class_id = rows[kept, 5].astype(np.int32)
-    if class_id.size and not 0 <= class_id.min() <= class_id.max() < boxes.classes:
-        raise ModelRefusedError(
-            f"Model found class {class_id.max() if class_id.min() >= 0 else class_id.min()} and names {boxes.classes} classes - "
-            f"names and weights do not belong together; {EXPORT_HINT}"
-        )
-    reached = len(kept) >= min(thresholds.max_det, len(rows))
-    return MoreBoxes(class_id, rows[kept, 4], rows[kept, :4], rows[kept, 6:], reached)
+    needed = np.concatenate([rows[:, :4], rows[:, 6 : 6 + also]], axis=1)
+    kept, more = keep(needed, rows[:, 4], rows[:, 5], thresholds.conf, thresholds.max_det)
+    class_id = check_classes(rows[kept, 5], boxes.classes)
+    return MoreBoxes(class_id, rows[kept, 4], rows[kept, :4], rows[kept, 6:], more)

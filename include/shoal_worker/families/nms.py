@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal_worker.families.probabilities import check_probabilities
 from shoal_worker.image.letterbox import to_original
 from shoal_worker.tasks.detect import Detections
 
@@ -150,11 +151,15 @@ def candidates(prediction: Floats, conf: float) -> tuple[NDArray[np.intp], NDArr
         conf: What they must score more than.
 
     Returns:
-        `(n,)` each, best first: positions in the output, classes, scores.
+        `(n,)` each, best first: positions in the output, classes, scores. What is no number is dropped.
+
+    Raises:
+        ModelRefusedError: The scores are no probabilities.
     """
     scores = prediction[4:]
+    check_probabilities(scores)
     best = scores.max(axis=0)
-    chosen = np.flatnonzero(best > conf)
+    chosen = np.flatnonzero((best > conf) & np.isfinite(best))
     chosen = chosen[np.isfinite(prediction[:4, chosen]).all(axis=0)]
     order = np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]
     chosen = chosen[order]

@@ -7,7 +7,8 @@ import numpy as np
 from shoal.contract.families.box_outputs import find_boxes
 from shoal.contract.families.obb import ANGLES
 from shoal.contract.job import Inference
-from shoal.contract.model_info import Graph, ModelInfo
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.letterboxed import Letterboxed
 from shoal_worker.families.rotated import corners, read_rotated, rotated_to_original
@@ -28,6 +29,7 @@ class ObbCodec(Letterboxed):
             ModelRefusedError: Output and names do not fit each other.
         """
         found = read_rotated(outputs[self._boxes.name], self._boxes, self._thresholds)
+        refuse_parts(found.sides, frame_hw, EXPORT_HINT)
         xywhr = rotated_to_original(found.sides, found.more, frame_hw, image_hw)
         points = corners(xywhr)
         height, width = image_hw

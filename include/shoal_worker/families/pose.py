@@ -6,7 +6,8 @@ import numpy as np
 
 from shoal.contract.families.pose import find_outputs
 from shoal.contract.job import Inference
-from shoal.contract.model_info import Graph, ModelInfo
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.letterboxed import Letterboxed
 from shoal_worker.families.more_boxes import read_boxes
@@ -29,6 +30,7 @@ class PoseCodec(Letterboxed):
             ModelRefusedError: Output and names do not fit each other.
         """
         found = read_boxes(outputs[self._boxes.name], self._boxes, self._thresholds)
+        refuse_parts(found.sides, frame_hw, EXPORT_HINT)
         points = found.more.reshape(-1, *self._points)
         places = to_original(points[..., :2], frame_hw, image_hw)
         return Detections(

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.rfdetr import output_names
+from shoal.contract.families.layouts import check_one_image
+from shoal.contract.families.rfdetr import find_background, output_names
 from shoal.contract.job import Inference
-from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import Graph, ModelInfo, Resize
 from shoal_worker.families.chosen import detections
 from shoal_worker.families.codec import Floats
@@ -46,15 +46,16 @@ class RfDetrCodec:
             ModelRefusedError: Boxes, columns and names do not fit each other.
         """
         boxes, raw = outputs[self._boxes], outputs[self._scores]
-        columns = len(self._info.names) + (self._info.background is not None)
-        if boxes.ndim != 3 or raw.shape != (1, boxes.shape[1], columns) or boxes.shape[2] != 4:
+        check_one_image(boxes.shape)
+        if boxes.ndim != 3 or raw.ndim != 3 or raw.shape[:2] != boxes.shape[:2] or boxes.shape[2] != 4:
             raise ModelRefusedError(
-                f"Model has boxes of {list(boxes.shape)} and scores of {list(raw.shape)}, {len(self._info.names)} names need "
-                f"[1, queries, 4] and [1, queries, {columns}] - say names and background in {CARD_FILE} beside it"
+                f"Model has boxes of {list(boxes.shape)} and scores of {list(raw.shape)}, expected [1, queries, 4] and "
+                "[1, queries, columns] - export it again with rfdetr"
             )
+        background = find_background(self._info.background, raw.shape[2], len(self._info.names))
         scores = _sigmoid(raw[0])
-        if self._info.background is not None:
-            scores = np.delete(scores, self._info.background, axis=1)
+        if background is not None:
+            scores = np.delete(scores, background, axis=1)
         query, class_id, confidence = _best_pairs(scores, self._inference.stored_conf, self._inference.max_det)
         return detections(
             self._to_image(boxes[0, query], frame_hw, image_hw),

@@ -35,8 +35,7 @@ def read_rotated(output: Floats, boxes: BoxOutput, thresholds: Thresholds) -> Mo
     """
     check_found(output.shape, boxes)
     if boxes.chosen:
-        rows = output[0]
-        return read_chosen(rows[np.isfinite(rows[:, 6])], boxes, thresholds)
+        return read_chosen(output[0], boxes, thresholds, also=1)
     prediction = output[0]
     prediction = prediction[:, np.isfinite(prediction[-1])]
     anchors, class_id, confidence = candidates(prediction[:-1], thresholds.conf)

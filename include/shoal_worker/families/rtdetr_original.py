@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import check_one_image
 from shoal.contract.families.rtdetr_original import output_names, split_inputs
 from shoal.contract.job import Inference
 from shoal.contract.model_info import Graph, ModelInfo, Resize
@@ -48,6 +49,7 @@ class RtDetrOriginalCodec:
             ModelRefusedError: The outputs do not fit each other, or have classes without a name.
         """
         labels, boxes, scores = (outputs[name] for name in (self._labels, self._boxes, self._scores))
+        check_one_image(boxes.shape)
         if labels.shape != scores.shape or boxes.shape != (*scores.shape, 4) or scores.shape[:1] != (1,):
             raise ModelRefusedError(
                 f"Model has labels of {list(labels.shape)}, boxes of {list(boxes.shape)} and scores of {list(scores.shape)}, "

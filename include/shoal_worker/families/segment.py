@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import check_one_image
 from shoal.contract.families.segment import SCALE, find_outputs
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.letterboxed import Letterboxed
 from shoal_worker.families.masks import Prototypes, outline_all
@@ -30,12 +32,14 @@ class SegmentCodec(Letterboxed):
             ModelRefusedError: Boxes, prototypes and names do not fit each other.
         """
         prototypes = outputs[self._outputs.prototypes]
+        check_one_image(prototypes.shape)
         expected = (1, self._outputs.boxes.more, frame_hw[0] // SCALE, frame_hw[1] // SCALE)
         if prototypes.shape != expected:
             raise ModelRefusedError(
                 f"Model gives prototypes of shape {list(prototypes.shape)}, expected {list(expected)} - {EXPORT_HINT}"
             )
         found = read_boxes(outputs[self._outputs.boxes.name], self._outputs.boxes, self._thresholds)
+        refuse_parts(found.sides, frame_hw, EXPORT_HINT)
         xyxy = to_original(found.sides, frame_hw, image_hw)
         masks = outline_all(Prototypes(prototypes[0], image_hw), found.more, xyxy)
         kept = np.array([place for place, mask in enumerate(masks) if mask != ""], np.intp)

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.framing import Framing
 from shoal_worker.families.nms import Thresholds, choose
+from shoal_worker.families.probabilities import check_probabilities
 from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.image.stretch import clip
 from shoal_worker.tasks.detect import Detections
@@ -41,7 +43,8 @@ class Yolov5Codec:
         """
         prediction = outputs[self._output]
         classes = len(self._info.names)
-        if prediction.ndim != 3 or prediction.shape[0] != 1 or prediction.shape[2] != 5 + classes:
+        check_one_image(prediction.shape)
+        if prediction.ndim != 3 or prediction.shape[2] != 5 + classes:
             raise ModelRefusedError(
                 f"Model output has shape {list(prediction.shape)}, its {classes} names need [1, anchors, {5 + classes}] - "
                 f"names and weights do not belong together; {EXPORT_HINT}"
@@ -56,7 +59,8 @@ class Yolov5Codec:
 
 def _as_yolov8(prediction: Floats, conf: float) -> Floats:
     """Bring what may score enough into YOLOv8's layout; no score is above its objectness."""
-    likely = prediction[prediction[:, 4] > conf]
+    check_probabilities(prediction[:, 4:])
+    likely = prediction[(prediction[:, 4] > conf) & np.isfinite(prediction[:, 4])]
     return np.concatenate([likely[:, :4], likely[:, 5:] * likely[:, 4:5]], axis=1).T
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shoal.contract.errors import ModelRefusedError
+from shoal.contract.families.layouts import check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.codec import Floats
@@ -39,6 +40,7 @@ class Yolov8Codec:
         """
         prediction = outputs[self._output]
         expected = 4 + self._classes
+        check_one_image(prediction.shape)
         if prediction.shape[:2] != (1, expected):
             raise ModelRefusedError(
                 f"Model output has shape {list(prediction.shape)}, its {self._classes} names need "

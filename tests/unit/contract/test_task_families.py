@@ -53,7 +53,7 @@ def test_what_is_understood_of_it():
     [
         pytest.param((1, 7, 8400), {}, False, id="raw by its channels"),
         pytest.param((1, 300, 7), {}, True, id="chosen by its rows, though nothing says so"),
-        pytest.param((1, 7, 8400), {"end2end": "True"}, False, id="what it has wins over what is said"),
+        pytest.param((1, 7, "a"), {"end2end": "True"}, True, id="as many rows as raw channels: words before shapes"),
         pytest.param((1, 7, 7), {}, True, id="both: no input is so small"),
         pytest.param(("b", "c", "a"), {}, False, id="open, nothing said"),
         pytest.param(("b", "c", "a"), {"end2end": "True"}, True, id="open, said to be end to end"),
@@ -61,7 +61,7 @@ def test_what_is_understood_of_it():
         pytest.param(("b", "c", "a"), {"args": "{'nms': False}"}, False, id="open, exported with nms=False"),
     ],
 )
-def test_the_form_of_the_boxes_is_told_by_shape_then_by_metadata(shape, metadata, chosen):
+def test_the_form_of_the_boxes_is_told_by_metadata_then_by_shape(shape, metadata, chosen):
     assert find_boxes(graph("obb", shape, **metadata), 2, 1, "an angle").chosen is chosen
 
 
@@ -70,11 +70,11 @@ def test_the_form_of_the_boxes_is_told_by_shape_then_by_metadata(shape, metadata
     [
         pytest.param(
             graph("segment", (1, 38, 8400)),
-            r"for segmentation and has no prototypes of masks \(outputs \[1, 38, 8400\]; expected boxes and .*\) - export it",
+            r"for segmentation and has no prototypes of masks \(outputs 1x38x8400; expected boxes and .*\) - export it",
             id="prototypes are missing",
         ),
         pytest.param(
-            graph("segment", PROTOTYPES), r"has outputs \[1, 32, 160, 160\], expected boxes of", id="boxes are missing"
+            graph("segment", PROTOTYPES), r"has outputs 1x32x160x160, expected boxes of", id="boxes are missing"
         ),
         pytest.param(
             graph("segment", (1, 39, 8400), PROTOTYPES),
@@ -112,7 +112,12 @@ def test_the_form_of_the_boxes_is_told_by_shape_then_by_metadata(shape, metadata
             graph("classify", (1, 1000), side=224), "gives 1000 scores and names 2 classes", id="scores without names"
         ),
         pytest.param(
-            graph("classify", (1, 6, 8400), side=224), r"is a classifier and has outputs \[1, 6, 8400\]", id="no scores"
+            graph("classify", (1, 6, 8400), side=224), r"is a classifier and has outputs 1x6x8400", id="no scores"
+        ),
+        pytest.param(
+            graph("obb", (1, 7, 8400), end2end="True"),
+            r"its graph chooses the boxes \(end2end or nms=True\), and its output \(1x7x8400\) has them all - export it",
+            id="raw, and said to be chosen",
         ),
         pytest.param(graph("obb", (1, 7, 8400), inputs=2), r"has 2 inputs \(images, images1\)", id="two inputs"),
         pytest.param(graph("obb", (1, 7, 8400), names=""), "has no class names", id="no names"),
@@ -136,12 +141,12 @@ def test_a_card_says_which_task_and_which_output():
     [
         pytest.param(
             graph("pose", (1, 57, 8400), kpt_shape="[17, 3]", card=Card(resize="stretch")),
-            "is for pose, and model.yaml says resize: stretch - such models run with letterbox; drop the line",
+            "model.yaml says resize, and family pose has no use for it - leave it out",
             id="a pose model that is not letterboxed",
         ),
         pytest.param(
             graph("classify", (1, 2), side=224, card=Card(resize="letterbox")),
-            "such models run with centre_crop or stretch",
+            "model.yaml says resize, and family classify has no use for it",
             id="a classifier that is",
         ),
     ],
@@ -149,6 +154,10 @@ def test_a_card_says_which_task_and_which_output():
 def test_a_card_that_asks_for_what_the_task_cannot_do_is_refused(model, message):
     with pytest.raises(ModelRefusedError, match=message):
         understand(model)
+
+
+def test_a_card_that_names_the_family_overrules_the_words_of_a_static_raw_output():
+    assert not find_boxes(graph("obb", (1, 7, 8400), end2end="True", card=Card(family="obb")), 2, 1, "an angle").chosen
 
 
 def test_what_a_card_says_of_the_input_is_kept():

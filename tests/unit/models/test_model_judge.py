@@ -83,6 +83,7 @@ def test_a_model_of_the_reports_runs(name, family, y, confidence):
 
 
 YOLO = {"task": "detect", "names": "{0: 'fish', 1: 'crab'}", "imgsz": "[640, 640]"}
+TRAINED_ON = "Ultralytics YOLOv8n model trained on /data/rtdetr/fish.yaml"
 V5 = {"stride": "32", "names": YOLO["names"]}
 SQUARE = (1, 3, 640, 640)
 
@@ -113,7 +114,32 @@ AUTHORS = graph_of({}, ("N", 3, 640, 640), labels=("N", 300), boxes=("N", 300, 4
         ),
         pytest.param(graph_of({**YOLO, "head": "RTDETRDecoder"}, SQUARE, (1, 300, 6)), "rtdetr", id="RT-DETR"),
         pytest.param(
-            graph_of({**YOLO, "description": "Ultralytics rtdetr-l model"}, SQUARE, (1, 300, 6)), "rtdetr", id="earlier"
+            graph_of({**YOLO, "names": "['fish']", "description": "Ultralytics rtdetr-l model"}, SQUARE, (1, 300, 6)),
+            "rtdetr",
+            id="earlier",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "head": "RTDETRDecoder"}, ("b", 3, "h", "w"), ("b", "q", "anchors")),
+            "rtdetr",
+            id="RT-DETR, dynamic",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "head": "RTDETRDecoder"}, SQUARE, (1, 300, 6), card=Card(family="end_to_end")),
+            "end_to_end",
+            id="a card before all words",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "description": TRAINED_ON}, SQUARE, (1, 6, 8400)), "yolov8", id="data in a folder rtdetr"
+        ),
+        pytest.param(
+            graph_of({**YOLO, "description": TRAINED_ON, "end2end": "True"}, SQUARE, (1, 300, 6)),
+            "end_to_end",
+            id="likewise, YOLO26",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "description": "Ultralytics rtdetr-l model", "head": "Detect"}, SQUARE, (1, 6, 8400)),
+            "yolov8",
+            id="the head alone decides",
         ),
         pytest.param(
             graph_of({**YOLO, "names": repr(list("abc"))}, SQUARE, (1, 300, 7)), "rtdetr", id="RT-DETR by its shape"
@@ -156,6 +182,23 @@ def test_a_card_says_what_an_rf_detr_s_file_does_not():
     assert (understand(other).info.background, understand(other).info.mean) == (0, (0, 0, 0))
 
 
+@pytest.mark.parametrize(
+    ("stride", "side", "asked", "runs_at"),
+    [
+        pytest.param("32", 299, None, (299, 299), id="no multiple of the stride"),
+        pytest.param("32", 500, (500, 500), (500, 500), id="likewise, asked for"),
+        pytest.param("1", 299, None, (299, 299), id="a stride of 1"),
+    ],
+)
+def test_a_static_input_runs_at_its_size_whatever_the_stride(stride, side, asked, runs_at):
+    info = understand(graph_of({**YOLO, "stride": stride}, (1, 3, side, side), (1, 6, 2000))).info
+    assert resolve_imgsz(info, asked) == runs_at
+    with pytest.raises(
+        ModelRefusedError, match=rf"fixed at {side}x{side} px, imgsz 320x320 was asked for - drop model"
+    ):
+        resolve_imgsz(info, (320, 320))
+
+
 RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
 
 
@@ -176,6 +219,16 @@ RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
             graph_of({"names": "['a']"}, SQUARE, card=Card(background=-1), **RF),
             r"3 columns of scores, one of them background, and 1 names - name 2 classes in model\.yaml",
             id="too few names",
+        ),
+        pytest.param(
+            graph_of({**YOLO, "description": "Ultralytics rtdetr-l model"}, SQUARE, (1, 300, 6)),
+            r"an RT-DETR of two classes, and nothing says whether .* - export it with: .* or write family: rtdetr into model",
+            id="an earlier RT-DETR of two classes",
+        ),
+        pytest.param(
+            graph_of({}, SQUARE, dets=(1, 100, 5), labels=(1, 100)),
+            r"has outputs dets and labels \(1x100x5 and 1x100\), as mmdeploy writes for models of mmdetection; Shoal does not run",
+            id="mmdetection",
         ),
         pytest.param(
             graph_of({}, SQUARE, **RF, masks=(1, 300, 99, 99)),

@@ -76,8 +76,18 @@ def test_boxes_that_the_graph_chose_are_taken_in_its_order_up_to_the_threshold()
     assert read_rotated(boxes(*rows)[None, :2], CHOSEN, USUAL).max_det_reached  # the graph had no more to give
 
 
+def test_boxes_that_the_graph_chose_are_sorted_and_the_graph_s_lines_are_counted_before_any_is_dropped():
+    rows = boxes((9, 9, 5, 5, 0.3, 0, 0.1), (50, 50, 20, 10, 0.9, 1, 0.5), (9, 9, 5, 5, 0.8, 0, np.nan))
+    found = read_rotated(rows[None], CHOSEN, USUAL)
+    assert found.confidence.tolist() == pytest.approx([0.9, 0.3])
+    assert not found.max_det_reached
+    best = read_rotated(rows[None], CHOSEN, Thresholds(conf=0.25, iou=0.7, max_det=1))
+    assert (best.confidence.tolist(), best.max_det_reached) == (pytest.approx([0.9]), True)
+    assert not read_rotated(np.zeros((1, 0, 7), np.float32), CHOSEN, USUAL).max_det_reached
+
+
 def test_a_class_without_a_name_is_refused():
-    with pytest.raises(ModelRefusedError, match="found class 7 and names 2 classes - names and weights"):
+    with pytest.raises(ModelRefusedError, match="found class 7, it has names for 0 to 1 - names and weights"):
         read_rotated(boxes((50, 50, 20, 10, 0.9, 7, 0.5))[None], CHOSEN, USUAL)
 
 

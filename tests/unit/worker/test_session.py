@@ -74,7 +74,7 @@ def test_stored_conf_iou_and_max_det_are_the_job_s():
         ),
         pytest.param(
             constant_model(metadata={"task": "depth"}),
-            "Model has task 'depth', Shoal runs .*'detect'.* - use a detection model",
+            "Model has task 'depth', Shoal runs .*'detect'.* - use a model for one of these",
             id="another task",
         ),
         pytest.param(constant_model(metadata={"task": None}), "Model has task None", id="no ultralytics export"),

@@ -1,24 +1,11 @@
 """What the families of ultralytics' other tasks share: boxes that carry more than a class, raw or chosen in the graph."""
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.family import NotOfFamilyError
-from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_info import (
-    EXPORT_HINT,
-    Dim,
-    Graph,
-    ModelInfo,
-    Resize,
-    Tensor,
-    check_floats,
-    read_model_info,
-)
-
-_NMS = re.compile(r"""['"]nms['"]\s{0,9}:\s{0,9}(?:True|true)\b""")
-"""How ultralytics writes among its arguments that NMS is in the graph."""
+from shoal.contract.families.layouts import check_one_image, is_named, says_end_to_end, says_nms, shapes
+from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
 
 
 @dataclass(frozen=True)
@@ -48,17 +35,12 @@ class BoxOutput:
         return f"[1, boxes, {self.values}]" if self.chosen else f"[1, {self.values}, anchors]"
 
 
-def need_task(graph: Graph, task: str, *resizes: Resize) -> None:
-    """Check that a file is for a task, by its metadata or its card, and takes one image as its family gives it.
-
-    Args:
-        graph: The file.
-        task: The family's.
-        resizes: How the family can bring an image to the input's size; as it does without a card first.
+def need_task(graph: Graph, task: str) -> None:
+    """Check that a file is for a task, by its metadata or its card, and takes one image.
 
     Raises:
         NotOfFamilyError: It is for another one.
-        ModelRefusedError: It is, and has several inputs, or its card asks for another size.
+        ModelRefusedError: It is, and has several inputs.
     """
     said = graph.metadata.get("task")
     if said != task and not (graph.card and graph.card.family == task):
@@ -68,27 +50,6 @@ def need_task(graph: Graph, task: str, *resizes: Resize) -> None:
         raise ModelRefusedError(
             f"Model has {len(graph.inputs)} inputs ({names}), Shoal gives it one image - {EXPORT_HINT}"
         )
-    asked = graph.card.resize if graph.card else None
-    if asked is not None and asked not in resizes:
-        raise ModelRefusedError(
-            f"Model is for {task}, and {CARD_FILE} says resize: {asked} - such models run with {' or '.join(resizes)}; "
-            "drop the line"
-        )
-
-
-def read_info(graph: Graph, resize: Resize) -> ModelInfo:
-    """Read what the file and its card say of the input.
-
-    Args:
-        graph: The file.
-        resize: How an image is brought to the input's size where no card says it.
-
-    Raises:
-        ModelRefusedError: No names, no size, numbers that are no floats, or an input that is no image.
-    """
-    check_floats(graph)
-    info, card = read_model_info(graph), graph.card or Card()
-    return replace(info, resize=Resize(card.resize) if card.resize else resize, mean=card.mean, std=card.std)
 
 
 def find_output(graph: Graph, role: str, sides: int) -> Tensor | None:
@@ -123,7 +84,7 @@ def find_boxes(graph: Graph, classes: int, more: int, what: str) -> BoxOutput:
         what: These values, for people.
 
     Raises:
-        ModelRefusedError: No output has the shape that names and task need.
+        ModelRefusedError: No output has the shape that names and task need, or it is not what the metadata say.
     """
     output = find_output(graph, "boxes", 3)
     if output is None or len(output.shape) != 3:
@@ -138,22 +99,27 @@ def find_boxes(graph: Graph, classes: int, more: int, what: str) -> BoxOutput:
             f"Model output has {second} channels, its {classes} names and {what} need {4 + classes + more} "
             f"(or rows of {6 + more}, it has {third}) - names and weights do not belong together; {EXPORT_HINT}"
         )
-    return BoxOutput(output.name, chosen or (not raw and _says_chosen(graph)), classes, more)
-
-
-def shapes(graph: Graph) -> str:
-    """Show the shapes of the outputs."""
-    return " and ".join(str(list(output.shape)) for output in graph.outputs[:4])
+    said = says_end_to_end(graph) or says_nms(graph)
+    if said and isinstance(third, int) and not chosen:
+        if not is_named(graph):
+            raise ModelRefusedError(
+                f"Model metadata say that its graph chooses the boxes (end2end or nms=True), and its output ({shapes(graph)}) "
+                f"has them all - {EXPORT_HINT}"
+            )
+        said = False
+    return BoxOutput(output.name, chosen or said, classes, more)
 
 
 def check_found(shape: tuple[int, ...], boxes: BoxOutput) -> None:
     """Check the boxes that came out of a run.
 
     Raises:
-        ModelRefusedError: There are not as many values as names and task need.
+        ModelRefusedError: There are not as many values as names and task need, or of several images.
     """
+    check_one_image(shape)
     side = 2 if boxes.chosen else 1
-    if len(shape) != 3 or shape[0] != 1 or shape[side] != boxes.values:
+    rows = not boxes.chosen and shape[-1] == 6 + boxes.more  # see `find_boxes`
+    if len(shape) != 3 or shape[side] != boxes.values or rows:
         raise ModelRefusedError(
             f"Model output has shape {list(shape)}, its {boxes.classes} names need {boxes.expected()} - "
             f"names and weights do not belong together; {EXPORT_HINT}"
@@ -163,8 +129,3 @@ def check_found(shape: tuple[int, ...], boxes: BoxOutput) -> None:
 def _is_open(second: Dim, third: Dim) -> bool:
     """Whether a run has to show it: a number that is none of the two forms' rules it out."""
     return not isinstance(second, int) or not isinstance(third, int)
-
-
-def _says_chosen(graph: Graph) -> bool:
-    said = graph.metadata.get("end2end", "").strip().lower()
-    return said in {"true", "1"} or _NMS.search(graph.metadata.get("args", "")) is not None

@@ -1,8 +1,11 @@
 """Classifiers of ultralytics (YOLOv8, YOLO11, YOLO26): the middle of an image in, a probability for each class out."""
 
+from dataclasses import replace
+
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.box_outputs import find_output, need_task, read_info, shapes
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize, Tensor
+from shoal.contract.families.box_outputs import find_output, need_task
+from shoal.contract.families.layouts import shapes
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize, Tensor, check_floats, read_model_info
 
 
 def find_scores(graph: Graph, classes: int) -> Tensor:
@@ -38,8 +41,11 @@ class _Classify:
             NotOfFamilyError: It is for another task.
             ModelRefusedError: No names, or shapes that do not fit them.
         """
-        need_task(graph, self.task, Resize.CENTRE_CROP, Resize.STRETCH)
-        info = read_info(graph, Resize.CENTRE_CROP)
+        need_task(graph, self.task)
+        check_floats(graph)
+        info = read_model_info(graph, Resize.CENTRE_CROP)
+        if info.resize is Resize.LETTERBOX:
+            info = replace(info, resize=Resize.CENTRE_CROP)
         if info.channels != 3:
             raise ModelRefusedError(
                 f"Model is a classifier of images of {info.channels} channel, Shoal gives it 3 (RGB) - "

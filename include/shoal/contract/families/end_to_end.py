@@ -4,6 +4,7 @@ from shoal.contract.families.family import NotOfFamilyError
 from shoal.contract.families.layouts import (
     CHOSEN,
     has_chosen_boxes,
+    is_named,
     may_detect,
     only_output,
     says_end_to_end,
@@ -29,9 +30,11 @@ class _EndToEnd:
             ModelRefusedError: It is one without names or with numbers that are no floats.
         """
         output = only_output(graph)
-        said = says_end_to_end(graph) or says_nms(graph) or (graph.card is not None and graph.card.family is not None)
+        named = is_named(graph)
+        said = named or says_end_to_end(graph) or says_nms(graph)
         fits = bool(output) and (output[2] == CHOSEN or not isinstance(output[2], int))
-        if not may_detect(graph) or says_rtdetr(graph) or not ((said and fits) or has_chosen_boxes(graph)):
+        other = not named and says_rtdetr(graph)
+        if not may_detect(graph) or other or not ((said and fits) or has_chosen_boxes(graph)):
             raise NotOfFamilyError(
                 f"Model has outputs {shapes(graph)}, an end-to-end detector has one (batch, boxes, {CHOSEN}) - {EXPORT_HINT}"
             )

@@ -6,7 +6,7 @@ Words are asked before shapes: 296 classes and 300 chosen boxes have one shape.
 import re
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.model_info import Dim, Graph, Tensor, read_names
+from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor, read_names
 
 CHOSEN = 6
 """x1, y1, x2, y2, confidence, class of a chosen box. No raw output has so few places: 32 px have 21."""
@@ -15,13 +15,17 @@ _FEWEST_CHOSEN, _MOST_CHOSEN = 100, 3000
 _NMS = re.compile(r"""['"]nms['"]\s{0,9}:\s{0,9}(?:True|true)\b""")
 """How ultralytics writes among its arguments that NMS is in the graph."""
 
-_RTDETR = re.compile(r"rt-?detr", re.IGNORECASE)
+_RTDETR = re.compile(r"^Ultralytics\s+rt-?detr", re.IGNORECASE)
+"""How descriptions begin: after it comes the file it was trained on, which may lie in a folder of any name."""
+
+_MOST_SHOWN = 4
 _STRIDES = (8, 16, 32, 64)
 
 
 def shapes(graph: Graph) -> str:
     """Write the shapes of the outputs for people."""
-    return " and ".join(shape_of(tensor) for tensor in graph.outputs)
+    more = len(graph.outputs) - _MOST_SHOWN
+    return " and ".join(map(shape_of, graph.outputs[:_MOST_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def shape_of(tensor: Tensor) -> str:
@@ -60,9 +64,34 @@ def says_nms(graph: Graph) -> bool:
     return _NMS.search(graph.metadata.get("args", "")) is not None
 
 
+def says_head(graph: Graph) -> bool:
+    """Whether metadata name the head, as later releases of ultralytics do: of theirs an RT-DETR's graph chooses."""
+    return bool(graph.metadata.get("head"))
+
+
 def says_rtdetr(graph: Graph) -> bool:
-    """Whether metadata name an RT-DETR: its head, or the file that it was built from."""
-    return any(_RTDETR.search(graph.metadata.get(word, "")) is not None for word in ("head", "description"))
+    """Whether metadata name an RT-DETR: its head, and where nothing says that, the file that it was built from."""
+    if says_head(graph):
+        return "rtdetr" in graph.metadata["head"].lower()
+    return _RTDETR.search(graph.metadata.get("description", "")) is not None
+
+
+def is_named(graph: Graph) -> bool:
+    """Whether a card names the family: what the file's own words say of it is not asked then."""
+    return graph.card is not None and graph.card.family is not None
+
+
+def check_one_image(shape: tuple[int, ...]) -> None:
+    """Check that an output of a run is that of the one image that was given.
+
+    Raises:
+        ModelRefusedError: It answers for several, or for none.
+    """
+    if shape[:1] != (1,):
+        raise ModelRefusedError(
+            f"Model output has shape {list(shape)}, an answer for {shape[0] if shape else 'no'} images where one was given - "
+            f"{EXPORT_HINT} batch=1"
+        )
 
 
 def has_chosen_boxes(graph: Graph) -> bool:

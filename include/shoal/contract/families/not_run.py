@@ -17,8 +17,7 @@ from shoal.contract.families.layouts import (
 from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Dim, Graph
 
-_SIZES = {"segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
-_RETRAIN = "use a detection model of YOLO (v5, v8, 11, 26), RT-DETR or RF-DETR"
+_RETRAIN = "use a model of YOLO (v5, v8, 11, 12, 26), RT-DETR or RF-DETR"
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,6 @@ def _channels_last(seen: _Seen) -> bool:
 
 ROWS: tuple[_Row, ...] = (
     _Row(
-        lambda seen: seen.task in _SIZES and seen.task not in seen.runs,
-        lambda seen: (
-            f"has task {seen.task!r}, Shoal runs {_tasks(seen)} - use a detection model, one trained from yolo11n.pt and "
-            f"not from yolo11n{_SIZES[str(seen.task)]}.pt"
-        ),
-    ),
-    _Row(
         lambda seen: len(seen.graph.inputs) > 1,
         lambda seen: (
             f"has {len(seen.graph.inputs)} inputs ({', '.join(tensor.name for tensor in seen.graph.inputs)}), Shoal gives it "
@@ -123,10 +115,10 @@ ROWS: tuple[_Row, ...] = (
         ),
     ),
     _Row(
-        lambda seen: seen.task in _SIZES,
+        _named("dets", "labels"),
         lambda seen: (
-            f"has task {seen.task!r} and outputs {shapes(seen.graph)}, which is no layout of that task that Shoal knows - "
-            f"{EXPORT_HINT}"
+            f"has outputs dets and labels ({shapes(seen.graph)}), as mmdeploy writes for models of mmdetection; Shoal does not "
+            f"run it - {_RETRAIN}"
         ),
     ),
     _Row(
@@ -166,7 +158,7 @@ ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         lambda seen: seen.task not in seen.runs,
-        lambda seen: f"has task {str(seen.task)[:40]!r}, Shoal runs {_tasks(seen)} - use a detection model",
+        lambda seen: f"has task {str(seen.task)[:40]!r}, Shoal runs {_tasks(seen)} - use a model for one of these",
     ),
     _Row(
         lambda seen: seen.sideways and isinstance(seen.output[1], int),

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.box_outputs import BoxOutput, find_boxes, need_task, read_info
+from shoal.contract.families.box_outputs import BoxOutput, find_boxes, need_task
 from shoal.contract.flat_text import Pairs, UnreadableError, read_flat
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize, check_floats, read_model_info
 
 MOST_POINTS = 500
 """Key points of a box: people have 17, whole bodies 133, faces 468."""
@@ -39,8 +39,13 @@ class _Pose:
             NotOfFamilyError: It is for another task.
             ModelRefusedError: No names, no shape of the key points, or outputs that do not fit them.
         """
-        need_task(graph, self.task, Resize.LETTERBOX)
-        info = replace(read_info(graph, Resize.LETTERBOX), keypoints=_read_kpt_shape(graph.metadata.get("kpt_shape")))
+        need_task(graph, self.task)
+        check_floats(graph)
+        info = replace(
+            read_model_info(graph),
+            resize=Resize.LETTERBOX,
+            keypoints=_read_kpt_shape(graph.metadata.get("kpt_shape")),
+        )
         find_outputs(graph, info)
         return info
 

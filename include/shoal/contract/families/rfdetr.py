@@ -6,7 +6,7 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.family import NotOfFamilyError
 from shoal.contract.families.layouts import may_detect, shapes
 from shoal.contract.model_card import CARD_FILE, Card
-from shoal.contract.model_info import Dim, Graph, ModelInfo, Resize, check_floats, read_model_info
+from shoal.contract.model_info import Dim, Graph, ModelInfo, Resize, Tensor, check_floats, read_model_info
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, which its backbone was trained on."""
@@ -28,10 +28,10 @@ class _RfDetr:
         """
         boxes, scores = output_names(graph)
         by_name = {tensor.name: tensor for tensor in graph.outputs}
-        if not may_detect(graph) or len(graph.inputs) != 1 or not {boxes, scores} <= set(by_name):
+        if not may_detect(graph) or len(graph.inputs) != 1 or not _fit(by_name.get(boxes), by_name.get(scores)):
             raise NotOfFamilyError(
-                f"Model has outputs {', '.join(by_name)} ({shapes(graph)}), an RF-DETR has dets and labels - "
-                f"name them in {CARD_FILE} beside it: outputs: {{boxes: …, scores: …}}"
+                f"Model has outputs {', '.join(by_name)} ({shapes(graph)}), an RF-DETR has dets and labels, of (batch, queries, "
+                f"4) and (batch, queries, columns) - name them in {CARD_FILE} beside it: outputs: {{boxes: …, scores: …}}"
             )
         card = graph.card or Card()
         if len(by_name) > 2 and not {"boxes", "scores"} <= set(card.outputs):
@@ -44,16 +44,11 @@ class _RfDetr:
                 f"Model is an RF-DETR, whose file has no class names - write them into {CARD_FILE} beside it, in the order of "
                 "training, and the column that stands for none: names: [first, second] and background: -1"
             )
-        if any(len(by_name[name].shape) != 3 for name in (boxes, scores)):
-            raise ModelRefusedError(
-                f"Model has {boxes} and {scores} of {shapes(graph)}, an RF-DETR has (batch, queries, 4) and "
-                "(batch, queries, columns) - export it again with rfdetr"
-            )
         seen = replace(graph, outputs=[by_name[boxes], by_name[scores]])
         check_floats(seen)
         info = read_model_info(replace(seen, metadata={**graph.metadata, "stride": "1"}), Resize.STRETCH)
         columns = by_name[scores].shape[2]
-        background = _background(card.background, columns, len(info.names))
+        background = find_background(card.background, columns, len(info.names))
         return replace(info, mean=info.mean or _MEAN, std=info.std or _STD, background=background)
 
 
@@ -66,8 +61,23 @@ def output_names(graph: Graph) -> tuple[str, str]:
     return said.get("boxes", "dets"), said.get("scores", "labels")
 
 
-def _background(said: int | None, columns: Dim, names: int) -> int | None:
+def _fit(boxes: Tensor | None, scores: Tensor | None) -> bool:
+    """Whether they are there, a line for each query: mmdeploy calls its outputs so too, with the score beside the sides."""
+    if boxes is None or scores is None or len(boxes.shape) != 3 or len(scores.shape) != 3:
+        return False
+    return boxes.shape[2] == 4 or not isinstance(boxes.shape[2], int)
+
+
+def find_background(said: int | None, columns: Dim, names: int) -> int | None:
     """Find the column that stands for no class.
+
+    Args:
+        said: What the card says.
+        columns: How many the graph has; where it leaves that open, a run shows it and this is asked again.
+        names: How many classes are named.
+
+    Returns:
+        It, None where there is none; as the card says it where the columns are open.
 
     Raises:
         ModelRefusedError: The card says one that is none, or says nothing where the count of names leaves it open.

@@ -1,10 +1,11 @@
 """Boxes with masks: YOLOv8, YOLO11 and YOLO26 segmentation as ultralytics exports it, raw, end to end or with NMS inside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.box_outputs import BoxOutput, find_boxes, find_output, need_task, read_info, shapes
-from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
+from shoal.contract.families.box_outputs import BoxOutput, find_boxes, find_output, need_task
+from shoal.contract.families.layouts import shapes
+from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize, check_floats, read_model_info
 
 SCALE = 4
 """Pixels of the input for each of the prototypes, along each side."""
@@ -59,8 +60,9 @@ class _Segment:
             NotOfFamilyError: It is for another task.
             ModelRefusedError: No names, no prototypes, or shapes that do not fit the names.
         """
-        need_task(graph, self.task, Resize.LETTERBOX)
-        info = read_info(graph, Resize.LETTERBOX)
+        need_task(graph, self.task)
+        check_floats(graph)
+        info = replace(read_model_info(graph), resize=Resize.LETTERBOX)  # nothing else is drawn back into the image
         find_outputs(graph, len(info.names))
         return info
 

@@ -4,6 +4,7 @@ from shoal.contract.families.family import NotOfFamilyError
 from shoal.contract.families.layouts import (
     has_chosen_boxes,
     has_objectness,
+    is_named,
     may_detect,
     places_per_cell,
     says_rtdetr,
@@ -26,8 +27,7 @@ class _Yolov5:
             NotOfFamilyError: Another task, boxes that the graph chose, or the like of YOLOX, whose pixels are others.
             ModelRefusedError: It is one without a size, or with numbers that are no floats.
         """
-        named = graph.card is not None and graph.card.family is not None
-        alike = not named and (places_per_cell(graph) == 1 or has_chosen_boxes(graph) or says_rtdetr(graph))
+        alike = not is_named(graph) and (places_per_cell(graph) == 1 or has_chosen_boxes(graph) or says_rtdetr(graph))
         if not may_detect(graph) or not has_objectness(graph) or alike:
             raise NotOfFamilyError(
                 f"Model has outputs {shapes(graph)}, a YOLOv5 has one (batch, anchors, 5 + classes) - {EXPORT_HINT}"

@@ -4,6 +4,7 @@ from shoal.contract.families.family import NotOfFamilyError
 from shoal.contract.families.layouts import (
     count_classes,
     has_chosen_boxes,
+    is_named,
     may_detect,
     only_output,
     says_end_to_end,
@@ -29,12 +30,12 @@ class _Yolov8:
             ModelRefusedError: It is one without names or with numbers that are no floats.
         """
         task = graph.metadata.get("task")
-        named = graph.card is not None and graph.card.family is not None
+        named = is_named(graph)
         if task != "detect" and not (named and task is None):
             raise NotOfFamilyError(f"Model has task {task!r}, a YOLOv8 has 'detect' - {EXPORT_HINT}")
-        chosen = says_end_to_end(graph) or says_nms(graph) or has_chosen_boxes(graph)
+        said = not named and (says_end_to_end(graph) or says_nms(graph) or says_rtdetr(graph))
         output, classes = only_output(graph), count_classes(graph)
-        if not may_detect(graph) or len(graph.inputs) != 1 or chosen or says_rtdetr(graph) or not output:
+        if not may_detect(graph) or len(graph.inputs) != 1 or said or has_chosen_boxes(graph) or not output:
             raise NotOfFamilyError(
                 f"Model has outputs {shapes(graph)}, a YOLOv8 has one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
             )
