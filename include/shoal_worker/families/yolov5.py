@@ -8,6 +8,7 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
+from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.framing import Framing
 from shoal_worker.families.nms import Thresholds, choose
@@ -50,6 +51,7 @@ class Yolov5Codec:
                 f"names and weights do not belong together; {EXPORT_HINT}"
             )
         chosen = choose(_as_yolov8(prediction[0], self._thresholds.conf), self._thresholds)
+        refuse_parts(chosen.xyxy, frame_hw, EXPORT_HINT)
         if self._info.resize is Resize.LETTERBOX:
             xyxy = _to_original(chosen.xyxy, frame_hw, image_hw)
         else:

@@ -6,6 +6,7 @@ from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
+from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.framing import Framing
 from shoal_worker.families.nms import Thresholds, choose
@@ -47,6 +48,7 @@ class Yolov8Codec:
                 f"[1, {expected}, anchors] - names and weights do not belong together; {EXPORT_HINT}"
             )
         chosen = choose(prediction[0], self._thresholds)
+        refuse_parts(chosen.xyxy, frame_hw, EXPORT_HINT)
         return Detections(
             class_id=chosen.class_id,
             confidence=chosen.confidence,

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.contract.errors import ModelRefusedError
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -32,6 +34,17 @@ class Detections:
     image_hw: tuple[int, int] = (0, 0)
     keypoints: NDArray[np.float32] | None = None
     xywhr: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no row can hold: Shoal's own families drop such boxes, one of a wheel may not.
+
+        Raises:
+            ModelRefusedError: A place or a confidence is no number.
+        """
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.confidence).all()):
+            raise ModelRefusedError(
+                "Model found a box whose place or confidence is no number - export it again in float32 (without half=True)"
+            )
 
     def __len__(self) -> int:
         return len(self.class_id)

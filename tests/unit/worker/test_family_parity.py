@@ -120,6 +120,17 @@ def test_a_fixed_batch_is_filled_up_and_gives_the_same_boxes(obsea_photos):
     assert_alike("yolo26_end_to_end", detector_of(opened("yolo26_end_to_end", fix)), obsea_photos[:2], 1e-3)
 
 
+def test_an_rt_detr_whose_export_left_every_side_open_gives_the_same_boxes(obsea_photos):
+    """As `dynamic=True` writes it: ultralytics calls the six values of a query anchors."""
+
+    def open_sides(model):
+        names = ("batch", "Concatoutput0_dim_1", "anchors")
+        for dim, name in zip(model.graph.output[0].type.tensor_type.shape.dim, names, strict=True):
+            dim.dim_param = name
+
+    assert_alike("rtdetr", detector_of(opened("rtdetr", open_sides)), obsea_photos[:2], 1e-3)
+
+
 def test_thresholds_apply_to_chosen_boxes_as_they_do_after_nms(obsea_photos):
     model = opened("yolo26_end_to_end")
     everything = detector_of(model).detect(decoded(obsea_photos[0]))

@@ -78,6 +78,18 @@ def test_what_boxes_carry(found, columns, described):
     assert found.describe(NAMES) == {"detections": [BOX | described]}
 
 
+@pytest.mark.parametrize(("confidence", "x1"), [(np.inf, 1), (0.5, np.nan)])
+def test_a_box_that_no_row_can_hold_is_refused(confidence, x1):
+    """As a wheel's family may give it."""
+    with pytest.raises(ModelRefusedError, match="a box whose place or confidence is no number - export it again"):
+        Detections(
+            np.array([1], np.int32),
+            np.array([confidence], np.float32),
+            np.array([(x1, 2, 3, 4)], np.float32),
+            max_det_reached=False,
+        )
+
+
 def test_scores_stand_by_class_and_what_is_no_number_is_unknown():
     scores = Scores(np.array([0.25, np.nan], np.float32))
     assert scores.to_columns() == {"class_scores": [0.25, None]}
