@@ -9,30 +9,18 @@ from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import detections, keep, refuse_parts
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.framing import Framing
-from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.families.framing import Framed
 from shoal_worker.tasks.detect import Detections
 
 _WAY_OUT = f"write family: rtdetr into {CARD_FILE} beside it where it is one"
 
 
-class EndToEndCodec:
+class EndToEndCodec(Framed):
     """As ultralytics 8.4 reads what chooses its boxes itself."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
-        self._input = graph.inputs[0].name
+        super().__init__(graph, info, inference)
         self._output = graph.outputs[0].name
-        self._info = info
-        self._inference = inference
-        self._framing = Framing(info, inference)
-
-    def frame(self, image: Image) -> Image:
-        """Letterbox an image."""
-        return self._framing.frame(image)
-
-    def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
         """Keep what scores enough.

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.contract.job import Inference
 from shoal_worker.families.probabilities import check_probabilities
 from shoal_worker.image.letterbox import to_original
 from shoal_worker.tasks.detect import Detections
@@ -38,6 +39,11 @@ class Thresholds:
     conf: float
     iou: float
     max_det: int
+
+    @classmethod
+    def of(cls, inference: Inference) -> "Thresholds":
+        """Take them from a plan's settings."""
+        return cls(inference.stored_conf, inference.iou, inference.max_det)
 
 
 def postprocess(

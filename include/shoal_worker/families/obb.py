@@ -10,16 +10,18 @@ from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.letterboxed import Letterboxed
+from shoal_worker.families.framing import Framed
+from shoal_worker.families.nms import Thresholds
 from shoal_worker.families.rotated import corners, read_rotated, rotated_to_original
 from shoal_worker.tasks.detect import Detections
 
 
-class ObbCodec(Letterboxed):
+class ObbCodec(Framed):
     """As ultralytics 8.4.190: the angle stays what the model says."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
         super().__init__(graph, info, inference)
+        self._thresholds = Thresholds.of(inference)
         self._boxes = find_boxes(graph, len(info.names), ANGLES, "an angle")
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:

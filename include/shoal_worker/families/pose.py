@@ -9,17 +9,19 @@ from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.letterboxed import Letterboxed
+from shoal_worker.families.framing import Framed
 from shoal_worker.families.more_boxes import read_boxes
+from shoal_worker.families.nms import Thresholds
 from shoal_worker.image.letterbox import to_original
 from shoal_worker.tasks.detect import Detections
 
 
-class PoseCodec(Letterboxed):
+class PoseCodec(Framed):
     """Points are clipped to the image, as boxes are."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
         super().__init__(graph, info, inference)
+        self._thresholds = Thresholds.of(inference)
         self._boxes = find_outputs(graph, info)
         self._points = info.keypoints or (0, 0)
 

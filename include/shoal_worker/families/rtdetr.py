@@ -12,8 +12,7 @@ from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.chosen import detections, keep
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.framing import Framing
-from shoal_worker.image.letterbox import Image, to_tensor
+from shoal_worker.families.framing import Framed
 from shoal_worker.image.stretch import parts_to_pixels
 from shoal_worker.tasks.detect import Detections
 
@@ -21,24 +20,13 @@ MOST_PART = 2.0
 """Centres and sizes end at 1; more are pixels."""
 
 
-class RtDetrCodec:
+class RtDetrCodec(Framed):
     """As ultralytics 8.4 runs it; boxes are clipped to the image, which ultralytics does not do here."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
-        self._input = graph.inputs[0].name
+        super().__init__(graph, info, inference)
         self._output = graph.outputs[0].name
-        self._info = info
-        self._inference = inference
-        self._framing = Framing(info, inference)
         self._says_head = says_head(graph)
-
-    def frame(self, image: Image) -> Image:
-        """Stretch an image."""
-        return self._framing.frame(image)
-
-    def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
         """Keep what scores enough.

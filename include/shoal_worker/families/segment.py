@@ -11,18 +11,20 @@ from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.letterboxed import Letterboxed
+from shoal_worker.families.framing import Framed
 from shoal_worker.families.masks import Prototypes, outline_all
 from shoal_worker.families.more_boxes import read_boxes
+from shoal_worker.families.nms import Thresholds
 from shoal_worker.image.letterbox import to_original
 from shoal_worker.tasks.detect import Detections
 
 
-class SegmentCodec(Letterboxed):
+class SegmentCodec(Framed):
     """Masks at the image's size, as ultralytics gives them with `retina_masks=True`; a box with an empty one is none."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
         super().__init__(graph, info, inference)
+        self._thresholds = Thresholds.of(inference)
         self._outputs = find_outputs(graph, len(info.names))
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:

@@ -10,31 +10,20 @@ from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats
-from shoal_worker.families.framing import Framing
+from shoal_worker.families.framing import Framed
 from shoal_worker.families.nms import Thresholds, choose
 from shoal_worker.families.probabilities import check_probabilities
-from shoal_worker.image.letterbox import Image, to_tensor
 from shoal_worker.image.stretch import clip
 from shoal_worker.tasks.detect import Detections
 
 
-class Yolov5Codec:
+class Yolov5Codec(Framed):
     """As YOLOv5 7.0 runs its own weights."""
 
     def __init__(self, graph: Graph, info: ModelInfo, inference: Inference) -> None:
-        self._input = graph.inputs[0].name
+        super().__init__(graph, info, inference)
         self._output = graph.outputs[0].name
-        self._info = info
-        self._framing = Framing(info, inference)
-        self._thresholds = Thresholds(inference.stored_conf, inference.iou, inference.max_det)
-
-    def frame(self, image: Image) -> Image:
-        """Letterbox an image."""
-        return self._framing.frame(image)
-
-    def tensors(self, frame: Image) -> Mapping[str, Floats]:
-        """Make the one input: RGB in 0..1."""
-        return {self._input: to_tensor(frame, self._info.mean, self._info.std)}
+        self._thresholds = Thresholds.of(inference)
 
     def found(self, outputs: Mapping[str, Floats], frame_hw: tuple[int, int], image_hw: tuple[int, int]) -> Detections:
         """Choose the boxes.
