@@ -95,7 +95,7 @@ def test_predict_runs_a_model_of_the_page_s_family(tmp_path, wheel):
 def test_without_the_wheel_its_model_is_refused_in_one_line(tmp_path):
     done = predict(tmp_path)
     assert done.returncode == WorkerExit.CONFIG
-    assert done.stderr.startswith("Model has outputs [['boxes', 7]], expected one (batch, 4 + classes, anchors) - ")
+    assert done.stderr.startswith("Model has outputs boxes x 7, expected one (batch, 4 + classes, anchors) - ")
     assert done.stderr.count("\n") == 1
 
 
@@ -133,5 +133,5 @@ def test_a_worker_without_the_plan_s_family_says_so_and_stops(pipeline, wheel, t
 
 
 def test_a_plan_without_the_wheel_refuses_its_model(pipeline):
-    with pytest.raises(ModelRefusedError, match=r"Model has outputs \[\['boxes', 7\]\], expected one"):
+    with pytest.raises(ModelRefusedError, match=r"Model has outputs boxes x 7, expected one"):
         pipeline.plan()

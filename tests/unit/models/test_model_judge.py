@@ -254,6 +254,11 @@ RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
             graph_of(V5, SQUARE, (1, 8400, 7)), "as YOLOX and YOLOv6 have, .*Shoal does not run it", id="YOLOX"
         ),
         pytest.param(
+            graph_of({**YOLO, "end2end": "True"}, SQUARE, (1, 6, 8400)),
+            r"say that its graph chooses the boxes \(end2end or nms=True\), and its output \(1x6x8400\) has them all - export",
+            id="raw boxes, said to be chosen",
+        ),
+        pytest.param(
             graph_of(YOLO, SQUARE, boxes=("n", 4), labels=("n",), scores=("n",)),
             "has outputs boxes and scores, as torchvision's detectors and SSD have; Shoal does not run it",
             id="torchvision",

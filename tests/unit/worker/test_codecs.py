@@ -183,6 +183,18 @@ def test_boxes_in_parts_of_the_image_are_refused_where_pixels_are_read(monkeypat
 
 
 @pytest.mark.parametrize(
+    ("rows", "how", "message"),
+    [
+        pytest.param((300, 6), {"names": 296}, r"\[1, 300, 6\], its 296 names need \[1, 300, anchors\]", id="boxes"),
+        pytest.param((300, 7), {"names": 295, "task": "obb"}, r"\[1, 300, 7\], its 295 names need", id="with an angle"),
+    ],
+)
+def test_rows_of_chosen_boxes_are_not_read_as_channels_though_there_are_as_many(rows, how, message):
+    with pytest.raises(ModelRefusedError, match=message):
+        find({"output0": np.zeros((1, *rows))}, **how)
+
+
+@pytest.mark.parametrize(
     ("card", "columns", "message"),
     [
         pytest.param(Card(background=7), 3, "has 3 columns of scores, model.yaml calls number 7 the background - write 0 to 2, or -1", id="none"),

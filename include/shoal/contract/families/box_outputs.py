@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.family import NotOfFamilyError
-from shoal.contract.families.layouts import check_one_image, is_named, says_end_to_end, says_nms, shapes
+from shoal.contract.families.layouts import check_one_image, contradiction, is_named, says_end_to_end, says_nms, shapes
 from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
 
 
@@ -102,10 +102,7 @@ def find_boxes(graph: Graph, classes: int, more: int, what: str) -> BoxOutput:
     said = says_end_to_end(graph) or says_nms(graph)
     if said and isinstance(third, int) and not chosen:
         if not is_named(graph):
-            raise ModelRefusedError(
-                f"Model metadata say that its graph chooses the boxes (end2end or nms=True), and its output ({shapes(graph)}) "
-                f"has them all - {EXPORT_HINT}"
-            )
+            raise ModelRefusedError(f"Model {contradiction(graph)}")
         said = False
     return BoxOutput(output.name, chosen or said, classes, more)
 

@@ -30,7 +30,8 @@ def shapes(graph: Graph) -> str:
 
 def shape_of(tensor: Tensor) -> str:
     """Write a shape for people."""
-    return "x".join("?" if side is None else str(side) for side in tensor.shape) or "one number"
+    between = " x " if any(isinstance(side, str) for side in tensor.shape) else "x"
+    return between.join("?" if side is None else str(side) for side in tensor.shape) or "one number"
 
 
 def only_output(graph: Graph) -> tuple[Dim, ...]:
@@ -62,6 +63,14 @@ def says_end_to_end(graph: Graph) -> bool:
 def says_nms(graph: Graph) -> bool:
     """Whether metadata say that the graph was exported with `nms=True`."""
     return _NMS.search(graph.metadata.get("args", "")) is not None
+
+
+def contradiction(graph: Graph) -> str:
+    """Say that metadata speak of chosen boxes where the output is raw."""
+    return (
+        f"metadata say that its graph chooses the boxes (end2end or nms=True), and its output ({shapes(graph)}) has them all "
+        f"- {EXPORT_HINT}"
+    )
 
 
 def says_head(graph: Graph) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from shoal.contract.families.layouts import (
+    contradiction,
     count_classes,
     has_objectness,
     only_output,
     places_per_cell,
+    says_end_to_end,
+    says_nms,
     shape_of,
     shapes,
 )
@@ -161,6 +164,10 @@ ROWS: tuple[_Row, ...] = (
         lambda seen: f"has task {str(seen.task)[:40]!r}, Shoal runs {_tasks(seen)} - use a model for one of these",
     ),
     _Row(
+        lambda seen: bool(seen.output) and not seen.sideways and (says_end_to_end(seen.graph) or says_nms(seen.graph)),
+        lambda seen: contradiction(seen.graph),
+    ),
+    _Row(
         lambda seen: seen.sideways and isinstance(seen.output[1], int),
         lambda seen: (
             f"output has {seen.output[1]} channels, its {seen.classes} names need {4 + (seen.classes or 0)} - "
@@ -169,9 +176,6 @@ ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         lambda _: True,
-        lambda seen: (
-            f"has outputs {[list(output.shape) for output in seen.graph.outputs]}, "
-            f"expected one (batch, 4 + classes, anchors) - {EXPORT_HINT}"
-        ),
+        lambda seen: f"has outputs {shapes(seen.graph)}, expected one (batch, 4 + classes, anchors) - {EXPORT_HINT}",
     ),
 )
