@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.families.layouts import CHOSEN, check_one_image
+from shoal.contract.families.layouts import CHOSEN, are_rows, check_one_image
 from shoal.contract.job import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
@@ -31,8 +31,7 @@ class Yolov8Codec(Framed):
         prediction = outputs[self._output]
         expected = 4 + self._classes
         check_one_image(prediction.shape)
-        rows = prediction.shape[2:] == (CHOSEN,)  # of as many chosen boxes as the names need channels
-        if prediction.shape[:2] != (1, expected) or rows:
+        if prediction.shape[:2] != (1, expected) or are_rows(prediction.shape, expected, CHOSEN):
             raise ModelRefusedError(
                 f"Model output has shape {list(prediction.shape)}, its {self._classes} names need "
                 f"[1, {expected}, anchors] - names and weights do not belong together; {EXPORT_HINT}"

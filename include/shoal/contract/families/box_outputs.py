@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.family import NotOfFamilyError
-from shoal.contract.families.layouts import check_one_image, contradiction, is_named, says_end_to_end, says_nms, shapes
+from shoal.contract.families.layouts import (
+    are_rows,
+    check_one_image,
+    contradiction,
+    is_named,
+    says_end_to_end,
+    says_nms,
+    shapes,
+)
 from shoal.contract.model_info import EXPORT_HINT, Dim, Graph, Tensor
 
 
@@ -115,7 +123,7 @@ def check_found(shape: tuple[int, ...], boxes: BoxOutput) -> None:
     """
     check_one_image(shape)
     side = 2 if boxes.chosen else 1
-    rows = not boxes.chosen and shape[-1] == 6 + boxes.more  # see `find_boxes`
+    rows = not boxes.chosen and are_rows(shape, boxes.values, 6 + boxes.more)
     if len(shape) != 3 or shape[side] != boxes.values or rows:
         raise ModelRefusedError(
             f"Model output has shape {list(shape)}, its {boxes.classes} names need {boxes.expected()} - "

@@ -112,6 +112,17 @@ def has_chosen_boxes(graph: Graph) -> bool:
     return _FEWEST_CHOSEN <= rows <= _MOST_CHOSEN and not (count_classes(graph) == 1 and places_per_cell(graph) == 3)
 
 
+def are_rows(shape: tuple[int, ...], channels: int, values: int) -> bool:
+    """Whether what a raw output would have as channels are chosen boxes, of which there happen to be as many.
+
+    Args:
+        shape: Of a run.
+        channels: How many the names need.
+        values: Of a chosen box.
+    """
+    return channels >= _FEWEST_CHOSEN and shape[2:] == (values,)
+
+
 def has_objectness(graph: Graph) -> bool:
     """Whether each place has four sides, an objectness and the classes, one place a line.
 
