@@ -74,6 +74,9 @@ def _predict(arguments: argparse.Namespace) -> int:
     except ConfigError as err:
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
+    except ShoalError as err:  # a GPU that fails
+        print(err, file=sys.stderr)  # noqa: T201
+        return WorkerExit.INFRASTRUCTURE
     return 0 if all_read else 1
 
 
@@ -85,7 +88,7 @@ def _try(arguments: argparse.Namespace) -> int:
     except ModelRefusedError as err:
         print(one_line(err), file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
-    except (ConfigError, MemoryError) as err:  # nothing of the model's: another machine may run it
+    except (ShoalError, MemoryError) as err:  # nothing of the model's: another machine may run it
         print(one_line(err), file=sys.stderr)  # noqa: T201
         return 1
     return 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -181,12 +182,14 @@ class Examiner:
 
         Raises:
             InferenceCancelledError: The worker is to end.
+            GpuFailedError: The GPU failed, not the model.
             ModelRefusedError: The model does not run.
             MemoryError: No room to run it.
         """
         started = time.perf_counter()
-        with ready.held, self.underway.inferring(ready.image):
-            found = self._detector.detect_frame(ready.frame, ready.image_hw)
+        with ready.held:
+            noting = partial(self.underway.inferring, ready.image)
+            found = self._detector.detect_frame(ready.frame, ready.image_hw, noting)
         return self._row(
             ready.image,
             Status.PROCESSED,

@@ -6,7 +6,8 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from shoal.contract.errors import ModelRefusedError, first_line
+from shoal.contract.errors import ModelRefusedError, ShoalError, first_line
 from shoal.contract.families import Understood, check_tileable, load_codec, understand, understand_planned
 from shoal.contract.job import Inference
 from shoal.contract.model_file import HEAD_BYTES, describe_bytes
@@ -33,9 +34,19 @@ from shoal_worker.tasks.found import Found
 
 log = logging.getLogger(__name__)
 
+Noting = Callable[[], AbstractContextManager[None]]
+
 _FATAL_ONLY = 4
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_CUDA_OPTIONS = {"use_tf32": "0"}
+"""By default matrices are multiplied with 10 bits of each number's 23."""
+
 _OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
+
+_GPU_FAILED = re.compile(
+    r"\b(CUDA|CUBLAS|CUDNN|CUFFT|CURAND|GPU|NVIDIA)|cuda(Error|Runtime|Driver)|cu(blas|dnn)", re.IGNORECASE
+)
+_GPU_WAY_OUT = "another node may run it: look at this one's GPU and driver (nvidia-smi, kubectl describe node)"
 
 _NO_ONNX = ("Protobuf parsing failed", "protobuf parsing failed", "No graph was found")
 _SIGNATURE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:/\S+:\d+ .*\) )?")
@@ -59,6 +70,10 @@ _KNOWN = (
 
 class InferenceCancelledError(Exception):
     """The running inference was ended on purpose."""
+
+
+class GpuFailedError(ShoalError):
+    """The GPU or its driver failed, not the model: another node, or another time, may run it."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,7 @@ def open_model(
         ModelRefusedError: It is of no family that Shoal runs.
         ConfigError: The plan's family is not installed here.
         MemoryError: There is no room for it.
+        GpuFailedError: A GPU is offered, and fails.
     """
     graph = read_model(data, folder)  # before ONNX Runtime does: it opens whatever other file a graph names
     options = ort.SessionOptions()
@@ -125,9 +141,9 @@ def open_model(
     try:
         session = ort.InferenceSession(data, options, providers=_providers())
     except Exception as err:  # ONNX Runtime's errors share no base class but this one
-        raise _explain_unopened(data, first_line(err)) from err
+        raise _explain_unopened(data, first_line(err), on_gpu=_offers_gpu()) from err
     opened = OpenedModel(session, graph, understand_planned(graph, planned.family) if planned else understand(graph))
-    if _CUDA in ort.get_available_providers() and not opened.on_gpu:
+    if _offers_gpu() and not opened.on_gpu:
         log.warning(
             "No GPU answers, the model runs on the CPU - the pod has to ask for one (cluster.pod.gpu), its node needs a driver "
             "for the CUDA of this image"
@@ -135,12 +151,14 @@ def open_model(
     return opened
 
 
-def _explain_unopened(data: bytes, message: str) -> Exception:
+def _explain_unopened(data: bytes, message: str, *, on_gpu: bool = False) -> Exception:
     message = _SIGNATURE.sub("", message)
     if any(sign in message for sign in _OUT_OF_MEMORY):
         return MemoryError(f"no room to open the model: {message[:300]}")
     if not data or any(sign in message for sign in _NO_ONNX):
         return ModelRefusedError(describe_bytes(data[:HEAD_BYTES], len(data)))
+    if on_gpu and _GPU_FAILED.search(message):
+        return GpuFailedError(f"The GPU did not take the model: {message[:300]} - {_GPU_WAY_OUT}")
     for sign, sentence in _KNOWN:
         if sign.search(message):
             return ModelRefusedError(f"Model {sentence} ({message[:200]})")
@@ -194,24 +212,29 @@ class Detector:
         """Make the model's inputs of a frame, by name, as the graph takes them."""
         return self._given.inputs(self._codec.tensors(frame))
 
-    def detect_frame(self, frame: NDArray[Any], image_hw: tuple[int, int]) -> Found:
+    def detect_frame(self, frame: NDArray[Any], image_hw: tuple[int, int], noting: Noting = nullcontext) -> Found:
         """Run the model on a frame.
 
         Args:
             frame: What `frame` returned.
             image_hw: (height, width) of the original image in pixels.
+            noting: Entered around each look: an image in tiles is looked at many times, and each time has a limit of its own.
 
         Raises:
             InferenceCancelledError: `cancel` was called.
             MemoryError: There was no room for the model's intermediate results.
+            GpuFailedError: The GPU failed, not the model.
             ModelRefusedError: The model does not run on this frame.
         """
         if self._tiles is None:
-            return self._run(frame, image_hw)
-        return self._tiles.detect(frame, self._look, self._max_det)
+            with noting():
+                return self._run(frame, image_hw)
 
-    def _look(self, image: Image) -> Detections:
-        return cast(Detections, self._run(self._fit(image), image.shape[:2]))  # see `check_tileable`
+        def look(tile: Image) -> Detections:
+            with noting():
+                return cast(Detections, self._run(self._fit(tile), tile.shape[:2]))  # see `check_tileable`
+
+        return self._tiles.detect(frame, look, self._max_det)
 
     def _fit(self, image: Image) -> NDArray[Any]:
         if self.info.channels == 1:
@@ -235,6 +258,8 @@ class Detector:
         message = first_line(err)[:300]
         if isinstance(err, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
             return MemoryError(f"no room to run the model at {frame.shape[0]}x{frame.shape[1]} px: {message}")
+        if self.on_gpu and _GPU_FAILED.search(message):
+            return GpuFailedError(f"The GPU did not run the model: {message} - {_GPU_WAY_OUT}")
         return ModelRefusedError(
             f"Model does not run on an input of {frame.shape[0]}x{frame.shape[1]} px: {message} - {EXPORT_HINT}"
         )
@@ -247,9 +272,14 @@ def _make_tiles(model: OpenedModel, inference: Inference) -> Tiles | None:
     return Tiles(inference.tile, inference.tile_overlap or 0.0)
 
 
-def _providers() -> list[str]:
+def _offers_gpu() -> bool:
+    """Whether this build of ONNX Runtime is one for GPUs."""
+    return _CUDA in ort.get_available_providers()
+
+
+def _providers() -> list[str | tuple[str, dict[str, str]]]:
     """A GPU where this build of ONNX Runtime has one to offer, and the CPU."""
-    if _CUDA not in ort.get_available_providers():
+    if not _offers_gpu():
         return [_CPU]
     ort.preload_dlls(directory="")  # CUDA's libraries lie in packages beside ONNX Runtime, where no loader looks
-    return [_CUDA, _CPU]
+    return [(_CUDA, _CUDA_OPTIONS), _CPU]

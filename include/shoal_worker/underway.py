@@ -1,5 +1,6 @@
 """What each thread decodes or infers, and since when: native code tells nothing meanwhile, and no thread can be ended."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ SECONDS_PER_MEGAPIXEL = 3.0
 """Of CPU, more for each megapixel: seven times what noise as JPEG 2000 takes, the slowest of what is decoded."""
 
 INFERENCE_S = 1800.0
-"""Seconds for one inference: fifty times that of the largest model in use (yolov8x at 2688 px on one core)."""
+"""Seconds for one inference, of an image or a tile: fifty times that of the largest in use (yolov8x at 2688 px, one core)."""
 
 CLOCK_SHARE = 10.0
 """Seconds on the clock that a second of CPU may take: the threads of a worker share its CPU, and the node takes some of it."""
@@ -28,10 +29,11 @@ def decode_limit_s(pixels: int) -> float:
 
 
 class Step(StrEnum):
-    """What may hang in native code."""
+    """What may hang in native code; and what waits, which is no silence of the source."""
 
     DECODE = "Decoding"
     INFER = "Inference"
+    WAIT = "Waiting for the results store"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ class Underway:
     def inferring(self, image: ListedImage) -> Iterator[None]:
         """Note that this thread runs the model on an image: other threads, or a GPU, may do its work."""
         with self._noting(Work(Step.INFER, image, INFERENCE_S, time.monotonic(), None)):
+            yield
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Note that this thread waits for rows to be written: however long it takes, that is no fault of an image."""
+        with self._noting(Work(Step.WAIT, ListedImage("", "", 0), math.inf, time.monotonic(), None)):
             yield
 
     @property

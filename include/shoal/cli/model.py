@@ -149,9 +149,12 @@ def _look(path: Path, image: Path, out: Path | None, names: Sequence[str]) -> No
         )
     scores = found.get("class_scores")
     if scores:
-        best = sorted(enumerate(scores), key=lambda one: -one[1])[:5]
+        known = [(number, score) for number, score in enumerate(scores) if score is not None]
+        best = sorted(known, key=lambda one: -one[1])[:5]
+        unknown = len(scores) - len(known)
         tell(
-            f"photo     {image}, {found['width']}x{found['height']} px",
+            f"photo     {image}, {found['width']}x{found['height']} px"
+            + (f": the model gave no number for {unknown} of {len(scores)} classes" if unknown else ""),
             *(f"  {score:.2f}  {shown(names[number], 60)} (class {number})" for number, score in best),
         )
         if out is not None:

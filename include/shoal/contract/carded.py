@@ -1,6 +1,7 @@
 """A graph and its card, held against each other: what the card says takes the place of the file's own metadata."""
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 
 from shoal.contract.errors import ModelRefusedError, shown
@@ -26,17 +27,18 @@ def with_card(graph: Graph, card: Card) -> Graph:
     return replace(graph, metadata=metadata, card=card)
 
 
-def need_used(card: Card | None, info: ModelInfo, family: str, task: str) -> None:
-    """Refuse what a card says of pixels and columns where its family does nothing with it.
+def need_used(card: Card | None, info: ModelInfo, family: str, task: str, roles: Collection[str]) -> None:
+    """Refuse what a card says of pixels, columns and outputs where its family does nothing with it.
 
     Args:
         card: It, None where there is none.
         info: What the family made of it.
         family: Its name.
         task: What it is for: what is cut off by a crop is nowhere but where no place is asked for.
+        roles: Which outputs it lets a card name.
 
     Raises:
-        ModelRefusedError: A line would be passed over.
+        ModelRefusedError: A line would be passed over, or means colours that a grey image has not.
     """
     if card is None:
         return
@@ -46,7 +48,20 @@ def need_used(card: Card | None, info: ModelInfo, family: str, task: str) -> Non
         "mean": card.mean is not None and card.mean != info.mean,
         "std": card.std is not None and card.std != info.std,
         "background": card.background is not None and info.background is None,
+        "stride": card.stride is not None and card.stride != info.stride,
     }
+    if any(len(set(values)) > 1 for values in (card.mean or (), card.std or ())) and info.channels == 1:
+        raise ModelRefusedError(
+            f"{CARD_FILE} has mean and std of three colours, and the model takes one channel - write its own value three times, "
+            "such as mean: [0.45, 0.45, 0.45]"
+        )
+    unknown = [role for role in card.outputs if role not in roles]
+    if unknown:
+        there = f"it asks for {', '.join(roles)}" if roles else "it finds its outputs by itself"
+        raise ModelRefusedError(
+            f"{CARD_FILE} says which output is {' and '.join(unknown)}, and family {family} does not ask: {there} - leave it "
+            "out, or write the family that the model is of"
+        )
     lines = [name for name, passed in passed_over.items() if passed]
     if lines:
         raise ModelRefusedError(

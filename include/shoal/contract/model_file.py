@@ -3,7 +3,7 @@
 from shoal.contract.model_info import EXPORT_HINT
 
 HEAD_BYTES = 512
-"""As many first bytes as `refuse_bytes` wants to see."""
+"""As many first bytes as `describe_bytes` wants to see."""
 
 MODEL_FILE = "model.onnx"
 """Name of the graph of a version, in the folder of the version."""

@@ -121,7 +121,13 @@ def weights_elsewhere(names: Iterable[str]) -> str:
 
 
 def _take(said: dict[str, str], messages: Messages, one: Field) -> None:
-    entry = {part.number: messages.text(part, _LONGEST_ENTRY) for part in messages.fields(one.start, one.end)}
+    entry: dict[int, bytes] = {}
+    for part in messages.fields(one.start, one.end):
+        if part.wire != BYTES or part.number in entry:  # parsers differ in which of two they take
+            raise ModelRefusedError(
+                f"Model keeps weights in another file, and says twice, or in no text, what is said once of it - {_ONE_FILE}"
+            )
+        entry[part.number] = messages.text(part, _LONGEST_ENTRY)
     key = entry.get(_KEY, b"").decode(errors="replace")
     if key not in {"location", "offset", "length", "checksum"} or key in said:
         raise ModelRefusedError(

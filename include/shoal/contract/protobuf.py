@@ -12,6 +12,9 @@ Data = bytes | mmap.mmap
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Kinds of fields; groups, which only old versions wrote, are none."""
 
+_MOST_KEY = (1 << 32) - 1
+"""Of a field's number and kind: of a longer key parsers drop the rest, or do not, and read two messages of one file."""
+
 
 class NoMessageError(Exception):
     """The bytes are no message."""
@@ -63,6 +66,8 @@ class Messages:
             if self._left < 0:
                 raise TooManyFieldsError
             key, at = self._varint(at, end)
+            if key > _MOST_KEY:
+                raise NoMessageError
             number, wire = key >> 3, key & 7
             value, start = 0, at
             if wire == VARINT:

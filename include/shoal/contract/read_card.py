@@ -6,7 +6,6 @@ Every sentence names the line to write.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from math import isfinite
 from typing import Any
 
 from shoal.contract.errors import ModelRefusedError, shown
@@ -17,7 +16,7 @@ LONGEST_LICENCE = 200
 LONGEST_CITATION = 4000
 """Characters of them."""
 
-OUTPUTS = ("boxes", "scores", "labels", "masks", "prototypes", "keypoints")
+OUTPUTS = ("boxes", "scores", "labels", "prototypes")
 """What an output may be; each family asks for those that it has."""
 
 FIELDS = tuple(one.name for one in fields(Card))
@@ -92,7 +91,7 @@ def _names(value: Any) -> tuple[str, ...]:
     wanted = 'write names: [fish, crab], or by number from 0, and quotes around names such as "no" and "12"'
     if isinstance(value, Mapping):
         numbers = range(len(value))
-        if any(isinstance(number, bool) for number in value) or set(value) != set(numbers):
+        if any(type(number) is not int for number in value) or set(value) != set(numbers):
             raise _WrongError(f"the numbers have a hole, or do not begin at 0 - {wanted}")
         value = [value[number] for number in numbers]
     if not isinstance(value, list) or not value:
@@ -136,7 +135,7 @@ def _channels(what: str, least: float, usual: str) -> Callable[[Any], tuple[floa
             isinstance(number, int | float) and not isinstance(number, bool) for number in numbers
         ):
             raise _WrongError(f"write three numbers, of red, green and blue, such as {what}: {usual}")
-        if not all(isfinite(number) and least <= number <= 1 for number in numbers):
+        if not all(least <= number <= 1 for number in numbers):
             raise _WrongError(
                 f"each is of pixels in 0..1, so {'above 0' if least else 'from 0'} and up to 1; divide those of 0..255 by 255, as"
                 f" in {what}: {usual}"

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import cached_property
+from math import ceil
 from operator import not_
 from typing import Annotated, Any
 
@@ -92,6 +93,10 @@ class Models(Settings):
     prefix: Folder = ""
 
 
+MOST_TILES = 10_000
+"""Of one image: at a tenth of a second each, a quarter of an hour."""
+
+
 class Tile(Settings):
     """Pieces of an image that the model looks at one by one."""
 
@@ -103,6 +108,11 @@ class Tile(Settings):
     def _square(cls, data: Any) -> Any:
         """Let `size: 640` mean 640 x 640."""
         return _square(data, "size")
+
+    def most(self, pixels: int) -> int:
+        """Count the tiles of an image of so many pixels; the last ones of row and column aside."""
+        height, width = (side - int(self.overlap * side) for side in self.size)
+        return ceil(pixels / (height * width))
 
 
 class Model(Settings):
@@ -148,6 +158,17 @@ class Model(Settings):
     def _square(cls, data: Any) -> Any:
         """Let `imgsz: 640` mean 640 x 640."""
         return _square(data, "imgsz")
+
+    @model_validator(mode="after")
+    def _few_tiles(self) -> "Model":
+        """Refuse tiles that make an image cost as much as a bucket: each of them is an inference."""
+        if self.tile is not None and (tiles := self.tile.most(self.pixel_limit)) > MOST_TILES:
+            raise ValueError(
+                f"an image of pixel_limit {self.pixel_limit:,} px would be cut into {tiles:,} tiles of "
+                f"{self.tile.size[0]}x{self.tile.size[1]} px, up to {MOST_TILES:,} are looked at - raise tile.size, or lower "
+                "tile.overlap or pixel_limit"
+            )
+        return self
 
 
 def _square(data: Any, name: str) -> Any:

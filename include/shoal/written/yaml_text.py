@@ -14,6 +14,12 @@ MOST_BYTES = 1000**2
 MOST_VALUES = 100_000
 MOST_DEPTH = 50
 
+_LONGEST_NUMBER = 100
+"""Characters of one: Python refuses to write, or to make, those of thousands."""
+
+_STANDARD = "tag:yaml.org,2002:"
+_NUMBERS = (f"{_STANDARD}int", f"{_STANDARD}float")
+
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -24,24 +30,47 @@ class _Loader(_PARSER):  # type: ignore[misc, valid-type]
         super().__init__(stream)
         self._looked_at: dict[int, yaml.MappingNode] = {}
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make a value; what stands behind a tag that it does not fit ends PyYAML in whatever error comes first."""
+        line = node.start_mark.line + 1
+        if node.tag in _NUMBERS and isinstance(node, yaml.ScalarNode) and len(node.value) > _LONGEST_NUMBER:
+            raise ConfigError(
+                f"the number in line {line} has {len(node.value)} digits, up to {_LONGEST_NUMBER} are read"
+            )
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, ConfigError, RecursionError):
+            raise
+        except Exception as err:  # KeyError of !!bool, IndexError of !!int, AttributeError of !!timestamp, …
+            tag = node.tag.removeprefix(_STANDARD)
+            raise ConfigError(
+                f"{_text(node)} in line {line} is no !!{shown(tag, 60)} - write it without a tag"
+            ) from err
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Look at the names as they were written: what `<<` merges stands before them afterwards."""
         if id(node) not in self._looked_at:
             self._looked_at[id(node)] = node  # kept, so that no other node gets its id
-            _need_each_once(node)
+            self._need_each_once(node)
         super().flatten_mapping(node)
 
+    def _need_each_once(self, node: yaml.MappingNode) -> None:
+        """Compare names as they are written, and as what they mean: 1, 01 and 1.0 are one."""
+        written: dict[str, int] = {}
+        meant: dict[Any, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != f"{_STANDARD}merge":
+                line, value = key.start_mark.line + 1, self.construct_object(key)
+                before = written.get(key.value) or meant.get(value)
+                if before:
+                    raise ConfigError(
+                        f"{shown(key.value, 60)} stands twice in one mapping, in lines {before} and {line} - keep one"
+                    )
+                written[key.value] = meant[value] = line
 
-def _need_each_once(node: yaml.MappingNode) -> None:
-    seen: dict[Any, int] = {}
-    for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise ConfigError(
-                    f"{shown(key.value, 60)} stands twice in one mapping, in lines {seen[key.value]} and {line} - keep one"
-                )
-            seen[key.value] = line
+
+def _text(node: yaml.Node) -> str:
+    return repr(shown(node.value, 60)) if isinstance(node, yaml.ScalarNode) else "what stands"
 
 
 def read_yaml(file: BinaryIO, shorten: str = "") -> Any:

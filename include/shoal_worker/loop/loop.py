@@ -247,12 +247,19 @@ class ShardRun:
     def _write_part(self) -> Ending | None:
         """Write a part between two others; the rows wait for the next one where the store fails."""
         try:
-            self._parts.write()
+            self._write()
         except StoreError as err:
             log.warning("%s rows wait for the next part: %s", self._parts.unwritten, err)
         except ConfigError as err:
             return Ending(WorkerExit.CONFIG, str(err))
         return None
+
+    def _write(self) -> None:
+        before = self._parts.unwritten_bytes
+        try:
+            self._parts.write()
+        finally:  # of several parts some may be written
+            self._pipeline.unwritten.add(self._parts.unwritten_bytes - before)
 
     def _take_what_is_there(self, stop: StopRequest) -> None:
         """Keep what was finished while the end was decided."""
@@ -263,7 +270,7 @@ class ShardRun:
         """Write what is left, patiently; a store that stays away turns any ending into a failed one."""
         for pause_s in (*self._limits.last_write_pauses_s, None):
             try:
-                self._parts.write()
+                self._write()
             except ConfigError as err:
                 return Ending(WorkerExit.CONFIG, str(err))
             except StoreError as err:

@@ -92,13 +92,17 @@ class OneByOne(Pipeline):
     def _try_alone(self) -> None:
         """Try what two minutes of work, and then what was in flight, may hold."""
         work_s, in_flight = 0.0, IN_FLIGHT
-        while in_flight and (image := self._intake.take()) is not None:
+        while in_flight and (image := self._take()) is not None:
             outcome = self._try(image)
-            self.outcomes.put(outcome)
+            self._put(outcome)
             if work_s >= self._part_interval_s:
                 in_flight -= 1
             elif isinstance(outcome, Row):
                 work_s += outcome.seconds or 0.0
+
+    def _take(self) -> ListedImage | None:
+        self._wait_for_room()
+        return self._intake.take()
 
     def _try(self, image: ListedImage) -> Outcome:
         try:

@@ -3,6 +3,7 @@
 Images pass through in about the order they were taken, failed ones too, so a share of failures at any moment is
 that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, and decoding holds
 at most one image of the largest size allowed, or several that are together no larger; so do images that wait for their tiles.
+Nobody makes rows faster than they are written.
 """
 
 import queue
@@ -17,7 +18,7 @@ from itertools import pairwise
 from shoal.contract.errors import StoreError
 from shoal.stores.images import ImageDenied
 from shoal_worker.examine import Examiner, Ready
-from shoal_worker.rows.parts import ListedImage, Row
+from shoal_worker.rows.parts import MOST_UNWRITTEN_BYTES, ListedImage, Row, held_bytes
 from shoal_worker.session import InferenceCancelledError
 
 FETCHERS = 4
@@ -25,6 +26,10 @@ FETCHERS = 4
 
 AHEAD = 4
 """Images that wait for the model."""
+
+
+LOOK_S = 0.5
+"""How often it is looked whether the intake was closed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,30 @@ class Intake:
             return first
 
 
+class Unwritten:
+    """Memory that rows hold from when they are made until a part has them; thread-safe."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._changed = threading.Condition()
+
+    def add(self, size: int) -> None:
+        """Note that so many bytes were made, or with a minus, written."""
+        with self._changed:
+            self._bytes += size
+            self._changed.notify_all()
+
+    @property
+    def is_much(self) -> bool:
+        """Whether no further rows ought to be made."""
+        return self._bytes > MOST_UNWRITTEN_BYTES
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until some were written."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.is_much, timeout_s)
+
+
 class Pipeline:
     """Examines images in threads that never hold the process back from ending."""
 
@@ -129,6 +158,8 @@ class Pipeline:
         self._examiner = examiner
         self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=AHEAD)
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.unwritten = Unwritten()
+        """Whoever writes rows says so here."""
         self.underway = examiner.underway
 
     def start(self) -> None:
@@ -161,16 +192,30 @@ class Pipeline:
     def _infer(self) -> None:
         fetching = FETCHERS
         while fetching:
+            self._wait_for_room()
             item = self._waiting.get()
             if isinstance(item, Finished):
                 fetching -= 1
             elif not isinstance(item, Ready):
-                self.outcomes.put(item)
+                self._put(item)
             elif self._intake.closed:
                 item.held.close()  # it was fetched in vain, and stays open
             else:
-                self.outcomes.put(self._finish(item))
+                self._put(self._finish(item))
         self.outcomes.put(Finished())
+
+    def _put(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Row):
+            self.unwritten.add(held_bytes(outcome))
+        self.outcomes.put(outcome)
+
+    def _wait_for_room(self) -> None:
+        """Make no more rows while those that are in no part hold much memory; a closed intake ends that."""
+        if not self.unwritten.is_much:
+            return
+        with self.underway.waiting():
+            while self.unwritten.is_much and not self._intake.closed:
+                self.unwritten.wait(LOOK_S)
 
     def _finish(self, ready: Ready) -> Outcome:
         try:

@@ -21,6 +21,9 @@ LONGEST_LINE_BYTES = 128 << 20
 HELD_BYTES = 32 << 20
 """What one part holds of it, about, in memory: with key points or masks a row is a hundred times one of a few boxes."""
 
+MOST_UNWRITTEN_BYTES = 4 * HELD_BYTES
+"""What all rows hold, about, that are in no part yet: while the results store is away the model waits."""
+
 _COUNT = """SELECT count(*), coalesce(sum(strlen(key) + strlen(object_version)), 0)::BIGINT
 FROM read_parquet($path) WHERE shard = $shard"""
 
@@ -156,6 +159,8 @@ class PartWriter:
         self._sequence = 0
         self._rows: list[Row] = []
         self._held_bytes = 0
+        self.unwritten_bytes = 0
+        """What the rows hold that are in no part yet."""
 
     @property
     def is_full(self) -> bool:
@@ -170,7 +175,8 @@ class PartWriter:
     def add(self, row: Row) -> None:
         """Take a row into the next part."""
         self._rows.append(row)
-        self._held_bytes += _held_bytes(row)
+        self._held_bytes += held_bytes(row)
+        self.unwritten_bytes += held_bytes(row)
 
     def write(self) -> None:
         """Write all rows that are in no part, as one, or as several where they hold much; nothing when there are none.
@@ -183,6 +189,7 @@ class PartWriter:
         while self._rows:
             count = _count_for_part(self._rows)
             self._write(self._rows[:count])
+            self.unwritten_bytes -= sum(map(held_bytes, self._rows[:count]))
             del self._rows[:count]
 
     def _write(self, rows: Sequence[Row]) -> None:
@@ -201,13 +208,13 @@ def _count_for_part(rows: Sequence[Row]) -> int:
     """Count the rows of the next part: DuckDB has half a gigabyte for them, and a store that was away leaves many."""
     held = 0
     for count, row in enumerate(rows, 1):
-        held += _held_bytes(row)
+        held += held_bytes(row)
         if held >= HELD_BYTES:
             return count
     return len(rows)
 
 
-def _held_bytes(row: Row) -> int:
+def held_bytes(row: Row) -> int:
     """Estimate the memory of what models found: a number with its place in a list takes 32 bytes, a box 6 of them."""
     numbers = 12 * len(row.detections or ()) + len(row.class_scores or ()) + sum(map(len, row.keypoints or ()))
     return 32 * numbers + sum(len(mask or "") for mask in row.masks or ())

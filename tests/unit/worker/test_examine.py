@@ -47,7 +47,7 @@ class Tiled:
     def frame(self, image):
         return image
 
-    def detect_frame(self, frame, image_hw):
+    def detect_frame(self, frame, image_hw, noting):
         assert frame.shape[:2] == image_hw
         return Detections(np.empty(0, np.int32), np.empty(0, np.float32), np.empty((0, 4), np.float32), False)
 

@@ -160,7 +160,7 @@ def _understand_as(graph: Graph, name: str) -> Understood:
         if family.task in TASKS:
             added = None if name in FAMILIES else f"{name}/{family.version}"
             info = family.understand(graph)
-            need_used(graph.card, info, name, family.task)
+            need_used(graph.card, info, name, family.task, getattr(family, "roles", ()))
             return Understood(family, info, added)
     except ShoalError:
         raise

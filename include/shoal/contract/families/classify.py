@@ -33,6 +33,7 @@ class _Classify:
     version = 1
     task = "classify"
     codec = "shoal_worker.families.classify:ClassifyCodec"
+    roles = ("scores",)
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check metadata and shapes.

@@ -18,6 +18,8 @@ class Family(Protocol):
             families, Shoal's own are under `PIPELINE_VERSION`.
         task: Name in `TASKS`.
         codec: `module:Class` of the worker's half, a `shoal_worker.families.codec.Codec`.
+
+    One that lets a card name outputs says which, in `roles`: some of `shoal.contract.read_card.OUTPUTS`. Else none may be named.
     """
 
     @property

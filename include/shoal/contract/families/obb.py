@@ -15,6 +15,7 @@ class _Obb:
     version = 1
     task = "obb"
     codec = "shoal_worker.families.obb:ObbCodec"
+    roles = ("boxes",)
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check metadata and shapes.

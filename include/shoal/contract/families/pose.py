@@ -31,6 +31,7 @@ class _Pose:
     version = 1
     task = "pose"
     codec = "shoal_worker.families.pose:PoseCodec"
+    roles = ("boxes",)
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check metadata and shapes.

@@ -18,6 +18,7 @@ class _RfDetr:
     version = 1
     task = "detect"
     codec = "shoal_worker.families.rfdetr:RfDetrCodec"
+    roles = ("boxes", "scores")
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check names and shapes.
@@ -47,6 +48,11 @@ class _RfDetr:
         seen = replace(graph, outputs=[by_name[boxes], by_name[scores]])
         check_floats(seen)
         info = read_model_info(replace(seen, metadata={**graph.metadata, "stride": "1"}), Resize.STRETCH)
+        if info.channels == 1 and info.mean is None:
+            raise ModelRefusedError(
+                "Model is an RF-DETR that takes one channel, and nothing says what its pixels were normalised with - write "
+                f"that into {CARD_FILE} beside it, three times each, such as mean: [0.45, 0.45, 0.45] and std: [0.23, 0.23, 0.23]"
+            )
         columns = by_name[scores].shape[2]
         background = find_background(card.background, columns, len(info.names))
         return replace(info, mean=info.mean or _MEAN, std=info.std or _STD, background=background)

@@ -17,6 +17,7 @@ class _RtDetrOriginal:
     version = 1
     task = "detect"
     codec = "shoal_worker.families.rtdetr_original:RtDetrOriginalCodec"
+    roles = _OUTPUTS
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check names of inputs and outputs.

@@ -52,6 +52,7 @@ class _Segment:
     version = 1
     task = "segment"
     codec = "shoal_worker.families.segment:SegmentCodec"
+    roles = ("boxes", "prototypes")
 
     def understand(self, graph: Graph) -> ModelInfo:
         """Check metadata and shapes.
