@@ -42,9 +42,10 @@ class _Loader(_PARSER):  # type: ignore[misc, valid-type]
         except (yaml.YAMLError, ConfigError, RecursionError):
             raise
         except Exception as err:  # KeyError of !!bool, IndexError of !!int, AttributeError of !!timestamp, …
-            tag = node.tag.removeprefix(_STANDARD)
+            why = f" ({shown(str(err), 60)})" if isinstance(err, ValueError) else ""
+            tag = shown(node.tag.removeprefix(_STANDARD), 60)
             raise ConfigError(
-                f"{_text(node)} in line {line} is no !!{shown(tag, 60)} - write it without a tag"
+                f"{_text(node)} in line {line} is no {tag}{why} - correct it, or put a text in quotes and leave tags out"
             ) from err
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:

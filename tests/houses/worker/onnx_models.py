@@ -11,7 +11,9 @@ def finished(nodes, initializers, *, hw=("height", "width"), anchors="anchors", 
     """Wrap nodes that turn `images` into `output0`, as bytes; metadata entries of None are left out."""
     channels = kinds.get("channels", 4 + len(NAMES))
     image_type = kinds.get("image_type", TensorProto.FLOAT)
-    images = helper.make_tensor_value_info("images", image_type, [kinds.get("batch", "batch"), 3, *hw])
+    images = helper.make_tensor_value_info(
+        "images", image_type, [kinds.get("batch", "batch"), kinds.get("colours", 3), *hw]
+    )
     output = helper.make_tensor_value_info("output0", image_type, [kinds.get("batch", "batch"), channels, anchors])
     graph = helper.make_graph(nodes, "small", [images], [output], initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -92,6 +92,18 @@ def test_predict_runs_a_model_of_the_page_s_family(tmp_path, wheel):
     }  # fmt: skip
 
 
+def test_what_a_card_says_of_the_image_holds_for_the_page_s_family(tmp_path, wheel):
+    (tmp_path / "model.yaml").write_text("family: boxes7\nresize: stretch\nmean: [0, 0, 0]\nstd: [1, 1, 1]\n")
+    done = predict(tmp_path, wheel)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["detections"][0]["xyxy"] == [
+        576.0,
+        198.0,
+        704.0,
+        234.0,
+    ]  # 2 and 720 / 640 px for each
+
+
 def test_without_the_wheel_its_model_is_refused_in_one_line(tmp_path):
     done = predict(tmp_path)
     assert done.returncode == WorkerExit.CONFIG

@@ -14,6 +14,8 @@ from shoal.contract.errors import ModelRefusedError, one_line
 from shoal.contract.families import understand
 from shoal.contract.model_info import read_names
 from shoal.contract.onnx_file import read_onnx
+from shoal.contract.outside_weights import read_outside
+from shoal.contract.protobuf import Messages, NoMessageError
 from shoal.models import trial
 from shoal.models.inspect import inspect_model
 from shoal.models.trial import judge_model
@@ -105,6 +107,37 @@ def test_a_place_in_another_file_that_only_onnx_runtime_would_understand_is_refu
     model.graph.initializer.append(tensor)
     with pytest.raises(ModelRefusedError, match=sentence):
         read_onnx(model.SerializeToString())
+
+
+LOCATION = b"\x0a\x08location"
+"""An entry's key: field 1, a text of 8 bytes."""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(LOCATION + b"\x12\x01w\x11" + b"/etc/pwd", id="its value again, as a number"),
+        pytest.param(LOCATION + b"\x12\x01w\x12\x01v", id="its value twice"),
+        pytest.param(LOCATION + b"\x0a\x06offset\x12\x01w", id="its key twice"),
+        pytest.param(b"\x08\x07\x12\x01w", id="a key that is a number"),
+    ],
+)
+def test_what_parsers_may_read_in_two_ways_of_another_file_is_refused(entry):
+    tensor = b"\x08\x04\x10\x01" + b"\x6a" + bytes([len(entry)]) + entry + b"\x70\x01"
+    messages = Messages(tensor, 1000)
+    with pytest.raises(ModelRefusedError, match="says twice, or in no text, what is said once of it"):
+        read_outside(messages, 0, len(tensor))
+
+
+def test_a_field_of_a_number_beyond_32_bits_is_none():
+    """`0xf2 … 0x10` is field 14 to whoever drops bit 32, and a field nobody knows to others."""
+    hidden = b"\xf0\x80\x80\x80\x10\x01"
+    with pytest.raises(NoMessageError):
+        list(Messages(hidden, 10).fields(0, len(hidden)))
+    longest = b"\xf8\xff\xff\xff\x0f\x01"
+    assert [one.number for one in Messages(longest, 10).fields(0, len(longest))] == [(1 << 29) - 1]
+    with pytest.raises(ModelRefusedError):
+        read_onnx(constant_model() + hidden)
 
 
 def test_more_files_than_any_model_has_and_two_that_are_one_on_some_disks_are_refused():

@@ -116,6 +116,33 @@ BAD = {
         "family: yolov8\nnames: [a, b]\nimgsz: 640\nresize: centre_crop\n",
         "says resize, and family yolov8 has no use for it",
     ),
+    "an output that its family finds by itself": (
+        "family: yolov8\nnames: [a, b]\nimgsz: 640\noutputs: {boxes: output0}\n",
+        "says which output is boxes, and family yolov8 does not ask: it finds its outputs by itself - leave it out",
+    ),
+    "an output that no family has": ("outputs: {masks: output0}\n", "no output is 'masks'; there are boxes, scores,"),
+    "a class of two numbers that are one": (
+        "names: {0: a, 0.0: b}\n",
+        "0.0 stands twice .*, in lines 1 and 1 - keep one",
+    ),
+    "a class of two spellings": ("names: {0: a, 1: b, 01: c}\n", "01 stands twice in one mapping"),
+    "a class that is a yes": ("names: {0: a, 1: b, yes: c}\n", "yes stands twice in one mapping"),
+    "a class of no whole number": ("names: {0.0: a, 1.0: b}\n", "the numbers have a hole, or do not begin at 0"),
+    "a tag that does not fit": (
+        "family: !!bool x\n",
+        "model\\.yaml is not read: 'x' in line 1 is no bool - correct it",
+    ),
+    "a number of nothing": ('imgsz: !!int ""\n', "'' in line 1 is no int"),
+    "a float of nothing": ('stride: !!float ""\n', "'' in line 1 is no float"),
+    "a float of words": ("stride: !!float x\n", "'x' in line 1 is no float"),
+    "a day that is none": ("licence: !!timestamp foo\n", "'foo' in line 1 is no timestamp"),
+    "a 30th of February": ("licence: 2026-02-30\n", "'2026-02-30' in line 1 is no timestamp"),
+    "a tag for a key": ("!!bool x: 1\n", "'x' in line 1 is no bool"),
+    "a yes of several": ("family: !!bool {=: x}\n", "is not read: .*"),
+    "a size of 5000 digits": (f"imgsz: {'9' * 5000}\n", "the number in line 1 has 5000 digits, up to 100 are read"),
+    "a size in sixties": (f"imgsz: {'1' + ':59' * 5000}\n", "the number in line 1 has 15001 digits"),
+    "a mean above all floats": (f"mean: [1{'0' * 400}, 0, 0]\n", "the number in line 1 has 401 digits"),
+    "a mean of 99 digits": (f"mean: [1{'0' * 98}, 0, 0]\nstd: [1, 1, 1]\n", r"each is of pixels in 0\.\.1"),
     "no names": ("family: yolov8\nimgsz: 640\n", r"no class names .* or write names: \[.*\] into model\.yaml"),
     "no size": ("family: yolov8\nnames: [a, b]\n", r"no imgsz .* into model\.yaml beside it, such as imgsz: "),
     "names that are no texts": ("names: [fish, no]\n", r"class 1 is False, no text .*quotes around"),
@@ -159,6 +186,34 @@ def test_a_mistake_in_a_card_is_one_line_that_names_the_line_to_write(carded, ca
     with pytest.raises(ModelRefusedError) as opened:
         open_model(path.read_bytes(), folder=path.parent)
     assert str(opened.value) == str(planned.value)
+
+
+def test_numbers_beyond_all_floats_are_no_mean():
+    with pytest.raises(ModelRefusedError, match=r"each is of pixels in 0\.\.1"):
+        read_card({"mean": [10**400, 0, 0], "std": [1, 1, 1]})
+
+
+GREY = constant_model(metadata=dict.fromkeys(("names", "stride", "task", "imgsz")), colours=1)
+SAID = "family: yolov8\nnames: [a, b]\nimgsz: 640\n"
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        pytest.param("mean: [0.485, 0.456, 0.406]\nstd: [0.2, 0.2, 0.2]\n", id="mean"),
+        pytest.param("mean: [0.4, 0.4, 0.4]\nstd: [0.229, 0.224, 0.225]\n", id="std"),
+    ],
+)
+def test_a_grey_image_has_no_mean_of_three_colours(carded, pixels):
+    with pytest.raises(
+        ModelRefusedError, match=r"three colours, and the model takes one channel - write .* three times"
+    ):
+        inspect_model(carded(SAID + pixels, GREY))
+
+
+def test_a_grey_image_may_have_a_mean_of_its_own(carded):
+    info = inspect_model(carded(f"{SAID}mean: [0.4, 0.4, 0.4]\nstd: [0.2, 0.2, 0.2]\n", GREY)).info
+    assert (info.channels, info.mean, info.std) == (1, (0.4, 0.4, 0.4), (0.2, 0.2, 0.2))
 
 
 @pytest.mark.parametrize(

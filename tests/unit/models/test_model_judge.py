@@ -200,6 +200,27 @@ def test_a_static_input_runs_at_its_size_whatever_the_stride(stride, side, asked
 
 
 RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
+GREY = (1, 1, 640, 640)
+
+
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [
+        pytest.param(
+            Card(background=-1, stride=32),
+            "says stride, and family rfdetr has no use for it - leave it out",
+            id="stride",
+        ),
+        pytest.param(
+            Card(background=-1, outputs={"labels": "labels"}),
+            "says which output is labels, and family rfdetr does not ask: it asks for boxes, scores - leave it out",
+            id="an output of another family's",
+        ),
+    ],
+)
+def test_what_a_card_says_and_an_rf_detr_would_not_read_is_refused(card, sentence):
+    with pytest.raises(ModelRefusedError, match=sentence):
+        understand(graph_of({"names": "['a', 'b']"}, SQUARE, card=card, **RF))
 
 
 @pytest.mark.parametrize(
@@ -234,6 +255,11 @@ RF = {"dets": (1, 300, 4), "labels": (1, 300, 3)}
             graph_of({}, SQUARE, **RF, masks=(1, 300, 99, 99)),
             r"RF-DETR with more than boxes .* write into model\.yaml beside it: outputs: \{boxes: dets, scores: labels\}",
             id="RF-DETR with masks",
+        ),
+        pytest.param(
+            graph_of({"names": "['a', 'b']"}, GREY, card=Card(background=-1), **RF),
+            r"RF-DETR that takes one channel, and nothing says .* such as mean: \[0\.45",
+            id="a grey RF-DETR",
         ),
         pytest.param(
             graph_of({}, SQUARE, **RF),

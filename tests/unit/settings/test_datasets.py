@@ -358,6 +358,13 @@ BROKEN = {
         },
         "the file: two deployments of camera IPC1 are named a - give each its own name",
     ),
+    "tiles that make a photo cost as much as a bucket": (
+        {"model": {"name": "fish", "tile": {"size": 32, "overlap": 0.8}}},
+        (
+            "model: an image of pixel_limit 100,000,000 px would be cut into 2,040,817 tiles of 32x32 px, up to 10,000 are looked "
+            "at - raise tile.size, or lower tile.overlap or pixel_limit"
+        ),
+    ),
     "overlapping deployments": (
         {
             "deployments": [
@@ -513,7 +520,7 @@ UNREADABLE = {
     ),
     "an impossible date": (
         "deployments: [{start: 2024-02-30}]",
-        " cannot be read: day is out of range for month",
+        " cannot be read: '2024-02-30' in line 1 is no timestamp (day is out of range for month) - correct it",
     ),
     "a list": (
         "- source\n",

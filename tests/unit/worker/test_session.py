@@ -9,8 +9,9 @@ from onnx import TensorProto
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.job import Inference
 from shoal.contract.model_info import resolve_imgsz
+from shoal_worker import session
 from shoal_worker.image.decode import decode
-from shoal_worker.session import Detector, InferenceCancelledError, check_sha256, open_model
+from shoal_worker.session import Detector, GpuFailedError, InferenceCancelledError, check_sha256, open_model
 from worker.images import photo
 from worker.onnx_models import constant_model, grid_model, slow_on_white
 
@@ -115,6 +116,42 @@ def test_a_model_that_does_not_run_at_a_size_is_refused():
     only_640 = grid_model(shape=(0, 6, 400))
     with pytest.raises(ModelRefusedError, match=r"Model does not run on an input of 320x320 px: .* - export it with"):
         detector(only_640, imgsz=(320, 320)).detect(photo(64, 64))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA failure 100: no CUDA-capable device is detected ; GPU=0",
+        "CUDA error cudaErrorECCUncorrectable:uncorrectable ECC error encountered",
+        "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN failure 4: CUDNN_STATUS_INTERNAL_ERROR",
+        "NVIDIA driver version is insufficient",
+    ],
+)
+def test_a_gpu_that_fails_is_no_fault_of_the_model(message):
+    full = f"[ONNXRuntimeError] : 1 : FAIL : /onnxruntime/core/x.cc:129 CudaCall {message}"
+    opened = session._explain_unopened(b"\x08\x08", full, on_gpu=True)
+    found = detector(constant_model())
+    found.on_gpu = True
+    ran = found._explain(RuntimeError(full), np.zeros((8, 8, 3)))
+    for error in (opened, ran):
+        assert isinstance(error, GpuFailedError)
+        assert not isinstance(error, ConfigError)  # it is tried again
+        assert "another node may run it" in str(error)
+    assert isinstance(session._explain_unopened(b"\x08\x08", full, on_gpu=False), ModelRefusedError)
+    found.on_gpu = False
+    assert isinstance(found._explain(RuntimeError(full), np.zeros((8, 8, 3))), ModelRefusedError)
+
+
+def test_a_model_that_a_gpu_refuses_stays_refused():
+    said = "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Loop(11) node"
+    assert isinstance(session._explain_unopened(b"\x08\x08", said, on_gpu=True), ModelRefusedError)
+
+
+def test_a_gpu_computes_in_whole_floats(monkeypatch):
+    monkeypatch.setattr(session, "_offers_gpu", lambda: True)
+    monkeypatch.setattr(session.ort, "preload_dlls", lambda directory: None)
+    assert session._providers() == [("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]
 
 
 def test_a_replaced_model_file_is_refused():

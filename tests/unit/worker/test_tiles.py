@@ -1,6 +1,7 @@
 """An image in tiles: where they lie, and which boxes stay, as sahi has it (tests/fixtures/parity/tiles); and the way through a worker."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from shoal.contract.job import Inference
 from shoal_worker.image.tiles import Tiles, merge
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import Detector, InferenceCancelledError, open_model
 from shoal_worker.tasks.detect import Detections
 from worker.onnx_models import constant_model
 
@@ -114,3 +115,35 @@ def test_a_model_is_given_each_tile_and_the_whole_and_boxes_come_back_in_pixels_
     found = Detector(model, inference).detect(np.zeros((256, 256, 3), np.uint8))
     centres = {((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1) for _, _, x1, y1, x2, y2 in rows_of(found)}
     assert centres == {(64, 64, 16, 8), (192, 64, 16, 8), (64, 192, 16, 8), (192, 192, 16, 8), (128, 128, 32, 16)}
+
+
+def test_each_tile_has_a_limit_of_its_own():
+    model = open_model(constant_model(metadata={"imgsz": "[128, 128]"}))
+    detector = Detector(model, Inference((128, 128), rect=False, tile=(128, 128), tile_overlap=0.0))
+    looks = []
+
+    @contextmanager
+    def noting():
+        looks.append("began")
+        yield
+        looks.append("ended")
+
+    detector.detect_frame(np.zeros((256, 256, 3), np.uint8), (256, 256), noting)
+    assert looks == ["began", "ended"] * 5
+
+
+def test_a_worker_that_is_to_end_looks_at_no_further_tile():
+    model = open_model(constant_model(metadata={"imgsz": "[128, 128]"}))
+    detector = Detector(model, Inference((128, 128), rect=False, tile=(128, 128), tile_overlap=0.0))
+    looks = []
+
+    @contextmanager
+    def noting():
+        looks.append("began")
+        if len(looks) == 2:
+            detector.cancel()
+        yield
+
+    with pytest.raises(InferenceCancelledError):
+        detector.detect_frame(np.zeros((256, 256, 3), np.uint8), (256, 256), noting)
+    assert len(looks) == 2
