@@ -48,6 +48,9 @@ _GPU_FAILED = re.compile(
 )
 _GPU_WAY_OUT = "another node may run it: look at this one's GPU and driver (nvidia-smi, kubectl describe node)"
 
+_NO_FAILURE = re.compile(r"\S*/\S*|CUDAExecutionProvider")
+"""Paths of ONNX Runtime's source, and its name for a GPU, stand in what it says of models, too."""
+
 _NO_ONNX = ("Protobuf parsing failed", "protobuf parsing failed", "No graph was found")
 _SIGNATURE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:/\S+:\d+ .*\) )?")
 """What stands before ONNX Runtime's own sentence: an error number, and where in its source."""
@@ -157,12 +160,16 @@ def _explain_unopened(data: bytes, message: str, *, on_gpu: bool = False) -> Exc
         return MemoryError(f"no room to open the model: {message[:300]}")
     if not data or any(sign in message for sign in _NO_ONNX):
         return ModelRefusedError(describe_bytes(data[:HEAD_BYTES], len(data)))
-    if on_gpu and _GPU_FAILED.search(message):
+    if on_gpu and _gpu_failed(message):
         return GpuFailedError(f"The GPU did not take the model: {message[:300]} - {_GPU_WAY_OUT}")
     for sign, sentence in _KNOWN:
         if sign.search(message):
             return ModelRefusedError(f"Model {sentence} ({message[:200]})")
     return ModelRefusedError(f"Model is not opened by ONNX Runtime {ort.__version__}: {message[:300]} - {EXPORT_HINT}")
+
+
+def _gpu_failed(message: str) -> bool:
+    return _GPU_FAILED.search(_NO_FAILURE.sub("", message)) is not None
 
 
 class Detector:
@@ -258,7 +265,7 @@ class Detector:
         message = first_line(err)[:300]
         if isinstance(err, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
             return MemoryError(f"no room to run the model at {frame.shape[0]}x{frame.shape[1]} px: {message}")
-        if self.on_gpu and _GPU_FAILED.search(message):
+        if self.on_gpu and _gpu_failed(message):
             return GpuFailedError(f"The GPU did not run the model: {message} - {_GPU_WAY_OUT}")
         return ModelRefusedError(
             f"Model does not run on an input of {frame.shape[0]}x{frame.shape[1]} px: {message} - {EXPORT_HINT}"

@@ -4,6 +4,7 @@ A text of one kilobyte may stand for billions of values by its aliases, and whoe
 twice: as events, which cost what the text costs, then as values.
 """
 
+from collections.abc import Hashable
 from typing import Any, BinaryIO
 
 import yaml
@@ -62,6 +63,7 @@ class _Loader(_PARSER):  # type: ignore[misc, valid-type]
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != f"{_STANDARD}merge":
                 line, value = key.start_mark.line + 1, self.construct_object(key)
+                value = value if isinstance(value, Hashable) else key.value  # PyYAML refuses it in a moment
                 before = written.get(key.value) or meant.get(value)
                 if before:
                     raise ConfigError(

@@ -143,8 +143,15 @@ def test_a_gpu_that_fails_is_no_fault_of_the_model(message):
     assert isinstance(found._explain(RuntimeError(full), np.zeros((8, 8, 3))), ModelRefusedError)
 
 
-def test_a_model_that_a_gpu_refuses_stays_refused():
-    said = "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Loop(11) node"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Loop(11) node",
+        "[ONNXRuntimeError] : 1 : FAIL : Node (a) of CUDAExecutionProvider has input size 3 not in range [min=1, max=2]",
+        "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : onnxruntime/core/providers/cuda/tensor/slice.cc:9 Slice: ends out of range",
+    ],
+)
+def test_a_model_that_a_gpu_refuses_stays_refused(said):
     assert isinstance(session._explain_unopened(b"\x08\x08", said, on_gpu=True), ModelRefusedError)
 
 
