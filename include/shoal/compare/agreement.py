@@ -22,7 +22,10 @@ _SIDES = ("first", "second")
 
 _IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
 
-_COLUMNS = "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle, keypoints"
+_COLUMNS = (
+    "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle, CASE WHEN angle IS NOT NULL THEN keypoints END AS corners"
+)
+"""What pairs boxes: masks and key points are read of the few images that are shown."""
 
 _BOXES = f"""
     SELECT {_COLUMNS}, true AS is_counted FROM detections WHERE role = 'count'
@@ -287,13 +290,16 @@ def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgr
 
 
 def _at_thresholds(database: Database) -> dict[str, tuple[tuple[float, int, int], ...]]:
-    """Count both from each threshold on, by taxon; in one pass, for there are millions of boxes."""
+    """Count both from each threshold on, by taxon; in one pass, for there are millions of boxes.
+
+    Numbers of classes are each side's own: another version may number the same class otherwise.
+    """
     steps = ", ".join(
         f"count(*) FILTER (side = {side} AND confidence >= {conf}::FLOAT)" for conf in THRESHOLDS for side in (1, 2)
     )
     found = {}
     for taxon, classes, uncounted, *counts in database.run(
-        "SELECT taxon, count(DISTINCT class_id), coalesce(max(confidence) FILTER (NOT is_counted), 0), "
+        "SELECT taxon, greatest(count(DISTINCT class_id) FILTER (side = 1), count(DISTINCT class_id) FILTER (side = 2)), coalesce(max(confidence) FILTER (NOT is_counted), 0), "
         f"{steps} FROM compared_boxes GROUP BY taxon"
     ).fetchall():
         pairs = zip(THRESHOLDS, counts[::2], counts[1::2], strict=True)

@@ -225,9 +225,16 @@ _DIFFERED = f"""
     ORDER BY lost + gained DESC, key LIMIT {MOST_PICTURES}
 """
 
-_BOXES = """
-    SELECT boxes.key, side, boxes.taxon, class_id, confidence, x1, y1, x2, y2, same.key IS NOT NULL AS is_kept
+_SHAPES = f"""
+    SELECT 1 AS side, key, position, mask, keypoints FROM {_OF}first_detections WHERE key IN ({{keys}})
+    UNION ALL SELECT 2 AS side, key, position, mask, keypoints FROM {_OF}second_detections WHERE key IN ({{keys}})
+"""
+"""What is drawn besides edges, of the images that are shown alone: it is most of what a table of boxes holds."""
+
+_BOXES = f"""
+    SELECT boxes.key, side, boxes.taxon, class_id, confidence, x1, y1, x2, y2, mask, keypoints, angle, same.key IS NOT NULL AS is_kept
     FROM compared_boxes AS boxes
+    LEFT JOIN ({_SHAPES}) AS shapes USING (side, key, position)
     LEFT JOIN same_boxes AS same ON same.key = boxes.key AND same.taxon = boxes.taxon
         AND boxes.position = if(side = 1, same.first_position, same.second_position)
     WHERE is_counted AND list_contains(getvariable('compared_taxa'), boxes.taxon)
@@ -239,12 +246,14 @@ _BOXES = """
 def _read_differed(database: Database, words: tuple[str, str]) -> tuple[tuple[Differed, ...], int]:
     """Read the images that differ most and may be shown, and how many that differ show people.
 
-    Reads: differing_images, common_images, compared_people, compared_boxes, same_boxes
+    Reads: differing_images, common_images, compared_people, compared_boxes, same_boxes, the views of what both stored
     """
     images = database.records(_DIFFERED)
-    database.set_variable("compared_keys", [image["key"] for image in images])
+    keys = [image["key"] for image in images]
+    database.set_variable("compared_keys", keys)
     boxes: dict[str, list[Box]] = {}
-    for row in database.records(_BOXES):
+    listed = ", ".join("'" + key.replace("'", "''") + "'" for key in keys)  # as texts: row groups without them are not read
+    for row in database.records(_BOXES.format(keys=listed)) if keys else ():
         of_image = boxes.setdefault(row["key"], [])
         if len(of_image) < MOST_BOXES:
             of_image.append(_box(row, words))
@@ -268,14 +277,14 @@ def _differed(image: Mapping[str, Any], boxes: Sequence[Box]) -> Differed:
 def _box(row: Mapping[str, Any], words: tuple[str, str]) -> Box:
     number = row["side"] - 1
     alone: tuple[Style, Style] = ("lost", "gained")
-    return Box(
-        row["x1"],
-        row["y1"],
-        row["x2"],
-        row["y2"],
+    return Box.of(
+        [row[edge] for edge in ("x1", "y1", "x2", "y2")],
         label=f"{words[number]}: {shown(row['taxon'])}",
         class_id=row["class_id"],
         conf=row["confidence"],
         style="counted" if row["is_kept"] else alone[number],
         colour=COLOURS[number],
+        mask=row["mask"] or "",
+        keypoints=tuple(row["keypoints"] or ()),
+        angle=row["angle"],
     )

@@ -10,6 +10,7 @@ from duckdb.func import FunctionNullHandling
 from shoal.contract.errors import ContractError
 from shoal.contract.mask_runs import area_of
 from shoal.contract.tasks import TASKS
+from shoal.contract.tasks.obb import OBB
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.tasks.task import Task
 from shoal.results.stored_plan import StoredPlan
@@ -50,6 +51,8 @@ def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
             else "false"
         ),
     }
+    if task.name == OBB.name:  # corners: x, y and a third value of each, any of which may be unknown
+        wrong["keypoints"] += " OR list_contains(list_transform(keypoints, lambda one: len(one) IS DISTINCT FROM 12), true)"
     for name, condition in wrong.items():
         first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
         if first is not None:

@@ -10,11 +10,12 @@ from planted_boxes import answer
 from shoal.answers.find import find_run
 from shoal.answers.opened import OpenedDataset
 from shoal.answers.where import Where
-from shoal.compare.agreement import compare_runs, match_boxes
+from shoal.compare.agreement import _at_thresholds, compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
+from shoal.compare.comparison import read_comparison
 from shoal.contract.errors import ConfigError
 from shoal.tables.session import open_database
-from written_tasks import seen_as, stored_plan
+from written_tasks import box, rectangle, seen_as, stored_plan, turned, turned_row
 
 DIPLODUS, CHROMIS, CORIS, SARPA = range(4)
 HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
@@ -198,7 +199,7 @@ def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
         )
         database.run(
             f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
-            "x2 FLOAT, y2 FLOAT, angle FLOAT, keypoints FLOAT[], is_counted BOOLEAN)"
+            "x2 FLOAT, y2 FLOAT, angle FLOAT, corners FLOAT[], is_counted BOOLEAN)"
         )
         for position, box in enumerate(found):
             database.run(
@@ -249,3 +250,70 @@ def test_classifiers_keep_an_image_that_both_take_for_the_same_and_are_not_compa
 def read_back(pipeline, plan, task):
     """Give a plan as of a model for a task."""
     return replace(stored_plan(pipeline, plan), task=task)
+
+
+def drawn_by(pipeline, task, first, second):
+    """Let two versions see these images, and give the boxes that are drawn, by key."""
+    for version, images in (("v1", first), ("v2", second)):
+        seen_as(pipeline, task, images, model_version=version)
+    results, layout = pipeline.stores.results, pipeline.stores.layout
+    with open_database(results) as database:
+        found = read_comparison(database, *choose_runs(results, layout, ("v1", "v2")), {})
+    return {one.drawing.key: one.drawing.boxes for one in found.differed}
+
+
+def test_what_two_classifiers_take_an_image_for_is_drawn_on_it_as_a_whole(empty_bucket):
+    drawn = drawn_by(
+        empty_bucket,
+        "classify",
+        {day_key(1): {"class_scores": [0.9, 0.1, 0.0]}},
+        {day_key(1): {"class_scores": [0.1, 0.9, 0.0, 0.0]}},
+    )
+    assert [(one.label, one.whole, one.style) for one in drawn[day_key(1)]] == [
+        ("v1: Diplodus vulgaris", True, "lost"),
+        ("v2: Chromis chromis", True, "gained"),
+    ]
+
+
+@pytest.mark.parametrize("task", ["segment", "obb", "pose"])
+def test_pictures_have_the_shapes_of_their_task(empty_bucket, task):
+    left, right = (10, 10, 30, 30), (60, 10, 80, 30)
+
+    def row(edges):
+        x1, y1, x2, y2 = edges
+        at = {"detections": [box(DIPLODUS, 0.9, edges)]}
+        return {
+            "segment": {**at, "masks": [rectangle(100, 80, *edges)]},
+            "pose": {**at, "keypoints": [[x1, y1, 0.5]]},
+            "obb": turned_row(turned(DIPLODUS, 0.9, ((x1 + x2) / 2, (y1 + y2) / 2, 20, 10), 0.5)),
+        }[task]
+
+    drawn = drawn_by(empty_bucket, task, {day_key(1): row(left)}, {day_key(1): row(right)})
+    told = [(one.mask, one.keypoints[:2], one.angle) for one in drawn[day_key(1)]]
+    if task == "segment":
+        assert told == [(rectangle(100, 80, *edges), (), None) for edges in (left, right)]
+    elif task == "pose":
+        assert told == [("", edges[:2], None) for edges in (left, right)]
+    else:
+        assert [(len(one.keypoints), one.angle) for one in drawn[day_key(1)]] == [(12, 0.5), (12, 0.5)]
+
+
+def test_classes_that_another_version_numbers_otherwise_are_not_merged(database):
+    database.run("CREATE OR REPLACE TABLE compared_boxes AS SELECT * FROM (VALUES (1, 'fish', 0, 0.9::FLOAT, true), "
+        "(2, 'fish', 1, 0.8::FLOAT, true), (1, 'merged', 2, 0.9::FLOAT, true), (1, 'merged', 3, 0.4::FLOAT, false)) "
+        "AS boxes(side, taxon, class_id, confidence, is_counted)")  # fmt: skip
+    found = _at_thresholds(database)
+    assert {conf: (a, b) for conf, a, b in found["fish"]}[0.05] == (1, 1)
+    assert min(conf for conf, *_ in found["merged"]) == 0.45
+
+
+def test_turned_boxes_whose_corners_nobody_knows_go_by_the_upright_ones(database):
+    database.run_file("turned")
+    told = "alike(spread_of([0, 0, 1, 4, 0, 1, 4, 2, 1, 0, 2, 1]::FLOAT[]), spread_of({}::FLOAT[]))"
+    for unknown in ("NULL", "[]", "[0, 0, 1, 4, NULL, 1, 4, 2, 1, 0, 2, 1]"):
+        assert database.value("SELECT " + told.format(unknown)) is None
+    assert database.value("SELECT " + told.format("[0, 0, NULL, 4, 0, 1, 4, 2, 1, 0, 2, 1]")) == pytest.approx(1)
+    box_of = "(SELECT {} AS x1, 0 AS y1, {} AS x2, 10 AS y2)"
+    iou = "SELECT round(upright_iou(a, b), 3) FROM {} AS a, {} AS b"
+    assert database.value(iou.format(box_of.format(0, 10), box_of.format(5, 15))) == pytest.approx(0.333)
+    assert database.value(iou.format(box_of.format(0, 10), box_of.format(20, 30))) == 0

@@ -183,6 +183,20 @@ def test_turned_boxes_of_merged_classes_are_one_fish_only_where_they_lie_alike(e
     ]  # fmt: skip
 
 
+def test_turned_boxes_of_merged_classes_whose_corners_are_not_known_go_by_the_upright_ones(empty_bucket):
+    pipeline = empty_bucket.with_settings(taxa={"Coris julis": {"merge_into": "Chromis chromis"}})
+    unknown = [[None] * 12] * 2
+    images = {
+        shot(1, 8): {"detections": [box(CHROMIS, 0.9), box(CORIS, 0.8)], "angles": [0.1, 0.1], "keypoints": unknown},
+        shot(1, 9): {
+            "detections": [box(CHROMIS, 0.9, (0, 0, 20, 20)), box(CORIS, 0.8, (60, 40, 90, 70))],
+            "angles": [0.1, 0.1], "keypoints": unknown,
+        },
+    }  # fmt: skip
+    _, done = seen_as(pipeline, "obb", images)
+    assert counted(done) == {"Chromis chromis": 3, "Diplodus vulgaris": 0}
+
+
 def test_key_points_stand_beside_their_boxes(empty_bucket):
     points = [[1.0, 2.0, 0.9, 3.0, 4.0, 0.1], [5.0, 6.0, 0.5, 7.0, 8.0, 0.6]]
     images = {shot(1): {"detections": [box(CHROMIS, 0.2), box(CHROMIS)], "keypoints": points}}
@@ -198,6 +212,9 @@ def test_key_points_stand_beside_their_boxes(empty_bucket):
         pytest.param("pose", {"detections": [box(0)]}, "keypoints", id="no key points"),
         pytest.param("obb", {"detections": [], "keypoints": [], "angles": None}, "angles", id="no angles"),
         pytest.param("obb", {"angles": [], "keypoints": []}, "boxes", id="no boxes"),
+        pytest.param(
+            "obb", {"detections": [box(0)], "angles": [0.1], "keypoints": [[1.0, 2.0, None]]}, "keypoints", id="a corner for four"
+        ),
         pytest.param("classify", {"detections": []}, "class_scores", id="boxes for a classifier"),
         pytest.param("classify", {"class_scores": [0.5, 0.5]}, "class_scores", id="scores of fewer classes"),
         pytest.param("classify", {"class_scores": [5.5, -1.0, 0.5]}, "class_scores", id="logits"),

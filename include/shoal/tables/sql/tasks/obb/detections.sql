@@ -1,6 +1,7 @@
 -- Turned boxes that count, as upright ones do. Where classes are merged, a box goes that is too much like a better one of another
 -- class, by the measure and the rule of models of turned boxes: also where that one goes itself. Boxes that lie side by side askew
--- are two fish, though the upright boxes around them are nearly one. What a model keeps of one class stays.
+-- are two fish, though the upright boxes around them are nearly one. Where corners are not known the upright boxes are asked. What
+-- a model keeps of one class stays.
 -- Tables: as for upright boxes. Macros: turned.sql. Variable: iou.
 CREATE OR REPLACE TABLE detections AS
 WITH examined AS (
@@ -19,7 +20,7 @@ WITH examined AS (
     FROM thresholded AS worse JOIN thresholded AS better USING (key, object_version, taxon)
     WHERE worse.merged AND worse.class_id <> better.class_id
       AND (better.confidence > worse.confidence OR better.confidence = worse.confidence AND better.position < worse.position)
-      AND alike(spread_of(better.corners), spread_of(worse.corners)) > getvariable('iou')
+      AND coalesce(alike(spread_of(better.corners), spread_of(worse.corners)), upright_iou(better, worse)) > getvariable('iou')
 )
 SELECT thresholded.* EXCLUDE (merged, corners)
 FROM thresholded
