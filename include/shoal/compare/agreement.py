@@ -41,6 +41,10 @@ class NothingInCommonError(ConfigError):
     """Two runs have nothing that could be compared."""
 
 
+class NotOfOneKindError(ConfigError):
+    """One of two runs counts boxes and the other one images."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two.
@@ -193,7 +197,8 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         where: Which images are asked for.
 
     Raises:
-        NothingInCommonError: No image that both use, or one counts boxes and the other one images.
+        NothingInCommonError: No image that both use.
+        NotOfOneKindError: One counts boxes and the other one images.
         ContractError: A stored table is gone.
     """
     _need_one_measure(first, second)
@@ -232,7 +237,7 @@ def _need_one_measure(first: StoredRun, second: StoredRun) -> None:
     """Refuse to compare numbers of boxes with numbers of images."""
     for one, other in ((first, second), (second, first)):
         if one.plan.task == CLASSIFY.name and other.plan.task != CLASSIFY.name:
-            raise NothingInCommonError(
+            raise NotOfOneKindError(
                 f"Run {one.run_key} ({one.plan.model}) classifies images as a whole, run {other.run_key} ({other.plan.model}) "
                 "finds boxes: their counts are of different things - compare two of a kind"
             )

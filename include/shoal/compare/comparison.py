@@ -126,6 +126,7 @@ def read_comparison(
 
     Raises:
         NothingInCommonError: They have no image in common that both use.
+        NotOfOneKindError: One counts boxes and the other one images.
         ContractError: A stored table is gone.
     """
     agreement = compare_runs(database, first, second, where)

@@ -31,6 +31,10 @@ class ModelRefusedError(ConfigError):
     """The model file is of no family that Shoal can run."""
 
 
+class NoRoomError(ConfigError):
+    """Memory or disk of this machine is too small for what was asked; what is stored is as it was."""
+
+
 class InsufficientCapacityError(ShoalError):
     """No node has room for one pod."""
 
@@ -53,6 +57,10 @@ class StoreError(ShoalError):
 
 class NoAnswerError(StoreError):
     """Nothing answers at the store's address, or not in time."""
+
+
+class UnreadableError(StoreError):
+    """A stored table cannot be read as what it is: it is damaged, or the disk is."""
 
 
 class MovedError(StoreError):

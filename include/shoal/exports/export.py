@@ -55,11 +55,13 @@ class Compared:
         model: Name and version of the model that it is compared with; empty where that cannot be read any more.
         found: The comparison; None where there is none.
         why_not: Why not, without a word of the run itself: runs with one answer have one report.
+        only_now: Whether that is of this machine or moment: no other night may name the report again.
     """
 
     model: str = ""
     found: Comparison | None = None
     why_not: str = ""
+    only_now: bool = False
 
 
 @dataclass(frozen=True)

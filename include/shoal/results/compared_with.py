@@ -12,6 +12,10 @@ from shoal.stores.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
 
+GONE = "what is stored of that run cannot be read any more"
+INCOMPLETE = "that run is not complete any more, and what it left is in no number of it"
+OLDER = "an earlier release of Shoal summarized that run, and its tables are not read - clear its task summarize, then that of this run"
+
 
 def choose_compared_with(
     results: ObjectStore, layout: DatasetLayout, directory: str, *, may_become_current: bool
@@ -52,14 +56,18 @@ def layout_of(plan: StoredPlan, other: ComparedWith) -> VariantLayout:
     return VariantLayout(f"{plan.root}{other.directory}/")
 
 
-def find_compared(results: ObjectStore, plan: StoredPlan) -> StoredSummary | None:
-    """Read the summary of the run that a plan names for comparison; None where it names none, or it cannot be read any more."""
+def find_compared(results: ObjectStore, plan: StoredPlan) -> StoredSummary | str:
+    """Read the summary of the run that a plan names for comparison; why there is none, in words, empty where it names none."""
     other = plan.compared_with
     if other is None:
-        return None
+        return ""
     try:
         found = find_summary(results, layout_of(plan, other).run(other.run_key).summary)
     except ContractError as err:
         log.warning("Run %s cannot be compared with: %s", other.run_key, one_line(err))
-        return None
-    return found if found is not None and found.complete and found.by_month else None
+        return GONE
+    if found is None:
+        return GONE
+    if not found.complete:
+        return INCOMPLETE
+    return found if found.by_month else OLDER

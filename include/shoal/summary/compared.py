@@ -5,15 +5,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from shoal.answers.find import StoredRun
 from shoal.answers.where import Where
-from shoal.compare.agreement import NothingInCommonError
+from shoal.compare.agreement import NothingInCommonError, NotOfOneKindError
 from shoal.compare.comparison import Comparison, read_comparison
-from shoal.contract.errors import ConfigError, ContractError, MovedError, one_line
+from shoal.contract.errors import (
+    ConfigError,
+    ContractError,
+    MovedError,
+    NoAnswerError,
+    NoRoomError,
+    StoreError,
+    UnreadableError,
+    one_line,
+)
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import VariantLayout
 from shoal.exports.export import Answer, Compared
-from shoal.results.compared_with import find_compared, layout_of
+from shoal.results.compared_with import GONE, find_compared, layout_of
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary
 from shoal.results.summary_files import SummaryFile
@@ -22,9 +33,11 @@ from shoal.tables.session import open_database
 
 log = logging.getLogger(__name__)
 
-GONE = "what is stored of that run cannot be read any more"
 NOT_COMPLETE = "images are left, and what they show is in no number"
 NOTHING_IN_COMMON = "the two have no image in common that both use"
+NOT_OF_ONE_KIND = "one of the two classifies images as a whole and the other one finds boxes, so that their counts are of different things"
+NO_ROOM = "memory or disk of the machine was too small for it; the log says which, and the next run tries again"
+NOT_NOW = "the results bucket did not give what is stored of that run; the log says why, and the next run tries again"
 
 
 def compare_answer(
@@ -42,14 +55,14 @@ def compare_answer(
         tables: The months of its tables, which are stored by now.
 
     Raises:
-        StoreError: The bucket does not answer; another attempt may do.
+        NoAnswerError: The bucket does not answer; another attempt may do.
     """
     plan = answer.plan
     if plan.compared_with is None:
         return None
     other = find_compared(results, plan)
-    if other is None:
-        return Compared(why_not=GONE)
+    if isinstance(other, str):
+        return Compared(why_not=other)
     model = str(other.model)
     if not answer.complete:
         return Compared(model, why_not=NOT_COMPLETE)
@@ -57,9 +70,22 @@ def compare_answer(
         return Compared(model, _compare(results, layout, answer, tables, other))
     except NothingInCommonError:
         return Compared(model, why_not=NOTHING_IN_COMMON)
-    except (ConfigError, ContractError, MovedError) as err:
+    except NotOfOneKindError:
+        return Compared(model, why_not=NOT_OF_ONE_KIND)
+    except NoAnswerError:
+        raise
+    except (ConfigError, ContractError, StoreError, duckdb.Error) as err:
         log.warning("The report does not compare with run %s: %s", other.run_key, one_line(err))
+        return _not_compared(model, err)
+
+
+def _not_compared(model: str, err: Exception) -> Compared:
+    """Tell what is wrong with what is stored of the other run from what is wrong with today."""
+    if isinstance(err, NoRoomError | duckdb.OutOfMemoryException):
+        return Compared(model, why_not=NO_ROOM, only_now=True)
+    if isinstance(err, ContractError | MovedError | UnreadableError | duckdb.Error):
         return Compared(model, why_not=GONE)
+    return Compared(model, why_not=NOT_NOW, only_now=True)
 
 
 def _compare(
@@ -71,7 +97,7 @@ def _compare(
     there = layout_of(plan, asked)
     first = StoredRun(there, read_plan(results, there.run(asked.run_key).plan), other)
     second = StoredRun(layout, plan, StoredSummary.parse(_as_summary(answer, tables)))
-    with open_database(results, plan.settings.run) as database:
+    with open_database(results, plan.settings.run, beside=1) as database:  # the one of the run's own tables
         return read_comparison(database, first, second, plan.settings.taxa, _window(plan))
 
 

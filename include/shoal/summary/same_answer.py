@@ -61,7 +61,7 @@ class AnswerInputs:
         late_origins: Of which attempts the rows count that later runs took.
         exports: Of each export that the dataset file asks for the wheel: its version and what was installed of it.
         compared: The run that the report compares with, what it found and the files of its tables; None where there is none,
-            empty where it cannot be read any more.
+            in words why not where it cannot be read.
     """
 
     release: tuple[str, ...]
@@ -120,8 +120,8 @@ def _compared(results: ObjectStore, plan: StoredPlan) -> str | None:
     if plan.compared_with is None:
         return None
     found = find_compared(results, plan)
-    if found is None:
-        return ""
+    if isinstance(found, str):
+        return found
     return canonical_sha256([found.run_key, found.result_sha256, [file.sha256 for file in found.tables]])
 
 

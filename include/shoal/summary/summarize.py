@@ -235,7 +235,9 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
     tables = store_tables(database, layout, answer_tables(answer.plan), shared, known) if answer.complete else ()
     explore = store_explore(answer.explore, layout, shared, database.folder) if answer.complete else None
-    answer = replace(answer, compared=compare_answer(database.results, layout, answer, tables))
+    compared = compare_answer(database.results, layout, answer, tables)
+    of_today = {"inputs_sha256": None} if compared and compared.only_now else {}
+    answer = replace(answer, compared=compared, run={**answer.run, **of_today})
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}

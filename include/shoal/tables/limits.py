@@ -33,11 +33,12 @@ class Limits:
     threads: int
 
 
-def limits_of(run: Run | None = None) -> Limits:
+def limits_of(run: Run | None = None, beside: int = 0) -> Limits:
     """Read what a dataset file sets; what it leaves out is a share of what the process may use.
 
     Args:
         run: The dataset's `run`; None where a session is nobody's in particular.
+        beside: Sessions that are open meanwhile: it has its part of the memory only, and no less than the least.
     """
     memory = run.memory if run else None
     threads = run.threads if run else None
@@ -47,6 +48,9 @@ def limits_of(run: Run | None = None) -> Limits:
         share = min(MOST_MEMORY_BYTES, read_memory_bytes() // SHARE)
         wanted = min(THREAD_BYTES * (threads or 1), read_memory_bytes() // 2)  # more threads than memory is spilled for
         memory_bytes = max(LEAST_MEMORY_BYTES, share, wanted)
+    if beside:
+        memory_bytes = max(LEAST_MEMORY_BYTES, memory_bytes // (1 + beside))
+        threads = min(threads or read_cores(), max(1, memory_bytes // THREAD_BYTES))
     return Limits(memory_bytes, threads or max(1, min(read_cores(), memory_bytes // THREAD_BYTES)))
 
 

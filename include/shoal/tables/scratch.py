@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 import duckdb
 
-from shoal.contract.errors import ConfigError, ShoalError, StoreError, first_line
+from shoal.contract.errors import ConfigError, NoRoomError, ShoalError, UnreadableError, first_line
 from shoal.contract.units import size_text
 from shoal.tables.killed_sessions import PREFIX, held, sweep
 from shoal.tables.limits import THREAD_BYTES, Limits, read_memory_bytes
@@ -76,14 +76,14 @@ def out_of_room(err: duckdb.Error, folder: Path, limits: Limits) -> ShoalError:
     ):  # DuckDB names the setting on a line of its own
         return _disk_full(folder.parent, text)
     if str(folder) in text and any(words in text for words in _NO_FOLDER):
-        return ConfigError(f"Nothing can be written in {folder.parent} ({text}) - set TMPDIR to a folder that can")
+        return NoRoomError(f"Nothing can be written in {folder.parent} ({text}) - set TMPDIR to a folder that can")
     if isinstance(err, duckdb.OutOfMemoryException):
-        return ConfigError(
+        return NoRoomError(
             f"{size_text(limits.memory_bytes)} of memory on {limits.threads} threads were not enough for DuckDB ({text}) - set "
             f"run.memory in the dataset file to more, such as {_more(limits)}, or run.threads to less; this process may use "
             f"{size_text(read_memory_bytes())}"
         )
-    return StoreError(f"Reading or writing Parquet failed: {text} - see the store's log")
+    return UnreadableError(f"Reading or writing Parquet failed: {text} - see the store's log")
 
 
 def _more(limits: Limits) -> str:
@@ -91,5 +91,5 @@ def _more(limits: Limits) -> str:
     return size_text(wanted).replace(" ", "")
 
 
-def _disk_full(folder: Path, text: str) -> ConfigError:
-    return ConfigError(f"No room left in {folder} ({text}) - free some disk or set TMPDIR to a larger one")
+def _disk_full(folder: Path, text: str) -> NoRoomError:
+    return NoRoomError(f"No room left in {folder} ({text}) - free some disk or set TMPDIR to a larger one")

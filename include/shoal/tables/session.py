@@ -303,18 +303,19 @@ class Database:
 
 
 @contextmanager
-def open_database(results: ObjectStore | None, run: Run | None = None) -> Iterator[Database]:
+def open_database(results: ObjectStore | None, run: Run | None = None, *, beside: int = 0) -> Iterator[Database]:
     """Open a session whose scratch folder goes with it; without a bucket it reads local files only.
 
     Args:
         results: The results bucket.
         run: The dataset's `run`, which may say how much memory and how many threads; a share of the machine without one.
+        beside: Sessions that the process has open meanwhile, see `limits_of`.
 
     Raises:
         ConfigError: There is no folder for what it spills.
     """
     with scratch_folder() as folder:
-        database = Database(results, folder, limits_of(run))
+        database = Database(results, folder, limits_of(run, beside))
         try:
             yield database
         finally:

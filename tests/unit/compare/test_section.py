@@ -7,11 +7,13 @@ from html import unescape
 import pytest
 
 from planted_boxes import write_boxes
+from shoal.compare.agreement import NotOfOneKindError
+from shoal.contract.errors import NoAnswerError, NoRoomError
 from shoal.contract.layout import mint_run_key
 from shoal.plan.resummary import Resummary, plan_resummary
-from shoal.results.compared_with import choose_compared_with
+from shoal.results.compared_with import GONE, INCOMPLETE, OLDER, choose_compared_with, find_compared
 from shoal.results.stored_plan import read_plan
-from shoal.summary import summarize
+from shoal.summary import compared, summarize
 
 DIPLODUS, CHROMIS = 0, 1
 HERE, THERE = (10, 10, 50, 50), (300, 300, 340, 340)
@@ -120,3 +122,71 @@ def test_what_is_gone_of_the_other_run_costs_the_report_a_section_and_the_answer
         assert heading in html
         assert "Not compared: what is stored of that run cannot be read any more." in html
     assert second.stores.results.read_json(second.stores.layout.current)["run_key"] == plan.run_key
+
+
+def test_a_damaged_table_of_the_other_run_costs_the_report_a_section_and_the_answer_nothing(first):
+    pipeline, before = first
+    second, results = of_version(pipeline, "v2"), pipeline.stores.results
+    plan = second.plan()
+    write_boxes(second, plan, SECOND)
+    summary = pipeline.stores.layout.variant(before.variant.directory).run(before.run_key).summary
+    [table] = [file["key"] for file in results.read_json(summary)["files"] if file["table"] == "images"]
+    whole = results.read_bytes(table)
+    for damaged in (b"no Parquet", whole[: len(whole) // 2], b"PAR1" + bytes(len(whole) - 8) + whole[-4:], whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :]):
+        results.write_bytes(table, damaged)
+        done = second.summarize(plan)
+        assert f"Not compared: {GONE}." in report(second, done)
+        assert done.summary["run"]["inputs_sha256"], "it is the same on any night"
+
+
+SAID = {
+    "no memory": (NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
+    "of two kinds": (NotOfOneKindError("one counts boxes"), compared.NOT_OF_ONE_KIND, True),
+}
+
+
+@pytest.mark.parametrize(("err", "words", "is_of_any_night"), SAID.values(), ids=SAID)
+def test_what_is_wrong_with_today_is_told_as_that_and_not_kept(first, monkeypatch, err, words, is_of_any_night):
+    pipeline, _ = first
+    second = of_version(pipeline, "v2")
+
+    def fail(*_):
+        raise err
+
+    monkeypatch.setattr(compared, "read_comparison", fail)
+    _, done = night(second, SECOND)
+    assert f"Not compared: {words}." in report(second, done)
+    assert (done.summary["run"]["inputs_sha256"] is not None) == is_of_any_night
+    monkeypatch.undo()
+    _, next_night = night(second, {})
+    assert ('id="comparison"' in report(second, next_night)) == (not is_of_any_night)
+
+
+def test_a_store_that_does_not_answer_fails_the_attempt(first, monkeypatch):
+    second = of_version(first[0], "v2")
+    plan = second.plan()
+    write_boxes(second, plan, SECOND)
+
+    def fail(*_):
+        raise NoAnswerError("nobody answers")
+
+    monkeypatch.setattr(compared, "read_comparison", fail)
+    with pytest.raises(NoAnswerError, match="nobody answers"):
+        second.summarize(plan)
+
+
+def test_a_summary_that_is_gone_one_not_complete_and_one_of_an_earlier_release_are_told_apart(first):
+    pipeline, before = first
+    second, results = of_version(pipeline, "v2"), pipeline.stores.results
+    plan = second.plan()
+    stored = stored_plan(second, plan.run_key, plan.variant.directory)
+    key = pipeline.stores.layout.variant(before.variant.directory).run(before.run_key).summary
+    summary = results.read_json(key)
+    assert find_compared(results, stored).run_key == before.run_key
+    results.write_json(key, {**summary, "complete": False})
+    assert find_compared(results, stored) == INCOMPLETE
+    by_name = {"report.html": summary["folder"] + "report.html"}
+    results.write_json(key, {**summary, "files": by_name})
+    assert find_compared(results, stored) == OLDER
+    results.delete([key])
+    assert find_compared(results, stored) == GONE

@@ -19,8 +19,8 @@ from shoal.tables.session import open_database
 from written_rows import write_rows
 
 OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
-OF_IMAGES_AND_ROWS = {"left_out", "listing", "ledgers", "late_origins"}
-"""Inputs that say which images and rows there are; all others decide what lines and files they make."""
+OF_IMAGES_AND_ROWS = {"left_out", "listing", "ledgers", "late_origins", "compared"}
+"""Inputs that say which images and rows there are, and what the report compares with; all others decide what lines and files they make."""
 
 
 @pytest.fixture
