@@ -9,6 +9,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
 from shoal.contract.outlines import Point, corners_of
 from shoal.contract.tasks.classify import CLASSIFY
+from shoal.contract.tasks.segment import SEGMENT
 from shoal.exports.export import Answer
 from shoal.exports.shown_people import view_people
 from shoal.tables.session import Database
@@ -25,7 +26,7 @@ _NOT_HELD = {
 """Lines that are in memory at a time."""
 
 _LINES = """
-    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, mask, keypoints, angle
+    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, CASE WHEN area_px IS NOT NULL THEN mask END, keypoints, angle
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
         WHERE list_contains(getvariable('held'), use)
@@ -86,7 +87,7 @@ class Box(NamedTuple):
         x2: Right edge, likewise.
         y2: Bottom edge, likewise.
         area_px: Of its mask; None without one.
-        mask: COCO RLE; None without one.
+        mask: COCO RLE; None without one, as where it is none of an image of that size, for which it has no area.
         keypoints: x, y and visibility of each, of a turned box its corners; None without any.
         angle: By which it is turned, radians; None for an upright one.
     """
@@ -190,25 +191,48 @@ def count_others(database: Database) -> dict[str, int]:
 
 
 _SHAPES = """
-    SELECT count(mask), count(keypoints) FILTER (angle IS NULL), count(angle) FROM detections
+    SELECT count(area_px), count(keypoints) FILTER (angle IS NULL), count(angle) FROM detections
     WHERE role = 'count' AND use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people)
 """
 
 
 def count_key_points(database: Database) -> dict[str, int]:
-    """Count the boxes whose key points a format leaves out; `people` is there."""
+    """Count the key points' boxes, of which a format leaves the points out; `people` is there."""
     _, points, _ = database.run(_SHAPES).fetchone() or (0, 0, 0)
-    return {"key points (their boxes are held)": points}
+    return {"boxes' key points": points}
 
 
 def count_shapes(database: Database) -> dict[str, int]:
-    """Count what a format of upright boxes leaves out of those that it holds, by what it is; `people` is there."""
+    """Count what a format of upright boxes leaves out of boxes, whether it holds these or not; `people` is there."""
     masks, _, angles = database.run(_SHAPES).fetchone() or (0, 0, 0)
     return {
-        "masks (their boxes are held)": masks,
+        "boxes' masks": masks,
         **count_key_points(database),
-        "angles of boxes (the upright boxes around them are held)": angles,
+        "boxes' angles (for upright boxes around them)": angles,
     }
+
+
+_WITHOUT_MASK = """
+    SELECT count(*) FROM detections
+    WHERE role = 'count' AND use IN ('used', 'undated') AND (key, object_version) NOT IN (FROM people) AND area_px IS NULL
+"""
+
+
+def count_without_mask(database: Database, answer: Answer) -> int:
+    """Count a segmenter's boxes that have no mask, or one that is none of an image of that size; `people` is there."""
+    return int(database.value(_WITHOUT_MASK)) if answer.plan.task == SEGMENT.name else 0
+
+
+_POINTS = "SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL"
+
+
+def key_points_of(database: Database, answer: Answer) -> int:
+    """Say how many key points the model gives each box: the same in each part of an answer.
+
+    Where the plan does not say it, as before that was kept, it is what the boxes at hand have.
+    """
+    planned = answer.plan.key_points
+    return int(database.value(_POINTS) or 0) if planned is None else planned
 
 
 def stream_pictures(database: Database, *more: str) -> Iterator[Picture]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
-from shoal.exports.equal_effort import COLUMNS, EqualEffort, equal_effort
+from shoal.exports.equal_effort import COLUMNS, EqualEffort, equal_effort, has_maxn
 from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
 from shoal.exports.shown_people import leave_people_out
@@ -94,7 +94,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Camtrapr:
-    """recordTable.csv, cameraOperation.csv, stations.csv and equalEffort.csv."""
+    """recordTable.csv, cameraOperation.csv, stations.csv and, but of a classifier, equalEffort.csv."""
 
     name: ClassVar[str] = "camtrapr"
     content_type: ClassVar[str] = CSV_TYPE
@@ -118,8 +118,10 @@ class Camtrapr:
         stays = {(stay.camera, stay.name): stay for stay in answer.plan.settings.deployments}
         write_whole(matrix, lambda part: _write_matrix(days, stays, part))
         write_whole(stations, lambda part: _write_stations(days, answer, part))
-        comparable, not_told = equal_effort(answer, where)
-        equal = write_whole(to / "equalEffort.csv", lambda part: _write_comparable(comparable, part))
+        files, not_told = [records, matrix, stations], dict[str, int]()
+        if has_maxn(answer):
+            comparable, not_told = equal_effort(answer, where)
+            files.append(write_whole(to / "equalEffort.csv", lambda part: _write_comparable(comparable, part)))
         not_held = {
             "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
@@ -129,9 +131,7 @@ class Camtrapr:
             **of_people,
             **not_told,
         }
-        return Written(
-            (records, matrix, stations, equal), {what: int(count) for what, count in not_held.items() if count}
-        )
+        return Written(tuple(files), {what: int(count) for what, count in not_held.items() if count})
 
 
 def _days(database: Database) -> Iterator[Day]:

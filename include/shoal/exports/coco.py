@@ -16,6 +16,8 @@ from shoal.exports.boxes import (
     categories_of,
     count_not_held,
     count_others,
+    count_without_mask,
+    key_points_of,
     need_boxes,
     stream_pictures,
     view_pictures,
@@ -32,9 +34,6 @@ _COUNTS = (
 )
 
 
-_POINTS = "SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL"
-
-
 @dataclass(frozen=True)
 class Coco:
     """Images (the empty ones too), taxa and boxes; the results file has the boxes alone."""
@@ -49,8 +48,9 @@ class Coco:
         return []
 
     def not_held(self, database: Database, answer: Answer) -> dict[str, int]:
-        """Count the images that are left out."""
-        return count_not_held(database, answer)
+        """Count the images that are left out, and what the results have not."""
+        left_out = count_not_held(database, answer)
+        return {**left_out, "boxes without a mask (not in coco-results.json)": count_without_mask(database, answer)}
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream images, then their boxes: images are numbered in key order.
@@ -66,7 +66,7 @@ class Coco:
             "description": f"{answer.result['dataset']}, seen by {model['name']} {model['version']}",
             "version": answer.result["variant_sha256"],
         }
-        points = int(database.value(_POINTS) or 0)
+        points = key_points_of(database, answer)
         of_points = {"keypoints": [str(number) for number in range(1, points + 1)], "skeleton": []} if points else {}
         categories = [{"id": number, "name": taxon, "supercategory": "", **of_points} for taxon, number in ids.items()]
 
@@ -86,8 +86,8 @@ class Coco:
             to / "coco-results.json", lambda part: write_list(part, _results(database, ids, only_masks=only_masks))
         )
         boxes = int(database.value(_COUNTS))
-        without = int(database.value(f"{_COUNTS} AND mask IS NULL")) if only_masks else 0
-        not_held = {**not_held, **count_others(database), "boxes without a mask (not in coco-results.json)": without}
+        without = count_without_mask(database, answer)
+        not_held = {**not_held, **count_others(database)}
         return Written((data, results), not_held, {data.name: boxes, results.name: boxes - without})
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.answers.where import Where
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.export import Answer
 from shoal.pictures.people import counted_as_people
 
@@ -48,6 +49,11 @@ class EqualEffort:
         """They, as in `COLUMNS`."""
         maxn = self.groups, self.mean_maxn_of_groups, self.events, self.mean_maxn_of_events
         return self.images, self.mean_per_image, *maxn
+
+
+def has_maxn(answer: Answer) -> bool:
+    """Whether MaxN tells anything: of a classifier it is 1 where an image is of the taxon, and nothing is counted in it."""
+    return answer.plan.task != CLASSIFY.name
 
 
 def equal_effort(answer: Answer, where: Where) -> tuple[Sequence[EqualEffort], dict[str, int]]:

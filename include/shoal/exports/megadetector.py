@@ -63,8 +63,9 @@ class MegaDetector:
         return []
 
     def not_held(self, database: Database, answer: Answer) -> dict[str, int]:
-        """Count the images that are left out wherever they lie."""
-        return count_not_held(database, answer, FAILED)
+        """Count the images that are left out wherever they lie, and what of boxes has no place."""
+        left_out = count_not_held(database, answer, FAILED)
+        return {**left_out, **count_shapes(database)}
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the images.
@@ -96,7 +97,7 @@ class MegaDetector:
             write_object(part, fields)
 
         path = write_whole(to / "megadetector.json", write)
-        not_held = {**not_held, **count_others(database), f"images outside {begins}": outside, **count_shapes(database)}
+        not_held = {**not_held, **count_others(database), f"images outside {begins}": outside}
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 

@@ -23,7 +23,7 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
-from shoal.exports.equal_effort import COLUMNS, GROUP_IMAGES, equal_effort
+from shoal.exports.equal_effort import COLUMNS, GROUP_IMAGES, equal_effort, has_maxn
 from shoal.exports.export import Answer, Written
 from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import FORMULA
@@ -75,8 +75,10 @@ class Workbook:
         if self.csv is None:
             path = write_whole(to / "counts.xlsx", lambda part: _write_workbook(database, answer, where, part))
             return Written((path,), not_held)
-        comparable = _comparable(answer, where)
-        files = [write_whole(to / "equal-effort.csv", lambda part: _write_excel(part, comparable))]
+        files = []
+        if has_maxn(answer):
+            comparable = _comparable(answer, where)
+            files.append(write_whole(to / "equal-effort.csv", lambda part: _write_excel(part, comparable)))
         for width in answer.plan.settings.report.bins:
             table = Sheet(database, answer, where, width)
             files.append(write_whole(to / f"counts-{width}.csv", table.write_csv))
@@ -189,10 +191,11 @@ def _write_book(book: Any, database: Database, answer: Answer, where: Where, pat
         _append(about, line)
     for width in answer.plan.settings.report.bins:
         _fill(book, Sheet(database, answer, where, width))
-    comparable = book.create_sheet("equal effort")
-    comparable.freeze_panes = "A2"
-    for row in _comparable(answer, where):
-        _append(comparable, row)
+    if has_maxn(answer):
+        comparable = book.create_sheet("equal effort")
+        comparable.freeze_panes = "A2"
+        for row in _comparable(answer, where):
+            _append(comparable, row)
     book.save(path)
 
 
@@ -237,6 +240,8 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
             "detections in these images; detections are not individuals, and must not be summed over cameras",
         )
     yield "no row", "nobody looked: the camera was not at work, or is not there"
+    if not has_maxn(answer):
+        return
     yield (
         "equal effort",
         f"MaxN grows with effort: its mean over groups of {GROUP_IMAGES} images, or over events, can be compared",
@@ -268,7 +273,7 @@ def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int
             for width in answer.plan.settings.report.bins
         },
         **leave_people_out(database, answer, answer.plan.settings.report.bins[0]),
-        **equal_effort(answer, where)[1],
+        **(equal_effort(answer, where)[1] if has_maxn(answer) else {}),
     }
     return {what: int(count) for what, count in counted.items() if count}
 

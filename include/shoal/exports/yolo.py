@@ -31,6 +31,7 @@ from shoal.exports.boxes import (
     categories_of,
     count_not_held,
     count_others,
+    key_points_of,
     need_boxes,
     stream_pictures,
     view_pictures,
@@ -97,7 +98,7 @@ class Yolo:
         ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
         shapes = Shapes(answer.plan.task)
         table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part, shapes))
-        points = int(database.value("SELECT max(len(keypoints)) // 3 FROM stored_detections WHERE angle IS NULL") or 0)
+        points = key_points_of(database, answer)
         with table.open(encoding="utf-8", newline="") as file:
             lines = [Line(one["image"], one["part"], int(one["boxes"])) for one in csv.DictReader(file)]
         lists = [_write_list(to / f"{part}.txt", lines, part) for part in (TRAIN, VAL)]

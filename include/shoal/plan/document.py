@@ -267,6 +267,7 @@ class Plan:
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
             "task": self.variant.task,
             "names": list(release.info.names),
+            "key_points": release.info.keypoints[0] if release.info.keypoints else None,
             "listing": {
                 "key": self.listing_key,
                 "listed_at": utc_text(self.listed_at.at),

@@ -74,6 +74,7 @@ class StoredPlan:
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused.
         compared_with: The run with which the report compares this one; None in plans before that was kept, too.
+        key_points: Key points that the model says to give each box; None where it says nothing of any, and in plans before that was kept.
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)
@@ -105,6 +106,7 @@ class StoredPlan:
     ledgers: tuple[str, ...]
     parts: tuple[str, ...]
     compared_with: ComparedWith | None = None
+    key_points: int | None = None
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredPlan":
@@ -150,6 +152,7 @@ class StoredPlan:
                     ledgers=tuple(take(stored, "ledgers", list)),
                     parts=tuple(take(stored, "parts", list)),
                     compared_with=pick(ComparedWith, compared_with) if compared_with else None,
+                    key_points=stored.get("key_points"),
                 )
             )
 

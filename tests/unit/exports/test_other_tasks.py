@@ -4,26 +4,30 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from field import open_with
 from shoal.answers.shown import ShownAnswer
 from shoal.answers.views import view_answer
+from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
 from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.exports.camtrapr import CAMTRAPR
 from shoal.exports.coco import COCO
 from shoal.exports.darwin_core.archive import DARWIN_CORE
 from shoal.exports.ifdo import IFDO
 from shoal.exports.long import LONG
 from shoal.exports.megadetector import MEGADETECTOR
-from shoal.exports.xlsx import WORKBOOK
+from shoal.exports.xlsx import WORKBOOK, Workbook
 from shoal.exports.yolo import YOLO
 from shoal.tables.session import open_database
 from written_tasks import box, published_task, rectangle, turned, turned_row
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
 FIRST, SECOND, THIRD = (f"A/20260601-{hour}0000-A.jpg" for hour in ("06", "12", "18"))
+OTHER_SIZE = "A/20260602-060000-A.jpg"
 
 CLASSIFIED = {
     FIRST: {"class_scores": [0.1, 0.8, 0.1]},
@@ -37,6 +41,7 @@ TWO_PARTS = rectangle(100, 80, 50, 20, 60, 30)
 MASKED = {
     FIRST: {"detections": [box(CHROMIS, 0.9, (10, 20, 30, 30)), box(CORIS, 0.5, (50, 20, 60, 30))], "masks": [rectangle(100, 80, 10, 20, 30, 30), TWO_PARTS]},
     SECOND: {"detections": [box(CHROMIS, 0.9, (1, 2, 3, 4))], "masks": [None]},
+    OTHER_SIZE: {"detections": [box(CHROMIS, 0.9, (1, 2, 3, 4))], "masks": [rectangle(80, 60, 0, 0, 9, 9)]},
     THIRD: {"detections": [], "masks": []},
 }  # fmt: skip
 
@@ -78,8 +83,9 @@ def test_coco(of_task, tmp_path):
             200.0,
         )
         assert "segmentation" not in data["annotations"][2]
+        assert "segmentation" not in data["annotations"][3]
         assert [("bbox" in one, one["segmentation"]["size"]) for one in results] == [(False, [80, 100])] * 2
-        assert written.not_held["boxes without a mask (not in coco-results.json)"] == 1
+        assert written.not_held["boxes without a mask (not in coco-results.json)"] == 2
     if task == "obb":
         assert (first["bbox"], first["area"]) == ([40.0, 20.0, 20.0, 40.0], 800.0)
         assert first["segmentation"] == [[40.0, 60.0, 60.0, 60.0, 60.0, 20.0, 40.0, 20.0]]
@@ -107,11 +113,11 @@ def test_megadetector(of_task, tmp_path):
         assert detections["A/20260602-060000-A.jpg"] == []
     if task == "obb":
         assert detections[FIRST] == [{"category": "1", "conf": 0.9, "bbox": [0.4, 0.25, 0.2, 0.5]}]
-        assert written.not_held["angles of boxes (the upright boxes around them are held)"] == 1
+        assert written.not_held["boxes' angles (for upright boxes around them)"] == 1
     if task == "segment":
-        assert written.not_held["masks (their boxes are held)"] == 2
+        assert written.not_held["boxes' masks"] == 2
     if task == "pose":
-        assert written.not_held["key points (their boxes are held)"] == 1
+        assert written.not_held["boxes' key points"] == 1
 
 
 def test_yolo(of_task, tmp_path):
@@ -132,7 +138,8 @@ def test_yolo(of_task, tmp_path):
             (0.1, 0.375),
         }
         assert (tmp_path / "out" / "labels" / SECOND.replace(".jpg", ".txt")).read_bytes() == b""
-        assert written.not_held["boxes without a mask"] == 1
+        assert (tmp_path / "out" / "labels" / OTHER_SIZE.replace(".jpg", ".txt")).read_bytes() == b""
+        assert written.not_held["boxes without a mask"] == 2
         assert written.rows == {"images.csv": 2}
     if task == "obb":
         assert lines == [[0, 0.4, 0.75, 0.6, 0.75, 0.6, 0.25, 0.4, 0.25]]
@@ -152,11 +159,12 @@ def test_ifdo(of_task, tmp_path):
     if task == "segment":
         (kind, [outline]), (_, [_]) = shapes
         assert (kind, len(outline), outline[:2]) == ("polygon", 10, outline[-2:])
-        assert items[SECOND]["image-annotations"][0]["shape"] == "rectangle"
+        assert {items[key]["image-annotations"][0]["shape"] for key in (SECOND, OTHER_SIZE)} == {"rectangle"}
+        assert written.not_held["masks of boxes that have none of their image's size"] == 2
     if task == "obb":
         assert shapes == [("rectangle", [[40.0, 60.0, 60.0, 60.0, 60.0, 20.0, 40.0, 20.0]])]
     if task == "pose":
-        assert written.not_held["key points (their boxes are held)"] == 1
+        assert written.not_held["boxes' key points"] == 1
 
 
 def test_the_community_s_ifdo_package_takes_outlines_and_whole_images(of_task, tmp_path):
@@ -216,6 +224,48 @@ def test_darwin_core_long_and_xlsx_of_a_classifier_are_of_images(of_task, tmp_pa
 
     about = dict(openpyxl.load_workbook(files["counts.xlsx"])["about"].iter_rows(values_only=True))
     assert about["below a taxon"].startswith("images that the model takes for it")
+    _, records = read(published, CAMTRAPR, tmp_path / "camtrapr")
+    _, sheets = read(published, Workbook(csv="excel"), tmp_path / "csv")
+    assert set(records) == {"recordTable.csv", "cameraOperation.csv", "stations.csv"}, "MaxN of a classifier tells nothing"
+    assert "equal-effort.csv" not in sheets
+    assert "equal effort" not in {*about, *openpyxl.load_workbook(files["counts.xlsx"]).sheetnames}
+
+
+def test_months_count_what_a_format_cannot_hold_as_the_whole_does(of_task):
+    task, published = of_task
+    if task == "classify":
+        return
+    with open_database(published.pipeline.stores.results) as database:
+        view_answer(database, published.run.summary)
+        answer = published.answer()
+        told = {**COCO.not_held(database, answer), **MEGADETECTOR.not_held(database, answer)}
+    found = {what: count for what, count in told.items() if count}
+    assert found == {
+        "segment": {"boxes without a mask (not in coco-results.json)": 2, "boxes' masks": 2},
+        "obb": {"boxes' angles (for upright boxes around them)": 1},
+        "pose": {"boxes' key points": 1},
+    }[task]
+
+
+def test_a_part_without_boxes_has_as_many_key_points_as_the_model_gives(of_task, tmp_path):
+    task, published = of_task
+    if task != "pose":
+        return
+    assert published.run.plan.key_points is None, "a detector stands in for the model"
+    answer = replace(published.answer(), plan=replace(published.run.plan, key_points=17))
+    where = Where.parse(["from=2026-06-01T11:00:00Z"], "UTC")
+    with open_database(published.pipeline.stores.results) as database:
+        view_answer(database, published.run.summary, where)
+        COCO.write(database, answer, made(tmp_path / "coco"), where)
+        YOLO.write(database, answer, made(tmp_path / "yolo"), where)
+    [first, *_] = json.loads((tmp_path / "coco" / "coco.json").read_text(encoding="utf-8"))["categories"]
+    assert len(first["keypoints"]) == 17
+    assert "kpt_shape:\n- 17\n- 3\n" in (tmp_path / "yolo" / "data.yaml").read_text(encoding="utf-8")
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
 
 
 def test_the_report_speaks_of_images_where_nothing_is_counted_in_them(of_task):
