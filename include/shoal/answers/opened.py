@@ -162,7 +162,7 @@ class OpenedDataset:
         runs = choose_runs(self._results, self._layout, (first, second))
         asked = _parsed(where, runs[0].plan.settings.report.zone)
         with open_database(self._results) as database:  # its views would replace those of relations
-            return compare_runs(database, *runs, asked)
+            return compare_runs(database, *runs, asked, self._taxa)
 
     def counts(self, bin: str = "day", where: str | Where = "") -> duckdb.DuckDBPyRelation:  # noqa: A002 - as people say it
         """Give a series: a line for each camera, deployment, taxon and bin with effort.

@@ -57,7 +57,7 @@ def execute(arguments: Namespace) -> int:
         where = Where.parse(arguments.where, runs[0].plan.settings.report.zone)
         with open_database(stores.results, dataset.run) as database:
             if arguments.html is None:
-                found = compare_runs(database, *runs, where)
+                found = compare_runs(database, *runs, where, dataset.taxa)
             else:
                 from shoal.compare.comparison import read_comparison  # noqa: PLC0415
 
@@ -111,6 +111,8 @@ def _describe(found: "Agreement") -> Iterator[str]:
     for which, taxa in (("first", found.only_first), ("second", found.only_second)):
         if taxa:
             yield f"only the {which} one knows: {', '.join(map(shown, taxa))}"
+    if found.people:
+        yield f"not compared, as the dataset file says that they are people: {', '.join(map(shown, found.people))}"
     if any(taxon.elsewhere is None for taxon in found.taxa):
         yield (
             "no interval for other days where there are fewer than 20 blocks of days (days that are alike are one block), or 20 "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from shoal.answers.find import StoredRun
@@ -10,6 +11,8 @@ from shoal.answers.where import Where
 from shoal.compare.day_blocks import Interval, interval_of
 from shoal.contract.errors import ConfigError
 from shoal.contract.tasks.classify import CLASSIFY
+from shoal.pictures.people import counted_as_people
+from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
 THRESHOLDS = tuple(hundredths / 100 for hundredths in range(5, 100, 5))
@@ -17,6 +20,8 @@ THRESHOLDS = tuple(hundredths / 100 for hundredths in range(5, 100, 5))
 
 MOST_IMAGES = 24
 """Images that differ most."""
+
+_NO_TAXA: Mapping[str, Taxon] = MappingProxyType({})
 
 _SIDES = ("first", "second")
 
@@ -155,6 +160,7 @@ class Agreement:
         taxa: What both can see.
         only_first: Taxa that only the first one can see.
         only_second: Taxa that only the second one can see.
+        people: Taxa that one of them counted people of today as: which of their numbers are people is not told, and none is.
         differing: The images on which they differ most.
         months: By month and taxon: images, boxes of each.
     """
@@ -167,6 +173,7 @@ class Agreement:
     taxa: tuple[TaxonAgreement, ...]
     only_first: tuple[str, ...] = ()
     only_second: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
     differing: tuple[Differing, ...] = ()
     months: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
@@ -182,12 +189,19 @@ class Agreement:
             "taxa": [taxon.to_json() for taxon in self.taxa],
             "only_first": list(self.only_first),
             "only_second": list(self.only_second),
+            "people": list(self.people),
             "differing": [asdict(image) for image in self.differing],
             "months": [dict(month) for month in self.months],
         }
 
 
-def compare_runs(database: Database, first: StoredRun, second: StoredRun, where: Where = Where()) -> Agreement:  # noqa: B008
+def compare_runs(
+    database: Database,
+    first: StoredRun,
+    second: StoredRun,
+    where: Where = Where(),  # noqa: B008 - frozen
+    taxa: Mapping[str, Taxon] = _NO_TAXA,
+) -> Agreement:
     """Compare two runs of one dataset.
 
     Args:
@@ -195,6 +209,7 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         first: The one.
         second: The other.
         where: Which images are asked for.
+        taxa: Those of the dataset file of today: who is a person now is counted in no run.
 
     Raises:
         NothingInCommonError: No image that both use.
@@ -217,7 +232,8 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
             "both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
         )
     match_boxes(database)
-    seen = [{species["taxon"] for species in run.summary.result["species"]} for run in (first, second)]
+    people = frozenset[str]().union(*(counted_as_people(run.summary.result, taxa) for run in (first, second)))
+    seen = [{species["taxon"] for species in run.summary.result["species"]} - people for run in (first, second)]
     asked = set(where.taxa) or seen[0] | seen[1]
     return Agreement(
         _side(database, "first", "second", first),
@@ -228,6 +244,7 @@ def compare_runs(database: Database, first: StoredRun, second: StoredRun, where:
         tuple(_taxa(database, sorted(seen[0] & seen[1] & asked), images)),
         tuple(sorted(seen[0] & asked - seen[1])),
         tuple(sorted(seen[1] & asked - seen[0])),
+        tuple(sorted(people)),
         tuple(_differing(database, sorted(seen[0] & seen[1] & asked))),
         tuple(_months(database, sorted(seen[0] & seen[1] & asked))),
     )

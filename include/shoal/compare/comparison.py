@@ -13,10 +13,12 @@ from shoal.answers.views import STORED, view_tables
 from shoal.answers.where import Where
 from shoal.compare.agreement import Agreement, TaxonAgreement, compare_runs
 from shoal.contract.errors import ConfigError, one_line, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.pictures.drawing import Box, Drawing, Style
 from shoal.pictures.people import people_of, with_people
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.analysis import Taxon
+from shoal.settings.changed import tell_differences
 from shoal.settings.taxa import taxon_of
 from shoal.tables.session import Database
 
@@ -95,6 +97,8 @@ class Comparison:
         differed: Images that differ most, without those that show people.
         with_people: Images that differ and show people: none of them is shown.
         unshown: Why no image may be shown at all; empty where they may.
+        whole_images: Whether both take images as a whole for a taxon, and count nothing in them.
+        changed: Where both are of one model version, what of their inference differs, in words; empty where versions do.
     """
 
     agreement: Agreement
@@ -106,6 +110,8 @@ class Comparison:
     differed: tuple[Differed, ...]
     with_people: int = 0
     unshown: str = ""
+    whole_images: bool = False
+    changed: str = ""
 
 
 def read_comparison(
@@ -129,7 +135,7 @@ def read_comparison(
         NotOfOneKindError: One counts boxes and the other one images.
         ContractError: A stored table is gone.
     """
-    agreement = compare_runs(database, first, second, where)
+    agreement = compare_runs(database, first, second, where, taxa)
     told = sorted(agreement.taxa, key=lambda taxon: (-taxon.first - taxon.second, taxon.taxon))[:MOST_TAXA]
     names = [taxon.taxon for taxon in told]
     words = _words(first.plan, second.plan)
@@ -151,7 +157,18 @@ def read_comparison(
         differed,
         with_people,
         unshown,
+        second.plan.task == CLASSIFY.name,
+        tell_changed(first.plan, second.plan),
     )
+
+
+def tell_changed(first: StoredPlan, second: StoredPlan) -> str:
+    """Say in which settings of inference two runs of one model version differ; empty where they are of two, or do not differ."""
+    if str(first.model) != str(second.model) or first.variant.sha256 == second.variant.sha256:
+        return ""
+    before = first.settings
+    changed = tell_differences(before, before.model_copy(update={"model": second.settings.model}))
+    return changed or ("the model file" if first.model.sha256 != second.model.sha256 else "how images are inferred")
 
 
 def _words(first: StoredPlan, second: StoredPlan) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """Two versions on the same images: what is kept, lost and gained, where the truth was planted."""
 
+import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from shoal.compare.agreement import _at_thresholds, compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
 from shoal.compare.comparison import read_comparison
 from shoal.contract.errors import ConfigError
+from shoal.exports.report.comparison import write_page
 from shoal.tables.session import open_database
 from written_tasks import box, rectangle, seen_as, stored_plan, turned, turned_row
 
@@ -273,6 +276,13 @@ def test_what_two_classifiers_take_an_image_for_is_drawn_on_it_as_a_whole(empty_
         ("v1: Diplodus vulgaris", True, "lost"),
         ("v2: Chromis chromis", True, "gained"),
     ]
+    with open_database(empty_bucket.stores.results) as database:
+        runs = choose_runs(empty_bucket.stores.results, empty_bucket.stores.layout, ("v1", "v2"))
+        html = unescape(write_page("reef", read_comparison(database, *runs, {}), None))
+    told = re.sub(r"<(script|style)[^>]*>.*?</\1>|demo-fish", "", html, flags=re.DOTALL)
+    assert "Images classified as it, each at its own threshold." in told
+    assert not re.findall(r".{30}\b(?:[Bb]ox|[Bb]oxes|[Dd]etections|fish)\b.{30}", told), "nothing is counted in an image"
+    assert '"words":{"mean":"share of images"' in html
 
 
 @pytest.mark.parametrize("task", ["segment", "obb", "pose"])

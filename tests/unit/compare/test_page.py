@@ -92,6 +92,8 @@ def test_each_species_has_its_difference_ratio_and_boxes_kept_lost_and_gained(pa
     assert rows["Diplodus vulgaris"][:8] == ["5", "5", "+0", "1.000", "1", "4", "4", "+0.0000"]
     assert rows[HOSTILE][:8] == ["1", "1", "+0", "1.000", "1", "0", "0", "+0.0000"]
     assert "Only the second one knows <i>Sarpa salpa</i>: not compared." in html
+    assert "Not compared, as the dataset file says that they are people: <i>Coris julis</i>." in html
+    assert "Coris julis" not in rows
 
 
 def test_a_picture_that_cannot_be_made_says_why_and_people_are_in_none(page):
@@ -153,7 +155,11 @@ def test_where_the_page_cannot_be_written_one_line_says_so_before_anything_is_co
 def test_beside_json_the_page_is_told_of_elsewhere(compared, monkeypatch, capsys, tmp_path):
     ask_compare(monkeypatch)(compared, "v1", "v2", "--json", "--html", str(tmp_path / "page.html"))
     printed = capsys.readouterr()
-    assert json.loads(printed.out)["what"] == "agreement, not accuracy"
+    told = json.loads(printed.out)
+    assert told["what"] == "agreement, not accuracy"
+    assert told["people"] == ["Coris julis"]
+    numbers = {one["taxon"] for name in ("taxa", "months") for one in told[name]}
+    assert numbers == {"Diplodus vulgaris", HOSTILE}, "people of today are in no number, whatever the run counted them as"
     assert "page.html" in printed.err
 
 

@@ -190,3 +190,13 @@ def test_a_summary_that_is_gone_one_not_complete_and_one_of_an_earlier_release_a
     assert find_compared(results, stored) == OLDER
     results.delete([key])
     assert find_compared(results, stored) == GONE
+
+
+def test_a_change_of_settings_of_one_version_is_named_as_that(first):
+    pipeline, _ = first
+    larger = pipeline.with_settings(model={**pipeline.dataset.model.model_dump(mode="json"), "max_det": 50})
+    html = report(larger, night(larger, SECOND)[1])
+    assert "Beside demo-fish v1 with other settings, on the same images" in html
+    assert "both are of one model version, and differ in model.max_det 300 -> 50." in html
+    assert f"<code>python -m shoal compare {pipeline.dataset.name}</code> with the run keys of both" in html
+    assert "with both versions" not in html

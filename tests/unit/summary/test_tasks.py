@@ -116,6 +116,9 @@ def test_other_thresholds_of_a_classifier_count_what_scores_best_only(empty_buck
     at = {one["taxon"]: {each["conf"]: each["detections"] for each in one["at"]} for one in explore["taxa"]}
     assert (at["Diplodus vulgaris"][0.1], at["Diplodus vulgaris"][0.2], at["Diplodus vulgaris"][0.25]) == (2, 2, 1)
     assert (at["Chromis chromis"][0.1], at["Chromis chromis"][0.2], at["Chromis chromis"][0.4]) == (1, 0, 0)
+    drawn = {(box["taxon"], box["confidence"]) for one in explore["taxa"] for picture in one["pictures"] for box in picture["boxes"]}
+    assert ("Chromis chromis", 0.4) not in drawn, "what scores second is no doubt of a threshold"
+    assert ("Diplodus vulgaris", 0.6) in drawn
 
 
 def test_a_person_at_a_score_that_a_detector_would_store_keeps_an_image_from_being_shown(empty_bucket):

@@ -4,6 +4,7 @@
   const { INK, EFFORT, byId, show, moment, ends, when, count, ground } = shoalCharts;
   const data = JSON.parse(byId("comparison").textContent);
   const sides = data.sides;
+  const words = data.words || { mean: "detections per image", detections: "Detections", boxes: "detections" };
   const width = () => Math.max(220, byId("compared-charts").clientWidth - 90);
   const x = (domain) => shoalCharts.time(width(), domain);
   const scale = (range) => ({ domain: sides, range: range });
@@ -32,8 +33,8 @@
       rows.push({ at: row.at, middle: (row.at + row.to) / 2, side: side, detections: boxes, images: row.images, mean: boxes / row.images });
     }));
     const zoomed = Object.assign({ field: "middle" }, x({ param: "span" }));
-    const lines = twoLines(rows, { field: "mean", type: "quantitative", title: "detections per image", scale: { domainMin: 0, nice: true }, axis: { tickCount: 5 } },
-      [{ field: "side", title: "By" }, when(bin), { field: "mean", title: "Per image", format: ".3f" }, { field: "detections", title: "Detections" }, { field: "images", title: "Images that both use" }]);
+    const lines = twoLines(rows, { field: "mean", type: "quantitative", title: words.mean, scale: { domainMin: 0, nice: true }, axis: { tickCount: 5 } },
+      [{ field: "side", title: "By" }, when(bin), { field: "mean", title: data.words ? "Share" : "Per image", format: ".3f" }, { field: "detections", title: words.detections }, { field: "images", title: "Images that both use" }]);
     lines.encoding.x = zoomed;
     const domain = [effort[0].at, effort[effort.length - 1].to];
     show("compared-series", {
@@ -47,7 +48,7 @@
         }
       ],
       resolve: { scale: { color: "independent", x: "independent" } }, spacing: 12
-    }, "Mean detections of " + taxon.name + " per image over time, by both, above the number of images that both use");
+    }, taxon.name + ", " + words.mean + ", over time, by both, above the number of images that both use");
   }
 
   function drawThresholds(taxon) {
@@ -58,7 +59,7 @@
       ratios.push(told);
     });
     if (!rows.length) {
-      byId("compared-thresholds").textContent = "Its classes are merged: below the threshold in use one fish may be two boxes, so that other thresholds are not told.";
+      byId("compared-thresholds").textContent = "Its classes are merged: " + (data.words ? "" : "below the threshold in use one fish may be two boxes, so that ") + "other thresholds are not told.";
       return;
     }
     const tooltip = [{ field: "conf", title: "From score", format: ".2f" }, { field: "first", title: sides[0] }, { field: "second", title: sides[1] },
@@ -67,7 +68,7 @@
     const used = [];
     taxon.conf.forEach((confs, s) => confs.forEach((at) => used.push({ at: at, side: sides[s], word: sides[s] + " counts from " + at })));
     const rules = { data: { values: used }, mark: { type: "rule" }, encoding: { x: { field: "at", type: "quantitative" }, color: colour, strokeDash: dash, strokeWidth: wide(used.length), tooltip: [{ field: "word", title: "In use" }] } };
-    const lines = twoLines(rows, { field: "boxes", type: "quantitative", title: "detections", scale: { domainMin: 0, nice: true }, axis: { tickCount: 4 } }, tooltip);
+    const lines = twoLines(rows, { field: "boxes", type: "quantitative", title: words.boxes, scale: { domainMin: 0, nice: true }, axis: { tickCount: 4 } }, tooltip);
     lines.encoding.x = along(null);
     show("compared-thresholds", {
       vconcat: [
@@ -77,14 +78,14 @@
           layer: [
             { data: { values: [{ one: 1 }] }, mark: { type: "rule", color: "#b8c2c9", strokeWidth: 1.5 }, encoding: { y: { field: "one", type: "quantitative" } } },
             {
-              data: { values: ratios }, encoding: { x: along("detections from this score on"), y: { field: "ratio", type: "quantitative", title: "ratio", scale: { zero: false }, axis: { tickCount: 4 } } },
+              data: { values: ratios }, encoding: { x: along(words.boxes + " from this score on"), y: { field: "ratio", type: "quantitative", title: "ratio", scale: { zero: false }, axis: { tickCount: 4 } } },
               layer: [{ mark: { type: "line", color: INK, strokeWidth: 1.6, invalid: "break-paths-show-path-domains" } }, { mark: { type: "point", filled: true, color: INK, size: 30, invalid: "filter" }, encoding: { tooltip: tooltip } }]
             }
           ]
         }
       ],
       spacing: 8
-    }, "Detections of " + taxon.name + " from each threshold on, by both, and the ratio of the second to the first");
+    }, taxon.name + ", " + words.boxes + " from each threshold on, by both, and the ratio of the second to the first");
   }
 
   function draw() {

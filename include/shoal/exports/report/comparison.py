@@ -13,7 +13,7 @@ from shoal.exports.export import Draw
 from shoal.exports.report.environment import environment
 from shoal.exports.report.pictures import Picture, common_reason, draw_pictures
 from shoal.exports.report.policy import COMPARISON_SCRIPTS, POLICY
-from shoal.exports.report.script_data import within_script
+from shoal.exports.report.script_data import WHOLE_IMAGES, within_script
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the table; the chart has more."""
@@ -113,6 +113,7 @@ def _script_data(found: Comparison) -> dict[str, Any]:
     return {
         "sides": [shown(word) for word in found.words],
         "colours": COLOURS,
+        **({"words": WHOLE_IMAGES} if found.whole_images else {}),
         "bin": series.width,
         "starts": [start.isoformat() for start in series.starts],
         "images": series.images,

@@ -180,7 +180,7 @@ SELECT key, position, class_id, taxon, confidence, x1, y1, x2, y2, true AS count
 FROM detections SEMI JOIN wanted USING (key) WHERE role = 'count'
 UNION ALL
 SELECT key, position, class_id, taxon, confidence, x1, y1, x2, y2, false
-FROM below SEMI JOIN wanted USING (key) WHERE role = 'count';
+FROM below SEMI JOIN wanted USING (key) WHERE role = 'count' AND (getvariable('best_only') IS NOT TRUE OR position = 0);
 
 -- Why images are in no number, and the first of each by key that may be shown: what no model has looked at only where the dataset
 -- file knows no class of people.
