@@ -14,6 +14,7 @@ from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.settings.dataset_stores import Stores
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _write_run(asked: "Resummary", stores: Stores, run: "StoredRun", *, as_json:
     if not_taken := tell_not_taken(run.plan, asked.dataset):
         tell(f"not taken, it takes a run to list or infer by it: {not_taken}")
     tell(*done.describe(), *describe_unknown_taxa(plan.settings, plan.names))
-    tell(lay_out(["taxon", "detections", "images with", "of", "MaxN"], _species(done)))
+    tell(_species(done))
     for name in ("summary.json", "report.html"):
         key = done.key if name == "summary.json" else done.stored.named[name].key
         tell(f"{name.partition('.')[0]:<8} {stores.results.uri(key)}")
@@ -110,11 +111,14 @@ def _conf(run: "StoredRun", asked: "Resummary") -> str:
     return "" if before is None else f", by the dataset file's own confidence again, no more from {before:g} on"
 
 
-def _species(done: "SummarizedRun") -> list[list[str]]:
-    return [
-        [shown(entry["taxon"]), *(str(entry[name]) for name in ("detections", "images_with", "images", "maxn"))]
-        for entry in done.summary["result"]["species"]
-    ]
+def _species(done: "SummarizedRun") -> str:
+    """Lay out the species; of a classifier, which counts nothing in an image, how many images are taken for each."""
+    result = done.summary["result"]
+    columns = {"detections": "detections", "images_with": "images with", "images": "of", "maxn": "MaxN"}
+    if result.get("task") == CLASSIFY.name:
+        columns = {"images_with": "images classified as it", "images": "of"}
+    rows = [[shown(entry["taxon"]), *(str(entry[name]) for name in columns)] for entry in result["species"]]
+    return lay_out(["taxon", *columns.values()], rows)
 
 
 def _as_json(asked: "Resummary", done: "SummarizedRun") -> dict[str, Any]:

@@ -149,6 +149,10 @@ class Picture(NamedTuple):
     boxes: list[Box]
 
 
+class NeedsBoxesError(ConfigError):
+    """A format holds boxes, and the answer is a classifier's: so it is on any night."""
+
+
 def need_boxes(export: str, answer: Answer, instead: str) -> None:
     """Refuse the answer of a classifier: without its classes each image would say that nothing is there.
 
@@ -158,10 +162,10 @@ def need_boxes(export: str, answer: Answer, instead: str) -> None:
         instead: What holds such answers.
 
     Raises:
-        ConfigError: It has no boxes.
+        NeedsBoxesError: It has no boxes.
     """
     if answer.plan.task == CLASSIFY.name:
-        raise ConfigError(
+        raise NeedsBoxesError(
             f"Export {export} holds boxes, and {answer.plan.model} classifies images as a whole - {instead} holds such answers"
         )
 

@@ -48,6 +48,9 @@ THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST_MASK_CHARACTERS = 1_000_000
 """Of all masks told."""
 
+MOST_POINT_NUMBERS = 200_000
+"""Of all key points told; corners of turned boxes never are as many."""
+
 STEPS = 101
 """Hundredths of a score, 0 to 1."""
 
@@ -76,7 +79,7 @@ def read_explore(database: Database, plan: StoredPlan, result: Mapping[str, Any]
             "since": {bin_name: moment and utc_text(moment) for bin_name, moment in since.items()},
         },
         "cameras": [_camera(database, camera, since) for camera in cameras],
-        "taxa": _with_masks_in_room(_taxa(database, cameras, since, _SHAPES.get(plan.task, ""))),
+        "taxa": _with_shapes_in_room(_taxa(database, cameras, since, _SHAPES.get(plan.task, ""))),
         "failures": database.records("FROM explored_failures ORDER BY use, images DESC, reason"),
     }
 
@@ -177,17 +180,26 @@ def _camera(database: Database, camera: Mapping[str, Any], since: Mapping[str, d
     }  # fmt: skip
 
 
-def _with_masks_in_room(taxa: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out the masks that are more than the object may hold: of these boxes only the edges are told."""
-    room = MOST_MASK_CHARACTERS
+def _with_shapes_in_room(taxa: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the masks and key points that are more than the object may hold: of these boxes only the edges are told.
+
+    An image may stand in several pictures, each with boxes of its own: what one has no room for the other one keeps.
+    """
+    room = {"mask": MOST_MASK_CHARACTERS, "keypoints": MOST_POINT_NUMBERS}
+
+    def in_room(box: Mapping[str, Any]) -> dict[str, Any]:
+        told = dict(box)
+        for name in room:
+            length = len(told.get(name) or "")
+            if length > room[name]:
+                told[name] = None
+            else:
+                room[name] -= length
+        return told
+
     for taxon in taxa:
         for picture in taxon["pictures"]:
-            for number, box in enumerate(picture["boxes"]):
-                length = len(box.get("mask") or "")
-                if length > room:
-                    picture["boxes"][number] = {**box, "mask": None}
-                else:
-                    room -= length
+            picture["boxes"] = [in_room(box) for box in picture["boxes"]]
     return taxa
 
 

@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from shoal.answers.views import view_tables
 from shoal.answers.where import Where
+from shoal.contract.errors import one_line
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import VariantLayout
+from shoal.exports.boxes import NeedsBoxesError
 from shoal.exports.export import BY_MONTH, Answer, MonthlyExport, find_afterwards
 from shoal.exports.table_file import PARQUET_TYPE
 from shoal.exports.write import failure_of
@@ -34,7 +36,7 @@ class ExportedMonths:
 
     Attributes:
         files: As a summary names them.
-        told: Of each export with something to tell: why it failed, or how many of what it could not hold.
+        told: Of each export with something to tell: why it failed or is refused, or how many of what it could not hold.
     """
 
     files: tuple[SummaryFile, ...] = ()
@@ -78,6 +80,10 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
                     )
                 view_tables(database, tables)
                 not_held = {what: count for what, count in export.not_held(database, answer).items() if count}
+            except NeedsBoxesError as err:  # nothing failed: the next night is told the same, and computes nothing for it
+                told[name] = {"refused": one_line(err)}
+                log.warning("%s", err)
+                continue
             except Exception as err:
                 told[name] = {"failed": failure_of(err)}
                 log.warning("Export %s failed, the run's answer stands without it", name, exc_info=True)
@@ -100,7 +106,7 @@ def compare_export_months(database: Database, plan: StoredPlan, summary: StoredS
     named = {file.name: file for file in summary.export_months}
     answer = Answer(plan, summary.complete, summary.result, summary.run)
     for name in asked if summary.complete else ():
-        if "failed" in summary.exports.get(name, {}):
+        if not {"failed", "refused"}.isdisjoint(summary.exports.get(name, {})):
             continue
         for month in sorted({str(file.month) for file in summary.tables}):
             for path, _ in _write_month(database, answer, _find(name), summary.tables, month):

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from dataset_settings import dataset_settings
+from shoal.cli.summarize import _species
 from shoal.contract.errors import ContractError
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.contract.tasks import TASKS
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
+from shoal.summary import summarize
 from shoal.summary.of_task import need_columns
 from shoal.summary.taxa import fill_classes
 from shoal.tables.session import open_database, read_sql
@@ -135,6 +137,26 @@ def test_a_person_at_a_score_that_a_detector_would_store_keeps_an_image_from_bei
     assert human == [shot(1, 8), shot(1, 11)]
     pictures = [one["key"] for taxon in done_explore(pipeline, done)["taxa"] for one in taxon["pictures"]]
     assert set(pictures) == {shot(1, 9)}
+
+
+def test_an_export_of_boxes_that_a_classifier_s_dataset_asks_for_is_refused_alike_each_night(
+    empty_bucket, monkeypatch
+):
+    pipeline = empty_bucket.with_settings(exports=["coco", "megadetector"])
+    images = {shot(1, 8): scores(0.6, 0.4, 0.0), shot(1, 9): scores(0.2, 0.7, 0.1)}
+    plan, done = seen_as(pipeline, "classify", images)
+    assert "holds boxes, and demo-fish v1 classifies images as a whole" in done.summary["run"]["exports"]["coco"]["refused"]
+    assert {file.table for file in done.stored.export_months} == {"megadetector"}
+    assert any(line.startswith("export coco is not written: Export coco holds boxes") for line in done.describe())
+    assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
+    with monkeypatch.context() as patch:
+        patch.setattr(summarize, "build_tables", lambda *_: pytest.fail("an idle night computes nothing"))
+        idle = pipeline.summarize(plan_of(pipeline, "classify"))
+    assert idle.summary["run"]["inputs_sha256"] == done.summary["run"]["inputs_sha256"]
+    assert idle.summary["folder"] == done.summary["folder"]
+    table = _species(done)
+    assert table.splitlines()[0].split() == ["taxon", "images", "classified", "as", "it", "of"]
+    assert "MaxN" not in table
 
 
 def done_explore(pipeline, done):

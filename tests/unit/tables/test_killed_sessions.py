@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_folders_that_are_no_sessions_stay(name, scratch):
 
 def test_what_somebody_else_laid_there_is_not_followed(scratch, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (elsewhere / IN_USE).touch()
+    (elsewhere / IN_USE).write_bytes(killed_sessions._this_machine())
     (scratch / "shoal-link").symlink_to(elsewhere)
     (scratch / "shoal-inside").mkdir()
     (scratch / "shoal-inside" / IN_USE).symlink_to(elsewhere / IN_USE)
@@ -106,3 +107,37 @@ def test_a_file_system_without_locks_serves_all_the_same(scratch, monkeypatch):
     monkeypatch.setattr(killed_sessions.fcntl, "flock", refuse)
     with open_database(None), open_database(None):
         assert len(list(scratch.iterdir())) == 2, "nothing is taken away where nobody knows who has it"
+
+
+FOLDERS = {
+    "of this machine, killed": (True, 0, True),
+    "of another one, written lately": (False, 3600, False),
+    "of another one, quiet for a day": (False, 86_500, True),
+}
+
+
+@pytest.mark.parametrize(("ours", "quiet_s", "goes"), FOLDERS.values(), ids=FOLDERS)
+def test_what_another_machine_s_session_may_have_stays_until_it_was_quiet_for_a_day(scratch, ours, quiet_s, goes):
+    left = scratch / "shoal-left"
+    (left / "spill").mkdir(parents=True)
+    (left / IN_USE).write_bytes(killed_sessions._this_machine() if ours else b"elsewhere 0b0e1a5e-0000-4000-8000-000000000000\n")
+    (left / "spill" / "block.tmp").write_bytes(b"spilled")
+    for path in (left / IN_USE, left / "spill" / "block.tmp", left / "spill", left):
+        os.utime(path, times=(time.time() - quiet_s,) * 2)
+    with open_database(None):
+        assert left.exists() != goes
+
+
+def test_a_session_at_work_says_on_which_machine_it_is(scratch):
+    with open_database(None) as database:
+        assert (database.folder / IN_USE).read_bytes() == killed_sessions._this_machine()
+
+
+def test_where_no_start_is_told_the_host_name_says_whose_it_is(scratch, monkeypatch):
+    monkeypatch.setattr(killed_sessions, "_BOOT_ID", scratch / "none")
+    for name, host in (("shoal-ours", killed_sessions.socket.gethostname()), ("shoal-theirs", "elsewhere")):
+        (scratch / name).mkdir()
+        (scratch / name / IN_USE).write_text(f"{host} \n")
+    with open_database(None):
+        assert not (scratch / "shoal-ours").exists()
+        assert (scratch / "shoal-theirs").exists()
