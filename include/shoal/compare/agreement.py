@@ -27,16 +27,15 @@ _SIDES = ("first", "second")
 
 _IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
 
-_COLUMNS = (
-    "key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle, CASE WHEN angle IS NOT NULL THEN keypoints END AS corners"
-)
-"""What pairs boxes: masks and key points are read of the few images that are shown."""
-
-_BOXES = f"""
-    SELECT {_COLUMNS}, true AS is_counted FROM detections WHERE role = 'count'
-    UNION ALL
-    SELECT {_COLUMNS}, false FROM below WHERE role = 'count'
+_BOXES = """
+    SELECT key, position, taxon, class_id, confidence, x1, y1, x2, y2, angle,
+        CASE WHEN angle IS NOT NULL THEN keypoints END AS corners, true AS is_counted
+    FROM detections WHERE role = 'count'
+    UNION ALL BY NAME
+    SELECT key, position, taxon, class_id, confidence, false AS is_counted FROM below WHERE role = 'count'
 """
+"""Of those that count what pairs them, of the others what another threshold would count: masks and key points are read of the
+few images that are shown."""
 
 _BEST = " AND position = 0"
 """Of a classifier's classes only what scores best would count at another threshold."""
@@ -321,7 +320,8 @@ def _at_thresholds(database: Database) -> dict[str, tuple[tuple[float, int, int]
     )
     found = {}
     for taxon, classes, uncounted, *counts in database.run(
-        "SELECT taxon, greatest(count(DISTINCT class_id) FILTER (side = 1), count(DISTINCT class_id) FILTER (side = 2)), coalesce(max(confidence) FILTER (NOT is_counted), 0), "
+        "SELECT taxon, greatest(count(DISTINCT class_id) FILTER (side = 1), count(DISTINCT class_id) FILTER (side = 2)), "
+        "coalesce(max(confidence) FILTER (NOT is_counted), 0), "
         f"{steps} FROM compared_boxes GROUP BY taxon"
     ).fetchall():
         pairs = zip(THRESHOLDS, counts[::2], counts[1::2], strict=True)

@@ -250,7 +250,8 @@ _SHAPES = f"""
 """What is drawn besides edges, of the images that are shown alone: it is most of what a table of boxes holds."""
 
 _BOXES = f"""
-    SELECT boxes.key, side, boxes.taxon, class_id, confidence, x1, y1, x2, y2, mask, keypoints, angle, same.key IS NOT NULL AS is_kept
+    SELECT boxes.key, side, boxes.taxon, class_id, confidence, x1, y1, x2, y2, mask, keypoints, angle,
+        same.key IS NOT NULL AS is_kept
     FROM compared_boxes AS boxes
     LEFT JOIN ({_SHAPES}) AS shapes USING (side, key, position)
     LEFT JOIN same_boxes AS same ON same.key = boxes.key AND same.taxon = boxes.taxon
@@ -270,7 +271,9 @@ def _read_differed(database: Database, words: tuple[str, str]) -> tuple[tuple[Di
     keys = [image["key"] for image in images]
     database.set_variable("compared_keys", keys)
     boxes: dict[str, list[Box]] = {}
-    listed = ", ".join("'" + key.replace("'", "''") + "'" for key in keys)  # as texts: row groups without them are not read
+    listed = ", ".join(
+        "'" + key.replace("'", "''") + "'" for key in keys
+    )  # as texts: row groups without them are not read
     for row in database.records(_BOXES.format(keys=listed)) if keys else ():
         of_image = boxes.setdefault(row["key"], [])
         if len(of_image) < MOST_BOXES:

@@ -26,7 +26,8 @@ _NOT_HELD = {
 """Lines that are in memory at a time."""
 
 _LINES = """
-    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, CASE WHEN area_px IS NOT NULL THEN mask END, keypoints, angle
+    SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, CASE WHEN area_px IS NOT NULL THEN mask END,
+        keypoints, angle
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
         WHERE list_contains(getvariable('held'), use)

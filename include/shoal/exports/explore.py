@@ -189,12 +189,12 @@ def _with_shapes_in_room(taxa: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     def in_room(box: Mapping[str, Any]) -> dict[str, Any]:
         told = dict(box)
-        for name in room:
+        for name, left in room.items():
             length = len(told.get(name) or "")
-            if length > room[name]:
+            if length > left:
                 told[name] = None
             else:
-                room[name] -= length
+                room[name] = left - length
         return told
 
     for taxon in taxa:

@@ -34,7 +34,8 @@ FROM named_images JOIN places USING (camera, deployment) {of_taxa}
 WHERE use = 'used' AND captured_at IS NOT NULL AND NOT people AND content_sha256 IS NOT NULL
 UNION ALL BY NAME
 SELECT key, position, x1::DOUBLE AS x1, y1::DOUBLE AS y1, x2::DOUBLE AS x2, y2::DOUBLE AS y2,
-    if(angle IS NULL, NULL, keypoints) AS turned, CASE WHEN area_px IS NOT NULL THEN mask END AS mask, taxon, round(confidence::DOUBLE, 6) AS score
+    if(angle IS NULL, NULL, keypoints) AS turned,
+    CASE WHEN area_px IS NOT NULL THEN mask END AS mask, taxon, round(confidence::DOUBLE, 6) AS score
 FROM detections WHERE role = 'count'
 ORDER BY key, position
 """
@@ -91,7 +92,10 @@ class Ifdo:
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
         if drawn.left_out:
             not_held["further parts and holes of masks (an annotation is one outline)"] = drawn.left_out
-        beside = {**count_key_points(database), "masks of boxes that have none of their image's size": count_without_mask(database, answer)}
+        beside = {
+            **count_key_points(database),
+            "masks of boxes that have none of their image's size": count_without_mask(database, answer),
+        }
         not_held |= {what: count for what, count in beside.items() if count}
         return Written(
             (path,),

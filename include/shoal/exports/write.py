@@ -82,7 +82,9 @@ def describe_told(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if "failed" in said:
             lines.append(f"export {name} failed, its files are missing: {said['failed']}")
         if "refused" in said:
-            lines.append(f"export {name} is not written: {said['refused']}; or take it out of exports in the dataset file")
+            lines.append(
+                f"export {name} is not written: {said['refused']}; or take it out of exports in the dataset file"
+            )
         lines += [f"export {name} cannot hold {count} {what}" for what, count in said.get("not_held", {}).items()]
     return lines
 

@@ -14,7 +14,9 @@ log = logging.getLogger(__name__)
 
 GONE = "what is stored of that run cannot be read any more"
 INCOMPLETE = "that run is not complete any more, and what it left is in no number of it"
-OLDER = "an earlier release of Shoal summarized that run, and its tables are not read - clear its task summarize, then that of this run"
+OLDER = (
+    "an earlier release of Shoal summarized that run, without tables - clear its task summarize, then that of this run"
+)
 
 
 def choose_compared_with(

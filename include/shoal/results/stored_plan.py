@@ -74,7 +74,8 @@ class StoredPlan:
         ledgers: Ledgers counted as reused.
         parts: Parts counted as reused.
         compared_with: The run with which the report compares this one; None in plans before that was kept, too.
-        key_points: Key points that the model says to give each box; None where it says nothing of any, and in plans before that was kept.
+        key_points: Key points that the model says to give each box; None where it says nothing of any, and in plans before that
+            was kept.
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)

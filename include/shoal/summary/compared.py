@@ -35,7 +35,9 @@ log = logging.getLogger(__name__)
 
 NOT_COMPLETE = "images are left, and what they show is in no number"
 NOTHING_IN_COMMON = "the two have no image in common that both use"
-NOT_OF_ONE_KIND = "one of the two classifies images as a whole and the other one finds boxes, so that their counts are of different things"
+NOT_OF_ONE_KIND = (
+    "one of the two classifies images as a whole and the other one finds boxes: they count different things"
+)
 NO_ROOM = "memory or disk of the machine was too small for it; the log says which, and the next run tries again"
 NOT_NOW = "the results bucket did not give what is stored of that run; the log says why, and the next run tries again"
 
@@ -68,10 +70,6 @@ def compare_answer(
         return Compared(model, why_not=NOT_COMPLETE)
     try:
         return Compared(model, _compare(results, layout, answer, tables, other))
-    except NothingInCommonError:
-        return Compared(model, why_not=NOTHING_IN_COMMON)
-    except NotOfOneKindError:
-        return Compared(model, why_not=NOT_OF_ONE_KIND)
     except NoAnswerError:
         raise
     except (ConfigError, ContractError, StoreError, duckdb.Error) as err:
@@ -81,6 +79,8 @@ def compare_answer(
 
 def _not_compared(model: str, err: Exception) -> Compared:
     """Tell what is wrong with what is stored of the other run from what is wrong with today."""
+    if isinstance(err, NothingInCommonError | NotOfOneKindError):
+        return Compared(model, why_not=NOTHING_IN_COMMON if isinstance(err, NothingInCommonError) else NOT_OF_ONE_KIND)
     if isinstance(err, NoRoomError | duckdb.OutOfMemoryException):
         return Compared(model, why_not=NO_ROOM, only_now=True)
     if isinstance(err, ContractError | MovedError | UnreadableError | duckdb.Error):

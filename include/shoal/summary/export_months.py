@@ -80,7 +80,9 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
                     )
                 view_tables(database, tables)
                 not_held = {what: count for what, count in export.not_held(database, answer).items() if count}
-            except NeedsBoxesError as err:  # nothing failed: the next night is told the same, and computes nothing for it
+            except (
+                NeedsBoxesError
+            ) as err:  # nothing failed: the next night is told the same, and computes nothing for it
                 told[name] = {"refused": one_line(err)}
                 log.warning("%s", err)
                 continue

@@ -40,7 +40,9 @@ def hash_rules(inputs: AnswerInputs | None) -> str | None:
     """
     if inputs is None:
         return None
-    return canonical_sha256(asdict(replace(inputs, listing=(), ledgers=(), late_origins=(), left_out={}, compared=None)))
+    return canonical_sha256(
+        asdict(replace(inputs, listing=(), ledgers=(), late_origins=(), left_out={}, compared=None))
+    )
 
 
 def read_lines(

@@ -52,7 +52,9 @@ def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
         ),
     }
     if task.name == OBB.name:  # corners: x, y and a third value of each, any of which may be unknown
-        wrong["keypoints"] += " OR list_contains(list_transform(keypoints, lambda one: len(one) IS DISTINCT FROM 12), true)"
+        wrong["keypoints"] += (
+            " OR list_contains(list_transform(keypoints, lambda one: len(one) IS DISTINCT FROM 12), true)"
+        )
     for name, condition in wrong.items():
         first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
         if first is not None:

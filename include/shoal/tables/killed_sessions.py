@@ -36,7 +36,7 @@ _UNLOCKABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Lock a scratch folder for as long as it is used; whoever uses it takes it away then, also where another one does so meanwhile.
+    """Lock a scratch folder for as long as it is used; whoever used it takes it away then, as another one may do meanwhile.
 
     The file gets its name when it is locked and says where: nobody finds it before.
     """

@@ -204,10 +204,10 @@ def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
             f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
             "x2 FLOAT, y2 FLOAT, angle FLOAT, corners FLOAT[], is_counted BOOLEAN)"
         )
-        for position, box in enumerate(found):
+        for position, edges in enumerate(found):
             database.run(
                 f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0, 0.5, ?, ?, ?, ?, NULL, NULL, true)",
-                [position, *box],
+                [position, *edges],
             )
     database.set_variable("report_zone", "UTC")
     database.run_file("turned")
@@ -281,7 +281,9 @@ def test_what_two_classifiers_take_an_image_for_is_drawn_on_it_as_a_whole(empty_
         html = unescape(write_page("reef", read_comparison(database, *runs, {}), None))
     told = re.sub(r"<(script|style)[^>]*>.*?</\1>|demo-fish", "", html, flags=re.DOTALL)
     assert "Images classified as it, each at its own threshold." in told
-    assert not re.findall(r".{30}\b(?:[Bb]ox|[Bb]oxes|[Dd]etections|fish)\b.{30}", told), "nothing is counted in an image"
+    assert not re.findall(r".{30}\b(?:[Bb]ox|[Bb]oxes|[Dd]etections|fish)\b.{30}", told), (
+        "nothing is counted in an image"
+    )
     assert '"words":{"mean":"share of images"' in html
 
 

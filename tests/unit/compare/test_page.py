@@ -159,7 +159,9 @@ def test_beside_json_the_page_is_told_of_elsewhere(compared, monkeypatch, capsys
     assert told["what"] == "agreement, not accuracy"
     assert told["people"] == ["Coris julis"]
     numbers = {one["taxon"] for name in ("taxa", "months") for one in told[name]}
-    assert numbers == {"Diplodus vulgaris", HOSTILE}, "people of today are in no number, whatever the run counted them as"
+    assert numbers == {"Diplodus vulgaris", HOSTILE}, (
+        "people of today are in no number, whatever the run counted them as"
+    )
     assert "page.html" in printed.err
 
 

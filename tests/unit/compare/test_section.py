@@ -132,7 +132,12 @@ def test_a_damaged_table_of_the_other_run_costs_the_report_a_section_and_the_ans
     summary = pipeline.stores.layout.variant(before.variant.directory).run(before.run_key).summary
     [table] = [file["key"] for file in results.read_json(summary)["files"] if file["table"] == "images"]
     whole = results.read_bytes(table)
-    for damaged in (b"no Parquet", whole[: len(whole) // 2], b"PAR1" + bytes(len(whole) - 8) + whole[-4:], whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :]):
+    for damaged in (
+        b"no Parquet",
+        whole[: len(whole) // 2],
+        b"PAR1" + bytes(len(whole) - 8) + whole[-4:],
+        whole[:4] + bytes(len(whole) // 2) + whole[len(whole) // 2 + 4 :],
+    ):
         results.write_bytes(table, damaged)
         done = second.summarize(plan)
         assert f"Not compared: {GONE}." in report(second, done)

@@ -226,7 +226,9 @@ def test_darwin_core_long_and_xlsx_of_a_classifier_are_of_images(of_task, tmp_pa
     assert about["below a taxon"].startswith("images that the model takes for it")
     _, records = read(published, CAMTRAPR, tmp_path / "camtrapr")
     _, sheets = read(published, Workbook(csv="excel"), tmp_path / "csv")
-    assert set(records) == {"recordTable.csv", "cameraOperation.csv", "stations.csv"}, "MaxN of a classifier tells nothing"
+    assert set(records) == {"recordTable.csv", "cameraOperation.csv", "stations.csv"}, (
+        "MaxN of a classifier tells nothing"
+    )
     assert "equal-effort.csv" not in sheets
     assert "equal effort" not in {*about, *openpyxl.load_workbook(files["counts.xlsx"]).sheetnames}
 
@@ -240,11 +242,14 @@ def test_months_count_what_a_format_cannot_hold_as_the_whole_does(of_task):
         answer = published.answer()
         told = {**COCO.not_held(database, answer), **MEGADETECTOR.not_held(database, answer)}
     found = {what: count for what, count in told.items() if count}
-    assert found == {
-        "segment": {"boxes without a mask (not in coco-results.json)": 2, "boxes' masks": 2},
-        "obb": {"boxes' angles (for upright boxes around them)": 1},
-        "pose": {"boxes' key points": 1},
-    }[task]
+    assert (
+        found
+        == {
+            "segment": {"boxes without a mask (not in coco-results.json)": 2, "boxes' masks": 2},
+            "obb": {"boxes' angles (for upright boxes around them)": 1},
+            "pose": {"boxes' key points": 1},
+        }[task]
+    )
 
 
 def test_a_part_without_boxes_has_as_many_key_points_as_the_model_gives(of_task, tmp_path):

@@ -118,7 +118,12 @@ def test_other_thresholds_of_a_classifier_count_what_scores_best_only(empty_buck
     at = {one["taxon"]: {each["conf"]: each["detections"] for each in one["at"]} for one in explore["taxa"]}
     assert (at["Diplodus vulgaris"][0.1], at["Diplodus vulgaris"][0.2], at["Diplodus vulgaris"][0.25]) == (2, 2, 1)
     assert (at["Chromis chromis"][0.1], at["Chromis chromis"][0.2], at["Chromis chromis"][0.4]) == (1, 0, 0)
-    drawn = {(box["taxon"], box["confidence"]) for one in explore["taxa"] for picture in one["pictures"] for box in picture["boxes"]}
+    drawn = {
+        (box["taxon"], box["confidence"])
+        for one in explore["taxa"]
+        for picture in one["pictures"]
+        for box in picture["boxes"]
+    }
     assert ("Chromis chromis", 0.4) not in drawn, "what scores second is no doubt of a threshold"
     assert ("Diplodus vulgaris", 0.6) in drawn
 
@@ -139,13 +144,14 @@ def test_a_person_at_a_score_that_a_detector_would_store_keeps_an_image_from_bei
     assert set(pictures) == {shot(1, 9)}
 
 
-def test_an_export_of_boxes_that_a_classifier_s_dataset_asks_for_is_refused_alike_each_night(
-    empty_bucket, monkeypatch
-):
+def test_an_export_of_boxes_that_a_classifier_s_dataset_asks_for_is_refused_alike_each_night(empty_bucket, monkeypatch):
     pipeline = empty_bucket.with_settings(exports=["coco", "megadetector"])
     images = {shot(1, 8): scores(0.6, 0.4, 0.0), shot(1, 9): scores(0.2, 0.7, 0.1)}
     plan, done = seen_as(pipeline, "classify", images)
-    assert "holds boxes, and demo-fish v1 classifies images as a whole" in done.summary["run"]["exports"]["coco"]["refused"]
+    assert (
+        "holds boxes, and demo-fish v1 classifies images as a whole"
+        in done.summary["run"]["exports"]["coco"]["refused"]
+    )
     assert {file.table for file in done.stored.export_months} == {"megadetector"}
     assert any(line.startswith("export coco is not written: Export coco holds boxes") for line in done.describe())
     assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
@@ -238,7 +244,10 @@ def test_key_points_stand_beside_their_boxes(empty_bucket):
         pytest.param("obb", {"detections": [], "keypoints": [], "angles": None}, "angles", id="no angles"),
         pytest.param("obb", {"angles": [], "keypoints": []}, "boxes", id="no boxes"),
         pytest.param(
-            "obb", {"detections": [box(0)], "angles": [0.1], "keypoints": [[1.0, 2.0, None]]}, "keypoints", id="a corner for four"
+            "obb",
+            {"detections": [box(0)], "angles": [0.1], "keypoints": [[1.0, 2.0, None]]},
+            "keypoints",
+            id="a corner for four",
         ),
         pytest.param("classify", {"detections": []}, "class_scores", id="boxes for a classifier"),
         pytest.param("classify", {"class_scores": [0.5, 0.5]}, "class_scores", id="scores of fewer classes"),

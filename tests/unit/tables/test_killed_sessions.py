@@ -120,7 +120,9 @@ FOLDERS = {
 def test_what_another_machine_s_session_may_have_stays_until_it_was_quiet_for_a_day(scratch, ours, quiet_s, goes):
     left = scratch / "shoal-left"
     (left / "spill").mkdir(parents=True)
-    (left / IN_USE).write_bytes(killed_sessions._this_machine() if ours else b"elsewhere 0b0e1a5e-0000-4000-8000-000000000000\n")
+    (left / IN_USE).write_bytes(
+        killed_sessions._this_machine() if ours else b"elsewhere 0b0e1a5e-0000-4000-8000-000000000000\n"
+    )
     (left / "spill" / "block.tmp").write_bytes(b"spilled")
     for path in (left / IN_USE, left / "spill" / "block.tmp", left / "spill", left):
         os.utime(path, times=(time.time() - quiet_s,) * 2)

@@ -1,5 +1,5 @@
 -- Two answers on the same images: those of one content (key, object_version) that both use. Each keeps its own thresholds.
--- Tables: first_images, second_images (key, object_version, use, camera, captured_at); first_boxes, second_boxes (key, position,
+-- Tables: first_images, second_images (key, object_version, use, camera, captured_at); first_boxes, second_boxes, which go (key, position,
 -- taxon, class_id, confidence, x1, y1, x2, y2, angle, corners, is_counted). Variable: report_zone.
 CREATE OR REPLACE TABLE common_images AS
 SELECT key, a.camera, a.captured_at, b.captured_at AS second_captured_at,
@@ -11,6 +11,8 @@ CREATE OR REPLACE TABLE compared_boxes AS
 SELECT 1 AS side, * FROM first_boxes SEMI JOIN common_images USING (key)
 UNION ALL
 SELECT 2 AS side, * FROM second_boxes SEMI JOIN common_images USING (key);
+DROP TABLE first_boxes;
+DROP TABLE second_boxes;
 
 -- What each counts in an image, by taxon.
 CREATE OR REPLACE TABLE compared_counts AS
