@@ -23,7 +23,10 @@ def choose_runs(results: ObjectStore, layout: DatasetLayout, words: tuple[str, s
     """
     first, second = (_choose(results, layout, word) for word in words)
     if first.run_key == second.run_key:
-        raise ConfigError(f"{shown(words[0], 100)} and {shown(words[1], 100)} are both run {first.run_key} - name two")
+        raise ConfigError(
+            f"{shown(words[0], 100)} and {shown(words[1], 100)} are both run {first.run_key} - name two; of one model version by "
+            "their run keys"
+        )
     return first, second
 
 

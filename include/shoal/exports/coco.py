@@ -42,6 +42,7 @@ class Coco:
     content_type: ClassVar[str] = "application/json"
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
+    needs_boxes: ClassVar[bool] = True
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
         """Need nothing of the dataset file."""

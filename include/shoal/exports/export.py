@@ -205,6 +205,12 @@ def is_of_days(export: Export) -> bool:
     return bool(getattr(export, "of_days", False))
 
 
+def of_boxes_alone(dataset: Dataset) -> list[str]:
+    """Name the exports of a dataset file that a classifier's answer is refused by; of wheels none says so."""
+    asked = [name for name in dict.fromkeys(dataset.exports) if name in BY_MONTH]
+    return [name for name in asked if getattr(find_afterwards(name, {}), "needs_boxes", False)]
+
+
 def need_exports(dataset: Dataset) -> None:
     """Load what a dataset file asks for and see that it says what they need, before anything is inferred.
 

@@ -7,9 +7,10 @@ from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.sampled_keys import fill_listing, sample_images
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
 from shoal.contract.layout import DatasetLayout, mint_attempt
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted
 from shoal.engines.engine import Step
-from shoal.exports.export import need_exports
+from shoal.exports.export import need_exports, of_boxes_alone
 from shoal.models.choice import Shelf
 from shoal.preflight.read_one import read_one
 from shoal.settings.dataset import Dataset, Models, Results, Source
@@ -191,6 +192,12 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     unknown = sorted(set(dataset.taxa) - set(release.info.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
     note += f"; {release.untried}" if release.untried else ""
+    if release.understood.family.task == CLASSIFY.name:
+        note += "".join(
+            f"; it classifies images as a whole, and export {name} holds boxes: it will be refused each night - "
+            "take it out of exports"
+            for name in of_boxes_alone(dataset)
+        )
     note += "".join(f"; taxa: {double}" for double in _double_ids(dataset, release.info.names))
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"

@@ -1,6 +1,7 @@
 """What the answer makes of models that do more than boxes, on rows and right values written by hand."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ from shoal.contract.errors import ContractError
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.contract.tasks import TASKS
 from shoal.contract.tasks.classify import CLASSIFY
+from shoal.models.choice import Shelf
+from shoal.preflight.steps import check_model
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.summary import summarize
@@ -160,6 +163,14 @@ def test_an_export_of_boxes_that_a_classifier_s_dataset_asks_for_is_refused_alik
         idle = pipeline.summarize(plan_of(pipeline, "classify"))
     assert idle.summary["run"]["inputs_sha256"] == done.summary["run"]["inputs_sha256"]
     assert idle.summary["folder"] == done.summary["folder"]
+    release = Shelf(pipeline.stores, pipeline.dataset, None).first().release
+    family = SimpleNamespace(task="classify")
+    classifies = replace(release, understood=replace(release.understood, family=family))
+    monkeypatch.setattr(Shelf, "first", lambda _: SimpleNamespace(release=classifies))
+    warned = re.findall(
+        r"export \w+ holds boxes: it will be refused each night", check_model(pipeline.dataset, pipeline.stores)
+    )
+    assert warned == ["export coco holds boxes: it will be refused each night"]
     table = _species(done)
     assert table.splitlines()[0].split() == ["taxon", "images", "classified", "as", "it", "of"]
     assert "MaxN" not in table
