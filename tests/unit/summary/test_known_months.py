@@ -169,7 +169,7 @@ class Answer:
 def plan_of(night, number=0):
     return SimpleNamespace(
         run_key=f"2026010{night}T000000Z-abcdefgh", rows_run=f"2026010{night}T000000Z-abcdefgh", settings=dataset_of(number), params=RunParams(), names=NAMES, shards=(),
-        listing=SimpleNamespace(key="listing"),
+        listing=SimpleNamespace(key="listing"), task="detect", stored_conf=0.05,
     )  # fmt: skip
 
 
@@ -332,7 +332,7 @@ def test_with_any_doubt_nothing_is_named_again():
     [
         pytest.param(lambda file, _: {"tables": replace(file, rows=file.rows + 1)}, id="it has another number of lines"),
         pytest.param(lambda file, _: {"tables": replace(file, bytes=None)}, id="its size is not known"),
-        pytest.param(lambda file, there: {"there": {**there, file.key: replace(there[file.key], size_bytes=1)}}, id="it has another size"),
+        pytest.param(lambda file, there: {"there": {**there, file.key: there[file.key]._replace(size_bytes=1)}}, id="it has another size"),
         pytest.param(lambda file, there: {"there": {key: found for key, found in there.items() if key != file.key}}, id="it is gone"),
     ],
 )  # fmt: skip

@@ -64,3 +64,18 @@ def test_a_size_is_written_for_people():
 def test_a_size_without_a_unit_is_a_mistake_in_a_dataset_file():
     with pytest.raises(ConfigError, match="write a number and a unit"):
         read_size("1e99999999")
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(Run(memory="2GiB", threads=4), Limits(GIB, 4), id="half of what the dataset file says"),
+        pytest.param(
+            Run(memory="1GiB", threads=8), Limits(512 * MIB, 4), id="and no more threads than that is enough for"
+        ),
+        pytest.param(Run(memory="256MiB"), Limits(256 * MIB, 2), id="not less than the largest step needs"),
+    ],
+)
+def test_a_session_beside_another_one_takes_half(monkeypatch, run, expected):
+    monkeypatch.setattr(limits, "read_cores", lambda: 16)
+    assert limits_of(run, beside=1) == expected
