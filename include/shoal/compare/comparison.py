@@ -12,7 +12,7 @@ from shoal.answers.find import StoredRun
 from shoal.answers.views import STORED, view_tables
 from shoal.answers.where import Where
 from shoal.compare.agreement import Agreement, TaxonAgreement, compare_runs
-from shoal.contract.errors import ConfigError, one_line, shown
+from shoal.contract.errors import ConfigError, NoRoomError, one_line, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.pictures.drawing import Box, Drawing, Style
 from shoal.pictures.people import people_of, with_people
@@ -133,6 +133,7 @@ def read_comparison(
     Raises:
         NothingInCommonError: They have no image in common that both use.
         NotOfOneKindError: One counts boxes and the other one images.
+        NoRoomError: Memory or disk is too small.
         ContractError: A stored table is gone.
     """
     agreement = compare_runs(database, first, second, where, taxa)
@@ -142,6 +143,8 @@ def read_comparison(
     try:
         _find_people(database, (first, second), taxa, where)
         unshown = ""
+    except NoRoomError:  # of today, and of the whole comparison
+        raise
     except ConfigError as err:
         unshown = one_line(err)
     database.set_variable("compared_taxa", [taxon.taxon for taxon in agreement.taxa])

@@ -7,8 +7,9 @@ from html import unescape
 import pytest
 
 from planted_boxes import write_boxes
+from shoal.compare import comparison
 from shoal.compare.agreement import NotOfOneKindError
-from shoal.contract.errors import NoAnswerError, NoRoomError
+from shoal.contract.errors import NoAnswerError, NoRoomError, StoreError
 from shoal.contract.layout import mint_run_key
 from shoal.plan.resummary import Resummary, plan_resummary
 from shoal.results.compared_with import GONE, INCOMPLETE, OLDER, choose_compared_with, find_compared
@@ -144,21 +145,26 @@ def test_a_damaged_table_of_the_other_run_costs_the_report_a_section_and_the_ans
         assert done.summary["run"]["inputs_sha256"], "it is the same on any night"
 
 
+WHOLE, PEOPLE = (compared, "read_comparison"), (comparison, "_find_people")
 SAID = {
-    "no memory": (NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
-    "of two kinds": (NotOfOneKindError("one counts boxes"), compared.NOT_OF_ONE_KIND, True),
+    "no memory": (WHOLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
+    "no memory for who is a person": (PEOPLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
+    "an error of the store": (WHOLE, StoreError("InternalError again and again"), compared.NOT_NOW, False),
+    "of two kinds": (WHOLE, NotOfOneKindError("one counts boxes"), compared.NOT_OF_ONE_KIND, True),
 }
 
 
-@pytest.mark.parametrize(("err", "words", "is_of_any_night"), SAID.values(), ids=SAID)
-def test_what_is_wrong_with_today_is_told_as_that_and_not_kept(first, monkeypatch, err, words, is_of_any_night):
+@pytest.mark.parametrize(("where", "err", "words", "is_of_any_night"), SAID.values(), ids=SAID)
+def test_what_is_wrong_with_today_is_told_as_that_and_not_kept(  # noqa: PLR0917 - a table
+    first, monkeypatch, where, err, words, is_of_any_night
+):
     pipeline, _ = first
     second = of_version(pipeline, "v2")
 
     def fail(*_):
         raise err
 
-    monkeypatch.setattr(compared, "read_comparison", fail)
+    monkeypatch.setattr(*where, fail)
     _, done = night(second, SECOND)
     assert f"Not compared: {words}." in report(second, done)
     assert (done.summary["run"]["inputs_sha256"] is not None) == is_of_any_night
