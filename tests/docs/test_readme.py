@@ -46,7 +46,9 @@ def test_readme_shows_how_to_try_it():
 
 def test_every_benchmark_that_is_quoted_is_one_that_make_bench_runs():
     ran = set(re.findall(r"benchmarks/(\w+)\.py", MAKEFILE))
-    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("measurements.md", "performance.md"))
+    pages = "".join(
+        (DOCS / name).read_text(encoding="utf-8") for name in ("measurements.md", "models.md", "performance.md")
+    )
     assert set(re.findall(r"^<!-- (\w+) -->\n```", pages, re.MULTILINE)) == ran
 
 

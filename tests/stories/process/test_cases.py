@@ -35,7 +35,7 @@ HELD_BY = {
     5: f"{HERE}::test_an_image_is_used_as_it_should_be",
     6: f"{HERE}::test_a_failure_has_its_word_and_what_helps",
     7: "unit/models/test_model_judge.py::test_what_only_onnx_runtime_refuses_is_refused_by_the_plan_too",
-    8: "unit/models/test_model_judge.py::test_a_model_of_the_reports_is_named_with_the_option_that_helps",
+    8: "unit/models/test_model_judge.py::test_a_model_of_the_reports_runs",
     9: "unit/models/test_model_judge.py::test_strides_in_a_list_are_read",
     10: f"{HERE}::test_an_image_is_used_as_it_should_be",
     11: f"{HERE}::test_an_image_is_used_as_it_should_be",

@@ -75,7 +75,7 @@ def test_the_report_shows_hostile_names_as_text(hostile_run):
     page = pipeline.stores.results.read_bytes(done.summary["folder"] + "report.html").decode()
     elements = Elements(page)
     assert {"img", "iframe", "object", "link"}.isdisjoint(elements.names)
-    assert elements.names.count("script") == 3, "its data and its own two scripts"
+    assert elements.names.count("script") == 4, "its data and its own three scripts"
     assert elements.handlers == []
     assert "&lt;img src=x onerror=alert(1)&gt;" in page, "the camera is shown"
     assert "onerror=alert(1)>" not in page
