@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -83,12 +84,11 @@ def test_what_a_killed_web_interface_left_is_ended_by_the_next(web):
 
 
 def test_every_server_listens_on_loopback_only(web):
-    listening = [
-        connection.laddr.ip
-        for process in web.process.children(recursive=True)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = []
+    for process in web.process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a task's process may end meanwhile
+            found = process.net_connections("inet")
+            listening += [one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN]
     assert len(listening) >= 2, "the web interface and the store"
     assert set(listening) == {"127.0.0.1"}
 
