@@ -12,6 +12,7 @@ from shoal.cli._embedded import Embedded, console
 from shoal.cli._typed_here import as_typed
 from shoal.contract.errors import shown, shown_lines
 from shoal.contract.rows import FATES
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.embedded.fill import DEMO, DEMO_MODEL, ONLY_SCENES
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.results.answer import read_current
@@ -100,13 +101,17 @@ def _species_table(result: Mapping[str, Any]) -> Table:
     # Fits 80 columns with names as long as OBSEA's.
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("Species", style="italic", no_wrap=True)
-    for name in ("Seen in\nimages", "Mean per\nimage", "MaxN"):
+    whole_images = result.get("task") == CLASSIFY.name  # of a classifier MaxN tells nothing
+    names = (
+        ("Classified\nas it", "Share of\nimages") if whole_images else ("Seen in\nimages", "Mean per\nimage", "MaxN")
+    )
+    for name in names:
         table.add_column(name, justify="right")
-    table.add_column("Image of MaxN", overflow="fold")
+    if not whole_images:
+        table.add_column("Image of MaxN", overflow="fold")
     for entry in result["species"]:
         mean = "" if entry["mean_per_image"] is None else f"{entry['mean_per_image']:.3f}"
         seen = f"{entry['images_with']} of {entry['images']}"
-        table.add_row(
-            escape(shown(entry["taxon"])), seen, mean, str(entry["maxn"]), escape(shown(entry["maxn_key"] or ""))
-        )
+        maxn = () if whole_images else (str(entry["maxn"]), escape(shown(entry["maxn_key"] or "")))
+        table.add_row(escape(shown(entry["taxon"])), seen, mean, *maxn)
     return table

@@ -3,7 +3,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from shoal.cli._demo_answer import account
+import pytest
+
+from shoal.cli._demo_answer import _species_table, account
 from shoal.tables.clock_table import ClockTable
 
 AHEAD = (
@@ -25,3 +27,24 @@ def test_images_of_a_clock_that_is_ahead_are_not_told_to_have_no_date_in_their_n
         "  of all examined images: 2 future - clock and deployments in reef.yaml decide it",
         f"  {AHEAD}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("task", "heads"),
+    [
+        (None, ["Species", "Seen in\nimages", "Mean per\nimage", "MaxN", "Image of MaxN"]),
+        ("classify", ["Species", "Classified\nas it", "Share of\nimages"]),
+    ],
+)
+def test_the_table_of_species_has_no_maxn_of_a_classifier(task, heads):
+    species = {
+        "taxon": "Coris julis",
+        "images_with": 6,
+        "images": 8,
+        "mean_per_image": 0.75,
+        "maxn": 1,
+        "maxn_key": "a.jpg",
+    }
+    table = _species_table({"species": [species], **({"task": task} if task else {})})
+    assert [column.header for column in table.columns] == heads
+    assert [list(column.cells) for column in table.columns][:3] == [["Coris julis"], ["6 of 8"], ["0.750"]]
