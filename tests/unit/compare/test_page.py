@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from datetime import date
 from html import unescape
 
 import pytest
 
+from browser import page_by_itself
 from pipeline import make_pipeline
 from planted_boxes import write_boxes
 from shoal.compare import comparison
@@ -111,33 +110,13 @@ def test_a_picture_that_cannot_be_made_says_why_and_people_are_in_none(page):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, width):
-    program = shutil.which("chromium")
-    if program is None:
-        assert "CI" not in os.environ, "apt-get install chromium"
-        pytest.skip("that a browser draws the page is not tested: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    said, asked = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        try:
-            shown = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-            shown.on("console", lambda message: said.append(message.text))
-            shown.on("pageerror", lambda error: said.append(str(error)))
-            shown.on("request", lambda request: asked.append(request.url))
-            shown.goto(page.as_uri())
-            shown.locator(".chart svg").nth(1).wait_for(timeout=60_000)
-            assert shown.evaluate("document.querySelectorAll('#compared-series .mark-line path').length") == 2
-            shown.locator("#compared-taxon").select_option("1")
-            shown.locator("#compared-series[aria-label*='document.title']").wait_for(timeout=60_000)
-            assert shown.evaluate("document.documentElement.scrollWidth") == width
-            assert shown.title() != "run"
-        finally:
-            browser.close()
-    assert said == []
-    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
+    with page_by_itself(page, width) as shown:
+        shown.locator(".chart svg").nth(1).wait_for(timeout=60_000)
+        assert shown.evaluate("document.querySelectorAll('#compared-series .mark-line path').length") == 2
+        shown.locator("#compared-taxon").select_option("1")
+        shown.locator("#compared-series[aria-label*='document.title']").wait_for(timeout=60_000)
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        assert shown.title() != "run"
 
 
 def test_where_the_page_cannot_be_written_one_line_says_so_before_anything_is_computed(

@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import shutil
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from browser import page_by_itself
 from shoal.contract.errors import StoreError
 from shoal.exports.report import pictures
 from shoal.exports.report.pictures import MOST_BYTES, NO_ROOM, NO_TIME, choose_pictures, common_reason, draw_pictures
@@ -201,40 +201,20 @@ ACROSS = """() => {
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_it_asks_nobody_and_nothing_hangs_over_the_edge(page, width):
-    program = shutil.which("chromium")
-    if program is None:
-        assert "CI" not in os.environ, "apt-get install chromium"
-        pytest.skip("that a browser draws the report is not tested: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    said, asked = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        try:
-            shown = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-            shown.on("console", lambda message: said.append(message.text))
-            shown.on("pageerror", lambda error: said.append(str(error)))
-            shown.on("request", lambda request: asked.append(request.url))
-            shown.goto(page.as_uri())
-            shown.locator(".chart svg").nth(5).wait_for(timeout=60_000)
-            assert shown.evaluate("document.querySelectorAll('#events .mark-symbol path').length") == 3
-            shown.locator("#scored").select_option(label="Coris julis")
-            shown.locator("#scores[aria-label*='Coris julis']").wait_for(timeout=60_000)
-            shown.locator("#scores svg:has-text('in use: 0.33')").wait_for(timeout=60_000)
-            assert shown.evaluate(ACROSS) == 0, "a bar of scores counts, or does not"
-            lines = "document.querySelectorAll('#series .mark-line path').length"
-            assert shown.evaluate(lines) == 3
-            shown.locator("#taxon-0").uncheck()
-            shown.locator("#series .mark-line path").nth(2).wait_for(state="detached", timeout=60_000)
-            assert shown.evaluate("document.documentElement.scrollWidth") == width
-            assert shown.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-            assert shown.title() != "run"
-        finally:
-            browser.close()
-    assert said == []
-    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
+    with page_by_itself(page, width) as shown:
+        shown.locator(".chart svg").nth(5).wait_for(timeout=60_000)
+        assert shown.evaluate("document.querySelectorAll('#events .mark-symbol path').length") == 3
+        shown.locator("#scored").select_option(label="Coris julis")
+        shown.locator("#scores[aria-label*='Coris julis']").wait_for(timeout=60_000)
+        shown.locator("#scores svg:has-text('in use: 0.33')").wait_for(timeout=60_000)
+        assert shown.evaluate(ACROSS) == 0, "a bar of scores counts, or does not"
+        lines = "document.querySelectorAll('#series .mark-line path').length"
+        assert shown.evaluate(lines) == 3
+        shown.locator("#taxon-0").uncheck()
+        shown.locator("#series .mark-line path").nth(2).wait_for(state="detached", timeout=60_000)
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        assert shown.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert shown.title() != "run"
 
 
 @pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="to bundle the script again takes seconds: make test-wide")
