@@ -9,10 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 import cv2
+from photos import decode_photo
 
-from shoal.contract.job import PIXEL_LIMIT, Inference
-from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.image.letterbox import Image
+from shoal.contract.job import Inference
 from shoal_worker.session import Detector, open_model
 
 PHOTOS = 8
@@ -30,21 +29,14 @@ def main() -> None:
     model = open_model(arguments.model.read_bytes(), folder=arguments.model.absolute().parent)
     detector = Detector(model, Inference(imgsz=model.info.imgsz, rect=model.info.rect))
     photos = [path.read_bytes() for path in islice(sorted(arguments.photos.iterdir()), PHOTOS)]
-    tensors = [] if arguments.decode else [detector.tensors(detector.frame(_decoded(photo))) for photo in photos]
+    tensors = [] if arguments.decode else [detector.tensors(detector.frame(decode_photo(photo))) for photo in photos]
     for done in range(arguments.images):
         if arguments.decode:
-            inputs = detector.tensors(detector.frame(_decoded(photos[done % len(photos)])))
+            inputs = detector.tensors(detector.frame(decode_photo(photos[done % len(photos)])))
         else:
             inputs = tensors[done % len(tensors)]
         model.session.run(None, inputs)
         print(f"bare loop: {done + 1}/{arguments.images} images", flush=True)
-
-
-def _decoded(photo: bytes) -> Image:
-    decoded = decode(photo, PIXEL_LIMIT)
-    if isinstance(decoded, Undecodable):
-        raise TypeError(f"A photo cannot be decoded: {decoded.reason}")
-    return decoded.image
 
 
 if __name__ == "__main__":

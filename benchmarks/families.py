@@ -14,12 +14,10 @@ from statistics import median
 
 import cv2
 import family_graphs
-from photos import draw_photo
+from photos import decode_photo, draw_photo
 
-from shoal.contract.job import PIXEL_LIMIT, Inference
+from shoal.contract.job import Inference
 from shoal.contract.model_info import resolve_imgsz
-from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.image.letterbox import Image
 from shoal_worker.session import Detector, OpenedModel, open_model
 
 PHOTOS = 4
@@ -51,12 +49,12 @@ def main() -> None:
 def _measure(model: OpenedModel, photos: list[bytes], images: int, rounds: int) -> tuple[float, float, int]:
     """Measure one model: images/s bare and whole, and boxes found in the first photo."""
     detector = Detector(model, Inference(resolve_imgsz(model.info, None), model.info.rect))
-    ready = [dict(detector.tensors(detector.frame(_decoded(photo)))) for photo in photos]
-    found = len(detector.detect(_decoded(photos[0])).to_columns().get("detections") or ())
+    ready = [dict(detector.tensors(detector.frame(decode_photo(photo)))) for photo in photos]
+    found = len(detector.detect(decode_photo(photos[0])).to_columns().get("detections") or ())
     rates: dict[str, list[float]] = {"bare": [], "whole": []}
     for _ in range(rounds):
         rates["bare"].append(_rate(lambda number: model.session.run(None, ready[number % PHOTOS]), images))
-        rates["whole"].append(_rate(lambda number: detector.detect(_decoded(photos[number % PHOTOS])), images))
+        rates["whole"].append(_rate(lambda number: detector.detect(decode_photo(photos[number % PHOTOS])), images))
     return median(rates["bare"]), median(rates["whole"]), found
 
 
@@ -65,13 +63,6 @@ def _rate(work: Callable[[int], object], images: int) -> float:
     for number in islice(cycle(range(PHOTOS)), images):
         work(number)
     return images / (time.perf_counter() - started)
-
-
-def _decoded(photo: bytes) -> Image:
-    decoded = decode(photo, PIXEL_LIMIT)
-    if isinstance(decoded, Undecodable):
-        raise TypeError(f"A photo cannot be decoded: {decoded.reason}")
-    return decoded.image
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
 import cv2
 import numpy as np
 
+from shoal.contract.job import PIXEL_LIMIT
+from shoal_worker.image.decode import Undecodable, decode
+from shoal_worker.image.letterbox import Image
+
 WIDTH, HEIGHT = 2688, 1520
 SIZES = {4: (WIDTH, HEIGHT), 12: (4000, 3000), 50: (8192, 6144)}
 """(width, height) in pixels, by megapixels."""
@@ -28,3 +32,11 @@ def draw_photo(seed: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
         cv2.ellipse(photo, centre, (length, length // 3), random.uniform(-40, 40), 0, 360, colour, -1, cv2.LINE_AA)
     _, jpeg = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return jpeg.tobytes()
+
+
+def decode_photo(photo: bytes) -> Image:
+    """Decode one as the worker does."""
+    decoded = decode(photo, PIXEL_LIMIT)
+    if isinstance(decoded, Undecodable):
+        raise TypeError(f"A photo cannot be decoded: {decoded.reason}")
+    return decoded.image
