@@ -64,7 +64,7 @@ plugin, provider = (EntryPoint("shoal", entry, "").load() for entry in entries)
 from airflow.dag_processing.bundles.manager import import_string
 import_string("shoal.airflow.bundle.ShoalDagBundle")(name="shoal").initialize()
 info = provider()
-for kind in ("operators", "hooks", "triggers"):
+for kind in ("operators", "sensors", "hooks", "triggers"):
     for entry in info[kind]:
         for name in entry["python-modules"]:
             importlib.import_module(name)

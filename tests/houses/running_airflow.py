@@ -21,6 +21,7 @@ from metadata_database import MetadataDatabase, metadata_database
 from shoal.embedded.home import Home
 from shoal.embedded.processes.airflow_servers import (
     airflow_processes,
+    end_left_by,
     read_password,
     start_process,
     web_environment,
@@ -72,6 +73,7 @@ class RunningAirflow:
         """End a program and what watches its tasks, as a lost machine would: nobody is told; the tasks end with their watchers."""
         os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
+        end_left_by(self.logs, name, 0)
 
     def start(self, name: str) -> None:
         """Start a killed program again."""

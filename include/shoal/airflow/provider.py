@@ -4,9 +4,10 @@ from typing import Any
 
 NAME = "Shoal"
 _ROOM = "shoal.airflow"
-_OPERATORS = ("plan_shards", "approve", "shard", "summarize", "continue_run", "end_run")
+_OPERATORS = ("plan_shards", "approve", "shard", "summarize", "continue_run", "end_run", "capacity")
+_SENSORS = ("capacity",)
 _HOOKS = ("object_store", "cluster")
-_TRIGGERS = ("model_release", "shard_pod")
+_TRIGGERS = ("model_release", "shard_pod", "given_answer")
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -16,6 +17,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": NAME,
         "description": "Runs a vision model over every image in a bucket, and keeps the answer up to date.",
         "operators": _modules("operators", _OPERATORS),
+        "sensors": _modules("sensors", _SENSORS),
         "hooks": _modules("hooks", _HOOKS),
         "triggers": _modules("triggers", _TRIGGERS),
         # Nothing to normalize: what follows the scheme is a connection, a bucket and a prefix as they are.

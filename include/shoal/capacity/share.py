@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
 
+from shoal.capacity.setting_names import OF_DATASET, SettingNames
 from shoal.contract.errors import InsufficientCapacityError, NeverFitsError
 
 DEFAULT_SHARE = 0.8
@@ -121,7 +122,15 @@ def fit_nodes(nodes: Sequence[NodeHeadroom], request: Mapping[str, float]) -> Fi
     return Fit(pods, fits, request, "" if pods else describe_shortage(fits, request))
 
 
-def take_share(fit: Fit, share: float, max_pods: int | None, what: str = "pods") -> Capacity:
+def take_share(
+    fit: Fit,
+    share: float,
+    max_pods: int | None,
+    what: str = "pods",
+    *,
+    least: int = 1,
+    names: SettingNames = OF_DATASET,
+) -> Capacity:
     """Decide how many pods a run starts: `max(1, floor(share x fit))`, at most `max_pods`.
 
     Args:
@@ -129,18 +138,20 @@ def take_share(fit: Fit, share: float, max_pods: int | None, what: str = "pods")
         share: Part of the room one run may take, 0 to 1.
         max_pods: Upper bound, None for none.
         what: What is started, in the reason.
+        least: Fewer are of no use.
+        names: What whoever asks calls these.
 
     Raises:
         NeverFitsError: Not one pod would fit even if everything else were gone.
-        InsufficientCapacityError: Not one pod fits now.
+        InsufficientCapacityError: Not one pod fits now, or fewer than the least.
     """
     if fit.never:
         raise NeverFitsError(
-            f"{fit.shortage}, not even with nothing else running - lower cluster.pod in the dataset file, raise the quota if "
-            "it says so, or add nodes (cluster.pods: N if they are added when pods wait)"
+            f"{fit.shortage}, not even with nothing else running - lower {names.requests}, raise the quota if "
+            f"it says so, or add nodes ({names.pods}: N if they are added when pods wait)"
         )
     if fit.pods == 0:
-        raise InsufficientCapacityError(f"{fit.shortage} - lower cluster.pod in the dataset file or free some room")
+        raise InsufficientCapacityError(f"{fit.shortage} - lower {names.requests} or free some room")
     pods = max(1, floor(share * fit.pods))
     reason = f"{fit.pods} {what} fit ({describe(fit.request)}), share {share:g}"
     if max_pods is not None and max_pods < pods:
@@ -149,7 +160,10 @@ def take_share(fit: Fit, share: float, max_pods: int | None, what: str = "pods")
     nodes_bind = sum(node.pods for node in fit.nodes) == fit.pods
     binding = sorted({name for node in fit.nodes if nodes_bind and not node.blocked for name in node.binds})
     bounds = [f"bound by {', '.join(binding)}"] if binding else []
-    return Capacity(pods, fit.pods, fit.nodes, "; ".join([reason, *bounds, *fit.notes]))
+    reason = "; ".join([reason, *bounds, *fit.notes])
+    if pods < least:
+        raise InsufficientCapacityError(f"{pods} of at least {least} {what} may start: {reason} - free some room")
+    return Capacity(pods, fit.pods, fit.nodes, reason)
 
 
 def plan_capacity(

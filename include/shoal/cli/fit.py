@@ -14,9 +14,9 @@ from shoal.capacity.scheduler.requests import pod_requests
 from shoal.capacity.share import DEFAULT_SHARE, Capacity, Fit, NodeFit, describe, take_share
 from shoal.cli._json import add_json, print_json
 from shoal.cli._tell import tell
-from shoal.contract.errors import ConfigError, InsufficientCapacityError, one_line
+from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.units import parse_quantity
-from shoal.engines.plain_pod import sized_pod
+from shoal.engines.plain_pod import read_pod, sized_pod
 from shoal.settings.execution import GPU, check_device
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _question(arguments: Namespace) -> Question:
     if arguments.cpu is None and (arguments.memory is not None or arguments.resource):
         raise ConfigError("--memory, --gpu and --resource go with --cpu - a manifest and a dataset say it themselves")
     if arguments.pod is not None:
-        pod = _read_pod(arguments.pod)
+        pod = read_pod(arguments.pod)
         return Question(pod, (pod.get("metadata") or {}).get("namespace") or "")
     if arguments.dataset is not None:
         return _dataset_question(arguments.dataset)
@@ -156,31 +156,6 @@ def _dataset_question(name: str) -> Question:
     cluster, engine = dataset.cluster, engine_of(dataset)
     # A dataset that runs on one machine says no images, but how large its workers are.
     return Question(engine.sample_pod(), cluster.namespace, cluster.share, cluster.max_pods, engine.conn_id)
-
-
-def _read_pod(path: Path) -> dict[str, Any]:
-    """Read a manifest; JSON is YAML.
-
-    Raises:
-        ConfigError: No such file, or it holds something else than one pod.
-    """
-    import yaml  # noqa: PLC0415 - other questions do not need it
-
-    from shoal.written.yaml_text import read_yaml  # noqa: PLC0415
-
-    try:
-        with path.open("rb") as file:
-            found = read_yaml(file)
-    except (ConfigError, OSError, ValueError, RecursionError, yaml.YAMLError) as err:
-        reason = one_line(err)
-        raise ConfigError(f"Cannot read pod {path}: {reason} - give one pod as YAML or JSON") from err
-    kind = found.get("kind") if isinstance(found, dict) else type(found).__name__
-    if kind != "Pod" or not (isinstance(found.get("spec"), dict) and found["spec"].get("containers")):
-        raise ConfigError(f"{path} holds no pod with containers (kind {kind}) - give one pod as YAML or JSON")
-    metadata = found["metadata"] = found.get("metadata") or {}
-    # A copy is asked about: it must not meet the pod itself in the cluster.
-    metadata["generateName"] = f"{metadata.pop('name', 'shoal-fit')}-"
-    return dict(found)
 
 
 def _no_room(fit: Fit) -> Capacity:

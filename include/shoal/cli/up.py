@@ -1,14 +1,12 @@
 """`python -m shoal up`: Airflow's web interface on loopback over the embedded store, until Ctrl-C."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +19,7 @@ from shoal.embedded.processes.airflow_servers import (
     LOGIN,
     Processes,
     airflow_processes,
+    end_left_by,
     log_of,
     read_password,
     start_process,
@@ -97,8 +96,7 @@ def _keep_running(embedded: Embedded, processes: Processes, environment: Mapping
         for name, process in processes.items():
             if process.poll() is not None and restarts < MOST_RESTARTS:
                 restarts += 1
-                with suppress(ProcessLookupError):  # its tasks write what they have and are done again
-                    os.killpg(process.pid, signal.SIGTERM)
+                end_left_by(embedded.home.logs, name)  # its tasks write what they have and are done again
                 say("airflow", f"its {name} ended by itself and is started again; {log_of(embedded.home.logs, name)}")
                 start_process(processes, name, environment, embedded.home.logs)
         _check_running(embedded, processes)

@@ -49,16 +49,18 @@ class DagRunId:
         installation: The Airflow; empty for what an earlier version wrote, and for a check.
         dag_id: The DAG.
         run_id: Its run.
+        task: The task that owns it by itself, where a run has several that ask for room; empty for what is the run's.
     """
 
     installation: str
     dag_id: str
     run_id: str
+    task: str = ""
 
     @property
     def name(self) -> str:
         """Name of what the run owns: the same in every task, valid whatever the ids hold."""
-        ids = f"{self.installation}\n{self.dag_id}\n{self.run_id}"
+        ids = "\n".join([self.installation, self.dag_id, self.run_id, *([self.task] if self.task else ())])
         return f"shoal-{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
 
 

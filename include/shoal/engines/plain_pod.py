@@ -1,7 +1,10 @@
-"""A pod of a size and nothing else, to ask about room with."""
+"""Pods to ask about room with: of a size and nothing else, or as somebody wrote one down."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from shoal.contract.errors import ConfigError, one_line
 
 
 def sized_pod(cpu: str, memory: str | None, devices: Mapping[str, int]) -> dict[str, Any]:
@@ -26,3 +29,41 @@ def sized_pod(cpu: str, memory: str | None, devices: Mapping[str, int]) -> dict[
         "metadata": {"generateName": "shoal-fit-"},
         "spec": {"restartPolicy": "Never", "securityContext": security, "containers": [container]},
     }
+
+
+def read_pod(path: Path) -> dict[str, Any]:
+    """Read a manifest; JSON is YAML.
+
+    Raises:
+        ConfigError: No such file, or it holds something else than one pod.
+    """
+    import yaml  # noqa: PLC0415 - other questions do not need it
+
+    from shoal.written.yaml_text import read_yaml  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as file:
+            found = read_yaml(file)
+    except (ConfigError, OSError, ValueError, RecursionError, yaml.YAMLError) as err:
+        reason = one_line(err)
+        raise ConfigError(f"Cannot read pod {path}: {reason} - give one pod as YAML or JSON") from err
+    return pod_to_ask(found, str(path))
+
+
+def pod_to_ask(found: Any, where: str) -> dict[str, Any]:
+    """Make of a manifest the pod to ask about; a template may leave out its kind.
+
+    Args:
+        found: The manifest, as it was read.
+        where: What it is called.
+
+    Raises:
+        ConfigError: It is no pod.
+    """
+    kind = found.get("kind", "Pod") if isinstance(found, Mapping) else type(found).__name__
+    if kind != "Pod" or not (isinstance(found.get("spec"), Mapping) and found["spec"].get("containers")):
+        raise ConfigError(f"{where} holds no pod with containers (kind {kind}) - give one pod as YAML or JSON")
+    metadata = dict(found.get("metadata") or {})
+    # A copy is asked about: it must not meet the pod itself in the cluster.
+    metadata["generateName"] = f"{metadata.pop('name', None) or 'shoal-fit'}-"
+    return {**found, "metadata": metadata}

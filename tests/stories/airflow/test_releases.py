@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
 from dataset_settings import dataset_settings
 from impatience import POLL_S
+from reef_airflow import stopped
 from running_airflow import RunningAirflow, running_airflow
 from shoal.airflow.triggers.model_release import STORED_S
 from shoal.contract.layout import DatasetLayout
@@ -28,6 +30,7 @@ UNWATCHED = {"model": {"name": "reef", "version": "v1", "watch": False}}
 IN_FLIGHT = {"marked": UNWATCHED, "edited": UNWATCHED, "removed": UNWATCHED}
 DATASETS = {
     **IN_FLIGHT,
+    "unheard": UNWATCHED,
     "newest": {"model": {"name": "reef", "version": "latest"}},
     "fixed": {"model": {"name": "reef", "version": "v1"}},
     "brief": {"model": {"name": "reef", "version": "v1", "watch": False}, "run": {"approval_timeout": "5s"}},
@@ -303,6 +306,21 @@ def in_flight(site):
     for name in ("edited", "removed"):
         site.answer(name, runs[name], "Approve")
     return runs
+
+
+def test_an_answer_that_airflow_lost_is_not_asked_for_again(site):
+    """As one that comes before its scheduler has heard that the asking process ended: the attempt counts as failed."""
+    dag_id, run_id = "reanalyse_unheard", site.rest.trigger("reanalyse_unheard")
+    site.asked("unheard", run_id)
+    with stopped(psutil.Process(site.airflow.processes["scheduler"].pid)):
+        site.answer("unheard", run_id, "Approve")
+        site.rest.send(
+            "POST", f"dags/{dag_id}/clearTaskInstances",
+            {"dry_run": False, "dag_run_id": run_id, "task_ids": ["approve"], "only_failed": False, "reset_dag_runs": True},
+        )  # fmt: skip
+    states = site.finished("unheard", run_id)
+    assert (states["approve"], states["summarize"]) == ("success", "success")
+    assert (site.approval("unheard", "v1")["answer"], site.approval("unheard", "v1")["by"]) == ("yes", "admin")
 
 
 def test_no_answer_in_time_means_no(site, in_flight):

@@ -1,6 +1,7 @@
 """Dataset files that are edited, broken or removed while a run is in flight: the run's tasks hold to its plan."""
 
 import json
+import logging
 import shutil
 import threading
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from shoal.airflow.operators.frozen_run import frozen_run, where_it_lies, where_
 from shoal.airflow.operators.left_behind import end_left_behind, end_moved
 from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.operators.shard import ShardOperator
-from shoal.contract.errors import ClusterError, ConfigError
+from shoal.contract.errors import ClusterError, ConfigError, InsufficientCapacityError
 from shoal.contract.units import utc_text
 from shoal.engines.engine import DELETED
 from shoal.engines.kubernetes import patience
@@ -219,8 +220,8 @@ def test_a_plan_that_somebody_changed_since_names_no_pod_and_no_connection(plann
 
 def test_a_run_that_waits_for_room_lists_anew_where_its_source_was_changed(reef):
     class Planner(PlanShardsOperator):
-        def _plan(self, context, run_key, since):
-            return [{"run_key": run_key, "since": since, "context": context}]
+        def _plan(self, context, run_key, waiting):
+            return [{"run_key": run_key, "since": waiting.since, "context": context}]
 
     before, now = reef.model_dump(mode="json"), reef.model_dump(mode="json")
     now["source"]["bucket"] = "another"
@@ -233,6 +234,21 @@ def test_a_run_that_waits_for_room_lists_anew_where_its_source_was_changed(reef)
     assert same["run_key"] == waited["run_key"]
     assert other["run_key"] != waited["run_key"]
     assert other["since"] == same["since"] == datetime.fromisoformat(since)
+
+
+def test_a_plan_that_waits_says_once_what_it_waits_for(reef, caplog):
+    caplog.set_level(logging.INFO, plan_shards.__name__)
+    plan = PlanShardsOperator(task_id="plan", dataset=reef.model_dump(mode="json"))
+    waiting = plan_shards._Waiting(datetime.now(UTC))
+    for reason in ("quota reef leaves 0", "quota reef leaves 0", "0/1 nodes fit one pod"):
+        with pytest.raises(TaskDeferred) as deferred:
+            plan._wait(reef, InsufficientCapacityError(reason), "20261101T000000Z-aaaaaaaa", waiting)
+        waiting = replace(waiting, said=deferred.value.kwargs["said"])
+    told = [record.getMessage() for record in caplog.records if record.name == plan_shards.__name__]
+    assert told == [
+        "quota reef leaves 0; looking again every 60 s",
+        "0/1 nodes fit one pod; looking again every 60 s",
+    ]
 
 
 def test_a_pod_goes_and_is_judged_where_the_plan_had_it(planned, cluster, monkeypatch):

@@ -45,3 +45,17 @@ def connect(conn_id: str) -> ApiClient:
             ) from err
         raise explain_api_error(err, f"reach through Airflow connection {conn_id!r}") from err
     return patient(client)
+
+
+def namespace_of(conn_id: str) -> str:
+    """Name the namespace that a connection says, as the provider does; `default` where it says none.
+
+    Raises:
+        ConfigError: The connection is not defined.
+    """
+    try:
+        return KubernetesHook(conn_id=conn_id).get_namespace() or "default"
+    except (AirflowException, AirflowNotFoundException) as err:
+        raise ConfigError(
+            f"Airflow connection {conn_id!r} cannot be used - add or correct it under Admin > Connections"
+        ) from err

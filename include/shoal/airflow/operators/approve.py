@@ -13,6 +13,7 @@ from shoal.airflow.alerts import tell
 from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
 from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
+from shoal.airflow.triggers.given_answer import GivenAnswerTrigger
 from shoal.airflow.xcom_keys import SAID as TO_BE_NOTED
 from shoal.contract.errors import shown
 from shoal.models.approval import Answer, Decision, answer_to, is_newer, write_answer
@@ -27,6 +28,9 @@ REFUSED_XCOM = "refused"
 
 SAID = "said"
 """Key of the task's own state, which outlives its attempts: what a person said about a plan."""
+
+ASKED = "asked"
+"""Key of that state: the plan that a person was asked about last."""
 
 
 class ApproveOperator(ApprovalOperator):
@@ -79,6 +83,25 @@ class ApproveOperator(ApprovalOperator):
             self._refuse(
                 context, f"{_figures(plan)} wait for approval, and this run may not ask. {_way_out(context, plan)}"
             )
+        if context["task_state_store"].get(ASKED) == run["run_key"]:
+            # An answer within the second in which an attempt asks can reach Airflow before its scheduler has heard that the
+            # attempt's process ended. It takes that for a failed attempt; the answer lies beside the task, unread.
+            log.info("an earlier attempt asked about this plan: looking for the answer before asking again")
+            self.defer(trigger=GivenAnswerTrigger(str(context["ti"].id)), method_name="hear")
+        self._ask(context, frozen, run["run_key"])
+
+    def hear(self, context: Context, event: dict[str, Any]) -> None:
+        """Take the answer that an earlier attempt was given; ask where there is none."""
+        if event.get("chosen_options"):
+            self.execute_complete(context, event)
+            return
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        with translated_errors():
+            frozen = frozen_run(self.dataset, run)
+        self._ask(context, frozen, run["run_key"])
+
+    def _ask(self, context: Context, frozen: FrozenRun, run_key: str) -> None:
+        plan = frozen.plan
         self.subject = f"Infer {plan.question.images} images with {plan.model}?"
         self.body = write_question(plan)
         self.response_timeout = frozen.dataset.run.approval_timeout
@@ -88,6 +111,7 @@ class ApproveOperator(ApprovalOperator):
             context["ti"].dag_id,
             context["ti"].run_id,
         )
+        context["task_state_store"].set(ASKED, run_key)
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:

@@ -9,9 +9,16 @@ from shoal.engines.engine import DELETED, DagRunId
 log = logging.getLogger(__name__)
 
 
-def owner_of(task_instance: Any) -> DagRunId:
-    """Name the Dag run of a task."""
-    return DagRunId(find_installation(), task_instance.dag_id, task_instance.run_id)
+def owner_of(task_instance: Any, *, whole: bool = True) -> DagRunId:
+    """Name the Dag run of a task.
+
+    Args:
+        task_instance: The task.
+        whole: Whether the run owns what it will be; else the task does by itself.
+    """
+    index = getattr(task_instance, "map_index", -1)
+    task = "" if whole else f"{task_instance.task_id}[{index}]"
+    return DagRunId(find_installation(), task_instance.dag_id, task_instance.run_id, task)
 
 
 def dag_run_state(task_instance: Any, dag_id: str, run_id: str) -> str | None:

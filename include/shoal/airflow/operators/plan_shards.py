@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -56,6 +57,14 @@ PLAN_XCOM = "plan"
 """XCom key under which a plan says where it lies, also when it has no shards."""
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A wait for room: since when, and why as it was told last."""
+
+    since: datetime
+    said: str = ""
+
+
 class PlanShardsOperator(BaseOperator):
     """List the bucket, freeze it, find what is new, compute what fits, and cut it into shards.
 
@@ -78,19 +87,19 @@ class PlanShardsOperator(BaseOperator):
 
     def execute(self, context: Context) -> Sequence[dict[str, Any]]:
         """Plan the run and write its plan."""
-        return self._plan(context, _mint_run_key(context["ti"]), since=None)
+        return self._plan(context, _mint_run_key(context["ti"]), None)
 
     def look_again(
-        self, context: Context, event: Any, run_key: str, since: str, source: Any = None
+        self, context: Context, event: Any, run_key: str, since: str, *, source: Any = None, said: str = ""
     ) -> Sequence[dict[str, Any]]:
         """Plan the run whose listing is frozen already, after it waited for room; one of another source serves no more."""
         del event
         if source not in {None, _listed(self.dataset)}:
             log.info("the dataset file's source or results were changed while the run waited for room: it lists anew")
             run_key = _mint_run_key(context["ti"])
-        return self._plan(context, run_key, datetime.fromisoformat(since))
+        return self._plan(context, run_key, _Waiting(datetime.fromisoformat(since), said))
 
-    def _plan(self, context: Context, run_key: str, since: datetime | None) -> Sequence[dict[str, Any]]:
+    def _plan(self, context: Context, run_key: str, waiting: _Waiting | None) -> Sequence[dict[str, Any]]:
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
         from shoal.exports.export import need_exports  # noqa: PLC0415
         from shoal.settings.dataset_stores import open_stores  # noqa: PLC0415
@@ -108,11 +117,11 @@ class PlanShardsOperator(BaseOperator):
             by_month = context["dag_run"].run_type == BACKFILL
             if params.count_again:
                 return self._count_again(context, dataset, params, run_key)
-            if asked := say_params(params, context["params"], by_month=by_month):
+            if waiting is None and (asked := say_params(params, context["params"], by_month=by_month)):
                 log.info("%s", shown(asked))
-            request = self._request(context, dataset, params, run_key, since)
+            request = self._request(context, dataset, params, run_key, waiting)
             stores = open_stores(dataset, read_access)
-            plan = self._make_plan(context, request, stores, since)
+            plan = self._make_plan(context, request, stores, waiting)
             if notices:
                 _notice(stores, plan)
             _need_latest(context["ti"], run_key)
@@ -174,7 +183,7 @@ class PlanShardsOperator(BaseOperator):
         )
 
     def _request(
-        self, context: Context, dataset: Dataset, params: RunParams, run_key: str, since: datetime | None
+        self, context: Context, dataset: Dataset, params: RunParams, run_key: str, waiting: _Waiting | None
     ) -> "PlanRequest":
         from shoal.plan.request import PlanRequest  # noqa: PLC0415
 
@@ -186,7 +195,7 @@ class PlanShardsOperator(BaseOperator):
             installation=find_installation(),
             max_shards=conf.getint("core", "max_map_length"),
             run_key=run_key,
-            frozen=since is not None,
+            frozen=waiting is not None,
             reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
             is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
             asks=when_to_ask(context),
@@ -195,7 +204,7 @@ class PlanShardsOperator(BaseOperator):
             neighbours=[path.stem for path in dataset_files(configured_datasets_folder())],
         )
 
-    def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", since: datetime | None) -> Plan:
+    def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", waiting: _Waiting | None) -> Plan:
         """Clean up what stands in the way, plan, and promise the room; or wait for it."""
         from shoal.plan.make_plan import make_plan  # noqa: PLC0415
 
@@ -209,14 +218,14 @@ class PlanShardsOperator(BaseOperator):
         room = engine.room(engine.sample_pod(), lambda: owner_of(instance), partial(find_state, instance))
         latest()  # what follows belongs to the run, and by that to the attempt that planned it last
         room.clean_up()
-        if since is None and context["ti"].try_number > 1:
+        if waiting is None and context["ti"].try_number > 1:
             room.end_earlier()
         try:
             plan = make_plan(request, stores, find_room)
         except InsufficientCapacityError as err:
             if not engine.waits:
                 raise
-            self._wait(request.dataset, err, request.run_key, since or datetime.now(UTC))
+            self._wait(request.dataset, err, request.run_key, waiting or _Waiting(datetime.now(UTC)))
         if plan.work.shards and not plan_only:
             latest()
             # Until somebody has answered nothing starts: others may have the room meanwhile.
@@ -229,15 +238,21 @@ class PlanShardsOperator(BaseOperator):
             alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
             tell(plan.dataset, alert, plan.dag_id, plan.run_id)
 
-    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, since: datetime) -> NoReturn:
-        """Come back later without holding a slot."""
-        if datetime.now(UTC) - since >= dataset.cluster.wait:
+    def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, waiting: _Waiting) -> NoReturn:
+        """Come back later without holding a slot; what is in the way is told once, and again when it is something else."""
+        if datetime.now(UTC) - waiting.since >= dataset.cluster.wait:
             raise ConfigError(f"No room for one pod in {dataset.cluster.wait} (cluster.wait): {err}") from err
-        log.info("%s; looking again in %.0f s", err, LOOK_AGAIN.total_seconds())
+        if waiting.said != str(err):
+            log.info("%s; looking again every %.0f s", err, LOOK_AGAIN.total_seconds())
         self.defer(
             trigger=TimeDeltaTrigger(LOOK_AGAIN),
             method_name="look_again",
-            kwargs={"run_key": run_key, "since": since.isoformat(), "source": _listed(self.dataset)},
+            kwargs={
+                "run_key": run_key,
+                "since": waiting.since.isoformat(),
+                "source": _listed(self.dataset),
+                "said": str(err),
+            },
         )
 
 

@@ -39,7 +39,7 @@ def fit_pods(snapshot: ClusterSnapshot, pod: Mapping[str, Any], promised: Sequen
     counts = count_pods(template, rooms)
     nodes = tuple(_node_fit(*each, template) for each in zip(rooms, counts, strict=True))
     fit = sum(node.pods for node in nodes)
-    notes = [*_lower_bound(template, rooms), *_upper_bound(pod["spec"]), *snapshot.notes]
+    notes = [*_lower_bound(template, rooms), *_upper_bound(pod["spec"]), *_gates(pod["spec"]), *snapshot.notes]
     if fit == 0:
         never = all(_never_fits(*each, template) for each in zip(snapshot.nodes, counts, strict=True))
         return Fit(0, nodes, request, describe_shortage(nodes, request), never, tuple(notes))
@@ -115,6 +115,12 @@ def _upper_bound(spec: Mapping[str, Any]) -> list[str]:
     if any(kind in volume for volume in spec.get("volumes") or () for kind in ("persistentVolumeClaim", "ephemeral")):
         found.append("persistent volumes")
     return [f"an upper bound: {' and '.join(found)} are not looked at"] if found else []
+
+
+def _gates(spec: Mapping[str, Any]) -> list[str]:
+    """Say what keeps the pods from nodes that have room: a queue such as Kueue's lets them go in its own time."""
+    gates = ", ".join(str(gate.get("name")) for gate in spec.get("schedulingGates") or ())
+    return [f"they wait until {gates} lets them go, whatever fits"] if gates else []
 
 
 def _plain_units(amounts: Mapping[str, int]) -> dict[str, float]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import urllib3
 
-from shoal.embedded.processes.process_trees import end_family, family_of
+from shoal.embedded.processes.process_trees import end_family, family_of, find_marked
+from shoal.engines.local.process import STARTED_AS
 
 LOGIN = "admin"
 TASKS_LEAVE_S = 20
@@ -71,7 +73,7 @@ def airflow_processes(environment: Mapping[str, str], logs: Path) -> Iterator[Pr
             start_process(processes, name, environment, logs)
         yield processes
     finally:
-        _end(processes)
+        _end(processes, logs)
 
 
 def start_process(processes: Processes, name: str, environment: Mapping[str, str], logs: Path) -> None:
@@ -79,11 +81,27 @@ def start_process(processes: Processes, name: str, environment: Mapping[str, str
     with log_of(logs, name).open("ab") as log:
         processes[name] = subprocess.Popen(
             [sys.executable, "-m", "airflow", *_COMMANDS[name]],
-            env=environment,
+            env={**environment, STARTED_AS: str(log_of(logs, name))},
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is ours: they are ended in order
         )
+
+
+def end_left_by(logs: Path, name: str, patience_s: float = TASKS_LEAVE_S) -> None:
+    """End what one of the four left when it ended by itself: executors, tasks and their workers go on without it, idle for ever.
+
+    Args:
+        logs: Folder of the logs.
+        name: Which of the four.
+        patience_s: Seconds in which tasks write what they have; then they are killed.
+    """
+    end_family(_left_by(logs, name), patience_s)
+
+
+def _left_by(logs: Path, name: str) -> list[psutil.Process]:
+    """Find all that one of the four started and all that these started, whoever is their parent by now."""
+    return family_of(process.pid for process in find_marked(STARTED_AS, str(log_of(logs, name))))
 
 
 def log_of(logs: Path, name: str) -> Path:
@@ -91,16 +109,16 @@ def log_of(logs: Path, name: str) -> Path:
     return logs / f"airflow-{name}.log"
 
 
-def _end(processes: Processes) -> None:
+def _end(processes: Processes, logs: Path) -> None:
     """End the scheduler with its tasks while they can still report to the API server, then the rest."""
-    scheduler = [process.pid for name, process in processes.items() if name == _SCHEDULER]
     everything = family_of(process.pid for process in processes.values())
     patience_s = 0
     try:
-        end_family(family_of(scheduler), TASKS_LEAVE_S)
+        end_family(_left_by(logs, _SCHEDULER), TASKS_LEAVE_S)
         patience_s = SERVERS_LEAVE_S
     finally:
-        end_family(everything, patience_s)
+        left = [process for name in processes for process in _left_by(logs, name)]
+        end_family({process.pid: process for process in (*everything, *left)}.values(), patience_s)
         for process in processes.values():
             process.wait()
 

@@ -51,7 +51,7 @@ def end_leftovers(root: Path) -> list[int]:
     Returns:
         Process ids of what was ended.
     """
-    marked = [process for process in psutil.process_iter() if _was_started_over(process, root)]
+    marked = find_marked(OWNER_VARIABLE, str(root))
     store = [process.pid for process in marked if _name(process) == "rclone"]
     others = family_of(process.pid for process in marked if process.pid not in store)
     end_family(others, WORKER_LEAVES_S)
@@ -59,10 +59,15 @@ def end_leftovers(root: Path) -> list[int]:
     return [*(process.pid for process in others), *store]
 
 
-def _was_started_over(process: psutil.Process, root: Path) -> bool:
+def find_marked(variable: str, value: str) -> list[psutil.Process]:
+    """Find the processes that were started with a variable of this value, whoever is their parent by now."""
+    return [process for process in psutil.process_iter() if _is_marked(process, variable, value)]
+
+
+def _is_marked(process: psutil.Process, variable: str, value: str) -> bool:
     # This process marked its own environment after its start, which is not what others see of it.
     try:
-        return process.pid != os.getpid() and process.environ().get(OWNER_VARIABLE) == str(root)
+        return process.pid != os.getpid() and process.environ().get(variable) == value
     except (psutil.Error, OSError):
         return False
 

@@ -16,6 +16,7 @@ from shoal.capacity.scheduler.nodes import parse_node
 from shoal.capacity.scheduler.pods import parse_pod
 from shoal.capacity.scheduler.quotas import parse_quota
 from shoal.capacity.scheduler.snapshot import ClusterSnapshot, Promise
+from shoal.capacity.setting_names import OF_DATASET, SettingNames
 from shoal.capacity.share import Fit
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS, explain_api_error
@@ -133,8 +134,16 @@ def read_cluster(api_client: client.ApiClient, namespace: str) -> ClusterSnapsho
     return ClusterSnapshot(namespace, nodes, pods or (), quotas or (), (", ".join(notes),) if notes else ())
 
 
-def effective_pod(api_client: client.ApiClient, namespace: str, pod: Mapping[str, Any]) -> EffectivePod:
+def effective_pod(
+    api_client: client.ApiClient, namespace: str, pod: Mapping[str, Any], names: SettingNames = OF_DATASET
+) -> EffectivePod:
     """Ask the API server what it would make of a pod (a dry run; nothing is created).
+
+    Args:
+        api_client: The cluster.
+        namespace: Where the pod goes.
+        pod: The pod.
+        names: What whoever asks calls their settings.
 
     Raises:
         ConfigError: The namespace is missing, or admission refuses the pod.
@@ -147,7 +156,7 @@ def effective_pod(api_client: client.ApiClient, namespace: str, pod: Mapping[str
     try:
         reply = create(namespace, body, dry_run="All", _preload_content=False, _request_timeout=TIMEOUT_S)
     except REQUEST_ERRORS as err:
-        error = explain_api_error(err, f"check the pod in namespace {namespace}")
+        error = explain_api_error(err, f"check the pod in namespace {namespace}", names)
         said = str(getattr(err, "body", ""))
         if "cannot create resource" in said:
             return EffectivePod(

@@ -10,34 +10,28 @@ import urllib3
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
+from shoal.capacity.setting_names import OF_DATASET, SettingNames
 from shoal.contract.errors import ClusterError, ConfigError, QuotaExceededError, ShoalError, one_line
 from shoal.stores.unresolved import LOOK_AT_DNS, is_unresolved
 
 REQUEST_ERRORS = (ApiException, urllib3.exceptions.HTTPError, ConfigException, OSError)
 """What a request to a cluster can raise."""
 
-_GIVE_WHAT_IS_ASKED = "give cluster.pod.template what this cluster's admission policy asks for"
+_GIVE_WHAT_IS_ASKED = "give {names.pod} what this cluster's admission policy asks for"
 
 _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
-    ("exceeded quota", QuotaExceededError, "lower cluster.pod or cluster.share, or raise the quota"),
-    (
-        "violates PodSecurity",
-        ConfigError,
-        (
-            "a bucket sidecar needs the namespace label pod-security.kubernetes.io/enforce=privileged; or set "
-            "cluster.pod.transfer: direct"
-        ),
-    ),
+    ("exceeded quota", QuotaExceededError, "lower {names.share}, or raise the quota"),
+    ("violates PodSecurity", ConfigError, "{names.privileged}"),
     ("denied request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("denied the request", ConfigError, _GIVE_WHAT_IS_ASKED),
-    ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct cluster.namespace"),
+    ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct {names.namespace}"),
     (
         "Unauthorized",
         ClusterError,
         "renew the login (the Airflow connection's, or the kubeconfig's); the next attempt reads it anew",
     ),
 )
-"""What the API server says, and the way out."""
+"""What the API server says, and the way out, with the names of whoever asks."""
 
 NOT_FOUND, CONFLICT = 404, 409
 
@@ -46,24 +40,26 @@ _FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
 
 
 @contextmanager
-def explained(action: str) -> Iterator[None]:
+def explained(action: str, names: SettingNames = OF_DATASET) -> Iterator[None]:
     """Turn what a request to the cluster raises into the error to show.
 
     Args:
         action: What is done, such as `list nodes`.
+        names: What whoever asks calls their settings.
     """
     try:
         yield
     except REQUEST_ERRORS as err:
-        raise explain_api_error(err, action) from err
+        raise explain_api_error(err, action, names) from err
 
 
-def explain_api_error(err: BaseException, action: str) -> ShoalError:
+def explain_api_error(err: BaseException, action: str, names: SettingNames = OF_DATASET) -> ShoalError:
     """Turn a failed request into the error to show: a ConfigError where a retry cannot help, else a ClusterError.
 
     Args:
         err: What the client raised.
         action: What was to be done, such as `list nodes`.
+        names: What whoever asks calls their settings.
     """
     if isinstance(err, ConfigException):
         return ConfigError(
@@ -82,7 +78,7 @@ def explain_api_error(err: BaseException, action: str) -> ShoalError:
         if said in message:
             # Each try names another pod, and the same quota says the same.
             shown = message[message.index(said) :] if kind is QuotaExceededError else message
-            return kind(f"Cannot {action}: {shown} - {way_out}")
+            return kind(f"Cannot {action}: {shown} - {way_out.format(names=names)}")
     kind = ConfigError if err.status in _NOT_MENDED_BY_RETRY else ClusterError
     return kind(f"Cannot {action}: the API server says {err.status} {err.reason}: {message}")
 

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 PROMISE_HOLDS = timedelta(minutes=10)
 """A plan's pods are there by then; what has not come will not come."""
 
+_SELECTED, _HOLDS_S = "selector", "holds_s"
+"""Fields of a promise whose pods others start, or which holds for another time; a run's own have neither."""
+
 _UNREAD = {"_preload_content": False}
 """The client writes every answer it reads into the log at level DEBUG, and a Secret's answer holds the Secret."""
 
@@ -47,11 +50,15 @@ class RunPromise:
         run: Name of the run.
         pods: How many are still to come.
         pod: What one of them looks like.
+        selector: Labels by which they are known; empty: the run's own label.
+        holds: How long it is kept room for them.
     """
 
     run: str
     pods: int
     pod: Manifest
+    selector: str = ""
+    holds: timedelta = PROMISE_HOLDS
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,31 @@ class RunObjects:
             name, data = config_map.metadata.name, config_map.data or {}
             if name in {but, TURN_NAME} or "pods" not in data:
                 continue
-            if now - datetime.fromisoformat(data["promised_at"]) > PROMISE_HOLDS:
+            since, holds_s = datetime.fromisoformat(data["promised_at"]), data.get(_HOLDS_S)
+            if now - since > (PROMISE_HOLDS if holds_s is None else timedelta(seconds=float(holds_s))):
                 continue
-            there = len(self._core.list_namespaced_pod(self._namespace, label_selector=f"{RUN_LABEL}={name}").items)
+            there = self._count_there(data.get(_SELECTED) or f"{RUN_LABEL}={name}", since)
             if (pods := int(data["pods"]) - there) > 0:
                 found.append(RunPromise(name, pods, json.loads(data["pod"])))
         return found
 
+    def _count_there(self, selector: str, since: datetime) -> int:
+        """Count a promise's pods that the cluster counts as any others.
+
+        Gated ones take no room yet, and nobody else is to have it: they are as good as not there.
+        """
+        pods = self._core.list_namespaced_pod(self._namespace, label_selector=selector).items
+        return sum(pod.metadata.creation_timestamp >= since and not pod.spec.scheduling_gates for pod in pods)
+
     def promise(self, owner: DagRunId, promise: RunPromise, now: datetime) -> None:
         """Write down, within a planning turn, that a run is about to start pods."""
         data = {
-            **asdict(owner),
+            **_told(owner),
             "pods": str(promise.pods),
             "pod": json.dumps(promise.pod, separators=(",", ":")),
             "promised_at": now.isoformat(timespec="seconds"),
+            **({_SELECTED: promise.selector} if promise.selector else {}),
+            **({_HOLDS_S: str(promise.holds.total_seconds())} if promise.holds != PROMISE_HOLDS else {}),
         }
         self._write_config_map(promise.run, data)
 
@@ -123,7 +141,7 @@ class RunObjects:
         except ApiException as err:
             if err.status != NOT_FOUND:
                 raise
-            found = self._write_config_map(name, asdict(owner))
+            found = self._write_config_map(name, _told(owner))
         return str(found.metadata.uid)
 
     def put_secret(self, secret: Manifest) -> None:
@@ -203,7 +221,12 @@ class RunObjects:
         return [
             OwnedRun(
                 entry.metadata.name,
-                DagRunId(entry.data.get("installation", ""), entry.data["dag_id"], entry.data["run_id"]),
+                DagRunId(
+                    entry.data.get("installation", ""),
+                    entry.data["dag_id"],
+                    entry.data["run_id"],
+                    entry.data.get("task", ""),
+                ),
                 entry.metadata.creation_timestamp,
             )
             for entry in found
@@ -228,6 +251,11 @@ class RunObjects:
         except ApiException as err:
             if err.status not in {NOT_FOUND, CONFLICT}:
                 raise
+
+
+def _told(owner: DagRunId) -> dict[str, str]:
+    """Write an owner as its ConfigMap tells it."""
+    return {name: value for name, value in asdict(owner).items() if value or name != "task"}
 
 
 def is_only_kept(pod: V1Pod) -> bool:

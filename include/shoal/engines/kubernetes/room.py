@@ -11,6 +11,7 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.capacity.scheduler.pods import scheduled_part
 from shoal.capacity.scheduler.snapshot import Promise
+from shoal.capacity.setting_names import OF_DATASET, SettingNames
 from shoal.capacity.share import Capacity, take_share
 from shoal.contract.errors import ShoalError
 from shoal.contract.run_names import CHECK_DAG_ID
@@ -18,7 +19,7 @@ from shoal.engines.engine import DELETED, DagRunId, FindState, Owner
 from shoal.engines.kubernetes.cluster import EffectivePod, effective_pod, fit_effective
 from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
 from shoal.engines.kubernetes.errors import explained
-from shoal.engines.kubernetes.owned_objects import OwnedRun, RunObjects, RunPromise
+from shoal.engines.kubernetes.owned_objects import PROMISE_HOLDS, OwnedRun, RunObjects, RunPromise
 from shoal.engines.kubernetes.planning_turn import planning_turn
 from shoal.settings.execution import Cluster
 
@@ -26,6 +27,23 @@ log = logging.getLogger(__name__)
 
 ENDED = {"success", "failed"}
 CHECK_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What whoever asks wants of the room beside its share.
+
+    Attributes:
+        least: Fewer pods are of no use.
+        selector: Labels by which the pods are known that take a promise up; empty: the label of the run's own.
+        holds: How long a promise is kept.
+        names: What whoever asks calls their settings.
+    """
+
+    least: int = 1
+    selector: str = ""
+    holds: timedelta = PROMISE_HOLDS
+    names: SettingNames = OF_DATASET
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,7 @@ class KubernetesRoom:
         pod: What one of the pods looks like.
         find_owner: Names the Dag run that asks.
         find_state: Asks its Airflow for the state of a Dag run.
+        terms: What else it wants.
     """
 
     connect: Callable[[], ApiClient]
@@ -45,6 +64,7 @@ class KubernetesRoom:
     pod: Mapping[str, Any]
     find_owner: Owner
     find_state: FindState
+    terms: Terms = Terms()
 
     @cached_property
     def owner(self) -> DagRunId:
@@ -84,14 +104,15 @@ class KubernetesRoom:
             ConfigError: Namespace, rights or pod are wrong.
             ClusterError: The cluster does not answer.
         """
-        namespace = self.cluster.namespace
+        namespace, terms = self.cluster.namespace, self.terms
         turn = planning_turn(self._core, self.cluster)
-        with explained(f"plan in namespace {namespace}"), turn as now:
+        with explained(f"plan in namespace {namespace}", terms.names), turn as now:
             # What admission refuses now it refuses every shard.
-            pod = effective_pod(self.connect(), namespace, self.pod)
+            pod = effective_pod(self.connect(), namespace, self.pod, terms.names)
             capacity = self._count(pod, now)
             if promise:
-                promised = RunPromise(self.owner.name, capacity.pods, scheduled_part(pod.pod))
+                part = scheduled_part(pod.pod)
+                promised = RunPromise(self.owner.name, capacity.pods, part, terms.selector, terms.holds)
                 self.objects.promise(self.owner, promised, now)
         return capacity
 
@@ -101,13 +122,13 @@ class KubernetesRoom:
             self.objects.lower_promise(self.owner.name, pods)
 
     def _count(self, pod: EffectivePod, now: datetime) -> Capacity:
-        cluster = self.cluster
+        cluster, terms = self.cluster, self.terms
         if cluster.pods is not None:
-            reason = f"cluster.pods {cluster.pods}: started whatever fits now, they wait Pending for room"
+            reason = f"{terms.names.pods} {cluster.pods}: started whatever fits now, they wait Pending for room"
             return Capacity(cluster.pods, cluster.pods, (), reason)
         promised = [Promise(other.pod, other.pods) for other in self.objects.list_promises(self.owner.name, now)]
         fit = fit_effective(self.connect(), cluster.namespace, pod, promised)
-        return take_share(fit, cluster.share, cluster.max_pods)
+        return take_share(fit, cluster.share, cluster.max_pods, least=terms.least, names=terms.names)
 
     def _delete_ended_runs(self) -> None:
         for run in self.objects.list_runs():

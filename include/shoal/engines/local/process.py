@@ -17,7 +17,11 @@ from shoal.engines.verdict import judge
 STOP_S = 10
 """A worker told to stop has written its part and left within 5 s; this is twice that."""
 
+STARTED_AS = "SHOAL_STARTED_AS"
+"""Environment variable that marks what one of Airflow's programs started here: a worker outlives one that crashes."""
+
 PASSED_ON = (
+    STARTED_AS,
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
     # Where this machine's identity is found: paths and addresses.
     *("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),

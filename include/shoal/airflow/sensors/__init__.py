@@ -1,0 +1,1 @@
+"""What waits for something before tasks start that need it."""
