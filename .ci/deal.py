@@ -83,7 +83,10 @@ GROUPS = (
     ),
     Group(
         "one control plane without nodes",
-        tuple(f"tests/stories/scheduler/test_{name}.py" for name in ("cluster", "fit_command", "real_scheduler")),
+        tuple(
+            f"tests/stories/scheduler/test_{name}.py"
+            for name in ("capacity", "capacity_dag", "cluster", "fit_command", "real_scheduler")
+        ),
         30,
         together=True,
     ),

@@ -124,9 +124,9 @@ def test_a_pod_may_be_a_file_an_object_or_a_manifest_with_templates(team, tmp_pa
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump({"kind": "Pod", **ONE_CORE}))
     resources = client.V1ResourceRequirements(requests={"cpu": "2", "memory": "1Gi"})
     made = client.V1Pod(spec=client.V1PodSpec(containers=[client.V1Container(name="base", resources=resources)]))
-    templated = {"spec": {"containers": [{"resources": {"requests": {"cpu": "{{ run_id }}"}}}]}}
-    found = [team.found(pod=each, share=1.0) for each in (str(tmp_path / "pod.yaml"), made, ONE_CORE)]
-    assert (found, team.found("4", pod=templated, share=1.0)) == ([4, 2, 4], 1), "its own promise binds no run"
+    templated = {"spec": {"containers": [{"resources": {"requests": {"cpu": "{{ ti.run_id | length }}"}}}]}}
+    found = [team.found(pod=each, share=1.0) for each in (str(tmp_path / "pod.yaml"), made, ONE_CORE, templated)]
+    assert found == [4, 2, 4, 1]
     assert "pod" not in PodCapacityOperator.template_fields
 
 

@@ -32,6 +32,8 @@ OVERDUE_S = 1800.0
 """A worker ends this long after its time box at the latest: an image at work, and a last part that the store takes late."""
 
 _PULLING = "Pulling"
+_SUMS_UP, _OF_VOLUMES = "Unable to attach or mount volumes", {"FailedMount", "FailedAttachVolume"}
+"""How the kubelet begins what it says every two minutes of a pod whose volumes are not ready, and why one of them is not."""
 _WENT_WELL = {"Pulled", "Created", "Started"}
 """Events that blame nothing."""
 
@@ -115,8 +117,16 @@ def look(
 
 
 def last_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Choose the event that happened last; of two in the same second one that is no warning."""
-    return max(events, key=lambda event: (_moment(event), event.get("type") != "Warning"), default=None)
+    """Choose the event that happened last; of two in the same second one that is no warning.
+
+    What only sums others up counts where there are no others: it comes later, and does not say what is missing.
+    """
+    found = list(events)
+    telling = [event for event in found if not (event.get("message") or "").startswith(_SUMS_UP)]
+    causes = {event.get("reason") for event in telling} & _OF_VOLUMES
+    return max(
+        telling if causes else found, key=lambda event: (_moment(event), event.get("type") != "Warning"), default=None
+    )
 
 
 def _grace_s(pod: Mapping[str, Any], bounds: Bounds) -> float:
