@@ -76,7 +76,7 @@ class PodRoom:
     def _cluster(self, namespace: str) -> Cluster:
         bounds = {"share": self.share, "max_pods": self.max_pods, "pods": self.pods}
         try:
-            return Cluster(kind="kubernetes", conn_id=self.conn_id, namespace=namespace, **bounds)  # type: ignore[arg-type]
+            return Cluster(kind="kubernetes", conn_id=self.conn_id, namespace=namespace, **bounds)
         except ValueError as err:
             raise ConfigError(f"namespace {namespace!r} cannot be so: {one_line(err, 300)} - correct it") from err
 
@@ -105,20 +105,20 @@ def plain_pod(pod: Any) -> Any:
     return ApiClient().sanitize_for_serialization(pod)
 
 
-def whole_number(name: str, value: Any) -> int | None:
+def whole_number(name: str, value: Any, least: int = 1) -> int | None:
     """Read a number of pods, which a template writes as text; None stays None.
 
     Raises:
-        ConfigError: It is none, or below 1.
+        ConfigError: It is none, or below the least.
     """
     if value is None or (isinstance(value, str) and value in {"", "None"}):
         return None
     try:
-        number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else 0
+        number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else -1
     except ValueError:
-        number = 0
-    if number < 1:
-        raise ConfigError(f"{name} is {value!r}, not a whole number above 0 - correct it")
+        number = -1
+    if number < least:
+        raise ConfigError(f"{name} is {value!r}, not a whole number from {least} on - correct it")
     return number
 
 

@@ -32,13 +32,15 @@ class Instance(SimpleNamespace):
     """A task instance as the operators see it."""
 
     def __init__(self, dag_id, run_id, task_id):
-        super().__init__(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=-1, try_number=1, pushed={})
+        super().__init__(
+            dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=-1, try_number=1, pushed={}, states={}
+        )
 
     def xcom_push(self, key, value):
         self.pushed[key] = value
 
     def get_dagrun_state(self, dag_id, run_id):
-        return "running"
+        return self.states.get(run_id, "running")
 
 
 class Team:
@@ -128,6 +130,21 @@ def test_a_pod_may_be_a_file_an_object_or_a_manifest_with_templates(team, tmp_pa
     found = [team.found(pod=each, share=1.0) for each in (str(tmp_path / "pod.yaml"), made, ONE_CORE, templated)]
     assert found == [4, 2, 4, 1]
     assert "pod" not in PodCapacityOperator.template_fields
+
+
+def test_where_there_is_no_work_nothing_is_started_and_nothing_promised(team):
+    assert team.found(max_pods="0") == 0
+    assert team.promised() == []
+
+
+def test_what_an_ended_run_was_promised_is_free_again_at_once(team):
+    assert team.found("ended", share=1.0) == 4
+    asked, context = team.ask("next", share=1.0)
+    with pytest.raises(TaskDeferred) as waits:
+        asked.execute(context)
+    context["ti"].states["ended"] = "failed"
+    assert len(asked.look_again(context, None, **waits.value.kwargs)) == 4
+    assert [data["run_id"] for data in team.promises()] == ["next"]
 
 
 def test_a_full_cluster_is_waited_for_and_told_of_in_one_line(team, caplog):
@@ -241,7 +258,7 @@ def wait_for_defaults(team):
             {"pod": {"kind": "Job"}}, r"the task's pod holds no pod with containers \(kind Job\)", id="no pod"
         ),
         pytest.param({"pod": "/nowhere/pod.yaml"}, r"Cannot read pod /nowhere/pod\.yaml: .*No such file", id="no file"),
-        pytest.param({"max_pods": "many"}, r"max_pods is 'many', not a whole number above 0", id="no number"),
+        pytest.param({"max_pods": "many"}, r"max_pods is 'many', not a whole number from 0 on", id="no number"),
         pytest.param({"min_pods": 3, "max_pods": 2}, r"min_pods 3 is above max_pods 2", id="a least above the most"),
     ],
 )

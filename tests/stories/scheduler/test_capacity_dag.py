@@ -15,6 +15,7 @@ from running_airflow import running_airflow
 from scheduling.objects import container, node, pod
 from scheduling.stand_in_node import stand_in_node
 from shoal.embedded.home import Home
+from shoal.embedded.processes.airflow_servers import PRELOADED
 from shoal.stores.s3_access import StoreAccess
 from waiting import wait_until
 
@@ -23,11 +24,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 PAGE = Path(__file__).parents[3] / "docs/capacity.md"
-NAMESPACE, CORES, DAGS, READY_S, LOOKS_S = "team", 4, ("as_many_as_fit", "as_many_again"), 600, 15
+NAMESPACE, CORES, DAGS, READY_S, LOOKS_S = "team", 2, ("as_many_as_fit", "as_many_again"), 600, 15
 FIT = 2 * CORES
 """Half a core each."""
 QUICK = {
-    "max_pods=8": "max_pods=8, look_every=timedelta(seconds=5)",
+    "max_pods=8": "max_pods=8, look_every=timedelta(seconds=10)",
     # A node without a kubelet has no logs.
     "deferrable=True": "deferrable=True, get_logs=False, log_events_on_startup=False, poll_interval=1",
 }
@@ -62,6 +63,8 @@ def airflow(control_plane, core, tmp_path_factory):
     extra = {"kube_config_path": str(control_plane.kubeconfig)}
     told = {
         **home.airflow_environment(StoreAccess("http://127.0.0.1:9", "nobody", "nothing")),
+        # A task process inherits the provider's import, seconds of it.
+        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join([*PRELOADED, "shoal.airflow.operators.shard_pod"]),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps({"conn_type": "kubernetes", "extra": extra}),
     }
     with running_airflow(home, told) as airflow:

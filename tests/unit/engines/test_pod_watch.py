@@ -127,3 +127,12 @@ def test_the_event_that_happened_last_counts():
     assert last_event([older, by_scheduler])["reason"] == "Scheduled"
     assert last_event([event("FailedMount"), PULLING, by_scheduler])["reason"] == "Pulling"
     assert last_event([]) is None
+
+
+def test_the_event_that_says_what_is_missing_goes_before_a_later_one_that_sums_up():
+    later = "2026-06-01T00:02:00+00:00"
+    summary = event("FailedMount", "Unable to attach or mount volumes: unmounted volumes=[ca]: timed out", at=later)
+    assert last_event([NO_SECRET, summary]) == NO_SECRET
+    assert last_event([PULLING, summary]) == summary, "alone it is better than nothing"
+    _, _, news = watch((CREATING, last_event([NO_SECRET, summary]), 60))
+    assert 'secret "x" not found' in news[0]

@@ -41,7 +41,7 @@ class PodCapacityOperator(BaseOperator):
         namespace: Where the pods go; else the pod's own, the connection's, or `default`.
         kubernetes_conn_id: Airflow connection of the cluster.
         share: Part of the free room that may be taken, above 0 and at most 1: others share the cluster.
-        max_pods: Upper bound, such as the number of pieces of work; None for none. So does Airflow's `core.max_map_length`.
+        max_pods: Upper bound, such as the number of pieces of work: of 0 nothing is started. So is `core.max_map_length`.
         min_pods: Fewer are of no use: it waits until so many may start.
         pods: Start so many whatever fits now, for clusters that add nodes for pods that wait.
         wait: How long it waits for room before it fails.
@@ -94,9 +94,11 @@ class PodCapacityOperator(BaseOperator):
 
     def _find(self, context: Context, since: datetime, said: str) -> list[dict[str, str]]:
         with translated_errors():
+            if whole_number("max_pods", self.max_pods, least=0) == 0:
+                log.info("max_pods is 0: nothing is to be started")
+                return []
             room = self._wanted(context).open(context["ti"])
-            if not said:
-                room.clean_up()
+            room.clean_up()  # what a run that has ended was promised is free again
             try:
                 capacity = room.find(promise=True)
             except InsufficientCapacityError as err:

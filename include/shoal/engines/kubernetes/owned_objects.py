@@ -212,7 +212,7 @@ class RunObjects:
         self._ignore_missing(self._core.delete_namespaced_secret, name, **_UNREAD)
         if wait_s:
             self.delete_pods(name, wait_s=wait_s)
-        self._delete_config_map(name)
+        self.delete_promise(name)
         return pods
 
     def list_runs(self) -> list[OwnedRun]:
@@ -242,7 +242,8 @@ class RunObjects:
                 raise
             return self._core.patch_namespaced_config_map(name, self._namespace, {"data": data})
 
-    def _delete_config_map(self, name: str) -> None:
+    def delete_promise(self, name: str) -> None:
+        """Delete a ConfigMap, and what it still promises."""
         self._ignore_missing(self._core.delete_namespaced_config_map, name)
 
     def _ignore_missing(self, delete: Any, name: str, **options: Any) -> None:

@@ -134,7 +134,13 @@ class KubernetesRoom:
         for run in self.objects.list_runs():
             if why := self._why_ended(run):
                 log.info("deleting what run %s of %s left: %s", run.owner.run_id, run.owner.dag_id, why)
-                self.objects.delete_run(run.name, wait_s=0)
+                self._delete(run)
+
+    def _delete(self, run: OwnedRun) -> None:
+        if run.owner.task:  # it owns its promise and nothing else; whoever asks for room may have no right to more
+            self.objects.delete_promise(run.name)
+        else:
+            self.objects.delete_run(run.name, wait_s=0)
 
     def _why_ended(self, run: OwnedRun) -> str:
         """Say why a run cannot be at work any more; empty while it may be, or is another Airflow's."""
