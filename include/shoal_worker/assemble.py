@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
+from shoal.contract.cgroup import read_cores
 from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.layout import VariantLayout
@@ -15,9 +16,10 @@ from shoal.contract.model_file import MOST_GRAPH_BYTES
 from shoal.stores.images import ImageSource
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
+from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.loop import Ending, Limits, ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
-from shoal_worker.loop.pipeline import Intake, Pipeline, Wake
+from shoal_worker.loop.pipeline import Intake, Pipeline, Wake, count_fetchers
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import download_model_file, read_planned
@@ -58,11 +60,15 @@ def run_shard(
     layout = VariantLayout(job.variant_root)
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))
     intake = Intake(images, job.budget_s)
-    pipeline = Pipeline(intake, examiner)
+    batches = Batches(job.batch, detector.most_at_once)
+    fetchers = count_fetchers(read_cores(), feeds_many=detector.on_gpu or batches.most > 1)
+    pipeline = Pipeline(intake, examiner, batches, fetchers)
     if command.careful:
         name = layout.run(job.run_key).trying(command.shard, command.attempt)
         naming = Naming(results, name, stamp.worker_version)
-        pipeline = OneByOne(intake, examiner, naming, detector.imgsz, job.part_interval_s)
+        pipeline = OneByOne(
+            intake, examiner, naming, detector.imgsz, job.part_interval_s, batches=batches, fetchers=fetchers
+        )
 
     def leave() -> None:
         intake.close()

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,10 @@ from shoal_worker.underway import Underway
 
 BYTES_PER_PIXEL = 8
 """More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
+
+
+TOGETHER = "+batch"
+"""Behind the version of the worker, in rows of images that went through the model with others."""
 
 
 class Budget:
@@ -197,6 +201,23 @@ class Examiner:
             **found.to_columns(),
             seconds=ready.seconds + time.perf_counter() - started,
         )
+
+    def finish_together(self, batch: Sequence[Ready]) -> list[Row]:
+        """Run the model once on several images whose frames have one size; none of them is given up where that fails.
+
+        Raises:
+            UnlikeError: The model answers images together otherwise than alone.
+            InferenceCancelledError, GpuFailedError, ModelRefusedError, MemoryError: As `finish`, of all of them.
+        """
+        started, first = time.perf_counter(), batch[0]
+        with self.underway.inferring(first.image, others=len(batch) - 1):
+            found = self._detector.detect_frames([one.frame for one in batch], [one.image_hw for one in batch])
+        share_s = (time.perf_counter() - started) / len(batch)
+        stamp = replace(self._stamp, worker_version=self._stamp.worker_version + TOGETHER)
+        return [
+            new_row(one.image, stamp, Status.PROCESSED, **one.facts, **what.to_columns(), seconds=one.seconds + share_s)
+            for one, what in zip(batch, found, strict=True)
+        ]
 
     def _decode(self, image: ListedImage, fetched: Fetched) -> Ready | Row:
         started = time.perf_counter()

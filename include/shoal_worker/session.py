@@ -6,7 +6,7 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,12 @@ from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, resolve_img
 from shoal.contract.tasks import TASKS
 from shoal.written.model_folder import read_model
 from shoal_worker.families.codec import Codec
-from shoal_worker.given import Given
+from shoal_worker.given import Given, Tensors
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.tiles import Tiles
 from shoal_worker.tasks.detect import Detections
 from shoal_worker.tasks.found import Found
+from shoal_worker.together import HALF_TOLERANCE, TOLERANCE, Proof
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _CUDA_OPTIONS = {"use_tf32": "0"}
 """By default matrices are multiplied with 10 bits of each number's 23."""
 
-_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
+_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory", "ALLOC_FAILED")
 
 _GPU_FAILED = re.compile(
     r"\b(CUDA|CUBLAS|CUDNN|CUFFT|CURAND|GPU|NVIDIA)|cuda(Error|Runtime|Driver)|cu(blas|dnn)", re.IGNORECASE
@@ -175,7 +176,7 @@ def _gpu_failed(message: str) -> bool:
 class Detector:
     """Finds what images show with one model and one set of settings.
 
-    Thread-safe but for `detect_frame`, which is one thread's; `cancel` may come from any.
+    Thread-safe but for `detect_frame` and `detect_frames`, which are one thread's; `cancel` may come from any.
     """
 
     def __init__(self, model: OpenedModel, inference: Inference) -> None:
@@ -197,6 +198,8 @@ class Detector:
         self._tiles = _make_tiles(model, inference)
         self._max_det = inference.max_det
         self._given = Given(model.graph)
+        halves = any(tensor.type == "tensor(float16)" for tensor in model.graph.inputs)
+        self._proof = Proof(HALF_TOLERANCE if halves else TOLERANCE)
         self._session = model.session
         self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()
@@ -215,9 +218,14 @@ class Detector:
         """Bring an image to the model's size, in grey for a model of one channel; all that inference needs of it."""
         return image if self._tiles else self._fit(image)
 
-    def tensors(self, frame: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Make the model's inputs of a frame, by name, as the graph takes them."""
-        return self._given.inputs(self._codec.tensors(frame))
+    @property
+    def most_at_once(self) -> int | None:
+        """Images that one inference takes; None where that is open. What is cut into tiles is looked at by itself."""
+        return 1 if self._tiles is not None else self._given.most
+
+    def tensors(self, *frames: NDArray[Any]) -> Tensors:
+        """Make the model's inputs of frames of one size, by name, as the graph takes them."""
+        return self._given.inputs([self._codec.tensors(frame) for frame in frames])
 
     def detect_frame(self, frame: NDArray[Any], image_hw: tuple[int, int], noting: Noting = nullcontext) -> Found:
         """Run the model on a frame.
@@ -243,33 +251,56 @@ class Detector:
 
         return self._tiles.detect(frame, look, self._max_det)
 
+    def detect_frames(self, frames: Sequence[NDArray[Any]], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
+        """Run the model once on several frames of one size, and find in each what it shows alone.
+
+        Until a place of the batch has proved that, its frame is looked at alone as well, and that counts.
+
+        Args:
+            frames: What `frame` returned.
+            images_hw: (height, width) of the original images in pixels.
+
+        Raises:
+            UnlikeError: The graph answers images together otherwise than alone.
+            InferenceCancelledError, MemoryError, GpuFailedError, ModelRefusedError: As `detect_frame`, of all of them.
+        """
+        together = self._infer(frames)
+        settled = self._proof.settle(together, lambda place: self._infer([frames[place]])[0])
+        return [
+            self._codec.found(outputs, frame.shape[:2], image_hw)
+            for outputs, frame, image_hw in zip(settled, frames, images_hw, strict=True)
+        ]
+
     def _fit(self, image: Image) -> NDArray[Any]:
         if self.info.channels == 1:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         return self._codec.frame(image)
 
     def _run(self, frame: NDArray[Any], image_hw: tuple[int, int]) -> Found:
+        (outputs,) = self._infer([frame])
+        return self._codec.found(outputs, frame.shape[:2], image_hw)
+
+    def _infer(self, frames: Sequence[NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
         try:
-            outputs = self._session.run(self._outputs, self.tensors(frame), self._run_options)
+            outputs = self._session.run(self._outputs, dict(self.tensors(*frames)), self._run_options)
         except Exception as err:  # ONNX Runtime's errors share no base class but this one
-            raise self._explain(err, frame) from err
-        return self._codec.found(self._given.outputs(self._outputs, outputs), frame.shape[:2], image_hw)
+            raise self._explain(err, frames) from err
+        return self._given.outputs(self._outputs, outputs, len(frames))
 
     def cancel(self) -> None:
         """End the running inference between two of its operations, and every later one at once."""
         self._run_options.terminate = True
 
-    def _explain(self, err: Exception, frame: NDArray[Any]) -> Exception:
+    def _explain(self, err: Exception, frames: Sequence[NDArray[Any]]) -> Exception:
         if self._run_options.terminate:
             return InferenceCancelledError("inference cancelled")
-        message = first_line(err)[:300]
+        message, (height, width) = first_line(err)[:300], frames[0].shape[:2]
+        size = f"{height}x{width} px" if len(frames) == 1 else f"{len(frames)} times {height}x{width} px"
         if isinstance(err, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
-            return MemoryError(f"no room to run the model at {frame.shape[0]}x{frame.shape[1]} px: {message}")
+            return MemoryError(f"no room to run the model at {size}: {message}")
         if self.on_gpu and _gpu_failed(message):
             return GpuFailedError(f"The GPU did not run the model: {message} - {_GPU_WAY_OUT}")
-        return ModelRefusedError(
-            f"Model does not run on an input of {frame.shape[0]}x{frame.shape[1]} px: {message} - {EXPORT_HINT}"
-        )
+        return ModelRefusedError(f"Model does not run on an input of {size}: {message} - {EXPORT_HINT}")
 
 
 def _make_tiles(model: OpenedModel, inference: Inference) -> Tiles | None:

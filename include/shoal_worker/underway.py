@@ -46,6 +46,7 @@ class Work:
         limit_s: Seconds it may take: of the thread's CPU where they are counted, else on the clock.
         began: When, on the monotonic clock.
         cpu_s: Reads the seconds of CPU of its thread since then; None where they do not tell, or nobody counts them.
+        others: Images that it is done with besides.
     """
 
     step: Step
@@ -53,6 +54,7 @@ class Work:
     limit_s: float
     began: float
     cpu_s: Callable[[], float] | None
+    others: int = 0
 
     def overdue(self) -> str | None:
         """Say in what time it was not done; None while it may go on."""
@@ -82,9 +84,10 @@ class Underway:
             yield
 
     @contextmanager
-    def inferring(self, image: ListedImage) -> Iterator[None]:
-        """Note that this thread runs the model on an image: other threads, or a GPU, may do its work."""
-        with self._noting(Work(Step.INFER, image, INFERENCE_S, time.monotonic(), None)):
+    def inferring(self, image: ListedImage, others: int = 0) -> Iterator[None]:
+        """Note that this thread runs the model on an image, and so many others: other threads, or a GPU, may do its work."""
+        limit_s = INFERENCE_S * (1 + others)
+        with self._noting(Work(Step.INFER, image, limit_s, time.monotonic(), None, others)):
             yield
 
     @contextmanager

@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Say what is understood, try it, write the card."""
-    from shoal.models.inspect import read_graph  # noqa: PLC0415 - other commands do not need them
+    from shoal.models.inspect import find_dropped, read_graph  # noqa: PLC0415 - other commands do not need them
     from shoal.models.trial import judge_model  # noqa: PLC0415
     from shoal.written.write_card import add_lines, missing_lines  # noqa: PLC0415
 
@@ -67,6 +67,8 @@ def execute(arguments: Namespace) -> int:
     try:
         understood = understand(graph)
         tell(*_of_family(understood))
+        if dropped := find_dropped(path, graph):
+            tell(f"drops     {dropped.describe()}")
         judged = judge_model(path)
         tell(*(f"file      {one.name}: {one.size_bytes} bytes, sha256 {one.sha256}" for one in judged.files))
         tell(f"file      {path.name}: {path.stat().st_size} bytes, sha256 {judged.sha256}")

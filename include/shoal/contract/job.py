@@ -66,6 +66,13 @@ class Inference:
         return cls(**{**settings, **sizes})
 
 
+AUTO = "auto"
+"""As many images in one inference as memory has room for and as make it faster."""
+
+MOST_BATCH = 256
+"""Images in one inference that anybody may ask for."""
+
+
 @dataclass(frozen=True)
 class Witness:
     """An image that tells whether a login is good: while it reads this one, what it is refused is refused for itself.
@@ -100,6 +107,7 @@ class ShardJob:
         read_before: What a worker reads that was refused every image of its own; None where no image was read yet.
         elsewhere: What it tries then, one after another, where that is not read either: images from all over the listing.
         model_files: The model's card and its files of weights, beside the model file.
+        batch: Images in one inference, or `AUTO`; no part of the variant (docs/adr/0031-batches.md).
     """
 
     run_key: str
@@ -116,18 +124,18 @@ class ShardJob:
     read_before: Witness | None = None
     elsewhere: tuple[Witness, ...] = ()
     model_files: tuple[ModelFile, ...] = ()
+    batch: int | str = 1
 
     def to_json(self) -> dict[str, Any]:
-        """Write the job as plan.json holds it: files beside the model only where there are any, as earlier workers read it."""
+        """Write the job as plan.json holds it: what is as it always was is left out, as earlier workers read it."""
         job = {
             **asdict(self),
             "inference": self.inference.to_json(),
             "elsewhere": [asdict(one) for one in self.elsewhere],
             "model_files": [file.to_json() for file in self.model_files],
         }
-        if not self.model_files:
-            del job["model_files"]
-        return job
+        usual = {"model_files": not self.model_files, "batch": self.batch == 1}
+        return {name: value for name, value in job.items() if not usual.get(name)}
 
     @classmethod
     def from_plan(cls, plan: Mapping[str, Any]) -> "ShardJob":
@@ -149,6 +157,7 @@ class ShardJob:
             files = tuple(ModelFile(**one) for one in job.pop("model_files", ()))
             for file in files:
                 need_name(file.name)
+            need_batch(job.get("batch", 1))
             return cls(
                 inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
@@ -158,6 +167,16 @@ class ShardJob:
             )
         except (KeyError, TypeError, ValueError) as err:
             raise ContractError(f"plan.json holds no valid job: {err} - plan the run again") from err
+
+
+def need_batch(batch: object) -> None:
+    """Check how many images go into one inference.
+
+    Raises:
+        ValueError: It is no such number, and not `AUTO`.
+    """
+    if batch != AUTO and not (isinstance(batch, int) and not isinstance(batch, bool) and 1 <= batch <= MOST_BATCH):
+        raise ValueError(f"batch {batch!r} is neither {AUTO} nor a number from 1 to {MOST_BATCH}")
 
 
 RUN = "run"

@@ -64,7 +64,12 @@ class Coco:
         view_pictures(database, where)
         ids, model = categories_of(answer), answer.result["model"]
         info = {
-            "description": f"{answer.result['dataset']}, seen by {model['name']} {model['version']}",
+            "description": "; ".join(
+                filter(
+                    None,
+                    [f"{answer.result['dataset']}, seen by {model['name']} {model['version']}", answer.plan.cite_model],
+                )
+            ),
             "version": answer.result["variant_sha256"],
         }
         points = key_points_of(database, answer)

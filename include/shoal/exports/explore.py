@@ -72,7 +72,7 @@ def read_explore(database: Database, plan: StoredPlan, result: Mapping[str, Any]
         "dataset": result["dataset"],
         "variant_sha256": result["variant_sha256"],
         "zone": result["settings"]["report"]["zone"],
-        "stored_conf": plan.stored_conf,
+        "stored_conf": plan.least_score,
         "left_out": {
             "taxa": len(result["species"]) - taxa,
             "cameras": int(database.value("SELECT count(*) FROM axis")) - len(cameras),

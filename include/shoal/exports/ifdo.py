@@ -203,7 +203,10 @@ def _header(database: Database, answer: Answer, places: Places, where: Where) ->
         "image-deployment": "stationary",
         "image-annotation-labels": list(_labels(database)),
         "image-annotation-creators": [
-            {"id": f"sha256:{model.sha256}", "name": f"{model.name} {model.version}, a machine"}
+            {
+                "id": f"sha256:{model.sha256}",
+                "name": "; ".join(filter(None, [f"{model.name} {model.version}, a machine", answer.plan.cite_model])),
+            }
         ],
     }
 

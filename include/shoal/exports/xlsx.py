@@ -227,6 +227,11 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
     model = answer.plan.model
     yield "dataset", str(answer.result["dataset"])
     yield "model", f"{model.name} {model.version}"
+    yield from (
+        (f"{name} of the model", answer.plan.cited[name])
+        for name in ("citation", "licence")
+        if name in answer.plan.cited
+    )
     yield "images", "effort: used images in the bin"
     yield "camera_days", "effort of a camera that something releases: days at work in the bin"
     if answer.plan.task == CLASSIFY.name:

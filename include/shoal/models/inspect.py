@@ -11,6 +11,7 @@ from shoal.contract.model_file import describe_bytes
 from shoal.contract.model_info import Graph
 from shoal.contract.onnx_file import read_onnx
 from shoal.contract.protobuf import Data
+from shoal.models.dropped import Dropped, read_dropped
 from shoal.written.model_folder import read_model
 
 
@@ -31,6 +32,12 @@ def read_graph(path: Path) -> Graph:
     """
     with _opened(path) as data:
         return read_model(data, path.parent)
+
+
+def find_dropped(path: Path, graph: Graph) -> Dropped | None:
+    """Read which boxes a model file that was read drops itself; None where it drops none that would be stored."""
+    with _opened(path) as data:
+        return read_dropped(data, graph)
 
 
 def name_outside(path: Path) -> list[str]:

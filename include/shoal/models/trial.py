@@ -17,7 +17,8 @@ from shoal.contract.exit_codes import CRASH_SIGNALS, WorkerExit
 from shoal.contract.families import Understood, understand
 from shoal.contract.model_files import ModelFile, read_beside
 from shoal.contract.model_info import EXPORT_HINT, Graph
-from shoal.models.inspect import read_graph
+from shoal.models.dropped import Dropped
+from shoal.models.inspect import find_dropped, read_graph
 
 LIMIT_S = 120.0
 """Seconds in which a model has to open and to look at one image."""
@@ -40,6 +41,7 @@ class Judged:
         sha256: That of its file.
         files: Its card and its files of weights.
         untried: Why the worker was not asked whether it runs; empty where it was.
+        dropped: Which boxes its file drops itself; None where it drops none that would be stored.
     """
 
     graph: Graph
@@ -47,6 +49,7 @@ class Judged:
     sha256: str
     files: tuple[ModelFile, ...]
     untried: str
+    dropped: Dropped | None = None
 
 
 def judge_model(path: Path) -> Judged:
@@ -62,7 +65,7 @@ def judge_model(path: Path) -> Judged:
     understood, files = understand(graph), read_beside(graph.outside, path.parent)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Judged(graph, understood, sha256, files, _try_model(path, sha256, files))
+    return Judged(graph, understood, sha256, files, _try_model(path, sha256, files), find_dropped(path, graph))
 
 
 def _try_model(path: Path, sha256: str, files: tuple[ModelFile, ...]) -> str:

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, TooLargeError
 from shoal.contract.families import Understood
+from shoal.contract.families.layouts import most_at_once
 from shoal.contract.model_card import CARD_FILE, Card
 from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.model_files import MOST_CARD_BYTES, ModelFile, missing
 from shoal.contract.model_info import ModelInfo
+from shoal.models.dropped import Dropped
 from shoal.models.inspect import name_outside
 from shoal.models.trial import judge_model
 from shoal.settings.dataset import Dataset
@@ -39,6 +42,8 @@ class ModelRelease:
         untried: Why the worker was not asked whether it runs; empty where it was.
         files: Its card and its files of weights, beside its file.
         cited: Licence and citation, where the card says them.
+        dropped: Which boxes its file drops itself.
+        most_at_once: Images that its file takes in one inference; None where it leaves that open.
     """
 
     name: str
@@ -49,6 +54,17 @@ class ModelRelease:
     untried: str = ""
     files: tuple[ModelFile, ...] = ()
     cited: Mapping[str, str] = field(default_factory=dict)
+    dropped: Dropped | None = None
+    most_at_once: int | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Fields of a plan that a reader of its answer is to know of the model, where there is anything to say."""
+        below = self.dropped.below if self.dropped else None
+        return {
+            **({"cited": dict(self.cited)} if self.cited else {}),
+            **({} if below is None else {"drops_below": below}),
+        }
 
     @property
     def info(self) -> ModelInfo:
@@ -161,6 +177,8 @@ def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRel
         judged.untried,
         judged.files,
         cited_by(judged.graph.card),
+        judged.dropped,
+        most_at_once(judged.graph),
     )
 
 

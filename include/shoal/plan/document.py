@@ -15,6 +15,7 @@ from shoal.capacity.share import Capacity
 from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.model_info import EXPORT_HINT
 from shoal.contract.rows import RESTORE
 from shoal.contract.run_names import may_move_answer
 from shoal.contract.units import counted, utc_text
@@ -247,6 +248,9 @@ class Plan:
             )
         if release.untried:
             lines.append(f"the model was {release.untried}")
+        if release.dropped:
+            lines.append(release.dropped.describe())
+        lines += describe_batches(self.dataset, release.most_at_once)
         return [*lines, *describe_unknown_taxa(self.dataset, release.info.names)]
 
     def to_json(self) -> dict[str, Any]:
@@ -264,6 +268,7 @@ class Plan:
             "may_become_current": self.may_become_current,
             "credentials": dict(self.credentials),
             "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
+            **release.said,
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
             "task": self.variant.task,
             "names": list(release.info.names),
@@ -299,6 +304,19 @@ class Plan:
             "compared_with": None if self.compared_with is None else asdict(self.compared_with),
             "job": self.job.to_json(),
         }
+
+
+def describe_batches(dataset: Dataset, most_at_once: int | None) -> list[str]:
+    """Say where images go through the model one by one although more are asked for; nothing where they do not."""
+    if dataset.worker.batch == 1:
+        return []
+    if dataset.model.tile is not None:
+        why = "tiles are looked at one by one"
+    elif most_at_once == 1:
+        why = f"the model file takes one image at a time - {EXPORT_HINT}"
+    else:
+        return []
+    return [f"worker.batch: {dataset.worker.batch} changes nothing: {why}"]
 
 
 def describe_unknown_taxa(dataset: Dataset, names: Collection[str]) -> list[str]:

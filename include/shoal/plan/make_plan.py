@@ -244,4 +244,5 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
         budget_s=dataset.run.budget.total_seconds(),
         tolerated_failed_share=dataset.run.tolerated_failed_share,
         model_files=variant.release.files,
+        batch=dataset.worker.batch,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shoal.contract.errors import ContractError, shown
+from shoal.contract.errors import ContractError, one_line, shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FOLDER, RUN_KEY, is_time
 from shoal.contract.stored_json import checked, pick, picked, reading, take
@@ -76,6 +76,8 @@ class StoredPlan:
         compared_with: The run with which the report compares this one; None in plans before that was kept, too.
         key_points: Key points that the model says to give each box; None where it says nothing of any, and in plans before that
             was kept.
+        cited: Licence and citation of the model, as far as its card says them.
+        drops_below: Score below which the model's file drops boxes itself; None where it drops none that would be stored.
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)
@@ -108,6 +110,8 @@ class StoredPlan:
     parts: tuple[str, ...]
     compared_with: ComparedWith | None = None
     key_points: int | None = None
+    cited: Mapping[str, str] = field(default_factory=dict)
+    drops_below: float | None = None
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredPlan":
@@ -154,6 +158,8 @@ class StoredPlan:
                     parts=tuple(take(stored, "parts", list)),
                     compared_with=pick(ComparedWith, compared_with) if compared_with else None,
                     key_points=stored.get("key_points"),
+                    cited=stored.get("cited") or {},
+                    drops_below=stored.get("drops_below"),
                 )
             )
 
@@ -231,6 +237,17 @@ class StoredPlan:
     def stored_conf(self) -> float:
         """The lowest score that its workers store, also of a plan that none of today's would continue."""
         return float(self.json["job"]["inference"]["stored_conf"])
+
+    @property
+    def least_score(self) -> float:
+        """The lowest score that a box of its answer can have: of what the model's file drops nothing is stored."""
+        return max(self.stored_conf, self.drops_below or 0.0)
+
+    @property
+    def cite_model(self) -> str:
+        """Say in a few words how the model is cited, and its licence; empty where its card says neither."""
+        words = {"citation": "cite the model as: {}", "licence": "licence of the model: {}"}
+        return "; ".join(form.format(one_line(self.cited[name])) for name, form in words.items() if name in self.cited)
 
     def copied(self, *names: str) -> dict[str, Any]:
         """Copy fields as they are stored, for an object that repeats them word for word."""

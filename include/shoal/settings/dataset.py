@@ -14,7 +14,7 @@ from shoal.contract.model_file import MODEL_BYTES, MOST_MODEL_BYTES
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable
 from shoal.settings.deployments import Deployment, check_apart
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.execution import Cluster, Sidecar, Worker
 from shoal.settings.field_types import (
     Bucket,
     Duration,
@@ -248,7 +248,7 @@ class Dataset(Settings):
         Publish(), exclude_if=say_nothing, description="What packages for others say of themselves"
     )
     cluster: Cluster = Cluster()
-    worker: Container = Container()
+    worker: Worker = Worker()
     sidecar: Sidecar = Sidecar()
     run: Run = Run()
     retention: Retention = Retention()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from shoal.contract.job import MOST_BATCH
 from shoal.contract.units import parse_quantity
 from shoal.settings.field_types import Duration, PodTemplate, Quantity, Settings
 
@@ -123,6 +124,17 @@ class Container(Settings):
 
     image: str | None = Field(None, min_length=1, description="Image reference, as the cluster's nodes pull it")
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+
+
+class Worker(Container):
+    """The container that runs the model; `batch` holds for worker processes, too."""
+
+    # Left out of plan.json where it is as it always was.
+    batch: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=MOST_BATCH)] = Field(
+        1,
+        exclude_if=lambda batch: batch == 1,
+        description=f"Images in one inference, up to {MOST_BATCH}, or auto: as many as make a GPU faster, as memory has room",
+    )
 
 
 class Sidecar(Container):

@@ -1,11 +1,10 @@
 """What one DuckDB session may take: memory and threads, of the dataset file or a share of what the process may use."""
 
-import os
 from dataclasses import dataclass
 
 import psutil
 
-from shoal.capacity.cgroup import read_core_limit, read_memory_limit
+from shoal.contract.cgroup import read_cores, read_memory_limit
 from shoal.contract.units import read_size
 from shoal.settings.dataset import Run
 from shoal.settings.field_types import LEAST_MEMORY_BYTES
@@ -58,10 +57,3 @@ def read_memory_bytes() -> int:
     """Read what this process may use: its container's limit, at most what the machine has."""
     machine, limit = int(psutil.virtual_memory().total), read_memory_limit()
     return machine if limit is None else min(machine, limit)
-
-
-def read_cores() -> int:
-    """Read how many CPUs this process may use, by affinity and by its container's quota; at least one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = read_core_limit()
-    return cores if limit is None else max(1, min(cores, int(limit)))

@@ -222,6 +222,7 @@ class ShardRun:
             return Ending(WorkerExit.INFRASTRUCTURE, f"A blank image took more than {limit} - {way_out}")
         way_out = "the next attempt tries it alone; if it takes as long again, it is failed"
         image = f"{shown(work.image.key)!r} ({work.image.size_bytes:,} bytes)"
+        image += f" and {counted(work.others, 'other')} with it" if work.others else ""
         return Ending(WorkerExit.HELD, f"{work.step} took more than {limit}: {image} - {way_out}")
 
     def _bad_store_ending(self) -> Ending | None:

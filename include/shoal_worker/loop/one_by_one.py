@@ -14,11 +14,9 @@ from shoal.contract.errors import StoreError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner, Ready
-from shoal_worker.loop.pipeline import AHEAD, FETCHERS, Checkpoint, Fatal, Intake, Outcome, Pipeline, Unreached
+from shoal_worker.loop.batches import Batches
+from shoal_worker.loop.pipeline import FETCHERS, Checkpoint, Fatal, Intake, Outcome, Pipeline, Unreached
 from shoal_worker.rows.parts import ListedImage, Row
-
-IN_FLIGHT = FETCHERS + AHEAD + 1
-"""Images that a normal attempt has begun and not finished: being fetched, waiting, in the model."""
 
 
 class Naming:
@@ -54,7 +52,15 @@ class OneByOne(Pipeline):
     """Tries as many images alone as the crashed attempt may have lost, then goes on as ever."""
 
     def __init__(
-        self, intake: Intake, examiner: Examiner, naming: Naming, imgsz: tuple[int, int], part_interval_s: float
+        self,
+        intake: Intake,
+        examiner: Examiner,
+        naming: Naming,
+        imgsz: tuple[int, int],
+        part_interval_s: float,
+        *,
+        batches: Batches | None = None,
+        fetchers: int = FETCHERS,
     ) -> None:
         """Nothing is begun yet.
 
@@ -64,8 +70,10 @@ class OneByOne(Pipeline):
             naming: Names each image first.
             imgsz: (height, width) of the model's input: that of the blank image that is tried before all others.
             part_interval_s: Seconds between two parts: so much work may have been lost.
+            batches: As of any pipeline, for what comes behind these images.
+            fetchers: Likewise.
         """
-        super().__init__(intake, examiner)
+        super().__init__(intake, examiner, batches, fetchers)
         self._naming = naming
         self._imgsz = imgsz
         self._part_interval_s = part_interval_s
@@ -91,7 +99,7 @@ class OneByOne(Pipeline):
 
     def _try_alone(self) -> None:
         """Try what two minutes of work, and then what was in flight, may hold."""
-        work_s, in_flight = 0.0, IN_FLIGHT
+        work_s, in_flight = 0.0, self.in_flight
         while in_flight and (image := self._take()) is not None:
             outcome = self._try(image)
             self._put(outcome)

@@ -1,35 +1,53 @@
-"""The threads: a few fetch and decode ahead, one runs the model; what they find comes out of one queue.
+"""The threads: some fetch and decode ahead, one runs the model, on several images at once where that is wanted.
 
-Images pass through in about the order they were taken, failed ones too, so a share of failures at any moment is
-that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, and decoding holds
-at most one image of the largest size allowed, or several that are together no larger; so do images that wait for their tiles.
-Nobody makes rows faster than they are written.
+What they find comes out of one queue. Images pass through in about the order they were taken, failed ones too, so a share of
+failures at any moment is that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, twice
+as many as go through the model at once, and decoding holds at most one image of the largest size allowed, or several that are
+together no larger; so do images that wait for their tiles. Nobody makes rows faster than they are written.
 """
 
+import logging
 import queue
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from shoal.contract.errors import StoreError
 from shoal.stores.images import ImageDenied
 from shoal_worker.examine import Examiner, Ready
+from shoal_worker.loop.batches import Batches, choose, is_enough
 from shoal_worker.rows.parts import MOST_UNWRITTEN_BYTES, ListedImage, Row, held_bytes
-from shoal_worker.session import InferenceCancelledError
+from shoal_worker.session import GpuFailedError, InferenceCancelledError
+
+log = logging.getLogger(__name__)
 
 FETCHERS = 4
 """Threads that fetch and decode: requests wait for the store, not for the CPU."""
 
 AHEAD = 4
-"""Images that wait for the model."""
+"""Images that wait for the model; as many as it takes at once, where those are more."""
+
+GATHER_S = 0.5
+"""Seconds in which a batch is to fill up: what comes more slowly than that keeps no model waiting."""
 
 
 LOOK_S = 0.5
 """How often it is looked whether the intake was closed meanwhile."""
+
+
+def count_fetchers(cores: int, *, feeds_many: bool) -> int:
+    """Say how many threads fetch and decode.
+
+    Args:
+        cores: CPUs that the process may use.
+        feeds_many: Whether a GPU or a batch takes images faster than those that wait for the store decode them: then one more
+            for each CPU.
+    """
+    return FETCHERS + (cores if feeds_many else 0)
 
 
 @dataclass(frozen=True)
@@ -153,18 +171,36 @@ class Unwritten:
 class Pipeline:
     """Examines images in threads that never hold the process back from ending."""
 
-    def __init__(self, intake: Intake, examiner: Examiner) -> None:
+    def __init__(
+        self, intake: Intake, examiner: Examiner, batches: Batches | None = None, fetchers: int = FETCHERS
+    ) -> None:
+        """Nothing is begun yet.
+
+        Args:
+            intake: Hands out the images.
+            examiner: Turns them into rows.
+            batches: How many go through the model at once; None for one by one.
+            fetchers: Threads that fetch and decode.
+        """
         self._intake = intake
         self._examiner = examiner
-        self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=AHEAD)
+        self._batches = batches or Batches(1, 1)
+        self._fetchers = fetchers
+        self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=max(AHEAD, self._batches.size))
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.unwritten = Unwritten()
         """Whoever writes rows says so here."""
         self.underway = examiner.underway
 
+    @property
+    def in_flight(self) -> int:
+        """Images that may be begun and not finished: being fetched, waiting, in the model."""
+        most = self._batches.most
+        return self._fetchers + max(AHEAD, most) + (2 * most if most > 1 else 1)
+
     def start(self) -> None:
         """Begin."""
-        for _ in range(FETCHERS):
+        for _ in range(self._fetchers):
             threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
         threading.Thread(target=self._infer, name="infer", daemon=True).start()
 
@@ -190,19 +226,98 @@ class Pipeline:
         return [self._examiner.denied(one.image, one.error) for one in refused]
 
     def _infer(self) -> None:
-        fetching = FETCHERS
-        while fetching:
+        fetching, waiting = self._fetchers, list[Ready | Outcome]()
+        while fetching or waiting:
             self._wait_for_room()
-            item = self._waiting.get()
-            if isinstance(item, Finished):
-                fetching -= 1
-            elif not isinstance(item, Ready):
-                self._put(item)
-            elif self._intake.closed:
-                item.held.close()  # it was fetched in vain, and stays open
-            else:
-                self._put(self._finish(item))
+            fetching -= self._gather(waiting, fetching)
+            waiting = self._give_up(waiting) if self._intake.closed else self._finish_some(waiting)
+            self._make_way()
         self.outcomes.put(Finished())
+
+    def _gather(self, waiting: list[Ready | Outcome], fetching: int) -> int:
+        """Wait for a batch to fill up, or until that takes too long; return how many threads have ended meanwhile."""
+        ended, until = 0, time.monotonic() + GATHER_S
+        while ended < fetching and not is_enough([_shape(one) for one in waiting], self._batches):
+            try:
+                item = self._waiting.get(timeout=max(until - time.monotonic(), 0) if waiting else None)
+            except queue.Empty:
+                break
+            if isinstance(item, Finished):
+                ended += 1
+            elif waiting or isinstance(item, Ready):
+                if not waiting:
+                    until = time.monotonic() + GATHER_S
+                waiting.append(item)
+            else:
+                self._put(item)
+            if self._intake.closed:
+                break
+        return ended
+
+    def _give_up(self, waiting: Sequence[Ready | Outcome]) -> list[Ready | Outcome]:
+        """Let go what was fetched in vain: it stays open."""
+        for one in waiting:
+            if isinstance(one, Ready):
+                one.held.close()
+            else:
+                self._put(one)
+        return []
+
+    def _finish_some(self, waiting: list[Ready | Outcome]) -> list[Ready | Outcome]:
+        """Run the model once, and hand on what came before the last image of that; return what still waits."""
+        chosen = choose([_shape(one) for one in waiting], self._batches)
+        if not chosen:
+            return waiting
+        batch = [one for place in chosen if isinstance(one := waiting[place], Ready)]
+        done, left = dict(zip(chosen, self._finish_all(batch), strict=True)), list[Ready | Outcome]()
+        for place, one in enumerate(waiting[: chosen[-1] + 1]):
+            if place in done:
+                self._put(done[place])
+            elif isinstance(one, Ready):
+                left.append(one)
+            else:
+                self._put(one)
+        return [*left, *waiting[chosen[-1] + 1 :]]
+
+    def _finish_all(self, batch: Sequence[Ready]) -> list[Outcome]:
+        """Run the model on images together; where that fails, on fewer of them or on each alone: none goes with another."""
+        started, count = time.perf_counter(), len(batch)
+        if count == 1:
+            outcome = self._finish(batch[0])
+            if isinstance(outcome, Row):
+                self._batches.note(1, time.perf_counter() - started)
+            return [outcome]
+        try:
+            rows = self._examiner.finish_together(batch)
+        except InferenceCancelledError:
+            self._intake.close()
+            return [Wake() for _ in batch]
+        except GpuFailedError as err:
+            return [Fatal(err) for _ in batch]
+        except MemoryError:
+            self._batches.shrink(count)
+            return self._finish_in_steps(batch)
+        except Exception as err:  # noqa: BLE001 - each of them alone says whose it is
+            outcomes = [self._finish(one) for one in batch]
+            if all(isinstance(one, Row) for one in outcomes):  # it is the model's: it takes no batches
+                self._batches.give_up(err)
+            return outcomes
+        self._batches.note(count, time.perf_counter() - started)
+        return list(rows)
+
+    def _finish_in_steps(self, batch: Sequence[Ready]) -> list[Outcome]:
+        """Run the model on as many of them at once as there is room for, as far as that is known by then."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(batch):
+            outcomes += self._finish_all(batch[len(outcomes) : len(outcomes) + self._batches.size])
+        return outcomes
+
+    def _make_way(self) -> None:
+        """Let as many images wait as the model takes at once."""
+        with self._waiting.mutex:
+            if self._waiting.maxsize < self._batches.size:
+                self._waiting.maxsize = self._batches.size
+                self._waiting.not_full.notify_all()
 
     def _put(self, outcome: Outcome) -> None:
         if isinstance(outcome, Row):
@@ -227,3 +342,7 @@ class Pipeline:
             return Unreached(ready.image, err)
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)
+
+
+def _shape(one: Ready | Outcome) -> tuple[int, ...] | None:
+    return one.frame.shape if isinstance(one, Ready) else None

@@ -226,7 +226,7 @@ def test_a_batch_is_that_of_the_image_and_every_output_is_cut_to_the_first():
     sizes, images = Tensor("orig_target_sizes", "tensor(int64)", ("N", 2)), Tensor("images", FLOATS, (4, 3, 8, 8))
     graph = Graph({}, [sizes, images], [Tensor("boxes", FLOATS, (None, 9, 4)), Tensor("scores", FLOATS, (1, 9))])
     given = Given(graph)
-    filled = given.inputs({"images": np.ones((1, 3, 8, 8), np.float32), "orig_target_sizes": np.array([[8, 8]])})
+    filled = given.inputs([{"images": np.ones((1, 3, 8, 8), np.float32), "orig_target_sizes": np.array([[8, 8]])}])
     assert {name: values.shape[0] for name, values in filled.items()} == {"images": 4, "orig_target_sizes": 4}
-    first = given.outputs(["boxes", "scores"], [np.zeros((4, 9, 4), np.float32), np.zeros((4, 9), np.float32)])
+    (first,) = given.outputs(["boxes", "scores"], [np.zeros((4, 9, 4), np.float32), np.zeros((4, 9), np.float32)], 1)
     assert {name: values.shape for name, values in first.items()} == {"boxes": (1, 9, 4), "scores": (1, 9)}

@@ -103,6 +103,18 @@ def check_one_image(shape: tuple[int, ...]) -> None:
         )
 
 
+IMAGE_SIDES = 4
+"""Of an image's tensor; sizes of boxes, where they are asked for too, have two."""
+
+
+def most_at_once(graph: Graph) -> int | None:
+    """Say how many images the graph takes at once, and no other number; None where it leaves that open."""
+    images = next((tensor.shape[0] for tensor in graph.inputs if len(tensor.shape) == IMAGE_SIDES), 1)
+    if isinstance(images, int) and images > 0:
+        return images
+    return 1 if any(isinstance(side, int) for tensor in graph.inputs for side in tensor.shape[:1]) else None
+
+
 def has_chosen_boxes(graph: Graph) -> bool:
     """Whether the output is of the shape of chosen boxes, whoever chose them; YOLOv5's of one class is no such."""
     output = only_output(graph)

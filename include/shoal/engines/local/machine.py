@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
-from shoal.capacity.cgroup import read_core_limit, read_free_memory
 from shoal.capacity.share import Capacity, NodeHeadroom, plan_capacity
+from shoal.contract.cgroup import read_core_limit, read_free_memory
 from shoal.settings.execution import Cluster
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shoal.capacity.cgroup import count_oom_kills
+from shoal.contract.cgroup import count_oom_kills
 from shoal.contract.errors import ShoalError
 from shoal.contract.job import WorkerCommand
 from shoal.engines.verdict import judge

@@ -230,7 +230,9 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
         "report_zone": answer.plan.settings.report.zone,
         "whole_images": answer.plan.task == CLASSIFY.name,
         "model": f"{model.name} {model.version}",
-        "model_file": f"model {model.name} {model.version}, sha256 {model.sha256}",
+        "model_file": " | ".join(
+            [f"model {model.name} {model.version}, sha256 {model.sha256}", *filter(None, [answer.plan.cite_model])]
+        ),
     }
     for name, value in said.items():
         database.set_variable(name, value)

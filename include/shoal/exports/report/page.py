@@ -86,6 +86,8 @@ class Report:
                 full_scope=answer.plan.scope.full,
                 is_trial=not answer.plan.may_become_current,
                 result=answer.result,
+                cited=answer.plan.cited,
+                drops_below=answer.plan.drops_below,
                 task=answer.result.get("task"),
                 whole_images=whole_images,
                 covered=answer.result.get("covered"),

@@ -3,6 +3,7 @@
 A limit holds for all below it, so each level from our own up to the root is read; a container may see the root alone.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def read_core_limit() -> float | None:
         if quota.isdigit() and period.isdigit():
             limits.append(int(quota) / int(period))
     return min(limits, default=None)
+
+
+def read_cores() -> int:
+    """Read how many CPUs this process may use, by affinity and by its container's quota; at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = read_core_limit()
+    return cores if limit is None else max(1, min(cores, int(limit)))
 
 
 def read_memory_limit() -> int | None:

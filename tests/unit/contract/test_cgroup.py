@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.capacity import cgroup
+from shoal.contract import cgroup
 
 GIB = 1024**3
 
