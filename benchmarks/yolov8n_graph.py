@@ -25,16 +25,19 @@ CLASS_BIAS = -7.4
 """With CLASS_GAIN: a few dozen of the 8400 anchors score above 0.05, as a trained model's do; never all of them."""
 
 
-def build_yolov8n() -> bytes:
+def build_yolov8n(batch: int | str = 1) -> bytes:
     """Build the model as the bytes of an ONNX file; always the same ones.
 
-    Input `images`: (1, 3, 640, 640) float32, RGB 0..1. Output `output0`: (1, 84, 8400) float32: cx, cy, w, h in
+    Args:
+        batch: Images that it takes at once, or a name where it leaves that open.
+
+    Input `images`: (batch, 3, 640, 640) float32, RGB 0..1. Output `output0`: (batch, 84, 8400) float32: cx, cy, w, h in
     input pixels, then the probability of each class.
     """
     layers = _Layers()
     pyramid = _neck(layers, *_backbone(layers))
     _head(layers, pyramid)
-    model = layers.model()
+    model = layers.model(batch)
     names = {number: f"class {number}" for number in range(CLASSES)}
     metadata = {
         "description": "YOLOv8n with random weights",
@@ -84,10 +87,10 @@ def _head(layers: "_Layers", pyramid: tuple[str, str, str]) -> None:
 
 def _decode(layers: "_Layers", boxes: str) -> str:
     """Turn distributions over distances from the anchors to the four sides (DFL) into cx, cy, w, h in pixels."""
-    bins = layers.add("Reshape", boxes, layers.integers(1, 4, REG_MAX, ANCHORS))
+    bins = layers.add("Reshape", boxes, layers.integers(0, 4, REG_MAX, ANCHORS))
     chances = layers.add("Softmax", layers.add("Transpose", bins, perm=[0, 2, 1, 3]), axis=1)
     expected = layers.floats(np.arange(REG_MAX).reshape(1, REG_MAX, 1, 1))
-    distances = layers.add("Reshape", layers.add("Conv", chances, expected), layers.integers(1, 4, ANCHORS))
+    distances = layers.add("Reshape", layers.add("Conv", chances, expected), layers.integers(0, 4, ANCHORS))
     top_left, bottom_right = (
         layers.add("Slice", distances, layers.integers(start), layers.integers(start + 2), layers.integers(1))
         for start in (0, 2)
@@ -182,12 +185,12 @@ class _Layers:
 
     def flat(self, source: str, channels: int) -> str:
         """Lay height and width out in one row: (1, channels, cells)."""
-        return self.add("Reshape", source, self.integers(1, channels, -1))
+        return self.add("Reshape", source, self.integers(0, channels, -1))
 
-    def model(self) -> ModelProto:
+    def model(self, batch: int | str) -> ModelProto:
         """Close the graph between `images` and `output0`; opset 17 and IR 8 load in every runtime since 2022."""
-        images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
-        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, OUTPUTS, ANCHORS])
+        images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, SIDE, SIDE])
+        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, OUTPUTS, ANCHORS])
         graph = helper.make_graph(self._nodes, "yolov8n", [images], [output], self._constants)
         opset = helper.make_opsetid("", 17)
         return helper.make_model(graph, opset_imports=[opset], ir_version=8, producer_name="shoal")
