@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from shoal.exports.export import BY_MONTH, PACKAGES
@@ -14,14 +15,14 @@ from shoal.exports.export import BY_MONTH, PACKAGES
 CHECKOUT = Path(__file__).parents[2]
 
 
-def run_benchmark(name: str, *options: str) -> str:
+def run_benchmark(name: str, *options: str, ends_with: int = 0) -> str:
     command = [sys.executable, str(CHECKOUT / "benchmarks" / name), *options]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(CHECKOUT / folder) for folder in ("include", "tests/houses")),
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == ends_with, done.stderr
     return done.stdout
 
 
@@ -52,6 +53,23 @@ def test_the_benchmark_of_families_sets_each_whole_path_beside_its_bare_session(
         bare, whole, share, boxes = map(float, row(table, family))
         assert (bare > 0, whole > 0, boxes > 0) == (True, True, True)
         assert share == round(whole / bare, 3) or abs(share - whole / bare) < 0.02
+
+
+def test_the_benchmark_of_gpus_says_where_none_is_and_measures_a_cpu_when_told():
+    told = run_benchmark(
+        "gpu.py", "--provider", "cpu", "--seconds", "0.5", "--rounds", "1", "--photos", "2", "--most", "2"
+    )
+    measured = json.loads(told.splitlines()[-1])
+    assert list(measured["bare"]) == ["1", "2"]
+    assert list(measured["whole"]) == ["1", "auto"]
+    assert min(measured["bare"].values()) > 0
+    parity = measured["parity"]["batch"]
+    assert (parity["images"], parity["boxes"] > 0, parity["unmatched"]) == (2, True, 0)
+    assert parity["largest_px"] < 0.01
+    assert parity["largest_score"] < 1e-4
+    assert "whole, batch auto" in told
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        assert run_benchmark("gpu.py", ends_with=3).startswith("No GPU was measured: ONNX Runtime ")
 
 
 def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():

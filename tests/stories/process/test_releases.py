@@ -184,7 +184,10 @@ def test_a_version_is_passed_over_until_all_its_files_are_there_and_taken_with_t
     assert plan.variant.to_json()["model"] == {
         "name": "demo-fish", "version": V3, "key": f"demo-fish/{V3}/model.onnx", "licence": "MIT", "citation": "Ana (2026)"
     }  # fmt: skip
-    job = ShardJob.from_plan(plan.to_json())
+    told = plan.to_json()
+    assert told["cited"] == {"licence": "MIT", "citation": "Ana (2026)"}
+    assert not {"drops_below", "batch"} & {*told, *told["job"]}, "nobody has anything to say of them"
+    job = ShardJob.from_plan(told)
     assert {file.name: file.sha256 for file in job.model_files} == sha256
     assert job == plan.job
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -11,6 +12,7 @@ from shoal.exports.camtrap_dp import CAMTRAP_DP
 from shoal.exports.coco import COCO
 from shoal.exports.darwin_core.archive import DARWIN_CORE
 from shoal.exports.ifdo import IFDO
+from shoal.exports.report import environment
 from shoal.results.stored_plan import StoredPlan
 
 CITED = {"citation": 'Varini, F. et al. (2026).\nFish <&> "more". https://doi.org/10.1/x', "licence": "CC-BY-4.0"}
@@ -50,8 +52,9 @@ def test_camtrap_dp_has_it_among_its_references_and_stays_valid(cited, tmp_path)
 
 
 def test_darwin_core_has_it_among_the_references_of_the_identification(cited, tmp_path):
-    occurrences = written(cited, DARWIN_CORE, tmp_path / "a")["occurrence.txt"].decode()
-    assert WORDS.split('"', maxsplit=1)[0] in occurrences
+    found = written(cited, DARWIN_CORE, tmp_path / "a")
+    (occurrences,) = [data.decode() for name, data in found.items() if name.startswith("occurrence")]
+    assert f" | {WORDS}".replace('"', '""') in occurrences
 
 
 def test_ifdo_has_it_beside_the_name_of_the_annotator(cited, tmp_path):
@@ -62,6 +65,35 @@ def test_ifdo_has_it_beside_the_name_of_the_annotator(cited, tmp_path):
 def test_coco_has_it_in_its_description(cited, tmp_path):
     info = json.loads(written(cited, COCO, tmp_path / "a")["coco.json"])["info"]
     assert info["description"].endswith(f"; {WORDS}")
+
+
+def provenance(**said):
+    """Where a report comes from, in its own words."""
+    text = Path(environment.__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+    part = text[text.index('<h2 id="provenance">') : text.index("Data: ")]
+    model = {"name": "fish", "version": "v1", "sha256": "ab"}
+    result = {"dataset": "reef", "model": model, "conf": 0.1}
+    given = {"result": result, "explore": {"stored_conf": 0.25}, "cited": {}, "drops_below": None, **said}
+    return environment.environment().from_string(part).render(**given)
+
+
+def test_a_report_says_where_its_model_comes_from():
+    html = provenance(cited=CITED)
+    assert "The model is cited as: Varini, F. et al. (2026).\nFish &lt;&amp;&gt; &#34;more&#34;." in html
+    assert "Licence of the model: CC-BY-4.0." in html
+    assert provenance(cited={"licence": "MIT"}).count("cited as") == 0
+    assert html.startswith(provenance().removesuffix("<p>"))
+
+
+def test_a_report_says_what_the_model_file_drops_and_its_scores_begin_there(reef):
+    said = (
+        "Boxes below 0.25 are not in them: the model file drops these itself, so a lower confidence shows nothing more."
+    )
+    assert said in provenance(drops_below=0.25)
+    assert "drops" not in provenance()
+    assert reef.run.plan.least_score == 0.05
+    assert with_plan(reef, drops_below=0.25).run.plan.least_score == 0.25
+    assert with_plan(reef, drops_below=0.01).run.plan.least_score == 0.05
 
 
 def test_one_of_the_two_stands_alone(reef):
