@@ -42,7 +42,9 @@ _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _CUDA_OPTIONS = {"use_tf32": "0"}
 """By default matrices are multiplied with 10 bits of each number's 23."""
 
-_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory", "ALLOC_FAILED")
+_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
+_TOO_MANY = (*_OUT_OF_MEMORY, "ALLOC_FAILED")
+"""What a GPU says where fewer images may have room; of one image it is the GPU that failed."""
 
 _GPU_FAILED = re.compile(
     r"\b(CUDA|CUBLAS|CUDNN|CUFFT|CURAND|GPU|NVIDIA)|cuda(Error|Runtime|Driver)|cu(blas|dnn)", re.IGNORECASE
@@ -295,8 +297,9 @@ class Detector:
         if self._run_options.terminate:
             return InferenceCancelledError("inference cancelled")
         message, (height, width) = first_line(err)[:300], frames[0].shape[:2]
+        no_room = _OUT_OF_MEMORY if len(frames) == 1 else _TOO_MANY
         size = f"{height}x{width} px" if len(frames) == 1 else f"{len(frames)} times {height}x{width} px"
-        if isinstance(err, MemoryError) or any(sign in message for sign in _OUT_OF_MEMORY):
+        if isinstance(err, MemoryError) or any(sign in message for sign in no_room):
             return MemoryError(f"no room to run the model at {size}: {message}")
         if self.on_gpu and _gpu_failed(message):
             return GpuFailedError(f"The GPU did not run the model: {message} - {_GPU_WAY_OUT}")

@@ -277,7 +277,10 @@ class Pipeline:
                 left.append(one)
             else:
                 self._put(one)
-        return [*left, *waiting[chosen[-1] + 1 :]]
+        left += waiting[chosen[-1] + 1 :]
+        while left and not isinstance(left[0], Ready):  # nothing before it is waited for any more
+            self._put(left.pop(0))
+        return left
 
     def _finish_all(self, batch: Sequence[Ready]) -> list[Outcome]:
         """Run the model on images together; where that fails, on fewer of them or on each alone: none goes with another."""

@@ -89,6 +89,12 @@ def test_every_image_has_the_row_that_it_has_alone_and_says_that_it_was_not_alon
     assert abs(places["broken.jpg"] - 9) <= 8, "a failure comes out among its neighbours: shares of failures are theirs"
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_failures_at_the_end_come_out_too(size):
+    outcomes, _ = examine([*KEYS[:3], "broken.jpg", "broken.jpg"], Model(), Batches(size, None))
+    assert [row.key for row in outcomes] == [*KEYS[:3], "broken.jpg", "broken.jpg"]
+
+
 def test_the_seconds_of_a_batch_are_shared_by_its_images():
     outcomes, _ = examine(KEYS[4:8], Model(lambda _: time.sleep(0.4)), Batches(4, None))
     waited = [row.seconds for row in outcomes]

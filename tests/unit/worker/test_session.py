@@ -133,14 +133,14 @@ def test_a_gpu_that_fails_is_no_fault_of_the_model(message):
     opened = session._explain_unopened(b"\x08\x08", full, on_gpu=True)
     found = detector(constant_model())
     found.on_gpu = True
-    ran = found._explain(RuntimeError(full), np.zeros((8, 8, 3)))
+    ran = found._explain(RuntimeError(full), [np.zeros((8, 8, 3))])
     for error in (opened, ran):
         assert isinstance(error, GpuFailedError)
         assert not isinstance(error, ConfigError)  # it is tried again
         assert "another node may run it" in str(error)
     assert isinstance(session._explain_unopened(b"\x08\x08", full, on_gpu=False), ModelRefusedError)
     found.on_gpu = False
-    assert isinstance(found._explain(RuntimeError(full), np.zeros((8, 8, 3))), ModelRefusedError)
+    assert isinstance(found._explain(RuntimeError(full), [np.zeros((8, 8, 3))]), ModelRefusedError)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,15 @@ def test_a_gpu_that_fails_is_no_fault_of_the_model(message):
 )
 def test_a_model_that_a_gpu_refuses_stays_refused(said):
     assert isinstance(session._explain_unopened(b"\x08\x08", said, on_gpu=True), ModelRefusedError)
+
+
+def test_a_gpu_without_room_for_many_images_may_have_some_for_fewer():
+    found = detector(constant_model())
+    found.on_gpu = True
+    full = RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED")
+    ran = found._explain(full, [np.zeros((8, 6, 3))] * 4)
+    assert isinstance(ran, MemoryError)
+    assert "no room to run the model at 4 times 8x6 px" in str(ran)
 
 
 def test_a_gpu_computes_in_whole_floats(monkeypatch):
