@@ -278,8 +278,9 @@ class Pipeline:
             else:
                 self._put(one)
         left += waiting[chosen[-1] + 1 :]
-        while left and not isinstance(left[0], Ready):  # nothing before it is waited for any more
-            self._put(left.pop(0))
+        while left and not isinstance(first := left[0], Ready):  # nothing before it is waited for any more
+            self._put(first)
+            del left[0]
         return left
 
     def _finish_all(self, batch: Sequence[Ready]) -> list[Outcome]:
