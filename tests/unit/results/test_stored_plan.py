@@ -1,7 +1,7 @@
 """plan.json read back: what the writer wrote, what earlier releases wrote, and what is no plan at all."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from shoal.contract.job import Inference, ShardJob, Witness
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import ModelInfo
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
+from shoal.models.dropped import Dropped
 from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease, PassedOver
-from shoal.plan.document import Plan, PlannedShard, PlannedWork
+from shoal.plan.document import Plan, PlannedShard, PlannedWork, describe_batches
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.analysis import Clock
 from shoal.settings.dataset import Dataset
@@ -100,12 +101,19 @@ SAID = RunParams.parse(
 )
 
 
+CITED = replace(
+    VARIANT,
+    release=replace(VARIANT.release, cited={"licence": "MIT", "citation": "Ana (2026)"}, dropped=Dropped(0.25)),
+)
+
+
 def as_written(plan):
     """Every field of a parsed plan under its name in plan.json, as JSON."""
     found = {
         f.name.removesuffix("_json"): value for f in fields(plan) if (value := getattr(plan, f.name)) is not plan.json
     }
     found |= {name: value for name, value in asdict(plan).items() if name in found}
+    found = {name: value for name, value in found.items() if value or name not in {"cited", "drops_below"}}
     return json.loads(json.dumps(found | {"job": plan.job.to_json()}))
 
 
@@ -115,6 +123,7 @@ def as_written(plan):
         pytest.param(write_plan(), id="everything"),
         pytest.param(write_plan(**NOTHING_TO_DO), id="nothing to do"),
         pytest.param(write_plan(params=SAID), id="something said"),
+        pytest.param(write_plan(variant=CITED), id="a model that is cited, and drops boxes"),
     ],
 )
 def test_a_plan_is_read_as_it_was_written(written):
@@ -123,6 +132,36 @@ def test_a_plan_is_read_as_it_was_written(written):
     assert as_written(plan) | {"format_version": FORMAT_VERSION} == written
     assert plan.json is written
     assert plan.kind == "run"
+
+
+def test_a_plan_says_of_its_model_what_there_is_to_say_and_in_words_what_it_drops():
+    told = write_plan(variant=CITED)
+    assert (told["cited"], told["drops_below"]) == ({"licence": "MIT", "citation": "Ana (2026)"}, 0.25)
+    assert not {"cited", "drops_below"} & set(write_plan())
+
+
+@pytest.mark.parametrize(
+    ("batch", "most_at_once", "tile", "said"),
+    [
+        pytest.param(1, 1, None, [], id="nobody asked for batches"),
+        pytest.param("auto", None, None, [], id="the file takes any number"),
+        pytest.param(8, 4, None, [], id="the file takes four"),
+        pytest.param(
+            8, 1, None, ["worker.batch: 8 changes nothing: the model file takes one image at a time"], id="one"
+        ),
+        pytest.param(
+            "auto",
+            None,
+            {"size": 640},
+            ["worker.batch: auto changes nothing: tiles are looked at one by one"],
+            id="tiles",
+        ),
+    ],
+)
+def test_a_plan_says_where_batches_change_nothing(batch, most_at_once, tile, said):
+    model = {"name": "fish", "tile": tile} if tile else {"name": "fish"}
+    dataset = make_dataset(model=model, worker={"batch": batch})
+    assert [line.partition(" - ")[0] for line in describe_batches(dataset, most_at_once)] == said
 
 
 def test_a_plan_that_knows_no_image_that_was_read_before_is_read():

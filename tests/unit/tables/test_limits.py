@@ -2,6 +2,7 @@
 
 import pytest
 
+from shoal.contract import cgroup
 from shoal.contract.errors import ConfigError
 from shoal.contract.units import read_size, size_text
 from shoal.settings.dataset import Run
@@ -28,8 +29,8 @@ MIB, GIB = 1024**2, 1024**3
 def test_a_session_takes_a_share_of_what_its_process_may_use(memory, cpus, run, expected, monkeypatch):
     monkeypatch.setattr(limits.psutil, "virtual_memory", lambda: type("Memory", (), {"total": memory[0]}))
     monkeypatch.setattr(limits, "read_memory_limit", lambda: memory[1])
-    monkeypatch.setattr(limits, "read_core_limit", lambda: cpus[1])
-    monkeypatch.setattr(limits.os, "sched_getaffinity", lambda _: set(range(cpus[0])))
+    monkeypatch.setattr(cgroup, "read_core_limit", lambda: cpus[1])
+    monkeypatch.setattr(cgroup.os, "sched_getaffinity", lambda _: set(range(cpus[0])))
     assert limits_of(run) == expected
 
 
