@@ -63,11 +63,14 @@ def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from shoal_worker.predict import open_detector, predict  # noqa: PLC0415
+    from shoal_worker.predict import ThenFile, open_detector, predict  # noqa: PLC0415
 
     all_read = True
+    then = None if arguments.then is None else ThenFile(arguments.then, arguments.pad, not arguments.as_is)
     try:
-        detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou, arguments.pixel_limit)
+        detector = open_detector(
+            arguments.model, arguments.imgsz, arguments.conf, arguments.iou, arguments.pixel_limit, then
+        )
         for was_read, line in predict(detector, arguments.images, arguments.pixel_limit):
             print(line, flush=True)  # noqa: T201
             all_read = all_read and was_read
@@ -142,6 +145,11 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
     parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
     parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")
+    parser.add_argument("--then", type=Path, metavar="M.onnx", help="a classifier that looks at the crop of each box")
+    parser.add_argument(
+        "--pad", type=_share, default=0.0, help="with --then: a crop is wider by this share of its longer side (0)"
+    )
+    parser.add_argument("--as-is", action="store_true", help="with --then: crops are not made square")
     parser.add_argument(
         "--pixel-limit", type=positive, default=PIXEL_LIMIT, metavar="N",
         help=f"most pixels of an image, as model.pixel_limit of a dataset ({PIXEL_LIMIT})",

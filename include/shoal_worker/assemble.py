@@ -10,7 +10,7 @@ import cv2
 
 from shoal.contract.cgroup import read_cores
 from shoal.contract.errors import shown
-from shoal.contract.job import ShardJob, WorkerCommand
+from shoal.contract.job import Inference, ShardJob, ThenModel, WorkerCommand
 from shoal.contract.layout import VariantLayout
 from shoal.contract.model_file import MOST_GRAPH_BYTES
 from shoal.stores.images import ImageSource
@@ -27,6 +27,7 @@ from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.session import Detector, check_sha256, open_model
 from shoal_worker.sources.mount import MountSource
 from shoal_worker.sources.mount_doubt import MountDoubt
+from shoal_worker.two_in_a_row import AnyDetector, TwoInARow, inference_of
 
 
 def run_shard(
@@ -97,19 +98,27 @@ def _say(line: str, stop: StopRequest) -> None:
         stop.request("the end of its reader")
 
 
-def _open_detector(job: ShardJob, threads: int) -> Detector:
-    """Open the model of a plan from a folder that holds its files and no other.
+def _open_detector(job: ShardJob, threads: int) -> AnyDetector:
+    """Open the model of a plan, or both, each from a folder that holds its files and no other.
 
     Once it is opened the folder may go: what ONNX Runtime still reads of it is mapped.
     """
     models = open_from_env("models", job.models_bucket)
-    data = read_planned(models, job.model_key, MOST_GRAPH_BYTES)
-    check_sha256(data, job.model_sha256, job.model_key)
+    own, then = ThenModel(job.model_key, job.model_sha256, job.model_files), job.inference.then
+    first = _open_planned(models, own, threads, job.inference)
+    if job.then_model is None or then is None:
+        return first
+    return TwoInARow(first, _open_planned(models, job.then_model, threads, inference_of(then)), then)
+
+
+def _open_planned(models: ObjectStore, planned: ThenModel, threads: int, inference: Inference) -> Detector:
+    data = read_planned(models, planned.key, MOST_GRAPH_BYTES)
+    check_sha256(data, planned.sha256, planned.key)
     with TemporaryDirectory(prefix="shoal-model-") as name:
         folder = Path(name)
-        for file in job.model_files:
-            download_model_file(models, job.model_key, file, folder)
-        return Detector(open_model(data, threads, job.inference, folder), job.inference)
+        for file in planned.files:
+            download_model_file(models, planned.key, file, folder)
+        return Detector(open_model(data, threads, inference, folder), inference)
 
 
 def _open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:

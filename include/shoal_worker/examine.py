@@ -26,7 +26,7 @@ from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
-from shoal_worker.session import Detector
+from shoal_worker.two_in_a_row import AnyDetector, TwoInARow
 from shoal_worker.underway import Underway
 
 BYTES_PER_PIXEL = 8
@@ -63,7 +63,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Ready:
-    """An image on its way to the model; the decoded image is no longer held, unless it is to be cut into tiles.
+    """An image on its way to the model; the decoded image is no longer held, unless it is to be cut.
+
+    It is cut into tiles, or for a second model that looks at what is in the boxes.
 
     Attributes:
         image: As listed.
@@ -97,7 +99,7 @@ class Examiner:
     def __init__(
         self,
         source: ImageSource,
-        detector: Detector,
+        detector: AnyDetector,
         pixel_limit: int,
         stamp: Stamp,
         *,
@@ -179,6 +181,8 @@ class Examiner:
         """
         prepared = self._decode(ListedImage("", "", len(data)), Fetched(data, version_checked=False))
         if isinstance(prepared, Ready):
+            if isinstance(self._detector, TwoInARow):
+                self._detector.rehearse(prepared.frame)
             self.finish(prepared)
 
     def finish(self, ready: Ready) -> Row:

@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
 from shoal.contract.shown_keys import shown_json
+from shoal.contract.tasks.classify import CLASSIFY
+from shoal.contract.then import Then
 from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
 from shoal_worker.rows.parts import ListedImage
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import Detector, OpenedModel, open_model
+from shoal_worker.two_in_a_row import AnyDetector, TwoInARow, inference_of
 from shoal_worker.underway import Underway
 
 log = logging.getLogger(__name__)
@@ -25,8 +29,30 @@ LOOK_S = 0.5
 """How often a decode is looked at that is not done."""
 
 
-def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel_limit: int = PIXEL_LIMIT) -> Detector:
-    """Open a model file for single images.
+@dataclass(frozen=True)
+class ThenFile:
+    """A second model that looks at what the first one finds.
+
+    Attributes:
+        file: Its file; its card and its weights lie beside it.
+        pad: Share of a box's longer side by which a crop is wider on each side.
+        square: Whether the shorter side is made as long as the longer one.
+    """
+
+    file: Path
+    pad: float = 0.0
+    square: bool = True
+
+
+def open_detector(  # noqa: PLR0917 - a command line's
+    model: Path,
+    imgsz: int | None,
+    conf: float,
+    iou: float,
+    pixel_limit: int = PIXEL_LIMIT,
+    then: ThenFile | None = None,
+) -> AnyDetector:
+    """Open a model file for single images, or two in a row.
 
     Args:
         model: The file; its card and its weights lie beside it.
@@ -34,27 +60,45 @@ def open_detector(model: Path, imgsz: int | None, conf: float, iou: float, pixel
         conf: Lowest confidence shown.
         iou: Overlap above which the weaker box is dropped.
         pixel_limit: Most pixels of an image.
+        then: The second model; None for none.
 
     Raises:
-        ModelRefusedError: The file is missing or of no family that Shoal runs.
+        ModelRefusedError: A file is missing or of no family that Shoal runs, or the two do not go together.
     """
     cv2.setNumThreads(1)
+    opened = _open(model)
+    resolved = resolve_imgsz(opened.info, None if imgsz is None else (imgsz, imgsz))
+    family = opened.understood.added
+    inference = Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, pixel_limit=pixel_limit, family=family)
+    first = Detector(opened, inference)
+    return first if then is None else _add_then(first, then)
+
+
+def _open(model: Path) -> OpenedModel:
     try:
         data = model.read_bytes()
     except OSError as err:
         raise ModelRefusedError(f"Model file {model} cannot be read: {err.strerror} - check the path") from err
-    opened = open_model(data, folder=model.absolute().parent)
-    resolved = resolve_imgsz(opened.info, None if imgsz is None else (imgsz, imgsz))
-    family = opened.understood.added
-    inference = Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, pixel_limit=pixel_limit, family=family)
-    return Detector(opened, inference)
+    return open_model(data, folder=model.absolute().parent)
+
+
+def _add_then(first: Detector, asked: ThenFile) -> TwoInARow:
+    opened = _open(asked.file)
+    tasks = first.task.name, opened.understood.family.task
+    if tasks[0] == CLASSIFY.name or tasks[1] != CLASSIFY.name:
+        raise ModelRefusedError(
+            f"Of two models in a row the first finds boxes and the second is a classifier, these are for tasks {tasks[0]!r} and "
+            f"{tasks[1]!r} - name others"
+        )
+    then = Then(resolve_imgsz(opened.info, None), asked.pad, asked.square, family=opened.understood.added)
+    return TwoInARow(first, Detector(opened, inference_of(then)), then)
 
 
 UNREADABLE = "unreadable"
 """Reason of a file that is there and cannot be read. It is none of its bytes, so no row ever has it."""
 
 
-def predict(detector: Detector, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
+def predict(detector: AnyDetector, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
         examined = _examine(detector, image, pixel_limit)
@@ -63,7 +107,7 @@ def predict(detector: Detector, images: Sequence[str], pixel_limit: int = PIXEL_
         yield was_read, shown_json(answer)
 
 
-def _examine(detector: Detector, path: str, pixel_limit: int) -> dict[str, Any]:
+def _examine(detector: AnyDetector, path: str, pixel_limit: int) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except OSError as err:

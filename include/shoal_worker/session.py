@@ -6,9 +6,10 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,11 +32,14 @@ from shoal_worker.image.letterbox import Image
 from shoal_worker.image.tiles import Tiles
 from shoal_worker.tasks.detect import Detections
 from shoal_worker.tasks.found import Found
-from shoal_worker.together import HALF_TOLERANCE, TOLERANCE, Proof
+from shoal_worker.together import HALF_TOLERANCE, TOLERANCE, Proof, UnlikeError
 
 log = logging.getLogger(__name__)
 
 Noting = Callable[[], AbstractContextManager[None]]
+
+CROPS_AT_ONCE = 8
+"""Crops of one image that a graph with an open batch is given: more save nothing on a CPU, and take memory."""
 
 _FATAL_ONLY = 4
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -202,6 +206,7 @@ class Detector:
         self._given = Given(model.graph)
         halves = any(tensor.type == "tensor(float16)" for tensor in model.graph.inputs)
         self._proof = Proof(HALF_TOLERANCE if halves else TOLERANCE)
+        self._crops_at_once = min(CROPS_AT_ONCE, self._given.most or CROPS_AT_ONCE)
         self._session = model.session
         self._outputs = [output.name for output in model.graph.outputs]
         self._run_options = ort.RunOptions()
@@ -271,6 +276,30 @@ class Detector:
         return [
             self._codec.found(outputs, frame.shape[:2], image_hw)
             for outputs, frame, image_hw in zip(settled, frames, images_hw, strict=True)
+        ]
+
+    def detect_each(self, images: Iterable[Image], noting: Noting = nullcontext) -> Iterator[Found]:
+        """Find what each of several images shows, as many at once as the graph takes; all are fitted to one size.
+
+        Raises:
+            As `detect_frame`.
+        """
+        left = iter(images)
+        while some := list(islice(left, self._crops_at_once)):
+            frames, images_hw = [self._fit(image) for image in some], [image.shape[:2] for image in some]
+            if len(frames) > 1:
+                try:
+                    with noting():
+                        found = self.detect_frames(frames, images_hw)
+                    yield from found
+                    continue
+                except (ModelRefusedError, UnlikeError) as err:  # some graphs promise to take several, and do not
+                    log.warning("Crops go one by one: %s", err)
+                    self._crops_at_once = 1
+            for frame, image_hw in zip(frames, images_hw, strict=True):
+                with noting():
+                    alone = self._run(frame, image_hw)
+                yield alone
         ]
 
     def _fit(self, image: Image) -> NDArray[Any]:

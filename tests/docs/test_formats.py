@@ -342,7 +342,9 @@ def test_tables_of_the_answer_have_the_documented_columns(name, table_name, run)
         ).fetchall()
         assert [(column, sql_type) for column, sql_type, *_ in stored] == table(f"columns: {table_name}")
     assert {"images", "detections", "counts-day"} <= set(run["stored"])
-    assert list(answers.TABLES[name].items()) == table(f"columns: {table_name}"), "as whoever reads it later takes it"
+    of_two_models = table("columns: detections of two models") if table_name == "detections" else []
+    read = [*table(f"columns: {table_name}"), *of_two_models]
+    assert list(answers.TABLES[name].items()) == read, "as whoever reads it later takes it"
 
 
 @pytest.mark.parametrize("name", ["counts-day.csv", "gaps.csv", "failures.csv"])

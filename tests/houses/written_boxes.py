@@ -93,6 +93,6 @@ def _write_boxes(database: Database, shots: Sequence[Shot]) -> None:
         )
     for name, sign in (("detections", ">="), ("below", "<")):
         database.run(
-            f"CREATE TABLE {name} AS SELECT key, 'v' AS object_version, position, class_id, class_name, taxon, role, confidence, 10::FLOAT AS x1, 20::FLOAT AS y1, "
+            f"CREATE TABLE {name} AS SELECT key, 'v' AS object_version, position, class_id, class_name, taxon, role, confidence, conf AS threshold, 10::FLOAT AS x1, 20::FLOAT AS y1, "
             f"110::FLOAT AS x2, 80::FLOAT AS y2 FROM boxes JOIN classes USING (taxon) WHERE confidence {sign} conf"
         )

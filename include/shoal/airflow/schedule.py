@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
 
 from shoal.airflow.triggers.model_release import ModelReleaseTrigger
-from shoal.models.versions import model_root
+from shoal.models.versions import LATEST, WantedModel
 from shoal.settings.dataset import Dataset
 
 
@@ -15,18 +15,23 @@ def reanalyse_schedule(dataset: Dataset) -> Any:
     watch = dataset.model.watch if dataset.model.watch is not None else schedule is not None
     if not watch:
         return schedule
-    released = [model_asset(dataset)]
+    released: Any = [model_asset(dataset)]
+    then = WantedModel.then(dataset)
+    if then is not None and then.version == LATEST:
+        released = released[0] | _asset_of(dataset, then)  # a list would wait for both
     if schedule is None:
         return released
     return AssetOrTimeSchedule(timetable=CronTriggerTimetable(schedule, timezone="UTC"), assets=released)
 
 
 def model_asset(dataset: Dataset) -> Asset:
-    """Make the asset that stands for all versions of a model; datasets that use the same model share it.
+    """Make the asset that stands for all versions of a dataset's model; datasets that use the same model share it."""
+    return _asset_of(dataset, WantedModel.first(dataset))
 
-    Its URI begins with the connection, as two stores may have buckets of one name.
-    """
-    models, root = dataset.models, model_root(dataset)
+
+def _asset_of(dataset: Dataset, wanted: WantedModel) -> Asset:
+    """Make the asset of a model: its URI begins with the connection, as two stores may have buckets of one name."""
+    models, root = dataset.models, wanted.root
     place = f"{models.conn_id}/{models.bucket}/{root.rstrip('/')}"
     trigger = ModelReleaseTrigger(models.conn_id, models.bucket, root)
     return Asset(

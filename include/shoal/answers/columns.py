@@ -57,6 +57,7 @@ DETECTIONS = {
     "keypoints": "FLOAT[]",
     "angle": "FLOAT",
     "reclassified": "STRUCT(class_id INTEGER, confidence FLOAT)",
+    "first_class_name": "VARCHAR",
 }
 
 COUNTS_SHORT = {

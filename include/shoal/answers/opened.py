@@ -295,8 +295,7 @@ class OpenedDataset:
 
     def __repr__(self) -> str:
         """Say which answer it gives."""
-        model = self._run.summary.model
-        return f"<shoal dataset {self.name}, run {self.run_key}, model {model.name} {model.version}>"
+        return f"<shoal dataset {self.name}, run {self.run_key}, model {self._run.summary.models}>"
 
     def _need_width(self, width: str) -> None:
         there = self._run.plan.settings.report.bins

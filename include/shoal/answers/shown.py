@@ -174,7 +174,8 @@ class ShownAnswer:
         )
         boxes = " UNION ALL ".join(
             f"SELECT '{style}' AS style, n, position, taxon, class_id, confidence, x1, y1, x2, y2, mask, "
-            f"keypoints, angle FROM {view} JOIN ({asked}) USING (key, object_version) WHERE $4::VARCHAR IS NULL OR taxon = $4"
+            f"keypoints, angle, first_class_name, reclassified.confidence AS then_conf "
+            f"FROM {view} JOIN ({asked}) USING (key, object_version) WHERE $4::VARCHAR IS NULL OR taxon = $4"
             for view, style in _views(below=below)
         )
         rows = self._database.records(
@@ -199,6 +200,8 @@ class ShownAnswer:
             mask=row["mask"] or "",
             keypoints=tuple(row["keypoints"] or ()),
             angle=row["angle"],
+            first=row["first_class_name"] or "",
+            then_conf=row["then_conf"],
         )
 
     def _images(self, condition: str, key: str) -> list[ShownImage]:
@@ -240,15 +243,16 @@ class ShownAnswer:
                 self._database.run("INSERT INTO own_conf VALUES (?, ?)", [name, entry["conf"]])
         self._database.set_variable("shown_taxon", taxon)
         boxes = " UNION ALL ".join(
-            f"SELECT '{style}' AS style, key, object_version, position, class_name, confidence FROM {view} "
+            f"SELECT '{style}' AS style, key, object_version, position, class_name, first_class_name, confidence FROM {view} "
             "WHERE use = 'used' AND (getvariable('shown_taxon') IS NULL OR taxon = getvariable('shown_taxon'))"
             f"{' AND position = 0' if result.get('task') == CLASSIFY.name else ''}"
             for view, style in _views(below=below)
         )
-        threshold = f"coalesce(conf, {float(result['conf'])!r}) AS threshold"
+        threshold = f"coalesce(own.conf, of_first.conf, {float(result['conf'])!r}) AS threshold"
         self._database.run(
-            f"CREATE OR REPLACE VIEW candidates AS SELECT boxes.* EXCLUDE (class_name), {threshold} "
-            f"FROM ({boxes}) AS boxes LEFT JOIN own_conf USING (class_name)"
+            f"CREATE OR REPLACE VIEW candidates AS SELECT boxes.* EXCLUDE (class_name, first_class_name), {threshold} "
+            f"FROM ({boxes}) AS boxes LEFT JOIN own_conf AS own ON own.class_name = boxes.class_name "
+            "LEFT JOIN own_conf AS of_first ON of_first.class_name = boxes.first_class_name"
         )
 
 

@@ -94,7 +94,7 @@ def _not_current(run_key: str, current: Mapping[str, Any] | None) -> list[str]:
 
 
 def _title(summary: StoredSummary) -> str:
-    return f"{summary.dataset}: model {summary.model}, confidence from {summary.result['conf']}"
+    return f"{summary.dataset}: model {summary.models}, confidence from {summary.result['conf']}"
 
 
 def _species_table(result: Mapping[str, Any]) -> Table:

@@ -44,6 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"an ONNX file, or the folder of a {MODEL_FILE}; its card ({CARD_FILE}) lies beside",
     )
     parser.add_argument("--image", type=Path, metavar="PHOTO", help="look at this photo, and print what is found")
+    parser.add_argument(
+        "--then", type=Path, metavar="FILE", help="a classifier that looks at each box, as model.then of a dataset file"
+    )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="with --image: the photo with its boxes, .jpg")
     parser.add_argument(
         "--write", action="store_true", help=f"write the lines that are missing into {CARD_FILE} beside the model"
@@ -82,22 +85,50 @@ def execute(arguments: Namespace) -> int:
     if refusal is not None:
         tell(f"refused   {refusal}")
         return 1
+    if arguments.then is not None and understood is not None:
+        return _with_then(path, arguments, understood)
     if arguments.image is not None:
         _look(path, arguments.image, arguments.out, () if understood is None else understood.info.names)
     return 0
 
 
+def _with_then(path: Path, arguments: Namespace, understood: Understood) -> int:
+    """Say what is understood of a second model, whether the two go together, and let both look at a photo."""
+    from shoal.models.then import need_boxes, need_classifier  # noqa: PLC0415 - other commands do not need them
+    from shoal.models.trial import judge_model  # noqa: PLC0415
+
+    then = _model_file(arguments.then)
+    try:
+        judged = judge_model(then)
+        tell("", f"then      {then}", *_of_family(judged.understood))
+        tell(f"file      {then.name}: {then.stat().st_size} bytes, sha256 {judged.sha256}")
+        tell(f"tried     {judged.untried or 'it runs on a black image'}")
+        need_boxes(path.name, understood)
+        need_classifier(then.name, judged.understood)
+    except ModelRefusedError as err:
+        tell(f"refused   {err}")
+        return 1
+    if arguments.image is not None:
+        _look(path, arguments.image, arguments.out, understood.info.names, then)
+    return 0
+
+
 def _find(arguments: Namespace) -> Path:
-    path: Path = arguments.file.expanduser().absolute()
-    path = path / MODEL_FILE if path.is_dir() else path
-    if not path.is_file():
-        raise ConfigError(f"No model file {path} - give the path of an ONNX file")
+    path = _model_file(arguments.file)
     if arguments.out is not None and (arguments.image is None or arguments.out.suffix.lower() not in {".jpg", ".jpeg"}):
         raise ConfigError("-o writes the photo of --image with its boxes - give both, and a name that ends in .jpg")
     if arguments.out is not None and arguments.out.exists():
         raise ConfigError(f"{arguments.out} is there already - write another name, or remove it")
     if arguments.image is not None and not arguments.image.is_file():
         raise ConfigError(f"No photo {arguments.image} - give the path of an image")
+    return path
+
+
+def _model_file(given: Path) -> Path:
+    path = given.expanduser().absolute()
+    path = path / MODEL_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise ConfigError(f"No model file {path} - give the path of an ONNX file")
     return path
 
 
@@ -142,9 +173,9 @@ def _tensor(tensor: Tensor) -> str:
     return f"{shown(tensor.name, 60)}: {tensor.type} {shown(sides, 100)}"
 
 
-def _look(path: Path, image: Path, out: Path | None, names: Sequence[str]) -> None:
+def _look(path: Path, image: Path, out: Path | None, names: Sequence[str], then: Path | None = None) -> None:
     """Let the worker look at a photo."""
-    found = _ask(path, image)
+    found = _ask(path, image, then)
     if found["status"] != "processed":
         raise ConfigError(
             f"{image} was not looked at: {found.get('reason')} {found.get('detail') or ''} - give another photo"
@@ -168,8 +199,9 @@ def _look(path: Path, image: Path, out: Path | None, names: Sequence[str]) -> No
         _draw(image, out, boxes, min(MOST_SIDE, max(LEAST_SIDE, found["width"], found["height"])))
 
 
-def _ask(path: Path, image: Path) -> dict[str, Any]:
-    words = ["predict", "--model", str(path), str(image.absolute())]
+def _ask(path: Path, image: Path, then: Path | None) -> dict[str, Any]:
+    second = [] if then is None else ["--then", str(then)]
+    words = ["predict", "--model", str(path), *second, str(image.absolute())]
     try:
         done = ask_worker(words, LIMIT_S)
     except subprocess.TimeoutExpired as err:
@@ -185,7 +217,11 @@ def _ask(path: Path, image: Path) -> dict[str, Any]:
 def _line(box: Mapping[str, Any]) -> str:
     x1, y1, x2, y2 = box["xyxy"]
     place = f"({x1:.0f}, {y1:.0f}) to ({x2:.0f}, {y2:.0f})"
-    return f"  {box['confidence']:.2f}  {shown(box['class_name'], 60)} (class {box['class_id']})  {place}"
+    then = box.get("then")
+    said = ""
+    if then and then["class_name"]:
+        said = f", then {then['confidence']:.2f}  {shown(then['class_name'], 60)} (class {then['class_id']})"
+    return f"  {box['confidence']:.2f}  {shown(box['class_name'], 60)} (class {box['class_id']}){said}  {place}"
 
 
 @dataclass(frozen=True)
@@ -205,8 +241,10 @@ def _draw(image: Path, out: Path, boxes: Sequence[Mapping[str, Any]], side: int)
 
     data = image.read_bytes()
     drawn = tuple(
-        Box(x1, y1, x2, y2, box["class_name"], box["class_id"], box["confidence"])
+        Box(x1, y1, x2, y2, named["class_name"], named["class_id"], named["confidence"])
         for box in boxes
+        for then in [box.get("then")]
+        for named in [then if then and then["class_name"] else box]
         for x1, y1, x2, y2 in [box["xyxy"]]
     )
     (picture,) = draw(_Photo(data), [Drawing(str(image), "", len(data), drawn, long_side_px=side)], PictureLimits())

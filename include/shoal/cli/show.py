@@ -99,7 +99,7 @@ def _show_one(arguments: Namespace, stores: Stores, run: StoredRun, answer: Show
 def _facts(run: StoredRun, image: ShownImage, drawn: Drawn) -> list[str]:
     why = f" ({image.reason})" if image.reason else ""
     return [
-        f"{shown(image.key)} of run {run.summary.dataset}/{run.run_key}, model {run.plan.model}",
+        f"{shown(image.key)} of run {run.summary.dataset}/{run.run_key}, model {run.plan.models}",
         f"{image.time_text}, camera {shown(image.camera)}, {drawn.width}x{drawn.height} px, {image.use}{why}",
     ]
 
@@ -108,7 +108,8 @@ def _line(box: Box) -> str:
     place = "the image as a whole" if box.whole else f"({box.x1:.0f}, {box.y1:.0f}) to ({box.x2:.0f}, {box.y2:.0f})"
     place += f", turned by {degrees(box.angle):.0f}°" if box.angle is not None else ""
     below = "  below" if box.style == "below" else ""
-    return f"  {box.conf:.2f}  {shown(box.label)} (class {box.class_id})  {place}{below}"
+    first = f", {shown(box.first)} to the first model, then {box.then_conf:.2f}" if box.then_conf is not None else ""
+    return f"  {box.conf:.2f}  {shown(box.label)} (class {box.class_id}{first})  {place}{below}"
 
 
 def _show_grid(arguments: Namespace, stores: Stores, run: StoredRun, answer: ShownAnswer) -> int:

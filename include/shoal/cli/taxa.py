@@ -28,9 +28,9 @@ def execute(arguments: Namespace) -> int:
 
     dataset = find_dataset(arguments.dataset, by_file=True)
     with reach_stores(dataset) as stores:
-        release = Shelf(stores, dataset, None).first().release
-    names = list(release.info.names)
-    tell(f"{release.name} {release.version}, {len(names)} classes\n", *table_lines(names, dataset.taxa))
+        variant = Shelf(stores, dataset, None).first()
+    names = list(variant.names)
+    tell(f"{variant.title}, {len(names)} classes\n", *table_lines(names, dataset.taxa))
     faults = list(_faults(dataset, names))
     tell(*([""] if faults else []), *faults)
     missing = list(lines_to_add(names, dataset.taxa))

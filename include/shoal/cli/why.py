@@ -60,13 +60,13 @@ def _planned(facts: RunFacts) -> dict[str, object]:
     """Name the Dag run and the model, where there is a plan."""
     if facts.plan is None:
         return {"dag_run": None, "model": None}
-    return {**facts.plan.copied("dag_run"), "model": str(facts.plan.model)}
+    return {**facts.plan.copied("dag_run"), "model": facts.plan.models}
 
 
 def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str]) -> list[str]:
     lines = [("run", run)]
     if facts.plan is not None:
-        lines.append(("planned", f"{_planner(facts.plan.dag_run)}, model {facts.plan.model}"))
+        lines.append(("planned", f"{_planner(facts.plan.dag_run)}, model {facts.plan.models}"))
         lines.append(("", ", ".join(f"{count} {what}" for what, count in asdict(facts.plan.counts).items())))
     if facts.summary is not None:
         lines.append(("balance", ", ".join(f"{count} {fate}" for fate, count in facts.summary.balance.items())))

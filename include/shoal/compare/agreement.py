@@ -227,8 +227,8 @@ def compare_runs(
     images = int(database.value("SELECT count(*) FROM common_images"))
     if images == 0:
         raise NothingInCommonError(
-            f"Runs {first.run_key} ({first.plan.model}) and {second.run_key} ({second.plan.model}) have no image in common that "
-            "both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
+            f"Runs {first.run_key} ({first.plan.models}) and {second.run_key} ({second.plan.models}) have no image in common "
+            "that both use - a comparison needs the same objects: see whether one of them looked at other months or cameras"
         )
     match_boxes(database)
     people = frozenset[str]().union(*(counted_as_people(run.summary.result, taxa) for run in (first, second)))
@@ -254,7 +254,7 @@ def _need_one_measure(first: StoredRun, second: StoredRun) -> None:
     for one, other in ((first, second), (second, first)):
         if one.plan.task == CLASSIFY.name and other.plan.task != CLASSIFY.name:
             raise NotOfOneKindError(
-                f"Run {one.run_key} ({one.plan.model}) classifies images as a whole, run {other.run_key} ({other.plan.model}) "
+                f"Run {one.run_key} ({one.plan.models}) classifies images as a whole, run {other.run_key} ({other.plan.models}) "
                 "finds boxes: their counts are of different things - compare two of a kind"
             )
 
@@ -274,7 +274,7 @@ def _side(database: Database, name: str, other: str, run: StoredRun) -> Side:
         "SELECT count(*), count(*) FILTER (b.use IS NULL), count(*) FILTER (a.use <> 'used' AND b.use = 'used') "
         f"FROM {name}_images AS a LEFT JOIN {other}_images AS b USING (key, object_version)"
     ).fetchall()[0]
-    return Side(run.run_key, str(run.plan.model), run.summary.result["conf"], examined, beside, unused)
+    return Side(run.run_key, run.plan.models, run.summary.result["conf"], examined, beside, unused)
 
 
 def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgreement]:

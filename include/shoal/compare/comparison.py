@@ -167,15 +167,19 @@ def read_comparison(
 
 def tell_changed(first: StoredPlan, second: StoredPlan) -> str:
     """Say in which settings of inference two runs of one model version differ; empty where they are of two, or do not differ."""
-    if str(first.model) != str(second.model) or first.variant.sha256 == second.variant.sha256:
+    if first.models != second.models or first.variant.sha256 == second.variant.sha256:
         return ""
     before = first.settings
     changed = tell_differences(before, before.model_copy(update={"model": second.settings.model}))
-    return changed or ("the model file" if first.model.sha256 != second.model.sha256 else "how images are inferred")
+    return changed or (
+        "the model file" if first.models_with_hash != second.models_with_hash else "how images are inferred"
+    )
 
 
 def _words(first: StoredPlan, second: StoredPlan) -> tuple[str, str]:
     versions = shown(first.model.version), shown(second.model.version)
+    if versions[0] == versions[1] and first.then and second.then:
+        versions = shown(first.then.model.version), shown(second.then.model.version)
     short = all(len(version) <= LONGEST_WORD and " " not in version for version in versions)
     return versions if short and versions[0] != versions[1] else ("first", "second")
 
@@ -183,9 +187,12 @@ def _words(first: StoredPlan, second: StoredPlan) -> tuple[str, str]:
 def _confs(plan: StoredPlan) -> dict[str, tuple[float, ...]]:
     """Say by taxon from which scores a run counts its classes."""
     settings, found = plan.settings, dict[str, set[float]]()
-    for name in plan.names:
-        own = settings.taxa.get(name, Taxon()).conf
-        found.setdefault(taxon_of(name, settings.taxa), set()).add(plan.params.conf or own or settings.conf)
+    first_classes = len(plan.names) if plan.then is None else plan.then.first_classes
+    of_first = {settings.taxa.get(name, Taxon()).conf or settings.conf for name in plan.names[:first_classes]}
+    for class_id, name in enumerate(plan.names):
+        own = plan.params.conf or settings.taxa.get(name, Taxon()).conf
+        confs = {own} if own else {settings.conf} if class_id < first_classes else of_first
+        found.setdefault(taxon_of(name, settings.taxa), set()).update(confs)
     return {taxon: tuple(sorted(confs)) for taxon, confs in found.items()}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, mint_attempt
 from shoal.contract.model_files import ModelFile, need_name
+from shoal.contract.then import Then
 
 PIPELINE_VERSION = 2
 """Raised exactly when a parity test's expectation changes: another number, another variant."""
@@ -22,6 +23,9 @@ PIXEL_LIMIT = 100_000_000
 
 SCAN_LIMIT = 100
 """Images with more scans are `failed: too_complex`: each costs a pass over all pixels, and no camera writes more than a dozen."""
+
+_UNSAID = frozenset({"family", "tile", "tile_overlap", "then"})
+"""Settings that are written only where somebody asked for them: variants that did not keep their identity."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Inference:
         family: `<name>/<version>` of a model family from somebody's wheel; None for Shoal's own.
         tile: (height, width) in pixels of the overlapping pieces that are looked at one by one; None: the whole image alone.
         tile_overlap: Share of a tile that the next one shows again; None without tiles.
+        then: The second model in a row; None where there is none.
     """
 
     imgsz: tuple[int, int]
@@ -53,17 +58,19 @@ class Inference:
     family: str | None = None
     tile: tuple[int, int] | None = None
     tile_overlap: float | None = None
+    then: Then | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the settings as job and variant hold them: Shoal's own families are under `pipeline_version`."""
-        unsaid = {name for name in ("family", "tile", "tile_overlap") if getattr(self, name) is None}
-        return {name: value for name, value in asdict(self).items() if name not in unsaid}
+        written = {name: value for name, value in asdict(self).items() if name not in _UNSAID or value is not None}
+        return {**written, "then": self.then.to_json()} if self.then else written
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> "Inference":
         """Read what `to_json` wrote."""
         sizes = {name: tuple(settings[name]) for name in ("imgsz", "tile") if settings.get(name) is not None}
-        return cls(**{**settings, **sizes})
+        then = settings.get("then")
+        return cls(**{**settings, **sizes, "then": None if then is None else Then.from_json(then)})
 
 
 AUTO = "auto"
@@ -89,6 +96,26 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class ThenModel:
+    """The files of a second model in a row; they lie in the bucket of the first one's.
+
+    Attributes:
+        key: Key of its file.
+        sha256: sha256 that file must have.
+        files: Its card and its files of weights, beside it.
+    """
+
+    key: str
+    sha256: str
+    files: tuple[ModelFile, ...] = ()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ThenModel":
+        """Read it out of a job."""
+        return cls(stored["key"], stored["sha256"], _read_files(stored["files"]))
+
+
+@dataclass(frozen=True)
 class ShardJob:
     """One run as its workers see it.
 
@@ -108,6 +135,7 @@ class ShardJob:
         elsewhere: What it tries then, one after another, where that is not read either: images from all over the listing.
         model_files: The model's card and its files of weights, beside the model file.
         batch: Images in one inference, or `AUTO`; no part of the variant (docs/adr/0031-batches.md).
+        then_model: The second model in a row, which `inference.then` says how to use; None where there is none.
     """
 
     run_key: str
@@ -125,16 +153,24 @@ class ShardJob:
     elsewhere: tuple[Witness, ...] = ()
     model_files: tuple[ModelFile, ...] = ()
     batch: int | str = 1
+    then_model: ThenModel | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Write the job as plan.json holds it: what is as it always was is left out, as earlier workers read it."""
+        """Write the job as plan.json holds it: what is as it always was is left out, as earlier workers read it.
+
+        They refuse what they would not look at.
+        """
         job = {
             **asdict(self),
             "inference": self.inference.to_json(),
             "elsewhere": [asdict(one) for one in self.elsewhere],
             "model_files": [file.to_json() for file in self.model_files],
         }
-        usual = {"model_files": not self.model_files, "batch": self.batch == 1}
+        usual = {
+            "model_files": not self.model_files,
+            "batch": self.batch == 1,
+            "then_model": self.then_model is None,
+        }
         return {name: value for name, value in job.items() if not usual.get(name)}
 
     @classmethod
@@ -154,15 +190,15 @@ class ShardJob:
             job = dict(plan["job"])
             inference = Inference.from_json(job.pop("inference"))
             read_before, elsewhere = job.pop("read_before", None), job.pop("elsewhere", ())
-            files = tuple(ModelFile(**one) for one in job.pop("model_files", ()))
-            for file in files:
-                need_name(file.name)
+            files, then = _read_files(job.pop("model_files", ())), job.pop("then_model", None)
+            _need_both(inference, then)
             need_batch(job.get("batch", 1))
             return cls(
                 inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
                 elsewhere=tuple(Witness(**one) for one in elsewhere),
                 model_files=files,
+                then_model=None if then is None else ThenModel.from_json(then),
                 **job,
             )
         except (KeyError, TypeError, ValueError) as err:
@@ -177,6 +213,18 @@ def need_batch(batch: object) -> None:
     """
     if batch != AUTO and not (isinstance(batch, int) and not isinstance(batch, bool) and 1 <= batch <= MOST_BATCH):
         raise ValueError(f"batch {batch!r} is neither {AUTO} nor a number from 1 to {MOST_BATCH}")
+
+
+def _need_both(inference: Inference, then: object) -> None:
+    if (then is None) != (inference.then is None):
+        raise ValueError("then_model and inference.then belong together")
+
+
+def _read_files(stored: Sequence[Mapping[str, Any]]) -> tuple[ModelFile, ...]:
+    files = tuple(ModelFile(**one) for one in stored)
+    for file in files:
+        need_name(file.name)
+    return files
 
 
 RUN = "run"

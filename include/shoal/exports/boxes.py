@@ -27,7 +27,7 @@ _NOT_HELD = {
 
 _LINES = """
     SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, CASE WHEN area_px IS NOT NULL THEN mask END,
-        keypoints, angle
+        keypoints, angle, first_class_name, reclassified.confidence
     FROM (
         SELECT key, object_version, use, reason, width, height, captured_at FROM held_pictures
         WHERE list_contains(getvariable('held'), use)
@@ -91,6 +91,8 @@ class Box(NamedTuple):
         mask: COCO RLE; None without one, as where it is none of an image of that size, for which it has no area.
         keypoints: x, y and visibility of each, of a turned box its corners; None without any.
         angle: By which it is turned, radians; None for an upright one.
+        first: What the first of two models in a row calls it; None where there is one.
+        then_confidence: The second one's score for what it is called; None where that says nothing of it.
     """
 
     taxon: str
@@ -103,6 +105,13 @@ class Box(NamedTuple):
     mask: str | None
     keypoints: list[float | None] | None
     angle: float | None
+    first: str | None = None
+    then_confidence: float | None = None
+
+    @property
+    def then_score(self) -> float | None:
+        """The second model's score, to six digits."""
+        return None if self.then_confidence is None else round(self.then_confidence, 6)
 
     @property
     def corners(self) -> list[Point]:

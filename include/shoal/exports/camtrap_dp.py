@@ -88,7 +88,7 @@ FROM held_images ORDER BY key
 _SHOWN = f"""
 CREATE OR REPLACE VIEW shown AS
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, event_id, taken AS began, taken AS ended,
-    'animal' AS kind, boxes.taxon, if(x1 IS NULL, NULL, 1) AS count, confidence,
+    'animal' AS kind, boxes.taxon, if(x1 IS NULL, NULL, 1) AS count, coalesce(reclassified.confidence, confidence) AS confidence,
     within(x1::DOUBLE / boxes.width) AS x, within(y1::DOUBLE / boxes.height) AS y,
     within(x2::DOUBLE / boxes.width) AS right_x,
     within(y2::DOUBLE / boxes.height) AS bottom_y
@@ -165,8 +165,7 @@ class CamtrapDP:
         places = find_places(database, answer, where)
         need_places(database, self.name, places, "latitude and longitude")
         name_images(database, answer)
-        model = answer.plan.model
-        database.set_variable("classified_by", f"{model.name} {model.version} (sha256 {model.sha256})")
+        database.set_variable("classified_by", answer.plan.models_with_hash)
         _find_events(database, answer, places, where)
         database.run(_WITHIN)
         database.run(_SHOWN)

@@ -62,13 +62,10 @@ class Coco:
         need_boxes(self.name, answer, "long or megadetector")
         not_held = self.not_held(database, answer)
         view_pictures(database, where)
-        ids, model = categories_of(answer), answer.result["model"]
+        ids = categories_of(answer)
         info = {
             "description": "; ".join(
-                filter(
-                    None,
-                    [f"{answer.result['dataset']}, seen by {model['name']} {model['version']}", answer.plan.cite_model],
-                )
+                filter(None, [f"{answer.result['dataset']}, seen by {answer.plan.models}", answer.plan.cite_model])
             ),
             "version": answer.result["variant_sha256"],
         }
@@ -125,7 +122,13 @@ def _annotations(database: Database, ids: dict[str, int]) -> Iterator[dict[str, 
             "iscrowd": 0,
             "score": box.score,
             **_shape(picture, box),
+            **_first(box),
         }
+
+
+def _first(box: Box) -> dict[str, Any]:
+    """Tell of a second model in a row: what the first one called the box, and the second one's score for what it is."""
+    return {} if box.first is None else {"first_class": box.first, "then_score": box.then_score}
 
 
 def _shape(picture: Picture, box: Box) -> dict[str, Any]:

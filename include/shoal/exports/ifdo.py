@@ -35,7 +35,8 @@ WHERE use = 'used' AND captured_at IS NOT NULL AND NOT people AND content_sha256
 UNION ALL BY NAME
 SELECT key, position, x1::DOUBLE AS x1, y1::DOUBLE AS y1, x2::DOUBLE AS x2, y2::DOUBLE AS y2,
     if(angle IS NULL, NULL, keypoints) AS turned,
-    CASE WHEN area_px IS NOT NULL THEN mask END AS mask, taxon, round(confidence::DOUBLE, 6) AS score
+    CASE WHEN area_px IS NOT NULL THEN mask END AS mask, taxon,
+    round(coalesce(reclassified.confidence, confidence)::DOUBLE, 6) AS score
 FROM detections WHERE role = 'count'
 ORDER BY key, position
 """
@@ -205,7 +206,7 @@ def _header(database: Database, answer: Answer, places: Places, where: Where) ->
         "image-annotation-creators": [
             {
                 "id": f"sha256:{model.sha256}",
-                "name": "; ".join(filter(None, [f"{model.name} {model.version}, a machine", answer.plan.cite_model])),
+                "name": "; ".join(filter(None, [f"{answer.plan.models}, a machine", answer.plan.cite_model])),
             }
         ],
     }

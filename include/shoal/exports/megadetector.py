@@ -24,6 +24,7 @@ from shoal.exports.boxes import (
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import write_object
 from shoal.exports.whole_file import write_whole
+from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 
@@ -82,17 +83,20 @@ class MegaDetector:
                 f"--relative-to {shown(self.relative_to, 200)}: no key begins so - write the folder that Timelapse opens, as in "
                 "the bucket"
             )
-        ids, model, whole = categories_of(answer), answer.result["model"], answer.plan.task == CLASSIFY.name
+        plan = answer.plan
+        ids, whole = categories_of(answer), plan.task == CLASSIFY.name
+        firsts = _first_categories(plan)
 
         def write(part: Path) -> None:
             fields = {
                 "info": {
                     "format_version": FORMAT,
-                    "detector": f"{model['name']} {model['version']}",
+                    "detector": str(plan.model),
+                    **({"classifier": str(plan.then.model)} if plan.then else {}),
                     "detector_metadata": {"typical_detection_threshold": float(answer.result["conf"])},
                 },
-                **_categories(ids, whole=whole),
-                "images": _images(database, ids, begins, whole=whole),
+                **_categories(ids, firsts, whole=whole),
+                "images": _images(database, ids, firsts, begins, whole=whole),
             }
             write_object(part, fields)
 
@@ -101,8 +105,20 @@ class MegaDetector:
         return Written((path,), not_held, {path.name: int(database.value(_BOXES, [begins]))})
 
 
-def _categories(ids: dict[str, int], *, whole: bool) -> dict[str, dict[str, str]]:
+def _first_categories(plan: StoredPlan) -> dict[str, int] | None:
+    """Number the classes of the first of two models in a row, from 1; None where there is one."""
+    if plan.then is None:
+        return None
+    return {name: number for number, name in enumerate(plan.names[: plan.then.first_classes], 1)}
+
+
+def _categories(ids: dict[str, int], firsts: dict[str, int] | None, *, whole: bool) -> dict[str, dict[str, str]]:
     taxa = {str(number): taxon for taxon, number in ids.items()}
+    if firsts is not None:
+        return {
+            "detection_categories": {str(number): name for name, number in firsts.items()},
+            "classification_categories": taxa,
+        }
     return (
         {"detection_categories": {WHOLE: "image as a whole"}, "classification_categories": taxa}
         if whole
@@ -110,7 +126,9 @@ def _categories(ids: dict[str, int], *, whole: bool) -> dict[str, dict[str, str]
     )
 
 
-def _images(database: Database, ids: dict[str, int], begins: str, *, whole: bool) -> Iterator[dict[str, Any]]:
+def _images(
+    database: Database, ids: dict[str, int], firsts: dict[str, int] | None, begins: str, *, whole: bool
+) -> Iterator[dict[str, Any]]:
     for picture in stream_pictures(database, FAILED):
         if not picture.key.startswith(begins):
             continue
@@ -118,7 +136,10 @@ def _images(database: Database, ids: dict[str, int], begins: str, *, whole: bool
         if picture.use == FAILED:
             yield {"file": file, "failure": picture.reason or FAILED, "detections": None}
         else:
-            yield {"file": file, "detections": _classified(picture, ids) if whole else _detections(picture, ids)}
+            yield {
+                "file": file,
+                "detections": _classified(picture, ids) if whole else _detections(picture, ids, firsts),
+            }
 
 
 def _classified(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
@@ -134,9 +155,21 @@ def _classified(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _detections(picture: Picture, ids: dict[str, int]) -> list[dict[str, Any]]:
+def _detections(picture: Picture, ids: dict[str, int], firsts: dict[str, int] | None) -> list[dict[str, Any]]:
+    """Write boxes; of two models in a row the first one's class is the category, the second one's its classification."""
+    if firsts is None:
+        return [
+            {"category": str(ids[box.taxon]), "conf": box.score, "bbox": _relative(picture, box)}
+            for box in picture.boxes
+        ]
     return [
-        {"category": str(ids[box.taxon]), "conf": box.score, "bbox": _relative(picture, box)} for box in picture.boxes
+        {
+            "category": str(firsts[box.first or ""]),
+            "conf": box.score,
+            "bbox": _relative(picture, box),
+            **({} if box.then_score is None else {"classifications": [[str(ids[box.taxon]), box.then_score]]}),
+        }
+        for box in picture.boxes
     ]
 
 

@@ -224,9 +224,8 @@ def _append(sheet: Any, row: Sequence[Any]) -> None:
 
 
 def _about(answer: Answer) -> Iterator[Sequence[Any]]:
-    model = answer.plan.model
     yield "dataset", str(answer.result["dataset"])
-    yield "model", f"{model.name} {model.version}"
+    yield "model", answer.plan.models
     yield from (
         (f"{name} of the model", answer.plan.cited[name])
         for name in ("citation", "licence")

@@ -82,7 +82,7 @@ def _chain(stores: Stores, layout: VariantLayout, summary: StoredSummary) -> Ope
     return OpenChain(
         dataset=summary.dataset,
         run_key=summary.run_key,
-        model=str(summary.model),
+        model=summary.models,
         examined=summary.examined,
         listed=summary.balance["listed"],
         summary_uri=stores.results.uri(layout.run(summary.run_key).summary),

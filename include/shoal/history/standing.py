@@ -16,6 +16,8 @@ from shoal.results.run_list import list_runs
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 
+_OF_MODEL = ("name", "version", "sha256")
+
 
 @dataclass(frozen=True)
 class FirstRun:
@@ -77,7 +79,10 @@ class Standing:
         return {
             "dataset": self.dataset,
             "run": current and f"{self.dataset}/{current['run_key']}",
-            "model": current and {name: current["model"][name] for name in ("name", "version", "sha256")},
+            "model": current and {name: current["model"][name] for name in _OF_MODEL},
+            **(
+                {"then": {name: current["then"][name] for name in _OF_MODEL}} if current and current.get("then") else {}
+            ),
             "result_sha256": current and current["result_sha256"],
             "summary": self.summary or None,
             "open": [
@@ -105,10 +110,11 @@ class Standing:
         """Tell it in a few lines."""
         lines = [line for chain in self.chains for line in chain.describe()]
         if (current := self.current) is not None:
-            model = current["model"]
+            model, then = current["model"], current.get("then")
             lines = [
                 f"run      {self.dataset}/{current['run_key']}",
                 f"model    {model['name']} {model['version']} (sha256 {model['sha256']})",
+                *([f"then     {then['name']} {then['version']} (sha256 {then['sha256']})"] if then else []),
                 f"result   sha256 {current['result_sha256']}",
                 f"summary  {self.summary}",
                 *lines,

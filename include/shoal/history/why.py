@@ -190,7 +190,7 @@ def _judge_approval(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]
         return None
     if facts.answer is not None and facts.answer.yes:
         return None
-    work = f"{approval.images} images, {approval.cpu_hours:.3g} CPU hours of {plan.model}"
+    work = f"{approval.images} images, {approval.cpu_hours:.3g} CPU hours of {plan.models}"
     if facts.answer is not None:
         by = f"refused by {facts.answer.by}" if facts.answer.by else "answered by nobody in time"
         return (

@@ -6,11 +6,13 @@ from functools import cached_property, partial
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError
 from shoal.models.approval import Answer, Asks, Work, exceeds, read_answer
+from shoal.models.then import need_boxes, need_classifier
 from shoal.models.variant import Variant, make_variant
-from shoal.models.versions import LATEST, PassedOver, list_candidates, model_root, read_release
+from shoal.models.versions import LATEST, ModelRelease, PassedOver, WantedModel, list_candidates, read_release
 from shoal.results.answer import read_current
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
+from shoal.settings.then import ThenModel
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,13 @@ class ChosenRelease:
 class Shelf:
     """The versions a run may use, best first; each file is read once, and only when it is looked at.
 
+    Of two models in a row these are pairs: the best version of the first with each of the second, then its next one. So an
+    older version of the first is used only where none of the second may be used with a newer one.
+
     Args:
         stores: The dataset's buckets.
-        dataset: Names the model.
-        wanted: The run's own choice; None takes the dataset's.
+        dataset: Names the model, or both.
+        wanted: The run's own choice of the first; None takes the dataset's.
 
     Raises:
         ConfigError: No such version.
@@ -68,29 +73,47 @@ class Shelf:
     def __init__(self, stores: Stores, dataset: Dataset, wanted: str | None) -> None:
         self.stores = stores
         self.dataset = dataset
-        self.wanted = wanted or dataset.model.version
         self.broken: list[PassedOver] = []
-        self._left = list_candidates(stores.models, dataset, wanted)
-        self._read: list[Variant] = []
+        asked, then = dataset.model.then, WantedModel.then(dataset)
+        self._firsts = _Versions(stores, WantedModel.first(dataset, wanted), self.broken, _need_first(asked))
+        self._thens = None
+        if then is not None:
+            self._thens = _Versions(stores, then, self.broken, _need_then, f"then {then.name} ")
+        self._made: dict[tuple[str, str | None], Variant | None] = {}
+
+    @property
+    def wanted(self) -> str:
+        """The version of the first model that is asked for."""
+        return self._firsts.wanted.version
+
+    @property
+    def may_choose(self) -> bool:
+        """Whether a version may be passed over: one was asked for as `latest`."""
+        return self.wanted == LATEST or (self._thens is not None and self._thens.wanted.version == LATEST)
 
     def variants(self) -> Iterator[Variant]:
-        """Give the readable versions; a broken or missing file of `latest` is noted and passed over.
+        """Give what is readable and goes together; a broken or missing file of `latest` is noted and passed over.
 
         Raises:
-            ModelRefusedError: A version that was named is no model Shoal runs.
+            ModelRefusedError: A version that was named is no model Shoal runs, or two that were named do not go together.
         """
-        yield from self._read
-        while self._left:
-            version = self._left.pop(0)
+        for release in self._firsts.releases():
+            for then in (None,) if self._thens is None else self._thens.releases():
+                if (variant := self._variant(release, then)) is not None:
+                    yield variant
+
+    def _variant(self, release: ModelRelease, then: ModelRelease | None) -> Variant | None:
+        """Make a variant, once; None where the two do not go together, and another one may."""
+        pair = release.version, None if then is None else then.version
+        if pair not in self._made:
             try:
-                release = read_release(self.stores.models, self.dataset, version)
-                self._read.append(make_variant(release, self.dataset.model))
-            except (ModelRefusedError, ContractError) as err:
-                if self.wanted != LATEST:
+                self._made[pair] = make_variant(release, self.dataset, then)
+            except ModelRefusedError as err:
+                if not self.may_choose:
                     raise
-                self.broken.append(PassedOver(version, str(err)))
-                continue
-            yield self._read[-1]
+                self._made[pair] = None
+                self.broken.append(PassedOver(release.version, str(err)))
+        return self._made[pair]
 
     def first(self) -> Variant:
         """Give the best readable version.
@@ -101,7 +124,7 @@ class Shelf:
         for variant in self.variants():
             return variant
         reasons = "; ".join(f"{passed.version}: {passed.reason}" for passed in self.broken)
-        raise ConfigError(f"{self.stores.models.uri(model_root(self.dataset))} holds no usable model: {reasons}")
+        raise ConfigError(f"{self.stores.models.uri(self._firsts.wanted.root)} holds no usable model: {reasons}")
 
     def standing(self, variant: Variant) -> Standing:
         """Look up what was said about a variant."""
@@ -113,6 +136,65 @@ class Shelf:
         """The variant of the dataset's answer."""
         current = read_current(self.stores.results, self.stores.layout)
         return str(current["variant"]["sha256"]) if current else None
+
+
+def _need_first(asked: ThenModel | None) -> Callable[[ModelRelease], None] | None:
+    if asked is None:
+        return None
+    return lambda release: need_boxes(release, release.understood, asked.classes or ())
+
+
+def _need_then(release: ModelRelease) -> None:
+    need_classifier(release, release.understood)
+
+
+class _Versions:
+    """The versions of one model, best first; each file is read once, and only when it is looked at.
+
+    Args:
+        stores: The dataset's buckets.
+        wanted: The model.
+        broken: Takes what is no model Shoal runs, or not the one that is needed.
+        need: Refuses what is not; None where any is.
+        said: What stands before a version there.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        wanted: WantedModel,
+        broken: list[PassedOver],
+        need: Callable[[ModelRelease], None] | None = None,
+        said: str = "",
+    ) -> None:
+        self.wanted = wanted
+        self._need = need
+        self._stores = stores
+        self._broken = broken
+        self._said = said
+        self._left = list_candidates(stores.models, wanted)
+        self._read: list[ModelRelease] = []
+
+    def releases(self) -> Iterator[ModelRelease]:
+        """Give the readable ones.
+
+        Raises:
+            ModelRefusedError: The one that was named is no model Shoal runs.
+        """
+        yield from self._read
+        while self._left:
+            version = self._left.pop(0)
+            try:
+                release = read_release(self._stores.models, self.wanted, version)
+                if self._need is not None:
+                    self._need(release)
+                self._read.append(release)
+            except (ModelRefusedError, ContractError) as err:
+                if self.wanted.version != LATEST:
+                    raise
+                self._broken.append(PassedOver(f"{self._said}{version}", str(err)))
+                continue
+            yield release
 
 
 def choose_release(shelf: Shelf, asks: Asks, remaining: Callable[[Variant], Work]) -> ChosenRelease:
@@ -127,20 +209,19 @@ def choose_release(shelf: Shelf, asks: Asks, remaining: Callable[[Variant], Work
         ConfigError: No version is readable.
         ModelRefusedError: The version that was named is no model Shoal runs.
     """
-    if shelf.wanted != LATEST:
+    if not shelf.may_choose:
         variant = shelf.first()
         return ChosenRelease(variant, shelf.standing(variant), _is_selected(shelf, variant))
     threshold = shelf.dataset.run.approval_cpu_hours
     passed: list[PassedOver] = []
-    selected = shelf.dataset.model.version == LATEST
     for variant in shelf.variants():
         standing = shelf.standing(variant)
         reason = _why_not(standing, asks, threshold, partial(remaining, variant))
         if reason is None:
-            return ChosenRelease(variant, standing, selected, (*shelf.broken, *passed))
-        passed.append(PassedOver(variant.release.version, reason))
+            return ChosenRelease(variant, standing, _is_selected(shelf, variant), (*shelf.broken, *passed))
+        passed.append(PassedOver(variant.version, reason))
     best = shelf.first()
-    return ChosenRelease(best, shelf.standing(best), selected, tuple(shelf.broken))
+    return ChosenRelease(best, shelf.standing(best), _is_selected(shelf, best), tuple(shelf.broken))
 
 
 def _why_not(standing: Standing, asks: Asks, threshold: float | None, remaining: Callable[[], Work]) -> str | None:
@@ -157,6 +238,8 @@ def _why_not(standing: Standing, asks: Asks, threshold: float | None, remaining:
 def _is_selected(shelf: Shelf, variant: Variant) -> bool:
     """Whether a version that a run names is the one the dataset's own setting means: for `latest`, nothing usable is above it."""
     own = shelf.dataset.model.version
+    if shelf.wanted == LATEST:
+        return own == LATEST
     if own != LATEST:
         return variant.release.version == own
     for other in Shelf(shelf.stores, shelf.dataset, None).variants():

@@ -1,5 +1,6 @@
 """Identity of a result: everything that can change a stored box, and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,22 +10,53 @@ from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.tasks import TASKS
+from shoal.models.then import resolve_then
 from shoal.models.versions import ModelRelease
-from shoal.settings.dataset import Model
+from shoal.settings.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One model under one set of inference settings; rows of a variant are interchangeable."""
+    """One model, or two in a row, under one set of inference settings; rows of a variant are interchangeable.
+
+    Attributes:
+        release: The model that looks at images.
+        inference: How.
+        then: The classifier that looks at what it found; None where there is none.
+    """
 
     release: ModelRelease
     inference: Inference
+    then: ModelRelease | None = None
 
     @property
     def preimage(self) -> dict[str, Any]:
         """What the identity is made of."""
-        files = {file.name: file.sha256 for file in self.release.files}
-        return {"model_sha256": self.release.sha256, **({"files": files} if files else {}), **self.inference.to_json()}
+        made = {**_files_of(self.release), **self.inference.to_json()}
+        return made if self.then is None else {**made, "then": {**_files_of(self.then), **made["then"]}}
+
+    @property
+    def title(self) -> str:
+        """Name its models for people."""
+        return str(self.release) if self.then is None else f"{self.release}, then {self.then}"
+
+    @property
+    def version(self) -> str:
+        """Name the versions of its models."""
+        return self.release.version if self.then is None else f"{self.release.version}, then {self.then}"
+
+    @property
+    def then_names(self) -> tuple[str, ...]:
+        """Names by class_id of what the second model says: its classes, and the taxa above that it may roll up to."""
+        if self.then is None:
+            return ()
+        roll_up = self.inference.then.roll_up if self.inference.then else None
+        return (*self.then.info.names, *(roll_up.ancestors if roll_up else ()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names by class_id of what counts: the first model's classes, then what only the second one says."""
+        return (*self.release.info.names, *added_names(self.release.info.names, self.then_names))
 
     @property
     def task(self) -> str:
@@ -46,24 +78,26 @@ class Variant:
         return {
             "format_version": FORMAT_VERSION,
             "variant_sha256": self.sha256,
-            "model": {
-                "name": self.release.name,
-                "version": self.release.version,
-                "key": self.release.key,
-                **self.release.cited,
-            },
+            "model": _told(self.release),
             "task": self.task,
             "preimage": self.preimage,
             "names": list(self.release.info.names),
+            **({} if self.then is None else {"then": {"model": _told(self.then), "names": list(self.then_names)}}),
         }
 
 
-def make_variant(release: ModelRelease, model: Model) -> Variant:
-    """Resolve a dataset's inference settings for one release.
+def added_names(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Name what a second model says and the first one does not, each once."""
+    return [name for name in dict.fromkeys(second) if name not in set(first)]
+
+
+def make_variant(release: ModelRelease, dataset: Dataset, then: ModelRelease | None = None) -> Variant:
+    """Resolve a dataset's inference settings for one release, or for two in a row.
 
     Raises:
-        ModelRefusedError: The model cannot take the requested imgsz.
+        ModelRefusedError: The model cannot take the requested imgsz, or the two do not go together.
     """
+    model = dataset.model
     tile = model.tile
     if tile is not None:
         check_tileable(release.understood)
@@ -75,6 +109,17 @@ def make_variant(release: ModelRelease, model: Model) -> Variant:
         family=release.understood.added,
         tile=tile.size if tile else None,
         tile_overlap=tile.overlap if tile else None,
+        then=resolve_then(release, then, model.then, dataset.taxa) if then and model.then else None,
         **{name: getattr(model, name) for name in TASKS[release.understood.family.task].settings},
     )
-    return Variant(release, inference)
+    return Variant(release, inference, then)
+
+
+def _files_of(release: ModelRelease) -> dict[str, Any]:
+    """Name the bytes of a model."""
+    files = {file.name: file.sha256 for file in release.files}
+    return {"model_sha256": release.sha256, **({"files": files} if files else {})}
+
+
+def _told(release: ModelRelease) -> dict[str, Any]:
+    return {"name": release.name, "version": release.version, "key": release.key, **release.cited}

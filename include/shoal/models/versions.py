@@ -71,6 +71,45 @@ class ModelRelease:
         """What its file says."""
         return self.understood.info
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """A model that a dataset names, and which version of it is meant.
+
+    Attributes:
+        name: Of the model.
+        version: A version or `latest`.
+        root: Prefix of all its versions.
+        size_limit: A version of more bytes is not read.
+    """
+
+    name: str
+    version: str
+    root: str
+    size_limit: int
+
+    @classmethod
+    def first(cls, dataset: Dataset, version: str | None = None) -> "WantedModel":
+        """Take the model that looks at images.
+
+        Args:
+            dataset: Names it.
+            version: The run's own choice; None takes the dataset's.
+        """
+        model = dataset.model
+        return cls(model.name, version or model.version, f"{dataset.models.prefix}{model.name}/", model.size_limit)
+
+    @classmethod
+    def then(cls, dataset: Dataset) -> "WantedModel | None":
+        """Take the model that looks at what the first one found; None where there is none."""
+        then = dataset.model.then
+        if then is None:
+            return None
+        return cls(then.name, then.version, f"{dataset.models.prefix}{then.name}/", dataset.model.size_limit)
+
 
 @dataclass(frozen=True)
 class PassedOver:
@@ -115,11 +154,6 @@ def order_candidates(wanted: str, available: Sequence[str], named_latest: str | 
     )
 
 
-def model_root(dataset: Dataset) -> str:
-    """Prefix of all versions of a dataset's model."""
-    return f"{dataset.models.prefix}{dataset.model.name}/"
-
-
 def read_version(root: str, key: str) -> str | None:
     """Read the version of a model file; None when `key` is none.
 
@@ -129,27 +163,22 @@ def read_version(root: str, key: str) -> str | None:
     return match[1] if match else None
 
 
-def list_candidates(models: ImageStore, dataset: Dataset, version: str | None) -> list[str]:
+def list_candidates(models: ImageStore, wanted: WantedModel) -> list[str]:
     """List the versions a run may use, best first.
-
-    Args:
-        models: The models bucket.
-        dataset: Names the model.
-        version: The run's own choice; None takes the dataset's.
 
     Raises:
         ConfigError: No such version.
     """
-    root = model_root(dataset)
+    root = wanted.root
     available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
     latest = models.find_bytes(f"{root}{LATEST_OBJECT}", LATEST_BYTES)
     try:
-        return order_candidates(version or dataset.model.version, available, _version_named(latest))
+        return order_candidates(wanted.version, available, _version_named(latest))
     except ConfigError as err:
         raise ConfigError(f"{models.uri(root)}: {err}") from err
 
 
-def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRelease:
+def read_release(models: ImageStore, wanted: WantedModel, version: str) -> ModelRelease:
     """Read and inspect one version.
 
     Raises:
@@ -157,19 +186,19 @@ def read_release(models: ImageStore, dataset: Dataset, version: str) -> ModelRel
         ModelRefusedError: The file is not a model Shoal runs, lacks what belongs beside it, or all of them together are larger
             than `model.size_limit`.
     """
-    root = f"{model_root(dataset)}{version}/"
+    root = f"{wanted.root}{version}/"
     key = f"{root}{MODEL_FILE}"
     with TemporaryDirectory(prefix="shoal-model-") as folder:
         path = Path(folder) / MODEL_FILE
         try:
-            _download(models, root, Path(folder), dataset.model.size_limit)
+            _download(models, root, Path(folder), wanted.size_limit)
             judged = judge_model(path)
         except TooLargeError as err:
             raise ModelRefusedError(f"{err} - raise model.size_limit where it really is a model") from err
         except ModelRefusedError as err:
             raise ModelRefusedError(f"{models.uri(key)}: {err}") from err
     return ModelRelease(
-        dataset.model.name,
+        wanted.name,
         version,
         key,
         judged.sha256,

@@ -28,6 +28,8 @@ class Box:
         mask: COCO RLE of what is outlined in its place; empty for none.
         keypoints: x, y and score of each, px, None where unknown; of a turned one its corners.
         angle: By which it is turned, radians; None for an upright one.
+        first: What the first of two models in a row calls it; empty where there is one.
+        then_conf: Score of the second one for what it is called; None where that says nothing of it.
     """
 
     x1: float
@@ -43,6 +45,8 @@ class Box:
     mask: str = ""
     keypoints: tuple[float | None, ...] = ()
     angle: float | None = None
+    first: str = ""
+    then_conf: float | None = None
 
     @classmethod
     def of(cls, edges: Sequence[float | None], **said: Any) -> "Box":

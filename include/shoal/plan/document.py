@@ -21,7 +21,7 @@ from shoal.contract.run_names import may_move_answer
 from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
-from shoal.models.versions import PassedOver
+from shoal.models.versions import ModelRelease, PassedOver
 from shoal.results.plan_parts import ComparedWith
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
@@ -205,7 +205,7 @@ class Plan:
         release = self.variant.release
         lines = [
             *([self.nothing] if self.nothing else []),
-            f"run {self.run_key}: model {release.name} {release.version}, variant {self.variant.sha256[:12]}",
+            f"run {self.run_key}: model {self.variant.title}, variant {self.variant.sha256[:12]}",
             (
                 f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
                 f"{self.listing.ignored} ignored)"
@@ -235,7 +235,7 @@ class Plan:
 
     def _describe_doubts(self) -> list[str]:
         """Tell what a reader of the numbers should know of this run."""
-        release, lines = self.variant.release, []
+        release, then, lines = self.variant.release, self.variant.then, []
         if not self.listed_at.by_store:
             lines.append(
                 "the image store does not say what time it is: this machine's clock stands for the listing's time"
@@ -248,10 +248,12 @@ class Plan:
             )
         if release.untried:
             lines.append(f"the model was {release.untried}")
+        if then is not None and then.untried:
+            lines.append(f"the model {then} was {then.untried}")
         if release.dropped:
             lines.append(release.dropped.describe())
         lines += describe_batches(self.dataset, release.most_at_once)
-        return [*lines, *describe_unknown_taxa(self.dataset, release.info.names)]
+        return [*lines, *describe_unknown_taxa(self.dataset, self.variant.names)]
 
     def to_json(self) -> dict[str, Any]:
         """Write `plan.json`."""
@@ -267,11 +269,12 @@ class Plan:
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
             "credentials": dict(self.credentials),
-            "model": {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256},
+            "model": _model_json(release),
             **release.said,
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},
             "task": self.variant.task,
-            "names": list(release.info.names),
+            "names": list(self.variant.names),
+            **_then_json(self.variant),
             "key_points": release.info.keypoints[0] if release.info.keypoints else None,
             "listing": {
                 "key": self.listing_key,
@@ -312,6 +315,8 @@ def describe_batches(dataset: Dataset, most_at_once: int | None) -> list[str]:
         return []
     if dataset.model.tile is not None:
         why = "tiles are looked at one by one"
+    elif dataset.model.then is not None:
+        why = "with two models in a row images are looked at one by one"
     elif most_at_once == 1:
         why = f"the model file takes one image at a time - {EXPORT_HINT}"
     else:
@@ -323,6 +328,18 @@ def describe_unknown_taxa(dataset: Dataset, names: Collection[str]) -> list[str]
     """Name the taxa of a dataset file that are no class of the model; nothing where all are."""
     unknown = sorted(set(dataset.taxa) - set(names))
     return [f"the model does not know these taxa of the dataset file: {', '.join(unknown)}"] if unknown else []
+
+
+def _model_json(release: ModelRelease) -> dict[str, Any]:
+    return {"name": release.name, "version": release.version, "key": release.key, "sha256": release.sha256}
+
+
+def _then_json(variant: Variant) -> dict[str, Any]:
+    """Tell of a second model in a row, and what its class ids in the rows are called; nothing where there is none."""
+    if variant.then is None:
+        return {}
+    told = {"names": list(variant.then_names), "first_classes": len(variant.release.info.names)}
+    return {"then": {**_model_json(variant.then), **told}}
 
 
 def _capacity_json(capacity: Capacity) -> dict[str, Any]:

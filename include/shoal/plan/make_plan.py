@@ -10,7 +10,7 @@ from shoal.bucket.listing import FrozenListing, Scope
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.job import ShardJob
+from shoal.contract.job import ShardJob, ThenModel
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Approval, Work, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
@@ -232,6 +232,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
 
 def _job(request: PlanRequest, found: _Found) -> ShardJob:
     dataset, variant = request.dataset, found.chosen.variant
+    then = variant.then
     return ShardJob(
         run_key=request.run_key,
         source_bucket=dataset.source.bucket,
@@ -245,4 +246,5 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
         tolerated_failed_share=dataset.run.tolerated_failed_share,
         model_files=variant.release.files,
         batch=dataset.worker.batch,
+        then_model=None if then is None else ThenModel(then.key, then.sha256, then.files),
     )

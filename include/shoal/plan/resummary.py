@@ -12,6 +12,7 @@ from shoal.bucket.unshown_names import read_name_words
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.run_names import may_move_answer, reanalyse_dag_id
+from shoal.models.then import make_roll_up
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.plan_parts import PlannedBy
@@ -131,9 +132,24 @@ def as_planned(asked: Resummary, stores: Stores) -> StoredPlan:
 
 def tell_not_taken(told: StoredPlan, now: Dataset) -> str:
     """Say what of a dataset file a count does not take: it decides what is listed and inferred. Empty where it is as it was."""
-    return tell_differences(
+    differences = tell_differences(
         told.settings, told.settings.model_copy(update={name: getattr(now, name) for name in FROZEN})
     )
+    return differences or _tell_rolled_up(told, now)
+
+
+def _tell_rolled_up(told: StoredPlan, now: Dataset) -> str:
+    """Say that a second model's classes would roll up otherwise than its rows did; empty where they would not."""
+    if told.then is None:
+        return ""
+    then = told.job.inference.then
+    roll_up = None if then is None else then.roll_up
+    if roll_up is None:
+        return ""
+    names = told.then.names[: len(told.then.names) - len(roll_up.ancestors)]
+    if make_roll_up(names, roll_up.min_conf, now.taxa) == roll_up:
+        return ""
+    return "taxa: what stands above the classes of model.then, or what they count as"
 
 
 def _need_complete(told: StoredPlan, stores: Stores, layout: VariantLayout) -> None:

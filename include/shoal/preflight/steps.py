@@ -188,8 +188,9 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
         ConfigError: It is missing or refused.
     """
     shelf = Shelf(stores, dataset, None)
-    release = shelf.first().release
-    unknown = sorted(set(dataset.taxa) - set(release.info.names))
+    variant = shelf.first()
+    release, then = variant.release, variant.then
+    unknown = sorted(set(dataset.taxa) - set(variant.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
     note += f"; {release.untried}" if release.untried else ""
     if release.understood.family.task == CLASSIFY.name:
@@ -198,9 +199,14 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
             "take it out of exports"
             for name in of_boxes_alone(dataset)
         )
-    note += "".join(f"; taxa: {double}" for double in _double_ids(dataset, release.info.names))
+    if then is not None and then.untried:
+        note += f"; {then.name}: {then.untried}"
+    note += "".join(f"; taxa: {double}" for double in _double_ids(dataset, variant.names))
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
-    return f"{release.name} {release.version}, {len(release.info.names)} classes, sha256 {release.sha256[:12]}{note}"
+    told = [
+        f"{one}, {len(one.info.names)} classes, sha256 {one.sha256[:12]}" for one in (release, then) if one is not None
+    ]
+    return f"{', then '.join(told)}{note}"
 
 
 def _double_ids(dataset: Dataset, names: Iterable[str]) -> Iterator[str]:

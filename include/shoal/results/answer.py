@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,8 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
     with reading(layout.current, "restore it, or delete it: the next complete run becomes the answer"):
         directory, run_key = pick(StoredVariant, found["variant"]).directory, take(found, "run_key", str)
         pick(StoredModel, found["model"])
+        if found.get("then") is not None:
+            pick(StoredModel, found["then"])
         take(found, "result_sha256", str)
         if found.get("published_at") is not None:
             read_time(take(found, "published_at", str))
@@ -80,6 +83,7 @@ def move_current(
         "format_version": FORMAT_VERSION,
         "dataset": plan.dataset,
         **plan.copied("run_key", "variant", "model"),
+        **({} if plan.then is None else {"then": asdict(plan.then.model)}),
         "listing": plan.listing.key,
         "listed_at": utc_text(plan.listing.frozen_at.listed_at),
         "result_sha256": result_sha256,

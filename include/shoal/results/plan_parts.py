@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shoal.contract.stored_json import checked, picked
+from shoal.contract.stored_json import checked, pick, picked, take
 from shoal.tables.frozen_listing import FrozenAt
 
 
@@ -61,6 +61,31 @@ class StoredModel:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+    @property
+    def with_hash(self) -> str:
+        """Name it so that no other file is meant."""
+        return f"{self} (sha256 {self.sha256})"
+
+
+@dataclass(frozen=True)
+class StoredThen:
+    """A second model in a row.
+
+    Attributes:
+        model: Its version.
+        names: What the class ids of the rows' `reclassified` are called: its classes, then the taxa above that it may roll up to.
+        first_classes: How many classes the first model has: those of the plan's names that come first.
+    """
+
+    model: StoredModel
+    names: tuple[str, ...]
+    first_classes: int
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "StoredThen":
+        """Read it with its model."""
+        return checked(cls(pick(StoredModel, stored), tuple(take(stored, "names", list)), stored["first_classes"]))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from shoal.results.plan_parts import (
     StoredScope,
     StoredShard,
     StoredSilent,
+    StoredThen,
     StoredVariant,
 )
 from shoal.settings.dataset import Dataset
@@ -57,7 +58,7 @@ class StoredPlan:
         model: The model version.
         variant: The variant.
         task: What the model is for, one of `contract.tasks`, or a word of a later release; `detect` in plans before it was kept.
-        names: Class names of the model, by class_id.
+        names: Class names by class_id: those of the model, then those that only a second one in a row has.
         listing: The frozen listing.
         counts: What becomes of the listed images.
         clock: What the clock understood of the listing; None in plans before that was kept.
@@ -78,6 +79,7 @@ class StoredPlan:
             was kept.
         cited: Licence and citation of the model, as far as its card says them.
         drops_below: Score below which the model's file drops boxes itself; None where it drops none that would be stored.
+        then: The second model in a row; None where there is none.
     """
 
     json: Mapping[str, Any] = field(repr=False, compare=False)
@@ -112,6 +114,7 @@ class StoredPlan:
     key_points: int | None = None
     cited: Mapping[str, str] = field(default_factory=dict)
     drops_below: float | None = None
+    then: StoredThen | None = None
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredPlan":
@@ -122,7 +125,7 @@ class StoredPlan:
         """
         with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
             clock, silent, drift, approval = (stored.get(name) for name in ("clock", "silent", "drift", "approval"))
-            capacity, compared_with = stored["capacity"], stored.get("compared_with")
+            capacity, compared_with, then = stored["capacity"], stored.get("compared_with"), stored.get("then")
             take(stored["params"], "plan_only", bool)
             take(stored["settings"], "name", str)
             take(stored["settings"], "source", dict)
@@ -160,6 +163,7 @@ class StoredPlan:
                     key_points=stored.get("key_points"),
                     cited=stored.get("cited") or {},
                     drops_below=stored.get("drops_below"),
+                    then=StoredThen.parse(then) if then else None,
                 )
             )
 
@@ -182,6 +186,17 @@ class StoredPlan:
     def dataset(self) -> str:
         """Name of the dataset."""
         return str(self.settings_json["name"])
+
+    @property
+    def models(self) -> str:
+        """Name what looked at the images for people."""
+        return str(self.model) if self.then is None else f"{self.model}, then {self.then.model}"
+
+    @property
+    def models_with_hash(self) -> str:
+        """Name it so that no other files are meant."""
+        first = self.model.with_hash
+        return first if self.then is None else f"{first}, then {self.then.model.with_hash}"
 
     @property
     def plan_only(self) -> bool:

@@ -64,6 +64,7 @@ class StoredSummary:
         unreadable: Images that get no row run after run; none in summaries before they were looked for.
         exports: Of each export with something to tell: why it failed, or what it cannot hold.
         removed_since_previous: Images of the answer before that the bucket lacks; None where there was none.
+        then: The second model in a row; None where there is none.
     """
 
     complete: bool
@@ -87,6 +88,7 @@ class StoredSummary:
     unreadable: Unreadable
     exports: Mapping[str, Mapping[str, Any]]
     removed_since_previous: int | None
+    then: StoredModel | None = None
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredSummary":
@@ -122,8 +124,14 @@ class StoredSummary:
                     unreadable=pick(Unreadable, unreadable),
                     exports=run.get("exports", {}),
                     removed_since_previous=run["removed_since_previous"],
+                    then=pick(StoredModel, result["then"]) if result.get("then") else None,
                 )
             )
+
+    @property
+    def models(self) -> str:
+        """Name what looked at the images for people."""
+        return str(self.model) if self.then is None else f"{self.model}, then {self.then}"
 
     @property
     def named(self) -> dict[str, SummaryFile]:

@@ -32,6 +32,7 @@ from shoal.settings.field_types import (
 from shoal.settings.ignore import Ignored
 from shoal.settings.publish import Publish, say_nothing
 from shoal.settings.taxa import check_taxa
+from shoal.settings.then import ThenModel
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
@@ -151,6 +152,13 @@ class Model(Settings):
         None,
         exclude_if=lambda tile: tile is None,
         description="Look at overlapping tiles of an image, and at the whole: for what is small in large photos",
+    )
+
+    # Likewise, as before there were two in a row.
+    then: ThenModel | None = Field(
+        None,
+        exclude_if=lambda then: then is None,
+        description="A second model, a classifier, looks at the crop of each box: counts go by its classes",
     )
 
     @model_validator(mode="before")

@@ -18,7 +18,7 @@ def check_taxa(taxa: Mapping[str, Taxon]) -> None:
     Raises:
         ValueError: A merge leads to a class that is merged itself, a person is counted as something else, or parents go round.
     """
-    above = {taxon.scientific_name or name: taxon.parent for name, taxon in taxa.items() if taxon.parent}
+    above = _parents(taxa)
     for name, taxon in taxa.items():
         target = taxa.get(taxon.merge_into or "")
         if taxon.merge_into == name or (target is not None and target.merge_into):
@@ -51,6 +51,11 @@ def role_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:
     return HUMAN if own.role == HUMAN else taxa.get(own.merge_into or class_name, Taxon()).role
 
 
+def taxa_above(class_name: str, taxa: Mapping[str, Taxon]) -> list[str]:
+    """Name the taxa above what a class counts as, as far as the file tells, the next one first."""
+    return _line_above(taxon_of(class_name, taxa), _parents(taxa))
+
+
 def find_double_ids(names: Mapping[str, str], taxa: Mapping[str, Taxon]) -> Iterator[str]:
     """Say in a line each which taxa share an identifier, and which taxon has several.
 
@@ -77,6 +82,11 @@ def find_double_ids(names: Mapping[str, str], taxa: Mapping[str, Taxon]) -> Iter
             if len(numbers) > 1:
                 listed = " and ".join(map(str, numbers))
                 yield f"{shown(taxon, 80)} has {len(numbers)} {word}s, {listed} - keep the right one"
+
+
+def _parents(taxa: Mapping[str, Taxon]) -> dict[str, str]:
+    """Say what stands above each taxon; an entry may also stand for a taxon above others that is no class of a model."""
+    return {taxon.scientific_name or name: taxon.parent for name, taxon in taxa.items() if taxon.parent}
 
 
 def _line_above(name: str, above: Mapping[str, str]) -> list[str]:

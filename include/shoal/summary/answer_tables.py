@@ -95,7 +95,13 @@ _ROWS_OF_IMAGES = _hashed(f"SELECT {_TAKEN}, key, object_version, run_key, attem
 """Which row is that of an image: rows stay as they were written, whatever ledger holds them."""
 
 
-def _boxes(name: str, area: str = "NULL::FLOAT", more: str = "") -> AnswerTable:
+_ONE_MODEL = "reclassified[boxes.position + 1] AS reclassified"
+_TWO_MODELS = """CASE WHEN then_score IS NOT NULL THEN {'class_id': class_id, 'confidence': then_score} END AS reclassified,
+        first_class_name"""
+"""Of a box whose class is the second model's, that and its score; and what the first one called it."""
+
+
+def _boxes(name: str, area: str = "NULL::FLOAT", more: str = "", said: str = _ONE_MODEL) -> AnswerTable:
     """Make a table of the boxes of one of this name, with what is known of their images; what no model gives is NULL.
 
     Its lines follow from the images' lines and rows. Three times as many as images, they are hashed themselves with DuckDB's own
@@ -106,7 +112,7 @@ def _boxes(name: str, area: str = "NULL::FLOAT", more: str = "") -> AnswerTable:
         boxes.position::INTEGER AS position, taxon, aphia_id, class_id, class_name, role, confidence, x1, y1, x2, y2,
         NULL::VARCHAR AS repeat, {area} AS area_px,
         masks[boxes.position + 1] AS mask, keypoints[boxes.position + 1] AS keypoints, angles[boxes.position + 1] AS angle,
-        reclassified[boxes.position + 1] AS reclassified
+        {said}
     FROM {name} AS boxes JOIN images USING (key){more}
 """
     return AnswerTable(
@@ -124,7 +130,6 @@ BELOW = _boxes("below")
 _AREAS = """
     LEFT JOIN (SELECT key AS of_key, position AS of_position, area_px FROM mask_areas) AS areas
         ON of_key = boxes.key AND of_position = boxes.position"""
-MASKED = tuple(_boxes(name, "area_px::FLOAT", _AREAS) for name in ("detections", "below"))
 
 
 _PACKED = (
@@ -179,5 +184,7 @@ GAPS = AnswerTable(
 def answer_tables(plan: StoredPlan) -> tuple[AnswerTable, ...]:
     """Name the tables of a run's answer, in the order they are written in."""
     images = CLASSIFIED_IMAGES if plan.task == CLASSIFY.name else IMAGES
-    boxes = MASKED if plan.task == SEGMENT.name else (DETECTIONS, BELOW)
+    area, more = ("area_px::FLOAT", _AREAS) if plan.task == SEGMENT.name else ("NULL::FLOAT", "")
+    said = _ONE_MODEL if plan.then is None else _TWO_MODELS
+    boxes = [_boxes(name, area, more, said) for name in ("detections", "below")]
     return (images, *boxes, *map(_counts, plan.settings.report.bins), GAPS)

@@ -65,7 +65,7 @@ def compare_answer(
     other = find_compared(results, plan)
     if isinstance(other, str):
         return Compared(why_not=other)
-    model = str(other.model)
+    model = other.models
     if not answer.complete:
         return Compared(model, why_not=NOT_COMPLETE)
     try:

@@ -55,6 +55,11 @@ def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
         wrong["keypoints"] += (
             " OR list_contains(list_transform(keypoints, lambda one: len(one) IS DISTINCT FROM 12), true)"
         )
+    if plan.then is not None:
+        wrong["reclassified"] = (
+            "len(reclassified) IS DISTINCT FROM len(detections) OR list_contains(list_transform(reclassified, lambda one: "
+            f"one.class_id < 0 OR one.class_id >= {len(plan.then.names)}), true)"
+        )
     for name, condition in wrong.items():
         first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
         if first is not None:

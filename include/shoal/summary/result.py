@@ -99,14 +99,20 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
 
 def _tell_task(database: Database, plan: StoredPlan) -> dict[str, Any]:
     """Tell what the model is for, unless it finds upright boxes only; how much a segmenter's taxa cover, what has no scores."""
-    if plan.task == DETECT.name:
-        return {}
-    told: dict[str, Any] = {"task": plan.task}
+    told: dict[str, Any] = {**_tell_then(database, plan), **({} if plan.task == DETECT.name else {"task": plan.task})}
     if plan.task == SEGMENT.name:
         told["covered"] = database.records("FROM covered ORDER BY taxon")
     if plan.task == CLASSIFY.name:
         told["unscored_images"] = int(database.value(_UNSCORED))
     return told
+
+
+def _tell_then(database: Database, plan: StoredPlan) -> dict[str, Any]:
+    """Tell of a second model in a row, and what the first one called what is counted; nothing where there is none."""
+    if plan.then is None:
+        return {}
+    renamed = database.records("FROM renamed ORDER BY detections DESC, first_class, taxon")
+    return {**plan.copied("then"), "first_classes": _plain(renamed)}
 
 
 def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:

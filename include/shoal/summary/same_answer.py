@@ -62,6 +62,7 @@ class AnswerInputs:
         exports: Of each export that the dataset file asks for the wheel: its version and what was installed of it.
         compared: The run that the report compares with, what it found and the files of its tables; None where there is none,
             in words why not where it cannot be read.
+        then: The second model in a row; None where there is none.
     """
 
     release: tuple[str, ...]
@@ -78,6 +79,7 @@ class AnswerInputs:
     late_origins: tuple[str, ...]
     exports: Mapping[str, str]
     compared: str | None = None
+    then: Mapping[str, Any] | None = None
 
     @property
     def sha256(self) -> str:
@@ -102,6 +104,7 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
         release=(release(), LOADED_CODE, duckdb.__version__),
         variant_sha256=plan.variant.sha256,
         model=asdict(plan.model),
+        then=None if plan.then is None else asdict(plan.then.model),
         names=plan.names,
         settings=plan.settings_json,
         params=plan.params_json,

@@ -10,7 +10,7 @@ from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.deployments import fill_spans
 from shoal.summary.of_task import build_beside, need_columns, task_of
-from shoal.summary.taxa import fill_classes
+from shoal.summary.taxa import fill_classes, fill_then_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files, load_images
@@ -75,8 +75,13 @@ def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
     database.set_variable("stored_conf", plan.stored_conf)
     database.set_variable("best_only", task.name == CLASSIFY.name)
     after = _AFTER.get(task.name, ())
+    boxes = task.sql
+    if plan.then is not None:
+        fill_then_classes(database, plan.names, plan.then)
+        after = (*after, "tasks/renamed")
+        boxes = tuple("tasks/then" if name == "tasks/boxes" else name for name in boxes)
     for name in (
-        *task.sql,
+        *boxes,
         "images",
         "bins",
         "axis",

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from shoal.results.plan_parts import StoredThen
 from shoal.settings.analysis import Taxon
 from shoal.settings.dataset import Dataset
 from shoal.settings.taxa import role_of, taxon_of
@@ -26,10 +27,10 @@ def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, con
     """
     database.run(
         "CREATE OR REPLACE TABLE classes (class_id INTEGER, class_name VARCHAR, taxon VARCHAR, aphia_id INTEGER, "
-        "role VARCHAR, conf FLOAT, merged BOOLEAN)"
+        "role VARCHAR, conf FLOAT, own_conf FLOAT, merged BOOLEAN)"
     )
     for entry in classes_of(names, dataset, conf):
-        database.run("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?)", list(entry.values()))
+        database.run("INSERT INTO classes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(entry.values()))
     database.run(
         "CREATE OR REPLACE VIEW taxa AS "
         "SELECT taxon, min(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
@@ -44,6 +45,28 @@ def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, con
         "BIGINT[]",
     )
     database.set_variable("iou", dataset.model.iou)
+
+
+def fill_then_classes(database: Database, names: Sequence[str], then: StoredThen) -> None:
+    """Make the table `then_classes`, from what a second model says to what counts, and the variable `first_classes`.
+
+    Args:
+        database: A session.
+        names: Class names by class_id, as of `fill_classes`: those of the first model, then those that only the second has.
+        then: What the class ids of the rows' `reclassified` are called.
+    """
+    ids = {name: class_id for class_id, name in reversed(list(enumerate(names)))}
+    database.run(
+        "CREATE OR REPLACE TABLE then_classes AS SELECT unnest($1::INTEGER[]) AS then_id, unnest($2::INTEGER[]) AS class_id",
+        [list(range(len(then.names))), [ids[name] for name in then.names]],
+    )
+    database.set_variable("first_classes", then.first_classes)
+    # A box counts from its first class's confidence on where its own has none: what is told of a class is that, where it is one.
+    firsts = "SELECT {} FROM classes WHERE class_id < getvariable('first_classes') AND role = 'count'"
+    database.run(
+        f"UPDATE classes SET conf = ({firsts.format('min(conf)')}) WHERE class_id >= getvariable('first_classes') "
+        f"AND own_conf IS NULL AND ({firsts.format('count(DISTINCT conf)')}) = 1"
+    )
 
 
 def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:
@@ -66,6 +89,7 @@ def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> li
                 "aphia_id": target.aphia_id,
                 "role": role_of(name, dataset.taxa),
                 "conf": conf or own.conf or dataset.conf,
+                "own_conf": conf or own.conf,
             }
         )
     members = Counter(entry["taxon"] for entry in classes)

@@ -16,9 +16,11 @@ from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference, ShardJob, Witness
+from shoal.contract.job import Inference, ShardJob, ThenModel, Witness
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import ModelInfo
+from shoal.contract.then import RollUp, Then
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
 from shoal.models.dropped import Dropped
 from shoal.models.variant import Variant
@@ -42,6 +44,15 @@ JOB = ShardJob(
     "20260601T020000Z-abcd1234", "images", "models", RELEASE.key, SHA, "results", "x/v/", VARIANT.inference, 60.0,
     read_before=Witness("e 海.jpg", "0" * 32, 7), elsewhere=(Witness("a.jpg", "1", 8), Witness("z.jpg", "2", 9)),
 )  # fmt: skip
+
+SPECIES = ModelRelease(
+    "species", "s3", "species/s3/model.onnx", "1" * 64, UNDERSTOOD, files=(ModelFile("model.yaml", "2" * 64, 7),)
+)
+THEN = Then((224, 224), 0.1, square=True, classes=(0,), roll_up=RollUp(0.65, ("Diplodus",), (1, None)))
+IN_A_ROW = Variant(RELEASE, Inference((640, 640), rect=True, then=THEN), SPECIES)
+JOB_IN_A_ROW = replace(
+    JOB, inference=IN_A_ROW.inference, then_model=ThenModel(SPECIES.key, SPECIES.sha256, SPECIES.files)
+)
 
 
 def make_dataset(**settings):
@@ -114,7 +125,9 @@ def as_written(plan):
     }
     found |= {name: value for name, value in asdict(plan).items() if name in found}
     found = {name: value for name, value in found.items() if value or name not in {"cited", "drops_below"}}
-    return json.loads(json.dumps(found | {"job": plan.job.to_json()}))
+    told = json.loads(json.dumps(found | {"job": plan.job.to_json()}))
+    then = told.pop("then")
+    return told if then is None else told | {"then": {**then.pop("model"), **then}}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +137,7 @@ def as_written(plan):
         pytest.param(write_plan(**NOTHING_TO_DO), id="nothing to do"),
         pytest.param(write_plan(params=SAID), id="something said"),
         pytest.param(write_plan(variant=CITED), id="a model that is cited, and drops boxes"),
+        pytest.param(write_plan(variant=IN_A_ROW, job=JOB_IN_A_ROW), id="two models in a row"),
     ],
 )
 def test_a_plan_is_read_as_it_was_written(written):

@@ -102,7 +102,7 @@ class ApproveOperator(ApprovalOperator):
 
     def _ask(self, context: Context, frozen: FrozenRun, run_key: str) -> None:
         plan = frozen.plan
-        self.subject = f"Infer {plan.question.images} images with {plan.model}?"
+        self.subject = f"Infer {plan.question.images} images with {plan.models}?"
         self.body = write_question(plan)
         self.response_timeout = frozen.dataset.run.approval_timeout
         tell(
@@ -164,7 +164,7 @@ def write_question(plan: StoredPlan) -> str:
     hours = approval.cpu_hours / workers
     budget_s = plan.job.budget_s
     return (
-        f"Dataset **{plan.dataset}**, model **{plan.model}**, variant "
+        f"Dataset **{plan.dataset}**, model **{plan.models}**, variant "
         f"`{plan.variant.directory}`\n\n"
         "| | |\n|---|---|\n"
         f"| Images to infer | {approval.images:,} of {plan.counts.listed:,} in scope |\n"
@@ -180,7 +180,7 @@ def write_question(plan: StoredPlan) -> str:
 def _figures(plan: StoredPlan) -> str:
     approval = plan.question
     return (
-        f"{plan.model}: {approval.images} images, {approval.cpu_hours:.3g} CPU hours ({plan.seconds_per_image.source})"
+        f"{plan.models}: {approval.images} images, {approval.cpu_hours:.3g} CPU hours ({plan.seconds_per_image.source})"
     )
 
 

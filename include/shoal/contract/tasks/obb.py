@@ -6,5 +6,5 @@ OBB = Task(
     name="obb",
     columns=("detections", "keypoints", "angles", "max_det_reached"),
     settings=("iou", "max_det"),
-    sql=("turned", "tasks/obb/detections", "tasks/detect/below"),
+    sql=("turned", "tasks/boxes", "tasks/obb/detections", "tasks/detect/below"),
 )

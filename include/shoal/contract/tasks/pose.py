@@ -6,5 +6,5 @@ POSE = Task(
     name="pose",
     columns=("detections", "keypoints", "max_det_reached"),
     settings=("iou", "max_det"),
-    sql=("tasks/detect/detections", "tasks/detect/below"),
+    sql=("tasks/boxes", "tasks/detect/detections", "tasks/detect/below"),
 )

@@ -220,7 +220,7 @@ def _need_known_taxa(answer: Answer) -> None:
 
 
 def _prepare(database: Database, answer: Answer, places: Places) -> None:
-    publish, model = answer.described.publish, answer.plan.model
+    publish, plan = answer.described.publish, answer.plan
     project, licence = said_project(answer)
     name_images(database, answer)
     said = {
@@ -229,9 +229,13 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
         "licence": licence.data,
         "report_zone": answer.plan.settings.report.zone,
         "whole_images": answer.plan.task == CLASSIFY.name,
-        "model": f"{model.name} {model.version}",
+        "model": plan.models,
         "model_file": " | ".join(
-            [f"model {model.name} {model.version}, sha256 {model.sha256}", *filter(None, [answer.plan.cite_model])]
+            [
+                f"model {plan.model}, sha256 {plan.model.sha256}"
+                + (f", then {plan.then.model}, sha256 {plan.then.model.sha256}" if plan.then else ""),
+                *filter(None, [plan.cite_model]),
+            ]
         ),
     }
     for name, value in said.items():

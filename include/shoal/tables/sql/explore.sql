@@ -115,13 +115,13 @@ GROUP BY ALL;
 -- merged went through a second NMS only where they count; below the threshold one fish may still be two boxes. Of a classifier only
 -- what scores best could count. Variable: best_only.
 CREATE OR REPLACE VIEW explored_boxes AS
-SELECT n, boxes.key, boxes.class_id, boxes.confidence, classes.conf, camera, captured_at, counted
+SELECT n, boxes.key, boxes.class_id, boxes.confidence, boxes.threshold AS conf, camera, captured_at, counted
 FROM (
-    SELECT key, class_id, taxon, confidence, true AS counted FROM detections WHERE role = 'count'
+    SELECT key, class_id, taxon, confidence, threshold, true AS counted FROM detections WHERE role = 'count'
     UNION ALL
-    SELECT key, class_id, taxon, confidence, false FROM below WHERE role = 'count' AND (getvariable('best_only') IS NOT TRUE OR position = 0)
+    SELECT key, class_id, taxon, confidence, threshold, false FROM below WHERE role = 'count' AND (getvariable('best_only') IS NOT TRUE OR position = 0)
 ) AS boxes
-JOIN explored_taxa USING (taxon) JOIN classes USING (class_id) JOIN images ON images.key = boxes.key
+JOIN explored_taxa USING (taxon) JOIN images ON images.key = boxes.key
 WHERE images.use = 'used';
 
 -- Hundredths of a score, rounded down as a threshold of FLOAT would: 0.35 is in 35, whatever its last bit.

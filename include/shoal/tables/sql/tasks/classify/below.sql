@@ -2,4 +2,4 @@
 -- (place 0) would count at another threshold.
 -- Table: said.
 CREATE OR REPLACE VIEW below AS
-SELECT * EXCLUDE (conf) FROM said WHERE (position > 0 OR confidence < conf) AND role <> 'ignore';
+FROM said WHERE (position > 0 OR confidence < threshold) AND role <> 'ignore';

@@ -33,9 +33,9 @@ WITH members AS (
 )
 SELECT key, object_version, row_number() OVER (PARTITION BY key, object_version ORDER BY confidence DESC, class_id) - 1 AS position,
     class_id, confidence, NULL::FLOAT AS x1, NULL::FLOAT AS y1, NULL::FLOAT AS x2, NULL::FLOAT AS y2,
-    class_name, taxon, aphia_id, role, conf
+    class_name, taxon, aphia_id, role, conf AS threshold
 FROM best_members
 WHERE confidence >= getvariable('stored_conf')::FLOAT;
 
 CREATE OR REPLACE TABLE detections AS
-SELECT * EXCLUDE (conf) FROM said WHERE position = 0 AND confidence >= conf AND role <> 'ignore';
+FROM said WHERE position = 0 AND confidence >= threshold AND role <> 'ignore';
