@@ -56,7 +56,15 @@ GROUPS = (
         "pods in peace, or on a cluster that an admin has set up otherwise",
         tuple(
             f"tests/stories/pods/test_{name}.py"
-            for name in ("bad_cluster", "foreign_containers", "in_cluster", "mounts", "one_pod", "production")
+            for name in (
+                "bad_cluster",
+                "foreign_containers",
+                "in_cluster",
+                "mounts",
+                "one_pod",
+                "production",
+                "service",
+            )
         ),
         120,
         WITH_CLUSTER,

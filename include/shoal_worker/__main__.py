@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError, one_line
@@ -63,21 +64,24 @@ def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from shoal_worker.predict import ThenFile, open_detector, predict  # noqa: PLC0415
+    from shoal_worker.predict import ThenFile, open_detector, open_service, predict  # noqa: PLC0415
 
-    all_read = True
+    all_read, limit = True, arguments.pixel_limit
     then = None if arguments.then is None else ThenFile(arguments.then, arguments.pad, not arguments.as_is)
     try:
-        detector = open_detector(
-            arguments.model, arguments.imgsz, arguments.conf, arguments.iou, arguments.pixel_limit, then
-        )
-        for was_read, line in predict(detector, arguments.images, arguments.pixel_limit):
-            print(line, flush=True)  # noqa: T201
-            all_read = all_read and was_read
+        if arguments.service:
+            detector = open_service(arguments.service, arguments.conf, limit)
+        else:
+            detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou, limit, then)
+        with ExitStack() as opened:
+            opened.callback(detector.end)
+            for was_read, line in predict(detector, arguments.images, limit):
+                print(line, flush=True)  # noqa: T201
+                all_read = all_read and was_read
     except ConfigError as err:
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
-    except ShoalError as err:  # a GPU that fails
+    except ShoalError as err:  # a GPU or a service that fails
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.INFRASTRUCTURE
     return 0 if all_read else 1
@@ -141,7 +145,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", type=Path, metavar="M.onnx", help="the model file")
+    which.add_argument(
+        "--service", type=Path, metavar="FILE", help="a dataset file with worker.service, or that group by itself"
+    )
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
     parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
     parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")

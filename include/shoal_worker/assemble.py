@@ -1,6 +1,9 @@
 """Puts the parts of one attempt together: images, model, source, threads, loop."""
 
+import hashlib
 import os
+import queue
+import threading
 from dataclasses import astuple
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +13,7 @@ import cv2
 
 from shoal.contract.cgroup import read_cores
 from shoal.contract.errors import shown
+from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference, ShardJob, ThenModel, WorkerCommand
 from shoal.contract.layout import VariantLayout
 from shoal.contract.model_file import MOST_GRAPH_BYTES
@@ -24,10 +28,12 @@ from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import download_model_file, read_planned
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
-from shoal_worker.session import Detector, check_sha256, open_model
+from shoal_worker.services.looking import ServiceDetector
+from shoal_worker.session import Detector, InferenceCancelledError, check_sha256, open_model
+from shoal_worker.sight import Sight
 from shoal_worker.sources.mount import MountSource
 from shoal_worker.sources.mount_doubt import MountDoubt
-from shoal_worker.two_in_a_row import AnyDetector, TwoInARow, inference_of
+from shoal_worker.two_in_a_row import TwoInARow, inference_of
 
 
 def run_shard(
@@ -45,9 +51,51 @@ def run_shard(
     Raises:
         ConfigError, ContractError: A retry cannot help.
         StoreError: The store did not give the model.
+        ServiceError: The service that is the model does not answer.
     """
     cv2.setNumThreads(1)
-    detector = _open_detector(job, command.threads)
+    detector = _open_sight(job, command.threads, results)
+    stop.listen(detector.cancel)
+    try:
+        _await_ready(detector, stop)
+        return _examine_shard(command, job, results, images, detector=detector, stop=stop)
+    except InferenceCancelledError:  # before the first image
+        return Ending(WorkerExit.STOPPED, f"Stopped by {stop.signal_name} - the images left are open")
+    finally:
+        detector.end()
+
+
+def _await_ready(sight: Sight, stop: StopRequest) -> None:
+    """Wait for what looks at the images, in another thread: a service may take minutes, and a signal does not wait.
+
+    Raises:
+        InferenceCancelledError: The worker was told to stop meanwhile.
+        ServiceError, ConfigError: It does not answer, or is not what the plan says.
+    """
+    said: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            sight.await_ready()
+            said.put(None)
+        except Exception as err:  # noqa: BLE001 - raised again below
+            said.put(err)
+
+    threading.Thread(target=wait, name="await ready", daemon=True).start()
+    stop.listen(lambda: said.put(InferenceCancelledError("stopped before the first image")))
+    if (error := said.get()) is not None:
+        raise error
+
+
+def _examine_shard(
+    command: WorkerCommand,
+    job: ShardJob,
+    results: ObjectStore,
+    images: list[ListedImage],
+    *,
+    detector: Sight,
+    stop: StopRequest,
+) -> Ending:
     stamp = Stamp(worker_version() + ("+cuda" if detector.on_gpu else ""), job.run_key, command.attempt)
     (source, doubt), inference = _open_source(job, command.mount), job.inference
     examiner = Examiner(
@@ -73,7 +121,6 @@ def run_shard(
 
     def leave() -> None:
         intake.close()
-        detector.cancel()
         pipeline.outcomes.put(Wake())
 
     stop.listen(leave)
@@ -98,7 +145,21 @@ def _say(line: str, stop: StopRequest) -> None:
         stop.request("the end of its reader")
 
 
-def _open_detector(job: ShardJob, threads: int) -> AnyDetector:
+def _open_sight(job: ShardJob, threads: int, results: ObjectStore) -> Sight:
+    """Open what looks at the images."""
+    if job.service is None:
+        return _open_models(job, threads)
+    layout = VariantLayout(job.variant_root)
+
+    def store(key: str, name: str, data: bytes) -> str:
+        stored = layout.file_of_image(key, hashlib.sha256(data).hexdigest(), name)
+        results.write_bytes(stored, data)
+        return stored
+
+    return ServiceDetector(job.service, job.inference, store)
+
+
+def _open_models(job: ShardJob, threads: int) -> Sight:
     """Open the model of a plan, or both, each from a folder that holds its files and no other.
 
     Once it is opened the folder may go: what ONNX Runtime still reads of it is mapped.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from numpy.typing import NDArray
-
 from shoal.contract.errors import ConfigError, StoreError, one_line
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import (
@@ -26,7 +24,8 @@ from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
-from shoal_worker.two_in_a_row import AnyDetector, TwoInARow
+from shoal_worker.services.asking import RefusedError
+from shoal_worker.sight import Original, Sight
 from shoal_worker.underway import Underway
 
 BYTES_PER_PIXEL = 8
@@ -35,6 +34,9 @@ BYTES_PER_PIXEL = 8
 
 TOGETHER = "+batch"
 """Behind the version of the worker, in rows of images that went through the model with others."""
+
+_OF_FAILED = ("content_sha256", "version_checked", "exif", "width", "height")
+"""What the row of an image that a service refused has of what is known of it, as that of one which cannot be decoded."""
 
 
 class Budget:
@@ -70,15 +72,15 @@ class Ready:
     Attributes:
         image: As listed.
         facts: Row columns known so far.
-        frame: `(H, W, …)`, as the model is to see it.
+        frame: As the model is to see it: `(H, W, …)`, or for a service the image's own bytes.
         image_hw: (height, width) of the decoded image in pixels.
         seconds: Spent on it so far, without waiting.
-        held: What of the budget of pixels it holds; whoever takes it closes this.
+        held: What of the budgets of pixels or bytes it holds; whoever takes it closes this.
     """
 
     image: ListedImage
     facts: dict[str, Any]
-    frame: NDArray[Any]
+    frame: Any
     image_hw: tuple[int, int]
     seconds: float
     held: ExitStack = field(default_factory=ExitStack)
@@ -89,7 +91,7 @@ class Examiner:
 
     Args:
         source: Reads them.
-        detector: The model.
+        detector: The model, or a service.
         pixel_limit: Most pixels an image may have.
         stamp: Who writes the rows.
         scan_limit: Most scans a progressive JPEG may have.
@@ -99,7 +101,7 @@ class Examiner:
     def __init__(
         self,
         source: ImageSource,
-        detector: AnyDetector,
+        detector: Sight,
         pixel_limit: int,
         stamp: Stamp,
         *,
@@ -131,7 +133,7 @@ class Examiner:
             most = self._pixel_limit * BYTES_PER_PIXEL
             detail = f"{image.size_bytes} bytes, an image of {self._pixel_limit} pixels has at most {most}"
             return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE, detail=detail)
-        with self._bytes.hold(image.size_bytes):
+        with self._bytes.hold(image.size_bytes) as held:
             try:
                 fetched = self._source.read(image.key, image.object_version, image.size_bytes)
             except ImageChanged:
@@ -143,7 +145,7 @@ class Examiner:
             except ImageUnnamable as err:  # no login would read it: nothing has to be proved
                 return self.denied(image, err)
             self._last_read = image
-            return self._decode(image, fetched)
+            return self._decode(image, fetched, held)
 
     def denied(self, image: ListedImage, said: object) -> Row:
         """Make the row of an image that the store refuses to give, with what it said."""
@@ -179,25 +181,41 @@ class Examiner:
             ModelRefusedError: The model does not run.
             MemoryError: No room for any image.
         """
-        prepared = self._decode(ListedImage("", "", len(data)), Fetched(data, version_checked=False))
+        blank = ListedImage("", "", len(data))
+        prepared = self._decode(blank, Fetched(data, version_checked=False), ExitStack())
         if isinstance(prepared, Ready):
-            if isinstance(self._detector, TwoInARow):
-                self._detector.rehearse(prepared.frame)
+            self._detector.rehearse(prepared.frame)
             self.finish(prepared)
 
     def finish(self, ready: Ready) -> Row:
-        """Run the model on an image.
+        """Run the model on an image, or ask the service.
 
         Raises:
             InferenceCancelledError: The worker is to end.
             GpuFailedError: The GPU failed, not the model.
             ModelRefusedError: The model does not run.
             MemoryError: No room to run it.
+            BrokeOffError: The service ended or fell silent.
+            ServiceError: It is not there, or looks at nothing.
+            StoreError: A file that it made was not stored.
         """
-        started = time.perf_counter()
         with ready.held:
-            noting = partial(self.underway.inferring, ready.image)
-            found = self._detector.detect_frame(ready.frame, ready.image_hw, noting)
+            with self.underway.waiting():
+                self._detector.await_ready()
+            started = time.perf_counter()
+            noting = partial(self.underway.inferring, ready.image, self._detector.limit_s)
+            try:
+                found = self._detector.detect_frame(ready.frame, ready.image_hw, noting)
+            except RefusedError as err:
+                facts = {name: ready.facts[name] for name in _OF_FAILED}
+                return self._row(
+                    ready.image,
+                    Status.FAILED,
+                    reason=Reason.REFUSED_BY_SERVICE,
+                    detail=one_line(err),
+                    **facts,
+                    seconds=ready.seconds + time.perf_counter() - started,
+                )
         return self._row(
             ready.image,
             Status.PROCESSED,
@@ -223,7 +241,7 @@ class Examiner:
             for one, what in zip(batch, found, strict=True)
         ]
 
-    def _decode(self, image: ListedImage, fetched: Fetched) -> Ready | Row:
+    def _decode(self, image: ListedImage, fetched: Fetched, bytes_held: ExitStack) -> Ready | Row:
         started = time.perf_counter()
         facts = {
             "content_sha256": hashlib.sha256(fetched.data).hexdigest(),
@@ -243,9 +261,11 @@ class Examiner:
             height, width = decoded.image.shape[:2]
             facts |= {"width": width, "height": height, "damaged": decoded.damaged, "detail": decoded.detail}
             facts |= vars(measure(decoded.image))
-            frame = self._detector.frame(decoded.image)
+            frame = self._detector.frame(decoded.image, Original(image.key, fetched.data))
             seconds = time.perf_counter() - started
             kept = held.pop_all() if self._detector.keeps_image else ExitStack()
+            if self._detector.keeps_bytes:
+                kept = bytes_held.pop_all()
             return Ready(image, facts, frame, (height, width), seconds, kept)
 
     def _failed(self, image: ListedImage, failure: Undecodable, facts: dict[str, Any], seconds: float) -> Row:

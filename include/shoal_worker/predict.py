@@ -4,13 +4,14 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from shoal.contract.errors import ModelRefusedError
+from shoal.contract.errors import BrokeOffError, ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
@@ -19,8 +20,13 @@ from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.then import Then
 from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
 from shoal_worker.rows.parts import ListedImage
+from shoal_worker.services.asking import RefusedError
+from shoal_worker.services.looking import ServiceDetector
+from shoal_worker.services.picture import HEIGHT, WIDTH
+from shoal_worker.services.written_service import read_service
 from shoal_worker.session import Detector, OpenedModel, open_model
-from shoal_worker.two_in_a_row import AnyDetector, TwoInARow, inference_of
+from shoal_worker.sight import Original, Sight
+from shoal_worker.two_in_a_row import TwoInARow, inference_of
 from shoal_worker.underway import Underway
 
 log = logging.getLogger(__name__)
@@ -51,7 +57,7 @@ def open_detector(  # noqa: PLR0917 - a command line's
     iou: float,
     pixel_limit: int = PIXEL_LIMIT,
     then: ThenFile | None = None,
-) -> AnyDetector:
+) -> Sight:
     """Open a model file for single images, or two in a row.
 
     Args:
@@ -98,7 +104,23 @@ UNREADABLE = "unreadable"
 """Reason of a file that is there and cannot be read. It is none of its bytes, so no row ever has it."""
 
 
-def predict(detector: AnyDetector, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
+def open_service(service: Path, conf: float, pixel_limit: int = PIXEL_LIMIT) -> Sight:
+    """Open a service for single images; it is started with the first one.
+
+    Args:
+        service: The file that holds it as a dataset file does.
+        conf: Lowest confidence shown.
+        pixel_limit: Most pixels of an image.
+
+    Raises:
+        ConfigError: The file holds none.
+    """
+    cv2.setNumThreads(1)
+    inference = Inference((HEIGHT, WIDTH), rect=False, stored_conf=conf, pixel_limit=pixel_limit)
+    return ServiceDetector(read_service(service), inference)
+
+
+def predict(detector: Sight, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
         examined = _examine(detector, image, pixel_limit)
@@ -107,7 +129,7 @@ def predict(detector: AnyDetector, images: Sequence[str], pixel_limit: int = PIX
         yield was_read, shown_json(answer)
 
 
-def _examine(detector: AnyDetector, path: str, pixel_limit: int) -> dict[str, Any]:
+def _examine(detector: Sight, path: str, pixel_limit: int) -> dict[str, Any]:
     try:
         data = Path(path).read_bytes()
     except OSError as err:
@@ -121,9 +143,18 @@ def _examine(detector: AnyDetector, path: str, pixel_limit: int) -> dict[str, An
         size = {} if header is None else {"width": header.width, "height": header.height}
         return _answer(Status.FAILED, reason=decoded.reason, detail=decoded.detail, **size)
     height, width = decoded.image.shape[:2]
-    found = detector.detect(decoded.image)
-    words = {"detail": decoded.detail, "damaged": decoded.damaged}
-    return _answer(Status.PROCESSED, width=width, height=height, **words, **found.describe(detector.info.names))
+    known: dict[str, Any] = {"width": width, "height": height}
+    detector.await_ready()
+    try:
+        frame = detector.frame(decoded.image, Original(path, data))
+        found = detector.detect_frame(frame, (height, width), nullcontext)
+    except RefusedError as err:
+        return _answer(Status.FAILED, reason=Reason.REFUSED_BY_SERVICE, detail=str(err), **known)
+    except BrokeOffError as err:
+        detector.end()  # the next image is shown to another one
+        return _answer(Status.FAILED, reason=Reason.KILLED_WORKER, detail=str(err), **known)
+    known |= {"detail": decoded.detail, "damaged": decoded.damaged}
+    return _answer(Status.PROCESSED, **known, **found.describe(detector.names))
 
 
 def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:

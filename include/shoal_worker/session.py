@@ -6,8 +6,8 @@ One thread by default: several one-thread pods on a node do 1.6 x the work of on
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,13 +30,12 @@ from shoal_worker.families.codec import Codec
 from shoal_worker.given import Given, Tensors
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.tiles import Tiles
+from shoal_worker.sight import Noting, Original
 from shoal_worker.tasks.detect import Detections
 from shoal_worker.tasks.found import Found
 from shoal_worker.together import HALF_TOLERANCE, TOLERANCE, Proof, UnlikeError
 
 log = logging.getLogger(__name__)
-
-Noting = Callable[[], AbstractContextManager[None]]
 
 CROPS_AT_ONCE = 8
 """Crops of one image that a graph with an open batch is given: more save nothing on a CPU, and take memory."""
@@ -185,6 +184,9 @@ class Detector:
     Thread-safe but for `detect_frame` and `detect_frames`, which are one thread's; `cancel` may come from any.
     """
 
+    keeps_bytes = False
+    limit_s: float | None = None
+
     def __init__(self, model: OpenedModel, inference: Inference) -> None:
         """Check that the model can run with these settings.
 
@@ -217,11 +219,22 @@ class Detector:
         return self.detect_frame(self.frame(image), image.shape[:2])
 
     @property
+    def names(self) -> Sequence[str]:
+        """Names of the model's classes."""
+        return self.info.names
+
+    def await_ready(self) -> None:
+        """Nothing has to be waited for."""
+
+    def end(self) -> None:
+        """Nothing was started."""
+
+    @property
     def keeps_image(self) -> bool:
         """Whether a frame is the image itself, which is cut only when it is looked at."""
         return self._tiles is not None
 
-    def frame(self, image: Image) -> NDArray[Any]:
+    def frame(self, image: Image, original: Original | None = None) -> NDArray[Any]:  # noqa: ARG002 - its pixels do
         """Bring an image to the model's size, in grey for a model of one channel; all that inference needs of it."""
         return image if self._tiles else self._fit(image)
 
@@ -301,6 +314,9 @@ class Detector:
                     alone = self._run(frame, image_hw)
                 yield alone
         ]
+
+    def rehearse(self, frame: NDArray[Any]) -> None:
+        """Nothing: an image that is rehearsed goes through the model."""
 
     def _fit(self, image: Image) -> NDArray[Any]:
         if self.info.channels == 1:

@@ -3,6 +3,7 @@
 Boxes and their scores are those of the first model alone, so a threshold means what it means without the second.
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -13,9 +14,11 @@ from shoal.contract.then import Then
 from shoal_worker.image.crops import place_of_crop
 from shoal_worker.image.letterbox import Image
 from shoal_worker.roll_up import Called, Naming
-from shoal_worker.session import Detector, Noting
+from shoal_worker.session import Detector
+from shoal_worker.sight import Noting, Original
 from shoal_worker.tasks.classify import Scores
 from shoal_worker.tasks.detect import Detections
+from shoal_worker.tasks.found import Found
 from shoal_worker.tasks.reclassified import Reclassified
 
 
@@ -41,12 +44,21 @@ class TwoInARow:
         self.task = first.task
         self.imgsz = first.imgsz
         self.on_gpu = first.on_gpu or second.on_gpu
-        self.most_at_once = 1
+        self.names = first.names
+        self.limit_s: float | None = None
+        self.keeps_bytes = False
+        self.most_at_once: int | None = 1
         """Images that are looked at together: the crops of one are."""
         self.keeps_image = True
         """A frame is the image itself: what is cut out is known when the first model has looked at it."""
 
-    def frame(self, image: Image) -> NDArray[Any]:
+    def await_ready(self) -> None:
+        """Nothing has to be waited for."""
+
+    def end(self) -> None:
+        """Nothing was started."""
+
+    def frame(self, image: Image, original: Original | None = None) -> NDArray[Any]:  # noqa: ARG002 - its pixels do
         """Give the image: each model's own size is made of it when it looks."""
         return image
 
@@ -68,6 +80,10 @@ class TwoInARow:
             called[number] = self._naming.call(cast(Scores, scores).by_class)
         return Reclassified(found, called, self._names)
 
+    def detect_frames(self, frames: Sequence[NDArray[Any]], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
+        """Run both models on each frame: crops go together, images do not."""
+        return [self.detect_frame(frame, image_hw) for frame, image_hw in zip(frames, images_hw, strict=True)]
+
     def rehearse(self, frame: NDArray[Any]) -> None:
         """Let the second model look at a whole image: the first one may find nothing in it."""
         for _ in self._second.detect_each([frame]):
@@ -85,6 +101,3 @@ class TwoInARow:
 def inference_of(then: Then) -> Inference:
     """Say how a second model is opened: a classifier takes nothing but its size."""
     return Inference(imgsz=then.imgsz, rect=False, family=then.family)
-
-
-AnyDetector = Detector | TwoInARow

@@ -19,6 +19,9 @@ SECONDS_PER_MEGAPIXEL = 3.0
 INFERENCE_S = 1800.0
 """Seconds for one inference, of an image or a tile: fifty times that of the largest in use (yolov8x at 2688 px, one core)."""
 
+PATIENCE_S = 5.0
+"""After its own limit, for a question to a service to be given up by whoever asked it."""
+
 CLOCK_SHARE = 10.0
 """Seconds on the clock that a second of CPU may take: the threads of a worker share its CPU, and the node takes some of it."""
 
@@ -33,6 +36,7 @@ class Step(StrEnum):
 
     DECODE = "Decoding"
     INFER = "Inference"
+    ASK = "The service"
     WAIT = "Waiting for the results store"
 
 
@@ -84,15 +88,22 @@ class Underway:
             yield
 
     @contextmanager
-    def inferring(self, image: ListedImage, others: int = 0) -> Iterator[None]:
-        """Note that this thread runs the model on an image, and so many others: other threads, or a GPU, may do its work."""
-        limit_s = INFERENCE_S * (1 + others)
-        with self._noting(Work(Step.INFER, image, limit_s, time.monotonic(), None, others)):
+    def inferring(self, image: ListedImage, limit_s: float | None = None, others: int = 0) -> Iterator[None]:
+        """Note that this thread runs the model on an image, and so many others: other threads, or a GPU, may do its work.
+
+        Args:
+            image: The image.
+            limit_s: Seconds that a service has for it; None where it is a model.
+            others: Images that are looked at with it.
+        """
+        model_s = INFERENCE_S * (1 + others)
+        step, most_s = (Step.INFER, model_s) if limit_s is None else (Step.ASK, limit_s + PATIENCE_S)
+        with self._noting(Work(step, image, most_s, time.monotonic(), None, others)):
             yield
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Note that this thread waits for rows to be written: however long it takes, that is no fault of an image."""
+        """Note that this thread waits for rows to be written, or a service to start: that is no fault of an image."""
         with self._noting(Work(Step.WAIT, ListedImage("", "", 0), math.inf, time.monotonic(), None)):
             yield
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from pipeline import Pipeline
 from shoal.contract.errors import WorkerCrashError
+from shoal.engines.engine import Connect, DagRunId, open_engine, run_to_end
 from shoal.plan.document import Plan
+from shoal.shards.attempt import go_on_after, prepare_shard
 from shoal.stores.s3_access import StoreAccess
 
 
@@ -43,5 +45,26 @@ def run_with_attempts(pipeline: Pipeline, most: int = 3, **params: Any) -> Attem
         made += 1
         with suppress(WorkerCrashError):
             attempt(pipeline, plan, made)
+            break
+    return Attempts(pipeline.summarize(plan).summary, made)
+
+
+def run_where_it_runs(pipeline: Pipeline, connect: Connect, most: int = 3) -> Attempts:
+    """Do the same without Airflow and wherever the dataset's workers run: pods are waited for here, and not in a triggerer."""
+    plan, made = pipeline.plan(), 0
+    engine, owner = open_engine(pipeline.dataset, connect), DagRunId("", "reanalyse", plan.run_key)
+    shard = {"shard": 0, "variant": plan.variant.directory, "run_key": plan.run_key}
+    while made < most:
+        made += 1
+        with suppress(WorkerCrashError):
+            rounds = 0
+            while work := prepare_shard(pipeline.stores, shard, repeated=rounds > 0 or made > 1):
+                rounds += 1
+                try:
+                    run_to_end(engine, work, lambda: owner, print)
+                except WorkerCrashError as crash:
+                    go_on_after(crash, pipeline.stores, shard, work.command.attempt, rounds)
+                else:
+                    break
             break
     return Attempts(pipeline.summarize(plan).summary, made)

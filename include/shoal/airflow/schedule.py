@@ -13,7 +13,7 @@ def reanalyse_schedule(dataset: Dataset) -> Any:
     """Make the schedule from run.schedule and model.watch; None starts nothing by itself."""
     schedule = dataset.run.schedule
     watch = dataset.model.watch if dataset.model.watch is not None else schedule is not None
-    if not watch:
+    if not watch or dataset.worker.service is not None:  # nobody releases a file of a service
         return schedule
     released: Any = [model_asset(dataset)]
     then = WantedModel.then(dataset)

@@ -169,8 +169,9 @@ def tell_changed(first: StoredPlan, second: StoredPlan) -> str:
     """Say in which settings of inference two runs of one model version differ; empty where they are of two, or do not differ."""
     if first.models != second.models or first.variant.sha256 == second.variant.sha256:
         return ""
-    before = first.settings
-    changed = tell_differences(before, before.model_copy(update={"model": second.settings.model}))
+    before, after = first.settings, second.settings
+    worker = before.worker.model_copy(update={"service": after.worker.service})
+    changed = tell_differences(before, before.model_copy(update={"model": after.model, "worker": worker}))
     return changed or (
         "the model file" if first.models_with_hash != second.models_with_hash else "how images are inferred"
     )

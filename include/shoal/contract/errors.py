@@ -75,6 +75,14 @@ class TooLargeError(ContractError):
     """An object has more bytes than its reader takes."""
 
 
+class ServiceError(ShoalError):
+    """A service does not answer as it should, whatever it is shown; trying again may help."""
+
+
+class BrokeOffError(ServiceError):
+    """A service ended, or fell silent, while it looked at an image: that may be why."""
+
+
 class WorkerError(ShoalError):
     """A worker ended without finishing its shard; the next attempt takes what is left."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, mint_attempt
 from shoal.contract.model_files import ModelFile, need_name
+from shoal.contract.service import Service
 from shoal.contract.then import Then
 
 PIPELINE_VERSION = 2
@@ -136,6 +137,7 @@ class ShardJob:
         model_files: The model's card and its files of weights, beside the model file.
         batch: Images in one inference, or `AUTO`; no part of the variant (docs/adr/0031-batches.md).
         then_model: The second model in a row, which `inference.then` says how to use; None where there is none.
+        service: Somebody's own program that looks at the images instead of a model file; None where there is none.
     """
 
     run_key: str
@@ -154,6 +156,7 @@ class ShardJob:
     model_files: tuple[ModelFile, ...] = ()
     batch: int | str = 1
     then_model: ThenModel | None = None
+    service: Service | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the job as plan.json holds it: what is as it always was is left out, as earlier workers read it.
@@ -165,11 +168,13 @@ class ShardJob:
             "inference": self.inference.to_json(),
             "elsewhere": [asdict(one) for one in self.elsewhere],
             "model_files": [file.to_json() for file in self.model_files],
+            "service": None if self.service is None else self.service.to_json(),
         }
         usual = {
             "model_files": not self.model_files,
             "batch": self.batch == 1,
             "then_model": self.then_model is None,
+            "service": self.service is None,
         }
         return {name: value for name, value in job.items() if not usual.get(name)}
 
@@ -193,12 +198,14 @@ class ShardJob:
             files, then = _read_files(job.pop("model_files", ())), job.pop("then_model", None)
             _need_both(inference, then)
             need_batch(job.get("batch", 1))
+            service = job.pop("service", None)
             return cls(
                 inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
                 elsewhere=tuple(Witness(**one) for one in elsewhere),
                 model_files=files,
                 then_model=None if then is None else ThenModel.from_json(then),
+                service=None if service is None else Service.from_json(service),
                 **job,
             )
         except (KeyError, TypeError, ValueError) as err:

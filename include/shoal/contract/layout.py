@@ -4,10 +4,11 @@
                     releases.json
                     listings/<run_key>.json   files/<month>-<sha16>.parquet
                     <model>-<version>-<variant12>/variant.json   approval.json
-                                                  parts/   ledger/   answer/<table>/month=<YYYY-MM>/ …
+                                                  parts/   ledger/   files/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
 """
 
+import hashlib
 import re
 import secrets
 import string
@@ -119,6 +120,16 @@ class VariantLayout:
     def ledgers(self) -> str:
         """Prefix of the ledgers."""
         return f"{self.root}ledger/"
+
+    def file_of_image(self, key: str, sha256: str, name: str) -> str:
+        """One file that a service made of an image besides; another one of the same image and name has another content.
+
+        Args:
+            key: The image's key.
+            sha256: Of the file's bytes.
+            name: Its name, as `stored_names.FILE_NAME` has it.
+        """
+        return f"{self.root}files/{hashlib.sha256(key.encode()).hexdigest()[:CONTENT]}/{sha256[:CONTENT]}-{name}"
 
     @property
     def runs(self) -> str:

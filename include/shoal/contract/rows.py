@@ -27,6 +27,8 @@ class Reason(StrEnum):
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED = "unsupported"
     KILLED_WORKER = "killed_worker"
+    REFUSED_BY_SERVICE = "refused_by_service"
+    """By a program beside the worker, which answered for another image right after."""
 
 
 FATES = ("reused", "processed", "failed", "changed", "gone", "archived", "denied", "unsettled", "pending")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shoal.capacity.share import Capacity
 from shoal.contract.errors import ShoalError
 from shoal.settings.dataset import Dataset
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.service import Worker
 
 if TYPE_CHECKING:
     from shoal.shards.attempt import ShardWork
@@ -74,13 +75,13 @@ class Workers:
 
     Attributes:
         cluster: Where they run, how large they are, and how many there may be.
-        worker: Image of the worker.
+        worker: Image of the worker, and somebody's own program beside it.
         sidecar: Image and size of what mounts the bucket beside it.
         bucket: The bucket it mounts.
     """
 
     cluster: Cluster
-    worker: Container = field(default_factory=Container)
+    worker: Worker = field(default_factory=Worker)
     sidecar: Sidecar = field(default_factory=Sidecar)
     bucket: str = ""
 

@@ -141,11 +141,11 @@ class Shelf:
 def _need_first(asked: ThenModel | None) -> Callable[[ModelRelease], None] | None:
     if asked is None:
         return None
-    return lambda release: need_boxes(release, release.understood, asked.classes or ())
+    return lambda release: need_boxes(release, release.file, asked.classes or ())
 
 
 def _need_then(release: ModelRelease) -> None:
-    need_classifier(release, release.understood)
+    need_classifier(release, release.file)
 
 
 class _Versions:

@@ -21,8 +21,8 @@ def resolve_then(first: ModelRelease, second: ModelRelease, asked: ThenModel, ta
     Raises:
         ModelRefusedError: The two do not go together.
     """
-    need_boxes(first, first.understood, asked.classes or ())
-    need_classifier(second, second.understood)
+    need_boxes(first, first.file, asked.classes or ())
+    need_classifier(second, second.file)
     roll_up = None if asked.min_conf is None else make_roll_up(second.info.names, asked.min_conf, taxa)
     wanted = frozenset(asked.classes or ())
     ids = tuple(class_id for class_id, name in enumerate(first.info.names) if name in wanted)
@@ -32,7 +32,7 @@ def resolve_then(first: ModelRelease, second: ModelRelease, asked: ThenModel, ta
         square=asked.crop.square,
         classes=ids or None,
         roll_up=roll_up,
-        family=second.understood.added,
+        family=second.file.added,
     )
 
 

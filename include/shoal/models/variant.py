@@ -9,10 +9,11 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import resolve_imgsz
+from shoal.contract.service import Service
 from shoal.contract.tasks import TASKS
 from shoal.models.then import resolve_then
 from shoal.models.versions import ModelRelease
-from shoal.settings.dataset import Dataset
+from shoal.settings.dataset import Dataset, Model
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Variant:
     @property
     def preimage(self) -> dict[str, Any]:
         """What the identity is made of."""
+        if self.release.service is not None:
+            settings = self.inference.to_json()
+            return {
+                "service": self.release.service.preimage(),
+                **{name: settings[name] for name in self._settings_of_service},
+            }
         made = {**_files_of(self.release), **self.inference.to_json()}
         return made if self.then is None else {**made, "then": {**_files_of(self.then), **made["then"]}}
 
@@ -51,17 +58,23 @@ class Variant:
         if self.then is None:
             return ()
         roll_up = self.inference.then.roll_up if self.inference.then else None
-        return (*self.then.info.names, *(roll_up.ancestors if roll_up else ()))
+        return (*self.then.names, *(roll_up.ancestors if roll_up else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names by class_id of what counts: the first model's classes, then what only the second one says."""
-        return (*self.release.info.names, *added_names(self.release.info.names, self.then_names))
+        return (*self.release.names, *added_names(self.release.names, self.then_names))
+
+    @property
+    def _settings_of_service(self) -> tuple[str, ...]:
+        """What of the settings decides its rows: which images are looked at, and which boxes of its answers are kept."""
+        kept = set(TASKS[self.task].settings) - {"iou"}
+        return ("pixel_limit", "scan_limit", "stored_conf", "pipeline_version", *sorted(kept))
 
     @property
     def task(self) -> str:
         """What the model is for: follows from its bytes, so it is no part of the identity."""
-        return self.release.understood.family.task
+        return self.release.task
 
     @property
     def sha256(self) -> str:
@@ -81,7 +94,7 @@ class Variant:
             "model": _told(self.release),
             "task": self.task,
             "preimage": self.preimage,
-            "names": list(self.release.info.names),
+            "names": list(self.release.names),
             **({} if self.then is None else {"then": {"model": _told(self.then), "names": list(self.then_names)}}),
         }
 
@@ -97,20 +110,22 @@ def make_variant(release: ModelRelease, dataset: Dataset, then: ModelRelease | N
     Raises:
         ModelRefusedError: The model cannot take the requested imgsz, or the two do not go together.
     """
-    model = dataset.model
-    tile = model.tile
+    understood, model = release.understood, dataset.model
+    if isinstance(understood, Service):
+        return Variant(release, _of_service(understood, model))
+    tile, info = model.tile, understood.info
     if tile is not None:
-        check_tileable(release.understood)
+        check_tileable(understood)
     inference = Inference(
-        imgsz=resolve_imgsz(release.info, model.imgsz),
-        rect=release.info.rect,
+        imgsz=resolve_imgsz(info, model.imgsz),
+        rect=info.rect,
         pixel_limit=model.pixel_limit,
         scan_limit=model.scan_limit,
-        family=release.understood.added,
+        family=understood.added,
         tile=tile.size if tile else None,
         tile_overlap=tile.overlap if tile else None,
         then=resolve_then(release, then, model.then, dataset.taxa) if then and model.then else None,
-        **{name: getattr(model, name) for name in TASKS[release.understood.family.task].settings},
+        **{name: getattr(model, name) for name in TASKS[release.task].settings},
     )
     return Variant(release, inference, then)
 
@@ -123,3 +138,14 @@ def _files_of(release: ModelRelease) -> dict[str, Any]:
 
 def _told(release: ModelRelease) -> dict[str, Any]:
     return {"name": release.name, "version": release.version, "key": release.key, **release.cited}
+
+
+REHEARSED_HW = (640, 640)
+"""(height, width) in px of the blank image that a service is asked about first: it gets images as they are."""
+
+
+def _of_service(service: Service, model: Model) -> Inference:
+    settings = {name: getattr(model, name) for name in TASKS[service.task].settings if name != "iou"}
+    return Inference(
+        imgsz=REHEARSED_HW, rect=False, pixel_limit=model.pixel_limit, scan_limit=model.scan_limit, **settings
+    )

@@ -10,10 +10,12 @@ from typing import Any
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, TooLargeError
 from shoal.contract.families import Understood
 from shoal.contract.families.layouts import most_at_once
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.model_card import CARD_FILE, Card
 from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.model_files import MOST_CARD_BYTES, ModelFile, missing
 from shoal.contract.model_info import ModelInfo
+from shoal.contract.service import Service
 from shoal.models.dropped import Dropped
 from shoal.models.inspect import name_outside
 from shoal.models.trial import judge_model
@@ -31,14 +33,14 @@ VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """One version of a model, identified by the sha256 of its files.
+    """One version of a model, identified by the sha256 of its files, or by all that was said of a service.
 
     Attributes:
         name: Of the model.
         version: Its version.
-        key: Key of its file.
-        sha256: That of its file.
-        understood: What its file and its card say.
+        key: Key of its file; empty where it has none.
+        sha256: That of its file; of a service that of its preimage.
+        understood: What its file and its card say, or the service that is the model.
         untried: Why the worker was not asked whether it runs; empty where it was.
         files: Its card and its files of weights, beside its file.
         cited: Licence and citation, where the card says them.
@@ -50,7 +52,7 @@ class ModelRelease:
     version: str
     key: str
     sha256: str
-    understood: Understood
+    understood: Understood | Service
     untried: str = ""
     files: tuple[ModelFile, ...] = ()
     cited: Mapping[str, str] = field(default_factory=dict)
@@ -67,9 +69,38 @@ class ModelRelease:
         }
 
     @property
+    def service(self) -> Service | None:
+        """The service that is the model; None where it is a file."""
+        return self.understood if isinstance(self.understood, Service) else None
+
+    @property
+    def file(self) -> Understood:
+        """What its file and its card say; nobody asks that of a service."""
+        if isinstance(self.understood, Service):
+            raise AssertionError(f"model {self} is a service, which has no file")
+        return self.understood
+
+    @property
     def info(self) -> ModelInfo:
-        """What its file says."""
-        return self.understood.info
+        """What its file says of itself; nobody asks that of a service."""
+        return self.file.info
+
+    @property
+    def task(self) -> str:
+        """What it is for, one of `contract.tasks`."""
+        return self.understood.task if isinstance(self.understood, Service) else self.understood.family.task
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its class names, by class_id."""
+        return self.understood.names if isinstance(self.understood, Service) else self.understood.info.names
+
+    @property
+    def key_points(self) -> int | None:
+        """How many it says to give each box; None where it says nothing of any."""
+        if isinstance(self.understood, Service) or self.understood.info.keypoints is None:
+            return None
+        return self.understood.info.keypoints[0]
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -84,12 +115,16 @@ class WantedModel:
         version: A version or `latest`.
         root: Prefix of all its versions.
         size_limit: A version of more bytes is not read.
+        service: Somebody's own program that is the model instead; it has one version, that of the dataset file.
+        own_version: That one.
     """
 
     name: str
     version: str
     root: str
     size_limit: int
+    service: Service | None = None
+    own_version: str = ""
 
     @classmethod
     def first(cls, dataset: Dataset, version: str | None = None) -> "WantedModel":
@@ -99,8 +134,15 @@ class WantedModel:
             dataset: Names it.
             version: The run's own choice; None takes the dataset's.
         """
-        model = dataset.model
-        return cls(model.name, version or model.version, f"{dataset.models.prefix}{model.name}/", model.size_limit)
+        model, service = dataset.model, dataset.worker.service
+        return cls(
+            model.name,
+            version or model.version,
+            f"{dataset.models.prefix}{model.name}/",
+            model.size_limit,
+            None if service is None else service.for_job(),
+            model.version,
+        )
 
     @classmethod
     def then(cls, dataset: Dataset) -> "WantedModel | None":
@@ -169,6 +211,8 @@ def list_candidates(models: ImageStore, wanted: WantedModel) -> list[str]:
     Raises:
         ConfigError: No such version.
     """
+    if wanted.service is not None:
+        return [need_own_version(wanted)]
     root = wanted.root
     available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
     latest = models.find_bytes(f"{root}{LATEST_OBJECT}", LATEST_BYTES)
@@ -186,6 +230,8 @@ def read_release(models: ImageStore, wanted: WantedModel, version: str) -> Model
         ModelRefusedError: The file is not a model Shoal runs, lacks what belongs beside it, or all of them together are larger
             than `model.size_limit`.
     """
+    if wanted.service is not None:
+        return service_release(wanted.name, version, wanted.service)
     root = f"{wanted.root}{version}/"
     key = f"{root}{MODEL_FILE}"
     with TemporaryDirectory(prefix="shoal-model-") as folder:
@@ -209,6 +255,29 @@ def read_release(models: ImageStore, wanted: WantedModel, version: str) -> Model
         judged.dropped,
         most_at_once(judged.graph),
     )
+
+
+NOT_TRIED = "not run for trial: it starts beside a worker and nowhere else"
+
+
+def service_release(name: str, version: str, service: Service) -> ModelRelease:
+    """Make the release that a service is: nothing lies in the models bucket, what was said of it is its identity."""
+    return ModelRelease(name, version, "", canonical_sha256(service.preimage()), service, NOT_TRIED)
+
+
+def need_own_version(wanted: WantedModel) -> str:
+    """Give the one version of a service, that of the dataset file.
+
+    Raises:
+        ConfigError: A run asks for another.
+    """
+    own = wanted.own_version
+    if wanted.version != own:
+        raise ConfigError(
+            f"Model version {wanted.version!r} not found, there is {own}: the dataset has worker.service, whose version is that of "
+            "its file - leave the run's model_version empty, or change model.version and worker.service together"
+        )
+    return own
 
 
 def cited_by(card: Card | None) -> dict[str, str]:

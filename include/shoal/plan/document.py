@@ -206,6 +206,7 @@ class Plan:
         lines = [
             *([self.nothing] if self.nothing else []),
             f"run {self.run_key}: model {self.variant.title}, variant {self.variant.sha256[:12]}",
+            *([f"the model is a {release.service.describe()}"] if release.service else []),
             (
                 f"listed {self.listed} images ({self.listing.size_bytes / 1e6:.1f} MB; {self.listing.not_images} other objects, "
                 f"{self.listing.ignored} ignored)"
@@ -275,7 +276,7 @@ class Plan:
             "task": self.variant.task,
             "names": list(self.variant.names),
             **_then_json(self.variant),
-            "key_points": release.info.keypoints[0] if release.info.keypoints else None,
+            "key_points": release.key_points,
             "listing": {
                 "key": self.listing_key,
                 "listed_at": utc_text(self.listed_at.at),
@@ -315,6 +316,8 @@ def describe_batches(dataset: Dataset, most_at_once: int | None) -> list[str]:
         return []
     if dataset.model.tile is not None:
         why = "tiles are looked at one by one"
+    elif dataset.worker.service is not None:
+        why = "a service is asked about one image at a time"
     elif dataset.model.then is not None:
         why = "with two models in a row images are looked at one by one"
     elif most_at_once == 1:

@@ -247,4 +247,5 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
         model_files=variant.release.files,
         batch=dataset.worker.batch,
         then_model=None if then is None else ThenModel(then.key, then.sha256, then.files),
+        service=variant.release.service,
     )

@@ -193,7 +193,7 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     unknown = sorted(set(dataset.taxa) - set(variant.names))
     note = f"; it does not know these taxa of the dataset file: {', '.join(unknown)}" if unknown else ""
     note += f"; {release.untried}" if release.untried else ""
-    if release.understood.family.task == CLASSIFY.name:
+    if release.task == CLASSIFY.name:
         note += "".join(
             f"; it classifies images as a whole, and export {name} holds boxes: it will be refused each night - "
             "take it out of exports"
@@ -204,7 +204,9 @@ def check_model(dataset: Dataset, stores: Stores) -> str:
     note += "".join(f"; taxa: {double}" for double in _double_ids(dataset, variant.names))
     note += "".join(f"; {passed.version} is passed over: {passed.reason}" for passed in shelf.broken)
     told = [
-        f"{one}, {len(one.info.names)} classes, sha256 {one.sha256[:12]}" for one in (release, then) if one is not None
+        f"{one}{f', {one.service.describe()}' if one.service else ''}, {len(one.names)} classes, sha256 {one.sha256[:12]}"
+        for one in (release, then)
+        if one is not None
     ]
     return f"{', then '.join(told)}{note}"
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from shoal.contract.errors import ContractError, one_line, shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FOLDER, RUN_KEY, is_time
+from shoal.contract.service import Service
 from shoal.contract.stored_json import checked, pick, picked, reading, take
 from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
 from shoal.contract.tasks.detect import DETECT
@@ -247,6 +248,17 @@ class StoredPlan:
             ContractError: It is not valid.
         """
         return ShardJob.from_plan(self.json)
+
+    @cached_property
+    def service(self) -> Service | None:
+        """Somebody's own program that is the model; None where that is a file.
+
+        Raises:
+            ContractError: It is not valid.
+        """
+        stored = (self.json.get("job") or {}).get("service")
+        with reading(f"plan.json of run {self.run_key}", "restore it, or start a new run"):
+            return None if stored is None else Service.from_json(stored)
 
     @property
     def stored_conf(self) -> float:

@@ -6,7 +6,7 @@ from math import ceil
 from operator import not_
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.layout import RUN_KEY, DatasetLayout
@@ -14,8 +14,9 @@ from shoal.contract.model_file import MODEL_BYTES, MOST_MODEL_BYTES
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable
 from shoal.settings.deployments import Deployment, check_apart
-from shoal.settings.execution import Cluster, Sidecar, Worker
+from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.field_types import (
+    BY_HAND,
     Bucket,
     Duration,
     Folder,
@@ -31,6 +32,7 @@ from shoal.settings.field_types import (
 )
 from shoal.settings.ignore import Ignored
 from shoal.settings.publish import Publish, say_nothing
+from shoal.settings.service import NOT_OF_SERVICES, Worker, check_place, check_version
 from shoal.settings.taxa import check_taxa
 from shoal.settings.then import ThenModel
 
@@ -288,6 +290,25 @@ class Dataset(Settings):
                 raise ValueError(
                     "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _a_service_is_the_model(self, info: ValidationInfo) -> "Dataset":
+        service = self.worker.service
+        if service is None:
+            return self
+        check_version(self.model.version)
+        check_place(service, self.cluster)
+        # Stored settings have what nobody wrote.
+        written = {*self.model.model_fields_set} if info.context == BY_HAND else set()
+        if self.model.watch:
+            raise ValueError(
+                "model.watch: worker.service is the model, and nobody releases a file of it - leave it out"
+            )
+        if said := [f"model.{name}" for name in NOT_OF_SERVICES if name in written]:
+            raise ValueError(
+                f"{', '.join(said)}: worker.service is the model, and no model file is read - leave it out"
+            )
         return self
 
     @model_validator(mode="after")

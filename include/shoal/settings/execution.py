@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shoal.contract.job import MOST_BATCH
 from shoal.contract.units import parse_quantity
 from shoal.settings.field_types import Duration, PodTemplate, Quantity, Settings
 
@@ -31,8 +30,8 @@ def check_device(name: str) -> str:
     return name
 
 
-class PodSettings(Settings):
-    """What one worker asks for, and how its pod looks."""
+class Size(Settings):
+    """What a container asks for."""
 
     cpu: Quantity = Field("1", description="Cores, as a Kubernetes quantity; whole ones are inference threads")
     memory: Quantity = Field("2Gi", description="Memory, as a Kubernetes quantity")
@@ -45,12 +44,6 @@ class PodSettings(Settings):
         exclude_if=not_,
         description="Other resources of device plugins, such as nvidia.com/mig-1g.10gb: 1",
     )
-    transfer: Literal["mount", "direct"] = Field(
-        "mount", description="mount: a sidecar mounts the bucket (privileged); direct: the worker reads over S3"
-    )
-    template: PodTemplate = Field(
-        default_factory=dict, description="metadata and spec that every pod starts from: tolerations, nodeSelector, …"
-    )
 
     def describe(self) -> str:
         """Write its size in words."""
@@ -62,18 +55,34 @@ class PodSettings(Settings):
         """What it asks of device plugins, GPUs among them."""
         return {**({GPU: self.gpu} if self.gpu else {}), **self.resources}
 
+    @property
+    def limits(self) -> dict[str, str]:
+        """What it asks for and may use, as a container's resources say it: no more than it was counted with."""
+        return {"cpu": self.cpu, "memory": self.memory, **{name: str(count) for name, count in self.devices.items()}}
+
     @model_validator(mode="after")
-    def _gpus_are_said_once(self) -> "PodSettings":
+    def _gpus_are_said_once(self) -> "Size":
         if self.gpu and GPU in self.resources:
             raise ValueError(f"gpu: {self.gpu} and resources: {GPU} are the same - leave one out")
         return self
 
     @model_validator(mode="after")
-    def _quantities(self) -> "PodSettings":
+    def _quantities(self) -> "Size":
         for value in (self.cpu, self.memory):
             if parse_quantity(value) <= 0:
                 raise ValueError(f"a pod cannot ask for {value}")
         return self
+
+
+class PodSettings(Size):
+    """What one worker asks for, and how its pod looks."""
+
+    transfer: Literal["mount", "direct"] = Field(
+        "mount", description="mount: a sidecar mounts the bucket (privileged); direct: the worker reads over S3"
+    )
+    template: PodTemplate = Field(
+        default_factory=dict, description="metadata and spec that every pod starts from: tolerations, nodeSelector, …"
+    )
 
 
 HAVE_PODS = {"local": False, "kubernetes": True}
@@ -124,17 +133,6 @@ class Container(Settings):
 
     image: str | None = Field(None, min_length=1, description="Image reference, as the cluster's nodes pull it")
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-
-
-class Worker(Container):
-    """The container that runs the model; `batch` holds for worker processes, too."""
-
-    # Left out of plan.json where it is as it always was.
-    batch: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=MOST_BATCH)] = Field(
-        1,
-        exclude_if=lambda batch: batch == 1,
-        description=f"Images in one inference, up to {MOST_BATCH}, or auto: as many as make a GPU faster, as memory has room",
-    )
 
 
 class Sidecar(Container):

@@ -12,10 +12,20 @@ from shoal.contract.rows import Status
 from shoal.contract.units import agreed, counted
 from shoal_worker.loop.failed_share import FailedShare
 from shoal_worker.loop.out_of_reach import OutOfReach
-from shoal_worker.loop.pipeline import Checkpoint, Fatal, Finished, Intake, Outcome, Pipeline, Refused, Unreached
+from shoal_worker.loop.pipeline import (
+    BrokeOff,
+    Checkpoint,
+    Fatal,
+    Finished,
+    Intake,
+    Outcome,
+    Pipeline,
+    Refused,
+    Unreached,
+)
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
-from shoal_worker.rows.parts import PartWriter, Row
+from shoal_worker.rows.parts import ListedImage, PartWriter, Row
 from shoal_worker.sources.mount_doubt import MountDoubt
 
 log = logging.getLogger(__name__)
@@ -25,6 +35,9 @@ STALL_S = 600.0
 
 LAST_WRITE_PAUSES_S = (2.0, 4.0, 8.0, 16.0)
 """Waits before the last part is tried again: minutes of work are worth a restart of the store."""
+
+
+_TRIED_ALONE = "the next attempt tries it alone; if the same happens again, it is failed"
 
 
 @dataclass(frozen=True)
@@ -198,6 +211,8 @@ class ShardRun:
             return Ending(WorkerExit.STOPPED, f"Stopped by {stop.signal_name} - the images left are open")
         if isinstance(outcome, Finished):
             return Ending(WorkerExit.DONE)
+        if isinstance(outcome, BrokeOff):
+            return Ending(WorkerExit.HELD, f"{outcome.how}: {_tell(outcome.image)} - {_TRIED_ALONE}")
         if isinstance(outcome, Fatal):
             if isinstance(outcome.error, ConfigError):
                 return Ending(WorkerExit.CONFIG, str(outcome.error))
@@ -220,10 +235,9 @@ class ShardRun:
         if not work.image.key:  # the blank image that comes before all careful attempts
             way_out = "give the worker more CPU (cluster.pod.cpu), or the model a smaller imgsz"
             return Ending(WorkerExit.INFRASTRUCTURE, f"A blank image took more than {limit} - {way_out}")
-        way_out = "the next attempt tries it alone; if it takes as long again, it is failed"
-        image = f"{shown(work.image.key)!r} ({work.image.size_bytes:,} bytes)"
-        image += f" and {counted(work.others, 'other')} with it" if work.others else ""
-        return Ending(WorkerExit.HELD, f"{work.step} took more than {limit}: {image} - {way_out}")
+        with_it = f" and {counted(work.others, 'other')} with it" if work.others else ""
+        said = f"{work.step} took more than {limit}: {_tell(work.image)}{with_it} - {_TRIED_ALONE}"
+        return Ending(WorkerExit.HELD, said)
 
     def _bad_store_ending(self) -> Ending | None:
         if self._out_of_reach.is_everything:
@@ -292,3 +306,7 @@ class ShardRun:
             f"{counted(unreached, 'image')} of shard {self._tally.shard} {agreed(unreached, 'have')} no row because store, mount "
             f"or memory failed - a retry takes {'it' if unreached == 1 else 'them'}; the last said: {self._last_error}",
         )
+
+
+def _tell(image: ListedImage) -> str:
+    return f"{shown(image.key)!r} ({image.size_bytes:,} bytes)"

@@ -15,7 +15,16 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.pipeline import FETCHERS, Checkpoint, Fatal, Intake, Outcome, Pipeline, Unreached
+from shoal_worker.loop.pipeline import (
+    FETCHERS,
+    BrokeOff,
+    Checkpoint,
+    Fatal,
+    Intake,
+    Outcome,
+    Pipeline,
+    Unreached,
+)
 from shoal_worker.rows.parts import ListedImage, Row
 
 
@@ -85,7 +94,8 @@ class OneByOne(Pipeline):
     def _begin_alone(self) -> None:
         try:
             self._examiner.rehearse(_blank_jpeg(*self._imgsz))
-            self._try_alone()
+            if not self._try_alone():
+                return  # the image stays named
             self._naming.clear()
         except MemoryError as err:
             self.outcomes.put(Fatal(StoreError(f"No room for any image: {err} - give the worker more memory")))
@@ -97,16 +107,19 @@ class OneByOne(Pipeline):
             checkpoint.done.wait()
             super().start()
 
-    def _try_alone(self) -> None:
-        """Try what two minutes of work, and then what was in flight, may hold."""
+    def _try_alone(self) -> bool:
+        """Try what two minutes of work, and then what was in flight, may hold; whether the service came through."""
         work_s, in_flight = 0.0, self.in_flight
         while in_flight and (image := self._take()) is not None:
             outcome = self._try(image)
             self._put(outcome)
+            if isinstance(outcome, BrokeOff):
+                return False
             if work_s >= self._part_interval_s:
                 in_flight -= 1
             elif isinstance(outcome, Row):
                 work_s += outcome.seconds or 0.0
+        return True
 
     def _take(self) -> ListedImage | None:
         self._wait_for_room()

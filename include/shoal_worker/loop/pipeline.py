@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shoal.contract.errors import StoreError
+from shoal.contract.errors import BrokeOffError, StoreError
 from shoal.stores.images import ImageDenied
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches, choose, is_enough
@@ -73,6 +73,14 @@ class Fatal:
     error: Exception
 
 
+@dataclass(frozen=True)
+class BrokeOff:
+    """A service ended, or fell silent, while it looked at an image; nothing more is tried."""
+
+    image: ListedImage
+    how: str
+
+
 class Finished:
     """Nothing more will come."""
 
@@ -88,7 +96,7 @@ class Checkpoint:
         self.done = threading.Event()
 
 
-Outcome = Row | Unreached | Refused | Fatal | Finished | Wake | Checkpoint
+Outcome = Row | Unreached | Refused | Fatal | BrokeOff | Finished | Wake | Checkpoint
 
 
 class Intake:
@@ -342,7 +350,10 @@ class Pipeline:
         except InferenceCancelledError:
             self._intake.close()
             return Wake()
-        except MemoryError as err:
+        except BrokeOffError as err:
+            self._intake.close()
+            return BrokeOff(ready.image, str(err).replace(": ", ", "))  # what stands before the image is the cause
+        except (StoreError, MemoryError) as err:
             return Unreached(ready.image, err)
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)

@@ -192,7 +192,25 @@ def bring_image(place: Place, archive: Path) -> None:
     _import(Processes(place.folder), archive)
 
 
-def _import(processes: Processes, archive: Path) -> None:
+def bring_by_digest(place: Place, archive: Path, repository: str) -> str:
+    """Bring an image to the node as if it had been pulled by its digest.
+
+    Args:
+        place: Where the cluster lives.
+        archive: A docker-archive.
+        repository: What the reference begins with; nobody is asked there.
+
+    Returns:
+        `repository@sha256:…`.
+    """
+    processes = Processes(place.folder)
+    _import(processes, archive, "--base-name", repository, "--digests")
+    ctr = [*in_node(processes), str(debian_program("ctr")), "--namespace", "k8s.io", "images", "ls", "--quiet"]
+    listed = subprocess.run(ctr, capture_output=True, text=True, check=True).stdout.split()
+    return next(name for name in listed if name.startswith(f"{repository}@"))
+
+
+def _import(processes: Processes, archive: Path, *options: str) -> None:
     """Bring an image where kubelet looks for it.
 
     Raises:
@@ -205,6 +223,7 @@ def _import(processes: Processes, archive: Path) -> None:
         "k8s.io",
         "images",
         "import",
+        *options,
         str(archive),
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -17,12 +17,13 @@ from kubernetes import client, config
 
 from cluster import cgroups, images
 from cluster.binaries import missing_requirements
-from cluster.lifecycle import bring_image, in_use, lose_image, not_running
+from cluster.lifecycle import bring_by_digest, bring_image, in_use, lose_image, not_running
 from cluster.node import boot_node, crash_node, in_node
 from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import Processes
 from shoal.stores.s3_access import StoreAccess
 
+SERVICES = Path(__file__).parents[1] / "services"
 BACK_S = 60
 PODS_GONE_S = 60
 
@@ -129,6 +130,12 @@ class RealCluster:
     def bring_image(self, name: str) -> None:
         """Bring it back."""
         bring_image(MAIN, images.built_images((name,))[images.reference(name)])
+
+    def bring_service(self, name: str) -> str:
+        """Bring an image of `tests/houses/services`; returns its reference with a digest, as registries give one."""
+        self._own()
+        archive = images.stand_in(SERVICES / name)
+        return bring_by_digest(MAIN, archive, f"registry.example.org/{name}-{archive.parent.name[-8:]}")
 
     def rclone_mounts(self) -> list[str]:
         """List the buckets that are mounted on the node, sidecars' own and what kubelet sees of them."""

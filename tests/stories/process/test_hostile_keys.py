@@ -16,7 +16,8 @@ from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.history.facts import read_facts
 from shoal.history.why import diagnose
 from shoal.results.run_list import list_runs
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.service import Worker
 
 
 class Elements(HTMLParser):
@@ -109,7 +110,7 @@ def test_a_pod_gets_a_hostile_key_as_a_value_kubernetes_does_not_expand(attack):
     command = WorkerCommand("results", "runs/plan.json", 7, "attempt7")
     shard = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", command, "images", key, "uid-1")
     pod = shard_pod(
-        Cluster(kind="kubernetes", pod={"transfer": "mount"}), Container(image="w:1"), Sidecar(image="s:1"), shard
+        Cluster(kind="kubernetes", pod={"transfer": "mount"}), Worker(image="w:1"), Sidecar(image="s:1"), shard
     )
     [sidecar] = pod["spec"]["initContainers"]
     [value] = [entry["value"] for entry in sidecar["env"] if entry["name"] == "SHOAL_PROBE_KEY"]

@@ -9,13 +9,14 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.service import Worker
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S
 
 COMMAND = WorkerCommand("results", "runs/plan.json", 7, "attempt7")
 SHARD = ShardPod("shoal-0123", "20260601T020000Z-abcd1234", COMMAND, "images", "cam/a'b $(x).jpg", "uid-1")
-WORKER = Container(image="worker:1")
+WORKER = Worker(image="worker:1")
 SIDECAR = Sidecar(image="sidecar:1")
 
 
@@ -208,7 +209,7 @@ def test_run_names_are_valid_and_differ():
 
 def test_a_missing_image_is_named():
     with pytest.raises(ConfigError, match=r"worker\.image is not set - `make images` builds it"):
-        shard_pod(Cluster(kind="kubernetes"), Container(), SIDECAR, SHARD)
+        shard_pod(Cluster(kind="kubernetes"), Worker(), SIDECAR, SHARD)
 
 
 def test_a_mount_that_hangs_is_started_anew_before_the_worker_gives_it_up():

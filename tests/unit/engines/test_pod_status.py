@@ -3,6 +3,7 @@
 import pytest
 
 from shoal.contract.errors import ConfigError, WorkerCrashError, WorkerError
+from shoal.engines.kubernetes.pod_containers import containers_of
 from shoal.engines.kubernetes.pod_status import find_failure, find_sidecar_end, is_over
 from shoal.engines.kubernetes.pod_trouble import find_start_trouble
 
@@ -219,5 +220,6 @@ def test_a_pod_that_may_still_start_has_no_problem(fine):
 
 def test_a_sidecar_that_was_started_again_says_how_it_ended():
     restarted = {"started": True, "restartCount": 1, "lastState": ended(137, "OOMKilled")["state"]}
-    assert find_sidecar_end(pod("Running", sidecar=restarted)) == "OOMKilled, exit code 137 - raise sidecar.memory"
-    assert find_sidecar_end(pod("Running", sidecar={"started": True})) is None
+    again, whole = (next(containers_of(pod("Running", sidecar=one))) for one in (restarted, {"started": True}))
+    assert find_sidecar_end(again) == "OOMKilled, exit code 137 - raise sidecar.memory"
+    assert find_sidecar_end(whole) is None

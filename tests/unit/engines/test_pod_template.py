@@ -8,9 +8,10 @@ from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.engines.kubernetes.refusals import SWITCH
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.service import Worker
 
-WORKER, SIDECAR = Container(image="worker:1"), Sidecar(image="sidecar:1")
+WORKER, SIDECAR = Worker(image="worker:1"), Sidecar(image="sidecar:1")
 SHARD = ShardPod("shoal-0123", "run", WorkerCommand("results", "plan.json", 7, "attempt7"), "images", "a.jpg", "uid")
 
 

@@ -24,10 +24,10 @@ PHOTO = "archive/2024/20240422-080001-IPC608_8B64_165.jpg"
 
 
 def whole_obsea():
-    """Read obsea.yaml with its example deployment and notifier written out."""
+    """Read obsea.yaml with all examples that are commented out written out."""
     text = OBSEA.read_text(encoding="utf-8").replace("deployments: []\n", "").replace("  notifiers: []\n", "")
-    text = text.replace("publish: {}\n", "")
-    text = re.sub(r"^(|  )# (deployments:|notifiers:|publish:|  )", r"\1\2", text, flags=re.MULTILINE)
+    text = text.replace("publish: {}\n", "").replace("  service: null\n", "")
+    text = re.sub(r"^(|  )# (deployments:|notifiers:|publish:|service:|  )", r"\1\2", text, flags=re.MULTILINE)
     return text, yaml.safe_load(text)
 
 
@@ -77,10 +77,26 @@ def test_the_annotated_example_explains_every_field():
 
 
 def test_the_commented_deployment_is_valid(tmp_path):
-    text, _ = whole_obsea()
-    (tmp_path / "obsea.yaml").write_text(text, encoding="utf-8")
+    _, settings = whole_obsea()
+    del settings["worker"]["service"]  # one model or the other
+    (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     [stay] = load_dataset(tmp_path / "obsea.yaml").deployments
     assert stay.start < stay.end
+
+
+def test_the_commented_service_is_valid(tmp_path):
+    _, settings = whole_obsea()
+    settings["model"] = {"name": "reef", "version": "v1"}
+    (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    service = load_dataset(tmp_path / "obsea.yaml").worker.service
+    assert (service.kind, service.pull_policy, service.describe()) == ("deepaas", "IfNotPresent", "cpu 1, memory 2Gi")
+    stated = {name for name in type(service).model_fields if not type(service).model_fields[name].is_required()}
+    chosen = {
+        name
+        for name in stated
+        if getattr(service, name) != type(service).model_fields[name].get_default(call_default_factory=True)
+    }
+    assert chosen == {"image", "model", "params"}, "what the block does not call an example is the default"
 
 
 def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 import numpy as np
@@ -42,9 +43,12 @@ def test_an_object_that_the_store_refuses_is_not_yet_a_row():
 class Tiled:
     """A model that looks at tiles: it keeps the image."""
 
-    keeps_image = True
+    keeps_image, keeps_bytes, limit_s = True, False, None
 
-    def frame(self, image):
+    def await_ready(self):
+        pass
+
+    def frame(self, image, original):
         return image
 
     def detect_frame(self, frame, image_hw, noting):
@@ -52,15 +56,31 @@ class Tiled:
         return Detections(np.empty(0, np.int32), np.empty(0, np.float32), np.empty((0, 4), np.float32), False)
 
 
+class Served(Tiled):
+    """A service: it is shown the image's own bytes."""
+
+    keeps_image, keeps_bytes, limit_s = False, True, 10.0
+
+    def frame(self, image, original):
+        return original
+
+    def detect_frame(self, frame, image_hw, noting):
+        return super().detect_frame(np.empty((*image_hw, 3)), image_hw, noting)
+
+
 @pytest.mark.parametrize("way_on", ["finished", "given up"])
-def test_images_that_wait_for_their_tiles_hold_their_pixels_until_they_are_looked_at(monkeypatch, way_on):
-    """Two of them would be more pixels than one image may have: the second waits for the first."""
+@pytest.mark.parametrize(
+    "sight", [pytest.param(Tiled, id="pixels for tiles"), pytest.param(Served, id="bytes for a service")]
+)
+def test_images_that_wait_hold_what_is_kept_of_them_until_they_are_looked_at(monkeypatch, sight, way_on):
+    """Two of them would be more than one image may have: the second waits for the first."""
     data = white_jpeg()
     pixels = read_header(data, 10**8, 100).pixels
-    examiner = Examiner(None, Tiled(), pixels * 3 // 2, Stamp("1", "r", "attempt1"), scan_limit=100)
+    image = replace(IMAGE, size_bytes=pixels)
+    examiner = Examiner(None, sight(), pixels * 3 // 2, Stamp("1", "r", "attempt1"), scan_limit=100)
     monkeypatch.setattr(examiner, "_source", Given(data))
-    first, second = examiner.prepare(IMAGE), SimpleQueue()
-    threading.Thread(target=lambda: second.put(examiner.prepare(IMAGE)), daemon=True).start()
+    first, second = examiner.prepare(image), SimpleQueue()
+    threading.Thread(target=lambda: second.put(examiner.prepare(image)), daemon=True).start()
     with pytest.raises(Empty):
         second.get(timeout=0.3)
     if way_on == "finished":

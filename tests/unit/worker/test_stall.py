@@ -80,8 +80,8 @@ def test_a_decode_without_end_is_named_and_the_store_is_not_blamed(tmp_path, run
     assert ending.exit is WorkerExit.HELD
     size = (tmp_path / "slow.jpg").stat().st_size
     assert ending.reason == (
-        f"Decoding took more than 0.2 s of CPU: 'slow.jpg' ({size:,} bytes) - the next attempt tries it alone; if it takes "
-        "as long again, it is failed"
+        f"Decoding took more than 0.2 s of CPU: 'slow.jpg' ({size:,} bytes) - the next attempt tries it alone; if the "
+        "same happens again, it is failed"
     )
     assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
 

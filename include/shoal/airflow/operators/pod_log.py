@@ -10,7 +10,7 @@ from kubernetes.client import CoreV1Api, V1Pod
 
 from shoal.contract.errors import first_line, one_line, shown
 from shoal.engines.kubernetes.errors import REQUEST_ERRORS
-from shoal.engines.kubernetes.mount_sidecar import SIDECAR
+from shoal.engines.kubernetes.pod_containers import containers_of
 from shoal.engines.kubernetes.pod_log import read_last_words, read_log
 from shoal.engines.kubernetes.pod_status import find_sidecar_end
 from shoal.engines.kubernetes.pod_trouble import list_failed_beside
@@ -45,12 +45,14 @@ def tell_beside(core: CoreV1Api, pod: V1Pod, seen: Mapping[str, Any]) -> None:
 
 
 def tell_about(core: CoreV1Api, pods: PodManager, pod: V1Pod) -> None:
-    """Log what helps to understand a failure: the sidecar's last lines and the pod's warnings."""
-    if any(container.name == SIDECAR for container in pod.spec.init_containers or ()):
-        if ended := find_sidecar_end(core.api_client.sanitize_for_serialization(pod)):
-            log.warning("The sidecar ended and was started again (%s); what it said before:", ended)
-            pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES, previous=True)
-        pass_on_log(core, pod, SIDECAR, tail_lines=SIDECAR_LINES)
+    """Log what helps to understand a failure: the last lines of sidecar and service, and the pod's warnings."""
+    plain = core.api_client.sanitize_for_serialization(pod)
+    for container in containers_of(plain):
+        if container.kind == "sidecar" and container.is_own and (container.has_begun or container.restarts):
+            if ended := find_sidecar_end(container):
+                log.warning("The %s ended and was started again (%s); what it said before:", container.role, ended)
+                pass_on_log(core, pod, container.name, tail_lines=SIDECAR_LINES, previous=True)
+            pass_on_log(core, pod, container.name, tail_lines=SIDECAR_LINES)
     try:
         events = pods.read_pod_events(pod).items
     except (*REQUEST_ERRORS, AirflowException) as err:

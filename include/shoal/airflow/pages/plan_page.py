@@ -51,6 +51,8 @@ def render_plan(plan: StoredPlan, answer: Answer | None = None) -> str:
 def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, object]]:
     counts, rate = plan.counts, plan.seconds_per_image
     yield "Model", f"{plan.models} ({plan.variant.directory})"
+    if plan.service is not None:
+        yield "Looked at by", f"a {plan.service.describe()}"
     started = f"a count of the images of run {plan.of_run}: nothing is listed or inferred" if plan.of_run else "a run"
     yield "Started as", "plan only: nothing is inferred" if plan.plan_only else started
     yield "Images listed", f"{counts.listed:,} ({plan.listing.size_bytes / 1e6:,.1f} MB)"

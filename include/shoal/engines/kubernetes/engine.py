@@ -20,6 +20,7 @@ from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.owned_objects import RunObjects
 from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words, read_log
+from shoal.engines.kubernetes.pod_service import startup_s
 from shoal.engines.kubernetes.pod_status import find_failure, gone_pod, kept_pod, lost_pod
 from shoal.engines.kubernetes.pod_story import tell_pods
 from shoal.engines.kubernetes.pod_trouble import ReadWords, find_start_trouble, no_words
@@ -94,8 +95,10 @@ class KubernetesEngine(KubernetesSettings):
         return PodHandle(pod["metadata"]["name"], time.monotonic(), self.bounds(work))
 
     def bounds(self, work: ShardWork) -> Bounds:
-        """Say how long the pod of an attempt is waited for."""
-        return Bounds(GRACE_S, max(self._cluster.wait.total_seconds(), LEAST_QUEUE_S), work.budget_s)
+        """Say how long the pod of an attempt is waited for; at the end of its time box a worker may wait for its service."""
+        service = self._workers.worker.service
+        patience_s = (service.timeout + service.start_timeout).total_seconds() if service else 0.0
+        return Bounds(GRACE_S, max(self._cluster.wait.total_seconds(), LEAST_QUEUE_S), work.budget_s + patience_s)
 
     def look(self, handle: PodHandle, before: PodWatch | None) -> PodWatch:  # noqa: D102
         before, now_s = before or PodWatch(), time.monotonic()
@@ -106,9 +109,10 @@ class KubernetesEngine(KubernetesSettings):
             return replace(before, status="gone", news="")
         watch = look(before, pod, now_s, handle.bounds, event)
         # Whoever stands by does not queue: the operator waits in the triggerer, for `cluster.wait`.
-        if not watch.status and not worker_of(pod).has_begun and now_s - handle.started_s > STARTS_S:
+        starts_s = STARTS_S + startup_s(pod)
+        if not watch.status and not worker_of(pod).has_begun and now_s - handle.started_s > starts_s:
             message = (
-                f"Pod {handle.name} has no worker at work after {STARTS_S:.0f} s - see its events: "
+                f"Pod {handle.name} has no worker at work after {starts_s:.0f} s - see its events: "
                 f"kubectl describe pod -n {self._namespace} {handle.name}"
             )
             return replace(watch, status="stuck", message=message)

@@ -10,9 +10,17 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
 from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
-from shoal.engines.kubernetes.overlay import Manifest, overlay
+from shoal.engines.kubernetes.overlay import Manifest, literal, overlay
 from shoal.engines.kubernetes.pod_template import need_template
-from shoal.settings.execution import Cluster, Container, Sidecar
+from shoal.engines.kubernetes.service_sidecar import (
+    SERVICE,
+    SERVICE_IMAGE,
+    service_sidecar,
+    service_volumes,
+    shared_with_worker,
+)
+from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.service import Worker
 from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
 
 WORKER = "worker"
@@ -63,12 +71,12 @@ class ShardPod:
     source_kind: str = DEFAULT_KIND
 
 
-def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
+def shard_pod(cluster: Cluster, worker: Worker, sidecar: Sidecar, shard: ShardPod) -> Manifest:
     """Make the pod of one shard: the dataset's template, and over it what Shoal needs.
 
     Args:
         cluster: Namespace, requests, transfer and template.
-        worker: Image of the main container.
+        worker: Image of the main container, and the service beside it.
         sidecar: Image and requests of the container that mounts the bucket.
         shard: The shard.
 
@@ -76,10 +84,10 @@ def shard_pod(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: Shar
         ConfigError: An image is not set, or the template has what it must not; one line for each field.
     """
     spec, template = _spec(cluster, worker, sidecar, shard), cluster.pod.template
-    need_template(template, (WORKER, SIDECAR), spec)
+    need_template(template, (WORKER, SIDECAR, *((SERVICE,) if worker.service else ())), spec)
     if (template.get("spec") or {}).get("automountServiceAccountToken"):  # the installation allows it
         del spec["automountServiceAccountToken"]
-    own = {"metadata": _metadata(cluster, shard), "spec": spec}
+    own = {"metadata": _metadata(cluster, worker, shard), "spec": spec}
     pod: Manifest = overlay(template, {"apiVersion": "v1", "kind": "Pod", **own})
     # The provider takes the first container for its own.
     pod["spec"]["containers"].sort(key=lambda container: container["name"] != WORKER)
@@ -123,7 +131,7 @@ def run_secret(cluster: Cluster, name: str, owner_uid: str, accesses: Mapping[st
     }
 
 
-def _metadata(cluster: Cluster, shard: ShardPod) -> Manifest:
+def _metadata(cluster: Cluster, worker: Worker, shard: ShardPod) -> Manifest:
     metadata: Manifest = {
         "name": f"{shard.run_name}-{shard.command.shard:04d}",
         "namespace": cluster.namespace,
@@ -139,12 +147,14 @@ def _metadata(cluster: Cluster, shard: ShardPod) -> Manifest:
             "karpenter.sh/do-not-disrupt": "true",
         },
     }
+    if worker.service is not None:
+        metadata["annotations"][SERVICE_IMAGE] = worker.service.image
     if shard.owner_uid:
         metadata["ownerReferences"] = [_owner(shard.run_name, shard.owner_uid)]
     return metadata
 
 
-def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod) -> Manifest:
+def _spec(cluster: Cluster, worker: Worker, sidecar: Sidecar, shard: ShardPod) -> Manifest:
     spec: Manifest = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -165,19 +175,23 @@ def _spec(cluster: Cluster, worker: Container, sidecar: Sidecar, shard: ShardPod
     }
     if cluster.pod.transfer == "mount":
         remote = load_kind(shard.source_kind).rclone_remote("source", shard.source_bucket)
-        spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, remote, _literal(shard.probe_key))]
+        spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, remote, literal(shard.probe_key))]
         spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
+    if worker.service is not None:
+        # Behind the sidecar: a store that does not answer is told before minutes of loading a model.
+        spec.setdefault("initContainers", []).append(service_sidecar(worker.service))
+        spec["volumes"] += service_volumes(worker.service)
     return spec
 
 
-def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
+def _worker(cluster: Cluster, worker: Worker, shard: ShardPod) -> Manifest:
     pod = cluster.pod
-    devices = {name: str(count) for name, count in pod.devices.items()}
-    resources = {"cpu": pod.cpu, "memory": pod.memory, **devices}
     mounts = [
         {"name": "scratch", "mountPath": SCRATCH},
         {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True},
     ]
+    if worker.service is not None:
+        mounts += shared_with_worker(worker.service)
     command = replace(shard.command, threads=max(1, floor(parse_quantity(pod.cpu))))
     if pod.transfer == "mount":
         mounts.append(
@@ -191,19 +205,11 @@ def _worker(cluster: Cluster, worker: Container, shard: ShardPod) -> Manifest:
         "args": list(command.to_words()),
         "workingDir": SCRATCH,  # the pod's own, and empty when it starts
         "envFrom": [{"secretRef": {"name": shard.run_name}}],
-        "resources": {"requests": resources, "limits": resources},
+        "resources": {"requests": pod.limits, "limits": pod.limits},
         "securityContext": _UNPRIVILEGED,
         "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-
-
-def _literal(value: str) -> str:
-    """Write a value for a container's environment as it stands.
-
-    Kubernetes replaces $(NAME) in it by another variable of the container, the secret key say; $$ is a plain $.
-    """
-    return value.replace("$", "$$")
 
 
 def _owner(name: str, uid: str) -> Manifest:

@@ -30,3 +30,11 @@ def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
     for item in over:
         merged[item[mark]] = overlay(merged.get(item[mark], {}), item)
     return list(merged.values())
+
+
+def literal(value: str) -> str:
+    """Write a value for a container's environment or command as it stands.
+
+    Kubernetes replaces $(NAME) in it by another variable of the container, the secret key say; $$ is a plain $.
+    """
+    return value.replace("$", "$$")

@@ -7,9 +7,11 @@ from typing import Any, Literal
 from shoal.contract.errors import one_line
 from shoal.engines.kubernetes.manifests import WORKER
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
+from shoal.engines.kubernetes.service_sidecar import SERVICE, SERVICE_IMAGE
 
-ROLES = {SIDECAR: "sidecar", WORKER: "worker"}
-"""Shoal's own containers; others come from a template or a webhook, and keep their names."""
+ROLES = {SIDECAR: "sidecar", SERVICE: "service", WORKER: "worker"}
+"""Shoal's own containers, and the service that a dataset file names; others come from a template or a webhook, and keep their
+names."""
 
 _KINDS = {"init": "init container", "sidecar": "sidecar container", "main": "container"}
 
@@ -22,21 +24,23 @@ class Container:
         name: Its name.
         kind: `init` ends before the worker starts, `sidecar` starts before it and runs beside it, `main` starts with it.
         status: What the kubelet says of it; empty where it said nothing yet.
+        is_own: Whether it is of `ROLES`.
     """
 
     name: str
     kind: Literal["init", "sidecar", "main"]
     status: Mapping[str, Any]
+    is_own: bool
 
     @property
-    def is_own(self) -> bool:
-        """Whether it is Shoal's."""
-        return self.name in ROLES
+    def is_service(self) -> bool:
+        """Whether it is somebody else's program that is the model."""
+        return self.is_own and self.name == SERVICE
 
     @property
     def role(self) -> str:
         """What people call it."""
-        return ROLES.get(self.name, f"{_KINDS[self.kind]} {self.name!r}")
+        return ROLES[self.name] if self.is_own else f"{_KINDS[self.kind]} {self.name!r}"
 
     @property
     def restarts(self) -> int:
@@ -95,14 +99,21 @@ class Container:
 def containers_of(pod: Mapping[str, Any]) -> Iterator[Container]:
     """Yield a pod's containers in the order they start; ephemeral ones are a person's, and change nothing."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    own = set(ROLES) - (set() if planned_image(pod) else {SERVICE})
     stay = {entry["name"] for entry in spec.get("initContainers") or () if entry.get("restartPolicy") == "Always"}
     for entry in status.get("initContainerStatuses") or ():
-        yield Container(entry["name"], "sidecar" if entry["name"] in {*stay, SIDECAR} else "init", entry)
+        name = entry["name"]
+        yield Container(name, "sidecar" if name in {*stay, SIDECAR} else "init", entry, name in own)
     for entry in status.get("containerStatuses") or ():
-        yield Container(entry["name"], "main", entry)
+        yield Container(entry["name"], "main", entry, entry["name"] in own)
+
+
+def planned_image(pod: Mapping[str, Any]) -> str:
+    """Name the image that the plan wants for a pod's service; empty where it has none."""
+    return str(((pod.get("metadata") or {}).get("annotations") or {}).get(SERVICE_IMAGE) or "")
 
 
 def worker_of(pod: Mapping[str, Any]) -> Container:
     """Find the worker, of which the kubelet may have said nothing yet."""
     found = (container for container in containers_of(pod) if container.name == WORKER)
-    return next(found, Container(WORKER, "main", {}))
+    return next(found, Container(WORKER, "main", {}, is_own=True))

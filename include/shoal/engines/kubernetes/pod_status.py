@@ -6,6 +6,7 @@ from typing import Any
 from shoal.contract.errors import ShoalError, WorkerError, one_line
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
 from shoal.engines.kubernetes.pod_containers import Container, containers_of, worker_of
+from shoal.engines.kubernetes.pod_service import find_other_image, startup_s
 from shoal.engines.kubernetes.pod_trouble import ReadWords, find_failed_before, no_words
 from shoal.engines.verdict import KEPT, judge
 
@@ -37,14 +38,20 @@ def find_start_stage(pod: Mapping[str, Any]) -> str:
     before = [container for container in containers_of(pod) if container.kind != "main"]
     for container in before:
         if not container.lets_go_on:
-            return _tell_wait_for(container) if container.is_running else ready
+            return _tell_wait_for(container, pod) if container.is_running else ready
+    if any(container.is_service for container in before):
+        return "its service is ready, its worker is not started"
     if any(container.name == SIDECAR for container in before):
         return "its bucket is mounted, its worker is not started"
     running = [container.role for container in containers_of(pod) if container.kind == "main" and container.is_running]
     return f"{running[0]} was started and its worker is not" if running else ready
 
 
-def _tell_wait_for(container: Container) -> str:
+def _tell_wait_for(container: Container, pod: Mapping[str, Any]) -> str:
+    if container.is_service:
+        return (
+            f"its service runs and is not ready, which may take {startup_s(pod):.0f} s (worker.service.start_timeout)"
+        )
     if container.is_own:
         return "its sidecar is mounting the bucket, which lists the whole directory of the shard's first key"
     if container.kind == "sidecar":
@@ -61,12 +68,12 @@ def describe_wait(pod: Mapping[str, Any]) -> str:
     return ""
 
 
-def find_sidecar_end(pod: Mapping[str, Any]) -> str | None:
-    """Say how the sidecar ended before it was started again; None where it was not."""
-    sidecar = next((container for container in containers_of(pod) if container.name == SIDECAR), None)
-    if sidecar is None or not (ended := (sidecar.status.get("lastState") or {}).get("terminated")):
+def find_sidecar_end(container: Container) -> str | None:
+    """Say how a sidecar or a service ended before it was started again; None where it was not."""
+    if not (ended := (container.status.get("lastState") or {}).get("terminated")):
         return None
-    out_of_memory = " - raise sidecar.memory" if ended.get("reason") == "OOMKilled" else ""
+    setting = "worker.service.memory" if container.is_service else "sidecar.memory"
+    out_of_memory = f" - raise {setting}" if ended.get("reason") == "OOMKilled" else ""
     said = one_line(ended.get("message"), 400)
     return f"{ended.get('reason')}, exit code {ended.get('exitCode')}{f': {said}' if said else ''}{out_of_memory}"
 
@@ -84,6 +91,8 @@ def find_failure(pod: Mapping[str, Any], read_words: ReadWords = no_words) -> Sh
     name, status, worker = pod["metadata"]["name"], pod.get("status", {}), worker_of(pod)
     if disruption := _find_disruption(status):
         return WorkerError(f"Pod {name} was told to go ({disruption}) - {KEPT}")
+    if other := find_other_image(pod):
+        return WorkerError(other)
     if not worker.ended:
         if failed := find_failed_before(pod, read_words):
             return WorkerError(failed)

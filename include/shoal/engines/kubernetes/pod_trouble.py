@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import one_line
-from shoal.engines.kubernetes.pod_containers import ROLES, Container, containers_of, worker_of
+from shoal.engines.kubernetes.pod_containers import Container, containers_of, worker_of
+from shoal.engines.kubernetes.pod_service import find_other_image, tell_end, why_not_ready
 from shoal.stores.s3_rclone import other_region_said
 
 PROBLEM_S = 20.0
@@ -45,19 +46,22 @@ def find_start_trouble(pod: Mapping[str, Any], read_words: ReadWords = no_words)
 
     Pending without a node is no trouble: Kubernetes queues pods, and waiting costs nothing. A sidecar that dies beside a
     working worker is none either: the kubelet starts it again, and the worker says what it could not read. Containers that
-    start with the worker keep nobody from starting, see `find_beside`.
+    start with the worker keep nobody from starting, see `find_beside`. A service of another image than was planned is trouble at
+    any time.
 
     Args:
         pod: The pod.
         read_words: Reads what a container said that left the kubelet no message.
     """
+    if other := find_other_image(pod):
+        return Trouble(other, lasts_s=0.0)
     if worker_of(pod).has_begun:
         return None
     before = (one for one in containers_of(pod) if one.is_own or one.kind != "main")
-    return next(filter(None, (_trouble_of(container, read_words) for container in before)), None)
+    return next(filter(None, (_trouble_of(container, pod, read_words) for container in before)), None)
 
 
-def _trouble_of(container: Container, read_words: ReadWords) -> Trouble | None:
+def _trouble_of(container: Container, pod: Mapping[str, Any], read_words: ReadWords) -> Trouble | None:
     if message := _why_it_waits(container):
         return Trouble(message)
     if not container.never_holds:
@@ -69,7 +73,14 @@ def _trouble_of(container: Container, read_words: ReadWords) -> Trouble | None:
             f"the last: {told}) - {_MEND_IT}",
             CRASH_LOOP_S,
         )
-    ended = container.last_end
+    if container.is_service:
+        said = one_line(container.last_end.get("message"), 400) or read_words(container.name)
+        return Trouble(why_not_ready(container, pod, said), CRASH_LOOP_S)
+    return _trouble_of_mount(container)
+
+
+def _trouble_of_mount(sidecar: Container) -> Trouble:
+    ended = sidecar.last_end
     if ended.get("reason") == "OOMKilled":
         return Trouble("The sidecar ran out of memory while it mounted the bucket - raise sidecar.memory")
     said = one_line(ended.get("message"), 400) or ended.get("reason") or "its mount shows nothing of it"
@@ -91,6 +102,8 @@ def _why_it_waits(container: Container) -> str:
             f"{_image_setting(container)}, or give cluster.pod.template an imagePullSecrets"
         )
     if reason in _CANNOT_START:
+        if container.is_service:
+            return f"The service cannot be started ({reason}: {detail}) - check worker.service.image, and what it starts with"
         return f"The {container.role} cannot be started ({reason}: {detail}) - check cluster.pod.template and the namespace"
     return ""
 
@@ -105,7 +118,7 @@ def find_failed_before(pod: Mapping[str, Any], read_words: ReadWords) -> str | N
 
 
 def find_beside(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """Say what is wrong with containers that others put beside the worker, which goes on without them.
+    """Say what is wrong with containers beside the worker: others' it goes on without, and a service is started again.
 
     Returns:
         What tells this from other troubles, and a line; both empty where there is none.
@@ -116,6 +129,8 @@ def find_beside(pod: Mapping[str, Any]) -> tuple[str, str]:
 
 def _list_beside(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for container in containers_of(pod):
+        if container.is_service and container.restarts and container.last_end:
+            yield f"{container.name} {container.restarts}", tell_end(container)
         if container.is_own or container.kind == "init":
             continue
         if message := _why_it_waits(container):
@@ -132,4 +147,6 @@ def list_failed_beside(pod: Mapping[str, Any]) -> list[Container]:
 
 
 def _image_setting(container: Container) -> str:
-    return f"{container.role}.image" if container.name in ROLES else "the image in cluster.pod.template"
+    if container.is_service:
+        return "worker.service.image"
+    return f"{container.role}.image" if container.is_own else "the image in cluster.pod.template"

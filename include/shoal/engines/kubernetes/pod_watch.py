@@ -9,6 +9,7 @@ from shoal.contract.errors import one_line
 from shoal.contract.units import format_duration
 from shoal.engines.engine import Watch
 from shoal.engines.kubernetes.pod_containers import containers_of, worker_of
+from shoal.engines.kubernetes.pod_service import startup_s
 from shoal.engines.kubernetes.pod_status import describe_wait, find_start_stage, is_kept, is_over
 from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
 
@@ -183,9 +184,9 @@ def _judge_slow_start(
     why = one_line(f"{seen.stage}; its last event is {reason}: {detail}") if found else seen.stage
     if reason == _PULLING and _pulls_first(pod, found):
         seen = replace(seen, stage_since_s=now_s - SLOW_S)
-    elif now_s - seen.stage_since_s >= STARTS_S:
+    elif now_s - seen.stage_since_s >= (starts_s := STARTS_S + startup_s(pod)):
         message = (
-            f"Pod {name} has not started in {STARTS_S:.0f} s ({why}) - mend what it says, or look at the pod's node"
+            f"Pod {name} has not started in {starts_s:.0f} s ({why}) - mend what it says, or look at the pod's node"
         )
         return replace(seen, status="stuck", message=message)
     return _tell(seen, f"{seen.stage} {reason}", f"Pod {name} has not started yet ({why})")

@@ -17,7 +17,9 @@ class KubernetesSettings:
 
     def describe(self) -> str:  # noqa: D102
         pod, image = self._cluster.pod, self._workers.worker.image
-        return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}"
+        service = self._workers.worker.service
+        beside = f"; beside it a service of {service.describe()}, image {service.image}" if service else ""
+        return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}{beside}"
 
     def need_settings(self) -> None:  # noqa: D102
         self.sample_pod()

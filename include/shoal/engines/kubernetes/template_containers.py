@@ -1,14 +1,19 @@
 """What a pod template may say of containers: Shoal's own get variables and volumes, others are no stronger than they."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from posixpath import normpath
 from typing import Any
 
+from shoal.contract.oscar_loop import SERVICE_FOLDER
 from shoal.engines.kubernetes.refusals import Refusals, quoted
+from shoal.engines.kubernetes.service_sidecar import SERVICE, UNPRIVILEGED
 
 OWN_MAY_HAVE = ("name", "env", "envFrom", "resources", "volumeMounts")
 """All else of Shoal's containers is Shoal's alone, whatever it is set to."""
+
+SERVICE_MAY_HAVE = ("name", "env", "envFrom", "volumeMounts", "securityContext")
+"""Somebody else's program may need another user, and variables that are Shoal's elsewhere are none of ours there."""
 
 OWN_VARIABLES = re.compile(r"(SHOAL|RCLONE)_.*|PATH|PYTHONPATH|HOME", re.DOTALL)
 OWN_PLACES = (
@@ -17,6 +22,7 @@ OWN_PLACES = (
     "bucket",
     "opt/shoal",
     "opt/shoal-code",
+    SERVICE_FOLDER.lstrip("/"),
     "usr",
     "bin",
     "sbin",
@@ -28,7 +34,7 @@ OWN_PLACES = (
 )
 """Where Shoal's mounts and its images' programs are, below the root."""
 
-OWN_VOLUMES = ("scratch", "bucket")
+OWN_VOLUMES = ("scratch", "bucket", SERVICE)
 _CONFINED = ("RuntimeDefault", "Localhost")
 
 _HARMLESS: Mapping[str, Callable[[Any], bool]] = {
@@ -58,14 +64,17 @@ def judge_containers(found: Refusals, place: str, value: Any, own: Collection[st
     """
     for where, container in found.mappings(place, value, "name"):
         name = container["name"]
-        if name in own:
+        if name in own and name == SERVICE:
+            _judge_service(found, where, container)
+        elif name in own:
             _judge_own(found, where, container)
         elif name in names:
             found.refuse(where, f"no container of Shoal's is called {name} here - remove it, or choose another name")
         else:
             _judge_security(found, f"{where}.securityContext", container.get("securityContext"))
         _judge_reach(found, where, container)
-        _judge_mounts(found, f"{where}.volumeMounts", container.get("volumeMounts"), is_own=name in own)
+        is_ours = name in own and name != SERVICE
+        _judge_mounts(found, f"{where}.volumeMounts", container.get("volumeMounts"), is_own=is_ours)
 
 
 _SETTINGS = {
@@ -74,16 +83,40 @@ _SETTINGS = {
 }
 """Where what a template may not say is said."""
 
+_SETTINGS_OF_SERVICE = {
+    "image": "worker.service.image says it",
+    "imagePullPolicy": "worker.service.pull_policy says it",
+    "resources": "worker.service.cpu, memory, gpu and resources say it",
+    "startupProbe": "worker.service.start_timeout says how long it may take",
+}
+
 
 def _judge_own(found: Refusals, place: str, container: Mapping[str, Any]) -> None:
-    for field in container:
-        if field not in OWN_MAY_HAVE:
-            way_out = _SETTINGS.get(field, "remove it")
-            adds = ", ".join(OWN_MAY_HAVE[1:])
-            found.refuse(f"{place}.{field}", f"Shoal sets this itself, a template adds {adds} - {way_out}")
+    _judge_fields(found, place, container, OWN_MAY_HAVE, _SETTINGS)
     for where, entry in found.mappings(f"{place}.env", container.get("env"), "name"):
         if OWN_VARIABLES.fullmatch(entry["name"]):
             found.refuse(where, "Shoal sets this variable itself - remove it")
+
+
+def _judge_service(found: Refusals, place: str, container: Mapping[str, Any]) -> None:
+    """Judge what is added to the service: as of containers of others, but what Shoal sets stays."""
+    _judge_fields(found, place, container, SERVICE_MAY_HAVE, _SETTINGS_OF_SERVICE)
+    security = found.mapping(f"{place}.securityContext", container.get("securityContext"))
+    for field in sorted(set(security) & set(UNPRIVILEGED)):
+        said = f"{quoted(security[field])}, and Shoal sets it to {quoted(UNPRIVILEGED[field])}"
+        if security[field] != UNPRIVILEGED[field]:
+            found.refuse(f"{place}.securityContext.{field}", f"{said} - remove it")
+    others = {field: said for field, said in security.items() if field not in UNPRIVILEGED}
+    _judge_security(found, f"{place}.securityContext", others)
+
+
+def _judge_fields(
+    found: Refusals, place: str, container: Mapping[str, Any], may_have: Sequence[str], settings: Mapping[str, str]
+) -> None:
+    for field in container:
+        if field not in may_have:
+            way_out, adds = settings.get(field, "remove it"), ", ".join(may_have[1:])
+            found.refuse(f"{place}.{field}", f"Shoal sets this itself, a template adds {adds} - {way_out}")
 
 
 def _judge_security(found: Refusals, place: str, value: Any) -> None:

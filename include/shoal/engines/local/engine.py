@@ -25,17 +25,23 @@ class LocalEngine:
     conn_id = ""
 
     def __init__(self, workers: Workers, connect: Connect) -> None:  # noqa: ARG002 - there is nothing to connect to
-        self._cluster = workers.cluster
+        self._cluster, self._service = workers.cluster, workers.worker.service
         self._started: list[WorkerProcess] = []
 
     def describe(self) -> str:  # noqa: D102
-        return f"processes beside Airflow's own, {self._cluster.pod.describe()}"
+        beside = f"; beside each a service of {self._service.describe()}" if self._service else ""
+        return f"processes beside Airflow's own, {self._cluster.pod.describe()}{beside}"
 
     def need_settings(self) -> None:  # noqa: D102
         pass
 
     def sample_pod(self) -> dict[str, Any]:  # noqa: D102
-        return sized_pod(self._cluster.pod.cpu, self._cluster.pod.memory, {})
+        pod = sized_pod(self._cluster.pod.cpu, self._cluster.pod.memory, {})
+        if self._service is not None:  # each worker starts one of its own
+            pod["spec"]["containers"].append(
+                {"name": "service", "image": "shoal-service", "resources": {"requests": self._service.limits}}
+            )
+        return pod
 
     def room(self, pod: Mapping[str, Any], owner: Owner, find_state: FindState) -> "LocalRoom":  # noqa: ARG002, D102
         return LocalRoom(pod, self._cluster)
