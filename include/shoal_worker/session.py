@@ -313,7 +313,6 @@ class Detector:
                 with noting():
                     alone = self._run(frame, image_hw)
                 yield alone
-        ]
 
     def rehearse(self, frame: NDArray[Any]) -> None:
         """Nothing: an image that is rehearsed goes through the model."""

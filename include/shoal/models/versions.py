@@ -77,7 +77,7 @@ class ModelRelease:
     def file(self) -> Understood:
         """What its file and its card say; nobody asks that of a service."""
         if isinstance(self.understood, Service):
-            raise AssertionError(f"model {self} is a service, which has no file")
+            raise TypeError(f"model {self} is a service, which has no file")
         return self.understood
 
     @property
@@ -274,8 +274,8 @@ def need_own_version(wanted: WantedModel) -> str:
     own = wanted.own_version
     if wanted.version != own:
         raise ConfigError(
-            f"Model version {wanted.version!r} not found, there is {own}: the dataset has worker.service, whose version is that of "
-            "its file - leave the run's model_version empty, or change model.version and worker.service together"
+            f"Model version {wanted.version!r} not found, there is {own}: the dataset has worker.service, whose version is that "
+            "of its file - leave the run's model_version empty, or change model.version and worker.service together"
         )
     return own
 

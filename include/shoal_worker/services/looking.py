@@ -145,8 +145,7 @@ class ServiceDetector:
     def detect_frames(self, frames: Sequence[Original], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
         """Ask about several images, one after another: a service is shown one at a time."""
         return [
-            self.detect_frame(frame, image_hw, nullcontext)
-            for frame, image_hw in zip(frames, images_hw, strict=True)
+            self.detect_frame(frame, image_hw, nullcontext) for frame, image_hw in zip(frames, images_hw, strict=True)
         ]
 
     def rehearse(self, frame: Original) -> None:

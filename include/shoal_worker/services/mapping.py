@@ -66,7 +66,7 @@ class AnswerMapping:
             RefusedError: The answer is of another image, or its numbers are none.
         """
         try:
-            given = self._path.search(answer)  # type: ignore[no-untyped-call]
+            given = self._path.search(answer)
         except (JMESPathError, TypeError, ValueError, RecursionError) as err:
             raise _fault(f"fails: {first_line(err)[:SAID]}", answer) from err
         if isinstance(given, dict) and given.keys() == _ENVELOPE:
