@@ -85,6 +85,11 @@ class Ready:
     seconds: float
     held: ExitStack = field(default_factory=ExitStack)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Frames of one shape may go through a model together; bytes for a service have none."""
+        return tuple(getattr(self.frame, "shape", ()))
+
 
 class Examiner:
     """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's.

@@ -234,6 +234,12 @@ class Pipeline:
         return [self._examiner.denied(one.image, one.error) for one in refused]
 
     def _infer(self) -> None:
+        try:
+            self._infer_all()
+        except Exception as err:  # noqa: BLE001 - the main thread raises it again: without this thread it would wait for ever
+            self.outcomes.put(Fatal(err))
+
+    def _infer_all(self) -> None:
         fetching, waiting = self._fetchers, list[Ready | Outcome]()
         while fetching or waiting:
             self._wait_for_room()
@@ -360,4 +366,4 @@ class Pipeline:
 
 
 def _shape(one: Ready | Outcome) -> tuple[int, ...] | None:
-    return one.frame.shape if isinstance(one, Ready) else None
+    return one.shape if isinstance(one, Ready) else None

@@ -14,6 +14,7 @@ from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.pipeline import AHEAD, FETCHERS, Fatal, Finished, Intake, Pipeline, Unreached, count_fetchers
 from shoal_worker.rows.parts import ListedImage, Row, Stamp
 from shoal_worker.session import Detector, InferenceCancelledError, open_model
+from shoal_worker.sight import Sight
 from shoal_worker.tasks.detect import Detections
 from shoal_worker.underway import INFERENCE_S, Underway
 from worker.images import encoded
@@ -34,15 +35,15 @@ class Photos:
         return Fetched(encoded(np.full((*size, 3), number, np.uint8), ".png"), version_checked=True)
 
 
-class Model:
+class Model(Sight):
     """Finds in a frame one box as wide as it is grey; `fails` says how it takes several."""
 
-    keeps_image = False
+    keeps_image, keeps_bytes, limit_s = False, False, None
 
     def __init__(self, fails=lambda _: None):
         self.fails, self.looks = fails, []
 
-    def frame(self, image):
+    def frame(self, image, original):
         return image
 
     def detect_frame(self, frame, image_hw, noting):

@@ -12,6 +12,7 @@ from shoal.stores.s3_access import StoreAccess
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.image.decode import read_header
 from shoal_worker.rows.parts import ListedImage, Stamp
+from shoal_worker.sight import Sight
 from shoal_worker.tasks.detect import Detections
 from worker.http_faults import faulty_store, status
 from worker.images import white_jpeg
@@ -40,13 +41,10 @@ def test_an_object_that_the_store_refuses_is_not_yet_a_row():
         examiner_of(endpoint_url).prepare(IMAGE)
 
 
-class Tiled:
+class Tiled(Sight):
     """A model that looks at tiles: it keeps the image."""
 
     keeps_image, keeps_bytes, limit_s = True, False, None
-
-    def await_ready(self):
-        pass
 
     def frame(self, image, original):
         return image
