@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dataset_settings import dataset_settings
 from pipeline import make_pipeline
 from service_settings import MAPPING, SCRIPT, deepaas, oscar
 from shoal.contract.errors import ConfigError
@@ -12,7 +13,7 @@ from shoal.models.variant import make_variant
 from shoal.models.versions import service_release
 from shoal.plan.document import KIND
 from shoal.results.stored_plan import read_plan
-from shoal.settings.dataset import Model
+from shoal.settings.dataset import Dataset
 from shoal.settings.service import Service
 
 VERSIONED = {"name": "reef", "version": "v1"}
@@ -21,7 +22,10 @@ LOCAL = {"image": None, "command": ["deepaas-run", "--listen-port={port}"]}
 
 def variant_of(service, **model):
     release = service_release("reef", "v1", Service.model_validate(service).for_job())
-    return make_variant(release, Model.model_validate({**VERSIONED, **model}))
+    return make_variant(
+        release,
+        Dataset.model_validate({"name": "reef", **dataset_settings("reef", "store", model={**VERSIONED, **model})}),
+    )
 
 
 @pytest.mark.parametrize(
