@@ -24,6 +24,7 @@ from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.loop import Ending, Limits, ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
 from shoal_worker.loop.pipeline import Intake, Pipeline, Wake, count_fetchers
+from shoal_worker.loop.progress import Progress
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import download_model_file, read_planned
@@ -131,7 +132,9 @@ def _examine_shard(
         progress_interval_s=command.progress_interval_s,
     )
     tally = Tally(command.shard, len(images))
-    return ShardRun(pipeline, intake, parts, tally, limits, doubt=doubt).run(stop, lambda line: _say(line, stop))
+    progress = Progress(results, layout.run(job.run_key).shard_progress(command.shard, command.attempt))
+    shard = ShardRun(pipeline, intake, parts, tally, limits, doubt=doubt, progress=progress)
+    return shard.run(stop, lambda line: _say(line, stop))
 
 
 def _say(line: str, stop: StopRequest) -> None:

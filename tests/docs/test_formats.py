@@ -173,6 +173,7 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
             "plan.json": results.read_json(paths.plan),
             "crashed.json": results.read_json(paths.crashed(0, attempt)),
             "trying.json": trying,
+            "progress.json": results.read_json(*results.list_keys(paths.progress)),
             "attempt.json": results.read_json(*results.list_keys(paths.attempts)),
             "summary.json": results.read_json(paths.summary),
             "explore.json": results.read_json(done.stored.named["explore.json"].key),

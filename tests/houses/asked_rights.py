@@ -15,7 +15,7 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
 ASKED = "reanalyse_atoll"
 """Of a dataset without a file: who may see it is told so, and no store is asked."""
-VALUES = {"dag_id": ASKED, "variant": "demo-fish-v1-0123456789ab", "run_key": "20260601T020000Z-abcd1234", "name": "report.html"}  # fmt: skip
+VALUES = {"dag_id": ASKED, "run_id": "manual__2026-06-01T02:00:00+00:00", "variant": "demo-fish-v1-0123456789ab", "run_key": "20260601T020000Z-abcd1234", "name": "report.html"}  # fmt: skip
 PEOPLE = {
     "nobody": None,
     "a forger": "forged",
@@ -59,6 +59,9 @@ def main() -> None:
 def _requests(app) -> Iterator[tuple[str, str]]:
     """Every method of every route, for a run of one DAG; and paths that try to mean another DAG than is asked about."""
     for route in app.routes:
+        if "{dag_id}" not in route.path:  # of no DAG: asked by itself
+            yield "GET", _fill(route.path, VALUES)
+            continue
         path = _fill(route.path, VALUES)
         for method in sorted(getattr(route, "methods", None) or {"GET"}):
             yield method, path

@@ -14,11 +14,17 @@ from shoal.contract.run_names import reanalyse_dag_id
 from shoal.embedded.processes.process_trees import end_family, family_of
 from shoal.embedded.processes.run_dag import ANSWER
 from shoal.embedded.processes.unfinished_runs import fail_unfinished_runs
+from shoal.history.standing import find_progress
+from shoal.settings.dataset_files import load_dataset
+from shoal.settings.dataset_stores import open_stores
 
 STOP_S = 15
 """What a run that is let go may take to stop its workers and leave."""
 
 WATCH_INTERVAL_S = 0.5
+
+TOLD_EVERY_S = 10.0
+"""How far the run is, over all its workers; each tells its own besides."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -94,12 +100,23 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         """Look until the run has ended."""
+        told_s = time.monotonic()
         while self._process.poll() is None:
             self.trouble = self._embedded.find_trouble()
             if self.trouble is not None:
                 _close_leash(self._process)
                 return
+            if time.monotonic() - told_s >= TOLD_EVERY_S:
+                self._tell_progress()
+                told_s = time.monotonic()
             time.sleep(WATCH_INTERVAL_S)
+
+    def _tell_progress(self) -> None:
+        with suppress(ShoalError):  # it is no more than told
+            stores = open_stores(load_dataset(self._embedded.dataset_file), lambda _: self._embedded.access)
+            progress = find_progress(stores)
+            if progress is not None and progress.left and progress.done:
+                say("infer", progress.describe())
 
 
 def _let_go(process: "subprocess.Popen[str]") -> None:

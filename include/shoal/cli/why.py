@@ -50,10 +50,22 @@ def execute(arguments: Namespace) -> int:
         facts = read_facts(stores, run_key or latest_run(stores, runs), runs, name)
     found, pods = diagnose(facts), _ask_cluster(facts)
     if arguments.json:
-        print_json({"run": f"{name}/{facts.run_key}", **_planned(facts), **found.to_json(), "pods": pods})
+        print_json(
+            {
+                "run": f"{name}/{facts.run_key}",
+                **_planned(facts),
+                **found.to_json(),
+                "progress": _progress(facts),
+                "pods": pods,
+            }
+        )
     else:
         tell("\n".join(_lines(f"{name}/{facts.run_key}", facts, found.to_json(), pods)))
     return 0 if found.state is State.COMPLETE else 1
+
+
+def _progress(facts: RunFacts) -> dict[str, object] | None:
+    return facts.progress.to_json() if facts.progress else None
 
 
 def _planned(facts: RunFacts) -> dict[str, object]:
@@ -71,6 +83,8 @@ def _lines(run: str, facts: RunFacts, found: dict[str, object], pods: list[str])
     if facts.summary is not None:
         lines.append(("balance", ", ".join(f"{count} {fate}" for fate, count in facts.summary.balance.items())))
     lines += [("state", str(found["state"])), ("cause", str(found["cause"]))]
+    if facts.progress is not None:
+        lines.append(("progress", facts.progress.describe()))
     for label in ("shards", "images"):
         values = found[label]
         lines += [

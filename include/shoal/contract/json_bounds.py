@@ -21,7 +21,7 @@ LISTING_BYTES = 8 * MIB
 RECORD_BYTES = 4 * MIB
 """current.json and the like have a few lines; variant.json names the classes of a model, which are a few thousand at most."""
 NOTE_BYTES = MIB // 4
-"""What one attempt at one shard left: one line of an error, or one key."""
+"""What one attempt at one shard left: one line of an error, one key, or how far it was."""
 VALUES = 2_000_000
 """Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
 BYTES_AN_IMAGE = 4 * 1024
@@ -47,7 +47,7 @@ def most_bytes(key: str, times: int = 1) -> int:
         return times * _BY_NAME[name]
     if folder.endswith("/listings"):
         return LISTING_BYTES
-    is_note = folder.endswith("/attempts") or name.startswith(("crashed-", "trying-"))
+    is_note = folder.endswith(("/attempts", "/progress")) or name.startswith(("crashed-", "trying-"))
     return NOTE_BYTES if is_note else RECORD_BYTES
 
 

@@ -82,6 +82,15 @@ class RunLayout:
         return f"{self.attempts}{shard:04d}-{attempt}.json"
 
     @property
+    def progress(self) -> str:
+        """Prefix of how far attempts at shards say they are."""
+        return f"{self.root}progress/"
+
+    def shard_progress(self, shard: int, attempt: str) -> str:
+        """How far one attempt at one shard is; replaced by its worker."""
+        return f"{self.progress}{shard:04d}-{attempt}.json"
+
+    @property
     def summary(self) -> str:
         """The answer; written last."""
         return f"{self.root}summary.json"
@@ -179,6 +188,10 @@ class VariantLayout:
     def part(self, run_key: str, shard: int, attempt: str, seq: int) -> str:
         """One immutable batch of rows by one attempt at one shard."""
         return f"{self.part_prefix(run_key, shard, attempt)}{seq:04d}.parquet"
+
+    def run_parts(self, run_key: str) -> str:
+        """Prefix of all parts of one run."""
+        return f"{self.parts}{run_key}-"
 
     def part_prefix(self, run_key: str, shard: int, attempt: str) -> str:
         """Prefix of all parts of one attempt at one shard."""

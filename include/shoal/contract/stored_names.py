@@ -17,7 +17,7 @@ _PART = re.compile(
     rf"(?P<run_key>{RUN_KEY})-(?P<shard>[0-9]{{4,}})-(?P<attempt>{ATTEMPT})-(?P<seq>[0-9]{{4,}})\.parquet"
 )
 _LEDGER = re.compile(rf"(?P<run_key>{RUN_KEY})-(?P<attempt>{ATTEMPT})\.parquet")
-_NOTE = re.compile(rf"[0-9]{{4,}}-{ATTEMPT}\.json")
+_NOTE = re.compile(rf"(?P<noted_shard>[0-9]{{4,}})-(?P<noted_attempt>{ATTEMPT})\.json")
 _LISTING = re.compile(rf"listings/(?P<run_key>{RUN_KEY})\.(?:json|parquet)")
 _MONTH = r"[0-9]{4}-[0-9]{2}"
 _LISTED_MONTH = re.compile(rf"listings/files/{_MONTH}-[0-9a-f]{{{CONTENT}}}\.parquet")
@@ -40,7 +40,7 @@ _NAMED_LISTING = re.compile(rf"(?:.*/)?(?P<name>{_LISTING.pattern}|{_LISTED_MONT
 _OF_RUN = re.compile(
     rf"(?P<variant>{FOLDER})/runs/(?P<run_key>{RUN_KEY})/(?:"
     rf"(?P<plan>plan\.json)|(?P<summary>summary\.json)|(?P<manifest>(?:manifest|remaining-[0-9]{{4,}}-{ATTEMPT})\.parquet)"
-    rf"|(?P<attempt>attempts/{_NOTE.pattern}|(?:crashed|trying)-[0-9]{{4,}}-{ATTEMPT}\.json)"
+    rf"|(?P<attempt>(?:attempts|progress)/{_NOTE.pattern}|(?:crashed|trying)-[0-9]{{4,}}-{ATTEMPT}\.json)"
     rf"|(?P<file>summary-{ATTEMPT}/{FILE_NAME}))"
 )
 _PLACE = re.compile(
@@ -64,6 +64,7 @@ class Kind(StrEnum):
     FILE = "file"
     """In a folder that one summarize attempt of a run wrote for this run alone."""
     ATTEMPT = "attempt"
+    """What one attempt at one shard left beside its rows: why it failed, how far it was, which image it tried."""
     PLAN = "plan"
     SUMMARY = "summary"
     ROWS = "rows"
@@ -246,6 +247,12 @@ def shelf_of(layout: DatasetLayout, key: str) -> str:
 def is_failed_attempt(run: RunLayout, key: str) -> bool:
     """Whether a key is that of a note on an attempt of the run that failed."""
     return key.startswith(run.attempts) and _NOTE.fullmatch(key[len(run.attempts) :]) is not None
+
+
+def parse_progress(run: RunLayout, key: str) -> tuple[int, str] | None:
+    """Read of which shard and attempt of the run a key is the progress; None when it is not one."""
+    match = _NOTE.fullmatch(key[len(run.progress) :]) if key.startswith(run.progress) else None
+    return (int(match["noted_shard"]), match["noted_attempt"]) if match else None
 
 
 def listing_below(root: str, key: str) -> str | None:

@@ -37,6 +37,21 @@ def format_duration(duration: timedelta) -> str:
     return f"{seconds / _DURATION_UNITS_S[unit]:g}{unit}"
 
 
+def tell_seconds(seconds: float) -> str:
+    """Write a duration for people who wait: `61 s`, `12 min`, `1 h 10 min`, `3 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    large, small, words = (
+        (minutes // 60, minutes % 60, "h min") if minutes < 48 * 60 else (*divmod(round(minutes / 60), 24), "d h")
+    )
+    first, second = words.split()
+    return f"{large} {first}" + (f" {small} {second}" if small else "")
+
+
 @lru_cache(maxsize=4096)  # a cluster's pods ask for the same few quantities, 100,000 times
 def parse_quantity(text: str | float) -> Decimal:
     """Read a Kubernetes quantity: plain, decimal (`500m`, `2G`, `1e3`) or binary (`2Gi`).

@@ -14,6 +14,8 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
 from shoal.history.find_run import is_aside
+from shoal.history.progress import RunProgress
+from shoal.history.signs import read_progress
 from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
@@ -72,6 +74,7 @@ class RunFacts:
         open: Images of the manifest without such a row by now; None where the manifest was deleted.
         fates: Images that failures.csv names, by fate and reason.
         last_sign: When the run last wrote anything.
+        progress: How far its workers say they are; None where nothing was to be inferred, nobody can tell, or a summary says it.
         later: run_key of the next run of the dataset; None where this is the newest.
         is_answer: Whether current.json names the run.
     """
@@ -88,6 +91,7 @@ class RunFacts:
     open: Images | None = None
     fates: Mapping[str, Images] = field(default_factory=dict)
     last_sign: datetime | None = None
+    progress: RunProgress | None = None
     later: str | None = None
     is_answer: bool = False
 
@@ -132,6 +136,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
         open=left,
         fates=_read_failures(results, summary) if summary else {},
         last_sign=_last_sign(results, layout, run, run_key),
+        progress=None if summary else read_progress(results, layout, plan, facts.now),
         is_answer=current is not None and current["run_key"] == run_key,
     )
 

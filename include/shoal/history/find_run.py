@@ -1,6 +1,7 @@
 """Which run: what a person typed, the variant it belongs to, the latest."""
 
 import re
+from collections.abc import Mapping
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, VariantLayout
@@ -49,10 +50,10 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
     )
 
 
-def latest_run(stores: Stores, runs: dict[str, str | None]) -> str:
+def latest_run(stores: Stores, runs: Mapping[str, str | None]) -> str:
     """Find a dataset's latest run, passing over samples of `check` and counts of other runs' images where others are."""
-    mine = (run_key for run_key in reversed(runs) if not is_aside(stores, run_key, runs[run_key]))
-    return next(mine, None) or next(reversed(runs))
+    mine = (run_key for run_key in reversed([*runs]) if not is_aside(stores, run_key, runs[run_key]))
+    return next(mine, None) or next(reversed([*runs]))
 
 
 def is_aside(stores: Stores, run_key: str, variant: str | None) -> bool:

@@ -31,6 +31,8 @@ def tell_images(facts: RunFacts) -> Iterator[str]:
 
 
 def _tell(what: str, images: Images) -> str:
+    if not images.first_keys:
+        return f"{images.count} {what}"
     keys = ", ".join(map(quoted_key, images.first_keys))
     more = ", …" if images.count > len(images.first_keys) else ""
     return f"{images.count} {what}: {keys}{more}"

@@ -6,13 +6,16 @@ from typing import Any
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import reanalyse_dag_id
-from shoal.history.facts import read_facts
+from shoal.history.facts import RunFacts, read_facts
 from shoal.history.find_run import latest_run
+from shoal.history.notes import Notes
 from shoal.history.open_chains import OpenChain, list_open_chains
-from shoal.history.why import diagnose
+from shoal.history.progress import RunProgress
+from shoal.history.seen_run import see_run
+from shoal.history.why import Diagnosis, State, diagnose
 from shoal.plan.release_notice import read_notice
 from shoal.results.answer import read_current
-from shoal.results.run_list import list_runs
+from shoal.results.run_list import list_run_folders, list_runs
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 
@@ -30,6 +33,7 @@ class FirstRun:
         next: What to do.
         rows: Images that have a row, of `images`; None before there is a plan.
         images: Images that the run is to look at.
+        progress: What its workers say; None where nobody can tell.
         shards_done: Shards without an open image, of `shards`.
         shards: Its shards.
     """
@@ -42,11 +46,18 @@ class FirstRun:
     images: int | None = None
     shards_done: int | None = None
     shards: int | None = None
+    progress: RunProgress | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as `current --json` prints it."""
+        return {**asdict(self), "progress": self.progress.to_json() if self.progress else None}
 
     def describe(self) -> list[str]:
         """Tell it in a few lines."""
-        lines = ["no answer yet", f"run      {self.run}", f"state    {self.state}: {self.cause}"]
-        if self.rows is not None:
+        lines = [f"run      {self.run}", f"state    {self.state}: {self.cause}"]
+        if self.progress is not None:
+            lines.append(f"progress {self.progress.describe()}")
+        elif self.rows is not None:
             lines.append(
                 f"rows     {self.rows} of {self.images} images, {self.shards_done} of {self.shards} shards done"
             )
@@ -63,6 +74,7 @@ class Standing:
         summary: Where the answer's summary lies; empty without one.
         chains: Runs that go on, newest first.
         first_run: The latest run, where there is neither an answer nor a chain.
+        under_way: The latest run, where it is at work beside an answer or a chain.
         notice: What is known of a newer model version.
     """
 
@@ -72,6 +84,7 @@ class Standing:
     chains: Sequence[OpenChain]
     first_run: FirstRun | None
     notice: Mapping[str, Any] | None
+    under_way: FirstRun | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write it as `current --json` prints it."""
@@ -96,7 +109,8 @@ class Standing:
                 }
                 for chain in self.chains
             ],
-            "first_run": self.first_run and asdict(self.first_run),
+            "first_run": self.first_run and self.first_run.to_json(),
+            "under_way": self.under_way and self.under_way.to_json(),
             "newer": notice
             and {
                 "model": {name: notice["model"][name] for name in ("name", "version")},
@@ -120,9 +134,12 @@ class Standing:
                 *lines,
             ]
         elif self.first_run is not None:
-            lines = self.first_run.describe()
+            lines = ["no answer yet", *self.first_run.describe()]
         else:
             lines = ["no answer yet: no run over the whole dataset is complete", *lines]
+        if self.under_way is not None:
+            first, *others = self.under_way.describe()
+            lines += [first.replace("run     ", "now     ", 1), *others]
         if notice := self.notice:
             cost = f"{notice['cpu_hours']:.3g} CPU hours ({notice['seconds_per_image']['source']})"
             newer = (
@@ -140,13 +157,28 @@ def read_standing(stores: Stores, dataset: Dataset) -> Standing:
         StoreError: The results bucket does not answer.
     """
     current, chains = read_current(stores.results, stores.layout), list_open_chains(stores)
-    summary, first_run = "", None
+    summary, first_run, under_way = "", None, None
     if current is not None:
         run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])
         summary = stores.results.uri(run.summary)
     elif not chains:
         first_run = read_first_run(stores)
-    return Standing(dataset.name, current, summary, chains, first_run, read_notice(stores, dataset))
+    if first_run is None:
+        under_way = _read_under_way(stores)
+    return Standing(dataset.name, current, summary, chains, first_run, read_notice(stores, dataset), under_way)
+
+
+def _read_under_way(stores: Stores) -> FirstRun | None:
+    """See whether the latest run is at work, or waits, beside what is there already."""
+    runs = list_run_folders(stores.results, stores.layout)
+    if not runs:
+        return None
+    latest = latest_run(stores, runs)
+    if stores.results.has(stores.layout.variant(runs[latest]).run(latest).summary):
+        return None
+    facts = see_run(stores, latest, runs[latest], Notes())
+    found = diagnose(facts)
+    return _told(facts, found) if found.state in {State.RUNNING, State.WAITING} else None
 
 
 def read_first_run(stores: Stores) -> FirstRun:
@@ -159,10 +191,24 @@ def read_first_run(stores: Stores) -> FirstRun:
     if not runs:
         raise ConfigError(f"Dataset {name!r} has no answer yet and no run - trigger {reanalyse_dag_id(name)}")
     facts = read_facts(stores, latest_run(stores, runs), runs)
-    found = diagnose(facts)
-    told = FirstRun(f"{name}/{facts.run_key}", str(found.state), found.cause, found.next)
+    told = _told(facts, diagnose(facts))
     if facts.open is None or not facts.shards:
         return told
     total = sum(shard.images for shard in facts.shards)
     done = sum(not shard.open for shard in facts.shards)
     return replace(told, rows=total - facts.open.count, images=total, shards_done=done, shards=len(facts.shards))
+
+
+def find_progress(stores: Stores) -> RunProgress | None:
+    """Tell how far the latest run is; None where none is at work.
+
+    Raises:
+        ShoalError: The results bucket does not answer, or a stored object is not what it must be.
+    """
+    under_way = _read_under_way(stores)
+    return under_way.progress if under_way else None
+
+
+def _told(facts: RunFacts, found: Diagnosis) -> FirstRun:
+    run = f"{facts.dataset}/{facts.run_key}"
+    return FirstRun(run, str(found.state), found.cause, found.next, progress=facts.progress)

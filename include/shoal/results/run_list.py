@@ -1,6 +1,8 @@
 """Which runs a dataset has, as the names of what is stored tell."""
 
-from shoal.contract.layout import DatasetLayout
+import re
+
+from shoal.contract.layout import RUN_KEY, DatasetLayout, is_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.stores.object_store import ObjectStore
 
@@ -29,3 +31,21 @@ def list_runs(results: ObjectStore, layout: DatasetLayout) -> dict[str, str | No
 def list_planned(results: ObjectStore, layout: DatasetLayout) -> dict[str, str]:
     """List those that were planned."""
     return {run_key: variant for run_key, variant in list_runs(results, layout).items() if variant is not None}
+
+
+def list_run_folders(results: ObjectStore, layout: DatasetLayout) -> dict[str, str]:
+    """List a dataset's runs that began to write, the oldest first: the variant's folder by run_key.
+
+    By the names of folders alone, a thousand in a request: what lies in a run's folder may be thousands of objects.
+
+    Args:
+        results: The results bucket.
+        layout: The dataset.
+    """
+    found = {
+        run_key: variant.root[len(layout.root) :].rstrip("/")
+        for variant in layout.variants(results.list_folders(layout.root))
+        for run_key in results.list_folders(variant.runs)
+        if re.fullmatch(RUN_KEY, run_key) and is_time(run_key)
+    }
+    return dict(sorted(found.items()))

@@ -27,6 +27,7 @@ class FolderStore(JsonObjects):
     """
 
     address = None
+    hurried = False
 
     def __init__(self, folder: Path) -> None:
         self._root = folder.expanduser().absolute()

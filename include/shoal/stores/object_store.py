@@ -203,6 +203,9 @@ class ImageStore(ImageSource, Protocol):
 class ObjectStore(ImageStore, JsonObjects, Protocol):
     """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`."""
 
+    hurried: bool
+    """Whether a request that is not answered in seconds is given up: for pages, which people wait for. To be set at the start."""
+
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
 

@@ -26,6 +26,10 @@ UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
 TRANSPORT_ERRORS = (MinioException, urllib3.exceptions.HTTPError, OSError, *UNREADABLE_ANSWERS)
 """What a request to a store can raise."""
 
+HURRIED = urllib3.Timeout(connect=2, read=4)
+ONCE_MORE = urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False)
+"""Of a page's requests: a person waits for them, and asks again."""
+
 
 def is_amazon(host: str) -> bool:
     """Whether a host, with or without its port, is Amazon's own."""
@@ -145,18 +149,26 @@ class StoreAccess:
         """Tell who gives keys that end; None where the key, or none, is used as it is."""
         return provider_of(self)
 
-    def connect(self, connections: int = 8, provider: Provider | None = None, others: Others | None = None) -> Minio:
+    def connect(
+        self,
+        connections: int = 8,
+        provider: Provider | None = None,
+        others: Others | None = None,
+        *,
+        hurried: bool = False,
+    ) -> Minio:
         """Open a client; thread-safe, not fork-safe. Nothing is sent yet.
 
         Args:
             connections: Most connections kept open at once.
             provider: Who gives the keys; None makes one where that is needed.
             others: Where each request is for one object of many, what becomes of them; see `Patience`.
+            hurried: Whether a request that is not answered in seconds is given up.
         """
         pool = urllib3.PoolManager(
             maxsize=connections,
-            timeout=urllib3.Timeout(connect=5, read=60),
-            retries=Patience.of_a_request(others),
+            timeout=HURRIED if hurried else urllib3.Timeout(connect=5, read=60),
+            retries=ONCE_MORE if hurried else Patience.of_a_request(others),
             cert_reqs="CERT_REQUIRED",
             ca_certs=self.authorities,
         )

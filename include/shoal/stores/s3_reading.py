@@ -55,6 +55,8 @@ class S3Reader:
         bucket: Name of the bucket.
     """
 
+    hurried = False
+
     def __init__(self, access: StoreAccess, bucket: str) -> None:
         self.access = access
         self.bucket = bucket
@@ -71,7 +73,7 @@ class S3Reader:
 
     @cached_property
     def _client(self) -> Minio:
-        return self.located.connect(provider=self._keys)
+        return self.located.connect(provider=self._keys, hurried=self.hurried)
 
     @cached_property
     def _images_client(self) -> Minio:

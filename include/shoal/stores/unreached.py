@@ -34,6 +34,7 @@ class UnreachedStore:
         raise self._why
 
     json_times = IN_TASKS
+    hurried = False
 
     list_objects = list_keys = list_folders = read_clock = uri = _refuse
     read = find_bytes = find_piece = read_bytes = download = stream = has = _refuse

@@ -23,6 +23,7 @@ from shoal_worker.loop.pipeline import (
     Refused,
     Unreached,
 )
+from shoal_worker.loop.progress import INTERVAL_S, Progress
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Row
@@ -117,14 +118,19 @@ class ShardRun:
         limits: Limits,
         *,
         doubt: MountDoubt | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        """Nothing is begun yet; `doubt` judges a mount that gives nothing, where images are read from one."""
+        """Nothing is begun yet.
+
+        `doubt` judges a mount that gives nothing, where images are read from one; `progress` is told for people who watch.
+        """
         self._pipeline = pipeline
         self._intake = intake
         self._parts = parts
         self._tally = tally
         self._limits = limits
         self._doubt = doubt
+        self._progress = progress
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
@@ -133,6 +139,7 @@ class ShardRun:
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
+        self._tell_progress()
         self._pipeline.start()
         ending = self._work(stop, say)
         self._intake.close()
@@ -142,13 +149,22 @@ class ShardRun:
         if ending.exit is WorkerExit.DONE and self._tally.unreached:
             ending = self._unreached_ending()
         say(self._tally.story(time.monotonic() - self._started))
+        self._tell_progress(ending)
         return ending
+
+    def _tell_progress(self, ending: Ending | None = None) -> None:
+        if self._progress is not None:
+            budget_left_s = self._limits.budget_s - (time.monotonic() - self._started)
+            self._progress.say(self._tally, budget_left_s, None if ending is None else ending.exit.name.lower())
+            if ending is not None:
+                self._progress.close()
 
     def _work(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         part, progress = Every(self._limits.part_interval_s), Every(self._limits.progress_interval_s, FIRST_PROGRESS_S)
+        told = Every(INTERVAL_S, FIRST_PROGRESS_S)
         while True:
             look_s = self._doubt.look_s if self._doubt else self._limits.stall_s
-            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, self._limits.stall_s, look_s))
+            outcome = self._next_outcome(min(part.wait_s, progress.wait_s, told.wait_s, self._limits.stall_s, look_s))
             if outcome is not None:
                 self._count(outcome, stop)
             ending = self._ending(outcome, stop)
@@ -161,6 +177,8 @@ class ShardRun:
             if progress.due():
                 seconds = time.monotonic() - self._started
                 say(self._tally.progress(seconds, self._limits.budget_s - seconds))
+            if told.due():
+                self._tell_progress()
 
     def _next_outcome(self, timeout_s: float) -> Outcome | None:
         try:

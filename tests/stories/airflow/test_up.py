@@ -8,11 +8,14 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import psutil
 import pytest
 
 from airflow_rest import AirflowRest
+from asked_pages import said_by
+from axe import find_faults
 from browser import browser_page
 from embedded_installation import ROOT
 from shoal.settings.said_params import NOTHING_SENT
@@ -216,7 +219,7 @@ def test_a_run_triggered_by_rest_maps_shards_and_ends_with_a_summary(web):
 PAGES = {
     "Plan": (
         "plan",
-        lambda text: "<td>To infer in this run</td>" in text and "&quot;eta_s&quot;: " in text,
+        lambda text: "To infer in this run</th>" in text and "&#34;eta_s&#34;: " in text,
         "text/html",
     ),
     "Summary": ("summarize", lambda page: json.loads(page)["result"]["examined"] == 126, "application/json"),
@@ -231,7 +234,7 @@ def linked(web):
     assert web.finished(DEMO, run_id) == "success"
     tasks = f"dags/reanalyse_demo/dagRuns/{run_id}/taskInstances"
     found = {name: web.get(f"{tasks}/{task}/links")["extra_links"][name] for name, (task, _, _) in PAGES.items()}
-    return {name: web.url + path for name, path in found.items()}
+    return {"run_id": run_id} | {name: web.url + path for name, path in found.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -256,7 +259,7 @@ def test_the_files_beside_the_report_are_one_click_further(web, linked):
     for name in ("counts-day.csv", "report.html"):
         assert web.http.request("GET", beside + name).status == 401
     other = web.http.request("GET", beside + "plan.json", headers=web.headers)
-    assert (other.status, "names no file 'plan.json'" in other.json()["detail"]) == (404, True)
+    assert (other.status, "names no file 'plan.json'" in said_by(other.data.decode())) == (404, True)
 
 
 def test_the_report_s_links_hand_its_files_over_in_a_browser(web, linked):
@@ -277,12 +280,23 @@ def test_only_those_who_may_see_the_dag_see_its_pages(web, linked, name):
     assert web.http.request("GET", linked[name], headers={"Authorization": "Bearer forged"}).status in {401, 403}
 
 
+OF_NO_DAG = ("GET /", "GET /static/report.html")
+
+
 def test_no_route_answers_who_may_not_see_its_dag(web, installation):
     code = "import runpy; runpy.run_module('asked_rights', run_name='__main__')"
     path = f"{ROOT / 'include'}:{ROOT / 'tests/houses'}"
     answers = json.loads(installation.airflow(code, PYTHONPATH=path))
+    of_no_dag = {
+        person: {request: statuses.pop(request) for request in OF_NO_DAG} for person, statuses in answers.items()
+    }
+    assert {person: tuple(statuses.values()) for person, statuses in of_no_dag.items()} == {
+        person: (401, 401) if person == "nobody" else (403, 403) if person == "a forger" else (200, 404)
+        for person in answers
+    }, "a list of no more than one may see, and the files of the pages"
     sees = answers.pop("who sees the DAG")
-    assert {request.split("/")[1] for request in sees} == {name.lower() for name in PAGES}, "all routes there are"
+    routes = {"dataset", "dag-run", "run", *(name.lower() for name in PAGES)}
+    assert {request.split("/")[1] for request in sees} == routes, "all routes there are"
     means_another = {request for request in sees if "/~/" in request}
     assert set(map(sees.get, sees.keys() - means_another)) == {404}, (
         "there is no such dataset, and that is for him to know"
@@ -297,7 +311,7 @@ def test_no_route_answers_who_may_not_see_its_dag(web, installation):
 def test_the_page_of_a_run_that_is_not_there_says_so(web, linked, name):
     missing = re.sub(r"/\d{8}T\d{6}Z-\w{8}", "/20200101T000000Z-aaaaaaaa", linked[name])
     answer = web.http.request("GET", missing, headers=web.headers)
-    assert (answer.status, "20200101T000000Z-aaaaaaaa" in answer.json()["detail"]) == (404, True)
+    assert (answer.status, "20200101T000000Z-aaaaaaaa" in said_by(answer.data.decode())) == (404, True)
 
 
 def test_airflow_s_own_command_sees_the_runs(linked, installation):
@@ -319,6 +333,70 @@ def test_counting_again_lists_nothing_starts_no_shard_and_is_the_answer(web, lin
     assert (answer["run_key"], answer["result_sha256"]) == (summary["run"]["run_key"], before["result_sha256"])
     assert summary["run"]["of_run"] == before["run_key"]
     assert "counting the images of the dataset's answer again" in web.get(f"dags/{DEMO}/dagRuns/{run_id}")["note"]
+
+
+@pytest.fixture(scope="module")
+def walked(web, linked):
+    """Shoal's pages, reached by clicks from Airflow's own and from one another, and what was found on each."""
+    run_id = linked["run_id"]
+    found = {}
+    with browser_page(web) as page:
+        for name, way in WAYS.items():
+            page.goto(f"{web.url}{way.format(run_id=quote(run_id, safe=''))}", wait_until="domcontentloaded")
+            frame = page.frame_locator("iframe")
+            frame.locator("main h1").wait_for()
+            found[name] = frame.locator("body").inner_text()
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("link", name="demo", exact=True).first.click()
+        frame.get_by_role("heading", name="Dataset demo").wait_for()
+        frame.get_by_role("link", name="Run", exact=True).click()
+        frame.locator("main strong.good").wait_for()
+        frame.get_by_role("link", name="Plan", exact=True).click()
+        frame.get_by_text("To infer in this run").wait_for()
+        address = frame.locator("body").evaluate("() => location.href")
+        frame.get_by_role("link", name=re.compile("^run ")).click()
+        frame.get_by_role("link", name="Dag run in Airflow").click()
+        page.wait_for_url("**/dags/reanalyse_demo/runs/**")
+        found["by clicks"] = address
+        for name, shown in {**addresses(web, linked), "plan": address}.items():
+            for width in (1200, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.goto(shown, wait_until="load")
+                page.locator("main h1").wait_for()
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                found[name, width] = (wide, find_faults(page))
+    return found
+
+
+WAYS = {
+    "a tab of the Dag run": "/dags/reanalyse_demo/runs/{run_id}/plugin/shoal_dag_run",
+    "a tab of the DAG": "/dags/reanalyse_demo/plugin/shoal_dag",
+    "the menu": "/plugin/shoal",
+}
+SAID = {"a tab of the Dag run": "summarize ✓ done", "a tab of the DAG": "To cite", "the menu": "Newest image"}
+LOOKED_AT = ("all", "dataset", "run", "plan", "missing")
+
+
+def addresses(web, linked):
+    run = linked["Plan"].replace("/plan/", "/run/")
+    shoal = f"{web.url}/shoal/"
+    return {"all": shoal, "dataset": f"{shoal}dataset/reanalyse_demo", "run": run, "missing": f"{shoal}nothing"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_airflow_shows_the_pages_among_its_own(walked, way):
+    assert SAID[way] in walked[way]
+
+
+def test_the_pages_lead_to_one_another_and_back_to_airflow(walked):
+    assert "/shoal/plan/reanalyse_demo/demo-fish-v1-" in walked["by clicks"]
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_every_page_fits_and_can_be_read_by_all(walked, name, width):
+    wide, faults = walked[name, width]
+    assert (wide <= width, faults) == (True, [])
 
 
 def test_no_backfill_starts_by_itself(web):

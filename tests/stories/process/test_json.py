@@ -80,7 +80,7 @@ def test_each_command_prints_the_object_that_the_page_describes(told):
     assert (
         answer.keys()
         == first.keys()
-        == {"dataset", "run", "model", "result_sha256", "summary", "open", "first_run", "newer"}
+        == {"dataset", "run", "model", "result_sha256", "summary", "open", "first_run", "under_way", "newer"}
     )
     status, found, _ = told("verify", answer["run"])
     assert (status, found["holds"], keys_of(found)) == (0, True, keys_of_page("verify"))

@@ -281,9 +281,11 @@ def test_current_says_that_the_first_run_is_at_work(slow_images):
     plan = slow_images.plan()
     lines = read_first_run(slow_images.stores).describe()
     images, shards = plan.work.images, len(plan.work.shards)
-    assert lines[1] == f"run      {slow_images.dataset.name}/{plan.run_key}"
-    assert lines[2].startswith("state    running: it is at work, or ended a moment ago: last sign ")
-    assert lines[3] == f"rows     0 of {images} images, 0 of {shards} shards done"
+    assert lines[0] == f"run      {slow_images.dataset.name}/{plan.run_key}"
+    assert lines[1].startswith("state    running: it is at work, or ended a moment ago: last sign ")
+    assert lines[2] == (
+        f"progress 0 of {images} images done, 0 of them failed, {images} left; 0.0 images/s, ETA unknown; shards: {shards} waiting"
+    )
 
 
 def test_plan_only_ends_on_purpose(few_images):

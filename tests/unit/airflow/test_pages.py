@@ -76,13 +76,17 @@ def shown(run):
     ("page", "name", "kind", "holds"),
     [
         pytest.param("plan", "", HTML, "<h1>Plan ", id="plan"),
+        pytest.param("run", "", HTML, '<strong class="good">complete</strong>', id="run"),
+        pytest.param("run", "now", HTML, "Examined 3 = ", id="the part of it that changes"),
         pytest.param("summary", "", JSON, '"result_sha256"', id="summary"),
         pytest.param("report", "report.html", HTML, '<a href="counts-day.csv">', id="report"),
         pytest.param(
             "report", "counts-day.csv", "application/octet-stream", "camera,deployment,", id="a file beside it"
         ),
-        pytest.param("report", "other.csv", JSON, "names no file 'other.csv' - it has counts-day.csv, ", id="no file"),
-        pytest.param("report", "..%2fplan.json", JSON, "", id="a path"),
+        pytest.param(
+            "report", "other.csv", HTML, "names no file &#39;other.csv&#39; - it has counts-day.csv, ", id="no file"
+        ),
+        pytest.param("report", "..%2fplan.json", HTML, "There is no such page", id="a path"),
     ],
 )
 def test_each_page_is_kept_apart_from_airflow_and_kept_by_nobody(shown, page, name, kind, holds):
@@ -90,16 +94,50 @@ def test_each_page_is_kept_apart_from_airflow_and_kept_by_nobody(shown, page, na
     assert got.headers["content-type"] == kind
     assert holds in got.body
     policy = got.headers["content-security-policy"].split("; ")
-    assert {"default-src 'none'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'self'"} <= set(policy)
-    runs = name == "report.html"
-    assert ("sandbox allow-downloads allow-scripts" if runs else "sandbox allow-downloads") in policy
-    assert [part for part in policy if "script-src" in part] == ([f"script-src {SCRIPT_SOURCES}"] if runs else [])
-    assert not re.search("unsafe-eval|same-origin|navigation|connect", " ".join(policy))
+    assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'self'"} <= set(policy)
+    if kind == HTML and name != "report.html":
+        of_ours = {
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+        }
+        assert set(policy) == {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'self'", *of_ours}
+        assert not re.search(r"<script(?! src=)|<style| style=| on\w+=|javascript:", got.body)
+    else:
+        runs = name == "report.html"
+        assert ("sandbox allow-downloads allow-scripts" if runs else "sandbox allow-downloads") in policy
+        assert [part for part in policy if "script-src" in part] == ([f"script-src {SCRIPT_SOURCES}"] if runs else [])
+        assert not re.search("unsafe-eval|same-origin|navigation|connect", " ".join(policy))
+        assert "form-action 'none'" in policy
     assert got.headers["x-content-type-options"] == "nosniff"
     assert got.headers["cache-control"] == "private, no-store"
     assert got.headers.get("content-disposition") == (
         'attachment; filename="counts-day.csv"' if name == "counts-day.csv" else None
     )
+
+
+def test_all_datasets_are_in_one_list_and_each_leads_to_its_runs(shown):
+    name = shown.pipeline.dataset.name
+    (shown.file.parent / "typo.yaml").write_text("sauce: {}\n", encoding="utf-8")
+    listed = shown.pages.get("/").body
+    (shown.file.parent / "typo.yaml").unlink()
+    assert f'<a href="/shoal/dataset/reanalyse_{name}">{name}</a>' in listed
+    assert re.search(r">demo-fish v1, listed \d+ \w+ ago<", listed)
+    assert ">idle</a>" in listed
+    assert "typo.yaml: sauce: no such field - did you mean source?" in listed
+    page = shown.pages.get(f"/dataset/reanalyse_{name}").body
+    for said in (shown.plan.run_key, '<span class="good">answer</span>', ">IPC608<", shown.plan.variant.directory):
+        assert said in page
+    assert "/report.html" in page
+
+
+def test_an_address_of_nothing_leads_back(shown):
+    for path in ("/nothing", "/dataset/other_dag", "/run/reanalyse_x/v/no-run-key", "/dag-run/other_dag/manual__1"):
+        got = shown.pages.get(path)
+        assert (got.status, got.headers["content-type"], "\n" in got.detail) == (404, HTML, False)
+        assert '<a href="/shoal/">Back to Shoal</a>' in got.body or "/shoal/dataset/reanalyse_x" in got.body
 
 
 def test_a_summary_is_passed_on_as_it_is_stored(shown):
@@ -135,7 +173,8 @@ def test_no_object_is_handed_over_that_no_export_wrote(shown, fields, asked):
     got = shown.get("report", asked)
     assert got.status == 404
     assert re.search(
-        r"names .*, which is not of its run - restore it|is not what its format promises|Not Found", got.detail
+        r"names .*, which is not of its run - restore it|is not what its format promises|There is no such page",
+        got.detail,
     )
     assert "content-disposition" not in got.headers
 

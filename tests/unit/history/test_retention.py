@@ -46,6 +46,7 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/manifest.parquet", Kind.MANIFEST),
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/remaining-0002-attempt1.parquet", Kind.MANIFEST),
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/attempts/0002-attempt1.json", Kind.ATTEMPT),
+        (f"fish-v1-0123456789ab/runs/{run_key(1)}/progress/0002-attempt1.json", Kind.ATTEMPT),
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/trying-0002-attempt1.json", Kind.ATTEMPT),
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/crashed-0002-attempt1.json", Kind.ATTEMPT),
         (f"fish-v1-0123456789ab/runs/{run_key(1)}/summary-attempt1/report.html", Kind.FILE),

@@ -76,6 +76,7 @@ def test_what_people_write_is_read():
     [
         pytest.param("reef/current.json", RECORD_BYTES, id="current.json"),
         pytest.param(f"reef/v/runs/{RUN}/attempts/0000-abcd1234.json", NOTE_BYTES, id="a note"),
+        pytest.param(f"reef/v/runs/{RUN}/progress/0000-abcd1234.json", NOTE_BYTES, id="progress"),
     ],
 )
 def test_json_that_is_larger_than_shoal_writes_it_is_not_read(key, most, announced):

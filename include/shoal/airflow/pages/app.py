@@ -1,23 +1,44 @@
-"""Shows a run's plan, summary and report to people who may see its DAG; reads the results bucket and never writes.
+"""Shows datasets and their runs to people who may see its DAG; reads the results bucket and never writes.
 
 What lies there may be anybody's who may write to that bucket, and it is shown in Airflow's origin: it runs nothing, asks no
 other site, and is passed on piece by piece or bounded before it is read.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Path
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shoal.airflow.pages.plan_page import render_plan
+from shoal.airflow.pages import reading
+from shoal.airflow.pages.dataset_page import dataset_page
+from shoal.airflow.pages.frame import (
+    HEADERS_OF_PAGE,
+    POLICY,
+    STATIC,
+    Crumb,
+    crumbs,
+    error_page,
+    page,
+    read_static,
+    render,
+    to_dataset,
+    to_run,
+)
+from shoal.airflow.pages.plan_page import plan_page
 from shoal.airflow.pages.run_place import Place, find_run
+from shoal.airflow.pages.run_view import RunView, view_run
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
+from shoal.contract.run_names import dataset_of
 from shoal.exports.report.policy import SCRIPT_SOURCES
 from shoal.models.approval import answer_to
 from shoal.results.stored_plan import read_plan
@@ -30,15 +51,14 @@ _ALONE = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox allow-downloads"
 )
-_POLICY = "Content-Security-Policy"
 HEADERS = {
-    _POLICY: _ALONE,
+    POLICY: _ALONE,
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, no-store",
 }
 # A report draws its charts by the very scripts of this release, and runs no other: whoever may write to the bucket has none run.
 # They stay in the sandbox, which may not reach Airflow, and ask no site for anything. A report of another release has its tables.
-HEADERS_OF_REPORT = {_POLICY: f"{_ALONE} allow-scripts; script-src {SCRIPT_SOURCES}"}
+HEADERS_OF_REPORT = {POLICY: f"{_ALONE} allow-scripts; script-src {SCRIPT_SOURCES}"}
 NAMED = 20
 """File names told where another one was asked for."""
 
@@ -55,38 +75,147 @@ class Guarded:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                of_report = headers.get(_POLICY) == HEADERS_OF_REPORT[_POLICY]
-                headers.update(HEADERS | (HEADERS_OF_REPORT if of_report else {}))
+                own = next((one for one in _OWN if one[POLICY] == headers.get(POLICY)), {})
+                kept = {} if headers.get("Cache-Control") != _KEPT else {"Cache-Control": _KEPT}
+                headers.update(HEADERS | own | kept)
             await send(message)
 
         await self._app(scope, receive, send_guarded)
 
 
-# Pages of plugins are open to anyone unless they ask: every route depends on the right to see its DAG.
+_OWN = (HEADERS_OF_REPORT, HEADERS_OF_PAGE)
+_KEPT = "private, max-age=86400, immutable"
+"""Of the files that pages ask for: another release asks for them by another address."""
+
+# Pages of plugins are open to anyone unless they ask: every route asks who somebody is, and for the right to see its DAG.
 app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Guarded)
 
 may_see_dag = [Depends(requires_access_dag(method="GET"))]
+logged_in = [Depends(requires_authenticated())]
 Variant = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
 
 
+def readable_datasets(user: GetUserDep) -> set[str]:
+    """Name the datasets whose DAGs somebody may see, and the files that cannot be used."""
+    return get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+
+
+_NO_PAGE = "There is no such page: this address names no dataset and no run of Shoal's."
+
+
+@app.exception_handler(StarletteHTTPException)
+async def say_error(request: Request, err: StarletteHTTPException) -> Response:
+    """Say in a page what is wrong, with a way back."""
+    unnamed = err.detail == HTTPStatus.NOT_FOUND.phrase  # Starlette's own words for an address of no route
+    return error_page(err.status_code, _NO_PAGE if unnamed else str(err.detail), _way_to(request))
+
+
+@app.exception_handler(RequestValidationError)
+async def say_no_such_address(request: Request, err: RequestValidationError) -> Response:  # noqa: ARG001 - FastAPI's signature
+    """Say in a page that an address is none of ours."""
+    return error_page(HTTPStatus.NOT_FOUND, _NO_PAGE, _way_to(request))
+
+
+@app.exception_handler(ConfigError)
+@app.exception_handler(ContractError)
+async def say_not_there(request: Request, err: ShoalError) -> Response:
+    """Say in a page what is not there, or not as it must be."""
+    return error_page(HTTPStatus.NOT_FOUND, str(err), _way_to(request))
+
+
+@app.exception_handler(ShoalError)
+async def say_no_answer(request: Request, err: ShoalError) -> Response:
+    """Say in a page that a store does not answer."""
+    return error_page(HTTPStatus.BAD_GATEWAY, str(err), _way_to(request))
+
+
+@app.exception_handler(Exception)
+async def say_mistake(request: Request, err: Exception) -> Response:
+    """Say in a page that the mistake is ours; the web server's log has all of it."""
+    message = f"This page failed ({type(err).__name__}) - see the log of Airflow's API server, and report it"
+    return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, message, _way_to(request))
+
+
+def _way_to(request: Request) -> tuple[Crumb, ...]:
+    name = dataset_of(str(request.path_params.get("dag_id", "")))
+    return crumbs(Crumb(name, to_dataset(name))) if name else crumbs()
+
+
+@app.get("/static/{name}", dependencies=logged_in)
+def static(name: str) -> Response:
+    """Hand over the style or the script of the pages."""
+    if name not in STATIC:
+        raise HTTPException(404, f"There is no file {name!r} of Shoal's pages")
+    return Response(read_static(name), media_type=STATIC[name], headers={"Cache-Control": _KEPT})
+
+
+@app.get("/")
+async def datasets(dag_ids: Annotated[set[str], Depends(readable_datasets)]) -> Response:
+    """Show every dataset whose DAG somebody may see."""
+    rows = await reading.see_all(name for dag_id in dag_ids if (name := dataset_of(dag_id)) is not None)
+    rows += [reading.Row(name, None, why, is_broken=True) for name, why in reading.broken_files(dag_ids)]
+    waiting = sum(len(row.seen.value.waits) for row in rows if row.seen)
+    return page("datasets.html", "Datasets", crumbs(), rows=rows, waiting=waiting)
+
+
+@app.get("/dataset/{dag_id}", dependencies=may_see_dag)
+async def dataset(dag_id: str, before: Annotated[str, Query(pattern=f"^({RUN_KEY})?$")] = "") -> Response:
+    """Show a dataset: its answer, runs, variants, cameras, months."""
+    name = reading.need_dataset(dag_id)
+    home, runs = await reading.see_dataset(name), await reading.see_runs(name, before)
+    return dataset_page(dag_id, home, runs)
+
+
+@app.get("/dag-run/{dag_id}/{run_id:path}", dependencies=may_see_dag)
+async def dag_run(dag_id: str, run_id: str) -> Response:
+    """Lead to the run that a Dag run planned."""
+    found = await reading.find_of_dag_run(dag_id, run_id)
+    if found is not None:
+        return RedirectResponse(to_run("run", dag_id, *found), 303)
+    name = reading.need_dataset(dag_id)
+    way = crumbs(Crumb(name, to_dataset(name)), Crumb(f"Dag run {run_id}"))
+    return page("no_plan.html", "No plan yet", way, run_id=run_id, name=name)
+
+
+@app.get("/run/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
+async def run(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+    """Show how far a run is, and why it is as it is."""
+    view = await _view(dag_id, variant, run_key)
+    name = reading.need_dataset(dag_id)
+    way = crumbs(Crumb(name, to_dataset(name)), Crumb(f"run {run_key}"))
+    live = f"{to_run('run', dag_id, variant, run_key)}/now"
+    return page("run.html", f"Run {name}/{run_key}", way, run=view, live=live)
+
+
+@app.get("/run/{dag_id}/{variant}/{run_key}/now", dependencies=may_see_dag)
+async def run_now(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+    """Give the part of a run's page that changes."""
+    view = await _view(dag_id, variant, run_key, was_live=True)
+    return HTMLResponse(render("run_now.html", run=view), headers=HEADERS_OF_PAGE)
+
+
+async def _view(dag_id: str, variant: str, run_key: str, *, was_live: bool = False) -> RunView:
+    return view_run(dag_id, variant, await reading.see_run_now(dag_id, variant, run_key), was_live=was_live)
+
+
 @app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
-def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+async def plan(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show what one run intended."""
-    return _show(dag_id, variant, run_key, lambda place, run: _as_page(place, variant, run.plan))
+    return await _show(dag_id, variant, run_key, lambda place, run: _as_page(place, dag_id, variant, run.plan))
 
 
 @app.get("/summary/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
-def summary(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
+async def summary(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show the answer of one run."""
-    return _show(dag_id, variant, run_key, lambda place, run: _as_json(place.results, run.summary))
+    return await _show(dag_id, variant, run_key, lambda place, run: _as_json(place.results, run.summary))
 
 
 @app.get("/report/{dag_id}/{variant}/{run_key}/{name}", dependencies=may_see_dag)
-def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Response:
+async def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> Response:
     """Show the report of one run, or hand over a file that lies beside it."""
-    return _show(dag_id, variant, run_key, lambda place, run: _file(place, run, name))
+    return await _show(dag_id, variant, run_key, lambda place, run: _file(place, run, name))
 
 
 def _file(place: Place, run: RunLayout, name: str) -> Response:
@@ -113,10 +242,9 @@ def _stream(results: ObjectStore, key: str, kind: str | None, **headers: str) ->
     return StreamingResponse(pieces, media_type=kind, headers={"Content-Length": str(size_bytes), **headers})
 
 
-def _as_page(place: Place, variant: str, key: str) -> Response:
+def _as_page(place: Place, dag_id: str, variant: str, key: str) -> Response:
     plan = read_plan(place.results, key)
-    answer = answer_to(plan, place.results, place.layout.variant(variant))
-    return HTMLResponse(render_plan(plan, answer))
+    return plan_page(dag_id, plan, answer_to(plan, place.results, place.layout.variant(variant)))
 
 
 def _as_json(results: ObjectStore, key: str) -> Response:
@@ -125,12 +253,11 @@ def _as_json(results: ObjectStore, key: str) -> Response:
     return _stream(results, key, "application/json")
 
 
-def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Place, RunLayout], Response]) -> Response:
-    """Read one object of a run: 404 where there is none, 502 where the store does not answer."""
-    try:
-        place, run = find_run(dag_id, variant, run_key)
-        return read(place, run)
-    except (ConfigError, ContractError) as err:
-        raise HTTPException(404, str(err)) from err
-    except ShoalError as err:
-        raise HTTPException(502, str(err)) from err
+async def _show(dag_id: str, variant: str, run_key: str, read: Callable[[Place, RunLayout], Response]) -> Response:
+    """Read one object of a run, for seconds."""
+
+    def find_and_read() -> Response:
+        return read(*find_run(dag_id, variant, run_key))
+
+    # Each asks for itself: an answer that is passed on in pieces is of one person.
+    return await reading.read_alone(dag_id, find_and_read)

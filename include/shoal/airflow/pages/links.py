@@ -53,22 +53,22 @@ class NextRunLink(BaseOperatorLink):
     def get_link(self, operator: object, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's signature
         """Give its page; nothing where no run goes on."""
         found: tuple[str, str] | None = getattr(operator, "goes_on", None)
-        return f"{_below()}/dags/{found[0]}/runs/{quote(found[1])}" if found else ""
+        return f"{below()}/dags/{found[0]}/runs/{quote(found[1])}" if found else ""
 
 
 def run_path(page: str, dag_id: str, run: Mapping[str, str]) -> str:
     """Say where the web server shows a page of a run.
 
     Args:
-        page: `plan`, `summary` or `report`.
+        page: `run`, `plan`, `summary` or `report`.
         dag_id: The run's DAG: who may see it may see the page.
         run: Names `variant` and `run_key`.
     """
     # The report names the files that lie beside it.
     file = "/report.html" if page == "report" else ""
-    return f"{_below()}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
+    return f"{below()}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
 
 
-def _below() -> str:
+def below() -> str:
     """Say below which path this Airflow shows its pages and Shoal's: https://example.org/airflow has one of its own."""
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")

@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from html import escape
 
+from fastapi.responses import HTMLResponse
+
+from shoal.airflow.pages.frame import Crumb, crumbs, page, to_dataset, to_run
 from shoal.bucket.sieve import ListingCounts
-from shoal.contract.errors import shown_lines
+from shoal.contract.run_names import dataset_of
 from shoal.models.approval import Answer
-from shoal.results.plan_parts import StoredCapacity, StoredListing, StoredPassedOver, StoredShard
 from shoal.results.stored_plan import StoredPlan
-from shoal.tables.clock_table import TITLE, ClockTable
+from shoal.tables.clock_table import TITLE
 
-_STYLE = (
-    "body{font:14px system-ui,sans-serif;margin:2em;max-width:70em}"
-    "table{border-collapse:collapse;margin:0 0 1.5em}td,th{border:1px solid #ccc;padding:.3em .7em;text-align:left}"
-    "th{background:#f2f2f2}pre{background:#f7f7f7;padding:1em;overflow:auto}"
-)
 _DECISIONS = {
     "not_needed": "not needed",
     "approved": "given",
@@ -25,27 +21,32 @@ _DECISIONS = {
 }
 
 
-def render_plan(plan: StoredPlan, answer: Answer | None = None) -> str:
-    """Write a plan.json as HTML; one of an earlier release, too.
+def plan_page(dag_id: str, plan: StoredPlan, answer: Answer | None = None) -> HTMLResponse:
+    """Show a plan.json; one of an earlier release, too.
 
     Args:
+        dag_id: The DAG under which it is shown.
         plan: The plan.
         answer: What was said about its variant, before the plan or since; None where nothing was.
     """
-    name = f"{plan.dataset}/{plan.run_key}"
-    parts = [
-        f"<h1>Plan {escape(name)}</h1>",
-        _table((), _facts(plan, answer)),
-        _beside(plan.listing),
-        _clock(plan.clock),
-        _remarks(plan.remarks),
-        _passed_over(plan.passed_over),
-        _capacity(plan.capacity),
-        _shards(plan.shards),
-        f"<h2>plan.json</h2><pre>{escape(json.dumps(plan.json, indent=1, ensure_ascii=False))}</pre>",
-    ]
-    head = f"<meta charset='utf-8'><title>Plan {escape(name)}</title><style>{_STYLE}</style>"
-    return shown_lines(f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>")
+    dataset, run = dataset_of(dag_id) or plan.dataset, to_run("run", dag_id, plan.variant.directory, plan.run_key)
+    capacity = plan.capacity
+    return page(
+        "plan.html",
+        f"Plan {plan.dataset}/{plan.run_key}",
+        crumbs(Crumb(dataset, to_dataset(dataset)), Crumb(f"run {plan.run_key}", run), Crumb("plan")),
+        facts=list(_facts(plan, answer)),
+        beside=ListingCounts.of(vars(plan.listing)).describe(),
+        clock=plan.clock,
+        clock_head=TITLE,
+        clock_rows=[line.cells() for line in plan.clock.lines] if plan.clock else [],
+        remarks=plan.remarks,
+        passed_over=[(entry.version, entry.reason) for entry in plan.passed_over],
+        capacity=capacity,
+        nodes=[(node.name, node.pods, ", ".join(node.binds)) for node in capacity.nodes] if capacity else [],
+        shards=[(shard.shard, f"{shard.images:,}", shard.first_key, shard.last_key) for shard in plan.shards],
+        stored=json.dumps(plan.json, indent=1, ensure_ascii=False),
+    )
 
 
 def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, object]]:
@@ -71,46 +72,3 @@ def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, ob
         yield "Approval", _DECISIONS.get(approval.decision, approval.decision)
     if answer is not None:
         yield "Said about this variant", answer.tell()
-
-
-def _beside(listing: StoredListing) -> str:
-    """Tell what was left out of the listing and what nobody looks at, in the words of the plan's own log."""
-    lines = ListingCounts.of(vars(listing)).describe()
-    return f"<h2>Beside the images</h2>{''.join(f'<p>{escape(line)}</p>' for line in lines)}" if lines else ""
-
-
-def _clock(clock: ClockTable | None) -> str:
-    if clock is None or not clock.lines:
-        return ""
-    more = f"<p>and {clock.more_lines:,} more lines of {clock.more_keys:,} images</p>" if clock.more_lines else ""
-    odd = "".join(f"<p>{escape(sentence)}</p>" for sentence in clock.odd)
-    return f"<h2>Times and cameras</h2>{_table(TITLE, (line.cells() for line in clock.lines))}{more}{odd}"
-
-
-def _remarks(remarks: Iterable[str]) -> str:
-    """Tell corrected clocks, odd names and what changed since the last run, in the words of the plan's own log."""
-    lines = "".join(f"<p>{escape(line)}</p>" for line in remarks)
-    return f"<h2>What else is to be known</h2>{lines}" if lines else ""
-
-
-def _passed_over(passed: Iterable[StoredPassedOver]) -> str:
-    rows = [(entry.version, entry.reason) for entry in passed]
-    return f"<h2>Versions passed over</h2>{_table(('Version', 'Why'), rows)}" if rows else ""
-
-
-def _capacity(capacity: StoredCapacity | None) -> str:
-    if capacity is None:
-        return "<p>Room was not looked for.</p>"
-    rows = [(node.name, node.pods, ", ".join(node.binds)) for node in capacity.nodes]
-    return f"<h2>Room</h2><p>{escape(capacity.reason)}</p>{_table(('Node', 'Workers', 'Bound by'), rows)}"
-
-
-def _shards(shards: Iterable[StoredShard]) -> str:
-    rows = [(shard.shard, f"{shard.images:,}", shard.first_key, shard.last_key) for shard in shards]
-    return f"<h2>Shards</h2>{_table(('Shard', 'Images', 'First key', 'Last key'), rows)}" if rows else ""
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    top = "".join(f"<th>{escape(text)}</th>" for text in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"

@@ -1,5 +1,7 @@
 """Where a run's plan, summary and report lie: where the dataset file says now, or where its runs wrote before that."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +12,29 @@ from shoal.airflow.open_runs import find_place
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.layout import DatasetLayout, RunLayout
 from shoal.contract.run_names import dataset_of
+from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
-from shoal.settings.dataset_stores import open_stores
+from shoal.settings.dataset_stores import Stores, open_results
 from shoal.settings.results_place import ResultsPlace
 from shoal.stores.object_store import ObjectStore, open_store
+from shoal.stores.unreached import UnreachedStore
 
 
 @dataclass(frozen=True)
 class Place:
-    """A results bucket, and a dataset's folder in it."""
+    """A results bucket, and a dataset's folder in it.
+
+    Attributes:
+        results: The bucket.
+        layout: The folder.
+        stores: Both, and the dataset's other buckets as far as they can be reached.
+        dataset: The dataset file's settings; None where there is none.
+    """
 
     results: ObjectStore
     layout: DatasetLayout
+    stores: Stores
+    dataset: Dataset | None
 
 
 def find_run(dag_id: str, variant: str, run_key: str) -> tuple[Place, RunLayout]:
@@ -62,6 +75,32 @@ def find_run(dag_id: str, variant: str, run_key: str) -> tuple[Place, RunLayout]
     )
 
 
+def find_home(name: str) -> tuple[Place, str]:
+    """Find the place where a dataset's results are now, and what is wrong with its file; empty where nothing is.
+
+    Args:
+        name: The dataset.
+
+    Raises:
+        ConfigError: It has no file, and no run of it wrote anywhere.
+    """
+    failed: ShoalError | None = None
+    for open_place in _places(name):
+        try:
+            place = open_place()
+        except ShoalError as err:
+            failed = failed or err
+        else:
+            return place, "" if failed is None else str(failed)
+    raise failed or ConfigError(f"No dataset file {name}.yaml in {configured_datasets_folder()}")
+
+
+def label_of(name: str) -> str:
+    """Name the store that a dataset's pages wait for; by the dataset, where it was never opened."""
+    with _LOCK:
+        return _LABELS.get(name, f"The results of dataset {name}")
+
+
 def _places(name: str) -> Iterator[Callable[[], Place]]:
     """Give what opens the file's place, then that of the last run; each is looked at only when asked for."""
     path = next((path for path in dataset_files(configured_datasets_folder()) if path.stem == name), None)
@@ -70,17 +109,53 @@ def _places(name: str) -> Iterator[Callable[[], Place]]:
         yield lambda: _of_file(path, opened)
     before = find_place(name)
     if before is not None and before not in opened:
-        yield lambda: _bounded(open_store(read_access(before.conn_id), before.bucket), before.layout)
+        yield lambda: _of_place(before)
 
 
 def _of_file(path: Path, opened: list[ResultsPlace]) -> Place:
     dataset = load_dataset(path)
-    opened.append(ResultsPlace.of(dataset))
-    stores = open_stores(dataset, read_access)
-    return _bounded(stores.results, stores.layout)
+    place = ResultsPlace.of(dataset)
+    opened.append(place)
+    # Of a dataset only the results are read here: its images and models may be out of this machine's reach.
+    return _kept((str(path), path.stat().st_mtime_ns), place, lambda: (open_results(dataset, read_access), dataset))
 
 
-def _bounded(results: ObjectStore, layout: DatasetLayout) -> Place:
-    """Take the web interface's bound of what is read: it serves many at once."""
-    results.json_times = 1
-    return Place(results, layout)
+def _of_place(place: ResultsPlace) -> Place:
+    def open_alone() -> tuple[Stores, None]:
+        results = open_store(read_access(place.conn_id), place.bucket)
+        nothing = UnreachedStore(
+            place.bucket, ConfigError(f"Dataset {place.dataset} has no file: only its results are known")
+        )
+        return Stores(nothing, nothing, results, place.layout), None
+
+    return _kept(("", 0), place, open_alone)
+
+
+def _kept(version: tuple[str, int], place: ResultsPlace, open_it: Callable[[], tuple[Stores, Dataset | None]]) -> Place:
+    """Give a store that is open: its connections are, too, and a hundred people look at once."""
+    with _LOCK:
+        found = _OPENED.get(str(place))
+        if found is not None and found[0] == version and time.monotonic() - found[1] < OPEN_S:
+            return found[2]
+    stores, dataset = open_it()
+    # The web interface's bounds of what is read, and of how long: it serves many at once.
+    stores.results.json_times, stores.results.hurried = 1, True
+    made = Place(stores.results, stores.layout, stores, dataset)
+    with _LOCK:
+        if len(_OPENED) > MOST_OPEN:
+            _OPENED.clear()
+        _OPENED[str(place)] = (version, time.monotonic(), made)
+        _LABELS[place.dataset] = f"Bucket {place.bucket!r}" + (
+            f" at {stores.results.address}" if stores.results.address else ""
+        )
+    return made
+
+
+OPEN_S = 60.0
+"""A store is opened again after so long: its connection may have been changed."""
+
+MOST_OPEN = 500
+
+_LOCK = threading.Lock()
+_OPENED: dict[str, tuple[tuple[str, int], float, Place]] = {}
+_LABELS: dict[str, str] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
+from shoal.contract.progress_note import NODE_VARIABLE
 from shoal.contract.units import parse_quantity
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, literal, overlay
@@ -204,6 +205,7 @@ def _worker(cluster: Cluster, worker: Worker, shard: ShardPod) -> Manifest:
         "imagePullPolicy": worker.pull_policy,
         "args": list(command.to_words()),
         "workingDir": SCRATCH,  # the pod's own, and empty when it starts
+        "env": [{"name": NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "envFrom": [{"secretRef": {"name": shard.run_name}}],
         "resources": {"requests": pod.limits, "limits": pod.limits},
         "securityContext": _UNPRIVILEGED,

@@ -1,0 +1,237 @@
+"""What each page reads, by way of what is kept for all who look."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import TypeVar
+
+from shoal.airflow.configured import configured_datasets_folder
+from shoal.airflow.pages.kept import Kept, Seen
+from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of
+from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.run_names import broken_dag_id, dataset_of
+from shoal.history.digest import RunDigest, digest, digest_all
+from shoal.history.facts import RunFacts
+from shoal.history.notes import Notes
+from shoal.history.overview import Overview, read_overview
+from shoal.history.seen_run import see_run
+from shoal.results.answer import read_current
+from shoal.results.run_list import list_run_folders
+from shoal.settings.dataset_files import dataset_files, load_dataset
+
+T = TypeVar("T")
+
+OVERVIEW_S, RUN_S, TABLE_S = 10.0, 4.0, 15.0
+"""For so long what was read is good enough for the next one who looks."""
+
+ALONE_S = 30.0
+"""So long one person waits for a plan, which may be megabytes, or for a report to begin."""
+
+RUNS_A_PAGE = 50
+MOST_LOOKED = 1000
+"""Newest runs among which a Dag run's is looked for."""
+
+MOST_DIGESTS, MOST_LISTS = 5000, 300
+
+KEPT = Kept()
+NOTES = Notes()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A dataset at a glance, and what is wrong with its file; empty where nothing is."""
+
+    overview: Overview
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A dataset in the list of all: what was read, or why nothing was; one whose file never was good has no page."""
+
+    name: str
+    seen: Seen[Overview] | None
+    trouble: str = ""
+    is_broken: bool = False
+
+
+@dataclass(frozen=True)
+class RunsPage:
+    """Some of a dataset's runs, the newest first, and the run_key that the next page begins before; None where there is none."""
+
+    digests: tuple[RunDigest, ...]
+    older: str | None
+
+
+async def see_all(names: Iterable[str]) -> list[Row]:
+    """Look at datasets, all at once: whoever looks waits no longer than for one."""
+
+    async def see_one(name: str) -> Row:
+        try:
+            seen = await see_dataset(name)
+        except ShoalError as err:
+            return Row(name, None, str(err))
+        return Row(name, Seen(seen.value.overview, seen.read_at, seen.trouble), seen.value.trouble)
+
+    return list(await asyncio.gather(*map(see_one, sorted(set(names)))))
+
+
+async def see_dataset(name: str) -> Seen[Home]:
+    """Look at a dataset.
+
+    Raises:
+        ShoalError: It cannot be looked at, and was not before.
+    """
+
+    def read() -> Home:
+        place, trouble = find_home(name)
+        return Home(read_overview(place.stores, place.dataset, NOTES), trouble)
+
+    return await KEPT.get(label_of(name), ("dataset", name), read, fresh_s=OVERVIEW_S)
+
+
+async def see_runs(name: str, before: str) -> Seen[RunsPage]:
+    """Look at the runs of a dataset before one; before all where that is empty.
+
+    Raises:
+        ShoalError: They cannot be looked at, and were not before.
+    """
+
+    def read() -> RunsPage:
+        place, _ = find_home(name)
+        runs = list_run_folders(place.results, place.layout)
+        chosen = sorted((run_key for run_key in runs if not before or run_key < before), reverse=True)
+        shown = chosen[:RUNS_A_PAGE]
+        digests = digest_all({run_key: runs[run_key] for run_key in shown}, partial(_digest, place))
+        return RunsPage(tuple(digests), shown[-1] if len(chosen) > len(shown) else None)
+
+    return await KEPT.get(label_of(name), ("runs", name, before), read, fresh_s=TABLE_S)
+
+
+async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunFacts]:
+    """Look at a run.
+
+    Raises:
+        ConfigError: There is no such run of the DAG's dataset.
+        ShoalError: It cannot be looked at, and was not before.
+    """
+    name = dataset_of(dag_id) or dag_id
+
+    def read() -> RunFacts:
+        place, _ = find_run(dag_id, variant, run_key)
+        current = read_current(place.results, place.layout)
+        later = _later(place, run_key)
+        return see_run(
+            place.stores, run_key, variant, NOTES, current=current["run_key"] if current else None, later=later
+        )
+
+    return await KEPT.get(label_of(name), ("run", dag_id, variant, run_key), read, fresh_s=RUN_S)
+
+
+async def find_of_dag_run(dag_id: str, run_id: str) -> tuple[str, str] | None:
+    """Find the newest run that a Dag run planned: its variant and run_key; None where it has planned none yet.
+
+    Raises:
+        ShoalError: It cannot be looked for.
+    """
+    name = need_dataset(dag_id)
+
+    def read() -> tuple[str, str] | None:
+        place, _ = find_home(name)
+        runs = list_run_folders(place.results, place.layout)
+        newest = sorted(runs, reverse=True)[:MOST_LOOKED]
+        for start in range(0, len(newest), RUNS_A_PAGE):
+            some = {run_key: runs[run_key] for run_key in newest[start : start + RUNS_A_PAGE]}
+            for one in digest_all(some, partial(_digest, place)):
+                if (one.dag_id, one.run_id) == (dag_id, run_id):
+                    return one.variant, one.run_key
+        return None
+
+    return (await KEPT.get(label_of(name), ("dag run", dag_id, run_id), read, fresh_s=RUN_S)).value
+
+
+async def read_alone(dag_id: str, read: Callable[[], T]) -> T:
+    """Read something for one person; it is not kept.
+
+    Raises:
+        ShoalError: It cannot be read.
+    """
+    mine = object()
+    return (
+        await KEPT.get(label_of(dataset_of(dag_id) or dag_id), mine, read, fresh_s=0.0, keep=False, deadline_s=ALONE_S)
+    ).value
+
+
+def broken_files(dag_ids: Collection[str]) -> list[tuple[str, str]]:
+    """Name the dataset files that cannot be used, and why: those whose DAGs somebody may see, which stand in for them."""
+    found = []
+    with suppress(ConfigError):  # nobody says where the files are
+        for path in dataset_files(configured_datasets_folder()):
+            if broken_dag_id(path.stem) in dag_ids:
+                try:
+                    load_dataset(path)
+                except ConfigError as err:
+                    found.append((path.stem, str(err)))
+    return found
+
+
+def need_dataset(dag_id: str) -> str:
+    """Name the dataset of a DAG.
+
+    Raises:
+        ConfigError: It is of none.
+    """
+    name = dataset_of(dag_id)
+    if name is None:
+        raise ConfigError(f"DAG {dag_id!r} is not of a dataset of Shoal's: there is nothing of it to show here")
+    return name
+
+
+def _later(place: Place, run_key: str) -> str | None:
+    """Find the next run that goes on with a dataset, as far as a few looks tell."""
+    runs = _runs_of(place)
+    for other in sorted(one for one in runs if one > run_key)[:RUNS_A_PAGE]:
+        found = _digest(place, other, runs[other])
+        if not found.is_aside and found.state not in {"plan only", "no plan", "unreadable"}:
+            return other
+    return None
+
+
+def _runs_of(place: Place) -> dict[str, str]:
+    """List a dataset's runs, as they were within the last seconds."""
+    root, now_s = place.results.uri(place.layout.root), time.monotonic()
+    with _LOCK:
+        listed_s, runs = _RUNS.get(root, (float("-inf"), {}))
+    if now_s - listed_s > TABLE_S:
+        runs = list_run_folders(place.results, place.layout)
+        with _LOCK:
+            if len(_RUNS) > MOST_LISTS:
+                _RUNS.clear()
+            _RUNS[root] = (now_s, runs)
+    return runs
+
+
+_RUNS: dict[str, tuple[float, dict[str, str]]] = {}
+_DIGESTS: OrderedDict[tuple[str, str, str], RunDigest] = OrderedDict()
+_LOCK = Lock()
+
+
+def _digest(place: Place, run_key: str, variant: str) -> RunDigest:
+    """Read a run's line; one that is over is read once."""
+    key = (place.results.uri(place.layout.root), variant, run_key)
+    with _LOCK:
+        if key in _DIGESTS:
+            _DIGESTS.move_to_end(key)
+            return _DIGESTS[key]
+    found = digest(place.results, place.layout, run_key, variant)
+    if found.is_over:
+        with _LOCK:
+            _DIGESTS[key] = found
+            while len(_DIGESTS) > MOST_DIGESTS:
+                _DIGESTS.popitem(last=False)
+    return found

@@ -1,0 +1,85 @@
+"""One run as many people may look at it every few seconds: `facts` without the rows, which are thousands of files."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from shoal.contract.errors import ContractError
+from shoal.contract.layout import run_time
+from shoal.contract.stored_json import pick, reading
+from shoal.contract.stored_names import is_failed_attempt
+from shoal.history.facts import Images, RunFacts, ShardProgress
+from shoal.history.notes import Notes
+from shoal.history.signs import MOST_NOTES, read_progress
+from shoal.models.approval import answer_to
+from shoal.results.stored_plan import read_plan
+from shoal.results.stored_summary import find_summary
+from shoal.settings.dataset_stores import Stores
+from shoal.shards.failure_notes import FailedAttempt
+from shoal.stores.object_store import ListedObject, ObjectStore
+
+MOST_LISTED = 3 * MOST_NOTES
+"""Objects of one run that are looked at: there are more only where somebody else writes, too."""
+
+MOST_ATTEMPTS = 1000
+"""Notes on failed attempts that are read, the first first."""
+
+
+def see_run(
+    stores: Stores, run_key: str, variant: str, notes: Notes, *, current: str | None = None, later: str | None = None
+) -> RunFacts:
+    """Read what the bucket tells of a run, but for its rows: what is open is what its workers say.
+
+    Args:
+        stores: The dataset's buckets.
+        run_key: The run.
+        variant: Folder of its variant.
+        notes: What was read before.
+        current: The run that is the dataset's answer.
+        later: The next run of the dataset.
+
+    Raises:
+        ContractError: A stored object is not what it must be.
+        StoreError: The results bucket does not answer.
+    """
+    results, layout, name = stores.results, stores.layout.variant(variant), stores.layout.dataset
+    run, now = layout.run(run_key), results.read_clock()
+    listed = list(islice(results.list_objects(run.root), MOST_LISTED))
+    last_sign = max((one.last_modified for one in listed), default=run_time(run_key))
+    facts = RunFacts(name, name, run_key, now, last_sign=last_sign, later=later, is_answer=current == run_key)
+    by_key = {one.key: one for one in listed}
+    if run.plan not in by_key:
+        return facts
+    plan = notes.understand(results, by_key[run.plan], read_plan)
+    summary = find_summary(results, run.summary) if run.summary in by_key else None
+    attempts = [one for one in listed if is_failed_attempt(run, one.key)]
+    progress = None if summary else read_progress(results, layout, plan, now, notes=notes, listed=listed)
+    shards = progress.shards if progress else ()
+    spoken = [now - timedelta(seconds=one.age_s) for one in shards if one.age_s is not None]
+    return replace(
+        facts,
+        plan=plan,
+        summary=summary,
+        answer=answer_to(plan, results, layout),
+        attempts=_read_attempts(results, attempts, notes),
+        progress=progress,
+        shards=tuple(ShardProgress(one.shard, one.images, one.left) for one in shards),
+        open=Images(progress.left) if progress else Images() if not plan.shards else None,
+        last_sign=max([last_sign, *spoken]),
+    )
+
+
+def _read_attempts(results: ObjectStore, listed: Iterable[ListedObject], notes: Notes) -> tuple[FailedAttempt, ...]:
+    first = sorted(listed, key=lambda one: one.last_modified)[:MOST_ATTEMPTS]
+    found = []
+    for key, value in notes.read(results, first).items():
+        with suppress(ContractError), reading(key, "delete it: it tells of an attempt that failed, and no more"):
+            found.append(pick(FailedAttempt, value))
+    return tuple(sorted(found, key=lambda failed: (failed.failed_at, failed.shard)))
+
+
+def age_of(moment: datetime, now: datetime) -> float:
+    """Tell how many seconds ago something was; what is to come is now."""
+    return max(0.0, (now - moment).total_seconds())

@@ -1,0 +1,101 @@
+"""Says in the results bucket how far an attempt is; nothing waits for that, and nothing fails for it."""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from shoal.contract.errors import one_line
+from shoal.contract.progress_note import NODE_VARIABLE, ProgressNote
+from shoal.contract.rows import Status
+from shoal.contract.units import utc_text
+from shoal.stores.object_store import ObjectStore
+from shoal_worker.loop.tally import Tally
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 20.0
+"""Seconds between two notes: a person who watches thousands of workers costs the store tens of requests a second."""
+
+RATE_OVER_S = 60.0
+"""The rate is that of the last minute: of a worker that is slow now, whatever it was."""
+
+LAST_S = 3.0
+"""What the last note may take: a worker that is told to stop has seconds."""
+
+
+class Progress:
+    """Writes the newest note, in a thread of its own: a store that takes minutes holds up no row."""
+
+    def __init__(self, results: ObjectStore, key: str, environ: Mapping[str, str] = os.environ) -> None:
+        """Nothing is said yet.
+
+        Args:
+            results: The results bucket.
+            key: Of the attempt's note.
+            environ: Says which node this is, where anybody does.
+        """
+        self._results = results
+        self._key = key
+        self._node = environ.get(NODE_VARIABLE) or None
+        self._started_at = utc_text(datetime.now(UTC))
+        self._passed = deque([(time.monotonic(), 0)])
+        self._next: ProgressNote | None = None
+        self._is_over = False
+        self._changed = threading.Condition()
+        self._said_trouble = False
+        self._thread = threading.Thread(target=self._write_all, name="progress", daemon=True)
+
+    def say(self, tally: Tally, budget_left_s: float, ended: str | None = None) -> None:
+        """Say how far it is: at once, in place of what was said before and is not written yet."""
+        note = ProgressNote(
+            shard=tally.shard,
+            images=tally.total,
+            done=tally.rows,
+            failed=tally.statuses[Status.FAILED],
+            images_per_s=self._rate(tally.rows),
+            budget_left_s=round(max(0.0, budget_left_s), 1),
+            started_at=self._started_at,
+            at=utc_text(datetime.now(UTC)),
+            node=self._node,
+            ended=ended,
+        )
+        with self._changed:
+            if not self._thread.is_alive() and not self._is_over:
+                self._thread.start()
+            self._next, self._is_over = note, ended is not None
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Wait until the last note is written, for seconds."""
+        if self._thread.ident is not None:
+            self._thread.join(LAST_S)
+
+    def _rate(self, done: int) -> float | None:
+        now = time.monotonic()
+        self._passed.append((now, done))
+        while len(self._passed) > 2 and self._passed[1][0] <= now - RATE_OVER_S:
+            self._passed.popleft()
+        since, before = self._passed[0]
+        return round((done - before) / (now - since), 4) if done and now > since else None
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._next is not None or self._is_over)
+                note, self._next = self._next, None
+            if note is not None:
+                self._write(note)
+            if note is None or note.ended is not None:
+                return
+
+    def _write(self, note: ProgressNote) -> None:
+        try:
+            self._results.write_json(self._key, note.to_json())
+        except Exception as err:  # noqa: BLE001 - rows are what counts: whatever this is, they are written all the same
+            if not self._said_trouble:
+                log.warning("How far the shard is cannot be written, its images go on: %s", one_line(err, 300))
+            self._said_trouble = True
