@@ -1,12 +1,15 @@
-"""Telling people: one line, through Airflow's own notifiers, when a run failed, is late, or finds no new images.
+"""Telling people: one line with the number, the way on and a link, through Airflow's own notifiers.
 
-Airflow calls these from three places: the DAG processor (a run failed), the triggerer (a deadline passed), a task (images
-have stopped coming). None of them may fail for a message that cannot be sent, so what goes wrong is logged.
+Airflow calls these from three places: the DAG processor (a run failed), the triggerer (a deadline passed), a task (images have
+stopped coming, a person is asked, a version was released, the answer is of another version). None of them may fail for a message
+that cannot be sent, so what goes wrong is logged.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +18,10 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from shoal.airflow.notifiers import find_notifier
+from shoal.airflow.told import tell_once
+from shoal.airflow.xcom_keys import CAUSE, PLAN
 from shoal.contract.errors import one_line
+from shoal.contract.run_names import dataset_of
 from shoal.settings.alerts import Alerts
 from shoal.settings.dataset import Dataset
 
@@ -25,14 +31,49 @@ SUBJECT = "Shoal {{ dataset }}: {{ alert | truncate(120, True, '…', 0) }}"
 BODY = '<p>{{ alert | e }}</p><p><a href="{{ url | e }}">{{ url | e }}</a></p>'
 
 
-def tell(dataset: Dataset, alert: str, dag_id: str, run_id: str) -> None:
-    """Send one line to everybody the dataset file names."""
-    message = _message(dataset.name, alert, dag_id, run_id)
-    for name, notifier in _notifiers(dataset.alerts):
-        try:
-            notifier(dict(message))
-        except Exception as err:  # noqa: BLE001 - a notifier may be anybody's
-            _log_unsent(name, message["alert"], err)
+CAUSES = ("plan", "approve", "summarize", "end_run")
+"""Tasks that say why a run failed; the first one that does names the first cause."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What people are told.
+
+    Attributes:
+        kind: `failed`, `late`, `silent`, `release`, `approval` or `answer`; with the model version where each has its own.
+        text: What has happened, in one line, with its numbers.
+        command: What to do next; empty where the text says it.
+        page: Of the run in Airflow's web interface, where it is not its first one.
+    """
+
+    kind: str
+    text: str
+    command: str = ""
+    page: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line, whatever keys and errors hold: a subject is one."""
+        return one_line(f"{self.text} - {self.command}" if self.command else self.text)
+
+
+def tell(dataset: Dataset, message: Message, dag_id: str, run_id: str) -> None:
+    """Send one line to everybody the dataset file names; of one kind once a night."""
+    if not dataset.alerts.reach_somebody:
+        return
+
+    def send(untold: str) -> bool:
+        fields, sent = _fields(dataset.name, message, dag_id, run_id, untold), False
+        for name, notifier in _notifiers(dataset.alerts):
+            try:
+                notifier(dict(fields))
+                sent = True
+            except Exception as err:  # noqa: BLE001 - a notifier may be anybody's
+                _log_unsent(name, fields["alert"], err)
+        return sent
+
+    if not tell_once(dataset.name, message.kind, datetime.now(UTC), send):
+        log.info("not told, as one of this kind was in this night: %s", message.line)
 
 
 class TellRunFailed:
@@ -42,9 +83,33 @@ class TellRunFailed:
         self._dataset = dataset
 
     def __call__(self, context: Mapping[str, Any]) -> None:
-        """Say which run failed, and why as far as Airflow knows."""
+        """Say which run failed, why as far as anybody knows, and what to do next."""
         run_id, dag_id = str(context["run_id"]), context["dag"].dag_id
-        tell(self._dataset, f"Run {run_id} of {dag_id} failed ({context.get('reason')})", dag_id, run_id)
+        cause = next((found for task in CAUSES if (found := _read_xcom(dag_id, run_id, task, CAUSE))), None)
+        why = f": {cause}" if cause else f" ({context.get('reason')})"
+        text = f"Run {run_id} of {dag_id} failed{why}"
+        tell(self._dataset, Message("failed", text, self._next_command(dag_id, run_id)), dag_id, run_id)
+
+    def _next_command(self, dag_id: str, run_id: str) -> str:
+        """Name the command that says more: about the run where it has a plan, else about everything a plan needs."""
+        name = self._dataset.name
+        planned = _read_xcom(dag_id, run_id, "plan", PLAN)
+        key = planned.get("run_key") if isinstance(planned, Mapping) else None
+        return f"python -m shoal why {name}/{key}" if key else f"python -m shoal check {name}"
+
+
+def _read_xcom(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    """Read what a task said; the DAG processor may ask, and what it cannot learn is left out."""
+    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - see open_runs
+    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415
+
+    if getattr(task_runner, "SUPERVISOR_COMMS", None) is None:
+        return None
+    try:
+        return XCom.get_one(key=key, task_id=task_id, dag_id=dag_id, run_id=run_id)
+    except Exception as err:  # noqa: BLE001 - a message without its cause is better than none
+        log.debug("What task %s of run %s said is not known: %s", task_id, run_id, one_line(err))
+        return None
 
 
 def deadline_alert(dataset: Dataset) -> DeadlineAlert | None:
@@ -69,7 +134,8 @@ async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping
     alert = (
         f"Run {run_id} of {dag_id} is {run['state']} and should have ended by {context['deadline']['deadline_time']}"
     )
-    message = _message(dataset, alert, dag_id, run_id)
+    name_of = dataset_of(dag_id) or dataset
+    message = _fields(dataset, Message("late", alert, f"python -m shoal why {name_of}"), dag_id, run_id)
     for name, notifier in _notifiers(Alerts.model_validate(alerts)):
         try:
             if type(notifier).async_notify is BaseNotifier.async_notify:
@@ -95,10 +161,16 @@ def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:
             _log_unsent(path, "the next alert", err)
 
 
-def _message(dataset: str, alert: str, dag_id: str, run_id: str) -> dict[str, str]:
-    alert = one_line(alert)  # a subject is one line, whatever keys and errors hold
+def _fields(dataset: str, message: Message, dag_id: str, run_id: str, untold: str = "") -> dict[str, str]:
+    """Fill in what a notifier's templates may name."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return {"dataset": dataset, "alert": alert, "url": f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}"}
+    return {
+        "dataset": dataset,
+        "kind": message.kind.partition(" ")[0],
+        "alert": one_line(f"{message.line}{untold}"),
+        "command": one_line(message.command),
+        "url": f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}{f'/{message.page}' if message.page else ''}",
+    }
 
 
 def _log_unsent(notifier: str, alert: str, err: Exception) -> None:

@@ -10,6 +10,23 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
 
 
+def reanalyse_line(dataset: Dataset) -> str:
+    """Say in the list of DAGs what keeps a dataset's answer, and when; what its file says of it comes first."""
+    run, model = dataset.run, dataset.model
+    when = f"at {run.schedule} UTC" if run.schedule else "when somebody starts it"
+    watched = model.watch if model.watch is not None else run.schedule is not None
+    own = f"{dataset.description} - " if dataset.description else ""
+    return one_line(
+        f"{own}keeps the answer up to date: {model.name} {model.version} over {dataset.source.bucket}, {when}"
+        f"{' and on a release' if watched else ''}"
+    )
+
+
+def backfill_line(dataset: Dataset) -> str:
+    """Say in the list of DAGs what looks at months, and that nothing starts it by itself."""
+    return f"Months of {dataset.name} by capture time, for another model version: by Airflow's backfill only, never by itself"
+
+
 def reanalyse_doc(dataset: Dataset) -> str:
     """Describe the DAG that brings a dataset's answer up to date."""
     return "\n\n".join(

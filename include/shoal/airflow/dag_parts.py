@@ -1,15 +1,15 @@
 """What a dataset file contributes to its DAG besides the tasks: name, schedule, limits, documentation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
-from shoal.airflow.dag_docs import backfill_doc, reanalyse_doc
+from shoal.airflow.dag_docs import backfill_doc, backfill_line, reanalyse_doc, reanalyse_line
 from shoal.airflow.form import MORE_BY_MONTH, run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
 from shoal.airflow.schedule import reanalyse_schedule
@@ -24,37 +24,47 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Earlier capture times are taken for clocks that were never set; see include/shoal/tables/sql/clock.sql."""
 
 
-def reanalyse_dag(dataset: Dataset) -> DAG:
+class MakeDag(Protocol):
+    """Makes a DAG of a dataset without its tasks, with the model versions that its form proposes."""
+
+    def __call__(self, dataset: Dataset, versions: Sequence[str] = ()) -> DAG:
+        """Make it."""
+        ...
+
+
+def reanalyse_dag(dataset: Dataset, versions: Sequence[str] = ()) -> DAG:
     """Make the DAG that brings a dataset's answer up to date, without its tasks."""
     return DAG(
         dag_id=reanalyse_dag_id(dataset.name),
-        description=dataset.description or f"Model {dataset.model.name} over bucket {dataset.source.bucket}",
+        description=reanalyse_line(dataset),
         doc_md=reanalyse_doc(dataset),
         schedule=reanalyse_schedule(dataset),
-        **_common(dataset, priority=REANALYSE_PRIORITY),
+        **_common(dataset, REANALYSE_PRIORITY, versions),
     )
 
 
-def backfill_dag(dataset: Dataset) -> DAG:
+def backfill_dag(dataset: Dataset, versions: Sequence[str] = ()) -> DAG:
     """Make the DAG for Airflow's backfill: one run per month of capture time; nothing starts it by itself."""
     return DAG(
         dag_id=backfill_dag_id(dataset.name),
-        description=f"Months of {dataset.name} by capture time, for another model version",
+        description=backfill_line(dataset),
         doc_md=backfill_doc(dataset),
         schedule=MonthlyWindows(),
         start_date=EARLIEST,
         # Nothing starts by itself; a run that goes on here must not wait for somebody to unpause it.
         is_paused_upon_creation=False,
-        **_common(dataset, priority=BACKFILL_PRIORITY, more=MORE_BY_MONTH),
+        **_common(dataset, BACKFILL_PRIORITY, versions, MORE_BY_MONTH),
     )
 
 
-def _common(dataset: Dataset, priority: int, more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+def _common(
+    dataset: Dataset, priority: int, versions: Sequence[str], more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     return {
         "catchup": False,
         # Two runs of one DAG would look for the same new images.
         "max_active_runs": 1,
-        "params": run_form(more),
+        "params": run_form(more, versions),
         "deadline": deadline_alert(dataset),
         "on_failure_callback": TellRunFailed(dataset) if dataset.alerts.reach_somebody else None,
         "default_args": {
@@ -64,7 +74,7 @@ def _common(dataset: Dataset, priority: int, more: Mapping[str, str] = MappingPr
             "weight_rule": "absolute",
         },
         "render_template_as_native_obj": True,
-        "tags": ["shoal", dataset.name],
+        "tags": ["shoal", dataset.name, f"model {dataset.model.name}"],
     }
 
 
@@ -91,7 +101,7 @@ def shard_settings(dataset: Dataset) -> dict[str, Any]:
     return {"map_index_template": SHARD_LABEL, **pool}
 
 
-def orphaned_dag(make: Callable[[Dataset], DAG], dataset: Dataset, why: str) -> DAG:
+def orphaned_dag(make: MakeDag, dataset: Dataset, why: str) -> DAG:
     """Make the DAG of a dataset whose file is not there any more, for the runs that are: nothing starts it by itself.
 
     Args:

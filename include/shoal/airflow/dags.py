@@ -1,12 +1,13 @@
 """Every dataset file becomes two DAGs: the tasks and their order, and nothing else; a file that is gone, those its runs need."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, get_parsing_context
 from pydantic import ValidationError
 
+from shoal.airflow.assets import answer_outlets
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.dag_parts import (
     backfill_dag,
@@ -15,6 +16,7 @@ from shoal.airflow.dag_parts import (
     reanalyse_dag,
     shard_settings,
 )
+from shoal.airflow.model_versions import known_versions
 from shoal.airflow.notifiers import need_notifiers
 from shoal.airflow.open_runs import OpenRun, list_open_runs
 from shoal.airflow.operators.approve import ApproveOperator
@@ -35,7 +37,9 @@ KINDS = ((reanalyse_dag_id, reanalyse_dag), (backfill_dag_id, backfill_dag))
 def build() -> dict[str, DAG]:
     """Make the DAGs of all dataset files, by id; in the process of a task only the one it belongs to."""
     wanted, folder = get_parsing_context().dag_id, configured_datasets_folder()
-    dags = [dag for path in dataset_files(folder) for dag in _dags_of(path, wanted)]
+    # The form is of no interest to a task, which starts somewhat sooner without.
+    versions = known_versions() if wanted is None else {}
+    dags = [dag for path in dataset_files(folder) for dag in _dags_of(path, wanted, versions)]
     dags += [
         broken_dag(path.stem, _not_looked_at(path, folder))
         for path in left_behind(folder)
@@ -77,7 +81,7 @@ def _not_looked_at(path: Path, folder: Path) -> ConfigError:
     )
 
 
-def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
+def _dags_of(path: Path, wanted: str | None, versions: Mapping[str, Sequence[str]]) -> list[DAG]:
     makers = [make for name, make in KINDS if wanted in {None, name(path.stem)}]
     if not makers and wanted != broken_dag_id(path.stem):
         return []
@@ -87,7 +91,7 @@ def _dags_of(path: Path, wanted: str | None) -> list[DAG]:
         settings_of(dataset).need_settings()
     except ConfigError as error:
         return [broken_dag(path.stem, error)]
-    return [_with_tasks(make(dataset), dataset) for make in makers]
+    return [_with_tasks(make(dataset, versions.get(dataset.name, ())), dataset) for make in makers]
 
 
 def _with_tasks(dag: DAG, dataset: Dataset, gone: str = "") -> DAG:
@@ -98,7 +102,9 @@ def _with_tasks(dag: DAG, dataset: Dataset, gone: str = "") -> DAG:
         approve = ApproveOperator(task_id="approve", dataset=settings)
         shards = ShardOperator.partial(task_id="infer", dataset=settings, **shard_settings(dataset))
         infer = shards.expand(shard=plan.output)
-        summarize = SummarizeOperator(task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE)
+        summarize = SummarizeOperator(
+            task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE, outlets=answer_outlets(dag.dag_id)
+        )
         continue_run = ContinueRunOperator(task_id="continue_run", gone=gone)
         end_run = EndRunOperator(task_id="end_run", dataset=settings, gone=gone).as_teardown(
             on_failure_fail_dagrun=True

@@ -1,6 +1,6 @@
 """Airflow's trigger form, made from the parameters of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -21,14 +21,15 @@ MORE_BY_MONTH = {
 """What the form of `backfill_<dataset>` says besides."""
 
 
-def run_form(more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+def run_form(more: Mapping[str, str] = MappingProxyType({}), versions: Sequence[str] = ()) -> dict[str, Any]:
     """Make Airflow's trigger form from RunParams: typed, described, checked when a run is triggered.
 
     Args:
         more: What is said of a parameter besides, by its name.
+        versions: Model versions that are proposed; any other may be typed, such as one that came a minute ago.
     """
     schema = _params_schema()
-    return {
+    form = {
         name: _param(
             name,
             {**field, "description": " ".join([field["description"], *([more[name]] if name in more else [])])},
@@ -36,6 +37,11 @@ def run_form(more: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
         )
         for name, field in schema["properties"].items()
     }
+    if versions:
+        known = form["model_version"]
+        known.schema["examples"] = list(versions)
+        known.schema["description_md"] += f" There are: {', '.join(f'`{version}`' for version in versions)}."
+    return form
 
 
 @cache

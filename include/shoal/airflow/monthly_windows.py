@@ -19,6 +19,11 @@ class MonthlyWindows(CronDataIntervalTimetable):
         super().__init__("0 0 1 * *", timezone="UTC")
         self.description = type(self).description
 
+    @property
+    def summary(self) -> str:
+        """What the list of DAGs shows as the schedule: a cron expression would promise runs that never start."""
+        return "by backfill only"
+
     def serialize(self) -> dict[str, Any]:
         """Nothing differs from one to the next."""
         return {}

@@ -80,7 +80,7 @@ def digest(results: ObjectStore, layout: DatasetLayout, run_key: str, variant: s
         state = "plan only" if plan.plan_only else "no summary"
     return RunDigest(
         run_key, variant, state,
-        model=str(plan.model), dag_id=plan.dag_run.dag_id, run_id=plan.dag_run.run_id, started=tell_start(plan),
+        model=plan.models, dag_id=plan.dag_run.dag_id, run_id=plan.dag_run.run_id, started=tell_start(plan),
         full=plan.scope.full, month=_month(plan), listed=plan.counts.listed,
         examined=summary.examined if summary else None, failed=summary.balance["failed"] if summary else None,
     )  # fmt: skip

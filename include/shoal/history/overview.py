@@ -144,9 +144,10 @@ def read_answer(stores: Stores, current: Mapping[str, Any]) -> AnswerFacts:
         stores: The dataset's buckets.
         current: What current.json says.
     """
-    directory, run_key, model = current["variant"]["directory"], current["run_key"], current["model"]
+    directory, run_key = current["variant"]["directory"], current["run_key"]
     summary = find_summary(stores.results, stores.layout.variant(directory).run(run_key).summary)
-    named = f"{model['name']} {model['version']}"
+    models = [model for model in (current["model"], current.get("then")) if model is not None]
+    named = ", then ".join(f"{model['name']} {model['version']}" for model in models)
     told = AnswerFacts(run_key, directory, named, current["result_sha256"], current.get("listed_at"))
     if summary is None:
         return told

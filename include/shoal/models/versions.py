@@ -205,6 +205,17 @@ def read_version(root: str, key: str) -> str | None:
     return match[1] if match else None
 
 
+def list_versions(models: ImageStore, root: str) -> list[str]:
+    """List the versions that have a model file, the highest in natural order first.
+
+    Args:
+        models: The models bucket.
+        root: Prefix of the model's versions, ends with a slash.
+    """
+    found = [version for key in models.list_keys(root) if (version := read_version(root, key))]
+    return sorted(found, key=natural_order, reverse=True)
+
+
 def list_candidates(models: ImageStore, wanted: WantedModel) -> list[str]:
     """List the versions a run may use, best first.
 
@@ -214,7 +225,7 @@ def list_candidates(models: ImageStore, wanted: WantedModel) -> list[str]:
     if wanted.service is not None:
         return [need_own_version(wanted)]
     root = wanted.root
-    available = [found for key in models.list_keys(root) if (found := read_version(root, key))]
+    available = list_versions(models, root)
     latest = models.find_bytes(f"{root}{LATEST_OBJECT}", LATEST_BYTES)
     try:
         return order_candidates(wanted.version, available, _version_named(latest))

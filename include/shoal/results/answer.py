@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,19 @@ UNCHANGED = 2
 
 REFUSED_PAUSE_S = 0.5
 """Long enough for what another writes at this moment to be there at the next look."""
+
+
+@dataclass(frozen=True)
+class AnswerMove:
+    """What became of a run that was to be the dataset's answer.
+
+    Attributes:
+        not_because: None when it is the answer now, else the reason why not.
+        before: What `current.json` said until then; None where there was no answer.
+    """
+
+    not_because: str | None
+    before: Mapping[str, Any] | None
 
 
 def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] | None:
@@ -62,7 +75,7 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
 
 def move_current(
     results: ObjectStore, layout: DatasetLayout, plan: StoredPlan, *, complete: bool, result_sha256: str
-) -> str | None:
+) -> AnswerMove:
     """Make a run the dataset's answer where the rule allows it.
 
     The rule: planned by reanalyse_<dataset>, complete, of full scope, with the dataset file's own settings and selected
@@ -75,9 +88,6 @@ def move_current(
         plan: The run's plan.
         complete: Whether its summary is.
         result_sha256: What its result hashes to.
-
-    Returns:
-        None when it is the answer now, else the reason why not.
     """
     answer = {
         "format_version": FORMAT_VERSION,
@@ -95,14 +105,14 @@ def move_current(
         version, current = results.find_version(layout.current), read_current(results, layout)
         reason = _why_not(plan, current, complete=complete)
         if reason is not None:
-            return reason
+            return AnswerMove(reason, current)
         unchanged = unchanged + 1 if seen == (version, current) else 0
         seen = version, current
         if unchanged >= UNCHANGED:
             results.write_json(layout.current, answer)
-            return None
+            return AnswerMove(None, current)
         if results.replace_json(layout.current, answer, version):
-            return None
+            return AnswerMove(None, current)
         time.sleep(REFUSED_PAUSE_S)
     raise StoreError(
         f"{layout.current} was changed {TRIES} times while run {plan.run_key} was to become the answer - clear its summarize"

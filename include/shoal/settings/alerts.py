@@ -16,12 +16,13 @@ class Notifier(Settings):
         description="Import path, such as airflow.providers.slack.notifications.slack.SlackNotifier"
     )
     arguments: dict[str, Any] = Field(
-        default_factory=dict, description="Its arguments; {{ alert }}, {{ dataset }} and {{ url }} are filled in"
+        default_factory=dict,
+        description="Its arguments; {{ alert }}, {{ dataset }}, {{ url }}, {{ kind }} and {{ command }} are filled in",
     )
 
 
 class Alerts(Settings):
-    """Who is told when a run fails, is late, or finds that no new images come."""
+    """Who is told when a run fails, is late, waits for a yes or finds that no new images come, and of new versions."""
 
     email: tuple[Address, ...] = Field((), description="Addresses; sent through Airflow's connection smtp_default")
     notifiers: tuple[Notifier, ...] = Field((), description="Other ways; secrets belong into Airflow connections")

@@ -16,7 +16,7 @@ from shoal.exports.loaded_code import is_code_as_loaded
 from shoal.exports.write import describe_told, write_exports
 from shoal.pictures.draw import draw
 from shoal.pictures.drawing import PictureLimits
-from shoal.results.answer import move_current
+from shoal.results.answer import AnswerMove, move_current
 from shoal.results.compaction import FAILURES, compact, tell_failure
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
@@ -52,7 +52,7 @@ class SummarizedRun:
         summary: summary.json as it was written.
         balance: The first balance.
         key: Key of summary.json.
-        not_current_because: None when the run is the dataset's answer now.
+        move: Whether the run is the dataset's answer now, and which one was before.
         remarks: What was done to the variant's ledgers besides, and what kept that from being done; a sentence each.
         planned_clock: What the plan told of times and cameras.
     """
@@ -60,9 +60,14 @@ class SummarizedRun:
     summary: Mapping[str, Any]
     balance: Balance
     key: str
-    not_current_because: str | None
+    move: AnswerMove
     remarks: tuple[str, ...] = ()
     planned_clock: ClockTable | None = None
+
+    @property
+    def not_current_because(self) -> str | None:
+        """None when the run is the dataset's answer now."""
+        return self.move.not_because
 
     @property
     def stored(self) -> StoredSummary:
@@ -147,7 +152,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
     found = read_listed(stores.results, plan.settings.run, find)
     summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
-    not_current = move_current(
+    move = move_current(
         stores.results,
         stores.layout,
         plan,
@@ -155,7 +160,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
         result_sha256=summary["result_sha256"],
     )
     remarks = _compact(stores, layout, plan)
-    return SummarizedRun(summary, found.balance, run.summary, not_current, remarks, plan.clock)
+    return SummarizedRun(summary, found.balance, run.summary, move, remarks, plan.clock)
 
 
 def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into

@@ -33,7 +33,7 @@ class Broken(Kept):
 TELL = """
 import asyncio, json, logging
 from pathlib import Path
-from shoal.airflow.alerts import TellRunFailed, tell, tell_late
+from shoal.airflow.alerts import Message, TellRunFailed, tell, tell_late
 from shoal.settings.dataset_files import load_dataset
 said = []
 class Keep(logging.Handler):
@@ -43,7 +43,8 @@ logging.getLogger("shoal.airflow.alerts").addHandler(Keep())
 dataset = load_dataset(home.datasets / "reef.yaml")
 class Dag:
     dag_id = "reanalyse_reef"
-tell(dataset, "no image of camera\\n<b>{{ 1 + 1 }}</b>", "reanalyse_reef", "run 1")
+tell(dataset, Message("silent", "no image of camera\\n<b>{{ 1 + 1 }}</b>", "look there"), "reanalyse_reef", "run 1")
+tell(dataset, Message("approval v2", "Infer 8 images?", "say yes or no", "required_actions"), "reanalyse_reef", "run 1")
 TellRunFailed(dataset)({"dag": Dag, "run_id": "run 2", "reason": "task_failure"})
 for state in ("running", "queued", "failed"):
     context = {"dag_run": {"state": state, "dag_id": "reanalyse_reef", "dag_run_id": f"run {state}"}, "deadline": {"deadline_time": "10:00"}}
@@ -56,7 +57,7 @@ alerts:
   notifiers:
     - {notifier: notifiers_of_a_test.Broken, arguments: {text: ""}}
     - {notifier: notifiers_of_a_test.NotThere}
-    - {notifier: notifiers_of_a_test.Kept, arguments: {text: "{{ dataset }}: {{ alert }} {{ url }}"}}
+    - {notifier: notifiers_of_a_test.Kept, arguments: {text: "{{ dataset }}: {{ alert }} {{ url }} {{ kind }}: {{ command }}"}}
     - {notifier: notifiers_of_a_test.KeptAsync, arguments: {text: "{{ alert }}"}}
 """
 
@@ -84,17 +85,22 @@ def test_a_line_reaches_everybody_whoever_else_cannot_be_reached(told):
 
 def test_what_comes_from_a_bucket_is_no_template(told):
     sent, _ = told
-    assert sent[0]["text"].startswith("reef: no image of camera <b>{{ 1 + 1 }}</b> ")
+    assert sent[0]["text"].startswith("reef: no image of camera <b>{{ 1 + 1 }}</b> - look there ")
 
 
-def test_the_line_leads_to_its_run(told):
+def test_the_line_leads_to_its_run_and_says_what_to_do_there(told):
     sent, _ = told
-    assert sent[0]["text"].endswith("/dags/reanalyse_reef/runs/run%201")
+    assert sent[0]["text"].endswith("/dags/reanalyse_reef/runs/run%201 silent: look there")
+    [asked] = [entry["text"] for entry in sent if entry["by"] == "Kept" and "Infer 8 images?" in entry["text"]]
+    assert asked.endswith("/dags/reanalyse_reef/runs/run%201/required_actions approval: say yes or no")
 
 
 def test_a_failed_run_is_told_with_airflow_s_reason(told):
     sent, _ = told
-    assert {"by": "KeptAsync", "text": "Run run 2 of reanalyse_reef failed (task_failure)"} in sent
+    assert {
+        "by": "KeptAsync",
+        "text": "Run run 2 of reanalyse_reef failed (task_failure) - python -m shoal check reef",
+    } in sent
 
 
 @pytest.mark.parametrize("by", ["Kept", "KeptAsync"])

@@ -1,10 +1,12 @@
 """Releases, approval and what operators do meanwhile on a real Airflow: scheduler, executor, triggerer, REST API, embedded store."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,6 +15,7 @@ import yaml
 
 from dataset_settings import dataset_settings
 from impatience import POLL_S
+from metrics_received import OtlpCollector, collector_settings, running_collector
 from reef_airflow import stopped
 from running_airflow import RunningAirflow, running_airflow
 from shoal.airflow.triggers.model_release import STORED_S
@@ -37,14 +40,22 @@ DATASETS = {
 }
 
 
+ON_ANSWER = re.search(
+    r"<!-- dag: on_answer -->\n```python\n(.*?)```",
+    (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8"),
+    re.DOTALL,
+)[1]
+"""What the manual shows of a DAG that waits for an answer."""
+
 _wait = partial(wait_until, pause_s=0.5)
 
 
 class Site:
     """A running Airflow with three datasets of one model, whose versions lie in a bucket."""
 
-    def __init__(self, home: Home, access: Any, airflow: RunningAirflow) -> None:
+    def __init__(self, home: Home, access: Any, airflow: RunningAirflow, metrics: OtlpCollector) -> None:
         self.home, self.access, self.airflow, self.rest = home, access, airflow, airflow.rest
+        self.metrics = metrics
         self.client = access.connect()
 
     def release(self, version: str, data: bytes) -> None:
@@ -92,6 +103,18 @@ class Site:
     def dag(self, dataset: str) -> dict:
         return self.rest.get(f"dags/reanalyse_{dataset}/details")
 
+    def on_answer(self, count: int) -> list[dict[str, Any]]:
+        """Wait until the DAG that waits for the answer has run so often; what it was given, the first first."""
+
+        def runs() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.rest.get("dags/on_answer/dagRuns?order_by=run_after")["dag_runs"]
+            return found if len(found) >= count and all(run["state"] == "success" for run in found) else []
+
+        said = f"{count} runs of on_answer"
+        found = [run["dag_run_id"] for run in _wait(runs, RUN_S, said)]
+        assert len(found) == count
+        return [self.rest.xcom("on_answer", run_id, "look", "return_value") for run_id in found]
+
     def note(self, dataset: str, run_id: str) -> str:
         return self.rest.get(f"dags/reanalyse_{dataset}/dagRuns/{run_id}")["note"] or ""
 
@@ -136,8 +159,14 @@ def running_site(folder, demo_models, scenes):
         model = home.store / "site-models" / "reef" / "v1" / "model.onnx"
         model.parent.mkdir(parents=True)
         model.write_bytes(demo_models["v1"])
-        with running_airflow(home, {**home.airflow_environment(access), **SOON_DEAD}) as airflow:
-            site = Site(home, access, airflow)
+        with (
+            running_collector() as metrics,
+            running_airflow(
+                home, {**home.airflow_environment(access), **SOON_DEAD, **collector_settings(metrics.port)}
+            ) as airflow,
+        ):
+            (airflow.dags / "on_answer.py").write_text(ON_ANSWER.replace("reef", "newest"), encoding="utf-8")
+            site = Site(home, access, airflow, metrics)
             _wait(site.told, READY_S)
             yield site
 
@@ -187,6 +216,42 @@ def test_a_yes_is_written_down_and_the_run_goes_on_even_where_that_takes_two_att
     assert answer["run_key"] == site.rest.xcom("reanalyse_newest", run_id, "plan", "plan")["run_key"]
     assert site.stored("newest/current.json")["model"]["version"] == "v1"
     assert f"approved by admin at {answer['at']}: reef v1: 8 images, 0.002 CPU hours" in site.note("newest", run_id)
+
+
+def test_an_answer_starts_the_dag_that_waits_for_it_and_says_what_it_is(site, first_answer):
+    current = site.stored("newest/current.json")
+    [told] = site.on_answer(1)
+    assert told == {
+        "run_key": current["run_key"], "result_sha256": current["result_sha256"], "model": {"name": "reef", "version": "v1"},
+        "images": 8, "listed_at": current["listed_at"], "changed": True,
+        "summary": f"s3://site-results/newest/{current['variant']['directory']}/runs/{current['run_key']}/summary.json",
+    }  # fmt: skip
+
+
+def test_a_note_says_plan_and_result_in_a_line_each_and_leads_to_the_pages(site, first_answer):
+    run_id, _, _ = first_answer
+    note = site.note("newest", run_id)
+    assert "8 examined = 8 used; this run is the dataset's answer" in note
+    assert re.search(
+        r"reef v1: 8 listed = 8 to look at; planned for \d workers?: about \d+ s, 1 s per image \(assumed\)", note
+    )
+    paths = dict(re.findall(r"\[(\w+)\]\((\S+)\)", note))
+    assert list(paths) == ["Report", "Summary", "Plan"]
+    for path in paths.values():
+        assert site.rest.http.request("GET", site.rest.url + path, headers=site.rest.headers).status == 200
+
+
+def test_a_run_sends_what_it_did_through_airflow_s_own_metrics(site, first_answer):
+    own = {"dataset": "newest", "run": "own"}
+    received = site.metrics.of
+    _wait(lambda: received("airflow.shoal.pending_images", **own) == 0, NOTICED_S, "the summary's metrics")
+    assert received("airflow.shoal.images", **own, fate="processed") == 8
+    assert received("airflow.shoal.images", **own, fate="failed") == received("airflow.shoal.failed_share", **own) == 0
+    assert received("airflow.shoal.capacity_pods", **own) >= 1
+    assert 0 < received("airflow.shoal.seconds_per_image", **own) < 60
+    assert 0 < received("airflow.shoal.images_per_second", **own) < 60
+    assert received("airflow.shoal.listed_bytes", **own) > 8000
+    assert 0 < received("airflow.shoal.answer_age_seconds", dataset="newest") < RUN_S
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +334,30 @@ def test_an_event_by_rest_starts_a_run(site, released):
     assert site.finished("newest", run_id)["summarize"] == "success"
 
 
+def test_a_run_that_finds_nothing_new_tells_of_the_same_answer_and_a_new_version_of_another(site, released):
+    """All runs of this file that became the answer: v1, a night without news, v2, and one without news again."""
+    told = site.on_answer(4)
+    assert [(entry["model"]["version"], entry["changed"]) for entry in told] == [
+        ("v1", True), ("v1", False), ("v2", True), ("v2", False),
+    ]  # fmt: skip
+    assert len({entry["run_key"] for entry in told}) == 4
+
+
+def test_the_form_proposes_the_versions_that_the_last_plan_saw(site, released):
+    site.airflow.read_datasets()
+
+    def proposed() -> list[str]:
+        return site.dag("newest")["params"]["model_version"]["schema"].get("examples", [])
+
+    assert _wait(proposed, READY_S)[:2] == ["v2", "v1"]
+
+
+def test_what_only_a_backfill_starts_shows_no_cron_in_the_list_of_dags(site):
+    shown = site.rest.get("dags?dag_id_pattern=backfill_newest")["dags"][0]
+    assert (shown["timetable_summary"], shown["next_dagrun_run_after"]) == ("by backfill only", None)
+    assert "never by itself" in shown["description"]
+
+
 def test_two_releases_at_once_start_one_run_for_the_newest(site, released, demo_models):
     before = len(site.started_by_release("fixed"))
     site.release("v9", demo_models["v1"])
@@ -337,7 +426,9 @@ def test_a_task_that_is_marked_success_is_no_answer(site, in_flight):
         "reef v1 leaves 8 images to infer, 0.002 CPU hours, and nobody said yes: a task that is marked success is no answer - "
         "clear task approve and answer under Required actions"
     )
-    assert said in site.note("marked", run_id)
+    note, run_key = site.note("marked", run_id), site.rest.xcom("reanalyse_marked", run_id, "plan", "plan")["run_key"]
+    assert said in note
+    assert f"next: python -m shoal why marked/{run_key}" in note
     states = {task: state for (task, _), state in site.rest.tasks("reanalyse_marked", run_id).items()}
     assert (states["approve"], states["infer"], states["summarize"]) == ("success", "failed", "failed")
     assert site.approval("marked", "v1") is None

@@ -23,7 +23,7 @@ def publish(pipeline):
     plan = pipeline.plan()
     stored = StoredPlan.parse(plan.to_json())
     results, layout = pipeline.stores.results, pipeline.stores.layout
-    assert move_current(results, layout, stored, complete=True, result_sha256="0" * 64) is None
+    assert move_current(results, layout, stored, complete=True, result_sha256="0" * 64).not_because is None
     return plan
 
 

@@ -29,7 +29,10 @@ def reef(few_images):
     """Twelve images, of which the dataset's answer is of v1; v2 is there and was never run; everything is asked for."""
     plan = few_images.plan()
     results, stored = few_images.stores.results, StoredPlan.parse(plan.to_json())
-    assert move_current(results, few_images.stores.layout, stored, complete=True, result_sha256="0" * 64) is None
+    assert (
+        move_current(results, few_images.stores.layout, stored, complete=True, result_sha256="0" * 64).not_because
+        is None
+    )
     return few_images.with_settings(model={"name": "demo-fish", "version": "latest"}, run={"approval_cpu_hours": 0})
 
 

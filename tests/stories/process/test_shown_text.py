@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import make_pipeline, run_worker
 from shoal.__main__ import main
-from shoal.airflow.alerts import tell
+from shoal.airflow.alerts import Message, tell
 from shoal.settings.alerts import Alerts
 from shoal.settings.dataset_files import DATASETS_VARIABLE
 from smtp_server import running_mailbox
@@ -134,7 +134,7 @@ def test_a_mail_hides_nothing_and_has_one_subject(hostile, keys, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
         dataset = hostile[0].dataset.model_copy(update={"alerts": Alerts(email=("a@example.org",))})
         alert = "; ".join(["no image of camera", *keys, "\nBcc: b@example.org"])
-        tell(dataset, alert, "reanalyse_reef", "run 1")
+        tell(dataset, Message("silent", alert), "reanalyse_reef", "run 1")
         message = mailbox.wait_for(lambda subject: "no image" in subject, within_s=30)
     need_plain(str(message["Subject"]))
     assert message["Bcc"] is None

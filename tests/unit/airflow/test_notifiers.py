@@ -5,7 +5,7 @@ import sys
 import pytest
 from airflow.sdk import BaseNotifier
 
-from shoal.airflow.alerts import tell
+from shoal.airflow.alerts import Message, tell
 from shoal.airflow.notifiers import check_notifiers, find_notifier, need_notifiers
 from shoal.contract.errors import ConfigError
 from shoal.settings.alerts import Alerts
@@ -93,6 +93,11 @@ def test_a_check_holds_the_arguments_against_the_class(modules):
 def test_an_alert_runs_no_program(modules, tmp_path, caplog):
     dataset = load_dataset(EXAMPLES / "demo.yaml")
     ran = {"notifier": "os.system", "arguments": {"command": f"touch {modules}"}}
-    tell(dataset.model_copy(update={"alerts": Alerts(notifiers=(ran,))}), "no image", "reanalyse_demo", "run 1")
+    tell(
+        dataset.model_copy(update={"alerts": Alerts(notifiers=(ran,))}),
+        Message("silent", "no image"),
+        "reanalyse_demo",
+        "run 1",
+    )
     assert not modules.exists()
     assert "could not be told through os.system: alerts.notifiers: os.system is no notifier" in caplog.text

@@ -133,3 +133,32 @@ def test_other_people_s_runs_are_left_alone(run):
     run.conf = {"cnof": 0.5}
     on_dag_run_running(run, "")
     assert run.note is None
+
+
+LINKS = "[Report](/shoal/report/x/report.html) · [Plan](/shoal/plan/x)"
+
+
+def test_links_stand_below_and_are_links(run):
+    write_note(run, ["8 examined [all]"], LINKS)
+    assert run.note == f"8 examined \\[all]\n\n{LINKS}"
+
+
+def test_links_below_what_a_person_wrote_are_found_again(run):
+    run.dag_run_note = DagRunNote("asked by Ana", user_id="admin")
+    for line in ("8 examined", "9 examined"):
+        write_note(run, [line], LINKS)
+    assert run.note == f"asked by Ana\n\n— Shoal: 9 examined\n\n— Shoal: {LINKS}"
+
+
+@pytest.mark.parametrize("theirs", ["", "x" * 990], ids=["ours alone", "below a long text"])
+def test_links_are_whole_however_long_the_rest_is(run, theirs):
+    if theirs:
+        run.dag_run_note = DagRunNote(theirs, user_id="admin")
+    write_note(run, ["y" * 600, "z" * 600], LINKS)
+    assert len(run.note) == LONGEST
+    assert run.note.endswith(LINKS)
+
+
+def test_links_that_would_take_the_note_for_themselves_are_left_out(run):
+    write_note(run, ["store down"], f"[Plan](/{'p' * 600})")
+    assert run.note == "store down"

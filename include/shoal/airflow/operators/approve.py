@@ -9,11 +9,11 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from shoal.airflow.alerts import tell
+from shoal.airflow.alerts import Message, tell
 from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
-from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.triggers.given_answer import GivenAnswerTrigger
+from shoal.airflow.xcom_keys import PLAN
 from shoal.airflow.xcom_keys import SAID as TO_BE_NOTED
 from shoal.contract.errors import shown
 from shoal.models.approval import Answer, Decision, answer_to, is_newer, write_answer
@@ -61,7 +61,7 @@ class ApproveOperator(ApprovalOperator):
 
     def execute(self, context: Context) -> None:
         """Pass or skip where the answer is known; else ask and wait without holding a slot."""
-        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN)
         decision = Decision(run["approval"])
         if run["plan_only"] or decision in {Decision.NOT_NEEDED, Decision.APPROVED}:
             log.info("nobody has to be asked (%s)", str(decision).replace("_", " "))
@@ -95,7 +95,7 @@ class ApproveOperator(ApprovalOperator):
         if event.get("chosen_options"):
             self.execute_complete(context, event)
             return
-        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN)
         with translated_errors():
             frozen = frozen_run(self.dataset, run)
         self._ask(context, frozen, run["run_key"])
@@ -107,7 +107,7 @@ class ApproveOperator(ApprovalOperator):
         self.response_timeout = frozen.dataset.run.approval_timeout
         tell(
             frozen.dataset,
-            f"{self.subject} {_figures(plan)} - {HOW_TO_ANSWER}",
+            Message(f"approval {plan.models}", f"{self.subject} {_figures(plan)}", HOW_TO_ANSWER, "required_actions"),
             context["ti"].dag_id,
             context["ti"].run_id,
         )
@@ -116,7 +116,7 @@ class ApproveOperator(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:
         """Write the answer down; skip what follows after a no."""
-        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN)
         user = event.get("responded_by_user") or {}
         yes = event["chosen_options"] == [self.APPROVE]
         by = None if event.get("timedout") else str(user.get("name") or user.get("id") or "somebody")

@@ -11,9 +11,8 @@ from shoal.airflow.operators.approve import REFUSED_XCOM
 from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.dag_runs import owner_of
 from shoal.airflow.operators.frozen_run import engine_of_run, frozen_run
-from shoal.airflow.operators.plan_shards import PLAN_XCOM
 from shoal.airflow.operators.translate import translated_errors
-from shoal.airflow.xcom_keys import CHANGED
+from shoal.airflow.xcom_keys import CHANGED, PLAN
 from shoal.contract.errors import ConfigError, ShoalError
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class EndRunOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         """Clean up, then judge."""
         instance = context["ti"]
-        planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+        planned = instance.xcom_pull(task_ids=self.plan_task_id, key=PLAN)
         with translated_errors():
             self._clean_up(instance, planned or {})
         self._say_what_changed(instance, planned)

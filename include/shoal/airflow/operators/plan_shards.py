@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
-from shoal.airflow.alerts import tell
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.engine_of import engine_of
 from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember, remember_place
@@ -19,6 +18,7 @@ from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
 from shoal.airflow.operators.installation import find_installation
 from shoal.airflow.operators.left_behind import OVER, end_left_behind, end_moved
+from shoal.airflow.operators.plan_told import notice, say_plan
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
     is_somebody_s_own,
@@ -29,10 +29,11 @@ from shoal.airflow.operators.run_conf import (
 )
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink
-from shoal.airflow.xcom_keys import SAID
+from shoal.airflow.run_words import tell_count_again
+from shoal.airflow.xcom_keys import PLAN, TELLS
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
 from shoal.contract.layout import is_time, mint_run_key, run_time
-from shoal.contract.run_names import is_continuation
+from shoal.contract.units import utc_text
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST
 from shoal.plan.document import Plan
@@ -53,8 +54,6 @@ log = logging.getLogger(__name__)
 
 RUNNING = {"queued", "running"}
 LOOK_AGAIN = timedelta(minutes=1)
-PLAN_XCOM = "plan"
-"""XCom key under which a plan says where it lies, also when it has no shards."""
 
 
 @dataclass(frozen=True)
@@ -123,23 +122,20 @@ class PlanShardsOperator(BaseOperator):
             stores = open_stores(dataset, read_access)
             plan = self._make_plan(context, request, stores, waiting)
             if notices:
-                _notice(stores, plan)
+                notice(stores, plan)
             _need_latest(context["ti"], run_key)
-        for line in plan.describe():
-            log.info("%s", shown(line))
-        if plan.nothing:
-            context["ti"].xcom_push(key=SAID, value=plan.nothing)
-        self._tell_of_silence(plan)
+        say_plan(context["ti"], stores, plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         run |= where_it_lies(plan.dataset, plan.to_json())
         state = {
             "plan_only": params.plan_only,
             "approval": str(plan.approval.decision),
             "cluster": where_it_works(dataset),
+            "planned_at": utc_text(datetime.now(UTC)),
         }
         if plan.reused or (plan.work.shards and plan.approval.decision is not Decision.ASK and not params.plan_only):
             remember_place(ResultsPlace.of(dataset))
-        context["ti"].xcom_push(key=PLAN_XCOM, value={**run, **state})
+        context["ti"].xcom_push(key=PLAN, value={**run, **state})
         if params.plan_only:
             log.info("plan_only: no shard is started")
             return []
@@ -160,8 +156,9 @@ class PlanShardsOperator(BaseOperator):
         plan = plan_resummary(asked, stores)
         _need_latest(instance, run_key)
         not_taken = tell_not_taken(plan, dataset)
+        instance.xcom_push(key=TELLS, value=tell_count_again(plan))
         for line in (
-            f"the images of run {plan.of_run} are counted again: nothing is listed, nothing inferred",
+            tell_count_again(plan),
             *([f"not taken, it takes a run to list or infer by it: {not_taken}"] if not_taken else ()),
             *plan.remarks,
         ):
@@ -169,7 +166,7 @@ class PlanShardsOperator(BaseOperator):
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         run |= where_it_lies(dataset, plan.json)
         state = {"plan_only": False, "approval": str(Decision.NOT_NEEDED), "cluster": where_it_works(dataset)}
-        instance.xcom_push(key=PLAN_XCOM, value={**run, **state})
+        instance.xcom_push(key=PLAN, value={**run, **state})
         return []
 
     def _write_down(self, context: Context, dataset: Dataset, run_key: str) -> None:
@@ -232,12 +229,6 @@ class PlanShardsOperator(BaseOperator):
             room.settle(0 if plan.approval.decision is Decision.ASK else len(plan.work.shards))
         return plan
 
-    def _tell_of_silence(self, plan: Plan) -> None:
-        """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
-        if plan.silent and plan.may_become_current and not is_continuation(plan.run_id):
-            alert = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
-            tell(plan.dataset, alert, plan.dag_id, plan.run_id)
-
     def _wait(self, dataset: Dataset, err: InsufficientCapacityError, run_key: str, waiting: _Waiting) -> NoReturn:
         """Come back later without holding a slot; what is in the way is told once, and again when it is something else."""
         if datetime.now(UTC) - waiting.since >= dataset.cluster.wait:
@@ -288,14 +279,3 @@ def _need_latest(instance: Any, run_key: str) -> None:
 def _listed(dataset: dict[str, Any]) -> str:
     """Say what a waiting run has listed, and into which folder it has written that."""
     return json.dumps([dataset["source"], dataset["results"]], sort_keys=True)
-
-
-def _notice(stores: "Stores", plan: Plan) -> None:
-    """Write down a release that the dataset does not use, and tell of it once."""
-    from shoal.plan.release_notice import notice_release  # noqa: PLC0415
-
-    notice = notice_release(stores, plan)
-    for line in notice:
-        log.info("%s", shown(line))
-    if len(notice) > 1:
-        tell(plan.dataset, "; ".join(notice), plan.dag_id, plan.run_id)

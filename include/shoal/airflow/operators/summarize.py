@@ -1,20 +1,30 @@
 """The last task: it reads rows, not task states."""
 
 import logging
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from shoal.airflow.alerts import Message, tell
+from shoal.airflow.assets import describe_answer, emit_answer
+from shoal.airflow.lineage_facts import LineageFacts, find_lineage
+from shoal.airflow.metrics import are_wanted, measure_summary, send
 from shoal.airflow.open_runs import remember_place
 from shoal.airflow.operators.approve import REFUSED_XCOM
 from shoal.airflow.operators.causes import find_cause
-from shoal.airflow.operators.frozen_run import frozen_run
-from shoal.airflow.operators.plan_shards import PLAN_XCOM
+from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
+from shoal.airflow.run_words import tell_new_answer, tell_result
+from shoal.airflow.xcom_keys import PLAN, TELLS
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.units import read_time
 from shoal.settings.results_place import ResultsPlace
+
+if TYPE_CHECKING:
+    from shoal.summary.summarize import SummarizedRun
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +52,7 @@ class SummarizeOperator(BaseOperator):
         self.plan_task_id = plan_task_id
         self.linked_run: dict[str, str] | None = None
         self.approve_task_id = approve_task_id
+        self.lineage: LineageFacts | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Summarize the run; return where the summary lies."""
@@ -49,7 +60,7 @@ class SummarizeOperator(BaseOperator):
         from shoal.summary.summarize import summarize_run  # noqa: PLC0415
 
         with translated_errors():
-            run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN_XCOM)
+            run = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=PLAN)
             if run is None:
                 cause = find_cause(context["ti"], self.plan_task_id, self.approve_task_id)
                 raise ConfigError(cause or f"Task {self.plan_task_id} made no plan - see its log; nothing was written")
@@ -65,8 +76,16 @@ class SummarizeOperator(BaseOperator):
             self.linked_run = run
             for line in done.describe():
                 log.info("%s", shown(line))
+            context["ti"].xcom_push(key=TELLS, value=shown(tell_result(done)))
+            self.lineage = find_lineage(frozen, done)
+            if are_wanted():
+                planned_at = run.get("planned_at")  # a plan of an earlier release did not say
+                now, began = datetime.now(UTC), read_time(planned_at) if planned_at else None
+                send(measure_summary(frozen.plan, done, began, now))
             if done.failure:
                 raise ConfigError(done.failure)
+            if done.not_current_because is None:
+                self._tell_answer(context, frozen, done)
         return {
             "run_key": run["run_key"],
             "summary": stores.results.uri(done.key),
@@ -74,3 +93,24 @@ class SummarizeOperator(BaseOperator):
             "left": done.left,
             "continues": done.continues,
         }
+
+    def _tell_answer(self, context: Context, frozen: "FrozenRun", done: "SummarizedRun") -> None:
+        """Let DAGs that wait for the answer know, and people where it is of another model version."""
+        name, uri = frozen.dataset.name, frozen.stores.results.uri(done.key)
+        emit_answer(context, name, self.outlets, describe_answer(done, uri))
+        if found := tell_new_answer(done, name):
+            text, command = found
+            message = Message(f"answer {frozen.plan.models}", text, command)
+            tell(frozen.dataset, message, context["ti"].dag_id, context["ti"].run_id)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - as OpenLineage's provider calls it
+        """Tell where the numbers come from and where they went; nothing where the task knew of no run."""
+        if self.lineage is None:
+            return None
+        from shoal.airflow.lineage import to_openlineage  # noqa: PLC0415 - only where its provider is installed
+
+        return to_openlineage(self.lineage)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
+        """Tell the same of a run that left work: its summary is there."""
+        return self.get_openlineage_facets_on_complete(task_instance)

@@ -117,7 +117,7 @@ def _is_of_airflow(plan: StoredPlan) -> bool:
 def _about(plan: StoredPlan) -> str:
     conf = plan.params_json.get("conf")
     said = f"conf {conf} (asked)" if conf is not None else "conf of the dataset file"
-    what = f"a count of the images of run {plan.of_run}" if plan.of_run else f"model {plan.model}"
+    what = f"a count of the images of run {plan.of_run}" if plan.of_run else f"model {plan.models}"
     return f"{what} · {said} · started {tell_start(plan)}"
 
 

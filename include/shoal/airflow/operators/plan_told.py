@@ -1,0 +1,74 @@
+"""What a plan tells: its log and its run's note, the people in `alerts`, the form's versions, and whoever keeps metrics."""
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from shoal.airflow.alerts import Message, tell
+from shoal.airflow.metrics import are_wanted, measure_plan, send
+from shoal.airflow.model_versions import remember_versions
+from shoal.airflow.run_words import tell_plan
+from shoal.airflow.xcom_keys import SAID, TELLS
+from shoal.contract.errors import ShoalError, shown
+from shoal.contract.run_names import is_continuation
+from shoal.models.versions import WantedModel
+from shoal.plan.document import Plan
+
+if TYPE_CHECKING:
+    from shoal.settings.dataset_stores import Stores
+
+log = logging.getLogger(__name__)
+
+
+def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
+    """Tell a plan to everybody; the run needs none of them.
+
+    Args:
+        instance: The task instance that planned.
+        stores: The dataset's buckets.
+        plan: The plan, stored by now.
+    """
+    for line in plan.describe():
+        log.info("%s", shown(line))
+    if plan.nothing:
+        instance.xcom_push(key=SAID, value=plan.nothing)
+    instance.xcom_push(key=TELLS, value=shown(tell_plan(plan)))
+    _tell_of_silence(plan)
+    remember_versions(plan.dataset.name, stores, WantedModel.first(plan.dataset).root)
+    if are_wanted():
+        _measure(stores, plan)
+
+
+def notice(stores: "Stores", plan: Plan) -> None:
+    """Write down a release that the dataset does not use, and tell of it once."""
+    from shoal.plan.release_notice import notice_release  # noqa: PLC0415 - see the package's docstring
+
+    lines = notice_release(stores, plan)
+    for line in lines:
+        log.info("%s", shown(line))
+    if len(lines) > 1:
+        version = plan.variant.release.version
+        tell(plan.dataset, Message(f"release {version}", "; ".join(lines)), plan.dag_id, plan.run_id)
+
+
+def _tell_of_silence(plan: Plan) -> None:
+    """Tell once a night: not again in the runs that continue it, nor in those somebody tries something with."""
+    if not plan.silent or not plan.may_become_current or is_continuation(plan.run_id):
+        return
+    name, count = plan.dataset.name, len(plan.silent)
+    lines = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
+    text = lines if count == 1 else f"{count} cameras are silent: {lines}"
+    way_on = f"mend it, or end its deployment in {name}.yaml: python -m shoal check {name}"
+    tell(plan.dataset, Message("silent", text, way_on), plan.dag_id, plan.run_id)
+
+
+def _measure(stores: "Stores", plan: Plan) -> None:
+    """Send what the plan knows to where Airflow sends its metrics."""
+    from shoal.results.answer import read_current  # noqa: PLC0415
+
+    try:
+        answer = read_current(stores.results, stores.layout)
+    except ShoalError as err:
+        log.warning("The age of the answer is not measured: %s", err)
+        answer = None
+    send(measure_plan(plan, answer, datetime.now(UTC)))
