@@ -79,7 +79,10 @@ def verify_run(stores: Stores, layout: VariantLayout, run_key: str) -> Verificat
     need_inputs(stores.results, plan, layout.run(plan.rows_run))
     _need_files(stores.results, summary)
     return read_listed(
-        stores.results, plan.settings.run, lambda database: _compare(database, stores, layout, plan, summary)
+        stores.results,
+        plan.settings.run,
+        lambda database: _compare(database, stores, layout, plan, summary),
+        images=plan.counts.listed,
     )
 
 

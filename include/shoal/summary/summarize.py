@@ -149,7 +149,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
             settled.append(settle(database, layout, plan, attempt))
         return _find_answer(database, stores, layout, plan, attempt, settled[0], with_pictures=with_pictures)
 
-    found = read_listed(stores.results, plan.settings.run, find)
+    found = read_listed(stores.results, plan.settings.run, find, images=plan.counts.listed)
     summary = write_summary(stores.results, run, found)
     stores.results.delete(stores.results.list_keys(run.tries))  # left by attempts that were killed from outside
     move = move_current(

@@ -1,5 +1,7 @@
 """The tables a summary is read from, built in one DuckDB session from a run's frozen inputs."""
 
+from collections.abc import Sequence
+
 from shoal.contract.layout import RunLayout
 from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
 from shoal.contract.tasks.classify import CLASSIFY
@@ -14,10 +16,14 @@ from shoal.summary.taxa import fill_classes, fill_then_classes
 from shoal.tables.capture_times import narrow_listing, view_clocked, view_clocked_with_exif
 from shoal.tables.clock_times import keep_times
 from shoal.tables.frozen_listing import find_files, load_images
+from shoal.tables.pieces import make_in_pieces
 from shoal.tables.session import Database
 
 _AFTER = {SEGMENT.name: ("tasks/segment/covered",), OBB.name: ("tasks/obb/overlaps",)}
 """What is told of a task besides, by its name."""
+
+COUNTED_BYTES = 256
+"""Of a session's memory for each image and taxon that is counted in bins at once: at most each is one."""
 
 
 def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
@@ -46,6 +52,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
+    make_in_pieces(database, "accounted", "FROM accounted_piece()")
     need_columns(database, plan, task)
     build_beside(database, task)
     database.set_variable("damaged_usable", dataset.usable.damaged)
@@ -94,3 +101,18 @@ def count(database: Database, plan: StoredPlan, conf: float | None) -> None:
         *after,
     ):
         database.run_file(name)
+        if name == "counts":
+            fill_short_bins(database, plan.settings.report.bins)
+
+
+def fill_short_bins(database: Database, bins: Sequence[str]) -> None:
+    """Count what was seen in half hours and hours part by part: DuckDB cannot spill what it holds of each.
+
+    Reads: image_counts
+    Makes: lines of seen_bins
+    """
+    counted = int(database.value("SELECT count(*) FROM image_counts"))
+    parts = max(1, -(-counted * COUNTED_BYTES // database.limits.memory_bytes))
+    for width in ("30min", "hour"):
+        for part in range(parts if width in bins else 0):
+            database.run(f"INSERT INTO seen_bins FROM seen_in_part('{width}', {part}, {parts})")

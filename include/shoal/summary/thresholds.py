@@ -62,7 +62,7 @@ def count_at(stores: Stores, layout: VariantLayout, plan: StoredPlan, confs: Seq
         build_tables(database, plan, layout.run(plan.rows_run), find_sources(database, layout, plan))
         return [_count_one(database, plan, conf) for conf in confs]
 
-    return read_listed(stores.results, plan.settings.run, read)
+    return read_listed(stores.results, plan.settings.run, read, images=plan.counts.listed)
 
 
 def _count_one(database: Database, plan: StoredPlan, conf: float) -> AtThreshold:

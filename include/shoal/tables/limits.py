@@ -15,6 +15,9 @@ SHARE = 4
 MOST_MEMORY_BYTES = 2 * LEAST_MEMORY_BYTES
 """Nobody takes more without being told: other tasks of the machine want theirs (docs/performance.md)."""
 
+MANY_IMAGES = 4_000_000
+"""A summary of so many and more takes twice as much where the process may use it: some steps hold what grows with images."""
+
 THREAD_BYTES = LEAST_MEMORY_BYTES // 2
 """What a further thread wants: its own buffers of what it reads, sorts and writes."""
 
@@ -32,19 +35,21 @@ class Limits:
     threads: int
 
 
-def limits_of(run: Run | None = None, beside: int = 0) -> Limits:
+def limits_of(run: Run | None = None, beside: int = 0, images: int = 0) -> Limits:
     """Read what a dataset file sets; what it leaves out is a share of what the process may use.
 
     Args:
         run: The dataset's `run`; None where a session is nobody's in particular.
         beside: Sessions that are open meanwhile: it has its part of the memory only, and no less than the least.
+        images: Of the listing that is summarized; 0 where nothing is.
     """
     memory = run.memory if run else None
     threads = run.threads if run else None
     if memory is not None:
         memory_bytes = read_size(memory)
     else:
-        share = min(MOST_MEMORY_BYTES, read_memory_bytes() // SHARE)
+        most = MOST_MEMORY_BYTES * 2 if images >= MANY_IMAGES else MOST_MEMORY_BYTES
+        share = min(most, read_memory_bytes() // SHARE)
         wanted = min(THREAD_BYTES * (threads or 1), read_memory_bytes() // 2)  # more threads than memory is spilled for
         memory_bytes = max(LEAST_MEMORY_BYTES, share, wanted)
     if beside:

@@ -77,13 +77,20 @@ def out_of_room(err: duckdb.Error, folder: Path, limits: Limits) -> ShoalError:
         return _disk_full(folder.parent, text)
     if str(folder) in text and any(words in text for words in _NO_FOLDER):
         return NoRoomError(f"Nothing can be written in {folder.parent} ({text}) - set TMPDIR to a folder that can")
-    if isinstance(err, duckdb.OutOfMemoryException):
+    if lacks_memory(err):
         return NoRoomError(
             f"{size_text(limits.memory_bytes)} of memory on {limits.threads} threads were not enough for DuckDB ({text}) - set "
             f"run.memory in the dataset file to more, such as {_more(limits)}, or run.threads to less; this process may use "
             f"{size_text(read_memory_bytes())}"
         )
     return UnreadableError(f"Reading or writing Parquet failed: {text} - see the store's log")
+
+
+def lacks_memory(err: BaseException | None) -> bool:
+    """Say whether DuckDB found too little memory: in a statement, or when a table of its own file was to be kept at its end."""
+    if isinstance(err, duckdb.TransactionException):
+        return any(words in str(err) for words in ("could not allocate", "failed to pin"))
+    return isinstance(err, duckdb.OutOfMemoryException) and "max_temp_directory_size" not in str(err)
 
 
 def _more(limits: Limits) -> str:

@@ -17,7 +17,7 @@ from shoal.contract.rows import ROW_COLUMNS
 from shoal.settings.dataset import Run
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.limits import Limits, limits_of
-from shoal.tables.scratch import out_of_room, scratch_folder, warn_of_room
+from shoal.tables.scratch import lacks_memory, out_of_room, scratch_folder, warn_of_room
 from shoal.tables.stored_columns import SAME_SCHEMA, need_same, stored_names
 
 _REFUSED = (400, 401, 403)
@@ -125,7 +125,7 @@ class Database:
         except (
             duckdb.TransactionException
         ) as err:  # what a session's own file does not hold is found at the end of a statement
-            if "Could not write" not in str(err) and "No space left" not in str(err):
+            if not lacks_memory(err) and "Could not write" not in str(err) and "No space left" not in str(err):
                 raise
             raise out_of_room(err, self.folder, self.limits) from err
         except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
@@ -303,19 +303,22 @@ class Database:
 
 
 @contextmanager
-def open_database(results: ObjectStore | None, run: Run | None = None, *, beside: int = 0) -> Iterator[Database]:
+def open_database(
+    results: ObjectStore | None, run: Run | None = None, *, beside: int = 0, images: int = 0
+) -> Iterator[Database]:
     """Open a session whose scratch folder goes with it; without a bucket it reads local files only.
 
     Args:
         results: The results bucket.
         run: The dataset's `run`, which may say how much memory and how many threads; a share of the machine without one.
         beside: Sessions that the process has open meanwhile, see `limits_of`.
+        images: Of the listing that is summarized, likewise.
 
     Raises:
         ConfigError: There is no folder for what it spills.
     """
     with scratch_folder() as folder:
-        database = Database(results, folder, limits_of(run, beside))
+        database = Database(results, folder, limits_of(run, beside, images))
         try:
             yield database
         finally:

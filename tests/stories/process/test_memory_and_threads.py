@@ -21,6 +21,8 @@ from shoal.plan.request import PlanRequest
 from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 from shoal.summary import summarize
+from shoal.summary import tables as summary_tables
+from shoal.tables import pieces
 from shoal.tables.limits import Limits
 from shoal.tables.session import Database
 
@@ -83,7 +85,11 @@ def test_little_memory_and_one_thread_store_the_bytes_that_much_memory_and_two_t
 ):
     monkeypatch.setattr(summarize, "mint_attempt", lambda: "attempt1")
     tables, entries = truth
-    little, summary = stored_with(tmp_path / "little", tables, entries, "512MiB", 1)
+    with monkeypatch.context() as many_pieces:
+        many_pieces.setattr(pieces, "IMAGE_BYTES", 1024**2)
+        many_pieces.setattr(pieces, "LEAST_IMAGES", 100)
+        many_pieces.setattr(summary_tables, "COUNTED_BYTES", 256 * 1024)
+        little, summary = stored_with(tmp_path / "little", tables, entries, "512MiB", 1)
     much, again = stored_with(tmp_path / "much", tables, entries, "4GiB", 2)
     assert {name for name in little | much if little.get(name) != much.get(name)} == set()
     assert summary["result_sha256"] == again["result_sha256"]

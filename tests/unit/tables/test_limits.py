@@ -68,6 +68,21 @@ def test_a_size_without_a_unit_is_a_mistake_in_a_dataset_file():
 
 
 @pytest.mark.parametrize(
+    ("machine_bytes", "run", "images", "expected_bytes"),
+    [
+        pytest.param(64 * GIB, Run(), 3_999_999, 512 * MIB, id="not many"),
+        pytest.param(64 * GIB, Run(), 4_000_000, GIB, id="many"),
+        pytest.param(64 * GIB, Run(), 400_000_000, GIB, id="and never more"),
+        pytest.param(3 * GIB, Run(), 4_000_000, 768 * MIB, id="a quarter of what the process may use"),
+        pytest.param(64 * GIB, Run(memory="512MiB"), 4_000_000, 512 * MIB, id="what the dataset file says"),
+    ],
+)
+def test_a_summary_of_many_images_takes_twice_as_much(monkeypatch, machine_bytes, run, images, expected_bytes):
+    monkeypatch.setattr(limits, "read_memory_bytes", lambda: machine_bytes)
+    assert limits_of(run, images=images).memory_bytes == expected_bytes
+
+
+@pytest.mark.parametrize(
     ("run", "expected"),
     [
         pytest.param(Run(memory="2GiB", threads=4), Limits(GIB, 4), id="half of what the dataset file says"),

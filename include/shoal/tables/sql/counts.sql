@@ -65,7 +65,8 @@ FROM bins
 JOIN numbered_series AS series ON series.camera = bins.camera AND series.deployment IS NOT DISTINCT FROM bins.deployment
 LEFT JOIN deployment_spans AS stays ON stays.camera = bins.camera AND stays.deployment = bins.deployment;
 
-CREATE OR REPLACE MACRO seen_in(width) AS TABLE
+-- One part of so many of the hours, for bins of an hour or less: for each of them the name of an image is held.
+CREATE OR REPLACE MACRO seen_in_part(width, part, parts) AS TABLE
 WITH bins AS (
     SELECT camera, deployment, bin_start(width, captured_at) AS bin_start, taxon,
         count(*)::BIGINT AS images_with,
@@ -75,6 +76,7 @@ WITH bins AS (
         max(detections) AS maxn,
         arg_min(key, (-detections, captured_at, key)) AS maxn_key
     FROM image_counts
+    WHERE parts = 1 OR hash(date_trunc('hour', captured_at)) % parts = part
     GROUP BY ALL
 )
 SELECT width AS bin, series_n, taxon_n, bins.* EXCLUDE (camera, deployment, taxon)
@@ -82,14 +84,15 @@ FROM bins
 JOIN numbered_series AS series ON series.camera = bins.camera AND series.deployment IS NOT DISTINCT FROM bins.deployment
 JOIN numbered_taxa USING (taxon);
 
+CREATE OR REPLACE MACRO seen_in(width) AS TABLE FROM seen_in_part(width, 0, 1);
+
 -- Width by width: what one holds in memory would be four times as much for all of them together.
 CREATE OR REPLACE TABLE effort_bins AS FROM effort_of('30min') WHERE list_contains(getvariable('bins'), '30min');
 INSERT INTO effort_bins FROM effort_of('hour') WHERE list_contains(getvariable('bins'), 'hour');
 INSERT INTO effort_bins FROM effort_of('day') WHERE list_contains(getvariable('bins'), 'day');
 INSERT INTO effort_bins FROM effort_of('month') WHERE list_contains(getvariable('bins'), 'month');
-CREATE OR REPLACE TABLE seen_bins AS FROM seen_in('30min') WHERE list_contains(getvariable('bins'), '30min');
-INSERT INTO seen_bins FROM seen_in('hour') WHERE list_contains(getvariable('bins'), 'hour');
-INSERT INTO seen_bins FROM seen_in('day') WHERE list_contains(getvariable('bins'), 'day');
+-- Those of an hour or less are filled part by part, see summary/tables.py.
+CREATE OR REPLACE TABLE seen_bins AS FROM seen_in('day') WHERE list_contains(getvariable('bins'), 'day');
 INSERT INTO seen_bins FROM seen_in('month') WHERE list_contains(getvariable('bins'), 'month');
 
 -- In the order of series_n, taxon_n, bin_start equal values lie side by side.

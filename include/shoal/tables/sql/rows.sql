@@ -12,22 +12,27 @@ CREATE OR REPLACE MACRO microseconds(seconds) AS try_cast(round(seconds * 100000
 
 -- Most images have one row: only of the others are rows sorted, for with all its columns a row is long.
 -- was_settled and is_own: whether any row of the image settles it, and whether any is of this run. Variable: run_key.
-CREATE OR REPLACE VIEW judged_rows AS
-WITH several AS MATERIALIZED (
-    SELECT key, object_version FROM stored_rows GROUP BY key, object_version HAVING count(*) > 1
+-- Of the images from one key to another, both included; NULL is open.
+CREATE OR REPLACE MACRO judged_between(least_key, most_key) AS TABLE
+WITH asked AS NOT MATERIALIZED (
+    SELECT * FROM stored_rows WHERE (least_key IS NULL OR key >= least_key) AND (most_key IS NULL OR key <= most_key)
+), several AS MATERIALIZED (
+    SELECT key, object_version FROM asked GROUP BY key, object_version HAVING count(*) > 1
 ), alone AS (
     SELECT *, settles(status, reason) AS was_settled, run_key = getvariable('run_key') AS is_own
-    FROM stored_rows ANTI JOIN several USING (key, object_version)
+    FROM asked ANTI JOIN several USING (key, object_version)
 ), first_of_several AS (
     SELECT *,
         bool_or(settles(status, reason)) OVER (PARTITION BY key, object_version) AS was_settled,
         bool_or(run_key = getvariable('run_key')) OVER (PARTITION BY key, object_version) AS is_own
-    FROM stored_rows SEMI JOIN several USING (key, object_version)
+    FROM asked SEMI JOIN several USING (key, object_version)
     QUALIFY row_number() OVER (
         PARTITION BY key, object_version
         ORDER BY list_position(['processed', 'failed', 'changed', 'gone', 'denied'], status), run_key, attempt
     ) = 1
 )
 FROM alone UNION ALL FROM first_of_several;
+
+CREATE OR REPLACE VIEW judged_rows AS FROM judged_between(NULL::VARCHAR, NULL::VARCHAR);
 
 CREATE OR REPLACE VIEW rows AS SELECT * EXCLUDE (was_settled, is_own) FROM judged_rows;
