@@ -16,7 +16,7 @@ KEYS ?= 1000000
 OWN := $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)")
 
 CLUSTER_PACKAGES := etcd-server containerd runc containernetworking-plugins fuse3 iptables conntrack iproute2 \
-  mmdebstrap buildah docker.io docker-registry r-base-core
+  mmdebstrap buildah docker.io docker-registry r-base-core chromium fonts-dejavu-core
 
 # A misspelt variable would be passed over in silence.
 ifeq ($(MAKELEVEL),0)
@@ -141,7 +141,7 @@ cluster: .venv/.dev  ## start a real Kubernetes and MinIO for the tests and keep
 cluster-down: .venv/.dev  ## end that cluster; nothing of it stays
 	PYTHONPATH=include:tests/houses .venv/bin/python -m cluster down
 
-cluster-packages:  ## install the Debian packages that the cluster, its images, compose and readers of exports need (root)
+cluster-packages:  ## install the Debian packages that the cluster, its images, compose, browsers and readers of exports need (root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CLUSTER_PACKAGES)
 	sh tests/houses/cluster/postgresql.sh
