@@ -65,7 +65,7 @@ def explore_of(shots: Iterable[Shot], stays: Sequence[Mapping[str, Any]] = (), *
     with boxes_of(list(shots), stays, **options) as database:
         deployments = tuple(Deployment(**{"camera": "C1", **stay}) for stay in stays)
         plan = SimpleNamespace(
-            settings=SimpleNamespace(deployments=deployments), stored_conf=0.05, task="detect"
+            settings=SimpleNamespace(deployments=deployments), least_score=0.05, task="detect"
         )  # fmt: skip
         result = {
             "dataset": "reef", "variant_sha256": "0" * 64, "settings": {"report": {"zone": options.get("zone", "UTC")}},
