@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shoal.airflow.pages.plan_page import render_plan
+from shoal.airflow.pages.plan_page import plan_page
 from shoal.embedded.samples.scenes import scene
 from shoal.preflight.steps import check_clock
 from shoal.results.stored_plan import read_plan
@@ -98,7 +98,7 @@ def _plan_page_and_check_say_what_is_corrected(corrected, plan, words):
         corrected.stores.results, corrected.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan
     )
     assert stored.remarks == tuple(words)
-    page = render_plan(stored)
+    page = plan_page("reanalyse_demo", stored).body.decode()
     assert all(f"<p>{line}</p>" in page for line in words)
     assert check_clock(corrected.dataset, corrected.stores).splitlines()[-2:] == words
 
