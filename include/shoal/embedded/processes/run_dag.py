@@ -16,6 +16,7 @@ from shoal.embedded.processes.process_trees import WORKER_LEAVES_S, end_family, 
 
 STAGES = {
     "plan_shards": "plan",
+    "plan_told": "plan",
     "approve": "approve",
     "attempt": "infer",
     "shard_process": "infer",
