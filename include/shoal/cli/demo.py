@@ -115,7 +115,7 @@ class _Watch(threading.Thread):
         with suppress(ShoalError):  # it is no more than told
             stores = open_stores(load_dataset(self._embedded.dataset_file), lambda _: self._embedded.access)
             progress = find_progress(stores)
-            if progress is not None and progress.left and progress.done:
+            if progress is not None and progress.left and progress.images_per_s:
                 say("infer", progress.describe())
 
 
