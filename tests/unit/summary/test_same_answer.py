@@ -11,6 +11,7 @@ from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.plan_parts import ComparedWith
+from shoal.results.plan_parts import StoredThen
 from shoal.results.stored_plan import read_plan
 from shoal.summary import same_answer, summarize
 from shoal.summary.known_months import hash_rules
@@ -101,6 +102,7 @@ CHANGED = {
     "compared": lambda plan, _: replace(
         plan, compared_with=ComparedWith("20260601T000000Z-abcd1234", "demo-fish-v0-0")
     ),
+    "then": lambda plan, _: replace(plan, then=StoredThen(plan.model, ("fish",), 1)),
 }
 """How the inputs of a run's answer become others, field by field, with nothing else changed; those with None have a test of their own."""
 
