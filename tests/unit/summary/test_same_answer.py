@@ -10,8 +10,7 @@ from shoal import LOADED_AT
 from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
-from shoal.results.plan_parts import ComparedWith
-from shoal.results.plan_parts import StoredThen
+from shoal.results.plan_parts import ComparedWith, StoredThen
 from shoal.results.stored_plan import read_plan
 from shoal.summary import same_answer, summarize
 from shoal.summary.known_months import hash_rules
