@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import cv2
 
 from shoal.contract.cgroup import read_cores
-from shoal.contract.errors import shown
+from shoal.contract.errors import ServiceError, shown
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference, ShardJob, ThenModel, WorkerCommand
 from shoal.contract.layout import VariantLayout
@@ -21,7 +21,7 @@ from shoal.stores.images import ImageSource
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.loop import Ending, Limits, ShardRun
+from shoal_worker.loop.loop import NEVER_READY, Ending, Limits, ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
 from shoal_worker.loop.pipeline import Intake, Pipeline, Wake, count_fetchers
 from shoal_worker.loop.progress import Progress
@@ -84,7 +84,13 @@ def _await_ready(sight: Sight, stop: StopRequest) -> None:
 
     threading.Thread(target=wait, name="await ready", daemon=True).start()
     stop.listen(lambda: said.put(InferenceCancelledError("stopped before the first image")))
-    if (error := said.get()) is not None:
+    try:
+        error = said.get(timeout=sight.start_limit_s)
+    except queue.Empty as err:
+        raise ServiceError(
+            f"The service did not begin to answer within {sight.start_limit_s:g} s - {NEVER_READY}"
+        ) from err
+    if error is not None:
         raise error
 
 

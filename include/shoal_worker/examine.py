@@ -25,7 +25,7 @@ from shoal_worker.image.exif import read_exif
 from shoal_worker.image.quality import measure
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.services.asking import RefusedError
-from shoal_worker.sight import Original, Sight
+from shoal_worker.sight import Original, Sight, Together
 from shoal_worker.underway import Underway
 
 BYTES_PER_PIXEL = 8
@@ -205,7 +205,7 @@ class Examiner:
             StoreError: A file that it made was not stored.
         """
         with ready.held:
-            with self.underway.waiting():
+            with self.underway.waiting(self._detector.start_limit_s):
                 self._detector.await_ready()
             started = time.perf_counter()
             noting = partial(self.underway.inferring, ready.image, self._detector.limit_s)
@@ -236,6 +236,8 @@ class Examiner:
             UnlikeError: The model answers images together otherwise than alone.
             InferenceCancelledError, GpuFailedError, ModelRefusedError, MemoryError: As `finish`, of all of them.
         """
+        if not isinstance(self._detector, Together):
+            raise TypeError(f"{type(self._detector).__name__} looks at one image at a time")
         started, first = time.perf_counter(), batch[0]
         with self.underway.inferring(first.image, others=len(batch) - 1):
             found = self._detector.detect_frames([one.frame for one in batch], [one.image_hw for one in batch])

@@ -186,6 +186,7 @@ class Detector:
 
     keeps_bytes = False
     limit_s: float | None = None
+    start_limit_s: float | None = None
 
     def __init__(self, model: OpenedModel, inference: Inference) -> None:
         """Check that the model can run with these settings.

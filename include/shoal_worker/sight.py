@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from shoal.contract.tasks.task import Task
 from shoal_worker.image.letterbox import Image
@@ -34,6 +34,8 @@ class Sight(Protocol):
     """(height, width) in pixels of the image that is tried before careful attempts."""
     limit_s: float | None
     """Seconds that one image may take; None for those of a model."""
+    start_limit_s: float | None = None
+    """Seconds that `await_ready` may take; None where it returns at once."""
     keeps_bytes: bool
     """Whether a frame is the image's own bytes."""
 
@@ -69,10 +71,6 @@ class Sight(Protocol):
         """
         ...
 
-    def detect_frames(self, frames: Sequence[Any], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
-        """Look at several frames of one size at once; asked only where `most_at_once` is not 1."""
-        ...
-
     def rehearse(self, frame: Any) -> None:
         """Let what looks only where something was found look at a frame, too."""
 
@@ -81,3 +79,12 @@ class Sight(Protocol):
 
     def end(self) -> None:
         """Give back what was started."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """What can look at several frames at once: a `Sight` whose `most_at_once` is not 1."""
+
+    def detect_frames(self, frames: Sequence[Any], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
+        """Look at several frames of one size at once."""
+        ...

@@ -3,7 +3,6 @@
 Boxes and their scores are those of the first model alone, so a threshold means what it means without the second.
 """
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from shoal_worker.session import Detector
 from shoal_worker.sight import Noting, Original
 from shoal_worker.tasks.classify import Scores
 from shoal_worker.tasks.detect import Detections
-from shoal_worker.tasks.found import Found
 from shoal_worker.tasks.reclassified import Reclassified
 
 
@@ -46,6 +44,7 @@ class TwoInARow:
         self.on_gpu = first.on_gpu or second.on_gpu
         self.names = first.names
         self.limit_s: float | None = None
+        self.start_limit_s: float | None = None
         self.keeps_bytes = False
         self.most_at_once: int | None = 1
         """Images that are looked at together: the crops of one are."""
@@ -79,10 +78,6 @@ class TwoInARow:
         for number, scores in zip(cut, self._second.detect_each(crops, noting), strict=True):
             called[number] = self._naming.call(cast(Scores, scores).by_class)
         return Reclassified(found, called, self._names)
-
-    def detect_frames(self, frames: Sequence[NDArray[Any]], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
-        """Run both models on each frame: crops go together, images do not."""
-        return [self.detect_frame(frame, image_hw) for frame, image_hw in zip(frames, images_hw, strict=True)]
 
     def rehearse(self, frame: NDArray[Any]) -> None:
         """Let the second model look at a whole image: the first one may find nothing in it."""

@@ -102,9 +102,14 @@ class Underway:
             yield
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Note that this thread waits for rows to be written, or a service to start: that is no fault of an image."""
-        with self._noting(Work(Step.WAIT, ListedImage("", "", 0), math.inf, time.monotonic(), None)):
+    def waiting(self, limit_s: float | None = None) -> Iterator[None]:
+        """Note that this thread waits for rows to be written, or a service to start: that is no fault of an image.
+
+        Args:
+            limit_s: Seconds that a service has to begin to answer; None where it may take as long as it takes.
+        """
+        most_s = math.inf if limit_s is None else limit_s
+        with self._noting(Work(Step.WAIT, ListedImage("", "", 0), most_s, time.monotonic(), None)):
             yield
 
     @property

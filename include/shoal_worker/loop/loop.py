@@ -28,6 +28,7 @@ from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Row
 from shoal_worker.sources.mount_doubt import MountDoubt
+from shoal_worker.underway import Step
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ LAST_WRITE_PAUSES_S = (2.0, 4.0, 8.0, 16.0)
 """Waits before the last part is tried again: minutes of work are worth a restart of the store."""
 
 
+NEVER_READY = "see the service's log, or give it a longer worker.service.start_timeout"
 _TRIED_ALONE = "the next attempt tries it alone; if the same happens again, it is failed"
 
 
@@ -251,7 +253,12 @@ class ShardRun:
             return None
         work, limit = overdue
         if not work.image.key:  # the blank image that comes before all careful attempts
+            if work.step is Step.WAIT:
+                said = f"The service did not begin to answer within {limit} - {NEVER_READY}"
+                return Ending(WorkerExit.INFRASTRUCTURE, said)
             way_out = "give the worker more CPU (cluster.pod.cpu), or the model a smaller imgsz"
+            if work.step is Step.ASK:
+                way_out = "see the service's log, or give it a longer worker.service.timeout"
             return Ending(WorkerExit.INFRASTRUCTURE, f"A blank image took more than {limit} - {way_out}")
         with_it = f" and {counted(work.others, 'other')} with it" if work.others else ""
         said = f"{work.step} took more than {limit}: {_tell(work.image)}{with_it} - {_TRIED_ALONE}"

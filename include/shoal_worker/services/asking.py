@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from shoal.contract.errors import ServiceError
 from shoal.contract.service import Service
 
 MOST_ANSWER_BYTES = 16 << 20
@@ -19,6 +20,10 @@ LONGEST_FILE_NAME = 100
 
 class RefusedError(Exception):
     """It gave no answer that can be read for one image, in words for its row."""
+
+
+class BusyError(ServiceError):
+    """It says itself that it cannot answer now: that is no image's fault, and another time it may."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Kind(Protocol):
 
         Raises:
             RefusedError: It answers, and with nothing that can be read.
+            BusyError: It says that it cannot answer now.
             BrokeOffError: It ended, or says nothing in time.
             ServiceError: It is not there: it has not seen the image.
         """

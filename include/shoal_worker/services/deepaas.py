@@ -19,7 +19,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from shoal.contract.errors import BrokeOffError, ConfigError, ServiceError, one_line, shown
 from shoal.contract.service import Service
-from shoal_worker.services.asking import MOST_ANSWER_BYTES, SAID, Answer, RefusedError
+from shoal_worker.services.asking import MOST_ANSWER_BYTES, SAID, Answer, BusyError, RefusedError
 from shoal_worker.services.json_answer import read_json, said, too_long
 from shoal_worker.services.local_process import FreePort, LocalProcess
 
@@ -34,6 +34,9 @@ TEST_MODEL = "deepaas-test"
 
 _PIECE_BYTES = 1 << 16
 _OK = 200
+
+_BUSY = frozenset((429, 502, 503, 504))
+"""What proxies and servers say of themselves, whatever they were asked."""
 
 
 _NO_ANSWER = (OSError, http.client.HTTPException)
@@ -121,8 +124,9 @@ class Deepaas:
 
     def _need_process(self) -> None:
         if self._process is not None and (how := self._process.ended) is not None:
-            command = shown(" ".join(self._service.command), SAID)
-            raise ServiceError(f"The service {how} before it answered - try its command by hand: {command}")
+            raise ServiceError(
+                f"The service {how} before it answered - try its command by hand: {self._service.program}"
+            )
 
     def _learn(self, model: str, deadline: float) -> Form:
         path = f"/v2/models/{quote(model, safe='')}/predict/"
@@ -152,6 +156,8 @@ class Deepaas:
         except _NO_ANSWER as err:
             ended = self._process.await_end() if self._process else None
             raise BrokeOffError(f"The service {ended or 'broke off its answer'}") from err
+        if status in _BUSY:
+            raise BusyError(f"The service cannot answer now, HTTP {status}: {said(said_of_it)} - see its log")
         if status != _OK:
             raise RefusedError(f"HTTP {status}: {said(said_of_it)}")
         return Answer(read_json(said_of_it, "its answer"))
@@ -173,7 +179,7 @@ class Deepaas:
         try:
             heard.settimeout(max(0.1, deadline - time.monotonic()))
             headers = {"Accept": "application/json", "Connection": "close", **({"Content-Type": kind} if kind else {})}
-            with suppress(BrokenPipeError):  # it may have said no before all was sent
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no before all was sent
                 connection.request(method, path, body or None, headers)
             answer, whole = connection.getresponse(), bytearray()
             while piece := answer.read1(_PIECE_BYTES):

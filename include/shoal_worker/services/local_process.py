@@ -25,7 +25,7 @@ PASSED_ON = frozenset(
         *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS"),
     )
 )
-"""What it gets of the worker's environment: no credentials, nor its Python path. `env NAME=value` in its command adds."""
+"""What it gets of the worker's environment: no credentials, nor its Python path."""
 
 END_S = 3.0
 """Its keeper has ended everything by then."""

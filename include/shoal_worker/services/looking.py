@@ -5,22 +5,22 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.contract.errors import BrokeOffError, ServiceError, one_line
+from shoal.contract.errors import BrokeOffError, ConfigError, ServiceError, one_line
 from shoal.contract.job import Inference
 from shoal.contract.service import Service
 from shoal.contract.tasks import TASKS
 from shoal_worker.image.letterbox import Image
-from shoal_worker.services.asking import LONGEST_FILE_NAME, SAID, RefusedError, file_name
+from shoal_worker.services.asking import LONGEST_FILE_NAME, SAID, Answer, BusyError, RefusedError, file_name
 from shoal_worker.services.mapping import AnswerMapping
 from shoal_worker.services.picture import HEIGHT, NAME, WIDTH, rehearsal_jpeg
 from shoal_worker.services.table import KINDS
 from shoal_worker.session import InferenceCancelledError
 from shoal_worker.sight import Noting, Original
 from shoal_worker.tasks.found import Found
+from shoal_worker.underway import PATIENCE_S
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class ServiceDetector:
         self.task = TASKS[service.task]
         self.names: Sequence[str] = service.names
         self.limit_s: float | None = service.timeout_s
+        self.start_limit_s: float | None = service.start_timeout_s + PATIENCE_S
         self._service = service
         self._mapping = AnswerMapping(service, inference)
         self._asked = KINDS[service.kind](service)
@@ -119,21 +120,18 @@ class ServiceDetector:
             noting: Entered while it looks.
 
         Raises:
-            RefusedError: It refuses this image, or answers nothing that can be read, and answers for another one.
+            RefusedError: It refuses this image twice, or answers nothing that can be read, and answers for another one.
             BrokeOffError: It ended or fell silent.
             InferenceCancelledError: `cancel` was called.
             ServiceError: It is not there.
-            ConfigError: Its mapping does not give what it has to.
             StoreError: A file that it made was not stored.
         """
-        name = file_name(frame.key)
         try:
-            with noting():
-                answer = self._asked.ask(name, frame.data, self._service.timeout_s)
-                found = self._mapping.read(answer.value, name, image_hw)
-        except RefusedError as err:
-            self._need_well(err, noting)
-            raise
+            try:
+                found, answer = self._look(frame, image_hw, noting)
+            except RefusedError as err:
+                self._need_well(err, noting)
+                found, answer = self._look(frame, image_hw, noting)  # once it may have been a passing trouble
         except ServiceError as err:
             if self._cancelled.is_set():
                 raise InferenceCancelledError("service cancelled") from err
@@ -142,11 +140,14 @@ class ServiceDetector:
             return found
         return FoundBesides(found, self._keep(frame.key, answer.files))
 
-    def detect_frames(self, frames: Sequence[Original], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
-        """Ask about several images, one after another: a service is shown one at a time."""
-        return [
-            self.detect_frame(frame, image_hw, nullcontext) for frame, image_hw in zip(frames, images_hw, strict=True)
-        ]
+    def _look(self, frame: Original, image_hw: tuple[int, int], noting: Noting) -> tuple[Found, Answer]:
+        name = file_name(frame.key)
+        with noting():
+            answer = self._asked.ask(name, frame.data, self._service.timeout_s)
+            try:
+                return self._mapping.read(answer.value, name, image_hw), answer
+            except ConfigError as err:  # it was mapped of another image: this answer is odd, not the mapping
+                raise RefusedError(str(err)) from err
 
     def rehearse(self, frame: Original) -> None:
         """Nothing: `await_ready` has shown it an image."""
@@ -156,10 +157,13 @@ class ServiceDetector:
 
         Raises:
             BrokeOffError: It answers for no other image either.
+            BusyError: It cannot answer now.
         """
         try:
             with noting():
                 self._rehearse(self._service.timeout_s)
+        except BusyError:
+            raise
         except (RefusedError, ServiceError) as err:
             if self._cancelled.is_set():
                 raise InferenceCancelledError("service cancelled") from err

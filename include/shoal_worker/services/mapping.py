@@ -29,6 +29,15 @@ _FIELDS = frozenset(("class", "confidence", "unit", *_PLACES))
 _UNITS = ("px", "share")
 _ENVELOPE = frozenset(("image", "found"))
 
+SLACK_PX = 0.01
+"""How far the right or lower side may lie before the other one: sums of floats do not come out even."""
+
+BESIDE_PX = 1.0
+"""How far beside the image a box may lie, which is then dropped: programs count pixels from 0 or from 1."""
+
+FEW = 2
+"""Boxes from which it is asked whether all are parts of an image: a single one may really be a speck in its corner."""
+
 ROUNDING = 1e-3
 """How far a confidence may lie outside 0..1: half precision has 11 bits."""
 
@@ -95,12 +104,14 @@ class AnswerMapping:
             confidence[number] = _probability(one.get("confidence"), answer)
             is_share = _unit(one, answer) == "share"
             shares = shares or is_share
-            boxes[number] = _corners(one, answer) * (np.tile(image_hw[::-1], 2) if is_share else 1.0)
-        _need_inside(boxes, image_hw)
-        if not shares:
+            boxes[number] = _corners(one, answer, image_hw[::-1] if is_share else (1, 1))
+        counts = confidence > self._inference.stored_conf
+        _need_inside(boxes[counts], image_hw)
+        if not shares and np.count_nonzero(counts) >= FEW:
             way_out = "write `unit: 'share'` in the mapping's objects"
-            chosen.refuse_parts(boxes[confidence > self._inference.stored_conf].astype(np.float32), image_hw, way_out)
-        return self._keep(boxes, confidence, ids, image_hw)
+            chosen.refuse_parts(boxes[counts].astype(np.float32), image_hw, way_out)
+        inside = ~_beside(boxes, image_hw, 0.0)
+        return self._keep(boxes[inside], confidence[inside], ids[inside], image_hw)
 
     def _keep(self, boxes: Any, confidence: Any, ids: Any, image_hw: tuple[int, int]) -> Found:
         limits = np.tile(image_hw[::-1], 2).astype(np.float64)
@@ -113,6 +124,8 @@ class AnswerMapping:
         return chosen.detections(clipped[kept], scores[kept], ids[kept], len(self._names), more=more)
 
     def _class(self, named: Any, answer: Any) -> int:
+        if isinstance(named, float) and named.is_integer():  # arrays of floats hold classes, too
+            named = int(named)
         if isinstance(named, str) and named in self._ids:
             return self._ids[named]
         if isinstance(named, int) and not isinstance(named, bool) and 0 <= named < len(self._names):
@@ -172,8 +185,8 @@ def _unit(one: Mapping[str, Any], answer: Any) -> str:
     return str(unit)
 
 
-def _corners(one: Mapping[str, Any], answer: Any) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Read the corners of a box, in its own unit."""
+def _corners(one: Mapping[str, Any], answer: Any, unit: tuple[int, int]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Read the corners of a box in px, given those of its unit across and down."""
     said = [name for name in _PLACES if one.get(name) is not None]
     if len(said) != 1:
         which = f"{' and '.join(said)}, one of them is needed" if said else f"none of {', '.join(_PLACES)}"
@@ -186,9 +199,16 @@ def _corners(one: Mapping[str, Any], answer: Any) -> "np.ndarray[Any, np.dtype[n
         a, b = a - c / 2, b - d / 2
     if said[0] != "xyxy":
         c, d = a + c, b + d
-    if c < a or d < b:
+    a, b, c, d = a * unit[0], b * unit[1], c * unit[0], d * unit[1]
+    if c < a - SLACK_PX or d < b - SLACK_PX:
         raise _fault(f"gave {said[0]} {value}, whose right or lower side comes first", answer)
-    return np.array((a, b, c, d))
+    return np.array((a, b, max(a, c), max(b, d)))
+
+
+def _beside(boxes: Any, image_hw: tuple[int, int], slack_px: float) -> Any:
+    """Say which boxes show nothing of the image, by more than this."""
+    height, width = image_hw[0] + slack_px, image_hw[1] + slack_px
+    return (boxes[:, 0] >= width) | (boxes[:, 1] >= height) | (boxes[:, 2] <= -slack_px) | (boxes[:, 3] <= -slack_px)
 
 
 def _need_inside(boxes: Any, image_hw: tuple[int, int]) -> None:
@@ -198,8 +218,7 @@ def _need_inside(boxes: Any, image_hw: tuple[int, int]) -> None:
         RefusedError: One is.
     """
     height, width = image_hw
-    beside = (boxes[:, 0] >= width) | (boxes[:, 1] >= height) | (boxes[:, 2] < 0) | (boxes[:, 3] < 0)
-    if beside.any():
+    if (beside := _beside(boxes, image_hw, BESIDE_PX)).any():
         box = [round(float(side), 1) for side in boxes[beside][0]]
         raise RefusedError(f"its box {box} lies beside the image of {width} x {height} px (as its EXIF turns it)")
 

@@ -20,7 +20,7 @@ from shoal.contract.service import Service
 from shoal_worker.services.asking import SAID, Answer, RefusedError
 from shoal_worker.services.json_answer import read_json
 from shoal_worker.services.local_process import LocalProcess
-from shoal_worker.services.shared_folder import lay, make_folder, opened, read_all, read_file, remove
+from shoal_worker.services.shared_folder import lay, make_folder, open_pipe, opened, read_all, read_file, remove
 
 LOOK_S = 0.1
 SIGNALLED = 128
@@ -65,7 +65,8 @@ class Oscar:
                     f"The loop that runs the script {how} - it needs a shell, mkfifo and a place for temporary files"
                 )
             try:
-                self._answers = os.open(self._path / ANSWERS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                with opened(self._path) as folder:
+                    self._answers = open_pipe(ANSWERS, os.O_RDONLY, folder)
                 os.close(self._open_requests())
                 self._lay_script()
             except OSError as err:
@@ -83,7 +84,8 @@ class Oscar:
 
     def _open_requests(self) -> int:
         """Open what the loop reads; without the loop there is no such reader."""
-        return os.open(self._path / REQUESTS, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with opened(self._path) as folder:
+            return open_pipe(REQUESTS, os.O_WRONLY, folder)
 
     def _lay_script(self) -> None:
         with opened(self._path) as folder:
@@ -167,8 +169,8 @@ class Oscar:
                 last = (
                     _last_line(read_file("stderr", own)) or _last_line(read_file("stdout", own)) or "it printed nothing"
                 )
-                if status > SIGNALLED:
-                    raise BrokeOffError(f"The script was killed by {_name(status - SIGNALLED)} ({last})")
+                if killed_by := _signal(status):
+                    raise BrokeOffError(f"The script was killed by {killed_by} ({last})")
                 raise RefusedError(f"the script ended with exit status {status}: {last}")
             try:
                 with opened("out", own) as out:
@@ -220,8 +222,9 @@ def _last_line(text: bytes) -> str:
     return one_line(lines[-1], SAID) if lines else ""
 
 
-def _name(number: int) -> str:
+def _signal(status: int) -> str | None:
+    """Name the signal that a shell's exit status tells of; None where it tells of none."""
     try:
-        return signal.Signals(number).name
+        return signal.Signals(status - SIGNALLED).name
     except ValueError:
-        return f"signal {number}"
+        return None

@@ -4,6 +4,7 @@ Whoever writes to it may lay a link where a file was promised. The worker holds 
 every step is opened from the one before, and no link is followed.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -36,6 +37,19 @@ def opened(name: str | Path, within: int | None = None) -> Iterator[int]:
         yield folder
     finally:
         os.close(folder)
+
+
+def open_pipe(name: str, flags: int, within: int) -> int:
+    """Open a named pipe without waiting for its other end.
+
+    Raises:
+        OSError: It is none, or nobody is there to read.
+    """
+    pipe = os.open(name, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
+        os.close(pipe)
+        raise OSError(errno.ENXIO, "it is no named pipe")
+    return pipe
 
 
 def lay(name: str, data: bytes, within: int) -> None:

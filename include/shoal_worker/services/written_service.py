@@ -32,7 +32,7 @@ def read_service(path: Path) -> Service:
         written = worker.get("service")
     if not isinstance(written, dict):
         raise ConfigError(f"{path} holds no service - write what stands below worker.service in a dataset file")
-    known = {one.name for one in fields(Service)} - set(_DURATIONS.values())
+    known = {one.name for one in fields(Service)} - {*_DURATIONS.values(), "pod_sha256"}
     if unknown := [name for name in written if name not in known | _OF_PODS | _DURATIONS.keys()]:
         there = ", ".join(sorted(known | _DURATIONS.keys()))
         raise ConfigError(f"{path}: a service has no {shown(str(unknown[0]), 60)!r}, it has {there}")

@@ -13,13 +13,18 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
 from shoal.contract.service import DEEPAAS, Service
 from shoal_worker.__main__ import main
+from shoal_worker.assemble import _await_ready
+from shoal_worker.loop.stop import StopRequest
 from shoal_worker.services.asking import RefusedError, file_name
 from shoal_worker.services.deepaas import _choose, _read_form
 from shoal_worker.services.looking import ServiceDetector
 from shoal_worker.services.mapping import AnswerMapping
 from shoal_worker.services.picture import NAME
+from shoal_worker.services.shared_folder import open_pipe
+from shoal_worker.services.shared_folder import opened as opened_folder
 from shoal_worker.services.written_service import read_service
 from shoal_worker.sight import Original
+from shoal_worker.underway import Underway
 from worker.http_faults import faulty_store
 from worker.images import dark_jpeg
 from worker.services import NAMES, left_of, oscar
@@ -75,6 +80,24 @@ def box(**other):
 def test_a_box_is_read_in_each_way_of_writing_it(given, xyxy):
     found = boxes([given]).to_columns()["detections"]
     assert found == [{"class_id": 0, "confidence": 0.5, **dict(zip(("x1", "y1", "x2", "y2"), xyxy, strict=True))}]
+
+
+@pytest.mark.parametrize(
+    ("given", "xyxy"),
+    [
+        pytest.param(box(xyxy=[10, 20, 9.995, 60]), [[10, 20, 10, 60]], id="sides in the wrong order by rounding"),
+        pytest.param(box(**{"class": 0.0}), [[10, 20, 30, 60]], id="class as a float"),
+        pytest.param(box(xyxy=[200, 20, 200.5, 60]), [], id="half a pixel beside"),
+        pytest.param(box(xyxy=[0, 20, 0, 60]), [], id="nothing, at the edge"),
+        pytest.param(box(xyxy=[300, 20, 310, 60], confidence=0.01), [], id="beside, and hardly believed"),
+        pytest.param(box(xyxy=[0.2, 0.2, 1, 1]), [[0.2, 0.2, 1, 1]], id="one speck in the corner"),
+    ],
+)
+def test_small_oddities_cost_no_image(given, xyxy):
+    found = boxes([given]).to_columns()["detections"]
+    sides = [[one[side] for side in ("x1", "y1", "x2", "y2")] for one in found]
+    assert sides == [pytest.approx(one) for one in xyxy]
+    assert all(one["class_id"] == 0 for one in found)
 
 
 def test_boxes_are_kept_best_first_above_the_lowest_confidence_stored():
@@ -253,6 +276,7 @@ ODD = {
     "huge": lambda handler: send(handler, bytes(17 << 20), length=10**10),
     "cut": lambda handler: (send(handler, b'{"photo": ', length=500), hang_up(handler)),
     "gone": hang_up,
+    "percent": lambda handler: send(handler, b'{"photo": "percent.jpg", "scores": [87, 1]}'),
     "slow": dribble,
     "silent": lambda _: time.sleep(4),
 }
@@ -286,7 +310,8 @@ def beside(opened):
         pytest.param(
             "html", RefusedError, "its answer is no JSON .*: <!DOCTYPE html><title>Sign in</title>", id="html"
         ),
-        pytest.param("bad-gateway", RefusedError, "HTTP 502: <h1>502</h1>", id="502"),
+        pytest.param("bad-gateway", ServiceError, "cannot answer now, HTTP 502: <h1>502</h1> - see its log", id="502"),
+        pytest.param("percent", RefusedError, "gave confidence 87, it is to be from 0 to 1", id="odd numbers"),
         pytest.param("moved", RefusedError, "HTTP 302: nothing", id="redirect"),
         pytest.param("other", RefusedError, 'the answer is of "b.jpg", the image is other.jpg', id="another image"),
         pytest.param("deep", RefusedError, "its answer is JSON of too many levels|no JSON", id="levels"),
@@ -305,6 +330,23 @@ def test_an_odd_answer_is_told_and_the_next_image_is_not_its_victim(beside, odd,
     assert look(beside, "good.jpg").to_columns() == {"class_scores": [0.25, 0.75]}
 
 
+class NeverReady:
+    start_limit_s = 0.05
+
+    def await_ready(self):
+        time.sleep(1)
+
+
+def test_a_start_without_an_end_ends(tmp_path):
+    said = r"The service did not begin to answer within 0\.05 s - .*worker\.service\.start_timeout"
+    with pytest.raises(ServiceError, match=said):
+        _await_ready(NeverReady(), StopRequest())
+    underway = Underway()
+    with underway.waiting(0.01):
+        time.sleep(0.02)
+        assert underway.overdue()[1] == "0.01 s"
+
+
 def test_a_service_of_the_pod_that_does_not_come_up_is_told(opened):
     nowhere = Service(DEEPAAS, "classify", NAMES, "@", image="reef@sha256:" + "0" * 64, port=9, start_timeout_s=0.5)
     with pytest.raises(
@@ -320,6 +362,7 @@ SUFFERS = """
 case $INPUT_FILE_PATH in
 *crash*) kill -SEGV $$;;
 *hang*) setsid sleep 600;;
+*exit255*) exit 255;;
 *loop*) kill -9 $PPID; sleep 600;;
 *ruin*) rm ../../script; exit 1;;
 *idle*) (sleep 0.2; kill -9 $PPID) >/dev/null 2>&1 & ;;
@@ -347,6 +390,31 @@ def test_an_image_that_ends_a_script_is_told_from_one_that_it_refuses(opened, tm
     assert left_of(str(tmp_path)) == []
     detector.await_ready()
     assert look(detector).to_columns() == {"class_scores": [0.5, None]}
+
+
+def test_a_script_that_ends_with_255_was_not_killed(opened):
+    detector = opened(oscar(SUFFERS))
+    detector.await_ready()
+    with pytest.raises(RefusedError, match="the script ended with exit status 255: it printed nothing"):
+        look(detector, "exit255.jpg")
+
+
+def test_an_image_that_is_refused_once_is_asked_about_again(opened, tmp_path):
+    once = f"case $INPUT_FILE_PATH in *once*) mkdir {tmp_path}/seen && exit 3;; esac\n{SUFFERS}"
+    detector = opened(oscar(once))
+    detector.await_ready()
+    assert look(detector, "once.jpg").to_columns() == {"class_scores": [0.5, None]}
+
+
+def test_a_link_in_place_of_a_pipe_is_not_written_through(tmp_path):
+    (tmp_path / "secret").write_text("kept")
+    (tmp_path / "requests").symlink_to("secret")
+    with opened_folder(tmp_path) as folder:
+        with pytest.raises(OSError, match="symbolic links"):
+            open_pipe("requests", os.O_WRONLY, folder)
+        with pytest.raises(OSError, match="it is no named pipe"):
+            open_pipe("secret", os.O_WRONLY, folder)
+    assert (tmp_path / "secret").read_text() == "kept"
 
 
 def test_a_service_that_ends_between_two_images_is_started_again(opened):
