@@ -32,6 +32,7 @@ NAMES = {
     Kind.PLAN: "plans",
     Kind.SUMMARY: "summaries",
     Kind.ROWS: "rows",
+    Kind.IMAGE_FILE: "files of images",
     Kind.RECORD: "records",
     Kind.OTHER: "other objects",
 }

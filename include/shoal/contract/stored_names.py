@@ -48,6 +48,7 @@ _PLACE = re.compile(
 )
 _OF_VARIANT = re.compile(rf"(?:.*/)?(?P<variant>{FOLDER})/(?:runs/{RUN_KEY}|answer|ledger|parts)/.*", re.DOTALL)
 _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
+_FILE_OF_IMAGE = re.compile(rf"{FOLDER}/files/[0-9a-f]{{{CONTENT}}}/[0-9a-f]{{{CONTENT}}}-{FILE_NAME}")
 _RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json")
 
 
@@ -69,6 +70,8 @@ class Kind(StrEnum):
     SUMMARY = "summary"
     ROWS = "rows"
     """A part or a ledger."""
+    IMAGE_FILE = "image_file"
+    """What a service made of an image besides: rows name it."""
     RECORD = "record"
     """current.json, variant.json and the like."""
     OTHER = "other"
@@ -103,6 +106,8 @@ def read_name(layout: DatasetLayout, key: str) -> StoredName:
         return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)
     if _ROWS.fullmatch(name):
         return StoredName(Kind.ROWS)
+    if _FILE_OF_IMAGE.fullmatch(name):
+        return StoredName(Kind.IMAGE_FILE)
     return StoredName(Kind.RECORD if _RECORD.fullmatch(name) else Kind.OTHER)
 
 

@@ -56,6 +56,8 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
         (f"other/listings/{run_key(1)}.parquet", Kind.OTHER),
         ("listings/files/2026-06-0123456789abcdef.parquet", Kind.SHARED),
         ("listings/files/notes.parquet", Kind.OTHER),
+        ("fish-v1-0123456789ab/files/0123456789abcdef/0123456789abcdef-a_b.txt", Kind.IMAGE_FILE),
+        ("fish-v1-0123456789ab/files/0123456789abcdef/notes.txt", Kind.OTHER),
         ("manifest.parquet", Kind.OTHER),
     ],
 )  # fmt: skip
