@@ -75,7 +75,7 @@ def reef(pipelines, real_cluster):
     ("kind", "transfer"),
     [
         pytest.param("module", "direct", id="a module of DEEPaaS"),
-        pytest.param("script", "mount", id="a script of OSCAR"),
+        pytest.param("script", "mount", id="a script of OSCAR", marks=wide),
     ],
 )
 def test_a_shard_goes_from_images_to_the_answer(kind, transfer, reef, request, api):
@@ -95,6 +95,7 @@ def test_a_shard_goes_from_images_to_the_answer(kind, transfer, reef, request, a
         assert Image.open(io.BytesIO(made.stores.results.read_bytes(thumbnail))).size == (64, 48)
 
 
+@wide
 def test_an_image_that_is_not_there_names_its_setting(reef, api):
     made = reef(deepaas(image=f"127.0.0.1:1/none@sha256:{'1' * 64}"))
     with pytest.raises(WorkerError, match=r"of the service cannot be pulled .* - correct worker\.service\.image"):
