@@ -15,6 +15,9 @@ DEEPAAS = "deepaas"
 OSCAR = "oscar"
 """A script of the user's that runs once for each file: `INPUT_FILE_PATH` in, files in `TMP_OUTPUT_DIR` out."""
 
+CONTAINER = "service"
+"""Its container in a pod."""
+
 SERVICES = (DEEPAAS, OSCAR)
 """Kinds of service; the worker has a module for each."""
 
@@ -46,6 +49,7 @@ class Service:
         script: Of `oscar`: the script's text.
         timeout_s: Seconds that one image may take.
         start_timeout_s: Seconds until it answers for the first time.
+        pod_sha256: Of what a pod's template gives its container besides; None where that is nothing.
     """
 
     kind: str
@@ -61,6 +65,7 @@ class Service:
     script: str | None = None
     timeout_s: float = TIMEOUT_S
     start_timeout_s: float = START_TIMEOUT_S
+    pod_sha256: str | None = None
 
     def __post_init__(self) -> None:
         """Take only what a worker can do something with.
@@ -82,14 +87,33 @@ class Service:
         """What names the image's bytes, wherever they were pulled from; None without an image."""
         return None if self.image is None else self.image.rpartition("@")[2]
 
+    @property
+    def program(self) -> str:
+        """Name what `command` starts: its other words may hold what is not for logs."""
+        named = (word for word in self.command if word != "env" and "=" not in word and not word.startswith("-"))
+        return shown(next(named, "its command"), 120)
+
     def describe(self) -> str:
         """Say in words what looks at the images."""
-        what = f"image {self.image}" if self.image else shown(" ".join(self.command), 120) or "a script"
+        what = f"image {self.image}" if self.image else (self.program if self.command else "a script")
         model = f", its model {self.model}" if self.model else ""
         return (
             f"service of kind {self.kind} ({what}{model}), mapped to {self.task} with {counted(len(self.names), 'name')}, "
             f"{self.timeout_s:g} s for an image at most"
         )
+
+    def describe_doubts(self) -> list[str]:
+        """Tell what nobody here can check of it."""
+        lines = []
+        if self.command:
+            lines.append(
+                f"nobody checks that {self.program} starts the same program as before - change model.version with it"
+            )
+        if self.task == "detect":
+            lines.append(
+                "the service is shown images as they are stored: places in those that EXIF turns are right if it turns them, too"
+            )
+        return lines
 
     def preimage(self) -> dict[str, Any]:
         """Everything of it that can change a stored value: not its ports, and not how long it may take."""
@@ -104,11 +128,15 @@ class Service:
             "params": dict(self.params),
             "field": self.field,
             "script_sha256": None if self.script is None else _sha256(self.script),
+            **({} if self.pod_sha256 is None else {"pod_sha256": self.pod_sha256}),
         }
 
     def to_json(self) -> dict[str, Any]:
         """Write it as a plan holds it."""
-        return asdict(self)
+        told = asdict(self)
+        if self.pod_sha256 is None:
+            del told["pod_sha256"]
+        return told
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Service":

@@ -129,13 +129,13 @@ class Shelf:
     def standing(self, variant: Variant) -> Standing:
         """Look up what was said about a variant."""
         answer = read_answer(self.stores.results, self.stores.layout.variant(variant.directory))
-        return Standing(answer, in_use=variant.sha256 == self._in_use)
+        return Standing(answer, in_use=(variant.sha256, variant.directory) == self._in_use)
 
     @cached_property
-    def _in_use(self) -> str | None:
-        """The variant of the dataset's answer."""
+    def _in_use(self) -> tuple[str, str] | None:
+        """The variant of the dataset's answer: under another name or version all of it would be inferred again."""
         current = read_current(self.stores.results, self.stores.layout)
-        return str(current["variant"]["sha256"]) if current else None
+        return (str(current["variant"]["sha256"]), str(current["variant"]["directory"])) if current else None
 
 
 def _need_first(asked: ThenModel | None) -> Callable[[ModelRelease], None] | None:

@@ -140,7 +140,9 @@ class WantedModel:
             version or model.version,
             f"{dataset.models.prefix}{model.name}/",
             model.size_limit,
-            None if service is None else service.for_job(),
+            None
+            if service is None
+            else service.for_job(dataset.cluster.pod.template if dataset.cluster.has_pods else None),
             model.version,
         )
 

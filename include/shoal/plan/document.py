@@ -253,6 +253,8 @@ class Plan:
             lines.append(f"the model {then} was {then.untried}")
         if release.dropped:
             lines.append(release.dropped.describe())
+        if release.service:
+            lines += release.service.describe_doubts()
         lines += describe_batches(self.dataset, release.most_at_once)
         return [*lines, *describe_unknown_taxa(self.dataset, self.variant.names)]
 

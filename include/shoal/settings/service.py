@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from shoal.contract import service as contract
 from shoal.contract.errors import one_line, shown
+from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import MOST_BATCH
 from shoal.contract.model_info import LONGEST_NAME, MOST_CLASSES
 from shoal.settings.execution import Cluster, Container, Size
@@ -157,8 +158,13 @@ class Service(Container, Size):
             )
         return self
 
-    def for_job(self) -> contract.Service:
-        """Make what the worker is told."""
+    def for_job(self, template: Mapping[str, Any] | None = None) -> contract.Service:
+        """Make what the worker is told.
+
+        Args:
+            template: What its pod starts from; None where there are no pods.
+        """
+        given = _given_by(template or {})
         return contract.Service(
             kind=self.kind,
             task=self.task,
@@ -173,7 +179,26 @@ class Service(Container, Size):
             script=self.script,
             timeout_s=self.timeout.total_seconds(),
             start_timeout_s=self.start_timeout.total_seconds(),
+            pod_sha256=canonical_sha256(given) if given else None,
         )
+
+
+def _given_by(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick what a pod's template gives the service's container that may change what it says."""
+    spec = template.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    given: dict[str, Any] = {}
+    for container in _named(spec.get("initContainers")):
+        if container.get("name") == contract.CONTAINER:
+            given |= {field: container[field] for field in ("env", "envFrom", "volumeMounts") if container.get(field)}
+    mounted = {mount.get("name") for mount in _named(given.get("volumeMounts"))}
+    volumes = [volume for volume in _named(spec.get("volumes")) if volume.get("name") in mounted]
+    return {**given, "volumes": sorted(volumes, key=lambda one: str(one["name"]))} if volumes else given
+
+
+def _named(value: Any) -> list[dict[str, Any]]:
+    """Take a list of mappings; what else stands there is refused where pods are made."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _default(name: str) -> Any:

@@ -8,6 +8,7 @@ from dataset_settings import dataset_settings
 from pipeline import make_pipeline
 from service_settings import MAPPING, SCRIPT, deepaas, oscar
 from shoal.contract.errors import ConfigError
+from shoal.contract.hashing import canonical_sha256
 from shoal.models.choice import Shelf
 from shoal.models.variant import make_variant
 from shoal.models.versions import service_release
@@ -56,6 +57,59 @@ def test_what_cannot_makes_none(other):
     assert variant_of(deepaas(**other)).sha256 == variant_of(deepaas()).sha256
 
 
+def templated(*containers, volumes=()):
+    service = Service.model_validate(deepaas())
+    return service.for_job({"spec": {"initContainers": list(containers), "volumes": list(volumes)}})
+
+
+ENV = {"name": "service", "env": [{"name": "WEIGHTS", "value": "a"}]}
+MOUNT = {"name": "service", "volumeMounts": [{"name": "weights", "mountPath": "/w"}]}
+
+
+def weights(claim):
+    return {"name": "weights", "persistentVolumeClaim": {"claimName": claim}}
+
+
+def test_what_a_template_gives_the_service_is_part_of_it_and_nothing_else_of_it():
+    plain = Service.model_validate(deepaas()).for_job()
+    changed = [
+        templated(ENV),
+        templated({**ENV, "env": [{"name": "WEIGHTS", "value": "b"}]}),
+        templated({"name": "service", "envFrom": [{"configMapRef": {"name": "reef"}}]}),
+        templated(MOUNT, volumes=[weights("a")]),
+        templated(MOUNT, volumes=[weights("b")]),
+    ]
+    assert len({canonical_sha256(one.preimage()) for one in (plain, *changed)}) == 6
+    other = templated(
+        {**ENV, "name": "other"}, {"name": "service", "securityContext": {"runAsUser": 7}}, volumes=[weights("a")]
+    )
+    assert other == plain
+    assert "pod_sha256" not in {**plain.preimage(), **plain.to_json()}
+    assert type(plain).from_json(changed[0].to_json()) == changed[0]
+
+
+def test_a_command_shows_its_program_alone_and_a_plan_says_what_nobody_checks():
+    local = {**LOCAL, "command": ["env", "TOKEN=secret", "deepaas-run", "--key=secret", "{port}"]}
+    service = Service.model_validate(deepaas(**local)).for_job()
+    assert "(deepaas-run)" in service.describe()
+    said = service.describe_doubts()
+    assert "secret" not in " ".join([service.describe(), *said])
+    assert said[0] == (
+        "nobody checks that deepaas-run starts the same program as before - change model.version with it"
+    )
+    assert "EXIF" in said[1]
+
+
+def test_a_new_version_is_not_the_one_in_use(reef):
+    shelf = Shelf(reef.stores, reef.dataset, None)
+    variant = shelf.first()
+    own = {"sha256": variant.sha256, "directory": variant.directory}
+    for changed, in_use in (({}, True), ({"directory": f"reef-v0-{variant.sha256[:12]}"}, False)):
+        other = Shelf(reef.stores, reef.dataset, None)
+        other.__dict__["_in_use"] = tuple({**own, **changed}.values())
+        assert other.standing(variant).in_use is in_use
+
+
 def test_a_script_is_known_by_its_text():
     assert variant_of(oscar(script=f"{SCRIPT}# more\n")).sha256 != variant_of(oscar()).sha256
 
@@ -80,6 +134,7 @@ def test_a_plan_says_what_looks_at_the_images_and_tells_the_workers(reef):
     plan = reef.plan()
     service = reef.dataset.worker.service.for_job()
     assert f"the model is a {service.describe()}" in plan.describe()
+    assert set(service.describe_doubts()) <= set(plan.describe())
     layout = reef.stores.layout.variant(plan.variant.directory)
     stored = read_plan(reef.stores.results, layout.run(plan.run_key).plan)
     assert (stored.kind, stored.task, stored.names, stored.model.key) == (KIND, "detect", ("bright thing",), "")

@@ -4,11 +4,11 @@ from math import ceil
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.oscar_loop import LOOP, REQUESTS, SERVICE_FOLDER
-from shoal.contract.service import DEEPAAS, OSCAR
+from shoal.contract.service import CONTAINER, DEEPAAS, OSCAR
 from shoal.engines.kubernetes.overlay import Manifest, literal
 from shoal.settings.service import Service
 
-SERVICE = "service"
+SERVICE = CONTAINER
 
 SERVICE_IMAGE = "shoal/service-image"
 """Annotation of a pod that has a service: the image that the plan names. Another container may be called so elsewhere."""
