@@ -35,9 +35,6 @@ SLACK_PX = 0.01
 BESIDE_PX = 1.0
 """How far beside the image a box may lie, which is then dropped: programs count pixels from 0 or from 1."""
 
-FEW = 2
-"""Boxes from which it is asked whether all are parts of an image: a single one may really be a speck in its corner."""
-
 ROUNDING = 1e-3
 """How far a confidence may lie outside 0..1: half precision has 11 bits."""
 
@@ -107,7 +104,7 @@ class AnswerMapping:
             boxes[number] = _corners(one, answer, image_hw[::-1] if is_share else (1, 1))
         counts = confidence > self._inference.stored_conf
         _need_inside(boxes[counts], image_hw)
-        if not shares and np.count_nonzero(counts) >= FEW:
+        if not shares:
             way_out = "write `unit: 'share'` in the mapping's objects"
             chosen.refuse_parts(boxes[counts].astype(np.float32), image_hw, way_out)
         inside = ~_beside(boxes, image_hw, 0.0)

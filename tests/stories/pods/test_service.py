@@ -83,9 +83,8 @@ def test_a_shard_goes_from_images_to_the_answer(kind, transfer, reef, request, a
     made = reef((deepaas if kind == "module" else oscar)(image=image), transfer)
     sample = SampleRun.prepare(made.dataset, made.stores)
     sample.run(lambda _: api, lambda _: None)
-    summary = made.summarize(made.plan())
-    assert summary.summary["complete"]
     rows = made.rows(made.summarize(sample.plan))
+    assert made.summarize(made.plan()).summary["complete"]
     found = {name: row["detections"] for name, row in rows.items()}
     for number in range(IMAGES):
         (one,) = found[key(number)]

@@ -90,7 +90,7 @@ def test_a_box_is_read_in_each_way_of_writing_it(given, xyxy):
         pytest.param(box(xyxy=[200, 20, 200.5, 60]), [], id="half a pixel beside"),
         pytest.param(box(xyxy=[0, 20, 0, 60]), [], id="nothing, at the edge"),
         pytest.param(box(xyxy=[300, 20, 310, 60], confidence=0.01), [], id="beside, and hardly believed"),
-        pytest.param(box(xyxy=[0.2, 0.2, 1, 1]), [[0.2, 0.2, 1, 1]], id="one speck in the corner"),
+        pytest.param(box(xyxy=[0.2, 0.2, 1.6, 1]), [[0.2, 0.2, 1.6, 1]], id="one speck in the corner"),
     ],
 )
 def test_small_oddities_cost_no_image(given, xyxy):
