@@ -185,7 +185,8 @@ def test_latest_of_the_second_passes_over_what_is_none_and_what_waits(reef):
     newest = with_then(reef)
     answered = newest.plan()
     stored = StoredPlan.parse(answered.to_json())
-    assert move_current(reef.stores.results, reef.stores.layout, stored, complete=True, result_sha256="0" * 64) is None
+    moved = move_current(reef.stores.results, reef.stores.layout, stored, complete=True, result_sha256="0" * 64)
+    assert moved.not_because is None
     reef.stores.models.write_bytes("species/s2/model.onnx", colour_classifier(SPECIES, sharpness=30))
     reef.stores.models.write_bytes("species/s3/model.onnx", b"half of a model")
     reef.stores.models.write_bytes(
