@@ -121,7 +121,7 @@ def measure_plan(plan: "Plan", answer: Mapping[str, Any] | None, now: datetime) 
         Sample(LISTED_BYTES, plan.listing.size_bytes, tags),
         Sample(ETA, plan.work.eta_s, tags),
         *([] if capacity is None else [Sample(CAPACITY, capacity.pods, tags)]),
-        *_measure_answer(plan.dataset.name, None if answer is None else answer["listed_at"], now),
+        *_measure_answer(plan.dataset.name, None if answer is None else answer.get("listed_at"), now),
     ]
 
 
@@ -153,7 +153,7 @@ def measure_summary(
             samples.append(Sample(RATE, looked_at / elapsed, tags))
     before = done.move.before
     answers = stored.run["listing"] if done.move.not_because is None else before
-    return [*samples, *_measure_answer(plan.dataset, None if answers is None else answers["listed_at"], now)]
+    return [*samples, *_measure_answer(plan.dataset, None if answers is None else answers.get("listed_at"), now)]
 
 
 def are_wanted() -> bool:

@@ -92,8 +92,8 @@ class ShardNow:
         note = last.note
         done = min(images, max(0, images - note.left))
         failed = note.failed + sum(min(one.note.failed, one.note.done) for one in earlier)
-        if done == images:
-            state = ShardState.DONE
+        if done == images and note.ended == WorkerExit.DONE.name.lower():
+            state = ShardState.DONE  # rows that a worker only made lie in no part yet: a killed one loses them
         elif note.ended is not None:
             state = ShardState.LEFT if note.ended in TRIED_AGAIN else ShardState.ENDED
         else:

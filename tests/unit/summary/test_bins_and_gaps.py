@@ -362,7 +362,9 @@ def test_classes_that_a_model_does_not_know_have_no_row_and_the_others_a_zero():
 def test_half_hours_in_which_nothing_was_seen_take_next_to_nothing():
     shots = every(HALF_HOUR, 4320)
     taxa = [f"Species {number:02d}" for number in range(25)]
-    plan = SimpleNamespace(task="detect", settings=SimpleNamespace(report=SimpleNamespace(bins=["month", "30min"])))
+    plan = SimpleNamespace(
+        task="detect", then=None, settings=SimpleNamespace(report=SimpleNamespace(bins=["month", "30min"]))
+    )
     with tables_of([{**shots[0], "fish": {taxa[3]: 2}}, *shots[1:]], taxa=taxa, bins=["30min", "month"]) as database:
         half_hours = [table for table in answer_tables(plan) if table.name == "counts-30min"]
         files = [month.file for month in cut_tables(database, VariantLayout("reef/fish-v1/"), half_hours)]

@@ -124,7 +124,6 @@ class PlanShardsOperator(BaseOperator):
             if notices:
                 notice(stores, plan)
             _need_latest(context["ti"], run_key)
-        say_plan(context["ti"], stores, plan)
         self.linked_run = run = {"variant": plan.variant.directory, "run_key": plan.run_key}
         run |= where_it_lies(plan.dataset, plan.to_json())
         state = {
@@ -136,6 +135,7 @@ class PlanShardsOperator(BaseOperator):
         if plan.reused or (plan.work.shards and plan.approval.decision is not Decision.ASK and not params.plan_only):
             remember_place(ResultsPlace.of(dataset))
         context["ti"].xcom_push(key=PLAN, value={**run, **state})
+        say_plan(context["ti"], stores, plan)
         if params.plan_only:
             log.info("plan_only: no shard is started")
             return []

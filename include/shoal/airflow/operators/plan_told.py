@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
-    """Tell a plan to everybody; the run needs none of them.
+    """Tell a plan to everybody; the run needs none of them, and whatever goes wrong with one is a line in the log.
 
     Args:
         instance: The task instance that planned.
@@ -33,10 +33,16 @@ def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
     if plan.nothing:
         instance.xcom_push(key=SAID, value=plan.nothing)
     instance.xcom_push(key=TELLS, value=shown(tell_plan(plan)))
-    _tell_of_silence(plan)
-    remember_versions(plan.dataset.name, stores, WantedModel.first(plan.dataset).root)
-    if are_wanted():
-        _measure(stores, plan)
+    root = WantedModel.first(plan.dataset).root
+    for tell_it in (
+        lambda: _tell_of_silence(plan),
+        lambda: remember_versions(plan.dataset.name, stores, root),
+        lambda: _measure(stores, plan),
+    ):
+        try:
+            tell_it()
+        except Exception:
+            log.warning("Something was not told of this plan, the run goes on without it", exc_info=True)
 
 
 def notice(stores: "Stores", plan: Plan) -> None:
@@ -66,6 +72,8 @@ def _measure(stores: "Stores", plan: Plan) -> None:
     """Send what the plan knows to where Airflow sends its metrics."""
     from shoal.results.answer import read_current  # noqa: PLC0415
 
+    if not are_wanted():
+        return
     try:
         answer = read_current(stores.results, stores.layout)
     except ShoalError as err:

@@ -24,6 +24,7 @@ from shoal.contract.units import read_time
 from shoal.settings.results_place import ResultsPlace
 
 if TYPE_CHECKING:
+    from shoal.results.stored_plan import StoredPlan
     from shoal.summary.summarize import SummarizedRun
 
 log = logging.getLogger(__name__)
@@ -78,10 +79,7 @@ class SummarizeOperator(BaseOperator):
                 log.info("%s", shown(line))
             context["ti"].xcom_push(key=TELLS, value=shown(tell_result(done)))
             self.lineage = find_lineage(frozen, done)
-            if are_wanted():
-                planned_at = run.get("planned_at")  # a plan of an earlier release did not say
-                now, began = datetime.now(UTC), read_time(planned_at) if planned_at else None
-                send(measure_summary(frozen.plan, done, began, now))
+            _measure(frozen.plan, done, run.get("planned_at"))
             if done.failure:
                 raise ConfigError(done.failure)
             if done.not_current_because is None:
@@ -114,3 +112,19 @@ class SummarizeOperator(BaseOperator):
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
         """Tell the same of a run that left work: its summary is there."""
         return self.get_openlineage_facets_on_complete(task_instance)
+
+
+def _measure(plan: "StoredPlan", done: "SummarizedRun", planned_at: str | None) -> None:
+    """Send what is known of a summary to where Airflow sends its metrics; no run fails for them.
+
+    Args:
+        plan: Of the run.
+        done: Its summary.
+        planned_at: When its plan was made; one of an earlier release did not say.
+    """
+    try:
+        if are_wanted():
+            began = read_time(planned_at) if planned_at else None
+            send(measure_summary(plan, done, began, datetime.now(UTC)))
+    except Exception:
+        log.warning("The run's metrics were not sent, its answer stands", exc_info=True)
