@@ -24,9 +24,16 @@ TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes shows what this file holds in the pod's status; SHOAL_TERMINATION_LOG names another one."""
 
 
+IOU = 0.7
+"""Overlap above which the weaker box is dropped, where nothing is said."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command == "predict":
+        _need_used(parser, arguments)
     log_to_stderr()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
@@ -67,12 +74,13 @@ def _predict(arguments: argparse.Namespace) -> int:
     from shoal_worker.predict import ThenFile, open_detector, open_service, predict  # noqa: PLC0415
 
     all_read, limit = True, arguments.pixel_limit
+    iou = IOU if arguments.iou is None else arguments.iou
     then = None if arguments.then is None else ThenFile(arguments.then, arguments.pad, not arguments.as_is)
     try:
         if arguments.service:
             detector = open_service(arguments.service, arguments.conf, limit)
         else:
-            detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, arguments.iou, limit, then)
+            detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, iou, limit, then)
         with ExitStack() as opened:
             opened.callback(detector.end)
             for was_read, line in predict(detector, arguments.images, limit):
@@ -128,6 +136,18 @@ def _share(text: str) -> float:
     return value
 
 
+def _need_used(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse options of `predict` that would change nothing."""
+    of_model = {"--imgsz": options.imgsz, "--iou": options.iou, "--then": options.then}
+    given = [name for name, value in of_model.items() if value is not None]
+    if options.service and given:
+        parser.error(f"{given[0]} is for model files, and changes nothing with --service - leave it out")
+    if options.then is None and (options.pad or options.as_is):
+        parser.error(
+            f"{'--pad' if options.pad else '--as-is'} changes nothing without --then - add --then, or leave it out"
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shoal_worker", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -151,7 +171,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--service", type=Path, metavar="FILE", help="a dataset file with worker.service, or that group by itself"
     )
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
-    parser.add_argument("--iou", type=_share, default=0.7, help="overlap above which the weaker box is dropped (0.7)")
+    parser.add_argument("--iou", type=_share, help="overlap above which the weaker box is dropped (0.7)")
     parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")
     parser.add_argument("--then", type=Path, metavar="M.onnx", help="a classifier that looks at the crop of each box")
     parser.add_argument(

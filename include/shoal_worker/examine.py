@@ -189,7 +189,8 @@ class Examiner:
         blank = ListedImage("", "", len(data))
         prepared = self._decode(blank, Fetched(data, version_checked=False), ExitStack())
         if isinstance(prepared, Ready):
-            self._detector.rehearse(prepared.frame)
+            with self.underway.inferring(blank, self._detector.limit_s):
+                self._detector.rehearse(prepared.frame)
             self.finish(prepared)
 
     def finish(self, ready: Ready) -> Row:

@@ -298,14 +298,20 @@ class Detector:
         Raises:
             As `detect_frame`.
         """
-        left = iter(images)
-        while some := list(islice(left, self._crops_at_once)):
+        left, waiting = iter(images), list[Image]()
+        while waiting := [*waiting, *islice(left, max(0, self._crops_at_once - len(waiting)))]:
+            some, waiting = waiting[: self._crops_at_once], waiting[self._crops_at_once :]
             frames, images_hw = [self._fit(image) for image in some], [image.shape[:2] for image in some]
             if len(frames) > 1:
                 try:
                     with noting():
                         found = self.detect_frames(frames, images_hw)
                     yield from found
+                    continue
+                except MemoryError as err:  # fewer may have room
+                    self._crops_at_once = len(some) // 2
+                    log.warning("No more than %d crops go together from now on: %s", self._crops_at_once, err)
+                    waiting = [*some, *waiting]
                     continue
                 except (ModelRefusedError, UnlikeError) as err:  # some graphs promise to take several, and do not
                     log.warning("Crops go one by one: %s", err)
