@@ -280,7 +280,7 @@ def _describe(database: Database, answer: Answer, places: Places, where: Where) 
             "end": f"{max(place.end for place in places.known):%Y-%m-%d}",
         },
         "taxonomic": list(_taxa(database, answer)),
-        "references": [answer.plan.cite_model] if answer.plan.cited else None,
+        "references": [answer.plan.cite_model] if answer.plan.cite_model else None,
     }
     described["project"] = _said(described["project"])
     return _said(described)

@@ -179,7 +179,8 @@ def _rounded(points: Sequence[Point]) -> list[float]:
 
 
 def _header(database: Database, answer: Answer, places: Places, where: Where) -> dict[str, Any]:
-    publish, model = answer.described.publish, answer.plan.model
+    publish, plan = answer.described.publish, answer.plan
+    creators = [(plan.model, plan.cite_first), *([(plan.then.model, plan.cite_then)] if plan.then else [])]
     project, licence = said_project(answer)
     identity = canonical_sha256([answer.result, where.to_json(), publish.model_dump(mode="json")])
     named = {"name": project.title, **({"uri": project.url} if project.url else {})}
@@ -204,10 +205,8 @@ def _header(database: Database, answer: Answer, places: Places, where: Where) ->
         "image-deployment": "stationary",
         "image-annotation-labels": list(_labels(database)),
         "image-annotation-creators": [
-            {
-                "id": f"sha256:{model.sha256}",
-                "name": "; ".join(filter(None, [f"{answer.plan.models}, a machine", answer.plan.cite_model])),
-            }
+            {"id": f"sha256:{one.sha256}", "name": "; ".join(filter(None, [f"{one}, a machine", cited]))}
+            for one, cited in creators
         ],
     }
 

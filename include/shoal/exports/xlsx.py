@@ -227,9 +227,13 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
     yield "dataset", str(answer.result["dataset"])
     yield "model", answer.plan.models
     yield from (
-        (f"{name} of the model", answer.plan.cited[name])
+        (f"{name} of {model}", cited[name])
+        for model, cited in (
+            ("the model", answer.plan.cited),
+            ("the second model", answer.plan.then.cited if answer.plan.then else {}),
+        )
         for name in ("citation", "licence")
-        if name in answer.plan.cited
+        if name in cited
     )
     yield "images", "effort: used images in the bin"
     yield "camera_days", "effort of a camera that something releases: days at work in the bin"

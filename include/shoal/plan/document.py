@@ -344,7 +344,8 @@ def _then_json(variant: Variant) -> dict[str, Any]:
     if variant.then is None:
         return {}
     told = {"names": list(variant.then_names), "first_classes": len(variant.release.info.names)}
-    return {"then": {**_model_json(variant.then), **told}}
+    cited = {"cited": dict(variant.then.cited)} if variant.then.cited else {}
+    return {"then": {**_model_json(variant.then), **told, **cited}}
 
 
 def _capacity_json(capacity: Capacity) -> dict[str, Any]:

@@ -76,16 +76,25 @@ class StoredThen:
         model: Its version.
         names: What the class ids of the rows' `reclassified` are called: its classes, then the taxa above that it may roll up to.
         first_classes: How many classes the first model has: those of the plan's names that come first.
+        cited: Its licence and citation, as far as its card says them.
     """
 
     model: StoredModel
     names: tuple[str, ...]
     first_classes: int
+    cited: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> "StoredThen":
         """Read it with its model."""
-        return checked(cls(pick(StoredModel, stored), tuple(take(stored, "names", list)), stored["first_classes"]))
+        return checked(
+            cls(
+                pick(StoredModel, stored),
+                tuple(take(stored, "names", list)),
+                stored["first_classes"],
+                stored.get("cited") or {},
+            )
+        )
 
 
 @dataclass(frozen=True)

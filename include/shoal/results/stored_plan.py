@@ -273,12 +273,26 @@ class StoredPlan:
     @property
     def cite_model(self) -> str:
         """Say in a few words how the model is cited, and its licence; empty where its card says neither."""
-        words = {"citation": "cite the model as: {}", "licence": "licence of the model: {}"}
-        return "; ".join(form.format(one_line(self.cited[name])) for name, form in words.items() if name in self.cited)
+        return "; ".join(filter(None, [self.cite_first, self.cite_then]))
+
+    @property
+    def cite_first(self) -> str:
+        """Likewise of the model that looks at images."""
+        return _cite("the model", self.cited)
+
+    @property
+    def cite_then(self) -> str:
+        """Likewise of the second one in a row; empty where there is none."""
+        return "" if self.then is None else _cite("the second model", self.then.cited)
 
     def copied(self, *names: str) -> dict[str, Any]:
         """Copy fields as they are stored, for an object that repeats them word for word."""
         return {name: self.json[name] for name in names}
+
+
+def _cite(model: str, cited: Mapping[str, str]) -> str:
+    words = {"citation": f"cite {model} as: ", "licence": f"licence of {model}: "}
+    return "; ".join(said + one_line(cited[name]) for name, said in words.items() if name in cited)
 
 
 def read_plan(results: ObjectStore, key: str) -> StoredPlan:

@@ -107,3 +107,14 @@ def test_a_model_without_a_card_changes_no_byte(reef, cited, tmp_path, export):
     assert written(with_plan(reef, cited={}), export, tmp_path / "after") == before
     assert written(cited, export, tmp_path / "cited") != before
     assert not any(b"cite the model" in data or b"licence of the model" in data for data in before.values())
+
+
+def test_of_two_models_in_a_row_each_is_cited_and_each_is_an_annotator_of_ifdo(reef, tmp_path):
+    second = {**reef.run.plan.json["model"], "name": "species", "sha256": "ab" * 32, "names": [], "first_classes": 0}
+    both = with_plan(reef, cited={"licence": "MIT"}, then={**second, "cited": {"citation": "Ana (2026)"}})
+    said = ("licence of the model: MIT", "cite the second model as: Ana (2026)")
+    assert both.run.plan.cite_model == "; ".join(said)
+    header = json.loads(written(both, IFDO, tmp_path / "a")["ifdo.json"])["image-set-header"]
+    creators = header["image-annotation-creators"]
+    assert [one["name"].partition(", a machine; ")[2] for one in creators] == list(said)
+    assert creators[1]["id"] == f"sha256:{'ab' * 32}"

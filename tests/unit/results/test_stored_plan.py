@@ -127,6 +127,8 @@ def as_written(plan):
     found = {name: value for name, value in found.items() if value or name not in {"cited", "drops_below"}}
     told = json.loads(json.dumps(found | {"job": plan.job.to_json()}))
     then = told.pop("then")
+    if then is not None and not then["cited"]:
+        del then["cited"]
     return told if then is None else told | {"then": {**then.pop("model"), **then}}
 
 

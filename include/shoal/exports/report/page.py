@@ -87,6 +87,7 @@ class Report:
                 is_trial=not answer.plan.may_become_current,
                 result=answer.result,
                 cited=answer.plan.cited,
+                cited_then=answer.plan.cite_then,
                 drops_below=answer.plan.drops_below,
                 task=answer.result.get("task"),
                 models=answer.plan.models,
