@@ -91,7 +91,8 @@ STATES = {
     "a second attempt that found less than the first had said": (
         [Said(note(images=350, done=0), 3), Said(note(done=100, failed=60), 60)], ShardState.AT_WORK, 50, 50,
     ),
-    "more done than there is": ([Said(note(done=10**9, failed=10**9), 3)], ShardState.DONE, 400, 400),
+    "more done than there is": ([Said(note(done=10**9, failed=10**9), 3)], ShardState.AT_WORK, 400, 400),
+    "rows of all made, in no part yet": ([Said(note(done=400), 300)], ShardState.SILENT, 400, 0),
     "less than nothing": ([Said(note(images=10**9, done=-5, failed=-7, images_per_s=-1.0), -90)], ShardState.AT_WORK, 0, 0),
 }  # fmt: skip
 
