@@ -1,7 +1,9 @@
 """What a plan tells: its log and its run's note, the people in `alerts`, the form's versions, and whoever keeps metrics."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shoal.airflow.alerts import Message, tell
@@ -34,11 +36,12 @@ def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
         instance.xcom_push(key=SAID, value=plan.nothing)
     instance.xcom_push(key=TELLS, value=shown(tell_plan(plan)))
     root = WantedModel.first(plan.dataset).root
-    for tell_it in (
-        lambda: _tell_of_silence(plan),
-        lambda: remember_versions(plan.dataset.name, stores, root),
-        lambda: _measure(stores, plan),
-    ):
+    others: tuple[Callable[[], None], ...] = (
+        partial(_tell_of_silence, plan),
+        partial(remember_versions, plan.dataset.name, stores, root),
+        partial(_measure, stores, plan),
+    )
+    for tell_it in others:
         try:
             tell_it()
         except Exception:
