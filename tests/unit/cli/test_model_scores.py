@@ -31,6 +31,6 @@ from shoal.cli import model
 )
 def test_scores_that_are_no_number_are_counted_and_the_others_shown(scores, lines, monkeypatch, capsys):
     found = {"status": "processed", "width": 8, "height": 6, "class_scores": scores}
-    monkeypatch.setattr(model, "_ask", lambda path, image: found)
+    monkeypatch.setattr(model, "_ask", lambda *_: found)
     model._look(Path("m.onnx"), Path("a.jpg"), None, ["a", "b", "c"])
     assert capsys.readouterr().out.splitlines() == lines

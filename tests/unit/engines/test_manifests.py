@@ -142,7 +142,7 @@ def test_a_template_adds_and_cannot_take_away():
     assert [container["name"] for container in spec["containers"]] == ["worker", "proxy"]
     assert spec["containers"][0]["image"] == "worker:1"
     of_the_node = {"name": "SHOAL_NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
-    assert spec["containers"][0]["env"] == [of_the_node, {"name": "OMP_NUM_THREADS", "value": "1"}]
+    assert spec["containers"][0]["env"] == [{"name": "OMP_NUM_THREADS", "value": "1"}, of_the_node]
 
 
 def test_the_pod_goes_with_its_run():
