@@ -166,7 +166,7 @@ def test_an_export_of_boxes_that_a_classifier_s_dataset_asks_for_is_refused_alik
     release = Shelf(pipeline.stores, pipeline.dataset, None).first().release
     family = SimpleNamespace(task="classify")
     classifies = replace(release, understood=replace(release.understood, family=family))
-    monkeypatch.setattr(Shelf, "first", lambda _: SimpleNamespace(release=classifies))
+    monkeypatch.setattr(Shelf, "first", lambda _: SimpleNamespace(release=classifies, then=None, names=release.names))
     warned = re.findall(
         r"export \w+ holds boxes: it will be refused each night", check_model(pipeline.dataset, pipeline.stores)
     )
@@ -276,7 +276,7 @@ def test_rows_without_what_the_task_gives_are_refused_and_no_zero(task, row, wha
         with pytest.raises(
             ContractError, match=f"The row of 'a.jpg' has no {what} as a model for task {task} gives them"
         ):
-            need_columns(database, SimpleNamespace(names=["a", "b", "c"]), TASKS[task])
+            need_columns(database, SimpleNamespace(names=["a", "b", "c"], then=None), TASKS[task])
 
 
 @pytest.fixture
