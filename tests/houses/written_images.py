@@ -9,6 +9,7 @@ from shoal.exports.equal_effort import GROUP_IMAGES
 from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import Window
 from shoal.summary.deployments import fill_spans
+from shoal.summary.tables import fill_short_bins
 from shoal.tables.session import Database, open_database
 
 WIDTHS = ("30min", "hour", "day", "month")
@@ -63,6 +64,8 @@ def tables_of(
         fill_spans(database, deployments, window)
         for name in ("bins", "axis", "gaps", "counts", "events", "deployed", "series"):
             database.run_file(name)
+            if name == "counts":
+                fill_short_bins(database, bins)
         yield database
 
 
