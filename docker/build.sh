@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the four images with the builder that is there: make images [REGISTRY=registry.example.org/team] [PUSH=1]
+# What was pushed stands in .shoal/images.txt, a line each by its digest: that is what a cluster should be told to run.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,10 +33,26 @@ bases() {
     sed -n 's/^ARG \([A-Z_]*BASE\)=\([^@]*\)@sha256:.*$/--build-arg \1=\2/p' "docker/$1/Dockerfile"
 }
 
+# Push an image, and name it by what the registry has of it.
+publish() {
+  if [ "$builder" = docker ]; then
+    docker push "$1"
+    digest=$(docker inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$1" | grep -F "${1%:*}@" | head -n 1 | cut -d@ -f2)
+  else
+    "$builder" push --digestfile .shoal/digest "$1"
+    digest=$(cat .shoal/digest)
+  fi
+  case $digest in
+    sha256:*) echo "$1@$digest" >> .shoal/images.txt ;;
+    *) echo "$builder does not tell the digest of $1 - ask the registry for it" >&2; exit 1 ;;
+  esac
+}
+
+mkdir -p .shoal && rm -f .shoal/images.txt
 for name in worker sidecar airflow minio; do
   image=${registry}shoal-$name:$version
   # shellcheck disable=SC2046 # several words
   "$builder" build $(bases "$name") --file "docker/$name/Dockerfile" --tag "$image" .
-  [ -z "${PUSH:-}" ] || "$builder" push "$image"
+  [ -z "${PUSH:-}" ] || publish "$image"
   echo "built ${PUSH:+and pushed }$image"
 done

@@ -9,12 +9,13 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from kubernetes import client
 
 from airflow_rest import AirflowRest
-from cluster.binaries import kubernetes_program
+from cluster.binaries import CHECKOUT, kubernetes_program
 from cluster.buildah import buildah, storage_in_use
 from cluster.object_store import add_writer
 from cluster.place import MAIN, NODE_IMAGES
@@ -32,6 +33,7 @@ DATASET = "reef"
 DAG = f"reanalyse_{DATASET}"
 AIRFLOW = (("scheduler", "--skip-serve-logs"), ("dag-processor",), ("api-server",), ("triggerer", "--skip-serve-logs"))
 HEALTHY_S = 300
+IMAGES = ("worker", "sidecar", "airflow", "minio")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def images_pushed(shell, registry) -> Iterator[None]:
     with storage_in_use():  # its images are in the storage of the tests' own
         shell.follow("step 1")
     yield
-    for name in ("worker", "sidecar", "airflow", "minio"):
+    for name in IMAGES:
         buildah("registry", "rmi", f"{registry.host}/me/shoal-{name}:0.1.0")
 
 
@@ -140,8 +142,20 @@ def test_the_page_has_ten_steps_each_with_its_commands():
 
 
 def test_step_1_pushes_images_that_the_registry_then_has(images_pushed, shell):
-    for name in ("worker", "sidecar", "airflow", "minio"):
+    for name in IMAGES:
         assert f"built and pushed {shell.environment['REGISTRY']}/shoal-{name}:" in shell.said["step 1"]
+
+
+def test_step_1_keeps_each_image_by_the_digest_that_the_registry_has(images_pushed, registry):
+    kept = (CHECKOUT / ".shoal/images.txt").read_text().splitlines()
+    assert kept == [f"{registry.host}/me/shoal-{name}:0.1.0@{_digest(registry, name)}" for name in IMAGES]
+
+
+def _digest(registry: Registry, name: str) -> str:
+    accepted = ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"]
+    address = f"http://{registry.host}/v2/me/shoal-{name}/manifests/0.1.0"
+    with urlopen(Request(address, headers={"Accept": ", ".join(accepted)})) as answer:
+        return str(answer.headers["Docker-Content-Digest"])
 
 
 def test_airflow_logs_in_with_its_service_account_and_not_as_administrator(installed, shell, real_cluster):
