@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(
 
 CHECKOUT = Path(__file__).parents[3]
 CELERY = (
-    "apache-airflow-providers-celery", "celery>=5.5,<6", "kombu", "billiard", "vine", "amqp", "redis<6", "click-didyoumean",
-    "click-plugins", "click-repl", "prompt-toolkit", "wcwidth",
+    "apache-airflow-providers-celery", "celery>=5.5,<5.6", "kombu<5.6", "billiard", "vine", "amqp", "redis<6", "click-didyoumean",
+    "click-plugins", "click-repl", "prompt-toolkit", "tzlocal", "wcwidth",
 )  # fmt: skip
 """What the executor imports; its page (flower) is not needed."""
 BUNDLES = '[{"name": "shoal", "classpath": "shoal.airflow.bundle.ShoalDagBundle", "kwargs": {}}]'

@@ -1,10 +1,20 @@
-"""Two datasets and a backfill share one cluster and one Airflow: nobody waits for ever, no answer is anybody else's."""
+"""Two datasets and a backfill share one cluster and one Airflow: nobody waits for ever, no answer is anybody else's.
+
+What months and nights make of each other is asked in stories/airflow/test_together.py at each change, promises of room in
+test_one_pod.py; all of it at once takes minutes, so that `make test-wide` plays it.
+"""
+
+import os
 
 import pytest
 
 from pipeline import numbers
 from pods.installation import IMAGES
 from shoal.results.answer import read_current
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("SHOAL_WIDE"), reason="two datasets and a backfill in pods take minutes: make test-wide"
+)
 
 FEW = 20
 JUNE, BEFORE = "20260601", ("20260401", "20260501")
