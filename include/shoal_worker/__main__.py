@@ -99,13 +99,15 @@ def _try(arguments: argparse.Namespace) -> int:
     from shoal_worker.trial import try_model  # noqa: PLC0415
 
     try:
-        try_model(arguments.model)
+        scores_sum = try_model(arguments.model)
     except ModelRefusedError as err:
         print(one_line(err), file=sys.stderr)  # noqa: T201
         return WorkerExit.CONFIG
     except (ShoalError, MemoryError) as err:  # nothing of the model's: another machine may run it
         print(one_line(err), file=sys.stderr)  # noqa: T201
         return 1
+    if scores_sum is not None:
+        print(scores_sum)  # noqa: T201
     return 0
 
 

@@ -230,6 +230,11 @@ class Examiner:
             seconds=ready.seconds + time.perf_counter() - started,
         )
 
+    @property
+    def proof_s(self) -> float:
+        """Seconds in which images of batches were looked at alone, too, so far."""
+        return self._detector.proof_s if isinstance(self._detector, Together) else 0.0
+
     def finish_together(self, batch: Sequence[Ready]) -> list[Row]:
         """Run the model once on several images whose frames have one size; none of them is given up where that fails.
 

@@ -16,8 +16,7 @@ from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
 from shoal.contract.shown_keys import shown_json
-from shoal.contract.tasks.classify import CLASSIFY
-from shoal.contract.then import Then
+from shoal.contract.then import Then, need_boxes, need_classifier
 from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
 from shoal_worker.rows.parts import ListedImage
 from shoal_worker.services.asking import RefusedError
@@ -77,7 +76,7 @@ def open_detector(  # noqa: PLR0917 - a command line's
     family = opened.understood.added
     inference = Inference(resolved, opened.info.rect, iou=iou, stored_conf=conf, pixel_limit=pixel_limit, family=family)
     first = Detector(opened, inference)
-    return first if then is None else _add_then(first, then)
+    return first if then is None else _add_then(model, first, then)
 
 
 def _open(model: Path) -> OpenedModel:
@@ -88,14 +87,10 @@ def _open(model: Path) -> OpenedModel:
     return open_model(data, folder=model.absolute().parent)
 
 
-def _add_then(first: Detector, asked: ThenFile) -> TwoInARow:
+def _add_then(model: Path, first: Detector, asked: ThenFile) -> TwoInARow:
     opened = _open(asked.file)
-    tasks = first.task.name, opened.understood.family.task
-    if tasks[0] == CLASSIFY.name or tasks[1] != CLASSIFY.name:
-        raise ModelRefusedError(
-            f"Of two models in a row the first finds boxes and the second is a classifier, these are for tasks {tasks[0]!r} and "
-            f"{tasks[1]!r} - name others"
-        )
+    need_boxes(model.name, first.task.name, "--then")
+    need_classifier(asked.file.name, opened.understood.family.task, "--then")
     then = Then(resolve_imgsz(opened.info, None), asked.pad, asked.square, family=opened.understood.added)
     return TwoInARow(first, Detector(opened, inference_of(then)), then)
 

@@ -1,15 +1,15 @@
 """What a box is called by the scores of a second model: its best class, or what stands above several that are alike."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.then import RollUp
+from shoal.contract.then import SHARES_SUM, RollUp
 
-SHARES_SUM = 1.01
-"""Scores that sum to more are no shares of one whole: added up they would say nothing."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Naming:
 
     def __init__(self, classes: int, roll_up: RollUp | None) -> None:
         self._roll_up = roll_up
+        self._said = False
         self._lines: list[list[int]] = []
         if roll_up is None:
             return
@@ -58,9 +59,20 @@ class Naming:
         sure = Called(best, float(scores[best]))
         if self._roll_up is None or scores[best] >= np.float32(self._roll_up.min_conf):
             return sure
-        if scores.sum(dtype=np.float64) > SHARES_SUM:
+        if (total := scores.sum(dtype=np.float64)) > SHARES_SUM:
+            self._say_no_shares(total)
             return Called(None, sure.confidence)
         return self._above(scores, np.float32(self._roll_up.min_conf)) or Called(None, sure.confidence)
+
+    def _say_no_shares(self, total: float) -> None:
+        """Say it once: each box says the same of the model."""
+        if not self._said:
+            self._said = True
+            log.warning(
+                "Scores of the second model sum to %.3g: they are no shares of one whole, so that none is added to another where "
+                "its best class is unsure (model.then.min_conf), and the first model's class stays - export it with a softmax",
+                total,
+            )
 
     def _above(self, scores: NDArray[np.float32], least: np.float32) -> Called | None:
         """Find the lowest name that reaches the score together with all that stands below it.

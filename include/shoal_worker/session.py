@@ -244,6 +244,11 @@ class Detector:
         """Images that one inference takes; None where that is open. What is cut into tiles is looked at by itself."""
         return 1 if self._tiles is not None else self._given.most
 
+    @property
+    def proof_s(self) -> float:
+        """Seconds in which frames of batches were looked at alone, too, so far."""
+        return self._proof.seconds
+
     def tensors(self, *frames: NDArray[Any]) -> Tensors:
         """Make the model's inputs of frames of one size, by name, as the graph takes them."""
         return self._given.inputs([self._codec.tensors(frame) for frame in frames])

@@ -85,6 +85,11 @@ class Sight(Protocol):
 class Together(Protocol):
     """What can look at several frames at once: a `Sight` whose `most_at_once` is not 1."""
 
+    @property
+    def proof_s(self) -> float:
+        """Seconds in which frames were looked at alone, too, so far: until each place of a batch has proved itself."""
+        ...
+
     def detect_frames(self, frames: Sequence[Any], images_hw: Sequence[tuple[int, int]]) -> list[Found]:
         """Look at several frames of one size at once."""
         ...

@@ -4,6 +4,7 @@ What ultralytics exports with `nms=True` goes through the images of the batch th
 leaves those beyond it empty: no error, no box. So each place of a batch is believed once it has answered as the image does alone.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +38,8 @@ class Proof:
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
+        self.seconds = 0.0
+        """Spent on asking for images alone, so far."""
         self._believed: set[int] = set()
         self._doubts: Counter[int] = Counter()
 
@@ -54,7 +57,9 @@ class Proof:
         for place, outputs in enumerate(together):
             if place in self._believed:
                 continue
+            started = time.perf_counter()
             settled[place] = alone = ask_alone(place)
+            self.seconds += time.perf_counter() - started
             if not alike(outputs, alone, self._tolerance):
                 self._doubts[place] += 1
                 if self._doubts[place] >= DOUBTS:

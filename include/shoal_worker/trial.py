@@ -9,6 +9,7 @@ import numpy as np
 from shoal.contract.job import Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal_worker.session import Detector, open_model
+from shoal_worker.tasks.classify import Scores
 
 SIDE = 640
 """Longest side of the trial's image, px, where a model's own is larger: large inputs cost minutes and show no more."""
@@ -17,8 +18,11 @@ MEMORY_BYTES = 8 << 30
 """Memory that a trial may allocate. Address space is not bounded: ONNX Runtime reserves what it never uses."""
 
 
-def try_model(path: Path) -> None:
+def try_model(path: Path) -> float | None:
     """Open a model and run it on one black image.
+
+    Returns:
+        What a classifier's scores sum to: shares of one whole to 1, those of classes that are each asked for to anything.
 
     Raises:
         ModelRefusedError: ONNX Runtime does not open it, it is of no family that Shoal runs, or its outputs are not what it
@@ -34,4 +38,5 @@ def try_model(path: Path) -> None:
     small = None if info.fixed_hw else (min(info.imgsz[0], SIDE), min(info.imgsz[1], SIDE))
     inference = Inference(resolve_imgsz(info, small), info.rect, family=opened.understood.added)
     height, width = inference.imgsz
-    Detector(opened, inference).detect(np.zeros((height, width, 3), np.uint8))
+    found = Detector(opened, inference).detect(np.zeros((height, width, 3), np.uint8))
+    return float(np.nansum(found.by_class, dtype=np.float64)) if isinstance(found, Scores) else None

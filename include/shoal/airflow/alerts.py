@@ -18,7 +18,8 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from shoal.airflow.notifiers import find_notifier
-from shoal.airflow.told import tell_once
+from shoal.airflow.supervised import can_ask_airflow
+from shoal.airflow.told import Thing, tell_once
 from shoal.airflow.xcom_keys import CAUSE, PLAN
 from shoal.contract.errors import one_line
 from shoal.contract.run_names import dataset_of
@@ -40,16 +41,18 @@ class Message:
     """What people are told.
 
     Attributes:
-        kind: `failed`, `late`, `silent`, `release`, `approval` or `answer`; with the model version where each has its own.
+        kind: `failed`, `late`, `silent`, `release`, `approval` or `answer`.
         text: What has happened, in one line, with its numbers.
         command: What to do next; empty where the text says it.
         page: Of the run in Airflow's web interface, where it is not its first one.
+        what: Tells it from others of its kind, each of which is told: a version, a question.
     """
 
     kind: str
     text: str
     command: str = ""
     page: str = ""
+    what: str = ""
 
     @property
     def line(self) -> str:
@@ -58,12 +61,16 @@ class Message:
 
 
 def tell(dataset: Dataset, message: Message, dag_id: str, run_id: str) -> None:
-    """Send one line to everybody the dataset file names; of one kind once a night."""
+    """Send one line to everybody the dataset file names; of the same thing once a night."""
+    _tell(dataset, message, Thing(dag_id, message.kind, message.what), run_id)
+
+
+def _tell(dataset: Dataset, message: Message, thing: Thing, run_id: str) -> None:
     if not dataset.alerts.reach_somebody:
         return
 
     def send(untold: str) -> bool:
-        fields, sent = _fields(dataset.name, message, dag_id, run_id, untold), False
+        fields, sent = _fields(dataset.name, message, thing.dag_id, run_id, untold), False
         for name, notifier in _notifiers(dataset.alerts):
             try:
                 notifier(dict(fields))
@@ -72,8 +79,8 @@ def tell(dataset: Dataset, message: Message, dag_id: str, run_id: str) -> None:
                 _log_unsent(name, fields["alert"], err)
         return sent
 
-    if not tell_once(dataset.name, message.kind, datetime.now(UTC), send):
-        log.info("not told, as one of this kind was in this night: %s", message.line)
+    if not tell_once(thing, datetime.now(UTC), send):
+        log.info("not told, as the same was in this night: %s", message.line)
 
 
 class TellRunFailed:
@@ -88,7 +95,8 @@ class TellRunFailed:
         cause = next((found for task in CAUSES if (found := _read_xcom(dag_id, run_id, task, CAUSE))), None)
         why = f": {cause}" if cause else f" ({context.get('reason')})"
         text = f"Run {run_id} of {dag_id} failed{why}"
-        tell(self._dataset, Message("failed", text, self._next_command(dag_id, run_id)), dag_id, run_id)
+        message = Message("failed", text, self._next_command(dag_id, run_id))
+        _tell(self._dataset, message, Thing.caused(dag_id, "failed", why), run_id)
 
     def _next_command(self, dag_id: str, run_id: str) -> str:
         """Name the command that says more: about the run where it has a plan, else about everything a plan needs."""
@@ -100,11 +108,10 @@ class TellRunFailed:
 
 def _read_xcom(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
     """Read what a task said; the DAG processor may ask, and what it cannot learn is left out."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - see open_runs
-    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415
-
-    if getattr(task_runner, "SUPERVISOR_COMMS", None) is None:
+    if not can_ask_airflow():
         return None
+    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 - as `can_ask_airflow` has it
+
     try:
         return XCom.get_one(key=key, task_id=task_id, dag_id=dag_id, run_id=run_id)
     except Exception as err:  # noqa: BLE001 - a message without its cause is better than none
@@ -166,7 +173,7 @@ def _fields(dataset: str, message: Message, dag_id: str, run_id: str, untold: st
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return {
         "dataset": dataset,
-        "kind": message.kind.partition(" ")[0],
+        "kind": message.kind,
         "alert": one_line(f"{message.line}{untold}"),
         "command": one_line(message.command),
         "url": f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}{f'/{message.page}' if message.page else ''}",

@@ -54,7 +54,13 @@ class Sample:
 
 _OF_RUN, _OF_DATASET = ("dataset", "run"), ("dataset",)
 
-CAPACITY = Metric("shoal.capacity_pods", "pods", _OF_RUN, "plan", "Workers that the run may start at once")
+CAPACITY = Metric(
+    "shoal.capacity_pods",
+    "pods",
+    _OF_RUN,
+    "plan",
+    "Workers that the run may start at once; 0 while its plan waits for room",
+)
 PENDING = Metric(
     "shoal.pending_images", "images", _OF_RUN, "plan, summarize", "Images in scope that no run has looked at yet"
 )
@@ -69,7 +75,7 @@ RATE = Metric(
     "images/second",
     _OF_RUN,
     "summarize",
-    "Images that the run looked at, by the time from the end of its plan to its summary: waiting for pods and people counts",
+    "Images that the run looked at, by the time from its plan to its first summary: waiting for pods and people counts",
 )
 SPEED = Metric(
     "shoal.seconds_per_image",
@@ -125,6 +131,16 @@ def measure_plan(plan: "Plan", answer: Mapping[str, Any] | None, now: datetime) 
     ]
 
 
+def measure_no_room(dataset: str, *, own: bool) -> list[Sample]:
+    """Measure a plan that found no room for one worker.
+
+    Args:
+        dataset: Its name.
+        own: Whether the run is one with the dataset file's own settings over the whole dataset, as far as is known by then.
+    """
+    return [Sample(CAPACITY, 0, _tags(dataset, own=own))]
+
+
 def measure_summary(
     plan: "StoredPlan", done: "SummarizedRun", planned_at: datetime | None, now: datetime
 ) -> list[Sample]:
@@ -149,7 +165,8 @@ def measure_summary(
         samples.append(Sample(FAILED_SHARE, fates["failed"] / looked_at, tags))
         if seconds := float(stored.run.get("inference_seconds") or 0):
             samples.append(Sample(SPEED, seconds / looked_at, tags))
-        if planned_at is not None and (elapsed := (now - planned_at).total_seconds()) > 0:
+        # A run that ended days ago is no slower for being counted again today.
+        if not done.again and planned_at is not None and (elapsed := (now - planned_at).total_seconds()) > 0:
             samples.append(Sample(RATE, looked_at / elapsed, tags))
     before = done.move.before
     answers = stored.run["listing"] if done.move.not_because is None else before

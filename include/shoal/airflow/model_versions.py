@@ -7,14 +7,11 @@ plans that end at once may cost one of them its line until its next one.
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from airflow.sdk import Variable
 
-from shoal.contract.errors import ShoalError, one_line
-
-if TYPE_CHECKING:
-    from shoal.settings.dataset_stores import Stores
+from shoal.airflow.supervised import can_ask_airflow
+from shoal.contract.errors import one_line
 
 log = logging.getLogger(__name__)
 
@@ -25,33 +22,25 @@ MOST = 20
 _DESCRIPTION = "Model versions that the last plan of each Shoal dataset saw: proposed in the form that starts a run."
 
 
-def remember_versions(dataset: str, stores: "Stores", root: str) -> None:
+def remember_versions(dataset: str, versions: Sequence[str]) -> None:
     """Keep the versions of a dataset's model for the form; what stands in the way is no trouble of the run.
 
     Args:
         dataset: Its name.
-        stores: Its buckets.
-        root: Prefix of the model's versions.
+        versions: Those that its plan saw, the highest first; none of a service, which has one.
     """
-    from shoal.models.versions import list_versions  # noqa: PLC0415 - in a task that plans
-
     try:
-        found = list_versions(stores.models, root)[:MOST]
-        known = _read()
-        if known.get(dataset) != found:
+        found, known = list(versions[:MOST]), _read()
+        if known.get(dataset, []) != found:
             text = json.dumps({**known, dataset: found}, sort_keys=True, separators=(",", ":"))
             Variable.set(VARIABLE, text, description=_DESCRIPTION)
-    except ShoalError as err:
-        log.debug("Which model versions there are is not known: %s", err)
     except Exception as err:  # noqa: BLE001 - Airflow's own errors differ from release to release
         log.warning("Model versions for the form are not written down: %s", one_line(err))
 
 
 def known_versions() -> Mapping[str, Sequence[str]]:
     """Read the versions by dataset; none where this process cannot ask Airflow."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - see open_runs
-
-    if getattr(task_runner, "SUPERVISOR_COMMS", None) is None:
+    if not can_ask_airflow():
         return {}
     try:
         return _read()

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.sdk import Variable
 
+from shoal.airflow.supervised import can_ask_airflow
 from shoal.contract.errors import one_line
 from shoal.contract.stored_json import pick
 from shoal.contract.units import utc_text
@@ -125,10 +126,7 @@ def find_open_run(dag_id: str, run_id: str) -> OpenRun | None:
 
 def list_open_runs() -> list[OpenRun]:
     """Read the runs that are written down; none where this process cannot ask Airflow."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - a command has no need of it
-
-    # In the DAG processor and in tasks Airflow answers through their supervisor; anything else would open a database.
-    if getattr(task_runner, "SUPERVISOR_COMMS", None) is None:
+    if not can_ask_airflow():
         return []
     try:
         keys = sorted(Variable.keys(prefix=PREFIX))

@@ -122,9 +122,54 @@ def whole_number(name: str, value: Any, least: int = 1) -> int | None:
     return number
 
 
-def most_mapped(max_pods: int | None) -> int | None:
-    """Bound pods by what Airflow maps at once; it fails a task that returns more."""
-    return min(max_pods or 1 << 62, conf.getint("core", "max_map_length"))
+def is_known(value: Any) -> bool:
+    """Whether a number of pods is what it will be when the task runs: no template, nothing that another task returns."""
+    return value is None or isinstance(value, int) or (isinstance(value, str) and "{" not in value)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many pods a task wants.
+
+    Attributes:
+        least: Fewer are of no use.
+        most: Upper bound; 0 for nothing.
+        pods: So many start whatever fits now, None to count.
+    """
+
+    least: int
+    most: int
+    pods: int | None
+
+    @classmethod
+    def read(cls, min_pods: Any, max_pods: Any, pods: Any) -> "Bounds":
+        """Read them as they were written, bounded by what Airflow maps at once: it fails a task that returns more.
+
+        Raises:
+            ConfigError: One is no number, or they exclude each other.
+        """
+        asked_most, mapped = whole_number("max_pods", max_pods, least=0), conf.getint("core", "max_map_length")
+        bounds = cls(
+            whole_number("min_pods", min_pods) or 1,
+            mapped if asked_most is None else min(asked_most, mapped),
+            whole_number("pods", pods),
+        )
+        if bounds.most:
+            name = "core.max_map_length" if asked_most is None or mapped < asked_most else "max_pods"
+            bounds._need_order(f"{name} {bounds.most}")
+        return bounds
+
+    def _need_order(self, most: str) -> None:
+        if self.pods is not None and self.pods > self.most:
+            raise ConfigError(
+                f"pods {self.pods} is above {most} - start fewer or raise that, or leave pods out to count"
+            )
+        if self.pods is not None and self.least > self.pods:
+            raise ConfigError(
+                f"min_pods {self.least} is above pods {self.pods}, which start whatever fits - leave it out"
+            )
+        if self.least > self.most:
+            raise ConfigError(f"min_pods {self.least} is above {most} - correct it")
 
 
 def pods_of(dag_id: str, run_id: str, task_ids: Collection[str]) -> str:

@@ -94,7 +94,7 @@ def execute(arguments: Namespace) -> int:
 
 def _with_then(path: Path, arguments: Namespace, understood: Understood) -> int:
     """Say what is understood of a second model, whether the two go together, and let both look at a photo."""
-    from shoal.models.then import need_boxes, need_classifier  # noqa: PLC0415 - other commands do not need them
+    from shoal.contract.then import need_boxes, need_classifier  # noqa: PLC0415 - other commands do not need them
     from shoal.models.trial import judge_model  # noqa: PLC0415
 
     then = _model_file(arguments.then)
@@ -103,8 +103,8 @@ def _with_then(path: Path, arguments: Namespace, understood: Understood) -> int:
         tell("", f"then      {then}", *_of_family(judged.understood))
         tell(f"file      {then.name}: {then.stat().st_size} bytes, sha256 {judged.sha256}")
         tell(f"tried     {judged.untried or 'it runs on a black image'}")
-        need_boxes(path.name, understood)
-        need_classifier(then.name, judged.understood)
+        need_boxes(path.name, understood.family.task, "--then")
+        need_classifier(then.name, judged.understood.family.task, "--then")
     except ModelRefusedError as err:
         tell(f"refused   {err}")
         return 1

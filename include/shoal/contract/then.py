@@ -4,8 +4,50 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shoal.contract.errors import ModelRefusedError
+from shoal.contract.tasks.classify import CLASSIFY
+
 LEAST_SIDE_PX = 2.0
 """A box that is narrower or lower in its image is not looked at: there is nothing to see."""
+
+SHARES_SUM = 1.01
+"""Scores that sum to more are no shares of one whole: added up they would say nothing."""
+
+
+def need_boxes(first: object, task: str, asks: str = "model.then") -> None:
+    """Check that a first model finds boxes.
+
+    Args:
+        first: What it is called.
+        task: What it is for.
+        asks: What a second model is asked for by.
+
+    Raises:
+        ModelRefusedError: It does not.
+    """
+    if task == CLASSIFY.name:
+        raise ModelRefusedError(
+            f"{asks} looks at boxes, and {first} finds none: it is for task {task!r} - leave {asks} out, or let the first model "
+            "be one that finds boxes"
+        )
+
+
+def need_classifier(second: object, task: str, asks: str = "model.then") -> None:
+    """Check that a second model says what is in a crop.
+
+    Args:
+        second: What it is called.
+        task: What it is for.
+        asks: What it is asked for by.
+
+    Raises:
+        ModelRefusedError: It does not.
+    """
+    if task != CLASSIFY.name:
+        raise ModelRefusedError(
+            f"{asks} {second} is for task {task!r}, and what looks at crops is a classifier (task {CLASSIFY.name!r}) - "
+            "name a classifier"
+        )
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,13 @@ UNION ALL BY NAME
 SELECT key, position, x1::DOUBLE AS x1, y1::DOUBLE AS y1, x2::DOUBLE AS x2, y2::DOUBLE AS y2,
     if(angle IS NULL, NULL, keypoints) AS turned,
     CASE WHEN area_px IS NOT NULL THEN mask END AS mask, taxon,
-    round(coalesce(reclassified.confidence, confidence)::DOUBLE, 6) AS score
+    round(coalesce(reclassified.confidence, confidence)::DOUBLE, 6) AS score,
+    (reclassified IS NOT NULL)::INTEGER AS annotator
 FROM detections WHERE role = 'count'
 ORDER BY key, position
 """
 """An image, then its boxes: sorted they need no memory, as lists of the boxes of millions of images do. Boxes of images that are
-not here follow none of their key."""
+not here follow none of their key. Who says what a box shows is the second of two models where that one named it."""
 
 _OF_TAXA = "SEMI JOIN held_pictures USING (key)"
 
@@ -109,7 +110,7 @@ def _write(
 ) -> None:
     labels = {label["name"]: label["id"] for label in header["image-annotation-labels"]}
     known = {place.name: _of_place(place) for place in places.known}
-    annotator = str(header["image-annotation-creators"][0]["id"])
+    annotators = [str(creator["id"]) for creator in header["image-annotation-creators"]]
     with text_of(path) as file:
         file.write(f'{{"image-set-header":{json_text(header)},\n"image-set-items":{{')
         number = 0
@@ -127,9 +128,9 @@ def _write(
                 "image-annotations": [
                     {
                         **drawn.shape(height, edges, turned, mask),
-                        "labels": [_label(labels[taxon], score, annotator, last_modified)],
+                        "labels": [_label(labels[taxon], score, annotators[annotator], last_modified)],
                     }
-                    for *edges, turned, mask, taxon, score in (box[9:] for box in boxes)
+                    for *edges, turned, mask, taxon, score, annotator in (box[9:] for box in boxes)
                 ],
             }
             file.write(f"{',' if number else ''}\n{json_text(key)}:{json_text(item)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
 from shoal.contract.errors import ContractError
@@ -78,8 +78,3 @@ def _read_attempts(results: ObjectStore, listed: Iterable[ListedObject], notes: 
         with suppress(ContractError), reading(key, "delete it: it tells of an attempt that failed, and no more"):
             found.append(pick(FailedAttempt, value))
     return tuple(sorted(found, key=lambda failed: (failed.failed_at, failed.shard)))
-
-
-def age_of(moment: datetime, now: datetime) -> float:
-    """Tell how many seconds ago something was; what is to come is now."""
-    return max(0.0, (now - moment).total_seconds())

@@ -11,8 +11,9 @@ from typing import Any
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
 from shoal.contract.stored_json import checked, reading
-from shoal.contract.units import read_time
+from shoal.contract.units import parse_quantity, read_time
 from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore
 
 SECONDS_PER_HOUR = 3600.0
@@ -58,15 +59,22 @@ class Rate:
 
 @dataclass(frozen=True)
 class Work:
-    """What a variant still has to infer in a run's scope."""
+    """What a variant still has to infer in a run's scope.
+
+    Attributes:
+        images: How many.
+        rate: Of one worker.
+        cores: That one worker takes, see `cores_of`.
+    """
 
     images: int
     rate: Rate
+    cores: float = 1.0
 
     @property
     def cpu_hours(self) -> float:
-        """Hours of one core: a worker uses one."""
-        return self.images * self.rate.seconds_per_image / SECONDS_PER_HOUR
+        """Hours of one core."""
+        return self.images * self.rate.seconds_per_image * self.cores / SECONDS_PER_HOUR
 
     def describe(self) -> str:
         """Tell the figures and where they come from."""
@@ -74,6 +82,12 @@ class Work:
             f"{self.images} images, {self.cpu_hours:.3g} CPU hours at {self.rate.seconds_per_image:.3g} s per image "
             f"({self.rate.source})"
         )
+
+
+def cores_of(dataset: Dataset) -> float:
+    """Count the cores that others cannot have while a worker is at work: its own and its service's, no less than one."""
+    asked = [dataset.cluster.pod.cpu, *([dataset.worker.service.cpu] if dataset.worker.service else [])]
+    return max(1.0, float(sum(map(parse_quantity, asked))))
 
 
 @dataclass(frozen=True)

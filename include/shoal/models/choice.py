@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError
+from shoal.contract.then import need_classifier
 from shoal.models.approval import Answer, Asks, Work, exceeds, read_answer
-from shoal.models.then import need_boxes, need_classifier
+from shoal.models.then import need_boxes_of
 from shoal.models.variant import Variant, make_variant
 from shoal.models.versions import LATEST, ModelRelease, PassedOver, WantedModel, list_candidates, read_release
 from shoal.results.answer import read_current
@@ -91,6 +92,11 @@ class Shelf:
         """Whether a version may be passed over: one was asked for as `latest`."""
         return self.wanted == LATEST or (self._thens is not None and self._thens.wanted.version == LATEST)
 
+    @property
+    def available(self) -> tuple[str, ...]:
+        """All versions of the first model that have a file, the highest first."""
+        return self._firsts.available
+
     def variants(self) -> Iterator[Variant]:
         """Give what is readable and goes together; a broken or missing file of `latest` is noted and passed over.
 
@@ -141,11 +147,11 @@ class Shelf:
 def _need_first(asked: ThenModel | None) -> Callable[[ModelRelease], None] | None:
     if asked is None:
         return None
-    return lambda release: need_boxes(release, release.file, asked.classes or ())
+    return lambda release: need_boxes_of(release, release.file, asked.classes or ())
 
 
 def _need_then(release: ModelRelease) -> None:
-    need_classifier(release, release.file)
+    need_classifier(release, release.task)
 
 
 class _Versions:
@@ -172,7 +178,9 @@ class _Versions:
         self._stores = stores
         self._broken = broken
         self._said = said
-        self._left = list_candidates(stores.models, wanted)
+        found = list_candidates(stores.models, wanted)
+        self.available = tuple(found.available)
+        self._left = found.usable
         self._read: list[ModelRelease] = []
 
     def releases(self) -> Iterator[ModelRelease]:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from shoal.contract.errors import ModelRefusedError, shown
 from shoal.contract.families import Understood
 from shoal.contract.model_info import resolve_imgsz
-from shoal.contract.tasks.classify import CLASSIFY
-from shoal.contract.then import RollUp, Then
+from shoal.contract.then import SHARES_SUM, RollUp, Then, need_boxes, need_classifier
 from shoal.models.versions import ModelRelease
 from shoal.settings.analysis import Taxon
 from shoal.settings.taxa import taxa_above, taxon_of
@@ -21,8 +20,10 @@ def resolve_then(first: ModelRelease, second: ModelRelease, asked: ThenModel, ta
     Raises:
         ModelRefusedError: The two do not go together.
     """
-    need_boxes(first, first.file, asked.classes or ())
-    need_classifier(second, second.file)
+    need_boxes_of(first, first.file, asked.classes or ())
+    need_classifier(second, second.task)
+    if asked.min_conf is not None:
+        need_shares(second)
     roll_up = None if asked.min_conf is None else make_roll_up(second.info.names, asked.min_conf, taxa)
     wanted = frozenset(asked.classes or ())
     ids = tuple(class_id for class_id, name in enumerate(first.info.names) if name in wanted)
@@ -36,7 +37,7 @@ def resolve_then(first: ModelRelease, second: ModelRelease, asked: ThenModel, ta
     )
 
 
-def need_boxes(first: object, understood: Understood, classes: Sequence[str] = ()) -> None:
+def need_boxes_of(first: object, understood: Understood, classes: Sequence[str] = ()) -> None:
     """Check that a first model finds boxes, of the classes that the second one is to look at.
 
     Args:
@@ -47,12 +48,8 @@ def need_boxes(first: object, understood: Understood, classes: Sequence[str] = (
     Raises:
         ModelRefusedError: It does not.
     """
-    task, names = understood.family.task, understood.info.names
-    if task == CLASSIFY.name:
-        raise ModelRefusedError(
-            f"model.then looks at boxes, and {first} finds none: it is for task {task!r} - leave model.then out, or let "
-            "model.name be a model that finds boxes"
-        )
+    names = understood.info.names
+    need_boxes(first, understood.family.task)
     if unknown := [name for name in classes if name not in names]:
         more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
         raise ModelRefusedError(
@@ -61,21 +58,17 @@ def need_boxes(first: object, understood: Understood, classes: Sequence[str] = (
         )
 
 
-def need_classifier(second: object, understood: Understood) -> None:
-    """Check that a second model says what is in a crop.
-
-    Args:
-        second: What it is called.
-        understood: What it is.
+def need_shares(second: ModelRelease) -> None:
+    """Check that the scores of a second model may be added up where its best class is unsure.
 
     Raises:
-        ModelRefusedError: It does not.
+        ModelRefusedError: Each class has a score of its own.
     """
-    task = understood.family.task
-    if task != CLASSIFY.name:
+    if second.scores_sum is not None and second.scores_sum > SHARES_SUM:
         raise ModelRefusedError(
-            f"model.then {second} is for task {task!r}, and what looks at crops is a classifier (task {CLASSIFY.name!r}) - "
-            "name a classifier"
+            f"model.then.min_conf adds up the scores of classes, and those of {second} are no shares of one whole: they sum to "
+            f"{second.scores_sum:.3g} on a black image, as with a sigmoid for each class - leave min_conf out, or export it "
+            "with a softmax"
         )
 
 

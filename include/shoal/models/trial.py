@@ -28,7 +28,8 @@ _NOT_THIS_MACHINE_S = CRASH_SIGNALS - {signal.SIGILL}
 
 _NEEDS = ("onnxruntime", "cv2", "numpy")
 _ANSWERS: dict[tuple[str, tuple[ModelFile, ...]], tuple[int, str]] = {}
-"""Exit status and last words of trials by sha256 and what lies beside: a plan comes to the same file more than once."""
+"""Exit status and last words of trials, or what else was found, by sha256 and what lies beside: a plan comes to one file
+more than once."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Judged:
         files: Its card and its files of weights.
         untried: Why the worker was not asked whether it runs; empty where it was.
         dropped: Which boxes its file drops itself; None where it drops none that would be stored.
+        scores_sum: What a classifier's scores of a black image sum to; None where that is not known.
     """
 
     graph: Graph
@@ -50,6 +52,7 @@ class Judged:
     files: tuple[ModelFile, ...]
     untried: str
     dropped: Dropped | None = None
+    scores_sum: float | None = None
 
 
 def judge_model(path: Path) -> Judged:
@@ -65,13 +68,14 @@ def judge_model(path: Path) -> Judged:
     understood, files = understand(graph), read_beside(graph.outside, path.parent)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Judged(graph, understood, sha256, files, _try_model(path, sha256, files), find_dropped(path, graph))
+    untried, scores_sum = _try_model(path, sha256, files)
+    return Judged(graph, understood, sha256, files, untried, find_dropped(path, graph), scores_sum)
 
 
-def _try_model(path: Path, sha256: str, files: tuple[ModelFile, ...]) -> str:
+def _try_model(path: Path, sha256: str, files: tuple[ModelFile, ...]) -> tuple[str, float | None]:
     missing = [name for name in _NEEDS if find_spec(name) is None]
     if missing:
-        return f"not run for trial: {', '.join(missing)} is not installed here - pip install 'shoal[worker]'"
+        return f"not run for trial: {', '.join(missing)} is not installed here - pip install 'shoal[worker]'", None
     if (sha256, files) not in _ANSWERS:
         _ANSWERS[sha256, files] = _ask_worker(path)
     code, words = _ANSWERS[sha256, files]
@@ -80,7 +84,15 @@ def _try_model(path: Path, sha256: str, files: tuple[ModelFile, ...]) -> str:
     if -code in _NOT_THIS_MACHINE_S:
         name = signal.Signals(-code).name
         raise ModelRefusedError(f"Model ends whoever runs it on one black image: {name} - {EXPORT_HINT}")
-    return "" if code == 0 else f"not run for trial: {words}"
+    return ("", _read_number(words)) if code == 0 else (f"not run for trial: {words}", None)
+
+
+def _read_number(words: str) -> float | None:
+    """Read what the worker printed; a library may have said something, too."""
+    try:
+        return float(words.rpartition("\n")[2])
+    except ValueError:
+        return None
 
 
 def _ask_worker(path: Path) -> tuple[int, str]:
@@ -90,5 +102,7 @@ def _ask_worker(path: Path) -> tuple[int, str]:
         return 1, f"it took more than {LIMIT_S:.0f} s"
     except OSError as err:
         return 1, f"no process could be started ({err.strerror})"
+    if done.returncode == 0:
+        return 0, done.stdout.strip()
     lines = done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"]
     return done.returncode, one_line(lines[-1], 1000)

@@ -46,6 +46,7 @@ class ModelRelease:
         cited: Licence and citation, where the card says them.
         dropped: Which boxes its file drops itself.
         most_at_once: Images that its file takes in one inference; None where it leaves that open.
+        scores_sum: What a classifier's scores of a black image sum to; None where that is not known.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelRelease:
     cited: Mapping[str, str] = field(default_factory=dict)
     dropped: Dropped | None = None
     most_at_once: int | None = None
+    scores_sum: float | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -218,19 +220,32 @@ def list_versions(models: ImageStore, root: str) -> list[str]:
     return sorted(found, key=natural_order, reverse=True)
 
 
-def list_candidates(models: ImageStore, wanted: WantedModel) -> list[str]:
-    """List the versions a run may use, best first.
+@dataclass(frozen=True)
+class Candidates:
+    """The versions of a model, as its bucket had them.
+
+    Attributes:
+        usable: Those that a run may use, best first.
+        available: All that have a model file, the highest in natural order first; none of a service, which has no file.
+    """
+
+    usable: list[str]
+    available: list[str]
+
+
+def list_candidates(models: ImageStore, wanted: WantedModel) -> Candidates:
+    """List the versions of a model.
 
     Raises:
         ConfigError: No such version.
     """
     if wanted.service is not None:
-        return [need_own_version(wanted)]
+        return Candidates([need_own_version(wanted)], [])
     root = wanted.root
     available = list_versions(models, root)
     latest = models.find_bytes(f"{root}{LATEST_OBJECT}", LATEST_BYTES)
     try:
-        return order_candidates(wanted.version, available, _version_named(latest))
+        return Candidates(order_candidates(wanted.version, available, _version_named(latest)), available)
     except ConfigError as err:
         raise ConfigError(f"{models.uri(root)}: {err}") from err
 
@@ -267,6 +282,7 @@ def read_release(models: ImageStore, wanted: WantedModel, version: str) -> Model
         cited_by(judged.graph.card),
         judged.dropped,
         most_at_once(judged.graph),
+        judged.scores_sum,
     )
 
 

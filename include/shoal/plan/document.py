@@ -18,7 +18,7 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import EXPORT_HINT
 from shoal.contract.rows import RESTORE
 from shoal.contract.run_names import may_move_answer
-from shoal.contract.units import counted, utc_text
+from shoal.contract.units import counted, size_text, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease, PassedOver
@@ -56,6 +56,9 @@ def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: in
     worth = ceil(images * seconds_per_image / WORTH_A_POD_S)
     return min(images, pods, max_shards, max(1, worth))
 
+
+_PIXEL_BYTES = 3 * 4
+"""Of a pixel as models take it: three colours, each a 32 bit float."""
 
 UNMEASURED = Rate(1.0, "assumed")
 """Until the variant has rows of its own."""
@@ -156,6 +159,7 @@ class Plan:
         nothing: Why no image is in the run's window; empty where one is.
         installation: The Airflow that planned it, empty when none did.
         compared_with: The run with which the report compares this one, see `results.compared_with`.
+        versions: All versions of the model that have a file, the highest first; of no run's settings, and not stored.
     """
 
     run_key: str
@@ -188,6 +192,7 @@ class Plan:
     login_words: Sequence[str] = ()
     installation: str = ""
     compared_with: ComparedWith | None = None
+    versions: Sequence[str] = ()
 
     @property
     def pending(self) -> int:
@@ -255,7 +260,7 @@ class Plan:
             lines.append(release.dropped.describe())
         if release.service:
             lines += release.service.describe_doubts()
-        lines += describe_batches(self.dataset, release.most_at_once)
+        lines += describe_batches(self.dataset, release.most_at_once, self.job.inference.imgsz)
         return [*lines, *describe_unknown_taxa(self.dataset, self.variant.names)]
 
     def to_json(self) -> dict[str, Any]:
@@ -312,9 +317,16 @@ class Plan:
         }
 
 
-def describe_batches(dataset: Dataset, most_at_once: int | None) -> list[str]:
-    """Say where images go through the model one by one although more are asked for; nothing where they do not."""
-    if dataset.worker.batch == 1:
+def describe_batches(dataset: Dataset, most_at_once: int | None, imgsz: tuple[int, int]) -> list[str]:
+    """Say where images go through the model one by one although more are asked for, and what a number of them may cost.
+
+    Args:
+        dataset: Asks for them.
+        most_at_once: Images that the model takes; None where it leaves that open.
+        imgsz: (height, width) of its input in pixels.
+    """
+    batch = dataset.worker.batch
+    if batch == 1:
         return []
     if dataset.model.tile is not None:
         why = "tiles are looked at one by one"
@@ -324,9 +336,19 @@ def describe_batches(dataset: Dataset, most_at_once: int | None) -> list[str]:
         why = "with two models in a row images are looked at one by one"
     elif most_at_once == 1:
         why = f"the model file takes one image at a time - {EXPORT_HINT}"
+    elif isinstance(batch, int):
+        images, (height, width) = min(batch, most_at_once or batch), imgsz
+        size = size_text(images * height * width * _PIXEL_BYTES)
+        return [
+            (
+                f"worker.batch: {batch} is taken whatever memory there is: the pixels of {images} images are {size} before the "
+                "model has made anything of them, and a worker that takes more than cluster.pod.memory "
+                f"({dataset.cluster.pod.memory}) is ended - auto takes as many as there is room for"
+            )
+        ]
     else:
         return []
-    return [f"worker.batch: {dataset.worker.batch} changes nothing: {why}"]
+    return [f"worker.batch: {batch} changes nothing: {why}"]
 
 
 def describe_unknown_taxa(dataset: Dataset, names: Collection[str]) -> list[str]:

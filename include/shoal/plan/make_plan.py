@@ -12,7 +12,7 @@ from shoal.capacity.share import Capacity
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.contract.job import ShardJob, ThenModel
 from shoal.contract.layout import VariantLayout
-from shoal.models.approval import Approval, Work, decide
+from shoal.models.approval import Approval, Work, cores_of, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.plan.cut_shards import Supply
 from shoal.plan.document import UNMEASURED, Plan, PlannedWork
@@ -50,6 +50,7 @@ def make_plan(request: PlanRequest, stores: Stores, find_room: Callable[[], Capa
         return _plan(database, now, stores, shelf, once)
 
     plan = _with_comparison(read_listed(stores.results, request.dataset.run, plan_now), stores)
+    plan = replace(plan, versions=shelf.available)
     layout = stores.layout.variant(plan.variant.directory)
     if not stores.results.has(layout.variant):
         stores.results.write_json(layout.variant, plan.variant.to_json())
@@ -131,7 +132,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         to_infer -= drift.copied
         parts = [*parts, *session.copy_moved(layout)]
     rate = session.measure_rate() if to_infer else UNMEASURED
-    approval = _approve(request, stores, chosen, Work(to_infer, rate), moved)
+    approval = _approve(request, stores, chosen, Work(to_infer, rate, cores_of(request.dataset)), moved)
     return _Found(
         listing,
         silent,

@@ -26,7 +26,7 @@ from shoal.contract.errors import ContractError, EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
-from shoal.models.approval import Rate, Work
+from shoal.models.approval import Rate, Work, cores_of
 from shoal.models.variant import Variant
 from shoal.plan.cut_shards import Supply, cut_shards, group_rows
 from shoal.plan.document import UNMEASURED, PlannedWork
@@ -154,7 +154,7 @@ class PlanSession:
         """
         parts, ledgers = list_settled(self._stores.results, self._stores.layout.variant(variant.directory))
         images = find_open_images(self._database, [*ledgers, *parts], self._request.params, self._request.run_key)
-        return Work(images, self.measure_rate())
+        return Work(images, self.measure_rate(), cores_of(self._request.dataset))
 
     def find_open(self, ledgers: list[str], parts: list[str]) -> int:
         """Take away what is settled; return how many images are open. A check takes all of them again.

@@ -176,7 +176,7 @@ class StoredApproval:
     Attributes:
         decision: A word of `models.approval.Decision`, or one of a later release.
         images: All that the variant still has to infer in the run's scope.
-        cpu_hours: Of one core.
+        cpu_hours: Hours of one core: a worker takes those that its pod asks for.
         threshold_cpu_hours: More than this is asked for; None for never.
         answered_by: Who had answered before; None when nobody had.
         answered_at: When.

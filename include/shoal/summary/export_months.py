@@ -68,7 +68,7 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
         return ExportedMonths()
     files: list[SummaryFile] = []
     told: dict[str, Mapping[str, Any]] = {}
-    with open_database(shared.results, answer.plan.settings.run) as database:
+    with open_database(shared.results, answer.plan.settings.run, beside=1) as database:  # the one of the run's tables
         for name in asked:
             try:
                 export = _find(name)

@@ -55,18 +55,33 @@ def need_columns(database: Database, plan: StoredPlan, task: Task) -> None:
         wrong["keypoints"] += (
             " OR list_contains(list_transform(keypoints, lambda one: len(one) IS DISTINCT FROM 12), true)"
         )
-    if plan.then is not None:
-        wrong["reclassified"] = (
-            "len(reclassified) IS DISTINCT FROM len(detections) OR list_contains(list_transform(reclassified, lambda one: "
-            f"one.class_id < 0 OR one.class_id >= {len(plan.then.names)}), true)"
-        )
     for name, condition in wrong.items():
-        first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
-        if first is not None:
-            raise ContractError(
-                f"The row of {first!r:.200} has no {name} as a model for task {task.name} gives them - its rows are not of this "
-                "release; start a run with a new model version"
-            )
+        _need_no_row(database, condition, f"no {name} as a model for task {task.name} gives them")
+    if "detections" in task.columns:
+        # A box of a class that only the second model has would count as that one's, and one of no class not at all.
+        classes = len(plan.names) if plan.then is None else plan.then.first_classes
+        _need_no_row(
+            database, _unknown("detections", classes), f"a box of none of the {classes} classes of {plan.model}"
+        )
+    if plan.then is not None:
+        names, second = len(plan.then.names), plan.then.model
+        said = f"no reclassified as {second}, the second model, gives them: one for each box, of its {names} names"
+        unlike = "len(reclassified) IS DISTINCT FROM len(detections)"
+        _need_no_row(database, f"{unlike} OR {_unknown('reclassified', names)}", said)
+
+
+def _unknown(column: str, classes: int) -> str:
+    """Write that an entry of a list is of no class; one without a number is what the row says of it, and joins nothing."""
+    outside = f"one.class_id < 0 OR one.class_id >= {classes}"
+    return f"list_contains(list_transform({column}, lambda one: {outside}), true)"
+
+
+def _need_no_row(database: Database, condition: str, what: str) -> None:
+    first = None if condition == "false" else database.value(f"SELECT min(key) FROM {_PROCESSED} AND ({condition})")
+    if first is not None:
+        raise ContractError(
+            f"The row of {first!r:.200} has {what} - its rows are not of this release; start a run with a new model version"
+        )
 
 
 def build_beside(database: Database, task: Task) -> None:

@@ -55,6 +55,7 @@ class SummarizedRun:
         move: Whether the run is the dataset's answer now, and which one was before.
         remarks: What was done to the variant's ledgers besides, and what kept that from being done; a sentence each.
         planned_clock: What the plan told of times and cameras.
+        again: Whether the run had a summary before.
     """
 
     summary: Mapping[str, Any]
@@ -63,6 +64,7 @@ class SummarizedRun:
     move: AnswerMove
     remarks: tuple[str, ...] = ()
     planned_clock: ClockTable | None = None
+    again: bool = False
 
     @property
     def not_current_because(self) -> str | None:
@@ -142,7 +144,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
     run = layout.run(run_key)
     plan = read_plan(stores.results, run.plan)
     need_inputs(stores.results, plan, layout.run(plan.rows_run))
-    attempt, settled = mint_attempt(), list[str | None]()
+    attempt, settled, again = mint_attempt(), list[str | None](), stores.results.has(run.summary)
 
     def find(database: Database) -> Found:
         if not settled:  # what was moved into a ledger is not moved into one of the same name again
@@ -160,7 +162,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
         result_sha256=summary["result_sha256"],
     )
     remarks = _compact(stores, layout, plan)
-    return SummarizedRun(summary, found.balance, run.summary, move, remarks, plan.clock)
+    return SummarizedRun(summary, found.balance, run.summary, move, remarks, plan.clock, again)
 
 
 def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into

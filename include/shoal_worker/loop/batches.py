@@ -34,6 +34,7 @@ class Memory:
 
 
 _WAY_OUT = "leave worker.batch out, or export with dynamic=True and without nms=True"
+_WAY_OUT_OF_FIXED = "export it with batch=1, or with dynamic=True and without nms=True"
 
 
 class Batches:
@@ -47,23 +48,31 @@ class Batches:
 
     def __init__(self, wanted: int | str, most: int | None, memory: Memory | None = None) -> None:
         self._memory = memory or Memory(_read_peak, _read_free)
-        self._filled = most is not None and most > 1
+        self._filled = most if most is not None and most > 1 else None
+        """Images that the graph computes each time, however few there are; None where it computes those that there are."""
         # A batch that the export fixed costs as much with one image as with all: there is nothing to find out.
         self._grows = wanted == AUTO and most is None
         self.most = min(MOST_AUTO if isinstance(wanted, str) else wanted, most or MOST_BATCH)
         """More are never taken."""
         self.size = 1 if self._grows else self.most
-        """Images of the next one, where so many are there; it may shrink and, for `AUTO`, grow."""
+        """Images of the next one, where so many are there; for `AUTO` it may grow."""
+        self._short: dict[Shape, int] = {}
+        """What there is room for of frames of one size, where that is less."""
         self._seconds: list[float] = []
         self._before_s: float | None = None
         self._peak_before = self._memory.peak()
 
-    def count(self, ready: int) -> int:
-        """Say how many of those that are ready go together: all that fit, or a power of two.
+    def size_of(self, shape: Shape) -> int:
+        """Say how many frames of this shape go together at most."""
+        return min(self.size, self._short.get(shape, self.size))
+
+    def count(self, ready: int, shape: Shape) -> int:
+        """Say how many of those of one shape that are ready go together: all that fit, or a power of two.
 
         A GPU looks for its way anew with every number, so few of them occur.
         """
-        return min(ready, self.size) if self._filled or ready >= self.size else 1 << (ready.bit_length() - 1)
+        size = self.size_of(shape)
+        return min(ready, size) if self._filled or ready >= size else 1 << (ready.bit_length() - 1)
 
     def note(self, images: int, seconds: float) -> None:
         """Learn from an inference that was done."""
@@ -73,14 +82,25 @@ class Batches:
         if len(self._seconds) == WARM_UP + MEASURED:
             self._settle(min(self._seconds[WARM_UP:]))
 
-    def shrink(self, images: int) -> None:
-        """Take half of so many from now on: there was no room for them."""
-        self._stop(max(1, images // 2), f"no room for {images}")
+    def shrink(self, images: int, shape: Shape) -> bool:
+        """Take half of so many frames of this shape from now on: there was no room for them. Others are smaller, or will say it.
+
+        Returns:
+            Whether fewer need less: a batch that the export fixed takes as much with one image, whenever there is room again.
+        """
+        if self._filled:
+            return False
+        self._short[shape] = max(1, images // 2)
+        size = "x".join(str(side) for side in shape[:2]) if shape else "this size"
+        log.info("%d images of %s in one inference from now on (no room for %d)", self._short[shape], size, images)
+        return True
 
     def give_up(self, why: object) -> None:
         """Take images one by one from now on."""
         if self.size > 1:
-            log.warning("Images go through the model one by one: %s - %s", why, _WAY_OUT)
+            cost = f", each at the cost of the {self._filled} that the file always takes" if self._filled else ""
+            way_out = _WAY_OUT_OF_FIXED if self._filled else _WAY_OUT
+            log.warning("Images go through the model one by one%s: %s - %s", cost, why, way_out)
         self._grows, self.size = False, 1
 
     def _settle(self, each_s: float) -> None:
@@ -120,12 +140,12 @@ def choose(shapes: Sequence[Shape], batches: Batches) -> list[int]:
     """
     looked_at = [place for place, shape in enumerate(shapes) if shape is not None]
     alike = [place for place in looked_at if shapes[place] == shapes[looked_at[0]]]
-    return alike[: batches.count(len(alike))] if alike else []
+    return alike[: batches.count(len(alike), shapes[alike[0]])] if alike else []
 
 
 def is_enough(shapes: Sequence[Shape], batches: Batches) -> bool:
     """Whether nothing more is waited for: the first frame has its batch, or as many wait as may."""
-    return bool(shapes) and (len(shapes) >= 2 * batches.size or shapes.count(shapes[0]) >= batches.size)
+    return bool(shapes) and (len(shapes) >= 2 * batches.size or shapes.count(shapes[0]) >= batches.size_of(shapes[0]))
 
 
 def _read_peak() -> int | None:

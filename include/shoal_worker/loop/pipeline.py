@@ -299,7 +299,7 @@ class Pipeline:
 
     def _finish_all(self, batch: Sequence[Ready]) -> list[Outcome]:
         """Run the model on images together; where that fails, on fewer of them or on each alone: none goes with another."""
-        started, count = time.perf_counter(), len(batch)
+        started, count, proof_s = time.perf_counter(), len(batch), self._examiner.proof_s
         if count == 1:
             outcome = self._finish(batch[0])
             if isinstance(outcome, Row):
@@ -313,21 +313,23 @@ class Pipeline:
         except GpuFailedError as err:
             return [Fatal(err) for _ in batch]
         except MemoryError:
-            self._batches.shrink(count)
-            return self._finish_in_steps(batch)
+            return self._finish_with_less(batch)
         except Exception as err:  # noqa: BLE001 - each of them alone says whose it is
             outcomes = [self._finish(one) for one in batch]
             if all(isinstance(one, Row) for one in outcomes):  # it is the model's: it takes no batches
                 self._batches.give_up(err)
             return outcomes
-        self._batches.note(count, time.perf_counter() - started)
+        # What a place of the batch is asked for alone is asked for once, and says nothing of batches of this size.
+        self._batches.note(count, time.perf_counter() - started - (self._examiner.proof_s - proof_s))
         return list(rows)
 
-    def _finish_in_steps(self, batch: Sequence[Ready]) -> list[Outcome]:
+    def _finish_with_less(self, batch: Sequence[Ready]) -> list[Outcome]:
         """Run the model on as many of them at once as there is room for, as far as that is known by then."""
+        if not self._batches.shrink(len(batch), batch[0].shape):
+            return [self._finish(one) for one in batch]
         outcomes: list[Outcome] = []
         while len(outcomes) < len(batch):
-            outcomes += self._finish_all(batch[len(outcomes) : len(outcomes) + self._batches.size])
+            outcomes += self._finish_all(batch[len(outcomes) : len(outcomes) + self._batches.size_of(batch[0].shape)])
         return outcomes
 
     def _make_way(self) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from cluster.binaries import CHECKOUT, GO_BUILDS, go_program
-from cluster.images import built_images, stand_in
+from cluster.images import SERVICES, built_images, stand_in
 from shoal.contract.errors import ShoalError
 
 POSTGRES = CHECKOUT / "tests/houses/compose/postgres"
@@ -22,6 +22,7 @@ def main(what: str) -> None:
     elif what == "images":
         built_images()
         stand_in(POSTGRES)
+        stand_in(SERVICES / "reef-module")  # the other one is for wide tests
     else:
         sys.exit(f"Unknown builds {what!r} - use: python -m cluster.builds programs|images")
 

@@ -26,6 +26,9 @@ NAMES = ("worker", "sidecar", "airflow", "minio")
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "buildah": "buildah"}
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
+SERVICES = CHECKOUT / "tests/houses/services"
+"""Programs of others that look at images: an image for each folder, see `stand_in`."""
+
 SUITE = "bookworm"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
 KEPT_STAGE = "libraries"

@@ -23,7 +23,6 @@ from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import Processes
 from shoal.stores.s3_access import StoreAccess
 
-SERVICES = Path(__file__).parents[1] / "services"
 BACK_S = 60
 PODS_GONE_S = 60
 
@@ -134,7 +133,7 @@ class RealCluster:
     def bring_service(self, name: str) -> str:
         """Bring an image of `tests/houses/services`; returns its reference with a digest, as registries give one."""
         self._own()
-        archive = images.stand_in(SERVICES / name)
+        archive = images.stand_in(images.SERVICES / name)
         return bring_by_digest(MAIN, archive, f"registry.example.org/{name}-{archive.parent.name[-8:]}")
 
     def rclone_mounts(self) -> list[str]:

@@ -20,6 +20,7 @@ def colour_classifier(
     sharpness: float = 60.0,
     batch: int | str = "batch",
     half_grey: bool = True,
+    shares: bool = True,
 ) -> bytes:
     """Build a classifier: the share of pixels that have the colour of each class, sharpened, as a softmax.
 
@@ -27,6 +28,7 @@ def colour_classifier(
         colours: RGB by class name; classes of one colour share what there is of it.
         sharpness: How sure it is of a small share.
         batch: Images that it takes at once.
+        shares: Whether scores are shares of one whole, as of a softmax, or each class has its own, as of a sigmoid.
         half_grey: Whether what has none of the colours is spread over all classes.
     """
     rgb = np.array(list(colours.values()), np.float32) / 255
@@ -49,7 +51,9 @@ def colour_classifier(
         helper.make_node("Flatten", ["pooled"], ["shares"]),
         helper.make_node("Mul", ["shares", "sharpness"], ["scaled"]),
         helper.make_node("Add", ["scaled", "drift"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["output0"], axis=1),
+        helper.make_node("Softmax", ["logits"], ["output0"], axis=1)
+        if shares
+        else helper.make_node("Sigmoid", ["logits"], ["output0"]),
     ]
     graph = helper.make_graph(
         nodes,

@@ -44,7 +44,7 @@ dataset = load_dataset(home.datasets / "reef.yaml")
 class Dag:
     dag_id = "reanalyse_reef"
 tell(dataset, Message("silent", "no image of camera\\n<b>{{ 1 + 1 }}</b>", "look there"), "reanalyse_reef", "run 1")
-tell(dataset, Message("approval v2", "Infer 8 images?", "say yes or no", "required_actions"), "reanalyse_reef", "run 1")
+tell(dataset, Message("approval", "Infer 8 images?", "say yes or no", "required_actions"), "reanalyse_reef", "run 1")
 TellRunFailed(dataset)({"dag": Dag, "run_id": "run 2", "reason": "task_failure"})
 for state in ("running", "queued", "failed"):
     context = {"dag_run": {"state": state, "dag_id": "reanalyse_reef", "dag_run_id": f"run {state}"}, "deadline": {"deadline_time": "10:00"}}

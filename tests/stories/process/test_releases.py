@@ -180,6 +180,7 @@ def test_a_version_is_passed_over_until_all_its_files_are_there_and_taken_with_t
     ):
         assert part in reason
     assert chosen(plan) == (V3, Decision.ASK)
+    assert plan.versions[:2] == (V3, V2), "what the form proposes is what the plan saw"
     release = plan.variant.release
     sha256 = {"model.yaml": hashlib.sha256(card).hexdigest(), "model.onnx.data": hashlib.sha256(weights).hexdigest()}
     assert release.info.names == ("fish", "crab")

@@ -15,7 +15,7 @@ from pipeline import run_worker_here
 from published_answer import Published
 from shoal.__main__ import main
 from shoal.answers.find import find_run
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
@@ -25,6 +25,7 @@ from shoal.models.approval import Asks, Decision
 from shoal.results.answer import move_current
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import open_database
+from shoal_worker.predict import ThenFile, open_detector
 from shoal_worker.session import Detector, open_model
 from worker.colour_classifier import PAINTED, SIDE, colour_classifier
 from worker.onnx_models import constant_model
@@ -163,6 +164,8 @@ def test_what_is_above_the_second_models_classes_belongs_to_the_variant_and_noth
                      r"it has Diplodus vulgaris, Chromis chromis, Coris julis - correct it, or leave model.then.classes out", id="other classes"),
         pytest.param({}, {"name": "demo-fish", "version": "v2"}, "model.then demo-fish v2 is for task 'detect', and what looks at crops is a "
                      r"classifier \(task 'classify'\) - name a classifier", id="no classifier"),
+        pytest.param({}, {"name": "each", "min_conf": 0.6}, r"model.then.min_conf adds up the scores of classes, and those of each s1 are no shares of "
+                     r"one whole: they sum to 2 on a black image, as with a sigmoid for each class - leave min_conf out", id="scores that are no shares"),
         pytest.param({"name": "species"}, {}, "model.then looks at boxes, and species s1 finds none: it is for task 'classify' - leave", id="two classifiers"),
         pytest.param({}, {"version": "s9"}, "Model version 's9' not found, there are: s1 - put s9/model.onnx there|Model version 's9' not found, there are: s1", id="no such version"),
         pytest.param({}, {"name": "nobody"}, "nobody/: Model version 'latest' not found, there are: none", id="no such model"),
@@ -172,6 +175,7 @@ def test_what_is_above_the_second_models_classes_belongs_to_the_variant_and_noth
 )  # fmt: skip
 def test_a_second_model_that_does_not_fit_is_one_line(reef, model, then, message):
     reef.stores.models.write_bytes("large/s1/model.onnx", bytes(2**20 + 1))
+    reef.stores.models.write_bytes("each/s1/model.onnx", colour_classifier(SPECIES, shares=False))
     nameless = onnx.load_from_string(colour_classifier(SPECIES))
     del nameless.metadata_props[3]
     reef.stores.models.write_bytes("nameless/s1/model.onnx", nameless.SerializeToString())
@@ -237,7 +241,11 @@ def test_both_are_tried_with_predict_and_with_model(reef, demo_models, scenes, t
     assert "then      " in told
     assert f", then {boxes[0]['then']['confidence']:.2f}  {boxes[0]['then']['class_name']}" in told
     assert main(["model", str(second), "--then", str(second)]) == 1
-    assert "refused   model.then looks at boxes, and model.onnx finds none" in capsys.readouterr().out
+    assert "refused   --then looks at boxes, and model.onnx finds none" in capsys.readouterr().out
+    with pytest.raises(ModelRefusedError, match=r"^--then looks at boxes, and model\.onnx finds none"):
+        open_detector(second, None, 0.25, 0.7, then=ThenFile(second))
+    with pytest.raises(ModelRefusedError, match=r"^--then model\.onnx is for task 'detect', and what looks at crops"):
+        open_detector(first, None, 0.25, 0.7, then=ThenFile(first))
 
 
 def test_what_the_first_model_calls_people_stays_people_whatever_the_second_says(reef):

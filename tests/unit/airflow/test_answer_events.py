@@ -2,18 +2,27 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
 
+from dataset_settings import dataset_settings
 from shard_attempts import airflow_connection
 from shoal.airflow.assets import answer_asset, answer_outlets, describe_answer, emit_answer, is_news
 from shoal.airflow.lineage_facts import find_lineage
 from shoal.airflow.metrics import measure_plan, measure_summary
+from shoal.airflow.operators import plan_shards, plan_told
 from shoal.airflow.operators.frozen_run import FrozenRun
+from shoal.airflow.operators.plan_shards import PlanShardsOperator
 from shoal.airflow.run_words import about, tell_new_answer, tell_plan, tell_result
+from shoal.contract.errors import InsufficientCapacityError
+from shoal.plan.request import PlanRequest
 from shoal.plan.resummary import Resummary, plan_resummary
 from shoal.results.answer import read_current
 from shoal.results.stored_plan import read_plan
+from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
 from written_rows import write_rows
 
 LATER = timedelta(seconds=10)
@@ -172,6 +181,8 @@ def test_a_summary_is_measured_by_fate_and_a_night_that_looked_at_nothing_leaves
     assert found["shoal.images_per_second", "own"] == 1.2
     assert found["shoal.answer_bytes", "own"] > 1000
     assert 0 <= found["shoal.answer_age_seconds", None] < 600
+    counted_again = values(measure_summary(stored_plan(few_images, plan), few_images.summarize(plan), now - LATER, now))
+    assert found.keys() - counted_again.keys() == {("shoal.images_per_second", "own")}, "it is no slower for that"
     again = values(measure_summary(stored_plan(few_images, idle_plan), idle, now - LATER, now))
     assert again["shoal.images", "reused"] == 12
     for name in ("failed_share", "images_per_second", "seconds_per_image"):
@@ -197,6 +208,32 @@ def test_a_plan_is_measured_before_anything_runs(few_images):
         ("shoal.eta_seconds", "own"): 12,
         ("shoal.capacity_pods", "own"): plan.work.capacity.pods,
     }
+
+
+@pytest.mark.parametrize(
+    ("run", "dag_id", "run_id", "params"),
+    [
+        ("own", "reanalyse_reef", "night", {}),
+        ("own", "reanalyse_reef", "continue__20260601T020000Z-abcdefgh", {"model_version": "v2"}),
+        ("other", "reanalyse_reef", "trial", {"model_version": "v2"}),
+        ("other", "reanalyse_reef", "trial", {"limit": 3}),
+        ("other", "backfill_reef", "month", {}),
+    ],
+    ids=["a night", "what continues it", "another model", "a few images", "a backfill"],
+)
+def test_a_plan_that_waits_for_room_sends_that_there_is_none(monkeypatch, run, dag_id, run_id, params):
+    dataset, sent = Dataset.model_validate(dataset_settings("reef", "nowhere", name="reef")), []
+    monkeypatch.setattr(plan_told, "are_wanted", lambda: True)
+    monkeypatch.setattr(plan_told, "send", sent.extend)
+    monkeypatch.setattr(plan_shards, "engine_of", Mock(return_value=Mock(waits=True)))
+    monkeypatch.setattr(plan_shards, "_need_latest", Mock())
+    monkeypatch.setattr("shoal.plan.make_plan.make_plan", Mock(side_effect=InsufficientCapacityError("0/1 nodes")))
+    plan = PlanShardsOperator(task_id="plan", dataset=dataset.model_dump(mode="json"))
+    with pytest.raises(TaskDeferred):
+        plan._make_plan(
+            {"ti": Mock(try_number=1)}, PlanRequest(dataset, RunParams(**params), dag_id, run_id), None, None
+        )
+    assert values(sent) == {("shoal.capacity_pods", run): 0}
 
 
 def facts_of(pipeline, plan, done):

@@ -95,18 +95,40 @@ def test_looks_at_many_pods_are_as_far_apart_as_a_triggerer_can_bear(monkeypatch
     assert shard_pod._apart_s(5.0) == apart_s
 
 
+class Silent:
+    """An API server that takes every question and answers none, until it may hang up."""
+
+    def __init__(self):
+        self.asked, self.may_hang_up = 0, threading.Event()
+        self._lock = threading.Lock()
+
+    def __call__(self, handler, _number):
+        with self._lock:
+            self.asked += 1
+        self.may_hang_up.wait()
+        handler.close_connection = True
+
+
 def test_a_cluster_that_answers_nothing_holds_no_line_of_another_one(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(shard_pod, "LINES", 2)
-    monkeypatch.setattr(shard_pod, "ONE_LOOK_S", 0.5)
-    silent, server = Counted(takes_s=2), Counted(takes_s=0.01)
-    seen = []
+    silent, server = Silent(), Counted(takes_s=0.01)
 
-    def is_enough():
-        seen.append((silent.asked, server.asked))
-        return silent.asked >= 4 and server.asked >= 8
+    def others_are_looked_at():
+        return silent.asked >= 2 and server.asked >= 8
 
-    with waiting(monkeypatch, tmp_path, silent, 0, "silent"), waiting(monkeypatch, tmp_path, server, 4) as wait:
-        wait(is_enough, *["silent"] * 6)
-    assert any(held <= 2 and looks >= 4 for held, looks in seen), "the others do not wait for it"
+    def the_next_are_looked_at():
+        return silent.asked >= 4
+
+    with waiting(monkeypatch, tmp_path, silent, 6, "silent") as wait, waiting(monkeypatch, tmp_path, server, 0):
+        try:
+            monkeypatch.setattr(shard_pod, "ONE_LOOK_S", 300)
+            wait(others_are_looked_at, *["many"] * 4)
+            assert (silent.asked, server.asked >= 8) == (2, True), "it has its lines, and the others have theirs"
+            assert "no answer in time" not in capsys.readouterr().out, "no look has ended by then"
+            monkeypatch.setattr(shard_pod, "ONE_LOOK_S", 0.5)
+            silent.asked = 0
+            wait(the_next_are_looked_at)
+        finally:
+            silent.may_hang_up.set()
     assert silent.asked >= 4, "each look ends, and the next one has its line"
     assert "cannot be looked at, again in 0 s: no answer in time" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -148,8 +150,42 @@ def test_the_exporter_makes_one_series_of_each_name_with_tags_or_without(metric,
     assert {label: fill(value) for label, value in entry.get("labels", {}).items()} == ({} if tagged else tags)
 
 
+FIRED = {
+    "ShoalAnswerOld": ('airflow_shoal_answer_listed_timestamp_seconds{dataset="reef"}', "0x3000"),
+    "ShoalImagesFail": ('airflow_shoal_failed_share{dataset="reef", run="own"}', "0.2x3000"),
+    "ShoalWorkDoesNotGetLess": ('airflow_shoal_pending_images{dataset="reef", run="own"}', "7x6000"),
+    "ShoalNoRoom": ('airflow_shoal_capacity_pods{dataset="reef", run="own"}', "0x90"),
+}
+"""A series that each rule is to fire on, in promtool's words: a value, and how many minutes it stays."""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: Debian's prometheus has it")
+def test_prometheus_takes_each_rule_and_fires_it(tmp_path):
+    rules = ROOT / "deploy/prometheus-rules.yaml"
+    firing = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": values}],
+            "promql_expr_test": [
+                {
+                    "expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}})',
+                    "eval_time": f"{values.partition('x')[2]}m",
+                    "exp_samples": [{"labels": "{}", "value": 1}],
+                }
+            ],
+        }
+        for name, (series, values) in FIRED.items()
+    ]
+    tested = tmp_path / "tested.yaml"
+    tested.write_text(yaml.safe_dump({"rule_files": [str(rules)], "tests": firing}), encoding="utf-8")
+    assert {rule["alert"] for group in RULES["groups"] for rule in group["rules"]} == FIRED.keys()
+    for asked in (["check", "rules", str(rules)], ["test", "rules", str(tested)]):
+        done = subprocess.run(["promtool", *asked], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_rules_are_what_prometheus_reads():
-    """Its own check is promtool's; here the shape, so that a misspelt field is found."""
+    """Its own check is promtool's; here the shape, so that a misspelt field is found where it is not installed."""
     for group in RULES["groups"]:
         assert set(group) == {"name", "rules"}
         for rule in group["rules"]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from field import open_broken, open_with
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.exports.ifdo import IFDO
+from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import open_database
 
 NOWHERE = "detections in used images outside all deployments with a position"
@@ -114,6 +116,34 @@ def test_two_taxa_with_one_aphia_id_stay_two(reef, tmp_path):
         "Chromis chromis": "Chromis chromis",
         "Coris julis": "Coris julis",
         "Diplodus vulgaris": "urn:lsid:marinespecies.org:taxname:127054",
+    }
+
+
+def test_who_says_what_a_box_shows_is_the_model_that_named_it(reef, tmp_path):
+    then = {"name": "species", "version": "s1", "key": "species/s1/model.onnx", "sha256": "5" * 64}
+    names = reef.run.plan.json["names"]
+    plan = {**reef.run.plan.json, "then": {**then, "names": names, "first_classes": len(names)}}
+    answer = replace(reef.answer(), plan=StoredPlan.parse(plan))
+    with open_database(reef.pipeline.stores.results) as database:
+        view_answer(database, reef.run.summary, Where())
+        database.run("CREATE TABLE boxes AS FROM detections")
+        database.run(
+            "UPDATE boxes SET reclassified = {'class_id': class_id, 'confidence': 0.5} WHERE taxon = 'Coris julis'"
+        )
+        database.run("CREATE OR REPLACE VIEW detections AS FROM boxes")
+        IFDO.write(database, answer, tmp_path, Where())
+    described = json.loads((tmp_path / "ifdo.json").read_text(encoding="utf-8"))
+    header = described["image-set-header"]
+    known = {one["id"]: one["name"] for one in header["image-annotation-creators"] + header["image-annotation-labels"]}
+    assert {
+        (known[label["label"]], known[label["annotator"]])
+        for item in described["image-set-items"].values()
+        for annotation in item["image-annotations"]
+        for label in annotation["labels"]
+    } == {
+        ("Chromis chromis", "demo-fish v1, a machine"),
+        ("Coris julis", "species s1, a machine"),
+        ("Diplodus vulgaris", "demo-fish v1, a machine"),
     }
 
 

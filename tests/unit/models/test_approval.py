@@ -2,9 +2,11 @@
 
 import pytest
 
+from dataset_settings import dataset_settings
 from shoal.contract.errors import ConfigError
-from shoal.models.approval import Answer, Asks, Decision, Rate, Work, decide, is_newer
+from shoal.models.approval import Answer, Asks, Decision, Rate, Work, cores_of, decide, is_newer
 from shoal.models.versions import order_candidates
+from shoal.settings.dataset import Dataset
 
 YES, NO = Answer(yes=True, by="ana", at="2026-11-01T10:00:00Z"), Answer(yes=False, by="ana", at="2026-11-01T10:00:00Z")
 MUCH, LITTLE, NOTHING = (Work(images, Rate(1.0, "assumed")) for images in (360_000, 3_600, 0))
@@ -40,6 +42,31 @@ def test_whether_inference_starts(work, threshold, answer, asks, *, in_use, expe
 
 def test_work_says_where_its_rate_comes_from():
     assert MUCH.describe() == "360000 images, 100 CPU hours at 1 s per image (assumed)"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "service", "cores"),
+    [
+        pytest.param("1", None, 1, id="a worker of one core"),
+        pytest.param("4", None, 4, id="one of four threads"),
+        pytest.param("250m", None, 1, id="less than a core is one"),
+        pytest.param("1", "3500m", 4.5, id="a service beside it"),
+    ],
+)
+def test_a_person_is_asked_about_all_cores_that_a_worker_takes(cpu, service, cores):
+    said = {
+        "kind": "oscar",
+        "task": "classify",
+        "names": ["fish"],
+        "mapping": "scores",
+        "command": ["run"],
+        "script": "run",
+    }
+    worker = {"service": {**said, "cpu": service}} if service else {}
+    pod = {"kind": "local", "pod": {"cpu": cpu}}
+    dataset = Dataset.model_validate(dataset_settings("reef", "nowhere", name="reef", worker=worker, cluster=pod))
+    assert cores_of(dataset) == cores
+    assert Work(3600, Rate(1.0, "assumed"), cores).cpu_hours == cores
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,19 @@ def test_a_plan_says_of_its_model_what_there_is_to_say_and_in_words_what_it_drop
     [
         pytest.param(1, 1, None, [], id="nobody asked for batches"),
         pytest.param("auto", None, None, [], id="the file takes any number"),
-        pytest.param(8, 4, None, [], id="the file takes four"),
+        pytest.param("auto", 4, None, [], id="the file takes four"),
+        pytest.param(
+            16,
+            None,
+            None,
+            [
+                (
+                    "worker.batch: 16 is taken whatever memory there is: the pixels of 16 images are 75 MiB before the model has made "
+                    "anything of them, and a worker that takes more than cluster.pod.memory (2Gi) is ended"
+                )
+            ],
+            id="a number may be more than memory holds",
+        ),
         pytest.param(
             8, 1, None, ["worker.batch: 8 changes nothing: the model file takes one image at a time"], id="one"
         ),
@@ -174,10 +186,10 @@ def test_a_plan_says_of_its_model_what_there_is_to_say_and_in_words_what_it_drop
         ),
     ],
 )
-def test_a_plan_says_where_batches_change_nothing(batch, most_at_once, tile, said):
+def test_a_plan_says_where_batches_change_nothing_and_what_they_may_cost(batch, most_at_once, tile, said):
     model = {"name": "fish", "tile": tile} if tile else {"name": "fish"}
     dataset = make_dataset(model=model, worker={"batch": batch})
-    assert [line.partition(" - ")[0] for line in describe_batches(dataset, most_at_once)] == said
+    assert [line.partition(" - ")[0] for line in describe_batches(dataset, most_at_once, (640, 640))] == said
 
 
 def test_a_plan_that_knows_no_image_that_was_read_before_is_read():

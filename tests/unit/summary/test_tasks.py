@@ -1,6 +1,7 @@
 """What the answer makes of models that do more than boxes, on rows and right values written by hand."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -277,6 +278,35 @@ def test_rows_without_what_the_task_gives_are_refused_and_no_zero(task, row, wha
             ContractError, match=f"The row of 'a.jpg' has no {what} as a model for task {task} gives them"
         ):
             need_columns(database, SimpleNamespace(names=["a", "b", "c"], then=None), TASKS[task])
+
+
+@pytest.mark.parametrize(
+    ("boxes", "said", "what"),
+    [
+        pytest.param([0, 1], [2, None], None, id="each of its model's"),
+        pytest.param([2], [0], r"a box of none of the 2 classes of fish v1 - its rows", id="a box of a class of the second only"),
+        pytest.param([-1], [0], r"a box of none of the 2 classes of fish v1", id="a box of no class"),
+        pytest.param([0], [3], r"no reclassified as species s1, the second model, gives them: one for each box, of its 3 names",
+                     id="a name that the second has not"),
+        pytest.param([0, 1], [0], r"no reclassified as species s1, the second model, gives them", id="fewer than boxes"),
+    ],
+)  # fmt: skip
+def test_of_two_models_each_has_its_own_classes(boxes, said, what):
+    plan = SimpleNamespace(
+        names=["a", "b", "c"],
+        model="fish v1",
+        then=SimpleNamespace(names=["b", "c", "d"], first_classes=2, model="species s1"),
+    )
+    row = [[box(class_id) for class_id in boxes], [{"class_id": one, "confidence": 0.5} for one in said]]
+    with open_database(None) as database:
+        database.run(f"CREATE TABLE accounted ({ddl(ROW_COLUMNS)}, fate VARCHAR)")
+        database.run(
+            "INSERT INTO accounted BY NAME SELECT 'a.jpg' AS key, 'processed' AS fate, 'processed' AS status, "
+            "? AS detections, ? AS reclassified", row,
+        )  # fmt: skip
+        refused = pytest.raises(ContractError, match=f"^The row of 'a.jpg' has {what}") if what else nullcontext()
+        with refused:
+            need_columns(database, plan, TASKS["detect"])
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from shoal_worker.underway import INFERENCE_S, Underway
 from worker.images import encoded
 from worker.onnx_models import grid_model
 
+WIDE, TALL = (64, 48, 3), (48, 64, 3)
 STAMP = Stamp("1", "20260101T000000Z-testtest", "attempt1")
 BAD = "bad.jpg"
 
@@ -41,7 +42,7 @@ class Model(Sight):
     keeps_image, keeps_bytes, limit_s = False, False, None
 
     def __init__(self, fails=lambda _: None):
-        self.fails, self.looks = fails, []
+        self.fails, self.looks, self.proof_s = fails, [], 0.0
 
     def frame(self, image, original):
         return image
@@ -111,13 +112,40 @@ def no_room_for(most):
     return fails
 
 
+def test_what_a_batch_is_asked_for_alone_besides_is_no_time_of_its_size(monkeypatch):
+    model, batches, noted = Model(), Batches(4, None), []
+
+    def proves(greys):
+        model.proof_s += 1000 * (len(greys) > 1)
+
+    model.fails = proves
+    monkeypatch.setattr(batches, "note", lambda images, seconds: noted.append((images > 1, seconds < 0)))
+    examine(KEYS, model, batches)
+    assert set(noted) == {(True, True), (False, False)}
+
+
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_batch_without_room_is_tried_by_halves_and_no_image_is_lost(most):
     model, batches = Model(no_room_for(most)), Batches(8, None)
     outcomes, _ = examine(KEYS, model, batches)
     assert sorted(row.key for row in outcomes) == KEYS
-    assert batches.size == max(size for size in (1, 2) if size <= most)
-    assert sum(len(greys) > most for greys in model.looks) <= 3, "it is learned once"
+    for shape in WIDE, TALL:
+        assert batches.size_of(shape) == max(size for size in (1, 2) if size <= most)
+    assert sum(len(greys) > most for greys in model.looks) <= 5, "it is learned once of each size of frames"
+
+
+def test_a_fixed_batch_without_room_is_given_up_for_its_own_images_only():
+    """The graph needs as much for one image: what is not there now may be there for the next."""
+
+    def fails(greys):
+        if len(greys) > 1 and 5 in greys:
+            raise MemoryError("no room to run the model")
+
+    model, batches = Model(fails), Batches(4, 4)
+    outcomes, _ = examine(KEYS, model, batches)
+    assert [row.key for row in sorted(outcomes, key=lambda row: row.key)] == KEYS
+    assert [len(greys) for greys in model.looks if 5 in greys].count(1) == 1
+    assert max(len(greys) for greys in model.looks if min(greys) > 10) == 4
 
 
 def one_is_bad(greys):

@@ -81,15 +81,35 @@ def test_auto_takes_a_step_only_into_memory_that_is_free(free_mib, sizes):
     assert [measure(batches, 1 / 2**step) for step in range(3)] == sizes
 
 
-@pytest.mark.parametrize("wanted", [8, "auto"])
-def test_after_a_batch_without_room_half_of_it_is_taken_for_good(wanted):
-    batches = Batches(wanted, None, ROOM)
-    batches.shrink(8)
-    assert (batches.size, measure(batches, 0.1)) == (4, 4)
-    batches.shrink(4)
-    batches.shrink(2)
-    batches.shrink(1)
-    assert batches.size == 1
+def test_after_a_batch_without_room_half_of_it_is_taken_for_good_of_frames_of_that_size():
+    batches = Batches(8, None, ROOM)
+    assert batches.shrink(8, WIDE)
+    assert (batches.size_of(WIDE), batches.size_of(TALL)) == (4, 8)
+    assert (choose([WIDE] * 8, batches), choose([TALL] * 8, batches)) == ([0, 1, 2, 3], [*range(8)])
+    assert is_enough([WIDE] * 4, batches)
+    assert not is_enough([TALL] * 4, batches)
+    for images in (4, 2, 1):
+        batches.shrink(images, WIDE)
+    assert (batches.size_of(WIDE), batches.size_of(TALL)) == (1, 8)
+
+
+def test_auto_grows_by_frames_that_there_is_room_for():
+    batches = Batches("auto", None, ROOM)
+    assert measure(batches, 1.0) == 2
+    batches.shrink(2, WIDE)
+    assert (measure(batches, 0.5), batches.size_of(WIDE), batches.size_of(TALL)) == (4, 1, 4)
+
+
+def test_a_fixed_batch_does_not_shrink_and_is_given_up_with_what_that_costs(caplog):
+    batches = Batches(4, 4, ROOM)
+    assert not batches.shrink(4, WIDE)
+    assert batches.size_of(WIDE) == 4
+    batches.give_up("they differ")
+    assert batches.size_of(WIDE) == 1
+    [said] = caplog.messages
+    assert (
+        "one by one, each at the cost of the 4 that the file always takes: they differ - export it with batch=1" in said
+    )
 
 
 @pytest.mark.parametrize(

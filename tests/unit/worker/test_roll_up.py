@@ -30,6 +30,14 @@ def test_a_name_rolls_up(scores, expected):
     assert (called.class_id, called.confidence) == (expected[0], expected[1] and pytest.approx(expected[1]))
 
 
+def test_scores_that_are_no_shares_are_said_once(caplog):
+    naming = Naming(4, ROLL_UP)
+    for _ in range(2):
+        naming.call(np.array([0.1, 0.5, 0.3, 0.6], np.float32))
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.startswith("Scores of the second model sum to 1.5: they are no shares of one whole")
+
+
 def test_the_best_class_is_taken_where_nothing_is_asked_for():
     assert Naming(2, None).call(np.array([0.4, 0.6], np.float32)) == Called(1, float(np.float32(0.6)))
 

@@ -107,7 +107,7 @@ class ApproveOperator(ApprovalOperator):
         self.response_timeout = frozen.dataset.run.approval_timeout
         tell(
             frozen.dataset,
-            Message(f"approval {plan.models}", f"{self.subject} {_figures(plan)}", HOW_TO_ANSWER, "required_actions"),
+            Message("approval", f"{self.subject} {_figures(plan)}", HOW_TO_ANSWER, "required_actions", run_key),
             context["ti"].dag_id,
             context["ti"].run_id,
         )
@@ -161,7 +161,7 @@ def write_question(plan: StoredPlan) -> str:
     workers = max(len(plan.shards), 1)
     measured = "assumed: this version was never measured here" if rate.source == "assumed" else rate.source
     at_once = "1 worker" if workers == 1 else f"{workers} workers at once"
-    hours = approval.cpu_hours / workers
+    hours = approval.images * rate.value / 3600 / workers
     budget_s = plan.job.budget_s
     return (
         f"Dataset **{plan.dataset}**, model **{plan.models}**, variant "

@@ -9,7 +9,7 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context
 
 from shoal.airflow.operators.translate import translated_errors
-from shoal.airflow.pod_room import PodRoom, most_mapped, plain_pod, pods_of, whole_number
+from shoal.airflow.pod_room import Bounds, PodRoom, is_known, plain_pod, pods_of
 from shoal.capacity.share import DEFAULT_SHARE
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
 from shoal.contract.units import format_duration
@@ -42,8 +42,8 @@ class PodCapacityOperator(BaseOperator):
         kubernetes_conn_id: Airflow connection of the cluster.
         share: Part of the free room that may be taken, above 0 and at most 1: others share the cluster.
         max_pods: Upper bound, such as the number of pieces of work: of 0 nothing is started. So is `core.max_map_length`.
-        min_pods: Fewer are of no use: it waits until so many may start.
-        pods: Start so many whatever fits now, for clusters that add nodes for pods that wait.
+        min_pods: Fewer are of no use: it waits until so many may start. More than `max_pods` or `pods` is refused.
+        pods: Start so many whatever fits now, for clusters that add nodes for pods that wait. More than `max_pods` is refused.
         wait: How long it waits for room before it fails.
         look_every: Time between two looks while it waits, without a slot.
         promise_for: How long the room is promised to pods that are not there yet.
@@ -72,6 +72,8 @@ class PodCapacityOperator(BaseOperator):
         super().__init__(**kwargs)
         if not 0 < share <= 1:
             raise ValueError(f"share is {share!r}, not above 0 and at most 1")
+        if all(map(is_known, (min_pods, max_pods, pods))):
+            Bounds.read(min_pods, max_pods, pods)
         self.pod = plain_pod(pod)
         self.namespace = namespace
         self.kubernetes_conn_id = kubernetes_conn_id
@@ -94,10 +96,11 @@ class PodCapacityOperator(BaseOperator):
 
     def _find(self, context: Context, since: datetime, said: str) -> list[dict[str, str]]:
         with translated_errors():
-            if whole_number("max_pods", self.max_pods, least=0) == 0:
+            bounds = Bounds.read(self.min_pods, self.max_pods, self.pods)
+            if bounds.most == 0:
                 log.info("max_pods is 0: nothing is to be started")
                 return []
-            room = self._wanted(context).open(context["ti"])
+            room = self._wanted(context, bounds).open(context["ti"])
             room.clean_up()  # what a run that has ended was promised is free again
             try:
                 capacity = room.find(promise=True)
@@ -115,11 +118,7 @@ class PodCapacityOperator(BaseOperator):
         kept = {"since": since.isoformat(), "said": str(err)}
         self.defer(trigger=TimeDeltaTrigger(self.look_every), method_name="look_again", kwargs=kept)
 
-    def _wanted(self, context: Context) -> PodRoom:
-        max_pods, pods = whole_number("max_pods", self.max_pods), whole_number("pods", self.pods)
-        least, most = whole_number("min_pods", self.min_pods) or 1, most_mapped(max_pods)
-        if most is not None and least > most:
-            raise ConfigError(f"min_pods {least} is above max_pods {most} (or core.max_map_length) - correct it")
+    def _wanted(self, context: Context, bounds: Bounds) -> PodRoom:
         selector = self.label_selector
         if selector is None:
             after = self.get_flat_relative_ids(upstream=False)
@@ -131,9 +130,9 @@ class PodCapacityOperator(BaseOperator):
             self.namespace or "",
             pod,
             self.share,
-            most,
-            pods,
-            least,
+            bounds.most,
+            bounds.pods,
+            bounds.least,
             selector,
             self.promise_for,
         )

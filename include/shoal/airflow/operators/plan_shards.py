@@ -18,7 +18,7 @@ from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
 from shoal.airflow.operators.frozen_run import where_it_lies, where_it_works
 from shoal.airflow.operators.installation import find_installation
 from shoal.airflow.operators.left_behind import OVER, end_left_behind, end_moved
-from shoal.airflow.operators.plan_told import notice, say_plan
+from shoal.airflow.operators.plan_told import notice, say_no_room, say_plan
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
     is_somebody_s_own,
@@ -220,6 +220,7 @@ class PlanShardsOperator(BaseOperator):
         try:
             plan = make_plan(request, stores, find_room)
         except InsufficientCapacityError as err:
+            say_no_room(request)
             if not engine.waits:
                 raise
             self._wait(request.dataset, err, request.run_key, waiting or _Waiting(datetime.now(UTC)))

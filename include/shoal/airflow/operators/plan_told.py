@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shoal.airflow.alerts import Message, tell
-from shoal.airflow.metrics import are_wanted, measure_plan, send
+from shoal.airflow.metrics import are_wanted, measure_no_room, measure_plan, send
 from shoal.airflow.model_versions import remember_versions
 from shoal.airflow.run_words import tell_plan
 from shoal.airflow.xcom_keys import SAID, TELLS
 from shoal.contract.errors import ShoalError, shown
-from shoal.contract.run_names import is_continuation
-from shoal.models.versions import WantedModel
+from shoal.contract.run_names import is_continuation, may_move_answer
 from shoal.plan.document import Plan
 
 if TYPE_CHECKING:
+    from shoal.plan.request import PlanRequest
     from shoal.settings.dataset_stores import Stores
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,9 @@ def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
     if plan.nothing:
         instance.xcom_push(key=SAID, value=plan.nothing)
     instance.xcom_push(key=TELLS, value=shown(tell_plan(plan)))
-    root = WantedModel.first(plan.dataset).root
     others: tuple[Callable[[], None], ...] = (
         partial(_tell_of_silence, plan),
-        partial(remember_versions, plan.dataset.name, stores, root),
+        partial(remember_versions, plan.dataset.name, plan.versions),
         partial(_measure, stores, plan),
     )
     for tell_it in others:
@@ -46,6 +45,22 @@ def say_plan(instance: Any, stores: "Stores", plan: Plan) -> None:
             tell_it()
         except Exception:
             log.warning("Something was not told of this plan, the run goes on without it", exc_info=True)
+
+
+def say_no_room(request: "PlanRequest") -> None:
+    """Tell whoever keeps metrics that a plan found no room, at each look: what only waits sends nothing else."""
+    try:
+        if are_wanted():
+            send(measure_no_room(request.dataset.name, own=_is_own(request)))
+    except Exception:
+        log.warning("That there is no room was not told as a metric", exc_info=True)
+
+
+def _is_own(request: "PlanRequest") -> bool:
+    """Whether a run that has no plan yet is one of the dataset's own: one that continues another is where it may be."""
+    asked = request.params
+    of_file = asked.model_version in {None, request.dataset.model.version} or is_continuation(request.run_id)
+    return may_move_answer(request.dag_id) and asked.full_scope and asked.conf is None and of_file
 
 
 def notice(stores: "Stores", plan: Plan) -> None:
@@ -57,7 +72,7 @@ def notice(stores: "Stores", plan: Plan) -> None:
         log.info("%s", shown(line))
     if len(lines) > 1:
         version = plan.variant.release.version
-        tell(plan.dataset, Message(f"release {version}", "; ".join(lines)), plan.dag_id, plan.run_id)
+        tell(plan.dataset, Message("release", "; ".join(lines), what=version), plan.dag_id, plan.run_id)
 
 
 def _tell_of_silence(plan: Plan) -> None:

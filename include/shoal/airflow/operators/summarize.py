@@ -98,7 +98,7 @@ class SummarizeOperator(BaseOperator):
         emit_answer(context, name, self.outlets, describe_answer(done, uri))
         if found := tell_new_answer(done, name):
             text, command = found
-            message = Message(f"answer {frozen.plan.models}", text, command)
+            message = Message("answer", text, command, what=frozen.plan.models)
             tell(frozen.dataset, message, context["ti"].dag_id, context["ti"].run_id)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - as OpenLineage's provider calls it

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from shoal.airflow.operators.capacity import LOOK_AGAIN, tell_found, tell_missing
 from shoal.airflow.operators.translate import translated_errors
-from shoal.airflow.pod_room import PodRoom, plain_pod, whole_number
+from shoal.airflow.pod_room import PodRoom, is_known, plain_pod, whole_number
 from shoal.contract.errors import InsufficientCapacityError
 from shoal.contract.units import format_duration
 
@@ -49,6 +49,8 @@ class PodCapacitySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
+        if is_known(min_pods):
+            whole_number("min_pods", min_pods)
         self.pod = plain_pod(pod)
         self.min_pods = min_pods
         self.namespace = namespace
