@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError, ShoalError, one_line
-from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
+from shoal.contract.exit_codes import WorkerExit, exit_of
 from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.shown_log import log_to_stderr
@@ -63,10 +63,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit, str]:
     try:
         ending = run(WorkerCommand.of(options), stop)
-    except (ConfigError, ContractError) as err:
-        return WorkerExit.CONFIG, str(err)
     except ShoalError as err:
-        return WorkerExit.INFRASTRUCTURE, str(err)
+        return exit_of(err), str(err)
     return ending.exit, ending.reason
 
 

@@ -121,6 +121,14 @@ def test_the_benchmark_of_exports_tells_each_in_a_line():
     assert all(one["rss_mb"] > 50 and one["images_per_s"] > 0 and one["written_mb"] > 0 for one in told)
 
 
+@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="what nothing is read of is waited for: make test-wide")
+def test_the_benchmark_of_pages_asks_for_each_of_them_cold_warm_and_later():
+    told = run_benchmark("pages.py", "--datasets", "3", "--shards", "20", "--runs", "60").splitlines()[-1]
+    pages = json.loads(told)["pages"]
+    assert len(pages) == 6
+    assert all(0 < one["warm_s"] < one["cold_s"] and one["later_s"] > 0 for one in pages.values()), pages
+
+
 def test_the_manifest_benchmark_reads_a_shard_of_every_kind_of_manifest():
     table = run_benchmark("worker_manifest.py", "--keys", "20000", "--shards", "20")
     whole, own = (float(row(table, name)[0]) for name in ("whole, row groups of earlier releases", "own"))

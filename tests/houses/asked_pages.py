@@ -23,6 +23,8 @@ from shoal.settings.dataset_files import DATASETS_VARIABLE
 from shoal.stores.s3_access import StoreAccess
 
 DROPPED = "dropped:"
+MISTAKEN = "reanalyse_mistaken"
+"""A DAG whose pages fail as by a mistake of ours."""
 
 
 def said_by(body: str) -> str:
@@ -126,9 +128,13 @@ def _answer() -> None:
         names = [path.stem for path in dataset_files(Path(os.environ[DATASETS_VARIABLE]))]
         return {*map(reanalyse_dag_id, names), *map(broken_dag_id, names)}
 
+    def fail_on_mistaken(dag_id: str = "") -> None:
+        if dag_id == MISTAKEN:
+            raise AssertionError("a mistake of ours")
+
     KEPT._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
     app.dependency_overrides |= {
-        may_see_dag[0].dependency: lambda: None,
+        may_see_dag[0].dependency: fail_on_mistaken,
         logged_in[0].dependency: lambda: None,
         readable_datasets: all_of_them,
     }

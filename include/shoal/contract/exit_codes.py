@@ -3,6 +3,8 @@
 import signal
 from enum import IntEnum
 
+from shoal.contract.errors import ConfigError, ContractError
+
 
 class WorkerExit(IntEnum):
     """Why a worker ended."""
@@ -19,6 +21,11 @@ class WorkerExit(IntEnum):
     """Told to stop (SIGTERM, SIGINT): the part is written, the rest of the shard is open."""
     CONFIG = 78
     """Model, plan or credentials are wrong; a retry cannot help."""
+
+
+def exit_of(err: Exception) -> WorkerExit:
+    """Tell how a worker ends by an error: what is wrong with settings or stored objects no retry mends."""
+    return WorkerExit.CONFIG if isinstance(err, ConfigError | ContractError) else WorkerExit.INFRASTRUCTURE
 
 
 CRASH_SIGNALS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})

@@ -21,7 +21,9 @@ LISTING_BYTES = 8 * MIB
 RECORD_BYTES = 4 * MIB
 """current.json and the like have a few lines; variant.json names the classes of a model, which are a few thousand at most."""
 NOTE_BYTES = MIB // 4
-"""What one attempt at one shard left: one line of an error, one key, or how far it was."""
+"""What one attempt at one shard left: one line of an error, or one key."""
+PROGRESS_BYTES = 4 * 1024
+"""How far one attempt is: a dozen numbers and the name of a node. Ten thousand of them are read for one page."""
 VALUES = 2_000_000
 """Values in one object, as its commas, colons and brackets count them: below 200 MB of Python's memory."""
 BYTES_AN_IMAGE = 4 * 1024
@@ -47,7 +49,9 @@ def most_bytes(key: str, times: int = 1) -> int:
         return times * _BY_NAME[name]
     if folder.endswith("/listings"):
         return LISTING_BYTES
-    is_note = folder.endswith(("/attempts", "/progress")) or name.startswith(("crashed-", "trying-"))
+    if folder.endswith("/progress"):
+        return PROGRESS_BYTES
+    is_note = folder.endswith("/attempts") or name.startswith(("crashed-", "trying-"))
     return NOTE_BYTES if is_note else RECORD_BYTES
 
 
@@ -58,8 +62,10 @@ def most_manifest_bytes(images: int) -> int:
 
 def too_large(size_bytes: int | None, most: int) -> str:
     """Say that an object is larger than one of its kind may be; None where nobody knows how large."""
-    size = f"more than {round(most / MIB, 2):g} MiB" if size_bytes is None else f"{size_bytes / MIB:,.1f} MiB"
-    return f"it has {size}, and {round(most / MIB, 2):g} MiB are the most of its kind"
+    unit, factor = ("KiB", 1024) if most < MIB // 8 else ("MiB", MIB)
+    allowed = f"{round(most / factor, 2):g} {unit}"
+    size = f"more than {allowed}" if size_bytes is None else f"{size_bytes / factor:,.1f} {unit}"
+    return f"it has {size}, and {allowed} are the most of its kind"
 
 
 def need_few_values(data: bytes, times: int = 1) -> None:

@@ -21,7 +21,8 @@ class ProgressNote:
         images: Images of the attempt's manifest: of a later attempt what the earlier ones left.
         done: Of these, images with a row, whatever it says.
         failed: Of these, images whose row is `failed`.
-        images_per_s: Images with a row per second of the last minute; None before the first one.
+        images_per_s: Images with a row per second of the last minute, or of the time that three take where that is longer; None
+            in the first minute before the first one, 0 where that brought none.
         budget_left_s: Seconds until the worker begins no further image.
         started_at: When the worker began, UTC by its own clock.
         at: When it said this, UTC by its own clock; readers take the object's own time.

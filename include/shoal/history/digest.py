@@ -1,5 +1,6 @@
 """What lists of runs say of each: a few words of its plan and its summary."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class RunDigest:
         run_id: Its run.
         started: How it was started, in words.
         full: Whether it looked at the whole dataset.
-        month: Month of capture time that it looked at; None where that was no month.
+        month: Month of capture time that it looked at, in UTC; None where that was no whole month.
         listed: Images listed.
         examined: Images with a result; None without a summary.
         failed: Of these, images that cannot be used.
@@ -116,9 +117,17 @@ _STARTS = {
 """How Airflow begins the names of Dag runs."""
 
 
+_FIRST_OF_MONTH = re.compile(r"(?P<month>(?P<years>[0-9]{4})-(?P<months>[0-9]{2}))-01T00:00:00Z")
+
+
 def _month(plan: StoredPlan) -> str | None:
-    start = plan.scope.window_start
-    return start[:7] if start and plan.scope.window_end else None
+    """Name the month that a run looked at, as backfills do: all of it, and no day more."""
+    scope = plan.scope
+    start, end = (_FIRST_OF_MONTH.fullmatch(moment or "") for moment in (scope.window_start, scope.window_end))
+    if start is None or end is None or scope.limit is not None or plan.params_json.get("prefix"):
+        return None
+    first, last = (12 * int(moment["years"]) + int(moment["months"]) for moment in (start, end))
+    return start["month"] if last == first + 1 else None
 
 
 def newest_by_month(digests: Iterable[RunDigest]) -> dict[str, RunDigest]:

@@ -1,4 +1,7 @@
-"""Small objects of a run that many people look at: each version is read once, several at a time, and kept for all."""
+"""Small objects of a run that many people look at: each version is read once, several at a time, and kept for all.
+
+What is kept is what was understood: whoever may write to the bucket chooses how much JSON lies there.
+"""
 
 import logging
 import threading
@@ -8,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from shoal.contract.errors import ContractError
+from shoal.contract.stored_json import reading
 from shoal.stores.object_store import ListedObject, ObjectStore
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ class Notes:
             most: Objects that are kept, those that were asked for last.
         """
         self._most = most
-        self._kept: OrderedDict[tuple[str, str], tuple[str, dict[str, Any] | None]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[str, Any]] = OrderedDict()
         self._large: OrderedDict[tuple[str, str], tuple[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -62,18 +66,24 @@ class Notes:
                 self._large.popitem(last=False)
         return made
 
-    def read(self, results: ObjectStore, listed: Iterable[ListedObject]) -> Mapping[str, dict[str, Any]]:
+    def read(
+        self,
+        results: ObjectStore,
+        listed: Iterable[ListedObject],
+        understand: Callable[[Mapping[str, Any]], Understood],
+    ) -> Mapping[str, Understood]:
         """Read JSON objects by key; what is none of Shoal's, and what went meanwhile, is left out.
 
         Args:
             results: The results bucket.
             listed: What to read, as a listing shows it: what has the version of before is not asked for.
+            understand: Makes of an object what is kept of it; objects of one name are always understood alike.
 
         Raises:
             StoreError: The store does not answer.
         """
         place = f"{results.address}/{results.bucket}"
-        found: dict[str, dict[str, Any] | None] = {}
+        found: dict[str, Understood | None] = {}
         changed: list[ListedObject] = []
         with self._lock:
             for one in listed:
@@ -85,13 +95,12 @@ class Notes:
                     changed.append(one)
         if changed:
             with ThreadPoolExecutor(min(AT_ONCE, len(changed)), "notes") as readers:
-                found |= zip(
-                    [one.key for one in changed], readers.map(lambda one: _find(results, one.key), changed), strict=True
-                )
+                read = readers.map(lambda one: _find(results, one.key, understand), changed)
+                found |= zip([one.key for one in changed], read, strict=True)
             self._keep(place, changed, found)
         return {key: value for key, value in found.items() if value is not None}
 
-    def _keep(self, place: str, changed: Iterable[ListedObject], found: Mapping[str, dict[str, Any] | None]) -> None:
+    def _keep(self, place: str, changed: Iterable[ListedObject], found: Mapping[str, Any]) -> None:
         with self._lock:
             for one in changed:
                 # Read after it was listed, it may be a later version: then the next listing shows another, and it is read again.
@@ -101,9 +110,11 @@ class Notes:
                 self._kept.popitem(last=False)
 
 
-def _find(results: ObjectStore, key: str) -> dict[str, Any] | None:
+def _find(results: ObjectStore, key: str, understand: Callable[[Mapping[str, Any]], Understood]) -> Understood | None:
     try:
-        return results.find_json(key)
+        value = results.find_json(key)
+        with reading(key, "delete it: it tells of one attempt, and no more"):
+            return None if value is None else understand(value)
     except ContractError as err:
         log.warning("Passed over: %s", err)
         return None

@@ -1,8 +1,10 @@
 """A dataset at a glance: its answer, what is under way, and what waits for a person."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shoal.contract.run_names import reanalyse_dag_id
@@ -21,8 +23,8 @@ from shoal.settings.dataset_stores import Stores
 
 _IDLE = {"complete": "idle", "incomplete": "left images, which the next run takes"}
 
-LOOKED_AT = 6
-"""Newest runs that are looked at: samples of `check` and plans without inference are passed over."""
+LOOKED_AT = 60
+"""Newest runs that are looked at, one after the other: samples of `check` and plans without inference are passed over."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +70,38 @@ class Waits:
 
 
 @dataclass(frozen=True)
+class VariantRuns:
+    """The runs of a variant: its folder, how many, and the newest of them."""
+
+    directory: str
+    runs: int
+    newest: str
+
+
+@dataclass(frozen=True)
 class Overview:
-    """A dataset at a glance.
+    """A dataset at a glance: kept for a hundred datasets, so plans and lists of runs are not in it.
 
     Attributes:
         dataset: Its name.
         now: The store's time.
         answer: Its answer; None before its first complete run.
-        runs: Its runs, the oldest first: the variant's folder by run_key.
+        variants: Its variants, that of the newest run first.
         latest: The latest run that was to infer; None where there is none.
-        facts: What is known of that run, where it has no summary.
-        found: Why that run is as it is.
+        short: What the dataset is at, in a few words.
+        cause: Why the latest run is as it is, where it has no summary.
+        progress: How far that run is, in one line; empty where nobody can tell.
         waits: What waits for a person.
     """
 
     dataset: str
     now: datetime
     answer: AnswerFacts | None
-    runs: Mapping[str, str]
+    variants: tuple[VariantRuns, ...] = ()
     latest: RunDigest | None = None
-    facts: RunFacts | None = None
-    found: Diagnosis | None = None
+    short: str = ""
+    cause: str = ""
+    progress: str = ""
     waits: tuple[Waits, ...] = ()
 
     @property
@@ -96,26 +109,17 @@ class Overview:
         """The DAG under which the latest run's page is found."""
         return own_dag_id(self.latest, self.dataset) if self.latest else reanalyse_dag_id(self.dataset)
 
-    @property
-    def short(self) -> str:
-        """What it is at, in a few words."""
-        if self.latest is None:
-            return "no run yet"
-        if self.facts is None or self.found is None:
-            return _IDLE.get(self.latest.state, self.latest.state)
-        progress = self.facts.progress
-        if self.found.state is State.RUNNING and progress is not None and progress.images:
-            return f"infer {progress.done / progress.images:.0%} · {progress.eta}"
-        return str(self.found.state)
 
-
-def read_overview(stores: Stores, dataset: Dataset | None, notes: Notes) -> Overview:
+def read_overview(
+    stores: Stores, dataset: Dataset | None, notes: Notes, read: Callable[[str, str], RunDigest] | None = None
+) -> Overview:
     """Read a dataset at a glance, by a few listings of folders and a few small objects.
 
     Args:
         stores: Its buckets.
         dataset: Its settings; None where it has no file any more.
         notes: What was read before.
+        read: Reads a run's line by run_key and variant, or knows it; None reads all.
 
     Raises:
         ContractError: A stored object is not what it must be.
@@ -124,7 +128,8 @@ def read_overview(stores: Stores, dataset: Dataset | None, notes: Notes) -> Over
     results, layout = stores.results, stores.layout
     current, runs = read_current(results, layout), list_run_folders(results, layout)
     answer = read_answer(stores, current) if current else None
-    latest = next((one for one in _newest(stores, runs) if not one.is_aside and one.state != "plan only"), None)
+    digests = map(read or partial(digest, results, layout), *_newest(runs))
+    latest = next((one for one in digests if not one.is_aside and one.state != "plan only"), None)
     facts = found = None
     if latest is not None and latest.state == "no summary":
         current_run = answer.run_key if answer else None
@@ -132,7 +137,9 @@ def read_overview(stores: Stores, dataset: Dataset | None, notes: Notes) -> Over
         found = diagnose(facts)
     notice = read_notice(stores, dataset) if dataset is not None else None
     return Overview(
-        layout.dataset, results.read_clock(), answer, runs, latest, facts, found,
+        layout.dataset, results.read_clock(), answer, tuple(_variants(runs)), latest,
+        _short(latest, len(runs), facts, found), found.cause if found else "",
+        facts.progress.describe() if facts and facts.progress else "",
         tuple(_what_waits(latest, found, notice, layout.dataset)),
     )  # fmt: skip
 
@@ -159,9 +166,27 @@ def read_answer(stores: Stores, current: Mapping[str, Any]) -> AnswerFacts:
         )  # fmt: skip
 
 
-def _newest(stores: Stores, runs: Mapping[str, str]) -> Iterator[RunDigest]:
-    for run_key in sorted(runs, reverse=True)[:LOOKED_AT]:
-        yield digest(stores.results, stores.layout, run_key, runs[run_key])
+def _newest(runs: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    newest = sorted(runs, reverse=True)[:LOOKED_AT]
+    return newest, [runs[run_key] for run_key in newest]
+
+
+def _short(latest: RunDigest | None, runs: int, facts: RunFacts | None, found: Diagnosis | None) -> str:
+    if latest is None:
+        return "no run yet" if runs <= LOOKED_AT else f"its newest {LOOKED_AT} runs were to infer nothing"
+    if facts is None or found is None:
+        return _IDLE.get(latest.state, latest.state)
+    progress = facts.progress
+    if found.state is State.RUNNING and progress is not None and progress.images:
+        return f"infer {progress.done / progress.images:.0%} · {progress.eta}"
+    return str(found.state)
+
+
+def _variants(runs: Mapping[str, str]) -> Iterator[VariantRuns]:
+    count = Counter(runs.values())
+    newest = {variant: run_key for run_key, variant in sorted(runs.items())}
+    for variant in sorted(count, key=lambda one: newest[one], reverse=True):
+        yield VariantRuns(variant, count[variant], newest[variant])
 
 
 def _cameras(summary: StoredSummary) -> dict[str, tuple[int, str | None]]:

@@ -1,17 +1,17 @@
 """One run as many people may look at it every few seconds: `facts` without the rows, which are thousands of files."""
 
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import islice
+from typing import Any
 
-from shoal.contract.errors import ContractError
 from shoal.contract.layout import run_time
-from shoal.contract.stored_json import pick, reading
+from shoal.contract.stored_json import pick
 from shoal.contract.stored_names import is_failed_attempt
 from shoal.history.facts import Images, RunFacts, ShardProgress
 from shoal.history.notes import Notes
+from shoal.history.progress import RunProgress
 from shoal.history.signs import MOST_NOTES, read_progress
 from shoal.models.approval import answer_to
 from shoal.results.stored_plan import read_plan
@@ -25,6 +25,9 @@ MOST_LISTED = 3 * MOST_NOTES
 
 MOST_ATTEMPTS = 1000
 """Notes on failed attempts that are read, the first first."""
+
+MOST_OF_A_TEXT = 2000
+"""Characters of an attempt's error that are kept."""
 
 
 def see_run(
@@ -66,15 +69,24 @@ def see_run(
         attempts=_read_attempts(results, attempts, notes),
         progress=progress,
         shards=tuple(ShardProgress(one.shard, one.images, one.left) for one in shards),
-        open=Images(progress.left) if progress else Images() if not plan.shards else None,
+        open=_open(progress) if plan.shards else Images(),
         last_sign=max([last_sign, *spoken]),
     )
 
 
+def _open(progress: RunProgress | None) -> Images | None:
+    """Tell what is open; None where nobody knows, as where a worker fell silent that had made the last rows."""
+    known = progress is not None and (progress.left > 0 or progress.is_done)
+    return Images(progress.left) if known and progress is not None else None
+
+
 def _read_attempts(results: ObjectStore, listed: Iterable[ListedObject], notes: Notes) -> tuple[FailedAttempt, ...]:
     first = sorted(listed, key=lambda one: one.last_modified)[:MOST_ATTEMPTS]
-    found = []
-    for key, value in notes.read(results, first).items():
-        with suppress(ContractError), reading(key, "delete it: it tells of an attempt that failed, and no more"):
-            found.append(pick(FailedAttempt, value))
-    return tuple(sorted(found, key=lambda failed: (failed.failed_at, failed.shard)))
+    found = notes.read(results, first, _understand_attempt)
+    return tuple(sorted(found.values(), key=lambda failed: (failed.failed_at, failed.shard)))
+
+
+def _understand_attempt(stored: Mapping[str, Any]) -> FailedAttempt:
+    failed = pick(FailedAttempt, stored)
+    texts = {name: value for name, value in asdict(failed).items() if isinstance(value, str)}
+    return replace(failed, **{name: text[:MOST_OF_A_TEXT] for name, text in texts.items()})

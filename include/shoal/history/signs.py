@@ -1,19 +1,20 @@
 """What the workers of a run said last, read with one listing and a request for each note that has changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
-from shoal.contract.errors import ContractError
 from shoal.contract.layout import RunLayout, VariantLayout
 from shoal.contract.progress_note import ProgressNote
-from shoal.contract.stored_json import pick, reading
+from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.stored_json import pick
 from shoal.contract.stored_names import parse_part, parse_progress
 from shoal.history.notes import Notes
 from shoal.history.progress import RunProgress, Said, ShardNow, ShardState, progress_of
 from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset import Run
 from shoal.stores.object_store import ListedObject, ObjectStore
 from shoal.tables.session import Database
 
@@ -22,6 +23,9 @@ MOST_NOTES = 10_000
 
 MOST_PARTS = 500
 """Parts whose rows are counted where no worker said anything: those of two workers in eight hours."""
+
+_SMALL = Run(memory="256MiB", threads=1)
+"""What counting them may take, whatever the plan's settings say: pages do it in the web server, which serves many at once."""
 
 
 def read_progress(
@@ -53,7 +57,8 @@ def read_progress(
     said = _read_said(results, run, found, now, notes or Notes())
     planned = {shard.shard: shard.images for shard in plan.shards}
     if said:
-        return progress_of(planned, said, plan.capacity.pods if plan.capacity and plan.capacity.pods > 0 else None)
+        workers = plan.capacity.pods if plan.capacity and plan.capacity.pods > 0 else None
+        return progress_of(planned, said, workers, plan.budget_s)
     return _count_parts(results, layout, plan, planned, now)
 
 
@@ -63,18 +68,13 @@ def _read_said(
     named = [one for one in listed if parse_progress(run, one.key) is not None]
     # The youngest first: there are more only where somebody else writes, too.
     named = sorted(named, key=lambda one: one.last_modified, reverse=True)[:MOST_NOTES]
-    values = notes.read(results, named)
+    read = notes.read(results, named, partial(pick, ProgressNote))
     said: dict[int, list[Said]] = {}
     for one in named:
+        note, place = read.get(one.key), parse_progress(run, one.key)
         # What another wrote there is no word of a worker's.
-        with (
-            suppress(ContractError, KeyError),
-            reading(one.key, "delete it: it tells how far a worker was, and no more"),
-        ):
-            note = pick(ProgressNote, values[one.key])
-            place = parse_progress(run, one.key)
-            if place is not None and note.shard == place[0]:
-                said.setdefault(note.shard, []).append(Said(note, (now - one.last_modified).total_seconds()))
+        if note is not None and place is not None and note.shard == place[0]:
+            said.setdefault(note.shard, []).append(Said(note, (now - one.last_modified).total_seconds()))
     return said
 
 
@@ -88,7 +88,7 @@ def _count_parts(
     if not parts:
         return progress_of(planned, {})
     keys = [one.key for one in parts if (name := parse_part(one.key)) is not None and name.shard in planned]
-    rows = read_listed(results, plan.settings.run, lambda database: _rows_of_parts(database, keys))
+    rows = read_listed(results, _SMALL, lambda database: _rows_of_parts(database, keys))
     written: dict[int, datetime] = {}
     for one in parts:
         if (name := parse_part(one.key)) is not None:
@@ -106,13 +106,16 @@ def _of_rows(shard: int, images: int, rows: Sequence[int], written: datetime | N
 
 
 def _rows_of_parts(database: Database, keys: Sequence[str]) -> dict[int, tuple[int, int]]:
-    counted: dict[int, tuple[int, int]] = {}
-    uris = {database.uri(key): name.shard for key in keys if (name := parse_part(key)) is not None}
+    """Count images by shard, and those of them that are failed: two attempts may have rows of one image."""
+    shards = {name.attempt: name.shard for key in keys if (name := parse_part(key)) is not None}
+    database.view_parquet("stored_rows", keys, _COUNTED)
     query = (
-        "SELECT filename, count(*), count(*) FILTER (status = 'failed') FROM read_parquet(?, filename = true) "
-        "GROUP BY filename"
+        "SELECT shard, count(*), count(*) FILTER (failed AND NOT processed) FROM ("
+        "SELECT map_extract_value(?::MAP(VARCHAR, INTEGER), attempt) AS shard, bool_or(status = 'failed') AS failed, "
+        "bool_or(status = 'processed') AS processed FROM stored_rows GROUP BY shard, key, object_version) GROUP BY shard"
     )
-    for uri, rows, failed in database.run(query, [list(uris)]).fetchall() if uris else ():
-        before = counted.get(uris[uri], (0, 0))
-        counted[uris[uri]] = (before[0] + rows, before[1] + failed)
-    return counted
+    found = database.run(query, [shards]).fetchall()
+    return {shard: (images, failed) for shard, images, failed in found if shard is not None}
+
+
+_COUNTED = {name: ROW_COLUMNS[name] for name in ("key", "object_version", "status", "attempt")}

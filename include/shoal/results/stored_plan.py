@@ -249,6 +249,12 @@ class StoredPlan:
         """
         return ShardJob.from_plan(self.json)
 
+    @property
+    def budget_s(self) -> float | None:
+        """Seconds after its own start at which a worker begins no further image; None where the plan does not say so."""
+        said = (self.json.get("job") or {}).get("budget_s")
+        return float(said) if isinstance(said, int | float) and not isinstance(said, bool) and said > 0 else None
+
     @cached_property
     def service(self) -> Service | None:
         """Somebody's own program that is the model; None where that is a file.

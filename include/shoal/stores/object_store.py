@@ -1,7 +1,7 @@
 """What every object store promises, and the table of the kinds there are; a kind is loaded when it is asked for."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -209,8 +209,10 @@ class ObjectStore(ImageStore, JsonObjects, Protocol):
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""
 
-    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
+    def stream(self, key: str) -> tuple[int, Generator[bytes, None, None]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
+
+        Whoever takes none of them closes them, and with them the connection.
 
         Raises:
             ContractError: There is no such object.

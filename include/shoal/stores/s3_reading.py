@@ -1,7 +1,7 @@
 """The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -233,8 +233,10 @@ class S3Reader:
             raise gone(key, self.bucket)
         return taken[0]
 
-    def stream(self, key: str) -> tuple[int, Iterator[bytes]]:
+    def stream(self, key: str) -> tuple[int, Generator[bytes, None, None]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.
+
+        Whoever takes none of them closes them, and with them the connection.
 
         Raises:
             ContractError: There is no such object.
@@ -285,7 +287,7 @@ class S3Reader:
                 response.release_conn()
         raise AssertionError("the last pause is None")
 
-    def _pieces(self, response: "BaseHTTPResponse", target: str) -> Iterator[bytes]:
+    def _pieces(self, response: "BaseHTTPResponse", target: str) -> Generator[bytes, None, None]:
         try:
             yield from response.stream(PIECE_BYTES, decode_content=False)  # as long as was announced
         except TRANSPORT_ERRORS as err:

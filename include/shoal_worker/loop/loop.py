@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError, StoreError, shown
-from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.exit_codes import WorkerExit, exit_of
 from shoal.contract.rows import Status
 from shoal.contract.units import agreed, counted
 from shoal_worker.loop.failed_share import FailedShare
@@ -142,6 +142,15 @@ class ShardRun:
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         """Examine the images until the end, a limit or a signal; what has a row by then is in a part."""
         self._tell_progress()
+        try:
+            ending = self._run(stop, say)
+        except Exception as err:
+            self._tell_progress(Ending(exit_of(err)))
+            raise
+        self._tell_progress(ending)
+        return ending
+
+    def _run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:
         self._pipeline.start()
         ending = self._work(stop, say)
         self._intake.close()
@@ -151,7 +160,6 @@ class ShardRun:
         if ending.exit is WorkerExit.DONE and self._tally.unreached:
             ending = self._unreached_ending()
         say(self._tally.story(time.monotonic() - self._started))
-        self._tell_progress(ending)
         return ending
 
     def _tell_progress(self, ending: Ending | None = None) -> None:

@@ -23,6 +23,9 @@ INTERVAL_S = 20.0
 RATE_OVER_S = 60.0
 """The rate is that of the last minute: of a worker that is slow now, whatever it was."""
 
+RATE_OVER_IMAGES = 3
+"""Or of the time that so many images take by the mean: where one takes minutes, a minute without one is nothing."""
+
 LAST_S = 3.0
 """What the last note may take: a worker that is told to stop has seconds."""
 
@@ -42,7 +45,8 @@ class Progress:
         self._key = key
         self._node = environ.get(NODE_VARIABLE) or None
         self._started_at = utc_text(datetime.now(UTC))
-        self._passed = deque([(time.monotonic(), 0)])
+        self._began = time.monotonic()
+        self._passed = deque([(self._began, 0)])
         self._next: ProgressNote | None = None
         self._is_over = False
         self._changed = threading.Condition()
@@ -64,10 +68,19 @@ class Progress:
             ended=ended,
         )
         with self._changed:
-            if not self._thread.is_alive() and not self._is_over:
-                self._thread.start()
+            if not self._thread.is_alive() and not self._is_over and not self._begin():
+                return
             self._next, self._is_over = note, ended is not None
             self._changed.notify()
+
+    def _begin(self) -> bool:
+        """Start the thread; where the node has none left, the next word tries again."""
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as err:  # "can't start new thread"
+            self._say_trouble(err)
+            return False
+        return True
 
     def close(self) -> None:
         """Wait until the last note is written, for seconds."""
@@ -76,11 +89,13 @@ class Progress:
 
     def _rate(self, done: int) -> float | None:
         now = time.monotonic()
+        over_s = max(RATE_OVER_S, RATE_OVER_IMAGES * (now - self._began) / done) if done else RATE_OVER_S
         self._passed.append((now, done))
-        while len(self._passed) > 2 and self._passed[1][0] <= now - RATE_OVER_S:
+        while len(self._passed) > 2 and self._passed[1][0] <= now - over_s:
             self._passed.popleft()
         since, before = self._passed[0]
-        return round((done - before) / (now - since), 4) if done and now > since else None
+        is_early = not done and now - self._began < RATE_OVER_S
+        return None if is_early or now <= since else round((done - before) / (now - since), 4)
 
     def _write_all(self) -> None:
         while True:
@@ -96,6 +111,9 @@ class Progress:
         try:
             self._results.write_json(self._key, note.to_json())
         except Exception as err:  # noqa: BLE001 - rows are what counts: whatever this is, they are written all the same
-            if not self._said_trouble:
-                log.warning("How far the shard is cannot be written, its images go on: %s", one_line(err, 300))
-            self._said_trouble = True
+            self._say_trouble(err)
+
+    def _say_trouble(self, err: Exception) -> None:
+        if not self._said_trouble:
+            log.warning("How far the shard is cannot be written, its images go on: %s", one_line(err, 300))
+        self._said_trouble = True

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from shoal.airflow.pages.kept import Kept
+from shoal.airflow.pages.kept import MOST_HANGING, Kept
 from shoal.contract.errors import ConfigError, NoAnswerError, StoreError
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_what_is_old_is_read_again_and_what_nobody_asked_for_is_let_go(kept):
     assert len(kept._entries) <= 8
 
 
-def test_a_store_that_hangs_is_told_of_in_time_begun_once_and_keeps_no_other_waiting(kept):
+def test_a_store_that_hangs_is_told_of_in_time_hardly_tried_and_keeps_no_other_waiting(kept):
     stuck, begun = threading.Event(), []
 
     def hang():
@@ -58,10 +59,91 @@ def test_a_store_that_hangs_is_told_of_in_time_begun_once_and_keeps_no_other_wai
             ):
                 get(kept, hang, key=key)
         assert time.monotonic() - started < 4
-        assert len(begun) == 1, "while one hangs, no other is begun there"
+        assert len(begun) == MOST_HANGING, "one at a time, to see whether it answers again"
         assert get(kept, lambda: 3, place="jetty", key="g").value == 3
     finally:
         stuck.set()
+
+
+@pytest.fixture
+def slow(kept):
+    """One thing that takes far longer than anybody waits, being read; its store answers all else."""
+    begun, stuck = [], threading.Event()
+
+    def read():
+        begun.append(1)
+        stuck.wait(20)
+        return "slow"
+
+    with pytest.raises(NoAnswerError, match="has not answered since"):
+        get(kept, read, key="slow")
+    yield begun, read, stuck
+    stuck.set()
+
+
+def test_one_thing_that_takes_long_says_nothing_of_the_others(kept, slow):
+    _, read, stuck = slow
+
+    async def look():
+        return await asyncio.gather(*(kept.get("reef", key, lambda: 7, fresh_s=60.0) for key in range(6)))
+
+    for _ in range(2):
+        assert {seen.value for seen in asyncio.run(look())} == {7}
+        time.sleep(0.4)
+    get(kept, lambda: 7, key="another")
+    with pytest.raises(NoAnswerError, match=r"^reef answers, and has not given all of this yet since 2.* UTC - load"):
+        get(kept, read, key="slow")
+    stuck.set()
+    wait_until(lambda: get(kept, read, key="slow").value == "slow", 5, "it came")
+
+
+def test_what_is_being_read_is_not_forgotten_for_others_that_are_asked_for(kept, slow):
+    begun, read, _ = slow
+    for key in range(20):
+        get(kept, lambda: 7, place="jetty", key=key)
+    assert len(kept._entries) <= 8
+    with pytest.raises(NoAnswerError):
+        get(kept, read, key="slow")
+    assert begun == [1]
+
+
+class Stream:
+    """An object on its way, with a connection that somebody has to let go."""
+
+    def __init__(self):
+        self.closed = threading.Event()
+
+    def close(self):
+        self.closed.set()
+
+
+@pytest.mark.parametrize("goes", [False, True], ids=["he waits in vain", "he goes away"])
+def test_what_one_person_asked_for_and_did_not_wait_for_is_let_go_and_not_kept(kept, goes):
+    stream, stuck = Stream(), threading.Event()
+
+    def read():
+        stuck.wait(20)
+        return stream
+
+    async def look():
+        asked = asyncio.ensure_future(kept.get("reef", object(), read, fresh_s=0.0, keep=False))
+        await asyncio.sleep(0.1)
+        if goes:
+            asked.cancel()
+        with pytest.raises(asyncio.CancelledError if goes else NoAnswerError):
+            await asked
+
+    asyncio.run(look())
+    assert not stream.closed.is_set()
+    stuck.set()
+    assert stream.closed.wait(5)
+    assert kept._entries == {}
+
+
+def test_what_one_person_took_is_his_and_not_kept(kept):
+    stream = Stream()
+    assert asyncio.run(kept.get("reef", object(), lambda: stream, fresh_s=0.0, keep=False)).value is stream
+    assert (kept._entries, stream.closed.is_set()) == ({}, False)
 
 
 def test_what_was_read_before_is_shown_with_its_time_where_the_store_fails(kept):

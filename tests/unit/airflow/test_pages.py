@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from asked_pages import Answered, AskedPages, asked_pages
+from asked_pages import MISTAKEN, Answered, AskedPages, asked_pages
 from pipeline import Pipeline, make_pipeline
 from shoal.contract.json_bounds import MIB
 from shoal.exports.report.policy import SCRIPT_SOURCES
@@ -138,6 +138,15 @@ def test_an_address_of_nothing_leads_back(shown):
         got = shown.pages.get(path)
         assert (got.status, got.headers["content-type"], "\n" in got.detail) == (404, HTML, False)
         assert '<a href="/shoal/">Back to Shoal</a>' in got.body or "/shoal/dataset/reanalyse_x" in got.body
+
+
+def test_a_mistake_of_ours_is_a_page_apart_from_airflow_too(shown):
+    got = shown.pages.get(f"/dataset/{MISTAKEN}")
+    assert (got.status, got.headers["content-type"], "a mistake" in got.body) == (500, HTML, False)
+    assert got.detail == "This page failed (AssertionError) - see the log of Airflow's API server, and report it"
+    assert '<a href="/shoal/dataset/reanalyse_mistaken">Back to mistaken</a>' in got.body
+    assert "script-src 'self'" in got.headers["content-security-policy"]
+    assert (got.headers["x-content-type-options"], got.headers["cache-control"]) == ("nosniff", "private, no-store")
 
 
 def test_a_summary_is_passed_on_as_it_is_stored(shown):

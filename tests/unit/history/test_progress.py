@@ -82,6 +82,8 @@ STATES = {
     "at work": ([Said(note(done=100, failed=7), 5)], ShardState.AT_WORK, 100, 7),
     "silent": ([Said(note(done=100), SILENT_S)], ShardState.SILENT, 100, 0),
     "a worker that ended is tried again": ([Said(note(done=100, ended="infrastructure"), 5)], ShardState.LEFT, 100, 0),
+    "the last minute has brought no image": ([Said(note(done=100, images_per_s=0.0), 5)], ShardState.STILL, 100, 0),
+    "a rate beyond any": ([Said(note(done=100, images_per_s=1e308, budget_left_s=1e308), 5)], ShardState.AT_WORK, 100, 0),
     "its time box was over": ([Said(note(done=100, ended="done"), 900)], ShardState.ENDED, 100, 0),
     "done": ([Said(note(done=400, failed=3, ended="done"), 900)], ShardState.DONE, 400, 3),
     "a second attempt at what the first left": (
@@ -104,13 +106,46 @@ def test_a_shard_is_what_its_newest_attempt_says(said, state, done, failed):
     assert shard.age_s is None or shard.age_s >= 0
 
 
-def test_nobody_at_work_means_no_time_is_told():
-    assert progress_of({0: 400}, {}).eta == "ETA unknown"
-    assert progress_of({0: 400}, {0: [Said(note(done=100), SILENT_S)]}).eta == "ETA unknown"
-    assert progress_of({0: 400}, {7: [Said(note(7, done=1), 1)]}).done == 0, "a shard that the plan does not have"
+NO_TIME = {
+    "nothing was said": ({}, "ETA unknown"),
+    "the worker is silent": ({0: [Said(note(done=100), SILENT_S)]}, "ETA unknown"),
+    "rows of all made, and the worker silent": (
+        {shard: [Said(note(shard, done=400), SILENT_S)] for shard in (0, 1)}, "ETA unknown",
+    ),
+    "one stands still": (
+        {0: [Said(note(done=100), 5)], 1: [Said(note(1, done=100, images_per_s=0.0), 5)]}, "ETA unknown: 1 shard stands still",
+    ),
+    "all ended, images left": (
+        {0: [Said(note(done=400, ended="done"), 5)], 1: [Said(note(1, done=100, ended="done"), 5)]}, "all ended",
+    ),
+    "a shard that the plan does not have": ({7: [Said(note(7, done=1), 1)]}, "ETA unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "eta"), NO_TIME.values(), ids=NO_TIME)
+def test_no_time_is_told_where_nobody_knows_it(said, eta):
+    progress = progress_of({0: 400, 1: 400}, said)
+    assert (progress.eta, progress.is_done) == (eta, False)
 
 
 def test_a_time_box_that_is_too_short_ends_the_run_and_says_what_it_leaves():
     progress = progress_of({0: 400}, {0: [Said(note(done=100, budget_left_s=25.0), 5)]})
     assert (progress.eta_s, progress.not_in_time) == (20.0, 300 - 80)
     assert progress.describe().endswith("; 220 will not fit into the time box")
+
+
+BOXED = {
+    "it waits": ([], 60 + 60, 400 - 240),
+    "its worker left it": ([Said(note(1, done=100, ended="infrastructure"), 5)], 60 + 60, 300 - 240),
+    "its worker is gone, with what it did last": ([Said(note(1, done=390), SILENT_S)], 60 + 60, 400 - 240),
+    "its time box was over": ([Said(note(1, done=100, ended="done"), 5)], 60, 300),
+    "it failed": ([Said(note(1, done=100, ended="too_many_failed"), 5)], 60, 0),
+    "it has not come to its first image": ([Said(note(1, images_per_s=None, budget_left_s=65.0), 5)], 60, 400 - 240),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "eta_s", "left"), BOXED.values(), ids=BOXED)
+def test_a_shard_beside_one_at_work_has_a_time_box_of_its_own(said, eta_s, left):
+    """The other has a minute left of its own at 4 images/s; a box is 60 s."""
+    progress = progress_of({0: 400, 1: 400}, {0: [Said(note(done=160), 0)], 1: said}, workers=1, budget_s=60.0)
+    assert (progress.eta_s, progress.not_in_time) == (eta_s, left)

@@ -1,6 +1,7 @@
 """What workers of a run say, read back from a real store: once for all who look, whatever else lies there."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,6 @@ from shoal.contract.errors import StoreError
 from shoal.contract.layout import mint_attempt
 from shoal.history.facts import read_facts
 from shoal.history.notes import Notes
-from shoal.history.progress import ShardState
 from shoal.history.seen_run import see_run
 from shoal.history.signs import read_progress
 from shoal.history.standing import read_standing
@@ -18,6 +18,7 @@ from shoal.history.why import State, diagnose
 from shoal.results.run_list import list_run_folders, list_runs
 from shoal.results.stored_plan import read_plan
 from shoal.stores.unreached import UnreachedStore
+from shoal.tables.session import open_database
 from shoal_worker.loop.progress import Progress
 from shoal_worker.loop.tally import Tally
 
@@ -102,9 +103,61 @@ def test_a_run_whose_workers_say_nothing_is_told_by_the_rows_in_its_parts(at_wor
     said = {key: results.find_bytes(key) for key in results.list_keys(layout.run(plan.run_key).progress)}
     results.delete(said)
     progress = read_progress(results, layout, stored, datetime.now(UTC))
-    for key, data in said.items():
+    assert (progress.done, progress.left, progress.eta) == (4, 0, "all done")
+
+    written = {key: results.read_bytes(key) for key in results.list_keys(layout.run_parts(plan.run_key))}
+    with open_database(results) as database:
+        database.view_rows([*written])
+        row = "FROM stored_rows ORDER BY key LIMIT 1"
+        for attempt, status in (("aaaaaaaa", "failed"), ("bbbbbbbb", "processed")):
+            one = f"SELECT * REPLACE ('{attempt}' AS attempt, '{status}' AS status) {row}"
+            database.store_parquet(one, f"{layout.parts}{plan.run_key}-0000-{attempt}-0000.parquet")
+    results.delete(written)
+    progress = read_progress(results, layout, stored, datetime.now(UTC))
+    assert (progress.done, progress.failed, progress.left) == (1, 0, 3), "two attempts have a row of one image"
+
+    results.delete(results.list_keys(layout.run_parts(plan.run_key)))
+    for key, data in (said | written).items():
         results.write_bytes(key, data)
-    assert (progress.done, progress.left, progress.count(ShardState.DONE)) == (4, 0, len(stored.shards))
+
+
+def test_a_node_without_a_thread_to_spare_fails_nothing_and_is_told_later(at_work, caplog, monkeypatch):
+    results, key = at_work[0].stores.results, "x/progress/0000-abcd1234.json"
+    progress, tally = Progress(results, key, {}), Tally(0, 10)
+    with monkeypatch.context() as patched:
+        patched.setattr("_thread.start_new_thread", _no_thread)
+        patched.setattr("threading._start_joinable_thread", _no_thread, raising=False)
+        patched.setattr("threading._start_new_thread", _no_thread, raising=False)
+        progress.say(tally, 60.0)
+    progress.say(tally, 0.0, "done")
+    progress.close()
+    assert caplog.messages == ["How far the shard is cannot be written, its images go on: can't start new thread"]
+    assert results.read_json(key)["ended"] == "done"
+    results.delete([key])
+
+
+def _no_thread(*_args, **_more):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize(
+    ("passed", "images_per_s"),
+    [
+        pytest.param([(30, 0)], None, id="no image yet"),
+        pytest.param([(30, 0), (70, 0)], 0.0, id="no image in the first minute"),
+        pytest.param([(20, 80), (40, 160), (60, 160), (80, 160), (101, 160), (121, 160)], 0.0, id="none in the last minute"),
+        pytest.param([(90, 1), (120, 1), (170, 1)], round(1 / 170, 4), id="one takes a minute and a half"),
+        pytest.param([(20, 80), (40, 100), (60, 120), (80, 140)], 1.0, id="the last minute counts"),
+    ],
+)  # fmt: skip
+def test_the_rate_is_that_of_the_last_minute_and_0_where_nothing_was_done(passed, images_per_s, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("shoal_worker.loop.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    progress, told = Progress(UnreachedStore("results", StoreError("away")), "x", {}), None
+    for second, done in passed:
+        now[0] = 1000.0 + second
+        told = progress._rate(done)
+    assert told == images_per_s
 
 
 def test_a_store_that_does_not_take_it_fails_nothing(caplog):

@@ -1,6 +1,7 @@
 """Answers that are no S3 server's: the person reads one line about the store, never a traceback."""
 
 import hashlib
+import threading
 
 import pytest
 
@@ -106,6 +107,26 @@ def test_a_stream_that_breaks_off_is_said_in_one_line():
             StoreError, match=r"No answer from .* for object 'report.html' of bucket 'fish' \(.*\) - check"
         ):
             list(pieces)
+
+
+def test_a_stream_that_nobody_takes_hangs_up_when_it_is_closed():
+    hung_up = threading.Event()
+
+    def answer(handler, _number):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(1 << 30))
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"x" * (1 << 16))
+        finally:
+            hung_up.set()
+
+    with faulty_store(answer) as (endpoint_url, _):
+        _, pieces = opened(endpoint_url).stream("report.html")
+        pieces.close()
+        assert hung_up.wait(20)
+        assert list(pieces) == []
 
 
 def test_what_a_proxy_packed_is_another_object():

@@ -10,6 +10,7 @@ from shoal_worker import underway
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.loop import Limits, ShardRun
 from shoal_worker.loop.pipeline import Intake, Pipeline
+from shoal_worker.loop.progress import Progress
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
@@ -36,8 +37,10 @@ def run_mounted(tmp_path, running_store, empty_bucket):
         )
         left.append((detector, examiner))
         intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
-        parts = PartWriter(S3Store(running_store.access, empty_bucket), lambda sequence: f"parts/{sequence}.parquet")
-        shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS)
+        results = S3Store(running_store.access, empty_bucket)
+        parts = PartWriter(results, lambda sequence: f"parts/{sequence}.parquet")
+        progress = Progress(results, "progress.json", {})
+        shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS, progress=progress)
         said = []
         return shard.run(StopRequest(), said.append), said
 
@@ -54,6 +57,20 @@ def test_a_read_that_hangs_forever_ends_the_worker(tmp_path, run_mounted):
     assert ending.exit is WorkerExit.INFRASTRUCTURE
     assert ending.reason.startswith("Nothing was fetched for 0 s - check the store")
     assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
+
+
+def test_a_mistake_of_our_own_ends_the_shard_and_those_who_watch_are_told(
+    tmp_path, run_mounted, running_store, empty_bucket, monkeypatch
+):
+    def fail(_examiner, _ready):
+        raise AssertionError("a mistake")
+
+    monkeypatch.setattr(Examiner, "finish", fail)
+    (tmp_path / "a.jpg").write_bytes(dark_jpeg())
+    with pytest.raises(AssertionError, match="a mistake"):
+        run_mounted(["a.jpg"], constant_model())
+    told = S3Store(running_store.access, empty_bucket).read_json("progress.json")
+    assert (told["done"], told["ended"]) == (0, "infrastructure")
 
 
 def test_a_long_inference_is_no_stall(tmp_path, run_mounted):

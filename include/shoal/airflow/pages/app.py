@@ -4,9 +4,10 @@ What lies there may be anybody's who may write to that bucket, and it is shown i
 other site, and is passed on piece by piece or bounded before it is read.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator, Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -33,9 +34,10 @@ from shoal.airflow.pages.frame import (
     to_dataset,
     to_run,
 )
+from shoal.airflow.pages.kept import Seen
 from shoal.airflow.pages.plan_page import plan_page
 from shoal.airflow.pages.run_place import Place, find_run
-from shoal.airflow.pages.run_view import RunView, view_run
+from shoal.airflow.pages.run_view import RunView
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
@@ -135,7 +137,9 @@ async def say_no_answer(request: Request, err: ShoalError) -> Response:
 async def say_mistake(request: Request, err: Exception) -> Response:
     """Say in a page that the mistake is ours; the web server's log has all of it."""
     message = f"This page failed ({type(err).__name__}) - see the log of Airflow's API server, and report it"
-    return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, message, _way_to(request))
+    answer = error_page(HTTPStatus.INTERNAL_SERVER_ERROR, message, _way_to(request))
+    answer.headers.update(HEADERS | HEADERS_OF_PAGE)  # Starlette gives this answer outside of `Guarded`
+    return answer
 
 
 def _way_to(request: Request) -> tuple[Crumb, ...]:
@@ -164,8 +168,10 @@ async def datasets(dag_ids: Annotated[set[str], Depends(readable_datasets)]) -> 
 async def dataset(dag_id: str, before: Annotated[str, Query(pattern=f"^({RUN_KEY})?$")] = "") -> Response:
     """Show a dataset: its answer, runs, variants, cameras, months."""
     name = reading.need_dataset(dag_id)
-    home, runs = await reading.see_dataset(name), await reading.see_runs(name, before)
-    return dataset_page(dag_id, home, runs)
+    home, runs = await asyncio.gather(reading.see_dataset(name), reading.see_runs(name, before))
+    # A store that does not answer is waited for once.
+    months = reading.NO_MONTHS if home.trouble or runs.trouble else await reading.see_months(name)
+    return dataset_page(dag_id, home, runs, months)
 
 
 @app.get("/dag-run/{dag_id}/{run_id:path}", dependencies=may_see_dag)
@@ -182,22 +188,23 @@ async def dag_run(dag_id: str, run_id: str) -> Response:
 @app.get("/run/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 async def run(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Show how far a run is, and why it is as it is."""
-    view = await _view(dag_id, variant, run_key)
+    seen = await reading.see_run_now(dag_id, variant, run_key)
     name = reading.need_dataset(dag_id)
     way = crumbs(Crumb(name, to_dataset(name)), Crumb(f"run {run_key}"))
     live = f"{to_run('run', dag_id, variant, run_key)}/now"
-    return page("run.html", f"Run {name}/{run_key}", way, run=view, live=live)
+    return page("run.html", f"Run {name}/{run_key}", way, live=live, **_told(seen, was_live=False))
 
 
 @app.get("/run/{dag_id}/{variant}/{run_key}/now", dependencies=may_see_dag)
 async def run_now(dag_id: str, variant: Variant, run_key: RunKey) -> Response:
     """Give the part of a run's page that changes."""
-    view = await _view(dag_id, variant, run_key, was_live=True)
-    return HTMLResponse(render("run_now.html", run=view), headers=HEADERS_OF_PAGE)
+    seen = await reading.see_run_now(dag_id, variant, run_key)
+    return HTMLResponse(render("run_now.html", **_told(seen, was_live=True)), headers=HEADERS_OF_PAGE)
 
 
-async def _view(dag_id: str, variant: str, run_key: str, *, was_live: bool = False) -> RunView:
-    return view_run(dag_id, variant, await reading.see_run_now(dag_id, variant, run_key), was_live=was_live)
+def _told(seen: Seen[RunView], *, was_live: bool) -> dict[str, Any]:
+    """Say what the part of a run's page that changes is filled with; `was_live` at a later look of a page that was open."""
+    return {"run": seen.value, "trouble": seen.trouble, "read_at": seen.read_at, "was_live": was_live}
 
 
 @app.get("/plan/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
@@ -236,10 +243,22 @@ def attached(name: str) -> str:
     return f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=UTF-8''{plain}"
 
 
+class _PassedOn(StreamingResponse):
+    """An object on its way to one person, piece by piece: the boxes of a large dataset are gigabytes."""
+
+    def __init__(
+        self, size_bytes: int, pieces: Generator[bytes, None, None], kind: str | None, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(pieces, media_type=kind, headers={"Content-Length": str(size_bytes), **headers})
+        self._pieces = pieces
+
+    def close(self) -> None:
+        """Hang up: the person has gone before it came."""
+        self._pieces.close()
+
+
 def _stream(results: ObjectStore, key: str, kind: str | None, **headers: str) -> Response:
-    """Pass an object on piece by piece: the boxes of a large dataset are gigabytes."""
-    size_bytes, pieces = results.stream(key)
-    return StreamingResponse(pieces, media_type=kind, headers={"Content-Length": str(size_bytes), **headers})
+    return _PassedOn(*results.stream(key), kind, headers)
 
 
 def _as_page(place: Place, dag_id: str, variant: str, key: str) -> Response:

@@ -1,24 +1,24 @@
 """The page of a dataset: its answer, what is under way, its runs, variants, cameras and months."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from fastapi.responses import HTMLResponse
 
 from shoal.airflow.pages.frame import NOTHING, Crumb, crumbs, page, to_dataset
 from shoal.airflow.pages.kept import Seen
-from shoal.airflow.pages.reading import Home, RunsPage
-from shoal.history.digest import newest_by_month, own_dag_id
+from shoal.airflow.pages.reading import Home, Months, RunsPage
+from shoal.history.digest import own_dag_id
 from shoal.history.overview import AnswerFacts, Overview
 
 
-def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage]) -> HTMLResponse:
+def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage], months: Months) -> HTMLResponse:
     """Fill in the page.
 
     Args:
         dag_id: The DAG under which it is shown.
         home: The dataset at a glance.
         runs: Some of its runs.
+        months: The months that were looked at.
     """
     one, name = home.value.overview, home.value.overview.dataset
     older = runs.value.older
@@ -34,9 +34,9 @@ def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage]) -> HTMLRes
         answer_facts=list(_answer_facts(one.answer)) if one.answer else [],
         runs=runs.value.digests,
         older=f"{to_dataset(name)}?before={older}" if older else "",
-        variants=list(_variants(one.runs)),
+        variants=[(variant.directory, f"{variant.runs:,}", variant.newest) for variant in one.variants],
         cameras=list(_cameras(one)),
-        months=newest_by_month(runs.value.digests),
+        months=months,
         own_dag_id=own_dag_id,
     )
 
@@ -51,13 +51,6 @@ def _answer_facts(answer: AnswerFacts) -> Iterator[tuple[str, str]]:
         uses = " + ".join(f"{use} {count:,}" for use, count in (answer.uses or {}).items() if count)
         yield "Images examined", f"{answer.examined:,} = {uses}"
     yield "To cite", f"run {answer.run_key}, result sha256 {answer.result_sha256}"
-
-
-def _variants(runs: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    count = Counter(runs.values())
-    newest = {variant: run_key for run_key, variant in sorted(runs.items())}
-    for variant in sorted(count, key=lambda one: newest[one], reverse=True):
-        yield variant, f"{count[variant]:,}", newest[variant]
 
 
 def _cameras(one: Overview) -> Iterator[tuple[str, str, str]]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +13,10 @@ from typing import TypeVar
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.pages.kept import Kept, Seen
 from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of
-from shoal.contract.errors import ConfigError, ShoalError
+from shoal.airflow.pages.run_view import RunView, view_run
+from shoal.contract.errors import ConfigError, ShoalError, StoreError
 from shoal.contract.run_names import broken_dag_id, dataset_of
-from shoal.history.digest import RunDigest, digest, digest_all
-from shoal.history.facts import RunFacts
+from shoal.history.digest import RunDigest, digest, digest_all, newest_by_month
 from shoal.history.notes import Notes
 from shoal.history.overview import Overview, read_overview
 from shoal.history.seen_run import see_run
@@ -34,9 +34,15 @@ ALONE_S = 30.0
 
 RUNS_A_PAGE = 50
 MOST_LOOKED = 1000
-"""Newest runs among which a Dag run's is looked for."""
+"""Newest runs among which a Dag run's is looked for, and those of months."""
 
-MOST_DIGESTS, MOST_LISTS = 5000, 300
+OLD_S = 600.0
+"""For so long the line of a run is good enough that is none of the newest, where many are looked through."""
+
+MONTHS_S = 4.0
+"""So long the page of a dataset waits for its months: they come with a later look, and the lines of runs are kept."""
+
+MOST_DIGESTS, MOST_LISTS = 20_000, 300
 
 KEPT = Kept()
 NOTES = Notes()
@@ -68,6 +74,17 @@ class RunsPage:
     older: str | None
 
 
+@dataclass(frozen=True)
+class Months:
+    """The newest run of each month of capture time, the newest month first, and why some may be missing; empty where none is."""
+
+    newest: dict[str, RunDigest]
+    missing: str = ""
+
+
+NO_MONTHS = Months({})
+
+
 async def see_all(names: Iterable[str]) -> list[Row]:
     """Look at datasets, all at once: whoever looks waits no longer than for one."""
 
@@ -90,7 +107,7 @@ async def see_dataset(name: str) -> Seen[Home]:
 
     def read() -> Home:
         place, trouble = find_home(name)
-        return Home(read_overview(place.stores, place.dataset, NOTES), trouble)
+        return Home(read_overview(place.stores, place.dataset, NOTES, partial(_digest, place)), trouble)
 
     return await KEPT.get(label_of(name), ("dataset", name), read, fresh_s=OVERVIEW_S)
 
@@ -113,7 +130,23 @@ async def see_runs(name: str, before: str) -> Seen[RunsPage]:
     return await KEPT.get(label_of(name), ("runs", name, before), read, fresh_s=TABLE_S)
 
 
-async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunFacts]:
+async def see_months(name: str) -> Months:
+    """Look at the months of capture time that runs looked at; what takes too long is said, and comes with a later look."""
+
+    def read() -> Months:
+        place, _ = find_home(name)
+        runs = _runs_of(place)
+        newest = newest_by_month(one for some in _look_through(place, runs) for one in some)
+        is_part = bool(newest) and len(runs) > MOST_LOOKED
+        return Months(newest, f"Of its newest {MOST_LOOKED:,} runs; it has {len(runs):,}." if is_part else "")
+
+    try:
+        return (await KEPT.get(label_of(name), ("months", name), read, fresh_s=TABLE_S, deadline_s=MONTHS_S)).value
+    except StoreError as err:
+        return Months({}, f"Not shown: {err}")
+
+
+async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunView]:
     """Look at a run.
 
     Raises:
@@ -122,12 +155,13 @@ async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunFacts]
     """
     name = dataset_of(dag_id) or dag_id
 
-    def read() -> RunFacts:
+    def read() -> RunView:
         place, _ = find_run(dag_id, variant, run_key)
         current = read_current(place.results, place.layout)
         later = _later(place, run_key)
-        return see_run(
-            place.stores, run_key, variant, NOTES, current=current["run_key"] if current else None, later=later
+        current_run = current["run_key"] if current else None
+        return view_run(
+            dag_id, variant, see_run(place.stores, run_key, variant, NOTES, current=current_run, later=later)
         )
 
     return await KEPT.get(label_of(name), ("run", dag_id, variant, run_key), read, fresh_s=RUN_S)
@@ -143,11 +177,8 @@ async def find_of_dag_run(dag_id: str, run_id: str) -> tuple[str, str] | None:
 
     def read() -> tuple[str, str] | None:
         place, _ = find_home(name)
-        runs = list_run_folders(place.results, place.layout)
-        newest = sorted(runs, reverse=True)[:MOST_LOOKED]
-        for start in range(0, len(newest), RUNS_A_PAGE):
-            some = {run_key: runs[run_key] for run_key in newest[start : start + RUNS_A_PAGE]}
-            for one in digest_all(some, partial(_digest, place)):
+        for some in _look_through(place, _runs_of(place, RUN_S)):
+            for one in some:
                 if (one.dag_id, one.run_id) == (dag_id, run_id):
                     return one.variant, one.run_key
         return None
@@ -202,36 +233,48 @@ def _later(place: Place, run_key: str) -> str | None:
     return None
 
 
-def _runs_of(place: Place) -> dict[str, str]:
+def _look_through(place: Place, runs: Mapping[str, str]) -> Iterator[list[RunDigest]]:
+    """Give the lines of runs, the newest first; whatever is asked for, one that is not new is read once in minutes."""
+    newest = sorted(runs, reverse=True)[:MOST_LOOKED]
+    for start in range(0, len(newest), RUNS_A_PAGE):
+        some = {run_key: runs[run_key] for run_key in newest[start : start + RUNS_A_PAGE]}
+        yield digest_all(some, partial(_digest, place, good_s=OLD_S if start else RUN_S))
+
+
+def _runs_of(place: Place, good_s: float = TABLE_S) -> dict[str, str]:
     """List a dataset's runs, as they were within the last seconds."""
     root, now_s = place.results.uri(place.layout.root), time.monotonic()
     with _LOCK:
         listed_s, runs = _RUNS.get(root, (float("-inf"), {}))
-    if now_s - listed_s > TABLE_S:
+    if now_s - listed_s > good_s:
         runs = list_run_folders(place.results, place.layout)
         with _LOCK:
-            if len(_RUNS) > MOST_LISTS:
-                _RUNS.clear()
+            # Lists of thousands of runs, of a hundred datasets: one that nobody would be told any more is let go.
+            old = [one for one, (then_s, _) in _RUNS.items() if now_s - then_s > TABLE_S]
+            for one in old if len(_RUNS) < MOST_LISTS else [*_RUNS]:
+                del _RUNS[one]
             _RUNS[root] = (now_s, runs)
     return runs
 
 
 _RUNS: dict[str, tuple[float, dict[str, str]]] = {}
-_DIGESTS: OrderedDict[tuple[str, str, str], RunDigest] = OrderedDict()
+_DIGESTS: OrderedDict[tuple[str, str, str], tuple[float, RunDigest]] = OrderedDict()
 _LOCK = Lock()
 
 
-def _digest(place: Place, run_key: str, variant: str) -> RunDigest:
-    """Read a run's line; one that is over is read once."""
-    key = (place.results.uri(place.layout.root), variant, run_key)
+def _digest(place: Place, run_key: str, variant: str, good_s: float = RUN_S) -> RunDigest:
+    """Read a run's line, or tell it as it was within the last seconds; one that is over is read once."""
+    key, now_s = (place.results.uri(place.layout.root), variant, run_key), time.monotonic()
     with _LOCK:
         if key in _DIGESTS:
             _DIGESTS.move_to_end(key)
-            return _DIGESTS[key]
+            read_s, found = _DIGESTS[key]
+            if found.is_over or now_s - read_s < good_s:
+                return found
     found = digest(place.results, place.layout, run_key, variant)
-    if found.is_over:
-        with _LOCK:
-            _DIGESTS[key] = found
-            while len(_DIGESTS) > MOST_DIGESTS:
-                _DIGESTS.popitem(last=False)
+    with _LOCK:
+        _DIGESTS[key] = (now_s, found)
+        _DIGESTS.move_to_end(key)
+        while len(_DIGESTS) > MOST_DIGESTS:
+            _DIGESTS.popitem(last=False)
     return found

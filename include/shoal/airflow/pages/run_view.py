@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from shoal.airflow.pages.frame import NOTHING, to_airflow, to_run
-from shoal.airflow.pages.kept import Seen
+from shoal.contract.errors import shown
 from shoal.contract.rows import FATES
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.history.digest import tell_start
@@ -26,10 +25,17 @@ _TONES = {
     State.INCOMPLETE: "warn",
     State.ENDED: "bad",
 }
-_SHARD_TONES = {ShardState.SILENT: "warn", ShardState.LEFT: "warn", ShardState.ENDED: "warn", ShardState.DONE: "good"}
+_SHARD_TONES = {
+    **dict.fromkeys((ShardState.SILENT, ShardState.STILL, ShardState.LEFT, ShardState.ENDED), "warn"),
+    ShardState.DONE: "good",
+}
 _ORDER = (
-    ShardState.SILENT, ShardState.LEFT, ShardState.ENDED, ShardState.AT_WORK, ShardState.WAITING, ShardState.DONE,
+    ShardState.SILENT, ShardState.STILL, ShardState.LEFT, ShardState.ENDED, ShardState.AT_WORK, ShardState.WAITING,
+    ShardState.DONE,
 )  # fmt: skip
+
+
+_WATCHED = {ShardState.AT_WORK, ShardState.STILL}
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,21 @@ class ShardLine:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """The run's progress in one line."""
+
+    images: int
+    done: int
+    failed: int
+    left: int
+    images_per_s: float
+    eta: str
+    not_in_time: int
+
+
+@dataclass(frozen=True)
 class RunView:
-    """The page of a run; each field is a part of it."""
+    """The page of a run, as it is kept for all who look: each field is a part of it, and no plan or summary is in it."""
 
     run_key: str
     about: str
@@ -63,8 +82,7 @@ class RunView:
     cause: str
     next: str
     is_over: bool
-    was_live: bool
-    progress: RunProgress | None
+    progress: Bar | None
     steps: tuple[Step, ...]
     balances: tuple[str, ...]
     places: tuple[str, ...]
@@ -72,20 +90,16 @@ class RunView:
     more_shards: int
     links: tuple[tuple[str, str], ...]
     in_airflow: str
-    trouble: str
-    read_at: datetime
 
 
-def view_run(dag_id: str, variant: str, seen: Seen[RunFacts], *, was_live: bool = False) -> RunView:
+def view_run(dag_id: str, variant: str, facts: RunFacts) -> RunView:
     """Say what the page of a run says.
 
     Args:
         dag_id: The DAG under which it is shown.
         variant: Folder of its variant.
-        seen: What is known of it.
-        was_live: Whether this is a later look at a page that was opened while the run was at work.
+        facts: What is known of it.
     """
-    facts = seen.value
     found, plan, progress = diagnose(facts), facts.plan, facts.progress
     lines = _shard_lines(facts)
     return RunView(
@@ -96,8 +110,7 @@ def view_run(dag_id: str, variant: str, seen: Seen[RunFacts], *, was_live: bool 
         cause=found.cause,
         next=found.next,
         is_over=facts.summary is not None or found.state is State.STOPPED,
-        was_live=was_live,
-        progress=progress if progress and progress.images else None,
+        progress=_bar(progress) if progress and progress.images else None,
         steps=tuple(_steps(facts, found.state)),
         balances=tuple(_balances(facts)),
         places=tuple(_places(plan, progress)) if plan and facts.summary is None else (),
@@ -105,9 +118,13 @@ def view_run(dag_id: str, variant: str, seen: Seen[RunFacts], *, was_live: bool 
         more_shards=max(0, len(lines) - MOST_SHARDS),
         links=tuple(_links(dag_id, variant, facts)),
         in_airflow=to_airflow(plan.dag_run.dag_id, plan.dag_run.run_id) if plan and _is_of_airflow(plan) else "",
-        trouble=seen.trouble,
-        read_at=seen.read_at,
     )
+
+
+def _bar(progress: RunProgress) -> Bar:
+    return Bar(
+        progress.images, progress.done, progress.failed, progress.left, progress.images_per_s, progress.eta, progress.not_in_time,
+    )  # fmt: skip
 
 
 def _is_of_airflow(plan: StoredPlan) -> bool:
@@ -141,7 +158,7 @@ def _steps(facts: RunFacts, state: State) -> Iterator[Step]:
         yield Step("approve", sign, facts.answer.describe(), kind)
     else:
         yield Step("approve", "✓", "not needed", "good")
-    if summary is not None or (progress is not None and not progress.left) or not plan.shards:
+    if summary is not None or (progress is not None and progress.is_done) or not plan.shards:
         yield Step("infer", "✓", "done" if plan.shards else "nothing to do", "good")
     else:
         yield Step(
@@ -176,7 +193,7 @@ def _places(plan: StoredPlan, progress: RunProgress | None) -> Iterator[str]:
     if plan.capacity is None:
         return
     yield f"Room: {plan.capacity.reason}"
-    at_work = Counter(one.node for one in (progress.shards if progress else ()) if one.state is ShardState.AT_WORK)
+    at_work = Counter(one.node for one in (progress.shards if progress else ()) if one.state in _WATCHED)
     for node in plan.capacity.nodes:
         binds = f", bound by {', '.join(node.binds)}" if node.binds else ""
         now = f"; at work now: {at_work[node.name]}" if node.name in at_work else ""
@@ -195,7 +212,7 @@ def _shard_lines(facts: RunFacts) -> tuple[ShardLine, ...]:
             one,
             f"{one.done / one.images:.0%}" if one.images else NOTHING,
             _SHARD_TONES.get(one.state, ""),
-            f"attempt {len(errors)} failed: {errors[-1]}" if (errors := failures.get(one.shard)) else "",
+            f"attempt {len(errors)} failed: {shown(errors[-1], 200)}" if (errors := failures.get(one.shard)) else "",
         )
         for one in ordered
     )
