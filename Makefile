@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -117,6 +117,9 @@ bench-airflow: .venv/.dev  ## measure what Airflow costs: CPU from trigger to wo
 
 bench-pages: .venv/.dev  ## measure how long people wait for pages: 100 datasets, a run of 500 shards; ARGS="--latency-ms 20"
 	@PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/pages.py $(ARGS)
+
+bench-serve: .venv/.dev  ## press serve with twice the images it can answer; ARGS="--seconds 60 --times 4"
+	@$(RUN) benchmarks/serve.py $(ARGS)
 
 # Not --quiet: it also silences the warnings that --strict counts.
 docs: .shoal/docs/.ready  ## build the pages as a site in .shoal/site, every link and anchor checked

@@ -1,4 +1,4 @@
-"""`python -m shoal_worker run | predict | try | exif`.
+"""`python -m shoal_worker run | predict | serve | try | exif`.
 
 Native libraries are imported only once the command line is known to be right and the process is prepared.
 """
@@ -27,18 +27,25 @@ TERMINATION_LOG = "/dev/termination-log"
 IOU = 0.7
 """Overlap above which the weaker box is dropped, where nothing is said."""
 
+SIZE_LIMIT_MB = 64
+WAITING = 8
+DEADLINE_S = 60.0
+READ_S = 30.0
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.command == "predict":
+    if arguments.command in {"predict", "serve"}:
         _need_used(parser, arguments)
     log_to_stderr()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what its retries cannot mend is said in one line, by us
     warnings.filterwarnings("ignore", module=r"PIL\.")  # a bad image has a row that says why
     if arguments.command == "predict":
         return _predict(arguments)
+    if arguments.command == "serve":
+        return _serve(arguments)
     if arguments.command == "try":
         return _try(arguments)
     if arguments.command == "exif":
@@ -69,6 +76,8 @@ def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    # OpenCV reads its own limit once, when it is loaded.
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(arguments.pixel_limit)
     from shoal_worker.predict import ThenFile, open_detector, open_service, predict  # noqa: PLC0415
 
     all_read, limit = True, arguments.pixel_limit
@@ -91,6 +100,36 @@ def _predict(arguments: argparse.Namespace) -> int:
         print(err, file=sys.stderr)  # noqa: T201
         return WorkerExit.INFRASTRUCTURE
     return 0 if all_read else 1
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        from shoal_worker.serving.serve import serve  # noqa: PLC0415
+    except ModuleNotFoundError as err:
+        print(f"serve needs {err.name} - pip install 'shoal[serve]'", file=sys.stderr)  # noqa: T201
+        return WorkerExit.CONFIG
+    from shoal_worker.serving.settings import Limits, LookSettings  # noqa: PLC0415
+
+    settings = LookSettings(
+        model=arguments.model.absolute(),
+        imgsz=arguments.imgsz,
+        conf=arguments.conf,
+        iou=IOU if arguments.iou is None else arguments.iou,
+        pixel_limit=arguments.pixel_limit,
+        then=None if arguments.then is None else arguments.then.absolute(),
+        pad=arguments.pad,
+        square=not arguments.as_is,
+    )
+    limits = Limits(arguments.size_limit * 1024**2, arguments.waiting, arguments.deadline, arguments.read_within)
+    try:
+        serve(settings, limits, arguments.host, arguments.port)
+    except ConfigError as err:
+        print(one_line(err), file=sys.stderr)  # noqa: T201
+        return WorkerExit.CONFIG
+    except ShoalError as err:
+        print(one_line(err), file=sys.stderr)  # noqa: T201
+        return WorkerExit.INFRASTRUCTURE
+    return 0
 
 
 def _try(arguments: argparse.Namespace) -> int:
@@ -137,10 +176,10 @@ def _share(text: str) -> float:
 
 
 def _need_used(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse options of `predict` that would change nothing."""
+    """Refuse options that would change nothing."""
     of_model = {"--imgsz": options.imgsz, "--iou": options.iou, "--then": options.then}
     given = [name for name, value in of_model.items() if value is not None]
-    if options.service and given:
+    if getattr(options, "service", None) and given:
         parser.error(f"{given[0]} is for model files, and changes nothing with --service - leave it out")
     if options.then is None and (options.pad or options.as_is):
         parser.error(
@@ -155,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(RUN, help="examine one shard of a planned run; credentials come from SHOAL_…")
     )
     _add_predict(commands.add_parser("predict", help="print what a model sees in single files, as JSON lines"))
+    _add_serve(commands.add_parser("serve", help="answer over HTTP with what a model sees in one image"))
     trial = commands.add_parser("try", help="open a model and run it on one black image; says why where that fails")
     trial.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
     exif = commands.add_parser(
@@ -170,6 +210,36 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--service", type=Path, metavar="FILE", help="a dataset file with worker.service, or that group by itself"
     )
+    _add_looking(parser)
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, metavar="M.onnx", help="the model file")
+    _add_looking(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
+    parser.add_argument(
+        "--port", type=_port, default=8080, metavar="N", help="port to listen on; 0 takes a free one (8080)"
+    )
+    parser.add_argument(
+        "--size-limit", type=positive, default=SIZE_LIMIT_MB, metavar="MIB",
+        help=f"most MiB of an image ({SIZE_LIMIT_MB})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--waiting", type=positive, default=WAITING, metavar="N",
+        help=f"images that may be sent or wait while one is looked at; more are told to come back ({WAITING})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--deadline", type=_seconds, default=DEADLINE_S, metavar="S",
+        help=f"seconds from when an image has come until it is answered ({DEADLINE_S:g})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--read-within", type=_seconds, default=READ_S, metavar="S",
+        help=f"seconds in which an image must have come ({READ_S:g})",
+    )  # fmt: skip
+
+
+def _add_looking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conf", type=_share, default=0.25, help="lowest confidence shown (0.25)")
     parser.add_argument("--iou", type=_share, help="overlap above which the weaker box is dropped (0.7)")
     parser.add_argument("--imgsz", type=positive, metavar="N", help="side of the input in px (default: the model's)")
@@ -182,7 +252,20 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--pixel-limit", type=positive, default=PIXEL_LIMIT, metavar="N",
         help=f"most pixels of an image, as model.pixel_limit of a dataset ({PIXEL_LIMIT})",
     )  # fmt: skip
-    parser.add_argument("images", nargs="+", metavar="IMAGE")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is no port: 0 to 65535")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 86400 s")
+    return value
 
 
 if __name__ == "__main__":

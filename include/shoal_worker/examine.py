@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from shoal.contract.errors import ConfigError, StoreError, one_line
+from shoal.contract.job import too_many_bytes
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import (
     Fetched,
@@ -27,10 +28,6 @@ from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.services.asking import RefusedError
 from shoal_worker.sight import Original, Sight, Together
 from shoal_worker.underway import Underway
-
-BYTES_PER_PIXEL = 8
-"""More than any image we decode takes uncompressed (16-bit RGBA): larger objects are not even fetched."""
-
 
 TOGETHER = "+batch"
 """Behind the version of the worker, in rows of images that went through the model with others."""
@@ -134,9 +131,7 @@ class Examiner:
             ConfigError: Wrong bucket or credentials.
             MemoryError: No room to decode it.
         """
-        if image.size_bytes > self._pixel_limit * BYTES_PER_PIXEL:
-            most = self._pixel_limit * BYTES_PER_PIXEL
-            detail = f"{image.size_bytes} bytes, an image of {self._pixel_limit} pixels has at most {most}"
+        if detail := too_many_bytes(image.size_bytes, self._pixel_limit):
             return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE, detail=detail)
         with self._bytes.hold(image.size_bytes) as held:
             try:

@@ -15,8 +15,8 @@ from shoal.contract.errors import BrokeOffError, ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
-from shoal.contract.shown_keys import shown_json
 from shoal.contract.then import Then, need_boxes, need_classifier
+from shoal_worker.answered import answer_line
 from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
 from shoal_worker.rows.parts import ListedImage
 from shoal_worker.services.asking import RefusedError
@@ -118,38 +118,58 @@ def open_service(service: Path, conf: float, pixel_limit: int = PIXEL_LIMIT) -> 
 def predict(detector: Sight, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
-        examined = _examine(detector, image, pixel_limit)
-        answer = {"image": image, **examined, **{name: examined.get(name) for name in detector.task.columns[:1]}}
-        was_read = answer["status"] != Status.GONE and answer["reason"] != UNREADABLE
-        yield was_read, shown_json(answer)
+        try:
+            data = Path(image).read_bytes()
+        except OSError as err:
+            log.error("%s cannot be read: %s", image, err.strerror)  # noqa: TRY400 - no traceback for a wrong path
+            yield False, _unread(detector, image, err)
+        else:
+            yield True, look_at(detector, image, data, pixel_limit)
 
 
-def _examine(detector: Sight, path: str, pixel_limit: int) -> dict[str, Any]:
-    try:
-        data = Path(path).read_bytes()
-    except OSError as err:
-        log.error("%s cannot be read: %s", path, err.strerror)  # noqa: TRY400 - no traceback for a wrong path
-        if isinstance(err, FileNotFoundError):
-            return _answer(Status.GONE)
-        return _answer(Status.FAILED, reason=UNREADABLE)
+def look_at(detector: Sight, image: str, data: bytes, pixel_limit: int) -> str:
+    """Examine the bytes of one image.
+
+    Args:
+        detector: What looks at it.
+        image: What people call it.
+        data: The whole file.
+        pixel_limit: Most pixels it may have.
+
+    Returns:
+        One line of JSON.
+
+    Raises:
+        MemoryError, GpuFailedError, ModelRefusedError: It is not the image's fault.
+    """
+    return answer_line(image, detector.task.columns[0], **_examine(detector, image, data, pixel_limit))
+
+
+def _unread(detector: Sight, image: str, err: OSError) -> str:
+    if isinstance(err, FileNotFoundError):
+        return answer_line(image, detector.task.columns[0], Status.GONE)
+    return answer_line(image, detector.task.columns[0], Status.FAILED, reason=UNREADABLE)
+
+
+def _examine(detector: Sight, image: str, data: bytes, pixel_limit: int) -> dict[str, Any]:
     decoded = _decode(data, pixel_limit)
     if isinstance(decoded, Undecodable):
         header = decoded.header
         size = {} if header is None else {"width": header.width, "height": header.height}
-        return _answer(Status.FAILED, reason=decoded.reason, detail=decoded.detail, **size)
+        return {"status": Status.FAILED, "reason": decoded.reason, "detail": decoded.detail, **size}
     height, width = decoded.image.shape[:2]
     known: dict[str, Any] = {"width": width, "height": height}
     detector.await_ready()
     try:
-        frame = detector.frame(decoded.image, Original(path, data))
+        frame = detector.frame(decoded.image, Original(image, data))
         found = detector.detect_frame(frame, (height, width), nullcontext)
     except RefusedError as err:
-        return _answer(Status.FAILED, reason=Reason.REFUSED_BY_SERVICE, detail=str(err), **known)
+        return {"status": Status.FAILED, "reason": Reason.REFUSED_BY_SERVICE, "detail": str(err), **known}
     except BrokeOffError as err:
         detector.end()  # the next image is shown to another one
-        return _answer(Status.FAILED, reason=Reason.KILLED_WORKER, detail=str(err), **known)
+        return {"status": Status.FAILED, "reason": Reason.KILLED_WORKER, "detail": str(err), **known}
     known |= {"detail": decoded.detail, "damaged": decoded.damaged}
-    return _answer(Status.PROCESSED, **known, **found.describe(detector.names))
+    return {"status": Status.PROCESSED, **known, **found.describe(detector.names)}
 
 
 def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
@@ -183,8 +203,3 @@ def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
-
-
-def _answer(status: Status, **known: Any) -> dict[str, Any]:
-    unknown = dict.fromkeys(("reason", "detail", "damaged", "width", "height"))
-    return {"status": status, **unknown, **known}

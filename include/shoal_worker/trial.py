@@ -18,6 +18,13 @@ MEMORY_BYTES = 8 << 30
 """Memory that a trial may allocate. Address space is not bounded: ONNX Runtime reserves what it never uses."""
 
 
+def bound_memory(memory_bytes: int) -> None:
+    """Let this process allocate so much and no more; its libraries then say that there is no room."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = memory_bytes if most == resource.RLIM_INFINITY else min(memory_bytes, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+
+
 def try_model(path: Path) -> float | None:
     """Open a model and run it on one black image.
 
@@ -30,9 +37,7 @@ def try_model(path: Path) -> float | None:
         MemoryError: There is no room for it here.
     """
     cv2.setNumThreads(1)
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+    bound_memory(MEMORY_BYTES)
     opened = open_model(path.read_bytes(), folder=path.parent)
     info = opened.info
     small = None if info.fixed_hw else (min(info.imgsz[0], SIDE), min(info.imgsz[1], SIDE))

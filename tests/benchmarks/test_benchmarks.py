@@ -133,3 +133,11 @@ def test_the_manifest_benchmark_reads_a_shard_of_every_kind_of_manifest():
     table = run_benchmark("worker_manifest.py", "--keys", "20000", "--shards", "20")
     whole, own = (float(row(table, name)[0]) for name in ("whole, row groups of earlier releases", "own"))
     assert own < whole / 2
+
+
+@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="takes half a minute of two cores: make test-wide")
+def test_the_benchmark_of_serve_tells_what_became_of_every_image():
+    measured = json.loads(run_benchmark("serve.py", "--seconds", "6", "--photos", "2"))
+    assert sum(measured["by_code"].values()) == measured["sent"]
+    assert set(measured["by_code"]) <= {"200", "422", "429"}
+    assert measured["rss_mb_after"].keys() == {"server", "model"}

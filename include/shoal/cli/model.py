@@ -25,9 +25,6 @@ from shoal.stores.images import Fetched
 LIMIT_S = 300.0
 """Seconds in which a model has to look at one photo."""
 
-LEAST_SIDE, MOST_SIDE = 1000, 2400
-"""Longer side of a picture in pixels."""
-
 _MOST_NAMES = 10
 _WRITTEN = (
     f"{CARD_FILE} is part of what a model is: a version that was used without it is another one with it. Lines with # in front"
@@ -196,7 +193,7 @@ def _look(path: Path, image: Path, out: Path | None, names: Sequence[str], then:
     boxes: Sequence[Mapping[str, Any]] = found.get("detections") or ()
     tell(f"photo     {image}, {found['width']}x{found['height']} px: {len(boxes)} above 0.25", *map(_line, boxes))
     if out is not None:
-        _draw(image, out, boxes, min(MOST_SIDE, max(LEAST_SIDE, found["width"], found["height"])))
+        _draw(image, out, found)
 
 
 def _ask(path: Path, image: Path, then: Path | None) -> dict[str, Any]:
@@ -235,19 +232,14 @@ class _Photo:
         return Fetched(self.data, version_checked=True)
 
 
-def _draw(image: Path, out: Path, boxes: Sequence[Mapping[str, Any]], side: int) -> None:
-    from shoal.pictures.draw import draw  # noqa: PLC0415 - who draws nothing needs none of it
-    from shoal.pictures.drawing import Box, Drawing, PictureLimits  # noqa: PLC0415
+def _draw(image: Path, out: Path, found: Mapping[str, Any]) -> None:
+    from shoal.pictures.answered import boxes_of, side_of  # noqa: PLC0415 - who draws nothing needs none of it
+    from shoal.pictures.draw import draw  # noqa: PLC0415
+    from shoal.pictures.drawing import Drawing, PictureLimits  # noqa: PLC0415
 
     data = image.read_bytes()
-    drawn = tuple(
-        Box(x1, y1, x2, y2, named["class_name"], named["class_id"], named["confidence"])
-        for box in boxes
-        for then in [box.get("then")]
-        for named in [then if then and then["class_name"] else box]
-        for x1, y1, x2, y2 in [box["xyxy"]]
-    )
-    (picture,) = draw(_Photo(data), [Drawing(str(image), "", len(data), drawn, long_side_px=side)], PictureLimits())
+    drawing = Drawing(str(image), "", len(data), tuple(boxes_of(found)), long_side_px=side_of(found))
+    (picture,) = draw(_Photo(data), [drawing], PictureLimits())
     if picture.jpeg is None:
         raise ConfigError(f"No picture of {image}: {picture.why}")
     try:

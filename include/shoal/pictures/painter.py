@@ -10,11 +10,12 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from shoal.contract.errors import one_line
-from shoal.pictures.frames import NoFrameError, read_frame, write_frame
+from shoal.contract.frames import NoFrameError, read_frame, write_frame
 
 GRACE_S = 10
 """Seconds beyond its own limit after which it ends by itself: whoever started it may be gone."""
@@ -52,11 +53,17 @@ def main(memory_bytes: int, seconds: float) -> None:
 
 
 def _load() -> dict[str, Any]:
+    from shoal.pictures.answered import boxes_of, side_of  # noqa: PLC0415
     from shoal.pictures.paint import as_pixels, paint  # noqa: PLC0415 - a library that is missing is told in an answer
     from shoal.pictures.tiles import lay_out  # noqa: PLC0415
 
     def draw(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
         return paint(blobs[0], words)
+
+    def answer(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
+        told = words["answer"]
+        boxes = [asdict(box) for box in boxes_of(told, words["names"])]
+        return paint(blobs[0], {**words, "boxes": boxes, "crop": False, "long_side_px": side_of(told)})
 
     def decode(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
         return as_pixels(blobs[0], words)
@@ -64,7 +71,7 @@ def _load() -> dict[str, Any]:
     def sheet(words: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes | None]:
         return {}, lay_out(blobs, words)
 
-    return {"draw": draw, "decode": decode, "sheet": sheet}
+    return {"draw": draw, "answer": answer, "decode": decode, "sheet": sheet}
 
 
 def _bound(memory_bytes: int) -> None:

@@ -19,6 +19,7 @@ from shoal.engines.kubernetes import cluster
 from shoal.engines.kubernetes.cluster import connect, default_namespace, measure_room, read_cluster
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac.yaml"
+SERVE = RBAC.with_name("serve.yaml")
 SMALL = pod(container(cpu="1", memory="1Gi"), namespace="shoal")
 
 
@@ -219,6 +220,25 @@ def deployed_rights(api_client, core, namespace):
 def test_the_deployed_rights_are_enough(control_plane, core, namespace, deployed_rights, two_nodes):
     fit = measure_room(login(control_plane, core, namespace, "shoal-airflow"), namespace, SMALL)
     assert (fit.pods, fit.notes) == (8, ())
+
+
+def test_the_service_for_single_images_is_taken_where_pods_are_restricted(api_client, core, settings):
+    """deploy/serve.yaml: no field that the API server does not know, no pod that the namespace does not admit."""
+    name = settings("restricted", {"pod-security.kubernetes.io/enforce": "restricted"})
+    create = {
+        "Deployment": client.AppsV1Api(api_client).create_namespaced_deployment,
+        "Service": core.create_namespaced_service,
+        "NetworkPolicy": client.NetworkingV1Api(api_client).create_namespaced_network_policy,
+    }
+    bodies = {body["kind"]: body for body in yaml.safe_load_all(SERVE.read_text(encoding="utf-8"))}
+    for kind, body in bodies.items():
+        create[kind](name, {**body, "metadata": {"name": "shoal-serve"}}, field_validation="Strict")
+    template = bodies["Deployment"]["spec"]["template"]
+    served = {"metadata": {**template["metadata"], "name": "serve"}, "spec": template["spec"]}
+    core.create_namespaced_pod(name, served, dry_run="All", field_validation="Strict")
+    served["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    with pytest.raises(ForbiddenException, match="violates PodSecurity"):
+        core.create_namespaced_pod(name, served, dry_run="All")
 
 
 def test_without_rights_it_says_which_file_gives_them(control_plane, core, namespace, two_nodes):
