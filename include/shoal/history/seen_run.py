@@ -88,5 +88,5 @@ def _read_attempts(results: ObjectStore, listed: Iterable[ListedObject], notes: 
 
 def _understand_attempt(stored: Mapping[str, Any]) -> FailedAttempt:
     failed = pick(FailedAttempt, stored)
-    texts = {name: value for name, value in asdict(failed).items() if isinstance(value, str)}
+    texts: dict[str, Any] = {name: value for name, value in asdict(failed).items() if isinstance(value, str)}
     return replace(failed, **{name: text[:MOST_OF_A_TEXT] for name, text in texts.items()})

@@ -259,7 +259,9 @@ def wait_for_defaults(team):
         ),
         pytest.param({"pod": "/nowhere/pod.yaml"}, r"Cannot read pod /nowhere/pod\.yaml: .*No such file", id="no file"),
         pytest.param({"max_pods": "many"}, r"max_pods is 'many', not a whole number from 0 on", id="no number"),
-        pytest.param({"min_pods": "3", "max_pods": "2"}, r"min_pods 3 is above max_pods 2", id="a least above the most"),
+        pytest.param(
+            {"min_pods": "3", "max_pods": "2"}, r"min_pods 3 is above max_pods 2", id="a least above the most"
+        ),
     ],
 )
 def test_what_waiting_cannot_mend_fails_at_once_and_says_what_to_mend(team, said, message):
