@@ -108,7 +108,7 @@ def test_a_manifest_that_is_too_large_is_refused_before_it_is_read(tmp_path):
     lay(tmp_path, IN_ORDER)
     store = Counting(tmp_path)
     with pytest.raises(
-        ContractError, match=r"is not read: it has .* MiB, .*for as many images as plan.json names - plan the run again"
+        ContractError, match=r"is not read: it has .* KiB, .*for as many images as plan.json names - plan the run again"
     ):
         download_own(store, KEY, tmp_path / "own.parquet", 12, 1000)
     assert len(store.sizes) == 1
