@@ -33,7 +33,7 @@ def open(  # noqa: A001 - shoal.open, as people say it
         place: `s3://<bucket>/<prefix><dataset>`, a folder with a copy of that (`./reef`), or a dataset's name (`reef`).
         run: Its run_key or the beginning of it; the dataset's answer where nothing is said.
         images: Where the images are, `s3://<bucket>` or a folder with a copy of the bucket; else the bucket that the run looked
-            at, in the same store.
+            at, in the same store, or its folder, if that is here.
         endpoint_url: `https://host[:port]` of the store; Amazon's own where nobody says.
         access_key: Access key id.
         secret_key: Secret key.

@@ -18,6 +18,7 @@ from shoal.stores.images import (
     ImageChanged,
     ImageDenied,
     ImageGone,
+    ImageMissing,
     ImageSource,
     ImageUnnamable,
 )
@@ -148,7 +149,9 @@ class Examiner:
             return self._decode(image, fetched, held)
 
     def denied(self, image: ListedImage, said: object) -> Row:
-        """Make the row of an image that the store refuses to give, with what it said."""
+        """Make the row of an image that the store refuses to give, with what it said; of one that is not there, without."""
+        if isinstance(said, ImageMissing):
+            return self._row(image, Status.GONE)
         return self._row(image, Status.DENIED, detail=one_line(said))
 
     def still_reads(self) -> bool:

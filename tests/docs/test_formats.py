@@ -22,8 +22,9 @@ from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources
 from shoal.results.stored_plan import read_plan
 from shoal.settings.changed import UNSTORED
-from shoal.settings.dataset import Dataset, Source
+from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
+from shoal.settings.source import Source
 from shoal.shards.crashes import ShardAttempt, settle_crash
 from shoal.shards.failure_notes import FailedAttempt, write_failed_attempt
 from shoal.stores.s3 import S3Store

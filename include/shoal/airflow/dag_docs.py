@@ -17,7 +17,7 @@ def reanalyse_line(dataset: Dataset) -> str:
     watched = model.watch if model.watch is not None else run.schedule is not None
     own = f"{dataset.description} - " if dataset.description else ""
     return one_line(
-        f"{own}keeps the answer up to date: {model.name} {model.version} over {dataset.source.bucket}, {when}"
+        f"{own}keeps the answer up to date: {model.name} {model.version} over {dataset.source.place}, {when}"
         f"{' and on a release' if watched else ''}"
     )
 
@@ -33,8 +33,8 @@ def reanalyse_doc(dataset: Dataset) -> str:
         [
             *([dataset.description] if dataset.description else []),
             (
-                f"Looks with model **{dataset.model.name}** at every image of bucket **{dataset.source.bucket}** that it has "
-                "not seen yet, and keeps the dataset's answer up to date."
+                f"Looks with model **{dataset.model.name}** at every image of {dataset.source.what.lower()} "
+                f"**{dataset.source.place}** that it has not seen yet, and keeps the dataset's answer up to date."
             ),
             _table(_settings(dataset)),
             (
@@ -87,7 +87,7 @@ def backfill_doc(dataset: Dataset) -> str:
 
 def _settings(dataset: Dataset) -> Iterable[tuple[str, str]]:
     run, cluster = dataset.run, dataset.cluster
-    yield "Images", f"{dataset.source.bucket}/{dataset.source.prefix} ({' '.join(dataset.source.suffixes)})"
+    yield "Images", f"{dataset.source.place}/{dataset.source.prefix} ({' '.join(dataset.source.suffixes)})"
     yield "Results", f"{dataset.results.bucket}/{dataset.results.prefix}{dataset.name}/"
     yield "Model", f"{dataset.model.name}, version {dataset.model.version}, confidence from {dataset.conf:g}"
     yield "Schedule", f"`{run.schedule}` UTC" if run.schedule else "by hand only"

@@ -39,8 +39,8 @@ def to_openlineage(facts: LineageFacts) -> OperatorLineage[Any, Any]:
     """Write the lineage of a run."""
     version = dataset_version_dataset.DatasetVersionDatasetFacet
     images = InputDataset(
-        namespace=f"s3://{facts.images_bucket}",
-        name=facts.images_prefix or "/",
+        namespace=facts.images_namespace,
+        name=facts.images_name,
         facets={"version": version(datasetVersion=facts.listing)},
         inputFacets={
             "inputStatistics": input_statistics_input_dataset.InputStatisticsInputDatasetFacet(

@@ -15,8 +15,8 @@ class LineageFacts:
     """Where a run's numbers come from, and where they went.
 
     Attributes:
-        images_bucket: The images.
-        images_prefix: Below which they lie; empty for the whole bucket.
+        images_namespace: Where the images are, as OpenLineage names it: a bucket, or files.
+        images_name: The prefix below which they lie, or the folder.
         listing: Key of the frozen listing.
         listed_bytes: Size of the listed images.
         models_bucket: The models.
@@ -35,8 +35,8 @@ class LineageFacts:
         then: The second model in a row; None where there is none.
     """
 
-    images_bucket: str
-    images_prefix: str
+    images_namespace: str
+    images_name: str
     listing: str
     listed_bytes: int
     models_bucket: str
@@ -57,11 +57,11 @@ class LineageFacts:
 
 def find_lineage(frozen: "FrozenRun", done: "SummarizedRun") -> LineageFacts:
     """Find where the numbers of a summarized run come from."""
-    plan, stored, stores = frozen.plan, done.stored, frozen.stores
+    plan, stored, stores, source = frozen.plan, done.stored, frozen.stores, frozen.dataset.source
     is_answer = done.not_current_because is None
     return LineageFacts(
-        images_bucket=frozen.dataset.source.bucket,
-        images_prefix=frozen.dataset.source.prefix,
+        images_namespace="file" if source.path else f"s3://{source.bucket}",
+        images_name=f"{source.path}/{source.prefix}" if source.path else source.prefix or "/",
         listing=plan.listing.key,
         listed_bytes=plan.listing.size_bytes,
         models_bucket=frozen.dataset.models.bucket,

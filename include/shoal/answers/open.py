@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import NoReturn
 
 from shoal.answers.find import CURRENT, StoredRun, find_run
 from shoal.answers.opened import OpenedDataset
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
+from shoal.settings.dataset_stores import open_source
 from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ImageStore, ObjectStore, open_store
 from shoal.stores.s3_access import StoreAccess
@@ -89,7 +91,14 @@ def _open_images(run: StoredRun, images: str | Path | None, access: StoreAccess 
     """Open the bucket of the images: one that is named, else of the same store the one that the run looked at."""
     if images is not None and not str(images).startswith("s3://"):
         return FolderStore(Path(images))
+    source = run.plan.settings.source
+    if images is None and source.path:
+        return open_source(source, _no_connection) if Path(source.path).is_dir() else None
     if access is None:
         return None
     found = _URI.fullmatch(str(images)) if images is not None else None
-    return open_store(access, found["bucket"] if found else run.plan.settings.source.bucket)
+    return open_store(access, found["bucket"] if found else source.bucket)
+
+
+def _no_connection(conn_id: str) -> NoReturn:
+    raise AssertionError(f"a folder has no connection, not even {conn_id!r}")

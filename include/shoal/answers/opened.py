@@ -322,7 +322,8 @@ class OpenedDataset:
         source = self._run.plan.settings.source
         if self._images is None:
             raise ConfigError(
-                f"Nobody said where the images of bucket {source.bucket} are - shoal.open(…, images=…), a folder or s3://bucket"
+                f"Nobody said where the images of {source.what.lower()} {source.place} are - shoal.open(…, images=…), a "
+                "folder or s3://bucket"
             )
         try:
             data = self._images.find_bytes(key, size_bytes)

@@ -12,8 +12,8 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.contract.units import agreed, counted
-from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
+from shoal.settings.source import Source
 from shoal.tables.frozen_listing import FrozenAt, find_whole
 from shoal.tables.session import Database
 

@@ -1,5 +1,6 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,9 @@ from shoal.contract.layout import DatasetLayout, listed_months
 from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
-from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
+from shoal.settings.source import Source
 from shoal.stores.object_store import ImageStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.tables.frozen_listing import FrozenAt, load_images
@@ -66,6 +67,7 @@ class FrozenListing:
         counts: What it saw.
         largest: Its largest directory.
         nothing: Why no image is left in the run's window, and which are nearest; empty where one is.
+        ground: See `ImageStore.ground`.
     """
 
     key: str
@@ -73,6 +75,7 @@ class FrozenListing:
     counts: ListingCounts
     largest: LargestDirectory
     nothing: str = ""
+    ground: tuple[str, ...] = ()
 
     @property
     def frozen_at(self) -> FrozenAt:
@@ -111,7 +114,7 @@ def freeze_listing(
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
-    moment = Moment.now(bucket)
+    moment, ground = Moment.now(bucket), bucket.ground
     counts, largest, in_order = _sift(bucket, source, scope, path, mounts=mounts)
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
@@ -123,9 +126,9 @@ def freeze_listing(
         counts = replace(counts, twice=sifted - counts.images)
     files = store_months(database, key, SharedFiles.look(database.results, listed_months(key), kept))
     listed = scope_of(source, scope.prefix, scope.limit)
-    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files)
+    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files, ground)
     database.results.write_json(key, record.to_json())  # last: what it names is there
-    return FrozenListing(key, moment, counts, largest)
+    return FrozenListing(key, moment, counts, largest, ground=ground)
 
 
 def load_sifted(database: Database, path: Path, limit: int | None, *, in_order: bool) -> None:
@@ -165,7 +168,8 @@ def view_listing(database: Database, key: str) -> FrozenListing:
     if record is None:
         raise gone(key, database.results.bucket)
     load_images(database, [file.key for file in record.files])
-    return FrozenListing(key, record.moment, count_images(database, record.counts), record.largest)
+    counts = count_images(database, record.counts)
+    return FrozenListing(key, record.moment, counts, record.largest, ground=record.ground)
 
 
 def find_listing(
@@ -223,9 +227,9 @@ def _sift(
         path.open("w", encoding="utf-8") as lines,
         path.with_suffix(".doubtful").open("w+", encoding="utf-8") as doubtful,
     ):
-        sieve = Sieve(source, lines, doubtful)
+        sieve, unlisted = Sieve(source, lines, doubtful), Counter[str]()
         # A limit takes the first of the store's own order; what is wanted whole may come folder by folder.
-        listed = bucket.list_objects(scope.prefix, whole=scope.limit is None)
+        listed = bucket.list_objects(scope.prefix, whole=scope.limit is None, unlisted=unlisted)
         for found in listed:
             fan_out.add(found.key)
             sieve.add(found)
@@ -233,18 +237,19 @@ def _sift(
                 if mounts:
                     fan_out.finish(rest.key for rest in listed)
                 break
-        counts = sieve.finish()
+        counts = replace(sieve.finish(), unlisted=dict(unlisted))
         return counts, fan_out.largest, sieve.in_order
 
 
 def _nothing_there(bucket: ImageStore, source: Source, scope: Scope, counts: ListingCounts) -> str:
     seen = counts.not_images + counts.ignored
-    where = f"Bucket '{bucket.bucket}' has no images under prefix '{shown(scope.prefix, 200)}'"
+    where = f"{source.what} '{shown(bucket.bucket)}' has no images under prefix '{shown(scope.prefix, 200)}'"
+    beside = "".join(f"; {line}" for line in counts.describe())
     if seen == 0 and scope.prefix != source.prefix:
-        return f"{where}: no key begins so; {beside_prefix(bucket, source.prefix, scope.prefix)}"
+        return f"{where}: no key begins so; {beside_prefix(bucket, source, scope.prefix)}{beside}"
     if seen == 0:
-        return f"{where}: nothing lies there - check source.bucket and source.prefix"
+        return f"{where}: nothing lies there - {source.to_look_at}{beside}"
     return (
         f"{where}: {counts.not_images} objects do not end in {' '.join(source.suffixes)}, {counts.ignored} are ignored - "
-        "check source.suffixes and source.ignore" + "".join(f"; {line}" for line in counts.describe())
+        f"check source.suffixes and source.ignore{beside}"
     )

@@ -11,7 +11,7 @@ from shoal.contract.errors import ShoalError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.stored_json import checked, reading, take
 from shoal.contract.units import read_time, utc_text
-from shoal.settings.dataset import Source
+from shoal.settings.source import Source
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.tables.frozen_listing import ListingFile, parse_files
 
@@ -48,6 +48,7 @@ class ListingRecord:
         counts: What it saw, windows aside.
         largest: Its largest directory.
         files: Where its images lie.
+        ground: See `ImageStore.ground`; empty also in listings of earlier releases.
     """
 
     moment: Moment
@@ -56,6 +57,7 @@ class ListingRecord:
     counts: ListingCounts
     largest: LargestDirectory
     files: tuple[ListingFile, ...]
+    ground: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write it."""
@@ -68,6 +70,7 @@ class ListingRecord:
             "counts": self.counts.to_json(),
             "largest_directory": {"name": self.largest.name, "entries": self.largest.entries},
             "files": [file.to_json() for file in self.files],
+            **({"ground": list(self.ground)} if self.ground else {}),
         }
 
     @classmethod
@@ -91,6 +94,7 @@ class ListingRecord:
                     checked(ListingCounts.of(stored["counts"])),
                     LargestDirectory(take(largest, "name", str), take(largest, "entries", int)),
                     parse_files(key, stored),
+                    tuple(take(stored, "ground", list)) if "ground" in stored else (),
                 )
             )
 
@@ -98,8 +102,7 @@ class ListingRecord:
 def scope_of(source: Source, prefix: str, limit: int | None) -> dict[str, Any]:
     """Say which objects a listing holds, as people read it."""
     return {
-        "conn_id": source.conn_id,
-        "bucket": source.bucket,
+        **({"path": source.path} if source.path else {"conn_id": source.conn_id, "bucket": source.bucket}),
         "prefix": prefix,
         "limit": limit,
         "suffixes": sorted(source.suffixes),

@@ -8,6 +8,7 @@ from itertools import islice
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.settings.run_form import Window
+from shoal.settings.source import Source
 from shoal.stores.object_store import ImageStore
 
 LOOKED_AT = 1000
@@ -18,25 +19,25 @@ MOST = 80
 """Characters of one name that are shown."""
 
 
-def beside_prefix(bucket: ImageStore, dataset_prefix: str, prefix: str) -> str:
+def beside_prefix(bucket: ImageStore, source: Source, prefix: str) -> str:
     """Say what lies where nothing lies under a prefix: the names at the last level that there is.
 
     Args:
         bucket: The image bucket.
-        dataset_prefix: The dataset's own; what is above it is not looked at.
+        source: What is above the dataset's own prefix is not looked at.
         prefix: The whole prefix, the dataset's and the run's.
 
     Raises:
         StoreError: The store does not answer.
     """
     above = prefix
-    while above != dataset_prefix:
+    while above != source.prefix:
         parent = above.rstrip("/").rpartition("/")[0]
-        above = max((f"{parent}/" if parent else "", dataset_prefix), key=len)
+        above = max((f"{parent}/" if parent else "", source.prefix), key=len)
         keys = [found.key for found in islice(bucket.list_objects(above), LOOKED_AT)]
         if keys:
             return _say_names(above, prefix, list(dict.fromkeys(_name(key, above) for key in keys)))
-    return "nothing lies in the whole dataset - check source.bucket and source.prefix"
+    return f"nothing lies in the whole dataset - {source.to_look_at}"
 
 
 def _name(key: str, above: str) -> str:

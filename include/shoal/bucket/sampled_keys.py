@@ -2,14 +2,15 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from shoal.bucket.sieve import ListingCounts, Sieve, write_line
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import counted
-from shoal.settings.dataset import Source
+from shoal.settings.source import Source
 from shoal.stores.object_store import ImageStore, ListedObject
 from shoal.tables.session import Database
 
@@ -51,14 +52,15 @@ def sample_images(bucket: ImageStore, source: Source, most: int) -> Sample:
         StoreError: The store does not answer.
     """
     lines, looked_at = io.StringIO(), dict[str, ListedObject]()
-    sieve, whole = Sieve(source, lines, io.StringIO()), True
-    for item in islice(bucket.list_objects(source.prefix), max(most, SEARCHED_OBJECTS) + 1):
+    sieve, whole, unlisted = Sieve(source, lines, io.StringIO()), True, Counter[str]()
+    listed = bucket.list_objects(source.prefix, unlisted=unlisted)
+    for item in islice(listed, max(most, SEARCHED_OBJECTS) + 1):
         if len(looked_at) >= (most if sieve.images else SEARCHED_OBJECTS):
             whole = False
             break
         looked_at[item.key] = item
         sieve.add(item)
-    counts = sieve.finish()
+    counts = replace(sieve.finish(), unlisted=dict(unlisted))
     images = tuple(looked_at[json.loads(line)["key"]] for line in lines.getvalue().splitlines())
     return Sample(images, len(looked_at), whole, counts)
 

@@ -4,13 +4,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from json.encoder import encode_basestring_ascii
 from typing import Any, TextIO
 
 from shoal.contract.units import counted
-from shoal.settings.dataset import Source
 from shoal.settings.ignore import DEFAULTS, Ignored
+from shoal.settings.source import Source
+from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
 from shoal.stores.object_store import ListedObject
 
 CONVERT_HEIC = "magick mogrify -format jpg *.HEIC makes JPEGs"
@@ -25,6 +26,9 @@ DECODED = frozenset({".gif", ".avif", ".jp2"})
 """Those of them that a worker decodes."""
 
 HEIC = frozenset({".heic", ".heif"})
+
+_SELDOM = frozenset({"twice", "unlisted"})
+"""Counts that are stored where there is something to count."""
 
 KEYS = "whole keys"
 """What entries that are keys leave out is counted as one."""
@@ -44,6 +48,7 @@ class ListingCounts:
         unread: Those that are photos in formats which `source.suffixes` does not name, by ending.
         below_images: Images in folders named like an image.
         twice: Further images under a key that was listed before: one of each key is in scope. Stored where there are any.
+        unlisted: What lies in a folder and can be no image's file, by why. Stored where there is any.
     """
 
     images: int = 0
@@ -55,6 +60,7 @@ class ListingCounts:
     unread: Mapping[str, int] = field(default_factory=dict)
     below_images: int = 0
     twice: int = 0
+    unlisted: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "ListingCounts":
@@ -63,7 +69,8 @@ class ListingCounts:
 
     def to_json(self) -> dict[str, Any]:
         """Write them as listings and plans hold them."""
-        values = {one.name: getattr(self, one.name) for one in fields(self) if self.twice or one.name != "twice"}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {name: value for name, value in values.items() if value or name not in _SELDOM}
         return {
             name: dict(sorted(value.items())) if isinstance(value, Mapping) else value for name, value in values.items()
         }
@@ -72,9 +79,18 @@ class ListingCounts:
         """Write what is not in scope, as plans and summaries hold it."""
         return {name: value for name, value in self.to_json().items() if name not in {"images", "size_bytes"}}
 
+    @property
+    def lasting(self) -> "ListingCounts":
+        """Without what would be another number a minute later, for an answer that is the same as long as its images are."""
+        return replace(self, unlisted={why: count for why, count in self.unlisted.items() if why != UNSETTLED})
+
     def describe(self) -> list[str]:
         """Tell what was left out, and what lies there that nobody looks at."""
-        lines = []
+        lines = [
+            f"{what}: {counted(self.unlisted[why], things)} {which}"
+            for why, (what, things, which) in _UNLISTED.items()
+            if self.unlisted.get(why)
+        ]
         if self.ignored:
             which = f": {_told(self.ignored_by)}" if self.ignored_by else ""  # not counted in plans before patterns
             lines.append(f"ignored {self.ignored}{which} - !pattern in source.ignore lets one in again")
@@ -109,6 +125,19 @@ class ListingCounts:
                 "where file names are no UTF-8 some stores show different ones alike: rename them; else see the store's log"
             )
         return lines
+
+
+_UNLISTED = {
+    UNSETTLED: ("left for the next run", "file", "written just before they were listed (source.settle)"),
+    CLOSED: (
+        "not in the listing",
+        "file or folder",
+        "that may not be read or looked into - give this process the right",
+    ),
+    LINKS: ("not followed", "link", "in the folder - name the folder that they lead to, or mount it there"),
+    NO_FILES: ("not looked at", "pipe or device", "in the folder"),
+}
+"""What is said of what lies in a folder and is not listed."""
 
 
 class Sieve:

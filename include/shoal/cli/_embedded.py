@@ -85,8 +85,6 @@ def open_embedded(arguments: Namespace, *, scheduler_follows: bool) -> Iterator[
     with home.lock():
         if ended := end_leftovers(home.root):
             say("stopped", f"what a killed command left running: processes {', '.join(map(str, ended))}")
-        for line in own.describe():
-            say("photos", line)
         dataset_name = prepare_folders(home, own)
         with running_store(home.store, home.logs / "store.log") as store:
             say("store", f"an S3 server on loopback over {home.store}")

@@ -154,7 +154,8 @@ def reach_stores(dataset: Dataset, open_them: OpenStores = open_stores) -> Itera
     Raises:
         ConfigError: The buckets are embedded and were never made.
     """
-    named = {place.conn_id for place in (dataset.source, dataset.models, dataset.results)}
+    # A folder has no connection.
+    named = {place.conn_id for place in (dataset.source, dataset.models, dataset.results)} - {""}
     with _reading_connections(named, dataset.name) as read_access:
         yield open_them(dataset, read_access)
 

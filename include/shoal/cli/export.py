@@ -77,7 +77,10 @@ def execute(arguments: Namespace) -> int:
                 with _reach_out(out, dataset, stores) as (store, prefix):
                     delivered = export_to_store(database, order, store, prefix)
             else:
-                delivered = export_to_folder(database, order, Path(out).expanduser().absolute())
+                folder = Path(out).expanduser().absolute()
+                if dataset.source.path and folder.resolve().is_relative_to(Path(dataset.source.path).resolve()):
+                    raise ConfigError(f"--out {folder} lies among the images of dataset {name} - name another place")
+                delivered = export_to_folder(database, order, folder)
     if arguments.json:
         print_json(
             {"run": f"{name}/{run.run_key}", "place": delivered.place, "again": delivered.again, **delivered.told}
@@ -115,7 +118,7 @@ def _reach_out(out: str, dataset: Dataset, stores: Stores) -> Iterator[tuple[Obj
 def _refuse_own_places(store: ObjectStore, prefix: str, dataset: Dataset, stores: Stores) -> None:
     """Refuse to write among images, models or results."""
     places = {
-        "images": (stores.source.address, dataset.source.bucket, dataset.source.prefix),
+        "images": (stores.source.address, dataset.source.place, dataset.source.prefix),
         "models": (stores.models.address, dataset.models.bucket, ""),
         "results": (stores.results.address, dataset.results.bucket, stores.layout.root),
     }

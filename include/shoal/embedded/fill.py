@@ -37,9 +37,7 @@ def prepare_folders(home: Home, own: OwnFiles) -> str:
         return DEMO
     if own.model is not None:
         own.model.copy_to(home.bucket("demo-models") / own.model.name / own.model.version)
-    if own.images is not None:
-        _link(home.bucket(own.dataset_name), own.images.resolve())
-    _write_dataset(home.datasets / f"{own.dataset_name}.yaml", own)
+    _write_dataset(home, own)
     return own.dataset_name
 
 
@@ -72,14 +70,22 @@ def _show_demo_file(file: Path, example: Path) -> None:
         shutil.copyfile(example, file)
 
 
-def _write_dataset(path: Path, own: OwnFiles) -> None:
+def _write_dataset(home: Home, own: OwnFiles) -> None:
     """Write the dataset file of a person's own files, or bring the one they may have edited up to date."""
+    path = home.datasets / f"{own.dataset_name}.yaml"
     before: dict[str, Any] = {}
     if path.exists():
         load_dataset(path)
         with path.open("rb") as file:
             before = read_yaml(file)
-    source = {"conn_id": CONN_ID, "bucket": "demo-images" if own.images is None else own.dataset_name}
+    source = before.get("source", {})
+    if own.images is None:
+        source = {**source, "conn_id": CONN_ID, "bucket": "demo-images"}
+    elif "bucket" in source:  # of an earlier release: its rows are of the versions that the store tells
+        _link(home.bucket(own.dataset_name), own.images.resolve())
+    else:
+        # The photos were there before the command was given: nobody is asked to wait a minute.
+        source = {"settle": "5s", **source, "kind": "folder", "path": str(own.images.resolve())}
     model = before.get("model") or {"name": DEMO_MODEL, "version": "v1"}
     if own.model is not None:
         model = {**model, "name": own.model.name, "version": own.model.version}
@@ -90,7 +96,7 @@ def _write_dataset(path: Path, own: OwnFiles) -> None:
         "clock": [{"pattern": Clock().pattern, "format": Clock().format, "zone": Clock().zone}, {"exif": True}],
         "cluster": {"share": 1.0},
         **before,
-        "source": {**before.get("source", {}), **source},
+        "source": source,
         "model": model,
     }
     if after["description"] in {"", _describe(own)} or after["description"].endswith(ONLY_SCENES):

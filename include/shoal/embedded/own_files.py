@@ -1,4 +1,4 @@
-"""A person's own model and photos: checked before anything is started, and linked, never copied or written to."""
+"""A person's own model and photos: checked before anything is started; photos are read where they lie."""
 
 import hashlib
 import os
@@ -6,18 +6,19 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shoal.bucket.sieve import count_others
-from shoal.contract.errors import ConfigError, shown
+from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.model_files import ModelFile
 from shoal.embedded.home import Home
 from shoal.models.trial import judge_model
-from shoal.settings.dataset import IMAGE_SUFFIXES
+from shoal.settings.source import IMAGE_SUFFIXES
+from shoal.stores.folder_listing import walk
 
 OWN = "own"
 
@@ -62,34 +63,26 @@ class OwnFiles:
     Attributes:
         model: ONNX file.
         images: Folder of photos.
-        dead_links: Links in it that are called like photos and lead nowhere: the store lists none of them.
     """
 
     model: OwnModel | None
     images: Path | None
-    dead_links: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, model: Path | None, images: Path | None, home: Home) -> "OwnFiles":
         """Check that they can be used.
 
         Raises:
-            ConfigError: A path is wrong, or the folder has no photos or never ends.
+            ConfigError: A path is wrong, or the folder has no photos.
             ModelRefusedError: The model is none that Shoal runs.
         """
         # A shell leaves ~ as it is behind MODEL= and IMAGES=.
         model, images = (path and Path(os.path.expanduser(path)) for path in (model, images))  # noqa: PTH111 - leaves ~nobody
         if model is not None and not model.is_file():
             raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
-        dead_links = () if images is None else _check_photos(images, home)
-        own = None if model is None else OwnModel(model, judge_model(model).files)
-        return cls(own, images, dead_links)
-
-    def describe(self) -> list[str]:
-        """Tell what of the photos is lost before a store sees them."""
-        if not self.dead_links:
-            return []
-        return [f"no photos of {self.images}: {_tell_dead_links(self.dead_links)}"]
+        if images is not None:
+            _check_photos(images, home)
+        return cls(None if model is None else OwnModel(model, judge_model(model).files), images)
 
     @property
     def dataset_name(self) -> str:
@@ -102,8 +95,8 @@ class OwnFiles:
         return f"{OWN}-{slug}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:6]}"
 
 
-def _check_photos(folder: Path, home: Home) -> tuple[str, ...]:
-    """Look for photos; return the links that should be some and lead nowhere."""
+def _check_photos(folder: Path, home: Home) -> None:
+    """Look for a photo."""
     if folder.is_file():
         raise ConfigError(f"IMAGES={folder} is a file - give the folder it lies in")
     if not folder.is_dir():
@@ -114,46 +107,16 @@ def _check_photos(folder: Path, home: Home) -> tuple[str, ...]:
             f"IMAGES={folder} and Shoal's own folder {root} lie one in the other - give a folder of photos outside, "
             "or set SHOAL_HOME to another place"
         )
-    photos, dead_links, others = 0, [], Counter[str]()
-    for path, is_file in _walk(folder, ()):
-        if not path.lower().endswith(IMAGE_SUFFIXES):
-            others[os.path.splitext(path)[1].lower()] += 1  # noqa: PTH122 - a Path for each of a million files is slow
-        elif is_file:
-            photos += 1
-        else:
-            dead_links.append(path)
-    if photos == 0:
-        raise ConfigError(f"IMAGES={folder} holds no photos: {_no_photos(others, dead_links)}")
-    return tuple(dead_links)
+    others, unlisted = Counter[str](), Counter[str]()
+    for found in walk(str(real), "", 0, unlisted):
+        if found.key.lower().endswith(IMAGE_SUFFIXES):
+            return
+        others[os.path.splitext(found.key)[1].lower()] += 1  # noqa: PTH122 - a Path for each of a million files is slow
+    raise ConfigError(f"IMAGES={folder} holds no photos: {_no_photos(others, unlisted)}")
 
 
-def _no_photos(others: Mapping[str, int], dead_links: Sequence[str]) -> str:
+def _no_photos(others: Mapping[str, int], unlisted: Mapping[str, int]) -> str:
     """Say what lies there instead, with the way out that helps."""
-    if dead_links:
-        return _tell_dead_links(dead_links)
     none_ends = f"none of its {sum(others.values())} files ends in {' '.join(IMAGE_SUFFIXES)}"
-    return f"{none_ends} - {'; '.join(count_others(others).describe()) or 'give the folder they lie in'}"
-
-
-def _tell_dead_links(links: Sequence[str]) -> str:
-    return f"{len(links)} links lead nowhere, such as {shown(links[0], 200)!r} - is a disk or a share not mounted?"
-
-
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
-    """Give the path of all below a folder that is none itself, and whether it is a file; links are followed as the store does.
-
-    Raises:
-        ConfigError: A folder cannot be read, or lies below itself.
-    """
-    real = os.path.realpath(folder)
-    if real in above:
-        raise ConfigError(f"{folder} leads back to {real}, which it lies in: the photos never end - remove that link")
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as err:
-        raise ConfigError(f"Folder {folder} cannot be read: {err.strerror} - IMAGES must be readable") from err
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), (*above, real))
-        else:
-            yield entry.path, entry.is_file()
+    counts = replace(count_others(others), unlisted=unlisted)
+    return f"{none_ends} - {'; '.join(counts.describe()) or 'give the folder they lie in'}"

@@ -12,6 +12,7 @@ from shoal.contract.errors import ShoalError
 from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
+from shoal.settings.source import Volume
 
 if TYPE_CHECKING:
     from shoal.shards.attempt import ShardWork
@@ -78,17 +79,20 @@ class Workers:
         worker: Image of the worker, and somebody's own program beside it.
         sidecar: Image and size of what mounts the bucket beside it.
         bucket: The bucket it mounts.
+        volume: What holds the images as files instead; None where they lie in a bucket.
     """
 
     cluster: Cluster
     worker: Worker = field(default_factory=Worker)
     sidecar: Sidecar = field(default_factory=Sidecar)
     bucket: str = ""
+    volume: Volume | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Workers":
         """Take them from a dataset's settings."""
-        return cls(dataset.cluster, dataset.worker, dataset.sidecar, dataset.source.bucket)
+        source = dataset.source
+        return cls(dataset.cluster, dataset.worker, dataset.sidecar, source.place, source.volume)
 
 
 @dataclass(frozen=True)

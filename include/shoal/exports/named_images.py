@@ -59,4 +59,4 @@ def name_images(database: Database, answer: Answer) -> None:
 def media_url(answer: Answer) -> str:
     """Tell what stands before an image's key in its address."""
     said = answer.described.publish.media_url
-    return f"{said.rstrip('/')}/" if said else f"s3://{answer.plan.settings.source.bucket}/"
+    return f"{said.rstrip('/')}/" if said else answer.plan.settings.source.uri

@@ -11,7 +11,7 @@ from threading import Thread
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, one_line
 from shoal.pictures.drawing import Drawing, Drawn, PictureLimits
 from shoal.pictures.process import CannotPaintError, NoPictureError, Painter
-from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageSource
+from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone, ImageMissing, ImageSource
 
 AHEAD = 2
 """Images that are fetched while another one is drawn."""
@@ -183,7 +183,7 @@ def _read(source: ImageSource, drawing: Drawing) -> bytes | str:
     except ImageArchived as err:
         return one_line(err)
     except ImageDenied as err:
-        return one_line(f"the store does not give it: {err}")
+        return one_line(err if isinstance(err, ImageMissing) else f"the store does not give it: {err}")
     if drawing.content_sha256 and (now := hashlib.sha256(data).hexdigest()) != drawing.content_sha256:
         return f"it has changed since the run looked at it: sha256 {now[:12]}, then {drawing.content_sha256[:12]}"
     return data

@@ -242,6 +242,11 @@ class Plan:
     def _describe_doubts(self) -> list[str]:
         """Tell what a reader of the numbers should know of this run."""
         release, then, lines = self.variant.release, self.variant.then, []
+        if self.dataset.source.path:
+            lines.append(
+                f"images are files below {self.dataset.source.path}: the version of one is its size and the time of its last "
+                "change, nothing else tells that other bytes are in it"
+            )
         if not self.listed_at.by_store:
             lines.append(
                 "the image store does not say what time it is: this machine's clock stands for the listing's time"

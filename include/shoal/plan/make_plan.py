@@ -191,7 +191,7 @@ def _plan_work(
         free = session.leave_to_others(found.layout, found.to_infer)
     if free == 0:
         return PlannedWork(None, rate, ())
-    if request.dataset.cluster.mounts:
+    if request.dataset.mounts:
         found.listing.largest.check()
     return session.cut(Supply(find_room(), rate, request.max_shards), free)
 
@@ -236,7 +236,7 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
     then = variant.then
     return ShardJob(
         run_key=request.run_key,
-        source_bucket=dataset.source.bucket,
+        source_bucket=dataset.source.place,
         models_bucket=dataset.models.bucket,
         model_key=variant.release.key,
         model_sha256=variant.release.sha256,

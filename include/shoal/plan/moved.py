@@ -118,7 +118,7 @@ def look_back(
 
 def _source_change(plan: StoredPlan, dataset: Dataset) -> str:
     old, new = plan.settings_json["source"], dataset.source
-    pairs = [(name, str(old.get(name, "")), str(getattr(new, name))) for name in ("bucket", "prefix")]
+    pairs = [(name, str(old.get(name, "")), str(getattr(new, name) or "")) for name in ("bucket", "path", "prefix")]
     return ", ".join(f"source.{name} {was or 'none'} -> {now or 'none'}" for name, was, now in pairs if was != now)
 
 

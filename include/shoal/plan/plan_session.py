@@ -19,10 +19,11 @@ from shoal.bucket.listing import (
     freeze_listing,
     view_listing,
 )
+from shoal.bucket.listing_record import ListingRecord
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_name_words
-from shoal.contract.errors import ContractError, EmptyBucketError
+from shoal.contract.errors import ConfigError, ContractError, EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
@@ -144,7 +145,7 @@ class PlanSession:
         """
         dataset, full = self._request.dataset, self._request.params.full_scope
         corrected = read_correction_words(self._database, dataset.deployments, full_scope=full)
-        return (*corrected, *read_name_words(self._database, mounts=dataset.cluster.mounts))
+        return (*corrected, *read_name_words(self._database, mounts=dataset.mounts))
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.
@@ -193,10 +194,26 @@ class PlanSession:
         known = None if answer is None else FrozenAt.of_answer(answer)
         drift = count_gone(self._database, listing, known, self._scope, self._request.dataset.source)
         drift.check(params, moved)
+        if drift.gone and not params.accept_gone and known is not None:
+            self._need_same_ground(listing, known, drift)
         if to_infer:
             drift = count_changed(self._database, drift, reused)
             drift.check(params)
         return replace(drift, copied=drift.changed) if params.accept_changed == "same" else drift
+
+    def _need_same_ground(self, listing: FrozenListing, answer: FrozenAt, drift: Drift) -> None:
+        """Refuse to take images for removed where a disk or share is away that the folder stood on.
+
+        Raises:
+            ConfigError: It does.
+        """
+        before = ListingRecord.read(self._stores.results, answer.key)
+        if before is not None and (away := sorted({*before.ground} - {*listing.ground})):
+            raise ConfigError(
+                f"{drift.gone} of {drift.known} known images are not in folder {self._stores.source.bucket}, and nothing is "
+                f"mounted at {' and '.join(away)} any more; nothing was started - mount it, or, where the images were moved and "
+                "these removed on purpose, start the run with accept_gone: true"
+            )
 
     def copy_moved(self, layout: VariantLayout) -> list[str]:
         """Close the images whose rows are copied; write those rows, which a plan alone does not, and list their part.
@@ -293,7 +310,7 @@ class PlanSession:
             found = find_listing(database, stores.layout, source, self._scope, since)
         if found is not None:
             return view_listing(database, found)
-        mounts = request.dataset.cluster.mounts
+        mounts = request.dataset.mounts
         return freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts, kept=self._find_kept())
 
     def _find_kept(self) -> frozenset[str]:

@@ -220,7 +220,7 @@ def _read_again(told: StoredPlan, settings: Dataset, stores: Stores) -> dict[str
         read_times(database, settings.clock, settings.deployments)
         full = told.params.full_scope
         corrected = read_correction_words(database, settings.deployments, full_scope=full)
-        names = read_name_words(database, mounts=told.settings.cluster.mounts)
+        names = read_name_words(database, mounts=told.settings.mounts)
         return {
             "clock": read_clock_table(database, settings.clock, settings.name).to_json(),
             "remarks": [*corrected, *names],

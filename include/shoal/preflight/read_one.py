@@ -7,7 +7,7 @@ from itertools import islice
 from shoal.bucket.sampled_keys import SEARCHED_OBJECTS, Sample
 from shoal.contract.errors import ConfigError
 from shoal.contract.rows import ARCHIVES, RESTORE
-from shoal.settings.dataset import Source
+from shoal.settings.source import Source
 from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone
 from shoal.stores.object_store import ImageStore, ListedObject
 

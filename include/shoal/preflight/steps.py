@@ -13,8 +13,9 @@ from shoal.engines.engine import Step
 from shoal.exports.export import need_exports, of_boxes_alone
 from shoal.models.choice import Shelf
 from shoal.preflight.read_one import read_one
-from shoal.settings.dataset import Dataset, Models, Results, Source
-from shoal.settings.dataset_stores import Stores, refuse_results_among_images
+from shoal.settings.dataset import Dataset, Models, Results
+from shoal.settings.dataset_stores import Stores, open_source, refuse_results_among_images
+from shoal.settings.source import Source
 from shoal.settings.taxa import find_double_ids, taxon_of
 from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
 from shoal.stores.unreached import UnreachedStore
@@ -52,11 +53,16 @@ def open_for_check(dataset: Dataset, read_access: ReadAccess) -> Stores:
     """
     silent: dict[tuple[str | None, str], NoAnswerError | None] = {}
 
+    def opened(place: Source | Models | Results, read_access: ReadAccess) -> ObjectStore:
+        if isinstance(place, Source):
+            return open_source(place, read_access)
+        return open_store(read_access(place.conn_id), place.bucket)
+
     def open_bucket(place: Source | Models | Results) -> ObjectStore:
         try:
-            store = open_store(read_access(place.conn_id), place.bucket)
+            store = opened(place, read_access)
         except ConfigError as err:
-            return UnreachedStore(place.bucket, err)
+            return UnreachedStore(place.place if isinstance(place, Source) else place.bucket, err)
         way = store.address, store.access.login
         if way not in silent:
             silent[way] = _find_silence(store)
@@ -113,8 +119,8 @@ def check_images(dataset: Dataset, stores: Stores) -> str:
     beside = "".join(f"\n{line}" for line in sample.counts.describe())
     if sample.seen == 0:
         raise ConfigError(
-            f"Nothing lies under {stores.source.uri(dataset.source.prefix)} - put images there, or correct source.bucket and "
-            "source.prefix"
+            f"Nothing lies under {stores.source.uri(dataset.source.prefix)} - put images there, or correct "
+            f"{dataset.source.where_set}{beside}"
         )
     if not sample.images:
         raise ConfigError(

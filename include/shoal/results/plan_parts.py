@@ -119,6 +119,7 @@ class StoredListing:
         unread: Photos in formats that `source.suffixes` does not name, by ending.
         below_images: Images in folders named like an image.
         listed_at: When the bucket was listed, by its store's clock; None in plans before that was asked.
+        unlisted: What lies in a folder and is not listed, by why.
     """
 
     key: str
@@ -130,6 +131,7 @@ class StoredListing:
     unread: Mapping[str, int] = field(default_factory=dict)
     below_images: int = 0
     listed_at: str | None = None
+    unlisted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def frozen_at(self) -> FrozenAt:

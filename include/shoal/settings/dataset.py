@@ -1,7 +1,6 @@
 """A dataset file: the only place where a pipeline is configured; what its groups of settings may say."""
 
 from datetime import timedelta
-from functools import cached_property
 from math import ceil
 from operator import not_
 from typing import Annotated, Any
@@ -20,25 +19,19 @@ from shoal.settings.field_types import (
     Bucket,
     Duration,
     Folder,
-    IgnoreLine,
-    KeyPrefix,
     Memory,
     Name,
     Schedule,
     Score,
     Settings,
     Side,
-    Suffix,
 )
-from shoal.settings.ignore import Ignored
 from shoal.settings.publish import Publish, say_nothing
 from shoal.settings.service import NOT_OF_SERVICES, Worker, check_place, check_version
+from shoal.settings.source import Source
 from shoal.settings.taxa import check_taxa
 from shoal.settings.then import ThenModel
 
-IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
-)  # fmt: skip
 EXPORTS_OF_WHEELS = "shoal.exports"
 """Group of the entry points by which another wheel brings an export."""
 
@@ -46,38 +39,6 @@ EXPORTS_BY_MONTH = ("coco", "long", "megadetector")
 """Our own exports that a dataset file may ask for: each month of an answer stands alone."""
 
 DATASET_NAME = "[a-z0-9][a-z0-9_-]{0,62}"
-
-
-class Source(Settings):
-    """Where the images are. Shoal only lists and reads here."""
-
-    conn_id: str = Field(description="Airflow connection of the store; its key needs List and Get only")
-    bucket: Bucket
-    prefix: KeyPrefix = Field("", description="Only keys that begin so")
-    suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
-    ignore: tuple[IgnoreLine, ...] = Field(
-        (),
-        description="Keys, or patterns of whole keys as in .gitignore, that are out of scope; an entry that equals a listed key "
-        "is that key alone; !pattern lets in again",
-    )
-
-    @cached_property
-    def endings(self) -> tuple[str, ...]:
-        """The suffixes as they are compared."""
-        return tuple(suffix.lower() for suffix in self.suffixes)
-
-    @cached_property
-    def ignored(self) -> Ignored:
-        """What is left out, to be asked by the million."""
-        return Ignored(self.ignore)
-
-    def is_image(self, key: str) -> bool:
-        """Tell whether an object is an image of the dataset: by its ending, and unless it is ignored."""
-        return self.ends_like_image(key) and self.ignored.line_of(key) is None
-
-    def ends_like_image(self, key: str) -> bool:
-        """Tell whether a key ends as those of images do, ignored or not."""
-        return key.lower().endswith(self.endings)
 
 
 class Results(Settings):
@@ -265,6 +226,11 @@ class Dataset(Settings):
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
 
+    @property
+    def mounts(self) -> bool:
+        """Whether a sidecar mounts the images for the workers: a volume needs none."""
+        return self.cluster.mounts and self.source.volume is None
+
     @model_validator(mode="after")
     def _results_apart_from_source(self) -> "Dataset":
         same_store = (self.source.conn_id, self.source.bucket) == (self.results.conn_id, self.results.bucket)
@@ -287,7 +253,12 @@ class Dataset(Settings):
         if self.cluster.has_pods:
             if self.worker.image is None:
                 raise ValueError("cluster.kind kubernetes needs worker.image - `make images` builds it")
-            if self.cluster.mounts and self.sidecar.image is None:
+            if self.source.path and self.source.volume is None:
+                raise ValueError(
+                    "source.kind folder with cluster.kind kubernetes needs source.volume, where pods find the folder - write "
+                    "volume: {claim: NAME}"
+                )
+            if self.mounts and self.sidecar.image is None:
                 raise ValueError(
                     "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"
                 )

@@ -1,10 +1,14 @@
 """The three buckets of a dataset, opened together and checked against each other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
-from shoal.settings.dataset import Dataset, Models, Source
+from shoal.settings.checkout import embedded_root
+from shoal.settings.dataset import Dataset
+from shoal.settings.source import Source
+from shoal.stores.folder_access import FolderAccess
 from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
 from shoal.stores.unreached import UnreachedStore
 
@@ -47,7 +51,7 @@ def open_stores(dataset: Dataset, read_access: ReadAccess) -> Stores:
     Raises:
         ConfigError: A connection is missing, or two of them reach the same place and results would lie among images.
     """
-    source = open_store(read_access(dataset.source.conn_id), dataset.source.bucket)
+    source = open_source(dataset.source, read_access)
     models = open_store(read_access(dataset.models.conn_id), dataset.models.bucket)
     results = open_store(read_access(dataset.results.conn_id), dataset.results.bucket)
     stores = Stores(source, models, results, DatasetLayout(dataset.results.prefix, dataset.name))
@@ -66,15 +70,33 @@ def open_results(dataset: Dataset, read_access: ReadAccess) -> Stores:
         ConfigError: The connection of the results is missing.
     """
 
-    def open_if_there(place: Source | Models) -> ImageStore:
+    def open_if_there(open_it: Callable[[], ObjectStore], place: str) -> ImageStore:
         try:
-            return open_store(read_access(place.conn_id), place.bucket)
+            return open_it()
         except ConfigError as err:
-            return UnreachedStore(place.bucket, err)
+            return UnreachedStore(place, err)
 
+    source = open_if_there(lambda: open_source(dataset.source, read_access), dataset.source.place)
+    models = open_if_there(
+        lambda: open_store(read_access(dataset.models.conn_id), dataset.models.bucket), dataset.models.bucket
+    )
     results = open_store(read_access(dataset.results.conn_id), dataset.results.bucket)
     layout = DatasetLayout(dataset.results.prefix, dataset.name)
-    return Stores(open_if_there(dataset.source), open_if_there(dataset.models), results, layout)
+    return Stores(source, models, results, layout)
+
+
+def open_source(source: Source, read_access: ReadAccess) -> ObjectStore:
+    """Open where a dataset's images are; nothing is sent yet.
+
+    Args:
+        source: Names a connection and a bucket, or a folder, which needs none.
+        read_access: Looks a connection id up.
+
+    Raises:
+        ConfigError: The connection is missing.
+    """
+    folder = source.path and FolderAccess(source.path, source.settle.total_seconds())
+    return open_store(folder or read_access(source.conn_id), source.place)
 
 
 def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
@@ -84,6 +106,11 @@ def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
         ConfigError: They are such.
     """
     source, results, layout = stores.source, stores.results, stores.layout
+    if dataset.source.path and (own := embedded_root()).is_dir() and own.is_relative_to(dataset.source.path):
+        raise ConfigError(
+            f"Shoal's own folder {own} lies in source.path {dataset.source.path} - it never writes among the images, name a "
+            "folder beside it"
+        )
     same_store = source.address is not None and source.address == results.address
     if same_store and source.bucket == results.bucket and layout.lies_among(dataset.source.prefix):
         raise ConfigError(

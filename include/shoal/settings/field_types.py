@@ -1,5 +1,6 @@
 """Types of a dataset file's fields: what each kind of value must look like, said in one line when it does not."""
 
+import posixpath
 import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -111,6 +112,14 @@ def _check_folder(prefix: str) -> str:
     return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
 
 
+def _check_absolute_folder(path: str) -> str:
+    if not path.startswith("/") or not path.isprintable() or ".." in path.split("/"):
+        raise ValueError(f"{path!r:.200} is no folder from the root on - write it whole, such as /mnt/share/photos")
+    if (normal := posixpath.normpath(path).replace("//", "/")) == "/":
+        raise ValueError("is the whole disk - name the folder of the images")
+    return normal
+
+
 def _check_schedule(expression: str) -> str:
     from croniter import CroniterBadDateError, croniter  # noqa: PLC0415 - only where a dataset file has a schedule
 
@@ -167,6 +176,7 @@ def _check_taxon_word(text: str) -> str:
 
 TaxonWord = Annotated[str, AfterValidator(_check_taxon_word)]
 IgnoreLine = Annotated[str, Field(min_length=1), AfterValidator(_check_ignored)]
+AbsoluteFolder = Annotated[str, AfterValidator(_check_absolute_folder)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
 Folder = Annotated[str, AfterValidator(_check_folder)]
@@ -178,6 +188,8 @@ PodTemplate = Annotated[dict[str, Any], AfterValidator(_check_template)]
 Suffix = Annotated[str, Field(min_length=2, pattern=r"^\.")]
 Memory = Annotated[str, AfterValidator(_check_memory)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+"""Of an object of Kubernetes."""
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Side = Annotated[int, Field(strict=True, ge=32, le=8192)]
 Score = Annotated[float, Field(ge=STORED_CONF, le=1.0)]

@@ -57,7 +57,8 @@ class Publish(Settings):
     licence: Licence | None = Field(None, description="One for both, or data and media")
     handle: Url | None = Field(None, description="Where the set of images is described for good: its handle or DOI")
     media_url: Url | None = Field(
-        None, description="What stands before an image's key in its address; default: s3://<bucket>/"
+        None,
+        description="What stands before an image's key in its address; default: s3://<bucket>/ or file://<folder>/",
     )
     coordinate_digits: int | None = Field(
         None,

@@ -1,5 +1,6 @@
 """A folder that holds a copy of a bucket: read only, for whoever has the results on a disk of their own."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from os import SEEK_END
@@ -27,6 +28,7 @@ class FolderStore(JsonObjects):
     """
 
     address = None
+    ground: tuple[str, ...] = ()
     hurried = False
 
     def __init__(self, folder: Path) -> None:
@@ -92,7 +94,13 @@ class FolderStore(JsonObjects):
             data = file.read(size_bytes)
         return Piece(Span(begin, begin + len(data), whole, str(source.stat().st_mtime_ns)), data)
 
-    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:  # noqa: ARG002 - the door's
+    def list_objects(
+        self,
+        prefix: str = "",
+        *,
+        whole: bool = False,  # noqa: ARG002 - the door's
+        unlisted: Counter[str] | None = None,  # noqa: ARG002
+    ) -> Iterator[ListedObject]:
         """See `ImageStore.list_objects`; the version is the time of the last change."""
         folder = prefix.rpartition("/")[0]
         top = self._path(folder) if folder else self._root

@@ -17,6 +17,10 @@ class ImageDenied(Exception):  # noqa: N818 - a fact about the object as long as
     """The store refuses to give this object."""
 
 
+class ImageMissing(ImageDenied):
+    """The object is not there, as none would be where a disk or share is not mounted: gone, as long as another one is read."""
+
+
 class ImageUnnamable(ImageDenied):
     """The object has a name that cannot be asked for: whatever the login, it is never read."""
 
@@ -44,11 +48,13 @@ class ImageSource(Protocol):
     def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
         """Read the object that was listed with this key, version and size.
 
-        The version is the ETag, unquoted, of an S3 store; `time:` and when it was last modified where the listing has none.
+        The version is the ETag, unquoted, of an S3 store; `time:` and when it was last modified where the listing has none;
+        `file:`, size and time of last change of a file.
 
         Raises:
             ImageChanged: Another version or size.
             ImageGone: No such object.
+            ImageMissing: Nor, perhaps, any other.
             ImageDenied: The store refuses to give it.
             ImageUnnamable: It has a name that cannot be asked for.
             ImageArchived: It must be restored first.

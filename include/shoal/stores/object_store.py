@@ -1,6 +1,7 @@
 """What every object store promises, and the table of the kinds there are; a kind is loaded when it is asked for."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from shoal.stores.images import ImageSource
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.pieces import Piece
 
-KINDS = {"s3": "shoal.stores.s3:S3Store"}
+KINDS = {"s3": "shoal.stores.s3:S3Store", "folder": "shoal.stores.image_folder:ImageFolder"}
 """The kinds of store, and the class of each: a `StoreKind`."""
 
 DEFAULT_KIND = "s3"
@@ -129,7 +130,13 @@ class ImageStore(ImageSource, Protocol):
     def address(self) -> str | None:
         """Where the store is, whatever connection leads to it; None where that is not known."""
 
-    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
+    @property
+    def ground(self) -> tuple[str, ...]:
+        """What a folder stands on, which may be away: the mount points of its disks or shares. Empty for a bucket."""
+
+    def list_objects(
+        self, prefix: str = "", *, whole: bool = False, unlisted: Counter[str] | None = None
+    ) -> Iterator[ListedObject]:
         """Stream every object below `prefix` in the store's order, which is that of keys with hardly an exception.
 
         Folders are left out.
@@ -137,6 +144,7 @@ class ImageStore(ImageSource, Protocol):
         Args:
             prefix: What keys begin with.
             whole: Whether all of them will be read: long listings then go by folders, several at a time, in the order of keys.
+            unlisted: Counts what lies there and can be no object, by why; in a bucket all are.
 
         Raises:
             ConfigError: No such bucket, or access denied.

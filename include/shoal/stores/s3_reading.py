@@ -1,6 +1,7 @@
 """The reading half of an S3 bucket: lists it and reads whole objects, an image as the one that was listed."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class S3Reader:
     """
 
     hurried = False
+    ground: tuple[str, ...] = ()
 
     def __init__(self, access: StoreAccess, bucket: str) -> None:
         self.access = access
@@ -85,7 +87,13 @@ class S3Reader:
         """The endpoint, the same whatever connection leads to it."""
         return self.access.endpoint_url
 
-    def list_objects(self, prefix: str = "", *, whole: bool = False) -> Iterator[ListedObject]:
+    def list_objects(
+        self,
+        prefix: str = "",
+        *,
+        whole: bool = False,
+        unlisted: Counter[str] | None = None,  # noqa: ARG002 - all that lies in a bucket is an object
+    ) -> Iterator[ListedObject]:
         """See `ImageStore.list_objects`: long ones are read ahead."""
         for page in list_ahead(self._list_pages, prefix, whole=whole):
             yield from page.objects

@@ -15,6 +15,7 @@ class UnreachedStore:
     """
 
     address = None
+    ground: tuple[str, ...] = ()
 
     def __init__(self, bucket: str, why: ShoalError) -> None:
         self.bucket = bucket

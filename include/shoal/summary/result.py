@@ -89,7 +89,7 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "deployments": read_deployed(database, plan.settings.deployments),
         "undated_species": database.records("SELECT * FROM undated_species ORDER BY detections DESC, taxon"),
         "overlaps": _plain(database.records("SELECT * FROM overlapping_taxa ORDER BY taxon_a, taxon_b")),
-        "left_out": ListingCounts.of(asdict(plan.listing)).left_out(),
+        "left_out": ListingCounts.of(asdict(plan.listing)).lasting.left_out(),
         # The numbers of a run that left images would pass for those of all.
         "counts_sha256": _hash_digest(database, "counts_digest") if balance.complete else None,
         "gaps_sha256": _hash_digest(database, "gaps_digest") if balance.complete else None,

@@ -110,7 +110,7 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
         params=plan.params_json,
         may_become_current=plan.may_become_current,
         scope=asdict(plan.scope),
-        left_out=ListingCounts.of(asdict(plan.listing)).left_out(),
+        left_out=ListingCounts.of(asdict(plan.listing)).lasting.left_out(),
         listing=hashes,
         ledgers=_first_names(database, sources),
         late_origins=sources.late_origins,

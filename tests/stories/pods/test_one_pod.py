@@ -5,6 +5,8 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from kubernetes import client
@@ -23,6 +25,7 @@ from shoal.contract.errors import (
 from shoal.engines.engine import DagRunId, open_engine
 from shoal.engines.kubernetes.checks import check_rights
 from shoal.preflight.sample_run import SampleRun
+from shoal.settings.dataset_stores import open_stores
 
 
 def left_behind(real_cluster, namespace):
@@ -43,6 +46,40 @@ def test_a_pod_writes_rows_and_leaves_nothing(transfer, pipelines, api, real_clu
     assert sample.count_rows()[0] == 5
     assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
     assert left_behind(real_cluster, namespaces[transfer]) == []
+
+
+@pytest.fixture
+def claim(real_cluster, namespaces, scenes):
+    """A folder of five scenes on the node, and a claim of it where Pod Security is restricted; gives both names."""
+    core, namespace = client.CoreV1Api(real_cluster.connect()), namespaces["direct"]
+    with TemporaryDirectory(prefix="shoal-photos-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the worker is nobody there
+        for scene in scenes[:5]:
+            (folder / scene.key).parent.mkdir(exist_ok=True)
+            (folder / scene.key).write_bytes(scene.jpeg)
+        volume, common = folder.name, {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+        space = {"hostPath": {"path": name}, "capacity": {"storage": "1Mi"}}
+        core.create_persistent_volume({"metadata": {"name": volume}, "spec": common | space})
+        asked = {"volumeName": volume, "resources": {"requests": {"storage": "1Mi"}}}
+        core.create_namespaced_persistent_volume_claim(
+            namespace, {"metadata": {"name": volume}, "spec": common | asked}
+        )
+        yield folder, volume
+        core.delete_namespaced_persistent_volume_claim(volume, namespace)
+        core.delete_persistent_volume(volume)
+
+
+def test_a_folder_in_a_claim_is_read_where_pod_security_is_restricted(claim, pipelines, api, real_cluster, namespaces):
+    folder, name = claim
+    before = pipelines()
+    source = {"kind": "folder", "path": str(folder), "settle": "0s", "volume": {"claim": name}}
+    dataset = before.with_settings(source=source).dataset
+    sample, lines = SampleRun.prepare(dataset, open_stores(dataset, lambda _: real_cluster.store)), []
+    sample.run(lambda _: api, lines.append)
+    assert sample.count_rows()[0] == 5
+    assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
+    assert left_behind(real_cluster, namespaces["direct"]) == []
 
 
 def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):

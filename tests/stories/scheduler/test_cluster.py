@@ -15,8 +15,13 @@ from kubernetes.client.exceptions import ForbiddenException
 
 from scheduling.objects import container, node, pod
 from shoal.contract.errors import ClusterError, ConfigError, InsufficientCapacityError
+from shoal.engines.engine import Workers
 from shoal.engines.kubernetes import cluster
 from shoal.engines.kubernetes.cluster import connect, default_namespace, measure_room, read_cluster
+from shoal.engines.kubernetes.settings import KubernetesSettings
+from shoal.settings.execution import Cluster
+from shoal.settings.service import Worker
+from shoal.settings.source import Volume
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac.yaml"
 SERVE = RBAC.with_name("serve.yaml")
@@ -184,6 +189,21 @@ def test_a_pod_that_admission_refuses_is_refused(api_client, settings, two_nodes
     name = settings("restricted", labels={"pod-security.kubernetes.io/enforce": "restricted"})
     with pytest.raises(ConfigError, match=r"violates PodSecurity .* - "):
         measure_room(api_client, name, pod(container(cpu="1"), namespace=name))
+
+
+def test_a_worker_with_a_claim_of_images_passes_pod_security_restricted_and_one_with_nfs_does_not(
+    api_client, settings, two_nodes
+):
+    name = settings("of-a-folder", labels={"pod-security.kubernetes.io/enforce": "restricted"})
+
+    def room(volume):
+        source = Volume.model_validate(volume)
+        workers = Workers(Cluster(kind="kubernetes", namespace=name), Worker(image="worker:1"), volume=source)
+        return measure_room(api_client, name, KubernetesSettings(workers).sample_pod())
+
+    assert room({"claim": "photos", "sub_path": "2026"})
+    with pytest.raises(ConfigError, match=r'violates PodSecurity .*restricted volume types \(volume "images" uses'):
+        room({"nfs": {"server": "nas.example.org", "path": "/photos"}})
 
 
 @pytest.mark.parametrize(("image", "field"), [pytest.param("", r"containers\[0\]\.image: Required", id="no image")])

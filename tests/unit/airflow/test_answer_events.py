@@ -243,7 +243,7 @@ def facts_of(pipeline, plan, done):
 def test_lineage_leads_from_bucket_and_model_to_the_answer_and_of_a_trial_to_its_variant(few_images, nights):
     plan, done = nights[1]
     facts, name = facts_of(few_images, plan, done), few_images.dataset.name
-    assert (facts.images_bucket, facts.listing) == (f"{name}-images", plan.listing_key)
+    assert (facts.images_namespace, facts.listing) == (f"s3://{name}-images", plan.listing_key)
     assert (facts.model_key, facts.model_sha256) == ("demo-fish/v1/model.onnx", plan.variant.release.sha256)
     assert (facts.output, facts.is_answer) == (few_images.stores.layout.current, True)
     assert (facts.run_key, facts.examined, facts.fates["listed"]) == (done.stored.run_key, 12, 12)
@@ -277,7 +277,7 @@ def test_openlineage_receives_it_as_its_own_facets(few_images, nights, tmp_path)
     client.emit(event)
     received = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
     images, model = received["inputs"]
-    assert (images["namespace"], images["name"]) == (f"s3://{facts.images_bucket}", "/")
+    assert (images["namespace"], images["name"]) == (facts.images_namespace, "/")
     assert images["inputFacets"]["inputStatistics"]["fileCount"] == 12
     assert model["facets"]["version"]["datasetVersion"] == facts.model_sha256
     [answer] = received["outputs"]

@@ -17,8 +17,8 @@ from shoal.bucket.listing_record import ListingRecord
 from shoal.bucket.sieve import Sieve, write_line
 from shoal.contract.errors import ConfigError, ContractError, StoreError
 from shoal.contract.rows import LISTING_COLUMNS
-from shoal.settings.dataset import Source
 from shoal.settings.run_form import RunParams
+from shoal.settings.source import Source
 from shoal.stores import listing_ahead
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3 import S3Store

@@ -54,8 +54,18 @@ def test_the_file_shows_the_clock_to_edit(home, photos):
     by_name, by_exif = yaml.safe_load((home.datasets / f"{name}.yaml").read_text())["clock"]
     assert set(by_name) == {"pattern", "format", "zone"}
     assert by_exif == {"exif": True}
-    assert (dataset.source.bucket, dataset.model.name) == (name, "demo-fish")
-    assert (home.bucket(name) / "IMG_20260601_120000.jpg").exists()
+    assert (dataset.source.path, dataset.model.name) == (str(photos), "demo-fish")
+    assert not home.bucket(name).exists()
+
+
+def test_photos_that_an_earlier_release_linked_into_the_store_stay_there(home, photos):
+    own = OwnFiles.read(None, photos, home)
+    path = home.datasets / f"{prepare_folders(home, own)}.yaml"
+    settings = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**settings, "source": {"conn_id": "shoal_demo", "bucket": own.dataset_name}}))
+    prepare_folders(home, own)
+    assert load_dataset(path).source.bucket == own.dataset_name
+    assert (home.bucket(own.dataset_name) / "IMG_20260601_120000.jpg").exists()
 
 
 def test_what_lies_beside_an_own_model_goes_with_it_and_names_its_version(home, tmp_path):

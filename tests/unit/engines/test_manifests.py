@@ -1,6 +1,7 @@
 """The pod of a shard, as plain values: what is in it, what is not, and what a template can and cannot change."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
+from shoal.settings.source import Nfs, Volume
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S
 
@@ -22,6 +24,29 @@ SIDECAR = Sidecar(image="sidecar:1")
 
 def make_pod(**pod):
     return shard_pod(Cluster(kind="kubernetes", pod=pod), WORKER, SIDECAR, SHARD)
+
+
+@pytest.mark.parametrize(
+    ("volume", "made"),
+    [
+        (Volume(claim="photos"), {"persistentVolumeClaim": {"claimName": "photos", "readOnly": True}}),
+        (
+            Volume(nfs=Nfs(server="nas", path="/export")),
+            {"nfs": {"server": "nas", "path": "/export", "readOnly": True}},
+        ),
+    ],
+    ids=["claim", "nfs"],
+)
+def test_a_volume_of_images_is_mounted_read_only_and_needs_no_sidecar(volume, made):
+    pod = shard_pod(Cluster(kind="kubernetes"), WORKER, Sidecar(), replace(SHARD, volume=volume))["spec"]
+    assert {"name": "images", **made} in pod["volumes"]
+    (worker,) = pod["containers"]
+    assert {"name": "images", "mountPath": "/images", "readOnly": True} in worker["volumeMounts"]
+    assert "initContainers" not in pod
+    assert "--mount" not in worker["args"]
+    below = volume.model_copy(update={"sub_path": "2026/"})
+    pod = shard_pod(Cluster(kind="kubernetes"), WORKER, Sidecar(), replace(SHARD, volume=below))["spec"]
+    assert "2026" in [mount.get("subPath") for mount in pod["containers"][0]["volumeMounts"]]
 
 
 def test_the_sidecar_is_native_and_mounts_before_the_worker_starts():

@@ -126,6 +126,8 @@ def as_written(plan):
     found |= {name: value for name, value in asdict(plan).items() if name in found}
     found = {name: value for name, value in found.items() if value or name not in {"cited", "drops_below"}}
     told = json.loads(json.dumps(found | {"job": plan.job.to_json()}))
+    if not plan.listing.unlisted:
+        del told["listing"]["unlisted"]
     then = told.pop("then")
     if then is not None and not then["cited"]:
         del then["cited"]
@@ -140,6 +142,7 @@ def as_written(plan):
         pytest.param(write_plan(params=SAID), id="something said"),
         pytest.param(write_plan(variant=CITED), id="a model that is cited, and drops boxes"),
         pytest.param(write_plan(variant=IN_A_ROW, job=JOB_IN_A_ROW), id="two models in a row"),
+        pytest.param(write_plan(listing=ListingCounts(3, unlisted={"links": 2})), id="of a folder"),
     ],
 )
 def test_a_plan_is_read_as_it_was_written(written):

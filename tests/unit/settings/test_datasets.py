@@ -17,6 +17,7 @@ from shoal.contract.errors import ConfigError
 from shoal.settings.analysis import Clock
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
+from shoal.stores.folder_access import SETTLE
 
 FOLDER = Path(__file__).parents[3] / "include" / "datasets"
 OBSEA = FOLDER / "obsea.yaml"
@@ -29,6 +30,9 @@ def whole_obsea():
     text = text.replace("publish: {}\n", "").replace("  service: null\n", "")
     text = re.sub(r"^(|  )# (deployments:|notifiers:|publish:|service:|  )", r"\1\2", text, flags=re.MULTILINE)
     return text, yaml.safe_load(text)
+
+
+FOLDER_FIELDS = ("kind", "path", "settle", "volume")
 
 
 def models_in(annotation):
@@ -79,6 +83,9 @@ def test_the_annotated_example_explains_every_field():
 def test_the_commented_deployment_is_valid(tmp_path):
     _, settings = whole_obsea()
     del settings["worker"]["service"]  # one model or the other
+    settings["source"] = {
+        name: value for name, value in settings["source"].items() if name not in FOLDER_FIELDS
+    }  # or one place
     (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     [stay] = load_dataset(tmp_path / "obsea.yaml").deployments
     assert stay.start < stay.end
@@ -87,6 +94,7 @@ def test_the_commented_deployment_is_valid(tmp_path):
 def test_the_commented_service_is_valid(tmp_path):
     _, settings = whole_obsea()
     settings["model"] = {"name": "reef", "version": "v1"}
+    settings["source"] = {"conn_id": "reef", "bucket": "reef"}
     (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     service = load_dataset(tmp_path / "obsea.yaml").worker.service
     assert (service.kind, service.pull_policy, service.describe()) == ("deepaas", "IfNotPresent", "cpu 1, memory 2Gi")
@@ -97,6 +105,17 @@ def test_the_commented_service_is_valid(tmp_path):
         if getattr(service, name) != type(service).model_fields[name].get_default(call_default_factory=True)
     }
     assert chosen == {"image", "model", "params"}, "what the block does not call an example is the default"
+
+
+@pytest.mark.parametrize("volume", ["claim", "nfs"])
+def test_the_commented_folder_is_valid(tmp_path, volume):
+    _, settings = whole_obsea()
+    del settings["worker"]["service"]
+    source = {name: settings["source"][name] for name in FOLDER_FIELDS}
+    settings["source"] = {**source, "volume": {volume: source["volume"][volume], "sub_path": ""}}
+    (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    read = load_dataset(tmp_path / "obsea.yaml")
+    assert (read.source.place, read.source.settle, read.mounts) == ("/mnt/share/photos", SETTLE, False)
 
 
 def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
@@ -196,6 +215,29 @@ BROKEN = {
     "one ending in place of a list": (
         {"source": {"conn_id": "s3", "bucket": "fish", "suffixes": ".jpg"}},
         "source.suffixes: is a list, also of one - write it in [ ] (is '.jpg')",
+    ),
+    "a bucket without its connection": (
+        {"source": {"bucket": "fish"}},
+        "source: kind s3 needs conn_id - add what is missing (kind folder needs path)",
+    ),
+    "a folder and a bucket": (
+        {"source": {"conn_id": "s3", "bucket": "fish", "path": "/mnt/fish"}},
+        "source: path: not for kind s3 - leave it out, or write kind: folder",
+    ),
+    "a folder that is none from the root on": (
+        {"source": {"kind": "folder", "path": "~/fish"}},
+        "source.path: '~/fish' is no folder from the root on - write it whole, such as /mnt/share/photos",
+    ),
+    "a folder that pods do not find": (
+        {
+            "source": {"kind": "folder", "path": "/mnt/fish"},
+            "cluster": {"kind": "kubernetes"},
+            "worker": {"image": "w:1"},
+        },
+        (
+            "the file: source.kind folder with cluster.kind kubernetes needs source.volume, where pods find the folder - write "
+            "volume: {claim: NAME}"
+        ),
     ),
     "bad regular expression": (
         {"clock": {"pattern": r"(?P<time>\d{8}"}},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.settings.dataset import Source
+from shoal.settings.source import Source
 
 SOURCE = Source(conn_id="s3", bucket="fish", suffixes=(".JPG", ".png"), ignore=("bad.jpg", "notes.txt"))
 
@@ -30,3 +30,12 @@ def test_what_was_looked_up_once_is_no_part_of_the_settings():
     assert fresh == SOURCE
     assert SOURCE.model_dump() == fresh.model_dump()
     assert "endings" not in SOURCE.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("source", "uri"),
+    [(SOURCE, "s3://fish/"), (Source(kind="folder", path="/mnt/été #1"), "file:///mnt/%C3%A9t%C3%A9%20%231/")],
+    ids=["bucket", "folder"],
+)
+def test_an_image_has_an_address(source, uri):
+    assert source.uri == uri

@@ -36,9 +36,9 @@ def test_every_kind_of_the_table_can_be_loaded(kind):
 
 
 def test_a_kind_that_is_not_there_names_those_that_are():
-    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are s3$"):
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, s3$"):
         access_from_connection(connection(extra={"kind": "ftp"}))
-    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are s3$"):
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, s3$"):
         open_from_env("source", "fish", {"SHOAL_SOURCE_KIND": "ftp"})
 
 
@@ -270,7 +270,7 @@ def test_a_bucket_that_was_not_reached_says_why_whatever_is_asked_of_it():
     gone = UnreachedStore("fish", ConfigError("Airflow connection 'reef_s3' is not defined"))
     asked = [name for name in vars(S3Store) | vars(S3Store.__mro__[1]) if not name.startswith("_")]
     ways_to_open = {"access_from_env", "access_from_connection", "rclone_remote"}
-    for name in set(asked) - ways_to_open - {"address", "access", "hurried"}:
+    for name in set(asked) - ways_to_open - {"address", "access", "ground", "hurried"}:
         with pytest.raises(ConfigError, match="'reef_s3' is not defined"):
             getattr(gone, name)()
     with pytest.raises(ConfigError, match="'reef_s3' is not defined"):

@@ -15,9 +15,10 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import VariantLayout
 from shoal.contract.rows import LISTING_COLUMNS, ROW_COLUMNS, ddl
 from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable
-from shoal.settings.dataset import Dataset, Model, Models, Results, Source
+from shoal.settings.dataset import Dataset, Model, Models, Results
 from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import RunParams
+from shoal.settings.source import Source
 from shoal.stores.object_store import ListedObject
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary import tables as summary_tables

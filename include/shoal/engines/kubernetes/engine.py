@@ -77,7 +77,10 @@ class KubernetesEngine(KubernetesSettings):
         uid = self._objects.ensure_config_map(owner)
         self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.located_accesses()))
         bucket, kind = self._workers.bucket, work.stores.source.access.kind
-        return self.make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind))
+        volume = self._workers.volume
+        return self.make_pod(
+            ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind, volume)
+        )
 
     def end_earlier(self, owner: DagRunId, shard: int) -> None:
         """End the pods of a shard's earlier attempt, and wait for their last rows."""

@@ -10,6 +10,7 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
 from shoal.contract.progress_note import NODE_VARIABLE
 from shoal.contract.units import parse_quantity
+from shoal.engines.kubernetes.images_volume import images_mount, images_volume
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, literal, overlay
 from shoal.engines.kubernetes.pod_template import need_template
@@ -22,6 +23,7 @@ from shoal.engines.kubernetes.service_sidecar import (
 )
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
+from shoal.settings.source import Volume
 from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
 
 WORKER = "worker"
@@ -61,6 +63,7 @@ class ShardPod:
         probe_key: A key of the shard.
         owner_uid: uid of the run's ConfigMap; empty for a dry run.
         source_kind: Kind of the store that holds the source bucket.
+        volume: What holds the images as files instead of a bucket.
     """
 
     run_name: str
@@ -70,6 +73,7 @@ class ShardPod:
     probe_key: str
     owner_uid: str = ""
     source_kind: str = DEFAULT_KIND
+    volume: Volume | None = None
 
 
 def shard_pod(cluster: Cluster, worker: Worker, sidecar: Sidecar, shard: ShardPod) -> Manifest:
@@ -174,7 +178,9 @@ def _spec(cluster: Cluster, worker: Worker, sidecar: Sidecar, shard: ShardPod) -
             {"name": "ca", "secret": {"secretName": shard.run_name, "items": _ca_items(), "optional": True}},
         ],
     }
-    if cluster.pod.transfer == "mount":
+    if shard.volume is not None:
+        spec["volumes"].append(images_volume(shard.volume))
+    elif cluster.pod.transfer == "mount":
         remote = load_kind(shard.source_kind).rclone_remote("source", shard.source_bucket)
         spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, remote, literal(shard.probe_key))]
         spec["volumes"].append({"name": SIDECAR, "emptyDir": {}})
@@ -194,7 +200,9 @@ def _worker(cluster: Cluster, worker: Worker, shard: ShardPod) -> Manifest:
     if worker.service is not None:
         mounts += shared_with_worker(worker.service)
     command = replace(shard.command, threads=max(1, floor(parse_quantity(pod.cpu))))
-    if pod.transfer == "mount":
+    if shard.volume is not None:
+        mounts.append(images_mount(shard.volume))
+    elif pod.transfer == "mount":
         mounts.append(
             {"name": SIDECAR, "mountPath": MOUNT_ROOT, "mountPropagation": "HostToContainer", "readOnly": True}
         )

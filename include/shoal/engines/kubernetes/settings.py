@@ -19,14 +19,17 @@ class KubernetesSettings:
         pod, image = self._cluster.pod, self._workers.worker.image
         service = self._workers.worker.service
         beside = f"; beside it a service of {service.describe()}, image {service.image}" if service else ""
-        return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, transfer {pod.transfer}, image {image}{beside}"
+        volume = self._workers.volume
+        way = f"transfer {pod.transfer}" if volume is None else f"images in {volume.describe()}"
+        return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, {way}, image {image}{beside}"
 
     def need_settings(self) -> None:  # noqa: D102
         self.sample_pod()
 
     def sample_pod(self) -> Manifest:  # noqa: D102
         command = WorkerCommand("", "", 0, "sample00")
-        pod = self.make_pod(ShardPod("shoal-sample", "sample", command, self._workers.bucket, ""))
+        bucket, volume = self._workers.bucket, self._workers.volume
+        pod = self.make_pod(ShardPod("shoal-sample", "sample", command, bucket, "", volume=volume))
         # A sample has no name of its own: it must not meet a real pod's.
         pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
         return pod

@@ -1,0 +1,150 @@
+"""A folder of photos in place of a bucket, from its files to the answer: the same numbers, and what files do that objects do not."""
+
+import os
+
+import pytest
+
+from pipeline import Pipeline, numbers, run_worker_here
+from shoal.answers.find import find_run
+from shoal.contract.errors import ConfigError, EmptyBucketError
+from shoal.contract.exit_codes import WorkerExit
+from shoal.exports.export import Where, find_afterwards
+from shoal.exports.on_demand import Order, export_to_folder
+from shoal.preflight.sample_run import SampleRun
+from shoal.preflight.steps import store_steps, try_steps
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import open_stores
+from shoal.stores import image_folder
+from shoal.tables.session import open_database
+from show_command import ask_show
+
+OLD_S = 1_790_000_000
+HOSTILE = {os.fsdecode(b"IPC608/20260602-140000-IPC\xfc.jpg"): b"x", "IPC608/20260602-new\nline-IPC608.jpg": b"x", "IPC608/._20260602.jpg": b"x"}  # fmt: skip
+
+
+def put(folder, key, data):
+    """Write a file that nobody has touched for long."""
+    path = folder / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (OLD_S, OLD_S))
+
+
+def over(pipeline, folder, **settings):
+    """The dataset with a folder as its source, under a name of its own."""
+    before = pipeline.dataset.model_dump(mode="json")
+    source = {"kind": "folder", "path": str(folder)}
+    dataset = Dataset.model_validate({**before, "name": f"{pipeline.dataset.name}-f", "source": source, **settings})
+    return Pipeline(dataset, open_stores(dataset, lambda _: pipeline.stores.results.access))
+
+
+@pytest.fixture
+def photos(few_images, tmp_path):
+    """A folder with the twelve scenes of `few_images`."""
+    source = few_images.stores.source
+    for key in source.list_keys(""):
+        put(tmp_path / "my photos", key, source.read_bytes(key))
+    return tmp_path / "my photos"
+
+
+def said(plan):
+    return "\n".join(plan.describe())
+
+
+def test_files_give_the_answer_that_a_bucket_of_them_gives(few_images, photos):
+    bucket, folder = few_images, over(few_images, photos)
+    assert folder.stores.source.list_keys("") == bucket.stores.source.list_keys("")
+    steps = {step.name: step for step in try_steps(store_steps(folder.dataset, folder.stores))}
+    assert all(step.ok for step in steps.values())
+    assert steps["images"].text.endswith(" bytes (files of a folder)")
+    SampleRun.prepare(folder.dataset, folder.stores).run(lambda _: None, lambda _: None)
+    first = folder.run()
+    assert numbers(first.summary) == numbers(bucket.run().summary)
+    assert first.balance.fates["reused"] == 12, "of the check's worker, which read the folder its environment named"
+    plan = folder.plan()
+    assert (plan.reused, plan.work.shards) == (12, ())
+    assert folder.summarize(plan).summary["result_sha256"] == first.summary["result_sha256"]
+    assert folder.verify(plan.run_key, plan.variant.directory).deviations == ()
+
+
+def test_what_files_do_that_objects_do_not_is_said_and_nothing_is_lost(
+    few_images, photos, tmp_path, monkeypatch, capsys
+):
+    folder = over(few_images, photos)
+    for key, data in HOSTILE.items():
+        put(photos, key, data)
+    (photos / "IPC608/link.jpg").symlink_to(tmp_path)
+    (photos / "IPC608/20260602-150000-IPC608.jpg").write_bytes(b"half a ph")
+    plan = folder.plan()
+    assert f"images are files below {photos}: the version of one is its size and the time of its last change" in said(
+        plan
+    )
+    assert "left for the next run: 1 file written just before they were listed (source.settle)" in said(plan)
+    assert "not followed: 1 link in the folder" in said(plan)
+    assert plan.to_json()["listing"]["unlisted"] == {"just written": 1, "links": 1}
+    first, second, *_ = sorted(path for path in photos.rglob("*-IPC*.jpg") if path.stat().st_size > 1000)
+    first.write_bytes(first.read_bytes() + b"and on")
+    second.unlink()
+    folder.infer(plan)
+    done = folder.summarize(plan)
+    assert done.summary["result"]["left_out"]["unlisted"] == {"links": 1}, (
+        "the answer is not another one a minute later"
+    )
+    rows = folder.rows(done)
+    assert {key: row["status"] for key, row in rows.items() if row["status"] != "processed"} == {
+        "IPC608/20260602-140000-IPC\ufffd%FC.jpg": "denied",
+        "IPC608/20260602-new\nline-IPC608.jpg": "failed",
+        str(first.relative_to(photos)): "changed",
+        str(second.relative_to(photos)): "gone",
+    }
+    assert all(row["version_checked"] for row in rows.values() if row["status"] == "processed")
+    monkeypatch.chdir(tmp_path)
+    status, printed = ask_show(monkeypatch, capsys)(folder, "--grid", "3x3", "-o", "sheet.jpg")
+    assert (status, (tmp_path / "sheet.jpg").stat().st_size > 10_000) == (0, True), printed
+    monkeypatch.undo()
+    run = find_run(folder.stores.results, folder.stores.layout, plan.run_key)
+    with open_database(folder.stores.results) as database:
+        order = Order(run, folder.dataset, find_afterwards("coco", {}), Where())
+        assert export_to_folder(database, order, tmp_path / "package").told["not_held"] == {"images that failed": 1}
+    assert run.plan.settings.source.uri == f"{photos.as_uri()}/", "what packages write before a key"
+
+
+@pytest.mark.parametrize(
+    "left", [pytest.param([], id="empty"), pytest.param(["stray.jpg"], id="with other files in it")]
+)
+def test_a_folder_that_is_unmounted_midway_is_none_of_bad_or_removed_images(few_images, photos, left, monkeypatch):
+    monkeypatch.setattr(image_folder, "PAUSES_S", (0.01,))
+    folder = over(few_images, photos)
+    plan = folder.plan()
+    photos.rename(photos.with_name("elsewhere"))
+    photos.mkdir()
+    for name in left:
+        put(photos, name, b"x")
+    ended = run_worker_here(folder.stores, plan, 0)
+    assert ended.returncode == WorkerExit.INFRASTRUCTURE
+    assert "12 images of shard 0 have no row" in ended.stdout
+    assert "mount" in ended.stdout
+    for name in left:
+        (photos / name).unlink()
+    with pytest.raises(EmptyBucketError, match="nothing lies there - is the disk or share mounted"):
+        folder.plan()
+    photos.rmdir()
+    photos.with_name("elsewhere").rename(photos)
+    folder.infer(plan)
+    assert folder.summarize(plan).balance.fates["processed"] == 12
+
+
+def test_images_of_a_disk_that_is_away_are_not_taken_for_removed(few_images, photos, monkeypatch):
+    folder = over(few_images, photos)
+    with monkeypatch.context() as mounted:
+        ismount = os.path.ismount
+        mounted.setattr(os.path, "ismount", lambda path: path == str(photos) or ismount(path))
+        assert folder.stores.source.ground == (str(photos),)
+        folder.run()
+    photos.rename(photos.with_name("elsewhere"))
+    put(photos, "20260602-080000-IPC608.jpg", b"what somebody copied to the mount point")
+    with pytest.raises(
+        ConfigError, match=rf"12 of 12 known images are not in folder .*, and nothing is mounted at {photos} any more; "
+    ):
+        folder.plan()
+    assert folder.plan(accept_gone=True).listed == 1
