@@ -40,19 +40,19 @@ def main() -> None:
         fill_store(root / "store")
         with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
             access = {"source": source, "models": store, "results": store}
-            stores, environment = open_stores(published_dataset(), access.__getitem__), _environment(access, root)
-            plan = _step(["plan"], environment)
+            stores, environment = open_stores(published_dataset(), access.__getitem__), environment_of(access, root)
+            plan = step(["plan"], environment)
             layout = stores.layout.variant(plan["variant"])
             write_rows(truth, layout, plan["run_key"], stores.results, 100_000)
             truth.close()
             (root / "truth.duckdb").unlink()
-            done = _step(["summarize", f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"], environment)
+            done = step(["summarize", f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"], environment)
             if not done["complete"]:
                 raise RuntimeError("the answer is not complete")
             for name in arguments.only or EXPORTS:
                 part = _part_of(arguments.keys, arguments.files) if name == "yolo" else []
                 out = root / "out" / name
-                took = _step([name, f"--out={out}", *part], environment)
+                took = step([name, f"--out={out}", *part], environment)
                 print(json.dumps(_told(name, took, part)), flush=True)
                 shutil.rmtree(out)
 
@@ -77,7 +77,8 @@ def _told(name: str, took: Mapping[str, Any], part: Sequence[str]) -> dict[str, 
     }
 
 
-def _environment(access: Mapping[str, StoreAccess], root: Path) -> dict[str, str]:
+def environment_of(access: Mapping[str, StoreAccess], root: Path) -> dict[str, str]:
+    """Write what a step's process reads of its stores and its folder."""
     (root / "tmp").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "include"), "TMPDIR": str(root / "tmp")}
     for name, store in access.items():
@@ -85,8 +86,9 @@ def _environment(access: Mapping[str, StoreAccess], root: Path) -> dict[str, str
     return environment
 
 
-def _step(step: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    command = [sys.executable, str(HERE / "exports_once.py"), *step]
+def step(words: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run one step in a process of its own; return what it tells."""
+    command = [sys.executable, str(HERE / "exports_once.py"), *words]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -65,12 +65,13 @@ def main() -> None:
     parser.add_argument("--variant", default="")
     parser.add_argument("--where", action="append", default=[])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--conf", type=float)
     arguments = parser.parse_args()
     dataset = published_dataset()
     stores = open_stores(dataset, StoreAccess.from_env)
     disk, began = watch_disk(), time.perf_counter()
     if arguments.step == "plan":
-        request = PlanRequest(dataset, RunParams(), dag_id=f"reanalyse_{dataset.name}")
+        request = PlanRequest(dataset, RunParams(conf=arguments.conf), dag_id=f"reanalyse_{dataset.name}")
         plan = make_plan(request, stores, lambda: find_room(dataset.cluster, NODES, REQUEST))
         found = {"run_key": plan.run_key, "variant": plan.variant.directory}
     elif arguments.step == "summarize":

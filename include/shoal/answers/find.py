@@ -58,9 +58,20 @@ def find_run(results: ObjectStore, layout: DatasetLayout, run: str = CURRENT) ->
         StoreError: The bucket does not answer.
     """
     run_key, variant = _locate(results, layout, run)
+    return read_run(results, layout.dataset, variant, run_key)
+
+
+def read_run(results: ObjectStore, dataset: str, variant: VariantLayout, run_key: str) -> StoredRun:
+    """Read a run whose place is known.
+
+    Raises:
+        ConfigError: It has no answer, or it is not complete, or has no tables.
+        ContractError: A stored object is not what it must be.
+        StoreError: The bucket does not answer.
+    """
     of_run = variant.run(run_key)
     summary = find_summary(results, of_run.summary)
-    named = f"{layout.dataset}/{run_key}"
+    named = f"{dataset}/{run_key}"
     if summary is None:
         raise ConfigError(
             f"Run {named} has no answer yet: there is no {of_run.summary} - python -m shoal why {named} says why"

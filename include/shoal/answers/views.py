@@ -52,7 +52,7 @@ def view_answer(
     view_tables(database, summary.tables, where, prefix)
     around = [file.key for file in _touched(summary.tables, "images", where, _MOST_GAP)]
     database.view_parquet(f"{AROUND}{prefix}images", around, TABLES["images"])
-    _need_known(database, summary, where, f"{STORED}{prefix}images")
+    need_known(database, summary, where, prefix)
 
 
 def view_tables(
@@ -70,8 +70,13 @@ def view_tables(
         database.run(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {STORED}{view} WHERE {conditions}")
 
 
-def _need_known(database: Database, summary: StoredSummary, where: Where, images: str) -> None:
-    """Check that an answer knows what is asked for: a series of it, or an image that is in none."""
+def need_known(database: Database, summary: StoredSummary, where: Where, prefix: str = "") -> None:
+    """Check that an answer knows what is asked for: a series of it, or an image that is in none.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    images = f"{STORED}{prefix}images"
     known = {
         "cameras": {series["camera"] for series in summary.result["series"]},
         "deployments": {series["deployment"] for series in summary.result["series"]} - {None},

@@ -7,7 +7,6 @@ import json
 import subprocess
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.model_files import UPLOAD_ORDER
 from shoal.contract.model_info import Graph, Tensor
 from shoal.contract.read_card import FIELDS
-from shoal.stores.images import Fetched
 
 LIMIT_S = 300.0
 """Seconds in which a model has to look at one photo."""
@@ -221,25 +219,15 @@ def _line(box: Mapping[str, Any]) -> str:
     return f"  {box['confidence']:.2f}  {shown(box['class_name'], 60)} (class {box['class_id']}){said}  {place}"
 
 
-@dataclass(frozen=True)
-class _Photo:
-    """One photo as a source of images."""
-
-    data: bytes
-
-    def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:  # noqa: ARG002 - a source's
-        """Give it."""
-        return Fetched(self.data, version_checked=True)
-
-
 def _draw(image: Path, out: Path, found: Mapping[str, Any]) -> None:
     from shoal.pictures.answered import boxes_of, side_of  # noqa: PLC0415 - who draws nothing needs none of it
     from shoal.pictures.draw import draw  # noqa: PLC0415
     from shoal.pictures.drawing import Drawing, PictureLimits  # noqa: PLC0415
+    from shoal.pictures.one_photo import OnePhoto  # noqa: PLC0415
 
     data = image.read_bytes()
     drawing = Drawing(str(image), "", len(data), tuple(boxes_of(found)), long_side_px=side_of(found))
-    (picture,) = draw(_Photo(data), [drawing], PictureLimits())
+    (picture,) = draw(OnePhoto(data), [drawing], PictureLimits())
     if picture.jpeg is None:
         raise ConfigError(f"No picture of {image}: {picture.why}")
     try:

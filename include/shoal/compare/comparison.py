@@ -149,7 +149,7 @@ def read_comparison(
         unshown = one_line(err)
     database.set_variable("compared_taxa", [taxon.taxon for taxon in agreement.taxa])
     differed, with_people = ((), 0) if unshown else _read_differed(database, words)
-    confs = [_confs(run.plan) for run in (first, second)]
+    confs = [confs_of(run.plan) for run in (first, second)]
     return Comparison(
         agreement,
         words,
@@ -185,8 +185,8 @@ def _words(first: StoredPlan, second: StoredPlan) -> tuple[str, str]:
     return versions if short and versions[0] != versions[1] else ("first", "second")
 
 
-def _confs(plan: StoredPlan) -> dict[str, tuple[float, ...]]:
-    """Say by taxon from which scores a run counts its classes."""
+def confs_of(plan: StoredPlan) -> dict[str, tuple[float, ...]]:
+    """Say by taxon from which scores a run counts its classes: several where they are merged and differ."""
     settings, found = plan.settings, dict[str, set[float]]()
     first_classes = len(plan.names) if plan.then is None else plan.then.first_classes
     of_first = {settings.taxa.get(name, Taxon()).conf or settings.conf for name in plan.names[:first_classes]}

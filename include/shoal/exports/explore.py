@@ -103,7 +103,7 @@ def _build(database: Database, dataset: Dataset) -> None:
     database.set_variable("explored_of_kind", OF_KIND)
     # Nobody wants to be in a report.
     database.run(f"CREATE OR REPLACE TABLE unshown AS SELECT DISTINCT key FROM ({with_people()})")
-    for name in ("sun", "explore"):
+    for name in ("sun", "explored_steps", "explore"):
         database.run_file(name)
 
 

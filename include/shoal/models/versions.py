@@ -1,5 +1,6 @@
 """Model releases: which versions there are, which one is meant, and what its file says."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -313,6 +314,26 @@ def cited_by(card: Card | None) -> dict[str, str]:
     """Give what a card says for those who cite the model: licence and citation."""
     said = {} if card is None else {"licence": card.licence, "citation": card.citation}
     return {name: text for name, text in said.items() if text is not None}
+
+
+def fetch_version(models: ImageStore, root: str, folder: Path, most: int) -> str:
+    """Fetch a version into a folder, as it lies in the bucket; return the sha256 of its file.
+
+    Args:
+        models: The models bucket.
+        root: Prefix of the version, ends with a slash.
+        folder: Where it is put.
+        most: Bytes that it may have, card and weights included.
+
+    Raises:
+        ConfigError: It has no file, is larger, or lacks weights that its file names.
+    """
+    try:
+        _download(models, root, folder, most)
+    except ContractError as err:
+        raise ModelRefusedError(f"{models.uri(root)}: {err}") from err
+    with (folder / MODEL_FILE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(models: ImageStore, root: str, folder: Path, most: int) -> None:

@@ -24,18 +24,22 @@ _NO_FOLDER = (
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a folder that goes with its session, and take away those of sessions that were killed.
+
+    Args:
+        parent: Where; TMPDIR where nothing is said.
 
     Raises:
         ConfigError: It cannot be made, or a file that Python wrote there found no room.
     """
+    parent = parent or Path(gettempdir())
     try:
-        sweep(Path(gettempdir()))
-        made = TemporaryDirectory(prefix=PREFIX)
+        sweep(parent)
+        made = TemporaryDirectory(prefix=PREFIX, dir=parent)
     except OSError as err:
         if err.errno in _NO_ROOM:
-            raise _disk_full(Path(gettempdir()), err.strerror or str(err)) from err
+            raise _disk_full(parent, err.strerror or str(err)) from err
         raise ConfigError(f"No folder for temporary files: {err} - set TMPDIR to one that can be written") from err
     with made as name:
         folder = Path(name).resolve()  # SQL may reach it by the name that is told here only

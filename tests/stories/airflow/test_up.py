@@ -295,7 +295,7 @@ def test_no_route_answers_who_may_not_see_its_dag(web, installation):
         for person in answers
     }, "a list of no more than one may see, and the files of the pages"
     sees = answers.pop("who sees the DAG")
-    routes = {"dataset", "dag-run", "run", *(name.lower() for name in PAGES)}
+    routes = {"dataset", "dag-run", "run", "explore", "compare", "try", *(name.lower() for name in PAGES)}
     assert {request.split("/")[1] for request in sees} == routes, "all routes there are"
     means_another = {request for request in sees if re.search("/~[/?]", request)}
     assert set(map(sees.get, sees.keys() - means_another)) == {404}, (
@@ -363,6 +363,7 @@ def walked(web, linked):
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(shown, wait_until="load")
                 page.locator("main h1").wait_for()
+                page.wait_for_function("() => !document.title.startsWith('Nearly there')")  # it loads itself again
                 wide = page.evaluate("document.documentElement.scrollWidth")
                 found[name, width] = (wide, find_faults(page))
     return found
@@ -374,13 +375,21 @@ WAYS = {
     "the menu": "/plugin/shoal",
 }
 SAID = {"a tab of the Dag run": "summarize ✓ done", "a tab of the DAG": "To cite", "the menu": "Newest image"}
-LOOKED_AT = ("all", "dataset", "run", "plan", "missing")
+LOOKED_AT = ("all", "dataset", "run", "plan", "explore", "compare", "try", "missing")
 
 
 def addresses(web, linked):
     run = linked["Plan"].replace("/plan/", "/run/")
     shoal = f"{web.url}/shoal/"
-    return {"all": shoal, "dataset": f"{shoal}dataset/reanalyse_demo", "run": run, "missing": f"{shoal}nothing"}
+    return {
+        "all": shoal,
+        "dataset": f"{shoal}dataset/reanalyse_demo",
+        "run": run,
+        "explore": run.replace("/run/", "/explore/"),
+        "compare": f"{shoal}compare/reanalyse_demo",
+        "try": run.replace("/run/", "/try/"),
+        "missing": f"{shoal}nothing",
+    }
 
 
 @pytest.mark.parametrize("way", WAYS)

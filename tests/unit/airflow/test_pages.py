@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import yaml
@@ -38,9 +39,23 @@ class Shown:
     def results(self):
         return self.pipeline.stores.results
 
+    @property
+    def dag_id(self):
+        return f"reanalyse_{self.pipeline.dataset.name}"
+
+    @property
+    def place(self):
+        return f"{self.dag_id}/{self.plan.variant.directory}/{self.plan.run_key}"
+
     def get(self, page: str, name: str = "", *, dropped: bool = False, run_key: str = "") -> Answered:
-        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{run_key or self.plan.run_key}"
+        place = f"{self.dag_id}/{self.plan.variant.directory}/{run_key or self.plan.run_key}"
         return self.pages.get(f"/{page}/{place}{name and '/' + name}", dropped=dropped)
+
+    def ask(self, path: str, **asked: str) -> Answered:
+        """Ask for a page that may have to be made ready first."""
+        while (got := self.pages.get(f"{path}?{urlencode(asked)}")).status == 202:
+            assert '<meta http-equiv="refresh"' in got.body
+        return got
 
     def write(self, key: str, data: bytes) -> None:
         self.before.setdefault(key, self.results.find_bytes(key))
@@ -78,6 +93,7 @@ def shown(run):
         pytest.param("plan", "", HTML, "<h1>Plan ", id="plan"),
         pytest.param("run", "", HTML, '<strong class="good">complete</strong>', id="run"),
         pytest.param("run", "now", HTML, "Examined 3 = ", id="the part of it that changes"),
+        pytest.param("try", "", HTML, 'enctype="multipart/form-data"', id="a picture to try"),
         pytest.param("summary", "", JSON, '"result_sha256"', id="summary"),
         pytest.param("report", "report.html", HTML, '<a href="counts-day.csv">', id="report"),
         pytest.param(
@@ -295,3 +311,117 @@ def test_the_largest_summary_that_is_read_costs_a_few_hundred_megabytes(shown):
     got = shown.get("report", "report.html")
     assert (got.status, got.peak_bytes - before < 400 * MIB) == (404, True)
     assert "has no field 'result'" in got.detail
+
+
+def test_an_answer_is_explored_with_the_numbers_that_its_summary_tells(shown):
+    species = shown.results.read_json(shown.run.summary)["result"]["species"]
+    for one in species:
+        page = shown.ask(f"/explore/{shown.place}", taxon=one["taxon"]).body
+        assert f"{one['detections']} detections in {one['images_with']} images, as the answer counts them" in page
+        assert page.count('<svg class="chart" role="img"') >= 2
+        assert "counts-day.csv" in page
+        assert shown.results.read_json(shown.run.summary)["result_sha256"] in page
+        assert f"/shoal/images/{shown.place}?taxon={one['taxon'].replace(' ', '+')}" in page
+    none = shown.ask(f"/explore/{shown.place}", **{"from": "2020-01-01", "to": "2020-02-01"})
+    assert (none.status, "Nobody looked in this part" in none.body) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param({"conf": "7"}, "conf '7' is no score - write a number from 0.05 to 1", id="a score above 1"),
+        pytest.param({"conf": "nan"}, "conf 'nan' is no score - write a number from 0.05 to 1", id="no number"),
+        pytest.param(
+            {"conf": "0.01"},
+            "conf 0.01 is lower than what is stored: boxes from 0.05 on - write that or more",
+            id="a score that nothing is stored of",
+        ),
+        pytest.param({"taxon": "Sauce"}, "No taxon 'Sauce' in this answer - there are: ", id="no such taxon"),
+        pytest.param(
+            {"camera": "<script>alert(1)</script>\0\u202e"},
+            "No camera '<script>alert(1)</script>\\\\x00\\\\u202e' in this answer - there are: IPC608",
+            id="a hostile camera",
+        ),
+        pytest.param(
+            {"from": "2026-06-02", "to": "2026-06-01"},
+            "from 2026-06-02 to 2026-06-01 leaves no day: to is the first day that is left out - write a later one",
+            id="no time",
+        ),
+        pytest.param({"from": "1 June"}, "from '1 June' is no day - write it as 2026-06-01", id="no day"),
+        pytest.param(
+            {"to": "2026-02-31"}, "to '2026-02-31' is no day - write it as 2026-06-01", id="a day that is not"
+        ),
+        pytest.param({"bin": "year"}, "No bin 'year' - there are: day, week, month, hour", id="no bin"),
+    ],
+)
+def test_what_cannot_be_explored_is_said_in_one_line_above_the_form(shown, asked, said):
+    got = shown.ask(f"/explore/{shown.place}", **asked)
+    assert (got.status, got.detail[: len(said)], "\n" in got.detail) == (400, said, False)
+    assert '<form class="ask"' in got.body
+    assert "<script>alert" not in got.body
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_an_answer_of_another_format_is_explored_by_nobody(shown, page):
+    shown.change(shown.run.summary, format_version=99)
+    path = f"/explore/{shown.place}" if page == "explore" else f"/compare/{shown.dag_id}"
+    got = shown.ask(path, **({"first": shown.plan.run_key, "second": "current"} if page == "compare" else {}))
+    assert (got.status, "\n" in got.detail) == (404, False)
+    assert re.search(r"summary\.json.*format.*99|format_version 99", got.detail)
+
+
+def test_two_runs_are_compared_and_what_cannot_be_is_said(shown):
+    name, key = shown.pipeline.dataset.name, shown.plan.run_key
+    form = shown.ask(f"/compare/{shown.dag_id}")
+    assert (form.status, form.body.count(f'<option value="{key}"')) == (200, 2)
+    for asked, said in (
+        ({"first": key}, "Two runs are compared: choose the other one, too"),
+        ({"first": key, "second": "current"}, f"{key} and current are both run {key} - name two"),
+        (
+            {"first": key, "second": "v9"},
+            f"No complete run of dataset {name} over all of its images is of model version 'v9'",
+        ),
+    ):
+        got = shown.ask(f"/compare/{shown.dag_id}", **asked)
+        assert (got.status, got.detail[: len(said)]) == (400, said)
+    trial = shown.pipeline.plan(conf=0.6)
+    done = shown.pipeline.summarize(trial).stored
+    page = shown.ask(f"/compare/{shown.dag_id}", first=key, second=trial.run_key).body
+    both = {one["taxon"]: one["detections"] for one in shown.results.read_json(shown.run.summary)["result"]["species"]}
+    for one in done.result["species"]:
+        counted = rf"{one['taxon']}</a></th>.*<td class=\"n\">{both[one['taxon']]}</td><td class=\"n\">{one['detections']}</td>"
+        assert re.search(counted, page), one
+    assert f"/shoal/run/{shown.dag_id}/{trial.variant.directory}/{trial.run_key}" in page
+    late = shown.ask(f"/compare/{shown.dag_id}", first=key, second=trial.run_key, **{"from": "x"})
+    assert late.detail == "from 'x' is no day - write it as 2026-06-01"
+
+
+OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+def test_a_picture_is_shown_to_the_model_of_a_run_and_lies_nowhere(shown, scenes):
+    before = shown.results.list_keys("")
+    scene = next(one for one in scenes if len(one.fish) > 3)
+    got = shown.pages.post(f"/try/{shown.place}", scene.jpeg, {"Origin": "http://testserver"}, conf="0.25")
+    assert (got.status, f">{len(scene.fish)} boxes in picture.jpg<" in got.body) == (200, True), got.body[-3000:]
+    assert '<img class="looked" src="data:image/jpeg;base64,' in got.body
+    assert "img-src 'self' data:" in got.headers["content-security-policy"].split("; ")
+    assert shown.results.list_keys("") == before
+
+
+@pytest.mark.parametrize(
+    ("picture", "headers", "fields", "said"),
+    [
+        pytest.param(b"x", {"Sec-Fetch-Site": "cross-site"}, {}, "This form was not sent from a page of this Airflow", id="from elsewhere"),
+        pytest.param(b"x", {"Origin": "https://evil.example"}, {}, "This form was not sent from a page of this Airflow", id="another origin"),
+        pytest.param(b"x", {}, {}, "This form was not sent from a page of this Airflow", id="from nowhere"),
+        pytest.param(b"", OURS, {}, "No picture was chosen - choose one", id="nothing"),
+        pytest.param(b"\xff\xd8 no picture", OURS, {"conf": "0.3"}, "This is no picture that a model is shown: ", id="no picture"),
+        pytest.param(b"x", OURS, {"conf": "2"}, "conf '2' is no score - write a number from 0.01 to 1", id="no score"),
+        pytest.param(b"x" * (33 * MIB), OURS, {"conf": "0.3"}, "The picture has 33 MiB, and 32 MiB are the most", id="too large"),
+    ],
+)  # fmt: skip
+def test_what_is_shown_to_no_model_is_said_above_the_form(shown, picture, headers, fields, said):
+    got = shown.pages.post(f"/try/{shown.place}", picture, headers, **fields)
+    assert (got.status, got.detail[: len(said)], "\n" in got.detail) == (400, said, False)
+    assert 'enctype="multipart/form-data"' in got.body

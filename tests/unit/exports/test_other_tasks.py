@@ -9,6 +9,10 @@ from dataclasses import replace
 import pytest
 
 from field import open_with
+from shoal.answers.answer_cache import AnswerCache
+from shoal.answers.explored import Asked, read_explored
+from shoal.answers.kept_files import KeptFiles
+from shoal.answers.looked_tables import need_looked
 from shoal.answers.shown import ShownAnswer
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
@@ -63,6 +67,21 @@ def of_task(request, demo_models, tmp_path_factory):
 def read(published, export, to, *where):
     written = published.write(export, to, *where)
     return written, {path.name: path for path in written.files}
+
+
+def test_a_page_counts_anew_what_the_answer_tells(of_task, tmp_path):
+    _, published = of_task
+    results, cache = published.pipeline.stores.results, AnswerCache(KeptFiles(tmp_path / "kept", 1024**3))
+    told = results.read_json(published.run.summary.named["explore.json"].key)["taxa"]
+    answer = cache.open(results, published.run.summary, wait_s=60)
+    need_looked(answer, published.run)
+    with answer.session() as database:
+        for one in told:
+            found = read_explored(database, Asked(one["taxon"], ("A",)))
+            assert (found.counted, found.images_with) == (one["detections"], one["images_with"])
+            assert (list(found.scores), list(found.best_scores)) == (one["scores"], one["best_scores"])
+    cache.close()
+    assert sum(one["detections"] for one in told) > 0
 
 
 def test_coco(of_task, tmp_path):

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import MutableHeaders
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shoal.airflow.pages import reading
 from shoal.airflow.pages.dataset_page import dataset_page
+from shoal.airflow.pages.explore_routes import router as explore_routes
 from shoal.airflow.pages.frame import (
     HEADERS_OF_PAGE,
     POLICY,
@@ -36,8 +37,12 @@ from shoal.airflow.pages.frame import (
 )
 from shoal.airflow.pages.kept import Seen
 from shoal.airflow.pages.plan_page import plan_page
+from shoal.airflow.pages.rights import RunKey, Variant, logged_in, may_see_dag
 from shoal.airflow.pages.run_place import Place, find_run
 from shoal.airflow.pages.run_view import RunView
+from shoal.airflow.pages.try_page import HEADERS_OF_PICTURE
+from shoal.airflow.pages.try_routes import router as try_routes
+from shoal.answers.open_answer import StillOpeningError
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
@@ -85,18 +90,15 @@ class Guarded:
         await self._app(scope, receive, send_guarded)
 
 
-_OWN = (HEADERS_OF_REPORT, HEADERS_OF_PAGE)
+_OWN = (HEADERS_OF_REPORT, HEADERS_OF_PAGE, HEADERS_OF_PICTURE)
 _KEPT = "private, max-age=86400, immutable"
 """Of the files that pages ask for: another release asks for them by another address."""
 
 # Pages of plugins are open to anyone unless they ask: every route asks who somebody is, and for the right to see its DAG.
 app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Guarded)
-
-may_see_dag = [Depends(requires_access_dag(method="GET"))]
-logged_in = [Depends(requires_authenticated())]
-Variant = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]
+app.include_router(explore_routes)
+app.include_router(try_routes)
 
 
 def readable_datasets(user: GetUserDep) -> set[str]:
@@ -125,6 +127,12 @@ async def say_no_such_address(request: Request, err: RequestValidationError) -> 
 async def say_not_there(request: Request, err: ShoalError) -> Response:
     """Say in a page what is not there, or not as it must be."""
     return error_page(HTTPStatus.NOT_FOUND, str(err), _way_to(request))
+
+
+@app.exception_handler(StillOpeningError)
+async def say_how_far(request: Request, err: StillOpeningError) -> Response:
+    """Say in a page that asks again how far an answer is that is fetched."""
+    return page("opening.html", "Nearly there", _way_to(request), HTTPStatus.ACCEPTED, message=str(err))
 
 
 @app.exception_handler(ShoalError)

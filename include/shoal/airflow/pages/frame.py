@@ -7,7 +7,7 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -63,6 +63,34 @@ def to_run(page: str, dag_id: str, variant: str, run_key: str) -> str:
     return run_path(page, dag_id, {"variant": variant, "run_key": run_key})
 
 
+def to_images(
+    dag_id: str,
+    variant: str,
+    run_key: str,
+    *,
+    taxon: str = "",
+    camera: str = "",
+    start: str = "",
+    end: str = "",
+    conf: str = "",
+) -> str:
+    """Address of images of a run, with what chooses among them."""
+    asked = {"taxon": taxon, "camera": camera, "from": start, "to": end, "conf": conf}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return to_run("images", dag_id, variant, run_key) + (f"?{query}" if query else "")
+
+
+def to_image(dag_id: str, variant: str, run_key: str, key: str, object_version: str) -> str:
+    """Address of one image of a run."""
+    return f"{to_run('image', dag_id, variant, run_key)}?{urlencode({'key': key, 'version': object_version})}"
+
+
+def to_compare(dag_id: str, first: str = "", second: str = "") -> str:
+    """Address of the page that compares two runs, chosen or still to choose."""
+    query = urlencode({name: value for name, value in (("first", first), ("second", second)) if value})
+    return f"{below()}{URL_PREFIX}/compare/{quote(dag_id)}" + (f"?{query}" if query else "")
+
+
 def to_airflow(dag_id: str, run_id: str = "") -> str:
     """Address of a DAG, or of a run of it, among Airflow's own pages."""
     return f"{below()}/dags/{quote(dag_id, safe='')}" + (f"/runs/{quote(run_id, safe='')}" if run_id else "")
@@ -103,6 +131,7 @@ def _environment() -> Environment:
     )
     made.globals |= {
         "to_all": to_all, "to_dataset": to_dataset, "to_run": to_run, "to_airflow": to_airflow, "static": _static_address,
+        "to_compare": to_compare,
     }  # fmt: skip
     made.filters |= {
         "number": _number,

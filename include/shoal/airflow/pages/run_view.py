@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shoal.airflow.pages.frame import NOTHING, to_airflow, to_run
+from shoal.airflow.pages.frame import NOTHING, to_airflow, to_compare, to_run
+from shoal.answers.find import CURRENT
 from shoal.contract.errors import shown
 from shoal.contract.rows import FATES
 from shoal.contract.run_names import CHECK_DAG_ID
@@ -222,7 +223,17 @@ def _links(dag_id: str, variant: str, facts: RunFacts) -> Iterator[tuple[str, st
     """Name the other pages of the run that there are."""
     if facts.plan is not None:
         yield "Plan", to_run("plan", dag_id, variant, facts.run_key)
-    if facts.summary is not None:
-        if "report.html" in facts.summary.named:
-            yield "Report", to_run("report", dag_id, variant, facts.run_key)
+    summary = facts.summary
+    if summary is not None and "report.html" in summary.named:
+        yield "Report", to_run("report", dag_id, variant, facts.run_key)
+    if summary is not None and summary.complete and summary.by_month:
+        yield "Explore", to_run("explore", dag_id, variant, facts.run_key)
+        before = facts.plan.compared_with if facts.plan is not None else None
+        if not facts.is_answer:
+            yield "Compare with the answer", to_compare(dag_id, CURRENT, facts.run_key)
+        elif before is not None:
+            yield "Compare with the version before", to_compare(dag_id, before.run_key, facts.run_key)
+    if facts.plan is not None:
+        yield "Try a picture", to_run("try", dag_id, variant, facts.run_key)
+    if summary is not None:
         yield "Summary (JSON)", to_run("summary", dag_id, variant, facts.run_key)

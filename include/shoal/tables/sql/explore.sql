@@ -64,19 +64,7 @@ CREATE OR REPLACE VIEW explored_series AS
 SELECT n, bin, camera, bin_start, coalesce(seen.detections, 0) AS detections
 FROM explored_bins CROSS JOIN (SELECT n FROM explored_taxa) LEFT JOIN explored_seen AS seen USING (n, bin, camera, bin_start);
 
--- Hours of the day: of the sun where every used image of the camera lies in a deployment with coordinates (mean solar time: noon is
--- when the sun is highest, give or take a quarter of an hour), else of report.zone.
-CREATE OR REPLACE TABLE camera_clocks AS
-SELECT images.camera, bool_and(places.longitude IS NOT NULL AND places.latitude IS NOT NULL) AS solar
-FROM images LEFT JOIN deployment_places AS places ON places.camera = images.camera AND places.deployment = images.deployment
-WHERE use = 'used'
-GROUP BY images.camera;
-
-CREATE OR REPLACE MACRO solar_time(moment, longitude) AS moment + to_seconds(round(longitude * 240));
-
-CREATE OR REPLACE MACRO hour_of_day(moment, solar, longitude) AS
-    if(solar, hour(solar_time(moment, longitude)), hour(local_time(moment)));
-
+-- Hours of the day: see explored_steps.sql.
 CREATE OR REPLACE TABLE explored_hours AS
 WITH hours AS (
     SELECT images.camera, solar, latitude, longitude, date_trunc('hour', captured_at) AS hour_start,
@@ -123,10 +111,6 @@ FROM (
 ) AS boxes
 JOIN explored_taxa USING (taxon) JOIN images ON images.key = boxes.key
 WHERE images.use = 'used';
-
--- Hundredths of a score, rounded down as a threshold of FLOAT would: 0.35 is in 35, whatever its last bit.
-CREATE OR REPLACE MACRO hundredths(confidence) AS
-    round(confidence * 100)::INTEGER - (confidence < (round(confidence * 100) / 100)::FLOAT)::INTEGER;
 
 CREATE OR REPLACE TABLE explored_scores AS
 SELECT n, hundredths(confidence) AS step, count(*)::BIGINT AS boxes FROM explored_boxes GROUP BY ALL;

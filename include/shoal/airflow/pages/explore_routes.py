@@ -1,0 +1,54 @@
+"""Addresses of the pages that explore an answer and compare two."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from shoal.airflow.pages.answer_door import ask_answer, see_answer, see_comparison
+from shoal.airflow.pages.compare_page import CompareForm, compare_page
+from shoal.airflow.pages.explore_form import ExploreForm
+from shoal.airflow.pages.explore_page import explore_page, look
+from shoal.airflow.pages.reading import need_dataset, see_runs
+from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
+from shoal.contract.errors import ConfigError
+
+router = APIRouter()
+
+
+def read_form(request: Request) -> ExploreForm:
+    """Read what the page that explores is asked for."""
+    said = request.query_params
+    return ExploreForm(*(said.get(name, "") for name in ("taxon", "camera", "from", "to", "bin", "conf")))
+
+
+@router.get("/explore/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
+async def explore(
+    dag_id: str, variant: Variant, run_key: RunKey, form: Annotated[ExploreForm, Depends(read_form)]
+) -> Response:
+    """Show one taxon of a run's answer over time, hours and scores."""
+    view = await ask_answer(dag_id, variant, run_key, lambda _, run, answer: look(run, answer, form))
+    _, run = (await see_answer(dag_id, variant, run_key)).value
+    return explore_page(dag_id, variant, run, view)
+
+
+def read_compare_form(request: Request) -> CompareForm:
+    """Read which two runs are compared."""
+    said = request.query_params
+    part = ExploreForm(said.get("taxon", ""), said.get("camera", ""), said.get("from", ""), said.get("to", ""))
+    return CompareForm(said.get("first", ""), said.get("second", ""), part)
+
+
+@router.get("/compare/{dag_id}", dependencies=may_see_dag)
+async def compare(dag_id: str, form: Annotated[CompareForm, Depends(read_compare_form)]) -> Response:
+    """Compare two runs of a dataset on the images that both use."""
+    name = need_dataset(dag_id)
+    choices = (await see_runs(name, "")).value.digests
+    if not form.first and not form.second:
+        return compare_page(dag_id, name, form, choices)
+    if not form.first or not form.second:
+        return compare_page(dag_id, name, form, choices, problem="Two runs are compared: choose the other one, too")
+    try:
+        compared = await see_comparison(name, (form.first, form.second), form.where)
+    except ConfigError as err:
+        return compare_page(dag_id, name, form, choices, problem=str(err))
+    return compare_page(dag_id, name, form, choices, compared=compared)

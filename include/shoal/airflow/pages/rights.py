@@ -1,0 +1,13 @@
+"""Who may ask for what: every route asks who somebody is, and for the right to see its DAG."""
+
+from typing import Annotated
+
+from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from fastapi import Depends, Path
+
+from shoal.contract.layout import RUN_KEY
+
+may_see_dag = [Depends(requires_access_dag(method="GET"))]
+logged_in = [Depends(requires_authenticated())]
+Variant = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+RunKey = Annotated[str, Path(pattern=f"^{RUN_KEY}$")]

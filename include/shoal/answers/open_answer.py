@@ -1,0 +1,208 @@
+"""An answer whose tables lie on this machine's disk, asked one question at a time, with a deadline that stops DuckDB itself."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTimeError
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from shoal.answers.views import need_known, view_tables
+from shoal.answers.where import Where
+from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
+from shoal.results.stored_summary import StoredSummary
+from shoal.results.summary_files import SummaryFile
+from shoal.tables.session import Database
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 2.5
+"""So long somebody waits for an answer to open before he is told how far it is."""
+
+DEADLINE_S = 8.0
+"""So long a question may take, and so long somebody waits for his turn."""
+
+TROUBLE_S = 5.0
+"""So long an answer that could not be opened is not tried again."""
+
+_STOP_AGAIN_S = 0.1
+
+
+class StillOpeningError(ShoalError):
+    """An answer is being fetched; the text says how far it is."""
+
+
+@dataclass
+class Progress:
+    """How far an answer is."""
+
+    total_bytes: int
+    done_bytes: int = 0
+    share: float = 0.0
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began_s
+
+    def tell(self, count: int) -> None:
+        """Count bytes that came."""
+        self.done_bytes += count
+
+
+class OpenAnswer:
+    """An answer that can be asked; thread-safe.
+
+    Attributes:
+        summary: The run's.
+        files: The tables that are here.
+    """
+
+    def __init__(
+        self, summary: StoredSummary, files: tuple[SummaryFile, ...], database: Database, stack: ExitStack
+    ) -> None:
+        self.summary = summary
+        self.files = files
+        self._database = database
+        self._stack = stack
+        self._turn = threading.Lock()
+        self._where: Where | None = None
+        self._closed = False
+        self._made: dict[str, tuple[Future[None], Progress]] = {}
+        self._making = threading.Lock()
+
+    @contextmanager
+    def session(
+        self,
+        where: Where = Where(),  # noqa: B008 - frozen
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> Iterator[Database]:
+        """Give the session for some questions: views as `view_answer` makes them, of what `TABLES` names.
+
+        Tables that somebody makes in it stay, for who asks next; views named as the answer's tables do not.
+
+        Args:
+            where: What is asked for.
+            deadline_s: So long the questions may take together.
+
+        Raises:
+            NoAnswerError: They took longer, or others' questions did.
+            ConfigError: The answer does not know a camera, deployment or taxon of `where`.
+        """
+        if not self._turn.acquire(timeout=deadline_s):
+            raise NoAnswerError(
+                f"Others ask run {self.summary.run_key} for more than {deadline_s:g} s already - try again in a while"
+            )
+        try:
+            self._need_open()
+            with _stopped_after(self._database.connection, deadline_s):
+                self._view(where)
+                yield self._database
+        except duckdb.InterruptException as err:
+            raise NoAnswerError(
+                f"Run {self.summary.run_key} was not asked to the end within {deadline_s:g} s - ask for less: one camera, a "
+                "shorter time; or use shoal.open, which has no deadline"
+            ) from err
+        finally:
+            self._turn.release()
+
+    def need(self, name: str, make: Callable[[Database], Iterator[float]], wait_s: float = WAIT_S) -> None:
+        """Have tables made that questions read besides the answer's own: once, in a thread of its own, without a deadline.
+
+        Args:
+            name: What they are for.
+            make: Makes them; between two of its steps, which say how much is done, others may ask. Views of the whole answer
+                are there at its first step only.
+            wait_s: How long to wait for it.
+
+        Raises:
+            StillOpeningError: It takes longer: ask again.
+            ShoalError: It cannot be done.
+        """
+        with self._making:
+            found = self._made.get(name)
+            if found is None or is_stale(*found):
+                progress = Progress(0)
+                made: Future[None] = Future()
+                found = self._made[name] = made, progress
+                threading.Thread(
+                    target=self._make, args=(make, made, progress), name=f"shoal-{name}", daemon=True
+                ).start()
+        made, progress = found
+        try:
+            made.result(wait_s)
+        except NotInTimeError:
+            raise StillOpeningError(
+                f"Boxes of this answer are counted once for this page: {progress.share:.0%} after {progress.age_s:.0f} s"
+            ) from None
+
+    def _make(self, make: Callable[[Database], Iterator[float]], made: "Future[None]", progress: Progress) -> None:
+        try:
+            with self._turn:
+                self._need_open()
+                self._view(Where())
+                steps = make(self._database)
+                progress.share = next(steps, 1.0)
+            while True:
+                with self._turn:
+                    self._need_open()
+                    share = next(steps, None)
+                if share is None:
+                    break
+                progress.share = share
+        except Exception as err:
+            if not isinstance(err, ShoalError):
+                log.exception("Run %s could not be made ready for its page", self.summary.run_key)
+                err = StoreError(f"Tables of run {self.summary.run_key}: {type(err).__name__}: {err}")
+            made.set_exception(err)
+        else:
+            made.set_result(None)
+
+    def _need_open(self) -> None:
+        if self._closed:
+            raise NoAnswerError(f"The tables of run {self.summary.run_key} were put away right now - try again")
+
+    def close(self) -> None:
+        """Put it away, after the question that is asked right now."""
+        with self._turn:
+            self._closed = True
+            self._stack.close()
+
+    def _view(self, where: Where) -> None:
+        if where != self._where:
+            self._where = None
+            view_tables(self._database, self.files, where)
+            need_known(self._database, self.summary, where)
+            self._where = where
+
+
+def is_stale(done: "Future[Any]", progress: Progress) -> bool:
+    """Whether something failed, some time ago."""
+    return done.done() and done.exception() is not None and progress.age_s > TROUBLE_S
+
+
+@contextmanager
+def _stopped_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Stop what a session does after some time, and whatever it begins then."""
+    done = threading.Event()
+
+    def stop() -> None:
+        wait_s = seconds
+        while not done.wait(wait_s):
+            connection.interrupt()
+            wait_s = _STOP_AGAIN_S
+
+    stopper = threading.Thread(target=stop, name="shoal-deadline", daemon=True)
+    stopper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        stopper.join()

@@ -1,0 +1,62 @@
+"""A picture that is tried costs no more than it may: one at a time, by the very model of the run, within its memory and time."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline import make_pipeline
+from shoal.airflow.pages import try_page
+from shoal.airflow.pages.run_place import Place
+from shoal.airflow.pages.try_page import TooManyError, Uploaded, look
+from shoal.contract.errors import ConfigError, NoAnswerError
+from shoal.models import one_picture
+from shoal.results.stored_plan import read_plan
+
+
+@pytest.fixture(scope="module")
+def run(store, demo_models, scenes, tmp_path_factory):
+    pipeline = make_pipeline(store, {"v1": demo_models["v1"]}, tmp_path_factory.mktemp("datasets"))
+    pipeline.put_scenes(scenes[:1])
+    plan = pipeline.plan()
+    stored = read_plan(
+        pipeline.stores.results, pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key).plan
+    )
+    place = Place(pipeline.stores.results, pipeline.stores.layout, pipeline.stores, pipeline.dataset)
+    return place, stored, Uploaded("a.jpg", next(one.jpeg for one in scenes if one.fish), "0.25")
+
+
+def test_a_second_picture_waits_for_nobody(run):
+    with try_page._ONE, pytest.raises(TooManyError, match="Somebody else's picture is looked at, one at a time"):
+        look(*run)
+
+
+def test_another_file_under_the_name_of_the_version_does_not_look(run):
+    place, plan, sent = run
+    other = replace(plan, model=replace(plan.model, sha256="0" * 64))
+    with pytest.raises(
+        ConfigError, match=r"Model demo-fish v1 has another file now \(sha256 [0-9a-f]{12}…\) than the run used"
+    ):
+        look(place, other, sent)
+
+
+@pytest.mark.parametrize("name", ["../other", "v1/../../x", "v 1"])
+def test_no_plan_decides_what_the_models_bucket_is_asked_for(run, name):
+    place, plan, sent = run
+    for model in (replace(plan.model, version=name), replace(plan.model, name=name)):
+        with pytest.raises(ConfigError, match="the dataset file names demo-fish now - choose a newer run"):
+            look(place, replace(plan, model=model), sent)
+
+
+def test_a_picture_that_takes_too_long_or_too_much_ends_its_own_process_only(run, monkeypatch):
+    monkeypatch.setattr(one_picture, "LIMIT_S", 0.05)
+    with pytest.raises(NoAnswerError, match="The model took more than 0 s for this picture - take a smaller one"):
+        look(*run)
+    monkeypatch.undo()
+    monkeypatch.setattr(one_picture, "MEMORY_BYTES", 48 * 1024**2)
+    with pytest.raises(
+        ConfigError, match=r"^The model (and this picture ended|could not look at this picture)"
+    ) as caught:
+        look(*run)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert look(*run).picture.startswith("data:image/jpeg;base64,")
