@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-explore bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-answer-pages bench-explore bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -105,6 +105,9 @@ bench-exports: .venv/.dev  ## export KEYS=1000000 images in every format, each i
 
 bench-explore: .venv/.dev  ## fill in the pages over an answer of KEYS=1000000 images, as Airflow's web server does
 	@$(RUN) benchmarks/explore_pages.py --keys $(KEYS) $(ARGS)
+
+bench-answer-pages: .venv/.dev  ## ask for pages of images over KEYS=1000000 images with four boxes each
+	@$(RUN) benchmarks/answer_pages.py --keys $(KEYS) $(ARGS)
 
 bench-gpu: .venv/.dev  ## measure a GPU beside its bare session and a CPU's boxes; it needs onnxruntime-gpu; ARGS="--model best.onnx"
 	@$(RUN) benchmarks/gpu.py $(ARGS)

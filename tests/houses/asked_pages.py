@@ -127,7 +127,7 @@ def _answer() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # Airflow says things
     from starlette.testclient import TestClient
 
-    from shoal.airflow.pages import answer_door, kept
+    from shoal.airflow.pages import answer_door, kept, looking, looking_routes
     from shoal.airflow.pages.app import app, logged_in, may_see_dag, readable_datasets
     from shoal.airflow.pages.reading import KEPT, dataset_files
     from shoal.contract.run_names import broken_dag_id, reanalyse_dag_id
@@ -143,7 +143,10 @@ def _answer() -> None:
     answer_door.ANSWER_S = 0.0  # what lies in the bucket is changed from test to test
     answer_door.PATIENCE_S = 120.0
     kept.TROUBLE_S = 0.0
-    KEPT._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
+    for one in (KEPT, looking.RUNS, looking.LOOKS, looking.FOUND, looking.DRAWS):
+        one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
+    looking.PREPARED_S = looking_routes.LOOKED_S = 120
+    looking.RUN_S = 0  # what a test changed is seen at once
     app.dependency_overrides |= {
         may_see_dag[0].dependency: fail_on_mistaken,
         logged_in[0].dependency: lambda: None,

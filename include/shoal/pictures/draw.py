@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import asdict
-from threading import Thread
+from functools import partial
+from threading import Semaphore, Thread
 
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, one_line
 from shoal.pictures.drawing import Drawing, Drawn, PictureLimits
@@ -38,7 +39,7 @@ def draw(source: ImageSource, drawings: Sequence[Drawing], limits: PictureLimits
             if isinstance(outcome, str) or why:
                 yield Drawn(drawing, None, why=why)
             else:
-                yield _paint(painter, drawing, outcome, limits, hopeless)
+                yield paint_one(painter, drawing, outcome, limits, partial(hopeless.add, drawing))
 
 
 def sheet(drawn: Sequence[Drawn], columns: int, title: str = "", limits: PictureLimits | None = None) -> bytes:
@@ -93,7 +94,48 @@ class _Hopeless:
         return self._of_all or self._images.get((drawing.key, drawing.object_version), "")
 
 
-def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimits, hopeless: _Hopeless) -> Drawn:
+def fetch_bytes(source: ImageSource, drawing: Drawing, limits: PictureLimits, at_once: Semaphore) -> bytes | str:
+    """Fetch one image, for whoever waits for it alone.
+
+    Args:
+        source: The store of the images.
+        drawing: What will be drawn.
+        limits: What it may cost.
+        at_once: Bounds how many are on their way, those that a store never gives among them.
+
+    Returns:
+        Its bytes, or why there are none.
+    """
+    if why := _too_large(drawing, limits):
+        return why
+    if not at_once.acquire(timeout=limits.fetch_seconds):
+        return f"its store does not answer: others asked for have not come within {limits.fetch_seconds:g} s"
+    future = _in_background(source, drawing)
+    future.add_done_callback(lambda _: at_once.release())
+    try:
+        return future.result(limits.fetch_seconds)
+    except NotInTime:
+        return f"it did not come from its store within {limits.fetch_seconds:g} s"
+    except ShoalError as err:
+        return one_line(err)
+
+
+def paint_one(
+    painter: Painter,
+    drawing: Drawing,
+    data: bytes,
+    limits: PictureLimits,
+    tell: Callable[[NoPictureError], str] = one_line,
+) -> Drawn:
+    """Have one image drawn from its bytes; nothing is raised.
+
+    Args:
+        painter: A process for pictures.
+        drawing: What is drawn.
+        data: The image.
+        limits: What it may cost.
+        tell: Is told where the process cannot, and says it in a line.
+    """
     words = {
         "do": "draw",
         "boxes": [asdict(box) for box in drawing.boxes],
@@ -106,7 +148,7 @@ def _paint(painter: Painter, drawing: Drawing, data: bytes, limits: PictureLimit
     try:
         answer, picture = painter.ask(words, [data])
     except NoPictureError as err:
-        return Drawn(drawing, None, why=hopeless.add(drawing, err))
+        return Drawn(drawing, None, why=tell(err))
     size = int(answer.get("width", 0)), int(answer.get("height", 0))
     why = None if picture is not None else one_line(answer.get("why") or "no picture came")
     return Drawn(drawing, picture, *size, why=why)

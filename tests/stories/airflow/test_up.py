@@ -295,7 +295,8 @@ def test_no_route_answers_who_may_not_see_its_dag(web, installation):
         for person in answers
     }, "a list of no more than one may see, and the files of the pages"
     sees = answers.pop("who sees the DAG")
-    routes = {"dataset", "dag-run", "run", "explore", "compare", "try", *(name.lower() for name in PAGES)}
+    of_answers = {"explore", "compare", "try", "images", "image", "failures", "picture", "original"}
+    routes = {"dataset", "dag-run", "run", *of_answers, *(name.lower() for name in PAGES)}
     assert {request.split("/")[1] for request in sees} == routes, "all routes there are"
     means_another = {request for request in sees if re.search("/~[/?]", request)}
     assert set(map(sees.get, sees.keys() - means_another)) == {404}, (
@@ -358,7 +359,11 @@ def walked(web, linked):
         frame.get_by_role("link", name="Dag run in Airflow").click()
         page.wait_for_url("**/dags/reanalyse_demo/runs/**")
         found["by clicks"] = address
-        for name, shown in {**addresses(web, linked), "plan": address}.items():
+        page.goto(addresses(web, linked)["images"])
+        page.locator("ol.grid a").first.wait_for()
+        image = page.locator("ol.grid a").first.evaluate("link => link.href")
+        page.wait_for_function("() => document.querySelector('ol.grid img').naturalWidth > 0")
+        for name, shown in {**addresses(web, linked), "plan": address, "image": image}.items():
             for width in (1200, 390):
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(shown, wait_until="load")
@@ -375,12 +380,13 @@ WAYS = {
     "the menu": "/plugin/shoal",
 }
 SAID = {"a tab of the Dag run": "summarize ✓ done", "a tab of the DAG": "To cite", "the menu": "Newest image"}
-LOOKED_AT = ("all", "dataset", "run", "plan", "explore", "compare", "try", "missing")
+LOOKED_AT = ("all", "dataset", "run", "plan", "explore", "compare", "try", "images", "image", "failures", "missing")
 
 
 def addresses(web, linked):
     run = linked["Plan"].replace("/plan/", "/run/")
     shoal = f"{web.url}/shoal/"
+    of_run = {name: linked["Plan"].replace("/plan/", f"/{name}/") for name in ("images", "failures")}
     return {
         "all": shoal,
         "dataset": f"{shoal}dataset/reanalyse_demo",
@@ -388,6 +394,7 @@ def addresses(web, linked):
         "explore": run.replace("/run/", "/explore/"),
         "compare": f"{shoal}compare/reanalyse_demo",
         "try": run.replace("/run/", "/try/"),
+        **of_run,
         "missing": f"{shoal}nothing",
     }
 

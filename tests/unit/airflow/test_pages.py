@@ -49,7 +49,8 @@ class Shown:
 
     def get(self, page: str, name: str = "", *, dropped: bool = False, run_key: str = "") -> Answered:
         place = f"{self.dag_id}/{self.plan.variant.directory}/{run_key or self.plan.run_key}"
-        return self.pages.get(f"/{page}/{place}{name and '/' + name}", dropped=dropped)
+        below = name if name.startswith("?") else name and f"/{name}"
+        return self.pages.get(f"/{page}/{place}{below}", dropped=dropped)
 
     def ask(self, path: str, **asked: str) -> Answered:
         """Ask for a page that may have to be made ready first."""
@@ -94,6 +95,8 @@ def shown(run):
         pytest.param("run", "", HTML, '<strong class="good">complete</strong>', id="run"),
         pytest.param("run", "now", HTML, "Examined 3 = ", id="the part of it that changes"),
         pytest.param("try", "", HTML, 'enctype="multipart/form-data"', id="a picture to try"),
+        pytest.param("images", "?order=time", HTML, '<ol class="grid">', id="images"),
+        pytest.param("failures", "", HTML, "Nothing failed.", id="failures"),
         pytest.param("summary", "", JSON, '"result_sha256"', id="summary"),
         pytest.param("report", "report.html", HTML, '<a href="counts-day.csv">', id="report"),
         pytest.param(

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Generator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -19,7 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shoal.airflow.pages import reading
+from shoal.airflow.pages import looking_routes, reading
 from shoal.airflow.pages.dataset_page import dataset_page
 from shoal.airflow.pages.explore_routes import router as explore_routes
 from shoal.airflow.pages.frame import (
@@ -27,6 +26,7 @@ from shoal.airflow.pages.frame import (
     POLICY,
     STATIC,
     Crumb,
+    attached,
     crumbs,
     error_page,
     page,
@@ -99,6 +99,7 @@ app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Guarded)
 app.include_router(explore_routes)
 app.include_router(try_routes)
+app.include_router(looking_routes.router)
 
 
 def readable_datasets(user: GetUserDep) -> set[str]:
@@ -243,12 +244,6 @@ def _file(place: Place, run: RunLayout, name: str) -> Response:
     # Whatever its name says: a browser keeps it, and never shows it.
     held = {"Content-Disposition": attached(name)}
     return _stream(place.results, files[name].key, "application/octet-stream", **held)
-
-
-def attached(name: str) -> str:
-    """Write a Content-Disposition: RFC 6266, and RFC 8187 (once 5987) for a name that no quoted text holds."""
-    plain = quote(name, safe="")
-    return f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=UTF-8''{plain}"
 
 
 class _PassedOn(StreamingResponse):

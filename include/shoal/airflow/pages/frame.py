@@ -120,6 +120,12 @@ def error_page(status: int, message: str, back: tuple[Crumb, ...] | None = None)
     return page("error.html", title, back or crumbs(), status, message=message, status_code=status, home=f"{below()}/")
 
 
+def attached(name: str) -> str:
+    """Write a Content-Disposition: RFC 6266, and RFC 8187 (once 5987) for a name that no quoted text holds."""
+    plain = quote(name, safe="")
+    return f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=UTF-8''{plain}"
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(

@@ -135,7 +135,7 @@ async def see_months(name: str) -> Months:
 
     def read() -> Months:
         place, _ = find_home(name)
-        runs = _runs_of(place)
+        runs = runs_of(place)
         newest = newest_by_month(one for some in _look_through(place, runs) for one in some)
         is_part = bool(newest) and len(runs) > MOST_LOOKED
         return Months(newest, f"Of its newest {MOST_LOOKED:,} runs; it has {len(runs):,}." if is_part else "")
@@ -177,7 +177,7 @@ async def find_of_dag_run(dag_id: str, run_id: str) -> tuple[str, str] | None:
 
     def read() -> tuple[str, str] | None:
         place, _ = find_home(name)
-        for some in _look_through(place, _runs_of(place, RUN_S)):
+        for some in _look_through(place, runs_of(place, RUN_S)):
             for one in some:
                 if (one.dag_id, one.run_id) == (dag_id, run_id):
                     return one.variant, one.run_key
@@ -225,7 +225,7 @@ def need_dataset(dag_id: str) -> str:
 
 def _later(place: Place, run_key: str) -> str | None:
     """Find the next run that goes on with a dataset, as far as a few looks tell."""
-    runs = _runs_of(place)
+    runs = runs_of(place)
     for other in sorted(one for one in runs if one > run_key)[:RUNS_A_PAGE]:
         found = _digest(place, other, runs[other])
         if not found.is_aside and found.state not in {"plan only", "no plan", "unreadable"}:
@@ -241,7 +241,7 @@ def _look_through(place: Place, runs: Mapping[str, str]) -> Iterator[list[RunDig
         yield digest_all(some, partial(_digest, place, good_s=OLD_S if start else RUN_S))
 
 
-def _runs_of(place: Place, good_s: float = TABLE_S) -> dict[str, str]:
+def runs_of(place: Place, good_s: float = TABLE_S) -> dict[str, str]:
     """List a dataset's runs, as they were within the last seconds."""
     root, now_s = place.results.uri(place.layout.root), time.monotonic()
     with _LOCK:

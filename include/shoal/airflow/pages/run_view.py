@@ -228,6 +228,7 @@ def _links(dag_id: str, variant: str, facts: RunFacts) -> Iterator[tuple[str, st
         yield "Report", to_run("report", dag_id, variant, facts.run_key)
     if summary is not None and summary.complete and summary.by_month:
         yield "Explore", to_run("explore", dag_id, variant, facts.run_key)
+        yield "Images", to_run("images", dag_id, variant, facts.run_key)
         before = facts.plan.compared_with if facts.plan is not None else None
         if not facts.is_answer:
             yield "Compare with the answer", to_compare(dag_id, CURRENT, facts.run_key)
@@ -236,4 +237,5 @@ def _links(dag_id: str, variant: str, facts: RunFacts) -> Iterator[tuple[str, st
     if facts.plan is not None:
         yield "Try a picture", to_run("try", dag_id, variant, facts.run_key)
     if summary is not None:
+        yield "Failures", to_run("failures", dag_id, variant, facts.run_key)
         yield "Summary (JSON)", to_run("summary", dag_id, variant, facts.run_key)

@@ -1,0 +1,223 @@
+"""What the pages of images read: the run, its answer on this disk, and pictures of the images as the run looked at them."""
+
+import asyncio
+import atexit
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from shoal.airflow.pages.kept import Kept
+from shoal.airflow.pages.run_place import Place, find_run, label_of
+from shoal.answers.browse import BrowsedAnswer, bring
+from shoal.answers.shelf import Shelf
+from shoal.contract.errors import ConfigError, shown
+from shoal.contract.run_names import dataset_of
+from shoal.pictures.drawing import Drawing, PictureLimits
+from shoal.pictures.pool import Picture, PicturePool
+from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.stored_summary import StoredSummary, find_summary
+from shoal.stores.object_store import ImageStore
+
+T = TypeVar("T")
+
+RUN_S = 15.0
+"""So long the summary and the dataset file that were read are good enough for the next one who looks."""
+
+LOOK_S = 60.0
+"""So long a page of images is: its tables never change."""
+
+PREPARED_S = 4.0
+"""So long somebody waits for an answer to be brought here before he is told that it is on its way."""
+
+PICTURE_S = 40.0
+"""So long a picture may take with those before it."""
+
+SHELF = Shelf()
+PICTURES = PicturePool()
+atexit.register(SHELF.close)
+atexit.register(PICTURES.close)
+RUNS = Kept(threads=4, most=24)
+"""Runs that are looked at: the summary of a large one is megabytes."""
+
+LOOKS = Kept(threads=4, most=64, deadline_s=15.0)
+"""Pages of images: each at most some hundred kilobytes."""
+
+FOUND = Kept(threads=4, most=4000, deadline_s=15.0)
+"""What single pictures are made of."""
+
+DRAWS = Kept(threads=8, most=400, deadline_s=PICTURE_S)
+
+
+class StillComingError(Exception):
+    """An answer is on its way to this disk."""
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run whose images are looked at.
+
+    Attributes:
+        dag_id: The DAG under which it is shown.
+        variant: Folder of its variant.
+        run_key: It.
+        place: Where its dataset's results lie.
+        summary: What it found.
+        plan: As it was planned.
+    """
+
+    dag_id: str
+    variant: str
+    run_key: str
+    place: Place
+    summary: StoredSummary
+    plan: StoredPlan
+
+    @cached_property
+    def name(self) -> tuple[str, ...]:
+        """Of its answer and of all that it is made of: runs with the same tables share it."""
+        taxa = self.place.dataset.taxa if self.place.dataset else {}
+        of = repr((sorted((name, taxon.role) for name, taxon in taxa.items()), self.plan.settings.model.pixel_limit))
+        files = sorted(file.key for file in self.summary.files if file.month is not None or file.name == "failures.csv")
+        told = hashlib.sha256("\n".join([of, self.run_key if not files else "", *files]).encode()).hexdigest()
+        return self.place.results.uri(self.place.layout.variant(self.variant).root), told
+
+    @property
+    def zone(self) -> str:
+        """Of the dataset's days."""
+        return self.plan.settings.report.zone
+
+    @property
+    def source(self) -> ImageStore:
+        """The images, where the dataset file of today has them: no plan decides what this server asks a store for.
+
+        Raises:
+            ConfigError: There is no such file, or the run looked at another bucket.
+        """
+        dataset, then = self.place.dataset, self.plan.settings.source
+        if dataset is None:
+            raise ConfigError("the dataset has no file any more: nobody says where its images are")
+        if dataset.source.bucket != then.bucket:
+            raise ConfigError(
+                f"the run looked at bucket {shown(then.bucket, 80)}, and the dataset file has {dataset.source.bucket} now"
+            )
+        return self.place.stores.source
+
+
+async def open_run(dag_id: str, variant: str, run_key: str) -> OpenRun:
+    """Find a run that has a summary.
+
+    Raises:
+        ConfigError: There is none of the DAG's dataset.
+        ShoalError: It cannot be looked at, and was not before.
+    """
+
+    def read() -> OpenRun:
+        place, run = find_run(dag_id, variant, run_key)
+        summary = find_summary(place.results, run.summary)
+        if summary is None:
+            raise ConfigError(f"Run {run_key} has no answer yet: its images are to be seen when it has ended")
+        return OpenRun(dag_id, variant, run_key, place, summary, read_plan(place.results, run.plan))
+
+    return (
+        await RUNS.get(label_of(dataset_of(dag_id) or dag_id), (dag_id, variant, run_key), read, fresh_s=RUN_S)
+    ).value
+
+
+def need_images(run: OpenRun) -> None:
+    """Check that a run has tables of its images.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if not run.summary.complete:
+        raise ConfigError(
+            f"Run {run.run_key} is not complete, and its images would pass for all of them: only its failures are to be seen"
+        )
+    if not run.summary.by_month:
+        raise ConfigError(f"Run {run.run_key} is of an earlier release and has no tables of images - start a new run")
+
+
+async def need_here(run: OpenRun) -> None:
+    """Have a run's answer on this disk.
+
+    Raises:
+        StillComingError: It is on its way.
+        ShoalError: It cannot be brought here.
+    """
+    place, taxa = run.place, run.place.dataset.taxa if run.place.dataset else {}
+    layout = place.layout.variant(run.variant)
+    coming = SHELF.bring(run.name, place.results, lambda database: bring(database, layout, run.summary, run.plan, taxa))
+    if not coming.done():
+        await asyncio.wait([asyncio.wrap_future(coming)], timeout=PREPARED_S)
+    if not coming.done():
+        raise StillComingError
+    coming.result()
+
+
+async def look(run: OpenRun, what: tuple[object, ...], read: Callable[[BrowsedAnswer], T], kept: Kept = LOOKS) -> T:
+    """Look at a run's answer, for seconds.
+
+    Args:
+        run: The run.
+        what: Is asked: the same is answered once for all who ask.
+        read: Reads it.
+        kept: Where that is kept.
+
+    Raises:
+        StillComingError: It is on its way.
+        ShoalError: It cannot be looked at.
+    """
+    await need_here(run)
+
+    def look_at() -> T:
+        with SHELF.look(run.name) as answer:
+            return read(answer)
+
+    return (await kept.get(f"The images of run {run.run_key}", (run.name, *what), look_at, fresh_s=LOOK_S)).value
+
+
+async def picture_of(run: OpenRun, key: str, object_version: str, side_px: int) -> Picture:
+    """Give a picture of an image of a run, or why there is none.
+
+    Raises:
+        StillComingError: The answer is on its way.
+        ConfigError: There is no such image, or it is not shown.
+    """
+    drawing, limits = await _find(run, key, object_version)
+
+    def make() -> Picture:
+        source = run.source
+        return PICTURES.picture(
+            f"{source.address}/{source.bucket}", source, replace(drawing, long_side_px=side_px), limits
+        )
+
+    return await _draw(run, make)
+
+
+async def original_of(run: OpenRun, key: str, object_version: str) -> bytes | str:
+    """Give an image's own bytes, or why there are none; raises as `picture_of`."""
+    drawing, _ = await _find(run, key, object_version)
+    return await _draw(run, lambda: PICTURES.original(run.source, drawing))
+
+
+async def _find(run: OpenRun, key: str, object_version: str) -> tuple[Drawing, PictureLimits]:
+    """Find what a picture is made of; only the run's tables say which images there are."""
+
+    def find(answer: BrowsedAnswer) -> tuple[Drawing, PictureLimits]:
+        found = answer.to_draw(key, object_version)
+        sha256 = found.content_sha256 or ""
+        return Drawing(found.key, found.object_version, found.size_bytes, content_sha256=sha256), answer.limits
+
+    drawing, limits = await look(run, ("to draw", key, object_version), find, FOUND)
+    # Whoever writes tables has no say over the rest of the bucket.
+    source = run.place.dataset.source if run.place.dataset else run.plan.settings.source
+    if not drawing.key.startswith(source.prefix):
+        raise ConfigError(f"it is not below {source.prefix}, where the dataset file has the images now")
+    return drawing, limits
+
+
+async def _draw(run: OpenRun, make: Callable[[], T]) -> T:
+    """Make something for one person, in a thread of those for pictures."""
+    return (await DRAWS.get(f"Pictures of run {run.run_key}", object(), make, fresh_s=0.0, keep=False)).value
