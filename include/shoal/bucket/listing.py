@@ -114,8 +114,9 @@ def freeze_listing(
         StoreError: The store does not answer.
     """
     path = database.folder / "listing.jsonl"
-    moment, ground = Moment.now(bucket), bucket.ground
+    moment, ground = Moment.now(bucket), {*bucket.ground}
     counts, largest, in_order = _sift(bucket, source, scope, path, mounts=mounts)
+    stood_on = tuple(sorted(ground.intersection(bucket.ground)))  # all the while
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
     load_sifted(database, path, scope.limit, in_order=in_order)
@@ -126,9 +127,9 @@ def freeze_listing(
         counts = replace(counts, twice=sifted - counts.images)
     files = store_months(database, key, SharedFiles.look(database.results, listed_months(key), kept))
     listed = scope_of(source, scope.prefix, scope.limit)
-    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files, ground)
+    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files, stood_on)
     database.results.write_json(key, record.to_json())  # last: what it names is there
-    return FrozenListing(key, moment, counts, largest, ground=ground)
+    return FrozenListing(key, moment, counts, largest, ground=stood_on)
 
 
 def load_sifted(database: Database, path: Path, limit: int | None, *, in_order: bool) -> None:

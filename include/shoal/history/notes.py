@@ -24,6 +24,9 @@ MOST_KEPT = 10_000
 MOST_LARGE = 12
 """Plans that are kept: of thousands of shards one takes tens of megabytes."""
 
+MOST_MADE = 300
+"""Answers that are kept, in a few facts each."""
+
 AT_ONCE = 8
 """Requests at once."""
 
@@ -40,6 +43,7 @@ class Notes:
         self._most = most
         self._kept: OrderedDict[tuple[str, str], tuple[str, Any]] = OrderedDict()
         self._large: OrderedDict[tuple[str, str], tuple[str, Any]] = OrderedDict()
+        self._made: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def understand(
@@ -64,6 +68,27 @@ class Notes:
             self._large.move_to_end(place)
             while len(self._large) > MOST_LARGE:
                 self._large.popitem(last=False)
+        return made
+
+    def once(self, results: ObjectStore, name: tuple[str, ...], make: Callable[[], Understood]) -> Understood:
+        """Give what was made under a name that changes with what it is made of, or make it: a few hundred of them are kept.
+
+        Args:
+            results: The results bucket.
+            name: Keys and hashes.
+            make: Makes it; what it does not find is looked for again.
+        """
+        place = (f"{results.address}/{results.bucket}", *name)
+        with self._lock:
+            if place in self._made:
+                self._made.move_to_end(place)
+                return cast("Understood", self._made[place])
+        made = make()
+        if made is not None:
+            with self._lock:
+                self._made[place] = made
+                while len(self._made) > MOST_MADE:
+                    self._made.popitem(last=False)
         return made
 
     def read(

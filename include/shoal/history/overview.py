@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -127,7 +127,7 @@ def read_overview(
     """
     results, layout = stores.results, stores.layout
     current, runs = read_current(results, layout), list_run_folders(results, layout)
-    answer = read_answer(stores, current) if current else None
+    answer = read_answer(stores, current, notes) if current else None
     digests = map(read or partial(digest, results, layout), *_newest(runs))
     latest = next((one for one in digests if not one.is_aside and one.state != "plan only"), None)
     facts = found = None
@@ -144,26 +144,32 @@ def read_overview(
     )  # fmt: skip
 
 
-def read_answer(stores: Stores, current: Mapping[str, Any]) -> AnswerFacts:
-    """Read what an answer says of itself.
+def read_answer(stores: Stores, current: Mapping[str, Any], notes: Notes) -> AnswerFacts:
+    """Read what an answer says of itself: its summary, which may be megabytes, once.
 
     Args:
         stores: The dataset's buckets.
         current: What current.json says.
+        notes: What was read before.
     """
     directory, run_key = current["variant"]["directory"], current["run_key"]
-    summary = find_summary(stores.results, stores.layout.variant(directory).run(run_key).summary)
     models = [model for model in (current["model"], current.get("then")) if model is not None]
     named = ", then ".join(f"{model['name']} {model['version']}" for model in models)
     told = AnswerFacts(run_key, directory, named, current["result_sha256"], current.get("listed_at"))
+    key = stores.layout.variant(directory).run(run_key).summary
+    said = notes.once(stores.results, (key, told.result_sha256), lambda: _read_said(stores, key, run_key))
+    return told if said is None else replace(told, **said)
+
+
+def _read_said(stores: Stores, key: str, run_key: str) -> dict[str, Any] | None:
+    summary = find_summary(stores.results, key)
     if summary is None:
-        return told
+        return None
     with reading(f"summary.json of run {run_key}", "restore it, or clear task summarize of its Dag run"):
-        return AnswerFacts(
-            run_key, directory, named, told.result_sha256, told.listed_at,
-            conf=float(summary.result["conf"]), examined=summary.examined, uses=dict(summary.uses),
-            cameras=_cameras(summary), has_report="report.html" in summary.named,
-        )  # fmt: skip
+        return {
+            "conf": float(summary.result["conf"]), "examined": summary.examined, "uses": dict(summary.uses),
+            "cameras": _cameras(summary), "has_report": "report.html" in summary.named,
+        }  # fmt: skip
 
 
 def _newest(runs: Mapping[str, str]) -> tuple[list[str], list[str]]:

@@ -1,7 +1,7 @@
 """One run as many people may look at it every few seconds: `facts` without the rows, which are thousands of files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 1000
 """Notes on failed attempts that are read, the first first."""
 
 MOST_OF_A_TEXT = 2000
-"""Characters of an attempt's error that are kept."""
+"""Characters that are kept of an attempt's error, and of each of its names."""
 
 
 def see_run(
@@ -88,5 +88,6 @@ def _read_attempts(results: ObjectStore, listed: Iterable[ListedObject], notes: 
 
 def _understand_attempt(stored: Mapping[str, Any]) -> FailedAttempt:
     failed = pick(FailedAttempt, stored)
-    texts: dict[str, Any] = {name: value for name, value in asdict(failed).items() if isinstance(value, str)}
-    return replace(failed, **{name: text[:MOST_OF_A_TEXT] for name, text in texts.items()})
+    error, at = failed.error[:MOST_OF_A_TEXT], failed.failed_at[:MOST_OF_A_TEXT]
+    pod, node = (text and text[:MOST_OF_A_TEXT] for text in (failed.pod, failed.node))
+    return replace(failed, error=error, failed_at=at, pod=pod, node=node)

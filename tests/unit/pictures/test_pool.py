@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from shoal.pictures import process
+from shoal.contract import asked_process
 from shoal.pictures.drawing import Drawing, PictureLimits
 from shoal.pictures.pool import NEVER_COME, PicturePool
 from shoal.stores.images import Fetched
@@ -72,7 +72,7 @@ def test_why_there_is_no_picture_is_told_again_without_asking_again(ask, bucket)
 
 
 def test_where_nothing_can_be_drawn_no_process_is_started_for_each_picture(ask, bucket, monkeypatch):
-    monkeypatch.setattr(process.sys, "executable", "/nobody/has/python")
+    monkeypatch.setattr(asked_process.sys, "executable", "/nobody/has/python")
     whys = {ask(f"{n}").why for n in range(5)}
     assert len(whys) == 1
     assert whys.pop().startswith("no process for pictures could be started: ")

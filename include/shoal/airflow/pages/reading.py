@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.pages.kept import Kept, Seen
-from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of
+from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of, load_file
 from shoal.airflow.pages.run_view import RunView, view_run
 from shoal.contract.errors import ConfigError, ShoalError, StoreError
 from shoal.contract.run_names import broken_dag_id, dataset_of
@@ -22,7 +22,7 @@ from shoal.history.overview import Overview, read_overview
 from shoal.history.seen_run import see_run
 from shoal.results.answer import read_current
 from shoal.results.run_list import list_run_folders
-from shoal.settings.dataset_files import dataset_files, load_dataset
+from shoal.settings.dataset_files import dataset_files
 
 T = TypeVar("T")
 
@@ -205,7 +205,7 @@ def broken_files(dag_ids: Collection[str]) -> list[tuple[str, str]]:
         for path in dataset_files(configured_datasets_folder()):
             if broken_dag_id(path.stem) in dag_ids:
                 try:
-                    load_dataset(path)
+                    load_file(path)
                 except ConfigError as err:
                     found.append((path.stem, str(err)))
     return found

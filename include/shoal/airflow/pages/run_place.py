@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,8 +113,31 @@ def _places(name: str) -> Iterator[Callable[[], Place]]:
         yield lambda: _of_place(before)
 
 
+def load_file(path: Path) -> Dataset:
+    """Read a dataset file, or know it: a hundred of them are looked at whenever all datasets are shown.
+
+    Raises:
+        ConfigError: As `load_dataset` does.
+    """
+    now_s = time.monotonic()
+    with suppress(OSError):
+        status = path.stat()
+        version = (status.st_mtime_ns, status.st_size)
+        with _LOCK:
+            known = _LOADED.get(path)
+        if known is not None and known[0] == version and now_s - known[1] < OPEN_S:
+            return known[2]
+        dataset = load_dataset(path)
+        with _LOCK:
+            if len(_LOADED) > MOST_OPEN:
+                _LOADED.clear()
+            _LOADED[path] = (version, now_s, dataset)
+        return dataset
+    return load_dataset(path)  # which says what is wrong with it
+
+
 def _of_file(path: Path, opened: list[ResultsPlace]) -> Place:
-    dataset = load_dataset(path)
+    dataset = load_file(path)
     place = ResultsPlace.of(dataset)
     opened.append(place)
     # Of a dataset only the results are read here: its images and models may be out of this machine's reach.
@@ -159,3 +183,4 @@ MOST_OPEN = 500
 _LOCK = threading.Lock()
 _OPENED: dict[str, tuple[tuple[str, int], float, Place]] = {}
 _LABELS: dict[str, str] = {}
+_LOADED: dict[Path, tuple[tuple[int, int], float, Dataset]] = {}
