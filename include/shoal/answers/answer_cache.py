@@ -118,7 +118,7 @@ class AnswerCache:
 
 def _put_away(opening: "Future[OpenAnswer]") -> None:
     if not opening.cancelled() and opening.exception() is None:
-        threading.Thread(target=opening.result().close, name="shoal-put-away", daemon=True).start()
+        threading.Thread(target=opening.result().close, name="shoal-put-away").start()
 
 
 def _how_far(progress: Progress) -> str:
