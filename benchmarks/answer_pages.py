@@ -130,7 +130,7 @@ def _pages(client: Any, run: str, keys: int) -> dict[str, list[str]]:
         "duplicates": images({"use": "duplicate"}, {"use": "duplicate", "camera": "CAM3"}),
         "failed": images({"use": "failed"}, {"use": "undated"}),
         "one image": list(hrefs[1:]),
-        "failures": [f"/failures/{run}?fate=failed&page={page}" for page in (1, 2)],
+        "failures": [f"/failures/{run}?fate=failed&page={page}" for page in ((1, 2) if keys > 50_000 else (1,))],
     }
 
 

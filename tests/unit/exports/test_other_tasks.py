@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from field import open_with
+from shoal.answers import browsed
 from shoal.answers.answer_cache import AnswerCache
+from shoal.answers.browse import bring
 from shoal.answers.explored import Asked, read_explored
 from shoal.answers.kept_files import KeptFiles
 from shoal.answers.looked_tables import need_looked
@@ -319,3 +321,21 @@ def test_what_is_shown_has_the_shapes_of_its_task(of_task):
             ("Chromis chromis", "counted"), ("Diplodus vulgaris", "below"), ("Coris julis", "below"),
         ]  # fmt: skip
         assert picked.of == 4, "each image stands for what it scores best"
+
+
+LOOKS = {"segment": "outline", "obb": "outline", "pose": "points", "classify": ""}
+
+
+def test_a_page_shows_each_task_as_what_it_is(of_task):
+    task, published = of_task
+    run = published.run
+    with open_database(published.pipeline.stores.results) as database:
+        answer = bring(database, run.layout, run.summary, run.plan, {})
+        boxes = answer.image(FIRST, "").boxes
+        assert [shown for shown in ("outline", "points") if getattr(boxes[0], shown)] == list(
+            filter(None, [LOOKS[task]])
+        )
+        assert (boxes[0].taxon, boxes[0].x1 is None) == ("Chromis chromis", task == "classify")
+        assert len(boxes) == (2 if task == "segment" else 1)
+        (first, *_) = answer.images(browsed.Asked(taxon="Chromis chromis", order="sure")).images
+        assert first.key == FIRST
