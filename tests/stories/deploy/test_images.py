@@ -119,7 +119,7 @@ def test_every_base_is_pinned_and_can_be_replaced(name):
     assert bases
     assert all(re.search(r":\d+\.\d+", base) for base in bases)
     stages = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-    assert set(stages) <= {"${BASE}", "${GO_BASE}", "uv", "libraries"}
+    assert set(stages) <= {"${BASE}", "${GO_BASE}", *re.findall(r"^FROM \S+ AS (\S+)", dockerfile, re.MULTILINE)}
 
 
 @pytest.mark.parametrize(

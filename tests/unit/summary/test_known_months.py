@@ -170,7 +170,7 @@ class Answer:
 def plan_of(night, number=0):
     return SimpleNamespace(
         run_key=f"2026010{night}T000000Z-abcdefgh", rows_run=f"2026010{night}T000000Z-abcdefgh", settings=dataset_of(number), params=RunParams(), names=NAMES, shards=(),
-        listing=SimpleNamespace(key="listing"), task="detect", stored_conf=0.05, then=None,
+        listing=SimpleNamespace(key="listing"), model="demo-fish", task="detect", stored_conf=0.05, then=None,
     )  # fmt: skip
 
 
