@@ -31,8 +31,9 @@ MOST = 50
 """Things of a kind that are kept, the last ones: causes of failures, questions, versions."""
 
 _DESCRIPTION = "What Shoal told those in `alerts` lately, so that nobody is told the same twice a night."
-_FIGURES = re.compile(r"\S*\d\S*")
-"""Times, run keys and counts: a cause that came again has others."""
+_FIGURES = re.compile(r"(?P<code>\b(?:answered|HTTP|status) [45]\d\d\b)|(?P<address>\S*(?:://|\w:\d)\S*)|\S*\d\S*")
+"""Times, run keys, names of pods and counts: a cause that came again has others. Where a server is and what it answered tell
+causes apart."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Thing:
     @classmethod
     def caused(cls, dag_id: str, kind: str, cause: str) -> "Thing":
         """Name what has a cause: the same words with other figures are the same cause."""
-        return cls(dag_id, kind, _FIGURES.sub("#", cause))
+        return cls(dag_id, kind, _FIGURES.sub(_without_figures, cause))
 
     @property
     def variable(self) -> str:
@@ -63,6 +64,12 @@ class Thing:
     def key(self) -> str:
         """Names it there: what failed may be long, and is nothing to read twice."""
         return hashlib.sha256(self.what.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _without_figures(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found[0]
+    return re.sub(r"\d+", "#", found[0]) if found["address"] else "#"
 
 
 def tell_once(thing: Thing, now: datetime, send: Callable[[str], bool]) -> bool:

@@ -82,6 +82,17 @@ def test_what_is_another_thing_is_told_too(variables, sent, thing, is_told):
     assert tell(sent, thing, NIGHT + timedelta(hours=1)) is is_told
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("http://images:9000 does not answer", "http://results:9000 does not answer", id="another store"),
+        pytest.param("http://images:9000 answered 401", "http://images:9000 answered 503", id="another answer"),
+    ],
+)
+def test_where_a_server_is_and_what_it_answered_tell_causes_apart(variables, sent, first, second):
+    assert [tell(sent, failed(cause)) for cause in (first, second, first)] == [True, True, False]
+
+
 def test_each_run_s_question_is_told(variables, sent):
     asked = [Thing(DAG, "approval", f"20260601T02000{number}Z-abcdefgh") for number in (0, 0, 1)]
     assert [tell(sent, thing) for thing in asked] == [True, False, True]

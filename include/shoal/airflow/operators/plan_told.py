@@ -83,7 +83,8 @@ def _tell_of_silence(plan: Plan) -> None:
     lines = "; ".join(silent.describe(plan.dataset) for silent in plan.silent)
     text = lines if count == 1 else f"{count} cameras are silent: {lines}"
     way_on = f"mend it, or end its deployment in {name}.yaml: python -m shoal check {name}"
-    tell(plan.dataset, Message("silent", text, way_on), plan.dag_id, plan.run_id)
+    cameras = ", ".join(sorted(silent.camera or "" for silent in plan.silent))
+    tell(plan.dataset, Message("silent", text, way_on, what=cameras), plan.dag_id, plan.run_id)
 
 
 def _measure(stores: "Stores", plan: Plan) -> None:
