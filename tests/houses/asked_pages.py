@@ -26,6 +26,7 @@ DROPPED = "dropped:"
 MISTAKEN = "reanalyse_mistaken"
 """A DAG whose pages fail as by a mistake of ours."""
 POSTED = "posted:"
+HEADED = "headed:"
 
 
 def said_by(body: str) -> str:
@@ -56,8 +57,10 @@ class AskedPages:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def get(self, path: str, *, dropped: bool = False) -> Answered:
+    def get(self, path: str, *, dropped: bool = False, headers: Mapping[str, str] | None = None) -> Answered:
         """Ask for a path; a body that is dropped is held by nobody but the application."""
+        if headers:
+            return self._ask(HEADED + json.dumps([path, headers]))
         return self._ask(f"{DROPPED}{path}" if dropped else path)
 
     def post(self, path: str, picture: bytes, headers: Mapping[str, str], **fields: str) -> Answered:
@@ -143,7 +146,7 @@ def _answer() -> None:
     answer_door.ANSWER_S = 0.0  # what lies in the bucket is changed from test to test
     answer_door.PATIENCE_S = 120.0
     kept.TROUBLE_S = 0.0
-    for one in (KEPT, looking.RUNS, looking.LOOKS, looking.FOUND, looking.DRAWS):
+    for one in (KEPT, looking.RUNS, looking.LOOKS, looking.FOUND, looking.STORED, looking.DRAWS):
         one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
     looking.PREPARED_S = looking_routes.LOOKED_S = 120
     looking.RUN_S = 0  # what a test changed is seen at once
@@ -159,6 +162,9 @@ def _answer() -> None:
             path, picture, headers, fields = json.loads(path.removeprefix(POSTED))
             files = {"picture": ("picture.jpg", bytes.fromhex(picture))} if picture else {"other": ("", b"")}
             got = client.post(path, files=files, data=fields, headers=headers)
+        elif path.startswith(HEADED):
+            path, headers = json.loads(path.removeprefix(HEADED))
+            got = client.get(path, headers=headers)
         else:
             got = dropping.get(path.removeprefix(DROPPED)) if path.startswith(DROPPED) else client.get(path)
         peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -17,10 +17,9 @@ from shoal.answers.browsed import (
     SeenBox,
     SeenImage,
     ToDraw,
+    in_words,
 )
-from shoal.answers.browsed_shapes import files_of, has_shapes, with_shapes
 from shoal.answers.browsed_tables import bring_answer, bring_failures, view_nothing
-from shoal.answers.columns import TABLES
 from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import VariantLayout
@@ -29,12 +28,10 @@ from shoal.pictures.drawing import PictureLimits
 from shoal.pictures.people import people_of
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
-from shoal.results.summary_files import SummaryFile
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
 SHOWN_NAMES = 8
-NOTHING = "-"
 
 _FACTS = (
     "n, key, object_version, size_bytes, content_sha256, use, reason, camera, captured_at, dated, width, height, luma_mean, "
@@ -55,7 +52,6 @@ class BrowsedAnswer:
         self._database = database
         self.summary = summary
         self.limits = PictureLimits(plan.settings.model.pixel_limit, plan.settings.model.scan_limit)
-        self._has_shapes = has_shapes(plan)
         self.taxa = tuple(name for (name,) in database.run("SELECT taxon FROM taxa ORDER BY taxon").fetchall())
         found = database.run("SELECT DISTINCT camera FROM pics ORDER BY camera").fetchall()
         self.cameras = tuple(name for (name,) in found)
@@ -82,7 +78,7 @@ class BrowsedAnswer:
         return ImagesPage(self._see([n for n, _ in rows], asked), of, self._count(f"pics WHERE hidden AND {chosen}"))
 
     def image(self, key: str, object_version: str, conf: float | None = None) -> SeenImage:
-        """Find one image.
+        """Find one image; what its boxes are drawn as where they are no upright ones is not here, see `with_shapes`.
 
         Args:
             key: It.
@@ -112,7 +108,7 @@ class BrowsedAnswer:
             )
             raise ConfigError(f"Image {shown(key, 300)!r} is not shown: {why} (taxa has a class of role human)")
         (image,) = self._see([n], Asked(conf=conf))
-        return with_shapes(self._database, image, self.summary.tables) if self._has_shapes else image
+        return image
 
     def neighbours(self, image: SeenImage) -> Neighbours:
         """Find the images before and after one in time, of its camera."""
@@ -128,26 +124,10 @@ class BrowsedAnswer:
             found.append(None if row is None else (str(row[0]), str(row[1])))
         return Neighbours(*found)
 
-    def seen_in(self, image: SeenImage, files: Sequence[SummaryFile]) -> tuple[str, str]:
-        """Tell what another run of the same dataset made of an image: its fate and its boxes, in words.
-
-        Only the tables of the image's month are read: where that run dated it otherwise, it is not found.
-
-        Args:
-            image: The image.
-            files: The tables of images and boxes of that run.
-        """
-        self._database.set_variable("asked_key", image.key)
-        for table in ("images", "detections"):
-            self._database.view_parquet(f"other_{table}", files_of(files, table, image), TABLES[table])
-        use = self._database.value("SELECT any_value(use) FROM other_images WHERE key = getvariable('asked_key')")
-        if use is None:
-            return "not examined", NOTHING
-        told = self._database.run(
-            "SELECT taxon, count(*) FROM other_detections WHERE key = getvariable('asked_key') AND role = 'count' GROUP BY taxon "
-            "ORDER BY 2 DESC, taxon"
-        ).fetchall()
-        return str(use), ", ".join(f"{count} {taxon}" for taxon, count in told) or "no boxes"
+    def counted_in(self, image: SeenImage) -> str:
+        """Say in words which boxes of an image the run counted, at its own thresholds."""
+        told = self._database.run(f"SELECT taxon, boxes FROM counted JOIN taxa USING (t) WHERE n = {image.n:d}")
+        return in_words(dict(told.fetchall()))
 
     def to_draw(self, key: str, object_version: str) -> ToDraw:
         """Find what a picture of an image is made of: one of the answer, or one that failed.
@@ -198,14 +178,15 @@ class BrowsedAnswer:
         return FailuresPage(groups, tuple(Failed(*row) for row in rows), of, hidden)
 
     def _with_boxes(self, asked: Asked) -> str:
-        """Join what is asked of an image's boxes; nothing where nothing is."""
+        """Join what is asked of an image's boxes, nothing where nothing is; who asks for no taxon asks for those without, too."""
         if not asked.taxon and asked.order not in BY_BOXES:
             return ""
+        join = "JOIN" if asked.taxon else "LEFT JOIN"
         if asked.conf is None:
             of_taxon = self.taxa.index(asked.taxon) + 1 if asked.taxon else 0
-            return f"JOIN (SELECT n, boxes, least, most FROM counted WHERE t = {of_taxon:d}) AS found USING (n)"
+            return f"{join} (SELECT n, boxes, least, most FROM counted WHERE t = {of_taxon:d}) AS found USING (n)"
         return (
-            "JOIN (SELECT n, count(*) AS boxes, min(conf) AS least, max(conf) AS most FROM boxes "
+            f"{join} (SELECT n, count(*) AS boxes, min(conf) AS least, max(conf) AS most FROM boxes "
             f"WHERE {' AND '.join(self._counted(asked))} GROUP BY n) AS found USING (n)"
         )
 

@@ -1,5 +1,6 @@
 """What is asked of an answer that people look through, and what they are told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +13,14 @@ MOST_BOXES = 300
 """Boxes told of one image, those with the highest scores."""
 
 USES = ("used", "unusable", "duplicate", "undated", "failed")
-BY_BOXES = {"most": "boxes DESC, most DESC", "doubt": "least", "sure": "most DESC"}
+BY_BOXES = {
+    "most": "coalesce(boxes, 0) DESC, most DESC NULLS LAST",
+    "doubt": "least NULLS LAST",
+    "sure": "most DESC NULLS LAST",
+}
 BY_IMAGE = {"time": "dated", "newest": "dated DESC", "random": "hash(n, {seed:d})"}
 ORDERS = (*BY_BOXES, *BY_IMAGE)
-"""By their boxes: most of them, the least sure one first, the surest one first; or by themselves."""
+"""By their boxes: most of them, the least sure one first, the surest one first, those without any last; or by themselves."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class ImagesPage:
     Attributes:
         images: Them.
         of: Those there are.
-        hidden: Those that are not shown, because they show people or nobody knows whether they do.
+        hidden: Those that are not shown, because they show people or nobody knows whether they do; whatever else they show.
     """
 
     images: tuple[SeenImage, ...]
@@ -157,3 +162,9 @@ class ToDraw:
     object_version: str
     size_bytes: int
     content_sha256: str | None
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Say how many boxes there are of each taxon, the most first."""
+    told = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return ", ".join(f"{count} {taxon}" for taxon, count in told) or "no boxes"

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from shoal.answers.deadline import stopped_after
 from shoal.answers.views import need_known, view_tables
 from shoal.answers.where import Where
 from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
@@ -29,8 +30,6 @@ DEADLINE_S = 8.0
 
 TROUBLE_S = 5.0
 """So long an answer that could not be opened is not tried again."""
-
-_STOP_AGAIN_S = 0.1
 
 
 class StillOpeningError(ShoalError):
@@ -102,7 +101,7 @@ class OpenAnswer:
             )
         try:
             self._need_open()
-            with _stopped_after(self._database.connection, deadline_s):
+            with stopped_after(self._database.connection, deadline_s):
                 self._view(where)
                 yield self._database
         except duckdb.InterruptException as err:
@@ -186,23 +185,3 @@ class OpenAnswer:
 def is_stale(done: "Future[Any]", progress: Progress) -> bool:
     """Whether something failed, some time ago."""
     return done.done() and done.exception() is not None and progress.age_s > TROUBLE_S
-
-
-@contextmanager
-def _stopped_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Stop what a session does after some time, and whatever it begins then."""
-    done = threading.Event()
-
-    def stop() -> None:
-        wait_s = seconds
-        while not done.wait(wait_s):
-            connection.interrupt()
-            wait_s = _STOP_AGAIN_S
-
-    stopper = threading.Thread(target=stop, name="shoal-deadline", daemon=True)
-    stopper.start()
-    try:
-        yield
-    finally:
-        done.set()
-        stopper.join()

@@ -8,11 +8,12 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock, Thread, Timer
+from threading import Lock, Thread
 
 import duckdb
 
 from shoal.answers.browse import BrowsedAnswer
+from shoal.answers.deadline import stopped_after
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, StoreError, first_line
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.limits import Limits
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 MOST_ANSWERS = 3
 MOST_BYTES = 8 * 1024**3
 """On disk, of all of them together; the one that is looked at stays."""
+
+MOST_COMING = 4
+"""Answers that are brought here or wait for that: more are refused."""
 
 LIMITS = Limits(memory_bytes=512 * 1024**2, threads=2)
 """Of one answer's session: what it holds beyond that lies on disk."""
@@ -43,8 +47,10 @@ class _Entry:
     brought: "Future[BrowsedAnswer]"
     stack: ExitStack = field(default_factory=ExitStack)
     folder: Path | None = None
-    database: Database | None = None
+    connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
     lock: Lock = field(default_factory=Lock)
+    bytes: int = 0
+    """What it may take on disk, as far as anybody knows before it is here."""
     lookers: int = 0
     failed_s: float = 0.0
 
@@ -64,7 +70,7 @@ class Shelf:
         self._lock = Lock()
 
     def bring(
-        self, name: Hashable, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer]
+        self, name: Hashable, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer], size_bytes: int = 0
     ) -> "Future[BrowsedAnswer]":
         """Begin to bring an answer here, unless it is here or on its way; the future raises a ShoalError where that fails.
 
@@ -72,11 +78,19 @@ class Shelf:
             name: Of the answer and of all that it is made of.
             results: The bucket that it lies in.
             bring: Makes it in a session.
+            size_bytes: What its tables have where they are stored: for so much, room is made.
+
+        Raises:
+            NoAnswerError: Others are on their way already.
         """
         with self._lock:
             entry = self._entries.get(name)
             if entry is None or _may_be_tried_again(entry):
-                entry = self._entries[name] = _Entry(Future())
+                if sum(not one.brought.done() for one in self._entries.values()) >= MOST_COMING:
+                    raise NoAnswerError(
+                        f"{MOST_COMING} other answers are being brought to this web server - try again in some minutes"
+                    )
+                entry = self._entries[name] = _Entry(Future(), bytes=size_bytes)
                 # The end of the process does not wait for it: what it leaves is swept away by the next one.
                 Thread(target=self._bring_next, args=(entry, results, bring), name="shoal-answers", daemon=True).start()
             self._entries.move_to_end(name)
@@ -101,7 +115,7 @@ class Shelf:
             if not entry.lock.acquire(timeout=LOOK_S):
                 raise NoAnswerError(f"Others look at this answer, and were not done within {LOOK_S:g} s - try again")
             try:
-                with _ended_after(LOOK_S, entry.database):
+                with stopped_after(entry.connection, LOOK_S):
                     yield answer
             except duckdb.InterruptException as err:
                 raise NoAnswerError(f"This took longer than {LOOK_S:g} s - ask for less, such as one camera") from err
@@ -129,13 +143,14 @@ class Shelf:
                 entry.brought.set_exception(err)
 
     def _bring(self, entry: _Entry, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer]) -> BrowsedAnswer:
-        self._make_room()
+        self._make_room(entry.bytes)
         try:
             entry.folder = entry.stack.enter_context(scratch_folder())
-            entry.database = Database(results, entry.folder, LIMITS)
-            entry.stack.callback(entry.database.connection.close)
-            with _ended_after(BRING_S, entry.database):
-                return bring(entry.database)
+            database = Database(results, entry.folder, LIMITS)
+            entry.connection = database.connection
+            entry.stack.callback(entry.connection.close)
+            with stopped_after(entry.connection, BRING_S):
+                return bring(database)
         except ShoalError:
             self._give_up(entry)
             raise
@@ -152,21 +167,28 @@ class Shelf:
         entry.failed_s = time.monotonic()
         entry.stack.close()
 
-    def _make_room(self) -> None:
-        """Let those go that were looked at longest ago, and that nobody looks at."""
+    def _make_room(self, coming_bytes: int) -> None:
+        """Let those go that were looked at longest ago, and that nobody looks at, and those that never came."""
         while True:
             with self._lock:
-                here = [(name, entry) for name, entry in self._entries.items() if entry.brought.done()]
+                for name in [name for name, entry in self._entries.items() if _may_be_tried_again(entry)]:
+                    del self._entries[name]
+                here = [(name, entry) for name, entry in self._entries.items() if _is_here(entry)]
                 idle = [(name, entry) for name, entry in here if not entry.lookers]
-                if not idle or (len(here) < self._most and sum(map(_bytes_of, here)) <= self._most_bytes):
+                taken = sum(map(_bytes_of, here)) + coming_bytes
+                if not idle or (len(here) < self._most and taken <= self._most_bytes):
                     return
                 name, oldest = idle[0]
                 del self._entries[name]
             oldest.stack.close()
 
 
+def _is_here(entry: _Entry) -> bool:
+    return entry.brought.done() and entry.brought.exception() is None
+
+
 def _may_be_tried_again(entry: _Entry) -> bool:
-    failed = entry.brought.done() and entry.brought.exception() is not None
+    failed = entry.brought.done() and not _is_here(entry)
     return failed and time.monotonic() - entry.failed_s > TROUBLE_S
 
 
@@ -177,15 +199,3 @@ def _bytes_of(named: tuple[Hashable, _Entry]) -> int:
     with suppress(OSError):
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return 0
-
-
-@contextmanager
-def _ended_after(seconds: float, database: Database | None) -> Iterator[None]:
-    """End what DuckDB is at after some seconds."""
-    timer = Timer(seconds, database.connection.interrupt if database else lambda: None)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

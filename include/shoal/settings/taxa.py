@@ -39,6 +39,15 @@ def human_classes(taxa: Mapping[str, Taxon]) -> frozenset[str]:
     return frozenset(people | {name for name, taxon in taxa.items() if taxon.merge_into in people})
 
 
+def told_of(taxa: Mapping[str, Taxon]) -> str:
+    """Write what an answer takes from the dataset file of today: who is a person, and as what each class counts in which role.
+
+    Whatever is kept of answers has it in its name: a file that says anything else of these makes another one.
+    """
+    counts = sorted((name, taxon_of(name, taxa), role_of(name, taxa)) for name in taxa)
+    return repr((sorted(human_classes(taxa)), counts))
+
+
 def taxon_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:
     """Say under which name a class counts."""
     target = taxa.get(class_name, Taxon()).merge_into or class_name

@@ -1,5 +1,6 @@
 """The pages of images, asked of the real application over a real store: grid, one image, failures, pictures."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -10,16 +11,19 @@ from urllib.parse import urlencode
 
 import pytest
 import yaml
+from fastapi import HTTPException
 
 from asked_pages import Answered, AskedPages, asked_pages
 from pipeline import Pipeline, make_pipeline
 from planted_boxes import answer, write_boxes
+from shoal.airflow.pages.sending import Sending
 from shoal.plan.document import Plan
 from shoal.settings.results_place import ResultsPlace
 
 HOSTILE = 'IPC608/<b>"海"&amp;\u202e20260601-090000-IPC608.jpg'
 """A key with marks of HTML, of another script, and one that turns what follows."""
 
+LATER = "IPC608/20260702-100000-IPC608.jpg"
 BOX = (100.0, 80.0, 300.0, 200.0)
 CORIS, CHROMIS = 2, 1
 
@@ -35,10 +39,10 @@ class Seen:
     names: tuple[str, ...]
     versions: dict[str, str]
 
-    def get(self, page: str, /, **asked: object) -> Answered:
+    def get(self, page: str, /, headers: dict[str, str] | None = None, **asked: object) -> Answered:
         place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}"
         return self.pages.get(
-            f"/{page}/{place}?{urlencode({name.rstrip('_'): value for name, value in asked.items()})}"
+            f"/{page}/{place}?{urlencode({name.rstrip('_'): value for name, value in asked.items()})}", headers=headers
         )
 
     def image(self, key: str, page: str = "image", /, **asked: object) -> Answered:
@@ -62,7 +66,14 @@ def seen(store, demo_models, scenes, tmp_path_factory):
     failed = " WHEN ".join(f"'{key}' THEN 'truncated'" for key in list(photos)[-2:])
     sums = " WHEN ".join(f"'{key}' THEN '{hashlib.sha256(data).hexdigest()}'" for key, data in photos.items())
     with asked_pages(store, "test", folder, tmp_path_factory.mktemp("home"), place) as pages:
-        answer(pipeline, "v2", {names[3]: [(CORIS, 0.8, BOX)] * 7})
+        # The other version looked at another photo of one name, and not at one of another; it knows a later month, too.
+        pipeline.put(names[4], photos[names[5]])
+        pipeline.stores.source.delete([names[5]])
+        pipeline.put(LATER, photos[names[5]])
+        answer(pipeline, "v2", {names[3]: [(CORIS, 0.8, BOX)] * 7, names[4]: [(CORIS, 0.8, BOX)]})
+        for key in names[4:6]:
+            pipeline.put(key, photos[key])
+        pipeline.stores.source.delete([LATER])
         plan = pipeline.plan(model_version="v1")
         write_boxes(
             pipeline, plan, boxes, content_sha256=f"CASE key WHEN {sums} END", reason=f"CASE key WHEN {failed} END", width="1280", height="720",
@@ -76,6 +87,11 @@ def seen(store, demo_models, scenes, tmp_path_factory):
 def captions(got: Answered) -> list[str]:
     found = re.findall(r"<figcaption>(.*?)</figcaption>", got.body, re.DOTALL)
     return [unescape(" ".join(re.sub(r"<[^>]*>", " ", one).split())) for one in found]
+
+
+def versions_in(got: Answered) -> list[tuple[str, str, str]]:
+    of_row = r"<tr><th scope=\"row\">demo-fish (v\d).*?data-label=\"Fate\">([^<]*)<.*?data-label=\"Boxes\">([^<]*)<"
+    return re.findall(of_row, got.body)
 
 
 def test_a_grid_counts_boxes_and_goes_on_page_by_page(seen):
@@ -108,6 +124,10 @@ def test_a_lower_threshold_shows_more_boxes_and_infers_nothing(seen):
         pytest.param({"use": "failed"}, "2 images", id="failed"),
         pytest.param({"use": "any", "order": "random", "seed": 7}, "32 images", id="any, at random"),
         pytest.param({"order": "doubt"}, "least sure first", id="least sure"),
+        pytest.param({"conf": 0.8}, "30 images · boxes from 0.8 on · most boxes first", id="those without boxes, too"),
+        pytest.param(
+            {"conf": 0.8, "order": "doubt", "page": 2}, "<br>no boxes</figcaption>", id="those without boxes last"
+        ),
     ],
 )
 def test_a_part_is_shown_as_it_is_asked_for(seen, asked, said):
@@ -150,8 +170,11 @@ def test_an_image_has_its_boxes_its_neighbours_and_what_each_version_saw(seen):
     assert "M100 80H300V200H100Z" in got.body
     assert 'rel="prev"' in got.body
     assert 'rel="next"' in got.body
-    table = re.findall(r"<tr><th scope=\"row\">demo-fish (v\d).*?data-label=\"Boxes\">([^<]*)<", got.body)
-    assert table == [("v1", "3 Coris julis, 1 Chromis chromis"), ("v2", "7 Coris julis")]
+    told = [("v1", "used", "3 Coris julis, 1 Chromis chromis"), ("v2", "used", "7 Coris julis")]
+    assert versions_in(got) == told
+    assert versions_in(seen.image(seen.names[3], conf=0.7)) == told
+    assert versions_in(seen.image(seen.names[4]))[1] == ("v2", "another version of the photo", "-")
+    assert versions_in(seen.image(seen.names[5]))[1] == ("v2", "not found in its month", "-")
 
 
 def test_a_name_is_text_wherever_it_stands(seen):
@@ -163,11 +186,15 @@ def test_a_name_is_text_wherever_it_stands(seen):
     assert "%E6%B5%B7" in seen.image(HOSTILE, "original").headers["content-disposition"]
 
 
-def test_a_picture_is_a_scaled_jpeg_that_the_browser_keeps(seen):
+def test_a_picture_is_a_scaled_jpeg_that_the_browser_keeps_and_asks_for_again(seen):
     got = seen.image(seen.names[0], "picture", side=360)
     assert (got.status, got.headers["content-type"]) == (200, "image/jpeg")
     assert int(got.headers["content-length"]) < 40_000
-    assert got.headers["cache-control"] == "private, max-age=86400, immutable"
+    assert got.headers["cache-control"] == "private, no-cache"
+    had = {"If-None-Match": f'"other", W/{got.headers["etag"]}'}
+    again = seen.image(seen.names[0], "picture", side=360, headers=had)
+    assert (again.status, again.body, again.headers["etag"]) == (304, "", got.headers["etag"])
+    assert seen.image(seen.names[1], "picture", side=360, headers=had).status == 200
     assert got.headers["x-content-type-options"] == "nosniff"
     assert seen.image(seen.names[0], "picture", side=9999).status == 404
 
@@ -221,15 +248,22 @@ def test_of_a_run_that_is_not_complete_only_the_failures_are_shown(seen):
 
 def test_images_of_people_are_never_shown_also_of_whom_the_dataset_file_says_so_today(seen):
     written = seen.file.read_text(encoding="utf-8")
-    settings = yaml.safe_load(written) | {"taxa": {"Chromis chromis": {"role": "human"}}}
-    seen.file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    key = seen.names[0]
+    had = {"If-None-Match": seen.image(key, "picture").headers["etag"]}
     try:
-        key = seen.names[0]
+        # That one class more is merged into people changes no role.
+        for merged in ({}, {"merge_into": "diver"}):
+            taxa = {"diver": {"role": "human"}, "Chromis chromis": merged}
+            seen.file.write_text(yaml.safe_dump(yaml.safe_load(written) | {"taxa": taxa}), encoding="utf-8")
+            assert seen.image(key, "picture", headers=had).status == (404 if merged else 304)
         got = seen.get("images", use="used", order="time")
         assert ("0 images" in got.body, "30 more are not shown: images with people never are" in got.body) == (
             True,
             True,
         )
+        of_taxon = seen.get("images", taxon="Coris julis").body
+        assert "0 images with Coris julis" in of_taxon
+        assert "30 more, with or without Coris julis, are not shown" in of_taxon
         assert "is not shown: it shows people" in seen.image(key).detail
         for page in ("picture", "original"):
             assert seen.image(key, page).status == 404
@@ -249,3 +283,30 @@ def test_a_summary_of_a_later_format_is_told_in_one_line(seen):
             assert "99" in seen.get(page).detail
     finally:
         results.write_bytes(key, stored)
+
+
+def test_few_originals_are_held_until_they_have_been_sent_or_nobody_takes_them():
+    async def ask() -> None:
+        sending, refused = Sending(1), []
+
+        async def read() -> bytes:
+            return b"x"
+
+        async def hang_up(message: object) -> None:
+            with pytest.raises(HTTPException, match="1 originals are being sent to others") as err:
+                await sending.send(read, {})
+            refused.append(err.value.status_code)
+            raise OSError(message)
+
+        async def fail() -> bytes:
+            raise OSError("no original")
+
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"http\.response\.start"):
+                await (await sending.send(read, {}))({"type": "http"}, None, hang_up)
+            with pytest.raises(OSError, match="no original"):
+                await sending.send(fail, {})
+            await sending.send(read, {})  # nobody takes it
+        assert refused == [503, 503]
+
+    asyncio.run(ask())

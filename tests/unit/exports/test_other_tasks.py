@@ -12,6 +12,8 @@ from field import open_with
 from shoal.answers import browsed
 from shoal.answers.answer_cache import AnswerCache
 from shoal.answers.browse import bring
+from shoal.answers.browsed_elsewhere import seen_in
+from shoal.answers.browsed_shapes import has_shapes, with_shapes
 from shoal.answers.explored import Asked, read_explored
 from shoal.answers.kept_files import KeptFiles
 from shoal.answers.looked_tables import need_looked
@@ -331,7 +333,8 @@ def test_a_page_shows_each_task_as_what_it_is(of_task):
     run = published.run
     with open_database(published.pipeline.stores.results) as database:
         answer = bring(database, run.layout, run.summary, run.plan, {})
-        boxes = answer.image(FIRST, "").boxes
+        image = answer.image(FIRST, "")
+        boxes = with_shapes(database, image, run.summary.tables).boxes if has_shapes(run.plan) else image.boxes
         assert [shown for shown in ("outline", "points") if getattr(boxes[0], shown)] == list(
             filter(None, [LOOKS[task]])
         )
@@ -339,3 +342,4 @@ def test_a_page_shows_each_task_as_what_it_is(of_task):
         assert len(boxes) == (2 if task == "segment" else 1)
         (first, *_) = answer.images(browsed.Asked(taxon="Chromis chromis", order="sure")).images
         assert first.key == FIRST
+        assert seen_in(database, image, run.summary.tables, task) == ("used", answer.counted_in(image))

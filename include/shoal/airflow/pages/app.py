@@ -83,7 +83,8 @@ class Guarded:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 own = next((one for one in _OWN if one[POLICY] == headers.get(POLICY)), {})
-                kept = {} if headers.get("Cache-Control") != _KEPT else {"Cache-Control": _KEPT}
+                told = headers.get("Cache-Control")
+                kept = {"Cache-Control": told} if told in {_KEPT, looking_routes.ASKED_AGAIN} else {}
                 headers.update(HEADERS | own | kept)
             await send(message)
 

@@ -40,6 +40,7 @@ def image_page(  # noqa: PLR0917 - what is known of it
     run: OpenRun,
     image: SeenImage,
     around: Neighbours,
+    counted: str,
     said: Mapping[str, str],
     why: str,
     versions: tuple[SeenByVersion, ...],
@@ -51,6 +52,7 @@ def image_page(  # noqa: PLR0917 - what is known of it
         run: The run.
         image: The image.
         around: Its neighbours.
+        counted: Its boxes in words, as the run counted them.
         said: What the address says.
         why: Why there is no picture; empty where there is one.
         versions: What others saw.
@@ -75,7 +77,7 @@ def image_page(  # noqa: PLR0917 - what is known of it
         line=_line(run, image, conf),
         boxes=[(number, box, place_text(box)) for number, box in enumerate(image.boxes, 1)],
         facts=list(_facts(image)),
-        versions=[_this_one(run, image, place), *versions] if versions else (),
+        versions=[_this_one(run, image, place, counted), *versions] if versions else (),
         versions_trouble=versions_trouble,
         original=address(to_run("original", **place), {"key": image.key, "version": image.object_version}),
         all=own,
@@ -117,6 +119,7 @@ def _facts(image: SeenImage) -> Iterator[tuple[str, object]]:
     yield "Version", image.object_version
 
 
-def _this_one(run: OpenRun, image: SeenImage, place: Mapping[str, str]) -> SeenByVersion:
+def _this_one(run: OpenRun, image: SeenImage, place: Mapping[str, str], counted: str) -> SeenByVersion:
+    """Tell what this run saw as of the others: at its own thresholds, whatever score is asked for."""
     href = image_address(place, image.key, image.object_version, {})
-    return SeenByVersion(f"{run.summary.models} (this run)", run.run_key, href, image.use, say_boxes(image.boxes))
+    return SeenByVersion(f"{run.summary.models} (this run)", run.run_key, href, image.use, counted)

@@ -11,14 +11,19 @@ from typing import TypeVar
 from shoal.airflow.pages.kept import Kept
 from shoal.airflow.pages.run_place import Place, find_run, label_of
 from shoal.answers.browse import BrowsedAnswer, bring
+from shoal.answers.browsed import SeenImage
+from shoal.answers.browsed_shapes import has_shapes, with_shapes
 from shoal.answers.shelf import Shelf
+from shoal.answers.stored_look import stored_look
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
 from shoal.pictures.drawing import Drawing, PictureLimits
 from shoal.pictures.pool import Picture, PicturePool
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
+from shoal.settings.taxa import told_of
 from shoal.stores.object_store import ImageStore
+from shoal.tables.session import Database
 
 T = TypeVar("T")
 
@@ -46,6 +51,12 @@ LOOKS = Kept(threads=4, most=64, deadline_s=15.0)
 
 FOUND = Kept(threads=4, most=4000, deadline_s=15.0)
 """What single pictures are made of."""
+
+STORED = Kept(threads=2, most=64, deadline_s=15.0)
+"""What is read from the results bucket for the page of an image."""
+
+BROUGHT = frozenset({"images", "detections", "below"})
+"""Tables that an answer on this disk is made of."""
 
 DRAWS = Kept(threads=8, most=400, deadline_s=PICTURE_S)
 
@@ -78,7 +89,7 @@ class OpenRun:
     def name(self) -> tuple[str, ...]:
         """Of its answer and of all that it is made of: runs with the same tables share it."""
         taxa = self.place.dataset.taxa if self.place.dataset else {}
-        of = repr((sorted((name, taxon.role) for name, taxon in taxa.items()), self.plan.settings.model.pixel_limit))
+        of = repr((told_of(taxa), self.plan.settings.model.pixel_limit))
         files = sorted(file.key for file in self.summary.files if file.month is not None or file.name == "failures.csv")
         told = hashlib.sha256("\n".join([of, self.run_key if not files else "", *files]).encode()).hexdigest()
         return self.place.results.uri(self.place.layout.variant(self.variant).root), told
@@ -148,7 +159,12 @@ async def need_here(run: OpenRun) -> None:
     """
     place, taxa = run.place, run.place.dataset.taxa if run.place.dataset else {}
     layout = place.layout.variant(run.variant)
-    coming = SHELF.bring(run.name, place.results, lambda database: bring(database, layout, run.summary, run.plan, taxa))
+    coming = SHELF.bring(
+        run.name,
+        place.results,
+        lambda database: bring(database, layout, run.summary, run.plan, taxa),
+        sum(file.bytes or 0 for file in run.summary.tables if file.table in BROUGHT),
+    )
     if not coming.done():
         await asyncio.wait([asyncio.wrap_future(coming)], timeout=PREPARED_S)
     if not coming.done():
@@ -176,6 +192,35 @@ async def look(run: OpenRun, what: tuple[object, ...], read: Callable[[BrowsedAn
             return read(answer)
 
     return (await kept.get(f"The images of run {run.run_key}", (run.name, *what), look_at, fresh_s=LOOK_S)).value
+
+
+async def look_stored(run: OpenRun, what: tuple[object, ...], read: Callable[[Database], T]) -> T:
+    """Read tables where they are stored, for seconds; nobody who looks at the answer on this disk waits for it.
+
+    Raises:
+        ShoalError: They cannot be read.
+    """
+
+    def read_stored() -> T:
+        with stored_look(run.place.results) as database:
+            return read(database)
+
+    label = label_of(dataset_of(run.dag_id) or run.dag_id)
+    return (await STORED.get(label, (run.name, *what), read_stored, fresh_s=LOOK_S)).value
+
+
+async def shapes_of(run: OpenRun, image: SeenImage) -> SeenImage:
+    """Add what the boxes of an image are drawn as where they are no upright ones; raises as `look_stored`."""
+    if not has_shapes(run.plan):
+        return image
+    return await look_stored(run, ("shapes", image), lambda database: with_shapes(database, image, run.summary.tables))
+
+
+async def tag_of(run: OpenRun, key: str, object_version: str, side_px: int) -> str:
+    """Name a picture that may still be shown, as an ETag: one that a browser has it keeps; raises as `picture_of`."""
+    drawing, _ = await _find(run, key, object_version)
+    told = repr((drawing.key, drawing.object_version, drawing.content_sha256, side_px))
+    return f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
 
 
 async def picture_of(run: OpenRun, key: str, object_version: str, side_px: int) -> Picture:

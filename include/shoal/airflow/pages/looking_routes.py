@@ -14,8 +14,19 @@ from shoal.airflow.pages.failures_page import failures_page
 from shoal.airflow.pages.frame import Crumb, attached, page
 from shoal.airflow.pages.image_page import image_page
 from shoal.airflow.pages.images_page import FIELDS, images_page, way_to
-from shoal.airflow.pages.looking import OpenRun, StillComingError, look, need_images, open_run, original_of, picture_of
+from shoal.airflow.pages.looking import (
+    OpenRun,
+    StillComingError,
+    look,
+    need_images,
+    open_run,
+    original_of,
+    picture_of,
+    shapes_of,
+    tag_of,
+)
 from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
+from shoal.airflow.pages.sending import Sending
 from shoal.airflow.pages.shots import GRID_PX, PHOTO_PX, SIDES
 from shoal.airflow.pages.versions import seen_by_others
 from shoal.contract.errors import ShoalError, one_line, shown
@@ -26,12 +37,16 @@ LOOKED_S = 0.8
 """So long the page of an image waits to be told that there is no picture, and what other versions saw: a picture that takes
 longer is asked for by the page, and says in its place why there is none."""
 
-KEPT = "private, max-age=86400, immutable"
-"""Of a picture: another version has another address."""
+ASKED_AGAIN = "private, no-cache"
+"""Of a picture: a browser keeps it, and asks each time whether it may still be shown."""
+
+MOST_SENT = 4
+"""Originals that are read and sent at a time: each is held until it has been sent, and whoever fetches it may be slow."""
 
 Key = Annotated[str, Query(max_length=1024)]
 
 router = APIRouter()
+_ORIGINALS = Sending(MOST_SENT)
 
 
 @router.get("/images/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
@@ -60,21 +75,23 @@ async def image(  # noqa: PLR0917 - FastAPI's signature
     said = {"conf": request.query_params.get("conf", "")}
     conf = conf_of(said["conf"], run.plan.least_score)
     try:
-        found, around = await look(
+        found, around, counted = await look(
             run,
             ("image", key, version, conf),
-            lambda answer: (one := answer.image(key, version, conf), answer.neighbours(one)),
+            lambda answer: (one := answer.image(key, version, conf), answer.neighbours(one), answer.counted_in(one)),
         )
     except StillComingError:
         return _coming(run, request)
-    picture, others = await asyncio.gather(
-        _in_time(picture_of(run, found.key, found.object_version, PHOTO_PX)), _in_time(seen_by_others(run, found))
+    picture, others, found = await asyncio.gather(
+        _in_time(picture_of(run, found.key, found.object_version, PHOTO_PX)),
+        _in_time(seen_by_others(run, found)),
+        shapes_of(run, found),
     )
     why = picture if isinstance(picture, str) else picture.why if picture else ""
     versions, trouble = (
         (others, "") if isinstance(others, tuple) else ((), others or "not in time - load the page again")
     )
-    return image_page(run, found, around, said, why, versions, trouble)
+    return image_page(run, found, around, counted, said, why, versions, trouble)
 
 
 @router.get("/failures/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
@@ -93,13 +110,16 @@ async def failures(dag_id: str, variant: Variant, run_key: RunKey, request: Requ
 
 @router.get("/picture/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 async def picture(  # noqa: PLR0917 - FastAPI's signature
-    dag_id: str, variant: Variant, run_key: RunKey, key: Key, version: Key, side: str = f"{GRID_PX}"
+    dag_id: str, variant: Variant, run_key: RunKey, request: Request, key: Key, version: Key, side: str = f"{GRID_PX}"
 ) -> Response:
     """Give a scaled picture of an image, as the run looked at it; in its place why there is none."""
     if side not in map(str, SIDES):
         raise HTTPException(404, f"There are pictures of {' or '.join(map(str, SIDES))} px")
     run = await open_run(dag_id, variant, run_key)
     try:
+        kept = {"Cache-Control": ASKED_AGAIN, "ETag": await tag_of(run, key, version, int(side))}
+        if kept["ETag"] in request.headers.get("If-None-Match", ""):  # it may be one of several, or weak by a proxy
+            return Response(status_code=304, headers=kept)
         made = await picture_of(run, key, version, int(side))
     except StillComingError:
         return _no_picture("the answer is being brought here", 503)
@@ -107,21 +127,24 @@ async def picture(  # noqa: PLR0917 - FastAPI's signature
         return _no_picture(one_line(err), 404)
     if made.jpeg is None:
         return _no_picture(made.why, 404)
-    return Response(made.jpeg, media_type="image/jpeg", headers={"Cache-Control": KEPT})
+    return Response(made.jpeg, media_type="image/jpeg", headers=kept)
 
 
 @router.get("/original/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)
 async def original(dag_id: str, variant: Variant, run_key: RunKey, key: Key, version: Key) -> Response:
     """Hand over an image's own bytes, as the run looked at them; a browser keeps them, and never shows them."""
     run = await open_run(dag_id, variant, run_key)
-    try:
-        data = await original_of(run, key, version)
-    except StillComingError:
-        raise HTTPException(503, "The answer is being brought to the web server - try again in a minute") from None
-    if isinstance(data, str):
-        raise HTTPException(404, f"No original: {data}")
-    name = key.rpartition("/")[2] or "image"
-    return Response(data, media_type="application/octet-stream", headers={"Content-Disposition": attached(name)})
+
+    async def read() -> bytes:
+        try:
+            data = await original_of(run, key, version)
+        except StillComingError:
+            raise HTTPException(503, "The answer is being brought to the web server - try again in a minute") from None
+        if isinstance(data, str):
+            raise HTTPException(404, f"No original: {data}")
+        return data
+
+    return await _ORIGINALS.send(read, {"Content-Disposition": attached(key.rpartition("/")[2] or "image")})
 
 
 def _coming(run: OpenRun, request: Request) -> HTMLResponse:
@@ -136,7 +159,7 @@ async def _in_time(asked: Coroutine[Any, Any, T]) -> T | str | None:
     """Wait for something for seconds; an error is told, and None is what did not come."""
     try:
         return await asyncio.wait_for(asked, LOOKED_S)
-    except TimeoutError:
+    except (TimeoutError, StillComingError):  # it may have had to make room for another one meanwhile
         return None
     except ShoalError as err:
         return one_line(err)

@@ -7,7 +7,7 @@ from math import isfinite
 
 from shoal.airflow.pages.asked_images import address
 from shoal.airflow.pages.frame import NOTHING, to_run
-from shoal.answers.browsed import SeenBox, SeenImage
+from shoal.answers.browsed import SeenBox, SeenImage, in_words
 from shoal.answers.browsed_shapes import first_words
 from shoal.contract.outlines import Point
 
@@ -95,8 +95,7 @@ def image_address(place: Mapping[str, str], key: str, object_version: str, said:
 
 def say_boxes(boxes: Sequence[SeenBox]) -> str:
     """Count boxes in words, the most first."""
-    counts = sorted(Counter(box.taxon for box in boxes).items(), key=lambda entry: (-entry[1], entry[0]))
-    return ", ".join(f"{count} {taxon}" for taxon, count in counts) or "no boxes"
+    return in_words(Counter(box.taxon for box in boxes))
 
 
 def place_text(box: SeenBox) -> str:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from shoal.airflow.pages.image_page import SeenByVersion
-from shoal.airflow.pages.looking import OpenRun, look
+from shoal.airflow.pages.looking import OpenRun, look_stored
 from shoal.airflow.pages.reading import KEPT, runs_of
 from shoal.airflow.pages.run_place import label_of
 from shoal.airflow.pages.shots import image_address
 from shoal.answers.browsed import SeenImage
+from shoal.answers.browsed_elsewhere import seen_in
 from shoal.contract.errors import ContractError
 from shoal.contract.run_names import dataset_of, reanalyse_dag_id
 from shoal.results.stored_summary import StoredSummary, find_summary
@@ -26,6 +27,7 @@ class OtherRun:
     run_key: str
     model: str
     files: tuple[SummaryFile, ...]
+    task: str | None
 
 
 async def seen_by_others(run: OpenRun, image: SeenImage) -> tuple[SeenByVersion, ...]:
@@ -40,10 +42,10 @@ async def seen_by_others(run: OpenRun, image: SeenImage) -> tuple[SeenByVersion,
     ).value
     if not others:
         return ()
-    told = await look(
+    told = await look_stored(
         run,
-        ("others", image.key, tuple(other.run_key for other in others)),
-        lambda answer: tuple(answer.seen_in(image, other.files) for other in others),
+        ("others", image.key, image.object_version, tuple(other.run_key for other in others)),
+        lambda database: tuple(seen_in(database, image, other.files, other.task) for other in others),
     )
     return tuple(
         SeenByVersion(
@@ -74,7 +76,7 @@ def _others(run: OpenRun) -> tuple[OtherRun, ...]:
             summary = _complete(run, variant, run_key)
             if summary is not None:
                 files = tuple(file for file in summary.tables if file.table in {"images", "detections"})
-                found.append(OtherRun(variant, run_key, summary.models, files))
+                found.append(OtherRun(variant, run_key, summary.models, files, summary.result.get("task")))
                 break
     return tuple(found)
 
