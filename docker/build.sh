@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the four images with the builder that is there: make images [REGISTRY=registry.example.org/team] [PUSH=1]
+# Builds the five images with the builder that is there: make images [REGISTRY=registry.example.org/team] [PUSH=1]
 # What was pushed stands in .shoal/images.txt, a line each by its digest: that is what a cluster should be told to run.
 set -eu
 cd "$(dirname "$0")/.."
@@ -49,10 +49,12 @@ publish() {
 }
 
 mkdir -p .shoal && rm -f .shoal/images.txt
-for name in worker sidecar airflow minio; do
+for name in worker serve sidecar airflow minio; do
   image=${registry}shoal-$name:$version
-  # shellcheck disable=SC2046 # several words
-  "$builder" build $(bases "$name") --file "docker/$name/Dockerfile" --tag "$image" .
+  folder=$name target=""
+  [ "$name" != serve ] || { folder=worker target="--target serve"; }  # two images of one Dockerfile
+  # shellcheck disable=SC2046,SC2086 # several words
+  "$builder" build $(bases "$folder") $target --file "docker/$folder/Dockerfile" --tag "$image" .
   [ -z "${PUSH:-}" ] || publish "$image"
   echo "built ${PUSH:+and pushed }$image"
 done

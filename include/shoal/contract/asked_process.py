@@ -27,7 +27,22 @@ _PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"),
     *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
 )
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def bare_environment(threads: int = 1) -> dict[str, str]:
+    """Make the environment of a Python process that gets hostile bytes: it imports what we do, and knows no secret of ours.
+
+    Args:
+        threads: Of the loops that OpenMP runs.
+    """
+    folders = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
+    return {
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": folders,
+    }
 
 
 class AskedProcess:
@@ -59,8 +74,6 @@ class AskedProcess:
             BROKEN: It did not start, or not in time.
         """
         self._end()
-        folders = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", self._module, *self._words],
@@ -68,7 +81,7 @@ class AskedProcess:
                 stdout=subprocess.PIPE,
                 # What a codec prints of hostile bytes is in its answer.
                 stderr=None if self._tells else subprocess.DEVNULL,
-                env={**environment, **_ONE_THREAD, "PYTHONPATH": folders},
+                env=bare_environment(),
                 start_new_session=True,  # Ctrl-C in a terminal reaches us, and we end it
                 bufsize=0,
                 cwd="/",
@@ -81,7 +94,7 @@ class AskedProcess:
             raise
         return hello
 
-    def _exchange(self, pieces: Sequence[bytes], seconds: float) -> tuple[dict[str, Any], list[bytes]]:
+    def _exchange(self, pieces: Sequence[bytes | bytearray], seconds: float) -> tuple[dict[str, Any], list[bytes]]:
         """Send pieces, then read one message, all within a time.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What goes through the pipe between this process and the one that paints: a line of JSON and some bytes, with their lengths."""
+"""What goes through the pipe between this process and one that it asks: a line of JSON and some bytes, with their lengths."""
 
 import json
 import struct
@@ -15,7 +15,7 @@ class NoFrameError(Exception):
     """The other side closed the pipe, or what it wrote is no message."""
 
 
-def write_frame(words: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> list[bytes]:
+def write_frame(words: Mapping[str, Any], blobs: Sequence[bytes | bytearray] = ()) -> list[bytes | bytearray]:
     """Write a message as the pieces to send one after another."""
     head = json.dumps({**words, "blobs": [len(blob) for blob in blobs]}).encode()
     return [LENGTH.pack(len(head)), head, *blobs]

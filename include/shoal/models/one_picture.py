@@ -4,7 +4,6 @@ Neither the picture nor the model is trusted: the process knows no secret of our
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from shoal.contract.asked_process import bare_environment
 from shoal.contract.errors import ConfigError, NoAnswerError, one_line, shown
 from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.units import size_text
@@ -36,8 +36,9 @@ MEMORY_BYTES = 3 * 1024**3
 MOST_PIXELS = 64_000_000
 """Pixels of a picture, or the dataset's own limit where that is lower."""
 
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-_FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "2"}
+THREADS = 2
+"""One person waits for one picture."""
+
 _NEEDS = ("onnxruntime", "cv2", "numpy")
 
 
@@ -99,14 +100,12 @@ def look_at_picture(models: ImageStore, asked: Asked, picture: bytes) -> Mapping
 
 
 def _ask(words: list[str], folder: Path) -> Mapping[str, Any]:
-    folders = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "shoal_worker", *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**environment, **_FEW_THREADS, "PYTHONPATH": folders},
+        env=bare_environment(THREADS),
         start_new_session=True,
         cwd=folder,
     )

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shoal.contract.job import BYTES_PER_PIXEL
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 MOST_CHUNKS = 100_000
@@ -88,10 +90,6 @@ def bad_sums(data: bytes, *, critical: bool) -> str | None:
     return "; ".join(f"{kind.decode('latin-1')}: CRC error" for kind in dict.fromkeys(kinds)) or None
 
 
-MOST_BYTES_PER_PIXEL = 8
-"""16-bit RGBA."""
-
-
 def why_undecodable(data: bytes) -> tuple[bool, str | None]:
     """Say whether the file was cut, and what is wrong with its pixels; (False, None) where nothing is.
 
@@ -111,7 +109,7 @@ def why_undecodable(data: bytes) -> tuple[bool, str | None]:
         return False, "no IDAT chunk"
     width, height = read_size(data) or (0, 0)
     # Each row has a byte more, and an interlaced image has up to seven rows of some pixels for one.
-    most = MOST_BYTES_PER_PIXEL * width * height + 8 * height + MEGABYTE
+    most = BYTES_PER_PIXEL * width * height + 8 * height + MEGABYTE
     unpack = zlib.decompressobj()
     try:
         for piece in packed:

@@ -21,7 +21,7 @@ MOST_REMEMBERED = 1000
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wanted:
     """One image that a client sent.
 
@@ -30,12 +30,14 @@ class Wanted:
         data: Its bytes.
         draw: Whether a picture is wanted.
         deadline: When it must be answered, on the monotonic clock.
+        begun: Whether its turn has come.
     """
 
     image: str
-    data: bytes
+    data: bytes | bytearray
     draw: bool
     deadline: float
+    begun: bool = False
 
     @property
     def left_s(self) -> float:
@@ -136,5 +138,5 @@ class Apart:
         self._drawer.end()
 
 
-def _sha256(data: bytes) -> str:
+def _sha256(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -59,6 +59,7 @@ class Answering:
         self._pixel_limit = pixel_limit
         self._draws = draws
         self._places = limits.waiting + 1
+        self._turn = asyncio.Lock()
         self._reviving: Future[None] | None = None
 
     def app(self) -> FastAPI:
@@ -135,7 +136,7 @@ class Answering:
         content_type = request.headers.get("content-type", "")
         if content_type.lower().startswith(FORM):
             try:
-                name, data = await asyncio.to_thread(open_form, content_type, data)
+                name, data = open_form(content_type, data)
             except NoImageError as err:
                 return error(400, f"{err} - send it as curl -F image=@photo.jpg does, or as the body")
             image = image or name
@@ -143,8 +144,8 @@ class Answering:
 
     async def _looked_at(self, request: Request, wanted: Wanted) -> Told:
         """Wait for an image's turn and its answer; not for a client that has hung up."""
-        future = self._looks.submit(self._apart.answer, wanted)
-        answered, gone = asyncio.wrap_future(future), asyncio.ensure_future(await_end(request.receive))
+        answered = asyncio.ensure_future(self._in_turn(wanted))
+        gone = asyncio.ensure_future(await_end(request.receive))
         either: set[asyncio.Future[Any]] = {answered, gone}
         done, _ = await asyncio.wait(either, timeout=wanted.left_s + SLACK_S, return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()
@@ -152,10 +153,17 @@ class Answering:
             if not self._apart.looker.ready:
                 self._revive()
             return answered.result()
-        future.cancel()
+        if not wanted.begun:
+            answered.cancel()
         if gone in done:
             raise GoneError
         return self._apart.late(wanted)
+
+    async def _in_turn(self, wanted: Wanted) -> Told:
+        """Give the thread an image once it is free: one that is given up before is in no queue, which would hold its bytes."""
+        async with self._turn:
+            wanted.begun = True
+            return await asyncio.wrap_future(self._looks.submit(self._apart.answer, wanted))
 
     def _revive(self) -> None:
         if self._reviving is None or self._reviving.done():

@@ -95,7 +95,7 @@ class Looker(AskedProcess):
         self.told, self.column = told, hello["model"]["column"]
         self._opened = True
 
-    def look(self, image: str, data: bytes, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
+    def look(self, image: str, data: bytes | bytearray, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
         """Let it look at an image.
 
         Raises:
@@ -138,7 +138,9 @@ class Drawer(AskedProcess):
         self.there = find_spec(PAINTER.rpartition(".")[0]) is not None
         """Whether it is installed here: an image that has the worker alone draws nothing."""
 
-    def draw(self, answer: Mapping[str, Any], names: Sequence[str], data: bytes, seconds: float) -> bytes | str:
+    def draw(
+        self, answer: Mapping[str, Any], names: Sequence[str], data: bytes | bytearray, seconds: float
+    ) -> bytes | str:
         """Draw what was found; the picture, or why there is none."""
         if not self.there:
             return "pictures are not installed here"

@@ -40,8 +40,8 @@ def serve(settings: LookSettings, limits: Limits, host: str, port: int) -> None:
         # Also for the first process of a container, while the model opens. uvicorn has them while it serves, and raises the one
         # that came once more when all is answered.
         signal.signal(number, _leave)
-    memory_bytes = share_memory(limits, settings.pixel_limit)
-    looker, drawer = Looker(settings, memory_bytes), Drawer(memory_bytes // 2, settings.pixel_limit)
+    shares = share_memory(limits, settings.pixel_limit)
+    looker, drawer = Looker(settings, shares.looker_bytes), Drawer(shares.drawer_bytes, settings.pixel_limit)
     with _listen(host, port) as listening, ThreadPoolExecutor(1, thread_name_prefix="look") as looks:
         apart = Apart(looker, drawer, limits.deadline_s)
         try:

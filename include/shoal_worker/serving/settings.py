@@ -12,7 +12,7 @@ from shoal.contract.job import BYTES_PER_PIXEL, too_many_bytes
 MIB = 1024**2
 
 SERVER_BYTES = 256 * MIB
-"""What the server itself takes beside the images that it holds, and the model's process before it has opened anything."""
+"""What the server itself takes beside the images that it holds, and its two processes before they have opened anything."""
 
 LEAST_BYTES = 512 * MIB
 """Less than this lets no model look at anything."""
@@ -86,21 +86,36 @@ class Limits:
         return min(self.size_bytes, pixel_limit * BYTES_PER_PIXEL)
 
 
-def share_memory(limits: Limits, pixel_limit: int) -> int:
-    """Say how many bytes the model's process may take, so that images that wait never cost the server its life.
+@dataclass(frozen=True)
+class Shares:
+    """How many bytes the processes may take that hold what images become.
+
+    Attributes:
+        looker_bytes: The model's.
+        drawer_bytes: That of pictures.
+    """
+
+    looker_bytes: int
+    drawer_bytes: int
+
+
+def share_memory(limits: Limits, pixel_limit: int) -> Shares:
+    """Share out what images that wait leave, lest they cost the server its life: two parts to the model, one to pictures.
 
     Raises:
         ConfigError: They leave it too few.
     """
     whole, most = read_memory_limit(), limits.most_bytes(pixel_limit)
     if whole is None:
-        return MOST_BYTES
-    held = (limits.waiting + 2) * most  # one of them is copied on its way to the model
-    left = whole - SERVER_BYTES - held
-    if left < LEAST_BYTES:
+        return Shares(MOST_BYTES, MOST_BYTES // 2)
+    held = (
+        limits.waiting + 2
+    ) * most  # who hangs up while his image is looked at gives back its place, and not yet its bytes
+    drawer = max(0, whole - SERVER_BYTES - held) // 3
+    if 2 * drawer < LEAST_BYTES:
         raise ConfigError(
             f"This container has {whole // MIB} MiB, and {limits.waiting + 1} images of up to {most // MIB} MiB may be held: "
-            f"{max(0, left) // MIB} MiB are left to the model, {LEAST_BYTES // MIB} are the least - "
-            "lower --waiting or --size-limit, or give it more memory"
+            f"{2 * drawer // MIB} MiB are left to the model, {LEAST_BYTES // MIB} are the least, "
+            "and pictures have half as much - lower --waiting or --size-limit, or give it more memory"
         )
-    return min(left, MOST_BYTES)
+    return Shares(min(2 * drawer, MOST_BYTES), min(drawer, MOST_BYTES // 2))

@@ -83,6 +83,12 @@ def rest_of(client: socket.socket) -> Answered:
         return answered(response)
 
 
+def resident_mib(process_id: int) -> int:
+    """Read how much memory a process holds."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) >> 10
+
+
 def serve_command(model: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "shoal_worker", "serve", "--model", str(model), "--port", "0", *options]
 

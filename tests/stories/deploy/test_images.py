@@ -122,6 +122,12 @@ def test_every_base_is_pinned_and_can_be_replaced(name):
     assert set(stages) <= {"${BASE}", "${GO_BASE}", *re.findall(r"^FROM \S+ AS (\S+)", dockerfile, re.MULTILINE)}
 
 
+def test_every_image_that_deploy_names_is_built_by_make_images():
+    built = re.search(r"^for name in (.+); do$", (CHECKOUT / "docker/build.sh").read_text(), re.MULTILINE)[1].split()
+    for path in (CHECKOUT / "deploy").glob("*.yaml"):
+        assert set(re.findall(r"image: \S*/shoal-(\w+):", path.read_text())) <= set(built), path
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

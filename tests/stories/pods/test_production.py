@@ -33,7 +33,7 @@ DATASET = "reef"
 DAG = f"reanalyse_{DATASET}"
 AIRFLOW = (("scheduler", "--skip-serve-logs"), ("dag-processor",), ("api-server",), ("triggerer", "--skip-serve-logs"))
 HEALTHY_S = 300
-IMAGES = ("worker", "sidecar", "airflow", "minio")
+IMAGES = ("worker", "serve", "sidecar", "airflow", "minio")
 
 
 @pytest.fixture(scope="module")

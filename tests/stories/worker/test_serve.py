@@ -21,7 +21,7 @@ from worker.colour_classifier import PAINTED, colour_classifier
 from worker.images import dark_jpeg, encoded, one_bit_png, photo, white_jpeg
 from worker.onnx_models import constant_model, crash_on_white, hungry_on_white, slow_on_white
 from worker.processes import worker_env
-from worker.serving import rest_of, serve_command, serving
+from worker.serving import resident_mib, rest_of, serve_command, serving
 
 ROOT = Path(__file__).parents[3]
 CODES = {"processed": 200, "too_large": 413}
@@ -90,6 +90,7 @@ def test_a_form_is_as_good_as_a_body_and_a_picture_shows_the_box(server):
         (part * 2 + b"--x--\r\n", "2 files"),
         (b"--x--\r\n", "0 files"),
         (b"no form", "cannot be read"),
+        (b"--x\r\n\r\n\r\n" * 20_000 + b"--x--\r\n", "more than 20 parts"),
     ):
         refused = server.ask("POST", "/v1/predict", body, **form)
         assert refused.code == 400
@@ -181,6 +182,13 @@ def test_an_image_that_takes_too_long_is_given_up_and_sigterm_answers_what_has_c
         first = server.begin(len(slow), sent=slow)
         time.sleep(0.2)
         second = server.begin(len(dark), sent=dark)
+        before = resident_mib(server.process.pid)
+        hung_up = [server.begin(40 << 20, sent=bytes(40 << 20)) for _ in range(5)]
+        time.sleep(0.3)
+        for client in hung_up:
+            client.close()
+        time.sleep(0.3)
+        assert resident_mib(server.process.pid) < before + 100, "200 MiB that nobody waits for"
         assert (rest_of(first).code, rest_of(second).code) == (504, 503)
         server.await_ready()
         under_way = server.begin(len(dark), sent=dark[:-10])
