@@ -18,10 +18,10 @@ from shoal.airflow.pages.compare_page import CompareForm, compare_page
 from shoal.airflow.pages.explore_form import ExploreForm
 from shoal.airflow.pages.explore_page import explore_page, look
 from shoal.answers.answer_cache import AnswerCache
+from shoal.answers.awaited import StillOpeningError
 from shoal.answers.find import find_run
 from shoal.answers.kept_files import KeptFiles
 from shoal.answers.looked_tables import need_looked
-from shoal.answers.open_answer import StillOpeningError
 from shoal.compare.kept_comparisons import KeptComparisons
 from shoal.settings.dataset_stores import open_stores
 from shoal.stores.s3_access import StoreAccess

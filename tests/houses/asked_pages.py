@@ -146,7 +146,7 @@ def _answer() -> None:
     answer_door.ANSWER_S = 0.0  # what lies in the bucket is changed from test to test
     answer_door.PATIENCE_S = 120.0
     kept.TROUBLE_S = 0.0
-    for one in (KEPT, looking.RUNS, looking.LOOKS, looking.FOUND, looking.STORED, looking.DRAWS):
+    for one in (KEPT, answer_door.RUNS, looking.RUNS, looking.LOOKS, looking.FOUND, looking.STORED, looking.DRAWS):
         one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
     looking.PREPARED_S = looking_routes.LOOKED_S = 120
     looking.RUN_S = 0  # what a test changed is seen at once

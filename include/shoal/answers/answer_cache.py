@@ -5,17 +5,15 @@ session serves one answer, for one question at a time, with bounded memory and a
 """
 
 import logging
-import threading
-import time
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotInTimeError
 from contextlib import ExitStack
 
+from shoal.answers.awaited import Awaited, Progress, StillOpeningError
 from shoal.answers.kept_files import KeptFiles
-from shoal.answers.open_answer import WAIT_S, OpenAnswer, Progress, StillOpeningError, is_stale
+from shoal.answers.open_answer import WAIT_S, OpenAnswer
 from shoal.answers.views import view_tables
-from shoal.contract.errors import ShoalError, StoreError
+from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
 from shoal.contract.units import size_text
 from shoal.results.stored_summary import StoredSummary
 from shoal.results.summary_files import SummaryFile
@@ -45,9 +43,8 @@ class AnswerCache:
 
     def __init__(self, kept: KeptFiles) -> None:
         self._kept = kept
-        self._threads = ThreadPoolExecutor(OPENED_AT_ONCE, "shoal-answers")
-        self._lock = threading.Lock()
-        self._opened: OrderedDict[tuple[str, ...], tuple[Future[OpenAnswer], Progress]] = OrderedDict()
+        self._opened = Awaited[OpenAnswer](OPENED_AT_ONCE, "shoal-answers", MOST_OPEN, OpenAnswer.close)
+        kept.ask_back(self._opened.let_go_oldest)
 
     def open(self, results: ObjectStore, summary: StoredSummary, *, wait_s: float = WAIT_S) -> OpenAnswer:
         """Give an answer, opened before or now.
@@ -61,13 +58,24 @@ class AnswerCache:
             StillOpeningError: It takes longer: ask again.
             ContractError: A table is gone, or not what the run wrote.
             NoRoomError: This machine has too little disk for it.
+            NoAnswerError: Others are opened before it.
             StoreError: The store does not answer.
         """
-        opening, progress = self._begin(results, summary)
+        key = (results.uri(summary.folder), summary.run_key, summary.result_sha256)
+        files = tuple(file for file in summary.tables if file.table in TABLES)
+        opening, progress = self._opened.begin(
+            key,
+            lambda progress: self._open(results, summary, files, progress),
+            sum(file.bytes or 0 for file in files),
+        )
         try:
             return opening.result(wait_s)
         except NotInTimeError:
             raise StillOpeningError(_how_far(progress)) from None
+        except CancelledError:
+            raise NoAnswerError(
+                f"{MOST_OPEN} other answers were asked for meanwhile, and are opened before this one - try again in a while"
+            ) from None
         except ShoalError:
             raise
         except Exception as err:
@@ -76,28 +84,7 @@ class AnswerCache:
 
     def close(self) -> None:
         """Put all answers away."""
-        with self._lock:
-            opened = [opening for opening, _ in self._opened.values()]
-            self._opened.clear()
-        for opening in opened:
-            opening.add_done_callback(_put_away)
-
-    def _begin(self, results: ObjectStore, summary: StoredSummary) -> tuple[Future[OpenAnswer], Progress]:
-        key = (results.uri(summary.folder), summary.run_key, summary.result_sha256)
-        with self._lock:
-            found = self._opened.get(key)
-            if found is not None and not is_stale(*found):
-                self._opened.move_to_end(key)
-                return found
-            files = tuple(file for file in summary.tables if file.table in TABLES)
-            progress = Progress(sum(file.bytes or 0 for file in files))
-            self._opened[key] = (self._threads.submit(self._open, results, summary, files, progress), progress)
-            self._opened.move_to_end(key)
-            begun = self._opened[key]
-            gone = [self._opened.popitem(last=False)[1][0] for _ in range(len(self._opened) - MOST_OPEN)]
-        for opening in gone:
-            opening.add_done_callback(_put_away)
-        return begun
+        self._opened.clear()
 
     def _open(
         self, results: ObjectStore, summary: StoredSummary, files: tuple[SummaryFile, ...], progress: Progress
@@ -116,16 +103,8 @@ class AnswerCache:
         raise AssertionError("nothing is held back")
 
 
-def _put_away(opening: "Future[OpenAnswer]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        threading.Thread(target=opening.result().close, name="shoal-put-away").start()
-
-
 def _how_far(progress: Progress) -> str:
     done, total = progress.done_bytes, progress.total_bytes
-    age_s = time.monotonic() - progress.began_s
     if total and done < total:
-        return (
-            f"The tables of this answer are fetched once: {size_text(done)} of {size_text(total)} after {age_s:.0f} s"
-        )
-    return f"The tables of this answer are being opened, for {age_s:.0f} s now"
+        return f"The tables of this answer are fetched once: {size_text(done)} of {size_text(total)} after {progress.age_s:.0f} s"
+    return f"The tables of this answer are being opened, for {progress.age_s:.0f} s now"

@@ -86,6 +86,22 @@ def read_run(results: ObjectStore, dataset: str, variant: VariantLayout, run_key
     return StoredRun(variant, read_plan(results, of_run.plan), summary)
 
 
+def find_current(results: ObjectStore, layout: DatasetLayout) -> tuple[str, VariantLayout]:
+    """Find the run that is the dataset's answer: its key and its variant.
+
+    Raises:
+        ConfigError: There is none.
+        ContractError: The stored object is not what it must be.
+        StoreError: The bucket does not answer.
+    """
+    current = read_current(results, layout)
+    if current is None:
+        raise ConfigError(
+            f"Dataset {layout.dataset} has no answer yet - python -m shoal why {layout.dataset} says why; or name a run"
+        )
+    return str(current["run_key"]), layout.variant(current["variant"]["directory"])
+
+
 def _locate(results: ObjectStore, layout: DatasetLayout, run: str) -> tuple[str, VariantLayout]:
     dataset, slash, beginning = run.rpartition("/")
     if slash and dataset != layout.dataset:
@@ -93,12 +109,7 @@ def _locate(results: ObjectStore, layout: DatasetLayout, run: str) -> tuple[str,
             f"Run {shown(run, 200)} is of dataset {shown(dataset, 100)}, and this is {layout.dataset} - name a run of it"
         )
     if beginning == CURRENT:
-        current = read_current(results, layout)
-        if current is None:
-            raise ConfigError(
-                f"Dataset {layout.dataset} has no answer yet - python -m shoal why {layout.dataset} says why; or name a run"
-            )
-        return str(current["run_key"]), layout.variant(current["variant"]["directory"])
+        return find_current(results, layout)
     runs = list_planned(results, layout)
     meant = [run_key for run_key in runs if beginning and run_key.startswith(beginning)]
     if len(meant) == 1:

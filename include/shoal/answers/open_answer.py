@@ -2,16 +2,14 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTimeError
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 import duckdb
 
+from shoal.answers.awaited import Progress, StillOpeningError, is_stale
 from shoal.answers.deadline import stopped_after
 from shoal.answers.views import need_known, view_tables
 from shoal.answers.where import Where
@@ -27,32 +25,6 @@ WAIT_S = 2.5
 
 DEADLINE_S = 8.0
 """So long a question may take, and so long somebody waits for his turn."""
-
-TROUBLE_S = 5.0
-"""So long an answer that could not be opened is not tried again."""
-
-
-class StillOpeningError(ShoalError):
-    """An answer is being fetched; the text says how far it is."""
-
-
-@dataclass
-class Progress:
-    """How far an answer is."""
-
-    total_bytes: int
-    done_bytes: int = 0
-    share: float = 0.0
-    began_s: float = field(default_factory=time.monotonic)
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.began_s
-
-    def tell(self, count: int) -> None:
-        """Count bytes that came."""
-        self.done_bytes += count
 
 
 class OpenAnswer:
@@ -128,7 +100,7 @@ class OpenAnswer:
         with self._making:
             found = self._made.get(name)
             if found is None or is_stale(*found):
-                progress = Progress(0)
+                progress = Progress()
                 made: Future[None] = Future()
                 found = self._made[name] = made, progress
                 threading.Thread(
@@ -160,6 +132,7 @@ class OpenAnswer:
             if not isinstance(err, ShoalError):
                 log.exception("Run %s could not be made ready for its page", self.summary.run_key)
                 err = StoreError(f"Tables of run {self.summary.run_key}: {type(err).__name__}: {err}")
+            progress.fail()
             made.set_exception(err)
         else:
             made.set_result(None)
@@ -180,8 +153,3 @@ class OpenAnswer:
             view_tables(self._database, self.files, where)
             need_known(self._database, self.summary, where)
             self._where = where
-
-
-def is_stale(done: "Future[Any]", progress: Progress) -> bool:
-    """Whether something failed, some time ago."""
-    return done.done() and done.exception() is not None and progress.age_s > TROUBLE_S

@@ -22,12 +22,21 @@ def choose_runs(results: ObjectStore, layout: DatasetLayout, words: tuple[str, s
         ConfigError: There is no such run, or both are one.
     """
     first, second = (_choose(results, layout, word) for word in words)
-    if first.run_key == second.run_key:
+    need_two(words, first.run_key, second.run_key)
+    return first, second
+
+
+def need_two(words: tuple[str, str], first: str, second: str) -> None:
+    """Check that two words mean two runs.
+
+    Raises:
+        ConfigError: Both are one.
+    """
+    if first == second:
         raise ConfigError(
-            f"{shown(words[0], 100)} and {shown(words[1], 100)} are both run {first.run_key} - name two; of one model version by "
+            f"{shown(words[0], 100)} and {shown(words[1], 100)} are both run {first} - name two; of one model version by "
             "their run keys"
         )
-    return first, second
 
 
 def _choose(results: ObjectStore, layout: DatasetLayout, word: str) -> StoredRun:

@@ -2,21 +2,18 @@
 
 import hashlib
 import logging
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import replace
 
 from shoal.answers.answer_cache import TABLES
+from shoal.answers.awaited import Awaited, StillOpeningError
 from shoal.answers.find import StoredRun
 from shoal.answers.kept_files import KeptFiles
-from shoal.answers.open_answer import StillOpeningError
 from shoal.answers.where import Where
 from shoal.compare.comparison import Comparison, read_comparison
-from shoal.contract.errors import ShoalError, StoreError
+from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
 from shoal.settings.analysis import Taxon
 from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ObjectStore
@@ -30,7 +27,6 @@ MOST_KEPT = 24
 """Comparisons, those that were asked for last; each is bounded, whatever the archive."""
 
 WAIT_S = 3.0
-TROUBLE_S = 5.0
 
 
 class KeptComparisons:
@@ -42,9 +38,7 @@ class KeptComparisons:
 
     def __init__(self, kept: KeptFiles) -> None:
         self._kept = kept
-        self._thread = ThreadPoolExecutor(1, "shoal-compare")
-        self._lock = threading.Lock()
-        self._made: OrderedDict[tuple[object, ...], tuple[Future[Comparison], float]] = OrderedDict()
+        self._made = Awaited[Comparison](1, "shoal-compare", MOST_KEPT)
 
     def get(
         self,
@@ -59,25 +53,21 @@ class KeptComparisons:
 
         Raises:
             StillOpeningError: It takes longer: ask again.
-            ShoalError: The two cannot be compared.
+            ShoalError: The two cannot be compared, or others are before them.
         """
-        people = hashlib.sha256(repr(sorted((name, str(taxon)) for name, taxon in taxa.items())).encode()).hexdigest()
-        key = (results.uri(""), *((run.run_key, run.summary.result_sha256) for run in runs), people, where)
-        with self._lock:
-            found = self._made.get(key)
-            if found is None or _is_stale(*found):
-                found = self._thread.submit(self._compare, results, runs, taxa, where), time.monotonic()
-                self._made[key] = found
-            self._made.move_to_end(key)
-            while len(self._made) > MOST_KEPT:
-                self._made.popitem(last=False)
-        comparing, began_s = found
+        of_runs = ((run.run_key, run.summary.result_sha256) for run in runs)
+        key = (results.uri(""), *of_runs, digest_of(taxa), where)
+        comparing, progress = self._made.begin(key, lambda _: self._compare(results, runs, taxa, where))
         try:
             return comparing.result(wait_s)
         except NotInTimeError:
             images = max(run.summary.examined for run in runs)
             raise StillOpeningError(
-                f"Two answers of {images:,} images are compared once, for {time.monotonic() - began_s:.0f} s now"
+                f"Two answers of {images:,} images are compared once, for {progress.age_s:.0f} s now"
+            ) from None
+        except CancelledError:
+            raise NoAnswerError(
+                f"{MOST_KEPT} other comparisons were asked for meanwhile, and are made before this one - try again in a while"
             ) from None
         except ShoalError:
             raise
@@ -102,13 +92,14 @@ class KeptComparisons:
                 database.connection.close()
 
 
+def digest_of(taxa: Mapping[str, Taxon]) -> str:
+    """Name what a dataset file says of its taxa: another word of any class, such as what it is merged into, is another name."""
+    said = sorted((name, str(taxon)) for name, taxon in taxa.items())
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _of_here(run: StoredRun) -> StoredRun:
     """Take of a run's tables those that are kept."""
     return replace(
         run, summary=replace(run.summary, files=tuple(one for one in run.summary.tables if one.table in TABLES))
     )
-
-
-def _is_stale(comparing: "Future[Comparison]", began_s: float) -> bool:
-    failed = comparing.done() and comparing.exception() is not None
-    return failed and time.monotonic() - began_s > TROUBLE_S

@@ -7,12 +7,11 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from shoal.contract.asked_process import bare_environment
@@ -21,6 +20,7 @@ from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.units import size_text
 from shoal.models.versions import WantedModel, fetch_version
 from shoal.stores.object_store import ImageStore
+from shoal.tables.scratch import scratch_folder
 
 try:
     import resource
@@ -63,20 +63,16 @@ class Asked:
     pixel_limit: int
 
 
-def look_at_picture(models: ImageStore, asked: Asked, picture: bytes) -> Mapping[str, Any]:
-    """Let a model look at a picture; nothing is stored.
+@contextmanager
+def fetched_model(models: ImageStore, asked: Asked) -> Iterator[Path]:
+    """Have the model that is to look in a folder of its own, which goes with it.
 
     Args:
         models: The models bucket.
-        asked: How.
-        picture: Bytes of an image, whatever they are.
-
-    Returns:
-        What `python -m shoal_worker predict` says of it.
+        asked: Which one.
 
     Raises:
-        ConfigError: The picture or the model cannot be read, or a library is not installed here.
-        NoAnswerError: It took too long.
+        ConfigError: The model cannot be read, or a library is not installed here.
         StoreError: The store does not answer.
     """
     missing = [name for name in _NEEDS if find_spec(name) is None]
@@ -85,18 +81,35 @@ def look_at_picture(models: ImageStore, asked: Asked, picture: bytes) -> Mapping
             f"No model can look at a picture here: {', '.join(missing)} is not installed where Airflow's API server runs - pip "
             "install 'shoal[worker]' there, or python -m shoal model … --image on your own machine"
         )
-    with TemporaryDirectory(prefix="shoal-try-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         sha256 = fetch_version(models, f"{asked.model.root}{asked.version}/", folder, asked.model.size_limit)
         if sha256 != asked.sha256:
             raise ConfigError(
                 f"Model {asked.model.name} {asked.version} has another file now (sha256 {sha256[:12]}…) than the run used "
                 f"({asked.sha256[:12]}…) - choose a newer run"
             )
-        (folder / "picture").write_bytes(picture)
-        options = ["--conf", f"{asked.conf:g}", "--iou", f"{asked.iou:g}", "--pixel-limit", str(asked.pixel_limit)]
-        options += ["--imgsz", str(asked.imgsz)] if asked.imgsz else []
-        return _ask(["predict", "--model", str(folder / MODEL_FILE), *options, str(folder / "picture")], folder)
+        yield folder
+
+
+def look_at_picture(folder: Path, asked: Asked, picture: bytes) -> Mapping[str, Any]:
+    """Let a model look at a picture; nothing is stored.
+
+    Args:
+        folder: Where the model was fetched to.
+        asked: How.
+        picture: Bytes of an image, whatever they are.
+
+    Returns:
+        What `python -m shoal_worker predict` says of it.
+
+    Raises:
+        ConfigError: The picture or the model cannot be read.
+        NoAnswerError: It took too long.
+    """
+    (folder / "picture").write_bytes(picture)
+    options = ["--conf", f"{asked.conf:g}", "--iou", f"{asked.iou:g}", "--pixel-limit", str(asked.pixel_limit)]
+    options += ["--imgsz", str(asked.imgsz)] if asked.imgsz else []
+    return _ask(["predict", "--model", str(folder / MODEL_FILE), *options, str(folder / "picture")], folder)
 
 
 def _ask(words: list[str], folder: Path) -> Mapping[str, Any]:

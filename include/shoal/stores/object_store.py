@@ -113,6 +113,8 @@ class ImageStore(ImageSource, Protocol):
     """One bucket to list and read from: what images and models need. Thread-safe, not fork-safe."""
 
     bucket: str
+    hurried: bool
+    """Whether a request that is not answered in seconds is given up: for pages, which people wait for. To be set at the start."""
 
     @property
     def access(self) -> Access:
@@ -210,9 +212,6 @@ class ImageStore(ImageSource, Protocol):
 
 class ObjectStore(ImageStore, JsonObjects, Protocol):
     """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`."""
-
-    hurried: bool
-    """Whether a request that is not answered in seconds is given up: for pages, which people wait for. To be set at the start."""
 
     def has(self, key: str) -> bool:
         """Tell whether there is such an object."""

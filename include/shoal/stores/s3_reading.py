@@ -69,7 +69,7 @@ class S3Reader:
     def located(self) -> StoreAccess:
         """See `ImageStore.located`: the region is asked for once, where nobody wrote it down."""
         try:
-            return locate(self.access, self.bucket, self._keys)
+            return locate(self.access, self.bucket, self._keys, hurried=self.hurried)
         except TRANSPORT_ERRORS as err:
             raise explain(err, self.access, self._target) from err
 
@@ -80,7 +80,7 @@ class S3Reader:
     @cached_property
     def _images_client(self) -> Minio:
         """The client for images: there are many, and one that the store does not give keeps no others waiting."""
-        return self.located.connect(provider=self._keys, others=self._others)
+        return self.located.connect(provider=self._keys, others=self._others, hurried=self.hurried)
 
     @property
     def address(self) -> str | None:

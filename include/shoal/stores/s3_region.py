@@ -16,7 +16,7 @@ _EVERY_REGION = "s3.amazonaws.com"
 """Amazon's host without a region: it answers for all, and points elsewhere."""
 
 
-def locate(access: StoreAccess, bucket: str, keys: Provider | None) -> StoreAccess:
+def locate(access: StoreAccess, bucket: str, keys: Provider | None, *, hurried: bool = False) -> StoreAccess:
     """Complete an access that names no region by one request; one that names it is returned as it is.
 
     A listing is asked for: the bucket's location needs a right of its own, and servers without regions take any.
@@ -28,7 +28,7 @@ def locate(access: StoreAccess, bucket: str, keys: Provider | None) -> StoreAcce
         return access
     assumed = replace(access, region=DEFAULT_REGION)
     try:
-        assumed.connect(1, keys)._execute("GET", bucket, query_params=_ONE_KEY)  # noqa: SLF001 - as S3Reader._list_page
+        assumed.connect(1, keys, hurried=hurried)._execute("GET", bucket, query_params=_ONE_KEY)  # noqa: SLF001 - as S3Reader._list_page
     except TRANSPORT_ERRORS as err:
         region, meaning = other_region(err, DEFAULT_REGION), meaning_of(error_code(err))
         if region:

@@ -364,15 +364,6 @@ def test_what_cannot_be_explored_is_said_in_one_line_above_the_form(shown, asked
     assert "<script>alert" not in got.body
 
 
-@pytest.mark.parametrize("page", ["explore", "compare"])
-def test_an_answer_of_another_format_is_explored_by_nobody(shown, page):
-    shown.change(shown.run.summary, format_version=99)
-    path = f"/explore/{shown.place}" if page == "explore" else f"/compare/{shown.dag_id}"
-    got = shown.ask(path, **({"first": shown.plan.run_key, "second": "current"} if page == "compare" else {}))
-    assert (got.status, "\n" in got.detail) == (404, False)
-    assert re.search(r"summary\.json.*format.*99|format_version 99", got.detail)
-
-
 def test_two_runs_are_compared_and_what_cannot_be_is_said(shown):
     name, key = shown.pipeline.dataset.name, shown.plan.run_key
     form = shown.ask(f"/compare/{shown.dag_id}")
@@ -380,9 +371,10 @@ def test_two_runs_are_compared_and_what_cannot_be_is_said(shown):
     for asked, said in (
         ({"first": key}, "Two runs are compared: choose the other one, too"),
         ({"first": key, "second": "current"}, f"{key} and current are both run {key} - name two"),
+        ({"first": key, "second": "v9"}, "'v9' is no run - choose one of the list, or write a run_key such as 2026"),
         (
-            {"first": key, "second": "v9"},
-            f"No complete run of dataset {name} over all of its images is of model version 'v9'",
+            {"first": key, "second": "20200101T000000Z-abcd1234"},
+            f"No run 20200101T000000Z-abcd1234 of dataset {name} below s3://",
         ),
     ):
         got = shown.ask(f"/compare/{shown.dag_id}", **asked)
@@ -397,6 +389,15 @@ def test_two_runs_are_compared_and_what_cannot_be_is_said(shown):
     assert f"/shoal/run/{shown.dag_id}/{trial.variant.directory}/{trial.run_key}" in page
     late = shown.ask(f"/compare/{shown.dag_id}", first=key, second=trial.run_key, **{"from": "x"})
     assert late.detail == "from 'x' is no day - write it as 2026-06-01"
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_an_answer_of_another_format_is_explored_by_nobody(shown, page):
+    shown.change(shown.run.summary, format_version=99)
+    path = f"/explore/{shown.place}" if page == "explore" else f"/compare/{shown.dag_id}"
+    got = shown.ask(path, **({"first": shown.plan.run_key, "second": "current"} if page == "compare" else {}))
+    assert (got.status, "\n" in got.detail) == (404, False)
+    assert re.search(r"summary\.json.*format.*99|format_version 99", got.detail)
 
 
 OURS = {"Sec-Fetch-Site": "same-origin"}

@@ -1,14 +1,18 @@
 """What pages read of a dataset with many runs: little of it twice, whatever is asked for, and no plan is kept."""
 
 import asyncio
+import threading
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
 from pipeline import make_pipeline
-from shoal.airflow.pages import reading
+from shoal.airflow.pages import answer_door, reading, try_routes
 from shoal.airflow.pages.frame import render
 from shoal.airflow.pages.run_place import Place
+from shoal.contract.errors import NoAnswerError
 from shoal.contract.progress_note import ProgressNote
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
@@ -62,14 +66,37 @@ def counted(many, monkeypatch):
 
 def test_a_dag_run_that_nobody_made_costs_little_however_often_it_is_asked_for(many, counted):
     dag_id = f"reanalyse_{many[0].dataset.name}"
-    assert asyncio.run(reading.find_of_dag_run(dag_id, "made up")) is None
+    assert asyncio.run(reading.find_of_dag_run(dag_id, "made up")) == reading.NoRun(RUNS + 1, RUNS + 1)
     assert counted.asked > RUNS
     counted.asked = 0
     for number in range(3):
-        assert asyncio.run(reading.find_of_dag_run(dag_id, f"made up {number}")) is None
+        found = asyncio.run(reading.find_of_dag_run(dag_id, f"made up {number}"))
+        assert isinstance(found, reading.NoRun)
     _, run_key = asyncio.run(reading.find_of_dag_run(dag_id, "manual__0"))
     assert run_key == "20260601T000000Z-abcd1234"
     assert counted.asked <= 4 * 2 * reading.RUNS_A_PAGE < 4 * RUNS, "those of the newest alone"
+
+
+def test_a_dag_run_that_is_none_of_the_newest_is_not_said_to_have_planned_nothing(many, counted, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_LOOKED", 50)
+    monkeypatch.setattr(reading.KEPT, "_entries", OrderedDict())
+    name = many[0].dataset.name
+    found = asyncio.run(reading.find_of_dag_run(f"reanalyse_{name}", "manual__0"))
+    assert found == reading.NoRun(50, RUNS + 1)
+    page = render("no_plan.html", run_id="manual__0", name=name, found=found, title="", way=())
+    assert f"planned none of the newest 50 runs of {name}, which has {RUNS + 1}" in page
+    assert "has planned nothing yet" not in page
+
+
+def test_who_has_gone_is_not_asked_for_where_it_has_not_begun(monkeypatch):
+    threads, may_end, done = ThreadPoolExecutor(1), threading.Event(), []
+    monkeypatch.setattr(answer_door, "_threads", lambda: threads)
+    threads.submit(may_end.wait, 60)
+    with pytest.raises(NoAnswerError, match=r"It was not read within 0\.01 s - too many ask at once"):
+        asyncio.run(answer_door.in_thread(lambda: done.append("asked"), "It", 0.01))
+    may_end.set()
+    threads.shutdown()
+    assert done == []
 
 
 def test_months_are_those_of_all_runs_not_of_the_few_that_a_page_shows(many, counted):
@@ -81,7 +108,7 @@ def test_months_are_those_of_all_runs_not_of_the_few_that_a_page_shows(many, cou
     assert months.missing == ""
 
 
-def test_what_is_kept_for_all_who_look_holds_no_plan_and_no_summary(many, counted):
+def test_what_is_kept_for_all_who_look_holds_no_plan_and_no_summary(many, counted, monkeypatch):
     pipeline, plan = many
     dag_id = f"reanalyse_{pipeline.dataset.name}"
     kept = [
@@ -90,7 +117,13 @@ def test_what_is_kept_for_all_who_look_holds_no_plan_and_no_summary(many, counte
     ]
     assert kept[0].run_key == kept[1].overview.latest.run_key == plan.run_key
     assert kept[1].overview.short == "infer 0% · ETA unknown"
+    place = Place(pipeline.stores.results, pipeline.stores.layout, pipeline.stores, pipeline.dataset)
+    run = place.layout.variant(plan.variant.directory).run(plan.run_key)
+    monkeypatch.setattr(try_routes, "find_run", lambda *_: (place, run))
+    asyncio.run(try_routes.see_plan(dag_id, plan.variant.directory, plan.run_key))
+    kept += [entry.seen.value for entry in reading.KEPT._entries.values() if entry.seen]
     assert not [type(one).__name__ for one in inside(kept) if isinstance(one, StoredPlan | StoredSummary)]
+    assert answer_door.RUNS._most < 50, "these are kept apart, a few of them"
 
 
 def test_a_shard_that_stands_still_is_named_and_no_end_is_told(many, counted):

@@ -1,5 +1,7 @@
 """A picture that is tried costs no more than it may: one at a time, by the very model of the run, within its memory and time."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,9 @@ from shoal.airflow.pages.run_place import Place
 from shoal.airflow.pages.try_page import TooManyError, Uploaded, look
 from shoal.contract.errors import ConfigError, NoAnswerError
 from shoal.models import one_picture
+from shoal.models.versions import fetch_version
 from shoal.results.stored_plan import read_plan
+from shoal.tables.killed_sessions import IN_USE
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,38 @@ def run(store, demo_models, scenes, tmp_path_factory):
 def test_a_second_picture_waits_for_nobody(run):
     with try_page._ONE, pytest.raises(TooManyError, match="Somebody else's picture is looked at, one at a time"):
         look(*run)
+
+
+def test_a_model_that_comes_slowly_keeps_nobody_else_s_picture_waiting(run, monkeypatch):
+    place, plan, sent = run
+    comes, may_come, folders = threading.Event(), threading.Event(), []
+
+    def slowly(*asked):
+        folders.append(asked[2])
+        comes.set()
+        may_come.wait(60)
+        return fetch_version(*asked)
+
+    monkeypatch.setattr(one_picture, "fetch_version", slowly)
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(look, *run)
+        assert comes.wait(60)
+        monkeypatch.setattr(one_picture, "fetch_version", fetch_version)
+        assert look(*run).boxes
+        assert (folders[0] / IN_USE).exists(), "a folder that is swept where this process is killed"
+        may_come.set()
+        assert slow.result(60).boxes
+    monkeypatch.setattr(try_page, "_MODELS", threading.BoundedSemaphore(1))
+    with try_page._MODELS, pytest.raises(TooManyError, match="Models are fetched for 3 other pictures already"):
+        look(place, plan, sent)
+
+
+def test_a_box_is_drawn_with_its_key_points_and_its_angle():
+    one = {"class_name": "crab", "class_id": 1, "confidence": 0.5, "xyxy": [36, 20, 84, 60]}
+    boxes = [{**one, "xywhr": [60, 40, 50, 10, 0.7]}, {**one, "confidence": 0.9, "keypoints": [[40, 30, 0.9]]}]
+    surer, turned = try_page._boxes({"detections": boxes}, ["fish", "crab"])
+    assert (surer.conf, surer.keypoints, surer.colour == turned.colour != "") == (0.9, (40, 30, 0.9), True)
+    assert (turned.angle, len(turned.keypoints)) == (0.7, 12)
 
 
 def test_another_file_under_the_name_of_the_version_does_not_look(run):

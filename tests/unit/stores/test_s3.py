@@ -2,11 +2,13 @@
 
 import re
 import secrets
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from shoal.contract.errors import (
     AccessDeniedError,
@@ -16,10 +18,10 @@ from shoal.contract.errors import (
     ShoalError,
     StoreError,
 )
-from shoal.stores import s3_reading
+from shoal.stores import s3_access, s3_reading
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from worker.http_faults import after, cut, faulty_store, first, status, whole
+from worker.http_faults import after, cut, faulty_store, first, late, status, whole
 
 JSON = b'{"format_version": 1, "listed": 12}'
 LISTING = (
@@ -263,3 +265,27 @@ def test_a_key_that_may_list_below_a_prefix_only_is_told_the_time_all_the_same()
     with faulty_store(status(403, "AccessDenied")) as (endpoint_url, _):
         told = S3Store(StoreAccess(endpoint_url, "key", "secret"), "fish").read_clock()
     assert abs(told - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_photo_for_a_page_may_come_slowly_and_a_silent_store_is_given_up_in_seconds(monkeypatch):
+    def drip(handler, _number):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "6")
+        handler.send_header("ETag", '"e"')
+        handler.end_headers()
+        for _ in range(6):
+            time.sleep(0.25)
+            handler.wfile.write(b"x")
+
+    monkeypatch.setattr(s3_access, "HURRIED", urllib3.Timeout(connect=2, read=1.2))
+    with faulty_store(drip) as (endpoint_url, _):
+        store = store_at(endpoint_url)
+        store.hurried = True
+        assert store.read("a.jpg", "e", 6).data == b"x" * 6
+    monkeypatch.setattr(s3_access, "HURRIED", urllib3.Timeout(connect=2, read=0.1))
+    with faulty_store(late(0.5, whole(b"x" * 6, "e"))) as (endpoint_url, requests):
+        store = store_at(endpoint_url)
+        store.hurried = True
+        with pytest.raises(StoreError):
+            store.read("a.jpg", "e", 6)
+        assert len(requests) == 2

@@ -42,7 +42,7 @@ from shoal.airflow.pages.run_place import Place, find_run
 from shoal.airflow.pages.run_view import RunView
 from shoal.airflow.pages.try_page import HEADERS_OF_PICTURE
 from shoal.airflow.pages.try_routes import router as try_routes
-from shoal.answers.open_answer import StillOpeningError
+from shoal.answers.awaited import StillOpeningError
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
@@ -188,11 +188,12 @@ async def dataset(dag_id: str, before: Annotated[str, Query(pattern=f"^({RUN_KEY
 async def dag_run(dag_id: str, run_id: str) -> Response:
     """Lead to the run that a Dag run planned."""
     found = await reading.find_of_dag_run(dag_id, run_id)
-    if found is not None:
+    if not isinstance(found, reading.NoRun):
         return RedirectResponse(to_run("run", dag_id, *found), 303)
     name = reading.need_dataset(dag_id)
     way = crumbs(Crumb(name, to_dataset(name)), Crumb(f"Dag run {run_id}"))
-    return page("no_plan.html", "No plan yet", way, run_id=run_id, name=name)
+    title = "No plan yet" if found.looked == found.runs else "No newer run"
+    return page("no_plan.html", title, way, run_id=run_id, name=name, found=found)
 
 
 @app.get("/run/{dag_id}/{variant}/{run_key}", dependencies=may_see_dag)

@@ -31,7 +31,7 @@ class CompareForm:
     """The form, as it was filled in.
 
     Attributes:
-        first: A run_key, or a version of the model, which means its newest complete run over the whole dataset.
+        first: A run_key, or `current` for the dataset's answer.
         second: Likewise.
         part: Camera and days of both; which taxon is drawn.
     """

@@ -85,6 +85,14 @@ class Months:
 NO_MONTHS = Months({})
 
 
+@dataclass(frozen=True)
+class NoRun:
+    """A Dag run planned none of a dataset's newest runs: how many were looked through, and how many there are."""
+
+    looked: int
+    runs: int
+
+
 async def see_all(names: Iterable[str]) -> list[Row]:
     """Look at datasets, all at once: whoever looks waits no longer than for one."""
 
@@ -167,21 +175,22 @@ async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunView]:
     return await KEPT.get(label_of(name), ("run", dag_id, variant, run_key), read, fresh_s=RUN_S)
 
 
-async def find_of_dag_run(dag_id: str, run_id: str) -> tuple[str, str] | None:
-    """Find the newest run that a Dag run planned: its variant and run_key; None where it has planned none yet.
+async def find_of_dag_run(dag_id: str, run_id: str) -> tuple[str, str] | NoRun:
+    """Find the newest run that a Dag run planned: its variant and run_key, or among how many there is none.
 
     Raises:
         ShoalError: It cannot be looked for.
     """
     name = need_dataset(dag_id)
 
-    def read() -> tuple[str, str] | None:
+    def read() -> tuple[str, str] | NoRun:
         place, _ = find_home(name)
-        for some in _look_through(place, runs_of(place, RUN_S)):
+        runs = runs_of(place, RUN_S)
+        for some in _look_through(place, runs):
             for one in some:
                 if (one.dag_id, one.run_id) == (dag_id, run_id):
                     return one.variant, one.run_key
-        return None
+        return NoRun(min(len(runs), MOST_LOOKED), len(runs))
 
     return (await KEPT.get(label_of(name), ("dag run", dag_id, run_id), read, fresh_s=RUN_S)).value
 

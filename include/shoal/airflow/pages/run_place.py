@@ -163,7 +163,9 @@ def _kept(version: tuple[str, int], place: ResultsPlace, open_it: Callable[[], t
             return found[2]
     stores, dataset = open_it()
     # The web interface's bounds of what is read, and of how long: it serves many at once.
-    stores.results.json_times, stores.results.hurried = 1, True
+    stores.results.json_times = 1
+    for store in (stores.source, stores.models, stores.results):
+        store.hurried = True
     made = Place(stores.results, stores.layout, stores, dataset)
     with _LOCK:
         if len(_OPENED) > MOST_OPEN:

@@ -4,7 +4,7 @@ import re
 import threading
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,8 +16,9 @@ from shoal.airflow.pages.frame import OWN_POLICY, POLICY, Crumb, crumbs, page, t
 from shoal.airflow.pages.run_place import Place
 from shoal.contract.errors import ConfigError, NoAnswerError, shown
 from shoal.contract.units import size_text
-from shoal.models.one_picture import MOST_PIXELS, Asked, look_at_picture
+from shoal.models.one_picture import MOST_PIXELS, Asked, fetched_model, look_at_picture
 from shoal.models.versions import VERSION, WantedModel
+from shoal.pictures.answered import boxes_of
 from shoal.pictures.colours import colours_of
 from shoal.pictures.draw import draw
 from shoal.pictures.drawing import Box, Drawing, PictureLimits
@@ -41,6 +42,13 @@ HEADERS_OF_PICTURE = {POLICY: OWN_POLICY.replace("img-src 'self'", "img-src 'sel
 
 _ONE = threading.Lock()
 """One picture at a time: the API server has other things to do."""
+
+MOST_MODELS = 3
+_MODELS = threading.BoundedSemaphore(MOST_MODELS)
+"""Models that are on this disk for a picture, or on their way to it: a slow store holds up who waits for it, and no others."""
+
+TURN_S = 10.0
+"""So long a picture whose model has come waits for its turn."""
 
 
 class TooManyError(NoAnswerError):
@@ -125,13 +133,24 @@ def look(place: Place, plan: StoredPlan, sent: Uploaded) -> Looked:
         ShoalError: It takes too long, or the store does not answer.
     """
     asked = _asked(place, plan, _read_conf(sent.conf))
-    if not _ONE.acquire(blocking=False):
-        raise TooManyError("Somebody else's picture is looked at, one at a time - try again in a few seconds")
+    if _ONE.locked():
+        raise TooManyError(_BUSY)
+    if not _MODELS.acquire(blocking=False):
+        raise TooManyError(f"Models are fetched for {MOST_MODELS} other pictures already - try again in a while")
     try:
-        found = look_at_picture(place.stores.models, asked, sent.data)
-        return _looked(sent, found, plan.names, asked.pixel_limit)
+        with fetched_model(place.stores.models, asked) as folder:
+            if not _ONE.acquire(timeout=TURN_S):
+                raise TooManyError(_BUSY)
+            try:
+                found = look_at_picture(folder, asked, sent.data)
+                return _looked(sent, found, plan.names, asked.pixel_limit)
+            finally:
+                _ONE.release()
     finally:
-        _ONE.release()
+        _MODELS.release()
+
+
+_BUSY = "Somebody else's picture is looked at, one at a time - try again in a few seconds"
 
 
 def try_page(
@@ -240,16 +259,6 @@ def _boxes(found: Mapping[str, Any], names: Sequence[str]) -> list[Box]:
             Box.of([None] * 4, label=names[number], class_id=number, conf=score, colour=colours[names[number]])
             for score, number in best
         ]
-    told: Sequence[Mapping[str, Any]] = sorted(found.get("detections") or (), key=lambda one: -one["confidence"])
-    colours = colours_of(one["class_name"] for one in told)
-    return [
-        Box.of(
-            one["xyxy"],
-            label=one["class_name"],
-            class_id=one["class_id"],
-            conf=one["confidence"],
-            colour=colours[one["class_name"]],
-            mask=(one.get("segmentation") or {}).get("counts", ""),
-        )
-        for one in told
-    ]
+    told = sorted(boxes_of(found, names), key=lambda box: -box.conf)
+    colours = colours_of(box.label for box in told)
+    return [replace(box, colour=colours[box.label]) for box in told]

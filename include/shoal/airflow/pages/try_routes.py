@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from shoal.airflow.pages.answer_door import in_thread
-from shoal.airflow.pages.reading import KEPT, need_dataset, see_runs
+from shoal.airflow.pages.answer_door import RUNS, in_thread
+from shoal.airflow.pages.reading import need_dataset, see_runs
 from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
 from shoal.airflow.pages.run_place import Place, find_run, label_of
 from shoal.airflow.pages.try_page import TooManyError, look, need_own_page, read_upload, try_page
@@ -35,7 +35,7 @@ async def see_plan(dag_id: str, variant: str, run_key: str) -> tuple[Place, Stor
         return place, read_plan(place.results, run.plan)
 
     name = need_dataset(dag_id)
-    return (await KEPT.get(label_of(name), ("plan of", dag_id, variant, run_key), read, fresh_s=PLAN_S)).value
+    return (await RUNS.get(label_of(name), ("plan of", dag_id, variant, run_key), read, fresh_s=PLAN_S)).value
 
 
 async def other_models(dag_id: str) -> list[tuple[str, str]]:
