@@ -17,6 +17,7 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference, ShardJob, ThenModel, WorkerCommand
 from shoal.contract.layout import VariantLayout
 from shoal.contract.model_file import MOST_GRAPH_BYTES
+from shoal.stores.image_folder import ImageFolder
 from shoal.stores.images import ImageSource
 from shoal.stores.object_store import ObjectStore, open_from_env
 from shoal_worker.examine import Examiner
@@ -195,7 +196,10 @@ def _open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountD
     """Open where images are read, and who judges it when nothing comes: a request to a store ends by itself."""
 
     def open_store() -> ImageSource:
-        return open_from_env("source", job.source_bucket)
+        store = open_from_env("source", job.source_bucket)
+        if isinstance(store, ImageFolder):
+            store.stand_on(job.ground)
+        return store
 
     if mount is None:
         return open_store(), None

@@ -166,6 +166,16 @@ class Examiner:
                 return answer is True
         return False
 
+    def is_still_missing(self, image: ListedImage) -> bool:
+        """Look again for an image that was not there; where anything else is said of it, nothing is known of it yet."""
+        try:
+            self._source.read(image.key, image.object_version, image.size_bytes)
+        except ImageMissing:
+            return True
+        except (ImageArchived, ImageChanged, ImageDenied, ImageGone, StoreError, ConfigError):
+            return False
+        return False
+
     def _reads(self, image: ListedImage) -> bool | None:
         """Try to read an image; None where the store is in trouble, and another one would tell no more."""
         try:

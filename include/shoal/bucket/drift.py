@@ -4,8 +4,11 @@ A moved bucket gives every object a new ETag, a broken listing lacks half of the
 everything again and the other would publish numbers of half the images.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from duckdb import DuckDBPyConnection
 
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.contract.errors import ConfigError
@@ -14,6 +17,7 @@ from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.contract.units import agreed, counted
 from shoal.settings.run_form import RunParams
 from shoal.settings.source import Source
+from shoal.stores.object_store import ImageStore
 from shoal.tables.frozen_listing import FrozenAt, find_whole
 from shoal.tables.session import Database
 
@@ -39,6 +43,7 @@ class Drift:
         settled: Listed images whose key has a settled row.
         changed: Those of them that have a new ETag at the size of such a row.
         copied: Those of them whose rows were copied to the new ETag.
+        unsettled: Of those that are not listed these are files all the same, which were just being written: not among `gone`.
     """
 
     known: int = 0
@@ -48,6 +53,7 @@ class Drift:
     copied: int = 0
     left_out: int = 0
     lost_listing: str | None = None
+    unsettled: int = 0
 
     def check(self, params: RunParams, moved: str = "") -> None:
         """Stop a plan that a person has not accepted.
@@ -89,6 +95,9 @@ class Drift:
             lines.append(f"{left_out} left out by source.ignore or source.suffixes now")
         if self.gone:
             lines.append(f"{self.gone} of {self.known} known images {agreed(self.gone, 'are')} gone from the bucket")
+        if self.unsettled:
+            images = counted(self.unsettled, "known image")
+            lines.append(f"{images} {agreed(self.unsettled, 'were')} just being written: this run is not the answer")
         if self.changed:
             done = f", the rows of {self.copied} were copied" if self.copied else ""
             changed = f"{self.changed} of {self.settled} settled images {agreed(self.changed, 'have')}"
@@ -126,13 +135,37 @@ def compare_known(database: Database, known: str, source: Source, prefix: str) -
     """
     keys = f"(SELECT key FROM {known} WHERE starts_with(key, ?))"
     images = int(database.value(f"SELECT count(*) FROM {keys}", [prefix]))
-    unlisted = database.run(f"SELECT key FROM {keys} ANTI JOIN listing USING (key)", [prefix])
     gone = left_out = 0
-    while batch := unlisted.fetchmany(BATCH):
-        still_images = sum(source.is_image(key) for (key,) in batch)
-        gone += still_images
-        left_out += len(batch) - still_images
+    for key in _read_keys(database.run(f"SELECT key FROM {keys} ANTI JOIN listing USING (key)", [prefix])):
+        if source.is_image(key):
+            gone += 1
+        else:
+            left_out += 1
     return Known(images - left_out, gone, left_out)
+
+
+def part_unsettled(database: Database, drift: Drift, folder: ImageStore, source: Source, prefix: str) -> Drift:
+    """Take images that are there and were not listed, since they were just being written, for what they are: not gone.
+
+    Reads: listing, known_images
+
+    Raises:
+        ConfigError: One of them lies where this process may not look: it would be taken for removed.
+    """
+    unlisted = "SELECT key FROM known_images ANTI JOIN listing USING (key) WHERE starts_with(key, ?)"
+    try:
+        there = sum(source.is_image(key) and folder.has(key) for key in _read_keys(database.run(unlisted, [prefix])))
+    except ConfigError as err:
+        raise ConfigError(
+            f"{drift.gone} of {drift.known} known images are not listed, and {err}; nothing was started - where it is to be left "
+            "out, start the run with accept_gone: true"
+        ) from err
+    return replace(drift, gone=drift.gone - there, unsettled=there)
+
+
+def _read_keys(found: DuckDBPyConnection) -> Iterator[str]:
+    while batch := found.fetchmany(BATCH):
+        yield from (key for (key,) in batch)
 
 
 def count_gone(

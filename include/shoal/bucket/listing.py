@@ -22,12 +22,14 @@ from shoal.contract.stored_names import Kind, read_name
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
 from shoal.settings.source import Source
-from shoal.stores.object_store import ImageStore
+from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.tables.frozen_listing import FrozenAt, load_images
 from shoal.tables.session import Database
 
 EVER = Window(None, None)
+RECENT = 20
+"""Listings that are asked where the folder stood, before there is an answer: runs that were not complete."""
 WRITTEN_AFTER = timedelta(days=1)
 """What lies between a listing and the object that tells of it, at most: hours of listing, and two stores' clocks."""
 
@@ -199,6 +201,13 @@ def find_listing(
         if record is not None and record.identity == identity and record.moment.at >= since:
             return found.key
     return None
+
+
+def list_listings(results: ObjectStore, layout: DatasetLayout) -> list[str]:
+    """Name the newest listings of any run, `RECENT` of them, the newest first."""
+    there = {found.key: found for found in results.list_objects(layout.listings)}
+    keys = [key for key in there if key.endswith(".json") and read_name(layout, key).kind is Kind.LISTING]
+    return sorted(keys, key=lambda key: (there[key].last_modified, key), reverse=True)[:RECENT]
 
 
 def by_clock_of(bucket: ImageStore, moment: datetime) -> datetime:

@@ -19,6 +19,7 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.exports.export import BY_MONTH, PACKAGES
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
+from shoal.stores.folder_access import lies_in
 from shoal.stores.object_store import ObjectStore
 
 OPTIONS = {
@@ -78,7 +79,7 @@ def execute(arguments: Namespace) -> int:
                     delivered = export_to_store(database, order, store, prefix)
             else:
                 folder = Path(out).expanduser().absolute()
-                if dataset.source.path and folder.resolve().is_relative_to(Path(dataset.source.path).resolve()):
+                if dataset.source.path and lies_in(folder, dataset.source.path):
                     raise ConfigError(f"--out {folder} lies among the images of dataset {name} - name another place")
                 delivered = export_to_folder(database, order, folder)
     if arguments.json:

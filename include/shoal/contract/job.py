@@ -150,6 +150,7 @@ class ShardJob:
         batch: Images in one inference, or `AUTO`; no part of the variant (docs/adr/0031-batches.md).
         then_model: The second model in a row, which `inference.then` says how to use; None where there is none.
         service: Somebody's own program that looks at the images instead of a model file; None where there is none.
+        ground: Where the disks or shares were mounted that a folder of images stood on when it was listed; empty for a bucket.
     """
 
     run_key: str
@@ -169,6 +170,7 @@ class ShardJob:
     batch: int | str = 1
     then_model: ThenModel | None = None
     service: Service | None = None
+    ground: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write the job as plan.json holds it: what is as it always was is left out, as earlier workers read it.
@@ -187,6 +189,7 @@ class ShardJob:
             "batch": self.batch == 1,
             "then_model": self.then_model is None,
             "service": self.service is None,
+            "ground": not self.ground,
         }
         return {name: value for name, value in job.items() if not usual.get(name)}
 
@@ -210,7 +213,7 @@ class ShardJob:
             files, then = _read_files(job.pop("model_files", ())), job.pop("then_model", None)
             _need_both(inference, then)
             need_batch(job.get("batch", 1))
-            service = job.pop("service", None)
+            service, ground = job.pop("service", None), job.pop("ground", ())
             return cls(
                 inference=inference,
                 read_before=None if read_before is None else Witness(**read_before),
@@ -218,6 +221,7 @@ class ShardJob:
                 model_files=files,
                 then_model=None if then is None else ThenModel.from_json(then),
                 service=None if service is None else Service.from_json(service),
+                ground=tuple(map(str, ground)),
                 **job,
             )
         except (KeyError, TypeError, ValueError) as err:

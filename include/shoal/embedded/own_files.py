@@ -18,6 +18,7 @@ from shoal.contract.model_files import ModelFile
 from shoal.embedded.home import Home
 from shoal.models.trial import judge_model
 from shoal.settings.source import IMAGE_SUFFIXES
+from shoal.stores.folder_access import lies_in
 from shoal.stores.folder_listing import walk
 
 OWN = "own"
@@ -101,14 +102,14 @@ def _check_photos(folder: Path, home: Home) -> None:
         raise ConfigError(f"IMAGES={folder} is a file - give the folder it lies in")
     if not folder.is_dir():
         raise ConfigError(f"No folder {folder} - give IMAGES=/path/to/photos")
-    real, root = folder.resolve(), home.root.resolve()
-    if root.is_relative_to(real) or real.is_relative_to(root):
+    root = home.root.resolve()
+    if lies_in(root, folder) or lies_in(folder, root):
         raise ConfigError(
             f"IMAGES={folder} and Shoal's own folder {root} lie one in the other - give a folder of photos outside, "
             "or set SHOAL_HOME to another place"
         )
     others, unlisted = Counter[str](), Counter[str]()
-    for found in walk(str(real), "", 0, unlisted):
+    for found in walk(str(folder), "", 0, unlisted):
         if found.key.lower().endswith(IMAGE_SUFFIXES):
             return
         others[os.path.splitext(found.key)[1].lower()] += 1  # noqa: PTH122 - a Path for each of a million files is slow

@@ -249,4 +249,5 @@ def _job(request: PlanRequest, found: _Found) -> ShardJob:
         batch=dataset.worker.batch,
         then_model=None if then is None else ThenModel(then.key, then.sha256, then.files),
         service=variant.release.service,
+        ground=found.listing.ground,
     )

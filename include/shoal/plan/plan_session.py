@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from shoal.bucket.correction_words import read_correction_words
-from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone
+from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone, part_unsettled
 from shoal.bucket.listing import (
     FrozenListing,
     Scope,
@@ -17,6 +17,7 @@ from shoal.bucket.listing import (
     count_images,
     find_listing,
     freeze_listing,
+    list_listings,
     view_listing,
 )
 from shoal.bucket.listing_record import ListingRecord
@@ -38,6 +39,7 @@ from shoal.results.ledger import list_settled
 from shoal.results.open_images import count_archived, find_open_images
 from shoal.results.plan_parts import PlannedBy
 from shoal.settings.dataset_stores import Stores
+from shoal.stores.folder_listing import CLOSED, UNSETTLED
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.clock_times import read_times
@@ -186,7 +188,7 @@ class PlanSession:
             moved: How the dataset file names another source than the last run; empty where it does not.
 
         Raises:
-            ConfigError: More than a tenth is gone or changed, and nobody has said what that means.
+            ConfigError: More than a tenth is gone or changed, or a folder hides some, and nobody has said what that means.
         """
         if self._request.again:
             return Drift()
@@ -194,21 +196,28 @@ class PlanSession:
         known = None if answer is None else FrozenAt.of_answer(answer)
         drift = count_gone(self._database, listing, known, self._scope, self._request.dataset.source)
         drift.check(params, moved)
-        if drift.gone and not params.accept_gone and known is not None:
+        if drift.gone and not params.accept_gone and self._request.dataset.source.path:
             self._need_same_ground(listing, known, drift)
+            if not {CLOSED, UNSETTLED}.isdisjoint(listing.counts.unlisted):
+                source = self._request.dataset.source
+                drift = part_unsettled(self._database, drift, self._stores.source, source, self._scope.prefix)
         if to_infer:
             drift = count_changed(self._database, drift, reused)
             drift.check(params)
         return replace(drift, copied=drift.changed) if params.accept_changed == "same" else drift
 
-    def _need_same_ground(self, listing: FrozenListing, answer: FrozenAt, drift: Drift) -> None:
+    def _need_same_ground(self, listing: FrozenListing, answer: FrozenAt | None, drift: Drift) -> None:
         """Refuse to take images for removed where a disk or share is away that the folder stood on.
+
+        Before there is an answer that is what any listing until now stood on: one that was refused is among them.
 
         Raises:
             ConfigError: It does.
         """
-        before = ListingRecord.read(self._stores.results, answer.key)
-        if before is not None and (away := sorted({*before.ground} - {*listing.ground})):
+        results, layout = self._stores.results, self._stores.layout
+        keys = list_listings(results, layout) if answer is None else [answer.key]
+        before = {place for key in keys if (record := ListingRecord.read(results, key)) for place in record.ground}
+        if away := sorted(before - {*listing.ground}):
             raise ConfigError(
                 f"{drift.gone} of {drift.known} known images are not in folder {self._stores.source.bucket}, and nothing is "
                 f"mounted at {' and '.join(away)} any more; nothing was started - mount it, or, where the images were moved and "

@@ -11,7 +11,7 @@ from shoal.contract.errors import ContractError, StoreError, shown
 from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
 from shoal.contract.stored_json import pick, reading, take
 from shoal.contract.stored_names import listing_below
-from shoal.contract.units import read_time, utc_text
+from shoal.contract.units import agreed, counted, read_time, utc_text
 from shoal.results.plan_parts import StoredModel, StoredVariant
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
@@ -74,13 +74,20 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
 
 
 def move_current(
-    results: ObjectStore, layout: DatasetLayout, plan: StoredPlan, *, complete: bool, result_sha256: str
+    results: ObjectStore,
+    layout: DatasetLayout,
+    plan: StoredPlan,
+    *,
+    complete: bool,
+    result_sha256: str,
+    unread: str = "",
 ) -> AnswerMove:
     """Make a run the dataset's answer where the rule allows it.
 
     The rule: planned by reanalyse_<dataset>, complete, of full scope, with the dataset file's own settings and selected
-    model, on a listing not older than the one the answer names. So a run with another conf or model never changes a
-    published series.
+    model, on a listing not older than the one the answer names, which shows no more changed images than examined ones and
+    lacks none that was just being written. So a run with another conf or model never changes a published series, and none
+    leaves it that merely did not see it.
 
     Args:
         results: The results bucket.
@@ -88,6 +95,7 @@ def move_current(
         plan: The run's plan.
         complete: Whether its summary is.
         result_sha256: What its result hashes to.
+        unread: Why its images were read so badly that it is none; empty where they were not.
     """
     answer = {
         "format_version": FORMAT_VERSION,
@@ -103,7 +111,7 @@ def move_current(
     for _ in range(TRIES):
         # Between the look and the writing another run may become the answer: an Airflow beside this, a process that stood still.
         version, current = results.find_version(layout.current), read_current(results, layout)
-        reason = _why_not(plan, current, complete=complete)
+        reason = _why_not(plan, current, complete=complete) or unread or None
         if reason is not None:
             return AnswerMove(reason, current)
         unchanged = unchanged + 1 if seen == (version, current) else 0
@@ -137,6 +145,11 @@ def _why_the_other(plan: StoredPlan, current: Mapping[str, Any]) -> str | None:
     mine, answers = plan.listing.frozen_at, FrozenAt.of_answer(current)
     if answers.listed_at > mine.listed_at:
         return f"run {current['run_key']} on a later listing is the answer already"
+    if plan.drift is not None and (unsettled := plan.drift.unsettled):
+        return (
+            f"{counted(unsettled, 'image')} of the answer so far {agreed(unsettled, 'were')} just being written when the folder "
+            "was listed (source.settle), and in no number here: the next run has them"
+        )
     # A count of the same images is begun by hand, by whatever clock: the last one stands.
     if plan.of_run is not None:
         return None

@@ -169,6 +169,7 @@ class StoredDrift:
     copied: int
     left_out: int = 0
     lost_listing: str | None = None
+    unsettled: int = 0
 
 
 @dataclass(frozen=True)

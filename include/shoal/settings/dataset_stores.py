@@ -8,7 +8,7 @@ from shoal.contract.layout import DatasetLayout
 from shoal.settings.checkout import embedded_root
 from shoal.settings.dataset import Dataset
 from shoal.settings.source import Source
-from shoal.stores.folder_access import FolderAccess
+from shoal.stores.folder_access import FolderAccess, lies_in
 from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
 from shoal.stores.unreached import UnreachedStore
 
@@ -106,7 +106,7 @@ def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:
         ConfigError: They are such.
     """
     source, results, layout = stores.source, stores.results, stores.layout
-    if dataset.source.path and (own := embedded_root()).is_dir() and own.is_relative_to(dataset.source.path):
+    if dataset.source.path and (own := embedded_root()).is_dir() and lies_in(own, dataset.source.path):
         raise ConfigError(
             f"Shoal's own folder {own} lies in source.path {dataset.source.path} - it never writes among the images, name a "
             "folder beside it"

@@ -112,10 +112,14 @@ def _check_folder(prefix: str) -> str:
     return _check_key_prefix(prefix) if not prefix or prefix.endswith("/") else _check_key_prefix(prefix) + "/"
 
 
-def _check_absolute_folder(path: str) -> str:
+def _check_exported(path: str) -> str:
     if not path.startswith("/") or not path.isprintable() or ".." in path.split("/"):
         raise ValueError(f"{path!r:.200} is no folder from the root on - write it whole, such as /mnt/share/photos")
-    if (normal := posixpath.normpath(path).replace("//", "/")) == "/":
+    return posixpath.normpath(path).replace("//", "/")
+
+
+def _check_absolute_folder(path: str) -> str:
+    if (normal := _check_exported(path)) == "/":
         raise ValueError("is the whole disk - name the folder of the images")
     return normal
 
@@ -177,6 +181,8 @@ def _check_taxon_word(text: str) -> str:
 TaxonWord = Annotated[str, AfterValidator(_check_taxon_word)]
 IgnoreLine = Annotated[str, Field(min_length=1), AfterValidator(_check_ignored)]
 AbsoluteFolder = Annotated[str, AfterValidator(_check_absolute_folder)]
+Exported = Annotated[str, AfterValidator(_check_exported)]
+"""What a server exports: all that it has is /, as with NFS 4 and in the cloud."""
 Zone = Annotated[str, AfterValidator(_check_zone)]
 KeyPrefix = Annotated[str, AfterValidator(_check_key_prefix)]
 Folder = Annotated[str, AfterValidator(_check_folder)]

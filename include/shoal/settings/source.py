@@ -9,7 +9,16 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from shoal.contract.units import parse_duration
-from shoal.settings.field_types import AbsoluteFolder, Bucket, IgnoreLine, KeyPrefix, ObjectName, Settings, Suffix
+from shoal.settings.field_types import (
+    AbsoluteFolder,
+    Bucket,
+    Exported,
+    IgnoreLine,
+    KeyPrefix,
+    ObjectName,
+    Settings,
+    Suffix,
+)
 from shoal.settings.ignore import Ignored
 from shoal.stores.folder_access import SETTLE
 from shoal.stores.object_store import DEFAULT_KIND
@@ -31,7 +40,7 @@ class Nfs(Settings):
     server: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._:\[\]-]+$")] = Field(
         description="Its name or address"
     )
-    path: AbsoluteFolder = Field(description="What it exports")
+    path: Exported = Field(description="What it exports")
 
 
 class Volume(Settings):
@@ -50,7 +59,7 @@ class Volume(Settings):
     def describe(self) -> str:
         """Name it."""
         place = f"claim {self.claim}" if self.nfs is None else f"{self.nfs.server}:{self.nfs.path}"
-        return f"{place}/{self.sub_path}" if self.sub_path else place
+        return f"{place.removesuffix('/')}/{self.sub_path}" if self.sub_path else place
 
 
 def _read_settle(value: object) -> timedelta:

@@ -1,8 +1,10 @@
 """How both sides reach images that are files of a folder: its path, and how long a file that was just written is left alone."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
 from shoal.contract.errors import ConfigError
@@ -46,6 +48,11 @@ class FolderAccess:
         if not (path := environ.get(_variable(role), "")):
             raise ConfigError(f"Environment variable {_variable(role)} is not set - it names the folder of the images")
         return cls(path)
+
+
+def lies_in(place: str | Path, folder: str | Path) -> bool:
+    """Tell whether a place is a folder or lies below it, whatever links lead to the one or the other."""
+    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
 
 
 def _variable(role: str) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from stat import S_ISDIR, S_ISREG
 
 from shoal.contract.errors import ConfigError, StoreError, shown
+from shoal.stores.kept_times import file_version
 from shoal.stores.object_store import ListedObject
 
 LINKS = "links"
@@ -29,11 +30,6 @@ _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
-
-
-def file_version(found: os.stat_result) -> str:
-    """Write what identifies the bytes of a file: its size and the time of its last change, which is all that a folder tells."""
-    return f"file:{found.st_size}-{found.st_mtime_ns}"
 
 
 def walk(root: str, prefix: str, settle_s: float, unlisted: Counter[str]) -> Iterator[ListedObject]:

@@ -4,18 +4,19 @@ import errno
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, NoReturn
 
 from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, TooLargeError, shown
 from shoal.contract.gone_objects import gone
 from shoal.stores.folder_access import IN_PODS, FolderAccess
-from shoal.stores.folder_listing import file_version, walk
+from shoal.stores.folder_listing import walk
 from shoal.stores.images import (
     Fetched,
     ImageChanged,
@@ -25,7 +26,8 @@ from shoal.stores.images import (
     refuse_segments,
 )
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.mount_points import mount_points
+from shoal.stores.kept_times import file_version, kept_in
+from shoal.stores.mount_points import find_away, mount_points
 from shoal.stores.object_store import Connection, ListedObject, RcloneRemote
 from shoal.stores.pieces import Piece, Span
 
@@ -45,6 +47,14 @@ _SEGMENTS = frozenset({"", ".", ".."})
 _CHUNK_BYTES = 1 << 20
 
 
+class _AwayError(StoreError):
+    """A disk or share is away, or seems to be: whoever waited for it once does not wait for each of its images."""
+
+    def __init__(self, place: str, said: str) -> None:
+        super().__init__(said)
+        self.place = place
+
+
 class ImageFolder(JsonObjects):
     """An `ObjectStore` of images alone; whatever would write is refused. Thread-safe.
 
@@ -60,6 +70,8 @@ class ImageFolder(JsonObjects):
         self.access = access
         self.bucket = bucket
         self._root = access.path
+        self._listed_on: Iterable[str] = ()
+        self._waited_for: set[str] = set()
 
     @staticmethod
     def access_from_env(role: str, environ: Mapping[str, str] = os.environ) -> FolderAccess:
@@ -89,14 +101,29 @@ class ImageFolder(JsonObjects):
         """See `ImageStore.ground`."""
         return mount_points(self._root)
 
+    def stand_on(self, ground: Iterable[str]) -> None:
+        """Remember what the folder stands on: an image that is not there while one of these mounts is away is not gone.
+
+        Args:
+            ground: What it stood on when it was listed, by names of the machine that lists. A pod has others.
+        """
+        self._listed_on = ground if self._root == self.bucket else ()
+
+    @cached_property
+    def _stood_on(self) -> frozenset[str]:
+        """What was mounted when the first image was read, or before."""
+        return frozenset([*self.ground, *self._listed_on])
+
     def read(self, key: str, object_version: str, size_bytes: int) -> Fetched:
         """See `ImageSource.read`: version and size are compared before and after, for a file may be written to meanwhile."""
         for pause_s in (*PAUSES_S, None):
             try:
                 with self._opened(key) as file:
-                    return Fetched(_read_listed(file, key, object_version, size_bytes), version_checked=True)
-            except StoreError:
-                if pause_s is None:
+                    data = _read_listed(file, key, self.uri(key), object_version, size_bytes)
+                    return Fetched(data, version_checked=True)
+            except _AwayError as err:
+                if pause_s is None or err.place in self._waited_for:
+                    self._waited_for.add(err.place)
                     raise
             except OSError as err:
                 if pause_s is None:
@@ -124,8 +151,23 @@ class ImageFolder(JsonObjects):
         return sorted({name for name, slash, _ in names if slash})
 
     def has(self, key: str) -> bool:
-        """Tell whether there is such a file."""
-        return self.find_bytes(key, None) is not None
+        """Tell whether there is such a file; nothing is read, and an empty folder is not taken for a disk that is away.
+
+        Raises:
+            ConfigError: It may not be looked for.
+            StoreError: Disk or share failed.
+        """
+        try:
+            os.close(self._open(key))
+        except ImageUnnamable:
+            return False
+        except OSError as err:
+            if err.errno in _CLOSED:
+                raise ConfigError(_may_not_be_read(shown(self.uri(key), 200))) from err
+            if err.errno in _MISSING | _NO_NAMES:
+                return False
+            raise self._failed(key, err) from err
+        return True
 
     def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
         """See `ImageStore.find_bytes`."""
@@ -200,19 +242,20 @@ class ImageFolder(JsonObjects):
             StoreError: The folder itself is not what it was.
             OSError: Disk or share failed.
         """
-        refuse_segments(key, _SEGMENTS, "name a file below the folder")
-        if "\0" in key:
-            raise ImageUnnamable(f"Key {shown(key, 200)!r} is no file's name")
+        stood_on = self._stood_on
         try:
             descriptor = self._open(key)
         except OSError as err:
-            if (meaning := self._explain(key, err)) is None:
+            if (meaning := self._explain(key, err, stood_on)) is None:
                 raise
             raise meaning from err
         with os.fdopen(descriptor, "rb") as file:
             yield file
 
     def _open(self, key: str) -> int:
+        refuse_segments(key, _SEGMENTS, "name a file below the folder")
+        if "\0" in key:
+            raise ImageUnnamable(f"Key {shown(key, 200)!r} is no file's name")
         *folders, name = key.split("/")
         here = self._open_root()
         try:
@@ -232,33 +275,45 @@ class ImageFolder(JsonObjects):
         try:
             return os.open(self._root, _FOLDER)
         except OSError as err:
-            raise self._absent(f"is not there ({err.strerror or err})") from err
+            raise self._absent("", f"is not there ({err.strerror or err})") from err
 
-    def _explain(self, key: str, err: OSError) -> Exception | None:
+    def _explain(self, key: str, err: OSError, stood_on: frozenset[str]) -> Exception | None:
         """Tell what a failure to open says of this file; None where it says nothing of it."""
         where = shown(self.uri(key), 200)
         if err.errno in _MISSING:
-            if self._is_empty():
-                return self._absent("is empty now")
+            if away := find_away(stood_on, self._root, key):
+                return _AwayError(away, f"{where} is not there, and nothing is mounted at {away} any more - mount it")
+            if _is_empty(f"{self._root}{(deepest := self._deepest(key))}"):
+                return self._absent(deepest, "is empty now")
             return ImageMissing(
                 f"{where} is not there any more ({err.strerror}) - if a disk or share is away, mount it"
             )
         if err.errno in _CLOSED:
-            return ImageDenied(f"{where} may not be read by this process (user {os.getuid()}) - give it the right")
+            return ImageDenied(_may_not_be_read(where))
         if err.errno in _NO_NAMES:
             return ImageUnnamable(f"{where} is no file's name ({err.strerror}) - rename it")
         return None
 
-    def _is_empty(self) -> bool:
-        try:
-            with os.scandir(self._root) as entries:
-                return next(entries, None) is None
-        except OSError:
-            return True
+    def _deepest(self, key: str) -> str:
+        """Name the last folder on the way to a file that is there, with a slash before it; empty for the folder itself."""
+        there = ""
+        for name in key.split("/")[:-1]:
+            try:
+                found = os.lstat(f"{self._root}{there}/{name}")
+            except OSError:
+                break
+            if not S_ISDIR(found.st_mode):
+                break
+            there = f"{there}/{name}"
+        return there
 
-    def _absent(self, how: str) -> StoreError:
-        at = f" (here {self._root})" if self._root != self.bucket else ""
-        return StoreError(f"Folder {shown(self.bucket)}{at} {how} - mount the disk or share that holds it")
+    def _absent(self, below: str, how: str) -> StoreError:
+        at = f" (here {self._root}{below})" if self._root != self.bucket else ""
+        removed = "; where its images were removed, start a new run" if below else ""
+        place = f"{self.bucket}{below}"
+        return _AwayError(
+            place, f"Folder {shown(place, 200)}{at} {how} - mount the disk or share that holds it{removed}"
+        )
 
     def _failed(self, key: str, err: OSError) -> StoreError:
         return StoreError(
@@ -272,15 +327,33 @@ class ImageFolder(JsonObjects):
     write_json = replace_json = list_unfinished_uploads = abort_upload = _refuse
 
 
-def _read_listed(file: BinaryIO, key: str, object_version: str, size_bytes: int) -> bytes:
+def _is_empty(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
+def _may_not_be_read(where: str) -> str:
+    return f"{where} may not be read by this process (user {os.getuid()}) - give it the right"
+
+
+def _read_listed(file: BinaryIO, key: str, uri: str, object_version: str, size_bytes: int) -> bytes:
     """Read the whole of a file that is what was listed, before and after.
 
     Raises:
         ImageChanged: It is not.
+        ConfigError: Two mounts of one share tell its time otherwise: every image would be another one than was listed.
         OSError: It cannot be read, or ends early.
     """
     before = os.fstat(file.fileno())
     if (before.st_size, file_version(before)) != (size_bytes, object_version):
+        if step := kept_in(object_version, before):
+            raise ConfigError(
+                f"{shown(uri, 200)} was listed as {object_version} and is {file_version(before)} here: a mount keeps times in "
+                f"steps of {step} - reach the share by one protocol where Airflow's tasks run and here, then start a new run"
+            )
         raise ImageChanged(f"{key}: {file_version(before)}, listed {object_version}")
     chunks, left = [], size_bytes + 1
     while left and (chunk := file.read(min(left, _CHUNK_BYTES))):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -19,6 +20,20 @@ def mount_points(folder: str) -> tuple[str, ...]:
         holds = os.path.dirname(holds)  # noqa: PTH120 - of text, as realpath gives it
     below = (place for place in _all_mounted() if place.startswith(f"{real}/"))
     return tuple(sorted({holds, *below}))
+
+
+def find_away(before: Collection[str], folder: str, key: str) -> str | None:
+    """Name what was mounted above a file of a folder and is not any more; None where all of it is.
+
+    What is mounted elsewhere says nothing of this file: some mounts go when nobody uses them, and come back with whoever does.
+
+    Args:
+        before: What the folder stood on.
+        folder: The folder.
+        key: The file's path in it.
+    """
+    path, now = f"{os.path.realpath(folder)}/{key}", mount_points(folder)
+    return next((place for place in before if path.startswith(f"{place}/") and place not in now), None)
 
 
 def _all_mounted() -> list[str]:

@@ -153,6 +153,9 @@ class ImageStore(ImageSource, Protocol):
             StoreError: The store does not answer.
         """
 
+    def has(self, key: str) -> bool:
+        """Tell whether there is such an object."""
+
     def list_keys(self, prefix: str) -> list[str]:
         """List the keys below `prefix`, sorted."""
 
@@ -212,9 +215,6 @@ class ImageStore(ImageSource, Protocol):
 
 class ObjectStore(ImageStore, JsonObjects, Protocol):
     """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`."""
-
-    def has(self, key: str) -> bool:
-        """Tell whether there is such an object."""
 
     def stream(self, key: str) -> tuple[int, Generator[bytes, None, None]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.

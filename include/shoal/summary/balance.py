@@ -36,6 +36,17 @@ class Balance:
         """Images the model, or the decoder that refused them, has judged."""
         return self.fates["reused"] + self.fates["processed"] + self.fates["failed"]
 
+    def why_no_answer(self) -> str:
+        """Say where a listing and what was read do not belong together, so that its numbers are none; empty where they do."""
+        changed = self.fates["changed"]
+        if changed <= self.examined:
+            return ""
+        return (
+            f"{changed} of {self.listed} listed images changed before they were read, more than the {self.examined} that were "
+            "examined: the answer stays, the next run lists them anew - where they lie in a folder and nobody wrote to them, "
+            "workers and Airflow's tasks are told other times of files: reach the share by one protocol"
+        )
+
     def check(self, plan: StoredPlan) -> None:
         """Check that the balance closes, against the plan too.
 

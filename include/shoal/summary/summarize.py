@@ -160,6 +160,7 @@ def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_p
         plan,
         complete=found.balance.complete,
         result_sha256=summary["result_sha256"],
+        unread=found.balance.why_no_answer(),
     )
     remarks = _compact(stores, layout, plan)
     return SummarizedRun(summary, found.balance, run.summary, move, remarks, plan.clock, again)

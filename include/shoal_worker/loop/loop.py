@@ -226,12 +226,13 @@ class ShardRun:
             return
         self._write_part()  # the signal may come while it waits
         rows = self._pipeline.settle_refused(self._refused)
+        if rows is None:
+            return
         for row in rows:
             self._tally.unreached -= 1
             self._take(row)
-        if rows:
-            self._refused = []
-            self._out_of_reach.reached()
+        self._refused = []
+        self._out_of_reach.reached()
 
     def _ending(self, outcome: Outcome | None, stop: StopRequest) -> Ending | None:
         """Judge whether the shard ends here, and how."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shoal.contract.errors import BrokeOffError, StoreError
-from shoal.stores.images import ImageDenied
+from shoal.stores.images import ImageDenied, ImageMissing
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches, choose, is_enough
 from shoal_worker.rows.parts import MOST_UNWRITTEN_BYTES, ListedImage, Row, held_bytes
@@ -227,11 +227,20 @@ class Pipeline:
         except Exception as err:  # noqa: BLE001 - the main thread raises it again
             return Fatal(err)
 
-    def settle_refused(self, refused: Iterable[Refused]) -> list[Row]:
-        """Make rows of refused images if the same login still reads one that was read before; none if not."""
-        if not self._examiner.still_reads():
-            return []
-        return [self._examiner.denied(one.image, one.error) for one in refused]
+    def settle_refused(self, refused: Iterable[Refused]) -> list[Row] | None:
+        """Make rows of refused images if the same login still reads one that was read before; None if not.
+
+        One that was not there has no row where it is by now, or where its disk went meanwhile.
+        """
+        examiner = self._examiner
+        if not examiner.still_reads():
+            return None
+        settled = [
+            one for one in refused if not isinstance(one.error, ImageMissing) or examiner.is_still_missing(one.image)
+        ]
+        if any(isinstance(one.error, ImageMissing) for one in settled) and not examiner.still_reads():
+            return None
+        return [examiner.denied(one.image, one.error) for one in settled]
 
     def _infer(self) -> None:
         try:

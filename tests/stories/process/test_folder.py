@@ -1,6 +1,8 @@
 """A folder of photos in place of a bucket, from its files to the answer: the same numbers, and what files do that objects do not."""
 
+import errno
 import os
+import time
 
 import pytest
 
@@ -12,6 +14,7 @@ from shoal.exports.export import Where, find_afterwards
 from shoal.exports.on_demand import Order, export_to_folder
 from shoal.preflight.sample_run import SampleRun
 from shoal.preflight.steps import store_steps, try_steps
+from shoal.results.answer import read_current
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
 from shoal.stores import image_folder
@@ -134,17 +137,80 @@ def test_a_folder_that_is_unmounted_midway_is_none_of_bad_or_removed_images(few_
     assert folder.summarize(plan).balance.fates["processed"] == 12
 
 
-def test_images_of_a_disk_that_is_away_are_not_taken_for_removed(few_images, photos, monkeypatch):
+@pytest.mark.parametrize(
+    "answered", [pytest.param(True, id="with an answer"), pytest.param(False, id="before the first")]
+)
+def test_images_of_a_disk_that_is_away_are_not_taken_for_removed(few_images, photos, answered, monkeypatch):
     folder = over(few_images, photos)
     with monkeypatch.context() as mounted:
         ismount = os.path.ismount
         mounted.setattr(os.path, "ismount", lambda path: path == str(photos) or ismount(path))
         assert folder.stores.source.ground == (str(photos),)
-        folder.run()
+        folder.infer(plan := folder.plan())
+        assert plan.to_json()["job"]["ground"] == (str(photos),), "what its workers look for"
+        if answered:
+            folder.summarize(plan)
     photos.rename(photos.with_name("elsewhere"))
     put(photos, "20260602-080000-IPC608.jpg", b"what somebody copied to the mount point")
-    with pytest.raises(
-        ConfigError, match=rf"12 of 12 known images are not in folder .*, and nothing is mounted at {photos} any more; "
-    ):
-        folder.plan()
+    for _ in range(2):  # the listing of a plan that was refused proves nothing
+        with pytest.raises(
+            ConfigError,
+            match=rf"12 of 12 known images are not in folder .*, and nothing is mounted at {photos} any more; ",
+        ):
+            folder.plan()
     assert folder.plan(accept_gone=True).listed == 1
+
+
+def test_times_that_the_workers_mount_tells_otherwise_never_make_an_answer_without_images(few_images, photos):
+    folder, files = over(few_images, photos), sorted(photos.rglob("*.jpg"))
+    for path in files:
+        os.utime(path, ns=(0, OLD_S * 10**9 + 1_234_567_890))
+    plan = folder.plan()
+    for path in files:
+        os.utime(path, ns=(0, OLD_S * 10**9))
+    ended = run_worker_here(folder.stores, plan, 0)
+    assert ended.returncode == WorkerExit.CONFIG
+    assert "a mount keeps times in steps of 2 s - reach the share by one protocol" in ended.stdout
+    for path in files:
+        os.utime(path, (0, OLD_S + 3600))  # a disk with local time
+    folder.infer(plan)
+    done = folder.summarize(plan)
+    assert (done.balance.complete, done.balance.fates["changed"]) == (True, 12)
+    assert done.not_current_because.startswith("12 of 12 listed images changed before they were read, more than the 0 ")
+    assert read_current(folder.stores.results, folder.stores.layout) is None
+
+
+def test_known_images_that_a_listing_does_not_show_are_not_lost(few_images, photos, monkeypatch):
+    folder = over(few_images, photos)
+    first = folder.run().summary["run"]["run_key"]
+    written, removed, *_ = sorted(photos.rglob("*.jpg"))
+    os.utime(written, (OLD_S, time.time() + 50))
+    removed.unlink()
+    done = folder.run()
+    assert "1 known image was just being written: this run is not the answer" in said(plan := folder.plan())
+    assert (plan.drift.gone, plan.drift.unsettled) == (1, 1)
+    assert done.not_current_because.startswith(
+        "1 image of the answer so far was just being written when the folder was"
+    )
+    assert read_current(folder.stores.results, folder.stores.layout)["run_key"] == first
+    with monkeypatch.context() as closed:
+        scandir, opened = os.scandir, os.open
+
+        def look(path):
+            if str(path) == str(written.parent):
+                raise PermissionError(errno.EACCES, "closed")
+            return scandir(path)
+
+        def open_below(path, *arguments, **named):
+            if path == written.parent.name:
+                raise PermissionError(errno.EACCES, "closed")
+            return opened(path, *arguments, **named)
+
+        closed.setattr(os, "scandir", look)
+        closed.setattr(os, "open", open_below)
+        with pytest.raises(
+            ConfigError, match=r"known images are not listed, and .* may not be read by this process .*; not"
+        ):
+            folder.plan()
+    os.utime(written, (OLD_S, OLD_S))
+    assert folder.run().not_current_because is None

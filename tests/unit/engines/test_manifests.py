@@ -34,8 +34,9 @@ def make_pod(**pod):
             Volume(nfs=Nfs(server="nas", path="/export")),
             {"nfs": {"server": "nas", "path": "/export", "readOnly": True}},
         ),
+        (Volume(nfs=Nfs(server="efs", path="/")), {"nfs": {"server": "efs", "path": "/", "readOnly": True}}),
     ],
-    ids=["claim", "nfs"],
+    ids=["claim", "nfs", "nfs, all that a server has"],
 )
 def test_a_volume_of_images_is_mounted_read_only_and_needs_no_sidecar(volume, made):
     pod = shard_pod(Cluster(kind="kubernetes"), WORKER, Sidecar(), replace(SHARD, volume=volume))["spec"]
@@ -45,6 +46,7 @@ def test_a_volume_of_images_is_mounted_read_only_and_needs_no_sidecar(volume, ma
     assert "initContainers" not in pod
     assert "--mount" not in worker["args"]
     below = volume.model_copy(update={"sub_path": "2026/"})
+    assert below.describe() in {"claim photos/2026/", "nas:/export/2026/", "efs:/2026/"}
     pod = shard_pod(Cluster(kind="kubernetes"), WORKER, Sidecar(), replace(SHARD, volume=below))["spec"]
     assert "2026" in [mount.get("subPath") for mount in pod["containers"][0]["volumeMounts"]]
 

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from dataset_settings import dataset_settings
 from shoal.contract.errors import ConfigError
 from shoal.embedded.home import Home
 from shoal.settings import dataset_files
 from shoal.settings.checkout import EXAMPLES, find_checkout
+from shoal.settings.dataset import Dataset
+from shoal.settings.dataset_stores import open_stores
+from shoal.stores.s3_access import StoreAccess
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,6 +56,20 @@ def test_where_there_is_none_it_is_said_how_one_is_made(home):
         r"python -m shoal init; or set SHOAL_DATASETS, or datasets_folder ",
     ):
         dataset_files.datasets_folder()
+
+
+def test_shoals_own_folder_never_lies_among_the_images_whatever_links_lead_there(home, tmp_path):
+    (tmp_path / "disk" / "own").mkdir(parents=True)
+    home.symlink_to(tmp_path / "disk" / "own")
+    (tmp_path / "photos").symlink_to(tmp_path / "disk")
+    source = {"kind": "folder", "path": str(tmp_path / "photos")}
+    dataset = Dataset.model_validate({**dataset_settings("reef", "test"), "name": "reef", "source": source})
+    access = StoreAccess("http://localhost:1", "accesskey123", "secretkey123456")
+    with pytest.raises(ConfigError, match=r"own folder .*/home lies in source.path .*/photos - it never writes among"):
+        open_stores(dataset, lambda _: access)
+    home.unlink()
+    home.mkdir()
+    assert open_stores(dataset, lambda _: access).source.bucket == str(tmp_path / "photos")
 
 
 def test_a_checkout_links_to_the_examples_of_the_package():

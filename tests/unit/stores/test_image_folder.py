@@ -125,7 +125,8 @@ def test_times_that_no_calendar_has_are_listed(tmp_path):
     [
         pytest.param(lambda path: path.write_bytes(b"longer than listed"), ImageChanged, "file:18-", id="another size"),
         pytest.param(lambda path: os.utime(path, (0, 0)), ImageChanged, "file:9-0, listed file:9-", id="another time"),
-        pytest.param(lambda path: path.unlink(), ImageMissing, "is not there any more", id="gone"),
+        pytest.param(lambda path: path.rename(path.with_name("b.jpg")), ImageMissing, "is not there any more", id="gone"),
+        pytest.param(lambda path: path.unlink(), StoreError, "/cam1 is empty now - mount .*; where its images were removed, start a new run", id="the last of its folder, or that is unmounted"),
         pytest.param(lambda path: path.parent.rename(path.parent.with_name("cam2")), ImageMissing, "is not there any more", id="its folder gone"),
         pytest.param(lambda path: (path.rename(path.with_name("b")), path.symlink_to("b")), ImageMissing, "is not there any more", id="a link to it"),
         pytest.param(lambda path: (path.parent.rename(path.parents[1] / "x"), path.parent.symlink_to("x")), ImageMissing, "is not there any more", id="a link on the way"),
@@ -139,6 +140,57 @@ def test_what_is_not_as_it_was_listed_is_not_read(tmp_path, photo, happens, erro
     happens(tmp_path / photo.key)
     with pytest.raises(error, match=message):
         opened(tmp_path).read(photo.key, photo.object_version, photo.size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("listed_ns", "here_ns", "error", "message"),
+    [
+        pytest.param(1_790_000_001_123_456_789, 1_790_000_001_123_456_700, ConfigError, "steps of 100 ns", id="CIFS here"),
+        pytest.param(1_790_000_000_000_000_000, 1_790_000_001_123_456_789, ConfigError, "steps of 2 s", id="FAT where it was listed"),
+        pytest.param(1_790_000_001_000_000_000, 1_790_000_001_123_456_789, ConfigError, "steps of 1 s", id="HFS there"),
+        pytest.param(1_790_000_001_123_456_789, 1_790_000_001_987_654_321, ImageChanged, "listed file:9-", id="both finer: written to"),
+        pytest.param(1_790_000_000_000_000_000, 1_790_000_004_000_000_000, ImageChanged, "listed file:9-", id="steps apart: written to"),
+    ],
+)  # fmt: skip
+def test_times_that_two_mounts_tell_otherwise_are_no_changed_image(
+    tmp_path, photo, *, listed_ns, here_ns, error, message
+):
+    os.utime(tmp_path / photo.key, ns=(0, here_ns))
+    with pytest.raises(error, match=message):
+        opened(tmp_path).read(photo.key, f"file:9-{listed_ns}", 9)
+    (tmp_path / photo.key).write_bytes(b"another size")
+    os.utime(tmp_path / photo.key, ns=(0, here_ns))
+    with pytest.raises(ImageChanged):
+        opened(tmp_path).read(photo.key, f"file:9-{listed_ns}", 9)
+
+
+def test_an_image_below_a_mount_that_went_is_not_gone_and_others_are(tmp_path, monkeypatch):
+    for key in ("camA/1.jpg", "camA/2.jpg", "camB/1.jpg"):
+        put(tmp_path, f"photos/{key}")
+    mounts = tmp_path / "mountinfo"
+    monkeypatch.setattr(mount_points, "MOUNTS", mounts)
+    mounts.write_text(f"22 1 0:21 / {tmp_path}/photos/camB rw - nfs nas:/1 rw\n")
+    at_work, listed_on = opened(tmp_path / "photos"), opened(tmp_path / "photos").ground
+    (found, missing, away), _ = listed(at_work)
+    assert at_work.read(found.key, found.object_version, 5).data == b"image"
+    mounts.write_text("")
+    for key in (missing.key, away.key):
+        (tmp_path / "photos" / key).unlink()
+    put(tmp_path, "photos/camB/what lies in the mount point.jpg")
+    begun_later = opened(tmp_path / "photos")
+    begun_later.stand_on(listed_on)
+    for store in (at_work, begun_later):
+        with pytest.raises(ImageMissing):
+            store.read(missing.key, missing.object_version, 5)
+        for _ in range(2):
+            with pytest.raises(
+                StoreError, match=r"camB/1.jpg is not there, and nothing is mounted at .*/camB any more"
+            ):
+                store.read(away.key, away.object_version, 5)
+    in_a_pod = open_store(FolderAccess(str(tmp_path / "photos")), "/as/planned")
+    in_a_pod.stand_on([*listed_on, "/as/planned/camA"])
+    with pytest.raises(ImageMissing):
+        in_a_pod.read(missing.key, missing.object_version, 5)
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_taken_for_the_one_that_was_listed(tmp_path, photo, monkeypatch):
@@ -211,6 +263,10 @@ try:
     folder.read("closed.jpg", "", 0)
 except Exception as err:
     said = [type(err).__name__, str(err)]
+try:
+    folder.has("cam1/b.jpg")
+except Exception as err:
+    said += [type(err).__name__, folder.has("a.jpg"), folder.has("cam2/a.jpg"), folder.has("../a.jpg")]
 print(json.dumps([keys, unlisted, *said]))
 """
 
@@ -226,9 +282,10 @@ def test_what_may_not_be_read_is_counted_or_denied(tmp_path):
         words, env={**os.environ, "PYTHONPATH": str(INCLUDE)}, capture_output=True, text=True, check=True
     )
     (tmp_path / "cam1").chmod(0o755)
-    keys, unlisted, kind, message = json.loads(ended.stdout)
+    keys, unlisted, kind, message, *has = json.loads(ended.stdout)
     assert (keys, unlisted) == (["a.jpg", "closed.jpg"], {CLOSED: 1})
     assert kind == ImageDenied.__name__
+    assert has == [ConfigError.__name__, True, False, False], "nobody knows whether it is there"
     assert "photos/closed.jpg may not be read by this process (user " in message
 
 

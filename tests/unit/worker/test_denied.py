@@ -7,7 +7,7 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
-from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageUnnamable
+from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageMissing, ImageUnnamable
 from shoal.stores.s3 import S3Store
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.loop import Limits, ShardRun
@@ -28,7 +28,7 @@ class Login:
 
     def __init__(self, reads, *, reads_any):
         self.left = reads
-        self.has_read = Event()
+        self.has_read, self.away = Event(), True
         if not reads_any:
             self.has_read.set()
 
@@ -39,6 +39,9 @@ class Login:
             self.has_read.wait(10)  # refusals are quick: threads would have seen all of them before the first image
         if "secret" in key or self.left <= 0:
             raise ImageDenied(f"Access to {key!r} denied")
+        if "missing" in key or ("back" in key and self.away):
+            self.away &= "back" not in key
+            raise ImageMissing(f"{key!r} is not there")
         if "cold" in key:
             raise ImageArchived(key)
         self.left -= 1
@@ -104,6 +107,15 @@ def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(runni
         ),
         pytest.param(
             ["secret"], 99, (ListedImage("secret/2", "", 9),) * 2, WorkerExit.INFRASTRUCTURE, {}, id="alone, as every witness"
+        ),
+        pytest.param(["a", "missing"], 99, (), WorkerExit.DONE, {"processed": 1, "gone": 1}, id="not there, twice"),
+        pytest.param(
+            ["a", "missing", "back"], 99, (), WorkerExit.INFRASTRUCTURE, {"processed": 1, "gone": 1},
+            id="not there while its share was away for a moment",
+        ),
+        pytest.param(
+            ["a", "missing"], 2, (), WorkerExit.INFRASTRUCTURE, {"processed": 1},
+            id="not there, and the share went while that was asked",
         ),
         pytest.param(["../a"], 0, (), WorkerExit.DONE, {"denied": 1}, id="alone, by its name: no login would read it"),
         pytest.param(["a", "cold"], 99, (), WorkerExit.DONE, {"processed": 1, "denied": 1}, id="in an archive unforeseen"),
