@@ -109,9 +109,9 @@ class OpenRun:
         dataset, then = self.place.dataset, self.plan.settings.source
         if dataset is None:
             raise ConfigError("the dataset has no file any more: nobody says where its images are")
-        if dataset.source.bucket != then.bucket:
+        if dataset.source.place != then.place:
             raise ConfigError(
-                f"the run looked at bucket {shown(then.bucket, 80)}, and the dataset file has {dataset.source.bucket} now"
+                f"the run looked at {shown(then.place, 80)}, and the dataset file has {shown(dataset.source.place, 80)} now"
             )
         return self.place.stores.source
 
