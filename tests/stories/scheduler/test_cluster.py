@@ -244,7 +244,7 @@ def test_the_deployed_rights_are_enough(control_plane, core, namespace, deployed
 
 def test_the_service_for_single_images_is_taken_where_pods_are_restricted(api_client, core, settings):
     """deploy/serve.yaml: no field that the API server does not know, no pod that the namespace does not admit."""
-    name = settings("restricted", {"pod-security.kubernetes.io/enforce": "restricted"})
+    name = settings("single-images", {"pod-security.kubernetes.io/enforce": "restricted"})
     create = {
         "Deployment": client.AppsV1Api(api_client).create_namespaced_deployment,
         "Service": core.create_namespaced_service,
