@@ -6,7 +6,6 @@ brings the answer here, every other one is asked for twice and differs from all 
 themselves are nowhere, so that no picture is among it. The last line is JSON.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import yaml
+from explore_pages import read_arguments
 from exports import environment_of, step
 from exports_once import published_dataset
 from peak_memory import peak_bytes
@@ -35,7 +35,7 @@ TAXA = ("Chromis chromis", "Diplodus vulgaris")
 
 def main() -> None:
     """Make an answer, look at it."""
-    arguments = _arguments()
+    arguments = read_arguments(__doc__)
     with tempfile.TemporaryDirectory(prefix="answer-pages-", dir=arguments.folder) as folder:
         root = Path(folder)
         truth = make_truth(root, arguments.keys, arguments.boxes)
@@ -146,17 +146,6 @@ def _get(client: Any, path: str) -> str:
     if got.status_code != 200:
         raise RuntimeError(f"{path}: {got.status_code} {got.text[-600:]}")
     return str(got.text)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="images in the bucket (1000000)")
-    parser.add_argument("--boxes", type=int, default=4, metavar="N", help="boxes of an image, on average (4)")
-    parser.add_argument("--folder", help="where all of it lies meanwhile (the folder for temporary files)")
-    arguments = parser.parse_args()
-    if min(arguments.keys, arguments.boxes) < 1:
-        parser.error("keys and boxes are at least 1")
-    return arguments
 
 
 if __name__ == "__main__":

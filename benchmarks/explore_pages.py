@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Make two answers, look at them."""
-    arguments = _arguments()
+    arguments = read_arguments(__doc__)
     with tempfile.TemporaryDirectory(prefix="pages-", dir=arguments.folder) as folder:
         root = Path(folder)
         truth = make_truth(root, arguments.keys, arguments.boxes)
@@ -47,8 +47,13 @@ def main() -> None:
             subprocess.run(command, env=home, check=True)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_arguments(what: str | None) -> argparse.Namespace:
+    """Read how large the bucket of a benchmark of pages is, and where it lies.
+
+    Args:
+        what: The benchmark does.
+    """
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="images in the bucket (1000000)")
     parser.add_argument("--boxes", type=int, default=4, metavar="N", help="boxes of an image, on average (4)")
     parser.add_argument("--folder", help="where all of it lies meanwhile (the folder for temporary files)")
