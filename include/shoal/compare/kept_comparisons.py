@@ -1,6 +1,5 @@
 """Comparisons for pages: made once in a thread of their own, from tables on this machine's disk, and kept for all who look."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
@@ -15,6 +14,7 @@ from shoal.answers.where import Where
 from shoal.compare.comparison import Comparison, read_comparison
 from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
 from shoal.settings.analysis import Taxon
+from shoal.settings.taxa import digest_of
 from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.limits import limits_of
@@ -90,12 +90,6 @@ class KeptComparisons:
                 return read_comparison(database, here[0], here[1], taxa, where)
             finally:
                 database.connection.close()
-
-
-def digest_of(taxa: Mapping[str, Taxon]) -> str:
-    """Name what a dataset file says of its taxa: another word of any class, such as what it is merged into, is another name."""
-    said = sorted((name, str(taxon)) for name, taxon in taxa.items())
-    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _of_here(run: StoredRun) -> StoredRun:

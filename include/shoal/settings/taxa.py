@@ -1,5 +1,6 @@
 """The taxa of a dataset file against each other: merges end, nobody is above himself, people are merged into nothing."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from shoal.contract.errors import shown
@@ -39,13 +40,13 @@ def human_classes(taxa: Mapping[str, Taxon]) -> frozenset[str]:
     return frozenset(people | {name for name, taxon in taxa.items() if taxon.merge_into in people})
 
 
-def told_of(taxa: Mapping[str, Taxon]) -> str:
-    """Write what an answer takes from the dataset file of today: who is a person, and as what each class counts in which role.
+def digest_of(taxa: Mapping[str, Taxon]) -> str:
+    """Name what a dataset file says of its taxa: another word of any class, such as what it is merged into, is another name.
 
-    Whatever is kept of answers has it in its name: a file that says anything else of these makes another one.
+    Whatever is kept of answers has it in its name: who is a person, and as what a class counts, is as the file of today says.
     """
-    counts = sorted((name, taxon_of(name, taxa), role_of(name, taxa)) for name in taxa)
-    return repr((sorted(human_classes(taxa)), counts))
+    said = sorted((name, str(taxon)) for name, taxon in taxa.items())
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taxon_of(class_name: str, taxa: Mapping[str, Taxon]) -> str:

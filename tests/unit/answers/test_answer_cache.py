@@ -13,10 +13,9 @@ from shoal.answers.find import find_run
 from shoal.answers.kept_files import KeptFiles
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
-from shoal.compare.kept_comparisons import digest_of
 from shoal.contract.errors import ConfigError, ContractError, NoAnswerError, NoRoomError
 from shoal.settings.analysis import Taxon
-from shoal.settings.taxa import human_classes
+from shoal.settings.taxa import digest_of, human_classes
 from shoal.tables.session import open_database
 
 

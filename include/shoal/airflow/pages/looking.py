@@ -21,7 +21,7 @@ from shoal.pictures.drawing import Drawing, PictureLimits
 from shoal.pictures.pool import Picture, PicturePool
 from shoal.results.stored_plan import StoredPlan, read_plan
 from shoal.results.stored_summary import StoredSummary, find_summary
-from shoal.settings.taxa import told_of
+from shoal.settings.taxa import digest_of
 from shoal.stores.object_store import ImageStore
 from shoal.tables.session import Database
 
@@ -89,7 +89,7 @@ class OpenRun:
     def name(self) -> tuple[str, ...]:
         """Of its answer and of all that it is made of: runs with the same tables share it."""
         taxa = self.place.dataset.taxa if self.place.dataset else {}
-        of = repr((told_of(taxa), self.plan.settings.model.pixel_limit))
+        of = repr((digest_of(taxa), self.plan.settings.model.pixel_limit))
         files = sorted(file.key for file in self.summary.files if file.month is not None or file.name == "failures.csv")
         told = hashlib.sha256("\n".join([of, self.run_key if not files else "", *files]).encode()).hexdigest()
         return self.place.results.uri(self.place.layout.variant(self.variant).root), told
