@@ -1,14 +1,15 @@
 """A folder that holds a copy of a bucket: read only, for whoever has the results on a disk of their own."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import SEEK_END
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, TooLargeError, shown
+from shoal.contract.errors import ConfigError, ContractError, StoreError, TooLargeError, shown
 from shoal.contract.gone_objects import gone
+from shoal.stores.files_here import FilesHere
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import ListedObject
 from shoal.stores.pieces import Piece, Span
@@ -17,7 +18,7 @@ _PATTERN = frozenset("*?[")
 """What DuckDB takes for a pattern in the name of a file."""
 
 
-class FolderStore(JsonObjects):
+class FolderStore(FilesHere, JsonObjects):
     """An `ObjectStore` whose keys are the paths below a folder; whatever would write is refused.
 
     Args:
@@ -119,22 +120,6 @@ class FolderStore(JsonObjects):
         """See `ImageStore.list_folders`."""
         top = self._path(prefix.rstrip("/")) if prefix else self._root
         return sorted(entry.name for entry in top.iterdir() if entry.is_dir()) if top.is_dir() else []
-
-    def read_clock(self) -> datetime:
-        """Read this machine's time, UTC."""
-        return datetime.now(UTC)
-
-    def uri(self, key: str) -> str:
-        """Write a key as people and DuckDB read it: the path of its file."""
-        return f"{self.bucket}/{key}"
-
-    def duckdb_options(self) -> Mapping[str, str]:
-        """Tell DuckDB nothing: it reads files as they are."""
-        return {}
-
-    def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:  # noqa: ARG002
-        """Say that a file could not be read."""
-        return StoreError(f"File {shown(asked)} could not be read - see its rights and its disk")
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise ConfigError(f"Folder {self.bucket} is a copy of a bucket, and is only read - name the bucket")

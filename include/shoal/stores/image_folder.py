@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, NoReturn
 
-from shoal.contract.errors import ConfigError, ContractError, ShoalError, StoreError, TooLargeError, shown
+from shoal.contract.errors import ConfigError, ContractError, StoreError, TooLargeError, shown
 from shoal.contract.gone_objects import gone
+from shoal.stores.files_here import FilesHere
 from shoal.stores.folder_access import IN_PODS, FolderAccess
 from shoal.stores.folder_listing import walk
 from shoal.stores.images import (
@@ -55,7 +55,7 @@ class _AwayError(StoreError):
         self.place = place
 
 
-class ImageFolder(JsonObjects):
+class ImageFolder(FilesHere, JsonObjects):
     """An `ObjectStore` of images alone; whatever would write is refused. Thread-safe.
 
     Args:
@@ -216,22 +216,6 @@ class ImageFolder(JsonObjects):
         except OSError as err:
             raise self._failed(key, err) from err
         return Piece(Span(begin, begin + len(data), found.st_size, file_version(found)), data)
-
-    def read_clock(self) -> datetime:
-        """Read this machine's time, UTC: a folder has no clock, and a share's server does not tell its own."""
-        return datetime.now(UTC)
-
-    def uri(self, key: str) -> str:
-        """Write a key as people read it: the path of its file."""
-        return f"{self.bucket}/{key}"
-
-    def duckdb_options(self) -> Mapping[str, str]:
-        """Tell DuckDB nothing: no table lies here."""
-        return {}
-
-    def explain_answer(self, asked: str, status: int, headers: Mapping[str, str], body: str) -> ShoalError:  # noqa: ARG002
-        """Say that a file could not be read."""
-        return StoreError(f"File {shown(asked)} could not be read - see its rights and its disk")
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[BinaryIO]:
