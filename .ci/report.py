@@ -15,7 +15,7 @@ ADDITIONS = 20_000_000
 
 
 def table(lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Show lanes, then the slowest files.
+    """Show lanes, then the slowest files, and those that took most CPU.
 
     Args:
         lanes: Name -> what `tests/houses/durations.py` wrote.
@@ -23,8 +23,13 @@ def table(lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = ["lane       files  wall s"]
     for name, lane in lanes.items():
         lines.append(f"{name:<10} {len(lane['files']):>5} {lane['wall_s']:>7.0f}")
-    took = sorted(((s, file) for lane in lanes.values() for file, s in lane["files"].items()), reverse=True)
-    return [*lines, "", f"the {SLOWEST} slowest files, s", *(f"{s:>7.0f}  {file}" for s, file in took[:SLOWEST])]
+    for title, part in (
+        (f"the {SLOWEST} slowest files, s", "files"),
+        (f"the {SLOWEST} that took most CPU, s", "cpu_s"),
+    ):
+        took = sorted(((s, file) for lane in lanes.values() for file, s in lane.get(part, {}).items()), reverse=True)
+        lines += ["", title, *(f"{s:>7.0f}  {file}" for s, file in took[:SLOWEST])]
+    return lines
 
 
 def merged(record: Mapping[str, float], lanes: Mapping[str, Mapping[str, Any]], files: list[str]) -> dict[str, float]:

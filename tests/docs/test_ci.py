@@ -95,17 +95,24 @@ def test_the_seconds_of_a_fixture_count_for_the_file_that_made_it(tmp_path):
     lane = json.loads(measured.read_text())
     assert lane["files"]["test_first.py"] >= 0.5 > lane["files"]["test_second.py"]
     assert lane["wall_s"] >= 0.5
+    assert lane["cpu_s"].keys() == lane["files"].keys()
+    assert all(0 <= seconds < 0.5 for seconds in lane["cpu_s"].values()), "who sleeps takes none"
 
 
 def test_the_report_names_lanes_and_slowest_files_and_keeps_what_was_not_run():
     report = script("report")
     lanes = {
-        "lane 0": {"wall_s": 61.2, "files": {"tests/test_a.py": 50.04, "tests/test_b.py": 9.0}},
+        "lane 0": {
+            "wall_s": 61.2,
+            "files": {"tests/test_a.py": 50.04, "tests/test_b.py": 9.0},
+            "cpu_s": {"tests/test_a.py": 2.0, "tests/test_b.py": 8.0},
+        },
         "lint": {"wall_s": 70, "files": {ci.LINT: 70}},
     }
     shown = report.table(lanes)
     assert "lane 0         2      61" in shown
-    assert shown[-3:] == ["     70  make lint", "     50  tests/test_a.py", "      9  tests/test_b.py"]
+    assert shown[-7:-3] == ["     70  make lint", "     50  tests/test_a.py", "      9  tests/test_b.py", ""]
+    assert shown[-2:] == ["      8  tests/test_b.py", "      2  tests/test_a.py"]
     before = {"tests/test_gone.py": 3.0, "tests/test_a.py": 1.0, "tests/test_not_run.py": 4.0}
     now = report.merged(before, lanes, ["tests/test_a.py", "tests/test_b.py", "tests/test_not_run.py"])
     assert now == {"make lint": 70, "tests/test_a.py": 50.0, "tests/test_b.py": 9.0, "tests/test_not_run.py": 4.0}

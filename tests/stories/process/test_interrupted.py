@@ -1,5 +1,6 @@
 """Two at once, too late, killed amid the last steps: nothing is lost, nothing is counted twice, on every store."""
 
+import os
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,11 @@ from worker.http_faults import faulty_store, passed_on
 IMAGES = 40
 
 
-@pytest.fixture(scope="module", params=["store", "minio"], ids=["rclone", "minio"])
+KINDS = {"minio": "minio", "rclone": "store"} if os.environ.get("SHOAL_WIDE") else {"minio": "minio"}
+"""Fixtures by the kind of their store; one that embedded installations have, too, takes minutes more: make test-wide."""
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
 def any_store(request):
     """Each kind of store in turn."""
     return request.getfixturevalue(request.param)
