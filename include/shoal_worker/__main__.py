@@ -1,4 +1,4 @@
-"""`python -m shoal_worker run | predict | serve | try | exif`.
+"""`python -m shoal_worker run | predict | serve | try | again | exif`.
 
 Native libraries are imported only once the command line is known to be right and the process is prepared.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit, exit_of
 from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive
+from shoal.contract.look_again import COMMAND
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.shown_log import log_to_stderr
 from shoal_worker.start import run
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _serve(arguments)
     if arguments.command == "try":
         return _try(arguments)
+    if arguments.command == COMMAND:
+        return _again(arguments)
     if arguments.command == "exif":
         return _exif(arguments)
     return _run(arguments)
@@ -132,6 +135,17 @@ def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _again(arguments: argparse.Namespace) -> int:
+    from shoal_worker.look_again import look_again  # noqa: PLC0415
+
+    try:
+        look_again(arguments.folder)
+    except (ShoalError, MemoryError) as err:
+        print(one_line(err), file=sys.stderr)  # noqa: T201
+        return exit_of(err)
+    return 0
+
+
 def _try(arguments: argparse.Namespace) -> int:
     from shoal_worker.trial import try_model  # noqa: PLC0415
 
@@ -197,6 +211,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands.add_parser("serve", help="answer over HTTP with what a model sees in one image"))
     trial = commands.add_parser("try", help="open a model and run it on one black image; says why where that fails")
     trial.add_argument("--model", required=True, type=Path, metavar="M.onnx", help="the model file")
+    again = commands.add_parser(COMMAND, help="look at images of a plan once more and store nothing; for shoal verify")
+    again.add_argument("folder", type=Path, metavar="FOLDER", help="holds plan and images, and gets the rows")
     exif = commands.add_parser(
         "exif", help="print what cameras wrote into single files about themselves, as JSON lines"
     )

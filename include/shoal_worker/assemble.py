@@ -105,7 +105,7 @@ def _examine_shard(
     stop: StopRequest,
 ) -> Ending:
     stamp = Stamp(worker_version() + ("+cuda" if detector.on_gpu else ""), job.run_key, command.attempt)
-    (source, doubt), inference = _open_source(job, command.mount), job.inference
+    (source, doubt), inference = open_source(job, command.mount), job.inference
     examiner = Examiner(
         source,
         detector,
@@ -158,7 +158,7 @@ def _say(line: str, stop: StopRequest) -> None:
 def _open_sight(job: ShardJob, threads: int, results: ObjectStore) -> Sight:
     """Open what looks at the images."""
     if job.service is None:
-        return _open_models(job, threads)
+        return open_models(job, threads)
     layout = VariantLayout(job.variant_root)
 
     def store(key: str, name: str, data: bytes) -> str:
@@ -169,7 +169,7 @@ def _open_sight(job: ShardJob, threads: int, results: ObjectStore) -> Sight:
     return ServiceDetector(job.service, job.inference, store)
 
 
-def _open_models(job: ShardJob, threads: int) -> Sight:
+def open_models(job: ShardJob, threads: int) -> Sight:
     """Open the model of a plan, or both, each from a folder that holds its files and no other.
 
     Once it is opened the folder may go: what ONNX Runtime still reads of it is mapped.
@@ -192,7 +192,7 @@ def _open_planned(models: ObjectStore, planned: ThenModel, threads: int, inferen
         return Detector(open_model(data, threads, inference, folder), inference)
 
 
-def _open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:
+def open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:
     """Open where images are read, and who judges it when nothing comes: a request to a store ends by itself."""
 
     def open_store() -> ImageSource:

@@ -1,6 +1,6 @@
 """`python -m shoal verify RUN`, or a dataset: exit status 0 when all holds, 1 on any deviation, 2 when it cannot be told."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, reach_results
@@ -18,6 +18,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="<dataset>/<run_key>, the URI or path of its summary.json, a run_key that one dataset has, or a dataset: its "
         "answer; where there is no dataset file, s3://<connection>@<bucket>/<prefix><dataset>/, with the run_key or without",
     )
+    parser.add_argument(
+        "--recheck",
+        type=_images,
+        default=0,
+        metavar="N",
+        help="let the model look at N images again, drawn by the result's sha256, and compare every box (none)",
+    )
     add_json(parser)
 
 
@@ -29,7 +36,7 @@ def execute(arguments: Namespace) -> int:
     name, run_key = read_word(arguments.run)
     with reach_results(name, find_dataset(name)) as stores:
         run_key = run_key or _answer_of(stores, name)
-        found = verify_run(stores, find_variant(stores, run_key), run_key)
+        found = verify_run(stores, find_variant(stores, run_key), run_key, arguments.recheck)
     if arguments.json:
         print_json(
             {
@@ -39,6 +46,7 @@ def execute(arguments: Namespace) -> int:
                 "result_sha256": found.result_sha256,
                 "deviations": list(found.deviations),
                 "notes": list(found.notes),
+                "recheck": None if found.recheck is None else found.recheck.counts,
             }
         )
         return 1 if found.deviations else 0
@@ -48,6 +56,15 @@ def execute(arguments: Namespace) -> int:
         tell(line)
     tell("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
     return 1 if found.deviations else 0
+
+
+def _images(text: str) -> int:
+    from shoal.history.verification.recheck import MOST  # noqa: PLC0415
+
+    images = int(text)
+    if not 1 <= images <= MOST:
+        raise ArgumentTypeError(f"{images} is not from 1 to {MOST}: images are looked at one after the other")
+    return images
 
 
 def _answer_of(stores: Stores, name: str) -> str:

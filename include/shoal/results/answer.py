@@ -111,7 +111,7 @@ def move_current(
     for _ in range(TRIES):
         # Between the look and the writing another run may become the answer: an Airflow beside this, a process that stood still.
         version, current = results.find_version(layout.current), read_current(results, layout)
-        reason = _why_not(plan, current, complete=complete) or unread or None
+        reason = why_not_the_answer(plan, current, complete=complete) or unread or None
         if reason is not None:
             return AnswerMove(reason, current)
         unchanged = unchanged + 1 if seen == (version, current) else 0
@@ -127,7 +127,14 @@ def move_current(
     )
 
 
-def _why_not(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: bool) -> str | None:
+def why_not_the_answer(plan: StoredPlan, current: Mapping[str, Any] | None, *, complete: bool) -> str | None:
+    """Say why the rule makes a run not the dataset's answer; None where it does.
+
+    Args:
+        plan: The run's plan.
+        current: What `current.json` says; None where there is none.
+        complete: Whether the run's summary is.
+    """
     if not complete:
         return "the run is not complete"
     if plan.of_run is not None and not plan.may_become_current:

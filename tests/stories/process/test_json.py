@@ -82,7 +82,7 @@ def test_each_command_prints_the_object_that_the_page_describes(told):
         == first.keys()
         == {"dataset", "run", "model", "result_sha256", "summary", "open", "first_run", "under_way", "newer"}
     )
-    status, found, _ = told("verify", answer["run"])
+    status, found, _ = told("verify", answer["run"], "--recheck", "2")
     assert (status, found["holds"], keys_of(found)) == (0, True, keys_of_page("verify"))
     assert (found["balance"]["listed"], found["result_sha256"]) == (3, answer["result_sha256"])
     status, found, _ = told("gc", "reef", "--dry-run")

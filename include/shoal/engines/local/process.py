@@ -30,6 +30,16 @@ PASSED_ON = (
 """What a worker gets of our own environment: none of its secrets."""
 
 
+def worker_environment(credentials: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment of a worker on this machine.
+
+    Args:
+        credentials: Environment that `Access.to_env` wrote.
+    """
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**environment, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1", **credentials}
+
+
 class WorkerProcess:
     """One attempt at one shard, at work or over."""
 
@@ -51,8 +61,7 @@ class WorkerProcess:
             credentials: Environment that `Access.to_env` wrote.
         """
         oom_kills = count_oom_kills()
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1", **credentials}
+        environment = worker_environment(credentials)
         # A folder where nothing lies: what a model or a library looks for beside itself is not Airflow's.
         folder = tempfile.TemporaryDirectory(prefix="shoal-worker-", ignore_cleanup_errors=True)
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop the worker in order.

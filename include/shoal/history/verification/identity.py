@@ -1,0 +1,134 @@
+"""Whether rows are those of the model that the plan names: its identity made again from the model's bytes and the settings."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.contract.errors import ContractError, ModelRefusedError, ShoalError, one_line
+from shoal.contract.hashing import canonical_sha256
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.stored_json import reading, take
+from shoal.models.variant import Variant, make_variant
+from shoal.models.versions import ModelRelease, WantedModel, read_release
+from shoal.results.stored_plan import StoredPlan
+from shoal.settings.dataset_stores import Stores
+
+SHOWN = 12
+"""Characters of a sha256 that people are shown."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What was found of a variant.
+
+    Attributes:
+        deviations: One sentence each; none where rows can only be of this model under these settings.
+        note: What could not be looked at; empty where everything could.
+    """
+
+    deviations: tuple[str, ...]
+    note: str = ""
+
+
+def check_identity(stores: Stores, plan: StoredPlan) -> Identity:
+    """Make a run's variant again: from the stored preimage, from what its workers were told, and from the model's own bytes.
+
+    Args:
+        stores: The dataset's buckets; that of the models may be out of reach.
+        plan: Of the run that looked at the images, not of one that counts them again.
+    """
+    if plan.format_version != FORMAT_VERSION:
+        return Identity((), f"the identity of a variant of format {plan.format_version} is not made again")
+    deviations = [*_check_stored(stores, plan)]
+    try:
+        made = _made_of_bytes(stores, plan)
+    except ModelRefusedError as err:
+        return Identity((*deviations, f"variant: {one_line(err)} - no worker of run {plan.run_key} had such a file"))
+    except ContractError as err:
+        return Identity(
+            tuple(deviations), f"the model of run {plan.run_key} is not there any more, its bytes prove nothing: {err}"
+        )
+    except ShoalError as err:
+        return Identity(tuple(deviations), f"the model's bytes were not looked at: {one_line(err)}")
+    return Identity((*deviations, *_compare(plan, made)))
+
+
+def _check_stored(stores: Stores, plan: StoredPlan) -> Iterator[str]:
+    """Check `variant.json` against the plan, and the plan's job against both."""
+    key = stores.layout.variant(plan.variant.directory).variant
+    stored = stores.results.find_json(key)
+    if stored is None:
+        yield f"variant: there is no object {key}, which run {plan.run_key} wrote or found - restore it"
+        return
+    with reading(key, "restore it"):
+        preimage, said = take(stored, "preimage", dict), take(stored, "variant_sha256", str)
+    if canonical_sha256(preimage) != said:
+        yield f"variant: {key} does not have the sha256 that it says - restore it"
+    if said != plan.variant.sha256:
+        yield f"variant: {key} is of {said[:SHOWN]}, the plan of run {plan.run_key} says {plan.variant.sha256[:SHOWN]}"
+    if not plan.variant.directory.endswith(plan.variant.sha256[:SHOWN]):
+        yield f"variant: folder {plan.variant.directory} is not that of {plan.variant.sha256[:SHOWN]}, which the plan says"
+    if (told := _told_workers(plan)) is not None and told != preimage:
+        differ = sorted(name for name in {*told, *preimage} if told.get(name) != preimage.get(name))
+        yield f"variant: workers of run {plan.run_key} were told other {', '.join(differ)} than {key} says"
+
+
+def _told_workers(plan: StoredPlan) -> dict[str, Any] | None:
+    """Write the preimage that follows from a plan's job; None for a service, whose own settings are part of it."""
+    job = plan.job
+    if job.service is not None:
+        return None
+    files = {file.name: file.sha256 for file in job.model_files}
+    settings = job.inference.to_json()
+    told = {"model_sha256": job.model_sha256, **({"files": files} if files else {}), **settings}
+    if job.then_model is not None:
+        then = job.then_model
+        beside = {file.name: file.sha256 for file in then.files}
+        told["then"] = {"model_sha256": then.sha256, **({"files": beside} if beside else {}), **settings["then"]}
+    return dict(json.loads(json.dumps(told)))  # as it is stored: JSON has no tuples
+
+
+def _made_of_bytes(stores: Stores, plan: StoredPlan) -> Variant:
+    """Resolve the plan's settings for the model as it lies in its bucket now."""
+    settings = plan.settings
+    release = _read(stores, WantedModel.first(settings, plan.model.version), plan.model.version)
+    wanted = WantedModel.then(settings)
+    if wanted is None or plan.then is None:
+        return make_variant(release, settings)
+    return make_variant(release, settings, _read(stores, wanted, plan.then.model.version))
+
+
+def _read(stores: Stores, wanted: WantedModel, version: str) -> ModelRelease:
+    return read_release(stores.models, wanted, version)
+
+
+def _compare(plan: StoredPlan, made: Variant) -> Iterator[str]:
+    """Hold a plan against the variant that follows from its model's bytes and its settings."""
+    for name, now, then in (
+        (str(made.release), made.release.sha256, plan.model.sha256),
+        *(
+            [(str(made.then), made.then.sha256, plan.then.model.sha256)]
+            if made.then is not None and plan.then is not None
+            else []
+        ),
+    ):
+        if now != then:
+            yield (
+                f"variant: model {name} has another file now (sha256 {now[:SHOWN]}) than run {plan.run_key} says it used "
+                f"({then[:SHOWN]}) - restore that one, under this version or another name"
+            )
+            return
+    if made.sha256 != plan.variant.sha256:
+        yield (
+            f"variant: settings and model of run {plan.run_key} make {made.sha256[:SHOWN]}, its plan says "
+            f"{plan.variant.sha256[:SHOWN]} - one of them was edited"
+        )
+    if made.names != plan.names:
+        at = next(
+            n for n, pair in enumerate(zip((*made.names, None), (*plan.names, None), strict=False)) if len({*pair}) > 1
+        )
+        now, then = (names[at] if at < len(names) else "nothing" for names in (made.names, plan.names))
+        yield f"variant: class {at} of the model is {now!r}, the plan of run {plan.run_key} says {then!r}"
+    if made.task != plan.task:
+        yield f"variant: the model is for {made.task}, the plan of run {plan.run_key} says {plan.task}"
