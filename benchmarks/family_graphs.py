@@ -1,9 +1,10 @@
-"""One network, YOLOv8n's, with the outputs of each family of boxes: what differs between two of them is the family."""
+"""One network, YOLOv8n's, with the outputs of each family: what differs between two of boxes is the family alone."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
+import task_graphs
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from yolov8n_graph import CLASSES, OUTPUTS, SIDE, build_yolov8n
 
@@ -14,7 +15,9 @@ Outputs = Sequence[tuple[str, int, Sequence[int]]]
 
 
 def build(family: str) -> bytes:
-    """Build the model of a family as the bytes of an ONNX file; `FAMILIES` lists them."""
+    """Build the model of a family as the bytes of an ONNX file; `NAMES` lists them."""
+    if family in task_graphs.TASKS:
+        return task_graphs.TASKS[family]()
     model = onnx.load_from_string(build_yolov8n())
     FAMILIES[family](model)
     return bytes(model.SerializeToString())
@@ -92,6 +95,7 @@ FAMILIES: dict[str, Callable[[ModelProto], None]] = {
     "rtdetr_original": _rtdetr_original,
     "rfdetr": _rfdetr,
 }
+NAMES = (*FAMILIES, *task_graphs.TASKS)
 
 
 def _best() -> list[NodeProto]:

@@ -4,11 +4,12 @@ Layer by layer the published architecture (yolov8.yaml, scale n, 80 classes): 3.
 640 x 640. Batch norm is folded into the convolutions, as an export does.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 SIDE = 640
 """Input height and width, pixels."""
@@ -34,37 +35,29 @@ def build_yolov8n(batch: int | str = 1) -> bytes:
     Input `images`: (batch, 3, 640, 640) float32, RGB 0..1. Output `output0`: (batch, 84, 8400) float32: cx, cy, w, h in
     input pixels, then the probability of each class.
     """
-    layers = _Layers()
-    pyramid = _neck(layers, *_backbone(layers))
-    _head(layers, pyramid)
-    model = layers.model(batch)
-    names = {number: f"class {number}" for number in range(CLASSES)}
-    metadata = {
-        "description": "YOLOv8n with random weights",
-        "author": "Shoal",
-        "version": "0",
-        "license": "Apache-2.0",
-        "stride": str(STRIDES[-1]),
-        "task": "detect",
-        "batch": "1",
-        "imgsz": str([SIDE, SIDE]),
-        "names": str(names),
-    }
-    helper.set_model_props(model, metadata)
-    return bytes(model.SerializeToString(deterministic=True))
+    layers = Layers()
+    distances, probabilities = head(layers, pyramid_of(layers))
+    layers.add("Concat", upright(layers, distances), probabilities, axis=1, output="output0")
+    return layers.close({"output0": (OUTPUTS, ANCHORS)}, {"task": "detect"}, batch=batch)
 
 
-def _backbone(layers: "_Layers") -> tuple[str, str, str]:
+def pyramid_of(layers: "Layers") -> tuple[str, str, str]:
+    """Return the features that a head reads: 64, 128 and 256 channels at strides 8, 16 and 32."""
+    eighth, sixteenth, last = backbone(layers)
+    return _neck(layers, eighth, sixteenth, layers.sppf(last, 256))
+
+
+def backbone(layers: "Layers") -> tuple[str, str, str]:
     """Return the features at strides 8, 16 and 32: 64, 128 and 256 channels."""
     stem = layers.conv(layers.conv("images", 16, 3, 2), 32, 3, 2)
     quarter = layers.c2f(stem, 32, repeats=1)
     eighth = layers.c2f(layers.conv(quarter, 64, 3, 2), 64, repeats=2)
     sixteenth = layers.c2f(layers.conv(eighth, 128, 3, 2), 128, repeats=2)
     last = layers.c2f(layers.conv(sixteenth, 256, 3, 2), 256, repeats=1)
-    return eighth, sixteenth, layers.sppf(last, 256)
+    return eighth, sixteenth, last
 
 
-def _neck(layers: "_Layers", eighth: str, sixteenth: str, last: str) -> tuple[str, str, str]:
+def _neck(layers: "Layers", eighth: str, sixteenth: str, last: str) -> tuple[str, str, str]:
     """Pass features down the pyramid and up again (PAN)."""
     middle = layers.c2f(layers.concat(layers.upsample(last), sixteenth), 128, repeats=1, shortcut=False)
     fine = layers.c2f(layers.concat(layers.upsample(middle), eighth), 64, repeats=1, shortcut=False)
@@ -73,8 +66,12 @@ def _neck(layers: "_Layers", eighth: str, sixteenth: str, last: str) -> tuple[st
     return fine, middle, coarse
 
 
-def _head(layers: "_Layers", pyramid: tuple[str, str, str]) -> None:
-    """Read boxes and classes off each level of the pyramid, decoupled."""
+def head(layers: "Layers", pyramid: tuple[str, str, str]) -> tuple[str, str]:
+    """Read boxes and classes off each level of the pyramid, decoupled.
+
+    Returns:
+        Distances from the anchors to the four sides in cells, (1, 4, 8400), and the probability of each class, (1, 80, 8400).
+    """
     boxes, classes = [], []
     for features in pyramid:
         box = layers.conv(layers.conv(features, 64, 3), 64, 3)
@@ -82,20 +79,21 @@ def _head(layers: "_Layers", pyramid: tuple[str, str, str]) -> None:
         scores = layers.conv(layers.conv(features, CLASSES, 3), CLASSES, 3)
         classes.append(layers.flat(layers.project(scores, CLASSES, CLASS_GAIN, CLASS_BIAS), CLASSES))
     probabilities = layers.add("Sigmoid", layers.concat(*classes, axis=2))
-    layers.add("Concat", _decode(layers, layers.concat(*boxes, axis=2)), probabilities, axis=1, output="output0")
+    return _distances(layers, layers.concat(*boxes, axis=2)), probabilities
 
 
-def _decode(layers: "_Layers", boxes: str) -> str:
-    """Turn distributions over distances from the anchors to the four sides (DFL) into cx, cy, w, h in pixels."""
+def _distances(layers: "Layers", boxes: str) -> str:
+    """Turn distributions over distances from the anchors to the four sides (DFL) into distances."""
     bins = layers.add("Reshape", boxes, layers.integers(0, 4, REG_MAX, ANCHORS))
     chances = layers.add("Softmax", layers.add("Transpose", bins, perm=[0, 2, 1, 3]), axis=1)
     expected = layers.floats(np.arange(REG_MAX).reshape(1, REG_MAX, 1, 1))
-    distances = layers.add("Reshape", layers.add("Conv", chances, expected), layers.integers(0, 4, ANCHORS))
-    top_left, bottom_right = (
-        layers.add("Slice", distances, layers.integers(start), layers.integers(start + 2), layers.integers(1))
-        for start in (0, 2)
-    )
-    anchors, strides = _anchors()
+    return layers.add("Reshape", layers.add("Conv", chances, expected), layers.integers(0, 4, ANCHORS))
+
+
+def upright(layers: "Layers", distances: str) -> str:
+    """Make cx, cy, w, h in pixels of distances."""
+    top_left, bottom_right = (layers.channels(distances, start, start + 2) for start in (0, 2))
+    anchors, strides = anchors_and_strides()
     low = layers.add("Sub", layers.floats(anchors), top_left)
     high = layers.add("Add", layers.floats(anchors), bottom_right)
     centre = layers.add("Mul", layers.add("Add", low, high), layers.floats(0.5))
@@ -103,7 +101,7 @@ def _decode(layers: "_Layers", boxes: str) -> str:
     return layers.add("Mul", cells, layers.floats(strides))
 
 
-def _anchors() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def anchors_and_strides() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the centres of all cells, (1, 2, 8400) x, y in cells of their level, and their strides, (1, 8400)."""
     centres, strides = [], []
     for stride in STRIDES:
@@ -114,7 +112,7 @@ def _anchors() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.concatenate(centres, axis=1)[None], np.concatenate(strides)[None]
 
 
-class _Layers:
+class Layers:
     """Collects layers; each is known by the name of its output, and its channels are remembered."""
 
     def __init__(self) -> None:
@@ -128,6 +126,10 @@ class _Layers:
         name = output or f"{op.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
         return name
+
+    def add_known(self, op: str, source: str) -> str:
+        """Append one operator that keeps the channels."""
+        return self._known(self.add(op, source), self._channels[source])
 
     def floats(self, values: object) -> str:
         """Add a float32 constant."""
@@ -150,12 +152,7 @@ class _Layers:
         """Add a cross-stage block of `repeats` bottlenecks."""
         half = channels // 2
         both = self.conv(source, channels, 1)
-        first, last = (
-            self._known(
-                self.add("Slice", both, self.integers(start), self.integers(start + half), self.integers(1)), half
-            )
-            for start in (0, half)
-        )
+        first, last = (self.channels(both, start, start + half) for start in (0, half))
         pieces = [first, last]
         for _ in range(repeats):
             deep = self.conv(self.conv(last, half, 3), half, 3)
@@ -178,6 +175,18 @@ class _Layers:
         doubled = self.add("Resize", source, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric")
         return self._known(doubled, self._channels[source])
 
+    def channels(self, source: str, start: int, end: int) -> str:
+        """Take some of the channels."""
+        part = self.add("Slice", source, self.integers(start), self.integers(end), self.integers(1))
+        return self._known(part, end - start)
+
+    def double(self, source: str) -> str:
+        """Double height and width by a transposed convolution, which keeps the channels."""
+        channels = self._channels[source]
+        weights = self._random.standard_normal((channels, channels, 2, 2)) * (GAIN / channels**0.5)
+        constants = self.floats(weights), self.floats(np.zeros(channels))
+        return self._known(self.add("ConvTranspose", source, *constants, strides=[2, 2]), channels)
+
     def concat(self, *sources: str, axis: int = 1) -> str:
         """Join along an axis."""
         joined = self.add("Concat", *sources, axis=axis)
@@ -187,13 +196,43 @@ class _Layers:
         """Lay height and width out in one row: (1, channels, cells)."""
         return self.add("Reshape", source, self.integers(0, channels, -1))
 
-    def model(self, batch: int | str) -> ModelProto:
-        """Close the graph between `images` and `output0`; opset 17 and IR 8 load in every runtime since 2022."""
-        images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, SIDE, SIDE])
-        output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, OUTPUTS, ANCHORS])
-        graph = helper.make_graph(self._nodes, "yolov8n", [images], [output], self._constants)
+    def close(
+        self,
+        outputs: Mapping[str, Sequence[int]],
+        words: Mapping[str, str],
+        *,
+        side: int = SIDE,
+        batch: int | str = 1,
+    ) -> bytes:
+        """Close the graph; opset 17 and IR 8 load in every runtime since 2022.
+
+        Args:
+            outputs: Their shapes, without the batch.
+            words: Metadata besides those that all have.
+            side: Input height and width, pixels.
+            batch: Images that it takes at once, or a name.
+
+        Returns:
+            The bytes of an ONNX file.
+        """
+        kind = TensorProto.FLOAT
+        images = helper.make_tensor_value_info("images", kind, [batch, 3, side, side])
+        told = [helper.make_tensor_value_info(name, kind, [batch, *shape]) for name, shape in outputs.items()]
+        graph = helper.make_graph(self._nodes, "yolov8n", [images], told, self._constants)
         opset = helper.make_opsetid("", 17)
-        return helper.make_model(graph, opset_imports=[opset], ir_version=8, producer_name="shoal")
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=8, producer_name="shoal")
+        metadata = {
+            "description": "YOLOv8n with random weights",
+            "author": "Shoal",
+            "version": "0",
+            "license": "Apache-2.0",
+            "stride": str(STRIDES[-1]),
+            "batch": "1",
+            "imgsz": str([side, side]),
+            "names": str({number: f"class {number}" for number in range(CLASSES)}),
+        }
+        helper.set_model_props(model, {**metadata, **words})
+        return bytes(model.SerializeToString(deterministic=True))
 
     def _convolve(
         self, source: str, channels: int, gain: float, bias: float, *, kernel: int = 1, stride: int = 1

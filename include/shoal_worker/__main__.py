@@ -11,11 +11,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit, exit_of
-from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive
+from shoal.contract.job import PIXEL_LIMIT, RUN, WorkerCommand, positive, read_planned_settings
 from shoal.contract.look_again import COMMAND
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.shown_log import log_to_stderr
@@ -81,7 +82,7 @@ def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit
 def _predict(arguments: argparse.Namespace) -> int:
     # OpenCV reads its own limit once, when it is loaded.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(arguments.pixel_limit)
-    from shoal_worker.predict import ThenFile, open_detector, open_service, predict  # noqa: PLC0415
+    from shoal_worker.predict import ThenFile, open_detector, open_planned, open_service, predict  # noqa: PLC0415
 
     all_read, limit = True, arguments.pixel_limit
     iou = IOU if arguments.iou is None else arguments.iou
@@ -89,6 +90,9 @@ def _predict(arguments: argparse.Namespace) -> int:
     try:
         if arguments.service:
             detector = open_service(arguments.service, arguments.conf, limit)
+        elif arguments.planned:
+            planned = replace(read_planned_settings(arguments.planned), stored_conf=arguments.conf)
+            detector = open_planned(arguments.model, arguments.then, planned)
         else:
             detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, iou, limit, then)
         with ExitStack() as opened:
@@ -191,10 +195,15 @@ def _share(text: str) -> float:
 
 def _need_used(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that would change nothing."""
-    of_model = {"--imgsz": options.imgsz, "--iou": options.iou, "--then": options.then}
+    planned = getattr(options, "planned", None)
+    settings = {"--imgsz": options.imgsz, "--iou": options.iou}
+    of_model = {**settings, "--then": options.then, "--planned": planned}
     given = [name for name, value in of_model.items() if value is not None]
     if getattr(options, "service", None) and given:
         parser.error(f"{given[0]} is for model files, and changes nothing with --service - leave it out")
+    crops = {"--pad": options.pad or None, "--as-is": options.as_is or None}
+    if planned and (said := [name for name, value in {**settings, **crops}.items() if value is not None]):
+        parser.error(f"{said[0]} is in the planned settings, and changes nothing with --planned - leave it out")
     if options.then is None and (options.pad or options.as_is):
         parser.error(
             f"{'--pad' if options.pad else '--as-is'} changes nothing without --then - add --then, or leave it out"
@@ -227,6 +236,10 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--service", type=Path, metavar="FILE", help="a dataset file with worker.service, or that group by itself"
     )
     _add_looking(parser)
+    parser.add_argument(
+        "--planned", type=Path, metavar="FILE",
+        help="look as a run does: its settings, `job.inference` of its plan.json, tiles and crops included",
+    )  # fmt: skip
     parser.add_argument("images", nargs="+", metavar="IMAGE")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from shoal.contract.errors import BrokeOffError, ModelRefusedError
+from shoal.contract.errors import BrokeOffError, ConfigError, ModelRefusedError
 from shoal.contract.job import PIXEL_LIMIT, Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
@@ -79,12 +79,36 @@ def open_detector(  # noqa: PLR0917 - a command line's
     return first if then is None else _add_then(model, first, then)
 
 
-def _open(model: Path) -> OpenedModel:
+def open_planned(model: Path, then: Path | None, planned: Inference) -> Sight:
+    """Open the model file of a run, or both, with everything that the run looks with.
+
+    Args:
+        model: The file; its card and its weights lie beside it.
+        then: That of the second one; None for none.
+        planned: The run's settings.
+
+    Raises:
+        ConfigError: A file is missing or another than the settings are for, or they are for one model and two are given.
+    """
+    if (then is None) != (planned.then is None):
+        raise ConfigError(
+            f"The planned settings are for {'one model' if planned.then is None else 'two models in a row'} - "
+            f"{'leave --then out' if planned.then is None else 'name the second one with --then'}"
+        )
+    cv2.setNumThreads(1)
+    first = Detector(_open(model, planned), planned)
+    if then is None or planned.then is None:
+        return first
+    second = inference_of(planned.then)
+    return TwoInARow(first, Detector(_open(then, second), second), planned.then)
+
+
+def _open(model: Path, planned: Inference | None = None) -> OpenedModel:
     try:
         data = model.read_bytes()
     except OSError as err:
         raise ModelRefusedError(f"Model file {model} cannot be read: {err.strerror} - check the path") from err
-    return open_model(data, folder=model.absolute().parent)
+    return open_model(data, planned=planned, folder=model.absolute().parent)
 
 
 def _add_then(model: Path, first: Detector, asked: ThenFile) -> TwoInARow:

@@ -10,7 +10,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 from shoal.airflow import pools, run_notes
 from shoal.airflow.monthly_windows import MonthlyWindows
-from shoal.airflow.pages.links import URL_PREFIX, NextRunLink, PlanLink, ReportLink, SummaryLink, below
+from shoal.airflow.pages.links import NextRunLink, PlanLink, ReportLink, SummaryLink, below
+from shoal.contract.page_addresses import URL_PREFIX
 
 
 def _web_apps() -> list[dict[str, Any]]:

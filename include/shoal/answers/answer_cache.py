@@ -4,26 +4,17 @@ An answer is opened in a thread of its own: its tables are fetched once, and who
 session serves one answer, for one question at a time, with bounded memory and a deadline.
 """
 
-import logging
-from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as NotInTimeError
 from contextlib import ExitStack
 
-from shoal.answers.awaited import Awaited, Progress, StillOpeningError
+from shoal.answers.awaited import Awaited, Progress
 from shoal.answers.kept_files import KeptFiles
+from shoal.answers.kept_session import kept_session
 from shoal.answers.open_answer import WAIT_S, OpenAnswer
 from shoal.answers.views import view_tables
-from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
 from shoal.contract.units import size_text
 from shoal.results.stored_summary import StoredSummary
 from shoal.results.summary_files import SummaryFile
-from shoal.stores.folder import FolderStore
 from shoal.stores.object_store import ObjectStore
-from shoal.tables.limits import limits_of
-from shoal.tables.scratch import scratch_folder
-from shoal.tables.session import Database
-
-log = logging.getLogger(__name__)
 
 TABLES = ("images", "detections", "below", "counts-day", "counts-month", "gaps")
 """What is fetched of an answer; hours are counted anew where somebody asks for them."""
@@ -63,24 +54,13 @@ class AnswerCache:
         """
         key = (results.uri(summary.folder), summary.run_key, summary.result_sha256)
         files = tuple(file for file in summary.tables if file.table in TABLES)
-        opening, progress = self._opened.begin(
+        return self._opened.give(
             key,
             lambda progress: self._open(results, summary, files, progress),
+            wait_s,
+            _how_far,
             sum(file.bytes or 0 for file in files),
         )
-        try:
-            return opening.result(wait_s)
-        except NotInTimeError:
-            raise StillOpeningError(_how_far(progress)) from None
-        except CancelledError:
-            raise NoAnswerError(
-                f"{MOST_OPEN} other answers were asked for meanwhile, and are opened before this one - try again in a while"
-            ) from None
-        except ShoalError:
-            raise
-        except Exception as err:
-            log.exception("Tables of run %s could not be opened", summary.run_key)
-            raise StoreError(f"Tables of run {summary.run_key}: {type(err).__name__}: {err}") from err
 
     def close(self) -> None:
         """Put all answers away."""
@@ -89,15 +69,8 @@ class AnswerCache:
     def _open(
         self, results: ObjectStore, summary: StoredSummary, files: tuple[SummaryFile, ...], progress: Progress
     ) -> OpenAnswer:
-        self._kept.make_folder()
         with ExitStack() as stack:
-            folder = stack.enter_context(scratch_folder(self._kept.folder))
-            tables = folder / "answer"
-            tables.mkdir()
-            self._kept.take(results, files, tables, progress.tell)
-            # A share of the memory: several answers are open, and Airflow wants its own.
-            database = Database(FolderStore(tables), folder, limits_of(beside=1))
-            stack.callback(database.connection.close)
+            database = stack.enter_context(kept_session(self._kept, results, files, progress.tell))
             view_tables(database, files)
             return OpenAnswer(summary, files, database, stack.pop_all())
         raise AssertionError("nothing is held back")

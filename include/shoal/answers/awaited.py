@@ -1,15 +1,18 @@
 """Work that takes longer than somebody waits: begun once for all who ask, and kept, those things that were asked for last."""
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from shoal.contract.errors import ShoalError
+from shoal.contract.errors import NoAnswerError, ShoalError, StoreError, first_line
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TROUBLE_S = 5.0
@@ -59,6 +62,11 @@ def is_stale(done: "Future[Any]", progress: Progress) -> bool:
     return done.cancelled() or (done.exception() is not None and _now() - progress.failed_s > TROUBLE_S)
 
 
+def displaced(most: int) -> NoAnswerError:
+    """Say that something that was to be done is not, as others were asked for."""
+    return NoAnswerError(f"{most} others were asked for meanwhile, and come before this one - try again in a while")
+
+
 class Awaited(Generic[T]):
     """Does work in threads of its own and keeps what it gives; thread-safe.
 
@@ -71,6 +79,7 @@ class Awaited(Generic[T]):
 
     def __init__(self, threads: int, name: str, most: int, put_away: Callable[[T], None] = lambda _: None) -> None:
         self._threads = ThreadPoolExecutor(threads, name)
+        self._name = name
         self._most = most
         self._put_away = put_away
         self._lock = threading.Lock()
@@ -89,6 +98,28 @@ class Awaited(Generic[T]):
         for one in gone:
             self._let_go(one)
         return found
+
+    def give(
+        self,
+        key: Hashable,
+        work: Callable[[Progress], T],
+        wait_s: float,
+        how_far: Callable[[Progress], str],
+        total_bytes: int = 0,
+    ) -> T:
+        """Wait for what `begin` gives.
+
+        Raises:
+            StillOpeningError: It takes longer: ask again.
+            ShoalError: It failed, or others were asked for meanwhile.
+        """
+        done, progress = self.begin(key, work, total_bytes)
+        try:
+            return done.result(wait_s)
+        except NotInTimeError:
+            raise StillOpeningError(how_far(progress)) from None
+        except CancelledError:
+            raise displaced(self._most) from None
 
     def let_go_oldest(self) -> bool:
         """Put away what is done and was asked for longest ago, at once; say whether there was any."""
@@ -109,11 +140,11 @@ class Awaited(Generic[T]):
             self._let_go(work)
 
     def _surplus(self) -> list[Hashable]:
-        """Choose what goes: first what is done, then what has not begun, each by when it was asked for; the last one stays."""
+        """Choose what goes: what failed, is done, or has not begun, each by when it was asked for; the last one stays."""
 
-        def cost(key: Hashable) -> tuple[bool, bool]:
+        def cost(key: Hashable) -> tuple[bool, bool, bool]:
             work, _ = self._kept[key]
-            return not work.done(), work.running()
+            return not work.done(), _has_come(work), work.running()
 
         others = sorted(list(self._kept)[:-1], key=cost)
         return others[: max(0, len(self._kept) - self._most)]
@@ -123,9 +154,15 @@ class Awaited(Generic[T]):
             raise StillOpeningError("Nobody asked for it any more when its turn came - it is begun again")
         try:
             return work(progress)
-        except BaseException:
+        except ShoalError:
             progress.fail()
             raise
+        except Exception as err:
+            progress.fail()
+            log.exception("What %s does failed", self._name)
+            raise StoreError(
+                f"The tables of this answer cannot be read: {type(err).__name__}: {first_line(err)}"
+            ) from err
 
     def _let_go(self, work: "Future[T]") -> None:
         if not work.cancel():

@@ -1,6 +1,7 @@
 """What people look through of an answer: its images a page at a time, one image with its neighbours, and what failed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shoal.answers.browsed import (
@@ -19,7 +20,7 @@ from shoal.answers.browsed import (
     ToDraw,
     in_words,
 )
-from shoal.answers.browsed_tables import bring_answer, bring_failures, view_nothing
+from shoal.answers.browsed_tables import FAILURES_FILE, bring_answer, bring_failures, view_nothing
 from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import VariantLayout
@@ -28,10 +29,14 @@ from shoal.pictures.drawing import PictureLimits
 from shoal.pictures.people import people_of
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
+from shoal.results.summary_files import SummaryFile
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
 SHOWN_NAMES = 8
+
+BROUGHT = frozenset({"images", "detections", "below"})
+"""Tables that an answer on this disk is made of."""
 
 _FACTS = (
     "n, key, object_version, size_bytes, content_sha256, use, reason, camera, captured_at, dated, width, height, luma_mean, "
@@ -226,13 +231,24 @@ class BrowsedAnswer:
             )
 
 
+def brought_of(summary: StoredSummary) -> tuple[SummaryFile, ...]:
+    """Name the files that an answer on this disk is made of."""
+    tables = summary.tables if _has_images(summary) else ()
+    failures = summary.named.get(FAILURES_FILE)
+    return (*(file for file in tables if file.table in BROUGHT), *([failures] if failures else []))
+
+
+def _has_images(summary: StoredSummary) -> bool:
+    return summary.complete and summary.by_month
+
+
 def bring(
     database: Database, layout: VariantLayout, summary: StoredSummary, plan: StoredPlan, taxa: Mapping[str, Taxon]
 ) -> BrowsedAnswer:
     """Bring an answer to this disk; of a run that is not complete only what failed.
 
     Args:
-        database: A session on the results bucket, which the answer lies in from then on.
+        database: A session that reads the files of `brought_of`, which the answer lies in from then on.
         layout: The run's variant.
         summary: The run's.
         plan: Its plan.
@@ -243,8 +259,8 @@ def bring(
         ContractError: A file is gone, or is none of Shoal's.
         StoreError: The bucket does not answer.
     """
-    if summary.complete and summary.by_month:
-        bring_answer(database, StoredRun(layout, plan, summary), taxa)
+    if _has_images(summary):
+        bring_answer(database, StoredRun(layout, plan, replace(summary, files=brought_of(summary))), taxa)
     else:
         view_nothing(database)
         bring_failures(database, summary, hide=people_of(summary.result, summary.run_key, taxa).any)

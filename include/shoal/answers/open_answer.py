@@ -13,7 +13,7 @@ from shoal.answers.awaited import Progress, StillOpeningError, is_stale
 from shoal.answers.deadline import stopped_after
 from shoal.answers.views import need_known, view_tables
 from shoal.answers.where import Where
-from shoal.contract.errors import NoAnswerError, ShoalError, StoreError
+from shoal.contract.errors import NoAnswerError, ShoalError, StoreError, first_line
 from shoal.results.stored_summary import StoredSummary
 from shoal.results.summary_files import SummaryFile
 from shoal.tables.session import Database
@@ -27,8 +27,61 @@ DEADLINE_S = 8.0
 """So long a question may take, and so long somebody waits for his turn."""
 
 
-class OpenAnswer:
-    """An answer that can be asked; thread-safe.
+class OpenTables:
+    """Tables of a run on this disk, asked one question at a time; thread-safe.
+
+    Args:
+        run_key: The run.
+        database: The session that has them.
+        stack: What goes with it.
+    """
+
+    def __init__(self, run_key: str, database: Database, stack: ExitStack) -> None:
+        self._run_key = run_key
+        self._database = database
+        self._stack = stack
+        self._turn = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def asked(self, deadline_s: float) -> Iterator[Database]:
+        """Give the session for some questions, which may take so long together, as may the wait for one's turn.
+
+        Raises:
+            NoAnswerError: They took longer, or others' questions did, or the tables were put away.
+            StoreError: They cannot be read.
+        """
+        if not self._turn.acquire(timeout=deadline_s):
+            raise NoAnswerError(
+                f"Others ask run {self._run_key} for more than {deadline_s:g} s already - try again in a while"
+            )
+        try:
+            self._need_open()
+            with stopped_after(self._database.connection, deadline_s):
+                yield self._database
+        except duckdb.InterruptException as err:
+            raise NoAnswerError(
+                f"Run {self._run_key} was not asked to the end within {deadline_s:g} s - ask for less: one camera, a "
+                "shorter time; or use shoal.open, which has no deadline"
+            ) from err
+        except duckdb.Error as err:
+            raise StoreError(f"The tables of run {self._run_key} cannot be read: {first_line(err)}") from err
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Put them away, after the question that is asked right now."""
+        with self._turn:
+            self._closed = True
+            self._stack.close()
+
+    def _need_open(self) -> None:
+        if self._closed:
+            raise NoAnswerError(f"The tables of run {self._run_key} were put away right now - try again")
+
+
+class OpenAnswer(OpenTables):
+    """An answer that can be asked.
 
     Attributes:
         summary: The run's.
@@ -38,13 +91,10 @@ class OpenAnswer:
     def __init__(
         self, summary: StoredSummary, files: tuple[SummaryFile, ...], database: Database, stack: ExitStack
     ) -> None:
+        super().__init__(summary.run_key, database, stack)
         self.summary = summary
         self.files = files
-        self._database = database
-        self._stack = stack
-        self._turn = threading.Lock()
         self._where: Where | None = None
-        self._closed = False
         self._made: dict[str, tuple[Future[None], Progress]] = {}
         self._making = threading.Lock()
 
@@ -64,25 +114,12 @@ class OpenAnswer:
             deadline_s: So long the questions may take together.
 
         Raises:
-            NoAnswerError: They took longer, or others' questions did.
             ConfigError: The answer does not know a camera, deployment or taxon of `where`.
+            ShoalError: See `asked`.
         """
-        if not self._turn.acquire(timeout=deadline_s):
-            raise NoAnswerError(
-                f"Others ask run {self.summary.run_key} for more than {deadline_s:g} s already - try again in a while"
-            )
-        try:
-            self._need_open()
-            with stopped_after(self._database.connection, deadline_s):
-                self._view(where)
-                yield self._database
-        except duckdb.InterruptException as err:
-            raise NoAnswerError(
-                f"Run {self.summary.run_key} was not asked to the end within {deadline_s:g} s - ask for less: one camera, a "
-                "shorter time; or use shoal.open, which has no deadline"
-            ) from err
-        finally:
-            self._turn.release()
+        with self.asked(deadline_s) as database:
+            self._view(where)
+            yield database
 
     def need(self, name: str, make: Callable[[Database], Iterator[float]], wait_s: float = WAIT_S) -> None:
         """Have tables made that questions read besides the answer's own: once, in a thread of its own, without a deadline.
@@ -136,16 +173,6 @@ class OpenAnswer:
             made.set_exception(err)
         else:
             made.set_result(None)
-
-    def _need_open(self) -> None:
-        if self._closed:
-            raise NoAnswerError(f"The tables of run {self.summary.run_key} were put away right now - try again")
-
-    def close(self) -> None:
-        """Put it away, after the question that is asked right now."""
-        with self._turn:
-            self._closed = True
-            self._stack.close()
 
     def _view(self, where: Where) -> None:
         if where != self._where:

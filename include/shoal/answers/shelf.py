@@ -1,201 +1,121 @@
-"""Answers that were brought to this disk: each once for all who look, the few that were looked at last."""
+"""Answers whose images are looked through: small tables on this disk, made of an answer's own once for all who look."""
 
-import logging
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+import shutil
+from collections.abc import Callable, Collection, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock, Thread
 
 import duckdb
 
+from shoal.answers.awaited import Awaited, Progress
 from shoal.answers.browse import BrowsedAnswer
 from shoal.answers.deadline import stopped_after
-from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError, StoreError, first_line
+from shoal.answers.kept_files import KeptFiles
+from shoal.answers.kept_session import files_in, kept_session
+from shoal.answers.open_answer import OpenTables
+from shoal.contract.errors import ConfigError
+from shoal.results.summary_files import SummaryFile
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.limits import Limits
-from shoal.tables.scratch import scratch_folder
 from shoal.tables.session import Database
-
-log = logging.getLogger(__name__)
 
 MOST_ANSWERS = 3
 MOST_BYTES = 8 * 1024**3
-"""On disk, of all of them together; the one that is looked at stays."""
-
-MOST_COMING = 4
-"""Answers that are brought here or wait for that: more are refused."""
+"""On disk, of all of them together, beside what is kept of the answers' own files."""
 
 LIMITS = Limits(memory_bytes=512 * 1024**2, threads=2)
 """Of one answer's session: what it holds beyond that lies on disk."""
 
 BRING_S = 900.0
-"""So long an answer may take to be brought here."""
-
-TROUBLE_S = 10.0
-"""So long it is told again why an answer could not be brought here before that is tried again."""
+"""So long the tables of an answer may take to be made."""
 
 LOOK_S = 10.0
 """So long one look at an answer that is here may take."""
 
 
-@dataclass
-class _Entry:
-    brought: "Future[BrowsedAnswer]"
-    stack: ExitStack = field(default_factory=ExitStack)
-    folder: Path | None = None
-    connection: duckdb.DuckDBPyConnection = field(init=False, repr=False)
-    lock: Lock = field(default_factory=Lock)
-    bytes: int = 0
-    """What it may take on disk, as far as anybody knows before it is here."""
-    lookers: int = 0
-    failed_s: float = 0.0
+class Brought(OpenTables):
+    """An answer that is here."""
+
+    def __init__(self, answer: BrowsedAnswer, database: Database, stack: ExitStack) -> None:
+        super().__init__(answer.summary.run_key, database, stack)
+        self._answer = answer
+
+    @contextmanager
+    def look(self) -> Iterator[BrowsedAnswer]:
+        """Look at it, alone and for seconds; raises as `asked`."""
+        with self.asked(LOOK_S):
+            yield self._answer
 
 
 class Shelf:
-    """Brings answers here, one at a time, and lets them be looked at, each by one at a time; thread-safe.
+    """Brings answers here, one at a time, and keeps those that were looked at last; thread-safe.
 
     Args:
+        kept: Where the answers' own files are kept.
         most: Answers that are kept.
-        most_bytes: Of their disk.
     """
 
-    def __init__(self, most: int = MOST_ANSWERS, most_bytes: int = MOST_BYTES) -> None:
-        self._most, self._most_bytes = most, most_bytes
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._bringing = Lock()
-        self._lock = Lock()
+    def __init__(self, kept: KeptFiles, most: int = MOST_ANSWERS) -> None:
+        self._kept = kept
+        self._brought = Awaited[Brought](1, "shoal-images", most, Brought.close)
+        self._folders: set[Path] = set()
+        """Of those that are here; one thread brings them."""
 
     def bring(
-        self, name: Hashable, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer], size_bytes: int = 0
-    ) -> "Future[BrowsedAnswer]":
-        """Begin to bring an answer here, unless it is here or on its way; the future raises a ShoalError where that fails.
+        self,
+        name: Hashable,
+        results: ObjectStore,
+        files: Collection[SummaryFile],
+        bring: Callable[[Database], BrowsedAnswer],
+    ) -> "Future[Brought]":
+        """Begin to bring an answer here, unless it is here or on its way.
 
         Args:
-            name: Of the answer and of all that it is made of.
-            results: The bucket that it lies in.
-            bring: Makes it in a session.
-            size_bytes: What its tables have where they are stored: for so much, room is made.
+            name: Of all that it is made of.
+            results: The bucket that its files lie in.
+            files: Those that it is made of.
+            bring: Makes it in a session that reads these.
 
-        Raises:
-            NoAnswerError: Others are on their way already.
+        Returns:
+            It is cancelled where others were asked for meanwhile, and raises a ShoalError where it failed.
         """
-        with self._lock:
-            entry = self._entries.get(name)
-            if entry is None or _may_be_tried_again(entry):
-                if sum(not one.brought.done() for one in self._entries.values()) >= MOST_COMING:
-                    raise NoAnswerError(
-                        f"{MOST_COMING} other answers are being brought to this web server - try again in some minutes"
-                    )
-                entry = self._entries[name] = _Entry(Future(), bytes=size_bytes)
-                # The end of the process does not wait for it: what it leaves is swept away by the next one.
-                Thread(target=self._bring_next, args=(entry, results, bring), name="shoal-answers", daemon=True).start()
-            self._entries.move_to_end(name)
-            return entry.brought
-
-    @contextmanager
-    def look(self, name: Hashable) -> Iterator[BrowsedAnswer]:
-        """Look at an answer that is here, alone and for seconds.
-
-        Raises:
-            NoAnswerError: It is not here any more, or the look takes too long.
-            ShoalError: It could not be brought.
-        """
-        with self._lock:
-            entry = self._entries.get(name)
-            if entry is None or not entry.brought.done():
-                raise NoAnswerError("The tables of this answer are not here yet - load the page again")
-            self._entries.move_to_end(name)
-            entry.lookers += 1
-        try:
-            answer = entry.brought.result()
-            if not entry.lock.acquire(timeout=LOOK_S):
-                raise NoAnswerError(f"Others look at this answer, and were not done within {LOOK_S:g} s - try again")
-            try:
-                with stopped_after(entry.connection, LOOK_S):
-                    yield answer
-            except duckdb.InterruptException as err:
-                raise NoAnswerError(f"This took longer than {LOOK_S:g} s - ask for less, such as one camera") from err
-            except duckdb.Error as err:
-                raise StoreError(f"The tables of this answer cannot be read: {first_line(err)}") from err
-            finally:
-                entry.lock.release()
-        finally:
-            with self._lock:
-                entry.lookers -= 1
+        size_bytes = sum(file.bytes or 0 for file in files)
+        return self._brought.begin(name, lambda progress: self._bring(results, files, bring, progress), size_bytes)[0]
 
     def close(self) -> None:
         """Let all of them go that are here."""
-        with self._lock:
-            here = [entry for entry in self._entries.values() if entry.brought.done()]
-            self._entries.clear()
-        for entry in here:
-            entry.stack.close()
+        self._brought.clear()
 
-    def _bring_next(self, entry: _Entry, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer]) -> None:
-        with self._bringing:
-            try:
-                entry.brought.set_result(self._bring(entry, results, bring))
-            except BaseException as err:  # noqa: BLE001 - raised where it is waited for
-                entry.brought.set_exception(err)
-
-    def _bring(self, entry: _Entry, results: ObjectStore, bring: Callable[[Database], BrowsedAnswer]) -> BrowsedAnswer:
-        self._make_room(entry.bytes)
+    def _bring(
+        self,
+        results: ObjectStore,
+        files: Collection[SummaryFile],
+        bring: Callable[[Database], BrowsedAnswer],
+        progress: Progress,
+    ) -> Brought:
+        self._make_room(progress.total_bytes)
         try:
-            entry.folder = entry.stack.enter_context(scratch_folder())
-            database = Database(results, entry.folder, LIMITS)
-            entry.connection = database.connection
-            entry.stack.callback(entry.connection.close)
-            with stopped_after(entry.connection, BRING_S):
-                return bring(database)
-        except ShoalError:
-            self._give_up(entry)
-            raise
+            with ExitStack() as stack:
+                database = stack.enter_context(kept_session(self._kept, results, files, progress.tell, LIMITS))
+                with stopped_after(database.connection, BRING_S):
+                    answer = bring(database)
+                shutil.rmtree(files_in(database.folder))  # others may need their room
+                self._folders.add(database.folder)
+                return Brought(answer, database, stack.pop_all())
         except duckdb.InterruptException as err:
-            self._give_up(entry)
             raise ConfigError(f"The tables of this answer were not here within {BRING_S:g} s: it is too large") from err
-        except Exception as err:
-            self._give_up(entry)
-            log.exception("An answer could not be brought to this disk")
-            raise StoreError(f"The tables of this answer cannot be read: {first_line(err)}") from err
-
-    @staticmethod
-    def _give_up(entry: _Entry) -> None:
-        entry.failed_s = time.monotonic()
-        entry.stack.close()
+        raise AssertionError("nothing is held back")
 
     def _make_room(self, coming_bytes: int) -> None:
-        """Let those go that were looked at longest ago, and that nobody looks at, and those that never came."""
-        while True:
-            with self._lock:
-                for name in [name for name, entry in self._entries.items() if _may_be_tried_again(entry)]:
-                    del self._entries[name]
-                here = [(name, entry) for name, entry in self._entries.items() if _is_here(entry)]
-                idle = [(name, entry) for name, entry in here if not entry.lookers]
-                taken = sum(map(_bytes_of, here)) + coming_bytes
-                if not idle or (len(here) < self._most and taken <= self._most_bytes):
-                    return
-                name, oldest = idle[0]
-                del self._entries[name]
-            oldest.stack.close()
+        """Let those go that were looked at longest ago, until there is room."""
+        while sum(map(_bytes_of, self._folders)) + coming_bytes > MOST_BYTES:
+            if not self._brought.let_go_oldest():
+                break
+        self._folders = {folder for folder in self._folders if folder.exists()}
 
 
-def _is_here(entry: _Entry) -> bool:
-    return entry.brought.done() and entry.brought.exception() is None
-
-
-def _may_be_tried_again(entry: _Entry) -> bool:
-    failed = entry.brought.done() and not _is_here(entry)
-    return failed and time.monotonic() - entry.failed_s > TROUBLE_S
-
-
-def _bytes_of(named: tuple[Hashable, _Entry]) -> int:
-    folder = named[1].folder
-    if folder is None:
-        return 0
+def _bytes_of(folder: Path) -> int:
     with suppress(OSError):
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return 0

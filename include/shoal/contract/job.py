@@ -1,13 +1,14 @@
 """What one worker is told: its command line, and the `job` part of plan.json."""
 
 import argparse
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ConfigError, ContractError, one_line
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, mint_attempt
 from shoal.contract.model_files import ModelFile, need_name
 from shoal.contract.service import Service
@@ -84,6 +85,22 @@ class Inference:
         sizes = {name: tuple(settings[name]) for name in ("imgsz", "tile") if settings.get(name) is not None}
         then = settings.get("then")
         return cls(**{**settings, **sizes, "then": None if then is None else Then.from_json(then)})
+
+
+def read_planned_settings(file: Path) -> Inference:
+    """Read `job.inference` of a plan from a file by itself.
+
+    Raises:
+        ConfigError: There is none in it.
+    """
+    try:
+        return Inference.from_json(json.loads(file.read_bytes()))
+    except OSError as err:
+        raise ConfigError(f"{file} cannot be read: {err.strerror} - check the path") from err
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise ConfigError(
+            f"{file} holds no settings of inference ({one_line(err, 200)}) - take job.inference of a plan.json of this release"
+        ) from err
 
 
 AUTO = "auto"

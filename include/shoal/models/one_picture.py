@@ -39,7 +39,25 @@ MOST_PIXELS = 64_000_000
 THREADS = 2
 """One person waits for one picture."""
 
+_SECOND, _PLANNED = "then", "planned.json"
+"""Folder and file beside the first model."""
+
 _NEEDS = ("onnxruntime", "cv2", "numpy")
+
+
+@dataclass(frozen=True)
+class AskedModel:
+    """A version that looks.
+
+    Attributes:
+        model: Which one, and where it lies.
+        version: Its version.
+        sha256: That of its file.
+    """
+
+    model: WantedModel
+    version: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -47,25 +65,23 @@ class Asked:
     """How a picture is looked at.
 
     Attributes:
-        model: The version that looks, and its file's sha256.
+        model: What looks at it.
+        then: What looks at each of the boxes; None for nothing.
+        planned: How the run does both, as its plan says it (`job.inference`): the worker reads it.
         conf: Lowest score of a box that is told.
-        iou: Overlap above which the weaker box is dropped.
-        imgsz: Side of the input, px; None for the model's own.
         pixel_limit: Most pixels of the picture.
     """
 
-    model: WantedModel
-    version: str
-    sha256: str
+    model: AskedModel
+    then: AskedModel | None
+    planned: Mapping[str, Any]
     conf: float
-    iou: float
-    imgsz: int | None
     pixel_limit: int
 
 
 @contextmanager
 def fetched_model(models: ImageStore, asked: Asked) -> Iterator[Path]:
-    """Have the model that is to look in a folder of its own, which goes with it.
+    """Have the model that is to look, or both, in a folder of its own, which goes with it.
 
     Args:
         models: The models bucket.
@@ -82,12 +98,10 @@ def fetched_model(models: ImageStore, asked: Asked) -> Iterator[Path]:
             "install 'shoal[worker]' there, or python -m shoal model … --image on your own machine"
         )
     with scratch_folder() as folder:
-        sha256 = fetch_version(models, f"{asked.model.root}{asked.version}/", folder, asked.model.size_limit)
-        if sha256 != asked.sha256:
-            raise ConfigError(
-                f"Model {asked.model.name} {asked.version} has another file now (sha256 {sha256[:12]}…) than the run used "
-                f"({asked.sha256[:12]}…) - choose a newer run"
-            )
+        _fetch(models, asked.model, folder)
+        if asked.then is not None:
+            (folder / _SECOND).mkdir()
+            _fetch(models, asked.then, folder / _SECOND)
         yield folder
 
 
@@ -107,9 +121,19 @@ def look_at_picture(folder: Path, asked: Asked, picture: bytes) -> Mapping[str, 
         NoAnswerError: It took too long.
     """
     (folder / "picture").write_bytes(picture)
-    options = ["--conf", f"{asked.conf:g}", "--iou", f"{asked.iou:g}", "--pixel-limit", str(asked.pixel_limit)]
-    options += ["--imgsz", str(asked.imgsz)] if asked.imgsz else []
+    (folder / _PLANNED).write_text(json.dumps(asked.planned), encoding="utf-8")
+    options = ["--planned", _PLANNED, "--conf", f"{asked.conf:g}", "--pixel-limit", str(asked.pixel_limit)]
+    options += ["--then", str(folder / _SECOND / MODEL_FILE)] if asked.then else []
     return _ask(["predict", "--model", str(folder / MODEL_FILE), *options, str(folder / "picture")], folder)
+
+
+def _fetch(models: ImageStore, asked: AskedModel, folder: Path) -> None:
+    sha256 = fetch_version(models, f"{asked.model.root}{asked.version}/", folder, asked.model.size_limit)
+    if sha256 != asked.sha256:
+        raise ConfigError(
+            f"Model {asked.model.name} {asked.version} has another file now (sha256 {sha256[:12]}…) than the run used "
+            f"({asked.sha256[:12]}…) - choose a newer run"
+        )
 
 
 def _ask(words: list[str], folder: Path) -> Mapping[str, Any]:

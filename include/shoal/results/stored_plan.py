@@ -267,6 +267,16 @@ class StoredPlan:
             return None if stored is None else Service.from_json(stored)
 
     @property
+    def inference_json(self) -> Mapping[str, Any]:
+        """How its workers look, as the worker that reads it knows it.
+
+        Raises:
+            ContractError: The plan does not say it.
+        """
+        with reading(f"plan.json of run {self.run_key}", "restore it, or start a new run"):
+            return take(self.json["job"], "inference", dict)
+
+    @property
     def stored_conf(self) -> float:
         """The lowest score that its workers store, also of a plan that none of today's would continue."""
         return float(self.json["job"]["inference"]["stored_conf"])

@@ -2,7 +2,7 @@
 
 import re
 from operator import not_
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -202,8 +202,18 @@ class Usable(Settings):
         return self
 
 
+PagesUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=2000)]
+"""An Airflow's own address, with the path below which it lies."""
+
+
 class Report(Settings):
-    """How numbers are binned in time."""
+    """How numbers are binned in time, and where report.html links to."""
 
     zone: Zone = Field("UTC", description="Zone of day and month bins; shorter bins are UTC")
     bins: tuple[BinWidth, ...] = Field(("hour", "day", "month"), min_length=1)
+    # Left out of plan.json where nobody wrote it, as before there were links.
+    pages_url: PagesUrl | None = Field(
+        None,
+        exclude_if=lambda url: url is None,
+        description="Address of the Airflow whose pages the report links to; None: it has no links",
+    )

@@ -25,7 +25,8 @@ HOSTILE = 'IPC608/<b>"海"&amp;\u202e20260601-090000-IPC608.jpg'
 
 LATER = "IPC608/20260702-100000-IPC608.jpg"
 BOX = (100.0, 80.0, 300.0, 200.0)
-CORIS, CHROMIS = 2, 1
+DIPLODUS, CHROMIS, CORIS = 0, 1, 2
+AIRFLOW = "https://airflow.example.org/sub"
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Seen:
     names: tuple[str, ...]
     versions: dict[str, str]
 
-    def get(self, page: str, /, headers: dict[str, str] | None = None, **asked: object) -> Answered:
-        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}"
+    def get(self, page: str, file: str = "", /, headers: dict[str, str] | None = None, **asked: object) -> Answered:
+        place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}{file and '/'}{file}"
         return self.pages.get(
             f"/{page}/{place}?{urlencode({name.rstrip('_'): value for name, value in asked.items()})}", headers=headers
         )
@@ -52,7 +53,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(store, demo_models, scenes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("datasets")
-    pipeline = make_pipeline(store, demo_models, folder)
+    pipeline = make_pipeline(store, demo_models, folder, report={"pages_url": f"{AIRFLOW}/"})
     photos = {scene.key: scene.jpeg for scene in scenes[:29]} | {HOSTILE: scenes[30].jpeg}
     photos |= {"IPC710/20260609-100000-IPC710.jpg": b"", "IPC710/20260609-110000-IPC710.jpg": scenes[31].jpeg[:5000]}
     for key, data in photos.items():
@@ -63,6 +64,7 @@ def seen(store, demo_models, scenes, tmp_path_factory):
         key: [(CHROMIS, 0.9 - n / 100, BOX), *[(CORIS, 0.6, BOX)] * (n % 4), (CORIS, 0.1, BOX)]
         for n, key in enumerate(names)
     }
+    boxes[HOSTILE] += [(DIPLODUS, 0.5, BOX)]
     failed = " WHEN ".join(f"'{key}' THEN 'truncated'" for key in list(photos)[-2:])
     sums = " WHEN ".join(f"'{key}' THEN '{hashlib.sha256(data).hexdigest()}'" for key, data in photos.items())
     with asked_pages(store, "test", folder, tmp_path_factory.mktemp("home"), place) as pages:
@@ -103,6 +105,20 @@ def test_a_grid_counts_boxes_and_goes_on_page_by_page(seen):
     second = seen.pages.get(re.search(r'href="/shoal([^"]*page=2)" rel="next"', unescape(everything.body))[1])
     assert (len(captions(second)), "page 2 of 2" in second.body) == (6, True)
     assert re.findall("3 Coris julis, 1 Chromis chromis", captions(everything)[0])
+
+
+def test_species_and_pictures_of_the_report_lead_to_the_very_pages_of_its_run(seen):
+    report = seen.get("report", "report.html").body
+    links = re.findall(rf'<a href="{AIRFLOW}/shoal(/images?/[^"]*)"><(?:i|code)>(.*?)</(?:i|code)></a>', report)
+    of_images = {unescape(text): href for href, text in links if href.startswith("/images/")}
+    assert set(of_images) == {"Diplodus vulgaris", "Chromis chromis", "Coris julis"}
+    assert "22 images with Coris julis" in seen.pages.get(unescape(of_images["Coris julis"])).body
+    of_one = {text: unescape(href) for href, text in links if href.startswith("/image/")}
+    [hostile] = [
+        text for text, href in of_one.items() if urlencode({"key": HOSTILE, "version": seen.versions[HOSTILE]}) in href
+    ]
+    got = seen.pages.get(of_one[hostile])
+    assert (got.status, f"<title>Image {hostile} " in got.body) == (200, True), got.body[:400]
 
 
 def test_a_lower_threshold_shows_more_boxes_and_infers_nothing(seen):

@@ -15,6 +15,14 @@ from shoal.models import one_picture
 from shoal.models.versions import fetch_version
 from shoal.results.stored_plan import read_plan
 from shoal.tables.killed_sessions import IN_USE
+from worker.colour_classifier import PAINTED, colour_classifier
+
+SPECIES = {
+    "Diplodus sargus": PAINTED["Diplodus vulgaris"],
+    "Diplodus puntazzo": PAINTED["Diplodus vulgaris"],
+    "Coris julis": PAINTED["Coris julis"],
+}
+"""Two species of one colour, which only their genus is sure of."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,36 @@ def test_a_model_that_comes_slowly_keeps_nobody_else_s_picture_waiting(run, monk
     monkeypatch.setattr(try_page, "_MODELS", threading.BoundedSemaphore(1))
     with try_page._MODELS, pytest.raises(TooManyError, match="Models are fetched for 3 other pictures already"):
         look(place, plan, sent)
+
+
+def test_two_models_and_tiles_look_at_a_picture_as_they_do_in_a_run(run, store, demo_models, scenes, tmp_path):
+    pipeline = make_pipeline(store, {"v1": demo_models["v1"]}, tmp_path)
+    pipeline.stores.models.write_bytes("species/s1/model.onnx", colour_classifier(SPECIES))
+    tile, then = (
+        {"size": [480, 480]},
+        {"name": "species", "min_conf": 0.65, "classes": ["Diplodus vulgaris", "Coris julis"]},
+    )
+    reef = pipeline.with_settings(
+        model={"name": "demo-fish", "version": "v1", "tile": tile, "then": then},
+        taxa={name: {"parent": "Diplodus"} for name in ("Diplodus sargus", "Diplodus puntazzo")},
+    )
+    scene = max(scenes, key=lambda scene: len(scene.fish))
+    reef.put_scenes([scene])
+    row = reef.rows(reef.run())[scene.key]
+    stored = read_plan(reef.stores.results, next(key for key in reef.stores.results.list_keys(reef.stores.layout.root) if key.endswith("plan.json")))  # fmt: skip
+    called = [
+        (stored.then.names[second["class_id"]], second["confidence"]) if second and second["class_id"] is not None
+        else (stored.names[first["class_id"]], first["confidence"])
+        for first, second in zip(row["detections"], row["reclassified"], strict=True) if first["confidence"] >= 0.1
+    ]  # fmt: skip
+    assert {"Diplodus", "Chromis chromis"} <= {name for name, _ in called}
+    place = Place(reef.stores.results, reef.stores.layout, reef.stores, reef.dataset)
+    looked = look(place, stored, Uploaded("a.jpg", scene.jpeg, "0.1"))
+    assert sorted(box[:2] for box in looked.boxes) == sorted((name, f"{conf:.3f}") for name, conf in called)
+    with pytest.raises(
+        ConfigError, match="The run used model species s1, and the dataset file names none for its boxes now"
+    ):
+        look(replace(place, dataset=pipeline.dataset), stored, Uploaded("a.jpg", scene.jpeg, "0.1"))
 
 
 def test_a_box_is_drawn_with_its_key_points_and_its_angle():

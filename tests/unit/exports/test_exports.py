@@ -413,6 +413,8 @@ def test_the_same_summary_is_the_same_report(few_images):
         build_tables(database, stored, run, find_sources(database, layout, stored))
         [report], _ = write_one(database, answer, find_export("report"))
     assert report.sha256 == html
+    written = few_images.stores.results.read_bytes(done.stored.named["report.html"].key)
+    assert b"/shoal/" not in written, "nobody said which Airflow has its pages"
 
 
 def test_a_plan_without_exports_of_other_wheels_is_what_it_was(few_images):

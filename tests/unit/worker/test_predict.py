@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from shoal.contract.job import Inference
 from worker.images import dark_jpeg, encoded, photo
 from worker.onnx_models import constant_model
 from worker.processes import worker_env
@@ -18,6 +19,7 @@ def folder(tmp_path):
     (tmp_path / "good.jpg").write_bytes(encoded(photo(1280, 720)))
     (tmp_path / "half.jpg").write_bytes(dark_jpeg()[:-10])
     (tmp_path / "text.jpg").write_bytes(b"no image")
+    (tmp_path / "planned.json").write_text(json.dumps(Inference((640, 640), rect=True).to_json()))
     return tmp_path
 
 
@@ -116,6 +118,16 @@ def test_a_path_that_cannot_be_read_says_so_and_the_others_are_examined(folder, 
         pytest.param(["--model", "text.jpg"], "is not ONNX - export it with", id="a model that is none"),
         pytest.param(["--model", "no.onnx"], "no.onnx cannot be read: No such file", id="a missing model"),
         pytest.param(["--model", "static.onnx", "--imgsz", "1280"], "fixed at 640x640 px", id="a size it cannot take"),
+        pytest.param(
+            ["--model", "model.onnx", "--planned", "text.jpg"],
+            "text.jpg holds no settings of inference (Expecting value",
+            id="no settings of a plan",
+        ),
+        pytest.param(
+            ["--model", "model.onnx", "--then", "model.onnx", "--planned", "planned.json"],
+            "The planned settings are for one model - leave --then out",
+            id="two models where the run has one",
+        ),
     ],
 )
 def test_a_refused_model_is_one_line_and_exit_78(folder, arguments, message):
@@ -132,12 +144,15 @@ def test_a_refused_model_is_one_line_and_exit_78(folder, arguments, message):
         pytest.param(["--model", "model.onnx"], id="no image"),
         pytest.param(["--model", "model.onnx", "--conf", "25", "good.jpg"], id="a share above one"),
         pytest.param(["--model", "model.onnx", "--imgsz", "0", "good.jpg"], id="a size of nothing"),
+        pytest.param(
+            ["--model", "model.onnx", "--planned", "planned.json", "--iou", "0.5", "good.jpg"], id="settings twice"
+        ),
     ],
 )
 def test_wrong_usage_is_exit_2(folder, arguments):
     code, answers, stderr = predict(folder, *arguments)
     assert (code, answers) == (2, [])
-    assert "usage: python -m shoal_worker predict" in stderr
+    assert "usage: python -m shoal_worker" in stderr
 
 
 def test_a_wrong_attempt_name_is_exit_2(folder):

@@ -151,17 +151,18 @@ async def in_thread(ask: Callable[[], T], what: str, patience_s: float = PATIENC
 @cache
 def answer_cache() -> AnswerCache:
     """Give the answers that are open in this process."""
-    return AnswerCache(_kept_files())
+    return AnswerCache(kept_files())
 
 
 @cache
 def comparisons() -> KeptComparisons:
     """Give the comparisons that were made in this process."""
-    return KeptComparisons(_kept_files())
+    return KeptComparisons(kept_files())
 
 
 @cache
-def _kept_files() -> KeptFiles:
+def kept_files() -> KeptFiles:
+    """Give the files of answers that are kept on this machine, whichever page looks into them."""
     return KeptFiles.of_environment()
 
 

@@ -13,8 +13,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from shoal.airflow.pages.links import URL_PREFIX, below, run_path
+from shoal.airflow.pages.links import below, run_path
 from shoal.contract.errors import shown, shown_lines
+from shoal.contract.page_addresses import URL_PREFIX, image_of_run, images_of_run
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.contract.units import read_time, tell_seconds
 
@@ -75,14 +76,13 @@ def to_images(
     conf: str = "",
 ) -> str:
     """Address of images of a run, with what chooses among them."""
-    asked = {"taxon": taxon, "camera": camera, "from": start, "to": end, "conf": conf}
-    query = urlencode({name: value for name, value in asked.items() if value})
-    return to_run("images", dag_id, variant, run_key) + (f"?{query}" if query else "")
+    chosen = {"taxon": taxon, "camera": camera, "from": start, "to": end, "conf": conf}
+    return f"{below()}{images_of_run(dag_id, variant, run_key, chosen)}"
 
 
 def to_image(dag_id: str, variant: str, run_key: str, key: str, object_version: str) -> str:
     """Address of one image of a run."""
-    return f"{to_run('image', dag_id, variant, run_key)}?{urlencode({'key': key, 'version': object_version})}"
+    return f"{below()}{image_of_run(dag_id, variant, run_key, key, object_version)}"
 
 
 def to_compare(dag_id: str, first: str = "", second: str = "") -> str:

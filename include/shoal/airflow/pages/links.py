@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink, conf
 
-URL_PREFIX = "/shoal"
+from shoal.contract.page_addresses import page_of_run
 
 
 class RunLink(BaseOperatorLink):
@@ -64,9 +64,7 @@ def run_path(page: str, dag_id: str, run: Mapping[str, str]) -> str:
         dag_id: The run's DAG: who may see it may see the page.
         run: Names `variant` and `run_key`.
     """
-    # The report names the files that lie beside it.
-    file = "/report.html" if page == "report" else ""
-    return f"{below()}{URL_PREFIX}/{page}/{dag_id}/{run['variant']}/{run['run_key']}{file}"
+    return f"{below()}{page_of_run(page, dag_id, run['variant'], run['run_key'])}"
 
 
 def below() -> str:

@@ -4,16 +4,19 @@ import asyncio
 import atexit
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar
 
+from shoal.airflow.pages.answer_door import kept_files
 from shoal.airflow.pages.kept import Kept
 from shoal.airflow.pages.run_place import Place, find_run, label_of
-from shoal.answers.browse import BrowsedAnswer, bring
+from shoal.answers.awaited import displaced
+from shoal.answers.browse import BrowsedAnswer, bring, brought_of
 from shoal.answers.browsed import SeenImage
 from shoal.answers.browsed_shapes import has_shapes, with_shapes
-from shoal.answers.shelf import Shelf
+from shoal.answers.shelf import MOST_ANSWERS, Brought, Shelf
 from shoal.answers.stored_look import stored_look
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
@@ -39,9 +42,7 @@ PREPARED_S = 4.0
 PICTURE_S = 40.0
 """So long a picture may take with those before it."""
 
-SHELF = Shelf()
 PICTURES = PicturePool()
-atexit.register(SHELF.close)
 atexit.register(PICTURES.close)
 RUNS = Kept(threads=4, most=24)
 """Runs that are looked at: the summary of a large one is megabytes."""
@@ -54,9 +55,6 @@ FOUND = Kept(threads=4, most=4000, deadline_s=15.0)
 
 STORED = Kept(threads=2, most=64, deadline_s=15.0)
 """What is read from the results bucket for the page of an image."""
-
-BROUGHT = frozenset({"images", "detections", "below"})
-"""Tables that an answer on this disk is made of."""
 
 DRAWS = Kept(threads=8, most=400, deadline_s=PICTURE_S)
 
@@ -150,7 +148,15 @@ def need_images(run: OpenRun) -> None:
         raise ConfigError(f"Run {run.run_key} is of an earlier release and has no tables of images - start a new run")
 
 
-async def need_here(run: OpenRun) -> None:
+@cache
+def shelf() -> Shelf:
+    """Give the answers whose images are looked through in this process."""
+    made = Shelf(kept_files())
+    atexit.register(made.close)
+    return made
+
+
+async def need_here(run: OpenRun) -> Brought:
     """Have a run's answer on this disk.
 
     Raises:
@@ -159,17 +165,20 @@ async def need_here(run: OpenRun) -> None:
     """
     place, taxa = run.place, run.place.dataset.taxa if run.place.dataset else {}
     layout = place.layout.variant(run.variant)
-    coming = SHELF.bring(
+    coming = shelf().bring(
         run.name,
         place.results,
+        brought_of(run.summary),
         lambda database: bring(database, layout, run.summary, run.plan, taxa),
-        sum(file.bytes or 0 for file in run.summary.tables if file.table in BROUGHT),
     )
     if not coming.done():
         await asyncio.wait([asyncio.wrap_future(coming)], timeout=PREPARED_S)
     if not coming.done():
         raise StillComingError
-    coming.result()
+    try:
+        return coming.result()
+    except CancelledError:
+        raise displaced(MOST_ANSWERS) from None
 
 
 async def look(run: OpenRun, what: tuple[object, ...], read: Callable[[BrowsedAnswer], T], kept: Kept = LOOKS) -> T:
@@ -185,10 +194,10 @@ async def look(run: OpenRun, what: tuple[object, ...], read: Callable[[BrowsedAn
         StillComingError: It is on its way.
         ShoalError: It cannot be looked at.
     """
-    await need_here(run)
+    brought = await need_here(run)
 
     def look_at() -> T:
-        with SHELF.look(run.name) as answer:
+        with brought.look() as answer:
             return read(answer)
 
     return (await kept.get(f"The images of run {run.run_key}", (run.name, *what), look_at, fresh_s=LOOK_S)).value

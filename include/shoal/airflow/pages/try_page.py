@@ -16,13 +16,14 @@ from shoal.airflow.pages.frame import OWN_POLICY, POLICY, Crumb, crumbs, page, t
 from shoal.airflow.pages.run_place import Place
 from shoal.contract.errors import ConfigError, NoAnswerError, shown
 from shoal.contract.units import size_text
-from shoal.models.one_picture import MOST_PIXELS, Asked, fetched_model, look_at_picture
+from shoal.models.one_picture import MOST_PIXELS, Asked, AskedModel, fetched_model, look_at_picture
 from shoal.models.versions import VERSION, WantedModel
 from shoal.pictures.answered import boxes_of
 from shoal.pictures.colours import colours_of
 from shoal.pictures.draw import draw
 from shoal.pictures.drawing import Box, Drawing, PictureLimits
 from shoal.pictures.one_photo import OnePhoto
+from shoal.results.plan_parts import StoredModel
 from shoal.results.stored_plan import StoredPlan
 
 MOST_BYTES = 32 * 1024**2
@@ -187,7 +188,7 @@ def try_page(
         here=to_run("try", dag_id, variant, plan.run_key),
         model=str(plan.model),
         then=plan.then and str(plan.then.model),
-        has_tiles=plan.settings.model.tile is not None,
+        tile=plan.settings.model.tile,
         others=[(name, to_run("try", dag_id, name, run_key)) for name, run_key in others if name != variant],
         looked=looked,
         conf=typed_conf or f"{plan.settings.conf:g}",
@@ -208,21 +209,19 @@ def _asked(place: Place, plan: StoredPlan, least: float) -> Asked:
             f"Model {plan.model} is a service of the dataset file: it starts beside a worker and nowhere else, so it is not "
             "tried here - python -m shoal_worker predict --service … shows it a picture"
         )
-    # No plan decides what this server asks a store for: its names must be those of the file.
-    if plan.model.name != dataset.model.name or not re.fullmatch(VERSION, plan.model.version):
+    first = _asked_model(WantedModel.first(dataset, plan.model.version), plan.model)
+    then = None if plan.then is None else _asked_model(WantedModel.then(dataset), plan.then.model)
+    return Asked(first, then, plan.inference_json, least, min(MOST_PIXELS, settings.model.pixel_limit))
+
+
+def _asked_model(named: WantedModel | None, used: StoredModel) -> AskedModel:
+    """Find a run's model; no plan decides what this server asks a store for: its names must be those of the file."""
+    if named is None or used.name != named.name or not re.fullmatch(VERSION, used.version):
         raise ConfigError(
-            f"The run used model {shown(str(plan.model), 100)}, and the dataset file names {dataset.model.name} now - choose a "
-            "newer run"
+            f"The run used model {shown(str(used), 100)}, and the dataset file names {named.name if named else 'none'} "
+            f"{'' if named else 'for its boxes '}now - choose a newer run"
         )
-    imgsz = settings.model.imgsz
-    square = imgsz[0] if imgsz and imgsz[0] == imgsz[1] else None
-    if imgsz and square is None:
-        raise ConfigError(
-            f"The run looked at images of {imgsz[0]}x{imgsz[1]} px: a single picture is shown to a square input only"
-        )
-    wanted = WantedModel.first(dataset, plan.model.version)
-    limit = min(MOST_PIXELS, settings.model.pixel_limit)
-    return Asked(wanted, plan.model.version, plan.model.sha256, least, settings.model.iou, square, limit)
+    return AskedModel(named, used.version, used.sha256)
 
 
 def _read_conf(text: str) -> float:

@@ -18,6 +18,7 @@ from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Compared, Written
 from shoal.exports.report.comparison import ComparisonText, ask_pictures, with_pictures
 from shoal.exports.report.environment import environment
+from shoal.exports.report.pages import Pages
 from shoal.exports.report.pictures import Picture, choose_pictures, common_reason, draw_pictures, group_pictures
 from shoal.exports.report.policy import COMPARISON_SCRIPTS, POLICY, SCRIPTS
 from shoal.exports.report.script_data import (
@@ -76,6 +77,7 @@ class Report:
         side_by_side = compare_text(compared, drawn[: len(differed)])
         run = shown_of_run(answer.run)
         first, second = say_verdict(answer.result, run)
+        pages = Pages.of(answer.plan)
         html = (
             environment()
             .get_template("report.html.j2")
@@ -111,6 +113,7 @@ class Report:
                 compared_with=compared,
                 compared=side_by_side,
                 policy=POLICY,
+                pages=pages,
                 first_shown=FIRST_SHOWN,
                 by_day=spans_days(explore),
                 stays=describe_stays(answer.plan.settings, answer.result),
