@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shoal.airflow.operators.frozen_run import FrozenRun
     from shoal.results.plan_parts import StoredModel
+    from shoal.settings.source import Source
     from shoal.summary.summarize import SummarizedRun
 
 
@@ -60,8 +61,8 @@ def find_lineage(frozen: "FrozenRun", done: "SummarizedRun") -> LineageFacts:
     plan, stored, stores, source = frozen.plan, done.stored, frozen.stores, frozen.dataset.source
     is_answer = done.not_current_because is None
     return LineageFacts(
-        images_namespace="file" if source.path else f"s3://{source.bucket}",
-        images_name=f"{source.path}/{source.prefix}" if source.path else source.prefix or "/",
+        images_namespace=_namespace_of(source),
+        images_name="/".join(part for part in (source.path or source.remote_path, source.prefix) if part) or "/",
         listing=plan.listing.key,
         listed_bytes=plan.listing.size_bytes,
         models_bucket=frozen.dataset.models.bucket,
@@ -79,3 +80,10 @@ def find_lineage(frozen: "FrozenRun", done: "SummarizedRun") -> LineageFacts:
         fates=stored.balance,
         then=stored.then,
     )
+
+
+def _namespace_of(source: "Source") -> str:
+    """Name where images are as OpenLineage does; of a store by rclone the connection stands for it."""
+    if source.path:
+        return "file"
+    return f"rclone://{source.conn_id}" if source.kind == "rclone" else f"s3://{source.bucket}"

@@ -94,7 +94,7 @@ def _open_images(run: StoredRun, images: str | Path | None, access: StoreAccess 
     source = run.plan.settings.source
     if images is None and source.path:
         return open_source(source, _no_connection) if Path(source.path).is_dir() else None
-    if access is None:
+    if access is None or (images is None and source.kind == "rclone"):  # its connection is Airflow's
         return None
     found = _URI.fullmatch(str(images)) if images is not None else None
     return open_store(access, found["bucket"] if found else source.bucket)

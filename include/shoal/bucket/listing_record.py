@@ -102,9 +102,16 @@ class ListingRecord:
 def scope_of(source: Source, prefix: str, limit: int | None) -> dict[str, Any]:
     """Say which objects a listing holds, as people read it."""
     return {
-        **({"path": source.path} if source.path else {"conn_id": source.conn_id, "bucket": source.bucket}),
+        **_place_of(source),
         "prefix": prefix,
         "limit": limit,
         "suffixes": sorted(source.suffixes),
         "ignore": list(source.ignore),  # in their order: the last line that matches decides
     }
+
+
+def _place_of(source: Source) -> dict[str, str]:
+    if source.path:
+        return {"path": source.path}
+    place = {"remote_path": source.remote_path} if source.kind == "rclone" else {"bucket": source.bucket}
+    return {"conn_id": source.conn_id, **place}

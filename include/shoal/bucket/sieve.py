@@ -13,6 +13,7 @@ from shoal.settings.ignore import DEFAULTS, Ignored
 from shoal.settings.source import Source
 from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
 from shoal.stores.object_store import ListedObject
+from shoal.stores.rclone_listing import WITHOUT_SIZE
 
 CONVERT_HEIC = "magick mogrify -format jpg *.HEIC makes JPEGs"
 
@@ -136,6 +137,7 @@ _UNLISTED = {
     ),
     LINKS: ("not followed", "link", "in the folder - name the folder that they lead to, or mount it there"),
     NO_FILES: ("not looked at", "pipe or device", "in the folder"),
+    WITHOUT_SIZE: ("not looked at", "document", "that the store makes when it is fetched, without a size"),
 }
 """What is said of what lies in a folder and is not listed."""
 

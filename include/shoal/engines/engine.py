@@ -13,6 +13,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Volume
+from shoal.stores.object_store import DEFAULT_KIND
 
 if TYPE_CHECKING:
     from shoal.shards.attempt import ShardWork
@@ -80,6 +81,7 @@ class Workers:
         sidecar: Image and size of what mounts the bucket beside it.
         bucket: The bucket it mounts.
         volume: What holds the images as files instead; None where they lie in a bucket.
+        source_kind: Kind of the store that holds them, where the dataset file says one.
     """
 
     cluster: Cluster
@@ -87,12 +89,13 @@ class Workers:
     sidecar: Sidecar = field(default_factory=Sidecar)
     bucket: str = ""
     volume: Volume | None = None
+    source_kind: str = DEFAULT_KIND
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Workers":
         """Take them from a dataset's settings."""
         source = dataset.source
-        return cls(dataset.cluster, dataset.worker, dataset.sidecar, source.place, source.volume)
+        return cls(dataset.cluster, dataset.worker, dataset.sidecar, source.place, source.volume, source.kind)
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,11 @@ class Plan:
                 f"images are files below {self.dataset.source.path}: the version of one is its size and the time of its last "
                 "change, nothing else tells that other bytes are in it"
             )
+        if self.dataset.source.kind == "rclone":
+            lines.append(
+                f"images are read by rclone from {self.dataset.source.place}: the version of one is its hash where the store "
+                "keeps one (MD5, SHA-1 or SHA-256), else its size and the time of its last change"
+            )
         if not self.listed_at.by_store:
             lines.append(
                 "the image store does not say what time it is: this machine's clock stands for the listing's time"

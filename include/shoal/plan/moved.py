@@ -16,6 +16,9 @@ from shoal.stores.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
 
+_PLACES = ("bucket", "path", "remote_path", "prefix")
+"""Fields of `source` that say which images there are."""
+
 MOST_NEIGHBOURS = 100
 """Folders beside the dataset's that are looked into."""
 
@@ -118,7 +121,7 @@ def look_back(
 
 def _source_change(plan: StoredPlan, dataset: Dataset) -> str:
     old, new = plan.settings_json["source"], dataset.source
-    pairs = [(name, str(old.get(name, "")), str(getattr(new, name) or "")) for name in ("bucket", "path", "prefix")]
+    pairs = [(name, str(old.get(name, "")), str(getattr(new, name) or "")) for name in _PLACES]
     return ", ".join(f"source.{name} {was or 'none'} -> {now or 'none'}" for name, was, now in pairs if was != now)
 
 

@@ -228,8 +228,8 @@ class Dataset(Settings):
 
     @property
     def mounts(self) -> bool:
-        """Whether a sidecar mounts the images for the workers: a volume needs none."""
-        return self.cluster.mounts and self.source.volume is None
+        """Whether a sidecar mounts the images for the workers: a volume needs none, and rclone serves single files."""
+        return self.cluster.mounts and self.source.volume is None and self.source.kind != "rclone"
 
     @model_validator(mode="after")
     def _results_apart_from_source(self) -> "Dataset":
@@ -258,6 +258,8 @@ class Dataset(Settings):
                     "source.kind folder with cluster.kind kubernetes needs source.volume, where pods find the folder - write "
                     "volume: {claim: NAME}"
                 )
+            if self.source.kind == "rclone" and self.sidecar.image is None:
+                raise ValueError("source.kind rclone needs sidecar.image, which has rclone - `make images` builds it")
             if self.mounts and self.sidecar.image is None:
                 raise ValueError(
                     "cluster.pod.transfer mount needs sidecar.image - `make images` builds it, or set transfer: direct"

@@ -10,6 +10,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.source import Source
 from shoal.stores.folder_access import FolderAccess, lies_in
 from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
+from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.unreached import UnreachedStore
 
 
@@ -93,10 +94,17 @@ def open_source(source: Source, read_access: ReadAccess) -> ObjectStore:
         read_access: Looks a connection id up.
 
     Raises:
-        ConfigError: The connection is missing.
+        ConfigError: The connection is missing, or of another kind.
     """
-    folder = source.path and FolderAccess(source.path, source.settle.total_seconds())
-    return open_store(folder or read_access(source.conn_id), source.place)
+    if source.path:
+        return open_store(FolderAccess(source.path, source.settle.total_seconds()), source.place)
+    access = read_access(source.conn_id)
+    if (access.kind == RcloneAccess.kind) != (source.kind == RcloneAccess.kind):
+        raise ConfigError(
+            f"Airflow connection {source.conn_id!r} is of kind {access.kind} and source.kind is {source.kind} - write kind: "
+            "rclone into both, or into none"
+        )
+    return open_store(access, source.place)
 
 
 def refuse_results_among_images(dataset: Dataset, stores: Stores) -> None:

@@ -124,6 +124,19 @@ def _check_absolute_folder(path: str) -> str:
     return normal
 
 
+_NOT_FOR_RCLONE = re.compile(r"""["'$`\\\]\x00-\x1f]""")
+
+
+def _check_remote_path(path: str) -> str:
+    if odd := _NOT_FOR_RCLONE.search(path):
+        raise ValueError(
+            f"{path!r:.200} holds {odd[0]!r}, which cannot be asked for - rename the folder, or name one above it"
+        )
+    if {".", ".."} & {*path.split("/")}:
+        raise ValueError(f"{path!r:.200} goes up or nowhere - write the folder without . and ..")
+    return path.rstrip("/") or path
+
+
 def _check_schedule(expression: str) -> str:
     from croniter import CroniterBadDateError, croniter  # noqa: PLC0415 - only where a dataset file has a schedule
 
@@ -181,6 +194,8 @@ def _check_taxon_word(text: str) -> str:
 TaxonWord = Annotated[str, AfterValidator(_check_taxon_word)]
 IgnoreLine = Annotated[str, Field(min_length=1), AfterValidator(_check_ignored)]
 AbsoluteFolder = Annotated[str, AfterValidator(_check_absolute_folder)]
+RemotePath = Annotated[str, AfterValidator(_check_remote_path)]
+"""A folder in a store that rclone reaches."""
 Exported = Annotated[str, AfterValidator(_check_exported)]
 """What a server exports: all that it has is /, as with NFS 4 and in the cloud."""
 Zone = Annotated[str, AfterValidator(_check_zone)]

@@ -1,4 +1,4 @@
-"""The `source` group of a dataset file: where the images are - a bucket, or a folder - and what of it is one."""
+"""The `source` group of a dataset file: where the images are - a bucket, a folder, a store by rclone - and what of it is one."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,6 +16,7 @@ from shoal.settings.field_types import (
     IgnoreLine,
     KeyPrefix,
     ObjectName,
+    RemotePath,
     Settings,
     Suffix,
 )
@@ -27,10 +28,10 @@ IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",
 )  # fmt: skip
 
-NEEDED: Mapping[str, tuple[str, ...]] = {"s3": ("conn_id", "bucket"), "folder": ("path",)}
+NEEDED: Mapping[str, tuple[str, ...]] = {"s3": ("conn_id", "bucket"), "folder": ("path",), "rclone": ("conn_id",)}
 """What the kinds of source must say; what is for one is not for the others."""
 
-MAY_SAY: Mapping[str, tuple[str, ...]] = {"folder": ("settle", "volume")}
+MAY_SAY: Mapping[str, tuple[str, ...]] = {"folder": ("settle", "volume"), "rclone": ("remote_path",)}
 """What they may say besides."""
 
 
@@ -73,10 +74,11 @@ class Source(Settings):
     """Where the images are. Shoal only lists and reads here."""
 
     # Left out of plan.json where they are as they always were, as before there were folders.
-    kind: Literal["s3", "folder"] = Field(
+    kind: Literal["s3", "folder", "rclone"] = Field(
         "s3",
         exclude_if=lambda kind: kind == DEFAULT_KIND,
-        description="s3: a bucket; folder: a directory of this machine, or a share that is mounted",
+        description="s3: a bucket; folder: a directory of this machine, or a share that is mounted; rclone: any store that "
+        "rclone reaches, such as WebDAV or SFTP",
     )
     conn_id: str = Field(
         "",
@@ -86,6 +88,11 @@ class Source(Settings):
     bucket: Bucket = Field("", exclude_if=lambda said: not said, description="Its name")
     path: AbsoluteFolder | None = Field(
         None, exclude_if=lambda path: path is None, description="kind folder: where it is for Airflow's tasks"
+    )
+    remote_path: RemotePath = Field(
+        "",
+        exclude_if=lambda said: not said,
+        description="kind rclone: the folder in the store that connection names; default: its root",
     )
     settle: Annotated[
         timedelta,
@@ -113,35 +120,42 @@ class Source(Settings):
     def _says_what_its_kind_has(self) -> "Source":
         needed = NEEDED[self.kind]
         for kind in sorted(NEEDED.keys() - {self.kind}):
-            own = [*NEEDED[kind], *MAY_SAY.get(kind, ())]
-            if said := [name for name in own if getattr(self, name) != Source.model_fields[name].default]:
+            elsewhere = {*NEEDED[kind], *MAY_SAY.get(kind, ())} - {*needed, *MAY_SAY.get(self.kind, ())}
+            if said := [name for name in sorted(elsewhere) if getattr(self, name) != Source.model_fields[name].default]:
                 raise ValueError(f"{', '.join(said)}: not for kind {self.kind} - leave it out, or write kind: {kind}")
         if missing := [name for name in needed if not getattr(self, name)]:
             others = "; ".join(
                 f"kind {kind} needs {' and '.join(NEEDED[kind])}" for kind in NEEDED if kind != self.kind
             )
             raise ValueError(f"kind {self.kind} needs {' and '.join(missing)} - add what is missing ({others})")
+        if self.kind == "rclone" and ":" in self.conn_id:
+            raise ValueError(
+                f"conn_id {self.conn_id!r} holds a colon, which stands before the folder - rename the connection"
+            )
         return self
 
     @property
     def place(self) -> str:
-        """The bucket, or the folder."""
-        return self.path or self.bucket
+        """The bucket, or the folder; of rclone the connection and the folder in it, as rclone writes them."""
+        return f"{self.conn_id}:{self.remote_path}" if self.kind == "rclone" else self.path or self.bucket
 
     @property
     def uri(self) -> str:
         """What stands before a key in its address."""
+        if self.kind == "rclone":
+            return f"rclone://{quote(self.conn_id, safe='')}/{quote(f'{self.remote_path}/'.lstrip('/'))}"
         return f"file://{quote(self.path)}/" if self.path else f"s3://{self.bucket}/"
 
     @property
     def what(self) -> str:
         """What it is in words."""
-        return "Folder" if self.path else "Bucket"
+        return {"s3": "Bucket", "folder": "Folder", "rclone": "Store"}[self.kind]
 
     @property
     def where_set(self) -> str:
         """The fields that say where images are looked for."""
-        return "source.path and source.prefix" if self.path else "source.bucket and source.prefix"
+        place = {"s3": "bucket", "folder": "path", "rclone": "remote_path"}[self.kind]
+        return f"source.{place} and source.prefix"
 
     @property
     def to_look_at(self) -> str:

@@ -14,7 +14,11 @@ from shoal.stores.images import ImageSource
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.pieces import Piece
 
-KINDS = {"s3": "shoal.stores.s3:S3Store", "folder": "shoal.stores.image_folder:ImageFolder"}
+KINDS = {
+    "s3": "shoal.stores.s3:S3Store",
+    "folder": "shoal.stores.image_folder:ImageFolder",
+    "rclone": "shoal.stores.rclone:RcloneStore",
+}
 """The kinds of store, and the class of each: a `StoreKind`."""
 
 DEFAULT_KIND = "s3"

@@ -10,9 +10,11 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
-from shoal.settings.execution import Cluster, Sidecar
+from shoal.settings.execution import Cluster, PodSettings, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Nfs, Volume
+from shoal.stores.object_store import write_env
+from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S
 
@@ -224,6 +226,29 @@ def test_the_secret_holds_all_that_the_sidecar_asks_of_it():
     (sidecar,) = make_pod(transfer="mount")["spec"]["initContainers"]
     asked = {entry["valueFrom"]["secretKeyRef"]["key"] for entry in sidecar["env"] if "valueFrom" in entry}
     assert asked <= stored
+
+
+def test_rclone_reads_beside_the_worker_without_privilege_and_is_told_nothing_secret_but_by_the_secret():
+    access = RcloneAccess({"type": "webdav", "url": "https://dav", "bearer_token": "t0ken"}, "s3cr3t", "/etc/ssl/certs")
+    pods = [
+        shard_pod(
+            Cluster(kind="kubernetes", pod=PodSettings(transfer=transfer)),
+            WORKER,
+            SIDECAR,
+            replace(SHARD, source_kind="rclone"),
+        )
+        for transfer in ("mount", "direct")
+    ]
+    assert pods[0] == pods[1], "nothing is mounted"
+    (worker,), (sidecar,) = pods[0]["spec"]["containers"], pods[0]["spec"]["initContainers"]
+    assert sidecar["securityContext"] == worker["securityContext"]
+    assert (sidecar["name"], sidecar["restartPolicy"], sidecar["image"]) == ("bucket", "Always", SIDECAR.image)
+    assert "--mount" not in worker["args"]
+    stored = write_env(access, "source")
+    asked = {entry["valueFrom"]["secretKeyRef"]["key"] for entry in sidecar["env"] if "valueFrom" in entry}
+    assert asked == set(stored) - {"SHOAL_SOURCE_KIND", "SHOAL_SOURCE_RCLONE_SERVED"}
+    said = json.dumps(pods[0])
+    assert not [value for value in ("t0ken", "s3cr3t", access.door) if value in said]
 
 
 def test_run_names_are_valid_and_differ():

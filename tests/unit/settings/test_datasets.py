@@ -84,7 +84,7 @@ def test_the_commented_deployment_is_valid(tmp_path):
     _, settings = whole_obsea()
     del settings["worker"]["service"]  # one model or the other
     settings["source"] = {
-        name: value for name, value in settings["source"].items() if name not in FOLDER_FIELDS
+        name: value for name, value in settings["source"].items() if name not in (*FOLDER_FIELDS, "remote_path")
     }  # or one place
     (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     [stay] = load_dataset(tmp_path / "obsea.yaml").deployments
@@ -116,6 +116,15 @@ def test_the_commented_folder_is_valid(tmp_path, volume):
     (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     read = load_dataset(tmp_path / "obsea.yaml")
     assert (read.source.place, read.source.settle, read.mounts) == ("/mnt/share/photos", SETTLE, False)
+
+
+def test_the_commented_store_by_rclone_is_valid(tmp_path):
+    _, settings = whole_obsea()
+    del settings["worker"]["service"]
+    settings["source"] = {"kind": "rclone", **{name: settings["source"][name] for name in ("conn_id", "remote_path")}}
+    (tmp_path / "obsea.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    read = load_dataset(tmp_path / "obsea.yaml")
+    assert (read.source.place, read.mounts) == ("shoal_images:photos/2026", False)
 
 
 def test_defaults_that_obsea_states_are_those_of_the_code(tmp_path):
@@ -218,11 +227,31 @@ BROKEN = {
     ),
     "a bucket without its connection": (
         {"source": {"bucket": "fish"}},
-        "source: kind s3 needs conn_id - add what is missing (kind folder needs path)",
+        "source: kind s3 needs conn_id - add what is missing (kind folder needs path; kind rclone needs conn_id)",
     ),
     "a folder and a bucket": (
         {"source": {"conn_id": "s3", "bucket": "fish", "path": "/mnt/fish"}},
         "source: path: not for kind s3 - leave it out, or write kind: folder",
+    ),
+    "a folder in a bucket's store": (
+        {"source": {"conn_id": "minio", "bucket": "fish", "remote_path": "photos"}},
+        "source: remote_path: not for kind s3 - leave it out, or write kind: rclone",
+    ),
+    "a bucket by rclone": (
+        {"source": {"kind": "rclone", "conn_id": "dav", "bucket": "fish"}},
+        "source: bucket: not for kind rclone - leave it out, or write kind: s3",
+    ),
+    "a folder by rclone that a shell would read otherwise": (
+        {"source": {"kind": "rclone", "conn_id": "dav", "remote_path": "a]b"}},
+        "source.remote_path: 'a]b' holds ']', which cannot be asked for - rename the folder, or name one above it",
+    ),
+    "rclone in pods without its image": (
+        {
+            "source": {"kind": "rclone", "conn_id": "dav"},
+            "cluster": {"kind": "kubernetes", "pod": {"transfer": "direct"}},
+            "worker": {"image": "worker:1"},
+        },
+        "the file: source.kind rclone needs sidecar.image, which has rclone - `make images` builds it",
     ),
     "a folder that is none from the root on": (
         {"source": {"kind": "folder", "path": "~/fish"}},

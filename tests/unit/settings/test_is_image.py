@@ -34,8 +34,13 @@ def test_what_was_looked_up_once_is_no_part_of_the_settings():
 
 @pytest.mark.parametrize(
     ("source", "uri"),
-    [(SOURCE, "s3://fish/"), (Source(kind="folder", path="/mnt/été #1"), "file:///mnt/%C3%A9t%C3%A9%20%231/")],
-    ids=["bucket", "folder"],
+    [
+        (SOURCE, "s3://fish/"),
+        (Source(kind="folder", path="/mnt/été #1"), "file:///mnt/%C3%A9t%C3%A9%20%231/"),
+        (Source(kind="rclone", conn_id="dav"), "rclone://dav/"),
+        (Source(kind="rclone", conn_id="dav", remote_path="/été #1/"), "rclone://dav/%C3%A9t%C3%A9%20%231/"),
+    ],
+    ids=["bucket", "folder", "store by rclone", "folder by rclone"],
 )
 def test_an_image_has_an_address(source, uri):
     assert source.uri == uri

@@ -36,9 +36,9 @@ def test_every_kind_of_the_table_can_be_loaded(kind):
 
 
 def test_a_kind_that_is_not_there_names_those_that_are():
-    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, s3$"):
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, rclone, s3$"):
         access_from_connection(connection(extra={"kind": "ftp"}))
-    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, s3$"):
+    with pytest.raises(ConfigError, match=r"No kind of object store 'ftp' - there are folder, rclone, s3$"):
         open_from_env("source", "fish", {"SHOAL_SOURCE_KIND": "ftp"})
 
 

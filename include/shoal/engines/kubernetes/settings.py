@@ -7,6 +7,7 @@ from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.engines.kubernetes.overlay import Manifest
+from shoal.stores.rclone_access import RcloneAccess
 
 
 class KubernetesSettings:
@@ -21,6 +22,8 @@ class KubernetesSettings:
         beside = f"; beside it a service of {service.describe()}, image {service.image}" if service else ""
         volume = self._workers.volume
         way = f"transfer {pod.transfer}" if volume is None else f"images in {volume.describe()}"
+        if self._workers.source_kind == RcloneAccess.kind:
+            way = f"images by rclone from {self._workers.bucket}"
         return f"pods in namespace {self._cluster.namespace}, {pod.describe()}, {way}, image {image}{beside}"
 
     def need_settings(self) -> None:  # noqa: D102
@@ -29,7 +32,11 @@ class KubernetesSettings:
     def sample_pod(self) -> Manifest:  # noqa: D102
         command = WorkerCommand("", "", 0, "sample00")
         bucket, volume = self._workers.bucket, self._workers.volume
-        pod = self.make_pod(ShardPod("shoal-sample", "sample", command, bucket, "", volume=volume))
+        pod = self.make_pod(
+            ShardPod(
+                "shoal-sample", "sample", command, bucket, "", source_kind=self._workers.source_kind, volume=volume
+            )
+        )
         # A sample has no name of its own: it must not meet a real pod's.
         pod["metadata"]["generateName"] = f"{pod['metadata'].pop('name')}-"
         return pod

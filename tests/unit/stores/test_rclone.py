@@ -1,0 +1,339 @@
+"""A store by rclone: listed as a bucket of the same files is, read as what was listed, and its errors told in one line."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, NoAnswerError, StoreError
+from shoal.engines.kubernetes.serve_sidecar import serve_script
+from shoal.stores import rclone, rclone_program
+from shoal.stores.images import ImageChanged, ImageMissing
+from shoal.stores.object_store import Connection, ListedObject, open_from_env, open_store, write_env
+from shoal.stores.rclone import RcloneStore
+from shoal.stores.rclone_access import IN_PODS
+from shoal.stores.rclone_errors import explain
+from shoal.stores.rclone_listing import in_key_order, version_of
+from waiting import wait_until
+from webdav import PASSWORD, serving
+
+OLD_S = 1_790_000_000
+HOSTILE = (
+    "a.jpg", "a/b.jpg", "a-b/c.jpg", "a#b.jpg", "a?b.jpg", "a%20b.jpg", "a+b&c=d.jpg", "two  spaces.jpg", "end .jpg ", "[1]/b]r.jpg",
+    "é-nfc.jpg", "e\u0301-nfd.jpg", "q\"uo'te`$HOME;.jpg", "back\\slash.jpg", "🐟/\uffff.jpg", "~.jpg", "403/401 Unauthorized.jpg",
+)  # fmt: skip
+
+
+def put(folder, key, data):
+    path = folder / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (OLD_S, OLD_S))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server with odd names in a folder of its own; nobody changes that folder."""
+    folder = tmp_path_factory.mktemp("dav")
+    for key in HOSTILE:
+        put(folder / "photos", key, f"image {key}".encode())
+    with serving(folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(rclone, "PAUSES_S", (0.01,))
+
+
+def opened(server, folder="photos", **access):
+    return open_store(server.access(**access), f"dav:{folder}")
+
+
+def test_odd_names_are_listed_in_the_order_of_keys_and_read_by_it(server):
+    store = opened(server)
+    listed = list(store.list_objects(whole=True))
+    assert [one.key for one in listed] == sorted(HOSTILE)
+    assert list(store.list_objects()) == listed, "folder by folder, for whoever wants the first ones only"
+    assert listed[0].object_version == f"file:{listed[0].size_bytes}-{OLD_S * 10**9}"
+    assert listed[0].last_modified == datetime.fromtimestamp(OLD_S, UTC)
+    for one in listed:
+        fetched = store.read(one.key, one.object_version, one.size_bytes)
+        assert (fetched.data, fetched.version_checked) == (f"image {one.key}".encode(), True)
+    assert store.list_keys("a-b/") == ["a-b/c.jpg"]
+    assert store.list_keys("a") == [key for key in sorted(HOSTILE) if key.startswith("a")]
+    assert store.list_keys("nothing/here/") == []
+    assert store.find_piece("a.jpg", 2, 3).data == b"age"
+    assert store.find_bytes("none.jpg") is None
+
+
+def test_a_file_that_is_written_to_is_changed_and_one_that_is_removed_is_missing(server):
+    store = opened(server, "")
+    put(server.folder, "own/grows.jpg", b"half")
+    (found,) = store.list_objects("own/")
+    listed = (found.key, found.object_version, found.size_bytes)
+    assert store.read(*listed).data == b"half"
+    data = store._ask
+
+    def ask(method, key, **asked):
+        answer = data(method, key, **asked)
+        put(server.folder, key, b"other")  # while it is read
+        return answer
+
+    store._ask = ask
+    with pytest.raises(ImageChanged, match=r"file:5-\d+, listed file:4-\d+"):
+        store.read(*listed)
+    store._ask = data
+    with pytest.raises(ImageChanged, match="5 bytes, listed 4"):
+        store.read(*listed)
+    md5 = hashlib.md5(b"other", usedforsecurity=False).hexdigest()
+    assert store.read(found.key, md5, 5).version_checked
+    with pytest.raises(ImageChanged, match=r"sha1 .*, listed sha1:00"):
+        store.read(found.key, "sha1:00", 5)
+    (server.folder / "own/grows.jpg").unlink()
+    with pytest.raises(
+        ImageMissing, match=r"^dav:own/grows.jpg is not there any more - if the store's disk is away, mount"
+    ):
+        store.read(*listed)
+
+
+def test_what_stands_in_the_way_is_told_in_one_line(server, monkeypatch):
+    refused = r"^Folder dav:photos cannot be read \(rclone, webdav: .*401 Unauthorized.*\) - the login is refused: correct user"
+    with pytest.raises(LoginRefusedError, match=refused):
+        list(opened(server, password="wrong word").list_objects())
+    with pytest.raises(LoginRefusedError, match=r"^File dav:photos/a\.jpg cannot be read .*the login is refused"):
+        opened(server, password="wrong word").read_bytes("a.jpg")
+    with pytest.raises(
+        ConfigError, match=r"^Folder dav:fotos .*directory not found\) - it is not there: correct source.remote"
+    ):
+        list(opened(server, "fotos").list_objects(whole=True))
+    nowhere = opened(server, section={"url": "http://127.0.0.1:1"})
+    with pytest.raises(
+        NoAnswerError, match=r"connection refused\) - check that the store runs and can be reached from here$"
+    ):
+        list(nowhere.list_objects(whole=True))
+    with pytest.raises(ConfigError, match=r"didn't find.*\) - correct the rclone section"):
+        list(opened(server, section={"type": "webdaf"}).list_objects())
+    monkeypatch.setattr(rclone_program.sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(
+        ConfigError, match=r"^rclone found neither beside /nowhere/python nor on PATH - .* 'shoal\[rclone\]', or"
+    ):
+        list(opened(server).list_objects())
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        pytest.param(
+            'Propfind "https://dav/401/403.jpg": dial tcp: connection refused',
+            NoAnswerError,
+            id="numbers in an address",
+        ),
+        pytest.param("couldn't list files: 403 Forbidden: 403 Forbidden", AccessDeniedError, id="no right"),
+        pytest.param(
+            'Get "https://dav/": x509: certificate has expired or is not yet valid', ConfigError, id="certificate"
+        ),
+        pytest.param("oauth2: cannot fetch token: 400 invalid_grant", LoginRefusedError, id="token has ended"),
+        pytest.param("dial tcp: lookup dav.example.org: no such host", NoAnswerError, id="no name"),
+        pytest.param("507 Insufficient Storage", StoreError, id="anything else"),
+    ],
+)
+def test_words_of_stores_are_understood(said, error):
+    assert type(explain(said, "Folder dav:", "rclone, webdav")) is error
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        pytest.param(None, "is of kind rclone and has no section", id="none"),
+        pytest.param(
+            {"url": "https://dav"}, "has an rclone section without type - write what kind of store", id="no type"
+        ),
+        pytest.param(
+            "url = https://dav\nvendor = other", "has an rclone section without type", id="no type in words of a file"
+        ),
+        pytest.param(
+            "[a]\ntype = webdav\n[b]\ntype = sftp", "has 2 rclone sections - write the one", id="two sections"
+        ),
+        pytest.param(
+            "type: s3cr3t", r"has an rclone section that cannot be read \(ParsingError\) - copy it", id="other words"
+        ),
+        pytest.param(
+            {"type": "s3"}, "has an rclone section of type s3 - source.kind: s3 lists and reads", id="a bucket"
+        ),
+        pytest.param({"type": "local"}, "has an rclone section of type local - source.kind: folder", id="a folder"),
+        pytest.param(
+            {"dav": {"type": "webdav"}}, "has an rclone section in which 'dav' is no text", id="one in another"
+        ),
+        pytest.param(
+            {"type": "webdav", "x;y": "1"}, "has an rclone section with 'x;y', which is no option", id="no option"
+        ),
+    ],
+)
+def test_a_section_that_cannot_be_used_is_refused_at_once(extra, says):
+    connection = Connection("dav", "", None, "reef", "s3cr3t", {"kind": "rclone", "rclone": extra})
+    with pytest.raises(ConfigError, match=f"^Airflow connection 'dav' {says}") as refused:
+        RcloneStore.access_from_connection(connection)
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_section_is_taken_as_it_is_written_and_its_secrets_are_not_told():
+    text = "[dcache]\ntype = webdav\nurl = https://dav.example.org/#x\nbearer_token = to;ken#1%s\n"
+    connection = Connection("dav", "", None, "", "", {"kind": "rclone", "rclone": text})
+    access = RcloneStore.access_from_connection(connection)
+    assert dict(access.section) == {"type": "webdav", "url": "https://dav.example.org/#x", "bearer_token": "to;ken#1%s"}
+    assert "to;ken" not in repr(access) + access.clean("401 for to;ken#1%s at https://dav.example.org")
+    assert RcloneStore.access_from_env("source", access.to_env("source")) == access
+    with pytest.raises(ConfigError, match=r"which holds images alone: source\.kind: rclone"):
+        open_store(access, "results")
+
+
+def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
+    """The shell's own words with a real rclone; what is of Kubernetes in them is tested where pods are made."""
+    access = opened(server).located
+    variables = write_env(access, "source")
+    at = f"127.0.0.1:{server.port + 1}"
+    words = serve_script().replace(IN_PODS.removeprefix("http://"), at)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "RCLONE_RC_USER": "shoal",
+        "RCLONE_RC_PASS": variables["SHOAL_SOURCE_RCLONE_DOOR"],
+        **{name: value for name, value in variables.items() if not name.endswith(("DOOR", "SERVED", "KIND"))},
+    }
+    sidecar = subprocess.Popen(["sh", "-c", words], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        store = open_from_env("source", "dav:photos", {**variables, "SHOAL_SOURCE_RCLONE_SERVED": f"http://{at}"})
+        assert wait_until(lambda: _read_or_none(store), what="the sidecar", pause_s=0.05) == b"image a#b.jpg"
+        assert PASSWORD not in Path(f"/proc/{sidecar.pid}/cmdline").read_text(encoding="utf-8")
+    finally:
+        sidecar.terminate()
+        sidecar.wait()
+
+
+def _read_or_none(store):
+    try:
+        return store.read_bytes("a#b.jpg")
+    except StoreError:
+        return None
+
+
+def test_what_serves_a_store_ends_with_who_started_it_even_killed(server):
+    code = (
+        "import os, sys\n"
+        "from shoal.stores.object_store import open_from_env\n"
+        "store = open_from_env('source', 'dav:photos')\n"
+        "store.read_bytes('a.jpg')\n"
+        "print(store._served._process.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    environment = {**os.environ, **write_env(server.access(), "source"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    group = int(child.stdout.readline())
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    wait_until(lambda: not _runs(group), what="the end of rclone", pause_s=0.05)
+
+
+def _runs(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_listing_in_any_order_comes_in_that_of_keys():
+    moment = datetime(2026, 6, 1, 2, 3, 4, 567, tzinfo=UTC)
+    listed = [
+        ListedObject(key, "file:1-1", 1, moment)
+        for key in sorted(HOSTILE, key=lambda key: hashlib.sha256(key.encode()).digest())
+    ]
+    assert list(in_key_order(iter(listed), run_objects=4)) == sorted(listed)
+
+
+def test_a_version_is_the_hash_that_a_store_keeps_else_size_and_time():
+    changed = "2026-06-01T02:03:04.123456789Z"
+    assert version_of(7, changed, {"md5": "aa"}, "md5") == "aa"
+    assert version_of(7, changed, {"sha1": "aa"}, "sha1") == "sha1:aa"
+    assert version_of(7, changed, {}, "md5") == "file:7-1780279384123456789"
+    assert version_of(7, "1969-12-31T23:59:59.9Z", {}, "") == "file:7--100000000"
+    assert version_of(7, "2026-06-01T02:03:04Z", {}, "md5") == "file:7-1780279384000000000"
+
+
+class TokenServer(BaseHTTPRequestHandler):
+    """One image behind WebDAV, for whoever has the token of now: dCache's way."""
+
+    protocol_version = "HTTP/1.1"
+    token = "first"
+
+    def do_PROPFIND(self):
+        name = self.path.rstrip("/")
+        kind = "" if name else "<D:collection/>"
+        told = (
+            f"<D:response><D:href>{name or '/'}</D:href><D:propstat><D:prop><D:resourcetype>{kind}</D:resourcetype>"
+            "<D:getcontentlength>5</D:getcontentlength><D:getlastmodified>Mon, 01 Jun 2026 02:03:04 GMT</D:getlastmodified>"
+            "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+        )
+        below = told.replace("<D:href>/<", "<D:href>/a.jpg<").replace("<D:collection/>", "") if not name else ""
+        self._give(207, f'<D:multistatus xmlns:D="DAV:">{told}{below}</D:multistatus>'.encode())
+
+    def do_GET(self):
+        self._give(200, b"image")
+
+    def _give(self, status, data):
+        is_let_in = self.headers["Authorization"] == f"Bearer {TokenServer.token}"
+        status, data = (status, data) if is_let_in else (401, b"")
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Last-Modified", "Mon, 01 Jun 2026 02:03:04 GMT")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def token_url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_token_that_ends_is_told_as_such_and_a_command_renews_it(token_url, tmp_path):
+    (tmp_path / "token").write_text("first")
+
+    def by(**option):
+        section = {"type": "webdav", "url": token_url, **option}
+        return open_store(
+            RcloneStore.access_from_connection(Connection("d", "", None, "", "", {"rclone": section})), "d:"
+        )
+
+    fixed, renewed = by(bearer_token="first"), by(bearer_token_command=f"cat {tmp_path / 'token'}")
+    (image,) = fixed.list_objects(whole=True)
+    assert image.object_version == "file:5-1780279384000000000"
+    assert fixed.read(*image[:3]) == renewed.read(*image[:3])
+    TokenServer.token = "second"
+    (tmp_path / "token").write_text("second")
+    assert renewed.read(*image[:3]).data == b"image"
+    with pytest.raises(
+        StoreError, match=r"401 Unauthorized\) - the login is refused: .* it was good until now$"
+    ) as ended:
+        fixed.read(*image[:3])
+    assert "first" not in str(ended.value)
+    with pytest.raises(LoginRefusedError, match=r"bearer_token_command does by itself$"):
+        list(by(bearer_token="first").list_objects(whole=True))
