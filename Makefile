@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-answer-pages bench-explore bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-answer-pages bench-estimates bench-explore bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -102,6 +102,9 @@ bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers 
 
 bench-exports: .venv/.dev  ## export KEYS=1000000 images in every format, each in a process that is measured whole; ARGS="--only ifdo long"
 	@$(RUN) benchmarks/exports.py --keys $(KEYS) $(ARGS)
+
+bench-estimates: .venv/.dev  ## count how often intervals from labels hold the truth of 1,000 made-up years; ARGS="--seeds 100"
+	@$(RUN) benchmarks/estimates.py $(ARGS)
 
 bench-explore: .venv/.dev  ## fill in the pages over an answer of KEYS=1000000 images, as Airflow's web server does
 	@$(RUN) benchmarks/explore_pages.py --keys $(KEYS) $(ARGS)

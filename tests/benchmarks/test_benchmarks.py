@@ -141,3 +141,14 @@ def test_the_benchmark_of_serve_tells_what_became_of_every_image():
     assert sum(measured["by_code"].values()) == measured["sent"]
     assert set(measured["by_code"]) <= {"200", "422", "429"}
     assert measured["rss_mb_after"].keys() == {"server", "model"}
+
+
+def test_the_benchmark_of_estimates_counts_how_often_intervals_hold():
+    table = run_benchmark("estimates.py", "--seeds", "3")
+    assert re.search(r"^common +perfect +100 100\.0 ", table, re.MULTILINE), (
+        "a perfect model's count is in its interval"
+    )
+    assert re.search(r"^rare +good +0 +- +- +-", table, re.MULTILINE), "a total of a rare taxon is not estimable"
+    given, share = re.search(r"^these images: ([\d,]+) intervals, ([\d.]+) of 100", table, re.MULTILINE).groups()
+    assert int(given.replace(",", "")) > 300
+    assert float(share) > 93

@@ -8,12 +8,21 @@ import duckdb
 import pytest
 
 from shoal.answers import columns as answers
+from shoal.answers.find import find_run
 from shoal.bucket.listing import _identity
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
 from shoal.contract.rows import FATES, LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.contract.stored_names import parse_ledger_run, parse_part
+from shoal.evidence import stored as stored_evidence
+from shoal.evidence.draw import Wish, draw_sample
+from shoal.evidence.estimates.make import make_estimate
+from shoal.evidence.evaluation.make import make_evaluation
+from shoal.evidence.hand_out import hand_out
+from shoal.evidence.lists import find_list
+from shoal.evidence.take import Bringing, take_labels
+from shoal.evidence.training import Place, write_training
 from shoal.exports.counts import csv_of
 from shoal.exports.export import EXPORTS, find_export
 from shoal.exports.table_file import TableFile
@@ -40,8 +49,12 @@ TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="u
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
     "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "progress.json", "summary.json", "explore.json",
+    "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json",
 )  # fmt: skip
-CONTRACT_COLUMNS = {"listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS}
+CONTRACT_COLUMNS = {
+    "listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS,
+    "drawn": stored_evidence.DRAWN, "frame": stored_evidence.FRAME, "labels": stored_evidence.LABELS, "trainings": stored_evidence.TRAININGS,
+}  # fmt: skip
 TABLES = {file.file: file.query for file in (*map(find_export, EXPORTS), csv_of("day")) if isinstance(file, TableFile)}
 
 
@@ -164,8 +177,10 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
         for table in answer_tables(stored):
             columns[table.name] = describe(database, f"SELECT * EXCLUDE (answer_month) FROM ({table.query})")
         overlaps = [name for name, _ in describe(database, "SELECT * FROM overlapping_taxa")]
+    evidence = keep_evidence(pipeline, folder)
     return {
         "json": {
+            **evidence,
             "current.json": results.read_json(pipeline.stores.layout.current),
             "listing.json": results.read_json(plan.listing_key),
             "variant.json": results.read_json(layout.variant),
@@ -191,6 +206,36 @@ def run(store, demo_models, scenes, bad, tmp_path_factory):
 
 def describe(database, query):
     return [(record["column_name"], record["column_type"]) for record in database.records(f"DESCRIBE {query}")]
+
+
+def keep_evidence(pipeline, folder):
+    """Draw a sample of the run, label it, write it for a model, estimate and evaluate; give what is stored about each."""
+    results, layout = pipeline.stores.results, pipeline.stores.layout
+    run, taxa = find_run(results, layout), pipeline.dataset.taxa
+    with open_database(results) as database:
+        drawn = draw_sample(database, layout, run, Wish(10), taxa)
+        hand_out(database, pipeline.stores.source, run, drawn.design, kind=find_list("coco"), to=folder / "out")
+        coco = json.loads((folder / "out/coco.json").read_text(encoding="utf-8"))
+        coco["annotations"] = [
+            {"id": image["id"], "image_id": image["id"], "category_id": 1, "bbox": [1, 1, 20, 20]}
+            for image in coco["images"]
+        ]
+        (folder / "back.json").write_text(json.dumps(coco), encoding="utf-8")
+        taken = take_labels(database, layout, run, [folder / "back.json"], Bringing(by="ana"), taxa=taxa)
+        training = write_training(database, Place(layout, pipeline.stores.source, folder / "learn"), run, taxa, "v2")
+        estimate = make_estimate(database, layout, run, ("camera",), taxa)
+        evaluation = make_evaluation(database, layout, [run], taxa)
+    for kind in ("samples", "labels", "trainings"):
+        for key in results.list_keys(layout.evidence(kind)):
+            (folder / kind).mkdir(exist_ok=True)
+            results.download(key, folder / kind / key.rsplit("/", 1)[-1])
+    names = {"samples": drawn.design.name, "labels": taken.name, "trainings": training.name}
+    stored = [results.read_json(layout.evidence_file(kind, name, "json")) for kind, name in names.items()]
+    for where, one in (("drawn", stored[0]["drawn"]), ("frame", stored[0]["frame"])):
+        results.download(one["key"], folder / f"{where}.parquet")
+    stored += [results.read_json(layout.evidence_file("estimates", one.name, "json")) for one in (estimate, evaluation)]
+    names_of_docs = ("sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json")
+    return dict(zip(names_of_docs, stored, strict=True))
 
 
 @pytest.mark.parametrize("name", JSON_OBJECTS)
@@ -317,6 +362,10 @@ def test_columns_are_those_of_the_export(name, run):
         ("manifest", "manifest.parquet"),
         ("rows", "part.parquet"),
         ("rows", "ledger/*.parquet"),
+        ("drawn", "drawn.parquet"),
+        ("frame", "frame.parquet"),
+        ("labels", "labels/*.parquet"),
+        ("trainings", "trainings/*.parquet"),
     ],
 )
 def test_stored_parquet_has_the_documented_columns(name, pattern, run):
@@ -364,6 +413,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(rf"(crashed|trying)-\d{{4}}-{ATTEMPT}\.", r"\1-<shard>-<attempt>.", name)
         name = re.sub(rf"/\d{{4}}-{ATTEMPT}\.", "/<shard>-<attempt>.", name)
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
+        name = re.sub(r"^(samples|labels|trainings|estimates)/[0-9a-f]{16}", r"\1/<sha16>", name)
         name = re.sub(r"/[^/]+/month=\d{4}-\d{2}/[0-9a-f]{16}", "/<table>/month=<YYYY-MM>/<sha16>", name)
         name = re.sub(r"/exports/[0-9a-f]{16}/", "/exports/<sha16>/", name)
         name = re.sub(r"/explore/[0-9a-f]{16}\.", "/explore/<sha16>.", name)

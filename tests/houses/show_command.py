@@ -1,9 +1,9 @@
-"""`show`, `taxa` and `compare` as a person runs them, over a pipeline's buckets."""
+"""`show`, `taxa`, `compare`, `sample`, `labels`, `estimate` and `evaluate` as a person runs them, over a pipeline's buckets."""
 
 from argparse import ArgumentParser
 from contextlib import contextmanager
 
-from shoal.cli import compare, show, taxa
+from shoal.cli import compare, estimate, evaluate, labels, sample, show, taxa
 
 
 def ask_show(monkeypatch, capsys):
@@ -19,6 +19,26 @@ def ask_taxa(monkeypatch, capsys):
 def ask_compare(monkeypatch):
     """Likewise for `compare`, whose output is left where it goes."""
     return _ask(monkeypatch, None, compare)
+
+
+def ask_sample(monkeypatch, capsys):
+    """Likewise for `sample`."""
+    return _ask(monkeypatch, capsys, sample)
+
+
+def ask_labels(monkeypatch, capsys):
+    """Likewise for `labels`."""
+    return _ask(monkeypatch, capsys, labels)
+
+
+def ask_estimate(monkeypatch, capsys):
+    """Likewise for `estimate`."""
+    return _ask(monkeypatch, capsys, estimate)
+
+
+def ask_evaluate(monkeypatch, capsys):
+    """Likewise for `evaluate`."""
+    return _ask(monkeypatch, capsys, evaluate)
 
 
 def _ask(monkeypatch, capsys, command):

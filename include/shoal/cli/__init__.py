@@ -2,6 +2,6 @@
 
 Enters: words
 Leaves: lines, an exit status
-May import: airflow, embedded, history, preflight, engines, summary, plan, shards, exports, compare, answers, pictures,
-    models, bucket, results, tables, capacity, settings, stores, written, contract
+May import: airflow, embedded, history, preflight, engines, summary, plan, shards, exports, evidence, compare,
+    answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -33,6 +33,7 @@ NAMES = {
     Kind.SUMMARY: "summaries",
     Kind.ROWS: "rows",
     Kind.IMAGE_FILE: "files of images",
+    Kind.EVIDENCE: "samples and labels",
     Kind.RECORD: "records",
     Kind.OTHER: "other objects",
 }

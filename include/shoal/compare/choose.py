@@ -21,7 +21,7 @@ def choose_runs(results: ObjectStore, layout: DatasetLayout, words: tuple[str, s
     Raises:
         ConfigError: There is no such run, or both are one.
     """
-    first, second = (_choose(results, layout, word) for word in words)
+    first, second = (choose_run(results, layout, word) for word in words)
     need_two(words, first.run_key, second.run_key)
     return first, second
 
@@ -39,7 +39,12 @@ def need_two(words: tuple[str, str], first: str, second: str) -> None:
         )
 
 
-def _choose(results: ObjectStore, layout: DatasetLayout, word: str) -> StoredRun:
+def choose_run(results: ObjectStore, layout: DatasetLayout, word: str) -> StoredRun:
+    """Find one run: a version means its newest complete run over the whole dataset; see `choose_runs`.
+
+    Raises:
+        ConfigError: There is no such run.
+    """
     if _RUN.fullmatch(word):
         return find_run(results, layout, word)
     plans = []

@@ -37,7 +37,7 @@ class Interval:
     block_days: int
 
 
-def interval_of(images: Sequence[int], sums: Sequence[int]) -> Interval | None:
+def interval_of(images: Sequence[int], sums: Sequence[float], *, at_least: int = 1) -> Interval | None:
     """Find the interval of a mean per image; None with fewer than 20 blocks of days, or 20 days with anything in the sum.
 
     The mean is a ratio of sums. With `r_d = sum_d - mean * images_d`, its variance is that of sums of `r` over overlapping
@@ -46,17 +46,18 @@ def interval_of(images: Sequence[int], sums: Sequence[int]) -> Interval | None:
     Args:
         images: Images of each day, in the order of days; days without any are left out.
         sums: What was counted on each of these days, or the difference of two counts.
+        at_least: Days of a block, where something else says that neighbours are alike.
     """
     days, total = len(images), sum(images)
     if sum(counted != 0 for counted in sums) < FEWEST_DAYS:
         return None
     mean = sum(sums) / total
     rests = [counted - mean * looked for counted, looked in zip(sums, images, strict=True)]
-    length = block_length(rests)
+    length = max(block_length(rests), at_least)
     blocks = days // length
     if blocks < FEWEST_BLOCKS:
         return None
-    reach = _quantile(blocks - 1) * sqrt(days / length * _variance_of_blocks(rests, length)) / total
+    reach = students_quantile(blocks - 1) * sqrt(days / length * _variance_of_blocks(rests, length)) / total
     return Interval(mean - reach, mean + reach, days, length)
 
 
@@ -87,8 +88,8 @@ def _variance_of_blocks(rests: Sequence[float], length: int) -> float:
     return sum((one - mean) ** 2 for one in sums) / len(sums) / (1 - length / len(rests)) ** 2
 
 
-def _quantile(freedom: int) -> float:
-    """Find Student's two-sided quantile: Abramowitz and Stegun 26.7.5, right to 0.001 from 19 degrees of freedom on."""
+def students_quantile(freedom: float) -> float:
+    """Find Student's two-sided quantile: Abramowitz and Stegun 26.7.5, right to 0.001 from 12 degrees of freedom on."""
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     return (
         z

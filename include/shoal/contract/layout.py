@@ -3,6 +3,7 @@
 <results>/<dataset>/current.json
                     releases.json
                     listings/<run_key>.json   files/<month>-<sha16>.parquet
+                    samples/   labels/   trainings/   estimates/<sha16>.json .parquet
                     <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/   files/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
@@ -15,6 +16,7 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 FORMAT_VERSION = 2
 """`format_version` of every JSON object stored; readers refuse a higher one. Format 1 is read, never continued."""
@@ -29,6 +31,9 @@ FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 CONTENT = 16
 """Hexadecimal digits of a sha256 that name what is named by its content."""
+
+Evidence = Literal["samples", "labels", "trainings", "estimates"]
+"""What is kept of people's labels: who was drawn, what was seen, what a model learnt from, and what follows from it."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +255,20 @@ class DatasetLayout:
     def listing(self, run_key: str) -> str:
         """The bucket as one run froze it: when, what was left out, and which files hold its images."""
         return f"{self.listings}{run_key}.json"
+
+    def evidence(self, kind: Evidence) -> str:
+        """Prefix of samples, of labels, of what models were trained on, or of what follows from labels."""
+        return f"{self.root}{kind}/"
+
+    def evidence_file(self, kind: Evidence, sha256: str, ending: str) -> str:
+        """One of them: what it says of itself (`json`), or its lines (`parquet`).
+
+        Args:
+            kind: Which.
+            sha256: Of the file's bytes, or the first digits of it.
+            ending: Of its name.
+        """
+        return f"{self.evidence(kind)}{sha256[:CONTENT]}.{ending}"
 
     def variant(self, directory: str) -> VariantLayout:
         """Objects of one variant."""

@@ -49,6 +49,7 @@ _PLACE = re.compile(
 _OF_VARIANT = re.compile(rf"(?:.*/)?(?P<variant>{FOLDER})/(?:runs/{RUN_KEY}|answer|ledger|parts)/.*", re.DOTALL)
 _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _FILE_OF_IMAGE = re.compile(rf"{FOLDER}/files/[0-9a-f]{{{CONTENT}}}/[0-9a-f]{{{CONTENT}}}-{FILE_NAME}")
+_EVIDENCE = re.compile(rf"(?:samples|labels|trainings|estimates)/[0-9a-f]{{{CONTENT}}}\.(?:json|parquet)")
 _RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json")
 
 
@@ -72,6 +73,8 @@ class Kind(StrEnum):
     """A part or a ledger."""
     IMAGE_FILE = "image_file"
     """What a service made of an image besides: rows name it."""
+    EVIDENCE = "evidence"
+    """A sample, people's labels, or what a model was trained on: named by its content, and of no run."""
     RECORD = "record"
     """current.json, variant.json and the like."""
     OTHER = "other"
@@ -106,9 +109,8 @@ def read_name(layout: DatasetLayout, key: str) -> StoredName:
         return StoredName(Kind(found.lastgroup or ""), found["run_key"], found["variant"], folder)
     if _ROWS.fullmatch(name):
         return StoredName(Kind.ROWS)
-    if _FILE_OF_IMAGE.fullmatch(name):
-        return StoredName(Kind.IMAGE_FILE)
-    return StoredName(Kind.RECORD if _RECORD.fullmatch(name) else Kind.OTHER)
+    alone = {Kind.IMAGE_FILE: _FILE_OF_IMAGE, Kind.EVIDENCE: _EVIDENCE, Kind.RECORD: _RECORD}
+    return StoredName(next((kind for kind, names in alone.items() if names.fullmatch(name)), Kind.OTHER))
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,11 @@ def parse_answer_file(layout: VariantLayout, key: str) -> AnswerFileName | None:
     """Read the name of a month of an answer's table; None when `key` is none of the variant."""
     match = _ANSWER_FILE.fullmatch(key[len(layout.root) :]) if key.startswith(layout.root) else None
     return AnswerFileName(match["table"], match["month"], match["content"]) if match else None
+
+
+def is_evidence(layout: DatasetLayout, key: str) -> bool:
+    """Whether a key is that of a sample, of labels or of a training set of the dataset."""
+    return key.startswith(layout.root) and _EVIDENCE.fullmatch(key[len(layout.root) :]) is not None
 
 
 def is_month_of_listings(key: str) -> bool:

@@ -2,6 +2,6 @@
 
 Enters: a folder
 Leaves: a running store, a running Airflow
-May import: history, preflight, engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket,
-    results, tables, capacity, settings, stores, written, contract
+May import: history, preflight, engines, summary, plan, shards, exports, evidence, compare, answers, pictures, models,
+    bucket, results, tables, capacity, settings, stores, written, contract
 """

@@ -2,6 +2,6 @@
 
 Enters: a worker's command line, credentials
 Leaves: an exit, judged
-May import: summary, plan, shards, exports, compare, answers, pictures, models, bucket, results, tables, capacity,
-    settings, stores, written, contract
+May import: summary, plan, shards, exports, evidence, compare, answers, pictures, models, bucket, results, tables,
+    capacity, settings, stores, written, contract
 """

@@ -2,5 +2,6 @@
 
 Enters: a summary's tables
 Leaves: files, each in one stated order
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
+May import: evidence, compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores,
+    written, contract
 """

@@ -2,6 +2,6 @@
 
 Enters: stored objects
 Leaves: sentences, deleted objects
-May import: engines, summary, plan, shards, exports, compare, answers, pictures, models, bucket, results, tables,
-    capacity, settings, stores, written, contract
+May import: engines, summary, plan, shards, exports, evidence, compare, answers, pictures, models, bucket, results,
+    tables, capacity, settings, stores, written, contract
 """

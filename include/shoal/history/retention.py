@@ -22,6 +22,7 @@ ALWAYS = {
     Kind.SUMMARY: "plans and summaries are kept for good",
     Kind.ROWS: "rows are kept for good",
     Kind.IMAGE_FILE: "rows name it, and are kept for good",
+    Kind.EVIDENCE: "samples and labels are kept for good",
     Kind.RECORD: "records are kept for good",
     Kind.OTHER: "of no name that this release writes",
 }

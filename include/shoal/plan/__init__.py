@@ -2,5 +2,6 @@
 
 Enters: listing, variant, capacity
 Leaves: `plan.json`, `manifest.parquet`
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
+May import: evidence, compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores,
+    written, contract
 """

@@ -2,5 +2,6 @@
 
 Enters: plan.json, rows
 Leaves: the worker's command line, `remaining` manifests, notes
-May import: compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores, written, contract
+May import: evidence, compare, answers, pictures, models, bucket, results, tables, capacity, settings, stores,
+    written, contract
 """

@@ -59,6 +59,9 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
         ("fish-v1-0123456789ab/files/0123456789abcdef/0123456789abcdef-a_b.txt", Kind.IMAGE_FILE),
         ("fish-v1-0123456789ab/files/0123456789abcdef/notes.txt", Kind.OTHER),
         ("manifest.parquet", Kind.OTHER),
+        ("samples/0123456789abcdef.json", Kind.EVIDENCE),
+        ("labels/0123456789abcdef.parquet", Kind.EVIDENCE),
+        ("trainings/mine.json", Kind.OTHER),
     ],
 )  # fmt: skip
 def test_a_key_tells_what_an_object_is(name, kind):

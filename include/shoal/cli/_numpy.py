@@ -1,0 +1,15 @@
+"""What computes with arrays says so where numpy is not installed: the wheel alone has no need of it."""
+
+from importlib.util import find_spec
+
+from shoal.contract.errors import ConfigError
+
+
+def need_numpy(command: str) -> None:
+    """Check that numpy is there.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if find_spec("numpy") is None:
+        raise ConfigError(f"{command} needs numpy - install the worker extra: pip install 'shoal[worker]'")

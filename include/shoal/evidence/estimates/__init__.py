@@ -1,0 +1,1 @@
+"""Estimates: what a sample that people labelled says of an answer's counts."""

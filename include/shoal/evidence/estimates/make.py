@@ -1,0 +1,163 @@
+"""An estimate as a whole: of which answer, by which samples and labels, all taxa and parts; stored by its content."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.answers.find import StoredRun
+from shoal.contract.errors import ConfigError, shown
+from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.contract.units import counted
+from shoal.evidence.estimates.cells import BY, Cell, estimate_cells
+from shoal.evidence.estimates.frame_days import read_frame_days
+from shoal.evidence.estimates.taxa import TaxonEstimate, estimate_taxa
+from shoal.evidence.read_sampled import Sampled, read_sampled
+from shoal.evidence.stored import read_designs, read_imports, store_json
+from shoal.settings.analysis import Taxon
+from shoal.tables.session import Database
+
+
+class NoLabelsError(ConfigError):
+    """There is no labelled image that a sample drew."""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What labels make of an answer.
+
+    Attributes:
+        name: The 16 digits that it lies under.
+        json: All that is stored of it.
+        taxa: What is known of all images.
+        cells: What is known of parts.
+        sampled: What it is made of.
+    """
+
+    name: str
+    json: Mapping[str, Any]
+    taxa: tuple[TaxonEstimate, ...]
+    cells: tuple[Cell, ...]
+    sampled: Sampled
+
+
+def make_estimate(
+    database: Database, layout: DatasetLayout, run: StoredRun, by: Sequence[str], taxa: Mapping[str, Taxon]
+) -> Estimated:
+    """Estimate an answer's counts from all labels there are, and store what comes out.
+
+    Args:
+        database: A session on the results bucket.
+        layout: The dataset.
+        run: Whose counts.
+        by: Words of `BY`.
+        taxa: Those of the dataset file of today.
+
+    Raises:
+        NoLabelsError: There are no labels of drawn images.
+        ConfigError: A word of `by` is not understood, or the answer does not tell which images show people.
+        ContractError: A stored object is not what it must be.
+    """
+    need_by(by)
+    sampled = read_labelled(database, layout, run, taxa)
+    frame = read_frame_days(database, list(sampled.images.predicted))
+    whole = estimate_taxa(sampled.images, frame)
+    cells = estimate_cells(sampled.images, frame, by, whole) if by else ()
+    value = {
+        "format_version": FORMAT_VERSION,
+        "kind": "estimate",
+        "dataset": layout.dataset,
+        **told_of(database, layout, run, sampled),
+        "by": list(by),
+        "taxa": [taxon.to_json() for taxon in whole],
+        "cells": [cell.to_json() for cell in cells],
+    }
+    return Estimated(store_json(database.results, layout, "estimates", value), value, whole, cells, sampled)
+
+
+def need_by(by: Sequence[str]) -> None:
+    """Check words by which images are parted.
+
+    Raises:
+        ConfigError: One is not understood.
+    """
+    if odd := [word for word in by if word not in BY]:
+        raise ConfigError(f"--by {shown(odd[0], 60)!r} not understood - any of {', '.join(BY)}")
+    if len(set(by)) < len(by):
+        raise ConfigError(f"--by {','.join(by)} names one twice - write it once")
+
+
+def read_labelled(database: Database, layout: DatasetLayout, run: StoredRun, taxa: Mapping[str, Taxon]) -> Sampled:
+    """Read the labelled images of an answer; see `read_sampled`.
+
+    Raises:
+        NoLabelsError: There is none; it says what to do next.
+    """
+    sampled = read_sampled(database, layout, run, taxa)
+    if sampled.keys:
+        return sampled
+    name = layout.dataset
+    if not read_designs(database.results, layout):
+        raise NoLabelsError(
+            f"No sample of dataset {name} was drawn, so no label can be estimated from - draw one: "
+            f"python -m shoal sample {name} OUT -n 300"
+        )
+    if not read_imports(database.results, layout):
+        raise NoLabelsError(
+            f"Nobody has labelled an image of dataset {name} yet: {counted(sampled.to_come, 'image')} drawn - bring the "
+            f"labels back: python -m shoal labels {name} FILE"
+        )
+    if sampled.of_training:
+        raise NoLabelsError(
+            f"All labelled images are of days that {run.plan.models} may have learnt from - draw and label more: "
+            f"python -m shoal sample {name} OUT -n 300"
+        )
+    raise NoLabelsError(
+        f"No labelled image was drawn by a sample and is counted by run {run.run_key} ({run.plan.models}) - what "
+        "earlier samples handed out is labelled first, and each sample in its order: python -m shoal sample --help"
+    )
+
+
+def told_of(database: Database, layout: DatasetLayout, run: StoredRun, sampled: Sampled) -> dict[str, Any]:
+    """Say of which answer, samples and labels something is, and what is left out of it."""
+    return {
+        "run_key": run.run_key,
+        "model": run.plan.models,
+        "result_sha256": run.summary.result_sha256,
+        "samples": list(sampled.samples),
+        "label_files": [one.name for one in read_imports(database.results, layout)],
+        "images": sampled.frame.images,
+        "labels": len(sampled.keys),
+        "left_out": {
+            "people": sampled.people,
+            "of_training": sampled.of_training,
+            "not_drawable": sampled.not_drawable,
+        },
+        "passed_over": sampled.passed_over,
+        "not_blind": sampled.not_blind,
+    }
+
+
+def tell_left_out(sampled: Sampled, model: str) -> list[str]:
+    """Say what an estimate is not of, and what it takes on trust."""
+    said = []
+    if sampled.people:
+        said.append(f"not of {counted(sampled.people, 'image')} that show people: nobody may label them")
+    if sampled.of_training:
+        said.append(f"not of {counted(sampled.of_training, 'image')} of days that {model} may have learnt from")
+    if sampled.not_drawable:
+        said.append(
+            f"not of {counted(sampled.not_drawable, 'image')} that came after the last sample - draw again to have them in"
+        )
+    if sampled.to_come:
+        said.append(f"{counted(sampled.to_come, 'drawn image')} without labels yet: each one narrows the intervals")
+    if sampled.passed_over:
+        said.append(
+            f"{counted(sampled.passed_over, 'drawn image')} passed over: it is taken for chance which ones - were they the "
+            "hard ones, the estimate is off"
+        )
+    if sampled.not_blind:
+        said.append(
+            f"{counted(sampled.not_blind, 'label')} of people who saw the model's boxes: that draws towards the model, and no "
+            "interval knows of it"
+        )
+    return said

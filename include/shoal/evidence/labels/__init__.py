@@ -1,0 +1,171 @@
+"""How people's labels are read: one module for each format, and the table of them; a file shows itself which one it is."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, Protocol, cast
+
+from shoal.contract.errors import ConfigError, shown
+
+KINDS = {
+    "label-studio": "shoal.evidence.labels.label_studio:LABEL_STUDIO",
+    "megadetector": "shoal.evidence.labels.megadetector:MEGADETECTOR",
+    "coco": "shoal.evidence.labels.coco:COCO",
+    "biigle": "shoal.evidence.labels.biigle:BIIGLE",
+    "timelapse": "shoal.evidence.labels.timelapse:TIMELAPSE",
+    "yolo": "shoal.evidence.labels.yolo:YOLO",
+}
+"""The formats there are, and the object of each: a `LabelKind`."""
+
+MOST_BYTES = 256 * 1024**2
+"""Of one file: labels of a hundred thousand images have a tenth of it."""
+
+
+@dataclass(frozen=True)
+class SaidBox:
+    """What a person said is there.
+
+    Attributes:
+        label: In his word.
+        individuals: How many; a box is one.
+        xyxy: Where, px of the image as it is shown; None where only a number was said.
+        relative: Whether `xyxy` is in shares of the image's sides instead.
+    """
+
+    label: str
+    individuals: int = 1
+    xyxy: tuple[float, float, float, float] | None = None
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class SaidImage:
+    """What one person said of one image.
+
+    Attributes:
+        file: The image, as the file names it.
+        boxes: What is there.
+        looked: Whether somebody looked; None where the file does not tell an image without anything from one nobody looked at.
+        person: Who; empty where the file does not say.
+        at: When, UTC; None where it does not say.
+        partly: Whether other lines of the same person say more of it.
+        counters: Columns in which a number stands: where one is of a taxon, somebody looked; other numbers say nothing.
+    """
+
+    file: str
+    boxes: tuple[SaidBox, ...] = ()
+    looked: bool | None = True
+    person: str = ""
+    at: datetime | None = None
+    partly: bool = False
+    counters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file or folder with labels, looked into once.
+
+    Attributes:
+        path: It.
+        json: What it holds, of JSON; None of others.
+        header: Columns, of CSV; empty of others.
+    """
+
+    path: Path
+    json: Any = field(default=None, repr=False)
+    header: tuple[str, ...] = ()
+
+
+class LabelKind(Protocol):
+    """Reads one format."""
+
+    def is_one(self, opened: Opened) -> bool:
+        """Whether a file is of this format."""
+
+    def read(self, opened: Opened) -> Iterator[SaidImage]:
+        """Read what people said.
+
+        Raises:
+            ConfigError: It is broken, or ends half-way.
+        """
+
+
+def open_labels(path: Path) -> tuple[str, LabelKind, Opened]:
+    """Find out of which format a file or folder is.
+
+    Raises:
+        ConfigError: It is not there, too large, cut off, or of none.
+    """
+    opened = _look(path)
+    for name, place in KINDS.items():
+        kind = cast("LabelKind", resolve_name(place))
+        if kind.is_one(opened):
+            return name, kind, opened
+    raise ConfigError(f"{shown(str(path), 300)} is of none of the formats of labels that there are: {', '.join(KINDS)}")
+
+
+def text_of(path: Path) -> str:
+    """Read a text that people wrote, by whatever program.
+
+    Raises:
+        ConfigError: It is not there, too large, or no text.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ConfigError(f"{shown(str(path), 300)} has {size} bytes, more than {MOST_BYTES} - give it in parts")
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as err:
+        raise ConfigError(f"{shown(str(path), 300)} cannot be read: {err.strerror} - name a file with labels") from err
+    except UnicodeDecodeError as err:
+        raise ConfigError(f"{shown(str(path), 300)} is no UTF-8 text (byte {err.start}) - export it as UTF-8") from err
+
+
+def broken(opened: Opened, why: str) -> ConfigError:
+    """Say that a file is not what its format promises."""
+    return ConfigError(f"{shown(str(opened.path), 300)}: {why} - export it again, whole")
+
+
+def number(opened: Opened, what: str, value: object) -> float:
+    """Read a number.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = float("nan")
+    if not abs(found) < 1e9:
+        raise broken(opened, f"{what} is {shown(repr(value), 60)}, no number")
+    return found
+
+
+def moment(text: object) -> datetime | None:
+    """Read when something was said, in UTC; None where it cannot be read."""
+    try:
+        found = datetime.fromisoformat(str(text))
+        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _look(path: Path) -> Opened:
+    if path.is_dir():
+        return Opened(path)
+    text = text_of(path)
+    begins = text.lstrip()[:1]
+    if begins in {"{", "["}:
+        try:
+            return Opened(path, json=json.loads(text))
+        except (ValueError, RecursionError) as err:
+            at = f" at line {err.lineno}" if isinstance(err, json.JSONDecodeError) else ""
+            raise ConfigError(
+                f"{shown(str(path), 300)} is no whole JSON{at}: it may be cut off - export it again, whole"
+            ) from err
+    first = text.splitlines()[0] if text.strip() else ""
+    return Opened(path, header=tuple(name.strip().strip('"') for name in re.split("[,;]", first)))

@@ -1,0 +1,103 @@
+"""`estimate` as a person uses it: from a sample that came back labelled, and what it says where it cannot estimate."""
+
+import json
+from argparse import Namespace
+from importlib import import_module
+
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.evidence.estimates.make import NoLabelsError
+from show_command import ask_estimate, ask_labels, ask_sample
+
+TAXON = "Diplodus vulgaris"
+
+
+@pytest.fixture
+def ask(reef, monkeypatch, capsys):
+    """Run a command on the reef; give what it said."""
+
+    def run(command, *words):
+        asking = {"sample": ask_sample, "labels": ask_labels, "estimate": ask_estimate}[command]
+        return asking(monkeypatch, capsys)(reef.pipeline, *map(str, words))[1]
+
+    return run
+
+
+@pytest.fixture
+def label(ask, tmp_path):
+    """Draw so many images and label them: two of a taxon in every so manieth of those handed out, in the others nothing."""
+
+    def run(n, every=3):
+        ask("sample", tmp_path / "out", "-n", n)
+        coco = json.loads((tmp_path / "out/coco.json").read_text(encoding="utf-8"))
+        ids = {one["name"]: one["id"] for one in coco["categories"]}
+        found = [
+            (image["id"], ids[TAXON]) if every and place % every == 0 else (image["id"], ids["nothing"])
+            for place, image in enumerate(coco["images"])
+            for _ in range(2 if every and place % every == 0 else 1)
+        ]
+        coco["annotations"] = [
+            {"id": number, "image_id": image, "category_id": category, "bbox": [1, 1, 9, 9]}
+            for number, (image, category) in enumerate(found)
+        ]
+        (tmp_path / "back.json").write_text(json.dumps(coco), encoding="utf-8")
+        ask("labels", tmp_path / "back.json", "--by", "ana")
+        return len(coco["images"])
+
+    return run
+
+
+def test_from_no_sample_to_raw_and_corrected_side_by_side(ask, label, reef, tmp_path):
+    with pytest.raises(
+        NoLabelsError, match=r"No sample of dataset reef was drawn.* python -m shoal sample reef OUT -n 300"
+    ):
+        ask("estimate")
+    ask("sample", tmp_path / "first", "-n", 40)
+    with pytest.raises(NoLabelsError, match=r"Nobody has labelled an image .* python -m shoal labels reef FILE"):
+        ask("estimate")
+    with pytest.raises(ConfigError, match="--by 'depth' not understood - any of camera, month"):
+        ask("estimate", "--by", "depth")
+    reef.pipeline.stores.results.delete(
+        reef.pipeline.stores.results.list_keys(reef.pipeline.stores.layout.evidence("samples"))
+    )
+    labels = label(40)
+    told = json.loads(ask("estimate", "--json", "--by", "camera,month"))
+    assert told["labels"] == labels
+    stored = reef.pipeline.stores.results.read_json(
+        reef.pipeline.stores.layout.evidence_file("estimates", told["estimate"], "json")
+    )
+    assert {"estimate": told["estimate"], **stored} == told
+    by_name = {one["taxon"]: one for one in told["taxa"]}
+    assert {name: one["total"]["raw"] for name, one in by_name.items()} == reef.counted
+    seen = by_name[TAXON]
+    assert seen["positives"] == -(-labels // 3)
+    assert seen["total"]["how"] == "disagreements"
+    assert seen["total"]["low"] < seen["images"] * 2 / 3 < seen["total"]["high"]
+    unseen = by_name["Coris julis"]
+    assert (unseen["total"]["how"], unseen["share"]["how"]) == ("none", "positives")
+    assert 0 < unseen["share"]["high"] < 10
+    assert [cell["taxa"] for cell in told["cells"]] == [[]] * 4
+    said = ask("estimate", "--by", "camera,month")
+    assert f"not estimable with {labels} labels" in said
+    assert "left empty: fewer than 30 labels" in said
+    assert "MaxN is not corrected" in said
+    assert ask("estimate", "--by", "camera,month") == said
+
+
+def test_all_images_labelled_are_counted_and_all_empty_is_no_error(ask, label):
+    labels = label(66, every=0)
+    told = json.loads(ask("estimate", "--json", "--by", "camera"))
+    assert told["labels"] == told["images"] == labels
+    for taxon in told["taxa"]:
+        assert (taxon["total"]["how"], taxon["total"]["low"], taxon["total"]["high"]) == ("counted", 0, 0)
+        assert taxon["total"]["bias"]["value"] == taxon["total"]["raw"]
+    assert [cell["camera"] for cell in told["cells"]] == ["A", "B", "C", "D"]
+    assert [bool(cell["taxa"]) for cell in told["cells"]] == [True] * 4
+
+
+@pytest.mark.parametrize("command", ["estimate", "evaluate"])
+def test_without_numpy_it_says_what_to_install(command, monkeypatch):
+    monkeypatch.setattr("shoal.cli._numpy.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=rf"^{command} needs numpy - install the worker extra: pip install"):
+        import_module(f"shoal.cli.{command}").execute(Namespace())
