@@ -9,7 +9,7 @@ import pytest
 
 from shoal.answers import columns as answers
 from shoal.answers.find import find_run
-from shoal.bucket.listing import _identity
+from shoal.bucket.listing import identity_of
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
@@ -276,7 +276,7 @@ def test_fields_of_overlaps_are_those_of_their_query(run):
 
 def test_the_scope_of_the_listing_has_the_hash_that_the_code_gives_it():
     listing = example("listing.json")
-    assert listing["scope_sha256"] == _identity(listing["scope"])
+    assert listing["scope_sha256"] == identity_of(listing["scope"])
     assert listing["scope"]["suffixes"] == sorted(Source(conn_id="shoal_demo", bucket="demo-images").suffixes)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from dataset_settings import dataset_settings
+from shoal.bucket.arrived import Arrived
 from shoal.capacity.share import Capacity, NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.job import WorkerCommand
@@ -66,6 +67,7 @@ class Pipeline:
         asks: Asks = Asks.AGAIN,
         at: datetime | None = None,
         installation: str = "",
+        arrived: Arrived | None = None,
         **params: Any,
     ) -> Plan:
         """Plan a run of an Airflow, `beside` another Dag run that is still at work, by a clock that says it is `at`."""
@@ -74,6 +76,7 @@ class Pipeline:
             run_id="test" if beside is None else f"beside {beside}", installation=installation, is_running=lambda _, run_id: run_id == beside,
             reuse_since=reuse_since,
             asks=asks,
+            arrived=arrived,
             run_key=mint_run_key(at or _own_second(self.dataset.name)),
         )  # fmt: skip
         return make_plan(request, self.stores, lambda: find_test_room(self.dataset))

@@ -1,4 +1,4 @@
-"""The answer of a dataset as an asset of Airflow's: DAGs of anybody's may be scheduled on it.
+"""The answer of a dataset, and what comes into its images, as assets of Airflow's: DAGs of anybody's may be scheduled on them.
 
 An outlet would have an event of every success, also of a trial that leaves the answer as it is. So the task has an alias, and
 adds the asset to it where its run became the answer.
@@ -7,9 +7,11 @@ adds the asset to it where its run became the answer.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias, Context
+from airflow.sdk import Asset, AssetAlias, AssetWatcher, Context
 
+from shoal.airflow.triggers.arrivals import ArrivalsTrigger
 from shoal.contract.run_names import dataset_of, may_move_answer
+from shoal.settings.dataset import Dataset
 
 if TYPE_CHECKING:
     from shoal.summary.summarize import SummarizedRun
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 def answer_asset(dataset: str) -> Asset:
     """Name a dataset's answer; name and URI are one, so that `Asset("shoal://reef/answer")` is the same."""
     return Asset(f"shoal://{dataset}/answer")
+
+
+def arrivals_asset(dataset: Dataset) -> Asset:
+    """Name what comes into a dataset's images, and watch for it; name and URI are one."""
+    uri = arrivals_uri(dataset.name)
+    trigger = ArrivalsTrigger(dataset.name, dataset.source.model_dump(mode="json"))
+    return Asset(uri, watchers=[AssetWatcher(name=f"arrivals of {dataset.name}", trigger=trigger)])
+
+
+def arrivals_uri(dataset: str) -> str:
+    """Name the asset whose events say in which folders of a dataset something is new."""
+    return f"shoal://{dataset}/arrivals"
 
 
 def answer_outlets(dag_id: str) -> list[AssetAlias]:

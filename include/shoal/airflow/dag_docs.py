@@ -18,7 +18,7 @@ def reanalyse_line(dataset: Dataset) -> str:
     own = f"{dataset.description} - " if dataset.description else ""
     return one_line(
         f"{own}keeps the answer up to date: {model.name} {model.version} over {dataset.source.place}, {when}"
-        f"{' and on a release' if watched else ''}"
+        f"{' and on a release' if watched else ''}{' and when images arrive' if dataset.source.events else ''}"
     )
 
 

@@ -112,6 +112,7 @@ def orphaned_dag(make: MakeDag, dataset: Dataset, why: str) -> DAG:
     asleep = {
         "run": dataset.run.model_copy(update={"schedule": None}),
         "model": dataset.model.model_copy(update={"watch": False}),
+        "source": dataset.source.model_copy(update={"events": False}),
     }
     dag = make(dataset.model_copy(update=asleep))
     dag.tags.add(ORPHANED)

@@ -7,7 +7,7 @@ _ROOM = "shoal.airflow"
 _OPERATORS = ("plan_shards", "approve", "shard", "summarize", "continue_run", "end_run", "capacity")
 _SENSORS = ("capacity",)
 _HOOKS = ("object_store", "cluster")
-_TRIGGERS = ("model_release", "shard_pod", "given_answer")
+_TRIGGERS = ("model_release", "arrivals", "shard_pod", "given_answer")
 
 
 def get_provider_info() -> dict[str, Any]:

@@ -1,27 +1,36 @@
-"""When `reanalyse_<dataset>` starts by itself: at night, and when a version of its model is released."""
+"""When `reanalyse_<dataset>` starts by itself: at night, when a version of its model is released, when images arrive."""
 
 from typing import Any
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
 
+from shoal.airflow.assets import arrivals_asset
 from shoal.airflow.triggers.model_release import ModelReleaseTrigger
 from shoal.models.versions import LATEST, WantedModel
 from shoal.settings.dataset import Dataset
 
 
 def reanalyse_schedule(dataset: Dataset) -> Any:
-    """Make the schedule from run.schedule and model.watch; None starts nothing by itself."""
+    """Make the schedule from run.schedule, model.watch and source.events; None starts nothing by itself."""
     schedule = dataset.run.schedule
-    watch = dataset.model.watch if dataset.model.watch is not None else schedule is not None
-    if not watch or dataset.worker.service is not None:  # nobody releases a file of a service
+    assets = [*_released(dataset), *([arrivals_asset(dataset)] if dataset.source.events else [])]
+    if not assets:
         return schedule
-    released: Any = [model_asset(dataset)]
-    then = WantedModel.then(dataset)
-    if then is not None and then.version == LATEST:
-        released = released[0] | _asset_of(dataset, then)  # a list would wait for both
+    # A list of several would wait for all of them.
+    any_of: Any = assets if len(assets) == 1 else AssetAny(*assets)
     if schedule is None:
-        return released
-    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(schedule, timezone="UTC"), assets=released)
+        return any_of
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(schedule, timezone="UTC"), assets=any_of)
+
+
+def _released(dataset: Dataset) -> list[Asset]:
+    """Name the models whose releases start a run."""
+    watch = dataset.model.watch if dataset.model.watch is not None else dataset.run.schedule is not None
+    if not watch or dataset.worker.service is not None:  # nobody releases a file of a service
+        return []
+    then = WantedModel.then(dataset)
+    second = [_asset_of(dataset, then)] if then is not None and then.version == LATEST else []
+    return [model_asset(dataset), *second]
 
 
 def model_asset(dataset: Dataset) -> Asset:

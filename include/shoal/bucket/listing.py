@@ -1,15 +1,17 @@
 """The bucket, listed once and frozen: what a run's numbers are numbers of."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from shoal.bucket.arrived import Arrived
 from shoal.bucket.directory_sizes import FanOut, LargestDirectory
 from shoal.bucket.listing_months import store_months
-from shoal.bucket.listing_record import ListingRecord, Moment, scope_of
+from shoal.bucket.listing_record import ListedAnew, ListingRecord, Moment, scope_of
 from shoal.bucket.nothing_there import beside_prefix
 from shoal.bucket.sieve import ListingCounts, Sieve
 from shoal.contract.errors import EmptyBucketError, shown
@@ -19,6 +21,7 @@ from shoal.contract.layout import DatasetLayout, listed_months
 from shoal.contract.plain_keys import only_named
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_names import Kind, read_name
+from shoal.contract.units import utc_text
 from shoal.settings.ignore import DEFAULTS
 from shoal.settings.run_form import RunParams, Window
 from shoal.settings.source import Source
@@ -70,6 +73,8 @@ class FrozenListing:
         largest: Its largest directory.
         nothing: Why no image is left in the run's window, and which are nearest; empty where one is.
         ground: See `ImageStore.ground`.
+        anew: What of it was listed, where the rest is of another listing; None where all was.
+        why_whole: Why all was, though events named folders; empty else.
     """
 
     key: str
@@ -78,6 +83,18 @@ class FrozenListing:
     largest: LargestDirectory
     nothing: str = ""
     ground: tuple[str, ...] = ()
+    anew: ListedAnew | None = None
+    why_whole: str = ""
+
+    def describe_anew(self) -> list[str]:
+        """Say what was listed, where events named folders."""
+        if self.why_whole:
+            return [f"events named folders, and everything was listed: {self.why_whole}"]
+        if self.anew is None:
+            return []
+        listed = Arrived(self.anew.folders).describe()
+        whole_at = utc_text(self.anew.whole_at)
+        return [f"listed anew {listed}, all else as in the answer; what is no image was counted at {whole_at}"]
 
     @property
     def frozen_at(self) -> FrozenAt:
@@ -117,7 +134,7 @@ def freeze_listing(
     """
     path = database.folder / "listing.jsonl"
     moment, ground = Moment.now(bucket), {*bucket.ground}
-    counts, largest, in_order = _sift(bucket, source, scope, path, mounts=mounts)
+    counts, largest, in_order = sift(bucket, source, [scope.prefix], path, scope.limit, mounts=mounts)
     stood_on = tuple(sorted(ground.intersection(bucket.ground)))  # all the while
     if counts.images == 0:
         raise EmptyBucketError(_nothing_there(bucket, source, scope, counts))
@@ -129,7 +146,7 @@ def freeze_listing(
         counts = replace(counts, twice=sifted - counts.images)
     files = store_months(database, key, SharedFiles.look(database.results, listed_months(key), kept))
     listed = scope_of(source, scope.prefix, scope.limit)
-    record = ListingRecord(moment, _identity(listed), listed, counts, largest, files, stood_on)
+    record = ListingRecord(moment, identity_of(listed), listed, counts, largest, files, stood_on)
     database.results.write_json(key, record.to_json())  # last: what it names is there
     return FrozenListing(key, moment, counts, largest, ground=stood_on)
 
@@ -172,13 +189,15 @@ def view_listing(database: Database, key: str) -> FrozenListing:
         raise gone(key, database.results.bucket)
     load_images(database, [file.key for file in record.files])
     counts = count_images(database, record.counts)
-    return FrozenListing(key, record.moment, counts, record.largest, ground=record.ground)
+    return FrozenListing(key, record.moment, counts, record.largest, ground=record.ground, anew=record.anew)
 
 
 def find_listing(
     database: Database, layout: DatasetLayout, source: Source, scope: Scope, since: datetime
 ) -> str | None:
     """Find the newest listing that another run froze of the same objects; windows do not matter, they narrow it later.
+
+    Of one of which folders alone were listed anew it counts when the rest was.
 
     Listings of earlier releases, whose files alone are there, are not found: they are read by the runs that name them.
 
@@ -189,7 +208,7 @@ def find_listing(
         scope: The run's scope.
         since: Not older than this, by the image store's clock; UTC.
     """
-    identity, results = _identity(scope_of(source, scope.prefix, scope.limit)), database.results
+    identity, results = identity_of(scope_of(source, scope.prefix, scope.limit)), database.results
     there = {found.key: found for found in results.list_objects(layout.listings)}
     # The images of all listings lie below, too: whoever is told to delete what Shoal has not named must not be told of them.
     named = only_named(there, layout.listings, lambda key: read_name(layout, key).kind in {Kind.LISTING, Kind.SHARED})
@@ -198,7 +217,7 @@ def find_listing(
         if found.last_modified < since - WRITTEN_AFTER:
             return None
         record = ListingRecord.read(results, found.key)
-        if record is not None and record.identity == identity and record.moment.at >= since:
+        if record is not None and record.identity == identity and record.whole_at >= since:
             return found.key
     return None
 
@@ -224,14 +243,27 @@ def count_images(database: Database, counts: ListingCounts) -> ListingCounts:
     return replace(counts, images=int(left["images"]), size_bytes=int(left["size_bytes"]))
 
 
-def _identity(listed: Mapping[str, Any]) -> str:
+def identity_of(listed: Mapping[str, Any]) -> str:
     """Tell what decides which objects a listing holds, in one hash; one of another release is not used again."""
     return canonical_sha256({"columns": list(LISTING_COLUMNS), "defaults": list(DEFAULTS), **listed})
 
 
-def _sift(
-    bucket: ImageStore, source: Source, scope: Scope, path: Path, *, mounts: bool
+def sift(
+    bucket: ImageStore, source: Source, prefixes: Sequence[str], path: Path, limit: int | None = None, *, mounts: bool
 ) -> tuple[ListingCounts, LargestDirectory, bool]:
+    """List what begins with any of these prefixes, and write the images among it to a file, a line each.
+
+    Args:
+        bucket: The image bucket.
+        source: What of it is an image.
+        prefixes: Sorted, none within another.
+        path: The file; what waits for the end lies beside it.
+        limit: Most images; None for all.
+        mounts: See `freeze_listing`.
+
+    Returns:
+        What was seen, its largest directory, and whether the file is in the order of keys, each there once.
+    """
     fan_out = FanOut()
     with (
         path.open("w", encoding="utf-8") as lines,
@@ -239,11 +271,13 @@ def _sift(
     ):
         sieve, unlisted = Sieve(source, lines, doubtful), Counter[str]()
         # A limit takes the first of the store's own order; what is wanted whole may come folder by folder.
-        listed = bucket.list_objects(scope.prefix, whole=scope.limit is None, unlisted=unlisted)
+        listed = chain.from_iterable(
+            bucket.list_objects(prefix, whole=limit is None, unlisted=unlisted) for prefix in prefixes
+        )
         for found in listed:
             fan_out.add(found.key)
             sieve.add(found)
-            if sieve.images == scope.limit:
+            if sieve.images == limit:
                 if mounts:
                     fan_out.finish(rest.key for rest in listed)
                 break

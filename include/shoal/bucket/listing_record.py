@@ -38,6 +38,30 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class ListedAnew:
+    """What of a listing was listed, where the rest was taken from another one.
+
+    Attributes:
+        of: Key of that one.
+        whole_at: When everything was listed last, and what is no image was counted; by the store's clock, UTC.
+        folders: What begins with one of these was listed.
+    """
+
+    of: str
+    whole_at: datetime
+    folders: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it."""
+        return {"of": self.of, "whole_at": utc_text(self.whole_at), "folders": list(self.folders)}
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "ListedAnew":
+        """Read it."""
+        return cls(take(stored, "of", str), read_time(stored["whole_at"]), tuple(take(stored, "folders", list)))
+
+
+@dataclass(frozen=True)
 class ListingRecord:
     """What is known of a listing beside its images.
 
@@ -49,6 +73,7 @@ class ListingRecord:
         largest: Its largest directory.
         files: Where its images lie.
         ground: See `ImageStore.ground`; empty also in listings of earlier releases.
+        anew: What of it was listed; None where all was, and in listings of earlier releases.
     """
 
     moment: Moment
@@ -58,6 +83,12 @@ class ListingRecord:
     largest: LargestDirectory
     files: tuple[ListingFile, ...]
     ground: tuple[str, ...] = ()
+    anew: ListedAnew | None = None
+
+    @property
+    def whole_at(self) -> datetime:
+        """When everything in it was listed, at the latest."""
+        return self.moment.at if self.anew is None else self.anew.whole_at
 
     def to_json(self) -> dict[str, Any]:
         """Write it."""
@@ -71,6 +102,7 @@ class ListingRecord:
             "largest_directory": {"name": self.largest.name, "entries": self.largest.entries},
             "files": [file.to_json() for file in self.files],
             **({"ground": list(self.ground)} if self.ground else {}),
+            **({"anew": self.anew.to_json()} if self.anew else {}),
         }
 
     @classmethod
@@ -95,6 +127,7 @@ class ListingRecord:
                     LargestDirectory(take(largest, "name", str), take(largest, "entries", int)),
                     parse_files(key, stored),
                     tuple(take(stored, "ground", list)) if "ground" in stored else (),
+                    ListedAnew.parse(stored["anew"]) if "anew" in stored else None,
                 )
             )
 

@@ -59,6 +59,10 @@ class NoAnswerError(StoreError):
     """Nothing answers at the store's address, or not in time."""
 
 
+class NoEventsError(StoreError):
+    """A store tells nobody what comes; it can be listed all the same."""
+
+
 class UnreadableError(StoreError):
     """A stored table cannot be read as what it is: it is damaged, or the disk is."""
 

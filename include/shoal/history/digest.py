@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.run_names import CHECK_DAG_ID, dataset_of, is_continuation, reanalyse_dag_id
+from shoal.plan.document import ARRIVALS
 from shoal.results.stored_plan import StoredPlan, find_plan
 from shoal.results.stored_summary import find_summary
 from shoal.stores.object_store import ObjectStore
@@ -102,6 +103,8 @@ def tell_start(plan: StoredPlan) -> str:
         return "by check"
     if is_continuation(run_id):
         return "goes on with an earlier run"
+    if plan.kind == ARRIVALS:
+        return "by new images"
     for beginning, words in _STARTS.items():
         if run_id.startswith(beginning):
             return words

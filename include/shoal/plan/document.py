@@ -6,6 +6,7 @@ from math import ceil, floor
 from os.path import commonprefix
 from typing import Any
 
+from shoal.bucket.arrived import Arrived
 from shoal.bucket.drift import Drift
 from shoal.bucket.listing import Scope
 from shoal.bucket.listing_record import Moment
@@ -28,8 +29,8 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.tables.clock_table import ClockTable
 
-KIND = "run"
-"""What plans of this release are: a run that lists and infers."""
+KIND, ARRIVALS = "run", "arrivals"
+"""What plans of this release are: runs that list and infer; the latter where events say that images arrived."""
 
 WORTH_A_POD_S = 30.0
 """A shard of less expected work than this costs more to start than to run."""
@@ -159,6 +160,7 @@ class Plan:
         nothing: Why no image is in the run's window; empty where one is.
         installation: The Airflow that planned it, empty when none did.
         compared_with: The run with which the report compares this one, see `results.compared_with`.
+        arrived: Where events said that something is new; None where none started the run.
         versions: All versions of the model that have a file, the highest first; of no run's settings, and not stored.
     """
 
@@ -193,6 +195,7 @@ class Plan:
     installation: str = ""
     compared_with: ComparedWith | None = None
     versions: Sequence[str] = ()
+    arrived: Arrived | None = None
 
     @property
     def pending(self) -> int:
@@ -278,10 +281,11 @@ class Plan:
         release = self.variant.release
         return {
             "format_version": FORMAT_VERSION,
-            "kind": KIND,
+            "kind": KIND if self.arrived is None else ARRIVALS,
             "run_key": self.run_key,
             "of_run": None,
             "dag_run": {"dag_id": self.dag_id, "run_id": self.run_id, "installation": self.installation},
+            **({} if self.arrived is None else {"arrived": self.arrived.to_json()}),
             "params": self.params.model_dump(mode="json"),
             "settings": stored_settings(self.dataset),
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},

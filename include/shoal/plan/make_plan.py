@@ -146,7 +146,7 @@ def _find_work(session: PlanSession, request: PlanRequest, stores: Stores, shelf
         approval,
         session.starts_over(),
         clock,
-        (*_say_moved(moved, to_infer, listing.nothing), *remarks),
+        (*listing.describe_anew(), *_say_moved(moved, to_infer, listing.nothing), *remarks),
     )
 
 
@@ -223,6 +223,7 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
         selected=found.chosen.selected,
         passed_over=found.chosen.passed_over,
         nothing=found.listing.nothing,
+        arrived=request.arrived,
         starts_over=found.starts_over,
         clock=found.clock,
         remarks=found.remarks,

@@ -8,8 +8,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from shoal.bucket.arrived import Arrived
 from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone, part_unsettled
+from shoal.bucket.listed_anew import find_base, freeze_anew
 from shoal.bucket.listing import (
     FrozenListing,
     Scope,
@@ -21,6 +23,7 @@ from shoal.bucket.listing import (
     view_listing,
 )
 from shoal.bucket.listing_record import ListingRecord
+from shoal.bucket.newest_folders import look_at_newest
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_name_words
@@ -319,8 +322,28 @@ class PlanSession:
             found = find_listing(database, stores.layout, source, self._scope, since)
         if found is not None:
             return view_listing(database, found)
-        mounts = request.dataset.mounts
-        return freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts, kept=self._find_kept())
+        mounts, kept, why = request.dataset.mounts, self._find_kept(), ""
+        if request.arrived is not None and request.params.full_scope:
+            anew = self._list_anew(request.arrived, key, kept)
+            if isinstance(anew, FrozenListing):
+                return anew
+            why = anew
+        listing = freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts, kept=kept)
+        return replace(listing, why_whole=why)
+
+    def _list_anew(self, arrived: Arrived, key: str, kept: frozenset[str]) -> FrozenListing | str:
+        """List what events named, and the newest folders: an event that was lost costs nothing there; or say why all is listed.
+
+        Makes: listing
+        """
+        source, stores, prefix = self._request.dataset.source, self._stores, self._scope.prefix
+        answer = None if self._answer is None else FrozenAt.of_answer(self._answer)
+        base = find_base(stores, source, self._scope, answer, arrived)
+        if isinstance(base, str):
+            return base
+        newest = [leaf for leaf in look_at_newest(stores.source, source, prefix, to_end=False).leaves if leaf != prefix]
+        base, mounts = base.widened(prefix, newest), self._request.dataset.mounts
+        return freeze_anew(stores.source, source, base, self._database, key, mounts=mounts, kept=kept)
 
     def _find_kept(self) -> frozenset[str]:
         """Name the files of the answer's listing, which `gc` keeps whatever their age; none where it cannot be read."""

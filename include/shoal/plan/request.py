@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shoal.bucket.arrived import Arrived
 from shoal.contract.layout import mint_run_key
 from shoal.models.approval import Asks
 from shoal.plan.taken_by_others import IsRunning
@@ -30,6 +31,7 @@ class PlanRequest:
         is_running: Tells of another Dag run, by dag_id and run_id, whether it still runs.
         asks: When this run asks a person.
         place_before: Where the dataset's last run wrote, as Airflow remembers it; None where nobody knows.
+        arrived: Where events say that something is new; None for a run that lists everything.
         neighbours: Names of the other dataset files.
         empty_fails: Whether a window without images fails the plan: one that a person chose, but no month of a backfill.
     """
@@ -49,3 +51,4 @@ class PlanRequest:
     empty_fails: bool = False
     place_before: ResultsPlace | None = None
     neighbours: Collection[str] = ()
+    arrived: Arrived | None = None

@@ -163,6 +163,11 @@ class Ignored:
         return found
 
 
+def is_path(text: str) -> bool:
+    """Whether an entry is a path from the root, letter by letter: it means one place, whatever is listed."""
+    return bool(_path_of(text))
+
+
 def _path_of(text: str) -> str:
     """Read an entry that is a path from the root, letter by letter; empty where it is a pattern or ends with a slash."""
     path = text.removeprefix("/")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
+from operator import not_
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from shoal.settings.field_types import (
     Settings,
     Suffix,
 )
-from shoal.settings.ignore import Ignored
+from shoal.settings.ignore import Ignored, is_path
 from shoal.stores.folder_access import SETTLE
 from shoal.stores.object_store import DEFAULT_KIND
 
@@ -108,6 +109,12 @@ class Source(Settings):
     volume: Volume | None = Field(
         None, exclude_if=lambda volume: volume is None, description="kind folder: the same folder for pods"
     )
+    events: bool = Field(
+        False,
+        exclude_if=not_,
+        description="Start a run when images arrive: by the store's own notifications where it has them, else its newest "
+        "folders are listed each minute",
+    )
     prefix: KeyPrefix = Field("", description="Only keys that begin so")
     suffixes: tuple[Suffix, ...] = Field(IMAGE_SUFFIXES, min_length=1, description="Endings of image keys, any case")
     ignore: tuple[IgnoreLine, ...] = Field(
@@ -172,6 +179,11 @@ class Source(Settings):
     def ignored(self) -> Ignored:
         """What is left out, to be asked by the million."""
         return Ignored(self.ignore)
+
+    @cached_property
+    def doubtful(self) -> tuple[str, ...]:
+        """Entries of `ignore` that are a key or a pattern, which only the whole listing tells."""
+        return tuple(entry for entry in self.ignore if self.ends_like_image(entry) and not is_path(entry))
 
     def is_image(self, key: str) -> bool:
         """Tell whether an object is an image of the dataset: by its ending, and unless it is ignored."""

@@ -131,5 +131,5 @@ class FolderStore(FilesHere, JsonObjects):
 
     located = access
 
-    read = stream = find_version = replace_bytes = write_bytes = upload = delete = _refuse
+    read = look_into = listen = stream = find_version = replace_bytes = write_bytes = upload = delete = _refuse
     write_json = replace_json = list_unfinished_uploads = abort_upload = _refuse

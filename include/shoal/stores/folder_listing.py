@@ -14,7 +14,7 @@ from stat import S_ISDIR, S_ISREG
 
 from shoal.contract.errors import ConfigError, StoreError, shown
 from shoal.stores.kept_times import file_version
-from shoal.stores.object_store import ListedObject
+from shoal.stores.object_store import FolderLevel, ListedObject
 
 LINKS = "links"
 NO_FILES = "neither files nor folders"
@@ -70,6 +70,31 @@ def walk(root: str, prefix: str, settle_s: float, unlisted: Counter[str]) -> Ite
         raise StoreError(
             f"Folder {shown(root)} was unmounted, or another one was mounted there, while it was listed - see which"
         )
+
+
+def look_into(root: str, folder: str, settle_s: float, most: int, after: str) -> FolderLevel:
+    """List one directory; what may not be looked into, or has a name that is no text, is left out.
+
+    Args:
+        root: The folder.
+        folder: Key of the directory, ends with a slash; empty for the folder itself.
+        settle_s: See `walk`.
+        most: Files that are looked at.
+        after: A key: files are listed that follow it.
+
+    Raises:
+        ConfigError: There is no such folder.
+        StoreError: The disk or the share failed.
+    """
+    aside = Counter[str]()
+    names = [name for name in _names(root, folder, "", aside) or () if name == shown_name(name)]
+    files = [name for name in names if not name.endswith("/") and folder + name > after]
+    objects = []
+    for name in files[:most]:
+        found = _look(root, folder + name, aside)
+        if found is not None and abs(time.time_ns() - found.st_mtime_ns) >= int(settle_s * 1e9):
+            objects.append(ListedObject(folder + name, file_version(found), found.st_size, _moment(found.st_mtime_ns)))
+    return FolderLevel(tuple(folder + name for name in names if name.endswith("/")), objects, len(files) <= most)
 
 
 def shown_name(name: str) -> str:

@@ -12,11 +12,11 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, NoReturn
 
-from shoal.contract.errors import ConfigError, ContractError, StoreError, TooLargeError, shown
+from shoal.contract.errors import ConfigError, ContractError, NoEventsError, StoreError, TooLargeError, shown
 from shoal.contract.gone_objects import gone
 from shoal.stores.files_here import FilesHere
 from shoal.stores.folder_access import IN_PODS, FolderAccess
-from shoal.stores.folder_listing import walk
+from shoal.stores.folder_listing import look_into, walk
 from shoal.stores.images import (
     Fetched,
     ImageChanged,
@@ -28,7 +28,7 @@ from shoal.stores.images import (
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.kept_times import file_version, kept_in
 from shoal.stores.mount_points import find_away, mount_points
-from shoal.stores.object_store import Connection, ListedObject, RcloneRemote
+from shoal.stores.object_store import Connection, FolderLevel, ListedObject, RcloneRemote
 from shoal.stores.pieces import Piece, Span
 
 PAUSES_S = (1.0, 2.0, 4.0)
@@ -149,6 +149,14 @@ class ImageFolder(FilesHere, JsonObjects):
         """See `ImageStore.list_folders`."""
         names = (found.key[len(prefix) :].partition("/") for found in self.list_objects(prefix))
         return sorted({name for name, slash, _ in names if slash})
+
+    def look_into(self, folder: str, pages: int, after: str = "") -> FolderLevel:
+        """See `ImageStore.look_into`: a directory, in which what was just written is left out as it is listed nowhere."""
+        return look_into(self._root, folder, self.access.settle_s, pages * 1000, after)
+
+    def listen(self, prefix: str) -> NoReturn:  # noqa: ARG002 - as every kind is asked
+        """See `ImageStore.listen`."""
+        raise NoEventsError(f"Folder {self.bucket} tells nobody what comes")
 
     def has(self, key: str) -> bool:
         """Tell whether there is such a file; nothing is read, and an empty folder is not taken for a disk that is away.

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,21 @@ class ListedObject(NamedTuple):
     size_bytes: int
     last_modified: datetime
     storage_class: str | None = None
+
+
+@dataclass(frozen=True)
+class FolderLevel:
+    """One level of a bucket.
+
+    Attributes:
+        folders: Prefixes that end with a slash, one level below.
+        objects: What lies beside them.
+        is_whole: Whether that is all of the level.
+    """
+
+    folders: tuple[str, ...]
+    objects: Sequence[ListedObject]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,30 @@ class ImageStore(ImageSource, Protocol):
 
     def list_folders(self, prefix: str) -> list[str]:
         """List the names one level below `prefix` that hold objects, sorted."""
+
+    def look_into(self, folder: str, pages: int, after: str = "") -> FolderLevel:
+        """List one level, as many pages of it.
+
+        Args:
+            folder: A prefix that ends with a slash, or is empty.
+            pages: Of a thousand entries each.
+            after: A key: objects are listed that follow it.
+
+        Raises:
+            ConfigError: No such bucket, or access denied.
+            StoreError: The store does not answer.
+        """
+
+    def listen(self, prefix: str) -> Iterator[str | None]:
+        """Wait for what comes, is written anew or goes below a prefix, and tell its keys; without an end.
+
+        The first one is None: from then on the store tells. None comes at least once a minute.
+
+        Raises:
+            NoEventsError: The store tells nobody.
+            ConfigError: No such bucket.
+            StoreError: It does not answer, or does not any more.
+        """
 
     def find_bytes(self, key: str, most: int | None = None) -> bytes | None:
         """Read a whole object as it is stored, None when there is none.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,11 +19,12 @@ from shoal.contract.gone_objects import gone
 from shoal.contract.json_bounds import too_large
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageGone, refuse_segments
 from shoal.stores.listing_ahead import list_ahead
-from shoal.stores.object_store import ListedObject
+from shoal.stores.object_store import FolderLevel, ListedObject
 from shoal.stores.pieces import Piece, asked_range, read_span
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess, is_amazon
 from shoal.stores.s3_codes import About, meaning_of
 from shoal.stores.s3_errors import error_code
+from shoal.stores.s3_events import tell_keys
 from shoal.stores.s3_explain import explain
 from shoal.stores.s3_listing import ListingPage, parse_page
 from shoal.stores.s3_login import LET_IN, told_as_ended
@@ -98,11 +100,11 @@ class S3Reader:
         for page in list_ahead(self._list_pages, prefix, whole=whole):
             yield from page.objects
 
-    def _list_pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
+    def _list_pages(self, prefix: str, delimiter: str = "", after: str = "") -> Iterator[ListingPage]:
         token: str | None = ""
         given: set[str] = set()
         while token is not None:
-            page = self._list_page(prefix, token, delimiter)
+            page = self._list_page(prefix, token, delimiter, after)
             yield page
             token = page.next_token
             if token is not None and token in given:
@@ -122,6 +124,27 @@ class S3Reader:
         """List the names one level below `prefix` that hold objects, sorted."""
         found = (folder for page in self._list_pages(prefix, "/") for folder in page.folders)
         return sorted({folder[len(prefix) :].rstrip("/") for folder in found})
+
+    def look_into(self, folder: str, pages: int, after: str = "") -> FolderLevel:
+        """See `ImageStore.look_into`: a listing that is cut at each slash."""
+        folders: list[str] = []
+        objects: list[ListedObject] = []
+        is_whole = False
+        for page in islice(self._list_pages(folder, "/", after), pages):
+            folders += page.folders
+            objects += [found for found in page.objects if found.key > after]  # some stores begin anew
+            is_whole = page.next_token is None
+        return FolderLevel(tuple(folders), objects, is_whole)
+
+    def listen(self, prefix: str) -> Iterator[str | None]:
+        """See `ImageStore.listen`: MinIO tells whoever asks, as long as they listen."""
+        client = self.located.connect(
+            1, self._keys, hurried=True
+        )  # a store that tells says each second that it is there
+        try:
+            yield from tell_keys(client, self.bucket, prefix, self.access.endpoint_url)
+        except TRANSPORT_ERRORS as err:
+            raise self._explain(err) from err
 
     def read_clock(self) -> datetime:
         """Read the store's own time, UTC: what `last_modified` is told in."""
@@ -325,7 +348,7 @@ class S3Reader:
         LET_IN.add(self.access)
         return response
 
-    def _list_page(self, prefix: str, token: str, delimiter: str) -> ListingPage:
+    def _list_page(self, prefix: str, token: str, delimiter: str, after: str = "") -> ListingPage:
         # Empty values are sent too: a bucket policy may ask for them.
         query: dict[str, str | list[str] | tuple[str]] = {
             "list-type": "2",
@@ -336,6 +359,8 @@ class S3Reader:
         }
         if token:
             query["continuation-token"] = token
+        elif after:
+            query["start-after"] = after
         # Amazon tells which objects of an archive are restored, for the asking; what others make of the header nobody says.
         headers: dict[str, str | list[str] | tuple[str]] | None = (
             {"x-amz-optional-object-attributes": "RestoreStatus"} if is_amazon(self.access.host) else None

@@ -37,7 +37,7 @@ class UnreachedStore:
     json_times = IN_TASKS
     hurried = False
 
-    list_objects = list_keys = list_folders = read_clock = uri = _refuse
+    list_objects = list_keys = list_folders = look_into = listen = read_clock = uri = _refuse
     read = find_bytes = find_piece = read_bytes = download = stream = has = _refuse
     find_json = read_json = write_json = replace_json = find_version = replace_bytes = write_bytes = upload = delete = (
         _refuse

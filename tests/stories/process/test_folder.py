@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import Pipeline, numbers, run_worker_here
 from shoal.answers.find import find_run
+from shoal.bucket.arrived import Arrived
 from shoal.contract.errors import ConfigError, EmptyBucketError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.exports.export import Where, find_afterwards
@@ -68,6 +69,10 @@ def test_files_give_the_answer_that_a_bucket_of_them_gives(few_images, photos):
     assert (plan.reused, plan.work.shards) == (12, ())
     assert folder.summarize(plan).summary["result_sha256"] == first.summary["result_sha256"]
     assert folder.verify(plan.run_key, plan.variant.directory).deviations == ()
+    put(photos, "IPC608/20260604-080000-IPC608.jpg", b"new")
+    arrived = folder.plan(arrived=Arrived(("IPC608/",)))
+    assert (arrived.listed, arrived.work.images) == (13, 1)
+    assert "listed anew 2 folders (IPC608/, IPC710/)" in said(arrived)
 
 
 def test_what_files_do_that_objects_do_not_is_said_and_nothing_is_lost(

@@ -300,7 +300,7 @@ def frozen_by(source, pipeline, limit=None):
 def counting(source, monkeypatch):
     """Keeps what the source's store is asked for: prefix, token and delimiter."""
     asked, ask = [], source._list_page
-    monkeypatch.setattr(source, "_list_page", lambda *of: asked.append(of) or ask(*of))
+    monkeypatch.setattr(source, "_list_page", lambda *of: asked.append(of[:3]) or ask(*of))
     return asked
 
 

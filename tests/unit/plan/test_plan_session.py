@@ -13,7 +13,7 @@ from shoal.tables.session import read_sql
 
 HOUSE = Path(shoal.__file__).parent
 STEPS = [
-    "bucket/correction_words.py", "bucket/drift.py", "bucket/listing.py", "bucket/listing_months.py", "bucket/silent_cameras.py",
+    "bucket/correction_words.py", "bucket/drift.py", "bucket/listed_anew.py", "bucket/listing.py", "bucket/listing_months.py", "bucket/silent_cameras.py",
     "bucket/unshown_names.py", "tables/frozen_listing.py",
     "plan/cut_shards.py", "plan/plan_session.py",
     "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_times.py", "tables/clock_words.py", "tables/session.py",

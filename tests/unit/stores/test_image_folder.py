@@ -8,13 +8,14 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.errors import ConfigError, ContractError, StoreError
+from shoal.contract.errors import ConfigError, ContractError, NoEventsError, StoreError
 from shoal.stores import image_folder, mount_points
 from shoal.stores.folder_access import FolderAccess
 from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
@@ -110,6 +111,21 @@ def test_a_file_that_is_being_written_waits_for_the_next_listing(tmp_path):
     found, unlisted = listed(opened(tmp_path, settle_s=60))
     assert [one.key for one in found] == ["of a wrong clock.jpg", "old.jpg"]
     assert unlisted == {UNSETTLED: 2}
+
+
+def test_a_directory_is_looked_into_by_itself_and_tells_nobody_what_comes(tmp_path):
+    for key in ("cam/1.jpg", "cam/2.jpg", "cam/ü 3.jpg", "cam/day/1.jpg", "dog.jpg"):
+        put(tmp_path, key)
+    (tmp_path / "cam/link").symlink_to(tmp_path)
+    folder = opened(tmp_path)
+    level = folder.look_into("cam/", 1)
+    assert level == replace(level, folders=("cam/day/",), is_whole=True)
+    assert [found.key for found in level.objects] == ["cam/1.jpg", "cam/2.jpg", "cam/ü 3.jpg"]
+    assert level.objects == listed(folder, prefix="cam/")[0][:2] + listed(folder, prefix="cam/ü")[0]
+    assert [found.key for found in folder.look_into("cam/", 1, "cam/1.jpg").objects] == ["cam/2.jpg", "cam/ü 3.jpg"]
+    assert opened(tmp_path, settle_s=60).look_into("cam/", 1).objects == []
+    with pytest.raises(NoEventsError, match="tells nobody what comes"):
+        next(folder.listen(""))
 
 
 def test_times_that_no_calendar_has_are_listed(tmp_path):

@@ -21,6 +21,7 @@ from shoal.airflow.operators.left_behind import OVER, end_left_behind, end_moved
 from shoal.airflow.operators.plan_told import notice, say_no_room, say_plan
 from shoal.airflow.operators.run_conf import (
     BACKFILL,
+    find_arrived,
     is_somebody_s_own,
     only_notices,
     read_params,
@@ -195,9 +196,10 @@ class PlanShardsOperator(BaseOperator):
             frozen=waiting is not None,
             reuse_since=reuse_listing_since(context, dataset.run.schedule, datetime.now(UTC)),
             is_running=lambda dag_id, run_id: dag_run_state(context["ti"], dag_id, run_id) in RUNNING,
-            asks=when_to_ask(context),
+            asks=when_to_ask(context, dataset),
             empty_fails=is_somebody_s_own(context),
             place_before=find_place(dataset.name),
+            arrived=find_arrived(context, dataset),
             neighbours=[path.stem for path in dataset_files(configured_datasets_folder())],
         )
 

@@ -1,10 +1,13 @@
 """A run's parameters: what a person or a backfill said, for a backfill the window of its month; and how the run started."""
 
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
-from airflow.sdk import Context
+from airflow.sdk import Asset, Context
 
+from shoal.airflow.assets import arrivals_uri
+from shoal.bucket.arrived import Arrived
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import backfill_dag_id, dataset_of, is_continuation, reanalyse_dag_id
 from shoal.models.approval import Asks
@@ -14,7 +17,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from shoal.settings.said_params import say_params
 
-BACKFILL, SCHEDULED, MANUAL, RELEASE = "backfill", "scheduled", "manual", "asset_triggered"
+BACKFILL, SCHEDULED, MANUAL, BY_ASSET = "backfill", "scheduled", "manual", "asset_triggered"
 LISTING_SERVES = timedelta(hours=24)
 
 
@@ -58,14 +61,35 @@ def is_somebody_s_own(context: Context) -> bool:
     return bool(dag_run.run_type == MANUAL) and not is_continuation(dag_run.run_id)
 
 
+def find_arrived(context: Context, dataset: Dataset) -> Arrived | None:
+    """Tell in which folders the events that started a run say something is new; None where others did, or nothing."""
+    if context["dag_run"].run_type != BY_ASSET:
+        return None
+    uri, prefix = arrivals_uri(dataset.name), dataset.source.prefix
+    told = [
+        event.extra
+        for asset, events in context["triggering_asset_events"].items()
+        if isinstance(asset, Asset) and asset.uri == uri
+        for event in events
+    ]
+    if not told or not dataset.source.events:
+        return None
+    # What a watcher tells is wrapped, what a person sends by the REST API is not.
+    found = [Arrived.read(prefix, extra.get("payload", extra)) for extra in told]
+    return reduce(lambda one, other: one.joined(prefix, other), found)
+
+
 def only_notices(context: Context, dataset: Dataset) -> bool:
-    """Whether the run only tells of a release: it was started by one, and the dataset names the version it uses."""
-    return context["dag_run"].run_type == RELEASE and dataset.model.version != LATEST
+    """Whether the run only tells of a release: it was started by one alone, and the dataset names the version it uses."""
+    by_asset = context["dag_run"].run_type == BY_ASSET and dataset.model.version != LATEST
+    return by_asset and find_arrived(context, dataset) is None
 
 
-def when_to_ask(context: Context) -> Asks:
-    """Tell by how a run was started whether a person may be asked."""
+def when_to_ask(context: Context, dataset: Dataset) -> Asks:
+    """Tell by how a run was started whether a person may be asked: for a few images that came nobody is woken."""
     started = context["dag_run"].run_type
+    if find_arrived(context, dataset) is not None:
+        return Asks.NEVER
     return {SCHEDULED: Asks.NEVER, MANUAL: Asks.AGAIN}.get(started, Asks.ONCE)
 
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from shoal.airflow.triggers.aside import aside
 from shoal.contract.errors import ShoalError
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class ModelReleaseTrigger(BaseEventTrigger):
             try:
                 if seen is None:
                     seen = stored = await self._recall()
-                found = await _aside(self._list_releases)
+                found = await aside(self._list_releases, "releases")
                 released, seen = find_released(seen, found), found
                 if released:
                     yield TriggerEvent({"model": self.root, "released": released})  # type: ignore[no-untyped-call]
@@ -92,36 +91,6 @@ class ModelReleaseTrigger(BaseEventTrigger):
     async def _remember(self, found: Mapping[str, str]) -> None:
         if self.asset_state_store:
             await self.asset_state_store.aset(SEEN_KEY, dict(found))
-
-
-async def _aside(look: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Look in a thread that nobody waits for at the end.
-
-    A triggerer that is told to stop answers no trigger any more, and joins the threads of `asyncio.to_thread`: one that asks
-    for the connection just then would hold it until it is killed.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[dict[str, str]] = loop.create_future()
-
-    def tell(found: dict[str, str] | None, err: BaseException | None) -> None:
-        if done.done():
-            return  # the wait was given up
-        if err is not None:
-            done.set_exception(err)
-        else:
-            done.set_result(found or {})
-
-    def run() -> None:
-        found, failure = None, None
-        try:
-            found = look()
-        except Exception as err:  # noqa: BLE001 - it is raised where it is waited for
-            failure = err
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, found, failure)
-
-    threading.Thread(target=run, name="releases", daemon=True).start()
-    return await done
 
 
 def find_released(seen: Mapping[str, str] | None, found: Mapping[str, str]) -> list[str]:
