@@ -20,6 +20,7 @@ from shoal.contract.errors import (
     ConfigError,
     ContractError,
     LoginRefusedError,
+    NoEventsError,
     ShoalError,
     StoreError,
     TooLargeError,
@@ -29,7 +30,7 @@ from shoal.contract.errors import (
 from shoal.contract.gone_objects import gone
 from shoal.stores.images import Fetched, ImageChanged, ImageDenied, ImageMissing, refuse_segments
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.object_store import Connection, ListedObject, RcloneRemote
+from shoal.stores.object_store import Connection, FolderLevel, ListedObject, RcloneRemote
 from shoal.stores.pieces import Piece, asked_range, read_span
 from shoal.stores.rclone_access import IN_PODS, REMOTE, USER, RcloneAccess
 from shoal.stores.rclone_connection import read_connection
@@ -40,6 +41,9 @@ from shoal.stores.rclone_serving import Door, Served
 
 PAUSES_S = (1.0, 2.0, 4.0)
 """Waits before a file is asked for again: a server that starts anew comes back. rclone itself asks several times before."""
+
+PAGE_ENTRIES = 1000
+"""Of a level of a folder."""
 
 _SEGMENTS = frozenset({"", ".", ".."})
 _PATIENT = urllib3.Timeout(connect=5, read=120)
@@ -123,6 +127,27 @@ class RcloneStore(JsonObjects):
         """See `ImageStore.list_folders`."""
         names = (key[len(prefix) :].partition("/") for key in self.list_keys(prefix))
         return sorted({name for name, slash, _ in names if slash})
+
+    def look_into(self, folder: str, pages: int, after: str = "") -> FolderLevel:
+        """See `ImageStore.look_into`: rclone lists a folder whole, of which so many entries are taken."""
+        lister = Lister(self._command, self._environment, self._path)
+        try:
+            found = lister.level(folder, self._hash_name)
+        except RcloneFailed as err:
+            if is_not_there(err) and folder and self._is_there(lister):
+                return FolderLevel((), (), is_whole=True)
+            raise self._explained(last_words(str(err)), f"Folder {shown(self.bucket)}") from err
+        later = [one for one in found if one.key > after]
+        some = later[: pages * PAGE_ENTRIES]
+        return FolderLevel(
+            tuple(one.key for one in some if one.key.endswith("/")),
+            [one for one in some if not one.key.endswith("/")],
+            is_whole=len(some) == len(later),
+        )
+
+    def listen(self, prefix: str) -> NoReturn:  # noqa: ARG002 - as every kind is asked
+        """See `ImageStore.listen`."""
+        raise NoEventsError(f"Store {shown(self.bucket)} is reached by rclone, which tells nobody what comes")
 
     def read_clock(self) -> datetime:
         """Say that nobody tells the store's time."""

@@ -90,6 +90,15 @@ class Lister:
             else:
                 yield from _with_size([entry], unlisted)
 
+    def level(self, folder: str, hash_name: str) -> list[ListedObject]:
+        """List one level, sorted; folders end with a slash.
+
+        Args:
+            folder: A prefix that ends with a slash, or is empty.
+            hash_name: See `find_hash`.
+        """
+        return list(_with_size(self._names(folder.rstrip("/"), "", hash_name), Counter()))
+
     def _names(self, folder: str, prefix: str, hash_name: str) -> list[ListedObject]:
         found = (_read_entry(folder, hash_name, entry) for entry in self._entries(folder, hash_name))
         return sorted(one for one in found if _leads(one.key, prefix))

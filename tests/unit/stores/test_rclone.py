@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from shoal.contract.errors import AccessDeniedError, ConfigError, LoginRefusedError, NoAnswerError, StoreError
+from shoal.contract.errors import (
+    AccessDeniedError,
+    ConfigError,
+    LoginRefusedError,
+    NoAnswerError,
+    NoEventsError,
+    StoreError,
+)
 from shoal.engines.kubernetes.serve_sidecar import serve_script
 from shoal.stores import rclone, rclone_program
 from shoal.stores.images import ImageChanged, ImageMissing
@@ -72,6 +79,19 @@ def test_odd_names_are_listed_in_the_order_of_keys_and_read_by_it(server):
     assert store.list_keys("nothing/here/") == []
     assert store.find_piece("a.jpg", 2, 3).data == b"age"
     assert store.find_bytes("none.jpg") is None
+
+
+def test_a_level_of_a_folder_is_looked_into_and_nobody_tells_what_comes(server):
+    store, here = opened(server), [key for key in HOSTILE if "/" not in key]
+    level = store.look_into("", 1)
+    assert level.is_whole
+    assert [one.key for one in level.objects] == sorted(here)
+    assert list(level.folders) == sorted({f"{key.partition('/')[0]}/" for key in HOSTILE if "/" in key})
+    assert [one.key for one in store.look_into("", 1, after="é").objects] == sorted(key for key in here if key > "é")
+    assert [one.key for one in store.look_into("a-b/", 1).objects] == ["a-b/c.jpg"]
+    assert store.look_into("nothing here/", 1).is_whole
+    with pytest.raises(NoEventsError, match="is reached by rclone, which tells nobody what comes"):
+        store.listen("")
 
 
 def test_a_file_that_is_written_to_is_changed_and_one_that_is_removed_is_missing(server):
