@@ -96,6 +96,8 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/storage.py
 	$(RUN) benchmarks/parsing.py
 	$(RUN) benchmarks/nights.py
+	$(RUN) benchmarks/repeats.py
+	$(RUN) benchmarks/health.py
 
 bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers compared with an oracle's; ARGS="--rows-of-part 5000"
 	@$(RUN) benchmarks/scale.py --keys $(KEYS) $(ARGS)

@@ -39,6 +39,8 @@ COMMANDS = {
     "labels": "take people's labels back, or write them for a model to learn from",
     "estimate": "correct an answer's counts by people's labels, with intervals",
     "evaluate": "judge a model, or two versions of it, by people's labels",
+    "health": "list what is wrong with cameras: lens, lamps, place, clock",
+    "repeats": "list what stands in a camera's picture for days, and keep what a person says of it",
     "verify": "recompute a run from the bucket and compare",
     "why": "say why a run is as it is, and what to do next",
     "fit": "count the pods a Kubernetes cluster has room for now",

@@ -152,3 +152,16 @@ def test_the_benchmark_of_estimates_counts_how_often_intervals_hold():
     given, share = re.search(r"^these images: ([\d,]+) intervals, ([\d.]+) of 100", table, re.MULTILINE).groups()
     assert int(given.replace(",", "")) > 300
     assert float(share) > 93
+
+
+def test_the_benchmark_of_repeats_flags_things_and_no_animals():
+    table = run_benchmark("repeats.py", "--seeds", "1", "--days", "12")
+    assert float(row(table, "boxes of things flagged")[0].rstrip("%")) >= 90
+    assert float(row(table, "boxes of animals flagged")[0].rstrip("%")) <= 1
+
+
+@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="two years of a camera take seconds: make test-wide")
+def test_the_benchmark_of_health_finds_what_was_planted():
+    table = run_benchmark("health.py", "--seeds", "1", "--first-seed", "2001")
+    assert row(table, "all")[:2] == ["6", "100.0%"]
+    assert float(row(table, "all")[2]) <= 1

@@ -52,7 +52,7 @@ def test_every_benchmark_that_is_quoted_is_one_that_make_bench_runs():
     ran = set(re.findall(r"benchmarks/(\w+)\.py", MAKEFILE))
     pages = "".join(
         (DOCS / name).read_text(encoding="utf-8")
-        for name in ("measurements.md", "models.md", "performance.md", "evidence.md")
+        for name in ("measurements.md", "models.md", "performance.md", "evidence.md", "repeats-and-health.md")
     )
     assert set(re.findall(r"^<!-- (\w+) -->\n```", pages, re.MULTILINE)) == ran - NOT_MEASURED
 

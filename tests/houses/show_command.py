@@ -1,9 +1,9 @@
-"""`show`, `taxa`, `compare`, `sample`, `labels`, `estimate` and `evaluate` as a person runs them, over a pipeline's buckets."""
+"""`show`, `taxa`, `compare`, `repeats`, `health`, `sample`, `labels`, `estimate` and `evaluate` as a person runs them."""
 
 from argparse import ArgumentParser
 from contextlib import contextmanager
 
-from shoal.cli import compare, estimate, evaluate, labels, sample, show, taxa
+from shoal.cli import compare, estimate, evaluate, health, labels, repeats, sample, show, taxa
 
 
 def ask_show(monkeypatch, capsys):
@@ -39,6 +39,16 @@ def ask_estimate(monkeypatch, capsys):
 def ask_evaluate(monkeypatch, capsys):
     """Likewise for `evaluate`."""
     return _ask(monkeypatch, capsys, evaluate)
+
+
+def ask_repeats(monkeypatch, capsys):
+    """Likewise for `repeats`."""
+    return _ask(monkeypatch, capsys, repeats)
+
+
+def ask_health(monkeypatch, capsys):
+    """Likewise for `health`."""
+    return _ask(monkeypatch, capsys, health)
 
 
 def _ask(monkeypatch, capsys, command):

@@ -4,6 +4,7 @@
                     releases.json
                     listings/<run_key>.json   files/<month>-<sha16>.parquet
                     samples/   labels/   trainings/   estimates/<sha16>.json .parquet
+                    repeats/<sha16>.json
                     <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/   files/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
@@ -251,6 +252,19 @@ class DatasetLayout:
     def releases(self) -> str:
         """Notice of a model version that is newer than the one the dataset names."""
         return f"{self.root}releases.json"
+
+    @property
+    def repeats(self) -> str:
+        """Prefix of what people said of repeat detections."""
+        return f"{self.root}repeats/"
+
+    def repeat(self, sha256: str) -> str:
+        """What a person said of one thing that stands in a camera's picture.
+
+        Args:
+            sha256: Of what is told in it.
+        """
+        return f"{self.repeats}{sha256[:CONTENT]}.json"
 
     def listing(self, run_key: str) -> str:
         """The bucket as one run froze it: when, what was left out, and which files hold its images."""

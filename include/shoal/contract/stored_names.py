@@ -50,7 +50,8 @@ _OF_VARIANT = re.compile(rf"(?:.*/)?(?P<variant>{FOLDER})/(?:runs/{RUN_KEY}|answ
 _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _FILE_OF_IMAGE = re.compile(rf"{FOLDER}/files/[0-9a-f]{{{CONTENT}}}/[0-9a-f]{{{CONTENT}}}-{FILE_NAME}")
 _EVIDENCE = re.compile(rf"(?:samples|labels|trainings|estimates)/[0-9a-f]{{{CONTENT}}}\.(?:json|parquet)")
-_RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json")
+_REPEAT = re.compile(rf"(?:.*/)?repeats/(?P<content>[0-9a-f]{{{CONTENT}}})\.json", re.DOTALL)
+_RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json|repeats/[0-9a-f]{{{CONTENT}}}\.json")
 
 
 class Kind(StrEnum):
@@ -76,7 +77,7 @@ class Kind(StrEnum):
     EVIDENCE = "evidence"
     """A sample, people's labels, or what a model was trained on: named by its content, and of no run."""
     RECORD = "record"
-    """current.json, variant.json and the like."""
+    """current.json, variant.json and the like, and what people said of repeat detections."""
     OTHER = "other"
 
 
@@ -111,6 +112,12 @@ def read_name(layout: DatasetLayout, key: str) -> StoredName:
         return StoredName(Kind.ROWS)
     alone = {Kind.IMAGE_FILE: _FILE_OF_IMAGE, Kind.EVIDENCE: _EVIDENCE, Kind.RECORD: _RECORD}
     return StoredName(next((kind for kind, names in alone.items() if names.fullmatch(name)), Kind.OTHER))
+
+
+def read_repeat(key: str) -> str | None:
+    """Read from its key what names a person's word on a repeat detection; None where it is no such key."""
+    found = _REPEAT.fullmatch(key)
+    return found["content"] if found else None
 
 
 @dataclass(frozen=True)

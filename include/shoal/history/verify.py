@@ -7,6 +7,7 @@ from typing import Any
 from shoal.contract.errors import ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.evidence.repeats.decisions import read_decisions
 from shoal.exports.export import Answer
 from shoal.exports.write_again import compare_exports
 from shoal.history.verification.files import check_export_months, check_files, check_listing
@@ -101,9 +102,10 @@ def _compare(
     plan, summary = stored
     run, looked = layout.run(plan.run_key), _plan_of_rows(stores, layout, plan)
     sources = find_sources(database, layout, plan)
-    build_tables(database, plan, layout.run(plan.rows_run), sources)
+    decisions = read_decisions(stores.results, stores.layout, summary.decisions)
+    build_tables(database, plan, layout.run(plan.rows_run), sources, decisions)
     balance = read_balance(database)
-    answer = Answer(plan, balance.complete, read_result(database, plan, balance), summary.run)
+    answer = Answer(plan, balance.complete, read_result(database, plan, balance, decisions), summary.run)
     compared = compare_exports(database, answer, summary)
     result = _as_told_then(compared.answer.result, summary.result)
     format_2 = plan.format_version == FORMAT_VERSION

@@ -134,6 +134,16 @@ class StoredSummary:
         return str(self.model) if self.then is None else f"{self.model}, then {self.then}"
 
     @property
+    def decisions(self) -> tuple[str, ...]:
+        """Name what people had said of repeat detections by then; what is no such name is none.
+
+        Raises:
+            ContractError: It is not what its format promises.
+        """
+        with reading(f"summary.json of run {self.run_key}", "restore it, or clear task summarize of its Dag run"):
+            return tuple(take(self.result.get("repeats", {"decisions": []}), "decisions", list))
+
+    @property
     def named(self) -> dict[str, SummaryFile]:
         """The files by the names that people call them."""
         return {file.name: file for file in self.files}

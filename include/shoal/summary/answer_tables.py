@@ -101,19 +101,26 @@ _TWO_MODELS = """CASE WHEN then_score IS NOT NULL THEN {'class_id': class_id, 'c
 """Of a box whose class is the second model's, that and its score; and what the first one called it."""
 
 
+_REPEATS = """
+    LEFT JOIN (SELECT key AS repeat_key, position AS repeat_position, repeat FROM repeat_boxes) AS of_repeats
+        ON repeat_key = boxes.key AND repeat_position = boxes.position"""
+"""What stands in the picture for good, as people said: of boxes that count alone."""
+
+
 def _boxes(name: str, area: str = "NULL::FLOAT", more: str = "", said: str = _ONE_MODEL) -> AnswerTable:
     """Make a table of the boxes of one of this name, with what is known of their images; what no model gives is NULL.
 
     Its lines follow from the images' lines and rows. Three times as many as images, they are hashed themselves with DuckDB's own
     64 bits only, which takes a fifth of the time: a second look at what is decided already.
     """
+    repeat, repeats = ("of_repeats.repeat", _REPEATS) if name == "detections" else ("NULL", "")
     query = f"""
     SELECT {_TAKEN}, key, boxes.object_version, images.use, camera, deployment, captured_at, width, height,
         boxes.position::INTEGER AS position, taxon, aphia_id, class_id, class_name, role, confidence, x1, y1, x2, y2,
-        NULL::VARCHAR AS repeat, {area} AS area_px,
+        {repeat}::VARCHAR AS repeat, {area} AS area_px,
         masks[boxes.position + 1] AS mask, keypoints[boxes.position + 1] AS keypoints, angles[boxes.position + 1] AS angle,
         {said}
-    FROM {name} AS boxes JOIN images USING (key){more}
+    FROM {name} AS boxes JOIN images USING (key){more}{repeats}
 """
     return AnswerTable(
         name=name,

@@ -1,5 +1,6 @@
 """A run's answer as JSON: `result`, the same for the same inputs, and `run`, what depends on the way there."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.detect import DETECT
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
+from shoal.evidence.repeats.decisions import Decision, names_sha256
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
 from shoal.summary.deployments import read_deployed
@@ -45,13 +47,16 @@ _LONGEST = f"""
 SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
 
 
-def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[str, Any]:
+def read_result(
+    database: Database, plan: StoredPlan, balance: Balance, decisions: Sequence[Decision] = ()
+) -> dict[str, Any]:
     """Read the part of a summary that the same images, model and settings always give.
 
     Args:
         database: Holds the tables of `build_tables`.
         plan: The run's plan.
         balance: The first balance.
+        decisions: What people said of repeat detections.
 
     Raises:
         ContractError: The second balance does not close.
@@ -94,6 +99,27 @@ def read_result(database: Database, plan: StoredPlan, balance: Balance) -> dict[
         "counts_sha256": _hash_digest(database, "counts_digest") if balance.complete else None,
         "gaps_sha256": _hash_digest(database, "gaps_digest") if balance.complete else None,
         **_tell_task(database, plan),
+        **_tell_repeats(database, decisions),
+    }
+
+
+_WITHOUT_REPEATS = """
+    SELECT taxon, count(*)::BIGINT AS detections, count(repeat)::BIGINT AS repeats,
+        (count(*) - count(repeat))::BIGINT AS detections_without, count(DISTINCT key)::BIGINT AS images_with,
+        count(DISTINCT key) FILTER (repeat IS NULL)::BIGINT AS images_with_without
+    FROM detections JOIN (SELECT key, use FROM images) USING (key) LEFT JOIN repeat_boxes USING (key, position)
+    WHERE role = 'count' AND use = 'used' AND taxon IN (SELECT taxon FROM decisions WHERE is_repeat)
+    GROUP BY taxon ORDER BY taxon
+"""
+
+
+def _tell_repeats(database: Database, decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Tell which words of people on repeat detections were heard, and the taxa's numbers with and without them."""
+    if not decisions:
+        return {}
+    return {
+        "inputs": {"repeats_sha256": names_sha256(decisions)},
+        "repeats": {"decisions": sorted(one.id for one in decisions), "taxa": database.records(_WITHOUT_REPEATS)},
     }
 
 

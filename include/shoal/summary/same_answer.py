@@ -6,7 +6,7 @@ changes no number costs one night's computing, one that was forgotten would be a
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import Distribution, entry_points
@@ -19,6 +19,7 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
+from shoal.evidence.repeats.decisions import Decision, names_sha256
 from shoal.exports.export import find_export
 from shoal.exports.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.exports.report.page import shown_of_run
@@ -63,6 +64,7 @@ class AnswerInputs:
         compared: The run that the report compares with, what it found and the files of its tables; None where there is none,
             in words why not where it cannot be read.
         then: The second model in a row; None where there is none.
+        repeats: Names of what people said of repeat detections; None where nobody said anything.
     """
 
     release: tuple[str, ...]
@@ -80,6 +82,7 @@ class AnswerInputs:
     exports: Mapping[str, str]
     compared: str | None = None
     then: Mapping[str, Any] | None = None
+    repeats: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -87,13 +90,16 @@ class AnswerInputs:
         return canonical_sha256(asdict(self))
 
 
-def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> AnswerInputs | None:
+def read_inputs(
+    database: Database, plan: StoredPlan, sources: RowSources, decisions: Sequence[Decision] = ()
+) -> AnswerInputs | None:
     """Read what a run's answer depends on; None where that cannot be told: a listing of an earlier release has no sha256.
 
     Args:
         database: A session on the results bucket.
         plan: The run's plan.
         sources: Where its rows lie.
+        decisions: What people said of repeat detections.
     """
     listing = [file.sha256 for file in read_files(database.results, plan.listing.key)]
     exports = {name: _wheel_of(name) for name in of_wheels(plan.settings.exports)}
@@ -116,6 +122,7 @@ def read_inputs(database: Database, plan: StoredPlan, sources: RowSources) -> An
         late_origins=sources.late_origins,
         exports={name: told for name, told in exports.items() if told is not None},
         compared=_compared(database.results, plan),
+        repeats=names_sha256(decisions),
     )
 
 

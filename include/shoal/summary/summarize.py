@@ -1,6 +1,6 @@
 """The last task: rows into the ledger, both balances, numbers, files, `summary.json`, `current.json` - in this order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from shoal.bucket.drift import compare_known
 from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
+from shoal.evidence.repeats.decisions import Decision, read_decisions
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Draw
@@ -178,15 +179,16 @@ def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
 ) -> Found:
     """Find what a run's rows say, and store its files; nothing is computed where an answer of the same rows is there."""
     sources, known = find_sources(database, layout, plan), read_known(stores)
-    inputs = read_inputs(database, plan, sources)
+    decisions = read_decisions(stores.results, stores.layout)
+    inputs = read_inputs(database, plan, sources, decisions)
     shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
     same = find_same_answer(plan, inputs, known, shared) if ledger is None else None
     if same is not None:
         return same
     database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
-    build_tables(database, plan, layout.run(plan.rows_run), sources)
+    build_tables(database, plan, layout.run(plan.rows_run), sources, decisions)
     own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
-    balance, answer = _read_answer(database, layout, plan, known, own)
+    balance, answer = _read_answer(database, layout, plan, known, own, decisions)
     answer = replace(answer, draw=_draw_from(stores, plan) if with_pictures else None)
     lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
     # From here on no more of the code is read that decides a line.
@@ -214,13 +216,18 @@ def _compact(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> tuple[s
         return (tell_failure(err),)
 
 
-def _read_answer(
-    database: Database, layout: VariantLayout, plan: StoredPlan, known: KnownAnswer | None, own: Mapping[str, Any]
+def _read_answer(  # noqa: PLR0917 - what an answer is read from
+    database: Database,
+    layout: VariantLayout,
+    plan: StoredPlan,
+    known: KnownAnswer | None,
+    own: Mapping[str, Any],
+    decisions: Sequence[Decision],
 ) -> tuple[Balance, Answer]:
     """Read what a run found from its tables; `own` is what only whoever settled its rows knows."""
     balance = read_balance(database)
     balance.check(plan)
-    result = read_result(database, plan, balance)
+    result = read_result(database, plan, balance, decisions)
     facts = {
         **read_run_facts(database, plan, balance),
         **own,

@@ -7,6 +7,7 @@ from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.obb import OBB
 from shoal.contract.tasks.segment import SEGMENT
+from shoal.evidence.repeats.decisions import Decision, mark_boxes
 from shoal.exports.equal_effort import GROUP_IMAGES
 from shoal.results.ledger import RowSources, view_sources
 from shoal.results.stored_plan import StoredPlan
@@ -26,8 +27,10 @@ COUNTED_BYTES = 256
 """Of a session's memory for each image and taxon that is counted in bins at once: at most each is one."""
 
 
-def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources) -> None:
-    """Build accounted, detections, images, axis, gaps, counts, series, species and deployed for one run.
+def build_tables(
+    database: Database, plan: StoredPlan, run: RunLayout, sources: RowSources, decisions: Sequence[Decision] = ()
+) -> None:
+    """Build accounted, detections, images, axis, gaps, counts, series, species, deployed and repeat_boxes for one run.
 
     Of a segmenter mask_areas and covered, too.
 
@@ -36,6 +39,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
         plan: The run's plan.
         run: The objects of the run that looked at its images.
         sources: Where its rows lie.
+        decisions: What people said of repeat detections.
 
     Raises:
         ContractError: The rows are not those of the plan's task.
@@ -65,6 +69,7 @@ def build_tables(database: Database, plan: StoredPlan, run: RunLayout, sources: 
     database.set_variable("group_images", GROUP_IMAGES)
     fill_spans(database, dataset.deployments, params.window)
     count(database, plan, params.conf)
+    mark_boxes(database, decisions)
 
 
 def count(database: Database, plan: StoredPlan, conf: float | None) -> None:

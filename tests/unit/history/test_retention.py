@@ -35,6 +35,7 @@ def of_run(days_ago, *names, variant="fish-v1-0123456789ab"):
     [
         ("current.json", Kind.RECORD),
         ("releases.json", Kind.RECORD),
+        ("repeats/0123456789abcdef.json", Kind.RECORD),
         (f"listings/{run_key(1)}.parquet", Kind.LISTING),
         (f"listings/{run_key(1)}.json", Kind.LISTING),
         ("fish-v1-0123456789ab/variant.json", Kind.RECORD),

@@ -102,6 +102,7 @@ CHANGED = {
         plan, compared_with=ComparedWith("20260601T000000Z-abcd1234", "demo-fish-v0-0")
     ),
     "then": lambda plan, _: replace(plan, then=StoredThen(plan.model, ("fish",), 1)),
+    "repeats": None,
 }
 """How the inputs of a run's answer become others, field by field, with nothing else changed; those with None have a test of their own."""
 
@@ -154,8 +155,7 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
         ]
         assert differ == [name]
         assert after.sha256 != before.sha256
-    for name in ("listing", "exports"):
-        other = ("0" * 64,) if name == "listing" else {"sightings": "a-wheel 1.0"}
+    for name, other in (("listing", ("0" * 64,)), ("exports", {"sightings": "a-wheel 1.0"}), ("repeats", "0" * 64)):
         assert replace(before, **{name: other}).sha256 != before.sha256
         assert (hash_rules(replace(before, **{name: other})) == hash_rules(before)) == (name in OF_IMAGES_AND_ROWS)
 

@@ -1,0 +1,68 @@
+"""What findings rest on: time decides what stands, tests by rank what is a step; and summaries do without numpy."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from shoal.evidence.health.statistics import falls_by_rank, lower_share, slope
+from shoal.evidence.repeats.place import Place
+from shoal.evidence.repeats.places import SeenPlace
+from shoal.evidence.repeats.standing import comes_back, find_periods
+
+PLACE = Place("A", "", "Sparus aurata", 0.1, 0.1, 0.2, 0.2)
+ROUND_THE_CLOCK, BY_DAY, AT_NOON = range(8), range(2, 6), range(3, 5)
+
+
+def seen(looked, taken, *, days=6, near=1.0, every=1):
+    """When a place was taken: a camera looks in some parts of each day, and sees it in some."""
+    slots = np.array([day * 8 + part for day in range(days) for part in looked])
+    of_it = np.array([day * 8 + part for day in range(0, days, every) for part in taken])
+    images = 6
+    at = np.full(len(of_it), images // 2)
+    return SeenPlace(PLACE, of_it, at, (at * near).astype(int)), slots, np.full(len(slots), images)
+
+
+@pytest.mark.parametrize(
+    ("given", "periods"),
+    [
+        pytest.param(seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK), 1, id="a stone by day and night"),
+        pytest.param(seen(ROUND_THE_CLOCK, BY_DAY), 1, id="a stone that is seen by daylight alone"),
+        pytest.param(seen(BY_DAY, BY_DAY), 1, id="a stone before a camera that looks by day"),
+        pytest.param(seen(ROUND_THE_CLOCK, AT_NOON), 0, id="a fish that comes back at noon"),
+        pytest.param(seen(BY_DAY, AT_NOON, days=60), 0, id="one that does so for two months before a camera that looks by day"),
+        pytest.param(seen(AT_NOON, AT_NOON, days=60), 0, id="a camera that looks at noon alone: nobody knows"),
+        pytest.param(seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK, days=2), 0, id="two days are no stone yet"),
+        pytest.param(seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK, days=12, every=3), 0, id="there on each third day"),
+        pytest.param(seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK, days=12, every=2), 0, id="there on each other day"),
+        pytest.param(seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK, near=3.0), 0, id="boxes all around it: fish pass"),
+    ],
+)  # fmt: skip
+def test_time_decides_what_stands(given, periods):
+    place, slots, images = given
+    assert len(find_periods(place, slots, images)) == periods
+
+
+def test_a_period_tells_its_break_and_ends_where_the_thing_was_taken_away():
+    place, slots, images = seen(ROUND_THE_CLOCK, ROUND_THE_CLOCK, days=10)
+    there = (place.slots < 5 * 8 + 3) & ~np.isin(place.slots, [17, 18])  # away for six hours, gone on the sixth day
+    [period] = find_periods(SeenPlace(PLACE, place.slots[there], place.at[there], place.near[there]), slots, images)
+    assert (period.start.isoformat(), period.end.isoformat()) == (
+        "1970-01-01T00:00:00+00:00",
+        "1970-01-06T09:00:00+00:00",
+    )
+    assert (period.longest_break_h, period.days, period.boxes, period.images) == (6, 5, 41 * 3, 43 * 6)
+    assert comes_back(place)
+
+
+def test_statistics_are_those_of_their_papers():
+    """Kendall's S and its variance by hand: five falling values have S = -10, variance 5 * 4 * 15 / 18."""
+    assert falls_by_rank(np.array([5.0, 4, 3, 2, 1])) == pytest.approx(-9 / np.sqrt(50 / 3))
+    assert slope(np.array([10.0, 8, 6, 100, 2])) == pytest.approx(-2), "one odd day moves nothing"
+    assert lower_share(np.array([5.0, 6, 7]), np.array([1.0, 6.5])) == pytest.approx(4 / 6)
+
+
+def test_a_summary_is_computed_where_numpy_is_not_installed():
+    words = "import sys; sys.modules['numpy'] = None; import shoal.summary.summarize"
+    assert subprocess.run([sys.executable, "-c", words], check=False, capture_output=True, text=True).stderr == ""
