@@ -51,7 +51,7 @@ class HandedOut:
         for_two: How many of them are in the second list, too.
         failed: Pictures that could not be read, by why.
         gone: Images of the sample that the answer at hand does not have as they were drawn, or may not show.
-        files: The lists.
+        files: The lists, as they lie in the folder.
         how: What a person does with them.
     """
 
@@ -98,11 +98,11 @@ def hand_out(
         written, failed = write_pictures(source, images, to / kind.folder, run.picture_limits.byte_limit)
         if not written and images:
             raise ConfigError(f"None of {counted(len(images), 'picture')} could be read: {'; '.join(failed)}")
-        files = _write_lists(design, run, written, kind, to)
+        files = [one.relative_to(to.absolute()) for one in _write_lists(design, run, written, kind, to.absolute())]
     except OSError as err:
         raise ConfigError(f"{to} cannot be written: {err.strerror or err} - name another folder, or make room") from err
     twice = sum(image.twice for image in written)
-    return HandedOut(len(written), twice, failed, design.json["drawn"]["new"] - len(images), files, kind.how)
+    return HandedOut(len(written), twice, failed, design.json["drawn"]["new"] - len(images), tuple(files), kind.how)
 
 
 def _read_images(database: Database, design: Design) -> list[HandedImage]:
@@ -163,9 +163,7 @@ def _write_lists(
 
 def describe(found: HandedOut, design: Design, to: Path) -> list[str]:
     """Say what was written, in lines."""
-    lines = [
-        f"written  {to}: {counted(found.pictures, 'picture')}, {', '.join(str(one.relative_to(to)) for one in found.files)}"
-    ]
+    lines = [f"written  {to}: {counted(found.pictures, 'picture')}, {', '.join(map(str, found.files))}"]
     if found.for_two:
         lines.append(
             f"for two people: {counted(found.for_two, 'picture')}, the lists with {SECOND} in their name are the second one's"

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
+from shoal.evidence.health.clocks import find_clock_jumps
 from shoal.evidence.health.statistics import falls_by_rank, lower_share, slope
 from shoal.evidence.repeats.place import Place
 from shoal.evidence.repeats.places import SeenPlace
 from shoal.evidence.repeats.standing import comes_back, find_periods
+from shoal.tables.session import open_database
 
 PLACE = Place("A", "", "Sparus aurata", 0.1, 0.1, 0.2, 0.2)
 ROUND_THE_CLOCK, BY_DAY, AT_NOON = range(8), range(2, 6), range(3, 5)
@@ -66,3 +69,33 @@ def test_statistics_are_those_of_their_papers():
 def test_a_summary_is_computed_where_numpy_is_not_installed():
     words = "import sys; sys.modules['numpy'] = None; import shoal.summary.summarize"
     assert subprocess.run([sys.executable, "-c", words], check=False, capture_output=True, text=True).stderr == ""
+
+
+JUNE = datetime(2026, 6, 1)
+COUNTED = [(f"DCIM/IMG_{n:04}.JPG", JUNE + timedelta(hours=n)) for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("images", "jumps"),
+    [
+        pytest.param(COUNTED, [], id="names and times go on together"),
+        pytest.param(
+            [(key, at - timedelta(hours=4) * (n >= 200)) for n, (key, at) in enumerate(COUNTED)],
+            [("DCIM/IMG_0200.JPG", -3.0)],
+            id="from one image on the clock is four hours behind",
+        ),
+        pytest.param(
+            [*COUNTED, ("DCIM/copy of IMG_0003.JPG", JUNE + timedelta(hours=3))], [], id="a copy has a name of another form"
+        ),
+    ],
+)  # fmt: skip
+def test_a_clock_that_leaps_is_told_by_names_of_one_form(images, jumps):
+    with open_database(None) as database:
+        database.run("CREATE TABLE images (key VARCHAR, captured_at TIMESTAMP)")
+        database.connection.executemany("INSERT INTO images VALUES (?, ?)", images)
+        database.run(
+            "CREATE VIEW pictures AS SELECT 'A' AS camera, '' AS deployment, key, captured_at, "
+            "NULL::TIMESTAMP AS last_modified FROM images"
+        )
+        found = list(find_clock_jumps(database))
+    assert [(one.after, one.size) for one in found] == jumps

@@ -128,8 +128,10 @@ def pictures(out):
     return [(one["key"], out / folder / one["name"]) for one in handed(out)]
 
 
-def test_a_sample_grows_and_no_image_is_handed_out_twice(reef, sample, labels, tmp_path):
-    sample(tmp_path / "a", "-n", 20)
+def test_a_sample_grows_and_no_image_is_handed_out_twice(reef, sample, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, said = sample("a", "-n", 20)
+    assert "written  a: 2" in said
     first = {one["key"] for one in handed(tmp_path / "a")}
     _, again = sample(tmp_path / "a", "-n", 20)
     assert "as it was drawn before" in again

@@ -22,6 +22,9 @@ LEAST_JUMP_S = 15 * 60
 WHOLE_HOUR_S = 120
 """So close to whole hours a jump is one of a time zone."""
 
+MOST_ZONES_H = 14
+"""No zone's time is further from UTC."""
+
 MOST_STEPS_BACK = 0.005
 """Of a camera's images: with more steps back their names are in no order of time."""
 
@@ -55,7 +58,9 @@ _STEPS_BACK = """
         SELECT camera, deployment, key, captured_at, lag(captured_at) OVER by_name AS earlier,
             lag(key) OVER by_name AS earlier_key, count(*) OVER (PARTITION BY camera) AS images
         FROM pictures
-        WINDOW by_name AS (PARTITION BY camera, deployment, regexp_replace(key, '[^/]*$', '') ORDER BY key)
+        -- Names of one form: numbers count on, and what is beside them ("copy of …") is no series with the others.
+        WINDOW by_name AS (PARTITION BY camera, deployment, regexp_replace(key, '[^/]*$', ''),
+            regexp_replace(key, '^.*/|[0-9]+', '', 'g') ORDER BY key)
     ), back AS (
         SELECT *, count(*) OVER (PARTITION BY camera) AS steps FROM named WHERE captured_at < earlier - INTERVAL 1 HOUR
     )
@@ -144,6 +149,6 @@ def _find_leaps(database: Database) -> Iterator[Finding]:
 
 def _whole(size_s: float) -> str:
     hours = round(size_s / 3600)
-    return (
-        f"; {hours:+d} whole hours, as a time zone has" if hours and abs(size_s - hours * 3600) <= WHOLE_HOUR_S else ""
-    )
+    if not 0 < abs(hours) <= MOST_ZONES_H or abs(size_s - hours * 3600) > WHOLE_HOUR_S:
+        return ""
+    return f"; {hours:+d} whole hours, as a time zone has"
