@@ -120,7 +120,7 @@ def _bias(raw: int, found: "Estimate", images: int) -> str:
     if found.mean is None or found.low is None or found.high is None:
         return ""
     value, low, high = (raw - end * images for end in (found.mean, found.high, found.low))
-    return f"{value:+.0f} ({low:+.0f} to {high:+.0f})"
+    return f"{round(value):+d} ({round(low):+d} to {round(high):+d})"
 
 
 def _place(taxa: tuple["TaxonEstimate", ...]) -> Iterator[str]:
