@@ -35,6 +35,7 @@ COMMANDS = {
     "show": "draw an image with its boxes, or a contact sheet of a taxon",
     "summarize": "count a run's images again: with another threshold or the dataset file of now",
     "compare": "show what another version of the model changes, on the same images",
+    "cite": "write what a paper says of an answer: methods, settings, versions, references",
     "sample": "draw images for people to label, by a design that is stored first",
     "labels": "take people's labels back, or write them for a model to learn from",
     "estimate": "correct an answer's counts by people's labels, with intervals",

@@ -16,6 +16,7 @@ from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
 from shoal.contract.rows import FATES, LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.evidence import stored as stored_evidence
+from shoal.evidence.cite import keep_cited
 from shoal.evidence.draw import Wish, draw_sample
 from shoal.evidence.estimates.make import make_estimate
 from shoal.evidence.evaluation.make import make_evaluation
@@ -49,7 +50,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="u
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
     "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "progress.json", "summary.json", "explore.json",
-    "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json",
+    "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "cited.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {
     "listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS,
@@ -234,7 +235,8 @@ def keep_evidence(pipeline, folder):
     for where, one in (("drawn", stored[0]["drawn"]), ("frame", stored[0]["frame"])):
         results.download(one["key"], folder / f"{where}.parquet")
     stored += [results.read_json(layout.evidence_file("estimates", one.name, "json")) for one in (estimate, evaluation)]
-    names_of_docs = ("sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json")
+    stored.append(results.read_json(keep_cited(results, layout, run)))
+    names_of_docs = ("sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "cited.json")
     return dict(zip(names_of_docs, stored, strict=True))
 
 

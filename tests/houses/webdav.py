@@ -22,19 +22,21 @@ class WebdavServer:
 
     Args:
         folder: What it serves.
+        host: Address that it listens on.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.host = host
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             self.port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self, password: str) -> tuple[list[str], dict[str, str]]:
         """The words that start it, and what it needs in its environment."""
-        words = ["serve", "webdav", str(self.folder), "--addr", f"127.0.0.1:{self.port}", "--config", os.devnull]
+        words = ["serve", "webdav", str(self.folder), "--addr", f"{self.host}:{self.port}", "--config", os.devnull]
         return [find_rclone(), *words, "--dir-cache-time", "0s"], {"RCLONE_USER": USER, "RCLONE_PASS": password}
 
     def start(self, password: str = PASSWORD) -> None:
@@ -45,7 +47,7 @@ class WebdavServer:
         deadline = time.monotonic() + STARTS_S
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
             except OSError:
                 assert time.monotonic() < deadline, f"{self.url} does not start"
                 time.sleep(0.02)
@@ -65,8 +67,8 @@ class WebdavServer:
 
 
 @contextmanager
-def serving(folder: Path, kind: type[WebdavServer] = WebdavServer) -> Iterator[WebdavServer]:
-    server = kind(folder)
+def serving(folder: Path, kind: type[WebdavServer] = WebdavServer, host: str = "127.0.0.1") -> Iterator[WebdavServer]:
+    server = kind(folder, host)
     server.start()
     try:
         yield server

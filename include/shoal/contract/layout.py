@@ -5,6 +5,7 @@
                     listings/<run_key>.json   files/<month>-<sha16>.parquet
                     samples/   labels/   trainings/   estimates/<sha16>.json .parquet
                     repeats/<sha16>.json
+                    cited/<run_key>.json
                     <model>-<version>-<variant12>/variant.json   approval.json
                                                   parts/   ledger/   files/   answer/<table>/month=<YYYY-MM>/ …
                                                   runs/<run_key>/plan.json …
@@ -269,6 +270,15 @@ class DatasetLayout:
     def listing(self, run_key: str) -> str:
         """The bucket as one run froze it: when, what was left out, and which files hold its images."""
         return f"{self.listings}{run_key}.json"
+
+    @property
+    def all_cited(self) -> str:
+        """Prefix of what says which runs papers cite."""
+        return f"{self.root}cited/"
+
+    def cited(self, run_key: str) -> str:
+        """What says that a run is cited."""
+        return f"{self.all_cited}{run_key}.json"
 
     def evidence(self, kind: Evidence) -> str:
         """Prefix of samples, of labels, of what models were trained on, or of what follows from labels."""

@@ -51,7 +51,9 @@ _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _FILE_OF_IMAGE = re.compile(rf"{FOLDER}/files/[0-9a-f]{{{CONTENT}}}/[0-9a-f]{{{CONTENT}}}-{FILE_NAME}")
 _EVIDENCE = re.compile(rf"(?:samples|labels|trainings|estimates)/[0-9a-f]{{{CONTENT}}}\.(?:json|parquet)")
 _REPEAT = re.compile(rf"(?:.*/)?repeats/(?P<content>[0-9a-f]{{{CONTENT}}})\.json", re.DOTALL)
-_RECORD = re.compile(rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json|repeats/[0-9a-f]{{{CONTENT}}}\.json")
+_RECORD = re.compile(
+    rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json|repeats/[0-9a-f]{{{CONTENT}}}\.json|cited/{RUN_KEY}\.json"
+)
 
 
 class Kind(StrEnum):

@@ -105,6 +105,7 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     ]
     current = read_current(results, layout)
     answer = current["run_key"] if current else None
+    terms = replace(terms, cited=_find_cited(layout, stored))
     kept = keep_runs(stored, terms, answer, _find_answers(results, layout, stored, terms))
     plans = {
         run: read_plan(results, entry.key)
@@ -120,6 +121,12 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     needs = replace(needs, shared=_named_shared(results, stored, terms, needs))
     uploads, unknown = _find_uploads(results, layout, terms)
     return Survey(tuple(judge(entry, terms, needs) for entry in stored), answer, uploads, unknown)
+
+
+def _find_cited(layout: DatasetLayout, stored: Iterable[Stored]) -> frozenset[str]:
+    """Read which runs are cited off the names of what says so."""
+    names = (entry.key[len(layout.all_cited) :] for entry in stored if entry.key.startswith(layout.all_cited))
+    return frozenset(name.removesuffix(".json") for name in names)
 
 
 def delete(results: ObjectStore, layout: DatasetLayout, found: Survey) -> list[Stored]:

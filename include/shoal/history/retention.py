@@ -63,12 +63,20 @@ class Terms:
         keep: Age from which something may go.
         unfinished_for: Age from which a run without a summary counts as dead.
         pinned: run_keys that keep everything.
+        cited: Likewise of runs that papers cite.
     """
 
     now: datetime
     keep: timedelta
     unfinished_for: timedelta = UNFINISHED_FOR
     pinned: frozenset[str] = frozenset()
+    cited: frozenset[str] = frozenset()
+
+    def said_of(self, run_key: str) -> str:
+        """Say which word of a person's keeps a run; empty where none does."""
+        if run_key in self.pinned:
+            return "retention.runs names the run"
+        return "the run is cited" if run_key in self.cited else ""
 
     @property
     def younger(self) -> str:
@@ -127,8 +135,8 @@ def keep_runs(
         age = terms.now - moment
         if run[1] == current:
             kept[run] = "current.json names the run"
-        elif run[1] in terms.pinned:
-            kept[run] = "retention.runs names the run"
+        elif said := terms.said_of(run[1]):
+            kept[run] = said
         elif age < terms.keep:
             kept[run] = terms.younger
         elif run not in summarized and age < terms.unfinished_for:

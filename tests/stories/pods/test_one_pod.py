@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import pytest
 from kubernetes import client
@@ -26,6 +27,7 @@ from shoal.engines.engine import DagRunId, open_engine
 from shoal.engines.kubernetes.checks import check_rights
 from shoal.preflight.sample_run import SampleRun
 from shoal.settings.dataset_stores import open_stores
+from webdav import serving
 
 
 def left_behind(real_cluster, namespace):
@@ -76,6 +78,27 @@ def test_a_folder_in_a_claim_is_read_where_pod_security_is_restricted(claim, pip
     source = {"kind": "folder", "path": str(folder), "settle": "0s", "volume": {"claim": name}}
     dataset = before.with_settings(source=source).dataset
     sample, lines = SampleRun.prepare(dataset, open_stores(dataset, lambda _: real_cluster.store)), []
+    sample.run(lambda _: api, lines.append)
+    assert sample.count_rows()[0] == 5
+    assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
+    assert left_behind(real_cluster, namespaces["direct"]) == []
+
+
+@pytest.fixture
+def dav(real_cluster, scenes, tmp_path):
+    """A WebDAV server with five scenes that pods reach."""
+    for scene in scenes[:5]:
+        (tmp_path / scene.key).parent.mkdir(exist_ok=True)
+        (tmp_path / scene.key).write_bytes(scene.jpeg)
+    with serving(tmp_path, host=urlsplit(real_cluster.store.endpoint_url).hostname) as server:
+        yield server
+
+
+def test_a_store_by_rclone_is_read_where_pod_security_is_restricted(dav, pipelines, api, real_cluster, namespaces):
+    dataset = pipelines().with_settings(source={"kind": "rclone", "conn_id": "dav"}).dataset
+    accesses = {"dav": dav.access()}
+    stores = open_stores(dataset, lambda conn_id: accesses.get(conn_id, real_cluster.store))
+    sample, lines = SampleRun.prepare(dataset, stores), []
     sample.run(lambda _: api, lines.append)
     assert sample.count_rows()[0] == 5
     assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])

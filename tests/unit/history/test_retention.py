@@ -74,8 +74,8 @@ def test_a_file_belongs_to_the_folder_it_lies_in():
     assert read_name(LAYOUT, key).folder == f"{LAYOUT.root}v/runs/{run_key(1)}/summary-attempt1/"
 
 
-def kept(objects, current=None, answers=(), pinned=()):
-    terms = Terms(NOW, TERMS.keep, pinned=frozenset(pinned))
+def kept(objects, current=None, answers=(), pinned=(), cited=()):
+    terms = Terms(NOW, TERMS.keep, pinned=frozenset(pinned), cited=frozenset(cited))
     return {key: reason for (_, key), reason in keep_runs(objects, terms, current, answers).items()}
 
 
@@ -89,8 +89,9 @@ def kept(objects, current=None, answers=(), pinned=()):
             100, ("plan.json", "summary.json"), {"current": run_key(100)}, "current.json names the run", id="current"
         ),
         pytest.param(
-            100, ("summary.json",), {"pinned": [run_key(100)]}, "retention.runs names the run", id="cited"
+            100, ("summary.json",), {"pinned": [run_key(100)]}, "retention.runs names the run", id="named by the dataset file"
         ),
+        pytest.param(100, ("summary.json",), {"cited": [run_key(100)]}, "the run is cited", id="cited"),
         pytest.param(
             100, ("summary.json",), {"answers": [("fish-v1-0123456789ab", run_key(100))]}, "the last answer of its model",
             id="last answer",

@@ -1,0 +1,65 @@
+"""What a paper says of an answer: figures of plan and summary in sentences, and entries that LaTeX reads."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shoal.contract.errors import ConfigError
+from shoal.evidence.cite import cite, keep_cited
+from shoal.history.gc import survey, terms_of
+from shoal.settings.publish import Licence, Publish
+
+
+def test_the_methods_say_what_was_looked_at_how_and_what_counts(reef):
+    run = reef.run
+    said = " ".join(cite(run).methods)
+    uses = run.summary.uses
+    for part in (
+        f"All {run.plan.counts.listed} images of the data set reef, as listed on ",
+        f"The model {run.plan.models_with_hash} looked at each image",
+        f"Of {run.summary.examined} examined images {uses['used']} are counted",
+        "Detections count from a score of ",
+        "Counts are detections in images, not individuals",
+        f"SHA-256 {run.summary.result_sha256}",
+    ):
+        assert part in said, said
+
+
+def test_names_that_latex_would_read_are_written_so_that_it_does_not(reef):
+    said = Publish(
+        title="100% of {reef} & co_1",
+        handle="https://hdl.handle.net/1/2",
+        licence=Licence(data="CC0-1.0", media="CC-BY-4.0"),
+    )
+    plan = replace(
+        reef.run.plan, settings_json={**reef.run.plan.settings_json, "publish": said.model_dump(mode="json")}
+    )
+    found = cite(replace(reef.run, plan=plan))
+    assert r"  title = {100\% of \{reef\} \& co\_1}," in found.bibtex[0].splitlines()
+    assert r"  howpublished = {\url{https://hdl.handle.net/1/2}}," in found.bibtex[0].splitlines()
+    assert "Licence of the numbers: CC0-1.0; of the images: CC-BY-4.0." in found.methods
+
+
+def test_a_run_that_is_not_complete_is_not_cited(reef):
+    part = replace(reef.run, summary=replace(reef.run.summary, complete=False))
+    with pytest.raises(ConfigError, match="is not complete, what it counts is not what its images hold"):
+        cite(part)
+
+
+def test_gc_keeps_all_of_a_run_that_is_cited(reef):
+    stores = reef.pipeline.stores
+    current = stores.results.read_json(stores.layout.current)
+    terms = replace(terms_of(reef.pipeline.dataset, stores.results), keep=timedelta(0))
+
+    def reasons():
+        return {verdict.reason for verdict in survey(stores.results, stores.layout, terms).verdicts}
+
+    assert "the run is cited" not in reasons()
+    key = keep_cited(stores.results, stores.layout, reef.run)
+    stores.results.delete([stores.layout.current])
+    try:
+        assert "the run is cited" in reasons()
+    finally:
+        stores.results.delete([key])
+        stores.results.write_json(stores.layout.current, current)
