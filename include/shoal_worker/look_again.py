@@ -8,6 +8,7 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob
 from shoal.contract.json_bounds import read_object
 from shoal.contract.look_again import MANIFEST, PLAN, ROWS
+from shoal.stores.images import ImageDenied
 
 
 def look_again(folder: Path) -> None:
@@ -40,6 +41,10 @@ def look_again(folder: Path) -> None:
     )  # fmt: skip
     rows = []
     for listed in json.loads((folder / MANIFEST).read_text(encoding="utf-8")):
-        ready = examiner.prepare(ListedImage(**listed))
+        image = ListedImage(**listed)
+        try:
+            ready = examiner.prepare(image)
+        except ImageDenied as err:
+            ready = examiner.denied(image, err)
         rows.append(ready if isinstance(ready, Row) else examiner.finish(ready))
     write_parquet(rows, folder / ROWS)

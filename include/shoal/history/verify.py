@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, ShoalError, one_line
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.evidence.repeats.decisions import read_decisions
@@ -117,7 +117,6 @@ def _compare(
         timed = _find_timed(result, summary.result, BY_AXIS if format_2 else BY_TIME)
         result |= {name: summary.result[name] for name in timed}
     result_sha256, identity = canonical_sha256(result), check_identity(stores, looked)
-    seen = recheck(database, stores, looked, result_sha256, images) if images else None
     deviations = [
         *check_listing(stores.results, plan),
         *identity.deviations,
@@ -130,14 +129,23 @@ def _compare(
         *check_writers(database, plan, sources),
         *check_rows(database),
         *check_current(stores, plan, summary),
-        *(seen.deviations if seen else ()),
     ]
-    notes = (
+    notes = [
         *(compared.notes if of_today else _notes_of_earlier(plan, timed)),
         *([identity.note] if identity.note else []),
-        *([seen.note] if seen and seen.note else []),
-    )
-    return Verification(balance, result_sha256, tuple(deviations), notes, seen)
+    ]
+    seen = None
+    if images:
+        try:
+            seen = recheck(database, stores, looked, result_sha256, images)
+        except ShoalError as err:
+            if not deviations:
+                raise
+            notes.append(f"no image was looked at again: {one_line(err)}")  # what was found is told all the same
+        else:
+            deviations += seen.deviations
+            notes += [seen.note] if seen.note else []
+    return Verification(balance, result_sha256, tuple(deviations), tuple(notes), seen)
 
 
 def _plan_of_rows(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> StoredPlan:

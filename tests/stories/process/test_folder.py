@@ -13,6 +13,7 @@ from shoal.contract.errors import ConfigError, EmptyBucketError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.exports.export import Where, find_afterwards
 from shoal.exports.on_demand import Order, export_to_folder
+from shoal.history.verify import verify_run
 from shoal.preflight.sample_run import SampleRun
 from shoal.preflight.steps import store_steps, try_steps
 from shoal.results.answer import read_current
@@ -68,7 +69,12 @@ def test_files_give_the_answer_that_a_bucket_of_them_gives(few_images, photos):
     plan = folder.plan()
     assert (plan.reused, plan.work.shards) == (12, ())
     assert folder.summarize(plan).summary["result_sha256"] == first.summary["result_sha256"]
-    assert folder.verify(plan.run_key, plan.variant.directory).deviations == ()
+    taken_away = min(photos.rglob("*.jpg"))
+    image = taken_away.read_bytes()
+    taken_away.unlink()
+    looked = verify_run(folder.stores, folder.stores.layout.variant(plan.variant.directory), plan.run_key, 12)
+    assert (looked.deviations, looked.recheck.same, looked.recheck.absent) == ((), 11, 1)
+    put(photos, str(taken_away.relative_to(photos)), image)
     put(photos, "IPC608/20260604-080000-IPC608.jpg", b"new")
     arrived = folder.plan(arrived=Arrived(("IPC608/",)))
     assert (arrived.listed, arrived.work.images) == (13, 1)

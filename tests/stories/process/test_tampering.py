@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline import Pipeline, make_pipeline
+from shoal.contract.errors import ModelRefusedError
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.tables.session import open_database
 
@@ -208,6 +209,18 @@ def test_rows_that_were_edited_with_all_that_follows_hold_until_the_model_looks_
     assert found.recheck.counts == {"asked": 5, "drawn": 5, "same": 0, "absent": 0}
     assert len(found.deviations) == 5
     assert all("was found, no such one is stored" in line for line in found.deviations)
+
+
+def test_a_model_that_this_machine_does_not_understand_is_no_edit(answered, monkeypatch):
+    def refuse(*_):
+        raise ModelRefusedError("family x/1 is not installed here")
+
+    monkeypatch.setattr("shoal.history.verification.identity.read_release", refuse)
+    found = answered.verify()
+    assert found.deviations == ()
+    assert found.notes == (
+        "the model is the file that it was, and is not understood here: family x/1 is not installed here",
+    )
 
 
 def test_images_that_are_gone_are_counted_and_no_deviation(restored):

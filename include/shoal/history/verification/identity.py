@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from shoal.contract.errors import ContractError, ModelRefusedError, ShoalError, one_line
@@ -10,7 +12,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.stored_json import reading, take
 from shoal.models.variant import Variant, make_variant
-from shoal.models.versions import ModelRelease, WantedModel, read_release
+from shoal.models.versions import ModelRelease, WantedModel, fetch_version, read_release
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
 
@@ -44,7 +46,7 @@ def check_identity(stores: Stores, plan: StoredPlan) -> Identity:
     try:
         made = _made_of_bytes(stores, plan)
     except ModelRefusedError as err:
-        return Identity((*deviations, f"variant: {one_line(err)} - no worker of run {plan.run_key} had such a file"))
+        return _refused(stores, plan, deviations, one_line(err))
     except ContractError as err:
         return Identity(
             tuple(deviations), f"the model of run {plan.run_key} is not there any more, its bytes prove nothing: {err}"
@@ -52,6 +54,22 @@ def check_identity(stores: Stores, plan: StoredPlan) -> Identity:
     except ShoalError as err:
         return Identity(tuple(deviations), f"the model's bytes were not looked at: {one_line(err)}")
     return Identity((*deviations, *_compare(plan, made)))
+
+
+def _refused(stores: Stores, plan: StoredPlan, deviations: list[str], why: str) -> Identity:
+    """Tell a file that was replaced from one that this machine lacks something for: a family's wheel, a library."""
+    wanted = WantedModel.first(plan.settings, plan.model.version)
+    with TemporaryDirectory(prefix="shoal-model-") as folder:
+        try:
+            root = f"{wanted.root}{plan.model.version}/"
+            now = fetch_version(stores.models, root, Path(folder), wanted.size_limit)
+        except ShoalError as err:
+            return Identity(
+                (*deviations, f"variant: {one_line(err)} - no worker of run {plan.run_key} had such a file")
+            )
+    if now == plan.model.sha256:
+        return Identity(tuple(deviations), f"the model is the file that it was, and is not understood here: {why}")
+    return Identity((*deviations, f"variant: {why} - no worker of run {plan.run_key} had such a file"))
 
 
 def _check_stored(stores: Stores, plan: StoredPlan) -> Iterator[str]:
@@ -95,8 +113,11 @@ def _made_of_bytes(stores: Stores, plan: StoredPlan) -> Variant:
     release = _read(stores, WantedModel.first(settings, plan.model.version), plan.model.version)
     wanted = WantedModel.then(settings)
     if wanted is None or plan.then is None:
-        return make_variant(release, settings)
-    return make_variant(release, settings, _read(stores, wanted, plan.then.model.version))
+        made = make_variant(release, settings)
+    else:
+        made = make_variant(release, settings, _read(stores, wanted, plan.then.model.version))
+    # What decode and boxes were at that time is told by the plan: a later release has another number for all models.
+    return replace(made, inference=replace(made.inference, pipeline_version=plan.job.inference.pipeline_version))
 
 
 def _read(stores: Stores, wanted: WantedModel, version: str) -> ModelRelease:
