@@ -33,6 +33,7 @@ def database():
         for name, types in {"images": columns, "detections": BOX, "below": BOX}.items():
             session.run(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in types.items())})")
         session.run("CREATE TABLE image_events (key VARCHAR, event VARCHAR)")
+        session.run("CREATE TABLE repeat_boxes (key VARCHAR, position INTEGER, repeat VARCHAR)")
         macro = read_sql("images").split("CREATE OR REPLACE MACRO unusable_cause")[1].split(";")[0]
         session.run(f"CREATE OR REPLACE MACRO unusable_cause{macro}")
         for name, value in {"damaged_usable": False, "luma_min": 20.0, "luma_max": None, "sharpness_min": None}.items():
