@@ -19,10 +19,12 @@ from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.contract.units import counted, utc_text
 from shoal.evidence.frame import view_frame
 from shoal.evidence.labelled import LOOK, counts_of_two, view_drawn, view_labels
-from shoal.evidence.labels import SaidBox, SaidImage, open_labels
+from shoal.evidence.labels import ANNOTATIONS, WHOLE_IMAGES, SaidImage, open_labels
+from shoal.evidence.one_word import Parts, add_to, who_said, word_of
 from shoal.evidence.stored import LABELS, Import, read_designs, read_imports, store_json, store_lines
 from shoal.evidence.taxon_names import counted_names, is_nothing, other_names
 from shoal.evidence.two_people import AgreementOfTwo, agreement_of_two
+from shoal.evidence.where_in_image import of_other_shape, pixels
 from shoal.evidence.which_image import Meant, find_images
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
@@ -104,7 +106,8 @@ def take_labels(
     same = next((one for one in imports if all(one.json.get(name) == value for name, value in identity.items())), None)
     if same is None:
         meant = find_images(database, [one.file for one in said], {one.name: one.blind for one in designs})
-        sorted_out = _sort_out(said, meant, names, other_names(run), bringing)
+        annotated = _annotated(database, imports, names, said)
+        sorted_out = _sort_out(said, meant, names, other_names(run), bringing, annotated=annotated)
         if not sorted_out.images:
             raise ConfigError(f"No label taken of {counted(len(said), 'image')}: {_why_none(sorted_out.counts)}")
         new = _store(database, layout, sorted_out, identity, run)
@@ -116,6 +119,10 @@ def take_labels(
     return Taken(new.name, same is not None, new.json, agreement, _progress(database))
 
 
+_Place = tuple[str, str, str]
+"""Key, sha256 of the bytes, and who."""
+
+
 @dataclass(frozen=True)
 class _SortedOut:
     images: list[tuple[Meant, SaidImage]]
@@ -125,10 +132,10 @@ class _SortedOut:
 def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, Any]]]:
     said: list[SaidImage] = []
     files = []
-    for path in paths:
+    for source, path in enumerate(paths):
         name, kind, opened = open_labels(path)
         found = list(kind.read(opened))
-        said += [replace(one, person=one.person or "") for one in found]
+        said += [replace(one, source=source) for one in found]
         content = repr(found) if path.is_dir() else path.read_bytes()
         digest = hashlib.sha256(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
         files.append({"name": path.name, "kind": name, "sha256": digest.hexdigest()})
@@ -136,48 +143,53 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, An
 
 
 def _sort_out(
-    said: Iterable[SaidImage],
+    said: Sequence[SaidImage],
     meant: Mapping[str, Meant],
     names: Mapping[str, str],
     others: frozenset[str],
     bringing: Bringing,
+    *,
+    annotated: frozenset[_Place],
 ) -> _SortedOut:
     """Keep of each image what each person said last; count what is not kept, by why."""
     not_there: list[str] = []
     changed: list[str] = []
     not_looked: set[str] = set()
+    of_model: set[str] = set()
     unknown: Counter[str] = Counter()
-    twice = contradicted = 0
-    kept: dict[tuple[str, str, str], tuple[Meant, SaidImage]] = {}
+    twice = contradicted = other_shape = 0
+    numbers = {one.number for one in said if one.number}
+    kept: dict[_Place, tuple[Meant, Parts]] = {}
     for one in said:
         image = meant.get(one.file)
         if image is None:
             not_there.append(one.file)
             continue
-        counted_any = any(name.strip().casefold() in names for name in one.counters)
-        looked = one.looked or counted_any or (bringing.all_looked_at and one.looked is None)
-        if not looked:
-            not_looked.add(image.key)
+        _need_counts(one, names)
+        if not _looked(one, image, names, bringing):
+            (of_model if one.boxes and one.looked is not False else not_looked).add(image.key)
             continue
         if image.now != image.content_sha256:
             changed.append(image.key)
-        who = one.person or bringing.by
+        who = who_said(one, bringing.by, several=len(numbers) > 1)
         place = (image.key, image.content_sha256, who)
-        before = kept.get(place)
-        word = replace(one, person=who)
-        if before and one.partly and before[1].partly:
-            word = replace(word, boxes=before[1].boxes + one.boxes, at=one.at or before[1].at)
-        elif before:
-            twice += 1
-        kept[place] = (image, word)
+        _, before = kept.get(place, (image, {}))
+        parts, replaced = add_to(before, replace(one, person=who))
+        twice += replaced
+        kept[place] = (image, parts)
+    behind = {place for place, (_, parts) in kept.items() if set(parts) == {WHOLE_IMAGES}} & annotated
     found = []
-    for image, one in kept.values():
+    for image, parts in (word for place, word in kept.items() if place not in behind):
+        one = word_of(parts)
         empty = [box for box in one.boxes if is_nothing(box.label, names)]
         boxes = tuple(box for box in one.boxes if not is_nothing(box.label, names))
         contradicted += bool(empty and boxes)
         unknown.update(
             box.label for box in boxes if (small := box.label.strip().casefold()) not in names and small not in others
         )
+        turned = {place for place, box in enumerate(boxes) if of_other_shape(box, image)}
+        other_shape += bool(turned)
+        boxes = tuple(replace(box, xyxy=None) if place in turned else box for place, box in enumerate(boxes))
         found.append((image, replace(one, boxes=boxes)))
     seen = [
         (image.key, sum(box.individuals for box in one.boxes if box.label.strip().casefold() in names))
@@ -188,13 +200,17 @@ def _sort_out(
         "images": len(looked_at),
         "people": len({one.person for _, one in found}),
         "without_a_name": len({image.key for image, one in found if not one.person}),
+        "by_number": len({image.key for image, one in found if one.person and one.person == one.number}),
         "individuals": sum(individuals for _, individuals in seen),
         "empty": len(looked_at - {key for key, individuals in seen if individuals}),
         "not_looked_at": len(not_looked - looked_at),
+        "perhaps_the_model_s": len(of_model - looked_at),
         "not_in_the_dataset": len(set(not_there)),
         "changed_or_gone": len(set(changed)),
         "twice": twice,
         "contradicted": contradicted,
+        "other_shape": other_shape,
+        "annotated_before": len(behind),
         "not_drawn": len({image.key for image, _ in found if image.sample is None}),
         "unknown": dict(sorted(unknown.most_common(MOST_WORDS))),
         "first_not_in_the_dataset": sorted(set(not_there))[:SHOWN],
@@ -202,7 +218,50 @@ def _sort_out(
     return _SortedOut(found, counts)
 
 
+def _annotated(
+    database: Database, imports: Sequence[Import], names: Mapping[str, str], said: Iterable[SaidImage]
+) -> frozenset[_Place]:
+    """Find in which images people annotated animals, where labels of whole images come alone and would take their place."""
+    reports = {one.part for one in said}
+    if WHOLE_IMAGES not in reports or ANNOTATIONS in reports:
+        return frozenset()
+    of_biigle = [one for one in imports if any(file["kind"] == "biigle" for file in one.json["files"])]
+    view_labels(database, of_biigle, names)
+    rows = database.run("SELECT DISTINCT key, content_sha256, person FROM words WHERE taxon IS NOT NULL").fetchall()
+    return frozenset(rows)
+
+
+def _looked(one: SaidImage, image: Meant, names: Mapping[str, str], bringing: Bringing) -> bool:
+    """Whether somebody looked; boxes do not say so where the model's were shown, except one called nothing."""
+    if any(name.strip().casefold() in names for name in one.counters):
+        return True
+    if one.looked and one.by_boxes and (image.blind is False or bringing.saw_predictions):
+        return bringing.all_looked_at or any(is_nothing(box.label, names) for box in one.boxes)
+    return bool(one.looked) or (bringing.all_looked_at and one.looked is None)
+
+
+def _need_counts(one: SaidImage, names: Mapping[str, str]) -> None:
+    """Check that a column named as a taxon has nothing but counts: a counter that is not understood is no empty image.
+
+    Raises:
+        ConfigError: It has something else.
+    """
+    for column, text in one.no_counts.items():
+        if column.strip().casefold() in names:
+            raise ConfigError(
+                f"{shown(one.file, 200)}: {shown(column, 60)} is {shown(repr(text), 60)}, no count - write a whole number, "
+                "or nothing where nobody looked"
+            )
+
+
 def _why_none(counts: Mapping[str, Any]) -> str:
+    if counts["annotated_before"]:
+        return _SAID_OF["annotated_before"].format(counts["annotated_before"])
+    if counts["perhaps_the_model_s"]:
+        return (
+            f"{counts['perhaps_the_model_s']} have boxes that may be the model's, and the format does not tell whether a person "
+            "looked at them - bring only images that somebody looked at, and say so: --all-looked-at"
+        )
     if counts["not_looked_at"]:
         return (
             f"{counts['not_looked_at']} have no box, and the format does not tell empty images from those nobody looked at - "
@@ -254,15 +313,8 @@ def _lines(image: Meant, one: SaidImage, now: datetime, *, saw: bool) -> Iterato
     }
     yield {**common, "position": LOOK, "individuals": 0}
     for position, box in enumerate(one.boxes):
-        edges = dict(zip(("x1", "y1", "x2", "y2"), _pixels(box, image) or (), strict=False))
+        edges = dict(zip(("x1", "y1", "x2", "y2"), pixels(box, image) or (), strict=False))
         yield {**common, "position": position, "label": box.label, "individuals": box.individuals, **edges}
-
-
-def _pixels(box: SaidBox, image: Meant) -> tuple[float, ...] | None:
-    if box.xyxy is None or (box.relative and not (image.width and image.height)):
-        return None
-    sides = (image.width or 1, image.height or 1) * 2 if box.relative else (1, 1, 1, 1)
-    return tuple(round(edge * side, 3) for edge, side in zip(box.xyxy, sides, strict=True))
 
 
 def _progress(database: Database) -> dict[str, tuple[int, int]]:
@@ -296,11 +348,18 @@ def describe(taken: Taken) -> Iterator[str]:
 _SAID_OF = {
     "not_looked_at": "{} without a word are taken for not looked at - if they were and are empty, bring the files again with "
     "--all-looked-at",
+    "perhaps_the_model_s": "{} have boxes that may be the model's, and are taken for not looked at - bring only images that "
+    "somebody looked at, with --all-looked-at",
     "not_in_the_dataset": "{} are not in the dataset, or their name is not of one image alone",
     "changed_or_gone": "{} have changed since they were drawn, or the answer counts them no more: kept, and not used",
     "twice": "{} were there twice of one person: the last word counts",
     "contradicted": "{} were called nothing and have boxes: the boxes count",
+    "other_shape": "{} have boxes of a picture of another shape, turned or cut: they count, and where they lie is not kept",
+    "annotated_before": "{} have annotations of the same person, which labels of whole images alone do not take the place of - "
+    "bring both of BIIGLE's reports in one command",
     "without_a_name": "{} are of nobody in particular: with --by NAME the words of two people are kept apart and compared",
+    "by_number": "{} are of people whom the file names by a number, which is somebody else in another installation: with "
+    "--by NAME they are kept apart",
     "not_drawn": "{} were drawn by no sample: models may learn from them, no estimate is made of them",
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 import labelling_tools as tools
 from field import open_with
+from published_answer import plain_keys
 from shoal.contract.errors import ConfigError, ContractError
 from shoal.evidence.frame import view_frame
 from shoal.evidence.hand_out import hand_out
@@ -179,11 +180,14 @@ def test_whoever_stops_half_way_has_labelled_a_smaller_sample(reef, sample, labe
     names = [one["name"] for one in handed(tmp_path / "out")]
     back = tools.label_studio(tmp_path / "out", truth_of(tmp_path / "out"))
     tasks = json.loads(back.read_text())
+    for task in tasks[:20]:
+        task["annotations"][0]["completed_by"] = 1
     for task in tasks[20:]:
         task["annotations"] = []
     back.write_text(json.dumps(tasks))
     _, said = labels(back)
     assert f"{len(names) - 20} without a word are taken for not looked at" in said
+    assert "20 are of people whom the file names by a number" in said
     found = sampled(reef)
     assert (len(found.keys), found.passed_over, found.to_come) == (20, 0, len(names) - 20)
     (probability,) = set(found.images.probability)
@@ -223,7 +227,21 @@ def test_images_with_people_are_drawn_by_nobody_and_in_no_sum(reef, tmp_path, mo
     coco = json.loads((tmp_path / "out/coco.json").read_text())
     assert coco["annotations"]
     assert not coco["info"]["blind"]
-    ask_labels(monkeypatch, capsys)(reef.pipeline, str(tools.coco(tmp_path / "out", truth_of(tmp_path / "out"))))
+    take_back = ask_labels(monkeypatch, capsys)
+    with pytest.raises(
+        ConfigError, match=r"have boxes that may be the model's, .* looked at, and say so: --all-looked-at"
+    ):
+        take_back(reef.pipeline, str(tmp_path / "out/coco.json"))
+    shown = {one["image_id"] for one in coco["annotations"]}
+    for one in coco["annotations"]:
+        del one["score"]  # as CVAT does
+    coco["annotations"] += [{**coco["annotations"][0], "image_id": 1, "category_id": len(coco["categories"])}]
+    (tmp_path / "half.json").write_text(json.dumps(coco))
+    _, said = take_back(reef.pipeline, str(tmp_path / "half.json"))
+    assert re.search(": 1 images?, ", said), "one was called nothing; whether somebody looked at others nobody knows"
+    assert f"{len(shown - {1})} have boxes that may be the model's, and are taken for not looked at" in said
+    back = tools.coco(tmp_path / "out", truth_of(tmp_path / "out"))
+    take_back(reef.pipeline, str(back), "--all-looked-at")
     after = sampled(reef)
     assert after.not_blind == len(after.keys)
     assert {taxon: int(after.images.predicted[taxon].sum()) for taxon in TAXA} == dict(after.frame.predicted)
@@ -258,6 +276,54 @@ def test_a_version_is_judged_on_days_alone_that_it_has_not_learnt_from(reef, sam
     assert {taxon: int(found.images.predicted[taxon].sum()) for taxon in TAXA} == dict(found.frame.predicted)
 
 
+def test_boxes_of_smaller_pictures_lie_where_they_are_in_the_image(reef, session, tmp_path):
+    sizes = ({"width": 320, "height": 240}, {"width": 480, "height": 640}, {"width": 640, "height": 480}, {})
+    keys = sorted(plain_keys())[: len(sizes)]
+    found = {
+        "images": [{"id": number, "file_name": key, **sizes[number]} for number, key in enumerate(keys)],
+        "categories": [{"id": 1, "name": "Coris julis"}],
+        "annotations": [{"image_id": place, "category_id": 1, "bbox": [10, 20, 30, 40]} for place in range(len(keys))],
+    }
+    (tmp_path / "back.json").write_text(json.dumps(found))
+    assert "1 have boxes of a picture of another shape" in "\n".join(take(session, reef, tmp_path / "back.json"))
+    rows = session.run("SELECT key, individuals, x1, y1, x2, y2 FROM words WHERE position >= 0 ORDER BY key").fetchall()
+    places = ((20, 40, 80, 120), (None,) * 4, (10, 20, 40, 60), (10, 20, 40, 60))
+    assert rows == [(key, 1, *place) for key, place in zip(keys, places, strict=True)]
+
+
+def biigle_report(path, lines, first="annotation_label_id"):
+    """Of Ana's: lines of a file name and a label."""
+    rows = [(number, "Ana", "Prat", *line) for number, line in enumerate(lines, 1)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([(first, "firstname", "lastname", "filename", "label_name"), *rows])
+    return path
+
+
+def test_reports_of_one_person_are_one_word_and_later_ones_take_the_place_of_earlier_ones(reef, session, tmp_path):
+    first, second, third = sorted(plain_keys())[:3]
+    week1 = biigle_report(tmp_path / "1.csv", [(first, "Coris julis"), (first, "Coris julis"), (second, "Coris julis")])
+    week2 = biigle_report(tmp_path / "2.csv", [(first, "Coris julis"), (first, "Chromis chromis")])
+    whole = biigle_report(tmp_path / "3.csv", [(first, "low visibility"), (third, "nothing")], "image_label_id")
+
+    def counts():
+        rows = session.run("SELECT key, taxon, individuals FROM labelled ORDER BY ALL").fetchall()
+        return {key: {taxon: number for of, taxon, number in rows if of == key} for key in (first, second, third)}
+
+    said = "\n".join(take(session, reef, week1, whole, week2))
+    assert "1 were there twice of one person: the last word counts" in said
+    newest = {first: {"Chromis chromis": 1, "Coris julis": 1}, second: {"Coris julis": 1}, third: {}}
+    assert counts() == newest
+    assert session.run("SELECT count(*) FROM words WHERE label = 'low visibility'").fetchone() == (1,), "both reports"
+    biigle_report(whole, [(second, "low visibility"), (third, "nothing")], "image_label_id")
+    said = "\n".join(take(session, reef, whole))
+    assert ": 1 image, " in said
+    assert "1 have annotations of the same person, which labels of whole images alone do not take the place of" in said
+    assert counts() == newest
+    biigle_report(whole, [(second, "low visibility")], "image_label_id")
+    with pytest.raises(ConfigError, match=r"1 have annotations of the same person, .* bring both of BIIGLE's reports"):
+        take(session, reef, whole)
+
+
 def cut_off(out):
     path = tools.coco(out, truth_of(out))
     path.write_text(path.read_text()[:-200])
@@ -267,6 +333,12 @@ def cut_off(out):
 def cut_csv(out):
     path = tools.timelapse(out, truth_of(out))
     path.write_text(path.read_text()[:-3])
+    return path
+
+
+def no_count(out):
+    path = tools.timelapse(out, truth_of(out))
+    path.write_text(path.read_text().replace("Chromis chromis", "cells").replace("DeleteFlag", "chromis chromis"))
     return path
 
 
@@ -305,6 +377,7 @@ def twice(out):
 BROKEN = {
     "half a file": (cut_off, "is no whole JSON at line .*: it may be cut off"),
     "half a table": (cut_csv, "line .* has .* cells: it may be cut off"),
+    "a counter that is none": (no_count, "chromis chromis is 'false', no count - write a whole number"),
     "labels of another dataset": (of_others, "No label taken of .* none is of the dataset, such as other-1.jpg"),
     "as it was handed out": (
         as_handed_out,

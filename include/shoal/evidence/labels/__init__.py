@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ KINDS = {
     "megadetector": "shoal.evidence.labels.megadetector:MEGADETECTOR",
     "coco": "shoal.evidence.labels.coco:COCO",
     "biigle": "shoal.evidence.labels.biigle:BIIGLE",
+    "biigle-image-labels": "shoal.evidence.labels.biigle:IMAGE_LABELS",
     "timelapse": "shoal.evidence.labels.timelapse:TIMELAPSE",
     "yolo": "shoal.evidence.labels.yolo:YOLO",
 }
@@ -23,6 +24,12 @@ KINDS = {
 
 MOST_BYTES = 256 * 1024**2
 """Of one file: labels of a hundred thousand images have a tenth of it."""
+
+ANNOTATIONS, WHOLE_IMAGES, LINES = "annotations", "whole images", "lines"
+"""Reports that say in several lines what a person says of an image: BIIGLE's two, and species line by line."""
+
+MOST_INDIVIDUALS = 1_000_000
+"""Of one image: a larger number counts no animals."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,14 @@ class SaidBox:
         individuals: How many; a box is one.
         xyxy: Where, px of the image as it is shown; None where only a number was said.
         relative: Whether `xyxy` is in shares of the image's sides instead.
+        sides: Width and height of the picture that `xyxy` is of, px; None where it is the image itself, as far as is known.
     """
 
     label: str
     individuals: int = 1
     xyxy: tuple[float, float, float, float] | None = None
     relative: bool = False
+    sides: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,27 @@ class SaidImage:
         file: The image, as the file names it.
         boxes: What is there.
         looked: Whether somebody looked; None where the file does not tell an image without anything from one nobody looked at.
+        by_boxes: Whether boxes alone say so: they do not where a model's were shown, which come back as a person's do.
         person: Who; empty where the file does not say.
+        number: Who, where the file has a number alone: in another installation it is somebody else.
         at: When, UTC; None where it does not say.
-        partly: Whether other lines of the same person say more of it.
+        part: Of which report the line is, where other lines of the same person say more of it; empty where it says all.
+        source: Which one of the files that came together.
         counters: Columns in which a number stands: where one is of a taxon, somebody looked; other numbers say nothing.
+        no_counts: What else stands in columns, by their name: where one is of a taxon, the file is not what it seems.
     """
 
     file: str
     boxes: tuple[SaidBox, ...] = ()
     looked: bool | None = True
+    by_boxes: bool = False
     person: str = ""
+    number: str = ""
     at: datetime | None = None
-    partly: bool = False
+    part: str = ""
+    source: int = 0
     counters: tuple[str, ...] = ()
+    no_counts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,15 @@ def number(opened: Opened, what: str, value: object) -> float:
     if not abs(found) < 1e9:
         raise broken(opened, f"{what} is {shown(repr(value), 60)}, no number")
     return found
+
+
+def count_in(value: object) -> int | None:
+    """Read how many there are, also where it is written as 3.0; None where it is no count, as a temperature."""
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return int(found) if 0 <= found <= MOST_INDIVIDUALS and found == int(found) else None
 
 
 def moment(text: object) -> datetime | None:

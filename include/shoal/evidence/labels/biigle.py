@@ -6,32 +6,44 @@ https://biigle.de/manual/tutorials/reports/reports-schema
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from shoal.evidence.labels import Opened, SaidBox, SaidImage, broken, moment, number
+from shoal.evidence.labels import ANNOTATIONS, WHOLE_IMAGES, Opened, SaidBox, SaidImage, broken, moment, number
 from shoal.evidence.labels.csv_lines import lines_of
 
 _NEEDED = {"filename", "label_name"}
 _CIRCLE = 3
 
 
+@dataclass(frozen=True)
 class Biigle:
-    """A line for each label of an annotation, or of an image."""
+    """A line for each label of an annotation, or of an image.
+
+    Attributes:
+        part: Which of the two reports.
+    """
+
+    part: str
 
     def is_one(self, opened: Opened) -> bool:
         """Whether it has BIIGLE's columns."""
-        return set(opened.header) >= _NEEDED
+        of_images = "image_label_id" in opened.header
+        return set(opened.header) >= _NEEDED and of_images == (self.part == WHOLE_IMAGES)
 
     def read(self, opened: Opened) -> Iterator[SaidImage]:
         """Read each line: an annotation with labels of several people is one of each."""
         seen = set()
         for line in lines_of(opened):
-            person = f"{line.get('firstname', '')} {line.get('lastname', '')}".strip() or line.get("user_id", "")
-            one = (line.get("annotation_id") or line.get("annotation_label_id") or line.get("image_label_id"), person)
+            person = f"{line.get('firstname', '')} {line.get('lastname', '')}".strip()
+            user = f"user {line['user_id']}" if not person and line.get("user_id") else ""
+            annotation = line.get("annotation_id") or line.get("annotation_label_id") or line.get("image_label_id")
+            one = (annotation, person or user)
             if one[0] and (*one, line["label_name"]) in seen:
                 continue
             seen.add((*one, line["label_name"]))
             box = SaidBox(line["label_name"], 1, self._edges(opened, line.get("points", "")))
-            yield SaidImage(line["filename"], (box,), person=person, at=moment(line.get("created_at")), partly=True)
+            at = moment(line.get("created_at"))
+            yield SaidImage(line["filename"], (box,), person=person, number=user, at=at, part=self.part)
 
     def _edges(self, opened: Opened, text: str) -> tuple[float, float, float, float] | None:
         """Write the upright box around a shape; None around nothing."""
@@ -46,4 +58,5 @@ class Biigle:
         return (min(xs), min(ys), max(xs), max(ys)) if len(points) > _CIRCLE else None
 
 
-BIIGLE = Biigle()
+BIIGLE = Biigle(ANNOTATIONS)
+IMAGE_LABELS = Biigle(WHOLE_IMAGES)

@@ -1,9 +1,19 @@
-"""Label Studio's JSON export: a task without annotations was not looked at, one that was submitted empty was."""
+"""Label Studio's JSON export: a task without annotations was not looked at, one that was submitted empty was.
+
+Labels, choices, taxonomies (the last name of a path) and numbers (named as their control) are read; remarks are not. What else a
+person may have meant is refused: without it, the image would seem empty.
+https://labelstud.io/guide/task_format
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
-from shoal.evidence.labels import Opened, SaidBox, SaidImage, broken, moment, number
+from shoal.contract.errors import ConfigError, shown
+from shoal.evidence.labels import Opened, SaidBox, SaidImage, broken, count_in, moment, number
+
+_SIDES = {"x", "y", "width", "height"}
+_REMARKS = {"choices", "datetime", "number", "pairwise", "rating", "relation", "taxonomy", "textarea"}
+"""Results that are of no animal, or of none where they are empty."""
 
 
 class LabelStudio:
@@ -29,28 +39,55 @@ class LabelStudio:
                         continue
                     boxes = tuple(self._boxes(opened, one["result"]))
                     at = moment(one.get("updated_at") or one.get("created_at"))
-                    yield SaidImage(file, boxes, person=_person(one.get("completed_by")), at=at)
+                    odd = {name: str(said) for name, said in _numbers(one["result"]) if count_in(said) is None}
+                    person, number_of = _who(one.get("completed_by"))
+                    yield SaidImage(file, boxes, person=person, number=number_of, at=at, no_counts=odd)
         except (KeyError, TypeError, AttributeError) as err:
             raise broken(opened, f"it lacks a field of Label Studio's JSON export ({err})") from err
 
     def _boxes(self, opened: Opened, results: list[dict[str, Any]]) -> Iterator[SaidBox]:
-        for one in results:
+        yield from (SaidBox(name, count) for name, said in _numbers(results) if (count := count_in(said)))
+        found = [(one, _words(one)) for one in results]
+        named = {one.get("id") for one, words in found if words} - {None}
+        for one, words in found:
             kind, value = str(one.get("type", "")), one.get("value") or {}
-            for label in value.get(kind) or []:
-                if kind == "rectanglelabels":
-                    x, y, width, height = (
-                        number(opened, "a box", value[name]) / 100 for name in ("x", "y", "width", "height")
-                    )
-                    yield SaidBox(str(label), 1, (x, y, x + width, y + height), relative=True)
-                elif kind.endswith("labels") or kind == "choices":
-                    yield SaidBox(str(label))
+            if words:
+                yield from (SaidBox(word, 1, *self._place(opened, value)) for word in words)
+            elif kind not in _REMARKS and one.get("id") not in named:
+                raise ConfigError(
+                    f"{shown(str(opened.path), 300)}: an annotation has a {shown(kind, 60) or 'result'} without a label, and "
+                    "nobody knows what it is of - give it one in Label Studio, or delete it, and export again"
+                )
+
+    def _place(self, opened: Opened, value: dict[str, Any]) -> tuple[tuple[float, float, float, float] | None, bool]:
+        """Give the box of a rectangle, in shares of the sides; other shapes count without one."""
+        if not set(value) >= _SIDES:
+            return None, False
+        x, y, width, height = (number(opened, "a box", value[name]) / 100 for name in ("x", "y", "width", "height"))
+        return (x, y, x + width, y + height), True
 
 
-def _person(said: object) -> str:
-    """Name who completed an annotation: by address where the export has it, else by number."""
-    if isinstance(said, dict):
-        return str(said.get("email") or said.get("username") or f"annotator {said.get('id')}")
-    return "" if said is None else f"annotator {said}"
+def _numbers(results: list[dict[str, Any]]) -> list[tuple[str, object]]:
+    """Give what stands in fields for numbers, by their name."""
+    said = (
+        (str(one.get("from_name", "number")), one.get("value") or {}) for one in results if one.get("type") == "number"
+    )
+    return [(name, value["number"]) for name, value in said if value.get("number") is not None]
+
+
+def _words(one: dict[str, Any]) -> list[str]:
+    """Give what a result names."""
+    kind, value = str(one.get("type", "")), one.get("value") or {}
+    if kind == "taxonomy":
+        return [str(path[-1] if isinstance(path, list) else path) for path in value.get(kind) or [] if path]
+    return [str(label) for label in value.get(kind) or []] if kind.endswith("labels") or kind == "choices" else []
+
+
+def _who(said: object) -> tuple[str, str]:
+    """Name who completed an annotation: by address where the export has it; else only a number of this installation is known."""
+    of = said if isinstance(said, dict) else {"id": said}
+    name = str(of.get("email") or of.get("username") or "")
+    return name, "" if name or of.get("id") is None else f"annotator {of['id']}"
 
 
 LABEL_STUDIO = LabelStudio()

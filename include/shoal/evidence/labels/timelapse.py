@@ -1,18 +1,19 @@
 """Timelapse's CSV: a line for each image, with counters named as taxa, or a species and its count.
 
 Every image of the folder is in it, looked at or not. One counts as looked at where a taxon's counter has a number, 0 among them,
-or a column `Looked`, `Reviewed` or `Done` is true.
+or a column `Looked`, `Reviewed` or `Done` is true. Numbers may be written as 3.0: programs do so in columns with gaps.
 """
 
 from collections.abc import Iterator
 
-from shoal.evidence.labels import Opened, SaidBox, SaidImage, broken, number
+from shoal.contract.errors import shown
+from shoal.evidence.labels import LINES, Opened, SaidBox, SaidImage, broken, count_in
 from shoal.evidence.labels.csv_lines import lines_of
 
 _NEEDED = {"file", "relativepath"}
 _FLAGS = {"looked", "reviewed", "done"}
-_SPECIES = {"species", "taxon"}
-_COUNT = {"count", "individuals", "quantity"}
+_SPECIES = ("species", "taxon")
+_COUNT = ("count", "individuals", "quantity")
 _OTHERS = {
     "file", "relativepath", "datetime", "date", "time", "deleteflag", "rootfolder", "folder", "imagequality", "comment", "note",
     "person", "observer", "analyst", *_FLAGS, *_SPECIES, *_COUNT,
@@ -32,7 +33,8 @@ class Timelapse:
         for line in lines_of(opened):
             small = {name.casefold(): value.strip() for name, value in line.items()}
             counters = {name: value.strip() for name, value in line.items() if name.casefold() not in _OTHERS}
-            said = {name: self._count(opened, name, value) for name, value in counters.items() if _is_number(value)}
+            numbers = {name: count_in(value) for name, value in counters.items() if value}
+            said = {name: found for name, found in numbers.items() if found is not None}
             species = next((small[name] for name in _SPECIES if small.get(name)), "")
             if species:
                 count = next((small[name] for name in _COUNT if small.get(name)), "1")
@@ -43,17 +45,16 @@ class Timelapse:
             boxes = tuple(SaidBox(name, count) for name, count in said.items() if count)
             # A word without a counter says it of the image: several lines may name several species.
             looked = flagged or bool(species)
-            yield SaidImage(file, boxes, looked, person=person, partly=bool(species), counters=tuple(said))
+            odd = {name: counters[name] for name, found in numbers.items() if found is None}
+            yield SaidImage(
+                file, boxes, looked, person=person, part=LINES if species else "", counters=tuple(said), no_counts=odd
+            )
 
     def _count(self, opened: Opened, name: str, text: str) -> int:
-        found = number(opened, name, text)
-        if found < 0 or found != int(found):
-            raise broken(opened, f"{name[:60]!r} is {text[:60]!r}, no count")
-        return int(found)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+        found = count_in(text)
+        if found is None:
+            raise broken(opened, f"{name} is {shown(repr(text), 60)}, no count")
+        return found
 
 
 TIMELAPSE = Timelapse()

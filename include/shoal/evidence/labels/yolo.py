@@ -31,7 +31,7 @@ class Yolo:
             at = path.relative_to(opened.path)
             lines = [line.split() for line in text_of(path).splitlines() if line.strip()]
             boxes = tuple(self._box(opened, f"{at} line {place}", cells, names) for place, cells in enumerate(lines, 1))
-            yield SaidImage(str(at.with_suffix("")), boxes)
+            yield SaidImage(str(at.with_suffix("")), boxes, by_boxes=True)
 
     def _box(self, opened: Opened, where: str, cells: list[str], names: dict[int, str]) -> SaidBox:
         if len(cells) == _WITH_SCORE:

@@ -65,12 +65,16 @@ class Coco:
         return [path]
 
 
-COCO = Coco("images", "coco{}.json", "import coco.json and images/")
+_SHOWN = "; where the model's boxes are shown, export only images that somebody looked at, and bring them with --all-looked-at"
+
+COCO = Coco("images", "coco{}.json", f"import coco.json and images/{_SHOWN}")
 CVAT = Coco(
     "images", "annotations/instances_default{}.json",
-    "make a task of images/, then Upload annotations, COCO 1.0, with the folder annotations/ in a zip; export COCO 1.0",
+    "make a task of images/, then Upload annotations, COCO 1.0, with the folder annotations/ in a zip; export COCO 1.0"
+    f"{_SHOWN}",
 )  # fmt: skip
 FIFTYONE = Coco(
     "data", "labels{}.json",
-    "fo.Dataset.from_dir(dataset_dir=OUT, dataset_type=fo.types.COCODetectionDataset); export with the same type",
+    "fo.Dataset.from_dir(dataset_dir=OUT, dataset_type=fo.types.COCODetectionDataset); export with the same type"
+    f"{_SHOWN}",
 )  # fmt: skip

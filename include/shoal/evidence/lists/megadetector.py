@@ -11,6 +11,9 @@ from typing import ClassVar
 from shoal.evidence.lists import Handed
 from shoal.evidence.taxon_names import NOTHING_HERE
 
+_SUREST = 0.999999
+"""Of the model's scores: 1 is what tools write for a person's word."""
+
 
 class MegaDetector:
     """File names are those of the folder of pictures, which the tool opens; the list lies in it."""
@@ -38,7 +41,7 @@ class MegaDetector:
                     "detections": [
                         {
                             "category": ids[box.taxon],
-                            "conf": round(box.confidence, 6),
+                            "conf": min(round(box.confidence, 6), _SUREST),
                             "bbox": [
                                 round(box.x1 / image.width, 6),
                                 round(box.y1 / image.height, 6),
