@@ -25,7 +25,7 @@ from shoal.contract.errors import EmptyBucketError, ShoalError, shown
 from shoal.contract.layout import DatasetLayout, listed_months
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.source import Source
-from shoal.stores.folder_listing import UNSETTLED
+from shoal.stores.folder_listing import CLOSED, UNSETTLED
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.stores.shared_files import SharedFiles
 from shoal.tables.frozen_listing import FrozenAt, find_missing, load_images
@@ -136,7 +136,7 @@ def freeze_anew(
     """List folders anew into the table `listing` and the object `key`, with the rest of another listing.
 
     It is the listing of everything where nothing but what lies in these folders has changed, but for what is no image: that stays
-    counted as it was when everything was listed.
+    counted as it was when everything was listed; a folder that may not be looked into now is counted besides.
 
     Makes: listing
 
@@ -212,6 +212,11 @@ def _join_the_rest(database: Database) -> None:
 
 
 def _counts_of(base: ListingCounts, anew: ListingCounts) -> ListingCounts:
-    """Count what is no image: as when everything was listed, but for files that were just being written."""
-    just_written = {why: count for why, count in anew.unlisted.items() if why == UNSETTLED}
-    return replace(base, unlisted={**base.lasting.unlisted, **just_written})
+    """Count what is no image as when everything was listed, but for what hides images: closed folders, files just being written.
+
+    Of closed ones the larger number counts: nobody knows which of those before lie here, and each run is not to add to them.
+    """
+    unlisted = {why: count for why, count in anew.unlisted.items() if why in {UNSETTLED, CLOSED}}
+    if closed := max(base.unlisted.get(CLOSED, 0), unlisted.get(CLOSED, 0)):
+        unlisted[CLOSED] = closed
+    return replace(base, unlisted={**base.lasting.unlisted, **unlisted})

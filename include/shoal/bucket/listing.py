@@ -97,6 +97,11 @@ class FrozenListing:
         return [f"listed anew {listed}, all else as in the answer; what is no image was counted at {whole_at}"]
 
     @property
+    def whole_at(self) -> datetime:
+        """When everything in it was listed, at the latest; UTC."""
+        return self.moment.at if self.anew is None else self.anew.whole_at
+
+    @property
     def frozen_at(self) -> FrozenAt:
         """The listing as plans and answers name it."""
         return FrozenAt(self.key, self.moment.at)

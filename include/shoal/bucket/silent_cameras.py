@@ -45,7 +45,7 @@ def find_silent(database: Database, dataset: Dataset, now: datetime) -> tuple[Si
     Args:
         database: A session with the times of a listing that is not narrowed to a window.
         dataset: The dataset.
-        now: When the listing was made.
+        now: When everything in the listing was listed.
     """
     if dataset.run.expect_new_within is None:
         return None

@@ -23,7 +23,7 @@ from shoal.bucket.listing import (
     view_listing,
 )
 from shoal.bucket.listing_record import ListingRecord
-from shoal.bucket.newest_folders import look_at_newest
+from shoal.bucket.newest_folders import begin_at, look_at_newest
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_name_words
@@ -129,10 +129,12 @@ class PlanSession:
     def look_for_silence(self, listing: FrozenListing) -> tuple[Silent, ...] | None:
         """Find what should have sent images and did not; None where a run looks at a part of the bucket only.
 
+        What came since everything was listed, into folders that no event named, nobody knows: until then a camera had to send.
+
         Reads: times
         """
         full = self._request.params.full_scope
-        return find_silent(self._database, self._request.dataset, listing.moment.at) if full else None
+        return find_silent(self._database, self._request.dataset, listing.whole_at) if full else None
 
     def read_clock_table(self) -> ClockTable:
         """Tell what the clock understood of the listing, and what is odd there.
@@ -341,8 +343,11 @@ class PlanSession:
         base = find_base(stores, source, self._scope, answer, arrived)
         if isinstance(base, str):
             return base
-        newest = [leaf for leaf in look_at_newest(stores.source, source, prefix, to_end=False).leaves if leaf != prefix]
-        base, mounts = base.widened(prefix, newest), self._request.dataset.mounts
+        look = look_at_newest(stores.source, source, begin_at(prefix), to_end=False)
+        base, mounts = (
+            base.widened(prefix, [leaf for leaf in look.leaves if leaf != prefix]),
+            self._request.dataset.mounts,
+        )
         return freeze_anew(stores.source, source, base, self._database, key, mounts=mounts, kept=kept)
 
     def _find_kept(self) -> frozenset[str]:

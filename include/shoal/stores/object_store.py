@@ -50,12 +50,14 @@ class FolderLevel:
     Attributes:
         folders: Prefixes that end with a slash, one level below.
         objects: What lies beside them.
-        is_whole: Whether that is all of the level.
+        is_whole: Whether that is all of the level, from a key on where one was named.
+        has_folders_before: Whether folders before that key are among them.
     """
 
     folders: tuple[str, ...]
     objects: Sequence[ListedObject]
     is_whole: bool
+    has_folders_before: bool = True
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class RcloneStore(JsonObjects):
         later = [one for one in found if one.key > after]
         some = later[: pages * PAGE_ENTRIES]
         return FolderLevel(
-            tuple(one.key for one in some if one.key.endswith("/")),
+            tuple(one.key for one in found if one.key.endswith("/")),
             [one for one in some if not one.key.endswith("/")],
             is_whole=len(some) == len(later),
         )

@@ -134,7 +134,7 @@ class S3Reader:
             folders += page.folders
             objects += [found for found in page.objects if found.key > after]  # some stores begin anew
             is_whole = page.next_token is None
-        return FolderLevel(tuple(folders), objects, is_whole)
+        return FolderLevel(tuple(folders), objects, is_whole, has_folders_before=not after)
 
     def listen(self, prefix: str) -> Iterator[str | None]:
         """See `ImageStore.listen`: MinIO tells whoever asks, as long as they listen."""

@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -191,6 +192,30 @@ def test_times_that_the_workers_mount_tells_otherwise_never_make_an_answer_witho
     assert read_current(folder.stores.results, folder.stores.layout) is None
 
 
+HIDDEN = r"known images are not listed, and .* may not be read by this process .*; not"
+
+
+@contextmanager
+def closed(monkeypatch, place):
+    """A folder that may not be looked into, by whomever tests run."""
+    with monkeypatch.context() as patched:
+        scandir, opened = os.scandir, os.open
+
+        def look(path):
+            if str(path).rstrip("/") == str(place):
+                raise PermissionError(errno.EACCES, "closed")
+            return scandir(path)
+
+        def open_below(path, *arguments, **named):
+            if path == place.name:
+                raise PermissionError(errno.EACCES, "closed")
+            return opened(path, *arguments, **named)
+
+        patched.setattr(os, "scandir", look)
+        patched.setattr(os, "open", open_below)
+        yield
+
+
 def test_known_images_that_a_listing_does_not_show_are_not_lost(few_images, photos, monkeypatch):
     folder = over(few_images, photos)
     first = folder.run().summary["run"]["run_key"]
@@ -204,24 +229,10 @@ def test_known_images_that_a_listing_does_not_show_are_not_lost(few_images, phot
         "1 image of the answer so far was just being written when the folder was"
     )
     assert read_current(folder.stores.results, folder.stores.layout)["run_key"] == first
-    with monkeypatch.context() as closed:
-        scandir, opened = os.scandir, os.open
-
-        def look(path):
-            if str(path) == str(written.parent):
-                raise PermissionError(errno.EACCES, "closed")
-            return scandir(path)
-
-        def open_below(path, *arguments, **named):
-            if path == written.parent.name:
-                raise PermissionError(errno.EACCES, "closed")
-            return opened(path, *arguments, **named)
-
-        closed.setattr(os, "scandir", look)
-        closed.setattr(os, "open", open_below)
-        with pytest.raises(
-            ConfigError, match=r"known images are not listed, and .* may not be read by this process .*; not"
-        ):
-            folder.plan()
+    with closed(monkeypatch, written.parent), pytest.raises(ConfigError, match=HIDDEN):
+        folder.plan()
     os.utime(written, (OLD_S, OLD_S))
     assert folder.run().not_current_because is None
+    put(photos, "AXIS2/20260604-080000-AXIS2.jpg", b"new")
+    with closed(monkeypatch, written.parent), pytest.raises(ConfigError, match=HIDDEN):
+        folder.plan(arrived=Arrived(("AXIS2/", f"{written.parent.name}/")))

@@ -108,12 +108,12 @@ def watcher(looks, state=None, **source):
     trigger.asset_state_store = state
     remaining = iter(looks)
 
-    def look(seen):
-        del seen
+    def look(known):
+        del known
         found = next(remaining)
         if isinstance(found, Exception):
             raise found
-        return Look(found, ())
+        return found if isinstance(found, Look) else Look(found, ())
 
     trigger._look, trigger._open = look, Bucket
     return trigger
@@ -131,6 +131,15 @@ async def first_event(trigger):
 def test_what_lies_there_at_first_is_no_news_and_a_look_that_fails_is_repeated(error):
     looks = [{"cam/1/": "a"}, error, {"cam/1/": "a", "cam/2/": "b"}]
     assert asyncio.run(first_event(watcher(looks))) == {"folders": ["cam/2/"], "whole": False}
+
+
+def test_where_it_takes_several_looks_what_lies_there_at_first_is_no_news_either_and_that_is_said(caplog):
+    looks = [Look({"cam/1/": "a"}, (), (("cam/2/", True),)), {"cam/2/": "b"}, {"cam/1/": "a", "cam/2/": "c"}]
+    assert asyncio.run(first_event(watcher(looks, state := Remembered()))) == {"folders": ["cam/2/"], "whole": False}
+    assert [record.levelname for record in caplog.records if "looked through in 2 looks" in record.message] == [
+        "WARNING"
+    ]
+    assert state.kept["seen"] == {"cam/1/": "a", "cam/2/": "b"}
 
 
 def test_what_came_while_nobody_watched_is_told_at_the_start():

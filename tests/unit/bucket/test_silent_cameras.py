@@ -1,16 +1,24 @@
 """A camera that sends nothing is news."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shoal.bucket.silent_cameras import find_silent
+from shoal.bucket.directory_sizes import LargestDirectory
+from shoal.bucket.listing import FrozenListing
+from shoal.bucket.listing_record import ListedAnew, Moment
+from shoal.bucket.sieve import ListingCounts
+from shoal.plan.plan_session import PlanSession
+from shoal.plan.request import PlanRequest
 from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
 from shoal.tables.clock_times import read_times
 from shoal.tables.session import open_database
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+WHOLE = FrozenListing("", Moment(NOW, by_store=True), ListingCounts(), LargestDirectory("", 0))
 STAYS = {"start": "2026-01-01", "end": None}
 
 
@@ -18,7 +26,7 @@ def listing(*keys, modified="2026-06-10 11:00:00"):
     return [{"key": key, "modified": modified} for key in keys]
 
 
-def silent_in(pipeline, images, **settings):
+def silent_in(pipeline, images, listed=WHOLE, **settings):
     """Who is silent in a listing, as of NOW: [camera, time of the newest image]."""
     base = pipeline.dataset.model_dump(mode="json")
     dataset = Dataset.model_validate({**base, "run": {**base["run"], "expect_new_within": "26h"}, **settings})
@@ -29,7 +37,8 @@ def silent_in(pipeline, images, **settings):
             [[json.dumps(image) for image in images]],
         )
         read_times(database, dataset.clock, dataset.deployments)
-        found = find_silent(database, dataset, NOW)
+        session = PlanSession(database, PlanRequest(dataset, RunParams()), pipeline.stores)
+        found = session.look_for_silence(listed)
     return [list(silent.to_json().values()) for silent in found]
 
 
@@ -64,6 +73,15 @@ FRESH, OLD = "20260610-110000", "20260601-110000"
 )
 def test_what_is_silent(empty_bucket, images, silent):
     assert silent_in(empty_bucket, images) == silent
+
+
+def test_a_camera_whose_folder_no_event_named_had_to_send_until_everything_was_listed(empty_bucket):
+    some_folders = replace(WHOLE, anew=ListedAnew("", NOW - timedelta(hours=20), ("A1/",)))
+    images = listing(f"{FRESH}-A1.jpg", "20260609-070000-B1.jpg", f"{OLD}-C1.jpg")
+    assert silent_in(empty_bucket, images, WHOLE) == [
+        [f"{name}1", at] for name, at in (("B", "2026-06-09T07:00:00Z"), ("C", "2026-06-01T11:00:00Z"))
+    ]
+    assert silent_in(empty_bucket, images, some_folders) == [["C1", "2026-06-01T11:00:00Z"]]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def test_a_level_of_a_folder_is_looked_into_and_nobody_tells_what_comes(server):
     assert level.is_whole
     assert [one.key for one in level.objects] == sorted(here)
     assert list(level.folders) == sorted({f"{key.partition('/')[0]}/" for key in HOSTILE if "/" in key})
-    assert [one.key for one in store.look_into("", 1, after="é").objects] == sorted(key for key in here if key > "é")
+    later = store.look_into("", 1, after="é")
+    assert [one.key for one in later.objects] == sorted(key for key in here if key > "é")
+    assert (later.folders, later.has_folders_before) == (level.folders, True)
     assert [one.key for one in store.look_into("a-b/", 1).objects] == ["a-b/c.jpg"]
     assert store.look_into("nothing here/", 1).is_whole
     with pytest.raises(NoEventsError, match="is reached by rclone, which tells nobody what comes"):

@@ -119,6 +119,9 @@ def test_a_level_is_listed_from_a_key_on(server, request):
     assert [found.key for found in level.objects] == ["cam/1.jpg", "cam/2.jpg", "cam/3 ü.jpg"]
     assert [found.key for found in later.objects] == ["cam/2.jpg", "cam/3 ü.jpg"]
     assert (level.folders, level.is_whole, later.is_whole) == (("cam/day/",), True, True)
+    assert (level.has_folders_before, later.has_folders_before) == (True, False)
+    assert bucket.look_into("cam/", 1, "cam/day.jpg").folders == ("cam/day/",)
+    assert bucket.look_into("cam/", 1, "cam/e.jpg").folders == (), "which is why others are asked for besides"
 
 
 def test_amazon_is_not_asked(minio):

@@ -12,7 +12,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from shoal.airflow.triggers.aside import aside
 from shoal.airflow.triggers.listener import Listener
 from shoal.bucket.arrived import Arrived
-from shoal.bucket.newest_folders import Look, find_changed, look_at_newest
+from shoal.bucket.newest_folders import Look, find_changed
+from shoal.bucket.newest_round import Round
 from shoal.contract.errors import ShoalError
 from shoal.settings.source import Source
 from shoal.stores.object_store import ImageStore
@@ -69,28 +70,26 @@ class ArrivalsTrigger(BaseEventTrigger):
         """Listen and look, for ever; a store that does not answer is asked again."""
         listener = Listener(self._images, self._open)
         listener.start()
-        seen: dict[str, str] | None = None
-        recalled, said, told_at = False, "", float("-inf")
+        known: Round | None = None
+        told_at = float("-inf")
         try:
             while True:
                 connected = listener.connected
                 try:
-                    if not recalled:
-                        seen, recalled = await self._recall(), True
+                    if known is None:
+                        known = Round(await self._recall())
                     async with asyncio.timeout(LOOK_WITHIN_S):
-                        look = await aside(partial(self._look, seen), f"arrivals of {self.dataset}")
-                    if look.describe() != said:
-                        said = look.describe()
-                        log.info("%s", said or "all of the newest folders are looked into")
-                    arrived = self._join(listener.gathered.take(), seen, look)
+                        look = await aside(partial(self._look, known), f"arrivals of {self.dataset}")
+                    arrived = self._join(listener.gathered.take(), known.seen, look)
                     if arrived.folders or arrived.whole:
                         log.info("Something new in %s", arrived.describe())
                         told_at = time.monotonic()
                         yield TriggerEvent(arrived.to_json())  # type: ignore[no-untyped-call]
                         await asyncio.sleep(STORED_S)
-                    if seen != look.folders:
-                        seen = dict(look.folders)
-                        await self._remember(seen)
+                    before, known = known, known.after(look)
+                    say_what_is_not_seen(before, known)
+                    if known.seen is not None and known.seen != before.seen:
+                        await self._remember(known.seen)
                 except TimeoutError:
                     log.warning("%s was not looked through in %.0f s; looking again", self._images.uri, LOOK_WITHIN_S)
                 except ShoalError as err:
@@ -99,12 +98,12 @@ class ArrivalsTrigger(BaseEventTrigger):
                 except Exception:  # a watcher that ends is not started again
                     log.exception("Cannot look for new images of %s; again in %.0f s", self.dataset, self.tell_s)
                     await asyncio.sleep(self.tell_s)
-                await self._wait(listener, connected, told_at)
+                await self._wait(listener, connected, told_at, goes_on=known is not None and bool(known.waiting))
         finally:
             listener.stop()
 
-    async def _wait(self, listener: Listener, connected: int, told_at: float) -> None:
-        """Wait until there is a reason to look: an event, a store that tells again, or time."""
+    async def _wait(self, listener: Listener, connected: int, told_at: float, *, goes_on: bool) -> None:
+        """Wait until there is a reason to look: an event, a store that tells again, or time; a round of looks is gone on with."""
         looked_at = time.monotonic()
         while True:
             await asyncio.sleep(STEP_S)
@@ -113,7 +112,7 @@ class ArrivalsTrigger(BaseEventTrigger):
                 looked_at=looked_at,
                 told_at=told_at,
                 since=listener.gathered.since,
-                listens=listener.listens,
+                listens=listener.listens and not goes_on,
                 is_new=listener.connected != connected,
                 tell_s=self.tell_s,
             ):
@@ -133,8 +132,8 @@ class ArrivalsTrigger(BaseEventTrigger):
 
         return open_source(self._images, read_access)
 
-    def _look(self, seen: Mapping[str, str] | None) -> Look:
-        return look_at_newest(self._open(), self._images, self._images.prefix, seen)
+    def _look(self, known: Round) -> Look:
+        return known.look(self._open(), self._images)
 
     async def _recall(self) -> dict[str, str] | None:
         found = await self.asset_state_store.aget(SEEN_KEY) if self.asset_state_store else None
@@ -143,6 +142,16 @@ class ArrivalsTrigger(BaseEventTrigger):
     async def _remember(self, seen: Mapping[str, str]) -> None:
         if self.asset_state_store:
             await self.asset_state_store.aset(SEEN_KEY, dict(seen))
+
+
+def say_what_is_not_seen(before: Round, known: Round) -> None:
+    """Log what a round of looks does not see, or sees late, where that was not said before."""
+    if known.said == before.said:
+        return
+    if known.said:
+        log.warning("%s", known.said)
+    else:
+        log.info("all of the newest folders are looked into")
 
 
 def is_due(
@@ -155,7 +164,7 @@ def is_due(
         looked_at: When the last look was.
         told_at: When somebody was told last.
         since: When the first event came that nobody was told of; None where there is none.
-        listens: Whether the store tells what comes.
+        listens: Whether the store tells what comes, and no round of looks is under way.
         is_new: Whether it began to tell since the last look.
         tell_s: Seconds between two events.
     """
