@@ -42,17 +42,21 @@ def execute(arguments: Namespace) -> int:
     from shoal.evidence.take import Bringing, describe, take_labels  # noqa: PLC0415
     from shoal.evidence.training import Place, name_version, write_training  # noqa: PLC0415
     from shoal.evidence.training import describe as describe_training  # noqa: PLC0415
+    from shoal.stores.folder_access import lies_in  # noqa: PLC0415
     from shoal.tables.session import open_database  # noqa: PLC0415
 
     dataset = find_dataset(arguments.dataset)
+    learn = arguments.training and arguments.training.expanduser().absolute()
+    if learn and dataset.source.path and lies_in(learn, dataset.source.path):
+        raise ConfigError(f"{learn} lies among the images of dataset {dataset.name} - name another place")
     bringing = Bringing(arguments.by, arguments.all_looked_at, arguments.with_predictions)
     with reach_results(arguments.dataset, dataset) as stores, open_database(stores.results, dataset.run) as database:
         run = find_run(stores.results, stores.layout)
         if arguments.files:
             taken = take_labels(database, stores.layout, run, arguments.files, bringing, taxa=dataset.taxa)
             tell(*describe(taken))
-        if arguments.training:
-            place = Place(stores.layout, stores.source, arguments.training.expanduser().absolute())
+        if learn:
+            place = Place(stores.layout, stores.source, learn)
             training = write_training(database, place, run, dataset.taxa, arguments.trained)
             tell(*describe_training(training, arguments.training, arguments.trained))
             return 1 if training.failed else 0

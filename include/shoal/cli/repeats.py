@@ -6,6 +6,7 @@ boxes (`detections.repeat`) and tells every number with and without them.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from shoal.contract.units import counted, utc_text
 if TYPE_CHECKING:
     from shoal.answers.find import StoredRun
     from shoal.evidence.repeats.decisions import Decision
-    from shoal.evidence.repeats.found import Cluster, Repeats
+    from shoal.evidence.repeats.found import Cluster, InForce, Repeats
     from shoal.settings.dataset import Dataset
     from shoal.settings.dataset_stores import Stores
     from shoal.tables.session import Database
@@ -40,7 +41,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--sheet", type=Path, metavar="FILE", help="also a contact sheet of crops, a row a cluster, .jpg"
     )
     parser.add_argument("--confirm", nargs="+", default=[], metavar="ID", help="say that these are things, no animals")
-    parser.add_argument("--reject", nargs="+", default=[], metavar="ID", help="say that these are animals")
+    parser.add_argument(
+        "--reject",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="say that these are animals, clusters or earlier confirmations",
+    )
     parser.add_argument("--by", metavar="NAME", help="who says so")
     add_json(parser)
 
@@ -62,7 +69,7 @@ def execute(arguments: Namespace) -> int:
             view_answer(database, run.summary)
             decisions = read_decisions(stores.results, stores.layout)
             found = find_repeats(database, dataset.taxa, decisions)
-            made = _decide(arguments, found.clusters, run.run_key)
+            made = _decide(arguments, found, run.run_key)
             if made:
                 _store(stores, made)
                 found = find_repeats(database, dataset.taxa, (*decisions, *made))
@@ -91,37 +98,37 @@ def _need_sense(arguments: Namespace) -> None:
         need_free(arguments.sheet, "--sheet")
 
 
-def _decide(arguments: Namespace, clusters: "Sequence[Cluster]", run_key: str) -> "list[Decision]":
-    """Make what a person said of clusters of this answer decisions.
+def _decide(arguments: Namespace, found: "Repeats", run_key: str) -> "list[Decision]":
+    """Make what a person said of clusters of this answer, or of earlier confirmations, decisions.
 
     Raises:
-        ConfigError: There is no such cluster.
+        ConfigError: There is no such cluster, or no such confirmation in force.
     """
-    from shoal.evidence.repeats.decisions import Decision, Verdict  # noqa: PLC0415
+    from shoal.evidence.repeats.decisions import Verdict  # noqa: PLC0415
 
-    known = {cluster.id: cluster for cluster in clusters}
-    at = datetime.now(UTC).replace(microsecond=0)
-    said = [(Verdict.REPEAT, one) for one in arguments.confirm] + [(Verdict.ANIMAL, one) for one in arguments.reject]
-    for _, one in said:
-        if one not in known:
-            raise ConfigError(
-                f"No cluster {shown(one, 40)} in the answer of run {run_key}: they are named anew with every answer - "
-                "python -m shoal repeats lists those of now"
-            )
-    return [
-        Decision(
-            known[one].place,
-            known[one].period.start,
-            known[one].period.end,
-            verdict,
-            arguments.by.strip(),
-            at,
-            run_key,
-            known[one].period.boxes,
-            known[one].period.images,
-        )
-        for verdict, one in dict.fromkeys(said)
-    ]
+    clusters = {cluster.id: cluster for cluster in found.clusters}
+    # A confirmation is taken back as it was made: at a place or in a time beside its own some of its boxes would stay marked.
+    confirmed = {one.decision.id: one.decision for one in found.in_force}
+    confirmed |= {
+        name: cluster.decision
+        for cluster in found.clusters
+        if cluster.decision is not None and cluster.decision.verdict is Verdict.REPEAT
+        for name in (cluster.id, cluster.decision.id)
+    }
+    by, at = (arguments.by or "").strip(), datetime.now(UTC).replace(microsecond=0)
+    made = []
+    for verdict, names in ((Verdict.REPEAT, arguments.confirm), (Verdict.ANIMAL, arguments.reject)):
+        for one in dict.fromkeys(names):
+            if verdict is Verdict.ANIMAL and one in confirmed:
+                made.append(replace(confirmed[one], verdict=verdict, by=by, at=at))
+            elif one in clusters:
+                made.append(replace(clusters[one].as_repeat(), verdict=verdict, by=by, at=at, run_key=run_key))
+            else:
+                raise ConfigError(
+                    f"No cluster {shown(one, 40)} in the answer of run {run_key}: they are named anew with every answer - "
+                    "python -m shoal repeats lists those of now, and what was confirmed before"
+                )
+    return list(dict.fromkeys(made))
 
 
 def _store(stores: "Stores", made: "Sequence[Decision]") -> None:
@@ -136,6 +143,7 @@ def _to_json(name: str, run: "StoredRun", found: "Repeats") -> dict[str, object]
         "dataset": name,
         "run_key": run.run_key,
         "clusters": [cluster.to_json() for cluster in found.clusters],
+        "confirmed_before": [one.to_json() for one in found.in_force],
         "coming_back": found.coming_back,
         "sessile_taxa": list(found.left_out),
         "taxa": [taxon.to_json() for taxon in found.taxa],
@@ -149,6 +157,13 @@ def _describe(found: "Repeats", run: "StoredRun") -> Iterator[str]:
         yield lay_out(header, [_row(cluster) for cluster in found.clusters])
         for cluster in found.clusters:
             yield f"{cluster.id}  {cluster.why}"
+    else:
+        yield "nothing stands at one place for three days"
+    if found.in_force:
+        yield "confirmed before, and of no cluster of this answer; each still marks boxes, and --reject takes it back:"
+        header = ["decision", "camera", "deployment", "taxon", "from", "to", "boxes", "by"]
+        yield lay_out(header, [_row_before(one) for one in found.in_force])
+    if found.taxa:
         yield lay_out(
             ["taxon", "boxes", "open", "confirmed", "without confirmed", "without both"],
             [
@@ -156,8 +171,6 @@ def _describe(found: "Repeats", run: "StoredRun") -> Iterator[str]:
                 for one in found.taxa
             ],
         )
-    else:
-        yield "nothing stands at one place for three days"
     if found.coming_back:
         yield f"{counted(found.coming_back, 'place')} where animals come back to, or stay for less: not proposed"
     if found.left_out:
@@ -178,6 +191,12 @@ def _row(cluster: "Cluster") -> list[str]:
         f"{period.share:.0%}",
         cluster.state,
     ]
+
+
+def _row_before(one: "InForce") -> list[str]:
+    said, place = one.decision, one.decision.place
+    times = (utc_text(said.start), utc_text(said.end))
+    return [said.id, *map(shown, (place.camera, place.deployment, place.taxon)), *times, str(one.boxes), shown(said.by)]
 
 
 def _sheet(database: "Database", found: "Repeats", run: "StoredRun", dataset: "Dataset", stores: "Stores") -> bytes:

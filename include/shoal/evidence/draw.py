@@ -38,7 +38,7 @@ ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _PILOT = """
     WITH asked AS (
         SELECT key, object_version, content_sha256, half, cell FROM grouped
-        SEMI JOIN drawn USING (key, content_sha256) SEMI JOIN first_looks USING (key, content_sha256)
+        SEMI JOIN drawn USING (key, content_sha256) SEMI JOIN sampled_looks USING (key, content_sha256)
     ),
     said AS (SELECT key, taxon, individuals FROM labelled SEMI JOIN asked USING (key, content_sha256)),
     seen AS (

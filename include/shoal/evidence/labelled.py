@@ -13,7 +13,8 @@ _VIEWS = (
     # A person's newest word on an image takes the place of what he said before.
     f"""
     CREATE OR REPLACE VIEW looks AS
-    SELECT key, content_sha256, person, max(imported_at) AS imported_at, min(imported_at) AS first_at
+    SELECT key, content_sha256, person, max(imported_at) AS imported_at, min(imported_at) AS first_at,
+        arg_max(sample IS NOT NULL, imported_at) AS through_sample
     FROM label_lines WHERE position = {LOOK} GROUP BY ALL
     """,
     """
@@ -23,12 +24,15 @@ _VIEWS = (
         AND lines.imported_at = looks.imported_at
     LEFT JOIN label_names USING (label)
     """,
-    # Of two people the one counts who was first: whose word is taken must not depend on what it says.
+    # Of two people the one counts who was first: whose word is taken must not depend on what it says. What came of a sample goes
+    # before what lay there already, and nobody in particular may be the one whose name is told later.
     """
     CREATE OR REPLACE VIEW first_looks AS
-    SELECT key, content_sha256, person FROM looks
-    QUALIFY row_number() OVER (PARTITION BY key, content_sha256 ORDER BY first_at, person) = 1
+    SELECT key, content_sha256, person, through_sample FROM looks QUALIFY row_number() OVER (
+        PARTITION BY key, content_sha256 ORDER BY through_sample DESC, person = '', first_at, person
+    ) = 1
     """,
+    "CREATE OR REPLACE VIEW sampled_looks AS FROM first_looks WHERE through_sample",
     """
     CREATE OR REPLACE VIEW labelled AS
     SELECT key, content_sha256, taxon, sum(individuals)::BIGINT AS individuals FROM words
@@ -38,10 +42,13 @@ _VIEWS = (
 )
 
 _COUNTS_OF_TWO = """
-    WITH several AS (SELECT key, content_sha256 FROM looks GROUP BY ALL HAVING count(*) >= 2),
+    WITH named AS (FROM looks WHERE person <> ''),
+    several AS (SELECT key, content_sha256 FROM named GROUP BY ALL HAVING count(*) >= 2),
     pairs AS (
-        SELECT *, row_number() OVER (PARTITION BY key, content_sha256 ORDER BY first_at, person) AS place
-        FROM looks SEMI JOIN several USING (key, content_sha256) QUALIFY place <= 2
+        SELECT *, row_number() OVER (
+            PARTITION BY key, content_sha256 ORDER BY through_sample DESC, first_at, person
+        ) AS place
+        FROM named SEMI JOIN several USING (key, content_sha256) QUALIFY place <= 2
     ),
     said AS (
         SELECT key, content_sha256, person, taxon, sum(individuals) AS individuals FROM words
@@ -56,7 +63,7 @@ _COUNTS_OF_TWO = """
 
 
 def view_labels(database: Database, imports: Sequence[Import], names: Mapping[str, str]) -> None:
-    """Make the views `looks`, `words`, `first_looks` and `labelled` (individuals by image and taxon).
+    """Make the views `looks`, `words`, `first_looks`, `sampled_looks` and `labelled` (individuals by image and taxon).
 
     Args:
         database: A session on the results bucket.

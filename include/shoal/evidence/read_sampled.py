@@ -25,10 +25,12 @@ from shoal.evidence.taxon_names import counted_names
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
-# Ratios are compared with ratios: a product of one would be another number in its last digit.
+# Ratios are compared with ratios: a product of one would be another number in its last digit. What nobody can label any more (it
+# is gone, is another image now, or shows people by the dataset file of today) is in no order: none waits for it.
 _ORDER = """
-    SELECT sample, u / probability AS ratio, first_looks.key IS NOT NULL, number IS NOT NULL
-    FROM with_numbers LEFT JOIN first_looks USING (key, content_sha256) ORDER BY sample, ratio, with_numbers.key
+    SELECT sample, u / probability AS ratio, sampled_looks.key IS NOT NULL, number IS NOT NULL, key, content_sha256
+    FROM with_numbers SEMI JOIN frame USING (key, content_sha256) LEFT JOIN sampled_looks USING (key, content_sha256)
+    ORDER BY sample, ratio, key
 """
 
 _IN_PLAY = """
@@ -37,8 +39,8 @@ _IN_PLAY = """
         SELECT key, content_sha256, max(probability * reached) AS probability FROM with_numbers JOIN reached USING (sample)
         WHERE u / probability < reached GROUP BY ALL
     )
-    SELECT judged.*, found.probability, first_looks.key IS NOT NULL AS looked, coalesce(words.blind, true) AS blind
-    FROM found JOIN judged USING (key, content_sha256) LEFT JOIN first_looks USING (key, content_sha256)
+    SELECT judged.*, found.probability, sampled_looks.key IS NOT NULL AS looked, coalesce(words.blind, true) AS blind
+    FROM found JOIN judged USING (key, content_sha256) LEFT JOIN sampled_looks USING (key, content_sha256)
     LEFT JOIN (
         SELECT key, content_sha256, person, bool_and(coalesce(blind, true)) AS blind FROM words GROUP BY ALL
     ) AS words USING (key, content_sha256, person)
@@ -47,11 +49,13 @@ _IN_PLAY = """
 _LABELLED = "SELECT key, probability, camera, captured_at, blind FROM in_play WHERE looked ORDER BY key"
 
 _SEEN = """
-    SELECT key, taxon, count(*) FROM detections SEMI JOIN in_play USING (key, object_version) WHERE role = 'count' GROUP BY ALL
+    SELECT key, taxon, count(*) FROM detections
+    SEMI JOIN (FROM in_play WHERE looked) USING (key, object_version) WHERE role = 'count' GROUP BY ALL
 """
 
 _SAID = """
-    SELECT key, taxon, sum(individuals) FROM labelled SEMI JOIN in_play USING (key, content_sha256) GROUP BY ALL
+    SELECT key, taxon, sum(individuals) FROM labelled
+    SEMI JOIN (FROM in_play WHERE looked) USING (key, content_sha256) GROUP BY ALL
 """
 
 _OF_IMAGE = "key, object_version, content_sha256, camera, captured_at"
@@ -72,7 +76,9 @@ class Sampled:
         keys: Of the images, in the same order.
         samples: Names of the samples whose labels are used.
         passed_over: Drawn images among them without a label, as if by chance: probabilities are smaller by that share.
-        to_come: Images of samples that nobody has come to yet.
+        to_come: Images of samples without a label that nobody has come to yet.
+        unused: Labelled images that are not used: too many before them in the order have no label.
+        before_unused: How many these are.
         not_blind: Labelled images whose people saw the model's boxes.
         people: Images that are left out because they show people.
         of_training: Images that are left out because the version may have learnt from their day.
@@ -85,6 +91,8 @@ class Sampled:
     samples: tuple[str, ...]
     passed_over: int
     to_come: int
+    unused: int
+    before_unused: int
     not_blind: int
     people: int
     of_training: int
@@ -96,7 +104,7 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
 
     Args:
         database: A session on the results bucket; afterwards it holds the views `judged` (images of the frame), `words` and
-            `first_looks` for whoever compares boxes.
+            `sampled_looks` for whoever compares boxes.
         layout: The dataset.
         run: Whose answer; labels of images that it does not have, or has with other bytes, are not used.
         taxa: Those of the dataset file of today: who is a person now is one in every run.
@@ -113,7 +121,8 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
     database.run(
         f"CREATE OR REPLACE VIEW with_numbers AS SELECT *, {sql_number(DRAWN, 'key', 'content_sha256')} AS u FROM drawn"
     )
-    shares = _reached(database)
+    come = _how_far(database.run(_ORDER).fetchall())
+    shares = come.shares
     used = [one for one in designs if shares.get(one.name)]
     trained, not_drawable = _view_judged(database, used, _days_share(database, layout, run))
     _table_of(database, {one.name: shares[one.name] for one in used})
@@ -127,7 +136,9 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
         tuple(row[0] for row in labelled),
         tuple(one.name for one in used),
         passed_over=in_play - len(labelled),
-        to_come=_to_come(database),
+        to_come=come.to_come,
+        unused=come.unused,
+        before_unused=come.before_unused,
         not_blind=sum(not row[4] for row in labelled),
         people=people,
         of_training=trained,
@@ -135,21 +146,40 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
     )
 
 
-def _reached(database: Database) -> dict[str, float]:
-    """Find how far each sample is labelled, by name: one of whose own images nobody has labelled any has not begun."""
-    by_sample: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+@dataclass(frozen=True)
+class _HowFar:
+    """How far samples are labelled: `shares` by name, and what `Sampled` has of the rest."""
+
+    shares: Mapping[str, float]
+    to_come: int
+    unused: int
+    before_unused: int
+
+
+def _how_far(order: Sequence[tuple[Any, ...]]) -> _HowFar:
+    """Find how far each sample is labelled: one of whose own images nobody has labelled any has not begun."""
+    by_sample: dict[str, list[tuple[float, bool, tuple[str, str]]]] = defaultdict(list)
     begun = set()
-    for sample, ratio, looked, own in database.run(_ORDER).fetchall():
-        by_sample[sample].append((ratio, looked))
+    for sample, ratio, looked, own, *image in order:
+        by_sample[sample].append((ratio, looked, (image[0], image[1])))
         if looked and own:
             begun.add(sample)
-    return {sample: reached(of_sample) for sample, of_sample in by_sample.items() if sample in begun}
+    shares = {name: reached([row[:2] for row in rows]) for name, rows in by_sample.items() if name in begun}
+    come = {image for name, rows in by_sample.items() for ratio, _, image in rows if ratio < shares.get(name, 0.0)}
+    drawn = [(image, looked) for rows in by_sample.values() for _, looked, image in rows]
+    unused = {image for image, looked in drawn if looked} - come
+    before = set[tuple[str, str]]()
+    for name in begun:
+        last = max((place for place, (_, _, image) in enumerate(by_sample[name]) if image in unused), default=0)
+        before |= {image for _, looked, image in by_sample[name][:last] if not looked}
+    return _HowFar(shares, len({image for image, looked in drawn if not looked} - come), len(unused), len(before))
 
 
 def _days_share(database: Database, layout: DatasetLayout, run: StoredRun) -> float:
-    """Say below which number a day may have been learnt from by the version at hand."""
+    """Say below which number a day may have been learnt from by the version at hand, or by that of the second model."""
+    versions = {run.plan.model.version} | ({run.plan.then.model.version} if run.plan.then else set())
     sets = read_trainings(database.results, layout)
-    return max((one.days_share for one in sets if one.version == run.plan.model.version), default=0.0)
+    return max((one.days_share for one in sets if one.version in versions), default=0.0)
 
 
 def _view_judged(database: Database, designs: Sequence[Design], days_share: float) -> tuple[int, int]:
@@ -204,13 +234,4 @@ def _frame(database: Database, run: StoredRun, taxa: Sequence[str], left_out: in
         images=int(database.value("SELECT count(*) FROM judged")),
         predicted={taxon: boxes for taxon, (boxes, _) in both.items()},
         predicted_in={taxon: images for taxon, (_, images) in both.items()},
-    )
-
-
-def _to_come(database: Database) -> int:
-    return int(
-        database.value(
-            "SELECT count(*) FROM (SELECT key, content_sha256, max(u / probability < coalesce(reached, 0)) AS come "
-            "FROM with_numbers LEFT JOIN reached USING (sample) GROUP BY ALL) WHERE NOT come"
-        )
     )

@@ -56,7 +56,7 @@ class Taken:
 
     Attributes:
         name: The 16 digits that they lie under.
-        again: Whether the same files had been taken before.
+        again: Whether the same files had been taken before, and nothing of them is new.
         json: What is stored about them.
         agreement: Of two people, by taxon, over all labels of the dataset.
         progress: By sample, images that it handed out, and of these the labelled ones.
@@ -103,11 +103,15 @@ def take_labels(
         "all_looked_at": bringing.all_looked_at,
         "saw_predictions": bringing.saw_predictions,
     }
-    same = next((one for one in imports if all(one.json.get(name) == value for name, value in identity.items())), None)
-    if same is None:
-        meant = find_images(database, [one.file for one in said], {one.name: one.blind for one in designs})
-        annotated = _annotated(database, imports, names, said)
-        sorted_out = _sort_out(said, meant, names, other_names(run), bringing, annotated=annotated)
+    same = next(
+        (one for one in reversed(imports) if all(one.json.get(name) == value for name, value in identity.items())), None
+    )
+    meant = find_images(database, [one.file for one in said], {one.name: one.blind for one in designs})
+    annotated = _annotated(database, imports, names, said)
+    sorted_out = _sort_out(said, meant, names, other_names(run), bringing, annotated=annotated)
+    # Images that came since, and columns that are of a taxon by now, are new though the file is the same.
+    again = same is not None and sorted_out.counts["images"] <= same.json["counts"]["images"]
+    if same is None or not again:
         if not sorted_out.images:
             raise ConfigError(f"No label taken of {counted(len(said), 'image')}: {_why_none(sorted_out.counts)}")
         new = _store(database, layout, sorted_out, identity, run)
@@ -116,7 +120,7 @@ def take_labels(
         new = same
     view_labels(database, imports, names)
     agreement = {taxon: agreement_of_two(pairs) for taxon, pairs in counts_of_two(database).items()}
-    return Taken(new.name, same is not None, new.json, agreement, _progress(database))
+    return Taken(new.name, again, new.json, agreement, _progress(database))
 
 
 _Place = tuple[str, str, str]
@@ -319,8 +323,8 @@ def _lines(image: Meant, one: SaidImage, now: datetime, *, saw: bool) -> Iterato
 
 def _progress(database: Database) -> dict[str, tuple[int, int]]:
     rows = database.run(
-        "SELECT sample, count(*), count(first_looks.key) FROM (FROM drawn WHERE number IS NOT NULL) AS drawn "
-        "LEFT JOIN first_looks USING (key, content_sha256) GROUP BY 1 ORDER BY 1"
+        "SELECT sample, count(*), count(sampled_looks.key) FROM (FROM drawn WHERE number IS NOT NULL) AS drawn "
+        "LEFT JOIN sampled_looks USING (key, content_sha256) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     return {sample: (handed, labelled) for sample, handed, labelled in rows}
 

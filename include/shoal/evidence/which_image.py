@@ -1,13 +1,32 @@
-"""Which image of the dataset a label file means: by the mark of one that was handed out, else by its key or the end of it."""
+"""Which image of the dataset a label file means: by the mark of one that was handed out, else by its key or the end of it.
+
+A name is of the image whose key it is. Else all folders that both tell must be the same, and no other image of the dataset may
+end alike, counted or not: a label of an image that is not counted is never taken for one of another camera's.
+"""
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from shoal.tables.session import Database
 
 _MARK = re.compile(r"[0-9]{5}-([0-9a-f]{16})(?![0-9a-f])")
+
+_OF_TOOLS = frozenset({"images", "labels", "data", "train", "val", "valid", "test", "obj_train_data"})
+"""Folders that tools put before an image's own."""
+
+_NAME = "regexp_extract(key, '[^/]*$')"
+_WITHOUT_ENDING = f"regexp_replace({_NAME}, '[.][^.]*$', '')"
+
+_NAMED = """
+    SELECT word, key, content_sha256, width, height, use = 'used', sample
+    FROM (SELECT *, {word} AS word FROM images) AS images LEFT JOIN (
+        SELECT key, content_sha256, min(sample) AS sample FROM drawn WHERE number IS NOT NULL GROUP BY ALL
+    ) AS handed_out USING (key, content_sha256)
+    WHERE word IN (SELECT unnest(?::VARCHAR[])) ORDER BY key
+"""
 
 
 @dataclass(frozen=True)
@@ -17,7 +36,7 @@ class Meant:
     Attributes:
         key: It.
         content_sha256: Of the bytes that were labelled.
-        sample: Which one handed it out; None where none did.
+        sample: Which one handed it out, whether the label file names it by its mark or by its key; None where none did.
         blind: Whether that one did not show predictions.
         now: sha256 that the answer has of it; None where it counts it no more.
         width: px; None where the answer does not have it.
@@ -43,18 +62,11 @@ def find_images(database: Database, files: Iterable[str], blind: dict[str, bool]
     """
     names = sorted(set(files))
     marks = {name: of[1] for name in names if (of := _MARK.search(PurePosixPath(name).name))}
-    found = _handed_out(database, marks, blind)
-    others = [name for name in names if name not in found]
-    for expression, written in (
-        ("key", lambda name: name),
-        ("regexp_extract(key, '[^/]*$')", lambda name: PurePosixPath(name).name),
-        # A label file has the image's name without its ending.
-        ("regexp_replace(regexp_extract(key, '[^/]*$'), '[.][^.]*$', '')", lambda name: PurePosixPath(name).name),
-    ):
-        left = [name for name in others if name not in found]
-        if left:
-            found |= _by(database, expression, {name: written(name) for name in left})
-    return found
+    found: dict[str, Meant | None] = {**_handed_out(database, marks, blind)}
+    for word in (_NAME, _WITHOUT_ENDING):  # a label file has the image's name without its ending
+        left = [name for name in names if name not in found]
+        found |= _by_end(database, word, left, blind)
+    return {name: image for name, image in found.items() if image is not None}
 
 
 def _handed_out(database: Database, marks: dict[str, str], blind: dict[str, bool]) -> dict[str, Meant]:
@@ -71,13 +83,41 @@ def _handed_out(database: Database, marks: dict[str, str], blind: dict[str, bool
     return {name: of_mark[mark] for name, mark in marks.items() if mark in of_mark}
 
 
-def _by(database: Database, expression: str, written: dict[str, str]) -> dict[str, Meant]:
-    """Find images by something of their key that only one has."""
-    rows = database.run(
-        f"SELECT {expression} AS word, any_value(key), any_value(content_sha256), any_value(width), any_value(height) "
-        f"FROM images WHERE use = 'used' AND content_sha256 IS NOT NULL AND {expression} IN (SELECT unnest(?::VARCHAR[])) "
-        "GROUP BY 1 HAVING count(*) = 1",
-        [sorted(set(written.values()))],
-    ).fetchall()
-    of_word = {word: Meant(key, sha256, None, None, sha256, width, height) for word, key, sha256, width, height in rows}
-    return {name: of_word[word] for name, word in written.items() if word in of_word}
+def _by_end(database: Database, word: str, names: list[str], blind: dict[str, bool]) -> dict[str, Meant | None]:
+    """Find images by the end of their key; None where one has that very key and no bytes that anybody could label."""
+    if not names:
+        return {}
+    rows = database.run(_NAMED.format(word=word), [sorted({PurePosixPath(name).name for name in names})]).fetchall()
+    images: dict[str, list[Meant]] = defaultdict(list)
+    ending: dict[str, list[Meant]] = defaultdict(list)
+    for end, key, sha256, width, height, used, sample in rows:
+        told = None if sample is None else blind.get(sample)
+        one = Meant(key, sha256 or "", sample, told, sha256 if used else None, width, height)
+        written = key[: key.rfind("/") + 1] + end
+        images[written].append(one)
+        for tail in (written, *_tails(written)):
+            ending[tail].append(one)
+    found: dict[str, Meant | None] = {}
+    for name in names:
+        short = _without_tools(name)
+        alike = images.get(name) or [*ending[short], *(one for tail in _tails(short) for one in images.get(tail, ()))]
+        # Copies of one picture are one picture, of which the answer counts one.
+        if alike and len({one.content_sha256 or one.key for one in alike}) == 1:
+            one = next((one for one in alike if one.now), alike[0])
+            found[name] = one if one.content_sha256 else None
+    return found
+
+
+def _tails(path: str) -> Iterator[str]:
+    """Give what is behind each slash of a path, the longest first, and not the path itself."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
+
+
+def _without_tools(name: str) -> str:
+    """Leave out what a tool puts before an image's own folders."""
+    parts = [part for part in PurePosixPath(name.rpartition("?d=")[2]).parts if part != "/"]
+    while len(parts) > 1 and parts[0].casefold() in _OF_TOOLS:
+        del parts[0]
+    return "/".join(parts)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import time
 
 import pytest
 from PIL import Image
@@ -105,6 +106,23 @@ def test_a_stone_is_found_confirmed_marked_and_taken_back(answered, repeats, tmp
     assert [one["state"] for one in again["clusters"]] == ["animal"]
     assert marked(answered, next_night(answered).stored) == {}
     assert answered.verify(done.stored.run_key, directory).deviations == (), "with what people had said by then"
+
+
+def test_what_was_confirmed_is_taken_back_also_where_nothing_is_proposed_any_more(answered, repeats):
+    """As once somebody has said that the taxon grows in one place."""
+    [cluster] = json.loads(repeats(answered, "--json"))["clusters"]
+    found = json.loads(repeats(answered, "--json", "--confirm", cluster["id"], "--by", "Cai"))
+    assert (found["clusters"][0]["state"], found["confirmed_before"]) == ("repeat", [])
+    grown = answered.with_settings(taxa={name: {"mobility": "sessile"} for name in TAXA})
+    found = json.loads(repeats(grown, "--json"))
+    [before] = found["confirmed_before"]
+    assert (found["clusters"], before["by"], before["boxes"]) == ([], "Cai", cluster["boxes"])
+    assert "confirmed before, and of no cluster of this answer" in repeats(grown)
+    time.sleep(1)  # decisions are told apart by the second
+    assert json.loads(repeats(grown, "--json", "--reject", before["id"], "--by", "Dora"))["confirmed_before"] == []
+    last = read_decisions(answered.stores.results, answered.stores.layout)[-1]
+    assert (last.by, last.verdict, list(last.place.edges)) == ("Dora", "animal", before["place"])
+    assert marked(answered, next_night(answered).stored) == {}
 
 
 def marked(pipeline, summary: StoredSummary) -> dict[str, int]:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from shoal.evidence.health.clocks import find_clock_jumps
+from shoal.evidence.health.days import CameraDays, day_start
+from shoal.evidence.health.finding import Finding, Trouble
 from shoal.evidence.health.statistics import falls_by_rank, lower_share, slope
+from shoal.evidence.health.troubles import find_fallen_scores
 from shoal.evidence.repeats.place import Place
 from shoal.evidence.repeats.places import SeenPlace
 from shoal.evidence.repeats.standing import comes_back, find_periods
@@ -75,6 +78,26 @@ JUNE = datetime(2026, 6, 1)
 COUNTED = [(f"DCIM/IMG_{n:04}.JPG", JUNE + timedelta(hours=n)) for n in range(300)]
 
 
+def fallen(days=30):
+    """A camera whose scores fall on the 21st day, and nothing else."""
+    score = np.where(np.arange(days) < 20, 0.8, 0.5) + np.arange(days) % 3 / 100
+    return CameraDays("A", "two", np.arange(days), np.zeros(days), np.zeros((days, 8)), np.zeros((days, 64)), score)
+
+
+@pytest.mark.parametrize(
+    ("day", "explained"),
+    [
+        pytest.param(3, False, id="moved weeks before"),
+        pytest.param(20, True, id="moved on that day"),
+        pytest.param(25, False, id="moved since"),
+    ],
+)
+def test_a_camera_that_was_moved_explains_scores_that_fall_with_it(day, explained):
+    moved = Finding("A", "two", Trouble.MOVED, day_start(day), None, 9, "of 64 bits", "")
+    [found] = find_fallen_scores(fallen(), [moved])
+    assert (found.start, found.explained) == (day_start(20), explained)
+
+
 @pytest.mark.parametrize(
     ("images", "jumps"),
     [
@@ -83,6 +106,16 @@ COUNTED = [(f"DCIM/IMG_{n:04}.JPG", JUNE + timedelta(hours=n)) for n in range(30
             [(key, at - timedelta(hours=4) * (n >= 200)) for n, (key, at) in enumerate(COUNTED)],
             [("DCIM/IMG_0200.JPG", -3.0)],
             id="from one image on the clock is four hours behind",
+        ),
+        pytest.param(
+            [(f"DCIM/IMG_{(n + 9_800) % 9_999 + 1:04}.JPG", at) for n, (_, at) in enumerate(COUNTED)],
+            [],
+            id="after 9999 comes 0001",
+        ),
+        pytest.param(
+            [(key, at - timedelta(days=9_000) * (n >= 200)) for n, (key, at) in enumerate(COUNTED)],
+            [("DCIM/IMG_0200.JPG", 1.0 - 24 * 9_000)],
+            id="from one image on the clock begins anew, as without its battery",
         ),
         pytest.param(
             [*COUNTED, ("DCIM/copy of IMG_0003.JPG", JUNE + timedelta(hours=3))], [], id="a copy has a name of another form"
@@ -99,3 +132,4 @@ def test_a_clock_that_leaps_is_told_by_names_of_one_form(images, jumps):
         )
         found = list(find_clock_jumps(database))
     assert [(one.after, one.size) for one in found] == jumps
+    assert all(("the counter of its names began anew" in one.why) == (one.size < -24) for one in found)

@@ -10,13 +10,16 @@ import pytest
 import labelling_tools as tools
 from field import open_with
 from published_answer import plain_keys
+from shoal.answers.find import find_run
 from shoal.contract.errors import ConfigError, ContractError
+from shoal.evidence.estimates.make import NoLabelsError, read_labelled, tell_left_out
 from shoal.evidence.frame import view_frame
 from shoal.evidence.hand_out import hand_out
 from shoal.evidence.lists import find_list
 from shoal.evidence.read_sampled import read_sampled
 from shoal.evidence.stored import read_designs
 from shoal.evidence.take import Bringing, describe, take_labels
+from shoal.results.plan_parts import StoredThen
 from shoal.tables.session import open_database
 from show_command import ask_labels, ask_sample
 
@@ -176,31 +179,63 @@ def test_once_labels_tell_of_errors_images_in_doubt_are_drawn_more_often(reef, s
 
 
 def test_whoever_stops_half_way_has_labelled_a_smaller_sample(reef, sample, labels, tmp_path):
-    sample(tmp_path / "out", "-n", 40, "--format", "label-studio")
+    sample(tmp_path / "out", "-n", 40, "--format", "label-studio", "--with-predictions")
     names = [one["name"] for one in handed(tmp_path / "out")]
     back = tools.label_studio(tmp_path / "out", truth_of(tmp_path / "out"))
     tasks = json.loads(back.read_text())
-    for task in tasks[:20]:
+    for task in tasks[:25]:
         task["annotations"][0]["completed_by"] = 1
-    for task in tasks[20:]:
+    passed_over = next(task for task in tasks[:20] if task["predictions"][0]["result"])
+    for task in [passed_over, *tasks[25:]]:
         task["annotations"] = []
     back.write_text(json.dumps(tasks))
     _, said = labels(back)
-    assert f"{len(names) - 20} without a word are taken for not looked at" in said
-    assert "20 are of people whom the file names by a number" in said
+    assert f"{len(names) - 24} without a word are taken for not looked at" in said
+    assert "24 are of people whom the file names by a number" in said
     found = sampled(reef)
-    assert (len(found.keys), found.passed_over, found.to_come) == (20, 0, len(names) - 20)
+    assert (len(found.keys), found.passed_over, found.to_come) == (24, 1, len(names) - 25)
     (probability,) = set(found.images.probability)
     assert 20 / 66 * 0.5 < probability < 40 / 66, "as if so many had been drawn"
 
 
+def test_labels_behind_images_that_nobody_has_labelled_wait_for_them_unless_these_are_gone(
+    reef, sample, labels, tmp_path
+):
+    sample(tmp_path / "out", "-n", 66, "--format", "label-studio")
+    keys = {one["name"]: one["key"] for one in handed(tmp_path / "out")}
+    back = tools.label_studio(tmp_path / "out", truth_of(tmp_path / "out"))
+    tasks = json.loads(back.read_text())
+    for task in tasks:
+        if keys[task["data"]["shoal_image"]][:2] != "A/":
+            task["annotations"] = []
+    back.write_text(json.dumps(tasks))
+    labels(back)
+    of_a = sum(key[:2] == "A/" for key in keys.values())
+    whole = sampled(reef)
+    assert (len(whole.keys), whole.unused) == (0, of_a)
+    assert whole.to_come + whole.passed_over == 66 - of_a
+    said = "\n".join(tell_left_out(whole, "demo"))
+    assert re.search(f"{whole.unused} labels are not used, as [0-9]+ images before them in the order have none", said)
+    stores = reef.pipeline.stores
+    with open_database(stores.results) as database, pytest.raises(NoLabelsError, match="28 labels are not used, as 34"):
+        read_labelled(database, stores.layout, reef.run, reef.pipeline.dataset.taxa)
+    plan = reef.pipeline.plan(prefix="A/")
+    reef.pipeline.summarize(plan)
+    found = sampled(reef, find_run(stores.results, stores.layout, plan.run_key))
+    assert (len(found.keys), found.passed_over, found.to_come, found.unused) == (of_a, 0, 0, 0)
+
+
 def test_what_two_people_say_is_compared_and_the_first_one_s_word_counts(reef, sample, labels, tmp_path):
+    _, said = labels(by_key(reef, tmp_path / "old.json"), "--by", "aaron")
+    assert "66 were drawn by no sample: models may learn from them, no estimate is made of them" in said
     sample(tmp_path / "out", "-n", 40)
+    assert sampled(reef).keys == ()
     truth = truth_of(tmp_path / "out")
     second = json.loads((tmp_path / "out/coco.second.json").read_text())
     assert {one["file_name"] for one in second["images"]} == {
         one["name"] for one in handed(tmp_path / "out") if one["for_two"] == "True"
     }
+    labels(tools.coco(tmp_path / "out", {name: ["Coris julis"] for name in truth}))
     labels(tools.coco(tmp_path / "out", truth), "--by", "ana")
     other = {name: [] if "Chromis chromis" in seen else seen for name, seen in truth.items()}
     _, said = labels(tools.coco(tmp_path / "out", other), "--by", "bea")
@@ -214,6 +249,24 @@ def test_what_two_people_say_is_compared_and_the_first_one_s_word_counts(reef, s
     assert set(sampled(reef).images.labelled["Coris julis"]) == {1}, (
         "a person's newest word takes the place of the earlier one"
     )
+
+
+def by_key(reef, path):
+    """Write what somebody saw in all images before a sample was drawn: everywhere three of a taxon."""
+    with open_database(reef.pipeline.stores.results) as database:
+        view_frame(database, reef.run, {})
+        keys = [key for (key,) in database.run("SELECT key FROM frame").fetchall()]
+    found = {
+        "images": [{"id": place, "file_name": key} for place, key in enumerate(keys)],
+        "categories": [{"id": 1, "name": "Chromis chromis"}],
+        "annotations": [
+            {"id": 0, "image_id": place, "category_id": 1, "bbox": [1, 1, 9, 9]}
+            for place in range(len(keys))
+            for _ in "123"
+        ],
+    }
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
 
 
 def test_images_with_people_are_drawn_by_nobody_and_in_no_sum(reef, tmp_path, monkeypatch, capsys):
@@ -273,6 +326,9 @@ def test_a_version_is_judged_on_days_alone_that_it_has_not_learnt_from(reef, sam
     found = sampled(reef)
     assert not days & {key.split("/")[-1][:8] for key in found.keys}
     assert found.of_training == 66 - found.frame.images == 66 - len(found.keys) > 0
+    plan = reef.run.plan
+    second = replace(plan, model=replace(plan.model, version="v9"), then=StoredThen(plan.model, plan.names, 1))
+    assert sampled(reef, replace(reef.run, plan=second)).of_training == found.of_training
     assert {taxon: int(found.images.predicted[taxon].sum()) for taxon in TAXA} == dict(found.frame.predicted)
 
 
@@ -428,6 +484,15 @@ def test_a_sample_that_cannot_be_drawn_is_one_line(reef, sample, tmp_path, words
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_is_written_among_the_images(reef, tmp_path, monkeypatch, capsys):
+    dataset = reef.pipeline.dataset
+    source = dataset.source.model_copy(update={"path": str(tmp_path)})
+    pipeline = replace(reef.pipeline, dataset=dataset.model_copy(update={"source": source}))
+    for ask, words in ((ask_sample, ()), (ask_labels, ("--training",))):
+        with pytest.raises(ConfigError, match="/out lies among the images of dataset reef - name another place"):
+            ask(monkeypatch, capsys)(pipeline, *words, str(tmp_path / "out"))
+
+
 def test_a_sample_that_was_changed_after_it_was_stored_is_refused(reef, sample, tmp_path):
     sample(tmp_path / "out", "-n", 30)
     results, layout = reef.pipeline.stores.results, reef.pipeline.stores.layout
@@ -435,6 +500,16 @@ def test_a_sample_that_was_changed_after_it_was_stored_is_refused(reef, sample, 
     results.write_bytes(key, results.read_bytes(key).replace(b'"n": 30', b'"n": 29'))
     with pytest.raises(ContractError, match="was changed after it was written"):
         sample(tmp_path / "other", "-n", 30)
+
+
+def test_a_file_is_new_again_where_images_of_it_came_since(reef, session, tmp_path):
+    plan = reef.pipeline.plan(prefix="A/")
+    reef.pipeline.summarize(plan)
+    stores, old = reef.pipeline.stores, by_key(reef, tmp_path / "old.json")
+    before = replace(reef, run=find_run(stores.results, stores.layout, plan.run_key))
+    assert "28 images, 84 individuals" in take(session, before, old)[0]
+    for now, said in ((before, "taken before"), (reef, ": 66 images, 198 individuals"), (reef, "taken before")):
+        assert said in take(session, now, old)[0]
 
 
 def test_images_that_no_sample_could_have_drawn_are_in_no_sum(reef, sample, labels, tmp_path):

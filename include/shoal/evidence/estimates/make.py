@@ -111,6 +111,10 @@ def read_labelled(database: Database, layout: DatasetLayout, run: StoredRun, tax
             f"All labelled images are of days that {run.plan.models} may have learnt from - draw and label more: "
             f"python -m shoal sample {name} OUT -n 300"
         )
+    if sampled.unused:
+        raise NoLabelsError(
+            f"{_not_used(sampled)} - label these first, or bring their labels: python -m shoal labels {name} FILE"
+        )
     raise NoLabelsError(
         f"No labelled image was drawn by a sample and is counted by run {run.run_key} ({run.plan.models}) - what "
         "earlier samples handed out is labelled first, and each sample in its order: python -m shoal sample --help"
@@ -133,6 +137,7 @@ def told_of(database: Database, layout: DatasetLayout, run: StoredRun, sampled: 
             "not_drawable": sampled.not_drawable,
         },
         "passed_over": sampled.passed_over,
+        "unused": sampled.unused,
         "not_blind": sampled.not_blind,
     }
 
@@ -148,6 +153,8 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
         said.append(
             f"not of {counted(sampled.not_drawable, 'image')} that came after the last sample - draw again to have them in"
         )
+    if sampled.unused:
+        said.append(f"{_not_used(sampled)} - once these are labelled, they count")
     if sampled.to_come:
         said.append(f"{counted(sampled.to_come, 'drawn image')} without labels yet: each one narrows the intervals")
     if sampled.passed_over:
@@ -161,3 +168,9 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
             "interval knows of it"
         )
     return said
+
+
+def _not_used(sampled: Sampled) -> str:
+    unused, before = counted(sampled.unused, "label"), counted(sampled.before_unused, "image")
+    verbs = ("is" if sampled.unused == 1 else "are", "has" if sampled.before_unused == 1 else "have")
+    return f"{unused} {verbs[0]} not used, as {before} before them in the order {verbs[1]} none"

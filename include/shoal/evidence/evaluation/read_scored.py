@@ -29,7 +29,7 @@ _FOUND = """
 
 _DRAWN = """
     SELECT key, taxon, x1, y1, x2, y2 FROM words
-    SEMI JOIN first_looks USING (key, content_sha256, person) SEMI JOIN judged USING (key, content_sha256)
+    SEMI JOIN sampled_looks USING (key, content_sha256, person) SEMI JOIN judged USING (key, content_sha256)
     WHERE taxon IS NOT NULL AND x1 IS NOT NULL AND individuals = 1 AND list_contains(getvariable('evidence_keys'), key)
 """
 

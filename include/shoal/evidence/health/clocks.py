@@ -28,6 +28,9 @@ MOST_ZONES_H = 14
 MOST_STEPS_BACK = 0.005
 """Of a camera's images: with more steps back their names are in no order of time."""
 
+MOST_ROLL_H = 24
+"""Of a counter that began anew the first name comes at most so long after the last one."""
+
 _FROZEN = f"""
     WITH alike AS (
         SELECT *, dhash = lag(dhash) OVER by_time AND abs(luma_mean - lag(luma_mean) OVER by_time) < 0.1
@@ -56,13 +59,19 @@ _ARRIVALS = """
 _STEPS_BACK = """
     WITH named AS (
         SELECT camera, deployment, key, captured_at, lag(captured_at) OVER by_name AS earlier,
-            lag(key) OVER by_name AS earlier_key, count(*) OVER (PARTITION BY camera) AS images
+            lag(key) OVER by_name AS earlier_key, count(*) OVER (PARTITION BY camera) AS images,
+            first_value(captured_at) OVER by_name - max(captured_at) OVER (
+                by_name ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            ) AS before_first
         FROM pictures
         -- Names of one form: numbers count on, and what is beside them ("copy of …") is no series with the others.
         WINDOW by_name AS (PARTITION BY camera, deployment, regexp_replace(key, '[^/]*$', ''),
             regexp_replace(key, '^.*/|[0-9]+', '', 'g') ORDER BY key)
     ), back AS (
-        SELECT *, count(*) OVER (PARTITION BY camera) AS steps FROM named WHERE captured_at < earlier - INTERVAL 1 HOUR
+        -- After IMG_9999 comes IMG_0001: all that is behind the step in the order of names was then before its beginning.
+        SELECT *, before_first > INTERVAL 0 HOUR AS all_before, count(*) OVER (PARTITION BY camera) AS steps FROM named
+        WHERE captured_at < earlier - INTERVAL 1 HOUR
+            AND NOT before_first BETWEEN INTERVAL 0 HOUR AND INTERVAL {roll} HOUR
     )
     SELECT * FROM back WHERE steps <= greatest(1, images * {share}) ORDER BY camera, captured_at
 """
@@ -96,7 +105,7 @@ def find_clock_jumps(database: Database) -> Iterator[Finding]:
     """
     leaps = list(_find_leaps(database))
     yield from leaps
-    for row in database.records(_STEPS_BACK.format(share=MOST_STEPS_BACK)):
+    for row in database.records(_STEPS_BACK.format(share=MOST_STEPS_BACK, roll=MOST_ROLL_H)):
         start, size = row["captured_at"].replace(tzinfo=UTC), (row["captured_at"] - row["earlier"]).total_seconds()
         if any(one.camera == row["camera"] and abs((one.start - start).total_seconds()) < 2 * 86_400 for one in leaps):
             continue
@@ -108,7 +117,8 @@ def find_clock_jumps(database: Database) -> Iterator[Finding]:
             None,
             size / 3600,
             "hours",
-            f"the next name in its folder has an earlier time{_whole(size)}",
+            f"the next name in its folder has an earlier time{_whole(size)}"
+            + ("; or the counter of its names began anew there" if row["all_before"] else ""),
             row["earlier_key"],
             row["key"],
         )

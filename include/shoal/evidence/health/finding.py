@@ -1,11 +1,14 @@
 """One trouble of a camera, with what shows it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from shoal.contract.units import utc_text
+
+MOVED_NEAR = timedelta(days=3)
+"""Days between a move and what it explains: a step is told from three days."""
 
 
 class Trouble(StrEnum):
@@ -62,6 +65,12 @@ class Finding:
     def overlaps(self, start: datetime, end: datetime | None) -> bool:
         """Whether it lies in a time, at least in part."""
         return (end is None or self.start < end) and (self.end is None or start < self.end)
+
+    def explains(self, start: datetime, end: datetime | None) -> bool:
+        """Whether scores that fell in a time may have fallen because of it: a camera shows another scene once, on that day."""
+        if self.trouble is Trouble.MOVED:
+            return abs(self.start - start) <= MOVED_NEAR
+        return self.overlaps(start, end)
 
     def to_json(self) -> dict[str, Any]:
         """Write it as `--json` prints it."""

@@ -32,7 +32,8 @@ def find_health(database: Database) -> tuple[Finding, ...]:
     for camera in days:
         found.extend(one for one in find_troubles(camera) if not _is_frozen(one, frozen))
     for camera in days:
-        known = [one for one in found if one.camera == camera.camera and one.trouble is not Trouble.CLOCK]
+        series = camera.camera, camera.deployment
+        known = [one for one in found if (one.camera, one.deployment) == series and one.trouble is not Trouble.CLOCK]
         found.extend(find_fallen_scores(camera, known))
     shown = [_with_pictures(database, one) for one in found]
     return tuple(sorted(shown, key=lambda one: (one.camera, one.deployment, one.start, one.trouble)))

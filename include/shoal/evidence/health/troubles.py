@@ -173,7 +173,7 @@ def find_fallen_scores(days: CameraDays, known: list[Finding]) -> Iterator[Findi
 
     Args:
         days: Of a camera.
-        known: What else was found of it.
+        known: What else was found of it in this deployment.
     """
     told = np.flatnonzero(np.isfinite(days.score))
     score, at = days.score[told], BEFORE
@@ -188,7 +188,7 @@ def find_fallen_scores(days: CameraDays, known: list[Finding]) -> Iterator[Findi
             end += 1
         start = day_start(int(days.day[told[at]]))
         until = day_start(int(days.day[told[end]])) if end < len(score) else None
-        causes = sorted({str(one.trouble) for one in known if one.overlaps(start, until)})
+        causes = sorted({str(one.trouble) for one in known if one.explains(start, until)})
         pictures = days.sharpness[told]
         sharper = float(np.median(pictures[at : at + AFTER]) - np.median(pictures[at - BEFORE : at]))
         if sharper < log(0.8):

@@ -1,6 +1,6 @@
 """Repeat detections of an answer: clusters of boxes that stand for days, each with what speaks for it and what a person said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,37 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class InForce:
+    """A confirmation that marks boxes of an answer and is of none of its clusters.
+
+    What was confirmed is proposed no more once `taxa` calls its taxon sessile, or the answer sees less of it.
+
+    Attributes:
+        decision: It.
+        boxes: How many it marks.
+    """
+
+    decision: Decision
+    boxes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as `--json` prints it."""
+        one = self.decision
+        return {
+            "id": one.id,
+            "camera": one.place.camera,
+            "deployment": one.place.deployment or None,
+            "taxon": one.place.taxon,
+            "place": list(one.place.edges),
+            "from": utc_text(one.start),
+            "to": utc_text(one.end),
+            "by": one.by,
+            "at": utc_text(one.at),
+            "boxes": self.boxes,
+        }
+
+
+@dataclass(frozen=True)
 class TaxonRepeats:
     """What a taxon's boxes are with and without those that stand.
 
@@ -138,12 +169,14 @@ class Repeats:
         coming_back: Places that are taken on several days by what comes and goes: told as a number, proposed to nobody.
         left_out: Taxa that grow in one place, as the dataset file says.
         taxa: Both numbers of each taxon that a cluster or a decision is of.
+        in_force: Confirmations that still mark boxes and are of no cluster.
     """
 
     clusters: tuple[Cluster, ...] = ()
     coming_back: int = 0
     left_out: tuple[str, ...] = ()
     taxa: tuple[TaxonRepeats, ...] = ()
+    in_force: tuple[InForce, ...] = ()
 
 
 def find_repeats(database: Database, taxa: Mapping[str, Taxon], decisions: Sequence[Decision] = ()) -> Repeats:
@@ -165,7 +198,23 @@ def find_repeats(database: Database, taxa: Mapping[str, Taxon], decisions: Seque
         coming_back += not periods and comes_back(seen)
         clusters.extend(_cluster(seen, period, mobility, decisions) for period in periods)
     clusters.sort(key=lambda one: (-one.period.boxes, one.id))
-    return Repeats(tuple(clusters), coming_back, left_out, _count_taxa(database, clusters, decisions))
+    counts = _count_taxa(database, clusters, decisions)
+    in_force = tuple(_without_cluster(database, clusters, decisions))
+    return Repeats(tuple(clusters), coming_back, left_out, counts, in_force)
+
+
+def _without_cluster(
+    database: Database, clusters: Sequence[Cluster], decisions: Sequence[Decision]
+) -> Iterator[InForce]:
+    """Find what was confirmed, still marks boxes, and is of no cluster.
+
+    Reads: confirmed_boxes
+    """
+    marked = dict(database.run("SELECT repeat, count(*) FROM confirmed_boxes GROUP BY ALL").fetchall())
+    of_clusters = {one.decision.id for one in clusters if one.decision}
+    for one in decisions:
+        if one.id in marked and one.id not in of_clusters:
+            yield InForce(one, marked[one.id])
 
 
 def _count_taxa(
