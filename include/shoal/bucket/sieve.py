@@ -14,6 +14,7 @@ from shoal.settings.source import Source
 from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
 from shoal.stores.object_store import ListedObject
 from shoal.stores.rclone_listing import WITHOUT_SIZE
+from shoal.stores.rclone_log import MISNAMED
 
 CONVERT_HEIC = "magick mogrify -format jpg *.HEIC makes JPEGs"
 
@@ -137,6 +138,11 @@ _UNLISTED = {
     ),
     LINKS: ("not followed", "link", "in the folder - name the folder that they lead to, or mount it there"),
     NO_FILES: ("not looked at", "pipe or device", "in the folder"),
+    MISNAMED: (
+        "not in the listing",
+        "file or folder",
+        "whose name gives no path, such as one with a slash in it - rename it",
+    ),
     WITHOUT_SIZE: ("not looked at", "document", "that the store makes when it is fetched, without a size"),
 }
 """What is said of what lies in a folder and is not listed."""

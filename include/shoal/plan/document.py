@@ -253,7 +253,8 @@ class Plan:
         if self.dataset.source.kind == "rclone":
             lines.append(
                 f"images are read by rclone from {self.dataset.source.place}: the version of one is its hash where the store "
-                "keeps one (MD5, SHA-1 or SHA-256), else its size and the time of its last change"
+                "keeps one (MD5, SHA-1 or SHA-256), else its size and the time of its last change; links of an SFTP server are "
+                "not followed, nor counted, unless the section says skip_links = false"
             )
         if not self.listed_at.by_store:
             lines.append(

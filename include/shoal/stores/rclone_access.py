@@ -1,11 +1,13 @@
 """How both sides reach a store by rclone: one section of rclone's settings, its password, and where it is served to a pod."""
 
 import hashlib
+import json
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+from urllib.parse import quote
 
 from shoal.contract.errors import ConfigError
 
@@ -27,7 +29,13 @@ NOTHING_SECRET = frozenset(
 """Options whose values may be told; of every other one rclone's own messages are cleaned."""
 
 _FEWEST_HIDDEN = 4
-"""Characters of a value that is hidden: `true` is in too many sentences to be a secret."""
+"""Characters of a value that is hidden."""
+
+_NO_SECRETS = frozenset({"true", "false"})
+"""Values that are in too many sentences."""
+
+_WORD = re.compile(r"""[^\s"'\\]+""")
+"""Of a command, which is told in part, too, by whoever does not understand it."""
 
 _PARTS = ("rclone", "rclone_password", "rclone_served", "rclone_door", "ca_file")
 
@@ -112,7 +120,15 @@ class RcloneAccess:
         return " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables().items()))
 
     def clean(self, text: str) -> str:
-        """Take secrets out of what rclone says."""
-        secrets = {value for name, value in self.section.items() if name not in NOTHING_SECRET} | {self.password}
-        hidden = sorted((value for value in secrets if len(value) >= _FEWEST_HIDDEN), key=len, reverse=True)
-        return re.sub("|".join(map(re.escape, hidden)), "***", text) if hidden else text
+        """Take secrets out of what rclone says, which has values as they are, in quotes, or in addresses."""
+        told = {**self.section, "pass": self.password or self.section.get("pass", "")}
+        secrets = {value for name, value in told.items() if name not in NOTHING_SECRET}
+        secrets |= {word for name, value in told.items() if name.endswith("command") for word in _WORD.findall(value)}
+        hidden = {way for value in secrets - _NO_SECRETS if len(value) >= _FEWEST_HIDDEN for way in _written(value)}
+        return re.sub("|".join(map(re.escape, sorted(hidden, key=len, reverse=True))), "***", text) if hidden else text
+
+
+def _written(value: str) -> set[str]:
+    """Write a value in the ways rclone does: a command that fails is told in quotes, and was in quotes before."""
+    once = json.dumps(value, ensure_ascii=False)[1:-1]
+    return {value, once, json.dumps(once, ensure_ascii=False)[1:-1], quote(value, safe="")}

@@ -35,6 +35,8 @@ def read_connection(connection: Connection) -> RcloneAccess:
         raise ConfigError(
             f"{whose} has an rclone section with {odd[0]!r:.80}, which is no option - write it as rclone does"
         )
+    if kind == "sftp":
+        section.setdefault("skip_links", "true")  # one that leads upwards shows each image some forty times
     if connection.login:
         section.setdefault("user", connection.login)
     password = "" if "pass" in section else connection.password

@@ -1,6 +1,5 @@
 """What rclone says of a store that does not answer as it should, told as errors people can follow."""
 
-import json
 import re
 from typing import NamedTuple
 
@@ -11,12 +10,8 @@ from shoal.contract.errors import (
     NoAnswerError,
     ShoalError,
     StoreError,
-    one_line,
 )
 from shoal.stores.unresolved import LOOK_AT_DNS
-
-NOT_FOUND_EXITS = frozenset({3, 4})
-"""Exit codes of rclone: no such directory, no such file."""
 
 
 class _Meaning(NamedTuple):
@@ -65,6 +60,11 @@ _MEANINGS = (
         "check that the store runs and can be reached from here",
     ),
     _meaning(
+        r"\b(?:429|5\d\d)\b|service unavailable|bad gateway|maintenance|too many requests",
+        StoreError,
+        "the store does not serve it now: look again in a while, or see its log",
+    ),
+    _meaning(
         r"didn't find|failed to create file system|failed to make fs|couldn't find|unknown|need to set",
         ConfigError,
         "correct the rclone section of the connection",
@@ -74,20 +74,6 @@ _MEANINGS = (
 
 _QUOTED = re.compile(r'"[^"]*"|https?://\S+')
 """An address, which may hold any number and any word."""
-
-_BEGINNING = re.compile(r"^Failed to \w+(?: with \d+ errors: last error was)?: (?:error in ListJSON: )?")
-
-
-def last_words(log: str) -> str:
-    """Find the reason in what rclone logged, by lines of JSON or of text: the last one, without what it always begins with."""
-    lines = [line for line in log.splitlines() if line.strip()]
-    if not lines:
-        return "it said nothing"
-    try:
-        said = str(json.loads(lines[-1])["msg"])
-    except (ValueError, KeyError, TypeError):
-        said = lines[-1]
-    return one_line(_BEGINNING.sub("", said), 300)
 
 
 def explain(said: str, what: str, login: str) -> ShoalError:

@@ -1,19 +1,21 @@
-"""A store listed by rclone: its files as they come, put into the order of keys in memory that does not grow with the store."""
+"""A store listed by rclone: its files as they come, put into the order of keys."""
 
-import heapq
 import json
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import IO, Any
+from itertools import chain, islice
+from typing import Any
 
-from shoal.contract.errors import ConfigError, StoreError
+from shoal.contract.errors import StoreError
+from shoal.stores.key_order import in_key_order
 from shoal.stores.object_store import ListedObject
 from shoal.stores.rclone_access import REMOTE
-from shoal.stores.rclone_errors import NOT_FOUND_EXITS
+from shoal.stores.rclone_log import MISNAMED, ListedInPart, RcloneFailed, count_left_out, end_of, last_words
+from shoal.stores.rclone_program import Rclone
 
 WITHOUT_SIZE = "without a size"
 """Why something that lies there is not listed: documents that are made when they are fetched have none."""
@@ -21,40 +23,25 @@ WITHOUT_SIZE = "without a size"
 HASHES = ("md5", "sha1", "sha256")
 """What identifies bytes, the first that a store keeps; others nobody here can compute."""
 
-RUN_OBJECTS = 50_000
-"""Held at once; what is more lies sorted on disk meanwhile."""
-
 PATIENCE = ("--contimeout", "5s", "--timeout", "60s")
 """Of each request."""
 
 _REPEATED = ("--low-level-retries", "6")
 """A part of a listing that fails fails all of it; the pauses grow to two seconds."""
 
-LOG_BYTES = 1 << 16
-"""Of what rclone said, the end."""
-
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
-
-
-class RcloneFailed(Exception):  # noqa: N818 - told as one of ours by whoever asked
-    """rclone ended with an error: its exit code, and what it logged."""
-
-    def __init__(self, code: int, log: str) -> None:
-        super().__init__(log)
-        self.code = code
 
 
 class Lister:
     """Lists a store.
 
     Args:
-        command: rclone, and what follows it in every command line.
-        environment: Of the process.
+        rclone: The program.
         path: The folder in the store.
     """
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str], path: str) -> None:
-        self._command, self._environment = command, environment
+    def __init__(self, rclone: Rclone, path: str) -> None:
+        self._rclone = rclone
         self._path = path.rstrip("/") or path
 
     def find_hash(self) -> str:
@@ -70,59 +57,112 @@ class Lister:
     def list_all(self, prefix: str, hash_name: str, unlisted: Counter[str]) -> Iterator[ListedObject]:
         """List what begins with a prefix, by the bytes of keys; rclone looks into several folders at a time.
 
+        Nothing where the folder of the prefix is not there, and the store holds something else.
+
         Raises:
-            RcloneFailed: A part of it could not be listed, or there is no such folder.
+            ListedInPart: Twice something below was not there any more when rclone came to it.
+            RcloneFailed: A part of it could not be listed, or there is no such store.
             ConfigError: No disk for the order.
         """
         folder = prefix.rpartition("/")[0]
-        entries = self._entries(folder, hash_name, "--recursive", "--files-only")
-        found = (one for one in map(partial(_read_entry, folder, hash_name), entries) if one.key.startswith(prefix))
-        return in_key_order(_with_size(found, unlisted))
+
+        def list_once() -> Iterator[ListedObject]:
+            counts = Counter[str]()
+            entries = self._entries(folder, hash_name, counts, "--recursive", "--files-only")
+            found = (one for one in map(partial(_read_entry, folder, hash_name), entries) if one.key.startswith(prefix))
+            in_order = in_key_order(_with_size(found, counts))
+            first = list(islice(in_order, 1))  # comes when all is listed
+            unlisted.update(counts)
+            return chain(first, in_order)
+
+        return iter(self._whole(folder, list_once))
 
     def walk(self, prefix: str, hash_name: str, unlisted: Counter[str]) -> Iterator[ListedObject]:
         """List the same in the same order folder by folder, for whoever wants the first ones only."""
-        folders = [iter(self._names(prefix.rpartition("/")[0], prefix, hash_name))]
+
+        def look_into(folder: str) -> Iterator[ListedObject]:
+            return iter(self._whole(folder, partial(self._names, folder, prefix, hash_name, unlisted)))
+
+        folders = [look_into(prefix.rpartition("/")[0])]
         while folders:
             if (entry := next(folders[-1], None)) is None:
                 folders.pop()
             elif entry.key.endswith("/"):
-                folders.append(iter(self._names(entry.key[:-1], prefix, hash_name)))
+                folders.append(look_into(entry.key[:-1]))
             else:
                 yield from _with_size([entry], unlisted)
 
     def level(self, folder: str, hash_name: str) -> list[ListedObject]:
-        """List one level, sorted; folders end with a slash.
+        """List one level, sorted; folders end with a slash. Raises as `list_all` does.
 
         Args:
             folder: A prefix that ends with a slash, or is empty.
             hash_name: See `find_hash`.
         """
-        return list(_with_size(self._names(folder.rstrip("/"), "", hash_name), Counter()))
+        path = folder.rstrip("/")
+        unlisted = Counter[str]()
+        return list(_with_size(self._whole(path, partial(self._names, path, "", hash_name, unlisted)), unlisted))
 
-    def _names(self, folder: str, prefix: str, hash_name: str) -> list[ListedObject]:
-        found = (_read_entry(folder, hash_name, entry) for entry in self._entries(folder, hash_name))
+    def _whole(self, folder: str, list_once: Callable[[], Iterable[ListedObject]]) -> Iterable[ListedObject]:
+        """List a folder. rclone ends alike where it is not there and where one below went meanwhile: so ask which it is."""
+        try:
+            return list_once()
+        except RcloneFailed as err:
+            if not err.is_not_there:
+                raise
+            if self._finds(folder) is None:
+                if not self._finds(""):
+                    raise
+                if self._is_gone(folder):
+                    return ()
+        try:
+            return list_once()
+        except RcloneFailed as err:
+            if not err.is_not_there:
+                raise
+            raise ListedInPart(err.code, str(err)) from None
+
+    def _is_gone(self, folder: str) -> bool:
+        """Tell whether the next folder above that is there shows no way to it; stores say "not there" of what they hide, too."""
+        while folder:
+            folder, _, name = folder.rpartition("/")
+            if (is_shown := self._finds(folder, name)) is not None:
+                return not is_shown
+        return False
+
+    def _finds(self, folder: str, name: str = "") -> bool | None:
+        """Tell whether there is anything in a folder, or something of that name; None where the folder is not there."""
+        try:
+            return any(name in {"", entry["Path"]} for entry in self._entries(folder, "", Counter()))
+        except RcloneFailed as err:
+            if not err.is_not_there:
+                raise
+            return None
+
+    def _names(self, folder: str, prefix: str, hash_name: str, unlisted: Counter[str]) -> list[ListedObject]:
+        found = (_read_entry(folder, hash_name, entry) for entry in self._entries(folder, hash_name, unlisted))
         return sorted(one for one in found if _leads(one.key, prefix))
 
-    def _entries(self, folder: str, hash_name: str, *options: str) -> Iterator[dict[str, Any]]:
+    def _entries(self, folder: str, hash_name: str, unlisted: Counter[str], *options: str) -> Iterator[dict[str, Any]]:
         hashes = ("--hash", "--hash-type", hash_name) if hash_name else ()
-        for line in self._lines("lsjson", *options, *hashes, "--no-mimetype", self._remote(folder)):
+        for line in self._lines("lsjson", *options, *hashes, "--no-mimetype", self._remote(folder), unlisted=unlisted):
             if line.startswith("{"):
                 yield json.loads(line.rstrip().removesuffix(","))
 
     def _remote(self, folder: str) -> str:
         return f"{REMOTE}:{'/'.join(part for part in (self._path, folder) if part)}"
 
-    def _lines(self, *words: str) -> Iterator[str]:
+    def _lines(self, *words: str, unlisted: Counter[str] | None = None) -> Iterator[str]:
         """Run rclone and read its lines as they come; whoever reads no further ends it.
 
         Raises:
-            RcloneFailed: It ended with an error, whatever it listed before.
+            RcloneFailed: It ended with an error, whatever it listed before, or logged one and nobody knows what is missing.
         """
         with (
             tempfile.TemporaryFile() as log,
             subprocess.Popen(
-                [*self._command, *words, *PATIENCE, *_REPEATED, "--use-json-log"],
-                env=self._environment,
+                [*self._rclone.command, *words, *PATIENCE, *_REPEATED, "--use-json-log"],
+                env=self._rclone.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -137,37 +177,9 @@ class Lister:
             finally:
                 process.kill()
             if code != 0:
-                raise RcloneFailed(code, _end_of(log))
-
-
-def in_key_order(found: Iterable[ListedObject], run_objects: int = RUN_OBJECTS) -> Iterator[ListedObject]:
-    """Put what is listed into the order of keys.
-
-    Args:
-        found: In any order.
-        run_objects: How many are held at once; see `RUN_OBJECTS`.
-
-    Raises:
-        ConfigError: No disk for what is more.
-    """
-    runs: list[IO[str]] = []
-    held: list[ListedObject] = []
-    try:
-        for one in found:
-            held.append(one)
-            if len(held) == run_objects:
-                runs.append(_put_away(sorted(held)))
-                held.clear()
-        held.sort()
-        yield from heapq.merge(*map(_take, runs), held) if runs else held
-    finally:
-        for run in runs:
-            run.close()
-
-
-def is_not_there(err: RcloneFailed) -> bool:
-    """Tell whether it is the folder that is not there."""
-    return err.code in NOT_FOUND_EXITS
+                raise RcloneFailed(code, last_words(end_of(log), self._rclone.clean))
+            if unlisted is not None and (left_out := count_left_out(log, self._rclone.clean)):
+                unlisted[MISNAMED] += left_out
 
 
 def version_of(size_bytes: int, changed: str, hashes: dict[str, str], hash_name: str) -> str:
@@ -210,28 +222,3 @@ def _with_size(found: Iterable[ListedObject], unlisted: Counter[str]) -> Iterato
 
 def _leads(key: str, prefix: str) -> bool:
     return key.startswith(prefix) or (key.endswith("/") and prefix.startswith(key))
-
-
-def _put_away(objects: Iterable[ListedObject]) -> IO[str]:
-    run = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by whoever asked for it
-    try:
-        run.writelines(f"{json.dumps([*one[:3], one.last_modified.isoformat()])}\n" for one in objects)
-        run.seek(0)
-    except OSError as err:
-        run.close()
-        raise ConfigError(
-            f"A listing of this length needs disk for its order ({err.strerror}) - free some disk or set TMPDIR to a larger one"
-        ) from err
-    return run
-
-
-def _take(run: IO[str]) -> Iterator[ListedObject]:
-    for line in run:
-        key, version, size_bytes, modified = json.loads(line)
-        yield ListedObject(key, version, size_bytes, datetime.fromisoformat(modified))
-
-
-def _end_of(log: IO[bytes]) -> str:
-    end = log.seek(0, 2)
-    log.seek(max(0, end - LOG_BYTES))
-    return log.read().decode(errors="replace")

@@ -4,16 +4,45 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
+from shoal.stores.rclone_access import RcloneAccess
 
 OBSCURES_S = 30
 """It takes a twentieth of a second."""
 
 _NONE_OF_ITS = ("RCLONE_CONFIG", "SHOAL_", "AIRFLOW")
 """Beginnings of variables that are other stores' or Airflow's: rclone may start a program that asks for a token."""
+
+
+@dataclass(frozen=True)
+class Rclone:
+    """rclone, as it is started for one store.
+
+    Attributes:
+        command: The program, and what follows it in every command line.
+        environment: Of the process.
+        clean: Takes secrets out of what it says.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    clean: Callable[[str], str] = field(repr=False)
+
+
+def rclone_for(access: RcloneAccess) -> Rclone:
+    """Make ready what starts it.
+
+    Raises:
+        ConfigError: There is no rclone here, or it does not take the password.
+    """
+    program = find_rclone()
+    trusted = ["--ca-cert", access.ca_file] if access.ca_file else []
+    variables = access.variables(obscure(program, access.password) if access.password else "")
+    return Rclone([program, "--config", os.devnull, *trusted], environment_of(variables), access.clean)
 
 
 def find_rclone() -> str:

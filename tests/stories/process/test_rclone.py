@@ -10,7 +10,8 @@ from shoal.contract.exit_codes import WorkerExit
 from shoal.preflight.steps import check_images
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
-from shoal.stores import rclone
+from shoal.stores import rclone_reading
+from shoal.stores.rclone import RcloneStore
 from webdav import PASSWORD, serving
 
 OLD_S = 1_790_000_000
@@ -70,11 +71,11 @@ def test_photos_by_webdav_give_the_answer_that_a_bucket_of_them_gives(few_images
 def test_a_server_that_goes_midway_makes_no_bad_image_and_the_next_attempt_ends(
     few_images, server, back_with, monkeypatch
 ):
-    monkeypatch.setattr(rclone, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(rclone_reading, "PAUSES_S", (0.01,))
     dav = over(few_images, server)
     plan = dav.plan()
     with monkeypatch.context() as midway:
-        read, done, one_by_one = rclone.RcloneStore.read, [], threading.Lock()
+        read, done, one_by_one = RcloneStore.read, [], threading.Lock()
 
         def read_some(store, *image):
             with one_by_one:
@@ -87,7 +88,7 @@ def test_a_server_that_goes_midway_makes_no_bad_image_and_the_next_attempt_ends(
                     return read(store, *image)
             return read(store, *image)
 
-        midway.setattr(rclone.RcloneStore, "read", read_some)
+        midway.setattr(RcloneStore, "read", read_some)
         ended = run_worker_here(dav.stores, plan, 0)
     assert ended.returncode == WorkerExit.INFRASTRUCTURE, ended.stdout
     reason = "the login is refused" if back_with != PASSWORD else "check that the store runs"

@@ -1,11 +1,17 @@
 """A store by rclone: listed as a bucket of the same files is, read as what was listed, and its errors told in one line."""
 
 import hashlib
+import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import traceback
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,16 +24,20 @@ from shoal.contract.errors import (
     LoginRefusedError,
     NoAnswerError,
     NoEventsError,
+    ShoalError,
     StoreError,
+    TooLargeError,
 )
 from shoal.engines.kubernetes.serve_sidecar import serve_script
-from shoal.stores import rclone, rclone_program
+from shoal.stores import rclone_program, rclone_reading, rclone_serving
 from shoal.stores.images import ImageChanged, ImageMissing
+from shoal.stores.key_order import in_key_order
 from shoal.stores.object_store import Connection, ListedObject, open_from_env, open_store, write_env
 from shoal.stores.rclone import RcloneStore
 from shoal.stores.rclone_access import IN_PODS
 from shoal.stores.rclone_errors import explain
-from shoal.stores.rclone_listing import in_key_order, version_of
+from shoal.stores.rclone_listing import version_of
+from shoal.stores.rclone_log import MISNAMED, RcloneFailed, count_left_out
 from waiting import wait_until
 from webdav import PASSWORD, serving
 
@@ -57,7 +67,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(rclone, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(rclone_reading, "PAUSES_S", (0.01,))
 
 
 def opened(server, folder="photos", **access):
@@ -113,7 +123,7 @@ def test_a_file_that_is_written_to_is_changed_and_one_that_is_removed_is_missing
     with pytest.raises(ImageChanged, match=r"file:5-\d+, listed file:4-\d+"):
         store.read(*listed)
     store._ask = data
-    with pytest.raises(ImageChanged, match="5 bytes, listed 4"):
+    with pytest.raises(ImageChanged, match="more than the 4 bytes listed"):
         store.read(*listed)
     md5 = hashlib.md5(b"other", usedforsecurity=False).hexdigest()
     assert store.read(found.key, md5, 5).version_checked
@@ -165,7 +175,14 @@ def test_what_stands_in_the_way_is_told_in_one_line(server, monkeypatch):
         ),
         pytest.param("oauth2: cannot fetch token: 400 invalid_grant", LoginRefusedError, id="token has ended"),
         pytest.param("dial tcp: lookup dav.example.org: no such host", NoAnswerError, id="no name"),
-        pytest.param("507 Insufficient Storage", StoreError, id="anything else"),
+        pytest.param(
+            "failed to make Fs: read metadata failed: Sabre: System in maintenance mode.: 503 Service Unavailable",
+            StoreError,
+            id="busy",
+        ),
+        pytest.param("too many requests: 429 Too Many Requests: unknown", StoreError, id="asked too often"),
+        pytest.param('failed to make Fs: didn\'t find backend called "webdaf500"', ConfigError, id="no such kind"),
+        pytest.param("the store went on strike", StoreError, id="anything else"),
     ],
 )
 def test_words_of_stores_are_understood(said, error):
@@ -218,11 +235,27 @@ def test_a_section_is_taken_as_it_is_written_and_its_secrets_are_not_told():
         open_store(access, "results")
 
 
+@pytest.mark.parametrize(
+    ("section", "skips"),
+    [
+        pytest.param({"type": "SFTP", "host": "h"}, "true", id="nothing said"),
+        pytest.param({"type": "sftp", "host": "h", "skip_links": False}, "false", id="as it is said"),
+        pytest.param({"type": "webdav", "url": "u"}, None, id="no links there"),
+    ],
+)
+def test_links_of_sftp_are_not_followed_unless_that_is_said(section, skips):
+    access = RcloneStore.access_from_connection(Connection("s", "", None, "", "", {"rclone": section}))
+    assert access.section.get("skip_links") == skips
+    assert access.clean("true or false") == "true or false"
+
+
 def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
     """The shell's own words with a real rclone; what is of Kubernetes in them is tested where pods are made."""
     access = opened(server).located
     variables = write_env(access, "source")
-    at = f"127.0.0.1:{server.port + 1}"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{free.getsockname()[1]}"
     words = serve_script().replace(IN_PODS.removeprefix("http://"), at)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -251,10 +284,11 @@ def _read_or_none(store):
 def test_what_serves_a_store_ends_with_who_started_it_even_killed(server):
     code = (
         "import os, sys\n"
+        "from shoal.stores import rclone_serving\n"
         "from shoal.stores.object_store import open_from_env\n"
         "store = open_from_env('source', 'dav:photos')\n"
         "store.read_bytes('a.jpg')\n"
-        "print(store._served._process.pid, flush=True)\n"
+        "print(*(one._process.pid for one in rclone_serving._SERVED.values()), flush=True)\n"
         "sys.stdin.read()\n"
     )
     environment = {**os.environ, **write_env(server.access(), "source"), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -265,6 +299,38 @@ def test_what_serves_a_store_ends_with_who_started_it_even_killed(server):
     child.send_signal(signal.SIGKILL)
     child.communicate()
     wait_until(lambda: not _runs(group), what="the end of rclone", pause_s=0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [pytest.param(["sh", "-c", "exit 7"], 7, id="fails"), pytest.param(["true"], 0, id="ends")]
+)
+def test_who_would_end_rclone_ends_with_it(words, code):
+    keeper = subprocess.Popen(
+        ["sh", "-c", rclone_serving._KEEPER, "sh", *words], stdin=subprocess.PIPE, start_new_session=True
+    )
+    assert keeper.wait(20) == code
+    wait_until(lambda: not _runs(keeper.pid), what="the end of all", pause_s=0.05)  # the pipe is open all the while
+    keeper.stdin.close()
+
+
+def test_of_what_is_served_the_newest_and_those_asked_for_lately_stay(server, monkeypatch):
+    monkeypatch.setattr(rclone_serving, "_SERVED", {})
+    monkeypatch.setattr(rclone_serving, "KEPT", 1)
+
+    def read(**access):
+        opened(server, **access).read_bytes("a.jpg")
+        return [one._process.pid for one in rclone_serving._SERVED.values()]
+
+    (first,) = read()
+    assert read() == [first], "pages open a store for every look"
+    both = read(section={"user_agent": "renewed"})
+    assert both[0] == first, "asked for lately"
+    monkeypatch.setattr(rclone_serving, "IDLE_S", 0.0)
+    assert read(section={"user_agent": "renewed"}) == [both[1]]
+    assert not _runs(first)
+    renewed = server.access(section={"user_agent": "renewed"})
+    rclone_serving.serve(replace(renewed, ca_file="other.pem"), lambda: None)
+    assert not _runs(both[1]), "another authority is another door"
 
 
 def _runs(group):
@@ -291,6 +357,139 @@ def test_a_version_is_the_hash_that_a_store_keeps_else_size_and_time():
     assert version_of(7, changed, {}, "md5") == "file:7-1780279384123456789"
     assert version_of(7, "1969-12-31T23:59:59.9Z", {}, "") == "file:7--100000000"
     assert version_of(7, "2026-06-01T02:03:04Z", {}, "md5") == "file:7-1780279384000000000"
+
+
+class Tree(BaseHTTPRequestHandler):
+    """Folders behind WebDAV that fail as a test likes: `server.tree` has what is in each, `server.asked` says how it answers."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_PROPFIND(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        folder = f"{self.path.rstrip('/')}/"
+        status = self.server.asked(folder) or (207 if folder in self.server.tree else 404)
+        entries = [folder, *self.server.tree.get(folder, ())] if status == 207 else []
+        told = "".join(
+            f"<D:response><D:href>{href}</D:href><D:propstat><D:prop><D:resourcetype>{'<D:collection/>' * href.endswith('/')}"
+            "</D:resourcetype><D:getcontentlength>5</D:getcontentlength><D:getlastmodified>Mon, 01 Jun 2026 02:03:04 GMT"
+            "</D:getlastmodified></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+            for href in entries
+        )
+        data = f'<D:multistatus xmlns:D="DAV:">{told}</D:multistatus>'.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def tree():
+    """Two folders, and one in one of them."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tree)
+    server.tree = {"/": ["/cam1/"], "/cam1/": ["/cam1/a.jpg", "/cam1/b/"], "/cam1/b/": ["/cam1/b/1.jpg"]}
+    server.asked = lambda _: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def open_tree(server, **option):
+    section = {"type": "webdav", "url": f"http://127.0.0.1:{server.server_port}", **option}
+    return open_store(RcloneStore.access_from_connection(Connection("d", "", None, "", "", {"rclone": section})), "d:")
+
+
+@pytest.mark.parametrize("whole", [pytest.param(True, id="at once"), pytest.param(False, id="folder by folder")])
+def test_a_listing_in_part_is_none(tree, whole):
+    def keys(prefix):
+        return [one.key for one in open_tree(tree).list_objects(prefix, whole=whole)]
+
+    def removed(folder):
+        if folder == "/cam1/b/":
+            tree.tree = {"/": ["/cam1/"], "/cam1/": ["/cam1/a.jpg"]}
+
+    in_part = (
+        r"^Folder d: was listed in part only, .*\(directory not found\) - list when nobody removes or renames folders"
+    )
+    tree.asked = {"/cam1/b/": 404}.get
+    for prefix in ("", "cam1/b/"):
+        with pytest.raises(StoreError, match=in_part):
+            keys(prefix)
+    with pytest.raises(StoreError, match=in_part):
+        open_tree(tree).look_into("cam1/b/", 1)
+    assert keys("cam2/c/") == [], "a folder that is not there"
+    tree.asked = removed
+    assert keys("cam1/") == ["cam1/a.jpg"]
+
+
+def test_what_rclone_leaves_out_is_counted(tree):
+    tree.tree["/cam1/b/"] += ["/cam1/b/x%2Fy.jpg", "/cam1/b/%zz.jpg"]
+    for whole in (True, False):
+        unlisted = Counter()
+        assert [one.key for one in open_tree(tree).list_objects("", whole=whole, unlisted=unlisted)] == [
+            "cam1/a.jpg",
+            "cam1/b/1.jpg",
+        ]
+        assert unlisted == {MISNAMED: 2}
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out"),
+    [
+        pytest.param('"level":"notice","msg":"Config file not found"', 0, id="a notice"),
+        pytest.param('"level":"error","msg":"Failed to save config after 6 tries: path is empty"', 0, id="a token"),
+        pytest.param('"level":"error","msg":"URL Join failed for \\"a\\" and \\"%\\": no"', 1, id="no address"),
+        pytest.param('"level":"error","msg":"stat of file failed at s3cr3t"', None, id="nobody knows"),
+    ],
+)
+def test_errors_that_rclone_logs_and_goes_on_after(said, left_out):
+    log = io.BytesIO(f"{{{said}}}\n".encode())
+    if left_out is None:
+        with pytest.raises(RcloneFailed, match=r"^stat of file failed at \*$"):
+            count_left_out(log, lambda text: text.replace("s3cr3t", "*"))
+    else:
+        assert count_left_out(log, str) == left_out
+
+
+def test_a_command_that_fails_tells_no_secret_not_even_to_who_logs_causes(tree):
+    store = open_tree(tree, bearer_token_command="""sh -c "echo 'no s3cr3t for you' >&2; exit 1" """)
+    for ask in (lambda: store.list_keys("cam1/"), lambda: store.look_into("", 1), lambda: store.read_bytes("a.jpg")):
+        with pytest.raises(ShoalError, match=r"failed to get bearer token using .*\*\*\*") as failed:
+            ask()
+        assert "s3cr3t" not in "".join(traceback.format_exception(failed.value))
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A file that has become a long one, whose length nobody tells."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            for _ in range(256):
+                self.wfile.write(b"x" * (1 << 18))
+                self.server.sent += 1
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_file_is_read_no_further_than_it_was_listed(server):
+    long = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    long.sent = 0
+    threading.Thread(target=long.serve_forever, daemon=True).start()
+    store = open_store(replace(server.access(), served_at=f"http://127.0.0.1:{long.server_port}"), "d:")
+    with pytest.raises(ImageChanged, match=r"^a\.jpg: more than the 5 bytes listed$"):
+        store.read("a.jpg", "aa", 5)
+    with pytest.raises(TooLargeError, match=r"a\.jpg is not read: it has more than 7 bytes$"):
+        store.find_bytes("a.jpg", 7)
+    assert store.find_piece("a.jpg", 0, 5) is None, "a store that gives whole files only"
+    long.shutdown()
+    long.server_close()
+    assert long.sent < 256, "of three times as many"
 
 
 class TokenServer(BaseHTTPRequestHandler):

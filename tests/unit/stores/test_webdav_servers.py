@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shoal.contract.errors import AccessDeniedError, LoginRefusedError, NoAnswerError
-from shoal.stores import rclone
+from shoal.stores import rclone_reading
 from shoal.stores.images import ImageDenied, ImageMissing
 from shoal.stores.object_store import open_store
 from webdav import PASSWORD, serving
@@ -40,7 +40,7 @@ def server(request):
 
 
 def test_odd_names_refusals_and_a_server_that_starts_anew(server, monkeypatch):
-    monkeypatch.setattr(rclone, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(rclone_reading, "PAUSES_S", (0.01,))
     store = open_store(server.access(), "dav:photos")
     listed = list(store.list_objects(whole=True))
     assert [one.key for one in listed] == sorted(NAMES)
