@@ -31,7 +31,7 @@ def complete(tmp_path):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        pytest.param("shoal c", {"check", "clock", "compare", "completion", "current"}, id="a command"),
+        pytest.param("shoal c", {"check", "cite", "clock", "compare", "completion", "current"}, id="a command"),
         pytest.param("shoal check r", {"reef"}, id="a dataset"),
         pytest.param("shoal gc reef --dr", {"--dry-run"}, id="an option"),
         pytest.param("shoal completion ", {"bash", "zsh", "fish", "-h", "--help"}, id="a choice"),
