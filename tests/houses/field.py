@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from cluster.cache import Kind, built, digest_of, is_built
+from uv_environment import UV, find_uv, sync
 
 FIELD = Path(__file__).parents[1] / "field"
-UV = Path(__file__).parents[2] / ".shoal/tools/bin/uv"
 TIMEOUT_S = 300
 """A reader that takes longer has failed."""
 
@@ -90,31 +90,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def _python() -> Path:
     digest = digest_of([(path.name, path) for path in sorted(FIELD.glob("*.[tl]o*"))], sys.version)
-    uv = _uv()
+    uv = find_uv()
     if uv is None and not is_built(ENVIRONMENTS, "environment", digest):
         if os.environ.get("CI") == "true":
             raise AssertionError(f"CI has no uv at {UV}: `make .venv/.dev` puts it there")
         pytest.skip(f"what reads the exports is not installed, they are not opened: `make .venv/.dev` puts uv at {UV}")
-    entry = built(ENVIRONMENTS, "environment", digest, lambda folder: _install(str(uv), folder))
+    entry = built(ENVIRONMENTS, "environment", digest, lambda folder: sync(str(uv), FIELD, folder))
     return entry / "env/bin/python"
-
-
-def _uv() -> str | None:
-    return str(UV) if UV.exists() else shutil.which("uv")
-
-
-def _install(uv: str, folder: Path) -> None:
-    command = [
-        uv,
-        "sync",
-        "--frozen",
-        "--quiet",
-        "--no-python-downloads",
-        "--python",
-        sys.executable,
-        "--project",
-        str(FIELD),
-    ]
-    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "env"), "UV_LINK_MODE": "copy"}
-    environment.pop("VIRTUAL_ENV", None)
-    subprocess.run(command, env=environment, check=True, timeout=1200)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cluster.cache import Kind, built, digest_of, is_built
+from uv_environment import UV, find_uv, sync
 from webdav import USER, WebdavServer
 
 PROJECT = Path(__file__).parents[1] / "webdav"
-UV = Path(__file__).parents[2] / ".shoal/tools/bin/uv"
 SERVERS = Kind("webdav", newest=2, in_use_s=2 * 3600)
 
 APACHE = ("apache2-bin", "libapr1", "libaprutil1")
@@ -66,25 +66,11 @@ class ModDav(WebdavServer):
 
 def _environment() -> Path:
     digest = digest_of([(path.name, path) for path in sorted(PROJECT.glob("*.*"))], sys.version)
-    uv = str(UV) if UV.exists() else shutil.which("uv")
+    uv = find_uv()
     if uv is None and not is_built(SERVERS, "wsgidav", digest):
         pytest.skip(f"wsgidav is not installed: `make .venv/.dev` puts uv at {UV}")
 
-    def install(folder: Path) -> None:
-        options = [
-            "--frozen",
-            "--quiet",
-            "--no-python-downloads",
-            "--python",
-            sys.executable,
-            "--project",
-            str(PROJECT),
-        ]
-        environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder / "env"), "UV_LINK_MODE": "copy"}
-        environment.pop("VIRTUAL_ENV", None)
-        subprocess.run([str(uv), "sync", *options], env=environment, check=True, timeout=600)
-
-    return built(SERVERS, "wsgidav", digest, install) / "env"
+    return built(SERVERS, "wsgidav", digest, lambda folder: sync(str(uv), PROJECT, folder)) / "env"
 
 
 def _apache() -> Path:
