@@ -67,13 +67,6 @@ class FolderStore(FilesHere, JsonObjects):
             raise ContractError(f"File {path} is not read: it has more than {most} bytes - restore it")
         return data
 
-    def read_bytes(self, key: str) -> bytes:
-        """See `ImageStore.read_bytes`."""
-        data = self.find_bytes(key)
-        if data is None:
-            raise gone(key, self.bucket)
-        return data
-
     def download(self, key: str, path: Path, most: int | None = None) -> None:
         """See `ImageStore.download`."""
         source = self._path(key)

@@ -192,13 +192,6 @@ class ImageFolder(FilesHere, JsonObjects):
             raise ContractError(f"File {shown(self.uri(key), 200)} is not read: it has more than {most} bytes")
         return data
 
-    def read_bytes(self, key: str) -> bytes:
-        """See `ImageStore.read_bytes`."""
-        data = self.find_bytes(key)
-        if data is None:
-            raise gone(key, self.bucket)
-        return data
-
     def download(self, key: str, path: Path, most: int | None = None) -> None:
         """See `ImageStore.download`."""
         try:

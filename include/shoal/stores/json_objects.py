@@ -15,7 +15,7 @@ _LARGE = (
 
 
 class JsonObjects(Protocol):
-    """Reads and writes JSON over whole objects; any store may inherit it."""
+    """Reads whole objects that must be there, and JSON, over what a store finds; any store may inherit it."""
 
     bucket: str
     json_times: int = IN_TASKS
@@ -32,6 +32,17 @@ class JsonObjects(Protocol):
 
     def replace_bytes(self, key: str, data: bytes, version: str | None, content_type: str) -> bool:
         """Write a whole object in place of one version of it; see `ObjectStore.replace_bytes`."""
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole object.
+
+        Raises:
+            ContractError: There is no such object.
+        """
+        data = self.find_bytes(key)
+        if data is None:
+            raise gone(key, self.bucket)
+        return data
 
     def find_json(self, key: str) -> dict[str, Any] | None:
         """Read one of Shoal's JSON objects, None when there is none.

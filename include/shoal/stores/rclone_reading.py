@@ -115,13 +115,6 @@ class RcloneReader:
             return None
         return data
 
-    def read_bytes(self, key: str) -> bytes:
-        """See `ImageStore.read_bytes`."""
-        data = self.find_bytes(key)
-        if data is None:
-            raise gone(key, self.bucket)
-        return data
-
     def download(self, key: str, path: Path, most: int | None = None) -> None:
         """See `ImageStore.download`."""
         data = self.find_bytes(key, most)

@@ -217,17 +217,6 @@ class S3Reader:
         except TooLargeError as err:
             raise ContractError(f"Object {key!r} of bucket {self.bucket!r} is not read: {err} - restore it") from err
 
-    def read_bytes(self, key: str) -> bytes:
-        """Read a whole object.
-
-        Raises:
-            ContractError: There is no such object.
-        """
-        data = self.find_bytes(key)
-        if data is None:
-            raise gone(key, self.bucket)
-        return data
-
     def download(self, key: str, path: Path, most: int | None = None) -> None:
         """See `ImageStore.download`."""
         path.parent.mkdir(parents=True, exist_ok=True)
