@@ -12,7 +12,7 @@ from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, one_line
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout, run_time
 from shoal.contract.tasks.classify import CLASSIFY
-from shoal.contract.units import counted, read_time, utc_text
+from shoal.contract.units import counted, utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
 from shoal.stores.object_store import ObjectStore
@@ -86,7 +86,7 @@ def _images(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
             *([f"the first {scope.limit} of them"] if scope.limit else []),
         ]
     )  # fmt: skip
-    releases = ", ".join(summary.run.get("worker_versions") or ()) or "(release unknown)"
+    releases = _releases(summary) or "(release unknown)"
     yield (
         f"All {plan.counts.listed} images of the data set {plan.dataset}{f' ({part})' if part else ''}, as listed on "
         f"{listed_at:%Y-%m-%d at %H:%M} UTC, were examined with {SOFTWARE} {releases}."
@@ -174,12 +174,20 @@ def _entries(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
             "note": _tex(f"Run {plan.dataset}/{plan.run_key}, result SHA-256 {summary.result_sha256}"),
         },
     )
-    versions = ", ".join(summary.run.get("worker_versions") or ())
     yield _entry(
         "software",
         "shoal",
-        {"title": SOFTWARE, "author": "{The Shoal developers}", "version": _tex(versions), "note": "Apache-2.0"},
+        {
+            "title": SOFTWARE,
+            "author": "{The Shoal developers}",
+            "version": _tex(_releases(summary)),
+            "note": "Apache-2.0",
+        },
     )
+
+
+def _releases(summary: StoredSummary) -> str:
+    return ", ".join(summary.run.get("worker_versions") or ())
 
 
 def _entry(kind: str, name: str, fields: Mapping[str, str]) -> str:
@@ -197,7 +205,7 @@ def _facts(plan: StoredPlan, summary: StoredSummary) -> dict[str, Any]:
         "result_sha256": summary.result_sha256,
         "variant_sha256": plan.variant.sha256,
         "model": plan.models_with_hash,
-        "listed_at": utc_text(read_time(utc_text(plan.listing.frozen_at.listed_at))),
+        "listed_at": utc_text(plan.listing.frozen_at.listed_at),
         "images": plan.counts.listed,
         "uses": dict(summary.uses),
     }

@@ -8,6 +8,7 @@ from shoal.contract.families import check_tileable
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.service import Service
 from shoal.contract.tasks import TASKS
@@ -39,8 +40,12 @@ class Variant:
                 "service": self.release.service.preimage(),
                 **{name: settings[name] for name in self._settings_of_service},
             }
-        made = {**_files_of(self.release), **self.inference.to_json()}
-        return made if self.then is None else {**made, "then": {**_files_of(self.then), **made["then"]}}
+        made = {**name_files(self.release.sha256, self.release.files), **self.inference.to_json()}
+        return (
+            made
+            if self.then is None
+            else {**made, "then": {**name_files(self.then.sha256, self.then.files), **made["then"]}}
+        )
 
     @property
     def title(self) -> str:
@@ -130,10 +135,10 @@ def make_variant(release: ModelRelease, dataset: Dataset, then: ModelRelease | N
     return Variant(release, inference, then)
 
 
-def _files_of(release: ModelRelease) -> dict[str, Any]:
-    """Name the bytes of a model."""
-    files = {file.name: file.sha256 for file in release.files}
-    return {"model_sha256": release.sha256, **({"files": files} if files else {})}
+def name_files(model_sha256: str, beside: Sequence[ModelFile]) -> dict[str, Any]:
+    """Name the bytes of a model in a preimage: those of its file, and of what lies beside it."""
+    files = {file.name: file.sha256 for file in beside}
+    return {"model_sha256": model_sha256, **({"files": files} if files else {})}
 
 
 def _told(release: ModelRelease) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_info import EXPORT_HINT
 from shoal.contract.rows import RESTORE
-from shoal.contract.run_names import may_move_answer
 from shoal.contract.units import counted, size_text, utc_text
 from shoal.models.approval import Approval, Rate
 from shoal.models.variant import Variant
@@ -205,8 +204,7 @@ class Plan:
     @property
     def may_become_current(self) -> bool:
         """Whether a complete run of this plan is the dataset's answer: reanalyse, whole scope, the file's own settings."""
-        own_settings = self.selected and self.params.conf is None
-        return may_move_answer(self.dag_id) and self.params.full_scope and own_settings
+        return self.selected and self.params.makes_answer(self.dag_id)
 
     def describe(self) -> list[str]:
         """Tell the plan in a few lines."""

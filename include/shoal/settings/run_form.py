@@ -22,7 +22,7 @@ from pydantic import (
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.job import STORED_CONF
 from shoal.contract.rows import Reason
-from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.contract.run_names import backfill_dag_id, may_move_answer, reanalyse_dag_id
 from shoal.settings.typed_numbers import (
     CONF_PATTERN,
     LIMIT_PATTERN,
@@ -163,6 +163,10 @@ class RunParams(BaseModel):
     def full_scope(self) -> bool:
         """Whether the run looks at the whole dataset."""
         return self.prefix is None and self.limit is None and self.window.is_open
+
+    def makes_answer(self, dag_id: str) -> bool:
+        """Whether a run of a DAG with these may become the dataset's answer: reanalyse, whole scope, the file's thresholds."""
+        return may_move_answer(dag_id) and self.full_scope and self.conf is None
 
     @property
     def own_settings(self) -> bool:

@@ -11,8 +11,8 @@ from shoal.contract.errors import ContractError, ModelRefusedError, ShoalError, 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.stored_json import reading, take
-from shoal.models.variant import Variant, make_variant
-from shoal.models.versions import ModelRelease, WantedModel, fetch_version, read_release
+from shoal.models.variant import Variant, make_variant, name_files
+from shoal.models.versions import WantedModel, fetch_version, read_release
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
 
@@ -97,31 +97,24 @@ def _told_workers(plan: StoredPlan) -> dict[str, Any] | None:
     job = plan.job
     if job.service is not None:
         return None
-    files = {file.name: file.sha256 for file in job.model_files}
     settings = job.inference.to_json()
-    told = {"model_sha256": job.model_sha256, **({"files": files} if files else {}), **settings}
+    told = {**name_files(job.model_sha256, job.model_files), **settings}
     if job.then_model is not None:
-        then = job.then_model
-        beside = {file.name: file.sha256 for file in then.files}
-        told["then"] = {"model_sha256": then.sha256, **({"files": beside} if beside else {}), **settings["then"]}
+        told["then"] = {**name_files(job.then_model.sha256, job.then_model.files), **settings["then"]}
     return dict(json.loads(json.dumps(told)))  # as it is stored: JSON has no tuples
 
 
 def _made_of_bytes(stores: Stores, plan: StoredPlan) -> Variant:
     """Resolve the plan's settings for the model as it lies in its bucket now."""
     settings = plan.settings
-    release = _read(stores, WantedModel.first(settings, plan.model.version), plan.model.version)
+    release = read_release(stores.models, WantedModel.first(settings, plan.model.version), plan.model.version)
     wanted = WantedModel.then(settings)
     if wanted is None or plan.then is None:
         made = make_variant(release, settings)
     else:
-        made = make_variant(release, settings, _read(stores, wanted, plan.then.model.version))
+        made = make_variant(release, settings, read_release(stores.models, wanted, plan.then.model.version))
     # What decode and boxes were at that time is told by the plan: a later release has another number for all models.
     return replace(made, inference=replace(made.inference, pipeline_version=plan.job.inference.pipeline_version))
-
-
-def _read(stores: Stores, wanted: WantedModel, version: str) -> ModelRelease:
-    return read_release(stores.models, wanted, version)
 
 
 def _compare(plan: StoredPlan, made: Variant) -> Iterator[str]:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 from shoal.bucket.listing import Scope
 from shoal.bucket.listing_record import ListingRecord
-from shoal.contract.run_names import may_move_answer
 from shoal.contract.units import utc_text
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
@@ -29,8 +28,7 @@ def check_planned(database: Database, stores: Stores, plan: StoredPlan) -> Itera
         yield f"plan: scope of run {plan.run_key} is {stored}, its settings and parameters say {scope}"
     if plan.scope.full != plan.params.full_scope:
         yield f"plan: run {plan.run_key} says full {plan.scope.full}, its parameters make it {plan.params.full_scope}"
-    own = may_move_answer(plan.dag_run.dag_id) and plan.params.full_scope and plan.params.conf is None
-    if plan.may_become_current and plan.of_run is None and not own:
+    if plan.may_become_current and plan.of_run is None and not plan.params.makes_answer(plan.dag_run.dag_id):
         yield (
             f"plan: run {plan.run_key} says it may become the answer, and was planned by {plan.dag_run.dag_id or 'nobody'} with "
             "parameters of which none does"
