@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
@@ -60,7 +61,8 @@ def claim(real_cluster, namespaces, scenes):
         for scene in scenes[:5]:
             (folder / scene.key).parent.mkdir(exist_ok=True)
             (folder / scene.key).write_bytes(scene.jpeg)
-        volume, common = folder.name, {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+        # Not the folder's own name: that may hold an underscore, which no name in Kubernetes may.
+        volume, common = f"shoal-photos-{token_hex(4)}", {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
         space = {"hostPath": {"path": name}, "capacity": {"storage": "1Mi"}}
         core.create_persistent_volume({"metadata": {"name": volume}, "spec": common | space})
         asked = {"volumeName": volume, "resources": {"requests": {"storage": "1Mi"}}}
