@@ -30,7 +30,7 @@ from shoal.exports.table_file import TableFile
 from shoal.models.approval import Answer, Decision, write_answer
 from shoal.plan.release_notice import notice_release
 from shoal.results.ledger import find_sources
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.settings.changed import UNSTORED
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams

@@ -14,7 +14,8 @@ from shoal.answers.find import find_run
 from shoal.contract.layout import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.plan.document import Plan
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.summary.summarize import SummarizedRun
 from shoal.tables.session import open_database
 

@@ -7,8 +7,9 @@ from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.contract.units import counted
 from shoal.pictures.drawing import PictureLimits
 from shoal.results.answer import read_current
+from shoal.results.read_plan import read_plan
 from shoal.results.run_list import list_planned
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.stores.object_store import ObjectStore
 

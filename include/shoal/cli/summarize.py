@@ -77,7 +77,7 @@ def execute(arguments: Namespace) -> int:
 def _write_run(asked: "Resummary", stores: Stores, run: "StoredRun", *, as_json: bool) -> int:
     from shoal.exports.export import need_exports  # noqa: PLC0415
     from shoal.history.in_flight import need_none_in_flight  # noqa: PLC0415
-    from shoal.plan.document import describe_unknown_taxa  # noqa: PLC0415
+    from shoal.plan.doubts import describe_unknown_taxa  # noqa: PLC0415
     from shoal.plan.resummary import plan_resummary, tell_not_taken  # noqa: PLC0415
     from shoal.settings.changed import tell_differences  # noqa: PLC0415
     from shoal.summary.summarize import summarize_run  # noqa: PLC0415

@@ -5,8 +5,9 @@ import re
 from shoal.answers.find import StoredRun, find_run
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
+from shoal.results.read_plan import find_plan
 from shoal.results.run_list import list_planned
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import find_summary
 from shoal.stores.object_store import ObjectStore
 

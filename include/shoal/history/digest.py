@@ -9,7 +9,8 @@ from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.run_names import CHECK_DAG_ID, dataset_of, is_continuation, reanalyse_dag_id
 from shoal.plan.document import ARRIVALS
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.read_plan import find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import find_summary
 from shoal.stores.object_store import ObjectStore
 

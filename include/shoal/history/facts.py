@@ -20,7 +20,8 @@ from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.read_again import read_listed
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.read_plan import find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt, read_failed_attempts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import RUN_KEY, VariantLayout
 from shoal.contract.run_names import CHECK_DAG_ID
-from shoal.results.stored_plan import find_plan
+from shoal.results.read_plan import find_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.results_place import ResultsPlace
 

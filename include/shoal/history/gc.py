@@ -29,7 +29,8 @@ from shoal.history.retention import (
     need_listings,
 )
 from shoal.results.answer import read_current
-from shoal.results.stored_plan import StoredPlan, find_plan, read_plan
+from shoal.results.read_plan import find_plan, read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore, UnfinishedUpload

@@ -14,7 +14,7 @@ from shoal.history.notes import Notes
 from shoal.history.progress import RunProgress
 from shoal.history.signs import MOST_NOTES, read_progress
 from shoal.models.approval import answer_to
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.results.stored_summary import find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt

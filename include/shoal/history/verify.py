@@ -19,7 +19,8 @@ from shoal.history.verification.standing_answer import check_current
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources
 from shoal.results.read_again import read_listed
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore

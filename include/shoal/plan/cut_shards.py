@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shoal.capacity.share import Capacity
 from shoal.models.approval import Rate
-from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
+from shoal.plan.planned_work import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
 

@@ -1,9 +1,7 @@
 """What a run will do, decided and written down before any pod starts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import ceil, floor
-from os.path import commonprefix
 from typing import Any
 
 from shoal.bucket.arrived import Arrived
@@ -13,15 +11,15 @@ from shoal.bucket.listing_record import Moment
 from shoal.bucket.sieve import ListingCounts
 from shoal.bucket.silent_cameras import Silent
 from shoal.capacity.share import Capacity
-from shoal.contract.errors import shown
 from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
-from shoal.contract.model_info import EXPORT_HINT
 from shoal.contract.rows import RESTORE
-from shoal.contract.units import counted, size_text, utc_text
-from shoal.models.approval import Approval, Rate
+from shoal.contract.units import counted, utc_text
+from shoal.models.approval import Approval
 from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease, PassedOver
+from shoal.plan.doubts import describe_doubts
+from shoal.plan.planned_work import PlannedWork
 from shoal.results.plan_parts import ComparedWith
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
@@ -30,98 +28,6 @@ from shoal.tables.clock_table import ClockTable
 
 KIND, ARRIVALS = "run", "arrivals"
 """What plans of this release are: runs that list and infer; the latter where events say that images arrived."""
-
-WORTH_A_POD_S = 30.0
-"""A shard of less expected work than this costs more to start than to run."""
-
-
-LABEL_KEY = 32
-"""Most characters of a key that the label of a shard shows."""
-
-
-def images_in_budget(pods: int, budget_s: float, seconds_per_image: float) -> int:
-    """Count the images `pods` workers can do in one time box."""
-    return max(1, floor(pods * budget_s / seconds_per_image))
-
-
-def shard_count(images: int, pods: int, seconds_per_image: float, max_shards: int) -> int:
-    """Decide how many shards: one per pod, fewer when a shard would not be worth a pod's start.
-
-    Args:
-        images: Images to infer.
-        pods: Pods that may start.
-        seconds_per_image: Expected seconds of one worker per image.
-        max_shards: Airflow's max_map_length.
-    """
-    worth = ceil(images * seconds_per_image / WORTH_A_POD_S)
-    return min(images, pods, max_shards, max(1, worth))
-
-
-_PIXEL_BYTES = 3 * 4
-"""Of a pixel as models take it: three colours, each a 32 bit float."""
-
-UNMEASURED = Rate(1.0, "assumed")
-"""Until the variant has rows of its own."""
-
-
-@dataclass(frozen=True)
-class PlannedShard:
-    """One shard: a contiguous range of keys, balanced by expected seconds."""
-
-    shard: int
-    images: int
-    first_key: str
-    last_key: str
-
-    @property
-    def label(self) -> str:
-        """Name the shard for people, never longer than 100 characters: its number, and where its images begin and end."""
-        # Keys are not paths: what counts is what they share as text.
-        shared = commonprefix([self.first_key, self.last_key]).rpartition("/")[0]  # noqa: RUF071
-        first, last = (_shorten(shown(key[len(shared) :].removeprefix("/"))) for key in (self.first_key, self.last_key))
-        return f"shard {self.shard}: {first}" + (f" to {last}" if last != first else "")
-
-
-def _shorten(key: str) -> str:
-    """Keep both ends of a long key: cameras stand in front, times often at the end."""
-    return key if len(key) <= LABEL_KEY else f"{key[: LABEL_KEY // 2 - 1]}…{key[-LABEL_KEY // 2 :]}"
-
-
-@dataclass(frozen=True)
-class PlannedWork:
-    """What is to be inferred, and on what room.
-
-    Attributes:
-        capacity: What fits; None when nothing is to be inferred.
-        rate: Expected speed.
-        shards: The manifest's shards.
-    """
-
-    capacity: Capacity | None
-    rate: Rate
-    shards: tuple[PlannedShard, ...]
-
-    @property
-    def images(self) -> int:
-        """Images in the manifest."""
-        return sum(shard.images for shard in self.shards)
-
-    @property
-    def why_fewer(self) -> str:
-        """Say why there are fewer shards than workers that fit; empty where there are not."""
-        pods, shards = self.capacity.pods if self.capacity else 0, len(self.shards)
-        if shards >= pods:
-            return ""
-        if shards == self.images:
-            return f" of one image (though {pods} workers fit)"
-        if shards >= ceil(self.images * self.rate.seconds_per_image / WORTH_A_POD_S):
-            return f" (though {pods} workers fit: so little work that another one's start would cost more)"
-        return f" (though {pods} workers fit: Airflow maps no more, see core.max_map_length)"
-
-    @property
-    def eta_s(self) -> float:
-        """Expected seconds of inference: that of the largest shard."""
-        return max((shard.images for shard in self.shards), default=0) * self.rate.seconds_per_image
 
 
 @dataclass(frozen=True)
@@ -223,7 +129,8 @@ class Plan:
             *self.clock.describe(),
             *self.remarks,
             *self.login_words,
-            *self._describe_doubts(),
+            *self._describe_listing(),
+            *describe_doubts(self.dataset, self.variant, self.job.inference.imgsz),
             *(f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over),
             *self.approval.describe(),
             *(silent.describe(self.dataset) for silent in self.silent or ()),
@@ -240,40 +147,16 @@ class Plan:
             ),
         ]
 
-    def _describe_doubts(self) -> list[str]:
-        """Tell what a reader of the numbers should know of this run."""
-        release, then, lines = self.variant.release, self.variant.then, []
-        if self.dataset.source.path:
-            lines.append(
-                f"images are files below {self.dataset.source.path}: the version of one is its size and the time of its last "
-                "change, nothing else tells that other bytes are in it"
-            )
-        if self.dataset.source.kind == "rclone":
-            lines.append(
-                f"images are read by rclone from {self.dataset.source.place}: the version of one is its hash where the store "
-                "keeps one (MD5, SHA-1 or SHA-256), else its size and the time of its last change; links of an SFTP server are "
-                "not followed, nor counted, unless the section says skip_links = false"
-            )
+    def _describe_listing(self) -> Iterator[str]:
+        """Tell what a reader of the numbers should know of the listing."""
         if not self.listed_at.by_store:
-            lines.append(
-                "the image store does not say what time it is: this machine's clock stands for the listing's time"
-            )
+            yield "the image store does not say what time it is: this machine's clock stands for the listing's time"
         if self.archived:
-            lines.append(f"archived {self.archived} images: {RESTORE}")
+            yield f"archived {self.archived} images: {RESTORE}"
         if self.starts_over:
-            lines.append(
+            yield (
                 "the answer so far is of format 1: it stays readable, its rows are not used again, every image is looked at anew"
             )
-        if release.untried:
-            lines.append(f"the model was {release.untried}")
-        if then is not None and then.untried:
-            lines.append(f"the model {then} was {then.untried}")
-        if release.dropped:
-            lines.append(release.dropped.describe())
-        if release.service:
-            lines += release.service.describe_doubts()
-        lines += describe_batches(self.dataset, release.most_at_once, self.job.inference.imgsz)
-        return [*lines, *describe_unknown_taxa(self.dataset, self.variant.names)]
 
     def to_json(self) -> dict[str, Any]:
         """Write `plan.json`."""
@@ -328,46 +211,6 @@ class Plan:
             "compared_with": None if self.compared_with is None else asdict(self.compared_with),
             "job": self.job.to_json(),
         }
-
-
-def describe_batches(dataset: Dataset, most_at_once: int | None, imgsz: tuple[int, int]) -> list[str]:
-    """Say where images go through the model one by one although more are asked for, and what a number of them may cost.
-
-    Args:
-        dataset: Asks for them.
-        most_at_once: Images that the model takes; None where it leaves that open.
-        imgsz: (height, width) of its input in pixels.
-    """
-    batch = dataset.worker.batch
-    if batch == 1:
-        return []
-    if dataset.model.tile is not None:
-        why = "tiles are looked at one by one"
-    elif dataset.worker.service is not None:
-        why = "a service is asked about one image at a time"
-    elif dataset.model.then is not None:
-        why = "with two models in a row images are looked at one by one"
-    elif most_at_once == 1:
-        why = f"the model file takes one image at a time - {EXPORT_HINT}"
-    elif isinstance(batch, int):
-        images, (height, width) = min(batch, most_at_once or batch), imgsz
-        size = size_text(images * height * width * _PIXEL_BYTES)
-        return [
-            (
-                f"worker.batch: {batch} is taken whatever memory there is: the pixels of {images} images are {size} before the "
-                "model has made anything of them, and a worker that takes more than cluster.pod.memory "
-                f"({dataset.cluster.pod.memory}) is ended - auto takes as many as there is room for"
-            )
-        ]
-    else:
-        return []
-    return [f"worker.batch: {batch} changes nothing: {why}"]
-
-
-def describe_unknown_taxa(dataset: Dataset, names: Collection[str]) -> list[str]:
-    """Name the taxa of a dataset file that are no class of the model; nothing where all are."""
-    unknown = sorted(set(dataset.taxa) - set(names))
-    return [f"the model does not know these taxa of the dataset file: {', '.join(unknown)}"] if unknown else []
 
 
 def _model_json(release: ModelRelease) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Approval, Work, cores_of, decide
 from shoal.models.choice import ChosenRelease, Shelf, choose_release
 from shoal.plan.cut_shards import Supply
-from shoal.plan.document import UNMEASURED, Plan, PlannedWork
+from shoal.plan.document import Plan
 from shoal.plan.logins import doubts_about_logins, kinds_of_login
 from shoal.plan.moved import Moved, is_about_others, look_back
 from shoal.plan.plan_session import PlanSession
+from shoal.plan.planned_work import UNMEASURED, PlannedWork
 from shoal.plan.request import PlanRequest
 from shoal.results.compared_with import choose_compared_with
 from shoal.results.ledger import list_settled

@@ -8,7 +8,8 @@ from shoal.contract.errors import ConfigError, ContractError, EmptyBucketError, 
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.models.approval import Answer
 from shoal.results.latest_plan import find_latest_plan
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.read_plan import find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.results_place import ResultsPlace

@@ -34,7 +34,7 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work, cores_of
 from shoal.models.variant import Variant
 from shoal.plan.cut_shards import Supply, cut_shards, group_rows
-from shoal.plan.document import UNMEASURED, PlannedWork
+from shoal.plan.planned_work import UNMEASURED, PlannedWork
 from shoal.plan.request import PlanRequest
 from shoal.plan.taken_by_others import find_taken
 from shoal.results.answer import read_current

@@ -16,7 +16,8 @@ from shoal.models.then import make_roll_up
 from shoal.results.answer import read_current
 from shoal.results.inputs import need_inputs
 from shoal.results.plan_parts import PlannedBy
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import find_summary
 from shoal.settings.changed import stored_settings, tell_differences
 from shoal.settings.dataset import Dataset

@@ -9,7 +9,8 @@ from functools import cached_property
 from shoal.contract.layout import VariantLayout
 from shoal.contract.units import utc_text
 from shoal.results.plan_parts import PlannedBy
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from shoal.contract.errors import ContractError, one_line
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.results.answer import read_current
 from shoal.results.plan_parts import ComparedWith
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.read_plan import find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.stores.object_store import ObjectStore
 

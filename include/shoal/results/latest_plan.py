@@ -3,7 +3,8 @@
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.results.answer import read_current
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.read_plan import find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 
 

@@ -4,20 +4,17 @@ Its writer is `plan.document`. Settings and params are checked when somebody ask
 find one run pays for none.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
-from shoal.contract.errors import ContractError, one_line, shown
+from shoal.contract.errors import ContractError, one_line
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import FOLDER, RUN_KEY, is_time
 from shoal.contract.service import Service
 from shoal.contract.stored_json import checked, pick, picked, reading, take
-from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
 from shoal.contract.tasks.detect import DETECT
 from shoal.results.plan_parts import (
     ComparedWith,
@@ -38,7 +35,6 @@ from shoal.results.plan_parts import (
 )
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
-from shoal.stores.object_store import ObjectStore
 from shoal.tables.clock_table import ClockTable
 
 
@@ -309,77 +305,3 @@ class StoredPlan:
 def _cite(model: str, cited: Mapping[str, str]) -> str:
     words = {"citation": f"cite {model} as: ", "licence": f"licence of {model}: "}
     return "; ".join(said + one_line(cited[name]) for name, said in words.items() if name in cited)
-
-
-def read_plan(results: ObjectStore, key: str) -> StoredPlan:
-    """Read a plan.json.
-
-    Raises:
-        ContractError: Missing, or not what its format promises.
-    """
-    return _of_its_place(StoredPlan.parse(results.read_json(key)), key)
-
-
-def find_plan(results: ObjectStore, key: str) -> StoredPlan | None:
-    """Read a plan.json; None where there is none.
-
-    Raises:
-        ContractError: Not what its format promises.
-    """
-    found = results.find_json(key)
-    return None if found is None else _of_its_place(StoredPlan.parse(found), key)
-
-
-def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
-    """Check that a plan is of the run it lies with, and names nothing that lies elsewhere: what it names is read.
-
-    Raises:
-        ContractError: Somebody else wrote it.
-    """
-    place = read_run_place(key)
-    if place is None:
-        raise ContractError(f"{shown(key)} is no name of a plan - Shoal writes <variant>/runs/<run_key>/plan.json")
-    need_own_variant(place, key, plan.variant.directory)
-    plan, layout = _with_names_of(place.root, plan), place.layout
-    strange = [
-        *([] if plan.run_key == place.run_key else [plan.run_key]),
-        *([] if plan.of_run is None or _is_other_run(plan.of_run, plan.run_key) else [plan.of_run]),
-        *([] if plan.variant.directory == place.variant else [plan.variant.directory]),
-        *([] if place.is_listing(plan.listing.key) else [plan.listing.key]),
-        *([] if plan.compared_with is None else _strange(plan.compared_with)),
-        *(named for named in plan.ledgers if not is_ledger(layout, named)),
-        *(named for named in plan.parts if not is_part(layout, named)),
-    ]
-    if strange:
-        raise ContractError(
-            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - restore it, or start a "
-            "new run"
-        )
-    return plan
-
-
-def _strange(other: ComparedWith) -> list[str]:
-    """Name what is no run of a dataset."""
-    named = {other.directory: FOLDER, other.run_key: RUN_KEY}
-    return [name for name, pattern in named.items() if not re.fullmatch(pattern, name)]
-
-
-def _is_other_run(of_run: str, run_key: str) -> bool:
-    return of_run != run_key and re.fullmatch(RUN_KEY, of_run) is not None and is_time(of_run)
-
-
-def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:
-    """Name what a plan names by where it lies now: a dataset's folder may have been copied, to another name or prefix."""
-    planned_at = plan.root
-    if planned_at == root or not plan.listing.key.startswith(f"{planned_at}listings/"):
-        return plan
-
-    def here(key: str) -> str:
-        return root + key.removeprefix(planned_at) if key.startswith(planned_at) else key
-
-    return replace(
-        plan,
-        listing=replace(plan.listing, key=here(plan.listing.key)),
-        ledgers=tuple(map(here, plan.ledgers)),
-        parts=tuple(map(here, plan.parts)),
-    )

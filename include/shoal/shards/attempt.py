@@ -9,7 +9,7 @@ from shoal.contract.errors import WorkerCrashError
 from shoal.contract.job import WorkerCommand
 from shoal.contract.layout import mint_attempt
 from shoal.results.read_again import read_listed
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.crashes import ShardAttempt, has_crashed, settle_crash
 from shoal.shards.remaining import write_remaining

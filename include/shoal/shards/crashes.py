@@ -12,7 +12,7 @@ from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
 from shoal.contract.rows import NO_IMAGES, ROW_COLUMNS, Reason, Status, ddl
 from shoal.contract.stored_json import pick, reading
 from shoal.results.read_again import read_listed
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.shards.remaining import find_open_of_shard
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database

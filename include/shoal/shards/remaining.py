@@ -5,7 +5,7 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import find_open_images
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.tables.session import Database
 
 

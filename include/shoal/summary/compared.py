@@ -25,7 +25,8 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import VariantLayout
 from shoal.exports.export import Answer, Compared
 from shoal.results.compared_with import GONE, find_compared, layout_of
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
 from shoal.results.summary_files import SummaryFile
 from shoal.stores.object_store import ObjectStore

@@ -22,7 +22,8 @@ from shoal.results.compaction import FAILURES, compact, tell_failure
 from shoal.results.inputs import need_inputs
 from shoal.results.ledger import find_sources, settle
 from shoal.results.read_again import read_listed
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, read_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.stores.shared_files import SharedFiles

@@ -8,7 +8,7 @@ from shoal.contract.errors import ContractError
 from shoal.history.gc import survey
 from shoal.history.retention import Terms
 from shoal.history.standing import read_standing
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from written_rows import write_rows
 

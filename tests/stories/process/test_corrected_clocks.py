@@ -13,7 +13,7 @@ import pytest
 from shoal.airflow.pages.plan_page import plan_page
 from shoal.embedded.samples.scenes import scene
 from shoal.preflight.steps import check_clock
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 
 CHROMIS = {"Chromis chromis": 4.0}
 WRITTEN = {

@@ -22,8 +22,8 @@ from shoal.history.standing import read_standing
 from shoal.history.why import diagnose
 from shoal.plan.document import Plan
 from shoal.results.answer import read_current
+from shoal.results.read_plan import read_plan
 from shoal.results.run_list import list_runs
-from shoal.results.stored_plan import read_plan
 from shoal.tables.session import open_database
 
 

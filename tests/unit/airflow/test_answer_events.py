@@ -20,7 +20,7 @@ from shoal.contract.errors import InsufficientCapacityError
 from shoal.plan.request import PlanRequest
 from shoal.plan.resummary import Resummary, plan_resummary
 from shoal.results.answer import read_current
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.run_form import RunParams
 from written_rows import write_rows

@@ -13,7 +13,7 @@ from shoal.contract.errors import NoAnswerError, NoRoomError, StoreError
 from shoal.contract.layout import mint_run_key
 from shoal.plan.resummary import Resummary, plan_resummary
 from shoal.results.compared_with import GONE, INCOMPLETE, OLDER, choose_compared_with, find_compared
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.summary import compared, summarize
 
 DIPLODUS, CHROMIS = 0, 1

@@ -15,8 +15,8 @@ from shoal.history.seen_run import see_run
 from shoal.history.signs import read_progress
 from shoal.history.standing import read_standing
 from shoal.history.why import State, diagnose
+from shoal.results.read_plan import read_plan
 from shoal.results.run_list import list_run_folders, list_runs
-from shoal.results.stored_plan import read_plan
 from shoal.stores.unreached import UnreachedStore
 from shoal.tables.session import open_database
 from shoal_worker.loop.progress import Progress

@@ -13,7 +13,7 @@ from shoal.models.choice import Shelf
 from shoal.models.variant import make_variant
 from shoal.models.versions import service_release
 from shoal.plan.document import KIND
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.settings.dataset import Dataset
 from shoal.settings.service import Service
 

@@ -11,7 +11,7 @@ from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
 from shoal.models.approval import Rate
 from shoal.plan.cut_shards import cut_in_key_order, group_rows
-from shoal.plan.document import PlannedShard, PlannedWork, images_in_budget, shard_count
+from shoal.plan.planned_work import PlannedShard, PlannedWork, images_in_budget, shard_count
 from shoal.settings.analysis import Clock
 from shoal.settings.clock_patterns import name_groups
 from shoal.stores.s3 import S3Store

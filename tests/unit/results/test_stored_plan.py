@@ -25,7 +25,9 @@ from shoal.models.approval import Answer, Approval, Decision, Rate, Work
 from shoal.models.dropped import Dropped
 from shoal.models.variant import Variant
 from shoal.models.versions import ModelRelease, PassedOver
-from shoal.plan.document import Plan, PlannedShard, PlannedWork, describe_batches
+from shoal.plan.document import Plan
+from shoal.plan.doubts import describe_batches
+from shoal.plan.planned_work import PlannedShard, PlannedWork
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.analysis import Clock
 from shoal.settings.dataset import Dataset

@@ -11,7 +11,7 @@ from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.plan_parts import ComparedWith, StoredThen
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.summary import same_answer, summarize
 from shoal.summary.known_months import hash_rules
 from shoal.summary.same_answer import AnswerInputs, read_inputs

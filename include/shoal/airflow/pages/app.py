@@ -48,7 +48,7 @@ from shoal.contract.layout import RUN_KEY, RunLayout
 from shoal.contract.run_names import dataset_of
 from shoal.exports.report.policy import SCRIPT_SOURCES
 from shoal.models.approval import answer_to
-from shoal.results.stored_plan import read_plan
+from shoal.results.read_plan import read_plan
 from shoal.results.stored_summary import read_summary
 from shoal.stores.object_store import ObjectStore
 

@@ -22,7 +22,8 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
 from shoal.pictures.drawing import Drawing, PictureLimits
 from shoal.pictures.pool import Picture, PicturePool
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.taxa import digest_of
 from shoal.stores.object_store import ImageStore

@@ -11,7 +11,8 @@ from shoal.airflow.pages.run_place import Place, find_run, label_of
 from shoal.airflow.pages.try_page import TooManyError, look, need_own_page, read_upload, try_page
 from shoal.contract.errors import ConfigError
 from shoal.models.one_picture import LIMIT_S
-from shoal.results.stored_plan import StoredPlan, read_plan
+from shoal.results.read_plan import read_plan
+from shoal.results.stored_plan import StoredPlan
 
 router = APIRouter()
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from shoal.contract.units import utc_text
 from shoal.results.answer import read_current, why_not_the_answer
+from shoal.results.read_plan import find_plan
 from shoal.results.run_list import list_planned
-from shoal.results.stored_plan import StoredPlan, find_plan
+from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.summary.balance import Balance
