@@ -158,7 +158,7 @@ class OpenedDataset:
         """
         # Looked up when it is needed: the room of comparisons lies above this one.
         choose_runs = resolve_name("shoal.compare.choose:choose_runs")
-        compare_runs = resolve_name("shoal.compare.agreement:compare_runs")
+        compare_runs = resolve_name("shoal.compare.two_runs:compare_runs")
         runs = choose_runs(self._results, self._layout, (first, second))
         asked = _parsed(where, runs[0].plan.settings.report.zone)
         with open_database(self._results) as database:  # its views would replace those of relations

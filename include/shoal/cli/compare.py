@@ -45,8 +45,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Compare two runs."""
     from shoal.answers.where import Where  # noqa: PLC0415 - other commands do not need them
-    from shoal.compare.agreement import compare_runs  # noqa: PLC0415
     from shoal.compare.choose import choose_runs  # noqa: PLC0415
+    from shoal.compare.two_runs import compare_runs  # noqa: PLC0415
     from shoal.tables.session import open_database  # noqa: PLC0415
 
     if arguments.html is not None:

@@ -11,7 +11,8 @@ from typing import Any
 from shoal.answers.find import StoredRun
 from shoal.answers.views import STORED, view_tables
 from shoal.answers.where import Where
-from shoal.compare.agreement import Agreement, TaxonAgreement, compare_runs
+from shoal.compare.agreement import Agreement, TaxonAgreement
+from shoal.compare.two_runs import compare_runs
 from shoal.contract.errors import ConfigError, NoRoomError, one_line, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.pictures.drawing import Box, Drawing, Style

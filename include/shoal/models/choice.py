@@ -7,9 +7,11 @@ from functools import cached_property, partial
 from shoal.contract.errors import ConfigError, ContractError, ModelRefusedError
 from shoal.contract.then import need_classifier
 from shoal.models.approval import Answer, Asks, Work, exceeds, read_answer
+from shoal.models.read_release import read_release
+from shoal.models.release import ModelRelease
 from shoal.models.then import need_boxes_of
 from shoal.models.variant import Variant, make_variant
-from shoal.models.versions import LATEST, ModelRelease, PassedOver, WantedModel, list_candidates, read_release
+from shoal.models.versions import LATEST, PassedOver, WantedModel, list_candidates
 from shoal.results.answer import read_current
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores

@@ -18,7 +18,8 @@ from shoal.contract.asked_process import bare_environment
 from shoal.contract.errors import ConfigError, NoAnswerError, one_line, shown
 from shoal.contract.model_file import MODEL_FILE
 from shoal.contract.units import size_text
-from shoal.models.versions import WantedModel, fetch_version
+from shoal.models.read_release import fetch_version
+from shoal.models.versions import WantedModel
 from shoal.stores.object_store import ImageStore
 from shoal.tables.scratch import scratch_folder
 

@@ -6,7 +6,7 @@ from shoal.contract.errors import ModelRefusedError, shown
 from shoal.contract.families import Understood
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.then import SHARES_SUM, RollUp, Then, need_boxes, need_classifier
-from shoal.models.versions import ModelRelease
+from shoal.models.release import ModelRelease
 from shoal.settings.analysis import Taxon
 from shoal.settings.taxa import taxa_above, taxon_of
 from shoal.settings.then import ThenModel

@@ -12,8 +12,8 @@ from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.service import Service
 from shoal.contract.tasks import TASKS
+from shoal.models.release import ModelRelease
 from shoal.models.then import resolve_then
-from shoal.models.versions import ModelRelease
 from shoal.settings.dataset import Dataset, Model
 
 

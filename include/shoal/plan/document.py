@@ -16,8 +16,9 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.rows import RESTORE
 from shoal.contract.units import counted, utc_text
 from shoal.models.approval import Approval
+from shoal.models.release import ModelRelease
 from shoal.models.variant import Variant
-from shoal.models.versions import ModelRelease, PassedOver
+from shoal.models.versions import PassedOver
 from shoal.plan.doubts import describe_doubts
 from shoal.plan.planned_work import PlannedWork
 from shoal.results.plan_parts import ComparedWith

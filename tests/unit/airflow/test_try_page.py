@@ -12,7 +12,7 @@ from shoal.airflow.pages.run_place import Place
 from shoal.airflow.pages.try_page import TooManyError, Uploaded, look
 from shoal.contract.errors import ConfigError, NoAnswerError
 from shoal.models import one_picture
-from shoal.models.versions import fetch_version
+from shoal.models.read_release import fetch_version
 from shoal.results.read_plan import read_plan
 from shoal.tables.killed_sessions import IN_USE
 from worker.colour_classifier import PAINTED, colour_classifier

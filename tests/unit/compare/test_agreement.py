@@ -12,9 +12,9 @@ from planted_boxes import answer
 from shoal.answers.find import find_run
 from shoal.answers.opened import OpenedDataset
 from shoal.answers.where import Where
-from shoal.compare.agreement import _at_thresholds, compare_runs, match_boxes
 from shoal.compare.choose import choose_runs
 from shoal.compare.comparison import read_comparison
+from shoal.compare.two_runs import _at_thresholds, compare_runs, match_boxes
 from shoal.contract.errors import ConfigError
 from shoal.exports.report.comparison import write_page
 from shoal.tables.session import open_database

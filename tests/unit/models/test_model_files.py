@@ -17,9 +17,9 @@ from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import ModelInfo
 from shoal.contract.onnx_file import read_onnx
 from shoal.contract.outside_weights import need_plain_name
+from shoal.models.release import ModelRelease
 from shoal.models.trial import judge_model
 from shoal.models.variant import Variant
-from shoal.models.versions import ModelRelease
 from shoal_worker.session import Detector, open_model
 from worker.onnx_models import apart, grid_model
 

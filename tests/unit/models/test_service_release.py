@@ -10,8 +10,8 @@ from service_settings import MAPPING, SCRIPT, deepaas, oscar
 from shoal.contract.errors import ConfigError
 from shoal.contract.hashing import canonical_sha256
 from shoal.models.choice import Shelf
+from shoal.models.release import service_release
 from shoal.models.variant import make_variant
-from shoal.models.versions import service_release
 from shoal.plan.document import KIND
 from shoal.results.read_plan import read_plan
 from shoal.settings.dataset import Dataset

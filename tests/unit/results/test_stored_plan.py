@@ -23,8 +23,9 @@ from shoal.contract.model_info import ModelInfo
 from shoal.contract.then import RollUp, Then
 from shoal.models.approval import Answer, Approval, Decision, Rate, Work
 from shoal.models.dropped import Dropped
+from shoal.models.release import ModelRelease
 from shoal.models.variant import Variant
-from shoal.models.versions import ModelRelease, PassedOver
+from shoal.models.versions import PassedOver
 from shoal.plan.document import Plan
 from shoal.plan.doubts import describe_batches
 from shoal.plan.planned_work import PlannedShard, PlannedWork

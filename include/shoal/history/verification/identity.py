@@ -11,8 +11,9 @@ from shoal.contract.errors import ContractError, ModelRefusedError, ShoalError, 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.stored_json import reading, take
+from shoal.models.read_release import fetch_version, read_release
 from shoal.models.variant import Variant, make_variant, name_files
-from shoal.models.versions import WantedModel, fetch_version, read_release
+from shoal.models.versions import WantedModel
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
 
