@@ -64,7 +64,7 @@ test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten time
 	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/process/test_hostile_store.py tests/stories/process/test_memory_and_threads.py tests/unit/tables/test_no_time_is_invented.py tests/unit/results/test_compaction.py tests/unit/summary/test_known_months.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/airflow/test_disturbed.py tests/stories/process/test_jumping_clock.py tests/stories/process/test_gc.py
-	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/process/test_interrupted.py tests/stories/airflow/test_operators.py tests/stories/airflow/test_celery.py tests/stories/scheduler/test_capacity_dag.py tests/stories/pods/test_service.py tests/stories/pods/test_together.py tests/unit/exports/test_report.py tests/unit/stores/test_image_folder.py tests/unit/stores/test_webdav_servers.py tests/stories/airflow/test_arrivals.py tests/unit/bucket/test_listed_anew.py tests/benchmarks
+	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/process/test_interrupted.py tests/stories/airflow/test_operators.py tests/stories/airflow/test_celery.py tests/stories/airflow/test_git_bundle.py tests/stories/scheduler/test_capacity_dag.py tests/stories/pods/test_service.py tests/stories/pods/test_together.py tests/unit/exports/test_report.py tests/unit/stores/test_image_folder.py tests/unit/stores/test_webdav_servers.py tests/stories/airflow/test_arrivals.py tests/unit/bucket/test_listed_anew.py tests/benchmarks
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .

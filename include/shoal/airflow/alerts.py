@@ -19,7 +19,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from shoal.airflow.notifiers import find_notifier
 from shoal.airflow.supervised import can_ask_airflow
-from shoal.airflow.told import Thing, tell_once
+from shoal.airflow.told import Thing, find_untold, note_told, tell_once
 from shoal.airflow.xcom_keys import CAUSE, PLAN
 from shoal.contract.errors import one_line
 from shoal.contract.run_names import dataset_of
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 SUBJECT = "Shoal {{ dataset }}: {{ alert | truncate(120, True, '…', 0) }}"
 BODY = '<p>{{ alert | e }}</p><p><a href="{{ url | e }}">{{ url | e }}</a></p>'
 
+NOT_AGAIN = "not told, as the same was in this night: %s"
 
 CAUSES = ("plan", "approve", "summarize", "end_run")
 """Tasks that say why a run failed; the first one that does names the first cause."""
@@ -80,7 +81,7 @@ def _tell(dataset: Dataset, message: Message, thing: Thing, run_id: str) -> None
         return sent
 
     if not tell_once(thing, datetime.now(UTC), send):
-        log.info("not told, as the same was in this night: %s", message.line)
+        log.info(NOT_AGAIN, message.line)
 
 
 class TellRunFailed:
@@ -133,7 +134,11 @@ def deadline_alert(dataset: Dataset) -> DeadlineAlert | None:
 
 
 async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping[str, Any]) -> None:
-    """Say that a run has not ended; Airflow calls this in the triggerer, also for a run that failed before: that was told."""
+    """Say that a run has not ended, once a night.
+
+    Airflow calls this in the triggerer, also for a run that failed before: that was told. Each continuation of a night that is
+    late passes a deadline of its own, and a triggerer that is ended while it tells is followed by one that begins anew.
+    """
     run = context["dag_run"]
     if run["state"] == "failed":
         return
@@ -142,7 +147,17 @@ async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping
         f"Run {run_id} of {dag_id} is {run['state']} and should have ended by {context['deadline']['deadline_time']}"
     )
     name_of = dataset_of(dag_id) or dataset
-    message = _fields(dataset, Message("late", alert, f"python -m shoal why {name_of}"), dag_id, run_id)
+    late, thing, now = (
+        Message("late", alert, f"python -m shoal why {name_of}"),
+        Thing(dag_id, "late"),
+        datetime.now(UTC),
+    )
+    # Airflow's answer comes by the loop that this runs in: whoever asks in it would wait for himself.
+    untold = await asyncio.to_thread(find_untold, thing, now)
+    if untold is None:
+        log.info(NOT_AGAIN, late.line)
+        return
+    message, sent = _fields(dataset, late, dag_id, run_id, untold), False
     for name, notifier in _notifiers(Alerts.model_validate(alerts)):
         try:
             if type(notifier).async_notify is BaseNotifier.async_notify:
@@ -150,8 +165,11 @@ async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping
             else:
                 notifier.context = dict(message)
                 await notifier
+            sent = True
         except Exception as err:  # noqa: BLE001
             _log_unsent(name, message["alert"], err)
+    if sent:
+        await asyncio.to_thread(note_told, thing, now)
 
 
 def _notifiers(alerts: Alerts) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from shoal.airflow.alerts import TellRunFailed, deadline_alert
+from shoal.airflow.bundled import ORPHANED
 from shoal.airflow.dag_docs import backfill_doc, backfill_line, reanalyse_doc, reanalyse_line
 from shoal.airflow.form import MORE_BY_MONTH, run_form
 from shoal.airflow.monthly_windows import MonthlyWindows
@@ -77,9 +78,6 @@ def _common(
         "tags": ["shoal", dataset.name, f"model {dataset.model.name}"],
     }
 
-
-ORPHANED = "dataset file gone"
-"""Tag of the DAG that outlives one."""
 
 BROKEN = "broken dataset file"
 """Tag of the DAG that stands in for one."""

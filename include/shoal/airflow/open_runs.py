@@ -48,6 +48,7 @@ class OpenRun:
         run_key: The run.
         ended_at: When its last task ended; None before.
         elsewhere: Where plans before had its workers, and could not end them yet.
+        home: Names the folder of its dataset file, see `bundled`: a DAG file makes the DAGs of its own folder's runs only.
     """
 
     dag_id: str
@@ -57,6 +58,7 @@ class OpenRun:
     run_key: str
     ended_at: str | None = None
     elsewhere: tuple[Mapping[str, str], ...] = ()
+    home: str = ""
 
     @property
     def places(self) -> tuple[Mapping[str, str], ...]:

@@ -1,4 +1,4 @@
-"""Whether Airflow answers this process: in tasks and in the DAG processor it does, through their supervisor."""
+"""Whether Airflow answers this process: in tasks, the DAG processor and the triggerer it does, through their supervisor."""
 
 
 def can_ask_airflow() -> bool:

@@ -1,7 +1,8 @@
 """What people were told lately: the same thing once a night, or a night that goes wrong in ten runs tells of it ten times.
 
-It stands in variables of Airflow's, which tasks and the DAG processor may write: one for each DAG and kind of message, so that
-a failure that is written down at the same moment as a question takes nothing from it. Where nobody can read it, people are told.
+It stands in variables of Airflow's, which tasks, the DAG processor and the triggerer may write: one for each DAG and kind of
+message, so that a failure that is written down at the same moment as a question takes nothing from it. Where nobody can read it,
+people are told.
 """
 
 import hashlib
@@ -83,17 +84,34 @@ def tell_once(thing: Thing, now: datetime, send: Callable[[str], bool]) -> bool:
     Returns:
         Whether it was sent, or could not be.
     """
+    untold = find_untold(thing, now)
+    if untold is None:
+        return False
+    if send(untold):
+        note_told(thing, now)
+    return True
+
+
+def find_untold(thing: Thing, now: datetime) -> str | None:
+    """Find words about those that were not told, before one is sent; None where it is not to be, which is counted.
+
+    Args:
+        thing: Of which it would tell.
+        now: UTC.
+    """
     told = _read(thing.variable)
     last = told.get(thing.key)
     # One of the future was written by a clock that is wrong, or by a person: it would keep everybody in the dark until then.
     if last is not None and timedelta(0) <= now - read_time(last["at"]) < A_NIGHT:
         _write(thing.variable, {**told, thing.key: {"at": last["at"], "more": last["more"] + 1}})
-        return False
+        return None
     more = last["more"] if last else 0
-    since = f" ({more} more of this kind since {last['at']} were not told)" if last and more else ""
-    if send(since):
-        _write(thing.variable, {**told, thing.key: {"at": utc_text(now), "more": 0}})
-    return True
+    return f" ({more} more of this kind since {last['at']} were not told)" if last and more else ""
+
+
+def note_told(thing: Thing, now: datetime) -> None:
+    """Write down that somebody was told of it."""
+    _write(thing.variable, {**_read(thing.variable), thing.key: {"at": utc_text(now), "more": 0}})
 
 
 def _read(variable: str) -> dict[str, dict[str, Any]]:

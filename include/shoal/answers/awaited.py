@@ -132,12 +132,19 @@ class Awaited(Generic[T]):
         return True
 
     def clear(self) -> None:
-        """Put all away, also what is still to come."""
+        """Put all away, also what is still to come.
+
+        What has come is put away when this returns: at the end of a process nobody waits for a thread that begins then, and one
+        that is stopped within DuckDB takes the process down with it.
+        """
         with self._lock:
             gone = [work for work, _ in self._kept.values()]
             self._kept.clear()
         for work in gone:
-            self._let_go(work)
+            if _has_come(work):
+                self._put_away(work.result())
+            else:
+                self._let_go(work)
 
     def _surplus(self) -> list[Hashable]:
         """Choose what goes: what failed, is done, or has not begun, each by when it was asked for; the last one stays."""

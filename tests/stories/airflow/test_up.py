@@ -527,9 +527,9 @@ def crowded(web, installation):
 
 @pytest.fixture(scope="module")
 def told(web, installation):
-    """A dataset with somebody to tell, who hears of every run that takes longer than a second."""
+    """A dataset with somebody to tell, who hears of every run that takes longer than a second; its report leads to the pages."""
     settings = "run: {deadline: 1s, expect_new_within: 26h}\nalerts: {email: [operator@example.org]}\n"
-    return new_dataset(web, installation, "told", settings)
+    return new_dataset(web, installation, "told", f"{settings}report: {{pages_url: '{web.url}'}}\n")
 
 
 def test_somebody_is_told_of_a_silent_camera_and_of_a_late_run(web, mailbox, told):
@@ -542,6 +542,21 @@ def test_somebody_is_told_of_a_silent_camera_and_of_a_late_run(web, mailbox, tol
     silent = mailbox.wait_for(lambda subject: "no image of camera" in subject).get_body().get_content()
     assert "no image of camera IPC710 since 2026-06-0" in silent
     assert web.finished(told, run_id) == "success"
+
+
+def test_the_report_that_airflow_s_frame_leads_to_leads_to_the_pages_of_images(web, told):
+    """In the frame itself a browser would send no login with the report's links: it is a sandbox, of an origin of its own."""
+    run_id = web.get(f"dags/{told}/dagRuns?state=success&order_by=run_after")["dag_runs"][0]["dag_run_id"]
+    with browser_page(web) as page:
+        tab = f"{web.url}/dags/{told}/runs/{quote(run_id, safe='')}/plugin/shoal_dag_run"
+        page.goto(tab, wait_until="domcontentloaded")
+        with page.context.expect_page() as opened:
+            page.frame_locator("iframe").get_by_role("link", name="Report", exact=True).click()
+        report = opened.value
+        report.locator("svg").first.wait_for()
+        report.locator("a[href*='/shoal/images/']").first.click()
+        report.locator("ol.grid a").first.wait_for()
+        assert page.url == tab, "and Airflow's own page stays"
 
 
 def test_somebody_is_told_that_a_run_asks_for_approval(web, mailbox, installation):
@@ -564,6 +579,21 @@ def test_somebody_is_told_of_a_failed_run(web, mailbox, told):
     run_id = web.trigger(told, model_version="v99")
     assert web.finished(told, run_id) == "failed"
     assert mailbox.wait_for(lambda subject: f"Run {run_id} of {told} failed" in subject)
+
+
+def test_of_a_second_late_run_of_a_night_nobody_is_told(web, mailbox, told):
+    run_id = web.trigger(told, plan_only=True)
+    assert web.finished(told, run_id) == "success"
+    kept = wait_until(
+        lambda: next(iter(json.loads(web.get(f"variables/shoal_told_{told}_late")["value"]).values()))["more"],
+        60,
+        "a count",
+    )
+    assert kept >= 1
+    late = [
+        str(message["Subject"]) for message in mailbox.messages if "should have ended by" in str(message["Subject"])
+    ]
+    assert len([subject for subject in late if told in subject]) == 1, late
 
 
 def test_a_run_whose_pool_is_missing_fails_at_once_and_says_how_to_make_it(web, crowded, mailbox):
@@ -592,7 +622,9 @@ def test_a_pool_once_made_lets_the_run_go_on_which_plans_only(web, crowded, inst
 
 def test_a_scheduler_that_ends_by_itself_is_started_again(web):
     [scheduler] = [child for child in web.process.children() if "scheduler" in child.cmdline()]
+    left = scheduler.children(recursive=True)
+    assert left, "executors and what they fork from"
     scheduler.kill()
     run_id = web.trigger(DEMO, plan_only=True, limit=1)
     assert web.finished(DEMO, run_id) == "success"
-    assert not scheduler.is_running()
+    assert not any(process.is_running() for process in (scheduler, *left))

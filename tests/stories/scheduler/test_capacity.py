@@ -14,6 +14,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 from kubernetes import client
 
+from scheduling.mutating_webhook import injected_sidecars
 from scheduling.objects import container, node, pod
 from shoal.airflow.operators.capacity import PodCapacityOperator
 from shoal.airflow.operators.installation import VARIABLE
@@ -226,18 +227,31 @@ def test_a_promise_is_as_large_as_the_api_server_makes_the_pods(team):
     limits = {"limits": [{"type": "Container", "defaultRequest": {"cpu": "2", "memory": "1Gi"}}]}
     team.core.create_namespaced_limit_range(team.namespace, {"metadata": {"name": "defaults"}, "spec": limits})
     bare = {"spec": {"containers": [{"image": "busybox"}]}}
-    wait_for_defaults(team)
+    wait_for_cores(team, container())
     assert team.found(pod=bare, share=1.0, max_pods=1) == 1
     (data,) = team.promises()
     assert json.loads(data["pod"])["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "2", "memory": "1Gi"}
     assert team.found("other", share=1.0) == 2
 
 
-def wait_for_defaults(team):
-    def counted():
-        return measure_room(team.core.api_client, team.namespace, pod(container(), namespace=team.namespace)).request
+def test_a_sidecar_that_a_webhook_puts_into_each_pod_is_counted_and_promised(team, tmp_path):
+    with injected_sidecars(team.core.api_client, tmp_path, team.namespace):
+        wait_for_cores(team, container(cpu="1", memory="1Gi"))
+        assert team.found(share=1.0, max_pods=1) == 1
+        (data,) = team.promises()
+        assert [one["resources"]["requests"]["cpu"] for one in json.loads(data["pod"])["spec"]["containers"]] == [
+            "1"
+        ] * 2
+        assert team.found("other", share=1.0) == 1, "four cores have room for two such pods"
 
-    wait_until(lambda: counted().get("cpu") == 2, 20, "the defaults", pause_s=0.1)
+
+def wait_for_cores(team, asked):
+    """Wait until the API server adds a second core, or all two, to what a container asks for."""
+
+    def counted():
+        return measure_room(team.core.api_client, team.namespace, pod(asked, namespace=team.namespace)).request
+
+    wait_until(lambda: counted().get("cpu") == 2, 20, "what is added", pause_s=0.1)
 
 
 @pytest.mark.parametrize(

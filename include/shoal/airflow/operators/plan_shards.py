@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context, conf
 
-from shoal.airflow.configured import configured_datasets_folder
+from shoal.airflow.bundled import DatasetFolder
 from shoal.airflow.engine_of import engine_of
 from shoal.airflow.open_runs import OpenRun, find_open_run, find_place, remember, remember_place
 from shoal.airflow.operators.dag_runs import dag_run_state, find_state, owner_of
@@ -73,15 +73,19 @@ class PlanShardsOperator(BaseOperator):
 
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
+        folder: Where the dataset file lies; None: in the folder that every part of Airflow is told of.
         gone: Why nothing is planned: the dataset file is gone. Empty while it is there.
     """
 
     ui_color = "#d6e9f2"
     operator_extra_links = (PlanLink(),)
 
-    def __init__(self, *, dataset: dict[str, Any], gone: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, *, dataset: dict[str, Any], folder: DatasetFolder | None = None, gone: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.folder = folder
         self.gone = gone
         self.linked_run: dict[str, str] | None = None
 
@@ -176,9 +180,8 @@ class PlanShardsOperator(BaseOperator):
         _need_latest(instance, run_key)
         earlier = find_open_run(instance.dag_id, instance.run_id)
         elsewhere = end_moved(instance, earlier, here) if earlier else ()
-        remember(
-            OpenRun(instance.dag_id, instance.run_id, stored_settings(dataset), here, run_key, elsewhere=elsewhere)
-        )
+        home, settings = self.folder.home if self.folder else "", stored_settings(dataset)
+        remember(OpenRun(instance.dag_id, instance.run_id, settings, here, run_key, elsewhere=elsewhere, home=home))
 
     def _request(
         self, context: Context, dataset: Dataset, params: RunParams, run_key: str, waiting: _Waiting | None
@@ -200,7 +203,7 @@ class PlanShardsOperator(BaseOperator):
             empty_fails=is_somebody_s_own(context),
             place_before=find_place(dataset.name),
             arrived=find_arrived(context, dataset),
-            neighbours=[path.stem for path in dataset_files(configured_datasets_folder())],
+            neighbours=[path.stem for path in dataset_files((self.folder or DatasetFolder.of(None)).path)],
         )
 
     def _make_plan(self, context: Context, request: "PlanRequest", stores: "Stores", waiting: _Waiting | None) -> Plan:

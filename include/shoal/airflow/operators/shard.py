@@ -46,15 +46,17 @@ class ShardOperator(BaseOperator):
     Args:
         dataset: The dataset's settings, as `Dataset.model_dump(mode="json")` writes them.
         shard: One element of what the plan returned.
+        home: Names the folder of the dataset file, see `bundled`.
     """
 
     template_fields: Sequence[str] = ("shard",)
     ui_color = "#d9efe3"
     operator_extra_links = (PlanLink(),)
 
-    def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, dataset: dict[str, Any], shard: dict[str, Any], home: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
+        self.home = home
         self.shard = shard
         self._runner: Any = None
 

@@ -22,7 +22,7 @@ from shoal.airflow.operators.worker_pod import WorkerPodOperator
 from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, first_line
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
-from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained
+from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained, is_told
 from shoal.engines.kubernetes.manifests import DONE_GRACE_S, GRACE_S, WORKER
 from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words
@@ -111,7 +111,8 @@ class ShardPod(WorkerPodOperator):
         """A run that had ended and whose shards were cleared owns pods again: some plan has to know of them."""
         instance = context["ti"]
         settings, run_key = stored_settings(dataset), str(self._shard["run_key"])
-        keep_open(OpenRun(instance.dag_id, instance.run_id, settings, self._where, run_key))
+        home = str(getattr(context.get("task"), "home", ""))
+        keep_open(OpenRun(instance.dag_id, instance.run_id, settings, self._where, run_key, home=home))
 
     def _wait_for_quota(
         self, work: ShardWork, waiting: Waiting | None, longest: timedelta, err: QuotaExceededError
@@ -120,7 +121,7 @@ class ShardPod(WorkerPodOperator):
         before, pause_s = waiting or Waiting(work.command.attempt, work.left), QUOTA_PAUSE.total_seconds()
         if before.waited_s >= longest.total_seconds():
             raise err
-        if before.said != str(err):
+        if not is_told(str(err), before.said):
             log.info("%s; trying again every %.0f s", err, pause_s)
         now = Waiting(work.command.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)
         self.defer(trigger=TimeDeltaTrigger(QUOTA_PAUSE), method_name="try_again", kwargs={"waiting": asdict(now)})

@@ -10,6 +10,7 @@ from functools import partial
 from threading import Lock
 from typing import TypeVar
 
+from shoal.airflow.bundled import say_broken
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.pages.kept import Kept, Seen
 from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of, load_file
@@ -209,15 +210,17 @@ async def read_alone(dag_id: str, read: Callable[[], T]) -> T:
 
 def broken_files(dag_ids: Collection[str]) -> list[tuple[str, str]]:
     """Name the dataset files that cannot be used, and why: those whose DAGs somebody may see, which stand in for them."""
-    found = []
+    found, here = [], set()
     with suppress(ConfigError):  # nobody says where the files are
         for path in dataset_files(configured_datasets_folder()):
+            here.add(broken_dag_id(path.stem))
             if broken_dag_id(path.stem) in dag_ids:
                 try:
                     load_file(path)
                 except ConfigError as err:
                     found.append((path.stem, str(err)))
-    return found
+    bundled = say_broken([one for one in dag_ids if one.startswith(broken_dag_id("")) and one not in here])
+    return found + [(dag_id.removeprefix(broken_dag_id("")), said) for dag_id, said in sorted(bundled.items())]
 
 
 def need_dataset(dag_id: str) -> str:

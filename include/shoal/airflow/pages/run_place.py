@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.airflow.bundled import Bundled, find_bundled
 from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.open_runs import find_place
@@ -104,13 +105,35 @@ def label_of(name: str) -> str:
 
 def _places(name: str) -> Iterator[Callable[[], Place]]:
     """Give what opens the file's place, then that of the last run; each is looked at only when asked for."""
-    path = next((path for path in dataset_files(configured_datasets_folder()) if path.stem == name), None)
-    opened: list[ResultsPlace] = []
+    path, opened = _file_of(name), list[ResultsPlace]()
     if path is not None:
         yield lambda: _of_file(path, opened)
+    elif (bundled := _bundled(name)) is not None:
+        yield lambda: _of_dag(bundled, opened)
     before = find_place(name)
     if before is not None and before not in opened:
         yield lambda: _of_place(before)
+
+
+def _file_of(name: str) -> Path | None:
+    with suppress(ConfigError):  # nobody says where the files are: all datasets may lie in DAG bundles
+        return next((path for path in dataset_files(configured_datasets_folder()) if path.stem == name), None)
+    return None
+
+
+def _bundled(name: str) -> Bundled | None:
+    """Ask Airflow's database for a dataset without a file here, or know what it said seconds ago."""
+    now_s = time.monotonic()
+    with _LOCK:
+        known = _BUNDLED.get(name)
+    if known is not None and now_s - known[0] < ASK_AGAIN_S:
+        return known[1]
+    found = find_bundled(name)
+    with _LOCK:
+        if len(_BUNDLED) > MOST_OPEN:
+            _BUNDLED.clear()
+        _BUNDLED[name] = (now_s, found)
+    return found
 
 
 def load_file(path: Path) -> Dataset:
@@ -142,6 +165,12 @@ def _of_file(path: Path, opened: list[ResultsPlace]) -> Place:
     opened.append(place)
     # Of a dataset only the results are read here: its images and models may be out of this machine's reach.
     return _kept((str(path), path.stat().st_mtime_ns), place, lambda: (open_results(dataset, read_access), dataset))
+
+
+def _of_dag(bundled: Bundled, opened: list[ResultsPlace]) -> Place:
+    dataset, place = bundled.dataset, ResultsPlace.of(bundled.dataset)
+    opened.append(place)
+    return _kept((bundled.version, 0), place, lambda: (open_results(dataset, read_access), dataset))
 
 
 def _of_place(place: ResultsPlace) -> Place:
@@ -182,7 +211,11 @@ OPEN_S = 60.0
 
 MOST_OPEN = 500
 
+ASK_AGAIN_S = 20.0
+"""So long what Airflow's database says of a dataset is known."""
+
 _LOCK = threading.Lock()
+_BUNDLED: dict[str, tuple[float, Bundled | None]] = {}
 _OPENED: dict[str, tuple[tuple[str, int], float, Place]] = {}
 _LABELS: dict[str, str] = {}
 _LOADED: dict[Path, tuple[tuple[int, int], float, Dataset]] = {}

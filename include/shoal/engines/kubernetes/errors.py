@@ -36,6 +36,9 @@ _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
 NOT_FOUND, CONFLICT = 404, 409
 
 _NOT_MENDED_BY_RETRY = {400, 403, 404, 422}
+_USED_NOW = re.compile(r", used: .*?(?=, limited: )")
+"""What a quota's refusal says that is another with every pod of others that comes or goes."""
+
 _FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
 
 
@@ -81,6 +84,11 @@ def explain_api_error(err: BaseException, action: str, names: SettingNames = OF_
             return kind(f"Cannot {action}: {shown} - {way_out.format(names=names)}")
     kind = ConfigError if err.status in _NOT_MENDED_BY_RETRY else ClusterError
     return kind(f"Cannot {action}: the API server says {err.status} {err.reason}: {message}")
+
+
+def is_told(said: str, before: str) -> bool:
+    """Whether a quota that is full was told of already: what it leaves changes at each look, which quota it is does not."""
+    return _USED_NOW.sub("", said) == _USED_NOW.sub("", before)
 
 
 def _message(err: ApiException) -> str:

@@ -7,7 +7,7 @@ from kubernetes.client import ApiClient, CoreV1Api
 
 from shoal.contract.errors import one_line
 from shoal.engines.kubernetes.manifests import RUN_KEY_LABEL
-from shoal.engines.kubernetes.pod_status import describe_wait
+from shoal.engines.kubernetes.pod_status import describe_wait, find_start_stage
 from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
 
 
@@ -26,7 +26,7 @@ def tell_pods(api_client: ApiClient, namespace: str, run_key: str, failed: Colle
     lines = []
     for pod in pods:
         found = find_start_trouble(pod)
-        trouble = found.message if found else describe_wait(pod) or find_beside(pod)[1]
+        trouble = found.message if found else describe_wait(pod) or find_beside(pod)[1] or find_start_stage(pod)
         node = pod.get("spec", {}).get("nodeName")
         place = f" on node {node}" if node else ""
         lines.append(

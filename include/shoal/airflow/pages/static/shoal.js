@@ -88,12 +88,13 @@
   }
 
   function leaveFrame(event) {
-    // A frame may not lead the window around it elsewhere; the page around it, of the same origin, may lead itself.
-    var link = event.target.closest ? event.target.closest("a[target=_top]") : null;
+    // A frame may not lead the window around it elsewhere nor open a tab; the page around it, of the same origin, may.
+    var link = event.target.closest ? event.target.closest("a[target=_top], a[target=_blank]") : null;
     if (!link || window.top === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
     try {
       var outside = window.top.document.createElement("a");
       outside.href = link.href;
+      if (link.target === "_blank") { outside.target = "_blank"; outside.rel = "noopener"; }
       window.top.document.body.appendChild(outside);
       event.preventDefault();
       outside.click();
