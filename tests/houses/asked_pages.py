@@ -128,11 +128,14 @@ def _drop(app: Any) -> Any:
 
 def _answer() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # Airflow says things
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.security import get_user
     from starlette.testclient import TestClient
 
-    from shoal.airflow.pages import answer_door, kept, looking, looking_routes
+    from shoal.airflow.pages import answer_door, evidence_view, kept, looking, looking_routes
     from shoal.airflow.pages.app import app, logged_in, may_see_dag, readable_datasets
     from shoal.airflow.pages.reading import KEPT, dataset_files
+    from shoal.airflow.pages.rights import may_edit, may_edit_dag
     from shoal.contract.run_names import broken_dag_id, reanalyse_dag_id
 
     def all_of_them() -> set[str]:
@@ -146,12 +149,24 @@ def _answer() -> None:
     answer_door.ANSWER_S = 0.0  # what lies in the bucket is changed from test to test
     answer_door.PATIENCE_S = 120.0
     kept.TROUBLE_S = 0.0
-    for one in (KEPT, answer_door.RUNS, looking.RUNS, looking.LOOKS, looking.FOUND, looking.STORED, looking.DRAWS):
+    for one in (
+        KEPT,
+        answer_door.RUNS,
+        looking.RUNS,
+        looking.LOOKS,
+        looking.FOUND,
+        looking.STORED,
+        looking.DRAWS,
+        evidence_view.FILES,
+    ):
         one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
     looking.PREPARED_S = looking_routes.LOOKED_S = 120
     looking.RUN_S = 0  # what a test changed is seen at once
     app.dependency_overrides |= {
         may_see_dag[0].dependency: fail_on_mistaken,
+        may_edit_dag[0].dependency: fail_on_mistaken,
+        may_edit: lambda: True,
+        get_user: lambda: SimpleAuthManagerUser(username="ana", role="admin"),
         logged_in[0].dependency: lambda: None,
         readable_datasets: all_of_them,
     }
@@ -161,7 +176,7 @@ def _answer() -> None:
         if path.startswith(POSTED):
             path, picture, headers, fields = json.loads(path.removeprefix(POSTED))
             files = {"picture": ("picture.jpg", bytes.fromhex(picture))} if picture else {"other": ("", b"")}
-            got = client.post(path, files=files, data=fields, headers=headers)
+            got = client.post(path, files=files, data=fields, headers=headers, follow_redirects=False)
         elif path.startswith(HEADED):
             path, headers = json.loads(path.removeprefix(HEADED))
             got = client.get(path, headers=headers)

@@ -16,21 +16,24 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 ASKED = "reanalyse_atoll"
 """Of a dataset without a file: who may see it is told so, and no store is asked."""
 VALUES = {"dag_id": ASKED, "run_id": "manual__2026-06-01T02:00:00+00:00", "variant": "demo-fish-v1-0123456789ab", "run_key": "20260601T020000Z-abcd1234", "name": "report.html"}  # fmt: skip
+EDITS = "edits "
 PEOPLE = {
     "nobody": None,
     "a forger": "forged",
     "who sees another dataset's DAG": "reanalyse_reef",
     "who sees a DAG of a similar name": f"{ASKED}_2",
     "who sees the DAG": ASKED,
+    "who edits the DAG": f"{EDITS}{ASKED}",
 }
 """What each shows: nothing, what is no token, or a token that lets him see this DAG."""
 
 
 class OneDagEach(SimpleAuthManager):
-    """Lets each see one DAG."""
+    """Lets each see one DAG, and some edit it."""
 
     def is_authorized_dag(self, *, method, user, access_entity=None, details=None) -> bool:
-        return method == "GET" and details is not None and details.id is not None and details.id == user.role
+        may = method == "GET" or (method == "PUT" and user.role.startswith(EDITS))
+        return may and details is not None and details.id is not None and details.id == user.role.removeprefix(EDITS)
 
 
 def main() -> None:

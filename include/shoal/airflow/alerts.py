@@ -1,8 +1,8 @@
 """Telling people: one line with the number, the way on and a link, through Airflow's own notifiers.
 
 Airflow calls these from three places: the DAG processor (a run failed), the triggerer (a deadline passed), a task (images have
-stopped coming, a person is asked, a version was released, the answer is of another version). None of them may fail for a message
-that cannot be sent, so what goes wrong is logged.
+stopped coming, a person is asked, a version was released, the answer is of another version, a camera is in trouble). None of them
+may fail for a message that cannot be sent, so what goes wrong is logged.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Message:
     """What people are told.
 
     Attributes:
-        kind: `failed`, `late`, `silent`, `release`, `approval` or `answer`.
+        kind: `failed`, `late`, `silent`, `release`, `approval`, `answer` or `trouble`.
         text: What has happened, in one line, with its numbers.
         command: What to do next; empty where the text says it.
         page: Of the run in Airflow's web interface, where it is not its first one.

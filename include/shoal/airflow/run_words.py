@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shoal.contract.units import counted
+from shoal.contract.units import counted, read_time
 
 if TYPE_CHECKING:
     from shoal.plan.document import Plan
     from shoal.results.stored_plan import StoredPlan
     from shoal.summary.summarize import SummarizedRun
+
+MOST_TROUBLES = 3
+"""Of cameras, in one line."""
 
 
 def tell_plan(plan: "Plan") -> str:
@@ -65,6 +68,30 @@ def tell_new_answer(done: "SummarizedRun", dataset: str) -> tuple[str, str] | No
         f"{first}; until now it was {until_now}",
         f"python -m shoal compare {dataset}/{before['run_key']} {dataset}/{stored.run_key}",
     )
+
+
+def tell_new_troubles(done: "SummarizedRun", dataset: str) -> tuple[str, str, str] | None:
+    """Say what is newly wrong with cameras, in one line, what to do next, and what tells it from other such news.
+
+    None where nothing is; what was told of an answer before is not told again.
+    """
+    new = done.new_troubles
+    if not new:
+        return None
+    first = sorted(new, key=lambda one: (one["to"] is not None, one["from"], one["camera"]))
+    told = "; ".join(_tell_trouble(one) for one in first[:MOST_TROUBLES])
+    more = f"; and {len(new) - MOST_TROUBLES} more" if len(new) > MOST_TROUBLES else ""
+    which = "|".join(f"{one['camera']} {one['deployment']} {one['trouble']} {one['from']}" for one in first)
+    return (
+        f"{counted(len(new), 'new camera trouble')} in {dataset}: {told}{more}",
+        f"python -m shoal health {dataset}",
+        which,
+    )
+
+
+def _tell_trouble(one: Mapping[str, Any]) -> str:
+    since, size = f"{read_time(one['from']):%Y-%m-%d %H:%M} UTC", f"{one['size']:.3g} {one['unit']}"
+    return f"camera {one['camera'] or '(no name)'}, {one['trouble']} since {since}, {size}"
 
 
 def about(seconds: float) -> str:

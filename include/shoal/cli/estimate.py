@@ -14,6 +14,7 @@ from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import shown
 from shoal.contract.units import counted
+from shoal.evidence.estimates.told import HOW
 
 if TYPE_CHECKING:
     from shoal.compare.day_blocks import Interval
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from shoal.evidence.estimates.interval import Estimate
     from shoal.evidence.estimates.make import Estimated
     from shoal.evidence.estimates.taxa import TaxonEstimate
-
-HOW = {
-    "regression": "line through the labels",
-    "disagreements": "exact, few disagreements",
-    "positives": "exact, labels alone",
-    "counted": "every image labelled",
-}
 
 HEADER = [
     "taxon",

@@ -16,6 +16,7 @@ from shoal.answers.find import StoredRun
 from shoal.contract.layout import DatasetLayout
 from shoal.evidence.design import Design
 from shoal.evidence.frame import view_frame
+from shoal.evidence.label_state import LabelState, names_of
 from shoal.evidence.labelled import view_drawn, view_labels
 from shoal.evidence.permanent import DAY_NUMBER, DRAWN, SQL_SMALL_MARK, sql_number
 from shoal.evidence.reached import reached
@@ -99,8 +100,14 @@ class Sampled:
     not_drawable: int
 
 
-def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa: Mapping[str, Taxon]) -> Sampled:
-    """Read all samples and labels of a dataset, as they concern one answer.
+def read_sampled(
+    database: Database,
+    layout: DatasetLayout,
+    run: StoredRun,
+    taxa: Mapping[str, Taxon],
+    state: LabelState | None = None,
+) -> Sampled:
+    """Read samples and labels of a dataset, as they concern one answer.
 
     Args:
         database: A session on the results bucket; afterwards it holds the views `judged` (images of the frame), `words` and
@@ -108,15 +115,16 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
         layout: The dataset.
         run: Whose answer; labels of images that it does not have, or has with other bytes, are not used.
         taxa: Those of the dataset file of today: who is a person now is one in every run.
+        state: Those samples, labels and training sets; None for all there are.
 
     Raises:
         ConfigError: The answer does not tell which images show people.
         ContractError: A stored object is not what it must be.
     """
     people = view_frame(database, run, taxa)
-    designs = read_designs(database.results, layout)
+    designs = read_designs(database.results, layout, names_of(state, "samples"))
     names = counted_names(run)
-    view_labels(database, read_imports(database.results, layout), names)
+    view_labels(database, read_imports(database.results, layout, names_of(state, "labels")), names)
     view_drawn(database, designs)
     database.run(
         f"CREATE OR REPLACE VIEW with_numbers AS SELECT *, {sql_number(DRAWN, 'key', 'content_sha256')} AS u FROM drawn"
@@ -124,7 +132,7 @@ def read_sampled(database: Database, layout: DatasetLayout, run: StoredRun, taxa
     come = _how_far(database.run(_ORDER).fetchall())
     shares = come.shares
     used = [one for one in designs if shares.get(one.name)]
-    trained, not_drawable = _view_judged(database, used, _days_share(database, layout, run))
+    trained, not_drawable = _view_judged(database, used, _days_share(database, layout, run, state))
     _table_of(database, {one.name: shares[one.name] for one in used})
     database.run(_IN_PLAY)
     in_play = int(database.value("SELECT count(*) FROM in_play"))
@@ -175,10 +183,10 @@ def _how_far(order: Sequence[tuple[Any, ...]]) -> _HowFar:
     return _HowFar(shares, len({image for image, looked in drawn if not looked} - come), len(unused), len(before))
 
 
-def _days_share(database: Database, layout: DatasetLayout, run: StoredRun) -> float:
+def _days_share(database: Database, layout: DatasetLayout, run: StoredRun, state: LabelState | None) -> float:
     """Say below which number a day may have been learnt from by the version at hand, or by that of the second model."""
     versions = {run.plan.model.version} | ({run.plan.then.model.version} if run.plan.then else set())
-    sets = read_trainings(database.results, layout)
+    sets = read_trainings(database.results, layout, names_of(state, "trainings"))
     return max((one.days_share for one in sets if one.version in versions), default=0.0)
 
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, shown
 from shoal.contract.json_bounds import need_readable
 from shoal.contract.layout import CONTENT, DatasetLayout, Evidence
 from shoal.contract.plain_keys import only_named
@@ -86,20 +86,25 @@ class TrainingSet:
     lines_key: str
 
 
-def read_designs(results: ObjectStore, layout: DatasetLayout) -> list[Design]:
-    """Read all samples, in the order in which they were drawn.
+def read_designs(results: ObjectStore, layout: DatasetLayout, names: Collection[str] | None = None) -> list[Design]:
+    """Read samples, in the order in which they were drawn.
+
+    Args:
+        results: The results bucket.
+        layout: The dataset.
+        names: Of these; None for all there are. Likewise below.
 
     Raises:
-        ContractError: One is not what its format promises.
+        ContractError: One is gone, or is not what its format promises.
     """
-    designs = [parse_design(name, stored, key) for name, key, stored in _stored(results, layout, "samples")]
+    designs = [parse_design(name, stored, key) for name, key, stored in _stored(results, layout, "samples", names)]
     return sorted(designs, key=lambda one: (str(one.json["drawn_at"]), one.name))
 
 
-def read_imports(results: ObjectStore, layout: DatasetLayout) -> list[Import]:
-    """Read what all labels say of themselves, in the order in which they came in."""
+def read_imports(results: ObjectStore, layout: DatasetLayout, names: Collection[str] | None = None) -> list[Import]:
+    """Read what labels say of themselves, in the order in which they came in."""
     found = []
-    for name, key, stored in _stored(results, layout, "labels"):
+    for name, key, stored in _stored(results, layout, "labels", names):
         with reading(f"Labels {key}", "restore them from a copy of the bucket"):
             take(take(stored, "lines", dict), "key", str)
             take(stored, "imported_at", str)
@@ -107,10 +112,12 @@ def read_imports(results: ObjectStore, layout: DatasetLayout) -> list[Import]:
     return sorted(found, key=lambda one: (one.json["imported_at"], one.name))
 
 
-def read_trainings(results: ObjectStore, layout: DatasetLayout) -> list[TrainingSet]:
-    """Read all training sets."""
+def read_trainings(
+    results: ObjectStore, layout: DatasetLayout, names: Collection[str] | None = None
+) -> list[TrainingSet]:
+    """Read training sets."""
     found = []
-    for name, key, stored in _stored(results, layout, "trainings"):
+    for name, key, stored in _stored(results, layout, "trainings", names):
         with reading(f"Training set {key}", "restore it from a copy of the bucket"):
             share = float(take(stored, "days_share", float))
             found.append(TrainingSet(name, stored["version"], share, take(take(stored, "lines", dict), "key", str)))
@@ -141,18 +148,26 @@ def store_json(results: ObjectStore, layout: DatasetLayout, kind: Evidence, valu
     return sha256[:CONTENT]
 
 
-def _stored(results: ObjectStore, layout: DatasetLayout, kind: Evidence) -> list[tuple[str, str, dict[str, Any]]]:
+def list_names(results: ObjectStore, layout: DatasetLayout, kind: Evidence) -> tuple[str, ...]:
+    """Name all of a kind that there are."""
     folder = layout.evidence(kind)
     keys = only_named(results.list_keys(folder), folder, lambda key: is_evidence(layout, key))
+    return tuple(sorted(key.removeprefix(folder).removesuffix(".json") for key in keys if key.endswith(".json")))
+
+
+def _stored(
+    results: ObjectStore, layout: DatasetLayout, kind: Evidence, names: Collection[str] | None
+) -> list[tuple[str, str, dict[str, Any]]]:
     found = []
-    for key in keys:
-        if key.endswith(".json"):
-            name = key.removeprefix(folder).removesuffix(".json")
-            data = results.read_bytes(key)
-            if hashlib.sha256(data).hexdigest()[:CONTENT] != name:
-                raise ContractError(
-                    f"{key} was changed after it was written: its name is not of its bytes - restore it from a copy of the "
-                    "bucket, or move it out"
-                )
-            found.append((name, key, results.read_json(key)))
+    for name in list_names(results, layout, kind) if names is None else sorted(names):
+        key = layout.evidence_file(kind, name, "json")
+        if not is_evidence(layout, key):
+            raise ContractError(f"{shown(name, 60)!r} names nothing of {kind} - restore summary.json")
+        data = results.read_bytes(key)
+        if hashlib.sha256(data).hexdigest()[:CONTENT] != name:
+            raise ContractError(
+                f"{key} was changed after it was written: its name is not of its bytes - restore it from a copy of the "
+                "bucket, or move it out"
+            )
+        found.append((name, key, results.read_json(key)))
     return found

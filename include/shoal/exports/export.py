@@ -11,6 +11,7 @@ from shoal.answers.where import Where as Where  # noqa: PLC0414 - wheels import 
 from shoal.compare.comparison import Comparison
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.plugged_in import load
+from shoal.evidence.answer_evidence import AnswerEvidence
 from shoal.exports.days import missing_days
 from shoal.pictures.drawing import Drawing, Drawn
 from shoal.results.stored_plan import StoredPlan
@@ -21,6 +22,7 @@ EXPORTS = {
     "counts": "shoal.exports.counts:COUNTS",
     "gaps": "shoal.exports.gaps:GAPS",
     "failures": "shoal.exports.failures:FAILURES",
+    "evidence": "shoal.exports.evidence:EVIDENCE",
     "report": "shoal.exports.report.page:REPORT",
 }
 """What every run writes, in this order; what a dataset file asks for under `exports` comes after it."""
@@ -78,6 +80,7 @@ class Answer:
         explore: What a person looks through first, see `exports.explore`.
         draw: Draws pictures; None where nobody can, as when an answer is only written again.
         compared: The run beside one of another variant; None where its plan names none.
+        evidence: What stands beside its numbers; None of a run that may not become the answer.
     """
 
     plan: StoredPlan
@@ -89,6 +92,7 @@ class Answer:
     explore: Mapping[str, Any] = field(default_factory=dict, repr=False)
     draw: Draw | None = field(default=None, repr=False, compare=False)
     compared: Compared | None = field(default=None, repr=False)
+    evidence: AnswerEvidence | None = field(default=None, repr=False)
 
     @property
     def described(self) -> Dataset:

@@ -1,17 +1,25 @@
-"""long.csv and long.parquet: one line for each camera, day and taxon, with effort and zeros, as statistics want it."""
+"""long.csv and long.parquet: one line for each camera, day and taxon, with effort and zeros, as statistics want it.
 
+Where labels correct the answer's counts, corrected.csv has these: no line of a day can, for nobody labelled enough of one.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
+from shoal.exports.corrected import COLUMNS, corrected_not_held, corrected_rows, has_corrected
 from shoal.exports.export import Answer, Written
 from shoal.exports.shown_people import leave_people_out
-from shoal.exports.table_file import CSV, CSV_TYPE, PARQUET, SPREADSHEET, TIME, without_formulas
-from shoal.exports.whole_file import copy_whole
+from shoal.exports.table_file import CSV, CSV_TYPE, FORMULA, PARQUET, SPREADSHEET, TIME, without_formulas
+from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
+
+_FORMULA = re.compile(FORMULA)
 
 _COLUMNS = """
     {start} AS timestamp, {end} AS timestamp_end, camera, deployment, taxon, aphia_id, detections AS count, images, camera_days,
@@ -55,13 +63,27 @@ class Long:
             files.append(text.with_suffix(SPREADSHEET))
             copy_whole(database, for_spreadsheets.query, files[-1], for_spreadsheets.options)
         lines = int(database.value(f"SELECT count(*) FROM {_HELD}"))
+        rows = {path.name: lines for path in files}
+        if has_corrected(answer, where):
+            corrected = list(corrected_rows(answer))
+            files.append(write_whole(to / "corrected.csv", lambda part: _write_corrected(part, corrected)))
+            rows["corrected.csv"] = len(corrected)
         cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
-        not_held = {**self.not_held(database, answer), **cut, **of_people}
-        return Written(tuple(files), not_held, {path.name: lines for path in files})
+        not_held = {**self.not_held(database, answer), **cut, **of_people, **corrected_not_held(answer, where)}
+        return Written(tuple(files), not_held, rows)
 
 
 def _query(start: str, end: str) -> str:
     return _LINES.format(columns=_COLUMNS.format(start=start, end=end))
+
+
+def _write_corrected(part: Path, rows: Sequence[Sequence[Any]]) -> None:
+    with text_of(part) as file:
+        write_row(file, COLUMNS)
+        for row in rows:
+            # An apostrophe keeps a spreadsheet from running a name; whoever joins by names has them in long.csv as they are.
+            name = f"'{row[0]}" if _FORMULA.search(row[0]) else row[0]
+            write_row(file, [name, *row[1:]])
 
 
 LONG = Long()

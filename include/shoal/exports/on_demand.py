@@ -16,10 +16,12 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.units import counted
+from shoal.evidence.answer_evidence import ESTIMATES_FILE, AnswerEvidence
 from shoal.exports.days import need_days
 from shoal.exports.export import Answer, Export, ListsFiles, Written, is_of_days
 from shoal.exports.loaded_code import LOADED_CODE, release
 from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, differences, out_folder
+from shoal.results.stored_summary import StoredSummary
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -81,6 +83,7 @@ class Order:
             "dataset": summary.dataset,
             "model": asdict(summary.model),
             "result_sha256": summary.result_sha256,
+            **({"estimates_sha256": estimates.sha256} if (estimates := summary.named.get(ESTIMATES_FILE)) else {}),
             "where": self.where.to_json(),
             "described_sha256": canonical_sha256(described),
             "made_by": {"shoal": release(), "code_sha256": LOADED_CODE, "duckdb": duckdb.__version__},
@@ -161,11 +164,18 @@ def export_to_store(database: Database, order: Order, store: ObjectStore, prefix
 def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
     run = order.run
     view_answer(database, run.summary, order.where)
-    answer = Answer(run.plan, True, run.summary.result, run.summary.run, dataset=order.dataset)
+    evidence = _read_estimates(database.results, run.summary)
+    answer = Answer(run.plan, True, run.summary.result, run.summary.run, dataset=order.dataset, evidence=evidence)
     written = order.export.write(database, answer, out.path, order.where)
     told = {**order.identity, "files": _files(out.path, written), "not_held": _not_held(written)}
     out.finish(told)
     return told
+
+
+def _read_estimates(results: ObjectStore, summary: StoredSummary) -> AnswerEvidence | None:
+    """Read what labels make of the answer's counts; None where it has nothing of it."""
+    stored = summary.named.get(ESTIMATES_FILE)
+    return None if stored is None else AnswerEvidence(estimates=results.read_json(stored.key))
 
 
 def _files(folder: Path, written: Written) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.exports.archive import zip_files
+from shoal.exports.corrected import COLUMNS as CORRECTED
+from shoal.exports.corrected import corrected_not_held, corrected_rows, has_corrected
 from shoal.exports.equal_effort import COLUMNS, GROUP_IMAGES, equal_effort, has_maxn
 from shoal.exports.export import Answer, Written
 from shoal.exports.shown_people import leave_people_out
@@ -76,9 +78,9 @@ class Workbook:
             path = write_whole(to / "counts.xlsx", lambda part: _write_workbook(database, answer, where, part))
             return Written((path,), not_held)
         files = []
-        if has_maxn(answer):
-            comparable = _comparable(answer, where)
-            files.append(write_whole(to / "equal-effort.csv", lambda part: _write_excel(part, comparable)))
+        for name, rows in _asides(answer, where):
+            path = to / f"{name.replace(' ', '-')}.csv"
+            files.append(write_whole(path, lambda part, rows=rows: _write_excel(part, rows)))  # type: ignore[misc]
         for width in answer.plan.settings.report.bins:
             table = Sheet(database, answer, where, width)
             files.append(write_whole(to / f"counts-{width}.csv", table.write_csv))
@@ -130,6 +132,14 @@ class Sheet:
     def write_csv(self, path: Path) -> None:
         """Write it as Excel opens it."""
         _write_excel(path, chain([self.header], self.rows()))
+
+
+def _asides(answer: Answer, where: Where) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Give the sheets that are of no width of bins."""
+    if has_corrected(answer, where):
+        yield "corrected", chain([list(CORRECTED)], corrected_rows(answer))
+    if has_maxn(answer):
+        yield "equal effort", _comparable(answer, where)
 
 
 def _comparable(answer: Answer, where: Where) -> Iterator[Row]:
@@ -191,11 +201,11 @@ def _write_book(book: Any, database: Database, answer: Answer, where: Where, pat
         _append(about, line)
     for width in answer.plan.settings.report.bins:
         _fill(book, Sheet(database, answer, where, width))
-    if has_maxn(answer):
-        comparable = book.create_sheet("equal effort")
-        comparable.freeze_panes = "A2"
-        for row in _comparable(answer, where):
-            _append(comparable, row)
+    for name, rows in _asides(answer, where):
+        aside = book.create_sheet(name)
+        aside.freeze_panes = "A2"
+        for row in rows:
+            _append(aside, row)
     book.save(path)
 
 
@@ -247,6 +257,10 @@ def _about(answer: Answer) -> Iterator[Sequence[Any]]:
             "below a taxon",
             "detections in these images; detections are not individuals, and must not be summed over cameras",
         )
+    yield (
+        "corrected",
+        "where labels correct the whole answer: raw and corrected, and the 95 % intervals of these images and of this place",
+    )
     yield "no row", "nobody looked: the camera was not at work, or is not there"
     if not has_maxn(answer):
         return
@@ -282,6 +296,7 @@ def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int
         },
         **leave_people_out(database, answer, answer.plan.settings.report.bins[0]),
         **(equal_effort(answer, where)[1] if has_maxn(answer) else {}),
+        **corrected_not_held(answer, where),
     }
     return {what: int(count) for what, count in counted.items() if count}
 

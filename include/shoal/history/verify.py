@@ -7,7 +7,8 @@ from typing import Any
 from shoal.contract.errors import ContractError, ShoalError, one_line
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
-from shoal.evidence.repeats.decisions import read_decisions
+from shoal.evidence.answer_evidence import ESTIMATES_FILE, FINDINGS_FILE, has_numpy
+from shoal.evidence.said import read_said_then
 from shoal.exports.export import Answer
 from shoal.exports.write_again import compare_exports
 from shoal.history.verification.files import check_export_months, check_files, check_listing
@@ -26,6 +27,7 @@ from shoal.settings.dataset_stores import Stores
 from shoal.stores.object_store import ObjectStore
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.compare_tables import compare_tables
+from shoal.summary.evidence_beside import find_again
 from shoal.summary.result import read_result
 from shoal.summary.tables import build_tables
 from shoal.tables.session import Database
@@ -44,6 +46,9 @@ TOLD_LATER = frozenset({
     "events", "events_with", "mean_maxn_of_events", "groups", "mean_maxn_of_groups", "camera_days",
 })  # fmt: skip
 """What lines of species, series and deployments did not tell at first; their numbers follow from the same rows."""
+
+
+_NO_NUMPY = "note: estimates and findings are compared by sha256 only: numpy is not installed here - pip install 'shoal[worker]'"
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,11 @@ def _compare(
     plan, summary = stored
     run, looked = layout.run(plan.run_key), _plan_of_rows(stores, layout, plan)
     sources = find_sources(database, layout, plan)
-    decisions = read_decisions(stores.results, stores.layout, summary.decisions)
-    build_tables(database, plan, layout.run(plan.rows_run), sources, decisions)
+    said = read_said_then(stores.results, stores.layout, summary)
+    build_tables(database, plan, layout.run(plan.rows_run), sources, said.decisions)
     balance = read_balance(database)
-    answer = Answer(plan, balance.complete, read_result(database, plan, balance, decisions), summary.run)
+    evidence = find_again(stores.results, stores.layout, layout, plan, summary, said)
+    answer = Answer(plan, balance.complete, read_result(database, plan, balance, said), summary.run, evidence=evidence)
     compared = compare_exports(database, answer, summary)
     result = _as_told_then(compared.answer.result, summary.result)
     format_2 = plan.format_version == FORMAT_VERSION
@@ -134,6 +140,7 @@ def _compare(
     notes = [
         *(compared.notes if of_today else _notes_of_earlier(plan, timed)),
         *([identity.note] if identity.note else []),
+        *([_NO_NUMPY] if {ESTIMATES_FILE, FINDINGS_FILE} & summary.named.keys() and not has_numpy() else []),
     ]
     seen = None
     if images:

@@ -1,9 +1,8 @@
 """A run beside the one of another variant that its plan names: for its report, which shows what the change of model changes."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import duckdb
 
@@ -97,21 +96,23 @@ def _compare(
         raise AssertionError("the plan names no run to compare with")
     there = layout_of(plan, asked)
     first = StoredRun(there, read_plan(results, there.run(asked.run_key).plan), other)
-    second = StoredRun(layout, plan, StoredSummary.parse(_as_summary(answer, tables)))
+    second = StoredRun(layout, plan, as_summary(answer, tables))
     with open_database(results, plan.settings.run, beside=1) as database:  # the one of the run's own tables
         return read_comparison(database, first, second, plan.settings.taxa, _window(plan))
 
 
-def _as_summary(answer: Answer, tables: Sequence[SummaryFile]) -> Mapping[str, Any]:
-    """Write what is known of a summary before it is written: what its tables are."""
-    return {
-        "complete": answer.complete,
-        "result": answer.result,
-        "result_sha256": canonical_sha256(answer.result),
-        "run": answer.run,
-        "folder": "",
-        "files": [file.to_json() for file in tables],
-    }
+def as_summary(answer: Answer, tables: Sequence[SummaryFile]) -> StoredSummary:
+    """Give what is known of a summary before it is written: what its tables are."""
+    return StoredSummary.parse(
+        {
+            "complete": answer.complete,
+            "result": answer.result,
+            "result_sha256": canonical_sha256(answer.result),
+            "run": answer.run,
+            "folder": "",
+            "files": [file.to_json() for file in tables],
+        }
+    )
 
 
 def _window(plan: StoredPlan) -> Where:

@@ -36,12 +36,17 @@ class MonthLines:
 def hash_rules(inputs: AnswerInputs | None) -> str | None:
     """Hash what decides how images and rows become lines and files: all that an answer depends on, but for images and rows.
 
-    None where that is not known; then nothing is named again. Which run the report compares with decides no line.
+    None where that is not known; then nothing is named again. Which run the report compares with decides no line, nor does what
+    stands beside the numbers.
     """
     if inputs is None:
         return None
     return canonical_sha256(
-        asdict(replace(inputs, listing=(), ledgers=(), late_origins=(), left_out={}, compared=None))
+        asdict(
+            replace(
+                inputs, listing=(), ledgers=(), late_origins=(), left_out={}, compared=None, labels=None, numpy=None
+            )
+        )
     )
 
 

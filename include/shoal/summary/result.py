@@ -14,7 +14,8 @@ from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.detect import DETECT
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
-from shoal.evidence.repeats.decisions import Decision, names_sha256
+from shoal.evidence.repeats.decisions import Decision
+from shoal.evidence.said import Said
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
 from shoal.summary.deployments import read_deployed
@@ -48,7 +49,10 @@ SETTINGS_OF_NUMBERS = ("clock", "taxa", "usable", "deployments", "report")
 
 
 def read_result(
-    database: Database, plan: StoredPlan, balance: Balance, decisions: Sequence[Decision] = ()
+    database: Database,
+    plan: StoredPlan,
+    balance: Balance,
+    said: Said = Said(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """Read the part of a summary that the same images, model and settings always give.
 
@@ -56,7 +60,7 @@ def read_result(
         database: Holds the tables of `build_tables`.
         plan: The run's plan.
         balance: The first balance.
-        decisions: What people said of repeat detections.
+        said: What people had said.
 
     Raises:
         ContractError: The second balance does not close.
@@ -99,7 +103,9 @@ def read_result(
         "counts_sha256": _hash_digest(database, "counts_digest") if balance.complete else None,
         "gaps_sha256": _hash_digest(database, "gaps_digest") if balance.complete else None,
         **_tell_task(database, plan),
-        **_tell_repeats(database, decisions),
+        **({"inputs": said.inputs} if said.inputs else {}),
+        **_tell_repeats(database, said.decisions),
+        **said.tell_labels(),
     }
 
 
@@ -118,7 +124,6 @@ def _tell_repeats(database: Database, decisions: Sequence[Decision]) -> dict[str
     if not decisions:
         return {}
     return {
-        "inputs": {"repeats_sha256": names_sha256(decisions)},
         "repeats": {"decisions": sorted(one.id for one in decisions), "taxa": database.records(_WITHOUT_REPEATS)},
     }
 

@@ -6,7 +6,7 @@ changes no number costs one night's computing, one that was forgotten would be a
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import Distribution, entry_points
@@ -19,7 +19,8 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
-from shoal.evidence.repeats.decisions import Decision, names_sha256
+from shoal.evidence.answer_evidence import numpy_release
+from shoal.evidence.said import Said
 from shoal.exports.export import find_export
 from shoal.exports.loaded_code import LOADED_CODE, is_code_as_loaded, release
 from shoal.exports.report.page import shown_of_run
@@ -65,6 +66,8 @@ class AnswerInputs:
             in words why not where it cannot be read.
         then: The second model in a row; None where there is none.
         repeats: Names of what people said of repeat detections; None where nobody said anything.
+        labels: Names of samples, labels and training sets; None where nobody has labelled anything.
+        numpy: Its release, which makes what stands beside the numbers; None where it is not installed.
     """
 
     release: tuple[str, ...]
@@ -83,6 +86,8 @@ class AnswerInputs:
     compared: str | None = None
     then: Mapping[str, Any] | None = None
     repeats: str | None = None
+    labels: str | None = None
+    numpy: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -91,7 +96,10 @@ class AnswerInputs:
 
 
 def read_inputs(
-    database: Database, plan: StoredPlan, sources: RowSources, decisions: Sequence[Decision] = ()
+    database: Database,
+    plan: StoredPlan,
+    sources: RowSources,
+    said: Said = Said(),  # noqa: B008 - frozen
 ) -> AnswerInputs | None:
     """Read what a run's answer depends on; None where that cannot be told: a listing of an earlier release has no sha256.
 
@@ -99,7 +107,7 @@ def read_inputs(
         database: A session on the results bucket.
         plan: The run's plan.
         sources: Where its rows lie.
-        decisions: What people said of repeat detections.
+        said: What people have said by now.
     """
     listing = [file.sha256 for file in read_files(database.results, plan.listing.key)]
     exports = {name: _wheel_of(name) for name in of_wheels(plan.settings.exports)}
@@ -122,7 +130,9 @@ def read_inputs(
         late_origins=sources.late_origins,
         exports={name: told for name, told in exports.items() if told is not None},
         compared=_compared(database.results, plan),
-        repeats=names_sha256(decisions),
+        repeats=said.inputs.get("repeats_sha256"),
+        labels=said.inputs.get("labels_sha256"),
+        numpy=numpy_release(),
     )
 
 
@@ -258,6 +268,7 @@ def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> d
         "ledger": None,
         "unreadable": Unreadable().to_json(),
         "removed_since_previous": 0,
+        "new_troubles": [],
         "summarized_at": utc_text(datetime.now(UTC)),
         **({"exports": known.exports} if known.exports else {}),
     }

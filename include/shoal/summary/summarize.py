@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.bucket.drift import compare_known
-from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.layout import DatasetLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
-from shoal.evidence.repeats.decisions import Decision, read_decisions
+from shoal.evidence.said import Said, read_said
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Draw
@@ -30,6 +30,7 @@ from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.compared import compare_answer
+from shoal.summary.evidence_beside import find_evidence, find_new_troubles
 from shoal.summary.export_months import store_export_months
 from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
@@ -77,6 +78,11 @@ class SummarizedRun:
     def stored(self) -> StoredSummary:
         """The summary as its readers take it."""
         return StoredSummary.parse(self.summary)
+
+    @property
+    def new_troubles(self) -> Sequence[Mapping[str, Any]]:
+        """What is wrong with cameras that the answer before did not tell, as findings.json has it."""
+        return self.summary["run"]["new_troubles"]  # type: ignore[no-any-return]
 
     @property
     def failure(self) -> str | None:
@@ -180,21 +186,21 @@ def _find_answer(  # noqa: PLR0917 - the run, and what its rows were moved into
 ) -> Found:
     """Find what a run's rows say, and store its files; nothing is computed where an answer of the same rows is there."""
     sources, known = find_sources(database, layout, plan), read_known(stores)
-    decisions = read_decisions(stores.results, stores.layout)
-    inputs = read_inputs(database, plan, sources, decisions)
+    said = read_said(stores.results, stores.layout)
+    inputs = read_inputs(database, plan, sources, said)
     shared = SharedFiles.look(stores.results, layout.answer, known.keys if known else frozenset())
     same = find_same_answer(plan, inputs, known, shared) if ledger is None else None
     if same is not None:
         return same
     database.foresee("Summarizing", plan.counts.listed, IMAGE_BYTES)
-    build_tables(database, plan, layout.run(plan.rows_run), sources, decisions)
+    build_tables(database, plan, layout.run(plan.rows_run), sources, said.decisions)
     own = {"inputs_sha256": inputs.sha256 if inputs else None, "ledger": ledger}
-    balance, answer = _read_answer(database, layout, plan, known, own, decisions)
+    balance, answer = _read_answer(database, layout, plan, known, own, said)
     answer = replace(answer, draw=_draw_from(stores, plan) if with_pictures else None)
     lines = read_lines(database, answer_tables(plan), hash_rules(inputs)) if balance.complete else None
     # From here on no more of the code is read that decides a line.
     months = find_known_months(lines, known, plan, shared) if is_code_as_loaded() else {}
-    found = _store_answer(database, layout, attempt, balance, answer, shared, months)
+    found = _store_answer(database, stores.layout, layout, attempt, balance, answer, shared, months, said, known)
     found = _with_export_months(found, layout, answer, shared, known, months)
     told = {"inputs_sha256": found.run["inputs_sha256"], "lines": lines_to_json(lines)}
     if not is_code_as_loaded():
@@ -223,12 +229,12 @@ def _read_answer(  # noqa: PLR0917 - what an answer is read from
     plan: StoredPlan,
     known: KnownAnswer | None,
     own: Mapping[str, Any],
-    decisions: Sequence[Decision],
+    said: Said,
 ) -> tuple[Balance, Answer]:
     """Read what a run found from its tables; `own` is what only whoever settled its rows knows."""
     balance = read_balance(database)
     balance.check(plan)
-    result = read_result(database, plan, balance, decisions)
+    result = read_result(database, plan, balance, said)
     facts = {
         **read_run_facts(database, plan, balance),
         **own,
@@ -241,19 +247,24 @@ def _read_answer(  # noqa: PLR0917 - what an answer is read from
 
 def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     database: Database,
+    dataset: DatasetLayout,
     layout: VariantLayout,
     attempt: str,
     balance: Balance,
     answer: Answer,
     shared: SharedFiles,
-    known: KnownMonths,
+    months: KnownMonths,
+    said: Said,
+    known: KnownAnswer | None,
 ) -> Found:
     """Store all files of an answer; a run that is not complete has no tables: they would pass for those of all images."""
-    tables = store_tables(database, layout, answer_tables(answer.plan), shared, known) if answer.complete else ()
+    tables = store_tables(database, layout, answer_tables(answer.plan), shared, months) if answer.complete else ()
     explore = store_explore(answer.explore, layout, shared, database.folder) if answer.complete else None
     compared = compare_answer(database.results, layout, answer, tables)
-    of_today = {"inputs_sha256": None} if compared and compared.only_now else {}
-    answer = replace(answer, compared=compared, run={**answer.run, **of_today})
+    evidence = find_evidence(database.results, dataset, layout, answer, tables, said)
+    of_today = {"inputs_sha256": None} if any(one and one.only_now for one in (compared, evidence)) else {}
+    new = {"new_troubles": find_new_troubles(database.results, evidence, known)}
+    answer = replace(answer, compared=compared, evidence=evidence, run={**answer.run, **of_today, **new})
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
     told = {"exports": exported.told} if exported.told else {}

@@ -247,7 +247,7 @@ def test_what_a_task_wrote_is_one_click_away(web, linked, name):
     assert holds(page.data.decode())
 
 
-FILES_BESIDE = {"counts-day.csv", "counts-month.csv", "gaps.csv", "failures.csv"}
+FILES_BESIDE = {"counts-day.csv", "counts-month.csv", "gaps.csv", "failures.csv", "findings.json"}
 
 
 def test_the_files_beside_the_report_are_one_click_further(web, linked):
@@ -294,14 +294,19 @@ def test_no_route_answers_who_may_not_see_its_dag(web, installation):
         person: (401, 401) if person == "nobody" else (403, 403) if person == "a forger" else (200, 404)
         for person in answers
     }, "a list of no more than one may see, and the files of the pages"
-    sees = answers.pop("who sees the DAG")
-    of_answers = {"explore", "compare", "try", "images", "image", "failures", "picture", "original"}
+    sees, edits = answers.pop("who sees the DAG"), answers.pop("who edits the DAG")
+    of_answers = {"explore", "evidence", "compare", "try", "images", "image", "failures", "picture", "original"}
     routes = {"dataset", "dag-run", "run", *of_answers, *(name.lower() for name in PAGES)}
     assert {request.split("/")[1] for request in sees} == routes, "all routes there are"
     means_another = {request for request in sees if re.search("/~[/?]", request)}
-    assert set(map(sees.get, sees.keys() - means_another)) == {404}, (
+    decides = {request for request in sees if request.startswith("POST /evidence/")}
+    assert set(map(sees.get, sees.keys() - means_another - decides)) == {404}, (
         "there is no such dataset, and that is for him to know"
     )
+    assert [(sees[request], edits[request]) for request in decides] == [(403, 404)], "who sees does not decide"
+    assert {request: status for request, status in edits.items() if request not in decides} == {
+        request: status for request, status in sees.items() if request not in decides
+    }
     assert {sees[request] for request in means_another} == {403}
     assert {person: set(statuses.values()) for person, statuses in answers.items()} == {
         "nobody": {401}, "a forger": {403}, "who sees another dataset's DAG": {403}, "who sees a DAG of a similar name": {403},

@@ -19,8 +19,8 @@ from shoal.tables.session import open_database
 from written_rows import write_rows
 
 OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
-OF_IMAGES_AND_ROWS = {"left_out", "listing", "ledgers", "late_origins", "compared"}
-"""Inputs that say which images and rows there are, and what the report compares with; all others decide what lines and files they make."""
+OF_IMAGES_AND_ROWS = {"left_out", "listing", "ledgers", "late_origins", "compared", "labels", "numpy"}
+"""Inputs that say which images and rows there are, what the report compares with, and what stands beside the numbers; all others decide what lines and files they make."""
 
 
 @pytest.fixture
@@ -103,6 +103,8 @@ CHANGED = {
     ),
     "then": lambda plan, _: replace(plan, then=StoredThen(plan.model, ("fish",), 1)),
     "repeats": None,
+    "labels": None,
+    "numpy": lambda plan, patch: patch(same_answer, "numpy_release", lambda: "0.1") or plan,
 }
 """How the inputs of a run's answer become others, field by field, with nothing else changed; those with None have a test of their own."""
 
@@ -155,7 +157,12 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
         ]
         assert differ == [name]
         assert after.sha256 != before.sha256
-    for name, other in (("listing", ("0" * 64,)), ("exports", {"sightings": "a-wheel 1.0"}), ("repeats", "0" * 64)):
+    for name, other in (
+        ("listing", ("0" * 64,)),
+        ("exports", {"sightings": "a-wheel 1.0"}),
+        ("repeats", "0" * 64),
+        ("labels", "0" * 64),
+    ):
         assert replace(before, **{name: other}).sha256 != before.sha256
         assert (hash_rules(replace(before, **{name: other})) == hash_rules(before)) == (name in OF_IMAGES_AND_ROWS)
 

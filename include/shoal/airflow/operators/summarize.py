@@ -17,7 +17,7 @@ from shoal.airflow.operators.causes import find_cause
 from shoal.airflow.operators.frozen_run import FrozenRun, frozen_run
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pages.links import PlanLink, ReportLink, SummaryLink
-from shoal.airflow.run_words import tell_new_answer, tell_result
+from shoal.airflow.run_words import tell_new_answer, tell_new_troubles, tell_result
 from shoal.airflow.xcom_keys import PLAN, TELLS
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.units import read_time
@@ -93,12 +93,16 @@ class SummarizeOperator(BaseOperator):
         }
 
     def _tell_answer(self, context: Context, frozen: "FrozenRun", done: "SummarizedRun") -> None:
-        """Let DAGs that wait for the answer know, and people where it is of another model version."""
+        """Let DAGs that wait for the answer know, and people where it is of another model version or a camera is in trouble."""
         name, uri = frozen.dataset.name, frozen.stores.results.uri(done.key)
         emit_answer(context, name, self.outlets, describe_answer(done, uri))
         if found := tell_new_answer(done, name):
             text, command = found
             message = Message("answer", text, command, what=frozen.plan.models)
+            tell(frozen.dataset, message, context["ti"].dag_id, context["ti"].run_id)
+        if troubles := tell_new_troubles(done, name):
+            text, command, what = troubles
+            message = Message("trouble", text, command, what=what)
             tell(frozen.dataset, message, context["ti"].dag_id, context["ti"].run_id)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - as OpenLineage's provider calls it

@@ -1,4 +1,4 @@
-"""Shows datasets and their runs to people who may see its DAG; reads the results bucket and never writes.
+"""Shows datasets and their runs to people who may see its DAG; reads the results bucket, and writes what people decide there.
 
 What lies there may be anybody's who may write to that bucket, and it is shown in Airflow's origin: it runs nothing, asks no
 other site, and is passed on piece by piece or bounded before it is read.
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shoal.airflow.pages import looking_routes, reading
 from shoal.airflow.pages.dataset_page import dataset_page
+from shoal.airflow.pages.evidence_routes import router as evidence_routes
 from shoal.airflow.pages.explore_routes import router as explore_routes
 from shoal.airflow.pages.frame import (
     HEADERS_OF_PAGE,
@@ -98,6 +99,7 @@ _KEPT = "private, max-age=86400, immutable"
 # Pages of plugins are open to anyone unless they ask: every route asks who somebody is, and for the right to see its DAG.
 app = FastAPI(title="Shoal", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Guarded)
+app.include_router(evidence_routes)
 app.include_router(explore_routes)
 app.include_router(try_routes)
 app.include_router(looking_routes.router)

@@ -1,6 +1,6 @@
 """The page that explores an answer: one taxon over time beside its effort, by hour and by score, from any score on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,6 +27,7 @@ from shoal.compare.comparison import confs_of
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import size_text
+from shoal.evidence.estimates.told import ToldTaxon
 from shoal.pictures.colours import colours_of
 
 MOST_CHARTS = 4
@@ -81,7 +82,9 @@ def look(run: StoredRun, answer: OpenAnswer, form: ExploreForm) -> ExploreView:
         )
 
 
-def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> HTMLResponse:
+def explore_page(
+    dag_id: str, variant: str, run: StoredRun, view: ExploreView, corrected: Mapping[str, ToldTaxon]
+) -> HTMLResponse:
     """Fill in the page.
 
     Args:
@@ -89,6 +92,7 @@ def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -
         variant: Folder of the run's variant.
         run: The run.
         view: What was read.
+        corrected: What labels make of the whole answer, by taxon; empty without any.
     """
     form, dataset, run_key = view.form, run.summary.dataset, run.run_key
     return page(
@@ -110,6 +114,10 @@ def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -
         cited=_cited(run),
         whole_images=run.plan.task == CLASSIFY.name,
         told=_told(dag_id, variant, run, view) if view.explored else {},
+        # Labels correct the answer as a whole, by its own thresholds: beside the numbers of a part they would mislead.
+        corrected=corrected if not any((form.camera, form.start, form.end, form.conf)) else {},
+        is_corrected=bool(corrected),
+        beside=to_run("evidence", dag_id, variant, run_key),
     )
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from shoal.airflow.pages.answer_door import ask_answer, see_answer, see_comparison
 from shoal.airflow.pages.compare_page import CompareForm, compare_page
+from shoal.airflow.pages.evidence_view import see_files
 from shoal.airflow.pages.explore_form import ExploreForm
 from shoal.airflow.pages.explore_page import explore_page, look
 from shoal.airflow.pages.reading import need_dataset, see_runs
@@ -27,8 +28,9 @@ async def explore(
 ) -> Response:
     """Show one taxon of a run's answer over time, hours and scores."""
     view = await ask_answer(dag_id, variant, run_key, lambda _, run, answer: look(run, answer, form))
-    _, run = (await see_answer(dag_id, variant, run_key)).value
-    return explore_page(dag_id, variant, run, view)
+    place, run = (await see_answer(dag_id, variant, run_key)).value
+    beside = await see_files(place, run.summary, dag_id)
+    return explore_page(dag_id, variant, run, view, {one.taxon: one for one in beside.taxa})
 
 
 def read_compare_form(request: Request) -> CompareForm:

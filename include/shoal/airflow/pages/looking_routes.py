@@ -61,7 +61,7 @@ async def images(dag_id: str, variant: Variant, run_key: RunKey, request: Reques
             run, ("images", asked), lambda answer: (answer.images(asked), answer.taxa, answer.cameras)
         )
     except StillComingError:
-        return _coming(run, request)
+        return coming(run, request)
     return images_page(run, asked, said, found, taxa, cameras)
 
 
@@ -81,7 +81,7 @@ async def image(  # noqa: PLR0917 - FastAPI's signature
             lambda answer: (one := answer.image(key, version, conf), answer.neighbours(one), answer.counted_in(one)),
         )
     except StillComingError:
-        return _coming(run, request)
+        return coming(run, request)
     picture, others, found = await asyncio.gather(
         _in_time(picture_of(run, found.key, found.object_version, PHOTO_PX)),
         _in_time(seen_by_others(run, found)),
@@ -104,7 +104,7 @@ async def failures(dag_id: str, variant: Variant, run_key: RunKey, request: Requ
     try:
         found = await look(run, what, lambda answer: answer.failures(said["fate"], said["reason"], number))
     except StillComingError:
-        return _coming(run, request)
+        return coming(run, request)
     return failures_page(run, said, found, number)
 
 
@@ -147,7 +147,7 @@ async def original(dag_id: str, variant: Variant, run_key: RunKey, key: Key, ver
     return await _ORIGINALS.send(read, {"Content-Disposition": attached(key.rpartition("/")[2] or "image")})
 
 
-def _coming(run: OpenRun, request: Request) -> HTMLResponse:
+def coming(run: OpenRun, request: Request) -> HTMLResponse:
     """Say that an answer is on its way; the page asks again by itself."""
     again = f"?{request.url.query}" if request.url.query else "?"
     answer = page("coming.html", "One moment", way_to(run, Crumb("images")), images=run.summary.examined, again=again)

@@ -228,6 +228,7 @@ def _links(dag_id: str, variant: str, facts: RunFacts) -> Iterator[tuple[str, st
         yield "Report", to_run("report", dag_id, variant, facts.run_key)
     if summary is not None and summary.complete and summary.by_month:
         yield "Explore", to_run("explore", dag_id, variant, facts.run_key)
+        yield "Beside the numbers", to_run("evidence", dag_id, variant, facts.run_key)
         yield "Images", to_run("images", dag_id, variant, facts.run_key)
         before = facts.plan.compared_with if facts.plan is not None else None
         if not facts.is_answer:

@@ -11,6 +11,7 @@ from shoal.contract.units import counted
 from shoal.evidence.estimates.cells import BY, Cell, estimate_cells
 from shoal.evidence.estimates.frame_days import read_frame_days
 from shoal.evidence.estimates.taxa import TaxonEstimate, estimate_taxa
+from shoal.evidence.label_state import LabelState, names_of
 from shoal.evidence.read_sampled import Sampled, read_sampled
 from shoal.evidence.stored import read_designs, read_imports, store_json
 from shoal.settings.analysis import Taxon
@@ -86,22 +87,28 @@ def need_by(by: Sequence[str]) -> None:
         raise ConfigError(f"--by {','.join(by)} names one twice - write it once")
 
 
-def read_labelled(database: Database, layout: DatasetLayout, run: StoredRun, taxa: Mapping[str, Taxon]) -> Sampled:
+def read_labelled(
+    database: Database,
+    layout: DatasetLayout,
+    run: StoredRun,
+    taxa: Mapping[str, Taxon],
+    state: LabelState | None = None,
+) -> Sampled:
     """Read the labelled images of an answer; see `read_sampled`.
 
     Raises:
         NoLabelsError: There is none; it says what to do next.
     """
-    sampled = read_sampled(database, layout, run, taxa)
+    sampled = read_sampled(database, layout, run, taxa, state)
     if sampled.keys:
         return sampled
     name = layout.dataset
-    if not read_designs(database.results, layout):
+    if not read_designs(database.results, layout, names_of(state, "samples")):
         raise NoLabelsError(
             f"No sample of dataset {name} was drawn, so no label can be estimated from - draw one: "
             f"python -m shoal sample {name} OUT -n 300"
         )
-    if not read_imports(database.results, layout):
+    if not read_imports(database.results, layout, names_of(state, "labels")):
         raise NoLabelsError(
             f"Nobody has labelled an image of dataset {name} yet: {counted(sampled.to_come, 'image')} drawn - bring the "
             f"labels back: python -m shoal labels {name} FILE"
@@ -129,6 +136,13 @@ def told_of(database: Database, layout: DatasetLayout, run: StoredRun, sampled: 
         "result_sha256": run.summary.result_sha256,
         "samples": list(sampled.samples),
         "label_files": [one.name for one in read_imports(database.results, layout)],
+        **told_of_sampled(sampled),
+    }
+
+
+def told_of_sampled(sampled: Sampled) -> dict[str, Any]:
+    """Say how much was labelled, and what is left out."""
+    return {
         "images": sampled.frame.images,
         "labels": len(sampled.keys),
         "left_out": {

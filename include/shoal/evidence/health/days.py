@@ -20,7 +20,7 @@ BITS = 64
 """Of a dhash."""
 
 _PICTURES = """
-    CREATE OR REPLACE VIEW pictures AS
+    CREATE OR REPLACE TABLE pictures AS
     SELECT coalesce(camera, '') AS camera, coalesce(deployment, '') AS deployment, key, captured_at, last_modified, size_bytes,
         luma_mean, luma_std, sharpness, dhash, epoch(captured_at)::BIGINT // 86400 AS day
     FROM images WHERE use <> 'failed' AND captured_at IS NOT NULL AND luma_mean IS NOT NULL
@@ -76,8 +76,8 @@ class CameraDays:
     score: Series
 
 
-def view_pictures(database: Database) -> None:
-    """Make the images that tell anything of a camera readable as `pictures`.
+def take_pictures(database: Database) -> None:
+    """Make the images that tell anything of a camera the table `pictures`: many look at it, and the bucket is far.
 
     Args:
         database: Holds the views of an answer.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shoal.evidence.health.clocks import find_clock_jumps, find_frozen
-from shoal.evidence.health.days import read_days, view_pictures
+from shoal.evidence.health.days import read_days, take_pictures
 from shoal.evidence.health.finding import Finding, Trouble
 from shoal.evidence.health.troubles import find_fallen_scores, find_troubles
 from shoal.tables.session import Database
@@ -25,7 +25,7 @@ def find_health(database: Database) -> tuple[Finding, ...]:
     Args:
         database: Holds the views of `view_answer`.
     """
-    view_pictures(database)
+    take_pictures(database)
     days = list(read_days(database))
     found = [*find_frozen(database), *find_clock_jumps(database)]
     frozen = list(found)

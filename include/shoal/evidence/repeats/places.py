@@ -231,6 +231,8 @@ def see_places(database: Database, places: Sequence[Place]) -> Iterator[SeenPlac
         ) ORDER BY place, slot
     """).fetchnumpy()
     numbers, starts = np.unique(found["place"], return_index=True)
+    if not len(numbers):
+        return
     for number, start, end in zip(numbers, starts, [*starts[1:], len(found["place"])], strict=True):
         part = slice(start, end)
         yield SeenPlace(places[number], found["slot"][part], found["at_it"][part], found["near_it"][part])

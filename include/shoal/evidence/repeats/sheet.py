@@ -27,6 +27,12 @@ def pick_crops(database: Database, clusters: Sequence[Cluster], people: People) 
         clusters: Those to show.
         people: Who is a person, see `pictures.people.people_of`.
     """
+    colours = colours_of(cluster.place.taxon for cluster in clusters)
+    return [_crop(row, clusters[row["place"]], colours) for row in pick_images(database, clusters, people)]
+
+
+def pick_images(database: Database, clusters: Sequence[Cluster], people: People) -> list[dict[str, Any]]:
+    """Choose the images likewise: number of the cluster as `place`, key, version, and the box as parts of the image."""
     load_places(database, [cluster.place for cluster in clusters])
     database.run(f"CREATE OR REPLACE VIEW people_in AS {with_people(people, EVERY_BOX)}")
     database.run("CREATE OR REPLACE TABLE times (place INTEGER, start_at TIMESTAMP, end_at TIMESTAMP)")
@@ -34,7 +40,7 @@ def pick_crops(database: Database, clusters: Sequence[Cluster], people: People) 
         times = [moment.replace(tzinfo=None) for moment in (cluster.period.start, cluster.period.end)]
         database.run("INSERT INTO times VALUES (?, ?, ?)", [number, *times])
     near = near_places("b.key, b.captured_at, b.confidence, b.class_id, b.x1, b.y1, b.x2, b.y2, b.width, b.height")
-    rows = database.records(f"""
+    return database.records(f"""
         WITH at_place AS (
             SELECT near.* EXCLUDE (slot, common, iou), object_version, size_bytes, content_sha256,
                 ntile({CROPS}) OVER (PARTITION BY place ORDER BY near.captured_at, near.key) AS part
@@ -44,8 +50,6 @@ def pick_crops(database: Database, clusters: Sequence[Cluster], people: People) 
         FROM at_place QUALIFY row_number() OVER (PARTITION BY place, part ORDER BY captured_at, key) = 1
         ORDER BY place, captured_at, key
     """)
-    colours = colours_of(cluster.place.taxon for cluster in clusters)
-    return [_crop(row, clusters[row["place"]], colours) for row in rows]
 
 
 def _crop(row: Mapping[str, Any], cluster: Cluster, colours: Mapping[str, str]) -> Drawing:

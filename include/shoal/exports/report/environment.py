@@ -17,6 +17,8 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     made.filters["moment"] = lambda text: f"{text[:10]} {text[11:16]} UTC"
+    made.filters["whole"] = lambda value: f"{value:.0f}"
+    made.filters["part"] = lambda value: f"{value:.3f}"
     return made
 
 

@@ -13,6 +13,7 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.rows import FATES
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import utc_text
+from shoal.evidence.estimates.told import ToldTaxon, tell_taxa
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Compared, Written
@@ -31,6 +32,7 @@ from shoal.exports.report.script_data import (
     spans_days,
     within_script,
 )
+from shoal.exports.report.troubles import ask_troubles, pictured, tell_repeats, tell_troubles
 from shoal.exports.report.verdict import say_verdict
 from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
@@ -72,8 +74,10 @@ class Report:
         asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
         compared = answer.compared
         differed = ask_pictures(compared.found.differed[:MOST_DIFFERING]) if compared and compared.found else []
-        drawn = draw_pictures([*differed, *asked], answer.draw)
-        pictures = drawn[len(differed) :]
+        of_troubles = ask_troubles(database, answer.evidence)
+        drawn = draw_pictures([*differed, *asked, *of_troubles], answer.draw)
+        pictures = drawn[len(differed) : len(differed) + len(asked)]
+        troubles = tell_troubles(answer.evidence, drawn[len(differed) + len(asked) :])
         side_by_side = compare_text(compared, drawn[: len(differed)])
         run = shown_of_run(answer.run)
         first, second = say_verdict(answer.result, run)
@@ -131,11 +135,25 @@ class Report:
                 beside=sorted(answer.files),
                 spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
                 asides=describe_asides(answer.result),
+                evidence=answer.evidence,
+                estimated=_estimated(answer),
+                troubles=troubles,
+                pictured=list(pictured(troubles)),
+                repeats=tell_repeats(answer.result, answer.evidence.findings if answer.evidence else None),
             )
         )
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def _estimated(answer: Answer) -> dict[str, ToldTaxon]:
+    """Take the corrected numbers, in the order of the species above them."""
+    if answer.evidence is None or answer.evidence.estimates is None:
+        return {}
+    told = tell_taxa(answer.evidence.estimates)
+    species = [one["taxon"] for one in answer.result["species"] if one["taxon"] in told]
+    return {taxon: told[taxon] for taxon in dict.fromkeys([*species, *told])}
 
 
 def _first_told(explore: Mapping[str, Any]) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from shoal.contract.page_addresses import image_of_run, images_of_run
+from shoal.contract.page_addresses import image_of_run, images_of_run, page_of_run
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.exports.report.pictures import Picture
 from shoal.results.stored_plan import StoredPlan
@@ -27,6 +27,10 @@ class Pages:
         airflow = plan.settings.report.pages_url
         run = reanalyse_dag_id(plan.dataset), plan.variant.directory, plan.run_key
         return None if airflow is None else cls(airflow.rstrip("/"), run)
+
+    def evidence(self) -> str:
+        """Address of what stands beside the numbers: troubles of cameras, and things that stand."""
+        return self.airflow + page_of_run("evidence", *self.run)
 
     def images(self, taxon: str) -> str:
         """Address of the images that show a taxon."""

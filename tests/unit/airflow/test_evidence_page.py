@@ -1,0 +1,109 @@
+"""The page of what stands beside an answer: both numbers, troubles with links, and a person's word about things that stand."""
+
+import re
+from html import unescape
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+from asked_pages import asked_pages, said_by
+from pipeline import make_pipeline
+from shard_attempts import airflow_connection
+from shoal.airflow.operators import summarize
+from shoal.airflow.operators.frozen_run import where_it_lies
+from shoal.airflow.operators.summarize import SummarizeOperator
+from shoal.evidence.repeats.decisions import read_decisions
+from shoal.settings.results_place import ResultsPlace
+from troubled_reef import SETTINGS, images, night, write
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture(scope="module")
+def told(store, demo_models, tmp_path_factory):
+    """The pages, the pipeline, the address of the page of its answer, and what people were told when it was summarized."""
+    folder = tmp_path_factory.mktemp("datasets")
+    pipeline = make_pipeline(store, demo_models, folder, **SETTINGS)
+    for key, data in images().items():
+        pipeline.put(key, data)
+    plan = pipeline.plan()
+    write(pipeline, plan)
+    planned = {"variant": plan.variant.directory, "run_key": plan.run_key, "plan_only": False}
+    planned |= where_it_lies(pipeline.dataset, plan.to_json())
+    instance = SimpleNamespace(
+        dag_id=f"reanalyse_{pipeline.dataset.name}", run_id="r1",
+        xcom_pull=lambda task_ids, key: planned if (task_ids, key) == ("plan", "plan") else None, xcom_push=lambda **_: None,
+    )  # fmt: skip
+    messages = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_TEST", airflow_connection(store))
+        patch.setattr(summarize, "tell", lambda _, message, *__: messages.append(message))
+        operator = SummarizeOperator(task_id="summarize", dataset=pipeline.dataset.model_dump(mode="json"))
+        operator.execute({"ti": instance, "outlet_events": OutletEventAccessors()})
+    place = {f"shoal_results_{pipeline.dataset.name}": str(ResultsPlace.of(pipeline.dataset))}
+    here = f"/evidence/reanalyse_{pipeline.dataset.name}/{plan.variant.directory}/{plan.run_key}"
+    with asked_pages(store, "test", folder, tmp_path_factory.mktemp("home"), place) as pages:
+        yield pages, pipeline, here, messages
+
+
+def decided(pipeline):
+    return read_decisions(pipeline.stores.results, pipeline.stores.layout)
+
+
+def test_people_are_told_of_a_new_trouble_with_camera_time_and_the_next_command(told):
+    _, pipeline, _, messages = told
+    [trouble] = [one for one in messages if one.kind == "trouble"]
+    name = pipeline.dataset.name
+    assert trouble.line == (
+        f"1 new camera trouble in {name}: camera A, lights since 2026-06-15 00:00 UTC, 75.7 levels of brightness (255) - "
+        f"python -m shoal health {name}"
+    )
+
+
+def test_a_person_looks_decides_and_takes_it_back(told):
+    pages, pipeline, here, _ = told
+    page = pages.get(here)
+    assert page.status == 200, page.body
+    for words in ("lamps fail", "lasts"):
+        assert words in page.body
+    [to_images] = re.findall(r'<a href="([^"]*/images/[^"]*)">lamps fail', page.body)
+    assert "camera=A" in to_images
+    below = urlsplit(unescape(to_images))
+    listed = pages.get(f"{below.path.removeprefix('/shoal')}?{below.query}")
+    assert "A/20260615" in listed.body
+    pictures = re.findall(r'<img src="/shoal([^"]*)"', page.body)
+    assert len(pictures) == 2 + 5
+    assert pages.get(unescape(pictures[0])).headers["content-type"] == "image/jpeg"
+    [thing] = re.findall(r'name="thing" value="(\w+)"', page.body)
+
+    for headers, fields, why in (
+        (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"thing": thing, "verdict": "repeat"},
+            "not sent from a page of this Airflow",
+        ),
+        ({}, {"thing": thing, "verdict": "repeat"}, "not sent from a page of this Airflow"),
+        (OWN, {"thing": "0" * 8, "verdict": "repeat"}, "This answer has no thing 00000000"),
+        (OWN, {"thing": thing, "verdict": "fish"}, "Nobody says what it is"),
+        (OWN, {"thing": thing * 1000, "verdict": "repeat"}, "no decision of this page"),
+    ):
+        refused = pages.post(here, b"", headers, **fields)
+        assert refused.status == 400
+        assert why in said_by(refused.body)
+    assert decided(pipeline) == ()
+
+    led = pages.post(here, b"", OWN, thing=thing, verdict="repeat")
+    assert (led.status, led.headers["location"]) == (303, f"/shoal{here}#thing-{thing}")
+    shown = pages.get(here)
+    assert re.search("ana said on .*: no animal", shown.body)
+    [one] = decided(pipeline)
+    assert (one.by, str(one.verdict), one.boxes, one.place.taxon) == ("ana", "repeat", 64, "Chromis chromis")
+
+    after = night(pipeline)
+    [both] = after.stored.result["repeats"]["taxa"]
+    assert (both["detections"], both["repeats"], both["detections_without"]) == (64, 64, 0)
+    pages.post(here, b"", OWN, thing=thing, verdict="animal")
+    assert [str(word.verdict) for word in decided(pipeline)][-1] == "animal"
+    assert decided(pipeline)[-1].place == one.place

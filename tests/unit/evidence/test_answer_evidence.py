@@ -1,0 +1,153 @@
+"""What stands beside an answer's numbers: made at each summary, the same for the same labels, told once when it is new."""
+
+import csv
+import json
+
+import openpyxl
+import pytest
+
+from shoal.answers.find import find_run
+from shoal.answers.where import Where
+from shoal.evidence.estimates.make import make_estimate
+from shoal.evidence.health.again import new_of
+from shoal.exports.long import LONG
+from shoal.exports.on_demand import Order, export_to_folder
+from shoal.exports.xlsx import WORKBOOK
+from shoal.tables.session import open_database
+from show_command import ask_labels, ask_repeats, ask_sample
+from troubled_reef import night, troubled_reef
+
+TAXON = "Diplodus vulgaris"
+
+
+def stored(pipeline, done, name):
+    file = done.stored.named.get(name)
+    return None if file is None else pipeline.stores.results.read_json(file.key)
+
+
+def report(pipeline, done):
+    return pipeline.stores.results.read_bytes(done.stored.named["report.html"].key).decode()
+
+
+def label(pipeline, ask, tmp_path, n):
+    """Draw images and label them: in every third handed out two of the taxon."""
+    ask(ask_sample)(pipeline, str(tmp_path / "out"), "-n", str(n))
+    coco = json.loads((tmp_path / "out/coco.json").read_text(encoding="utf-8"))
+    ids = {one["name"]: one["id"] for one in coco["categories"]}
+    found = [
+        (image["id"], ids[TAXON] if place % 3 == 0 else ids["nothing"])
+        for place, image in enumerate(coco["images"])
+        for _ in range(2 if place % 3 == 0 else 1)
+    ]
+    coco["annotations"] = [
+        {"id": number, "image_id": image, "category_id": category, "bbox": [1, 1, 9, 9]}
+        for number, (image, category) in enumerate(found)
+    ]
+    (tmp_path / "back.json").write_text(json.dumps(coco), encoding="utf-8")
+    ask(ask_labels)(pipeline, str(tmp_path / "back.json"), "--by", "ana")
+    return len(coco["images"])
+
+
+def check_exports(reef, seen, labels, tmp_path):
+    """Both tables have raw and corrected side by side, of the whole answer; of a part they say that they have none."""
+    run = find_run(reef.stores.results, reef.stores.layout)
+
+    def export(one, name, where=Where()):  # noqa: B008 - frozen
+        with open_database(reef.stores.results) as database:
+            return export_to_folder(database, Order(run, reef.dataset, one, where), tmp_path / name).told
+
+    assert "estimates_sha256" in export(LONG, "long")
+    with (tmp_path / "long/corrected.csv").open(encoding="utf-8") as file:
+        rows = {(row["taxon"], row["of"]): row for row in csv.DictReader(file)}
+    own, none = rows[TAXON, "individuals"], rows["Coris julis", "individuals"]
+    assert [float(own[name]) for name in ("corrected", "low", "high")] == [
+        seen["total"][name] for name in ("corrected", "low", "high")
+    ]
+    assert (none["corrected"], none["interval"]) == ("", f"not estimable with {labels} labels")
+    export(WORKBOOK, "xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "xlsx/counts.xlsx")["corrected"]
+    cells = {(row[0], row[1]): row for row in sheet.iter_rows(values_only=True)}
+    assert cells[TAXON, "individuals"][5:9] == tuple(
+        seen["total"][name] for name in ("raw", "corrected", "low", "high")
+    )
+    part = export(LONG, "part", Where(cameras=("A",)))
+    assert part["not_held"]["corrected counts, which are of the whole answer"] == 3
+    assert not (tmp_path / "part/corrected.csv").exists()
+
+
+def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo_models, tmp_path, monkeypatch, capsys):
+    def ask(command):
+        return command(monkeypatch, capsys)
+
+    with troubled_reef(tmp_path / "reef", demo_models["v1"]) as reef:
+        first = night(reef)
+        findings = stored(reef, first, "findings.json")
+        [dark] = [one for one in findings["health"] if one["camera"] == "A"]
+        assert (dark["trouble"], dark["from"], dark["to"]) == ("lights", "2026-06-15T00:00:00Z", None)
+        assert first.summary["run"]["new_troubles"] == [one for one in findings["health"] if one["to"] is None]
+        assert (findings["since"], findings["repeats"]["open"]) == (None, 1)
+        [stone] = findings["repeats"]["taxa"]
+        assert (stone["taxon"], stone["open"], stone["confirmed"]) == ("Chromis chromis", 64, 0)
+        assert "labels" not in first.summary["result"]
+        assert "estimates.json" not in first.stored.named
+        assert "python -m shoal sample reef OUT -n 300" in report(reef, first)
+
+        labels = label(reef, ask, tmp_path, 60)
+        [cluster] = json.loads(ask(ask_repeats)(reef, "--json")[1])["clusters"]
+        ask(ask_repeats)(reef, "--confirm", cluster["id"], "--by", "ana")
+        second = night(reef)
+        assert second.summary["run"]["new_troubles"] == []
+        estimates = stored(reef, second, "estimates.json")
+        assert estimates["labels"] == labels
+        assert estimates["labels_sha256"] == second.summary["result"]["inputs"]["labels_sha256"]
+        [seen] = [one for one in estimates["taxa"] if one["taxon"] == TAXON]
+        with open_database(reef.stores.results) as database:
+            run = find_run(reef.stores.results, reef.stores.layout)
+            asked = make_estimate(database, reef.stores.layout, run, (), reef.dataset.taxa).json
+        [same] = [one for one in asked["taxa"] if one["taxon"] == TAXON]
+        assert seen["total"]["corrected"] == pytest.approx(same["total"]["corrected"], rel=1e-8)
+        assert seen["total"]["low"] == pytest.approx(same["total"]["low"], rel=1e-8)
+        text = report(reef, second)
+        assert f"{seen['total']['corrected']:.0f}<br>" in text
+        assert f"not estimable with {labels} labels" in text
+        check_exports(reef, seen, labels, tmp_path)
+        [told] = stored(reef, second, "findings.json")["repeats"]["taxa"]
+        assert (told["confirmed"], told["open"]) == (64, 0)
+
+        idle = night(reef)
+        assert (idle.summary["files"], idle.summary["result_sha256"]) == (
+            second.summary["files"],
+            second.summary["result_sha256"],
+        )
+        for done in (first, second, idle):
+            layout = reef.stores.layout.variants([f"{done.key.split('/')[1]}"])[0]
+            directory = layout.root.removeprefix(reef.stores.layout.root).rstrip("/")
+            assert reef.verify(done.stored.run_key, directory).deviations == ()
+
+        changed = json.dumps({**estimates, "labels": 1000}).encode()
+        reef.stores.results.write_bytes(second.stored.named["estimates.json"].key, changed, "application/json")
+        deviations = reef.verify(second.stored.run_key, directory).deviations
+        assert any("estimates.json" in line for line in deviations), deviations
+
+
+FOULED = {"camera": "A", "deployment": None, "trouble": "fouling", "from": "2026-06-10T00:00:00Z", "to": None}
+LEAPT = {**FOULED, "trouble": "clock"}
+
+
+@pytest.mark.parametrize(
+    ("found", "before", "is_new"),
+    [
+        pytest.param(FOULED, [], True, id="nobody told it"),
+        pytest.param(FOULED, [FOULED], False, id="it lasts"),
+        pytest.param({**FOULED, "from": "2026-06-08T00:00:00Z"}, [FOULED], False, id="its day moved"),
+        pytest.param({**FOULED, "camera": "B"}, [FOULED], True, id="another camera"),
+        pytest.param({**FOULED, "deployment": "pier"}, [FOULED], True, id="another deployment"),
+        pytest.param(FOULED, [{**FOULED, "from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}], True, id="once more, after it was over"),
+        pytest.param({**LEAPT, "from": "2026-06-20T00:00:00Z"}, [LEAPT], True, id="a clock that leaps again"),
+        pytest.param(LEAPT, [LEAPT], False, id="the same leap"),
+        pytest.param(FOULED, None, True, id="of a first answer what lasts"),
+        pytest.param({**FOULED, "to": "2026-06-12T00:00:00Z"}, None, False, id="of a first answer not what is over"),
+    ],
+)  # fmt: skip
+def test_a_trouble_is_told_once(found, before, is_new):
+    assert bool(new_of([found], before)) == is_new
