@@ -178,6 +178,8 @@ def _move(random: Random, camera: Camera, first: float, _: float, __: float) -> 
 
 def _freeze(random: Random, camera: Camera, first: float, _: float, __: float) -> tuple[float, float, float]:
     lasts = float(random.uniform(0.5, 4) * DAY_S)
+    if not np.any(camera.within(first, first + lasts)):  # lost days: it freezes when it takes pictures again
+        first = float(camera.taken[np.searchsorted(camera.taken, first)])
     here = np.flatnonzero(camera.within(first, first + lasts))
     for column in (camera.luma, camera.contrast, camera.sharpness, camera.bits, camera.size):
         column[here] = column[here[0]]

@@ -36,6 +36,7 @@ COMMANDS = {
     "summarize": "count a run's images again: with another threshold or the dataset file of now",
     "compare": "show what another version of the model changes, on the same images",
     "cite": "write what a paper says of an answer: methods, settings, versions, references",
+    "reviewer": "write a file by which a reviewer tests a number of a paper, or check one",
     "sample": "draw images for people to label, by a design that is stored first",
     "labels": "take people's labels back, or write them for a model to learn from",
     "estimate": "correct an answer's counts by people's labels, with intervals",

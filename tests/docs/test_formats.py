@@ -22,7 +22,11 @@ from shoal.evidence.estimates.make import make_estimate
 from shoal.evidence.evaluation.make import make_evaluation
 from shoal.evidence.hand_out import hand_out
 from shoal.evidence.lists import find_list
-from shoal.evidence.take import Bringing, take_labels
+from shoal.evidence.review.design import Wish as Asking
+from shoal.evidence.review.design import draw_review, store_page
+from shoal.evidence.review.published import Asked
+from shoal.evidence.sorted_out import Bringing
+from shoal.evidence.take import take_labels
 from shoal.evidence.training import Place, write_training
 from shoal.exports.counts import csv_of
 from shoal.exports.export import EXPORTS, find_export
@@ -50,7 +54,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="u
 OF_ONE_RUN = ("current.json", "variant.json", "plan.json", "summary.json")
 JSON_OBJECTS = (
     "current.json", "listing.json", "variant.json", "approval.json", "releases.json", "plan.json", "crashed.json", "trying.json", "attempt.json", "progress.json", "summary.json", "explore.json",
-    "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "cited.json",
+    "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "review.json", "review-page.json", "cited.json",
 )  # fmt: skip
 CONTRACT_COLUMNS = {
     "listing": LISTING_COLUMNS, "rows": ROW_COLUMNS, "manifest": MANIFEST_COLUMNS,
@@ -226,6 +230,11 @@ def keep_evidence(pipeline, folder):
         training = write_training(database, Place(layout, pipeline.stores.source, folder / "learn"), run, taxa, "v2")
         estimate = make_estimate(database, layout, run, ("camera",), taxa)
         evaluation = make_evaluation(database, layout, [run], taxa)
+        review = draw_review(database, layout, run, Asking(Asked("Chromis chromis", "share"), 10), taxa)
+    store_page(results, layout, review, b"html", b"data")
+    [page] = [
+        name for name, _, one in stored_evidence.read_evidence(results, layout, "reviews") if one["kind"] == "page"
+    ]
     for kind in ("samples", "labels", "trainings"):
         for key in results.list_keys(layout.evidence(kind)):
             (folder / kind).mkdir(exist_ok=True)
@@ -235,8 +244,11 @@ def keep_evidence(pipeline, folder):
     for where, one in (("drawn", stored[0]["drawn"]), ("frame", stored[0]["frame"])):
         results.download(one["key"], folder / f"{where}.parquet")
     stored += [results.read_json(layout.evidence_file("estimates", one.name, "json")) for one in (estimate, evaluation)]
+    stored += [results.read_json(layout.evidence_file("reviews", name, "json")) for name in (review.name, page)]
     stored.append(results.read_json(keep_cited(results, layout, run)))
-    names_of_docs = ("sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "cited.json")
+    names_of_docs = (
+        "sample.json", "labels.json", "training.json", "estimate.json", "evaluation.json", "review.json", "review-page.json", "cited.json",
+    )  # fmt: skip
     return dict(zip(names_of_docs, stored, strict=True))
 
 
@@ -415,7 +427,7 @@ def test_every_stored_object_lies_where_the_tree_says(run):
         name = re.sub(rf"(crashed|trying)-\d{{4}}-{ATTEMPT}\.", r"\1-<shard>-<attempt>.", name)
         name = re.sub(rf"/\d{{4}}-{ATTEMPT}\.", "/<shard>-<attempt>.", name)
         name = re.sub(rf"(<run_key>|summary)-{ATTEMPT}(?=[./])", r"\1-<attempt>", name)
-        name = re.sub(r"^(samples|labels|trainings|estimates)/[0-9a-f]{16}", r"\1/<sha16>", name)
+        name = re.sub(r"^(samples|labels|trainings|estimates|reviews)/[0-9a-f]{16}", r"\1/<sha16>", name)
         name = re.sub(r"/[^/]+/month=\d{4}-\d{2}/[0-9a-f]{16}", "/<table>/month=<YYYY-MM>/<sha16>", name)
         name = re.sub(r"/exports/[0-9a-f]{16}/", "/exports/<sha16>/", name)
         name = re.sub(r"/explore/[0-9a-f]{16}\.", "/explore/<sha16>.", name)

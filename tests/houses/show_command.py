@@ -1,9 +1,9 @@
-"""`show`, `taxa`, `compare`, `repeats`, `health`, `sample`, `labels`, `estimate` and `evaluate` as a person runs them."""
+"""`show`, `taxa`, `compare`, `repeats`, `health`, `sample`, `labels`, `estimate`, `evaluate` and `reviewer` as a person runs them."""
 
 from argparse import ArgumentParser
 from contextlib import contextmanager
 
-from shoal.cli import compare, estimate, evaluate, health, labels, repeats, sample, show, taxa
+from shoal.cli import compare, estimate, evaluate, health, labels, repeats, reviewer, sample, show, taxa
 
 
 def ask_show(monkeypatch, capsys):
@@ -39,6 +39,11 @@ def ask_estimate(monkeypatch, capsys):
 def ask_evaluate(monkeypatch, capsys):
     """Likewise for `evaluate`."""
     return _ask(monkeypatch, capsys, evaluate)
+
+
+def ask_reviewer(monkeypatch, capsys):
+    """Likewise for `reviewer`."""
+    return _ask(monkeypatch, capsys, reviewer)
 
 
 def ask_repeats(monkeypatch, capsys):

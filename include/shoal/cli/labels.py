@@ -39,7 +39,9 @@ def execute(arguments: Namespace) -> int:
     """Take labels back, and write them for a model."""
     _need_something(arguments)
     from shoal.answers.find import find_run  # noqa: PLC0415 - other commands do not need them
-    from shoal.evidence.take import Bringing, describe, take_labels  # noqa: PLC0415
+    from shoal.evidence.sorted_out import Bringing  # noqa: PLC0415
+    from shoal.evidence.take import take_labels  # noqa: PLC0415
+    from shoal.evidence.told_labels import describe  # noqa: PLC0415
     from shoal.evidence.training import Place, name_version, write_training  # noqa: PLC0415
     from shoal.evidence.training import describe as describe_training  # noqa: PLC0415
     from shoal.stores.folder_access import lies_in  # noqa: PLC0415

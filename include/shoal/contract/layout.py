@@ -3,7 +3,7 @@
 <results>/<dataset>/current.json
                     releases.json
                     listings/<run_key>.json   files/<month>-<sha16>.parquet
-                    samples/   labels/   trainings/   estimates/<sha16>.json .parquet
+                    samples/   labels/   trainings/   estimates/   reviews/<sha16>.json .parquet
                     repeats/<sha16>.json
                     cited/<run_key>.json
                     <model>-<version>-<variant12>/variant.json   approval.json
@@ -34,8 +34,8 @@ FOLDER = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 CONTENT = 16
 """Hexadecimal digits of a sha256 that name what is named by its content."""
 
-Evidence = Literal["samples", "labels", "trainings", "estimates"]
-"""What is kept of people's labels: who was drawn, what was seen, what a model learnt from, and what follows from it."""
+Evidence = Literal["samples", "labels", "trainings", "estimates", "reviews"]
+"""What is kept of people's labels: who was drawn, what was seen, what a model learnt from, what follows, and who tests it."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ class DatasetLayout:
         return f"{self.all_cited}{run_key}.json"
 
     def evidence(self, kind: Evidence) -> str:
-        """Prefix of samples, of labels, of what models were trained on, or of what follows from labels."""
+        """Prefix of samples, of labels, of what models were trained on, of what follows from labels, or of reviews."""
         return f"{self.root}{kind}/"
 
     def evidence_file(self, kind: Evidence, sha256: str, ending: str) -> str:

@@ -49,7 +49,7 @@ _PLACE = re.compile(
 _OF_VARIANT = re.compile(rf"(?:.*/)?(?P<variant>{FOLDER})/(?:runs/{RUN_KEY}|answer|ledger|parts)/.*", re.DOTALL)
 _ROWS = re.compile(rf"{FOLDER}/(?:parts/{_PART.pattern}|ledger/[^/]+\.parquet)")
 _FILE_OF_IMAGE = re.compile(rf"{FOLDER}/files/[0-9a-f]{{{CONTENT}}}/[0-9a-f]{{{CONTENT}}}-{FILE_NAME}")
-_EVIDENCE = re.compile(rf"(?:samples|labels|trainings|estimates)/[0-9a-f]{{{CONTENT}}}\.(?:json|parquet)")
+_EVIDENCE = re.compile(rf"(?:samples|labels|trainings|estimates|reviews)/[0-9a-f]{{{CONTENT}}}\.(?:json|parquet)")
 _REPEAT = re.compile(rf"(?:.*/)?repeats/(?P<content>[0-9a-f]{{{CONTENT}}})\.json", re.DOTALL)
 _RECORD = re.compile(
     rf"{FOLDER}\.json|{FOLDER}/(?:variant|approval)\.json|repeats/[0-9a-f]{{{CONTENT}}}\.json|cited/{RUN_KEY}\.json"
@@ -77,7 +77,7 @@ class Kind(StrEnum):
     IMAGE_FILE = "image_file"
     """What a service made of an image besides: rows name it."""
     EVIDENCE = "evidence"
-    """A sample, people's labels, or what a model was trained on: named by its content, and of no run."""
+    """A sample, people's labels, what a model was trained on, or what a reviewer tests: named by its content, and of no run."""
     RECORD = "record"
     """current.json, variant.json and the like, and what people said of repeat detections."""
     OTHER = "other"

@@ -97,14 +97,16 @@ def read_designs(results: ObjectStore, layout: DatasetLayout, names: Collection[
     Raises:
         ContractError: One is gone, or is not what its format promises.
     """
-    designs = [parse_design(name, stored, key) for name, key, stored in _stored(results, layout, "samples", names)]
+    designs = [
+        parse_design(name, stored, key) for name, key, stored in read_evidence(results, layout, "samples", names)
+    ]
     return sorted(designs, key=lambda one: (str(one.json["drawn_at"]), one.name))
 
 
 def read_imports(results: ObjectStore, layout: DatasetLayout, names: Collection[str] | None = None) -> list[Import]:
     """Read what labels say of themselves, in the order in which they came in."""
     found = []
-    for name, key, stored in _stored(results, layout, "labels", names):
+    for name, key, stored in read_evidence(results, layout, "labels", names):
         with reading(f"Labels {key}", "restore them from a copy of the bucket"):
             take(take(stored, "lines", dict), "key", str)
             take(stored, "imported_at", str)
@@ -117,7 +119,7 @@ def read_trainings(
 ) -> list[TrainingSet]:
     """Read training sets."""
     found = []
-    for name, key, stored in _stored(results, layout, "trainings", names):
+    for name, key, stored in read_evidence(results, layout, "trainings", names):
         with reading(f"Training set {key}", "restore it from a copy of the bucket"):
             share = float(take(stored, "days_share", float))
             found.append(TrainingSet(name, stored["version"], share, take(take(stored, "lines", dict), "key", str)))
@@ -155,9 +157,14 @@ def list_names(results: ObjectStore, layout: DatasetLayout, kind: Evidence) -> t
     return tuple(sorted(key.removeprefix(folder).removesuffix(".json") for key in keys if key.endswith(".json")))
 
 
-def _stored(
-    results: ObjectStore, layout: DatasetLayout, kind: Evidence, names: Collection[str] | None
+def read_evidence(
+    results: ObjectStore, layout: DatasetLayout, kind: Evidence, names: Collection[str] | None = None
 ) -> list[tuple[str, str, dict[str, Any]]]:
+    """Read what all of a kind, or those with these names, say of themselves: name, key and JSON.
+
+    Raises:
+        ContractError: One is gone, or has other bytes than those that it is named by.
+    """
     found = []
     for name in list_names(results, layout, kind) if names is None else sorted(names):
         key = layout.evidence_file(kind, name, "json")

@@ -6,7 +6,6 @@ are used, by the dataset file of then.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,40 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from shoal.answers.find import StoredRun
-from shoal.contract.errors import ConfigError, shown
+from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.contract.units import counted, utc_text
 from shoal.evidence.frame import view_frame
 from shoal.evidence.labelled import LOOK, counts_of_two, view_drawn, view_labels
 from shoal.evidence.labels import ANNOTATIONS, WHOLE_IMAGES, SaidImage, open_labels
-from shoal.evidence.one_word import Parts, add_to, who_said, word_of
+from shoal.evidence.sorted_out import Bringing, Known, Place, SortedOut, sort_out
 from shoal.evidence.stored import LABELS, Import, read_designs, read_imports, store_json, store_lines
-from shoal.evidence.taxon_names import counted_names, is_nothing, other_names
+from shoal.evidence.taxon_names import counted_names, other_names
+from shoal.evidence.told_labels import why_none
 from shoal.evidence.two_people import AgreementOfTwo, agreement_of_two
-from shoal.evidence.where_in_image import of_other_shape, pixels
+from shoal.evidence.where_in_image import pixels
 from shoal.evidence.which_image import Meant, find_images
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
-
-SHOWN = 3
-
-MOST_WORDS = 200
-"""Unknown words that are kept with their number: a column that is none of a taxon has as many as there are images."""
-
-
-@dataclass(frozen=True)
-class Bringing:
-    """What a person says of the labels that he brings.
-
-    Attributes:
-        by: Who labelled, where the file does not say.
-        all_looked_at: Whether every image of the files was looked at, also those without a box.
-        saw_predictions: Whether the model's boxes were shown, also where the sample was handed out without.
-    """
-
-    by: str = ""
-    all_looked_at: bool = False
-    saw_predictions: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,12 +88,12 @@ def take_labels(
     )
     meant = find_images(database, [one.file for one in said], {one.name: one.blind for one in designs})
     annotated = _annotated(database, imports, names, said)
-    sorted_out = _sort_out(said, meant, names, other_names(run), bringing, annotated=annotated)
+    sorted_out = sort_out(said, Known(meant, names, other_names(run), annotated), bringing)
     # Images that came since, and columns that are of a taxon by now, are new though the file is the same.
     again = same is not None and sorted_out.counts["images"] <= same.json["counts"]["images"]
     if same is None or not again:
         if not sorted_out.images:
-            raise ConfigError(f"No label taken of {counted(len(said), 'image')}: {_why_none(sorted_out.counts)}")
+            raise ConfigError(f"No label taken of {counted(len(said), 'image')}: {why_none(sorted_out.counts)}")
         new = _store(database, layout, sorted_out, identity, run)
         imports = [*imports, new]
     else:
@@ -121,16 +101,6 @@ def take_labels(
     view_labels(database, imports, names)
     agreement = {taxon: agreement_of_two(pairs) for taxon, pairs in counts_of_two(database).items()}
     return Taken(new.name, again, new.json, agreement, _progress(database))
-
-
-_Place = tuple[str, str, str]
-"""Key, sha256 of the bytes, and who."""
-
-
-@dataclass(frozen=True)
-class _SortedOut:
-    images: list[tuple[Meant, SaidImage]]
-    counts: dict[str, Any]
 
 
 def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, Any]]]:
@@ -146,85 +116,9 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, An
     return said, files
 
 
-def _sort_out(
-    said: Sequence[SaidImage],
-    meant: Mapping[str, Meant],
-    names: Mapping[str, str],
-    others: frozenset[str],
-    bringing: Bringing,
-    *,
-    annotated: frozenset[_Place],
-) -> _SortedOut:
-    """Keep of each image what each person said last; count what is not kept, by why."""
-    not_there: list[str] = []
-    changed: list[str] = []
-    not_looked: set[str] = set()
-    of_model: set[str] = set()
-    unknown: Counter[str] = Counter()
-    twice = contradicted = other_shape = 0
-    numbers = {one.number for one in said if one.number}
-    kept: dict[_Place, tuple[Meant, Parts]] = {}
-    for one in said:
-        image = meant.get(one.file)
-        if image is None:
-            not_there.append(one.file)
-            continue
-        _need_counts(one, names)
-        if not _looked(one, image, names, bringing):
-            (of_model if one.boxes and one.looked is not False else not_looked).add(image.key)
-            continue
-        if image.now != image.content_sha256:
-            changed.append(image.key)
-        who = who_said(one, bringing.by, several=len(numbers) > 1)
-        place = (image.key, image.content_sha256, who)
-        _, before = kept.get(place, (image, {}))
-        parts, replaced = add_to(before, replace(one, person=who))
-        twice += replaced
-        kept[place] = (image, parts)
-    behind = {place for place, (_, parts) in kept.items() if set(parts) == {WHOLE_IMAGES}} & annotated
-    found = []
-    for image, parts in (word for place, word in kept.items() if place not in behind):
-        one = word_of(parts)
-        empty = [box for box in one.boxes if is_nothing(box.label, names)]
-        boxes = tuple(box for box in one.boxes if not is_nothing(box.label, names))
-        contradicted += bool(empty and boxes)
-        unknown.update(
-            box.label for box in boxes if (small := box.label.strip().casefold()) not in names and small not in others
-        )
-        turned = {place for place, box in enumerate(boxes) if of_other_shape(box, image)}
-        other_shape += bool(turned)
-        boxes = tuple(replace(box, xyxy=None) if place in turned else box for place, box in enumerate(boxes))
-        found.append((image, replace(one, boxes=boxes)))
-    seen = [
-        (image.key, sum(box.individuals for box in one.boxes if box.label.strip().casefold() in names))
-        for image, one in found
-    ]
-    looked_at = {image.key for image, _ in found}
-    counts = {
-        "images": len(looked_at),
-        "people": len({one.person for _, one in found}),
-        "without_a_name": len({image.key for image, one in found if not one.person}),
-        "by_number": len({image.key for image, one in found if one.person and one.person == one.number}),
-        "individuals": sum(individuals for _, individuals in seen),
-        "empty": len(looked_at - {key for key, individuals in seen if individuals}),
-        "not_looked_at": len(not_looked - looked_at),
-        "perhaps_the_model_s": len(of_model - looked_at),
-        "not_in_the_dataset": len(set(not_there)),
-        "changed_or_gone": len(set(changed)),
-        "twice": twice,
-        "contradicted": contradicted,
-        "other_shape": other_shape,
-        "annotated_before": len(behind),
-        "not_drawn": len({image.key for image, _ in found if image.sample is None}),
-        "unknown": dict(sorted(unknown.most_common(MOST_WORDS))),
-        "first_not_in_the_dataset": sorted(set(not_there))[:SHOWN],
-    }
-    return _SortedOut(found, counts)
-
-
 def _annotated(
     database: Database, imports: Sequence[Import], names: Mapping[str, str], said: Iterable[SaidImage]
-) -> frozenset[_Place]:
+) -> frozenset[Place]:
     """Find in which images people annotated animals, where labels of whole images come alone and would take their place."""
     reports = {one.part for one in said}
     if WHOLE_IMAGES not in reports or ANNOTATIONS in reports:
@@ -235,48 +129,8 @@ def _annotated(
     return frozenset(rows)
 
 
-def _looked(one: SaidImage, image: Meant, names: Mapping[str, str], bringing: Bringing) -> bool:
-    """Whether somebody looked; boxes do not say so where the model's were shown, except one called nothing."""
-    if any(name.strip().casefold() in names for name in one.counters):
-        return True
-    if one.looked and one.by_boxes and (image.blind is False or bringing.saw_predictions):
-        return bringing.all_looked_at or any(is_nothing(box.label, names) for box in one.boxes)
-    return bool(one.looked) or (bringing.all_looked_at and one.looked is None)
-
-
-def _need_counts(one: SaidImage, names: Mapping[str, str]) -> None:
-    """Check that a column named as a taxon has nothing but counts: a counter that is not understood is no empty image.
-
-    Raises:
-        ConfigError: It has something else.
-    """
-    for column, text in one.no_counts.items():
-        if column.strip().casefold() in names:
-            raise ConfigError(
-                f"{shown(one.file, 200)}: {shown(column, 60)} is {shown(repr(text), 60)}, no count - write a whole number, "
-                "or nothing where nobody looked"
-            )
-
-
-def _why_none(counts: Mapping[str, Any]) -> str:
-    if counts["annotated_before"]:
-        return _SAID_OF["annotated_before"].format(counts["annotated_before"])
-    if counts["perhaps_the_model_s"]:
-        return (
-            f"{counts['perhaps_the_model_s']} have boxes that may be the model's, and the format does not tell whether a person "
-            "looked at them - bring only images that somebody looked at, and say so: --all-looked-at"
-        )
-    if counts["not_looked_at"]:
-        return (
-            f"{counts['not_looked_at']} have no box, and the format does not tell empty images from those nobody looked at - "
-            "if all were looked at, say so: --all-looked-at"
-        )
-    some = ", ".join(shown(one, 100) for one in counts["first_not_in_the_dataset"])
-    return f"none is of the dataset, such as {some or 'nothing'} - bring the files to the dataset that they are of"
-
-
 def _store(
-    database: Database, layout: DatasetLayout, found: _SortedOut, identity: Mapping[str, Any], run: StoredRun
+    database: Database, layout: DatasetLayout, found: SortedOut, identity: Mapping[str, Any], run: StoredRun
 ) -> Import:
     now = datetime.now(UTC).replace(tzinfo=None)
     path = database.folder / "labels.json"
@@ -327,50 +181,3 @@ def _progress(database: Database) -> dict[str, tuple[int, int]]:
         "LEFT JOIN sampled_looks USING (key, content_sha256) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     return {sample: (handed, labelled) for sample, handed, labelled in rows}
-
-
-def describe(taken: Taken) -> Iterator[str]:
-    """Say what became of labels, in lines."""
-    counts = taken.json["counts"]
-    yield (
-        f"labels {taken.name}{', taken before: nothing is new' if taken.again else ''}: {counted(counts['images'], 'image')}, "
-        f"{counted(counts['individuals'], 'individual')} of its taxa, {counts['empty']} looked at and without any"
-    )
-    if counts["images"] == counts["empty"]:
-        yield (
-            "all of them are empty: if the boxes were lost on the way, bring the right file - the newest word of a person counts"
-        )
-    yield from (words.format(counts[name]) for name, words in _SAID_OF.items() if counts[name])
-    if counts["not_in_the_dataset"]:
-        yield f"not in the dataset are such as {', '.join(shown(one, 100) for one in counts['first_not_in_the_dataset'])}"
-    if counts["unknown"]:
-        some = ", ".join(f"{shown(label, 60)} ({number})" for label, number in [*counts["unknown"].items()][:8])
-        yield f"no taxon of the dataset, kept and not used until taxa names them: {some}"
-    yield from _describe_progress(taken)
-
-
-_SAID_OF = {
-    "not_looked_at": "{} without a word are taken for not looked at - if they were and are empty, bring the files again with "
-    "--all-looked-at",
-    "perhaps_the_model_s": "{} have boxes that may be the model's, and are taken for not looked at - bring only images that "
-    "somebody looked at, with --all-looked-at",
-    "not_in_the_dataset": "{} are not in the dataset, or their name is not of one image alone",
-    "changed_or_gone": "{} have changed since they were drawn, or the answer counts them no more: kept, and not used",
-    "twice": "{} were there twice of one person: the last word counts",
-    "contradicted": "{} were called nothing and have boxes: the boxes count",
-    "other_shape": "{} have boxes of a picture of another shape, turned or cut: they count, and where they lie is not kept",
-    "annotated_before": "{} have annotations of the same person, which labels of whole images alone do not take the place of - "
-    "bring both of BIIGLE's reports in one command",
-    "without_a_name": "{} are of nobody in particular: with --by NAME the words of two people are kept apart and compared",
-    "by_number": "{} are of people whom the file names by a number, which is somebody else in another installation: with "
-    "--by NAME they are kept apart",
-    "not_drawn": "{} were drawn by no sample: models may learn from them, no estimate is made of them",
-}
-
-
-def _describe_progress(taken: Taken) -> Iterator[str]:
-    for sample, (handed, labelled) in taken.progress.items():
-        yield f"sample {sample}: {labelled} of {counted(handed, 'image')} labelled"
-    for taxon, of_two in taken.agreement.items():
-        kappa = "no kappa, both saw it everywhere or nowhere" if of_two.kappa is None else f"kappa {of_two.kappa:.2f}"
-        yield f"two people, {shown(taxon, 80)}: equal counts in {of_two.equal:.0%} of {counted(of_two.images, 'image')}, {kappa}"

@@ -21,8 +21,10 @@ from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import Inference
 from shoal.exports.coco import COCO
 from shoal.exports.megadetector import MEGADETECTOR
+from shoal.history.verification.identity import check_identity
 from shoal.models.approval import Asks, Decision
 from shoal.results.answer import move_current
+from shoal.results.read_plan import read_plan
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import open_database
 from shoal_worker.predict import ThenFile, open_detector
@@ -220,6 +222,19 @@ def test_a_second_model_that_was_replaced_or_is_gone_ends_the_worker_with_one_li
     reef.stores.models.delete(["species/s1/model.onnx"])
     ended = run_worker_here(reef.stores, plan, 0)
     assert (ended.returncode, "No object 'species/s1/model.onnx'" in ended.stdout) == (WorkerExit.CONFIG, True)
+
+
+@pytest.mark.parametrize("other", ["v1", None], ids=["a detector", "no model at all"])
+def test_verify_names_the_second_model_where_its_file_is_what_cannot_be_understood(reef, demo_models, other):
+    pipeline = with_then(reef)
+    planned = pipeline.plan()
+    paths = pipeline.stores.layout.variant(planned.variant.directory).run(planned.run_key)
+    plan = read_plan(pipeline.stores.results, paths.plan)
+    assert check_identity(pipeline.stores, plan).deviations == ()
+    pipeline.stores.models.write_bytes("species/s1/model.onnx", demo_models[other] if other else b"no model")
+    [line] = check_identity(pipeline.stores, plan).deviations
+    assert line.startswith("variant: model species s1")
+    assert "demo-fish" not in line
 
 
 def test_both_are_tried_with_predict_and_with_model(reef, demo_models, scenes, tmp_path, capsys):

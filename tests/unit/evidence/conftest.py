@@ -23,5 +23,5 @@ def reef(labelled_reef):
     """It, and afterwards without samples and labels."""
     yield labelled_reef
     stores = labelled_reef.pipeline.stores
-    for kind in ("samples", "labels", "trainings", "estimates"):
+    for kind in ("samples", "labels", "trainings", "estimates", "reviews"):
         stores.results.delete(stores.results.list_keys(stores.layout.evidence(kind)))

@@ -8,6 +8,10 @@ import pytest
 
 from shoal.contract.errors import ConfigError
 from shoal.evidence.estimates.make import NoLabelsError
+from shoal.evidence.review.design import Wish, draw_review
+from shoal.evidence.review.published import Asked
+from shoal.evidence.stored import store_json
+from shoal.tables.session import open_database
 from show_command import ask_estimate, ask_labels, ask_sample
 
 TAXON = "Diplodus vulgaris"
@@ -94,6 +98,31 @@ def test_all_images_labelled_are_counted_and_all_empty_is_no_error(ask, label):
         assert taxon["total"]["bias"]["value"] == taxon["total"]["raw"]
     assert [cell["camera"] for cell in told["cells"]] == ["A", "B", "C", "D"]
     assert [bool(cell["taxa"]) for cell in told["cells"]] == [True] * 4
+
+
+def test_a_reviewer_tests_what_an_estimate_says_with_its_interval(ask, label, reef):
+    label(40)
+    told = json.loads(ask("estimate", "--json"))
+    stores, run, name = reef.pipeline.stores, reef.run, told["estimate"]
+
+    def draw(taxon, number, estimate):
+        with open_database(stores.results) as database:
+            wish = Wish(Asked(taxon, number, estimate), 20)
+            return draw_review(database, stores.layout, run, wish, reef.pipeline.dataset.taxa).published
+
+    measured = next(one["total"] for one in told["taxa"] if one["taxon"] == TAXON)
+    mean = draw(TAXON.upper(), "mean", name)
+    assert (mean.value, mean.low, mean.high) == tuple(
+        measured[end] for end in ("per_image", "per_image_low", "per_image_high")
+    )
+    assert (mean.estimate, mean.predicted) == (name, measured["raw"])
+    assert draw(TAXON, "total", None).value == measured["raw"]
+    with pytest.raises(ConfigError, match=r"tells no total of Coris julis: not estimable with \d+ labels"):
+        draw("Coris julis", "total", name)
+    json_of = {**stores.results.read_json(stores.layout.evidence_file("estimates", name, "json")), "images": 7}
+    other = store_json(stores.results, stores.layout, "estimates", json_of)
+    with pytest.raises(ConfigError, match=r"is of 7 images, run reef/.* has 66 that can be drawn"):
+        draw(TAXON, "mean", other)
 
 
 @pytest.mark.parametrize("command", ["estimate", "evaluate"])

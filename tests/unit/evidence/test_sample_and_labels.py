@@ -17,8 +17,10 @@ from shoal.evidence.frame import view_frame
 from shoal.evidence.hand_out import hand_out
 from shoal.evidence.lists import find_list
 from shoal.evidence.read_sampled import read_sampled
+from shoal.evidence.sorted_out import Bringing
 from shoal.evidence.stored import read_designs
-from shoal.evidence.take import Bringing, describe, take_labels
+from shoal.evidence.take import take_labels
+from shoal.evidence.told_labels import describe
 from shoal.results.plan_parts import StoredThen
 from shoal.tables.session import open_database
 from show_command import ask_labels, ask_sample

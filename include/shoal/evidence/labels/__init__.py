@@ -22,6 +22,9 @@ KINDS = {
 }
 """The formats there are, and the object of each: a `LabelKind`."""
 
+OF_A_REVIEW = "shoal_review"
+"""Field of the JSON that a reviewer's page saves; its value is the version of that format."""
+
 MOST_BYTES = 256 * 1024**2
 """Of one file: labels of a hundred thousand images have a tenth of it."""
 
@@ -118,6 +121,11 @@ def open_labels(path: Path) -> tuple[str, LabelKind, Opened]:
         ConfigError: It is not there, too large, cut off, or of none.
     """
     opened = _look(path)
+    if isinstance(opened.json, dict) and OF_A_REVIEW in opened.json:
+        raise ConfigError(
+            f"{shown(str(path), 300)} is a reviewer's: it counts one taxon and says nothing of others, and who tests a number "
+            "does not make it, so it is no label - python -m shoal reviewer DATASET --check FILE says what follows from it"
+        )
     for name, place in KINDS.items():
         kind = cast("LabelKind", resolve_name(place))
         if kind.is_one(opened):

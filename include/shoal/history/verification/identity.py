@@ -14,6 +14,7 @@ from shoal.contract.stored_json import reading, take
 from shoal.models.read_release import fetch_version, read_release
 from shoal.models.variant import Variant, make_variant, name_files
 from shoal.models.versions import WantedModel
+from shoal.results.plan_parts import StoredModel
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
 
@@ -59,18 +60,39 @@ def check_identity(stores: Stores, plan: StoredPlan) -> Identity:
 
 def _refused(stores: Stores, plan: StoredPlan, deviations: list[str], why: str) -> Identity:
     """Tell a file that was replaced from one that this machine lacks something for: a family's wheel, a library."""
-    wanted = WantedModel.first(plan.settings, plan.model.version)
-    with TemporaryDirectory(prefix="shoal-model-") as folder:
-        try:
-            root = f"{wanted.root}{plan.model.version}/"
-            now = fetch_version(stores.models, root, Path(folder), wanted.size_limit)
-        except ShoalError as err:
-            return Identity(
-                (*deviations, f"variant: {one_line(err)} - no worker of run {plan.run_key} had such a file")
-            )
-    if now == plan.model.sha256:
-        return Identity(tuple(deviations), f"the model is the file that it was, and is not understood here: {why}")
-    return Identity((*deviations, f"variant: {why} - no worker of run {plan.run_key} had such a file"))
+    others = []
+    for wanted, model in _models_of(plan):
+        with TemporaryDirectory(prefix="shoal-model-") as folder:
+            try:
+                now = fetch_version(stores.models, f"{wanted.root}{model.version}/", Path(folder), wanted.size_limit)
+            except ShoalError as err:
+                others.append(
+                    f"variant: model {model}: {one_line(err)} - no worker of run {plan.run_key} had such a file"
+                )
+                continue
+        if now != model.sha256:
+            others.append(f"variant: {_another_file(plan, model, now)}, and not every file is understood here: {why}")
+    if others:
+        return Identity((*deviations, *others))
+    which = (
+        "the models are the files that they were, and one" if plan.then else "the model is the file that it was, and"
+    )
+    return Identity(tuple(deviations), f"{which} is not understood here: {why}")
+
+
+def _models_of(plan: StoredPlan) -> Iterator[tuple[WantedModel, StoredModel]]:
+    """Give the models of a run, each with where its versions lie."""
+    yield WantedModel.first(plan.settings, plan.model.version), plan.model
+    then = WantedModel.then(plan.settings)
+    if then is not None and plan.then is not None:
+        yield then, plan.then.model
+
+
+def _another_file(plan: StoredPlan, model: StoredModel, now: str) -> str:
+    return (
+        f"model {model} has another file now (sha256 {now[:SHOWN]}) than run {plan.run_key} says it used "
+        f"({model.sha256[:SHOWN]})"
+    )
 
 
 def _check_stored(stores: Stores, plan: StoredPlan) -> Iterator[str]:
@@ -120,19 +142,12 @@ def _made_of_bytes(stores: Stores, plan: StoredPlan) -> Variant:
 
 def _compare(plan: StoredPlan, made: Variant) -> Iterator[str]:
     """Hold a plan against the variant that follows from its model's bytes and its settings."""
-    for name, now, then in (
-        (str(made.release), made.release.sha256, plan.model.sha256),
-        *(
-            [(str(made.then), made.then.sha256, plan.then.model.sha256)]
-            if made.then is not None and plan.then is not None
-            else []
-        ),
-    ):
-        if now != then:
-            yield (
-                f"variant: model {name} has another file now (sha256 {now[:SHOWN]}) than run {plan.run_key} says it used "
-                f"({then[:SHOWN]}) - restore that one, under this version or another name"
-            )
+    pairs = [(made.release.sha256, plan.model)]
+    if made.then is not None and plan.then is not None:
+        pairs.append((made.then.sha256, plan.then.model))
+    for now, model in pairs:
+        if now != model.sha256:
+            yield f"variant: {_another_file(plan, model, now)} - restore that one, under this version or another name"
             return
     if made.sha256 != plan.variant.sha256:
         yield (

@@ -1,0 +1,1 @@
+"""The page of a review: one file for a paper's supplement, which asks nobody for anything."""
