@@ -32,7 +32,7 @@ until_ctrl_c = env $(1) & child=$$!; trap : INT; trap "kill -TERM $$child" TERM 
   [ $$ended -eq 130 ] || exit $$ended
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-answer-pages bench-estimates bench-explore bench-exports bench-far bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
+.PHONY: help demo up test test-wide test-resolutions soak lint format lock bench bench-airflow bench-answer-pages bench-estimates bench-explore bench-exports bench-far bench-far-images bench-gpu bench-listing bench-pages bench-scale bench-serve docs durations vega images audit bases cluster cluster-down cluster-packages clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,7 +64,7 @@ test-wide: soak  ## what is too slow for every change: SEEDS=20 storms, ten time
 	@SHOAL_SEEDS=$$(($(SEEDS) * 10)) $(RUN) -m pytest tests/stories/scheduler/test_real_scheduler.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/process/test_hostile_store.py tests/stories/process/test_memory_and_threads.py tests/unit/tables/test_no_time_is_invented.py tests/unit/results/test_compaction.py tests/unit/summary/test_known_months.py
 	@SHOAL_SEEDS=$(SEEDS) $(RUN) -m pytest tests/stories/airflow/test_disturbed.py tests/stories/process/test_jumping_clock.py tests/stories/process/test_gc.py
-	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/process/test_interrupted.py tests/stories/airflow/test_operators.py tests/stories/airflow/test_celery.py tests/stories/airflow/test_git_bundle.py tests/stories/scheduler/test_capacity_dag.py tests/stories/pods/test_service.py tests/stories/pods/test_together.py tests/unit/exports/test_report.py tests/unit/stores/test_image_folder.py tests/unit/stores/test_webdav_servers.py tests/stories/airflow/test_arrivals.py tests/unit/bucket/test_listed_anew.py tests/benchmarks
+	@SHOAL_WIDE=1 $(RUN) -m pytest tests/stories/process/test_interrupted.py tests/stories/airflow/test_operators.py tests/stories/airflow/test_celery.py tests/stories/airflow/test_git_bundle.py tests/stories/scheduler/test_capacity_dag.py tests/stories/pods/test_serve.py tests/stories/pods/test_service.py tests/stories/pods/test_together.py tests/unit/exports/test_report.py tests/unit/stores/test_image_folder.py tests/unit/stores/test_webdav_servers.py tests/stories/airflow/test_arrivals.py tests/unit/bucket/test_listed_anew.py tests/benchmarks
 
 lint: .venv/.dev docs  ## check style, types, dependency rule, links of the pages and locked requirements
 	.venv/bin/ruff format --check .
@@ -119,6 +119,9 @@ bench-gpu: .venv/.dev  ## measure a GPU beside its bare session and a CPU's boxe
 
 bench-far: .venv/.dev  ## plan KEYS=1000000 synthetic keys and a quarter of them, drawn on to a hundred million; ARGS="--target 50000000"
 	@$(RUN) benchmarks/far_plan.py --keys $(KEYS) $(ARGS)
+
+bench-far-images: .venv/.dev  ## read photos from a store that is 100 and 400 ms away, and from one that throttles
+	@$(RUN) benchmarks/far_images.py $(ARGS)
 
 bench-listing: .venv/.dev  ## list KEYS=1000000 keys of page servers and a real MinIO with Shoal, obstore and minio-py
 	PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/listing.py --keys $(KEYS) $(ARGS)

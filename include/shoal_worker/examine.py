@@ -25,6 +25,7 @@ from shoal.stores.images import (
 from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
 from shoal_worker.image.exif import read_exif
 from shoal_worker.image.quality import measure
+from shoal_worker.loop.fetch_ahead import Spent
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.services.asking import RefusedError
 from shoal_worker.sight import Original, Sight, Together
@@ -120,6 +121,8 @@ class Examiner:
         self._witnesses = witnesses
         self.underway = Underway()
         """What is decoded and inferred right now."""
+        self.reads = Spent()
+        """Seconds that reads took."""
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
@@ -136,7 +139,8 @@ class Examiner:
             return self._row(image, Status.FAILED, reason=Reason.TOO_LARGE, detail=detail)
         with self._bytes.hold(image.size_bytes) as held:
             try:
-                fetched = self._source.read(image.key, image.object_version, image.size_bytes)
+                with self.reads.counted():
+                    fetched = self._source.read(image.key, image.object_version, image.size_bytes)
             except ImageChanged:
                 return self._row(image, Status.CHANGED)
             except ImageGone:

@@ -160,6 +160,15 @@ def test_the_benchmark_of_repeats_flags_things_and_no_animals():
     assert float(row(table, "boxes of animals flagged")[0].rstrip("%")) <= 1
 
 
+@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="reads from far away take a while: make test-wide")
+def test_the_benchmark_of_far_images_tells_a_rate_of_each_store_and_leaves_no_image_out():
+    table = run_benchmark("far_images.py", "--images", "200", "--stores", "100", "100:25")
+    rates = re.findall(r"^100 ms away(?:, 25 reads a second)? +(?:four|by itself) +(\d+\.\d) ", table, re.MULTILINE)
+    assert len(rates) == 4
+    assert min(map(float, rates)) > 0
+    assert "no row" not in table
+
+
 @pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="two years of a camera take seconds: make test-wide")
 def test_the_benchmark_of_health_finds_what_was_planted():
     table = run_benchmark("health.py", "--seeds", "1", "--first-seed", "2001")

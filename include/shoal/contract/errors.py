@@ -59,6 +59,10 @@ class NoAnswerError(StoreError):
     """Nothing answers at the store's address, or not in time."""
 
 
+class NoRunKeyError(ConfigError):
+    """No key of a run's own is to be had; the message is the reason alone."""
+
+
 class NoEventsError(StoreError):
     """A store tells nobody what comes; it can be listed all the same."""
 

@@ -137,6 +137,11 @@ class VariantLayout:
         """Prefix of the ledgers."""
         return f"{self.root}ledger/"
 
+    @property
+    def files(self) -> str:
+        """Prefix of what services made of images besides."""
+        return f"{self.root}files/"
+
     def file_of_image(self, key: str, sha256: str, name: str) -> str:
         """One file that a service made of an image besides; another one of the same image and name has another content.
 
@@ -145,7 +150,7 @@ class VariantLayout:
             sha256: Of the file's bytes.
             name: Its name, as `stored_names.FILE_NAME` has it.
         """
-        return f"{self.root}files/{hashlib.sha256(key.encode()).hexdigest()[:CONTENT]}/{sha256[:CONTENT]}-{name}"
+        return f"{self.files}{hashlib.sha256(key.encode()).hexdigest()[:CONTENT]}/{sha256[:CONTENT]}-{name}"
 
     @property
     def runs(self) -> str:

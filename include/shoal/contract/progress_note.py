@@ -28,6 +28,8 @@ class ProgressNote:
         at: When it said this, UTC by its own clock; readers take the object's own time.
         node: Its node; None where it knows none.
         ended: How it ended, a name of `exit_codes.WorkerExit` in small letters; None while it is at work.
+        waits_for_store: Share of the time since the note before in which the model waited for images to come; None where nobody
+            counted, as in notes of earlier releases.
     """
 
     shard: int
@@ -40,6 +42,7 @@ class ProgressNote:
     at: str
     node: str | None = None
     ended: str | None = None
+    waits_for_store: float | None = None
 
     @property
     def left(self) -> int:

@@ -30,6 +30,9 @@ LEAST_RATE = 1e-6
 MOST_RATE = 1e6
 """Images a second that no worker comes near: whoever may write to the bucket chooses the number."""
 
+MOST_WAITED = 0.5
+"""Share of its time from which on a worker is said to wait for the store."""
+
 TRIED_AGAIN = {exit_.name.lower() for exit_ in (WorkerExit.INFRASTRUCTURE, WorkerExit.HELD, WorkerExit.STOPPED)}
 """How a worker may end so that another attempt follows."""
 
@@ -77,6 +80,7 @@ class ShardNow:
         node: Node of its newest attempt; None where that is not known.
         age_s: Seconds since its last sign; None where there was none.
         attempts: Attempts that said something.
+        waits_for_store: Share of the last seconds in which its worker waited for images to come; None where that is not known.
     """
 
     shard: int
@@ -89,6 +93,7 @@ class ShardNow:
     node: str | None = None
     age_s: float | None = None
     attempts: int = 0
+    waits_for_store: float | None = None
 
     @property
     def left(self) -> int:
@@ -116,6 +121,7 @@ class ShardNow:
             shard, images, done, max(0, min(failed, done)), state,
             images_per_s=rate if is_watched else None, budget_left_s=budget_left_s,
             node=note.node, age_s=max(0.0, last.age_s), attempts=len(said),
+            waits_for_store=note.waits_for_store if is_watched else None,
         )  # fmt: skip
 
 
@@ -207,10 +213,16 @@ class RunProgress:
     def describe(self) -> str:
         """Tell it in one line."""
         states = ", ".join(f"{count} {state}" for state in ShardState if (count := self.count(state)))
+        waiting = sum((one.waits_for_store or 0.0) >= MOST_WAITED for one in self.shards)
+        slow = (
+            f"; {counted(waiting, 'shard')} {'waits' if waiting == 1 else 'wait'} for the image store"
+            if waiting
+            else ""
+        )
         box = f"; {self.not_in_time} will not fit into the time box" if self.not_in_time else ""
         return (
             f"{self.done} of {self.images} images done, {self.failed} of them failed, {self.left} left; "
-            f"{self.images_per_s:.1f} images/s, {self.eta}; shards: {states or 'none'}{box}"
+            f"{self.images_per_s:.1f} images/s, {self.eta}; shards: {states or 'none'}{slow}{box}"
         )
 
     def to_json(self) -> dict[str, Any]:

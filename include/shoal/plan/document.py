@@ -21,6 +21,7 @@ from shoal.models.variant import Variant
 from shoal.models.versions import PassedOver
 from shoal.plan.doubts import describe_doubts
 from shoal.plan.planned_work import PlannedWork
+from shoal.plan.run_keys import RunKeys
 from shoal.results.plan_parts import ComparedWith
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
@@ -63,6 +64,7 @@ class Plan:
         remarks: What is odd in the listing's names and corrected times, besides the clock's table.
         credentials: Kind of login by role, nothing secret.
         login_words: Which logins may end before the run does.
+        run_keys: What the pods log in with.
         nothing: Why no image is in the run's window; empty where one is.
         installation: The Airflow that planned it, empty when none did.
         compared_with: The run with which the report compares this one, see `results.compared_with`.
@@ -98,6 +100,7 @@ class Plan:
     remarks: Sequence[str] = ()
     credentials: Mapping[str, str] = field(default_factory=dict)
     login_words: Sequence[str] = ()
+    run_keys: RunKeys = field(default_factory=RunKeys)
     installation: str = ""
     compared_with: ComparedWith | None = None
     versions: Sequence[str] = ()
@@ -130,6 +133,7 @@ class Plan:
             *self.clock.describe(),
             *self.remarks,
             *self.login_words,
+            *self.run_keys.describe(),
             *self._describe_listing(),
             *describe_doubts(self.dataset, self.variant, self.job.inference.imgsz),
             *(f"model {release.name} {passed.version} is passed over: {passed.reason}" for passed in self.passed_over),
@@ -174,6 +178,7 @@ class Plan:
             "scope": {**self.scope.to_json(), "full": self.params.full_scope},
             "may_become_current": self.may_become_current,
             "credentials": dict(self.credentials),
+            "run_keys": {"roles": list(self.run_keys.roles), "why_not": dict(self.run_keys.why_not)},
             "model": _model_json(release),
             **release.said,
             "variant": {"sha256": self.variant.sha256, "directory": self.variant.directory},

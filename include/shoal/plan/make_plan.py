@@ -21,6 +21,7 @@ from shoal.plan.moved import Moved, is_about_others, look_back
 from shoal.plan.plan_session import PlanSession
 from shoal.plan.planned_work import UNMEASURED, PlannedWork
 from shoal.plan.request import PlanRequest
+from shoal.plan.run_keys import RunKeys, find_run_keys
 from shoal.results.compared_with import choose_compared_with
 from shoal.results.ledger import list_settled
 from shoal.results.read_again import read_listed
@@ -199,6 +200,8 @@ def _plan_work(
 
 def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedWork, job: ShardJob) -> Plan:
     counts, accesses = found.listing.counts, stores.accesses()
+    run_keys = find_run_keys(request.dataset, stores, job) if work.shards else RunKeys()
+    by_connection = {role: access for role, access in accesses.items() if role not in run_keys.roles}
     return Plan(
         run_key=request.run_key,
         dag_id=request.dag_id,
@@ -229,7 +232,8 @@ def _compose(request: PlanRequest, stores: Stores, found: _Found, work: PlannedW
         clock=found.clock,
         remarks=found.remarks,
         credentials=kinds_of_login(accesses),
-        login_words=doubts_about_logins(request.dataset, accesses, datetime.now(UTC)) if work.shards else (),
+        login_words=doubts_about_logins(request.dataset, by_connection, datetime.now(UTC)) if work.shards else (),
+        run_keys=run_keys,
     )
 
 

@@ -17,6 +17,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams
 from shoal.shards.attempt import ShardWork
+from shoal.shards.own_keys import OwnKeys
 from shoal.tables.session import open_database
 
 IMAGES = 20
@@ -56,7 +57,8 @@ class SampleRun:
         layout = self.stores.layout.variant(self.plan.variant.directory).run(self.plan.run_key)
         command = WorkerCommand(self.stores.results.bucket, layout.plan, 0, mint_attempt())
         first_key, budget_s = self.plan.work.shards[0].first_key, self.dataset.run.budget.total_seconds()
-        work = ShardWork(0, self.stores, self.plan.run_key, first_key, command, budget_s)
+        own_keys = OwnKeys.of(self.plan.dataset, self.plan.job, self.plan.run_keys.roles)
+        work = ShardWork(0, self.stores, self.plan.run_key, first_key, command, budget_s, own_keys)
         owner = DagRunId("", CHECK_DAG_ID, self.plan.run_key)
         run_to_end(open_engine(self.dataset, connect), work, lambda: owner, say)
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import DatasetLayout
+from shoal.contract.run_rights import Rights
+from shoal.settings.attempt_time import queue_of, work_of
 from shoal.settings.checkout import embedded_root
 from shoal.settings.dataset import Dataset
 from shoal.settings.source import Source
 from shoal.stores.folder_access import FolderAccess, lies_in
-from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, open_store, write_env
+from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, limit_access, open_store, write_env
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.unreached import UnreachedStore
 
@@ -34,6 +36,22 @@ class Stores:
             StoreError: A store does not answer.
         """
         return {"source": self.source.located, "models": self.models.located, "results": self.results.located}
+
+    def limit(self, role: str, rights: Rights, dataset: Dataset) -> Access:
+        """Get a key of a run's own: one bucket's, for what an attempt needs of it and as long as it may take.
+
+        Args:
+            role: source, models or results.
+            rights: What is needed.
+            dataset: Says how long that may take.
+
+        Raises:
+            NoRunKeyError: There is none to be had; the message says why.
+            ShoalError: Whoever gives keys refuses, or does not answer.
+        """
+        store: ImageStore = getattr(self, role)
+        least = work_of(dataset)
+        return limit_access(store.located, store.bucket, rights, least, least + queue_of(dataset.cluster))
 
     def worker_env(self) -> dict[str, str]:
         """Write the credentials as a worker's environment reads them."""

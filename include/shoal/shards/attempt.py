@@ -12,6 +12,7 @@ from shoal.results.read_again import read_listed
 from shoal.results.read_plan import read_plan
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.crashes import ShardAttempt, has_crashed, settle_crash
+from shoal.shards.own_keys import OwnKeys
 from shoal.shards.remaining import write_remaining
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class ShardWork:
         first_key: First of the shard's keys.
         command: The worker's command line.
         budget_s: Seconds after which the worker begins no further image.
+        own_keys: What its pod logs in with, where it has one.
     """
 
     left: int
@@ -58,6 +60,7 @@ class ShardWork:
     first_key: str
     command: WorkerCommand
     budget_s: float
+    own_keys: OwnKeys
 
 
 def prepare_shard(
@@ -100,7 +103,9 @@ def prepare_shard(
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
     command = WorkerCommand(stores.results.bucket, run.plan, number, attempt, manifest, careful=careful)
-    return ShardWork(left, stores, shard["run_key"], plan.shards[number].first_key, command, plan.job.budget_s)
+    own_keys = OwnKeys.of(plan.settings, plan.job, plan.run_keys)
+    first_key, budget_s = plan.shards[number].first_key, plan.job.budget_s
+    return ShardWork(left, stores, shard["run_key"], first_key, command, budget_s, own_keys)
 
 
 def go_on_after(crash: WorkerCrashError, stores: Stores, shard: Mapping[str, Any], attempt: str, rounds: int) -> None:

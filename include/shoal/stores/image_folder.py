@@ -7,13 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, NoReturn
 
-from shoal.contract.errors import ConfigError, ContractError, NoEventsError, StoreError, TooLargeError, shown
+from shoal.contract.errors import (
+    ConfigError,
+    ContractError,
+    NoEventsError,
+    NoRunKeyError,
+    StoreError,
+    TooLargeError,
+    shown,
+)
 from shoal.contract.gone_objects import gone
+from shoal.contract.run_rights import Rights
 from shoal.stores.files_here import FilesHere
 from shoal.stores.folder_access import IN_PODS, FolderAccess
 from shoal.stores.folder_listing import look_into, walk
@@ -85,6 +95,11 @@ class ImageFolder(FilesHere, JsonObjects):
             f"Airflow connection {connection.conn_id!r} is of kind folder - a folder needs none and holds images alone: "
             "source.kind: folder and source.path"
         )
+
+    @staticmethod
+    def limit_access(access: Any, bucket: str, rights: Rights, least: timedelta, wanted: timedelta) -> NoReturn:  # noqa: ARG004
+        """See `StoreKind.limit_access`."""
+        raise NoRunKeyError("a volume has no keys")
 
     @staticmethod
     def rclone_remote(role: str, bucket: str) -> RcloneRemote | None:  # noqa: ARG004 - as every kind is asked

@@ -4,12 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple, Protocol, cast
 
 from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.run_rights import Rights
 from shoal.stores.images import ImageSource
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.pieces import Piece
@@ -345,6 +346,9 @@ class StoreKind(Protocol):
             ConfigError: A variable is missing.
         """
 
+    def limit_access(self, access: Any, bucket: str, rights: Rights, least: timedelta, wanted: timedelta) -> Access:
+        """See `limit_access`."""
+
     def rclone_remote(self, role: str, bucket: str) -> RcloneRemote | None:
         """Tell how rclone reaches a bucket; None where it cannot, and images are read directly only."""
 
@@ -372,6 +376,23 @@ def access_from_connection(connection: Connection) -> Access:
         ConfigError: No such kind, or a part of the connection is missing.
     """
     return load_kind(connection.extra.get("kind", DEFAULT_KIND)).access_from_connection(connection)
+
+
+def limit_access(access: Access, bucket: str, rights: Rights, least: timedelta, wanted: timedelta) -> Access:
+    """Get an access that may do so much in one bucket and no more, and that ends.
+
+    Args:
+        access: Whose rights it has a part of.
+        bucket: Name of the bucket.
+        rights: What it may do.
+        least: How long it has to last.
+        wanted: How long it is better to last.
+
+    Raises:
+        NoRunKeyError: There is none to be had; the message says why.
+        ShoalError: Whoever gives keys refuses, or does not answer.
+    """
+    return load_kind(access.kind).limit_access(access, bucket, rights, least, wanted)
 
 
 def write_env(access: Access, role: str, ca_file: str = "") -> dict[str, str]:

@@ -4,11 +4,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NoReturn
 
-from shoal.contract.errors import ConfigError, NoEventsError, ShoalError, StoreError, shown
+from shoal.contract.errors import ConfigError, NoEventsError, NoRunKeyError, ShoalError, StoreError, shown
+from shoal.contract.run_rights import Rights
 from shoal.stores.json_objects import JsonObjects
 from shoal.stores.object_store import Connection, FolderLevel, ListedObject, RcloneRemote
 from shoal.stores.rclone_access import IN_PODS, RcloneAccess
@@ -52,6 +53,11 @@ class RcloneStore(RcloneReader, JsonObjects):
     def access_from_connection(connection: Connection) -> RcloneAccess:
         """See `StoreKind.access_from_connection`."""
         return read_connection(connection)
+
+    @staticmethod
+    def limit_access(access: Any, bucket: str, rights: Rights, least: timedelta, wanted: timedelta) -> NoReturn:  # noqa: ARG004
+        """See `StoreKind.limit_access`."""
+        raise NoRunKeyError("what a section of rclone's settings may do, a pod may")
 
     @staticmethod
     def rclone_remote(role: str, bucket: str) -> RcloneRemote | None:  # noqa: ARG004 - as every kind is asked

@@ -22,6 +22,7 @@ from shoal.stores.s3_login import LET_IN
 from shoal.stores.s3_patience import pace_pauses_s
 from shoal.stores.s3_rclone import reach_by_rclone
 from shoal.stores.s3_reading import BODY_PAUSES_S, S3Reader
+from shoal.stores.s3_run_key import fetch_run_key
 
 ONE_PUT_BYTES = 64 * 1024**2
 """Objects up to this size are one PUT. The client holds a part in memory, so larger ones are uploaded in parts; either
@@ -47,6 +48,8 @@ class S3Store(S3Reader, JsonObjects):
     def access_from_connection(connection: Connection) -> StoreAccess:
         """See `StoreKind.access_from_connection`."""
         return read_connection(connection)
+
+    limit_access = staticmethod(fetch_run_key)
 
     @staticmethod
     def rclone_remote(role: str, bucket: str) -> RcloneRemote:

@@ -31,6 +31,13 @@ ONCE_MORE = urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=(500, 50
 """Of a page's requests: a person waits for them, and asks again."""
 
 
+OF_A_RUN = "run"
+"""Says that a key was made for one run: another attempt gets another one."""
+
+_UNTOLD = frozenset({"kind", "run_keys", "role_s"})
+"""Fields that whoever makes keys for others needs, and they do not."""
+
+
 def is_amazon(host: str) -> bool:
     """Whether a host, with or without its port, is Amazon's own."""
     return re.fullmatch(r"(?:[\w.-]+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?", host.lower()) is not None
@@ -55,6 +62,9 @@ class StoreAccess:
         sts_url: Who gives keys for roles.
         token_file: The file of `web`; empty means the one that the pod's own environment names.
         ends_at: When the session token ends, RFC 3339 in UTC; empty where nobody says.
+        key_of: `run` where the key was made for one run; else empty.
+        run_keys: Whether keys for single runs may be made of it.
+        role_s: Seconds that keys of the role may last; 0 where nobody says.
     """
 
     kind: ClassVar[str] = "s3"
@@ -72,6 +82,9 @@ class StoreAccess:
     sts_url: str = ""
     token_file: str = ""
     ends_at: str = ""
+    key_of: str = ""
+    run_keys: bool = True
+    role_s: int = 0
 
     def __post_init__(self) -> None:
         """Refuse addresses that hold more than one, whoever wrote them.
@@ -92,7 +105,8 @@ class StoreAccess:
             return "anonymous"
         if not self.session_token:
             return "login"
-        return f"session token until {self.ends_at}" if self.ends_at else "session token"
+        kind = "key of this run's own" if self.key_of == OF_A_RUN else "session token"
+        return f"{kind} until {self.ends_at}" if self.ends_at else kind
 
     @property
     def authorities(self) -> str:
@@ -113,7 +127,9 @@ class StoreAccess:
     def env_names(role: str) -> dict[str, str]:
         """Name the environment variable of each field, `SHOAL_<ROLE>_…`; roles are source, models, results."""
         return {
-            part: f"SHOAL_{role.upper()}_{part.upper()}" for part in StoreAccess.__dataclass_fields__ if part != "kind"
+            part: f"SHOAL_{role.upper()}_{part.upper()}"
+            for part in StoreAccess.__dataclass_fields__
+            if part not in _UNTOLD
         }
 
     def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:

@@ -27,7 +27,7 @@ _BY_WEB_IDENTITY = "assume_role_with_web_identity"
 _METHODS = ("assume_role", _BY_WEB_IDENTITY)
 _UNASKED = f"; this pod's own identity goes to AWS only, elsewhere assume_role_method: {_BY_WEB_IDENTITY} asks for it"
 _ROLE_SETTINGS = {"ExternalId", "RoleSessionName", "DurationSeconds"}
-"""Of `assume_role_kwargs`: the first is sent, the others change nothing that a run would see."""
+"""Of `assume_role_kwargs`: the first is sent, the last says how long a key of a run's own may last, the name changes nothing."""
 
 
 def read_connection(connection: Connection) -> StoreAccess:
@@ -72,6 +72,8 @@ def read_connection(connection: Connection) -> StoreAccess:
         sts_url=sts_url,
         token_file=_text(extra, "assume_role_with_web_identity_token_file"),
         ends_at=_end_of(token, extra, conn_id) if token else "",
+        run_keys=_truth(extra.get("run_keys", True)),
+        role_s=_role_seconds(extra, conn_id),
     )
 
 
@@ -142,6 +144,14 @@ def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
             f"knows {', '.join(sorted(_ROLE_SETTINGS))}"
         )
     return _text(settings, "ExternalId") or _text(extra, "external_id")
+
+
+def _role_seconds(extra: Mapping[str, Any], conn_id: str) -> int:
+    written = _within(extra, "assume_role_kwargs").get("DurationSeconds") or 0
+    try:
+        return int(written)
+    except (TypeError, ValueError) as err:
+        raise ConfigError(f"Airflow connection {conn_id!r} has DurationSeconds {written!r} - write 43200, say") from err
 
 
 def _sts_url(extra: Mapping[str, Any], endpoint_url: str, region: str) -> str:

@@ -92,6 +92,8 @@ def _way_out_of_refusal(meaning: Meaning, access: StoreAccess) -> str:
     """Tell what helps where a login is refused: by an identity no connection holds a login, password or token."""
     if access.login == "anonymous":
         return _ASKED_WITHOUT_LOGIN
+    if meaning.names_connection and access.key_of:
+        return f"it was asked with the {access.login}, which does what that run does"
     if meaning.names_connection and (access.identity or access.role_arn):
         return f"check the rights of what the key was given for ({access.role_arn or access.login})"
     return meaning.way_out

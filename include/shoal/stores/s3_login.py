@@ -103,8 +103,13 @@ def provider_of(access: "StoreAccess") -> Provider | None:
     return Renewed(lambda: fetch_key(access)) if access.identity or access.role_arn else None
 
 
-def fetch_key(access: "StoreAccess") -> Credentials:
+def fetch_key(access: "StoreAccess", policy: str = "", seconds: int = 0) -> Credentials:
     """Ask for a key that ends.
+
+    Args:
+        access: Who asks.
+        policy: What the key may do of what its asker may; empty for all of it.
+        seconds: How long it is to last; 0 leaves that to whoever gives it.
 
     Raises:
         ConfigError: There is no right to one, or no token to ask with.
@@ -114,7 +119,7 @@ def fetch_key(access: "StoreAccess") -> Credentials:
     who = access.sts_url or "the metadata service of this machine"
     # No cause is kept: the address of such a request holds the token.
     try:
-        return _provider(access).retrieve()
+        return _provider(access, policy, seconds).retrieve()
     except (urllib3.exceptions.HTTPError, OSError) as err:
         reason = type(getattr(err, "reason", None) or err).__name__
         raise NoAnswerError(
@@ -128,8 +133,11 @@ def fetch_key(access: "StoreAccess") -> Credentials:
 
 def told_as_ended(problem: ShoalError, access: "StoreAccess") -> ShoalError:
     """Judge a refusal: a login that was good and is refused now has ended, and the next attempt brings a new one."""
-    if access in LET_IN and isinstance(problem, LoginRefusedError):
-        return StoreError(f"{problem}; it was good until now")
+    if isinstance(problem, LoginRefusedError):
+        if access.key_of:
+            return StoreError(f"{problem}; the next attempt gets another one")
+        if access in LET_IN:
+            return StoreError(f"{problem}; it was good until now")
     return problem
 
 
@@ -148,7 +156,7 @@ def web_identity_file(access: "StoreAccess") -> Path:
     return Path(path)
 
 
-def _provider(access: "StoreAccess") -> Provider:
+def _provider(access: "StoreAccess", policy: str, seconds: int) -> Provider:
     pool = _KeyPool(access)
     if access.identity == MACHINE:
         return IamAwsProvider(region=access.region or DEFAULT_REGION, http_client=pool)
@@ -160,6 +168,8 @@ def _provider(access: "StoreAccess") -> Provider:
             sts_endpoint=access.sts_url,
             role_arn=role_arn,
             role_session_name="shoal",
+            duration_seconds=seconds,
+            policy=policy or None,
             http_client=pool,
         )
     return AssumeRoleProvider(
@@ -170,6 +180,8 @@ def _provider(access: "StoreAccess") -> Provider:
         role_arn=role_arn,
         role_session_name="shoal",
         external_id=access.role_external_id or None,
+        duration_seconds=seconds,
+        policy=policy or None,
         http_client=pool,
     )
 

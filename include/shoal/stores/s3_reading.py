@@ -40,6 +40,9 @@ T = TypeVar("T")
 BODY_PAUSES_S = (0.5, 1.0, 2.0)
 """The client itself repeats failed requests, but not a body that breaks off: that is asked for again after these."""
 
+IMAGES_AT_ONCE = 64
+"""Connections that are kept open for images: as many as a worker reads at once, else each further one is opened anew."""
+
 PAGE_KEYS = 1000
 """Keys of a page of a listing: what stores give at most."""
 
@@ -82,7 +85,7 @@ class S3Reader:
     @cached_property
     def _images_client(self) -> Minio:
         """The client for images: there are many, and one that the store does not give keeps no others waiting."""
-        return self.located.connect(provider=self._keys, others=self._others, hurried=self.hurried)
+        return self.located.connect(IMAGES_AT_ONCE, self._keys, self._others, hurried=self.hurried)
 
     @property
     def address(self) -> str | None:

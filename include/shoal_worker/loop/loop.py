@@ -165,7 +165,8 @@ class ShardRun:
     def _tell_progress(self, ending: Ending | None = None) -> None:
         if self._progress is not None:
             budget_left_s = self._limits.budget_s - (time.monotonic() - self._started)
-            self._progress.say(self._tally, budget_left_s, None if ending is None else ending.exit.name.lower())
+            ended = None if ending is None else ending.exit.name.lower()
+            self._progress.say(self._tally, budget_left_s, ended, self._pipeline.ahead.share("note"))
             if ending is not None:
                 self._progress.close()
 
@@ -186,7 +187,8 @@ class ShardRun:
                 outcome.done.set()
             if progress.due():
                 seconds = time.monotonic() - self._started
-                say(self._tally.progress(seconds, self._limits.budget_s - seconds))
+                slow = self._pipeline.ahead.tell()
+                say(self._tally.progress(seconds, self._limits.budget_s - seconds) + (f"; {slow}" if slow else ""))
             if told.due():
                 self._tell_progress()
 

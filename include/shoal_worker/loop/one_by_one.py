@@ -15,8 +15,8 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches
+from shoal_worker.loop.fetch_ahead import FETCHERS
 from shoal_worker.loop.pipeline import (
-    FETCHERS,
     BrokeOff,
     Checkpoint,
     Fatal,

@@ -20,13 +20,11 @@ from shoal.contract.errors import BrokeOffError, StoreError
 from shoal.stores.images import ImageDenied, ImageMissing
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches, choose, is_enough
+from shoal_worker.loop.fetch_ahead import FETCHERS, FetchAhead
 from shoal_worker.rows.parts import MOST_UNWRITTEN_BYTES, ListedImage, Row, held_bytes
 from shoal_worker.session import GpuFailedError, InferenceCancelledError
 
 log = logging.getLogger(__name__)
-
-FETCHERS = 4
-"""Threads that fetch and decode: requests wait for the store, not for the CPU."""
 
 AHEAD = 4
 """Images that wait for the model; as many as it takes at once, where those are more."""
@@ -188,12 +186,12 @@ class Pipeline:
             intake: Hands out the images.
             examiner: Turns them into rows.
             batches: How many go through the model at once; None for one by one.
-            fetchers: Threads that fetch and decode.
+            fetchers: Threads that fetch and decode to begin with, see `FetchAhead`.
         """
         self._intake = intake
         self._examiner = examiner
         self._batches = batches or Batches(1, 1)
-        self._fetchers = fetchers
+        self.ahead = FetchAhead(fetchers, examiner.reads)
         self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=max(AHEAD, self._batches.size))
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.unwritten = Unwritten()
@@ -204,17 +202,22 @@ class Pipeline:
     def in_flight(self) -> int:
         """Images that may be begun and not finished: being fetched, waiting, in the model."""
         most = self._batches.most
-        return self._fetchers + max(AHEAD, most) + (2 * most if most > 1 else 1)
+        return self.ahead.most + max(AHEAD, most) + (2 * most if most > 1 else 1)
 
     def start(self) -> None:
         """Begin."""
-        for _ in range(self._fetchers):
-            threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
+        self._begin_to_fetch(self.ahead.fetchers)
         threading.Thread(target=self._infer, name="infer", daemon=True).start()
+
+    def _begin_to_fetch(self, threads: int) -> None:
+        for _ in range(threads):
+            threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
 
     def _fetch(self) -> None:
         while (image := self._intake.take()) is not None:
-            self._waiting.put(self._prepare(image))
+            with self.ahead.prepared.counted():
+                prepared = self._prepare(image)
+            self._waiting.put(prepared)
         self._waiting.put(Finished())
 
     def _prepare(self, image: ListedImage) -> Ready | Outcome:
@@ -249,10 +252,13 @@ class Pipeline:
             self.outcomes.put(Fatal(err))
 
     def _infer_all(self) -> None:
-        fetching, waiting = self._fetchers, list[Ready | Outcome]()
+        fetching, waiting = self.ahead.fetchers, list[Ready | Outcome]()
         while fetching or waiting:
             self._wait_for_room()
             fetching -= self._gather(waiting, fetching)
+            if (more := self.ahead.more()) and fetching:
+                self._begin_to_fetch(more)
+                fetching += more
             waiting = self._give_up(waiting) if self._intake.closed else self._finish_some(waiting)
             self._make_way()
         self.outcomes.put(Finished())
@@ -262,7 +268,8 @@ class Pipeline:
         ended, until = 0, time.monotonic() + GATHER_S
         while ended < fetching and not is_enough([_shape(one) for one in waiting], self._batches):
             try:
-                item = self._waiting.get(timeout=max(until - time.monotonic(), 0) if waiting else None)
+                with self.ahead.waiting():
+                    item = self._waiting.get(timeout=max(until - time.monotonic(), 0) if waiting else None)
             except queue.Empty:
                 break
             if isinstance(item, Finished):

@@ -53,7 +53,9 @@ class Progress:
         self._said_trouble = False
         self._thread = threading.Thread(target=self._write_all, name="progress", daemon=True)
 
-    def say(self, tally: Tally, budget_left_s: float, ended: str | None = None) -> None:
+    def say(
+        self, tally: Tally, budget_left_s: float, ended: str | None = None, waits_for_store: float | None = None
+    ) -> None:
         """Say how far it is: at once, in place of what was said before and is not written yet."""
         note = ProgressNote(
             shard=tally.shard,
@@ -66,6 +68,7 @@ class Progress:
             at=utc_text(datetime.now(UTC)),
             node=self._node,
             ended=ended,
+            waits_for_store=None if waits_for_store is None else round(waits_for_store, 2),
         )
         with self._changed:
             if not self._thread.is_alive() and not self._is_over and not self._begin():

@@ -23,6 +23,9 @@ from shoal.contract.errors import ConfigError, ShoalError
 log = logging.getLogger(__name__)
 
 NAMES = ("worker", "sidecar", "airflow", "minio")
+TARGETS = {"serve": "worker"}
+"""Images that are another target of an image's Dockerfile."""
+
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "buildah": "buildah"}
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -49,7 +52,7 @@ def built_images(names: Sequence[str] = NAMES) -> dict[str, Path]:
     """Build what is missing or out of date.
 
     Args:
-        names: Of NAMES.
+        names: Of NAMES or TARGETS.
 
     Returns:
         Image reference -> docker-archive, as `ctr images import` and `docker load` take it.
@@ -140,16 +143,18 @@ def go_base() -> str:
 
 
 def _archive(name: str) -> Path:
-    dockerfile = CHECKOUT / "docker" / name / "Dockerfile"
+    dockerfile = CHECKOUT / "docker" / TARGETS.get(name, name) / "Dockerfile"
     bases, inputs = {"BASE": base()}, [dockerfile]
     if name == "minio":
         bases["GO_BASE"] = go_base()
     else:
         inputs += [CHECKOUT / ".dockerignore", *_copied(dockerfile.read_text())]
-    return _build(name, reference(name), CHECKOUT, bases, inputs)
+    return _build(name, reference(name), CHECKOUT, bases, inputs, target=name if name in TARGETS else "")
 
 
-def _build(name: str, shown: str, context: Path, bases: dict[str, str], inputs: Sequence[Path]) -> Path:
+def _build(
+    name: str, shown: str, context: Path, bases: dict[str, str], inputs: Sequence[Path], *, target: str = ""
+) -> Path:
     """Build an image, named `shown` in its archive, unless one of the same inputs is in the cache."""
     digest = digest_of([(str(path.relative_to(context)), path) for path in inputs], shown, *bases.values())
     image, libraries = tag(name, digest), tag(f"{name}-{KEPT_STAGE}", digest)
@@ -160,7 +165,8 @@ def _build(name: str, shown: str, context: Path, bases: dict[str, str], inputs: 
         with storage_in_use():
             if f" AS {KEPT_STAGE}\n" in inputs[0].read_text():
                 buildah(name, "build", *command, "--target", KEPT_STAGE, "--tag", libraries, str(context))
-            buildah(name, "build", *command, "--tag", image, str(context))
+            of_target = ["--target", target] if target else []
+            buildah(name, "build", *command, *of_target, "--tag", image, str(context))
             buildah(name, "push", image, f"docker-archive:{folder / name}.tar:{shown}")
         prune()
 

@@ -78,6 +78,13 @@ def test_the_airflow_image_has_shoal_its_sql_and_the_database_drivers(images):
     assert run_in("airflow", "shoal", "--help").returncode == 0
 
 
+def test_the_airflow_image_has_rclone_for_sources_that_only_it_reaches(images):
+    code = "from shoal.stores.rclone_program import find_rclone; print(find_rclone())"
+    ran = run_in("airflow", "python", "-c", code)
+    assert ran.returncode == 0, ran.stderr
+    assert run_in("airflow", ran.stdout.strip(), "version").stdout.startswith("rclone v1.")
+
+
 def test_the_airflow_image_has_shoal_s_plugin_and_bundle(images):
     code = "from importlib.metadata import entry_points; print([entry.value for entry in entry_points(group='airflow.plugins')])"
     assert "shoal.airflow.plugin:ShoalPlugin" in run_in("airflow", "python", "-c", code).stdout

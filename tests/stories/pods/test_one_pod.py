@@ -1,5 +1,6 @@
 """One worker in one pod, and what is said when it cannot work: real kubelet, real registry errors, real admission."""
 
+import base64
 import dataclasses
 import re
 import time
@@ -24,10 +25,16 @@ from shoal.contract.errors import (
     ShoalError,
     WorkerError,
 )
+from shoal.contract.job import WorkerCommand
 from shoal.engines.engine import DagRunId, open_engine
 from shoal.engines.kubernetes.checks import check_rights
+from shoal.engines.kubernetes.manifests import WORKER
+from shoal.engines.kubernetes.pod_log import read_log
 from shoal.preflight.sample_run import SampleRun
 from shoal.settings.dataset_stores import open_stores
+from shoal.shards.attempt import ShardWork
+from shoal.shards.own_keys import OwnKeys
+from waiting import wait_until
 from webdav import serving
 
 
@@ -105,6 +112,56 @@ def test_a_store_by_rclone_is_read_where_pod_security_is_restricted(dav, pipelin
     assert sample.count_rows()[0] == 5
     assert re.search(r"shard 0: 5 images in \d+ s .* 5 processed", lines[-1])
     assert left_behind(real_cluster, namespaces["direct"]) == []
+
+
+ASK = """
+import sys
+from shoal.contract.errors import ShoalError
+from shoal.stores.object_store import open_from_env
+
+for role, bucket, key in zip(*[iter(sys.argv[1:])] * 3):
+    try:
+        print(role, len(open_from_env(role, bucket).find_bytes(key)), "bytes")
+    except ShoalError as err:
+        print(role, err)
+"""
+
+
+def test_a_pod_that_asks_for_another_dataset_s_image_or_another_run_is_denied(pipelines, api, real_cluster, scenes):
+    """The keys are those that a worker gets, and its image asks with them; what it may read it gets all the same."""
+    pipeline, neighbour = pipelines(), pipelines()
+    samples = [SampleRun.prepare(pipeline.dataset, pipeline.stores) for _ in range(2)]
+    plan, other = (sample.plan for sample in samples)
+    assert plan.run_keys.roles == ("source", "models", "results")
+    work = ShardWork(
+        0, pipeline.stores, plan.run_key, scenes[0].key, WorkerCommand("", "", 0, "abcdefgh"), 60.0,
+        OwnKeys.of(plan.dataset, plan.job, plan.run_keys.roles),
+    )  # fmt: skip
+    engine, owner = open_engine(pipeline.dataset, lambda _: api), DagRunId("", "asks", plan.run_key)
+    pod = engine.prepare(work, owner)
+    layout, results = pipeline.stores.layout.variant(plan.variant.directory), pipeline.stores.results.bucket
+    asked = [
+        *("source", pipeline.stores.source.bucket, scenes[0].key),
+        *("source", neighbour.stores.source.bucket, scenes[0].key),
+        *("results", results, layout.run(plan.run_key).plan),
+        *("results", results, layout.run(other.run_key).plan),
+    ]
+    pod["spec"]["containers"][0] |= {"command": ["python", "-c", ASK], "args": asked}
+    core, name, namespace = client.CoreV1Api(api), pod["metadata"]["name"], pod["metadata"]["namespace"]
+    try:
+        core.create_namespaced_pod(namespace, pod)
+        wait_until(lambda: core.read_namespaced_pod(name, namespace).status.phase == "Succeeded", 120, "the pod's end")
+        own, foreign, mine, others = read_log(core, name, namespace, WORKER)
+        secret = str(client.CoreV1Api(real_cluster.connect()).read_namespaced_secret(owner.name, namespace).data)
+    finally:
+        engine.end(lambda: owner, wait_s=60)
+    assert own == f"source {len(scenes[0].jpeg)} bytes"
+    assert re.fullmatch(r"results \d+ bytes", mine)
+    assert f"of bucket '{neighbour.stores.source.bucket}'" in foreign
+    assert "denied (AccessDenied)" in foreign
+    assert "denied (AccessDenied)" in others
+    whose = base64.b64encode(real_cluster.store.secret_key.encode()).decode()
+    assert whose not in secret
 
 
 def test_the_next_plan_reuses_what_a_check_inferred(pipelines, api):

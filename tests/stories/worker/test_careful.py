@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from shoal.contract.exit_codes import WorkerExit
+from shoal_worker.loop.fetch_ahead import MOST_FETCHERS
+from shoal_worker.loop.pipeline import AHEAD
 from worker.http_faults import faulty_store, passed_on, status
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import constant_model, crash_on_white
 from worker.processes import ATTEMPT, Workplace
+
+IN_FLIGHT = MOST_FETCHERS + AHEAD + 1
+"""Images that a worker may have begun: read, waiting, in the model."""
 
 
 @pytest.fixture
@@ -87,7 +92,7 @@ def test_only_what_a_crash_may_have_lost_goes_one_by_one(workplace):
     with faulty_store(note) as (endpoint_url, _):
         done = workplace.work("--careful", SHOAL_RESULTS_ENDPOINT_URL=endpoint_url)
     assert done.returncode == WorkerExit.DONE, done.stderr
-    assert names == [f"{n:03}.jpg" for n in range(10)]  # one image of work, nine in flight
+    assert names == [f"{n:03}.jpg" for n in range(1 + IN_FLIGHT)]  # one image of work before
     assert len(workplace.rows()) == 60
 
 
@@ -117,7 +122,7 @@ def test_several_are_not_tried_at_once_while_one_is_still_named(workplace):
     with faulty_store(refuse) as (endpoint_url, _):
         done = workplace.work("--careful", SHOAL_RESULTS_ENDPOINT_URL=endpoint_url)
     assert done.returncode == WorkerExit.INFRASTRUCTURE, done.stderr
-    assert len(workplace.rows()) == 10
+    assert len(workplace.rows()) == 1 + IN_FLIGHT
 
 
 def test_a_worker_that_cannot_do_any_image_blames_none(workplace):

@@ -40,6 +40,14 @@ def test_the_page_tells_what_would_be_inferred(plan):
     assert "passed over" not in page
 
 
+def test_the_page_tells_which_keys_pods_get_and_why(plan):
+    why = "the connection says run_keys: false"
+    plan["run_keys"] = {"roles": ["source", "models"], "why_not": {"results": why}}
+    page = render_plan(StoredPlan.parse(plan))
+    assert "<th>Pods have keys of this run&#39;s own for</th><td>source, models</td>" in page
+    assert f"<th>Pods have the connection&#39;s key for results</th><td>{why}</td>" in page
+
+
 def test_the_page_names_what_was_passed_over_and_who_is_asked(plan):
     plan["passed_over"] = [{"version": "v2", "reason": "refused by ana"}]
     plan["approval"]["decision"] = "ask"

@@ -128,5 +128,5 @@ def test_a_container_that_others_call_service_is_theirs_where_no_dataset_file_ha
 def test_a_worker_that_waits_for_its_service_is_not_taken_for_one_that_hangs():
     patient = deepaas(timeout="30m", start_timeout="1h")
     workers = Workers(Cluster(kind="kubernetes"), Worker(image="worker:1", service=patient), Sidecar(image="sidecar:1"))
-    work = ShardWork(1, None, "run", "a.jpg", SHARD.command, budget_s=600.0)
+    work = ShardWork(1, None, "run", "a.jpg", SHARD.command, budget_s=600.0, own_keys=None)
     assert KubernetesEngine(workers, lambda _: None).bounds(work).work_s == 600 + 1800 + 3600

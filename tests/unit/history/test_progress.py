@@ -72,6 +72,20 @@ def test_shards_that_wait_for_a_worker_come_one_after_the_other():
     )
 
 
+def test_shards_that_wait_for_the_store_are_told_of_and_none_that_has_ended():
+    """A slow store looks like a worker that hangs."""
+    said = {
+        0: [Said(note(0, done=3, images_per_s=0.0, waits_for_store=0.97), 5)],
+        1: [Said(note(1, done=200, waits_for_store=0.07), 5)],
+        2: [Said(note(2, done=400, waits_for_store=0.97, ended="done"), 5)],
+    }
+    progress = progress_of(dict.fromkeys(range(3), 400), said)
+    assert [shard.waits_for_store for shard in progress.shards] == [0.97, 0.07, None]
+    assert progress.describe().endswith(
+        "shards: 1 at work, 1 standing still, 1 done; 1 shard waits for the image store"
+    )
+
+
 def note(shard: int = 0, **said) -> ProgressNote:
     usual = ProgressNote(shard, 400, 0, 0, 4.0, BOX_S, "2026-06-01T00:00:00Z", "2026-06-01T00:01:00Z")
     return replace(usual, **said)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,8 +23,10 @@ from cluster.processes import Processes
 from cluster.token_issuer import AUDIENCE, TokenIssuer, token_issuer
 from four_readers import READERS, ROWS, TEXT, may_mount, read_by_sidecar, read_under_host_names
 from pipeline import Pipeline, make_pipeline
+from shoal.contract.errors import AccessDeniedError
+from shoal.contract.run_rights import Rights
 from shoal.settings.dataset_stores import open_stores
-from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.object_store import Connection, access_from_connection, limit_access
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables import session
@@ -187,6 +190,15 @@ def test_every_kind_of_login_is_read_with_by_all_four(made, words, reader, site,
     access = made(site, pod)
     assert re.fullmatch(words, access.login)
     assert READERS[reader](access, "public" if words == "anonymous" else "fish", tmp_path) == "fish"
+
+
+@pytest.mark.parametrize("made", [role, web_identity])
+def test_a_role_s_key_of_a_run_s_own_does_what_that_run_does(made, site, pod):
+    access = replace(made(site, pod), role_s=7200)
+    limited = limit_access(access, "fish", Rights(read=(TEXT,)), timedelta(hours=1), timedelta(hours=2))
+    assert S3Store(limited, "fish").find_bytes(TEXT) == b"fish"
+    with pytest.raises(AccessDeniedError, match=r"the key of this run's own until 20.*, which does what that run does"):
+        S3Store(limited, "fish").find_bytes("again.txt")
 
 
 def test_virtual_hosts_are_asked_by_all_four(site, tmp_path):

@@ -262,14 +262,14 @@ def test_a_variable_that_is_missing_is_named():
 def test_rclone_is_told_by_the_variables_a_worker_reads():
     remote = load_kind("s3").rclone_remote("source", "fish")
     assert remote.path == ":s3:fish"
-    not_for_rclone = {"SHOAL_SOURCE_ENDS_AT", "SHOAL_STORE_PATIENCE_S"}
+    not_for_rclone = {"SHOAL_SOURCE_ENDS_AT", "SHOAL_SOURCE_KEY_OF", "SHOAL_STORE_PATIENCE_S"}
     assert {*remote.environment.values(), remote.ca_variable} == set(ACCESS.to_env("source")) - not_for_rclone
 
 
 def test_a_bucket_that_was_not_reached_says_why_whatever_is_asked_of_it():
     gone = UnreachedStore("fish", ConfigError("Airflow connection 'reef_s3' is not defined"))
     asked = [name for name in vars(S3Store) | vars(S3Store.__mro__[1]) if not name.startswith("_")]
-    ways_to_open = {"access_from_env", "access_from_connection", "rclone_remote"}
+    ways_to_open = {"access_from_env", "access_from_connection", "rclone_remote", "limit_access"}
     for name in set(asked) - ways_to_open - {"address", "access", "ground", "hurried"}:
         with pytest.raises(ConfigError, match="'reef_s3' is not defined"):
             getattr(gone, name)()

@@ -11,7 +11,8 @@ from shoal.contract.rows import Status
 from shoal.stores.images import Fetched
 from shoal_worker.examine import TOGETHER, Examiner
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.pipeline import AHEAD, FETCHERS, Fatal, Finished, Intake, Pipeline, Unreached, count_fetchers
+from shoal_worker.loop.fetch_ahead import FETCHERS, MOST_FETCHERS
+from shoal_worker.loop.pipeline import AHEAD, Fatal, Finished, Intake, Pipeline, Unreached, count_fetchers
 from shoal_worker.rows.parts import ListedImage, Row, Stamp
 from shoal_worker.session import Detector, InferenceCancelledError, open_model
 from shoal_worker.sight import Sight
@@ -234,9 +235,9 @@ def test_after_a_crash_as_many_images_are_tried_alone_as_may_have_been_on_their_
             Intake([], 1), Examiner(None, None, 1, STAMP, scan_limit=1), Batches(wanted, most), fetchers
         ).in_flight
 
-    assert in_flight(1, None, FETCHERS) == FETCHERS + AHEAD + 1
-    assert in_flight(16, None, 6) == 6 + 16 + 32
-    assert in_flight(AUTO, None, 6) == 6 + 64 + 128
+    assert in_flight(1, None, FETCHERS) == MOST_FETCHERS + AHEAD + 1
+    assert in_flight(16, None, 6) == MOST_FETCHERS + 16 + 32
+    assert in_flight(AUTO, None, 6) == MOST_FETCHERS + 64 + 128
 
 
 @pytest.mark.parametrize(

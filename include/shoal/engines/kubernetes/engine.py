@@ -27,10 +27,8 @@ from shoal.engines.kubernetes.pod_trouble import ReadWords, find_start_trouble, 
 from shoal.engines.kubernetes.pod_watch import STARTS_S, Bounds, PodWatch, last_event, look
 from shoal.engines.kubernetes.room import KubernetesRoom
 from shoal.engines.kubernetes.settings import KubernetesSettings
+from shoal.settings.attempt_time import queue_of
 from shoal.shards.attempt import ShardWork
-
-LEAST_QUEUE_S = 3600.0
-"""A pod may wait so long for a node whatever `cluster.wait` says: that is of plans, and a node may have to be started."""
 
 UNSEEN = ["the cluster has none of its pods, and no event about them any more (events are kept for an hour)"]
 
@@ -75,7 +73,7 @@ class KubernetesEngine(KubernetesSettings):
     def prepare(self, work: ShardWork, owner: DagRunId) -> Manifest:
         """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod."""
         uid = self._objects.ensure_config_map(owner)
-        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.stores.located_accesses()))
+        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.own_keys.make(work.stores)))
         bucket, kind = self._workers.bucket, work.stores.source.access.kind
         volume = self._workers.volume
         return self.make_pod(
@@ -101,7 +99,7 @@ class KubernetesEngine(KubernetesSettings):
         """Say how long the pod of an attempt is waited for; at the end of its time box a worker may wait for its service."""
         service = self._workers.worker.service
         patience_s = (service.timeout + service.start_timeout).total_seconds() if service else 0.0
-        return Bounds(GRACE_S, max(self._cluster.wait.total_seconds(), LEAST_QUEUE_S), work.budget_s + patience_s)
+        return Bounds(GRACE_S, queue_of(self._cluster).total_seconds(), work.budget_s + patience_s)
 
     def look(self, handle: PodHandle, before: PodWatch | None) -> PodWatch:  # noqa: D102
         before, now_s = before or PodWatch(), time.monotonic()

@@ -1,0 +1,23 @@
+"""How long an attempt at a shard may take: from when its worker starts, and with all that it may wait for."""
+
+from datetime import timedelta
+
+from shoal.settings.dataset import Dataset
+from shoal.settings.execution import Cluster
+
+LEAST_QUEUE = timedelta(hours=1)
+"""A pod may wait so long for a node whatever `cluster.wait` says: that is of plans, and a node may have to be started."""
+
+LAST_IMAGES = timedelta(minutes=30)
+"""Images that were begun in time, and rows that a store takes late."""
+
+
+def queue_of(cluster: Cluster) -> timedelta:
+    """Say how long a pod may wait for a node."""
+    return max(cluster.wait, LEAST_QUEUE)
+
+
+def work_of(dataset: Dataset) -> timedelta:
+    """Say how long a worker may take from its own start on."""
+    service = dataset.worker.service
+    return dataset.run.budget + LAST_IMAGES + (service.timeout + service.start_timeout if service else timedelta(0))

@@ -1,0 +1,201 @@
+"""Keys of a run's own, made by a real MinIO: what they may do and may not, and what becomes of a run whose key ends."""
+
+import os
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cluster.binaries import MINIO, are_built
+from cluster.object_store import add_writer, start_object_store
+from cluster.processes import Processes
+from four_readers import TEXT, may_mount, read_by_sidecar
+from pipeline import Pipeline, make_pipeline, run_worker_here
+from shoal.contract.errors import AccessDeniedError, ShoalError, StoreError
+from shoal.contract.exit_codes import WorkerExit
+from shoal.contract.run_rights import Rights
+from shoal.settings.dataset_stores import open_stores
+from shoal.shards.attempt import prepare_shard
+from shoal.shards.own_keys import OwnKeys
+from shoal.stores.object_store import limit_access, open_store
+from shoal.stores.s3 import S3Store
+from worker.ending_keys import EndingKeys
+from worker.http_faults import faulty_store
+
+PODS = {
+    "cluster": {"kind": "kubernetes", "pod": {"cpu": "200m", "memory": "256Mi"}},
+    "worker": {"image": "worker:1"},
+    "sidecar": {"image": "sidecar:1"},
+}
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory):
+    if not are_built(MINIO) and os.environ.get("CI") != "true":  # in CI it is built on the way
+        pytest.skip("MinIO is not built, keys of a run's own are not tested: make cluster")
+    folder = tmp_path_factory.mktemp("run-keys")
+    processes = Processes(folder / "run")
+    try:
+        yield start_object_store(processes, folder / "data", "127.0.0.1")
+    finally:
+        processes.stop("minio")
+
+
+@pytest.fixture(scope="module")
+def user(admin):
+    """A login as a connection has it: it may do everything in every bucket of these tests."""
+    return add_writer(admin, "*")
+
+
+@pytest.fixture
+def pipeline(admin, user, demo_models, scenes, tmp_path) -> Pipeline:
+    """A dataset below a prefix of a bucket that holds another one's images, too; as one whose workers are pods."""
+    made = make_pipeline(admin, {"v1": demo_models["v1"]}, tmp_path)
+    for scene in scenes[:6]:
+        made.put(f"reef/{scene.key}", scene.jpeg)
+    made.put(f"other/{scenes[0].key}", scenes[0].jpeg)
+    source = made.dataset.source.model_dump(mode="json") | {"prefix": "reef/"}
+    dataset = made.with_settings(source=source, **PODS).dataset
+    return Pipeline(dataset, open_stores(dataset, lambda _: user))
+
+
+def keys_of(plan, pipeline, shard=0, *, repeated=False):
+    """What the pod of a shard's attempt would log in with, as its task makes it."""
+    element = {"shard": shard, "variant": plan.variant.directory, "run_key": plan.run_key}
+    work = prepare_shard(pipeline.stores, element, repeated=repeated)
+    return work, work.own_keys.make(pipeline.stores)
+
+
+def stores_of(accesses, pipeline):
+    opened = {role: open_store(access, getattr(pipeline.stores, role).bucket) for role, access in accesses.items()}
+    return replace(pipeline.stores, **opened)
+
+
+def test_a_run_s_keys_do_what_it_does_and_nothing_else(pipeline, caplog):
+    other, plan = pipeline.plan(), pipeline.plan()
+    assert plan.run_keys.roles == ("source", "models", "results")
+    (line,) = plan.run_keys.describe()
+    assert line.startswith("pods get a key of this run's own for source and models and results: ")
+    _, accesses = keys_of(plan, pipeline)
+    assert all(access.login.startswith("key of this run's own until 20") for access in accesses.values())
+    stores, layout = stores_of(accesses, pipeline), pipeline.stores.layout.variant(plan.variant.directory)
+    mine, others = (layout.run(one.run_key) for one in (plan, other))
+    images = sorted(pipeline.stores.source.list_keys("reef/"))
+    assert sorted(stores.source.list_keys("reef/")) == images
+    assert stores.source.has(images[0])
+    assert stores.results.has(mine.plan)
+    stores.results.write_bytes(layout.part(plan.run_key, 0, "abcdefgh", 0), b"rows")
+    stores.results.write_bytes(mine.shard_progress(0, "abcdefgh"), b"{}")
+    stores.results.write_bytes(mine.trying(0, "abcdefgh"), b"{}")
+    stores.results.delete([mine.trying(0, "abcdefgh")])
+    foreign = pipeline.stores.source.list_keys("other/")[0]
+    for what, ask in {
+        "another dataset's image": lambda: stores.source.find_bytes(foreign),
+        "the names of another's images": lambda: stores.source.list_keys("other/"),
+        "the names of a whole bucket": lambda: stores.source.list_keys(""),
+        "writing an image": lambda: stores.source.write_bytes(images[0], b""),
+        "the names of models": lambda: stores.models.list_keys(""),
+        "replacing a model": lambda: stores.models.write_bytes(plan.job.model_key, b""),
+        "another run's plan": lambda: stores.results.find_bytes(others.plan),
+        "another run's part": lambda: stores.results.write_bytes(layout.part(other.run_key, 0, "abcdefgh", 0), b""),
+        "the answer": lambda: stores.results.write_bytes(pipeline.stores.layout.current, b""),
+        "its own plan, to write": lambda: stores.results.write_bytes(mine.plan, b""),
+        "its own part, to delete": lambda: stores.results.delete([layout.part(plan.run_key, 0, "abcdefgh", 0)]),
+        "the names of rows": lambda: stores.results.list_keys(layout.parts),
+    }.items():
+        with pytest.raises(ShoalError) as denied:
+            ask()
+        assert "AccessDenied" in str(denied.value), what
+    secret = {part for access in accesses.values() for part in (access.secret_key, access.session_token)}
+    assert not any(word in text for word in secret for text in (caplog.text, str(plan.to_json()), repr(accesses)))
+
+
+def test_a_worker_does_its_shard_with_them(pipeline):
+    plan = pipeline.plan()
+    _, accesses = keys_of(plan, pipeline)
+    for shard in plan.work.shards:
+        done = run_worker_here(stores_of(accesses, pipeline), plan, shard.shard)
+        assert done.returncode == WorkerExit.DONE, done.stdout
+    assert pipeline.summarize(plan).summary["result"]["examined"] == 6
+
+
+def test_a_key_that_ends_in_mid_run_is_nobody_s_bad_image_and_the_next_attempt_goes_on(pipeline, user):
+    """The key of images ends while they are read: one line, a retry, and its own key."""
+    plan = pipeline.with_settings(cluster={**PODS["cluster"], "max_pods": 1}).plan()
+    (shard,) = plan.work.shards
+    _, accesses = keys_of(plan, pipeline)
+    keys = EndingKeys(user.endpoint_url, None, seconds=0.5)
+
+    def answer(handler, number):
+        """Count the key's time from the first image on, however long the worker took to begin."""
+        if handler.command == "GET" and keys.pause_s and not begun:
+            begun.append(keys.given.update(dict.fromkeys(keys.given, time.monotonic())))
+        keys.answer(handler, number)
+
+    begun = []
+    with faulty_store(answer) as (url, _):
+        there = open_stores(pipeline.dataset, lambda _: replace(user, endpoint_url=url))
+        own = OwnKeys.of(plan.dataset, plan.job, ["source"])
+        ending = own.make(there)["source"]
+        keys.pause_s = 0.9
+        done = run_worker_here(stores_of({**accesses, "source": ending}, pipeline), plan, shard.shard)
+    assert done.returncode == WorkerExit.INFRASTRUCTURE, done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert "ExpiredToken" in last
+    assert "it was asked with the key of this run's own until 20" in last
+    assert "the next attempt gets another one" in last
+    work, accesses = keys_of(plan, pipeline, repeated=True)
+    assert 0 < work.left < 6
+    done = run_worker_here(stores_of(accesses, pipeline), plan, shard.shard)
+    assert done.returncode == WorkerExit.DONE, done.stdout
+    summary = pipeline.summarize(plan).summary
+    assert summary["result"]["examined"] == 6
+    assert summary["run"]["balance"]["failed"] == 0
+
+
+def test_a_key_that_ended_before_its_worker_began_is_tried_again_too(pipeline, user):
+    plan = pipeline.plan()
+    _, accesses = keys_of(plan, pipeline)
+    ended = replace(accesses["results"], session_token=accesses["source"].session_token)
+    with pytest.raises(StoreError, match=r"the next attempt gets another one"):
+        S3Store(ended, pipeline.stores.results.bucket).find_bytes("x")
+
+
+def test_the_administrator_s_own_login_makes_such_keys_too(admin, pipeline):
+    stores = open_stores(pipeline.dataset, lambda _: admin)
+    limited = stores.limit("source", Rights(read=("reef/",)), pipeline.dataset)
+    with pytest.raises(AccessDeniedError):
+        S3Store(limited, stores.source.bucket).find_bytes("other/x.jpg")
+
+
+def test_a_sidecar_mounts_what_lies_below_a_prefix_by_such_a_key(user, admin, tmp_path):
+    if not may_mount():
+        pytest.skip("no right to mount here, the sidecar is not tested")
+    bucket = "mounted"
+    admin.connect().make_bucket(bucket)
+    S3Store(user, bucket).write_bytes(TEXT, b"fish")
+    prefix = TEXT[:-1]
+    folders = tuple(TEXT[:end] for end in range(len(TEXT)) if end == 0 or TEXT[end - 1] == "/")
+    rights = Rights(read=(prefix,), names=(prefix,), folders=folders)
+    limited = limit_access(user, bucket, rights, timedelta(hours=1), timedelta(hours=2))
+    assert read_by_sidecar(limited, bucket, tmp_path) == "fish"
+
+
+def test_where_the_connection_wants_none_the_pods_get_its_own_and_the_plan_says_so(pipeline, user):
+    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys=False))
+    plan = Pipeline(pipeline.dataset, stores).plan()
+    assert plan.run_keys.roles == ()
+    said = "pods get the key of the connection for source and models and results: the connection says run_keys: false"
+    assert said in plan.describe()
+    assert plan.to_json()["run_keys"]["why_not"]["source"] == "the connection says run_keys: false"
+    work, accesses = keys_of(plan, Pipeline(pipeline.dataset, stores))
+    assert accesses["source"].access_key == user.access_key
+    assert work.own_keys.rights == {}
+
+
+def test_a_plan_that_promised_keys_gives_no_wider_ones_in_their_place(pipeline, user):
+    plan = pipeline.plan()
+    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys=False))
+    with pytest.raises(ShoalError, match=r"none is to be had now: the connection says run_keys: false"):
+        keys_of(plan, Pipeline(pipeline.dataset, stores))
