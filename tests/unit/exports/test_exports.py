@@ -12,6 +12,7 @@ import pytest
 from pipeline import beside_report, make_pipeline
 from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.hashing import canonical_sha256
+from shoal.evidence.answer_evidence import TOO_FEW, AnswerEvidence
 from shoal.exports.export import EXPORTS, Answer, find_export, need_exports
 from shoal.exports.write import write_exports, write_one
 from shoal.preflight.steps import Checked, store_steps, try_steps
@@ -407,7 +408,8 @@ def test_the_same_summary_is_the_same_report(few_images):
     stored = StoredPlan.parse(plan.to_json())
     files = {name: file.sha256 for name, file in done.stored.named.items() if file.month is None}
     html, _ = files.pop("report.html"), files.pop("explore.json")
-    answer = Answer(stored, True, done.summary["result"], done.summary["run"], files)
+    beside = AnswerEvidence(why_no_findings=TOO_FEW)
+    answer = Answer(stored, True, done.summary["result"], done.summary["run"], files, evidence=beside)
     with open_database(few_images.stores.results) as database:
         layout = few_images.stores.layout.variant(plan.variant.directory)
         build_tables(database, stored, run, find_sources(database, layout, stored))
