@@ -10,7 +10,7 @@ from typing import Any
 from deal import CHECKOUT, LANES, LINT, read_record, test_files
 
 MEASURED = CHECKOUT / ".shoal/durations.json"
-SLOWEST = 15
+SLOWEST, DEAREST = 15, 40
 ADDITIONS = 20_000_000
 
 
@@ -20,15 +20,16 @@ def table(lanes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     Args:
         lanes: Name -> what `tests/houses/durations.py` wrote.
     """
-    lines = ["lane       files  wall s"]
+    lines = ["lane       files  wall s   CPU s"]
     for name, lane in lanes.items():
-        lines.append(f"{name:<10} {len(lane['files']):>5} {lane['wall_s']:>7.0f}")
-    for title, part in (
-        (f"the {SLOWEST} slowest files, s", "files"),
-        (f"the {SLOWEST} that took most CPU, s", "cpu_s"),
+        cpu_s = sum(lane.get("cpu_s", {}).values())
+        lines.append(f"{name:<10} {len(lane['files']):>5} {lane['wall_s']:>7.0f} {cpu_s:>7.0f}")
+    for title, part, most in (
+        (f"the {SLOWEST} slowest files, s", "files", SLOWEST),
+        (f"the {DEAREST} that took most CPU, s", "cpu_s", DEAREST),
     ):
         took = sorted(((s, file) for lane in lanes.values() for file, s in lane.get(part, {}).items()), reverse=True)
-        lines += ["", title, *(f"{s:>7.0f}  {file}" for s, file in took[:SLOWEST])]
+        lines += ["", title, *(f"{s:>7.0f}  {file}" for s, file in took[:most])]
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drawn_scenes import drawn
 from hostile_answer import HostileAnswer, hostile_answer
 from pipeline import Pipeline, make_pipeline
 from shoal.embedded.processes.rclone import embedded_store
@@ -93,7 +94,7 @@ def demo_models() -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def scenes() -> tuple[Scene, ...]:
     """Every demo scene, with its truth."""
-    return tuple(demo_scenes())
+    return drawn("demo", demo_scenes)
 
 
 @pytest.fixture(scope="session")

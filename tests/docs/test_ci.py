@@ -110,7 +110,7 @@ def test_the_report_names_lanes_and_slowest_files_and_keeps_what_was_not_run():
         "lint": {"wall_s": 70, "files": {ci.LINT: 70}},
     }
     shown = report.table(lanes)
-    assert "lane 0         2      61" in shown
+    assert "lane 0         2      61      10" in shown
     assert shown[-7:-3] == ["     70  make lint", "     50  tests/test_a.py", "      9  tests/test_b.py", ""]
     assert shown[-2:] == ["      8  tests/test_b.py", "      2  tests/test_a.py"]
     before = {"tests/test_gone.py": 3.0, "tests/test_a.py": 1.0, "tests/test_not_run.py": 4.0}

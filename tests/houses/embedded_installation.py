@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cache import DATABASES, built, digest_of
 from impatience import write_policies
+from metadata_database import airflow_packages
+from shoal.embedded import home as embedded_home
 from shoal.embedded.fill import fill_demo, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.processes.rclone import embedded_store
 
 ROOT = Path(__file__).parents[2]
+OF_DATABASE = ("airflow.db", "migrated-")
+"""How the names of files begin that a made database consists of."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,19 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Airflow's folder once its database is made, seconds of a processor, and nothing has run."""
-    installation = Installation(tmp_path_factory.mktemp("new") / "home")
-    installation.airflow(
-        "home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint('made')"
-    )
-    return installation.home / "airflow"
+    """Airflow's folder once its database is made, ten seconds of a processor, and nothing has run; kept by what makes it."""
+
+    def make(entry: Path) -> None:
+        installation = Installation(tmp_path_factory.mktemp("new") / "home")
+        installation.airflow(
+            "home.migrate(StoreAccess('http://127.0.0.1:9', 'nobody', 'nothing'), lambda: None)\nprint('made')"
+        )
+        for path in (installation.home / "airflow").iterdir():
+            if path.name.startswith(OF_DATABASE):
+                shutil.copy2(path, entry)
+
+    made_by = [("", Path(__file__)), ("", Path(embedded_home.__file__))]
+    return built(DATABASES, "embedded", digest_of(made_by, *airflow_packages()), make)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +109,7 @@ def fresh_installation(tmp_path: Path, new_database: Path, demo_content: Path) -
     shutil.copy2(demo_content / "filled", home)
     (home / "airflow").mkdir(mode=0o700)
     for path in new_database.iterdir():
-        if path.name.startswith(("airflow.db", "migrated-")):
+        if path.name.startswith(OF_DATABASE):
             shutil.copy2(path, home / "airflow")
     write_policies(home / "airflow")
     return Installation(home)

@@ -170,10 +170,14 @@ def metadata_database(home: Home, environment: Mapping[str, str]) -> Iterator[Me
 def _digest(programs: Path) -> str:
     """Identify what makes the tables: Airflow with its providers, and the server."""
     server = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
-    packages = {
-        f"{found.name}=={found.version}" for found in distributions() if found.name.startswith("apache-airflow")
-    }
-    return digest_of([("", Path(__file__))], server, *sorted(packages))
+    return digest_of([("", Path(__file__))], server, *airflow_packages())
+
+
+def airflow_packages() -> list[str]:
+    """Name Airflow and its providers with their versions, which decide its tables."""
+    return sorted(
+        {f"{found.name}=={found.version}" for found in distributions() if found.name.startswith("apache-airflow")}
+    )
 
 
 def _make(programs: Path, entry: Path) -> None:

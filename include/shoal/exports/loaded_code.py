@@ -1,6 +1,7 @@
 """Which code runs: its release, and the hash of it, for whoever runs it between releases or from a checkout."""
 
 import hashlib
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,19 +20,23 @@ def _hash_code() -> str:
     """Hash everything that is executed or rendered, wherever it lies: what decides a number is not told apart from the rest."""
     digest = hashlib.sha256()
     for path in _find_code():
-        digest.update(f"{path.relative_to(_PACKAGE)}\0".encode() + path.read_bytes() + b"\0")
+        digest.update(f"{path[len(_PACKAGE) :]}\0".encode() + Path(path).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def _find_code() -> list[Path]:
-    return [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in {".py", ".sql", ".j2", ".js", ".css"}]
+def _find_code() -> list[str]:
+    """List the files, without an object for each: seven hundred are looked at twice in every summary."""
+    return sorted(
+        f"{folder}/{name}" for folder, _, names in os.walk(_PACKAGE) for name in names if name.endswith(_ENDINGS)
+    )
 
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = str(Path(__file__).parents[1])
+_ENDINGS = (".py", ".sql", ".j2", ".js", ".css")
 
 
 LOADED_CODE = _hash_code()
-"""Taken when the code is loaded (10 ms): a checkout may be moved on under a task that runs."""
+"""Taken when the code is loaded (20 ms): a checkout may be moved on under a task that runs."""
 
 
 def is_code_as_loaded() -> bool:
@@ -39,5 +44,5 @@ def is_code_as_loaded() -> bool:
 
     Of the whole package: a task is forked from a server that may have loaded some modules before this one.
     """
-    untouched = all(path.stat().st_ctime <= LOADED_AT for path in _find_code())
+    untouched = all(Path(path).stat().st_ctime <= LOADED_AT for path in _find_code())
     return untouched and _hash_code() == LOADED_CODE

@@ -1,5 +1,6 @@
 """The whole product on a real cluster: Airflow with its scheduler, executor and triggerer, Kubernetes, MinIO."""
 
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -13,13 +14,14 @@ from uuid import uuid4
 import pytest
 from kubernetes import client
 
+from drawn_scenes import drawn
 from pipeline import make_pipeline
 from pods.deployed import SERVICE_ACCOUNT, deployed_namespace
 from pods.tier import PodTier
 from running_airflow import RunningAirflow, running_airflow
 from shoal.embedded.home import Home
 from shoal.embedded.processes.airflow_servers import PRELOADED
-from shoal.embedded.samples.scenes import demo_scene
+from shoal.embedded.samples.scenes import Scene, demo_scene
 from shoal.stores.s3_access import StoreAccess
 
 IMAGES = 304
@@ -129,10 +131,14 @@ def populate(access: StoreAccess, prefix: str, models: dict[str, bytes]) -> None
         store.make_bucket(f"{prefix}-{name}")
     for version, model in models.items():
         put(store, f"{prefix}-models", f"demo-fish/{version}/model.onnx", model)
+    for scene in drawn("pods", _scenes, inspect.getsource(_scenes), str(IMAGES)):
+        put(store, f"{prefix}-images", scene.key, scene.jpeg)
+
+
+def _scenes() -> Iterator[Scene]:
     start = datetime(2026, 6, 1, 8, tzinfo=UTC)
     for number in range(IMAGES):
-        scene = demo_scene(("IPC608", "IPC710")[number % 2], start + timedelta(minutes=7 * number))
-        put(store, f"{prefix}-images", scene.key, scene.jpeg)
+        yield demo_scene(("IPC608", "IPC710")[number % 2], start + timedelta(minutes=7 * number))
 
 
 def put(store: Any, bucket: str, key: str, data: bytes) -> None:

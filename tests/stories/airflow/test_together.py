@@ -26,6 +26,8 @@ MONTHS = ("202604", "202605", "202606")
 PER_MONTH = 10
 AT_FIRST = len(MONTHS) * PER_MONTH
 SETTLED_S = 420
+LOOK_S = 3
+"""Between two looks at all that lies in the bucket: each costs a session of DuckDB's, and the work waited for takes a minute."""
 NIGHTS, MONTHLY = "reanalyse_reef", "backfill_reef"
 
 
@@ -50,9 +52,12 @@ class Installation:
     def pause(self, *, paused: bool, dag_id: str = NIGHTS) -> None:
         self.rest.send("PATCH", f"dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
 
-    def wait(self, what: str, reached: Any, within_s: float = SETTLED_S) -> Any:
+    def wait(self, what: str, reached: Any, within_s: float = SETTLED_S, pause_s: float = 1) -> Any:
         return wait_until(
-            reached, within_s, lambda: f"{what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}", pause_s=0.5
+            reached,
+            within_s,
+            lambda: f"{what}; {[(r['dag_run_id'], r['state']) for r in self.runs()]}",
+            pause_s=pause_s,
         )
 
     def answer(self) -> dict[str, Any]:
@@ -70,6 +75,7 @@ class Installation:
             self.wait(
                 f"an answer about {images} images",
                 lambda: (found := self.answer()) and found["result"]["examined"] == images and found,
+                pause_s=LOOK_S,
             )
         )
 
@@ -99,7 +105,7 @@ class Installation:
             except StoreError:
                 return False  # a summary has just moved a part into its ledger
 
-        self.wait(f"{images} images seen by {version}", all_seen)
+        self.wait(f"{images} images seen by {version}", all_seen, pause_s=LOOK_S)
 
     def summaries(self) -> list[dict[str, Any]]:
         results = self.pipeline.stores.results

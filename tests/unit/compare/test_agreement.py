@@ -192,29 +192,35 @@ def database():
         yield opened
 
 
-@settings(max_examples=60, deadline=None)
-@given(boxes, boxes)
-def test_boxes_are_paired_as_somebody_would_by_hand(database, first, second):
-    for name, found in (("first", first), ("second", second)):
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(boxes, boxes), min_size=4, max_size=8))
+def test_boxes_are_paired_as_somebody_would_by_hand(database, images):
+    """Several images at once: to make the tables takes most of the time, and none may take another's boxes."""
+    for side, name in enumerate(("first", "second")):
+        keys = ", ".join(f"('{key}')" for key in range(len(images)))
         database.run(
-            f"CREATE OR REPLACE TABLE {name}_images AS SELECT 'k' AS key, 'v' AS object_version, 'used' AS use, 'C' AS camera, "
-            "TIMESTAMP '2026-06-01' AS captured_at"
+            f"CREATE OR REPLACE TABLE {name}_images AS SELECT key, 'v' AS object_version, 'used' AS use, 'C' AS camera, "
+            f"TIMESTAMP '2026-06-01' AS captured_at FROM (VALUES {keys}) AS images (key)"
         )
         database.run(
             f"CREATE OR REPLACE TABLE {name}_boxes (key VARCHAR, position INTEGER, taxon VARCHAR, class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, "
             "x2 FLOAT, y2 FLOAT, angle FLOAT, corners FLOAT[], is_counted BOOLEAN)"
         )
-        for position, edges in enumerate(found):
-            database.run(
-                f"INSERT INTO {name}_boxes VALUES ('k', ?, 'fish', 0, 0.5, ?, ?, ?, ?, NULL, NULL, true)",
-                [position, *edges],
+        drawn = [(key, at, *edges) for key, both in enumerate(images) for at, edges in enumerate(both[side])]
+        if drawn:
+            rows = ", ".join(
+                f"('{key}', {at}, 'fish', 0, 0.5, {x1}, {y1}, {x2}, {y2}, NULL, NULL, true)"
+                for key, at, x1, y1, x2, y2 in drawn
             )
+            database.run(f"INSERT INTO {name}_boxes VALUES {rows}")
     database.set_variable("report_zone", "UTC")
     database.run_file("turned")
     database.run_file("agreement")
     match_boxes(database)
-    pairs = set(database.run("SELECT first_position, second_position FROM same_boxes").fetchall())
-    assert pairs == matched_by_hand(first, second)
+    pairs = set(database.run("SELECT key::INTEGER, first_position, second_position FROM same_boxes").fetchall())
+    assert pairs == {
+        (key, *pair) for key, (first, second) in enumerate(images) for pair in matched_by_hand(first, second)
+    }
 
 
 def test_classifiers_keep_an_image_that_both_take_for_the_same_and_are_not_compared_with_boxes(
