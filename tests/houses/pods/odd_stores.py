@@ -7,19 +7,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from shoal.settings.dataset_stores import Stores
+from shoal.preflight.sample_run import SampleRun
 
 BACKLOG_FILLERS = 8
 
 
-def elsewhere(stores: Stores, **changes) -> Stores:
-    """The same buckets, whose pods are told another way to the images."""
-    access = dataclasses.replace(stores.source.access, **changes)
+def led_elsewhere(sample: SampleRun, **changes: str) -> SampleRun:
+    """The same run, whose pods are told another way to the images: by the connection's key, for Airflow asks for none there."""
+    stores = sample.stores
     source = object.__new__(type(stores.source))
     source.__dict__.update(stores.source.__dict__)
-    source.access = access
+    source.access = dataclasses.replace(stores.source.access, **changes)
     source.located = dataclasses.replace(stores.source.located, **changes)
-    return dataclasses.replace(stores, source=source)
+    keys = sample.plan.run_keys
+    own = dataclasses.replace(keys, roles=tuple(role for role in keys.roles if role != "source"))
+    return dataclasses.replace(
+        sample, stores=dataclasses.replace(stores, source=source), plan=dataclasses.replace(sample.plan, run_keys=own)
+    )
 
 
 @contextmanager

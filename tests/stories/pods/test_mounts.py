@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 from kubernetes import client
 
-from pods.odd_stores import elsewhere, packet_drop, silent_store, slow_lister
+from pods.odd_stores import led_elsewhere, packet_drop, silent_store, slow_lister
 from shoal.contract.errors import WorkerError
 from shoal.engines.kubernetes.manifests import RUN_KEY_LABEL
 from shoal.engines.kubernetes.mount_sidecar import SIDECAR
@@ -54,8 +54,7 @@ def listed_slowly(pipeline, real_cluster, api):
 
     def run(url):
         began = time.monotonic()
-        slow = replace(sample, stores=elsewhere(sample.stores, endpoint_url=url))
-        slow.run(lambda _: api, lambda _: None)
+        led_elsewhere(sample, endpoint_url=url).run(lambda _: api, lambda _: None)
         return time.monotonic() - began, sample.count_rows()[0]
 
     with slow_lister(real_cluster.address, (host, int(port)), LISTING_S) as url, ThreadPoolExecutor() as pool:
@@ -73,8 +72,8 @@ def told(pipeline, real_cluster, namespaces, api, listed_slowly):
             "a store that is down": _led_elsewhere(pipeline, endpoint_url="http://127.0.0.1:9"),
             "a store that drops packets": _led_elsewhere(pipeline, endpoint_url=dropping),
             "a store that never answers": _led_elsewhere(pipeline, endpoint_url=silent),
-            "a bucket that is not there": replace(
-                prepared, dataset=prepared.dataset.model_copy(update={"source": source})
+            "a bucket that is not there": led_elsewhere(
+                replace(prepared, dataset=prepared.dataset.model_copy(update={"source": source}))
             ),
         }
         core = client.CoreV1Api(real_cluster.connect())
@@ -86,8 +85,7 @@ def told(pipeline, real_cluster, namespaces, api, listed_slowly):
 
 
 def _led_elsewhere(pipeline, **changes):
-    sample = SampleRun.prepare(pipeline.dataset, pipeline.stores)
-    return replace(sample, stores=elsewhere(sample.stores, **changes))
+    return led_elsewhere(SampleRun.prepare(pipeline.dataset, pipeline.stores), **changes)
 
 
 def _fail(sample, core, namespace, api):

@@ -1,7 +1,6 @@
 """One worker in one pod, and what is said when it cannot work: real kubelet, real registry errors, real admission."""
 
 import base64
-import dataclasses
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from kubernetes import client
 
 from pods.check import check_room
 from pods.deployed import waiting_pod
-from pods.odd_stores import elsewhere
+from pods.odd_stores import led_elsewhere
 from shoal.contract.errors import (
     ConfigError,
     InsufficientCapacityError,
@@ -205,8 +204,7 @@ def doomed(pipelines, api, demo_models):
         "store": _sample(pipelines()),
         "model": _sample(replaced := pipelines()),
     }
-    unreachable = elsewhere(samples["store"].stores, endpoint_url="http://127.0.0.1:9")
-    samples["store"] = dataclasses.replace(samples["store"], stores=unreachable)
+    samples["store"] = led_elsewhere(samples["store"], endpoint_url="http://127.0.0.1:9")
     replaced.stores.models.write_bytes("demo-fish/v1/model.onnx", demo_models["v2"])
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(samples)) as pool:
         patch.setattr("shoal.engines.kubernetes.pod_watch.STARTS_S", STARTS_S)
