@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shoal.contract.errors import ConfigError, NoRunKeyError
+from shoal.contract.errors import ConfigError, ShoalError, StoreError
 from shoal.contract.job import ShardJob
 from shoal.contract.run_rights import Rights, rights_of_run
 from shoal.settings.dataset import Dataset
@@ -40,8 +40,9 @@ class OwnKeys:
         for role, rights in self.rights.items():
             try:
                 accesses[role] = stores.limit(role, rights, self.dataset)
-            except NoRunKeyError as err:
-                raise ConfigError(
-                    f"The plan gives pods a key of the run's own for {role}, and none is to be had now: {err}; plan the run again"
-                ) from err
+            except ShoalError as err:
+                said = f"The plan gives pods a key of the run's own for {role}, and none is to be had now: {err}"
+                if isinstance(err, StoreError):
+                    raise StoreError(said) from err
+                raise ConfigError(f"{said}; once that is mended clear the shard, or start a new run") from err
         return accesses

@@ -30,6 +30,7 @@ class FolderAccess:
     ca_file: ClassVar[str] = ""
     ends_at: ClassVar[str] = ""
     login: ClassVar[str] = "files of a folder"
+    run_keys_required: ClassVar[bool] = False
 
     path: str
     settle_s: float = SETTLE.total_seconds()

@@ -122,6 +122,10 @@ class Access(Protocol):
     def ends_at(self) -> str:
         """When the login ends and cannot be renewed, RFC 3339 in UTC; empty where it does not or nobody says."""
 
+    @property
+    def run_keys_required(self) -> bool:
+        """Whether pods of a run get a key of its own or nothing."""
+
     def to_env(self, role: str, ca_file: str = "") -> dict[str, str]:
         """Write the access as environment variables `SHOAL_<ROLE>_…`; roles are source, models, results.
 

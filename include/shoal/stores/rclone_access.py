@@ -50,6 +50,7 @@ class RcloneAccess:
         password: What rclone calls `pass`, as people write it; empty where the section has it, or there is none.
         ca_file: PEM file of a private certificate authority; empty means the public ones.
         served_at: Where rclone serves the store already; empty where this process starts it.
+        run_keys_required: See `Access.run_keys_required`; none is to be had, so that nothing is planned.
     """
 
     kind: ClassVar[str] = "rclone"
@@ -59,6 +60,7 @@ class RcloneAccess:
     password: str = field(default="", repr=False)
     ca_file: str = ""
     served_at: str = ""
+    run_keys_required: bool = False
 
     @property
     def login(self) -> str:

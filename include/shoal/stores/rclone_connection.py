@@ -8,6 +8,7 @@ from typing import Any
 from shoal.contract.errors import ConfigError
 from shoal.stores.object_store import Connection
 from shoal.stores.rclone_access import RcloneAccess
+from shoal.stores.run_keys_wanted import REQUIRED, read_run_keys
 
 _OPTION = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -40,7 +41,8 @@ def read_connection(connection: Connection) -> RcloneAccess:
     if connection.login:
         section.setdefault("user", connection.login)
     password = "" if "pass" in section else connection.password
-    return RcloneAccess(section, password, str(connection.extra.get("ca_file") or ""))
+    required = read_run_keys(connection) == REQUIRED
+    return RcloneAccess(section, password, str(connection.extra.get("ca_file") or ""), run_keys_required=required)
 
 
 def _read_section(written: Any, whose: str) -> dict[str, str]:

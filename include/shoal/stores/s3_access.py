@@ -17,8 +17,10 @@ from minio.error import MinioException
 
 from shoal.contract.errors import ConfigError
 from shoal.stores.address import need_address
-from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, WEB_IDENTITY, provider_of
+from shoal.stores.run_keys_wanted import REQUIRED
+from shoal.stores.s3_login import DEFAULT_REGION, provider_of
 from shoal.stores.s3_patience import Others, Patience, said_patience
+from shoal.stores.s3_token_service import MACHINE, WEB_IDENTITY
 
 UNREADABLE_ANSWERS = (ET.ParseError, UnicodeDecodeError)
 """What the client raises at an answer that is not what its Content-Type says: a proxy's page, or XML that breaks off."""
@@ -63,7 +65,7 @@ class StoreAccess:
         token_file: The file of `web`; empty means the one that the pod's own environment names.
         ends_at: When the session token ends, RFC 3339 in UTC; empty where nobody says.
         key_of: `run` where the key was made for one run; else empty.
-        run_keys: Whether keys for single runs may be made of it.
+        run_keys: Whether keys for single runs may be made of it: `true`, `false`, or `required`, one or nothing.
         role_s: Seconds that keys of the role may last; 0 where nobody says.
     """
 
@@ -83,7 +85,7 @@ class StoreAccess:
     token_file: str = ""
     ends_at: str = ""
     key_of: str = ""
-    run_keys: bool = True
+    run_keys: str = "true"
     role_s: int = 0
 
     def __post_init__(self) -> None:
@@ -107,6 +109,11 @@ class StoreAccess:
             return "login"
         kind = "key of this run's own" if self.key_of == OF_A_RUN else "session token"
         return f"{kind} until {self.ends_at}" if self.ends_at else kind
+
+    @property
+    def run_keys_required(self) -> bool:
+        """See `Access.run_keys_required`."""
+        return self.run_keys == REQUIRED
 
     @property
     def authorities(self) -> str:

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from shoal.contract.errors import ConfigError
 from shoal.stores.address import need_address
 from shoal.stores.object_store import Connection
+from shoal.stores.run_keys_wanted import read_run_keys
 from shoal.stores.s3_access import StoreAccess, is_amazon
-from shoal.stores.s3_login import DEFAULT_REGION, MACHINE, TOKEN_FILE, WEB_IDENTITY
+from shoal.stores.s3_login import DEFAULT_REGION, TOKEN_FILE
+from shoal.stores.s3_token_service import MACHINE, WEB_IDENTITY
 
 _REGION_IN_HOST = re.compile(
     r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2,}(?:-[a-z0-9]+)*)\."
@@ -72,7 +74,7 @@ def read_connection(connection: Connection) -> StoreAccess:
         sts_url=sts_url,
         token_file=_text(extra, "assume_role_with_web_identity_token_file"),
         ends_at=_end_of(token, extra, conn_id) if token else "",
-        run_keys=_truth(extra.get("run_keys", True)),
+        run_keys=read_run_keys(connection),
         role_s=_role_seconds(extra, conn_id),
     )
 
@@ -147,9 +149,8 @@ def _external_id(extra: Mapping[str, Any], conn_id: str) -> str:
 
 
 def _role_seconds(extra: Mapping[str, Any], conn_id: str) -> int:
-    written = _within(extra, "assume_role_kwargs").get("DurationSeconds") or 0
     try:
-        return int(written)
+        return int(written := _within(extra, "assume_role_kwargs").get("DurationSeconds") or 0)
     except (TypeError, ValueError) as err:
         raise ConfigError(f"Airflow connection {conn_id!r} has DurationSeconds {written!r} - write 43200, say") from err
 

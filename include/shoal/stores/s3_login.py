@@ -9,30 +9,19 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import urllib3
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, IamAwsProvider, Provider, WebIdentityProvider
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, ShoalError, StoreError, one_line
-from shoal.stores.s3_codes import About, meaning_of
-from shoal.stores.s3_errors import clocks_apart, code_in
-from shoal.stores.s3_patience import Patience
+from shoal.stores.s3_token_service import MACHINE, NO_KEYS, WEB_IDENTITY, KeyPool
 
 if TYPE_CHECKING:
-    from urllib3.response import BaseHTTPResponse
-
     from shoal.stores.s3_access import StoreAccess
 
 log = logging.getLogger(__name__)
-
-WEB_IDENTITY = "web"
-"""The identity of a pod: a file with a token that the cluster keeps fresh."""
-
-MACHINE = "machine"
-"""The identity of a machine or container, as its metadata service tells it."""
 
 TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 """Where a pod finds that file; whoever gives pods an identity sets it, `AWS_ROLE_ARN` too."""
@@ -108,7 +97,7 @@ def fetch_key(access: "StoreAccess", policy: str = "", seconds: int = 0) -> Cred
 
     Args:
         access: Who asks.
-        policy: What the key may do of what its asker may; empty for all of it.
+        policy: What the key may do of what its asker, a key, may; empty for all of it.
         seconds: How long it is to last; 0 leaves that to whoever gives it.
 
     Raises:
@@ -128,7 +117,8 @@ def fetch_key(access: "StoreAccess", policy: str = "", seconds: int = 0) -> Cred
     except ShoalError as err:
         raise told_as_ended(err, access) from None
     except (ValueError, KeyError, SyntaxError):
-        raise StoreError(f"The answer of {who} holds no key - check service_config.sts.endpoint_url") from None
+        way_out = "check service_config.sts.endpoint_url" if access.role_arn or access.identity else NO_KEYS
+        raise StoreError(f"The answer of {who} holds no key - {way_out}") from None
 
 
 def told_as_ended(problem: ShoalError, access: "StoreAccess") -> ShoalError:
@@ -157,19 +147,16 @@ def web_identity_file(access: "StoreAccess") -> Path:
 
 
 def _provider(access: "StoreAccess", policy: str, seconds: int) -> Provider:
-    pool = _KeyPool(access)
+    pool = KeyPool(access, hurried=bool(policy))
     if access.identity == MACHINE:
         return IamAwsProvider(region=access.region or DEFAULT_REGION, http_client=pool)
-    role_arn = access.role_arn or os.environ.get("AWS_ROLE_ARN") or None
     if access.identity == WEB_IDENTITY:
         token = _read_token(web_identity_file(access))
         return WebIdentityProvider(
             jwt_provider_func=lambda: {"access_token": token},
             sts_endpoint=access.sts_url,
-            role_arn=role_arn,
+            role_arn=access.role_arn or os.environ.get("AWS_ROLE_ARN") or None,
             role_session_name="shoal",
-            duration_seconds=seconds,
-            policy=policy or None,
             http_client=pool,
         )
     return AssumeRoleProvider(
@@ -177,7 +164,7 @@ def _provider(access: "StoreAccess", policy: str, seconds: int) -> Provider:
         access_key=access.access_key,
         secret_key=access.secret_key,
         region=access.region or DEFAULT_REGION,
-        role_arn=role_arn,
+        role_arn=access.role_arn or None,
         role_session_name="shoal",
         external_id=access.role_external_id or None,
         duration_seconds=seconds,
@@ -194,50 +181,6 @@ def _read_token(path: Path) -> str:
             f"The token of web identity cannot be read from {path}: {one_line(getattr(err, 'strerror', err))} - correct "
             f"{TOKEN_FILE}, or the connection's assume_role_with_web_identity_token_file"
         ) from err
-
-
-class _KeyPool(urllib3.PoolManager):
-    """Names what a token service refuses, whose answer the client's providers drop."""
-
-    def __init__(self, access: "StoreAccess") -> None:
-        super().__init__(
-            timeout=urllib3.Timeout(connect=5, read=30),
-            retries=Patience.of_a_request(),
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=access.authorities,
-        )
-        self._access = access
-
-    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> "BaseHTTPResponse":  # type: ignore[override]
-        """Send a request.
-
-        Raises:
-            LoginRefusedError: It was refused.
-            StoreError: It failed otherwise.
-        """
-        if "?" in url and method == "POST":  # the token goes into the body: addresses are logged here and on the way
-            url, _, form = url.partition("?")
-            redirect = False  # the connection names who sees the token, no redirect does
-            options |= {"body": form, "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
-        response = super().urlopen(method, url, redirect=redirect, **options)
-        if response.status in {200, 204, 206}:
-            return response
-        code = code_in(bytes(response.data or b"").decode(errors="replace")) or f"HTTP {response.status}"
-        who, wanted = urlsplit(url).netloc, self._access.role_arn or self._access.login
-        if response.status >= 500:
-            raise StoreError(f"{who} gave no key for {wanted} ({code}) - see its log")
-        meaning = meaning_of(code)
-        if meaning is not None and meaning.about is About.CLOCK:
-            raise StoreError(clocks_apart(who, f"it, a key for {wanted}", meaning))
-        if meaning is not None and meaning.is_trouble:
-            raise StoreError(f"{who} gives no key for {wanted} now ({code}): {meaning.way_out}")
-        way_out = self._allow() if meaning is None or meaning.about is About.DENIED else meaning.way_out
-        raise LoginRefusedError(f"{who} gives no key for {wanted} ({code}) - {way_out}")
-
-    def _allow(self) -> str:
-        if self._access.identity == MACHINE:
-            return "let this machine or container have a role"
-        return "correct role_arn, or let the trust policy of that role name who asks"
 
 
 def _end_of(key: Credentials, now: datetime) -> datetime:

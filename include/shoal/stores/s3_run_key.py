@@ -5,11 +5,13 @@ from datetime import timedelta
 
 from shoal.contract.errors import NoRunKeyError
 from shoal.contract.run_rights import Rights
+from shoal.stores.run_keys_wanted import UNWANTED
 from shoal.stores.s3_access import OF_A_RUN, StoreAccess, is_amazon
-from shoal.stores.s3_login import MACHINE, fetch_key
+from shoal.stores.s3_login import fetch_key
 from shoal.stores.s3_policy import session_policy
+from shoal.stores.s3_token_service import WEB_IDENTITY
 
-MOST_S = 7 * 86400
+MOST_S = 365 * 86400
 """The longest that MinIO's keys last."""
 
 ROLE_S = 3600
@@ -33,13 +35,18 @@ def fetch_run_key(access: StoreAccess, bucket: str, rights: Rights, least: timed
         NoRunKeyError: There is none to be had; the message says why.
         ShoalError: Whoever gives keys refuses, or does not answer.
     """
-    seconds = min(wanted.total_seconds(), _most_s(access))
-    if seconds < least.total_seconds():
+    most_s, least_s = _most_s(access), least.total_seconds()
+    if most_s < least_s and access.role_arn:
         raise NoRunKeyError(
-            f"a key of its role lasts {seconds:.0f} s and a worker may take {least.total_seconds():.0f} s - write "
-            "DurationSeconds into assume_role_kwargs, and let the role have a MaxSessionDuration of as many"
+            f"a key of its role lasts {most_s:.0f} s and a worker may take {least_s:.0f} s - write DurationSeconds into "
+            "assume_role_kwargs, and let the role have a MaxSessionDuration of as many"
         )
-    policy = session_policy(bucket, rights, access.region, by_kms=is_amazon(access.host))
+    if most_s < least_s:
+        raise NoRunKeyError(
+            f"a key lasts {most_s / 86400:.0f} days at most and a worker may take {least_s / 86400:.0f} - shorten run.budget"
+        )
+    seconds = min(wanted.total_seconds(), most_s)
+    policy = session_policy(bucket, rights, access.region, amazon=is_amazon(access.host))
     asked = replace(access, sts_url=access.sts_url or access.endpoint_url)
     key = fetch_key(asked, policy, int(seconds))
     return replace(
@@ -47,7 +54,6 @@ def fetch_run_key(access: StoreAccess, bucket: str, rights: Rights, least: timed
         access_key=key.access_key,
         secret_key=key.secret_key,
         session_token=key.session_token or "",
-        identity="",
         role_arn="",
         role_external_id="",
         sts_url="",
@@ -63,13 +69,15 @@ def _most_s(access: StoreAccess) -> float:
     Raises:
         NoRunKeyError: There is none to be had, whatever the token service says.
     """
-    if not access.run_keys:
+    if access.run_keys == UNWANTED:
         raise NoRunKeyError("the connection says run_keys: false")
     if access.login == "anonymous":
         raise NoRunKeyError("the connection has no login that a key could be made of")
-    if access.session_token or access.identity == MACHINE:
+    if access.identity == WEB_IDENTITY:
+        raise NoRunKeyError("pods log in by web identity, as who the cluster says they are")
+    if access.session_token or access.identity:
         raise NoRunKeyError(f"the connection's own key ends ({access.login}), and of such none is made")
-    if access.role_arn or access.identity:
+    if access.role_arn:
         return access.role_s or ROLE_S
     if is_amazon(access.host):
         raise NoRunKeyError("Amazon makes keys with fewer rights of a role - give the connection role_arn")

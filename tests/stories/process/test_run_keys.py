@@ -1,18 +1,22 @@
 """Keys of a run's own, made by a real MinIO: what they may do and may not, and what becomes of a run whose key ends."""
 
+import json
 import os
 import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import urllib3
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
 
 from cluster.binaries import MINIO, are_built
 from cluster.object_store import add_writer, start_object_store
 from cluster.processes import Processes
 from four_readers import TEXT, may_mount, read_by_sidecar
 from pipeline import Pipeline, make_pipeline, run_worker_here
-from shoal.contract.errors import AccessDeniedError, ShoalError, StoreError
+from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.run_rights import Rights
 from shoal.settings.dataset_stores import open_stores
@@ -20,8 +24,10 @@ from shoal.shards.attempt import prepare_shard
 from shoal.shards.own_keys import OwnKeys
 from shoal.stores.object_store import limit_access, open_store
 from shoal.stores.s3 import S3Store
+from shoal.stores.s3_login import fetch_key
+from shoal.stores.s3_policy import session_policy
 from worker.ending_keys import EndingKeys
-from worker.http_faults import faulty_store
+from worker.http_faults import faulty_store, passed_on, status, whole
 
 PODS = {
     "cluster": {"kind": "kubernetes", "pod": {"cpu": "200m", "memory": "256Mi"}},
@@ -60,6 +66,39 @@ def pipeline(admin, user, demo_models, scenes, tmp_path) -> Pipeline:
     return Pipeline(dataset, open_stores(dataset, lambda _: user))
 
 
+def administer(access):
+    login = StaticProvider(access.access_key, access.secret_key)
+    return MinioAdmin(endpoint=access.host, credentials=login, secure=False, http_client=urllib3.PoolManager())
+
+
+def giving(user, policy=""):
+    """A token service that gives keys by another policy than it was asked for, of the real store."""
+    asker, let = replace(user, sts_url=user.endpoint_url), passed_on(user.endpoint_url)
+
+    def answer(handler, number):
+        if handler.command != "POST" or b"AssumeRole" not in handler.body:
+            let(handler, number)
+            return
+        key = fetch_key(asker, policy, 3600)
+        parts = {
+            "AccessKeyId": key.access_key, "SecretAccessKey": key.secret_key, "SessionToken": key.session_token,
+            "Expiration": "2100-01-01T00:00:00Z",
+        }  # fmt: skip
+        told = "".join(f"<{name}>{value}</{name}>" for name, value in parts.items())
+        space = "https://sts.amazonaws.com/doc/2011-06-15/"
+        told = f'<AssumeRoleResponse xmlns="{space}"><AssumeRoleResult><Credentials>{told}</Credentials></AssumeRoleResult></AssumeRoleResponse>'
+        whole(told.encode())(handler, number)
+
+    return answer
+
+
+def told_at(url, pipeline, access, **settings):
+    """What a plan says of its pods' keys where the store is reached at another address."""
+    access = replace(access, endpoint_url=url)
+    dataset = pipeline.with_settings(**settings).dataset
+    return Pipeline(dataset, open_stores(dataset, lambda _: access)).plan().run_keys
+
+
 def keys_of(plan, pipeline, shard=0, *, repeated=False):
     """What the pod of a shard's attempt would log in with, as its task makes it."""
     element = {"shard": shard, "variant": plan.variant.directory, "run_key": plan.run_key}
@@ -77,6 +116,8 @@ def test_a_run_s_keys_do_what_it_does_and_nothing_else(pipeline, caplog):
     assert plan.run_keys.roles == ("source", "models", "results")
     (line,) = plan.run_keys.describe()
     assert line.startswith("pods get a key of this run's own for source and models and results: ")
+    run = pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key)
+    assert pipeline.stores.results.list_keys(run.tries) == [], "what tried the keys"
     _, accesses = keys_of(plan, pipeline)
     assert all(access.login.startswith("key of this run's own until 20") for access in accesses.values())
     stores, layout = stores_of(accesses, pipeline), pipeline.stores.layout.variant(plan.variant.directory)
@@ -183,7 +224,7 @@ def test_a_sidecar_mounts_what_lies_below_a_prefix_by_such_a_key(user, admin, tm
 
 
 def test_where_the_connection_wants_none_the_pods_get_its_own_and_the_plan_says_so(pipeline, user):
-    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys=False))
+    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys="false"))
     plan = Pipeline(pipeline.dataset, stores).plan()
     assert plan.run_keys.roles == ()
     said = "pods get the key of the connection for source and models and results: the connection says run_keys: false"
@@ -196,6 +237,94 @@ def test_where_the_connection_wants_none_the_pods_get_its_own_and_the_plan_says_
 
 def test_a_plan_that_promised_keys_gives_no_wider_ones_in_their_place(pipeline, user):
     plan = pipeline.plan()
-    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys=False))
+    stores = open_stores(pipeline.dataset, lambda _: replace(user, run_keys="false"))
     with pytest.raises(ShoalError, match=r"none is to be had now: the connection says run_keys: false"):
         keys_of(plan, Pipeline(pipeline.dataset, stores))
+
+
+@pytest.mark.parametrize("prefix", ["reef/", ""])
+def test_a_token_service_that_takes_no_policy_is_found_out(prefix, pipeline, user):
+    """Of a whole bucket nothing in it proves that: its uploads and the buckets beside it do."""
+    images = pipeline.stores.source.list_keys("")
+    with faulty_store(giving(user)) as (url, asked):
+        source = pipeline.dataset.source.model_dump(mode="json") | {"prefix": prefix}
+        found = told_at(url, pipeline, user, source=source)
+    why = "the store's token service makes keys that may do more than was asked for"
+    assert dict(found.why_not) == dict.fromkeys(("source", "models", "results"), why)
+    bucket = pipeline.stores.source.bucket
+    assert not [line for line in asked if f"/{bucket}" in line and not line.startswith(("GET ", "HEAD "))]
+    assert pipeline.stores.source.list_keys("") == images
+
+
+def test_where_a_whole_bucket_is_the_dataset_s_its_key_is_denied_what_lies_beside(pipeline, user):
+    source = pipeline.dataset.source.model_dump(mode="json") | {"prefix": ""}
+    with faulty_store(passed_on(user.endpoint_url)) as (url, asked):
+        found = told_at(url, pipeline, user, source=source)
+    assert (found.roles, found.why_not) == (("source", "models", "results"), ())
+    assert f"HEAD /{pipeline.stores.results.bucket}/{pipeline.stores.layout.current}" in asked
+
+
+def test_a_service_whose_keys_may_nothing_leaves_pods_the_connection_s_and_says_so(pipeline, user):
+    with faulty_store(giving(user, session_policy("fish", Rights()))) as (url, _):
+        found = told_at(url, pipeline, user)
+    assert found.roles == ()
+    for role, why in found.why_not:
+        assert why.startswith("such a key is denied what the run does: "), role
+        assert "AccessDenied" in why
+
+
+def test_an_access_key_of_a_user_makes_none_and_is_asked_once_for_all_three(pipeline, user):
+    admin = administer(user)
+    made = json.loads(admin.add_service_account())["credentials"]
+    own = replace(user, access_key=made["accessKey"], secret_key=made["secretKey"])
+    asked = []
+    let = passed_on(user.endpoint_url)
+
+    def answer(handler, number):
+        asked.append(handler.command)
+        let(handler, number)
+
+    with faulty_store(answer) as (url, _):
+        found = told_at(url, pipeline, own)
+    (why,) = {why for _, why in found.why_not}
+    assert len(found.why_not) == 3
+    assert (
+        "(AccessDenied) - this login makes no keys of its own here (on MinIO a user that is enabled does, an access key of one does not)"
+        in why
+    )
+    assert asked.count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [pytest.param(503, StoreError, id="it passes"), pytest.param(403, ConfigError, id="a refusal")],
+)
+def test_where_keys_are_required_no_plan_is_made_without(code, kind, pipeline, user, monkeypatch):
+    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    let = passed_on(user.endpoint_url)
+
+    def answer(handler, number):
+        (status(code, "") if handler.command == "POST" else let)(handler, number)
+
+    with (
+        faulty_store(answer) as (url, _),
+        pytest.raises(kind, match=r"^The connection of source says run_keys: required, a") as none,
+    ):
+        told_at(url, pipeline, replace(user, run_keys="required"))
+    assert f"(HTTP {code})" in str(none.value)
+
+
+def test_an_attempt_that_gets_none_says_that_its_plan_promised_one(pipeline, admin, monkeypatch):
+    monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
+    own = add_writer(admin, "*")
+    stores = open_stores(pipeline.dataset, lambda _: own)
+    plan = Pipeline(pipeline.dataset, stores).plan()
+    needed = OwnKeys.of(plan.dataset, plan.job, ["source"])
+    promised = "^The plan gives pods a key of the run's own for source, and none is to be had now: "
+    away = open_store(replace(own, endpoint_url="http://127.0.0.1:9"), stores.source.bucket)
+    with pytest.raises(StoreError, match=promised + "No answer from http://127.0.0.1:9 for a key"):
+        needed.make(replace(stores, source=away))
+    administer(admin).user_disable(own.access_key)
+    refused = r".*AccessDenied\) - this login makes no keys of its own .*; once that is mended clear the shard, or start a new"
+    with pytest.raises(ConfigError, match=promised + refused):
+        needed.make(stores)

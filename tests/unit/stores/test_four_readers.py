@@ -192,9 +192,8 @@ def test_every_kind_of_login_is_read_with_by_all_four(made, words, reader, site,
     assert READERS[reader](access, "public" if words == "anonymous" else "fish", tmp_path) == "fish"
 
 
-@pytest.mark.parametrize("made", [role, web_identity])
-def test_a_role_s_key_of_a_run_s_own_does_what_that_run_does(made, site, pod):
-    access = replace(made(site, pod), role_s=7200)
+def test_a_role_s_key_of_a_run_s_own_does_what_that_run_does(site, pod):
+    access = replace(role(site, pod), role_s=7200)
     limited = limit_access(access, "fish", Rights(read=(TEXT,)), timedelta(hours=1), timedelta(hours=2))
     assert S3Store(limited, "fish").find_bytes(TEXT) == b"fish"
     with pytest.raises(AccessDeniedError, match=r"the key of this run's own until 20.*, which does what that run does"):

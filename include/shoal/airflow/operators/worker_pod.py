@@ -1,6 +1,5 @@
 """The provider's operator, told how a worker's pod is made, started and waited for."""
 
-import logging
 from functools import cached_property
 from inspect import unwrap
 from typing import Any
@@ -12,15 +11,12 @@ from airflow.sdk import Context
 from kubernetes.client import ApiClient, V1Pod
 
 from shoal.airflow.triggers.shard_pod import ShardPodTrigger
-from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerError
-from shoal.engines.kubernetes.create_pod import create_pod
-from shoal.engines.kubernetes.errors import explained
+from shoal.contract.errors import WorkerError
+from shoal.engines.kubernetes.create_pod import create_pod, need_quota
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.engines.kubernetes.patience import patient
 from shoal.engines.kubernetes.pod_watch import Bounds
-
-log = logging.getLogger(__name__)
 
 
 class _OncePodManager(PodManager):
@@ -99,14 +95,8 @@ class WorkerPodOperator(KubernetesPodOperator):
 
     def get_or_create_pod(self, pod_request_obj: V1Pod, context: Context) -> V1Pod:
         """Create the pod once no quota is in the way: the provider logs the whole of a pod that is refused."""
-        try:
-            with explained(f"start a pod in namespace {self.namespace}"):
-                body = ApiClient().sanitize_for_serialization(pod_request_obj)
-                self.client.create_namespaced_pod(self.namespace, body, dry_run="All")
-        except QuotaExceededError:
-            raise
-        except ShoalError as err:
-            log.debug("The pod could not be tried beforehand: %s", err)  # the real one says it better
+        body = ApiClient().sanitize_for_serialization(pod_request_obj)
+        need_quota(self.client, pod_request_obj.metadata.namespace, body)
         return super().get_or_create_pod(pod_request_obj, context)
 
     def invoke_defer_method(self, last_log_time: Any = None, context: Context | None = None) -> None:  # noqa: ARG002

@@ -1,12 +1,16 @@
 """A pod is created once, also where the API server's answer was lost and somebody asks again."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from kubernetes.client import ApiException, CoreV1Api
 
-from shoal.engines.kubernetes.errors import CONFLICT
+from shoal.contract.errors import QuotaExceededError, ShoalError
+from shoal.engines.kubernetes.errors import CONFLICT, explained
 from shoal.engines.kubernetes.manifests import WORKER
+
+log = logging.getLogger(__name__)
 
 
 def create_pod(core: CoreV1Api, namespace: str, pod: Mapping[str, Any]) -> Any:
@@ -26,6 +30,21 @@ def create_pod(core: CoreV1Api, namespace: str, pod: Mapping[str, Any]) -> Any:
         if _arguments(core.api_client.sanitize_for_serialization(found)) != _arguments(pod):
             raise
         return found
+
+
+def need_quota(core: CoreV1Api, namespace: str, pod: Mapping[str, Any]) -> None:
+    """Ask whether a quota has room for a pod, before anything is made for it that lasts.
+
+    Raises:
+        QuotaExceededError: It has not; what else is in the way the pod itself says better.
+    """
+    try:
+        with explained(f"start a pod in namespace {namespace}"):
+            core.create_namespaced_pod(namespace, pod, dry_run="All")
+    except QuotaExceededError:
+        raise
+    except ShoalError as err:
+        log.debug("The pod could not be tried beforehand: %s", err)
 
 
 def _arguments(pod: Mapping[str, Any]) -> list[Any]:

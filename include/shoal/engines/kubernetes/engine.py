@@ -12,7 +12,7 @@ from kubernetes.client import ApiClient, ApiException, CoreV1Api
 from shoal.contract.errors import ShoalError, WorkerError
 from shoal.engines.engine import GONE_S, Connect, DagRunId, FindState, Owner, Step, Workers
 from shoal.engines.kubernetes.checks import cluster_steps
-from shoal.engines.kubernetes.create_pod import create_pod
+from shoal.engines.kubernetes.create_pod import create_pod, need_quota
 from shoal.engines.kubernetes.earlier_pods import end_earlier_pods
 from shoal.engines.kubernetes.errors import NOT_FOUND, explained
 from shoal.engines.kubernetes.manifests import GRACE_S, WORKER, ShardPod, run_secret
@@ -71,14 +71,19 @@ class KubernetesEngine(KubernetesSettings):
         return KubernetesRoom(lambda: self._client, self._cluster, pod, owner, find_state)
 
     def prepare(self, work: ShardWork, owner: DagRunId) -> Manifest:
-        """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod."""
+        """Write into the cluster what the pod of an attempt needs, its ConfigMap and its Secret, and make the pod.
+
+        Raises:
+            QuotaExceededError: A quota is full; no key was made for the pod.
+        """
         uid = self._objects.ensure_config_map(owner)
-        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.own_keys.make(work.stores)))
         bucket, kind = self._workers.bucket, work.stores.source.access.kind
         volume = self._workers.volume
-        return self.make_pod(
-            ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind, volume)
-        )
+        pod = self.make_pod(ShardPod(owner.name, work.run_key, work.command, bucket, work.first_key, uid, kind, volume))
+        if work.own_keys.rights:  # a store keeps each key until it ends, and a full quota is asked again and again
+            need_quota(self._core, self._namespace, pod)
+        self._objects.put_secret(run_secret(self._cluster, owner.name, uid, work.own_keys.make(work.stores)))
+        return pod
 
     def end_earlier(self, owner: DagRunId, shard: int) -> None:
         """End the pods of a shard's earlier attempt, and wait for their last rows."""
