@@ -229,6 +229,24 @@ class StoredCapacity:
 
 
 @dataclass(frozen=True)
+class StoredRunKeys:
+    """What pods log in with; nothing in plans before that was kept.
+
+    Attributes:
+        roles: For these they get a key of the run's own.
+        why_not: Why they get the connection's, by role.
+    """
+
+    roles: tuple[str, ...] = ()
+    why_not: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> "StoredRunKeys":
+        """Read it, its roles as a list."""
+        return checked(cls(tuple(take(stored, "roles", list)), take(stored, "why_not", dict)))
+
+
+@dataclass(frozen=True)
 class StoredRate:
     """Expected seconds of one worker per image, and where the figure comes from."""
 

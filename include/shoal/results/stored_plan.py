@@ -27,6 +27,7 @@ from shoal.results.plan_parts import (
     StoredModel,
     StoredPassedOver,
     StoredRate,
+    StoredRunKeys,
     StoredScope,
     StoredShard,
     StoredSilent,
@@ -61,8 +62,7 @@ class StoredPlan:
         clock: What the clock understood of the listing; None in plans before that was kept.
         remarks: What deployments made of the listing's times, and what is odd in its names; empty in plans before that was kept.
         credentials: Kind of login by role; empty in plans before that was kept.
-        run_keys: Roles for which pods get a key of the run's own; empty in plans before that was kept.
-        why_no_run_key: Why they get the connection's, by role.
+        run_keys: What pods log in with.
         silent: Who stopped sending; None where that was not looked for, as in plans before it was.
         drift: None in plans before it was counted.
         approval: None in plans before anybody was asked.
@@ -99,8 +99,7 @@ class StoredPlan:
     clock: ClockTable | None
     remarks: tuple[str, ...]
     credentials: Mapping[str, str]
-    run_keys: tuple[str, ...]
-    why_no_run_key: Mapping[str, str]
+    run_keys: StoredRunKeys
     silent: tuple[StoredSilent, ...] | None
     drift: StoredDrift | None
     approval: StoredApproval | None
@@ -150,8 +149,7 @@ class StoredPlan:
                     clock=ClockTable.parse(clock) if clock else None,
                     remarks=tuple(stored.get("remarks") or ()),
                     credentials=stored.get("credentials") or {},
-                    run_keys=tuple((stored.get("run_keys") or {}).get("roles") or ()),
-                    why_no_run_key=(stored.get("run_keys") or {}).get("why_not") or {},
+                    run_keys=StoredRunKeys.parse(keys) if (keys := stored.get("run_keys")) else StoredRunKeys(),
                     silent=None if silent is None else picked(StoredSilent, silent),
                     drift=pick(StoredDrift, drift) if drift else None,
                     approval=pick(StoredApproval, approval) if approval else None,

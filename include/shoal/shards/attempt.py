@@ -103,7 +103,7 @@ def prepare_shard(
     if careful:
         log.info("shard %s: an earlier attempt crashed, so the first images are tried one by one", number)
     command = WorkerCommand(stores.results.bucket, run.plan, number, attempt, manifest, careful=careful)
-    own_keys = OwnKeys.of(plan.settings, plan.job, plan.run_keys)
+    own_keys = OwnKeys.of(plan.settings, plan.job, plan.run_keys.roles)
     first_key, budget_s = plan.shards[number].first_key, plan.job.budget_s
     return ShardWork(left, stores, shard["run_key"], first_key, command, budget_s, own_keys)
 

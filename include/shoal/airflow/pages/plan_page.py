@@ -64,9 +64,9 @@ def _facts(plan: StoredPlan, answer: Answer | None) -> Iterable[tuple[object, ob
     yield "Left for later", f"{counts.pending:,}"
     if plan.credentials:
         yield "Kind of login", ", ".join(f"{role}: {kind}" for role, kind in plan.credentials.items())
-    if plan.run_keys:
-        yield "Pods have keys of this run's own for", ", ".join(plan.run_keys)
-    for role, why in plan.why_no_run_key.items():
+    if plan.run_keys.roles:
+        yield "Pods have keys of this run's own for", ", ".join(plan.run_keys.roles)
+    for role, why in plan.run_keys.why_not.items():
         yield f"Pods have the connection's key for {role}", why
     if counts.chosen or counts.pending:
         yield "Seconds per image", f"{rate.value:.3g} ({rate.source})"
