@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shoal.contract.units import counted, read_time
+from shoal.contract.units import counted
+from shoal.evidence.health.again import describe_new, in_order
 
 if TYPE_CHECKING:
     from shoal.plan.document import Plan
     from shoal.results.stored_plan import StoredPlan
     from shoal.summary.summarize import SummarizedRun
-
-MOST_TROUBLES = 3
-"""Of cameras, in one line."""
 
 
 def tell_plan(plan: "Plan") -> str:
@@ -78,20 +76,8 @@ def tell_new_troubles(done: "SummarizedRun", dataset: str) -> tuple[str, str, st
     new = done.new_troubles
     if not new:
         return None
-    first = sorted(new, key=lambda one: (one["to"] is not None, one["from"], one["camera"]))
-    told = "; ".join(_tell_trouble(one) for one in first[:MOST_TROUBLES])
-    more = f"; and {len(new) - MOST_TROUBLES} more" if len(new) > MOST_TROUBLES else ""
-    which = "|".join(f"{one['camera']} {one['deployment']} {one['trouble']} {one['from']}" for one in first)
-    return (
-        f"{counted(len(new), 'new camera trouble')} in {dataset}: {told}{more}",
-        f"python -m shoal health {dataset}",
-        which,
-    )
-
-
-def _tell_trouble(one: Mapping[str, Any]) -> str:
-    since, size = f"{read_time(one['from']):%Y-%m-%d %H:%M} UTC", f"{one['size']:.3g} {one['unit']}"
-    return f"camera {one['camera'] or '(no name)'}, {one['trouble']} since {since}, {size}"
+    which = "|".join(f"{one['camera']} {one['deployment']} {one['trouble']} {one['from']}" for one in in_order(new))
+    return describe_new(new, dataset), f"python -m shoal health {dataset}", which
 
 
 def about(seconds: float) -> str:

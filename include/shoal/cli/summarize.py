@@ -129,6 +129,7 @@ def _as_json(asked: "Resummary", done: "SummarizedRun") -> dict[str, Any]:
         "conf": result["conf"],
         "result_sha256": done.summary["result_sha256"],
         "is_answer": done.not_current_because is None,
+        "new_troubles": list(done.new_troubles),
         "summary": done.key,
         "species": [
             {name: entry[name] for name in ("taxon", "detections", "images_with", "images", "maxn")}

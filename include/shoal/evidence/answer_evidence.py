@@ -20,6 +20,7 @@ from shoal.contract.errors import one_line
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import read_time, utc_text
+from shoal.evidence.health.again import KNOWN_BY, lasts
 from shoal.evidence.label_state import LabelState
 from shoal.evidence.repeats.decisions import Decision
 from shoal.pictures.people import people_of
@@ -37,7 +38,10 @@ LEAST_IMAGES = 100
 """Examined images from which on cameras are looked at: fewer tell too little for what it costs each summary."""
 
 MOST_FINDINGS = 200
-"""Troubles that a summary tells, the latest; `health` lists all."""
+"""Troubles that a summary tells with pictures, those that last first, then the latest; `health` lists all."""
+
+MOST_KNOWN = 5_000
+"""Troubles of which it says which they are: an object that pages read has 4 MiB at most."""
 
 MOST_THINGS = 60
 """Clusters of boxes that a summary tells with images, those with most boxes; `repeats` lists all."""
@@ -58,14 +62,15 @@ class AnswerEvidence:
         findings: As findings.json has it.
         why_no_estimates: Empty where nobody has labelled anything.
         why_no_findings: Why nobody looked.
-        only_now: Whether that is of this machine or moment: no other night may name the report again.
+        only_now: Why nothing was found at this moment, which another one may do; empty where that does not lie at it. No other
+            night may name the report again.
     """
 
     estimates: Mapping[str, Any] | None = None
     findings: Mapping[str, Any] | None = None
     why_no_estimates: str = ""
     why_no_findings: str = ""
-    only_now: bool = False
+    only_now: str = ""
 
     @property
     def files(self) -> dict[str, Mapping[str, Any]]:
@@ -155,22 +160,37 @@ def _find(database: Database, run: StoredRun, decisions: Sequence[Decision]) -> 
 
     since = _since(run.summary.result)
     view_answer(database, run.summary, Where(start=since))
-    found = sorted(find_health(database), key=lambda one: one.start)[-MOST_FINDINGS:]
-    kept = sorted(found, key=lambda one: (one.camera, one.deployment, one.start, one.trouble))
+    kept, rest = split_health([one.to_json() for one in find_health(database)])
     health = int(database.value("SELECT count(*) FROM pictures"))
     boxes = run.plan.task != CLASSIFY.name
     repeats = find_repeats(database, run.plan.settings.taxa, decisions) if boxes else Repeats()
-    told = [one.to_json() for one in kept]
     return {
         "format_version": FORMAT_VERSION,
         "kind": "findings",
         "dataset": run.summary.dataset,
         "since": since and utc_text(since),
         "images": health,
-        "health": told,
-        "versions": _versions(database, [key for one in told for key in (one["before"], one["after"]) if key]),
+        "health": kept,
+        **({"more_health": rest} if rest else {}),
+        "versions": _versions(database, [key for one in kept for key in (one["before"], one["after"]) if key]),
         "repeats": {**_of_repeats(repeats), "things": _things(database, run, repeats) if repeats.clusters else []},
     }
+
+
+def split_health(found: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Keep as many as are told whole; of the rest what says which they are, so that nobody takes one for new some night."""
+    latest = sorted(range(len(found)), key=lambda number: (lasts(found[number]), found[number]["from"]), reverse=True)
+    kept = set(latest[:MOST_FINDINGS])
+    named = set(latest[MOST_FINDINGS:MOST_KNOWN])
+    rest = [one for number, one in enumerate(found) if number in named]
+    return [dict(one) for number, one in enumerate(found) if number in kept], [
+        {name: one[name] for name in (*KNOWN_BY, "size", "unit")} for one in rest
+    ]
+
+
+def health_of(findings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give all troubles of findings.json, those among them of which it says no more than which they are."""
+    return [*findings["health"], *findings.get("more_health", ())]
 
 
 def _versions(database: Database, keys: Sequence[str]) -> dict[str, str]:
@@ -209,13 +229,17 @@ def _of_repeats(found: "Repeats") -> dict[str, Any]:
     }
 
 
+def newest_of(result: Mapping[str, Any]) -> datetime | None:
+    """Say when the newest image of an answer was taken; None where no time is known."""
+    return max((read_time(one["to"]) for one in result["axis"]), default=None)
+
+
 def _since(result: Mapping[str, Any]) -> datetime | None:
     """Say from when on cameras are looked at; None where that is all of their time."""
-    ends = [read_time(one["to"]) for one in result["axis"]]
-    starts = [read_time(one["from"]) for one in result["axis"]]
-    if not ends or min(starts) >= max(ends) - LOOKED:
+    newest, starts = newest_of(result), [read_time(one["from"]) for one in result["axis"]]
+    if newest is None or min(starts) >= newest - LOOKED:
         return None
-    return (max(ends) - LOOKED).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (newest - LOOKED).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _rounded(value: Any) -> Any:

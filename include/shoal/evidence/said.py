@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.stored_json import reading
 from shoal.evidence.label_state import NO_LABELS, LabelState, read_label_state
@@ -44,14 +45,27 @@ def read_said(results: ObjectStore, layout: DatasetLayout) -> Said:
     return Said(read_decisions(results, layout), read_label_state(results, layout))
 
 
-def read_said_then(results: ObjectStore, layout: DatasetLayout, summary: StoredSummary) -> Said:
-    """Read what people had said when a run was summarized.
+def read_said_then(
+    results: ObjectStore, layout: DatasetLayout, summary: StoredSummary
+) -> tuple[Said, tuple[ContractError, ...]]:
+    """Read what people had said when a run was summarized, and what is wrong with decisions that are gone or were changed.
 
     Raises:
-        ContractError: Something of it is gone, or is not what it must be.
+        ContractError: summary.json is not what it must be.
     """
-    decisions, stored = read_decisions(results, layout, summary.decisions), summary.result.get("labels")
+    found, gone = list[Decision](), list[ContractError]()
+    for one in summary.decisions:
+        try:
+            found.extend(read_decisions(results, layout, [one]))
+        except ContractError as err:
+            gone.append(err)
+    decisions = tuple(sorted(found, key=lambda one: (one.at, one.id)))
+    return Said(decisions, _labels_then(summary)), tuple(gone)
+
+
+def _labels_then(summary: StoredSummary) -> LabelState:
+    stored = summary.result.get("labels")
     if stored is None:
-        return Said(decisions)
+        return NO_LABELS
     with reading(f"summary.json of run {summary.run_key}", "restore it, or clear task summarize of its Dag run"):
-        return Said(decisions, LabelState.parse(stored))
+        return LabelState.parse(stored)

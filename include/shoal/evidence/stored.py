@@ -172,9 +172,12 @@ def read_evidence(
             raise ContractError(f"{shown(name, 60)!r} names nothing of {kind} - restore summary.json")
         data = results.read_bytes(key)
         if hashlib.sha256(data).hexdigest()[:CONTENT] != name:
+            without = (
+                "; without one move it out, and verify tells it of each run that names it" if names is None else ""
+            )
             raise ContractError(
                 f"{key} was changed after it was written: its name is not of its bytes - restore it from a copy of the "
-                "bucket, or move it out"
+                f"bucket{without}"
             )
         found.append((name, key, results.read_json(key)))
     return found

@@ -1,11 +1,12 @@
 """What stands beside the numbers of a run that may become the answer: of its stored tables, in a session of its own."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from shoal.answers.find import StoredRun
-from shoal.contract.errors import ContractError, StoreError, one_line
+from shoal.contract.errors import NoAnswerError, one_line
+from shoal.contract.json_bounds import need_readable
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.evidence.answer_evidence import (
     ESTIMATES_FILE,
@@ -13,10 +14,13 @@ from shoal.evidence.answer_evidence import (
     TOO_FEW,
     AnswerEvidence,
     has_numpy,
+    health_of,
     is_told,
+    newest_of,
     read_evidence,
+    write_evidence,
 )
-from shoal.evidence.health.again import new_of
+from shoal.evidence.health.again import known_by, new_of
 from shoal.evidence.said import Said
 from shoal.exports.export import Answer
 from shoal.results.stored_plan import StoredPlan
@@ -29,7 +33,8 @@ from shoal.tables.session import open_database
 
 log = logging.getLogger(__name__)
 
-NOT_NOW = "it could not be computed; the log of the summary says why, and the next run tries again"
+MOST_WORDS = 300
+"""Characters of a reason."""
 
 
 def find_evidence(  # noqa: PLR0917 - what it is made of
@@ -51,21 +56,28 @@ def find_evidence(  # noqa: PLR0917 - what it is made of
         said: What people had said.
 
     Raises:
-        StoreError: The bucket does not answer; another attempt may do.
+        NoAnswerError: The bucket does not answer; another attempt may do.
     """
     if not answer.complete or not answer.plan.may_become_current:
         return None
     if not is_told(answer.result, said.labels):
         return AnswerEvidence(why_no_findings=TOO_FEW)
     try:
-        return _read(results, dataset, StoredRun(layout, answer.plan, as_summary(answer, tables)), said)
-    except StoreError:
+        found = _read(results, dataset, StoredRun(layout, answer.plan, as_summary(answer, tables)), said)
+        for name, value in found.files.items():
+            need_readable(name, write_evidence(value))
+    except NoAnswerError:
         raise
-    except Exception:  # whatever it was, labels that somebody damaged or no room: the answer stands, with every number
+    except (
+        Exception
+    ) as err:  # whatever it was, labels that somebody damaged or no room: the answer stands, with every number
         log.warning("Nothing is told beside the answer's numbers", exc_info=True)
+        reason = one_line(f"{type(err).__name__}: {err}", MOST_WORDS)
+        why = f"it could not be computed ({reason}); the next run tries again"
         return AnswerEvidence(
-            why_no_estimates=NOT_NOW if said.labels.is_labelled else "", why_no_findings=NOT_NOW, only_now=True
+            why_no_estimates=why if said.labels.is_labelled else "", why_no_findings=why, only_now=reason
         )
+    return found
 
 
 def find_again(  # noqa: PLR0917 - likewise
@@ -87,25 +99,54 @@ def find_again(  # noqa: PLR0917 - likewise
     return _read(results, dataset, StoredRun(layout, plan, summary), said)
 
 
-def find_new_troubles(
-    results: ObjectStore, evidence: AnswerEvidence | None, known: KnownAnswer | None
-) -> list[dict[str, Any]]:
-    """Find the troubles of cameras that the dataset's answer of before does not tell; of a first one those that last."""
-    if evidence is None or evidence.findings is None:
-        return []
-    return new_of(evidence.findings["health"], _told_before(results, known))
+def tell_new_troubles(
+    results: ObjectStore, answer: Answer, evidence: AnswerEvidence | None, known: KnownAnswer | None
+) -> dict[str, Any]:
+    """Tell which troubles of cameras are new, as a summary's `run` has it, and where a run found none what was told so far.
+
+    Those that the dataset's answer of before does not tell; of a first one those that last. A run that is the answer and is
+    summarized again tells what it told the first time: nobody may have heard of it yet.
+
+    Args:
+        results: The results bucket.
+        answer: What the run found.
+        evidence: What stands beside it.
+        known: The dataset's answer.
+
+    Raises:
+        NoAnswerError: The bucket does not answer; another attempt may do.
+    """
+    findings = evidence.findings if evidence else None
+    before = _told_before(results, known)
+    so_far = None if findings else before
+    if (again := _new_of_itself(answer, known)) is not None:
+        return {"new_troubles": again, "told_troubles": so_far}
+    newest = newest_of(answer.result)
+    new = [] if findings is None or newest is None else new_of(health_of(findings), before, newest)
+    return {"new_troubles": new, "told_troubles": so_far}
 
 
-def _told_before(results: ObjectStore, known: KnownAnswer | None) -> Sequence[Mapping[str, Any]] | None:
-    stored = known.summary.named.get(FINDINGS_FILE) if known and known.summary else None
-    if stored is None:
+def _new_of_itself(answer: Answer, known: KnownAnswer | None) -> list[Any] | None:
+    """Take what a run told as new when it was summarized before; None where it found nothing then, or is not the answer."""
+    if known is None or known.run_key != answer.plan.run_key or known.summary is None:
         return None
+    told = known.summary.run.get("new_troubles")
+    return told if isinstance(told, list) and FINDINGS_FILE in known.summary.named else None
+
+
+def _told_before(results: ObjectStore, known: KnownAnswer | None) -> list[dict[str, Any]] | None:
+    """Read which troubles were told by the answer before, or those before it where it found none; None where nobody knows."""
+    if known is None or known.summary is None:
+        return None
+    stored = known.summary.named.get(FINDINGS_FILE)
     try:
-        told = (results.find_json(stored.key) or {}).get("health")
-    except ContractError as err:  # who looks at that run says so
+        told = known.summary.run.get("told_troubles") if stored is None else health_of(results.read_json(stored.key))
+        return None if told is None else known_by(told)
+    except NoAnswerError:
+        raise
+    except Exception as err:  # noqa: BLE001 - whatever somebody made of it: people hear again of what lasts
         log.warning("Which troubles were told before is not known: %s", one_line(err))
         return None
-    return told if isinstance(told, list) else None
 
 
 def _read(results: ObjectStore, dataset: DatasetLayout, run: StoredRun, said: Said) -> AnswerEvidence:

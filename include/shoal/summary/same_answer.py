@@ -269,6 +269,7 @@ def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> d
         "unreadable": Unreadable().to_json(),
         "removed_since_previous": 0,
         "new_troubles": [],
+        "told_troubles": known.run.get("told_troubles"),
         "summarized_at": utc_text(datetime.now(UTC)),
         **({"exports": known.exports} if known.exports else {}),
     }

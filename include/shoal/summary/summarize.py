@@ -9,6 +9,7 @@ from shoal.bucket.drift import compare_known
 from shoal.contract.layout import DatasetLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
+from shoal.evidence.health.again import describe_new
 from shoal.evidence.said import Said, read_said
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
@@ -30,7 +31,7 @@ from shoal.stores.shared_files import SharedFiles
 from shoal.summary.answer_tables import answer_tables
 from shoal.summary.balance import Balance, read_balance
 from shoal.summary.compared import compare_answer
-from shoal.summary.evidence_beside import find_evidence, find_new_troubles
+from shoal.summary.evidence_beside import find_evidence, tell_new_troubles
 from shoal.summary.export_months import store_export_months
 from shoal.summary.known_months import KnownMonths, find_known_months, hash_rules, lines_to_json, read_lines
 from shoal.summary.months import store_tables
@@ -132,8 +133,15 @@ class SummarizedRun:
             *(stored.clock.describe() if stored.clock and stored.clock != self.planned_clock else []),
             *describe_unreadable(stored.unreadable),
             *describe_told(stored.exports),
+            *self._describe_new_troubles(),
             *self.remarks,
         ]
+
+    def _describe_new_troubles(self) -> list[str]:
+        if self.not_current_because is not None or not self.new_troubles:
+            return []
+        dataset = self.stored.dataset
+        return [f"{describe_new(self.new_troubles, dataset)} - python -m shoal health {dataset}"]
 
 
 def summarize_run(stores: Stores, layout: VariantLayout, run_key: str, *, with_pictures: bool = False) -> SummarizedRun:
@@ -263,11 +271,12 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     compared = compare_answer(database.results, layout, answer, tables)
     evidence = find_evidence(database.results, dataset, layout, answer, tables, said)
     of_today = {"inputs_sha256": None} if any(one and one.only_now for one in (compared, evidence)) else {}
-    new = {"new_troubles": find_new_troubles(database.results, evidence, known)}
+    new = tell_new_troubles(database.results, answer, evidence, known)
     answer = replace(answer, compared=compared, evidence=evidence, run={**answer.run, **of_today, **new})
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
-    told = {"exports": exported.told} if exported.told else {}
+    missing = {"evidence": {"failed": evidence.only_now}} if evidence and evidence.only_now else {}
+    told = {"exports": {**exported.told, **missing}} if exported.told or missing else {}
     files = (*store_exports(exported, folder, shared), *([explore] if explore else []), *tables)
     return Found(balance, exported.answer.result, {**answer.run, **told}, folder, files)
 

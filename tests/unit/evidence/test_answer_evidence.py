@@ -2,17 +2,25 @@
 
 import csv
 import json
+import re
+from datetime import UTC, datetime
 
 import openpyxl
 import pytest
 
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
+from shoal.contract.errors import UnreadableError
+from shoal.evidence.answer_evidence import MOST_FINDINGS, health_of, split_health
 from shoal.evidence.estimates.make import make_estimate
-from shoal.evidence.health.again import new_of
+from shoal.evidence.health.again import describe_new, new_of
+from shoal.evidence.health.days import day_start
+from shoal.evidence.health.finding import Finding, Trouble
 from shoal.exports.long import LONG
 from shoal.exports.on_demand import Order, export_to_folder
 from shoal.exports.xlsx import WORKBOOK
+from shoal.summary import evidence_beside, same_answer
+from shoal.summary.summarize import summarize_run
 from shoal.tables.session import open_database
 from show_command import ask_labels, ask_repeats, ask_sample
 from troubled_reef import night, troubled_reef
@@ -75,6 +83,27 @@ def check_exports(reef, seen, labels, tmp_path):
     assert not (tmp_path / "part/corrected.csv").exists()
 
 
+def check_told_until_heard(reef, first, patches):
+    """Who summarizes again tells the same again; a night that finds nothing says why, and carries on what was told."""
+    assert any(re.match("1 new camera trouble in reef: camera A, lights since", line) for line in first.describe())
+    layout = reef.stores.layout.variants([first.key.split("/")[1]])[0]
+    again = summarize_run(reef.stores, layout, first.stored.run_key)
+    assert again.new_troubles == first.new_troubles != []
+
+    def fail(*_):
+        raise UnreadableError("Reading or writing Parquet failed: No magic bytes")
+
+    with patches.context() as patch:
+        patch.setattr(evidence_beside, "read_evidence", fail)
+        patch.setattr(same_answer, "numpy_release", lambda: "another one")  # else it would have the answer of before
+        without = night(reef)
+    assert without.summary["complete"]
+    assert "findings.json" not in without.stored.named
+    assert [one["trouble"] for one in without.summary["run"]["told_troubles"]] == ["lights"]
+    assert any("export evidence failed" in line and "No magic bytes" in line for line in without.describe())
+    assert "No magic bytes" in report(reef, without)
+
+
 def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo_models, tmp_path, monkeypatch, capsys):
     def ask(command):
         return command(monkeypatch, capsys)
@@ -92,11 +121,12 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
         assert "estimates.json" not in first.stored.named
         assert "python -m shoal sample reef OUT -n 300" in report(reef, first)
 
+        check_told_until_heard(reef, first, monkeypatch)
         labels = label(reef, ask, tmp_path, 60)
         [cluster] = json.loads(ask(ask_repeats)(reef, "--json")[1])["clusters"]
         ask(ask_repeats)(reef, "--confirm", cluster["id"], "--by", "ana")
         second = night(reef)
-        assert second.summary["run"]["new_troubles"] == []
+        assert (second.new_troubles, second.summary["run"]["told_troubles"]) == ([], None)
         estimates = stored(reef, second, "estimates.json")
         assert estimates["labels"] == labels
         assert estimates["labels_sha256"] == second.summary["result"]["inputs"]["labels_sha256"]
@@ -124,6 +154,17 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
             directory = layout.root.removeprefix(reef.stores.layout.root).rstrip("/")
             assert reef.verify(done.stored.run_key, directory).deviations == ()
 
+        [lines] = [
+            key
+            for key in reef.stores.results.list_keys(reef.stores.layout.evidence("labels"))
+            if key.endswith("parquet")
+        ]
+        kept = reef.stores.results.read_bytes(lines)
+        reef.stores.results.delete([lines])
+        [gone] = reef.verify(second.stored.run_key, directory).deviations
+        assert re.search(rf"^G3: estimates and findings cannot be computed again, .*{lines}", gone), gone
+        reef.stores.results.write_bytes(lines, kept)
+
         changed = json.dumps({**estimates, "labels": 1000}).encode()
         reef.stores.results.write_bytes(second.stored.named["estimates.json"].key, changed, "application/json")
         deviations = reef.verify(second.stored.run_key, directory).deviations
@@ -132,6 +173,8 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
 
 FOULED = {"camera": "A", "deployment": None, "trouble": "fouling", "from": "2026-06-10T00:00:00Z", "to": None}
 LEAPT = {**FOULED, "trouble": "clock"}
+MOVED = {**FOULED, "trouble": "moved"}
+NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +188,50 @@ LEAPT = {**FOULED, "trouble": "clock"}
         pytest.param(FOULED, [{**FOULED, "from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}], True, id="once more, after it was over"),
         pytest.param({**LEAPT, "from": "2026-06-20T00:00:00Z"}, [LEAPT], True, id="a clock that leaps again"),
         pytest.param(LEAPT, [LEAPT], False, id="the same leap"),
+        pytest.param({**MOVED, "from": "2026-06-20T00:00:00Z"}, [MOVED], True, id="a camera that is moved again"),
+        pytest.param({**MOVED, "from": "2026-06-12T00:00:00Z"}, [MOVED], False, id="the same move, its day moved"),
+        pytest.param({**MOVED, "from": "2026-06-20T00:00:00Z"}, None, True, id="of a first answer a move of late"),
+        pytest.param(MOVED, None, False, id="of a first answer no move of long ago"),
+        pytest.param(LEAPT, None, False, id="of a first answer no leap of long ago"),
         pytest.param(FOULED, None, True, id="of a first answer what lasts"),
         pytest.param({**FOULED, "to": "2026-06-12T00:00:00Z"}, None, False, id="of a first answer not what is over"),
     ],
 )  # fmt: skip
 def test_a_trouble_is_told_once(found, before, is_new):
-    assert bool(new_of([found], before)) == is_new
+    assert bool(new_of([found], before, NEWEST)) == is_new
+
+
+def test_the_latest_of_what_goes_on_is_told_first():
+    found = [
+        {**FOULED, "camera": camera, "from": f"2026-06-{day:02}T00:00:00Z", "to": to, "size": 0.5, "unit": "lost"}
+        for camera, day, to in (("A", 1, None), ("B", 20, None), ("C", 21, "2026-06-22T00:00:00Z"), ("D", 9, None))
+    ]
+    line = describe_new(
+        [*found, {**found[1], "trouble": "moved", "camera": "E", "from": "2026-06-10T00:00:00Z"}], "reef"
+    )
+    assert re.findall(r"camera (\w), (\w+ \w+)", line) == [
+        ("B", "fouling since"),
+        ("E", "moved on"),
+        ("D", "fouling since"),
+    ]
+    assert line.startswith("5 new camera troubles in reef: ")
+    assert line.endswith("; and 2 more")
+
+
+def test_of_many_troubles_those_that_last_are_told_whole_and_none_is_new_twice():
+    def finding(camera, trouble, day, end=None):
+        return Finding(camera, "", trouble, day_start(day), end, 1.0, "hours", "").to_json()
+
+    found = [finding("A", Trouble.FOULING, 0)]
+    found += [finding("B", Trouble.CLOCK, day) for day in range(MOST_FINDINGS)]
+    found += [finding("C", Trouble.FROZEN, MOST_FINDINGS + 1, day_start(MOST_FINDINGS + 2))]
+    kept, rest = split_health(found)
+    assert len(kept) == MOST_FINDINGS
+    assert {one["camera"] for one in kept} == {"A", "B", "C"}
+    assert [(one["trouble"], one["from"]) for one in rest] == [
+        ("clock", "1970-01-01T00:00:00Z"), ("clock", "1970-01-02T00:00:00Z"),
+    ]  # fmt: skip
+    told = health_of({"health": kept, "more_health": rest})
+    later = [*found, finding("D", Trouble.MOVED, 1)]
+    kept, rest = split_health(later)
+    assert [one["camera"] for one in new_of(health_of({"health": kept, "more_health": rest}), told, NEWEST)] == ["D"]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.evidence.health.statistics import Series
+from shoal.evidence.series import split_series
 from shoal.tables.session import Database
 
 FEWEST_IMAGES = 4
@@ -101,11 +102,9 @@ def read_days(database: Database) -> Iterator[CameraDays]:
         if images >= FEWEST_IMAGES and (at := place.get((camera, deployment, day))) is not None:
             score[at] = best
     bits = np.stack([np.asarray(np.ma.filled(days[f"bit{bit}"], np.nan)) for bit in range(BITS)], axis=1)
-    for one in dict.fromkeys(series):
-        of_it = np.array([other == one for other in series])
+    for one, of_it in split_series(days["camera"], days["deployment"]):
         yield CameraDays(
-            str(one[0]),
-            str(one[1]),
+            *one,
             days["day"][of_it].astype(np.int64),
             _logarithm(days["sharpness"][of_it]),
             bits[of_it],

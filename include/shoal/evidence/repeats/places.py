@@ -9,11 +9,13 @@ ten overlaps it by 0.7 (four edges are free, so it goes with the fourth power of
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.evidence.repeats.place import NEAR_IOU, Place
+from shoal.evidence.series import split_series
 from shoal.tables.session import Database
 
 SLOT_HOURS = 3
@@ -65,7 +67,9 @@ Looked = dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 def view_boxes(database: Database, left_out: Sequence[str]) -> None:
-    """Make the boxes that may be of a thing that stands readable as the view `placed`, their edges as parts of the image.
+    """Make the boxes that may be of a thing that stands the table `placed`, their edges as parts of the image.
+
+    A table, because many look at it and the bucket is far; `placed_series` numbers its cameras, deployments and taxa.
 
     Args:
         database: Holds the views of an answer.
@@ -73,13 +77,17 @@ def view_boxes(database: Database, left_out: Sequence[str]) -> None:
     """
     database.set_variable("taxa_that_stay", list(left_out))
     database.run(f"""
-        CREATE OR REPLACE VIEW placed AS SELECT *, x2 - x1 AS w, y2 - y1 AS h FROM (
+        CREATE OR REPLACE TABLE placed AS
             SELECT key, coalesce(camera, '') AS camera, coalesce(deployment, '') AS deployment, taxon, captured_at,
                 confidence, class_id, width, height, epoch(captured_at)::BIGINT // {SLOT_HOURS * 3600} AS slot,
                 x1 / width AS x1, y1 / height AS y1, x2 / width AS x2, y2 / height AS y2
             FROM detections WHERE role = 'count' AND use = 'used' AND captured_at IS NOT NULL AND width > 0 AND height > 0
                 AND x2 > x1 AND y2 > y1 AND NOT list_contains(getvariable('taxa_that_stay'), taxon)
-        )
+    """)
+    database.run("""
+        CREATE OR REPLACE TABLE placed_series AS
+        SELECT (row_number() OVER (ORDER BY camera, deployment, taxon) - 1)::INTEGER AS series, camera, deployment, taxon
+        FROM (SELECT DISTINCT camera, deployment, taxon FROM placed)
     """)
 
 
@@ -92,49 +100,70 @@ def read_looked(database: Database) -> Looked:
     """).fetchnumpy()
     return {
         series: (found["slot"][which], found["images"][which])
-        for series, which in _series(found["camera"], found["deployment"])
+        for series, which in split_series(found["camera"], found["deployment"])
     }
 
 
 def find_places(database: Database, looked: Looked) -> list[Place]:
     """Find the places that may hold a thing that stands: where boxes crowd in the middle of their neighbourhood.
 
-    Reads: placed
+    Reads: placed, placed_series
 
     Args:
         database: The session.
         looked: When cameras looked: a busy one sees a thing that stands more often.
     """
-    places: list[Place] = []
     usual = {series: float(np.median(images)) for series, (_, images) in looked.items()}
-    for camera, deployment, taxon in database.run(
-        "SELECT DISTINCT camera, deployment, taxon FROM placed ORDER BY ALL"
-    ).fetchall():
-        fewest = LEAST_DAYS * LEAST_SLOTS * max(1.0, LEAST_SHARE * usual.get((camera, deployment), 1.0))
-        places.extend(_places_of(database, (camera, deployment, taxon), fewest))
+    rows = database.run("SELECT camera, deployment, taxon FROM placed_series ORDER BY series").fetchall()
+    all_series: list[tuple[str, str, str]] = [(str(camera), str(place), str(taxon)) for camera, place, taxon in rows]
+    fewest = [LEAST_DAYS * LEAST_SLOTS * max(1.0, LEAST_SHARE * usual.get(one[:2], 1.0)) for one in all_series]
+    cells = _read_cells(database, [_least_of(one) for one in fewest])
+    numbers, starts = np.unique(cells["series"], return_index=True)
+    places: list[Place] = []
+    for number, start, end in zip(numbers, starts, [*starts[1:], len(cells["series"])], strict=True):
+        part = slice(start, end)
+        edges = np.stack([cells[name][part] for name in ("x1", "y1", "x2", "y2")], axis=1).astype(np.float64)
+        places.extend(_places_of(all_series[number], edges, cells["boxes"][part], fewest[number]))
     return places
 
 
-def _places_of(database: Database, series: tuple[str, str, str], fewest: float) -> Iterator[Place]:
-    cells = database.run(
-        f"""
-        SELECT x1, y1, x2, y2, boxes FROM (
-            SELECT round(ln(w) / ln({_GROWTH}))::INTEGER AS wide, round(ln(h) / ln({_GROWTH}))::INTEGER AS high,
-                floor((x1 + x2) / 2 / ({_STEP} * pow({_GROWTH}, wide)))::INTEGER AS at_x,
-                floor((y1 + y2) / 2 / ({_STEP} * pow({_GROWTH}, high)))::INTEGER AS at_y,
-                avg(x1) AS x1, avg(y1) AS y1, avg(x2) AS x2, avg(y2) AS y2, count(*) AS boxes
-            FROM placed AS p WHERE camera = ? AND deployment = ? AND taxon = ?
-            GROUP BY ALL
-        ) WHERE boxes >= 2 ORDER BY boxes DESC, x1, y1, x2, y2
-        """,
-        series,
-    ).fetchnumpy()
-    edges = np.stack([cells[name] for name in ("x1", "y1", "x2", "y2")], axis=1).astype(np.float64)
+def _least_of(fewest: float) -> float:
+    """Say how many boxes a series' fullest cell has at least, if a thing that stands is in it."""
+    return max(2.0, fewest / _MOST_SPLIT)
+
+
+def _read_cells(database: Database, least: Sequence[float]) -> dict[str, NDArray[Any]]:
+    """Count the boxes of all cells, the fullest of each series first; series without one that has enough are left out.
+
+    Names are not among the columns: a million cells with three texts each would be a tenth of a gigabyte.
+    """
+    database.run("CREATE OR REPLACE TABLE least_of_series (series INTEGER, least DOUBLE)")
+    database.run(
+        "INSERT INTO least_of_series SELECT unnest(?::INTEGER[]), unnest(?::DOUBLE[])",
+        [list(range(len(least))), list(least)],
+    )
+    return database.run(f"""
+        SELECT series, x1, y1, x2, y2, boxes FROM (
+            SELECT series, round(ln(p.x2 - p.x1) / ln({_GROWTH}))::INTEGER AS wide,
+                round(ln(p.y2 - p.y1) / ln({_GROWTH}))::INTEGER AS high,
+                floor((p.x1 + p.x2) / 2 / ({_STEP} * pow({_GROWTH}, wide)))::INTEGER AS at_x,
+                floor((p.y1 + p.y2) / 2 / ({_STEP} * pow({_GROWTH}, high)))::INTEGER AS at_y,
+                avg(p.x1) AS x1, avg(p.y1) AS y1, avg(p.x2) AS x2, avg(p.y2) AS y2, count(*) AS boxes
+            FROM placed AS p JOIN placed_series USING (camera, deployment, taxon) GROUP BY ALL HAVING boxes >= 2
+        ) JOIN least_of_series USING (series)
+        QUALIFY max(boxes) OVER (PARTITION BY series) >= least ORDER BY series, boxes DESC, x1, y1, x2, y2
+    """).fetchnumpy()
+
+
+def _places_of(
+    series: tuple[str, str, str], edges: NDArray[np.float64], counts: NDArray[np.int64], fewest: float
+) -> Iterator[Place]:
+    """Find the places of a series among its cells, the fullest of which come first."""
     order = np.argsort(edges[:, 0] + edges[:, 2], kind="stable")
-    edges, boxes = edges[order], cells["boxes"][order].astype(np.float64)
+    edges, boxes = edges[order], counts[order].astype(np.float64)
     free = np.ones(len(boxes), dtype=bool)
     for first in np.argsort(order):  # the fullest one first, as they were read
-        if boxes[first] < max(2.0, fewest / _MOST_SPLIT):
+        if boxes[first] < _least_of(fewest):
             return
         if not free[first]:
             continue
@@ -247,12 +276,3 @@ def _cells_around(place: Place) -> Iterator[tuple[int, int]]:
     for x in range(floor(place.x1 * _GRID), ceil(place.x2 * _GRID) + 1):
         for y in range(floor(place.y1 * _GRID), ceil(place.y2 * _GRID) + 1):
             yield x, y
-
-
-def _series(cameras: NDArray[np.object_], deployments: NDArray[np.object_]) -> Iterator[tuple[tuple[str, str], slice]]:
-    """Split sorted columns by camera and deployment."""
-    start = 0
-    for end in range(1, len(cameras) + 1):
-        if end == len(cameras) or (cameras[end], deployments[end]) != (cameras[start], deployments[start]):
-            yield (str(cameras[start]), str(deployments[start])), slice(start, end)
-            start = end
