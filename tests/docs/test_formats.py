@@ -23,7 +23,8 @@ from shoal.evidence.evaluation.make import make_evaluation
 from shoal.evidence.hand_out import hand_out
 from shoal.evidence.lists import find_list
 from shoal.evidence.review.design import Wish as Asking
-from shoal.evidence.review.design import draw_review, store_page
+from shoal.evidence.review.design import draw_review
+from shoal.evidence.review.pages import store_page
 from shoal.evidence.review.published import Asked
 from shoal.evidence.sorted_out import Bringing
 from shoal.evidence.take import take_labels
@@ -231,7 +232,7 @@ def keep_evidence(pipeline, folder):
         estimate = make_estimate(database, layout, run, ("camera",), taxa)
         evaluation = make_evaluation(database, layout, [run], taxa)
         review = draw_review(database, layout, run, Asking(Asked("Chromis chromis", "share"), 10), taxa)
-    store_page(results, layout, review, b"html", b"data")
+    store_page(results, layout, review, b"html", b"data", [])
     [page] = [
         name for name, _, one in stored_evidence.read_evidence(results, layout, "reviews") if one["kind"] == "page"
     ]

@@ -43,11 +43,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--estimate",
         metavar="NAME",
-        help="a stored estimate that says the number with its interval; else the answer does",
+        help="a stored estimate that says the number with its interval, or 'answer' for the one of report and workbook; else "
+        "the model's count is tested",
     )
     parser.add_argument("-n", type=positive, default=100, metavar="N", help="images to be expected (100)")
     parser.add_argument(
-        "--seed", metavar="WORDS", help="words of the reviewer's by which images are drawn; else the result's sha256"
+        "--seed",
+        metavar="WORDS",
+        help="words of the reviewer's by which images are drawn: only they bind the author; else model and images say",
     )
     parser.add_argument(
         "--check", type=Path, metavar="FILE", help="a page or the labels it saved: is it as it was written?"
@@ -70,8 +73,9 @@ def execute(arguments: Namespace) -> int:
 
 def _write(arguments: Namespace, stores: "Stores", dataset: "Dataset", run_key: str | None) -> int:
     from shoal.answers.find import CURRENT, find_run  # noqa: PLC0415 - other commands do not need them
-    from shoal.evidence.review.design import Wish, draw_review, store_page  # noqa: PLC0415
+    from shoal.evidence.review.design import Wish, draw_review  # noqa: PLC0415
     from shoal.evidence.review.images import read_images  # noqa: PLC0415
+    from shoal.evidence.review.pages import store_page  # noqa: PLC0415
     from shoal.evidence.review.published import Asked  # noqa: PLC0415
     from shoal.exports.review.page import make_page  # noqa: PLC0415
     from shoal.pictures.draw import draw  # noqa: PLC0415
@@ -84,7 +88,7 @@ def _write(arguments: Namespace, stores: "Stores", dataset: "Dataset", run_key: 
         review = draw_review(database, stores.layout, run, Wish(asked, arguments.n, arguments.seed), dataset.taxa)
         drawn = read_images(database, review)
     page = make_page(review, drawn, lambda drawings: draw(stores.source, drawings, run.picture_limits))
-    digest = store_page(stores.results, stores.layout, review, page.html, page.data)
+    digest = store_page(stores.results, stores.layout, review, page.html, page.data, page.without)
     write_whole(arguments.html, page.html, "--html", aside=arguments.json)
     if arguments.json:
         print_json({
@@ -104,11 +108,11 @@ def _describe(review: "Review", run: "StoredRun", page: "Page", n: int, digest: 
         f"design {review.name} of run {json['dataset']}/{run.run_key}: {published.number} of {shown(published.taxon, 80)} "
         f"{published.value:.6g}{between}"
     )
-    drawn = json["drawn"]["images"]
+    drawn, by = json["drawn"]["images"], "given words" if review.seed_given else "seed"
     few = f"; it has no more than {review.images}" if review.images <= n else ""
     yield (
-        f"drawn    {drawn} of {counted(review.images, 'image')}, {min(n, review.images)} expected{few}, by seed {json['seed']}, "
-        "stored before the page"
+        f"drawn    {drawn} of {counted(review.images, 'image')}, {min(n, review.images)} expected{few}, by {by} "
+        f"{json['seed']}, stored before the page"
     )
     if people := json["frame"]["images_of_people_left_out"]:
         yield f"left out because they show people: {counted(people, 'image')}; the number is that of the others"

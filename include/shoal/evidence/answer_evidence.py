@@ -50,6 +50,7 @@ DIGITS = 9
 """Significant digits of what is stored: the last ones of a float depend on the processor."""
 
 TOO_FEW = f"of an answer of fewer than {LEAST_IMAGES} images a summary tells none"
+NO_ANSWER = "this run is not complete, or may not become the answer"
 NO_NUMPY = "numpy is not installed where summaries are made: pip install 'shoal[worker]' there, then run again"
 
 
@@ -77,6 +78,11 @@ class AnswerEvidence:
         """What is stored of it, by the names of files."""
         both = ((ESTIMATES_FILE, self.estimates), (FINDINGS_FILE, self.findings))
         return {name: value for name, value in both if value is not None}
+
+    @property
+    def why_not(self) -> dict[str, str]:
+        """Why there is nothing of a kind, for summary.json: a page has no other word of it."""
+        return {"estimates": self.why_no_estimates, "findings": self.why_no_findings}
 
 
 def numpy_release() -> str | None:
@@ -139,7 +145,9 @@ def _estimate(database: Database, layout: DatasetLayout, run: StoredRun, labels:
     from shoal.evidence.estimates.taxa import estimate_taxa  # noqa: PLC0415
 
     sampled = read_labelled(database, layout, run, run.plan.settings.taxa, labels)
-    taxa = estimate_taxa(sampled.images, read_frame_days(database, list(sampled.images.predicted)))
+    known, frame = sampled.images.predicted, sampled.frame.predicted
+    seen = [taxon for taxon in known if frame[taxon] or sampled.images.labelled[taxon].any()]
+    taxa = estimate_taxa(sampled.images.of(seen), read_frame_days(database, seen))
     return {
         "format_version": FORMAT_VERSION,
         "kind": "estimates",
@@ -149,9 +157,18 @@ def _estimate(database: Database, layout: DatasetLayout, run: StoredRun, labels:
         "samples": list(sampled.samples),
         "label_files": list(labels.labels),
         **told_of_sampled(sampled),
-        "remarks": tell_left_out(sampled, run.plan.models),
+        "remarks": [*tell_left_out(sampled, run.plan.models), *_tell_unseen(len(known) - len(seen))],
         "taxa": [taxon.to_json() for taxon in taxa],
     }
+
+
+def _tell_unseen(taxa: int) -> list[str]:
+    """Say how many taxa are not told of: a model may know ten thousand, of which a reef has thirty."""
+    return (
+        [f"not of {taxa} {'taxon' if taxa == 1 else 'taxa'} that neither the model nor people saw in these images"]
+        if taxa
+        else []
+    )
 
 
 def _find(database: Database, run: StoredRun, decisions: Sequence[Decision]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a sample of images knows, as estimates and evaluations take it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ class SampledImages:
             self.captured_at[which],
             {taxon: counts[which] for taxon, counts in self.predicted.items()},
             {taxon: counts[which] for taxon, counts in self.labelled.items()},
+        )
+
+    def of(self, taxa: Collection[str]) -> "SampledImages":
+        """Take some of the taxa."""
+        return replace(
+            self,
+            predicted={taxon: self.predicted[taxon] for taxon in taxa},
+            labelled={taxon: self.labelled[taxon] for taxon in taxa},
         )
 
 

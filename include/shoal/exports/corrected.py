@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shoal.answers.where import Where
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.evidence.estimates.told import ToldMeasure, ToldTaxon, tell_taxa
 from shoal.exports.export import Answer
 from shoal.pictures.people import counted_as_people
@@ -39,9 +40,13 @@ def corrected_not_held(answer: Answer, where: Where) -> dict[str, int]:
 
 
 def corrected_rows(answer: Answer) -> Iterator[list[Any]]:
-    """Give a row for each taxon's individuals and one for the images with it; what cannot be estimated is empty, and says so."""
+    """Give a row for each taxon's individuals and one for the images with it; what cannot be estimated is empty, and says so.
+
+    Of a classifier there are no individuals: it says of an image as a whole what it shows.
+    """
+    whole_images = answer.plan.task == CLASSIFY.name
     for one in _taxa(answer):
-        for name, measure in (("individuals", one.total), ("images with it", one.share)):
+        for name, measure in (("individuals", one.total), ("images with it", one.share))[whole_images:]:
             yield [one.taxon, name, one.images, one.labels, one.positives, *_numbers(measure)]
 
 

@@ -209,6 +209,11 @@ def is_of_days(export: Export) -> bool:
     return bool(getattr(export, "of_days", False))
 
 
+def holds_estimates(export: Export) -> bool:
+    """Whether an export has what labels make of the counts: no other fails where those cannot be read."""
+    return bool(getattr(export, "holds_estimates", False))
+
+
 def of_boxes_alone(dataset: Dataset) -> list[str]:
     """Name the exports of a dataset file that a classifier's answer is refused by; of wheels none says so."""
     asked = [name for name in dict.fromkeys(dataset.exports) if name in BY_MONTH]

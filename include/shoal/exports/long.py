@@ -42,6 +42,7 @@ class Long:
     repeatable: ClassVar[bool] = True
 
     of_days: ClassVar[bool] = True
+    holds_estimates: ClassVar[bool] = True
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's
         """Need nothing of the dataset file but days."""

@@ -15,13 +15,16 @@ from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.stored_json import reading
 from shoal.contract.units import counted
 from shoal.evidence.answer_evidence import ESTIMATES_FILE, AnswerEvidence
+from shoal.evidence.answer_files import read_file
+from shoal.evidence.estimates.told import tell_taxa
 from shoal.exports.days import need_days
-from shoal.exports.export import Answer, Export, ListsFiles, Written, is_of_days
+from shoal.exports.export import Answer, Export, ListsFiles, Written, holds_estimates, is_of_days
 from shoal.exports.loaded_code import LOADED_CODE, release
 from shoal.exports.out_folder import BEGUN, TOLD, OutFolder, differences, out_folder
-from shoal.results.stored_summary import StoredSummary
+from shoal.results.summary_files import SummaryFile
 from shoal.settings.dataset import Dataset
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -73,6 +76,11 @@ class Order:
             need_days(self.export.name, self.run.plan.settings, self.dataset)
 
     @property
+    def estimates(self) -> SummaryFile | None:
+        """What labels make of the answer's counts, of an export that holds it; None where there is nothing of it."""
+        return self.run.summary.named.get(ESTIMATES_FILE) if holds_estimates(self.export) else None
+
+    @property
     def identity(self) -> dict[str, Any]:
         """All that decides the bytes; nothing of a run or of times: the same answer gives the same bytes."""
         summary, described = self.run.summary, self.dataset.model_dump(mode="json", include=set(_OF_DESCRIPTION))
@@ -83,7 +91,7 @@ class Order:
             "dataset": summary.dataset,
             "model": asdict(summary.model),
             "result_sha256": summary.result_sha256,
-            **({"estimates_sha256": estimates.sha256} if (estimates := summary.named.get(ESTIMATES_FILE)) else {}),
+            **({"estimates_sha256": estimates.sha256} if (estimates := self.estimates) else {}),
             "where": self.where.to_json(),
             "described_sha256": canonical_sha256(described),
             "made_by": {"shoal": release(), "code_sha256": LOADED_CODE, "duckdb": duckdb.__version__},
@@ -164,7 +172,7 @@ def export_to_store(database: Database, order: Order, store: ObjectStore, prefix
 def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
     run = order.run
     view_answer(database, run.summary, order.where)
-    evidence = _read_estimates(database.results, run.summary)
+    evidence = _read_estimates(database.results, order.estimates)
     answer = Answer(run.plan, True, run.summary.result, run.summary.run, dataset=order.dataset, evidence=evidence)
     written = order.export.write(database, answer, out.path, order.where)
     told = {**order.identity, "files": _files(out.path, written), "not_held": _not_held(written)}
@@ -172,10 +180,14 @@ def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
     return told
 
 
-def _read_estimates(results: ObjectStore, summary: StoredSummary) -> AnswerEvidence | None:
+def _read_estimates(results: ObjectStore, stored: SummaryFile | None) -> AnswerEvidence | None:
     """Read what labels make of the answer's counts; None where it has nothing of it."""
-    stored = summary.named.get(ESTIMATES_FILE)
-    return None if stored is None else AnswerEvidence(estimates=results.read_json(stored.key))
+    if stored is None:
+        return None
+    estimates = read_file(results, stored)
+    with reading(stored.key, "restore it from a copy of the bucket"):
+        tell_taxa(estimates)
+    return AnswerEvidence(estimates=estimates)
 
 
 def _files(folder: Path, written: Written) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class Workbook:
     content_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
+    holds_estimates: ClassVar[bool] = True
     csv: str | None = None
 
     def __post_init__(self) -> None:

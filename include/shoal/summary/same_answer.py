@@ -270,6 +270,7 @@ def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> d
         "removed_since_previous": 0,
         "new_troubles": [],
         "told_troubles": known.run.get("told_troubles"),
+        **({"why_not_beside": known.run["why_not_beside"]} if "why_not_beside" in known.run else {}),
         "summarized_at": utc_text(datetime.now(UTC)),
         **({"exports": known.exports} if known.exports else {}),
     }

@@ -9,6 +9,7 @@ from shoal.bucket.drift import compare_known
 from shoal.contract.layout import DatasetLayout, VariantLayout, mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
+from shoal.evidence.answer_evidence import NO_ANSWER, AnswerEvidence
 from shoal.evidence.health.again import describe_new
 from shoal.evidence.said import Said, read_said
 from shoal.exports.asides import describe_asides, describe_unread
@@ -271,7 +272,10 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     compared = compare_answer(database.results, layout, answer, tables)
     evidence = find_evidence(database.results, dataset, layout, answer, tables, said)
     of_today = {"inputs_sha256": None} if any(one and one.only_now for one in (compared, evidence)) else {}
-    new = tell_new_troubles(database.results, answer, evidence, known)
+    new = {
+        **tell_new_troubles(database.results, answer, evidence, known),
+        "why_not_beside": (evidence or AnswerEvidence(None, None, NO_ANSWER, NO_ANSWER)).why_not,
+    }
     answer = replace(answer, compared=compared, evidence=evidence, run={**answer.run, **of_today, **new})
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)

@@ -62,6 +62,18 @@ def test_people_are_told_of_a_new_trouble_with_camera_time_and_the_next_command(
     )
 
 
+def check_unreadable(pages, pipeline, here, done):
+    """What stands beside an answer may be lost: its pages say so, and show all else."""
+    file = done.stored.named["findings.json"]
+    kept = pipeline.stores.results.read_bytes(file.key)
+    pipeline.stores.results.delete([file.key])
+    beside, explored = pages.get(here), pages.get(here.replace("/evidence/", "/explore/"))
+    pipeline.stores.results.write_bytes(file.key, kept, "application/json")
+    assert (beside.status, explored.status) == (200, 200)
+    assert re.search(r'id="troubles">.*?They cannot be read: [^<]*findings', beside.body, re.DOTALL)
+    assert "nobody had labelled an image when it was summarized" in beside.body
+
+
 def test_a_person_looks_decides_and_takes_it_back(told):
     pages, pipeline, here, _ = told
     page = pages.get(here)
@@ -104,6 +116,7 @@ def test_a_person_looks_decides_and_takes_it_back(told):
     after = night(pipeline)
     [both] = after.stored.result["repeats"]["taxa"]
     assert (both["detections"], both["repeats"], both["detections_without"]) == (64, 64, 0)
+    check_unreadable(pages, pipeline, f"{here.rpartition('/')[0]}/{after.stored.run_key}", after)
     pages.post(here, b"", OWN, thing=thing, verdict="animal")
     assert [str(word.verdict) for word in decided(pipeline)][-1] == "animal"
     assert decided(pipeline)[-1].place == one.place

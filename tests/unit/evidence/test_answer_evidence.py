@@ -10,12 +10,15 @@ import pytest
 
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
-from shoal.contract.errors import UnreadableError
+from shoal.contract.errors import ContractError, UnreadableError
 from shoal.evidence.answer_evidence import MOST_FINDINGS, health_of, split_health
 from shoal.evidence.estimates.make import make_estimate
 from shoal.evidence.health.again import describe_new, new_of
 from shoal.evidence.health.days import day_start
 from shoal.evidence.health.finding import Finding, Trouble
+from shoal.evidence.review.design import Wish, draw_review
+from shoal.evidence.review.published import Asked
+from shoal.exports.coco import COCO
 from shoal.exports.long import LONG
 from shoal.exports.on_demand import Order, export_to_folder
 from shoal.exports.xlsx import WORKBOOK
@@ -67,7 +70,8 @@ def check_exports(reef, seen, labels, tmp_path):
     assert "estimates_sha256" in export(LONG, "long")
     with (tmp_path / "long/corrected.csv").open(encoding="utf-8") as file:
         rows = {(row["taxon"], row["of"]): row for row in csv.DictReader(file)}
-    own, none = rows[TAXON, "individuals"], rows["Coris julis", "individuals"]
+    own, none = rows[TAXON, "individuals"], rows["Chromis chromis", "individuals"]
+    assert "Coris julis" not in {taxon for taxon, _ in rows}, "neither the model nor people saw one"
     assert [float(own[name]) for name in ("corrected", "low", "high")] == [
         seen["total"][name] for name in ("corrected", "low", "high")
     ]
@@ -79,7 +83,7 @@ def check_exports(reef, seen, labels, tmp_path):
         seen["total"][name] for name in ("raw", "corrected", "low", "high")
     )
     part = export(LONG, "part", Where(cameras=("A",)))
-    assert part["not_held"]["corrected counts, which are of the whole answer"] == 3
+    assert part["not_held"]["corrected counts, which are of the whole answer"] == 2
     assert not (tmp_path / "part/corrected.csv").exists()
 
 
@@ -104,6 +108,38 @@ def check_told_until_heard(reef, first, patches):
     assert "No magic bytes" in report(reef, without)
 
 
+def check_gone_labels(reef, done, directory):
+    """Labels that are gone keep nothing else from being verified, and are one deviation."""
+    [lines] = [
+        key for key in reef.stores.results.list_keys(reef.stores.layout.evidence("labels")) if key.endswith("parquet")
+    ]
+    kept = reef.stores.results.read_bytes(lines)
+    reef.stores.results.delete([lines])
+    [gone] = reef.verify(done.stored.run_key, directory).deviations
+    assert re.search(rf"^G3: estimates and findings cannot be computed again, .*{lines}", gone), gone
+    reef.stores.results.write_bytes(lines, kept)
+
+
+def check_number_of_the_answer(reef, seen):
+    """A number that report and workbook show is tested by the name of the answer."""
+    run = find_run(reef.stores.results, reef.stores.layout)
+    with open_database(reef.stores.results) as database:
+        wish = Wish(Asked(TAXON, "share", "answer"), 20)
+        published = draw_review(database, reef.stores.layout, run, wish, reef.dataset.taxa).published
+    assert (published.estimate, published.value, published.low, published.high) == (
+        "answer", *(seen["share"][name] for name in ("per_image", "per_image_low", "per_image_high"))
+    )  # fmt: skip
+
+
+def check_unreadable(reef, tmp_path):
+    """An estimates.json that somebody edited stops the exports that hold it, in a line, and no other."""
+    run = find_run(reef.stores.results, reef.stores.layout)
+    with open_database(reef.stores.results) as database:
+        export_to_folder(database, Order(run, reef.dataset, COCO, Where()), tmp_path / "coco")
+    with open_database(reef.stores.results) as database, pytest.raises(ContractError, match="was changed after it was"):
+        export_to_folder(database, Order(run, reef.dataset, LONG, Where()), tmp_path / "edited")
+
+
 def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo_models, tmp_path, monkeypatch, capsys):
     def ask(command):
         return command(monkeypatch, capsys)
@@ -117,6 +153,7 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
         assert (findings["since"], findings["repeats"]["open"]) == (None, 1)
         [stone] = findings["repeats"]["taxa"]
         assert (stone["taxon"], stone["open"], stone["confirmed"]) == ("Chromis chromis", 64, 0)
+        assert first.summary["run"]["why_not_beside"] == {"estimates": "", "findings": ""}
         assert "labels" not in first.summary["result"]
         assert "estimates.json" not in first.stored.named
         assert "python -m shoal sample reef OUT -n 300" in report(reef, first)
@@ -154,21 +191,14 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
             directory = layout.root.removeprefix(reef.stores.layout.root).rstrip("/")
             assert reef.verify(done.stored.run_key, directory).deviations == ()
 
-        [lines] = [
-            key
-            for key in reef.stores.results.list_keys(reef.stores.layout.evidence("labels"))
-            if key.endswith("parquet")
-        ]
-        kept = reef.stores.results.read_bytes(lines)
-        reef.stores.results.delete([lines])
-        [gone] = reef.verify(second.stored.run_key, directory).deviations
-        assert re.search(rf"^G3: estimates and findings cannot be computed again, .*{lines}", gone), gone
-        reef.stores.results.write_bytes(lines, kept)
+        check_number_of_the_answer(reef, seen)
 
+        check_gone_labels(reef, second, directory)
         changed = json.dumps({**estimates, "labels": 1000}).encode()
         reef.stores.results.write_bytes(second.stored.named["estimates.json"].key, changed, "application/json")
         deviations = reef.verify(second.stored.run_key, directory).deviations
         assert any("estimates.json" in line for line in deviations), deviations
+        check_unreadable(reef, tmp_path)
 
 
 FOULED = {"camera": "A", "deployment": None, "trouble": "fouling", "from": "2026-06-10T00:00:00Z", "to": None}

@@ -2,15 +2,17 @@
 
 import json
 from argparse import Namespace
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
 
 from shoal.contract.errors import ConfigError
-from shoal.evidence.estimates.make import NoLabelsError
+from shoal.evidence.estimates.make import NoLabelsError, read_labelled
+from shoal.evidence.label_state import read_label_state
 from shoal.evidence.review.design import Wish, draw_review
 from shoal.evidence.review.published import Asked
-from shoal.evidence.stored import store_json
+from shoal.evidence.stored import list_names, store_json
 from shoal.tables.session import open_database
 from show_command import ask_estimate, ask_labels, ask_sample
 
@@ -119,10 +121,25 @@ def test_a_reviewer_tests_what_an_estimate_says_with_its_interval(ask, label, re
     assert draw(TAXON, "total", None).value == measured["raw"]
     with pytest.raises(ConfigError, match=r"tells no total of Coris julis: not estimable with \d+ labels"):
         draw("Coris julis", "total", name)
+    with pytest.raises(
+        ConfigError, match=r"--estimate answer: run reef/.* has no estimates.json - label images, or name"
+    ):
+        draw(TAXON, "mean", "answer")
     json_of = {**stores.results.read_json(stores.layout.evidence_file("estimates", name, "json")), "images": 7}
     other = store_json(stores.results, stores.layout, "estimates", json_of)
     with pytest.raises(ConfigError, match=r"is of 7 images, run reef/.* has 66 that can be drawn"):
         draw(TAXON, "mean", other)
+
+
+def test_why_there_is_no_estimate_names_no_run_as_each_night_would_have_another_report(ask, label, reef, tmp_path):
+    stores = reef.pipeline.stores
+    ask("sample", tmp_path / "first", "-n", 20)
+    first = list_names(stores.results, stores.layout, "samples")
+    label(60)
+    state = read_label_state(stores.results, stores.layout)
+    with open_database(stores.results) as database, pytest.raises(NoLabelsError, match="counted by this answer") as why:
+        read_labelled(database, stores.layout, reef.run, reef.pipeline.dataset.taxa, replace(state, samples=first))
+    assert reef.run.run_key not in str(why.value)
 
 
 @pytest.mark.parametrize("command", ["estimate", "evaluate"])

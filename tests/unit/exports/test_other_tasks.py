@@ -21,10 +21,15 @@ from shoal.answers.shown import ShownAnswer
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
+from shoal.evidence.answer_evidence import AnswerEvidence
+from shoal.evidence.review.design import Wish, draw_review
+from shoal.evidence.review.published import Asked as AskedNumber
 from shoal.exports.camtrap_dp import CAMTRAP_DP
 from shoal.exports.camtrapr import CAMTRAPR
 from shoal.exports.coco import COCO
+from shoal.exports.corrected import corrected_rows
 from shoal.exports.darwin_core.archive import DARWIN_CORE
+from shoal.exports.export import Answer
 from shoal.exports.ifdo import IFDO
 from shoal.exports.long import LONG
 from shoal.exports.megadetector import MEGADETECTOR
@@ -116,6 +121,29 @@ def test_coco(of_task, tmp_path):
         assert data["categories"][0]["keypoints"] == ["1", "2"]
         assert (first["keypoints"], first["num_keypoints"]) == ([20.0, 40.0, 2, 25.0, 30.0, 1], 2)
         assert results[0]["keypoint_scores"] == [0.9, 0.2]
+
+
+def test_a_classifier_has_no_individuals_to_correct_nor_to_test(of_task):
+    task, published = of_task
+    run, pipeline = published.run, published.pipeline
+    measure = {
+        "raw": 2, "corrected": None, "low": None, "high": None, "labels_to_halve": None, "elsewhere": None, "bias": None
+    }  # fmt: skip
+    taxon = {"taxon": "Chromis chromis", "images": 4, "labels": 4, "positives": 2, "total": measure, "share": measure}
+    answer = Answer(
+        run.plan, True, run.summary.result, run.summary.run, evidence=AnswerEvidence(estimates={"taxa": [taxon]})
+    )
+    rows = [row[1] for row in corrected_rows(answer)]
+    wish = Wish(AskedNumber("Chromis chromis", "total"), 10)
+    with open_database(pipeline.stores.results) as database:
+        if task != "classify":
+            assert rows == ["individuals", "images with it"]
+            return
+        assert rows == ["images with it"]
+        with pytest.raises(
+            ConfigError, match=r"--number total: demo-fish v1 says .* counts nothing in it - ask for --n"
+        ):
+            draw_review(database, pipeline.stores.layout, run, wish, pipeline.dataset.taxa)
 
 
 def test_megadetector(of_task, tmp_path):

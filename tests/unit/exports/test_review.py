@@ -6,7 +6,7 @@ import json
 import random
 import re
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from PIL import Image, ImageDraw
@@ -21,8 +21,10 @@ from shoal.evidence.review.design import Review, Wish, draw_review
 from shoal.evidence.review.images import ReviewImage
 from shoal.evidence.review.judge import describe, judge
 from shoal.evidence.review.published import Asked, Published
+from shoal.evidence.review.saved import SavedImage, hash_of
 from shoal.exports.review.page import MOST_BYTES, RULES, make_page
 from shoal.pictures.drawing import Drawing, Drawn
+from shoal.tables.session import open_database
 from show_command import ask_labels, ask_reviewer
 
 HOSTILE = '</script><script>document.title="run"</script><!--'
@@ -124,13 +126,26 @@ def test_a_person_tests_the_number_by_keyboard_saves_and_an_edit_is_noticed(reef
         browser.fill("#reviewer", "R. 2")
         browser.click("#finish")
         assert browser.inner_text("#verdict") == "Your labels contradict the published number."
-        assert "the published 32" in browser.inner_text("#meaning")
+        assert re.match(
+            "You labelled every image there is: 63 individuals of .* in all images. Published is 32.",
+            browser.inner_text("#meaning"),
+        )
         assert find_faults(browser) == []
         browser.locator("#all button").nth(next(i for i, one in enumerate(images) if one["predicted"])).click()
         assert browser.locator("#boxes rect").count() == 2
         with browser.expect_download() as download:
             browser.click("#save")
         download.value.save_as(tmp_path / "saved.json")
+        whole = json.loads((tmp_path / "saved.json").read_text(encoding="utf-8"))
+        for edit in ({"finished": False}, {"images": [{**whole["images"][0], "individuals": 9}]}):
+            browser.set_input_files(
+                "#load",
+                {"name": "x.json", "mimeType": "application/json", "buffer": json.dumps({**whole, **edit}).encode()},
+            )
+            browser.get_by_text("That file was edited after a page saved it").wait_for()
+            browser.evaluate("document.getElementById('save-said').textContent = ''")
+        browser.set_input_files("#load", tmp_path / "saved.json")
+        browser.get_by_text("42 images taken from the file.").wait_for()
         assert browser.title() != "run"
         browser.emulate_media(color_scheme="dark")
         assert find_faults(browser) == []
@@ -213,7 +228,9 @@ def test_a_run_that_is_not_complete_is_not_tested(reef):
         draw_review(None, reef.stores.layout, part, Wish(Asked(HOSTILE, "share")), {})
 
 
-def test_an_image_that_is_gone_stays_drawn_without_a_picture(reef, ask, tmp_path):
+def test_an_image_that_is_gone_stays_drawn_without_a_picture_and_none_waits_for_it(
+    reef, ask, monkeypatch, capsys, tmp_path
+):
     gone, changed = key_of(11), key_of(12)
     reef.stores.source.delete([gone])
     reef.put(changed, PHOTOS[key_of(13)])
@@ -224,10 +241,60 @@ def test_an_image_that_is_gone_stays_drawn_without_a_picture(reef, ask, tmp_path
         reef.put(changed, PHOTOS[changed])
     images = {one["key"]: one for one in data_of(tmp_path / "gone.html")["images"]}
     assert len(images) == IMAGES - 2
+    assert data_of(tmp_path / "gone.html")["seed_given"] is True
     assert "no picture of 1 image: it is gone from the bucket" in said
     assert "no picture of 1 image: it has changed since the run looked at it" in said
     assert {images[key]["picture"] for key in (gone, changed)} == {None}
-    assert find_run(reef.stores.results, reef.stores.layout).summary.dataset == "reef"
+    (tmp_path / "saved.json").write_text(json.dumps(saved_of(tmp_path / "gone.html")), encoding="utf-8")
+    status, said = ask("--check", tmp_path / "saved.json")
+    assert (status, "2 drawn images had no picture: in no number here" in said) == (0, True)
+    _, judged = ask("--check", tmp_path / "saved.json", "--json")
+    found = json.loads(judged)["judged"]
+    assert [found[name] for name in ("labels", "passed_over", "no_picture", "unused")] == [40, 0, 2, 0]
+
+    taxa = {**reef.dataset.taxa, "Diplodus vulgaris": reef.dataset.taxa["Coris julis"]}
+    later = replace(reef, dataset=reef.dataset.model_copy(update={"taxa": taxa}))
+    status, said = ask_reviewer(monkeypatch, capsys)(later, "--check", str(tmp_path / "saved.json"))
+    assert "32 drawn images would not be shown any more" in said
+    _, judged = ask_reviewer(monkeypatch, capsys)(later, "--check", str(tmp_path / "saved.json"), "--json")
+    assert json.loads(judged)["judged"] == found, "who is a person now changes nothing that was said"
+
+
+def saved_of(path):
+    """What the page saves of somebody who counts well in every picture that it shows."""
+    data = re.search(r'id="review-data">(.*?)</script>', path.read_text(encoding="utf-8"))[1]
+    images = [
+        SavedImage(one["number"], one["key"], one["content_sha256"], list(PHOTOS).index(one["key"]) % 4, after_boxes=False)
+        for one in json.loads(data)["images"] if one["picture"]
+    ]  # fmt: skip
+    head = {
+        "design": json.loads(data)["design"], "data_sha256": hashlib.sha256(data.encode()).hexdigest(), "reviewer": "",
+        "saved_at": "2026-06-01T00:00:00Z",
+    }  # fmt: skip
+    sha256 = hash_of(list(head.values()), images, finished=True)
+    return {"shoal_review": 1, **head, "finished": True, "images": [asdict(one) for one in images], "sha256": sha256}
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.06, 0.1, 0.5])
+def test_images_without_a_picture_cost_no_label(missing):
+    drawn = [ReviewImage(i + 1, "", "", 0.02, 0.02 * i / 200, i % 2) for i in range(200)]
+    undrawn = {one.number for one in drawn if one.number % 100 < missing * 100}
+    said = {one.number: one.predicted for one in drawn if one.number not in undrawn}
+    found = judge(Published("x", "share", 0.5, None, None, None, 5000), 10000, drawn, said, undrawn)
+    assert (found.labels, found.passed_over, found.no_picture, found.unused) == (
+        200 - len(undrawn), 0, len(undrawn), 0
+    )  # fmt: skip
+    assert found.verdict == "not contradicted"
+
+
+def test_a_seed_of_nobodys_moves_with_no_label_and_one_that_is_given_is_named(reef, page):
+    run, layout = find_run(reef.stores.results, reef.stores.layout), reef.stores.layout
+    with open_database(reef.stores.results) as database:
+        other = replace(run, summary=replace(run.summary, result_sha256="f" * 64))
+        wish = Wish(Asked(HOSTILE, "share"), 20)
+        first, second = (draw_review(database, layout, one, wish, reef.dataset.taxa) for one in (run, other))
+    assert first.json["seed"] == second.json["seed"] == data_of(page[0])["seed"]
+    assert data_of(page[0])["seed_given"] is first.json["seed_given"] is False
 
 
 @pytest.mark.parametrize(
@@ -275,15 +342,18 @@ def random_cases(count):
         value, ends = true * dice.choice([0.5, 1, 1.3]), (None, None)
         if dice.random() < 0.5:
             ends = (value * 0.8, value * 1.2)
-        yield Published("x", number, value, *ends, None, round(sum(seen) * images / n)), images, drawn, said
+        undrawn = {one.number for one in drawn if dice.random() < dice.choice([0, 0, 0.1])}
+        yield Published("x", number, value, *ends, None, round(sum(seen) * images / n)), images, drawn, said, undrawn
 
 
 def test_the_page_computes_what_python_does_to_nine_digits(page):
     cases = list(random_cases(150))
     asked = [
-        [published.to_json(), images, [{"probability": one.probability, "u": one.u, "predicted": one.predicted} for one in drawn],
-         [said.get(one.number) for one in drawn]]
-        for published, images, drawn, said in cases
+        [published.to_json(), images, [
+            {"probability": one.probability, "u": one.u, "predicted": one.predicted, "picture": None if one.number in undrawn else ""}
+            for one in drawn
+        ], [said.get(one.number) for one in drawn]]
+        for published, images, drawn, said, undrawn in cases
     ]  # fmt: skip
     with page_by_itself(page[0], 800) as browser:
         found = browser.evaluate("([cases, rules]) => cases.map(one => estimator.judge(...one, rules))", [asked, RULES])
@@ -295,8 +365,8 @@ def test_the_page_computes_what_python_does_to_nine_digits(page):
             browser.evaluate("estimator.sha256('\\ud800x')")
             == hashlib.sha256(odd[1].encode("utf-8", "surrogatepass")).hexdigest()
         )
-    for (published, images, drawn, said), here in zip(cases, found, strict=True):
-        expected = describe(judge(published, images, drawn, said), published)
+    for (published, *case), here in zip(cases, found, strict=True):
+        expected = describe(judge(published, *case), published)
         numbers = ("value", "low", "high")
         assert {name: here[name] for name in here if name not in numbers} == {
             name: value for name, value in expected.items() if name not in numbers

@@ -14,6 +14,7 @@ from shoal.airflow.pages.looking import OpenRun
 from shoal.airflow.pages.shots import GRID_PX, picture_address
 from shoal.contract.errors import shown
 from shoal.contract.run_names import dataset_of
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import read_time, utc_text
 from shoal.evidence.repeats.decisions import Decision, Verdict
 from shoal.evidence.repeats.things import Thing
@@ -58,7 +59,10 @@ def evidence_page(run: OpenRun, seen: EvidenceView, *, edits: bool, problem: str
         here=to_run("evidence", **place_of(run)),
         estimates=seen.estimates,
         taxa=seen.taxa,
+        whole_images=run.plan.task == CLASSIFY.name,
         findings=findings,
+        why_not=run.summary.run.get("why_not_beside", {}),
+        unread=seen.unread,
         since=findings["since"] if findings else None,
         troubles=list(_troubles(run, findings)) if findings else [],
         things=[_thing(run, one, seen.decisions) for one in seen.things],

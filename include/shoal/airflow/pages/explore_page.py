@@ -1,12 +1,13 @@
 """The page that explores an answer: one taxon over time beside its effort, by hour and by score, from any score on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 
+from shoal.airflow.pages.evidence_view import EvidenceView
 from shoal.airflow.pages.explore_charts import Drawn, draw_camera
 from shoal.airflow.pages.explore_form import BINS, ExploreForm, width_for
 from shoal.airflow.pages.frame import NOTHING, Crumb, crumbs, page, to_dataset, to_images, to_run
@@ -27,7 +28,7 @@ from shoal.compare.comparison import confs_of
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import size_text
-from shoal.evidence.estimates.told import ToldTaxon
+from shoal.evidence.answer_evidence import ESTIMATES_FILE
 from shoal.pictures.colours import colours_of
 
 MOST_CHARTS = 4
@@ -82,9 +83,7 @@ def look(run: StoredRun, answer: OpenAnswer, form: ExploreForm) -> ExploreView:
         )
 
 
-def explore_page(
-    dag_id: str, variant: str, run: StoredRun, view: ExploreView, corrected: Mapping[str, ToldTaxon]
-) -> HTMLResponse:
+def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView, beside: EvidenceView) -> HTMLResponse:
     """Fill in the page.
 
     Args:
@@ -92,8 +91,9 @@ def explore_page(
         variant: Folder of the run's variant.
         run: The run.
         view: What was read.
-        corrected: What labels make of the whole answer, by taxon; empty without any.
+        beside: What stands beside the answer: what labels make of the whole of it.
     """
+    corrected = {one.taxon: one for one in beside.taxa}
     form, dataset, run_key = view.form, run.summary.dataset, run.run_key
     return page(
         "explore.html",
@@ -117,6 +117,7 @@ def explore_page(
         # Labels correct the answer as a whole, by its own thresholds: beside the numbers of a part they would mislead.
         corrected=corrected if not any((form.camera, form.start, form.end, form.conf)) else {},
         is_corrected=bool(corrected),
+        unread=beside.unread.get(ESTIMATES_FILE, ""),
         beside=to_run("evidence", dag_id, variant, run_key),
     )
 

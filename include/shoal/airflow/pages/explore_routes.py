@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from shoal.airflow.pages.answer_door import ask_answer, see_answer, see_comparison
 from shoal.airflow.pages.compare_page import CompareForm, compare_page
-from shoal.airflow.pages.evidence_view import see_files
+from shoal.airflow.pages.evidence_view import EvidenceView, see_files
 from shoal.airflow.pages.explore_form import ExploreForm
 from shoal.airflow.pages.explore_page import explore_page, look
 from shoal.airflow.pages.reading import need_dataset, see_runs
 from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, ShoalError
+from shoal.evidence.answer_evidence import ESTIMATES_FILE
 
 router = APIRouter()
 
@@ -29,8 +30,11 @@ async def explore(
     """Show one taxon of a run's answer over time, hours and scores."""
     view = await ask_answer(dag_id, variant, run_key, lambda _, run, answer: look(run, answer, form))
     place, run = (await see_answer(dag_id, variant, run_key)).value
-    beside = await see_files(place, run.summary, dag_id)
-    return explore_page(dag_id, variant, run, view, {one.taxon: one for one in beside.taxa})
+    try:
+        beside = await see_files(place, run.summary, dag_id)
+    except ShoalError as err:  # the answer is shown without what stands beside it
+        beside = EvidenceView(None, None, unread={ESTIMATES_FILE: str(err)})
+    return explore_page(dag_id, variant, run, view, beside)
 
 
 def read_compare_form(request: Request) -> CompareForm:

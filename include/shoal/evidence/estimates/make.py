@@ -123,7 +123,7 @@ def read_labelled(
             f"{_not_used(sampled)} - label these first, or bring their labels: python -m shoal labels {name} FILE"
         )
     raise NoLabelsError(
-        f"No labelled image was drawn by a sample and is counted by run {run.run_key} ({run.plan.models}) - what "
+        f"No labelled image was drawn by a sample and is counted by this answer ({run.plan.models}) - what "
         "earlier samples handed out is labelled first, and each sample in its order: python -m shoal sample --help"
     )
 

@@ -13,9 +13,10 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.units import counted
 from shoal.evidence.frame import view_frame
-from shoal.evidence.review.design import KnownPage, Review, read_pages, read_review
+from shoal.evidence.review.design import Review, read_review
 from shoal.evidence.review.images import ReviewImage, read_images
 from shoal.evidence.review.judge import describe, judge
+from shoal.evidence.review.pages import KnownPage, read_pages
 from shoal.evidence.review.saved import Saved, differing, read_saved
 from shoal.evidence.stored import DRAWN
 from shoal.settings.analysis import Taxon
@@ -95,9 +96,18 @@ def check_file(database: Database, layout: DatasetLayout, path: Path, taxa: Mapp
     drawn = read_images(database, review)
     if deviations := tuple(_of_labels(saved, drawn, pages)):
         return Checked(saved.design, "labels", deviations)
-    judged = judge(review.published, review.images, drawn, saved.before_boxes)
+    without = next(one.without for one in pages if _is_of(one, saved))
+    judged = judge(review.published, review.images, drawn, saved.before_boxes, without)
     late = sum(one.after_boxes for one in saved.images)
     told = [f"{judged.verdict}: {_numbers(review, describe(judged, review.published))}"]
+    if judged.no_picture:
+        told.append(
+            f"{counted(judged.no_picture, 'drawn image')} had no picture: in no number here, by chance as it is taken"
+        )
+    if hidden := sum(one.drawing is None for one in drawn):
+        told.append(
+            f"{counted(hidden, 'drawn image')} would not be shown any more: the dataset file calls it people's now"
+        )
     if late:
         told.append(f"{counted(late, 'label')} given after the model's boxes were shown: in no number here")
     return Checked(saved.design, "labels", (), describe(judged, review.published), tuple(told))
@@ -168,8 +178,12 @@ def _of_labels(saved: Saved, drawn: list[ReviewImage], pages: list[KnownPage]) -
     if odd := differing(saved, drawn):
         some = ", ".join(map(str, odd[:3]))
         yield f"{counted(len(odd), 'label')} of images that the design did not draw, or twice, such as number {some}"
-    if not any((one.design, one.data_sha256) == (saved.design, saved.data_sha256) for one in pages):
+    if not any(_is_of(one, saved) for one in pages):
         yield "it was saved by a page that is not as it was written"
+
+
+def _is_of(page: KnownPage, saved: Saved) -> bool:
+    return (page.design, page.data_sha256) == (saved.design, saved.data_sha256)
 
 
 def _no_design(layout: DatasetLayout, name: str) -> str:

@@ -1,8 +1,9 @@
 """The design of a review: who is drawn, with which probability, by which numbers; stored before any picture is written.
 
 All images of the frame have the same probability. Their numbers are none of those that samples go by: the images of a review are
-drawn independently of those whose labels made the number that it tests. They follow from the result's sha256, which nobody can
-choose, or from words that the reviewer gives.
+drawn independently of those whose labels made the number that it tests. They follow from words that the reviewer gives: nothing
+else binds the author, who can try words until he likes what is drawn. Without words they follow from the model and the frame, so
+that at least no label, sample or threshold draws others; who chooses the frame chooses them.
 """
 
 import hashlib
@@ -61,6 +62,11 @@ class Review:
         return int(self.json["frame"]["images"])
 
     @property
+    def seed_given(self) -> bool:
+        """Whether somebody gave words; designs before that was kept had the sha256 of the result else."""
+        return bool(self.json.get("seed_given", self.json["seed"] != self.json["result_sha256"]))
+
+    @property
     def drawn_key(self) -> str:
         """Key of the images that it drew."""
         return str(self.json["drawn"]["key"])
@@ -73,7 +79,7 @@ class Wish:
     Attributes:
         asked: Which number is tested.
         n: Images that are expected.
-        seed: Words of the reviewer's; None for the sha256 of the result.
+        seed: Words of the reviewer's; None for what follows from the model and the frame.
     """
 
     asked: Asked
@@ -120,7 +126,7 @@ def draw_review(
     if not images:
         raise ConfigError("No image can be drawn: the answer counts none, or all of them show people")
     published = find_published(database, layout, run, wish.asked, images=images, people=people)
-    seed = wish.seed or run.summary.result_sha256
+    seed = wish.seed or _seed_of(database, run)
     rule = {
         "format_version": FORMAT_VERSION,
         "kind": "design",
@@ -133,10 +139,17 @@ def draw_review(
         "n": wish.n,
         "probability": min(1.0, wish.n / images),
         "seed": seed,
+        "seed_given": wish.seed is not None,
         "salt": f"{SALT} {seed}",
     }
     same = next((one for one in read_reviews(database.results, layout) if _rule_of(one.json) == rule), None)
     return same or _store(database, layout, rule)
+
+
+def _seed_of(database: Database, run: StoredRun) -> str:
+    """Make a seed of what no label, sample or threshold moves: the model's variant and the images of the frame."""
+    images, marks = database.run(f"SELECT count(*), bit_xor({SQL_SMALL_MARK}) FROM frame").fetchone() or (0, 0)
+    return hashlib.sha256(f"{run.plan.variant.sha256}\n{images}\n{marks}".encode()).hexdigest()
 
 
 def _need_complete(run: StoredRun) -> None:
@@ -205,40 +218,3 @@ def _read(results: ObjectStore, layout: DatasetLayout, name: str, stored: Mappin
             take(stored, field, kind)
         take(stored, "probability", float)
     return Review(name, hashlib.sha256(results.read_bytes(key)).hexdigest(), stored)
-
-
-def store_page(results: ObjectStore, layout: DatasetLayout, review: Review, html: bytes, data: bytes) -> str:
-    """Store what a written page is known by, so that one that was edited is told from it; return the page's sha256."""
-    digest = hashlib.sha256(html).hexdigest()
-    store_json(
-        results,
-        layout,
-        "reviews",
-        {
-            "format_version": FORMAT_VERSION,
-            "kind": "page",
-            "design": review.name,
-            "sha256": digest,
-            "data_sha256": hashlib.sha256(data).hexdigest(),
-        },
-    )
-    return digest
-
-
-@dataclass(frozen=True)
-class KnownPage:
-    """A page that was written: of which design, and the sha256 of the file and of the data in it."""
-
-    design: str
-    sha256: str
-    data_sha256: str
-
-
-def read_pages(results: ObjectStore, layout: DatasetLayout) -> list[KnownPage]:
-    """Read what all pages are known by."""
-    found = []
-    for _, key, stored in read_evidence(results, layout, "reviews"):
-        if stored.get("kind") == "page":
-            with reading(f"Review {key}", "restore it from a copy of the bucket"):
-                found.append(KnownPage(*(take(stored, name, str) for name in ("design", "sha256", "data_sha256"))))
-    return found

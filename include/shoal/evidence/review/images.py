@@ -13,10 +13,12 @@ from shoal.tables.session import Database
 Edges = tuple[float, float, float, float]
 
 _IMAGES = """
-    SELECT number, drawn.key, drawn.content_sha256, probability, frame.object_version, size_bytes, frame.width, frame.height,
-        confidence, x1, y1, x2, y2
-    FROM drawn_of_review AS drawn LEFT JOIN frame USING (key, content_sha256)
-    LEFT JOIN (FROM detections WHERE role = 'count' AND taxon = ?) AS boxes USING (key, object_version)
+    SELECT number, drawn.key, drawn.content_sha256, probability, frame.object_version, frame.size_bytes, counted.width,
+        counted.height, confidence, x1, y1, x2, y2
+    FROM drawn_of_review AS drawn LEFT JOIN (FROM images WHERE use = 'used') AS counted USING (key, content_sha256)
+    LEFT JOIN frame USING (key, content_sha256)
+    LEFT JOIN (FROM detections WHERE role = 'count' AND taxon = ?) AS boxes
+        ON boxes.key = counted.key AND boxes.object_version = counted.object_version
     ORDER BY number, position
 """
 
@@ -48,6 +50,8 @@ class ReviewImage:
 
 def read_images(database: Database, review: Review) -> list[ReviewImage]:
     """Read the images of a stored design, in the order of labelling.
+
+    What the model says is the answer's own, whom ever the dataset file of today calls a person; that decides who is shown.
 
     Args:
         database: Holds the views of `frame.view_frame`.

@@ -3,7 +3,7 @@
 The page of a review computes the same in the browser (`exports/review/estimator.js`), and a test compares the two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import Any, Literal
@@ -31,6 +31,7 @@ class Judged:
             few labels for an interval.
         labels: Labels that it is made of.
         passed_over: Images before the last of them without a label, taken for chance.
+        no_picture: Images before it that had no picture: nobody could label them, and none waits for them.
         unused: Labels that are not used, as too many images before them have none.
         found: The reviewer's own estimate, a mean per image.
         value: It in the unit of the published number; None where there is none.
@@ -41,6 +42,7 @@ class Judged:
     verdict: Verdict
     labels: int
     passed_over: int
+    no_picture: int
     unused: int
     found: Estimate
     value: float | None
@@ -48,7 +50,13 @@ class Judged:
     high: float | None
 
 
-def judge(published: Published, images: int, drawn: Sequence[ReviewImage], said: Mapping[int, int | None]) -> Judged:
+def judge(
+    published: Published,
+    images: int,
+    drawn: Sequence[ReviewImage],
+    said: Mapping[int, int | None],
+    undrawn: Collection[int] = (),
+) -> Judged:
     """Judge a published number.
 
     Args:
@@ -56,11 +64,14 @@ def judge(published: Published, images: int, drawn: Sequence[ReviewImage], said:
         images: All images of the frame.
         drawn: Those that were drawn, in the order of labelling.
         said: By their number, individuals that the reviewer saw; None or nothing where he cannot tell, or has not come to it.
+        undrawn: Numbers of those without a picture: they are in no order, as those of a sample that nobody can label any more.
     """
     ratios = [one.u / one.probability for one in drawn]
-    looked = [said.get(one.number) is not None for one in drawn]
-    share = reached(list(zip(ratios, looked, strict=True)))
+    looked = [one.number not in undrawn and said.get(one.number) is not None for one in drawn]
+    order = [place for place, one in enumerate(drawn) if one.number not in undrawn]
+    share = reached([(ratios[place], looked[place]) for place in order])
     come = [place for place, ratio in enumerate(ratios) if ratio < share]
+    could = sum(ratios[place] < share for place in order)
     used = [place for place in come if looked[place]]
     answered = len(used) / len(come) if come else 1.0
     bounded = published.number == "share"
@@ -77,7 +88,8 @@ def judge(published: Published, images: int, drawn: Sequence[ReviewImage], said:
     )
     times = float(images) if published.number == "total" else 1.0
     ends = [None if end is None else end * times for end in (found.mean, found.low, found.high)]
-    return Judged(_verdict(published, *ends), len(used), len(come) - len(used), sum(looked) - len(used), found, *ends)
+    unused = sum(looked) - len(used)
+    return Judged(_verdict(published, *ends), len(used), could - len(used), len(come) - could, unused, found, *ends)
 
 
 def _verdict(published: Published, value: float | None, low: float | None, high: float | None) -> Verdict:
@@ -101,6 +113,7 @@ def describe(judged: Judged, published: Published) -> dict[str, Any]:
         "verdict": judged.verdict,
         "labels": judged.labels,
         "passed_over": judged.passed_over,
+        "no_picture": judged.no_picture,
         "unused": judged.unused,
         "how": judged.found.how,
         "published": published.value,

@@ -8,6 +8,9 @@ from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.stored_json import reading
+from shoal.contract.tasks.classify import CLASSIFY
+from shoal.evidence.answer_evidence import ESTIMATES_FILE
+from shoal.evidence.answer_files import read_file
 from shoal.evidence.taxon_names import counted_names
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
@@ -15,6 +18,9 @@ from shoal.tables.session import Database
 Number = Literal["total", "mean", "share"]
 NUMBERS: tuple[Number, ...] = ("share", "mean", "total")
 """Share of the images with the taxon, its individuals per image, its individuals in all of them."""
+
+OF_ANSWER = "answer"
+"""In place of an estimate's name: the one that stands beside the answer, which report, pages and workbooks show."""
 
 _IN_FRAME = """
     SELECT count(*), count(DISTINCT (key, object_version)) FROM detections SEMI JOIN frame USING (key, object_version)
@@ -32,7 +38,7 @@ class Published:
         value: It.
         low: The lower end of its interval; None where it is a count of the model's, which has none.
         high: The upper end.
-        estimate: Name of the stored estimate that says so; None where the answer does.
+        estimate: Name of the stored estimate that says so, or `OF_ANSWER`; None where it is a count of the model's.
         predicted: What the model says of all images of the frame: individuals, of a share images with any.
         of_all: What the answer says where images of people are in it, too; None where the frame has all images.
     """
@@ -72,7 +78,7 @@ class Asked:
     Attributes:
         taxon: In his word; None where the answer has one alone.
         number: Which of it.
-        estimate: Name of a stored estimate; None for the answer's own.
+        estimate: Name of a stored estimate, or `OF_ANSWER`; None for the model's count.
     """
 
     taxon: str | None
@@ -96,6 +102,11 @@ def find_published(
     Raises:
         ConfigError: There is no such taxon or estimate, or that tells no such number of these images.
     """
+    if run.plan.task == CLASSIFY.name and asked.number != "share":
+        raise ConfigError(
+            f"--number {asked.number}: {run.plan.models} says of an image as a whole what it shows, and counts nothing in it - "
+            "ask for --number share"
+        )
     taxon = _taxon(run, asked.taxon)
     boxes, images_with = database.run(_IN_FRAME, [taxon]).fetchone() or (0, 0)
     predicted = images_with if asked.number == "share" else boxes
@@ -138,16 +149,14 @@ def _estimated(
     images: int,
     predicted: int,
 ) -> Published:
-    name = str(asked.estimate)
-    key, name_of_run = layout.evidence_file("estimates", name, "json"), f"{layout.dataset}/{run.run_key}"
+    name, name_of_run = str(asked.estimate), f"{layout.dataset}/{run.run_key}"
     again = f"python -m shoal estimate {layout.dataset} --at {run.run_key}"
-    stored = results.find_json(key) if name.isalnum() else None
-    if stored is None or stored.get("kind") != "estimate":
-        raise ConfigError(
-            f"--estimate {shown(name, 40)}: dataset {layout.dataset} has no such estimate - make one: {again}"
-        )
+    key, stored = _find_estimate(results, layout, run, name, again)
     with reading(f"Estimate {key}", "restore it from a copy of the bucket"):
-        if (stored["run_key"], stored["result_sha256"]) != (run.run_key, run.summary.result_sha256):
+        if name != OF_ANSWER and (stored["run_key"], stored["result_sha256"]) != (
+            run.run_key,
+            run.summary.result_sha256,
+        ):
             raise ConfigError(
                 f"--estimate {name} is of run {shown(str(stored['run_key']), 60)}, not of {name_of_run} - name that run, or "
                 f"make one of this: {again}"
@@ -171,3 +180,24 @@ def _estimated(
         )
         value, low, high = (cast("float", measure[end]) for end in ends)
     return Published(taxon, asked.number, value, low, high, name, predicted)
+
+
+def _find_estimate(
+    results: ObjectStore, layout: DatasetLayout, run: StoredRun, name: str, again: str
+) -> tuple[str, dict[str, Any]]:
+    """Find an estimate: its key and what it says."""
+    if name == OF_ANSWER:
+        file = run.summary.named.get(ESTIMATES_FILE)
+        if file is None:
+            raise ConfigError(
+                f"--estimate {name}: run {layout.dataset}/{run.run_key} has no {ESTIMATES_FILE} - label images, or name an "
+                f"estimate: {again}"
+            )
+        return file.key, read_file(results, file)
+    key = layout.evidence_file("estimates", name, "json")
+    stored = results.find_json(key) if name.isalnum() else None
+    if stored is None or stored.get("kind") != "estimate":
+        raise ConfigError(
+            f"--estimate {shown(name, 40)}: dataset {layout.dataset} has no such estimate - make one: {again}"
+        )
+    return key, stored

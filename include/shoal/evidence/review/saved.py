@@ -42,6 +42,7 @@ class Saved:
         data_sha256: Of the data of the page that they were made with.
         reviewer: Who, in his words.
         saved_at: When, as his browser's clock had it.
+        finished: Whether he had finished, and so had seen boxes.
         images: What he said.
         whole: Whether nothing was edited since the page saved it.
     """
@@ -50,6 +51,7 @@ class Saved:
     data_sha256: str
     reviewer: str
     saved_at: str
+    finished: bool
     images: tuple[SavedImage, ...]
     whole: bool
 
@@ -81,25 +83,38 @@ def read_saved(path: Path) -> Saved:
     try:
         images = tuple(_image(one) for one in found["images"])
         said = [str(found[name]) for name in ("design", "data_sha256", "reviewer", "saved_at")]
-        return Saved(said[0], said[1], said[2], said[3], images, whole=found["sha256"] == _hash(said, images))
+        finished = _bool(found, "finished")
+        return Saved(
+            *(said[0], said[1], said[2], said[3]),
+            finished,
+            images,
+            found["sha256"] == hash_of(said, images, finished=finished),
+        )
     except (KeyError, TypeError, ValueError) as err:
         raise ConfigError(
             f"{shown(str(path), 300)}: it lacks a field of what a page saves ({shown(str(err), 80)}) - save it again there"
         ) from err
 
 
+def _bool(said: Mapping[str, Any], name: str) -> bool:
+    value = said[name]
+    if type(value) is not bool:
+        raise TypeError(name)
+    return value
+
+
 def _image(one: Mapping[str, Any]) -> SavedImage:
-    number, individuals, after = one["number"], one["individuals"], one["after_boxes"]
-    if type(number) is not int or type(after) is not bool:
-        raise TypeError("number, after_boxes")
+    number, individuals, after = one["number"], one["individuals"], _bool(one, "after_boxes")
+    if type(number) is not int:
+        raise TypeError("number")
     if individuals is not None and (type(individuals) is not int or not 0 <= individuals <= MOST_INDIVIDUALS):
         raise ValueError(f"individuals {individuals!r}")
     return SavedImage(number, str(one["key"]), str(one["content_sha256"]), individuals, after)
 
 
-def _hash(said: Sequence[str], images: Sequence[SavedImage]) -> str:
+def hash_of(said: Sequence[str], images: Sequence[SavedImage], *, finished: bool) -> str:
     """Hash what was said, by words and whole numbers alone: they are written the same in every language."""
-    lines = [*said]
+    lines = [*said, "finished" if finished else "open"]
     for one in images:
         count = "?" if one.individuals is None else str(one.individuals)
         lines += [str(one.number), one.key, one.content_sha256, count, "after" if one.after_boxes else "before"]

@@ -171,16 +171,19 @@ const estimator = (() => {
     return apart - below > slack || apart + above < -slack ? "contradicted" : "not contradicted";
   }
 
-  // drawn: probability, u, predicted; said: individuals by place, null where he cannot tell or has not come to it.
+  // drawn: probability, u, predicted, picture; said: individuals by place, null where he cannot tell or has not come to it.
+  // What has no picture is in no order: nobody can label it, and none waits for it.
   function judge(published, images, drawn, said, rules) {
-    const ratios = drawn.map(one => one.u / one.probability), looked = said.map(one => one !== null);
-    const share = reached(ratios, looked, rules), come = drawn.map((_, i) => i).filter(i => ratios[i] < share);
+    const ratios = drawn.map(one => one.u / one.probability), looked = said.map((one, i) => one !== null && drawn[i].picture !== null);
+    const all = drawn.map((_, i) => i), order = all.filter(i => drawn[i].picture !== null);
+    const share = reached(order.map(i => ratios[i]), order.map(i => looked[i]), rules), come = all.filter(i => ratios[i] < share);
+    const could = order.filter(i => ratios[i] < share).length;
     const used = come.filter(i => looked[i]), answered = come.length ? used.length / come.length : 1, bounded = published.number === "share";
     const count = one => bounded ? Math.min(one, 1) : one;
     const found = estimate(used.map(i => count(said[i])), used.map(i => count(drawn[i].predicted)),
       used.map(i => drawn[i].probability * share * answered), images, published.predicted, bounded, rules);
     const times = published.number === "total" ? images : 1, [value, low, high] = [found.mean, found.low, found.high].map(one => one === null ? null : one * times);
-    return { verdict: verdict(published, value, low, high, rules), labels: used.length, passed_over: come.length - used.length,
+    return { verdict: verdict(published, value, low, high, rules), labels: used.length, passed_over: could - used.length, no_picture: come.length - could,
       unused: looked.filter(one => one).length - used.length, how: found.how, published: published.value, value, low, high };
   }
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +58,7 @@ class Page:
         pictures: How many it shows.
         side_px: Their longer side.
         undrawn: Images without one, by why.
+        without: Numbers of those.
     """
 
     html: bytes
@@ -64,6 +66,7 @@ class Page:
     pictures: int
     side_px: int
     undrawn: dict[str, int]
+    without: tuple[int, ...]
 
 
 def make_page(review: Review, drawn: Sequence[ReviewImage], draw: DrawAll) -> Page:
@@ -79,18 +82,14 @@ def make_page(review: Review, drawn: Sequence[ReviewImage], draw: DrawAll) -> Pa
     """
     for side in SIDES_PX:
         pictures = _pictures(drawn, draw, side)
-        shown_images = sum(one.jpeg is not None for one in pictures.values())
-        undrawn: dict[str, int] = {}
-        for one in drawn:
-            if not (one.number in pictures and pictures[one.number].jpeg):
-                why = _why(pictures.get(one.number))
-                undrawn[why] = undrawn.get(why, 0) + 1
-        if not shown_images:
+        without = tuple(one.number for one in drawn if not (one.number in pictures and pictures[one.number].jpeg))
+        undrawn = dict(Counter(_why(pictures.get(number)) for number in without))
+        if len(without) == len(drawn):
             said = "; ".join(undrawn) or "the design drew no image, by chance: ask for more with -n"
             raise ConfigError(f"None of {counted(len(drawn), 'picture')} could be made: {said}")
         html, data = _render(review, drawn, pictures, side)
         if len(html) <= MOST_BYTES:
-            return Page(html, data, shown_images, side, undrawn)
+            return Page(html, data, len(drawn) - len(without), side, undrawn, without)
     raise ConfigError(
         f"The page has {len(html)} bytes with pictures of {side} px, at most {MOST_BYTES} - ask for fewer images with -n"
     )
@@ -117,6 +116,7 @@ def _render(review: Review, drawn: Sequence[ReviewImage], pictures: dict[int, Dr
                 name: json[name]
                 for name in ("dataset", "run_key", "result_sha256", "model", "n", "probability", "seed")
             },
+            "seed_given": review.seed_given,
             "salt": json["salt"],
             "drawn_at": json["drawn_at"],
             "published": {**json["published"], "name": shown(json["published"]["taxon"], 200)},

@@ -28,7 +28,7 @@
 
   function claim() {
     const between = published.low === null ? "" : ` (95 % interval ${tell(published.low)} to ${tell(published.high)})`;
-    const source = published.estimate === null ? `the model's own count, from ${data.model}` : `corrected by labels, estimate ${published.estimate}`;
+    const source = published.estimate === null ? `the model's own count, from ${data.model}` : published.estimate === "answer" ? "corrected by labels, in estimates.json of the answer" : `corrected by labels, estimate ${published.estimate}`;
     at("claim").textContent = `${tell(published.value)} ${what}${between}: ${source}.`;
     const people = data.frame.images_of_people_left_out;
     const left = people ? ` Left out are ${plural(people, "image")} of people, which nobody is shown${published.of_all === null ? "" : `; with these it is ${tell(published.of_all)}`}.` : "";
@@ -37,7 +37,7 @@
     at("task").textContent = `${drawn} Count what you see, in this `
       + `order, and stop wherever you like. The model's boxes are not shown until you have finished.${left}`;
     const rows = { "Run": `${data.dataset}/${data.run_key}`, "Result, sha256": data.result_sha256, "Model": data.model, "Design, sha256": data.design_sha256,
-      "Stored": data.drawn_at, "Probability": `${data.probability} of each image`, "Seed": data.seed, "Salt": data.salt,
+      "Stored": data.drawn_at, "Probability": `${data.probability} of each image`, "Seed": `${data.seed} - ${data.seed_given ? "words given to the command: if they are yours, the author could not choose the images; if they are his, he could" : "made of the model and the images, given by nobody: an author who tried several selections of images had several seeds to choose from"}`, "Salt": data.salt,
       "Pictures": `scaled to ${data.side_px} px`, "This page's data, sha256": "" };
     for (const [name, value] of Object.entries(rows)) at("design").append(element("dt", name), element("dd", value));
   }
@@ -88,7 +88,7 @@
     at("no-picture").hidden = Boolean(one.picture);
     if (one.picture) at("picture").src = `data:image/jpeg;base64,${one.picture}`; else at("picture").removeAttribute("src");
     at("picture").alt = `Image ${one.number}${open ? `, with the model's boxes: ${one.predicted}` : ", without boxes"}`;
-    at("no-picture").textContent = one.picture ? "" : `There is no picture: ${one.why}. It was drawn, and stays without a label.`;
+    at("no-picture").textContent = one.picture ? "" : `There is no picture: ${one.why}. It was drawn, and none waits for it.`;
     at("caption").textContent = one.name;
     at("boxes").replaceChildren();
     at("boxes").setAttribute("viewBox", "0 0 1 1");
@@ -146,6 +146,12 @@
         `Fewer than ${rules.fewest_positives} of the images that you labelled have ${published.name}, so nobody knows how many individuals an image of it may hold. `
         + "That neither supports nor contradicts the published number; its share of images can be tested with fewer."];
     const own = `With your ${n} the 95 % interval is ${tell(found.low)} to ${tell(found.high)}`;
+    if (found.how === "counted") {
+      const seen = `You labelled every image there is: ${tell(found.value)} ${what}.`, interval = `the published interval, ${tell(published.low ?? 0)} to ${tell(published.high ?? 0)}`;
+      if (found.verdict === "contradicted") return ["Your labels contradict the published number.",
+        `${seen} ${published.low === null ? `Published is ${tell(found.published)}. Nothing of yours is left to chance.` : `That lies outside of ${interval}; of intervals at 95 % one in 20 does so.`}`];
+      return ["Your labels do not contradict the published number.", `${seen} ${published.low === null ? "That is the published number." : `That lies inside of ${interval}.`}`];
+    }
     const theirs = published.low === null ? `the published ${tell(found.published)}` : `the published ${tell(found.published)} with its own interval ${tell(published.low)} to ${tell(published.high)}`;
     const where = found.published < found.low ? "below" : found.published > found.high ? "above" : "inside";
     const lies = `${own}: ${theirs} lies ${where === "inside" ? "in it" : `${where} it`}.`;
@@ -181,11 +187,16 @@
     at("verdict").textContent = verdict;
     at("meaning").textContent = meaning;
     const after = said.filter(one => one.after).length, without = images.filter(one => !one.picture).length;
+    const labelled = said.map((one, i) => one.individuals !== null && !one.after ? i : -1).filter(i => i >= 0), last = labelled.length ? labelled[labelled.length - 1] : 0;
+    const before = said.slice(0, last).filter((one, i) => images[i].picture && (one.individuals === null || one.after));
+    const unsure = before.filter(one => one.looked && one.individuals === null).length, untouched = before.filter(one => !one.looked).length;
     const notes = [
-      found.passed_over ? `${plural(found.passed_over, "drawn image")} passed over, as you could not tell or had no picture: it is taken for chance which ones - were they the hard ones, this is off.` : "",
-      found.unused ? `${plural(found.unused, "label")} not used: more than one in 20 images before them have none. Label those first.` : "",
+      found.passed_over ? `${plural(found.passed_over, "drawn image")} passed over, as you could not tell or left them out: it is taken for chance which ones - were they the hard ones, this is off.` : "",
+      found.no_picture ? `${plural(found.no_picture, "drawn image")} without a picture among them: in no number here, and it is taken for chance which ones.` : "",
+      found.unused ? `${plural(found.unused, "label")} not used, as more than one in 20 images before them have none.${untouched ? ` Not labelled yet: ${untouched}. Label those first.` : ""}`
+        + (unsure ? ` Of ${plural(unsure, "image")} you could not tell: those are no chance, so what lies behind them is not used. Look at them again.` : "") : "",
       after ? `${plural(after, "label")} given after the boxes were shown: kept and marked, and in no number here.` : "",
-      without ? `${plural(without, "image")} could not be shown.` : "",
+      without > found.no_picture ? `${plural(without, "image")} could not be shown.` : "",
       { regression: "Your interval: a line through your labels, by the drawing.", disagreements: "Your interval: exact, of what the model missed and made up.",
         positives: "Your interval: exact, of your labels alone.", counted: "You labelled every image there is.", none: "" }[found.how],
     ];
@@ -211,15 +222,19 @@
   }
 
   // Hashed as words and whole numbers: those are written the same in every language.
+  function hashOf(found) {
+    const hashed = [found.design, found.data_sha256, found.reviewer, found.saved_at, found.finished ? "finished" : "open"].map(String);
+    for (const one of found.images) hashed.push(String(one.number), one.key, one.content_sha256, one.individuals === null ? "?" : String(one.individuals), one.after_boxes ? "after" : "before");
+    return estimator.sha256(hashed.join("\n"));
+  }
+
   function saved() {
     const lines = images.map((one, i) => [one, said[i]]).filter(([, word]) => word.looked).map(([one, word]) => (
       { number: one.number, key: one.key, content_sha256: one.content_sha256, individuals: word.individuals, after_boxes: word.after }));
     const head = { design: data.design, data_sha256: dataSha256, reviewer: at("reviewer").value.trim(), saved_at: new Date().toISOString().slice(0, 19) + "Z" };
-    const hashed = [...Object.values(head)];
-    for (const one of lines) hashed.push(String(one.number), one.key, one.content_sha256, one.individuals === null ? "?" : String(one.individuals), one.after_boxes ? "after" : "before");
     const says = open ? sentences(judged()).join(" ") : null;
     return { shoal_review: 1, run: `${data.dataset}/${data.run_key}`, result_sha256: data.result_sha256, taxon: published.taxon, number: published.number, ...head,
-      finished: open, says, images: lines, sha256: estimator.sha256(hashed.join("\n")) };
+      finished: open, says, images: lines, sha256: hashOf({ ...head, finished: open, images: lines }) };
   }
 
   function save() {
@@ -236,8 +251,9 @@
   function load(words) {
     let found;
     try { found = JSON.parse(words); } catch { found = null; }
-    const fits = found && found.shoal_review === 1 && Array.isArray(found.images);
+    const fits = found && found.shoal_review === 1 && Array.isArray(found.images) && found.images.every(one => one && typeof one === "object");
     if (!fits || found.design !== data.design || found.data_sha256 !== dataSha256) return fits ? "That file is of another page: nothing was taken from it." : "That is no file that this page saved.";
+    if (found.sha256 !== hashOf(found)) return "That file was edited after a page saved it: its sha256 is not that of what it says. Nothing was taken from it.";
     const taken = [];
     for (const one of found.images) {
       const i = one.number - 1, whole = Number.isInteger(one.individuals) && one.individuals >= 0 && one.individuals <= rules.most_individuals;
