@@ -8,6 +8,7 @@ from dataclasses import astuple
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import cv2
 
@@ -119,12 +120,19 @@ def _examine_shard(
     intake = Intake(images, job.budget_s)
     batches = Batches(job.batch, detector.most_at_once)
     fetchers = count_fetchers(read_cores(), feeds_many=detector.on_gpu or batches.most > 1)
-    pipeline = Pipeline(intake, examiner, batches, fetchers)
+    pipeline = Pipeline(intake, examiner, batches, fetchers, source.most_reads)
     if command.careful:
         name = layout.run(job.run_key).trying(command.shard, command.attempt)
         naming = Naming(results, name, stamp.worker_version)
         pipeline = OneByOne(
-            intake, examiner, naming, detector.imgsz, job.part_interval_s, batches=batches, fetchers=fetchers
+            intake,
+            examiner,
+            naming,
+            detector.imgsz,
+            job.part_interval_s,
+            batches=batches,
+            fetchers=fetchers,
+            lost_reads=source.most_reads,
         )
 
     def leave() -> None:
@@ -192,10 +200,20 @@ def _open_planned(models: ObjectStore, planned: ThenModel, threads: int, inferen
         return Detector(open_model(data, threads, inference, folder), inference)
 
 
-def open_source(job: ShardJob, mount: Path | None) -> tuple[ImageSource, MountDoubt | None]:
+class WorkerSource(ImageSource, Protocol):
+    """A source that many threads of many workers read.
+
+    Attributes:
+        most_reads: How many reads at once one worker may ask of it, where that helps.
+    """
+
+    most_reads: int
+
+
+def open_source(job: ShardJob, mount: Path | None) -> tuple[WorkerSource, MountDoubt | None]:
     """Open where images are read, and who judges it when nothing comes: a request to a store ends by itself."""
 
-    def open_store() -> ImageSource:
+    def open_store() -> WorkerSource:
         store = open_from_env("source", job.source_bucket)
         if isinstance(store, ImageFolder):
             store.stand_on(job.ground)

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -90,6 +90,15 @@ class Ready:
         return tuple(getattr(self.frame, "shape", ()))
 
 
+Decoder = Callable[[Callable[[], Ready | Row]], Ready | Row]
+"""Calls what decodes an image."""
+
+
+def here(decode: Callable[[], Ready | Row]) -> Ready | Row:
+    """Decode at once, in this thread."""
+    return decode()
+
+
 class Examiner:
     """Turns listed images into rows; `prepare` is thread-safe, `finish` is one thread's.
 
@@ -126,8 +135,12 @@ class Examiner:
         self._bytes = Budget(pixel_limit)
         self._pixels = Budget(pixel_limit)  # never waited for while holding pixels, so the two cannot lock each other
 
-    def prepare(self, image: ListedImage) -> Ready | Row:
+    def prepare(self, image: ListedImage, decoding: Decoder = here) -> Ready | Row:
         """Fetch and decode an image; a row where that already says what became of it.
+
+        Args:
+            image: As listed.
+            decoding: Does what is to be done once its bytes are here, when and where there is room for it.
 
         Raises:
             ImageDenied: The store refuses it: a fact about the image only if the login still reads another one.
@@ -150,7 +163,7 @@ class Examiner:
             except ImageUnnamable as err:  # no login would read it: nothing has to be proved
                 return self.denied(image, err)
             self._last_read = image
-            return self._decode(image, fetched, held)
+            return decoding(partial(self._decode, image, fetched, held))
 
     def denied(self, image: ListedImage, said: object) -> Row:
         """Make the row of an image that the store refuses to give, with what it said; of one that is not there, without."""

@@ -5,8 +5,9 @@ has no bundle; there the settings are known by the DAG that Airflow keeps, which
 """
 
 import logging
+import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,21 +58,37 @@ class DatasetFolder:
 
 
 def home_of(folder: Path) -> str:
-    """Name a folder by its bundle and its place there: each version of a bundle is cloned to another path.
+    """Name a folder by its bundle and its place there, as each version of the bundle has it.
 
-    Only what Airflow itself fetches lies in the folder that it keeps for that; other bundles have one path.
+    Airflow clones each version to another path, and git-sync puts another commit behind one link: what a link leads to names no
+    folder. Only what Airflow itself fetches lies in the folder that it keeps for that; other bundles have one path.
     """
     from airflow.dag_processing.bundles.base import get_bundle_storage_root_path  # noqa: PLC0415 - of bundles only
 
-    here, kept = folder.resolve(), get_bundle_storage_root_path().resolve()  # type: ignore[no-untyped-call]
-    if not here.is_relative_to(kept):
-        return str(here)
-    bundle = here.relative_to(kept).parts[0]
-    # Airflow appends the bundle's own folder, of the version at work.
-    above = (Path(one).resolve() for one in sys.path if one)
-    tops = [one for one in above if one.is_relative_to(kept / bundle) and here.is_relative_to(one)]
-    below = here.relative_to(max(tops, key=lambda one: len(one.parts))) if tops else Path(here.name)
-    return f"{bundle}/{below.as_posix()}"
+    here, kept = _written(folder), _written(get_bundle_storage_root_path())  # type: ignore[no-untyped-call]
+    # Airflow appends the bundle's own folder, of the version at work; a DAG file may put others below on the path.
+    tops = sorted({_written(Path(one)) for one in sys.path if one}, key=lambda one: (len(one.parts), one))
+    if (in_kept := _below(here, [kept])) is None:
+        # A DAG file may have resolved what it gives; the bundle's link is on the path.
+        linked = _below(here, [one for one in tops if one != one.resolve()])
+        return str(here if linked is None else Path(*linked))
+    bundle = in_kept[1].parts[0]
+    found = _below(here, [one for one in tops if _below(one, [kept / bundle])])
+    return f"{bundle}/{(found[1] if found else Path(here.name)).as_posix()}"
+
+
+def _below(path: Path, tops: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Find the first of some folders that a path lies in, and its place there: as it is written, else where links lead."""
+    for one in tops:
+        if path.is_relative_to(one):
+            return one, path.relative_to(one)
+    led = path.resolve()
+    return next(((one, led.relative_to(to)) for one in tops if led.is_relative_to(to := one.resolve())), None)
+
+
+def _written(path: Path) -> Path:
+    """Give a path without `..`, and with its links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - pathlib has none that leaves links
 
 
 @dataclass(frozen=True)

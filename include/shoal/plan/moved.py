@@ -31,8 +31,8 @@ class Moved:
     Attributes:
         source: The bucket or prefix that rows are of, and the one of now; empty where they are the same.
         results: The place that the last run wrote to, and where nothing lies now; empty where there is none.
-        name: The dataset that has rows of these images, and no file here: it was renamed, or is another Airflow's; empty where
-            there is none.
+        name: The dataset that has rows of these images, and no file beside this one: it was renamed, or is another folder's or
+            Airflow's; empty where there is none.
         run_key: The run that tells; empty where Airflow does.
         images: How many images that run had; None where it is not known.
     """
@@ -86,8 +86,9 @@ class Moved:
             )
         if self.name:
             yield (
-                f"dataset {self.name} has rows of the same images and no dataset file here: under this name {again} - if it was "
-                "renamed, copy its folder to the new name first (docs/operations.md); if another Airflow has it, use its name"
+                f"dataset {self.name} has rows of the same images and no dataset file beside this one: under this name {again} - "
+                "if it was renamed, copy its folder to the new name first (docs/operations.md); if it lies in another folder, "
+                "bundle or Airflow, both go on, or use its name"
             )
 
 
@@ -100,7 +101,8 @@ def look_back(
         stores: The dataset's buckets.
         dataset: The file's settings.
         before: Where the last run wrote, as Airflow remembers it; None where nobody knows.
-        neighbours: Names of the other dataset files: those that have one were not renamed.
+        neighbours: Names of the dataset files of the same folder: those that have one were not renamed. Airflow names no DAG that
+            is gone as such to a task, so files of other folders are not known.
 
     Raises:
         StoreError: The results bucket does not answer.

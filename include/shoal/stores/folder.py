@@ -31,6 +31,7 @@ class FolderStore(FilesHere, JsonObjects):
     address = None
     ground: tuple[str, ...] = ()
     hurried = False
+    most_reads = 8
 
     def __init__(self, folder: Path) -> None:
         self._root = folder.expanduser().absolute()

@@ -75,6 +75,8 @@ class ImageFolder(FilesHere, JsonObjects):
 
     address = None
     hurried = False
+    most_reads = 8
+    """A disk gives no more to more of them, a share hardly."""
 
     def __init__(self, access: FolderAccess, bucket: str) -> None:
         self.access = access

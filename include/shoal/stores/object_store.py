@@ -264,7 +264,13 @@ class ImageStore(ImageSource, Protocol):
 
 
 class ObjectStore(ImageStore, JsonObjects, Protocol):
-    """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`."""
+    """One bucket to write to, too: what results need. DuckDB reads the Parquet objects in it by their `uri`.
+
+    Attributes:
+        most_reads: How many reads at once one worker may ask of such a store, where that helps: other workers ask as well.
+    """
+
+    most_reads: int
 
     def stream(self, key: str) -> tuple[int, Generator[bytes, None, None]]:
         """Open an object to be passed on piece by piece; return its size in bytes and the pieces.

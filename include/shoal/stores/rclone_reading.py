@@ -58,6 +58,8 @@ class RcloneReader:
     """
 
     hurried = False
+    most_reads = 8
+    """Each is a connection of its own to a server that may refuse more: SFTP's and FTP's do."""
 
     def __init__(self, access: RcloneAccess, bucket: str) -> None:
         self.access = access

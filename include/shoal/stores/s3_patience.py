@@ -1,7 +1,7 @@
 """How often a request is sent again: a store that asks for fewer requests is given minutes, any other trouble seconds.
 
-Minutes are for a store. One object of many, refused again and again while the others are given, is given up sooner: a worker has
-four fetchers, and the next attempt asks for it anew.
+Minutes are for a store. One object of many, refused again and again while the others are given, is given up sooner: it holds one
+of the worker's reads at once, and the next attempt asks for it anew.
 """
 
 import logging

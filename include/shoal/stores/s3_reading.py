@@ -62,6 +62,7 @@ class S3Reader:
     """
 
     hurried = False
+    most_reads = 32
     ground: tuple[str, ...] = ()
 
     def __init__(self, access: StoreAccess, bucket: str) -> None:

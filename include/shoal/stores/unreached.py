@@ -36,6 +36,7 @@ class UnreachedStore:
 
     json_times = IN_TASKS
     hurried = False
+    most_reads = 1
 
     list_objects = list_keys = list_folders = look_into = listen = read_clock = uri = _refuse
     read = find_bytes = find_piece = read_bytes = download = stream = has = _refuse

@@ -1,15 +1,19 @@
-"""How many threads fetch: more while the model waits for a store that is far away or slow, as long as that helps."""
+"""How many threads read: more while the model waits for a store that is far away or slow, as long as that helps.
+
+Reads alone grow. However many there are, no more images are decoded at once than a worker begins with: memory is that of before.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 FETCHERS = 4
 """Threads that fetch and decode: requests wait for the store, not for the CPU."""
 
 MOST_FETCHERS = 32
-"""40 images a second come so where each read takes most of a second. The memory of all is that of a budget."""
+"""40 images a second come so where each read takes most of a second; a source may take fewer. Bytes of all are of one budget."""
 
 LOOK_S = 2.0
 """Between two looks: shorter ones tell chance from a rate no better."""
@@ -21,7 +25,10 @@ BY_READING = 0.6
 """Share of a fetcher's time that goes to reading where the store is why, and not decoding."""
 
 HELPS = 1.15
-"""Twice as many threads have to bring so much more, else there are no more: the store, the way to it or the CPU is full."""
+"""Twice as many threads have to bring so much more, else they go again: the store, the way to it or the CPU is full."""
+
+AGAIN_S = 60.0
+"""So long it is taken for known that more do not help: a store that was busy, or near, is another one a minute later."""
 
 
 class Spent:
@@ -45,8 +52,25 @@ class Spent:
                 self.times += 1
 
 
+class _Waited(NamedTuple):
+    """Seconds for which the model had nothing to look at, and since when it has none now: replaced as one, read as one."""
+
+    seconds: float = 0.0
+    since: float | None = None
+
+    def until(self, now: float) -> float:
+        return self.seconds + (0.0 if self.since is None else max(0.0, now - self.since))
+
+
+class _Step(NamedTuple):
+    """A doubling that is still to prove itself: threads before it, and what they brought in the look directly before."""
+
+    fetchers: int
+    rate: float
+
+
 class FetchAhead:
-    """Counts for what the model waits, and says when more threads are to fetch.
+    """Counts for what the model waits, and says when more threads are to fetch, or fewer again.
 
     Args:
         fetchers: Threads to begin with.
@@ -61,43 +85,73 @@ class FetchAhead:
         self.fetchers = fetchers
         self.most = max(fetchers, most)
         self.prepared = Spent(clock)
-        """Images that were read and decoded."""
+        """Images that were read and decoded, or are out of reach."""
         self._reads = reads
         self._clock = clock
-        self._waited_s = 0.0
-        self._waits_since: float | None = None
+        self._lock = threading.Lock()
+        self._at_work = self._out_of_reach = 0
+        self._waited = _Waited()
         self._last = self._now()
         self._told = {"log": self._last, "note": self._last}
         self._last_images = 0
-        self._rate_before = 0.0
+        self._step: _Step | None = None
+        self._not_before = self._last[0]
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Count that the model, which is one thread, has nothing to look at."""
-        self._waits_since = since = self._clock()
+        since = self._clock()
+        self._waited = _Waited(self._waited.seconds, since)
         try:
             yield
         finally:
-            self._waited_s += self._clock() - since
-            self._waits_since = None
+            self._waited = _Waited(self._waited.seconds + self._clock() - since)
+
+    def begun(self) -> None:
+        """Note that a thread works."""
+        with self._lock:
+            self._at_work += 1
+
+    def none_further(self) -> None:
+        """Go on with the threads that work: no more can be begun here."""
+        with self._lock:
+            self.fetchers = self.most = self._at_work
+            self._step = None
+
+    def ends(self) -> bool:
+        """Ask, as a thread between two images, whether one more than is wanted works; then it has to end."""
+        with self._lock:
+            if self._at_work <= self.fetchers:
+                return False
+            self._at_work -= 1
+            return True
+
+    def out_of_reach(self) -> None:
+        """Note that what was prepared is no image: of those that a store refuses, more threads bring more, which is no help."""
+        with self._lock:
+            self._out_of_reach += 1
 
     def more(self) -> int:
-        """Say how many further threads are to fetch now: as many again, while a store is waited for and the last ones helped."""
-        now, images = self._now(), self.prepared.times
+        """Say how many further threads are to fetch now: as many again, while a store is waited for.
+
+        Where the last ones did not help, there are as many as before from then on: threads that are too many see that by `ends`.
+        """
+        now, images = self._now(), self.prepared.times - self._out_of_reach
         elapsed_s, count = now[0] - self._last[0], images - self._last_images
-        if self.fetchers >= self.most or elapsed_s < LOOK_S or count < 2 * self.fetchers:
+        if elapsed_s < LOOK_S or count < 2 * self.fetchers:
             return 0
         waits, rate = _waits_for_store(self._last, now), count / elapsed_s
         self._last, self._last_images = now, images
+        step, self._step = self._step, None
         if waits < WAITS:
-            return 0
-        if rate < HELPS * self._rate_before:
-            self.most = self.fetchers
-            return 0
-        self._rate_before = rate
-        more = min(self.fetchers, self.most - self.fetchers)
-        self.fetchers += more
-        return more
+            self._not_before = now[0]
+        elif step is not None and rate < HELPS * step.rate:
+            self.fetchers, self._not_before = step.fetchers, now[0] + AGAIN_S
+        elif now[0] >= self._not_before and (more := min(self.fetchers, self.most - self.fetchers)):
+            self._step = _Step(self.fetchers, rate)
+            self.fetchers += more
+            return more
+        return 0
 
     def tell(self) -> str:
         """Say for how much of the time since the last word the model waited for the store; empty where that is little."""
@@ -113,8 +167,8 @@ class FetchAhead:
         return waits
 
     def _now(self) -> tuple[float, float, float, float]:
-        now, since, waited_s = self._clock(), self._waits_since, self._waited_s
-        return now, waited_s + (now - since if since is not None else 0.0), self._reads.seconds, self.prepared.seconds
+        now = self._clock()
+        return now, self._waited.until(now), self._reads.seconds, self.prepared.seconds
 
 
 def _waits_for_store(before: tuple[float, ...], now: tuple[float, ...]) -> float:

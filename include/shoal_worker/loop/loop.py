@@ -136,7 +136,7 @@ class ShardRun:
         self._started = self._last_outcome = time.monotonic()
         self._last_error = ""
         self._refused: list[Refused] = []
-        self._out_of_reach = OutOfReach(intake)
+        self._out_of_reach = OutOfReach(intake, lambda: pipeline.ahead.fetchers)
         self._failed_share = FailedShare(intake, tally, limits.tolerated_failed_share)
 
     def run(self, stop: StopRequest, say: Callable[[str], None]) -> Ending:

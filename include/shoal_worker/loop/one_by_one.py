@@ -15,7 +15,7 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner, Ready
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.fetch_ahead import FETCHERS
+from shoal_worker.loop.fetch_ahead import FETCHERS, MOST_FETCHERS
 from shoal_worker.loop.pipeline import (
     BrokeOff,
     Checkpoint,
@@ -70,6 +70,7 @@ class OneByOne(Pipeline):
         *,
         batches: Batches | None = None,
         fetchers: int = FETCHERS,
+        lost_reads: int = MOST_FETCHERS,
     ) -> None:
         """Nothing is begun yet.
 
@@ -80,9 +81,11 @@ class OneByOne(Pipeline):
             imgsz: (height, width) of the model's input: that of the blank image that is tried before all others.
             part_interval_s: Seconds between two parts: so much work may have been lost.
             batches: As of any pipeline, for what comes behind these images.
-            fetchers: Likewise.
+            fetchers: Likewise, and for good: what crashed once is not given more to hold.
+            lost_reads: How many reads at once the crashed attempt may have grown to.
         """
-        super().__init__(intake, examiner, batches, fetchers)
+        super().__init__(intake, examiner, batches, fetchers, most_reads=fetchers)
+        self._lost_reads = max(fetchers, lost_reads)
         self._naming = naming
         self._imgsz = imgsz
         self._part_interval_s = part_interval_s
@@ -109,7 +112,7 @@ class OneByOne(Pipeline):
 
     def _try_alone(self) -> bool:
         """Try what two minutes of work, and then what was in flight, may hold; whether the service came through."""
-        work_s, in_flight = 0.0, self.in_flight
+        work_s, in_flight = 0.0, self.in_flight(self._lost_reads)
         while in_flight and (image := self._take()) is not None:
             outcome = self._try(image)
             self._put(outcome)

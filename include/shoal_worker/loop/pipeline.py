@@ -1,5 +1,8 @@
 """The threads: some fetch and decode ahead, one runs the model, on several images at once where that is wanted.
 
+Reads may grow (`fetch_ahead`), decoding does not: what was read waits, as bytes of a budget, for one of as many places as there
+were threads at first, and has it until the image is handed on.
+
 What they find comes out of one queue. Images pass through in about the order they were taken, failed ones too, so a share of
 failures at any moment is that of the images and not of the faster path. Memory is bounded: few letterboxed images wait, twice
 as many as go through the model at once, and decoding holds at most one image of the largest size allowed, or several that are
@@ -13,14 +16,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from shoal.contract.errors import BrokeOffError, StoreError
 from shoal.stores.images import ImageDenied, ImageMissing
-from shoal_worker.examine import Examiner, Ready
+from shoal_worker.examine import Decoder, Examiner, Ready, here
 from shoal_worker.loop.batches import Batches, choose, is_enough
-from shoal_worker.loop.fetch_ahead import FETCHERS, FetchAhead
+from shoal_worker.loop.decoding import Decoding
+from shoal_worker.loop.fetch_ahead import FETCHERS, MOST_FETCHERS, FetchAhead
 from shoal_worker.rows.parts import MOST_UNWRITTEN_BYTES, ListedImage, Row, held_bytes
 from shoal_worker.session import GpuFailedError, InferenceCancelledError
 
@@ -178,7 +184,12 @@ class Pipeline:
     """Examines images in threads that never hold the process back from ending."""
 
     def __init__(
-        self, intake: Intake, examiner: Examiner, batches: Batches | None = None, fetchers: int = FETCHERS
+        self,
+        intake: Intake,
+        examiner: Examiner,
+        batches: Batches | None = None,
+        fetchers: int = FETCHERS,
+        most_reads: int = MOST_FETCHERS,
     ) -> None:
         """Nothing is begun yet.
 
@@ -187,42 +198,61 @@ class Pipeline:
             examiner: Turns them into rows.
             batches: How many go through the model at once; None for one by one.
             fetchers: Threads that fetch and decode to begin with, see `FetchAhead`.
+            most_reads: How many of them the source takes, where more help.
         """
         self._intake = intake
         self._examiner = examiner
         self._batches = batches or Batches(1, 1)
-        self.ahead = FetchAhead(fetchers, examiner.reads)
+        self.ahead = FetchAhead(fetchers, examiner.reads, most_reads)
+        self._decoding = Decoding(fetchers)
         self._waiting: queue.Queue[Ready | Outcome] = queue.Queue(maxsize=max(AHEAD, self._batches.size))
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.unwritten = Unwritten()
         """Whoever writes rows says so here."""
         self.underway = examiner.underway
 
-    @property
-    def in_flight(self) -> int:
-        """Images that may be begun and not finished: being fetched, waiting, in the model."""
+    def in_flight(self, reads: int) -> int:
+        """Tell how many images may be begun and not finished: so many being fetched, others waiting, in the model."""
         most = self._batches.most
-        return self.ahead.most + max(AHEAD, most) + (2 * most if most > 1 else 1)
+        return reads + max(AHEAD, most) + (2 * most if most > 1 else 1)
 
     def start(self) -> None:
         """Begin."""
-        self._begin_to_fetch(self.ahead.fetchers)
+        if not self._decoding.begin() or not self._begin_to_fetch(self.ahead.fetchers):
+            raise StoreError(
+                "No thread can be started to read images - give the worker's pod or node a higher limit of processes"
+            )
         threading.Thread(target=self._infer, name="infer", daemon=True).start()
 
-    def _begin_to_fetch(self, threads: int) -> None:
-        for _ in range(threads):
-            threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
+    def _begin_to_fetch(self, threads: int) -> int:
+        """Begin so many threads, or as many as there is room for, and then no more for good; return how many."""
+        for number in range(threads):
+            try:
+                threading.Thread(target=self._fetch, name="fetch", daemon=True).start()
+            except (RuntimeError, MemoryError) as err:  # "can't start new thread": the pod's limit of processes
+                log.warning("No further thread reads images: %s", err)
+                self.ahead.none_further()
+                return number
+            self.ahead.begun()
+        return threads
 
     def _fetch(self) -> None:
-        while (image := self._intake.take()) is not None:
-            with self.ahead.prepared.counted():
-                prepared = self._prepare(image)
-            self._waiting.put(prepared)
+        while not self.ahead.ends() and (image := self._intake.take()) is not None:
+            with ExitStack() as held:
+                with self.ahead.prepared.counted():
+                    prepared = self._prepare(image, partial(self._decode, held))
+                if isinstance(prepared, Unreached | Refused):
+                    self.ahead.out_of_reach()
+                self._waiting.put(prepared)
         self._waiting.put(Finished())
 
-    def _prepare(self, image: ListedImage) -> Ready | Outcome:
+    def _decode(self, held: ExitStack, decode: Callable[[], Ready | Row]) -> Ready | Row:
+        held.enter_context(self._decoding.place())
+        return self._decoding.run(decode)
+
+    def _prepare(self, image: ListedImage, decoding: Decoder = here) -> Ready | Outcome:
         try:
-            return self._examiner.prepare(image)
+            return self._examiner.prepare(image, decoding)
         except ImageDenied as err:
             return Refused(image, err)
         except (StoreError, MemoryError) as err:
@@ -250,6 +280,8 @@ class Pipeline:
             self._infer_all()
         except Exception as err:  # noqa: BLE001 - the main thread raises it again: without this thread it would wait for ever
             self.outcomes.put(Fatal(err))
+        finally:
+            self._decoding.end()
 
     def _infer_all(self) -> None:
         fetching, waiting = self.ahead.fetchers, list[Ready | Outcome]()
@@ -257,8 +289,7 @@ class Pipeline:
             self._wait_for_room()
             fetching -= self._gather(waiting, fetching)
             if (more := self.ahead.more()) and fetching:
-                self._begin_to_fetch(more)
-                fetching += more
+                fetching += self._begin_to_fetch(more)
             waiting = self._give_up(waiting) if self._intake.closed else self._finish_some(waiting)
             self._make_way()
         self.outcomes.put(Finished())

@@ -43,6 +43,9 @@ class MountSource:
         pauses_s: Waits before a file is tried again.
     """
 
+    most_reads = 8
+    """Each is held by the sidecar, too, whose memory was not sized for more."""
+
     def __init__(self, root: Path, pauses_s: tuple[float, ...] = PAUSES_S) -> None:
         self.root = root
         self._pauses_s = pauses_s

@@ -481,5 +481,5 @@ def test_a_run_whose_file_is_gone_ends_and_no_other_is_planned(site, in_flight, 
 def test_the_plan_of_a_renamed_dataset_says_what_its_old_name_has(site, afterwards):
     run_id = afterwards["renamed"]
     site.finished("renamed", run_id)
-    said = "dataset removed has rows of the same images and no dataset file here: under this name 8 images will be inferred"
+    said = "dataset removed has rows of the same images and no dataset file beside this one: under this name 8 images will be"
     assert said in site.rest.log("reanalyse_renamed", run_id, "plan")

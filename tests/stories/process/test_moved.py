@@ -182,8 +182,9 @@ def test_a_new_name_is_told_what_the_old_one_has(few_images, has_answer):
     old = few_images.dataset.name
     [line] = look_back(renamed.stores, renamed.dataset).describe()
     assert line == (
-        f"dataset {old} has rows of the same images and no dataset file here: under this name 12 images will be inferred again - "
-        "if it was renamed, copy its folder to the new name first (docs/operations.md); if another Airflow has it, use its name"
+        f"dataset {old} has rows of the same images and no dataset file beside this one: under this name 12 images will be inferred "
+        "again - if it was renamed, copy its folder to the new name first (docs/operations.md); if it lies in another folder, bundle "
+        "or Airflow, both go on, or use its name"
     )
     assert look_back(renamed.stores, renamed.dataset, neighbours=[old]).describe() == [], "two datasets of one bucket"
 

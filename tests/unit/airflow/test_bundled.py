@@ -49,6 +49,32 @@ def test_other_folders_have_other_names(kept, monkeypatch, where, below):
     assert home_of(cloned(kept, monkeypatch, where, below)) != "science/datasets"
 
 
+@pytest.mark.parametrize("resolved", [False, True], ids=["as named", "resolved by the DAG file"])
+def test_another_commit_behind_the_link_of_git_sync_changes_no_name(kept, tmp_path, monkeypatch, resolved):
+    link, named = tmp_path / "git/repo", set()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(link / "dags")])
+    for commit in ("0123abcd", "4567cdef"):
+        (worktree := tmp_path / "git/.worktrees" / commit / "dags/datasets").mkdir(parents=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(worktree.parents[1])
+        named.add(home_of((link / "dags/datasets").resolve() if resolved else link / "dags/datasets"))
+    assert named == {str(link / "dags/datasets")}
+
+
+def test_a_folder_that_a_dag_file_puts_on_the_path_is_no_bundle(kept, monkeypatch):
+    folder = cloned(kept, monkeypatch, "science/tracking_repo/dags", "more/datasets")
+    before = home_of(folder)
+    monkeypatch.setattr(sys, "path", [str(folder), str(folder.parent), *sys.path])
+    assert home_of(folder) == before == "science/more/datasets"
+
+
+def test_a_link_in_the_folder_that_airflow_keeps_changes_no_name(kept, tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    kept.symlink_to(tmp_path / "disk")
+    folder = cloned(kept, monkeypatch, "science/tracking_repo/dags")
+    assert {home_of(folder), home_of(folder.resolve())} == {"science/datasets"}
+
+
 def test_a_bundle_that_lies_where_somebody_put_it_is_named_by_its_path(kept, tmp_path):
     assert home_of(tmp_path / "dags/datasets") == str(tmp_path / "dags/datasets")
 

@@ -233,7 +233,7 @@ def test_after_a_crash_as_many_images_are_tried_alone_as_may_have_been_on_their_
     def in_flight(wanted, most, fetchers):
         return Pipeline(
             Intake([], 1), Examiner(None, None, 1, STAMP, scan_limit=1), Batches(wanted, most), fetchers
-        ).in_flight
+        ).in_flight(MOST_FETCHERS)
 
     assert in_flight(1, None, FETCHERS) == MOST_FETCHERS + AHEAD + 1
     assert in_flight(16, None, 6) == MOST_FETCHERS + 16 + 32

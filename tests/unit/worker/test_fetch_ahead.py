@@ -1,14 +1,19 @@
 """More threads fetch while the model waits for a store, and only then, and only as long as that helps."""
 
+import threading
 import time
+from itertools import pairwise
 
 import pytest
 
+from shoal.contract.errors import StoreError
 from shoal.contract.job import Inference
+from shoal.stores.object_store import KINDS, load_kind
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.fetch_ahead import FETCHERS, LOOK_S, MOST_FETCHERS, FetchAhead, Spent
-from shoal_worker.loop.pipeline import Finished, Intake, Pipeline
+from shoal_worker.loop.fetch_ahead import AGAIN_S, FETCHERS, LOOK_S, MOST_FETCHERS, FetchAhead, Spent
+from shoal_worker.loop.one_by_one import OneByOne
+from shoal_worker.loop.pipeline import AHEAD, Fatal, Finished, Intake, Pipeline
 from shoal_worker.rows.parts import ListedImage, Stamp
 from shoal_worker.session import Detector, open_model
 from worker.images import dark_jpeg
@@ -47,12 +52,47 @@ def test_threads_double_while_that_brings_more_images():
     assert site.ahead.fetchers == MOST_FETCHERS
 
 
-def test_a_store_that_gives_no_more_is_not_asked_by_more():
-    """It throttles, or the way to it is full."""
+def test_a_store_that_gives_no_more_is_asked_by_as_many_as_before():
+    """It throttles, or the way to it is full: the first doubling is taken back, too."""
     site = Site()
-    asked = [site.pass_time(images, waits=0.8, reads=0.95) for images in (20, 21, 21, 40)]
-    assert asked == [4, 0, 0, 0]
-    assert site.ahead.most == 8
+    assert [site.pass_time(images, waits=0.8, reads=0.95) for images in (20, 21, 21, 21)] == [4, 0, 0, 0]
+    assert site.ahead.fetchers == FETCHERS
+
+
+def test_what_did_not_help_is_tried_again_a_minute_later():
+    site = Site()
+    asked = [site.pass_time(20, waits=0.8, reads=0.95) for _ in range(40)]
+    tried = [number for number, more in enumerate(asked) if more]
+    assert set(asked) == {0, 4}
+    assert [later - earlier for earlier, later in pairwise(tried)] == [1 + AGAIN_S / LOOK_S]
+
+
+def test_a_store_that_becomes_slow_later_is_asked_by_more():
+    """What it gave before, when it was near, is nothing to compare with."""
+    site = Site()
+    assert site.pass_time(100, waits=0.2, reads=0.95) == 4
+    assert [site.pass_time(200, waits=0.02, reads=0.8) for _ in range(3)] == [0] * 3
+    assert [site.pass_time(images, waits=0.9, reads=0.98) for images in (20, 40, 60)] == [8, 16, 0]
+
+
+def test_images_that_no_store_gives_are_no_help():
+    site = Site()
+
+    def refuse(images):
+        for _ in range(images):
+            site.ahead.out_of_reach()
+        return site.pass_time(images, waits=0.9, reads=0.99)
+
+    assert [refuse(images) for images in (20, 40, 80)] == [0, 0, 0]
+
+
+def test_threads_that_are_too_many_end_after_their_image():
+    site = Site()
+    for _ in range(FETCHERS + site.pass_time(20, waits=0.8, reads=0.95)):
+        site.ahead.begun()
+    assert not site.ahead.ends()
+    site.pass_time(20, waits=0.8, reads=0.95)
+    assert [site.ahead.ends() for _ in range(8)] == [True] * 4 + [False] * 4
 
 
 @pytest.mark.parametrize(
@@ -100,3 +140,107 @@ def test_a_real_worker_s_threads_read_a_far_store_faster_than_four_could():
     assert rows == 160
     assert pipeline.ahead.fetchers > FETCHERS
     assert time.monotonic() - began < 160 * 0.25 / FETCHERS
+
+
+class Counting:
+    """A model that counts what is decoded for it, and looks at nothing until it may."""
+
+    keeps_image = keeps_bytes = False
+    limit_s = start_limit_s = None
+
+    def __init__(self):
+        self.frames, self.may_look, self.threads = 0, threading.Event(), set()
+
+    def frame(self, image, original):
+        self.frames += 1
+        self.threads.add(threading.get_ident())
+        return image
+
+    def await_ready(self):
+        self.may_look.wait(20)
+
+    def detect_frame(self, frame, image_hw, noting):
+        raise ValueError("sees nothing")
+
+
+class Near:
+    """Photos that come at once; counts them."""
+
+    def __init__(self):
+        self.reads = 0
+
+    def read(self, key, object_version, size_bytes):
+        from shoal.stores.images import Fetched
+
+        self.reads += 1
+        return Fetched(dark_jpeg(1), version_checked=False)
+
+
+def pipeline_of(source, model, count=100, most_reads=MOST_FETCHERS):
+    intake = Intake([ListedImage(f"{n}.jpg", "", len(dark_jpeg(1))) for n in range(count)], 60.0)
+    examiner = Examiner(source, model, 10**8, STAMP, scan_limit=9)
+    return Pipeline(intake, examiner, Batches(1, 1), most_reads=most_reads)
+
+
+def test_however_many_read_no_more_images_are_decoded_than_before():
+    source, model = Near(), Counting()
+    pipeline = pipeline_of(source, model)
+    pipeline.ahead.fetchers = MOST_FETCHERS
+    pipeline.start()
+    try:
+        decoded, all_read = FETCHERS + AHEAD + 1, MOST_FETCHERS + AHEAD + 1
+        until = time.monotonic() + 10
+        while (source.reads, model.frames) < (all_read, decoded) and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        assert (source.reads, model.frames) == (all_read, decoded)
+        assert len(model.threads) <= FETCHERS, "each would keep the memory of an image"
+    finally:
+        pipeline._intake.close()
+        model.may_look.set()
+
+
+def test_a_source_says_how_many_reads_it_takes_and_a_careful_attempt_takes_no_more():
+    """A server of SFTP or FTP refuses connections where many workers open many."""
+    most = {kind: load_kind(kind).most_reads for kind in KINDS}
+    assert most == {"s3": MOST_FETCHERS, "folder": 8, "rclone": 8}
+    assert pipeline_of(Near(), Counting(), most_reads=8).ahead.most == 8
+    examiner = Examiner(Near(), Counting(), 10**8, STAMP, scan_limit=9)
+    assert OneByOne(Intake([], 1), examiner, None, (64, 64), 1.0).ahead.most == FETCHERS
+
+
+def refuse_after(monkeypatch, count, name):
+    """Let the process have so many threads of a name and no more."""
+    start, begun = threading.Thread.start, []
+
+    def limited(thread):
+        if thread.name == name:
+            begun.append(thread)
+            if len(begun) > count:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+@pytest.mark.parametrize("name", ["fetch", "decode"])
+def test_a_pod_s_limit_of_threads_makes_a_worker_slower_and_ends_nothing(monkeypatch, name):
+    model = Counting()
+    model.may_look.set()
+    pipeline = pipeline_of(Near(), model, count=20)
+    refuse_after(monkeypatch, 2, name)
+    pipeline.start()
+    outcomes = []
+    while not isinstance(outcome := pipeline.outcomes.get(timeout=20), Finished):
+        outcomes.append(outcome)
+    assert len(outcomes) == 20
+    assert all(isinstance(outcome, Fatal) and "sees nothing" in str(outcome.error) for outcome in outcomes)
+    assert name == "decode" or (pipeline.ahead.fetchers, pipeline.ahead.most) == (2, 2)
+
+
+def test_a_worker_that_may_have_no_thread_says_what_it_lacks(monkeypatch):
+    refuse_after(monkeypatch, 0, "fetch")
+    with pytest.raises(
+        StoreError, match=r"No thread can be started to read images - give .* a higher limit of processes"
+    ):
+        pipeline_of(Near(), Counting()).start()

@@ -75,3 +75,15 @@ def test_what_was_read_begins_a_new_count():
             judge.reached()
         judge.look_elsewhere()
     assert not judge.is_everything
+
+
+def test_the_more_reads_at_once_the_more_have_to_fail():
+    """A store that is started anew fails all that are under way at once: that is one trouble, not thirty."""
+    judge = OutOfReach(intake := intake_of(1000), lambda: 32)
+    for number in range(32 * 7):
+        assert not judge.is_everything, (
+            f"after {number}: seven rounds of four ended a shard, one of thirty-two ended it too"
+        )
+        judge.add(intake.take())
+        judge.look_elsewhere()
+    assert judge.is_everything
