@@ -43,6 +43,10 @@ class AirflowRest:
                 return answer
             time.sleep(1)
 
+    def knows(self, dag_id: str) -> bool:
+        """Whether a DAG was parsed and stored: a web interface answers before that."""
+        return self._request("GET", f"dags/{dag_id}", None).status == 200
+
     def trigger(self, dag_id: str, **conf: Any) -> str:
         answer = self.try_to_trigger(dag_id, **conf)
         assert answer.status == 200, answer.data

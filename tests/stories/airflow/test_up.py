@@ -56,7 +56,9 @@ def web(installation, port, mailbox):
     try:
         password = _password(process)
         _, alive = psutil.wait_procs(left, timeout=1)
-        yield Web(port, psutil.Process(process.pid), password, alive)
+        web = Web(port, psutil.Process(process.pid), password, alive)
+        wait_until(lambda: web.knows(DEMO), 60, f"{DEMO} parsed")
+        yield web
     finally:
         family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
