@@ -1,7 +1,6 @@
 """Keys of a run's own, made by a real MinIO: what they may do and may not, and what becomes of a run whose key ends."""
 
 import json
-import os
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +10,7 @@ import urllib3
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
-from cluster.binaries import MINIO, are_built
-from cluster.object_store import add_writer, start_object_store
-from cluster.processes import Processes
+from cluster.object_store import add_writer
 from four_readers import TEXT, may_mount, read_by_sidecar
 from pipeline import Pipeline, make_pipeline, run_worker_here
 from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
@@ -37,27 +34,15 @@ PODS = {
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory):
-    if not are_built(MINIO) and os.environ.get("CI") != "true":  # in CI it is built on the way
-        pytest.skip("MinIO is not built, keys of a run's own are not tested: make cluster")
-    folder = tmp_path_factory.mktemp("run-keys")
-    processes = Processes(folder / "run")
-    try:
-        yield start_object_store(processes, folder / "data", "127.0.0.1")
-    finally:
-        processes.stop("minio")
-
-
-@pytest.fixture(scope="module")
-def user(admin):
+def user(minio):
     """A login as a connection has it: it may do everything in every bucket of these tests."""
-    return add_writer(admin, "*")
+    return add_writer(minio, "*")
 
 
 @pytest.fixture
-def pipeline(admin, user, demo_models, scenes, tmp_path) -> Pipeline:
+def pipeline(minio, user, demo_models, scenes, tmp_path) -> Pipeline:
     """A dataset below a prefix of a bucket that holds another one's images, too; as one whose workers are pods."""
-    made = make_pipeline(admin, {"v1": demo_models["v1"]}, tmp_path)
+    made = make_pipeline(minio, {"v1": demo_models["v1"]}, tmp_path)
     for scene in scenes[:6]:
         made.put(f"reef/{scene.key}", scene.jpeg)
     made.put(f"other/{scenes[0].key}", scenes[0].jpeg)
@@ -203,18 +188,18 @@ def test_a_key_that_ended_before_its_worker_began_is_tried_again_too(pipeline, u
         S3Store(ended, pipeline.stores.results.bucket).find_bytes("x")
 
 
-def test_the_administrator_s_own_login_makes_such_keys_too(admin, pipeline):
-    stores = open_stores(pipeline.dataset, lambda _: admin)
+def test_the_administrator_s_own_login_makes_such_keys_too(minio, pipeline):
+    stores = open_stores(pipeline.dataset, lambda _: minio)
     limited = stores.limit("source", Rights(read=("reef/",)), pipeline.dataset)
     with pytest.raises(AccessDeniedError):
         S3Store(limited, stores.source.bucket).find_bytes("other/x.jpg")
 
 
-def test_a_sidecar_mounts_what_lies_below_a_prefix_by_such_a_key(user, admin, tmp_path):
+def test_a_sidecar_mounts_what_lies_below_a_prefix_by_such_a_key(user, minio, tmp_path):
     if not may_mount():
         pytest.skip("no right to mount here, the sidecar is not tested")
     bucket = "mounted"
-    admin.connect().make_bucket(bucket)
+    minio.connect().make_bucket(bucket)
     S3Store(user, bucket).write_bytes(TEXT, b"fish")
     prefix = TEXT[:-1]
     folders = tuple(TEXT[:end] for end in range(len(TEXT)) if end == 0 or TEXT[end - 1] == "/")
@@ -314,9 +299,9 @@ def test_where_keys_are_required_no_plan_is_made_without(code, kind, pipeline, u
     assert f"(HTTP {code})" in str(none.value)
 
 
-def test_an_attempt_that_gets_none_says_that_its_plan_promised_one(pipeline, admin, monkeypatch):
+def test_an_attempt_that_gets_none_says_that_its_plan_promised_one(pipeline, minio, monkeypatch):
     monkeypatch.setattr("shoal.stores.s3_patience.Patience._sleep_backoff", lambda _: None)
-    own = add_writer(admin, "*")
+    own = add_writer(minio, "*")
     stores = open_stores(pipeline.dataset, lambda _: own)
     plan = Pipeline(pipeline.dataset, stores).plan()
     needed = OwnKeys.of(plan.dataset, plan.job, ["source"])
@@ -324,7 +309,7 @@ def test_an_attempt_that_gets_none_says_that_its_plan_promised_one(pipeline, adm
     away = open_store(replace(own, endpoint_url="http://127.0.0.1:9"), stores.source.bucket)
     with pytest.raises(StoreError, match=promised + "No answer from http://127.0.0.1:9 for a key"):
         needed.make(replace(stores, source=away))
-    administer(admin).user_disable(own.access_key)
+    administer(minio).user_disable(own.access_key)
     refused = r".*AccessDenied\) - this login makes no keys of its own .*; once that is mended clear the shard, or start a new"
     with pytest.raises(ConfigError, match=promised + refused):
         needed.make(stores)
