@@ -20,9 +20,9 @@ from urllib.parse import urlencode, urlsplit
 import yaml
 from explore_pages import read_arguments
 from exports import environment_of, step
-from exports_once import published_dataset
 from peak_memory import peak_bytes
 from scale import fill_store, make_truth, write_rows
+from scale_once import scale_dataset
 from scale_server import serve_entries
 
 from shoal.embedded.processes.rclone import embedded_store
@@ -42,7 +42,7 @@ def main() -> None:
         fill_store(root / "store")
         with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
             access = {"source": source, "models": store, "results": store}
-            dataset = published_dataset()
+            dataset = scale_dataset()
             stores, environment = open_stores(dataset, access.__getitem__), environment_of(access, root)
             plan = step(["plan"], environment)
             layout = stores.layout.variant(plan["variant"])

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from exports import environment_of, step
-from exports_once import published_dataset
 from scale import fill_store, make_truth, write_rows
+from scale_once import scale_dataset
 from scale_server import serve_entries
 
 from shoal.embedded.processes.rclone import embedded_store
@@ -32,7 +32,7 @@ def main() -> None:
         fill_store(root / "store")
         with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
             access = {"source": source, "models": store, "results": store}
-            stores, environment = open_stores(published_dataset(), access.__getitem__), environment_of(access, root)
+            stores, environment = open_stores(scale_dataset(), access.__getitem__), environment_of(access, root)
             plans = [step(["plan"], environment)]
             write_rows(truth, stores.layout.variant(plans[0]["variant"]), plans[0]["run_key"], stores.results, 100_000)
             truth.close()

@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from exports_once import published_dataset
 from scale import fill_store, make_truth, write_rows
+from scale_once import scale_dataset
 from scale_server import serve_entries
 
 from shoal.embedded.processes.rclone import embedded_store
@@ -36,25 +37,39 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="exports-", dir=arguments.folder) as folder:
         root = Path(folder)
-        truth = make_truth(root, arguments.keys, arguments.boxes)
-        fill_store(root / "store")
-        with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
-            access = {"source": source, "models": store, "results": store}
-            stores, environment = open_stores(published_dataset(), access.__getitem__), environment_of(access, root)
-            plan = step(["plan"], environment)
-            layout = stores.layout.variant(plan["variant"])
-            write_rows(truth, layout, plan["run_key"], stores.results, 100_000)
-            truth.close()
-            (root / "truth.duckdb").unlink()
-            done = step(["summarize", f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"], environment)
-            if not done["complete"]:
-                raise RuntimeError("the answer is not complete")
+        with _kept(root, arguments.kept) if arguments.kept else _made(root, arguments) as environment:
             for name in arguments.only or EXPORTS:
                 part = _part_of(arguments.keys, arguments.files) if name == "yolo" else []
                 out = root / "out" / name
                 took = step([name, f"--out={out}", *part], environment)
                 print(json.dumps(_told(name, took, part)), flush=True)
                 shutil.rmtree(out)
+
+
+@contextmanager
+def _kept(root: Path, store_folder: Path) -> Iterator[dict[str, str]]:
+    """Serve what the benchmark of scale has kept; the photos are not asked for."""
+    with embedded_store(store_folder, root / "store.log") as store:
+        yield environment_of(dict.fromkeys(("source", "models", "results"), store), root)
+
+
+@contextmanager
+def _made(root: Path, arguments: argparse.Namespace) -> Iterator[dict[str, str]]:
+    """Make a bucket and the answer of its first night; the stores last as long as the context."""
+    truth = make_truth(root, arguments.keys, arguments.boxes)
+    fill_store(root / "store")
+    with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
+        access = {"source": source, "models": store, "results": store}
+        stores, environment = open_stores(scale_dataset(), access.__getitem__), environment_of(access, root)
+        plan = step(["plan"], environment)
+        layout = stores.layout.variant(plan["variant"])
+        write_rows(truth, layout, plan["run_key"], stores.results, 100_000)
+        truth.close()
+        (root / "truth.duckdb").unlink()
+        done = step(["summarize", f"--run-key={plan['run_key']}", f"--variant={plan['variant']}"], environment)
+        if not done["complete"]:
+            raise RuntimeError("the answer is not complete")
+        yield environment
 
 
 def _part_of(keys: int, files: int) -> list[str]:
@@ -99,6 +114,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--boxes", type=int, default=3, metavar="N", help="boxes of an image, on average (3)")
     parser.add_argument("--files", type=int, default=150_000, metavar="N", help="images of the part for yolo (150000)")
     parser.add_argument("--only", nargs="+", choices=EXPORTS, metavar="NAME", help="these exports only")
+    parser.add_argument(
+        "--kept", type=Path, metavar="FOLDER", help="what scale.py --keep left, instead of making an answer"
+    )
     parser.add_argument("--folder", help="where all of it lies meanwhile (the folder for temporary files)")
     arguments = parser.parse_args()
     if min(arguments.keys, arguments.boxes, arguments.files) < 1:

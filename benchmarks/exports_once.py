@@ -21,40 +21,11 @@ from shoal.exports.export import find_afterwards
 from shoal.exports.on_demand import Order, export_to_folder
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
-from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
-from shoal.settings.deployments import Deployment
-from shoal.settings.publish import Publish
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
 from shoal.summary.summarize import summarize_run
 from shoal.tables.session import open_database
-
-PUBLISH = {
-    "project": {"title": "Five reefs", "sampling_design": "systematicRandom"},
-    "contributors": [{"name": "Somebody", "role": "contact"}],
-    "licence": {"data": "CC0-1.0", "media": "CC-BY-4.0"},
-    "handle": "https://hdl.handle.net/20.500.12085/five-reefs",
-    "coordinate_digits": 2,
-}
-
-
-def published_dataset() -> Dataset:
-    """Write the dataset of the benchmark of scale with what packages need: five cameras, the last one released by motion."""
-    stays = tuple(
-        Deployment(
-            name="reef",
-            camera=f"CAM{number}",
-            start="2018-12-01T00:00:00Z",
-            end="2024-02-01T00:00:00Z",
-            latitude=41.18 + number / 10,
-            longitude=1.75,
-            depth_m=20.0,
-            captureMethod="activityDetection" if number == 4 else "timeLapse",
-        )
-        for number in range(5)
-    )
-    return scale_dataset().model_copy(update={"deployments": stays, "publish": Publish(**PUBLISH)})
 
 
 def main() -> None:
@@ -67,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--conf", type=float)
     arguments = parser.parse_args()
-    dataset = published_dataset()
+    dataset = scale_dataset()
     stores = open_stores(dataset, StoreAccess.from_env)
     disk, began = watch_disk(), time.perf_counter()
     if arguments.step == "plan":

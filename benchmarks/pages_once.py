@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exports_once import published_dataset
 from peak_memory import peak_bytes
+from scale_once import scale_dataset
 
 from shoal.airflow.pages.compare_page import CompareForm, compare_page
 from shoal.airflow.pages.explore_form import ExploreForm
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("second", help="run_key of the run that the answer is compared with")
     arguments = parser.parse_args()
-    dataset = published_dataset()
+    dataset = scale_dataset()
     stores = open_stores(dataset, StoreAccess.from_env)
     before = peak_bytes()
     with tempfile.TemporaryDirectory(prefix="pages-") as folder:

@@ -20,9 +20,19 @@ from shoal.settings.analysis import Clock, ClockEntry, Taxon, Usable
 from shoal.settings.dataset import Cluster, Dataset, Model, Models, Results, Run, Source
 from shoal.settings.dataset_stores import open_stores
 from shoal.settings.deployments import Deployment
+from shoal.settings.publish import Publish
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
 from shoal.summary.summarize import summarize_run
+
+PUBLISH = {
+    "project": {"title": "Five reefs", "sampling_design": "systematicRandom"},
+    "contributors": [{"name": "Somebody", "role": "contact"}],
+    "licence": {"data": "CC0-1.0", "media": "CC-BY-4.0"},
+    "handle": "https://hdl.handle.net/20.500.12085/five-reefs",
+    "coordinate_digits": 2,
+}
+"""What packages need."""
 
 
 def scale_dataset(memory: str | None = None, threads: int | None = None) -> Dataset:
@@ -36,11 +46,25 @@ def scale_dataset(memory: str | None = None, threads: int | None = None) -> Data
         clock=Clock(unique=True, others=(ClockEntry(exif=True),)),
         taxa={"Coris julis": Taxon(merge_into="Chromis chromis"), "Sarpa salpa": Taxon(role="exclude_image")},
         usable=Usable(luma_min=25),
-        deployments=(
-            Deployment(name="reef-2020", camera="CAM1", start="2020-01-01T00:00:00Z", end="2021-01-01T00:00:00Z"),
-        ),
+        deployments=tuple(_stay(number) for number in range(5)),
+        publish=Publish(**PUBLISH),
         cluster=Cluster(share=1.0),
         run=Run(approval_cpu_hours=None, memory=memory, threads=threads),
+    )
+
+
+def _stay(number: int) -> Deployment:
+    """Place a camera: CAM1 for a year only, so that most of its images have no deployment; CAM4 is released by motion."""
+    of_a_year = number == 1
+    return Deployment(
+        name="reef-2020" if of_a_year else "reef",
+        camera=f"CAM{number}",
+        start="2020-01-01T00:00:00Z" if of_a_year else "2018-12-01T00:00:00Z",
+        end="2021-01-01T00:00:00Z" if of_a_year else "2024-02-01T00:00:00Z",
+        latitude=41.18 + number / 10,
+        longitude=1.75,
+        depth_m=20.0,
+        captureMethod="activityDetection" if number == 4 else "timeLapse",
     )
 
 

@@ -1,7 +1,7 @@
 -- The numbers of the summary as docs/formats.md defines them, from the tables of scale_truth.sql alone. It shares no query with the
 -- product, works the plain way, and may take any memory.
 -- Settings it stands for: conf 0.25, iou 0.7, usable.luma_min 25, clock.unique, Coris julis counted as Chromis chromis, Sarpa salpa
--- excludes its image, camera CAM1 in one deployment in 2020.
+-- excludes its image, camera CAM1 in one deployment in 2020, the others in one of all years.
 CREATE OR REPLACE TABLE oracle_boxes AS
 WITH counted AS (
     SELECT boxes.*, CASE class_id WHEN 0 THEN 'Diplodus vulgaris' WHEN 3 THEN 'Sarpa salpa' ELSE 'Chromis chromis' END AS taxon
@@ -23,7 +23,8 @@ CREATE OR REPLACE TABLE oracle_images AS
 WITH judged AS (
     SELECT images.*,
         CASE WHEN camera = 'CAM1' AND captured_at >= TIMESTAMP '2020-01-01' AND captured_at < TIMESTAMP '2021-01-01'
-            THEN 'reef-2020' END AS deployment,
+            THEN 'reef-2020' WHEN camera IN ('CAM0', 'CAM2', 'CAM3', 'CAM4') AND captured_at >= TIMESTAMP '2018-12-01'
+                AND captured_at < TIMESTAMP '2024-02-01' THEN 'reef' END AS deployment,
         status = 'failed' AS is_failed,
         status = 'processed' AND (damaged IS NOT NULL OR luma_mean < 25
             OR n IN (SELECT n FROM oracle_boxes WHERE taxon = 'Sarpa salpa')) AS is_unusable
