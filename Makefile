@@ -100,10 +100,10 @@ bench: .venv/.dev  ## measure what docs/measurements.md quotes
 	$(RUN) benchmarks/health.py
 
 bench-scale: .venv/.dev  ## plan and summarize KEYS=1000000 images, the numbers compared with an oracle's; ARGS="--rows-of-part 5000"
-	@$(RUN) benchmarks/scale.py --keys $(KEYS) $(ARGS)
+	@PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/scale.py --keys $(KEYS) $(ARGS)
 
 bench-exports: .venv/.dev  ## export KEYS=1000000 images in every format, each in a process that is measured whole; ARGS="--only ifdo long"
-	@$(RUN) benchmarks/exports.py --keys $(KEYS) $(ARGS)
+	@PYTHONPATH=include:tests/houses .venv/bin/python benchmarks/exports.py --keys $(KEYS) $(ARGS)
 
 bench-estimates: .venv/.dev  ## count how often intervals from labels hold the truth of 1,000 made-up years; ARGS="--seeds 100"
 	@$(RUN) benchmarks/estimates.py $(ARGS)

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="exports-", dir=arguments.folder) as folder:
         root = Path(folder)
-        with _kept(root, arguments.kept) if arguments.kept else _made(root, arguments) as environment:
+        with _kept(root, arguments) if arguments.kept else _made(root, arguments) as environment:
             for name in arguments.only or EXPORTS:
                 part = _part_of(arguments.keys, arguments.files) if name == "yolo" else []
                 out = root / "out" / name
@@ -47,9 +47,12 @@ def main() -> None:
 
 
 @contextmanager
-def _kept(root: Path, store_folder: Path) -> Iterator[dict[str, str]]:
+def _kept(root: Path, arguments: argparse.Namespace) -> Iterator[dict[str, str]]:
     """Serve what the benchmark of scale has kept; the photos are not asked for."""
-    with embedded_store(store_folder, root / "store.log") as store:
+    serve: Callable[[Path, Path], AbstractContextManager[StoreAccess]] = embedded_store
+    if arguments.minio:
+        from minio_server import running_minio as serve  # noqa: PLC0415 - the others need no such program
+    with serve(arguments.kept, root / "store.log") as store:
         yield environment_of(dict.fromkeys(("source", "models", "results"), store), root)
 
 
@@ -117,6 +120,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kept", type=Path, metavar="FOLDER", help="what scale.py --keep left, instead of making an answer"
     )
+    parser.add_argument("--minio", action="store_true", help="a real MinIO has written what was kept")
     parser.add_argument("--folder", help="where all of it lies meanwhile (the folder for temporary files)")
     arguments = parser.parse_args()
     if min(arguments.keys, arguments.boxes, arguments.files) < 1:

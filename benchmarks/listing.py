@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -22,10 +22,9 @@ import obstore
 from list_server import key_at, list_server
 from minio import Minio
 from minio.datatypes import Object
+from minio_server import running_minio
 from obstore.store import S3Store as ObStore
 
-from cluster.binaries import minio_program
-from cluster.processes import answers, free_port
 from shoal.stores.object_store import ListedObject
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
@@ -33,7 +32,6 @@ from shoal.stores.s3_access import StoreAccess
 CLIENTS = ("shoal", "obstore", "minio-py")
 BUCKET = "images"
 PAGE_KEYS = 1000
-START_S = 60
 
 
 def main() -> None:
@@ -132,30 +130,9 @@ def _minio(keys: int, drive: Path | None) -> Iterator[StoreAccess]:
     """Run MinIO over a drive with so many photos."""
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         drive = drive or Path(folder, "drive")
-        drive.mkdir(parents=True, exist_ok=True)
-        access = StoreAccess(f"http://127.0.0.1:{free_port('127.0.0.1')}", "benchmark", "benchmark-secret")
-        process = _start(drive, access, Path(folder, "minio.log"))
-        try:
+        with running_minio(drive, Path(folder, "minio.log")) as access:
             _fill(access, drive, keys)
             yield access
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _start(drive: Path, access: StoreAccess, log: Path) -> subprocess.Popen[bytes]:
-    environment = {"MINIO_ROOT_USER": access.access_key, "MINIO_ROOT_PASSWORD": access.secret_key}
-    environment |= {"MINIO_BROWSER": "off", "MINIO_UPDATE": "off", "HOME": str(log.parent)}
-    command: Sequence[str] = [str(minio_program()), "server", str(drive), "--address", access.host]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    end = time.monotonic() + START_S
-    while not answers(f"{access.endpoint_url}/minio/health/ready"):
-        if time.monotonic() > end or process.poll() is not None:
-            process.kill()
-            raise RuntimeError(f"MinIO did not start: {log.read_text(errors='replace')[-500:]}")
-        time.sleep(0.2)
-    return process
 
 
 def _fill(access: StoreAccess, drive: Path, keys: int) -> None:

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scale-", dir=arguments.folder) as folder:
         root = Path(folder)
         truth = make_truth(root, arguments.keys, arguments.boxes)
-        fill_store(root / "store")
-        with embedded_store(root / "store", root / "store.log") as store, serve_entries(root / "entries") as source:
+        with _store(root, arguments.minio) as store, serve_entries(root / "entries") as source:
             access = {"source": source, "models": store, "results": store}
             stores = open_stores(scale_dataset(), access.__getitem__)
             bench = Bench(truth, stores, _environment(access, root), options)
@@ -101,6 +101,25 @@ def main() -> None:
         if arguments.keep:
             shutil.move(root / "store", arguments.keep)
     print(json.dumps(_told(nights, arguments.keys, boxes)))
+
+
+@contextmanager
+def _store(root: Path, is_minio: bool) -> Iterator[StoreAccess]:
+    """Serve an empty results bucket and a model of four classes."""
+    if not is_minio:
+        fill_store(root / "store")
+        with embedded_store(root / "store", root / "store.log") as access:
+            yield access
+        return
+    from minio_server import running_minio  # noqa: PLC0415 - the others need no such program
+
+    fill_store(root / "laid")
+    with running_minio(root / "store", root / "store.log") as access:
+        for bucket in ("models", "results"):
+            access.connect().make_bucket(bucket)
+        model = root / "laid/models" / MODEL_NAME / "v2" / MODEL_FILE
+        S3Store(access, "models").upload(model, f"{MODEL_NAME}/v2/{MODEL_FILE}")
+        yield access
 
 
 def fill_store(root: Path) -> None:
@@ -299,6 +318,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--news", type=int, default=200, metavar="N", help="new images of the third night (200)")
     parser.add_argument("--memory", metavar="SIZE", help="run.memory of the dataset, such as 512MiB")
     parser.add_argument("--threads", type=int, metavar="N", help="run.threads of the dataset")
+    parser.add_argument("--minio", action="store_true", help="results in a real MinIO, for very many images (rclone)")
     parser.add_argument("--folder", help="where the bucket lies meanwhile (the folder for temporary files)")
     parser.add_argument(
         "--keep", metavar="FOLDER", help="keep the models and results there (what exports.py --kept reads)"
