@@ -25,7 +25,7 @@ from minio.datatypes import Object
 from minio_server import running_minio
 from obstore.store import S3Store as ObStore
 
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 

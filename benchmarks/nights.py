@@ -23,7 +23,7 @@ from shoal.results.compaction import Compacted, compact
 from shoal.results.ledger import list_ledgers, list_settled, write_ledger
 from shoal.results.open_images import find_open_images
 from shoal.settings.run_form import RunParams
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.s3 import S3Store
 from shoal.tables.session import Database, open_database
 

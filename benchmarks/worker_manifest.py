@@ -18,7 +18,7 @@ from shoal.contract.json_bounds import most_manifest_bytes
 from shoal.contract.rows import MANIFEST_COLUMNS, ddl
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.plan.cut_shards import group_rows
-from shoal.stores.object_store import open_from_env
+from shoal.stores.kinds import open_from_env
 from shoal.stores.pieces import Piece
 from shoal.tables.session import GROUP_ROWS, open_database
 

@@ -20,7 +20,8 @@ from shoal.contract.layout import VariantLayout
 from shoal.contract.model_file import MOST_GRAPH_BYTES
 from shoal.stores.image_folder import ImageFolder
 from shoal.stores.images import ImageSource
-from shoal.stores.object_store import ObjectStore, open_from_env
+from shoal.stores.kinds import open_from_env
+from shoal.stores.object_store import ObjectStore
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.loop import NEVER_READY, Ending, Limits, ShardRun

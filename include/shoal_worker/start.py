@@ -9,7 +9,8 @@ from shoal.contract.errors import ConfigError, ContractError
 from shoal.contract.job import ShardJob, WorkerCommand
 from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, most_manifest_bytes, read_object
 from shoal.contract.layout import RunLayout
-from shoal.stores.object_store import ObjectStore, open_from_env
+from shoal.stores.kinds import open_from_env
+from shoal.stores.object_store import ObjectStore
 from shoal_worker.planned import count_images, read_planned
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from shoal.engines.kubernetes.manifests import CA_FOLDER, run_secret
 from shoal.engines.kubernetes.mount_sidecar import IMAGES, mount_sidecar
 from shoal.settings.execution import Cluster, Sidecar
-from shoal.stores.object_store import load_kind, open_from_env
+from shoal.stores.kinds import load_kind, open_from_env
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables.session import open_database

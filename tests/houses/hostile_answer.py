@@ -17,7 +17,7 @@ from pipeline import Pipeline
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import open_stores
-from shoal.summary.summarize import SummarizedRun
+from shoal.summary.summarized_run import SummarizedRun
 from written_rows import write_rows
 
 HOSTILE_TAXON = '=Coris, "julis";\tر\u202eيم🐟'

@@ -32,7 +32,8 @@ from shoal.settings.dataset_files import load_dataset
 from shoal.settings.dataset_stores import Stores, open_stores
 from shoal.settings.run_form import RunParams
 from shoal.stores.s3_access import StoreAccess
-from shoal.summary.summarize import SummarizedRun, summarize_run
+from shoal.summary.summarize import summarize_run
+from shoal.summary.summarized_run import SummarizedRun
 from shoal.tables.session import open_database
 
 INCLUDE = Path(__file__).parents[2] / "include"

@@ -12,7 +12,8 @@ from PIL import Image
 from hostile_answer import reef_of
 from pipeline import Pipeline
 from shoal.plan.document import Plan
-from shoal.summary.summarize import SummarizedRun, summarize_run
+from shoal.summary.summarize import summarize_run
+from shoal.summary.summarized_run import SummarizedRun
 from shoal.tables.session import Database
 from written_rows import write_rows
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from shoal.stores.object_store import Connection
+from shoal.stores.access import Connection
 from shoal.stores.rclone import RcloneStore
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.rclone_program import find_rclone

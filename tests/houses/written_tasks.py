@@ -16,7 +16,7 @@ from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.plan.document import Plan
 from shoal.results.read_plan import read_plan
 from shoal.results.stored_plan import StoredPlan
-from shoal.summary.summarize import SummarizedRun
+from shoal.summary.summarized_run import SummarizedRun
 from shoal.tables.session import open_database
 
 

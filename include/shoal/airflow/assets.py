@@ -14,7 +14,7 @@ from shoal.contract.run_names import dataset_of, may_move_answer
 from shoal.settings.dataset import Dataset
 
 if TYPE_CHECKING:
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
 
 
 def answer_asset(dataset: str) -> Asset:

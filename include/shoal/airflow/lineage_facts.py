@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from shoal.airflow.operators.frozen_run import FrozenRun
     from shoal.results.plan_parts import StoredModel
     from shoal.settings.source import Source
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
 
 
 @dataclass(frozen=True)

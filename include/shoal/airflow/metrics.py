@@ -16,7 +16,7 @@ from shoal.contract.units import read_time
 if TYPE_CHECKING:
     from shoal.plan.document import Plan
     from shoal.results.stored_plan import StoredPlan
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from shoal.evidence.health.again import describe_new, in_order
 if TYPE_CHECKING:
     from shoal.plan.document import Plan
     from shoal.results.stored_plan import StoredPlan
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
 
 
 def tell_plan(plan: "Plan") -> str:

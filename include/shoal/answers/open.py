@@ -10,7 +10,8 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import DatasetLayout
 from shoal.settings.dataset_stores import open_source
 from shoal.stores.folder import FolderStore
-from shoal.stores.object_store import ImageStore, ObjectStore, open_store
+from shoal.stores.kinds import open_store
+from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.stores.s3_access import StoreAccess
 from shoal.stores.s3_environment import access_from_environment
 

@@ -5,53 +5,33 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import duckdb
 
 from shoal.answers.columns import WIDTHS
 from shoal.answers.find import StoredRun, find_run
 from shoal.answers.measurements import join_measurements, load_measurements
-from shoal.answers.pixels import decode_apart
-from shoal.answers.views import STORED, view_answer
+from shoal.answers.opened_image import OpenedImage, read_image
+from shoal.answers.views import view_answer
 from shoal.answers.where import Where
-from shoal.contract.errors import ConfigError, ShoalError, shown
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.gone_objects import gone
 from shoal.contract.layout import DatasetLayout, run_time
 from shoal.contract.stored_names import Kind, read_name
-from shoal.pictures.people import people_of, with_people
 from shoal.results.answer import read_current
 from shoal.results.run_list import list_planned
 from shoal.settings.analysis import Taxon
 from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.tables.session import Database, open_database
 
-if TYPE_CHECKING:
-    import numpy as np
-
 _RUNS = """
     SELECT unnest(?::VARCHAR[]) AS run_key, unnest(?::TIMESTAMP[]) AS planned_at, unnest(?::VARCHAR[]) AS variant,
         unnest(?::BOOLEAN[]) AS summarized, unnest(?::BOOLEAN[]) AS current
 """
-
-
-@dataclass(frozen=True)
-class OpenedImage:
-    """One image.
-
-    Attributes:
-        key: Its key.
-        array: `(height, width, 3)` uint8 RGB, turned as EXIF says; it may be drawn in.
-        boxes: Its lines of `detections`: x1, y1, x2, y2 are pixels of the array.
-    """
-
-    key: str
-    array: "np.ndarray"
-    boxes: duckdb.DuckDBPyRelation
 
 
 class OpenedDataset:
@@ -256,27 +236,7 @@ class OpenedDataset:
         Raises:
             ConfigError: There is none, it was changed since, shows people or may show them, or nobody said where the images are.
         """
-        prefix = self._prefix("")
-        found = self._database.records(
-            f"SELECT size_bytes, content_sha256, use FROM {prefix}images WHERE key = ?", [key]
-        )
-        if not found:
-            raise ConfigError(f"No image {shown(key, 200)!r} in the answer of run {self.run_key}")
-        people = people_of(self.result, self.run_key, self._taxa)
-        shows = with_people(people, [f"{STORED}{prefix}{view}" for view in ("detections", "below")])
-        if self._database.value(f"SELECT count(*) FROM ({shows}) WHERE key = ?", [key]):
-            raise ConfigError(f"Image {shown(key, 200)!r} shows people and is not shown")
-        if found[0]["use"] == "failed" and people.any:
-            raise ConfigError(
-                f"The model saw nothing of image {shown(key, 200)!r}: nobody knows whether it shows people, so it is not shown"
-            )
-        data = self._fetch(key, found[0]["size_bytes"], found[0]["content_sha256"])
-        array = decode_apart(data, shown(key, 200), self._run.picture_limits)
-        literal = "'" + key.replace("'", "''") + "'"
-        boxes = self._database.relation(
-            f"FROM {prefix}detections WHERE key = {literal} AND role = 'count' ORDER BY position"
-        )
-        return OpenedImage(key, array, boxes)
+        return read_image(self._database, self._run, self._prefix(""), key, images=self._images, taxa=self._taxa)
 
     def close(self) -> None:
         """End the session; relations that were not read yet cannot be read any more."""
@@ -317,25 +277,6 @@ class OpenedDataset:
             view_answer(self._database, self._run.summary, asked, prefix)
             self._prefixes[asked] = prefix
         return self._prefixes[asked]
-
-    def _fetch(self, key: str, size_bytes: int, content_sha256: str | None) -> bytes:
-        source = self._run.plan.settings.source
-        if self._images is None:
-            raise ConfigError(
-                f"Nobody said where the images of {source.what.lower()} {source.place} are - shoal.open(…, images=…), a "
-                "folder or s3://bucket"
-            )
-        try:
-            data = self._images.find_bytes(key, size_bytes)
-        except ShoalError as err:
-            raise ConfigError(f"Image {shown(key, 200)!r} cannot be read: {err}") from err
-        if data is None:
-            raise ConfigError(f"Image {shown(key, 200)!r} is not in {self._images.bucket} any more")
-        if content_sha256 is None or hashlib.sha256(data).hexdigest() != content_sha256:
-            raise ConfigError(
-                f"Image {shown(key, 200)!r} was changed since the model saw it - its boxes are of other bytes"
-            )
-        return data
 
 
 def _parsed(where: str | Where, zone: str) -> Where:

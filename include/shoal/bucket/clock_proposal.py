@@ -10,7 +10,7 @@ from shoal.bucket.clock_shapes import Found, Shape, find_shapes
 from shoal.bucket.sampled_keys import fill_listing
 from shoal.contract.errors import shown
 from shoal.settings.analysis import Clock, ClockEntry
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 

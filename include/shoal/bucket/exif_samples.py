@@ -11,7 +11,8 @@ from typing import Any
 from shoal.contract.ask_worker import ask_worker
 from shoal.contract.errors import ConfigError, ContractError, one_line
 from shoal.contract.rows import EXIF_TYPE
-from shoal.stores.object_store import ImageStore, ListedObject
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ImageStore
 from shoal.tables.session import Database
 
 HANDFUL = 6

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shoal.settings.source import Source
-from shoal.stores.object_store import FolderLevel, ImageStore, ListedObject
+from shoal.stores.listed import FolderLevel, ListedObject
+from shoal.stores.object_store import ImageStore
 
 MOST_LEVELS = 200
 """Folders that one look lists, those on the way to the newest too."""

@@ -11,7 +11,8 @@ from shoal.bucket.sieve import ListingCounts, Sieve, write_line
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import counted
 from shoal.settings.source import Source
-from shoal.stores.object_store import ImageStore, ListedObject
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ImageStore
 from shoal.tables.session import Database
 
 SEARCHED_OBJECTS = 100_000

@@ -12,7 +12,7 @@ from shoal.contract.units import counted
 from shoal.settings.ignore import DEFAULTS, Ignored
 from shoal.settings.source import Source
 from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.rclone_listing import WITHOUT_SIZE
 from shoal.stores.rclone_log import MISNAMED
 

@@ -23,7 +23,8 @@ from shoal.settings.dataset_files import (
 )
 from shoal.settings.dataset_stores import Stores, open_results, open_stores
 from shoal.settings.results_place import ResultsPlace, is_place
-from shoal.stores.object_store import Access, ReadAccess, open_store
+from shoal.stores.access import Access, ReadAccess
+from shoal.stores.kinds import open_store
 
 OpenStores = Callable[[Dataset, ReadAccess], Stores]
 

@@ -98,7 +98,7 @@ def _reach_out(out: str, dataset: Dataset, stores: Stores) -> Iterator[tuple[Obj
     Raises:
         ConfigError: It is no bucket, or images or Shoal's own objects lie there.
     """
-    from shoal.stores.object_store import open_store  # noqa: PLC0415 - other commands do not need it
+    from shoal.stores.kinds import open_store  # noqa: PLC0415 - other commands do not need it
 
     found = _OUT.fullmatch(out)
     if found is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shoal.answers.find import StoredRun
     from shoal.contract.layout import VariantLayout
     from shoal.plan.resummary import Resummary
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
     from shoal.summary.thresholds import AtThreshold
 
 MOST_CONFS = 20

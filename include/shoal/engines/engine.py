@@ -13,7 +13,7 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Volume
-from shoal.stores.object_store import DEFAULT_KIND
+from shoal.stores.kinds import DEFAULT_KIND
 
 if TYPE_CHECKING:
     from shoal.shards.attempt import ShardWork

@@ -141,10 +141,12 @@ def read_evidence(
 
 def _estimate(database: Database, layout: DatasetLayout, run: StoredRun, labels: LabelState) -> dict[str, Any]:
     from shoal.evidence.estimates.frame_days import read_frame_days  # noqa: PLC0415 - numpy is not there everywhere
-    from shoal.evidence.estimates.make import read_labelled, tell_left_out, told_of_sampled  # noqa: PLC0415
+    from shoal.evidence.estimates.make import need_labels, tell_left_out, told_of_sampled  # noqa: PLC0415
     from shoal.evidence.estimates.taxa import estimate_taxa  # noqa: PLC0415
+    from shoal.evidence.read_sampled import read_sampled  # noqa: PLC0415
 
-    sampled = read_labelled(database, layout, run, run.plan.settings.taxa, labels)
+    sampled = read_sampled(database, layout, run, run.plan.settings.taxa, labels)
+    need_labels(sampled, layout.dataset, run.plan.models)
     known, frame = sampled.images.predicted, sampled.frame.predicted
     seen = [taxon for taxon in known if frame[taxon] or sampled.images.labelled[taxon].any()]
     taxa = estimate_taxa(sampled.images.of(seen), read_frame_days(database, seen))

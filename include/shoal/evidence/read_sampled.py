@@ -75,7 +75,9 @@ class Sampled:
         images: Those that are labelled; see there.
         frame: Of all that could have been drawn.
         keys: Of the images, in the same order.
-        samples: Names of the samples whose labels are used.
+        designs: Names of all samples that were drawn.
+        samples: Of those whose labels are used.
+        label_files: Names of all labels that came in.
         passed_over: Drawn images among them without a label, as if by chance: probabilities are smaller by that share.
         to_come: Images of samples without a label that nobody has come to yet.
         unused: Labelled images that are not used: too many before them in the order have no label.
@@ -89,7 +91,9 @@ class Sampled:
     images: SampledImages
     frame: Frame
     keys: tuple[str, ...]
+    designs: tuple[str, ...]
     samples: tuple[str, ...]
+    label_files: tuple[str, ...]
     passed_over: int
     to_come: int
     unused: int
@@ -124,7 +128,8 @@ def read_sampled(
     people = view_frame(database, run, taxa)
     designs = read_designs(database.results, layout, names_of(state, "samples"))
     names = counted_names(run)
-    view_labels(database, read_imports(database.results, layout, names_of(state, "labels")), names)
+    imports = read_imports(database.results, layout, names_of(state, "labels"))
+    view_labels(database, imports, names)
     view_drawn(database, designs)
     database.run(
         f"CREATE OR REPLACE VIEW with_numbers AS SELECT *, {sql_number(DRAWN, 'key', 'content_sha256')} AS u FROM drawn"
@@ -142,7 +147,9 @@ def read_sampled(
         _images(database, labelled, len(labelled) / in_play if in_play else 1.0, all_taxa),
         _frame(database, run, all_taxa, people + trained + not_drawable),
         tuple(row[0] for row in labelled),
+        tuple(one.name for one in designs),
         tuple(one.name for one in used),
+        tuple(one.name for one in imports),
         passed_over=in_play - len(labelled),
         to_come=come.to_come,
         unused=come.unused,

@@ -35,7 +35,7 @@ BY_MONTH = {
 """Made of the tables that a run stored, by `python -m shoal export`; each month of them stands alone."""
 
 PACKAGES: dict[str, str] = {
-    "camtrap-dp": "shoal.exports.camtrap_dp:CAMTRAP_DP",
+    "camtrap-dp": "shoal.exports.camtrap_dp.package:CAMTRAP_DP",
     "camtrapr": "shoal.exports.camtrapr:CAMTRAPR",
     "darwin-core": "shoal.exports.darwin_core.archive:DARWIN_CORE",
     "ifdo": "shoal.exports.ifdo:IFDO",

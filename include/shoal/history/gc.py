@@ -33,7 +33,8 @@ from shoal.results.read_plan import find_plan, read_plan
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import read_summary
 from shoal.settings.dataset import Dataset
-from shoal.stores.object_store import ObjectStore, UnfinishedUpload
+from shoal.stores.listed import UnfinishedUpload
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.frozen_listing import find_files
 
 BATCH = 1000

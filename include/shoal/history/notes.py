@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 
 from shoal.contract.errors import ContractError
 from shoal.contract.stored_json import reading
-from shoal.stores.object_store import ListedObject, ObjectStore
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
 

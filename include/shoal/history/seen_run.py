@@ -18,7 +18,8 @@ from shoal.results.read_plan import read_plan
 from shoal.results.stored_summary import find_summary
 from shoal.settings.dataset_stores import Stores
 from shoal.shards.failure_notes import FailedAttempt
-from shoal.stores.object_store import ListedObject, ObjectStore
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ObjectStore
 
 MOST_LISTED = 3 * MOST_NOTES
 """Objects of one run that are looked at: there are more only where somebody else writes, too."""

@@ -15,7 +15,8 @@ from shoal.history.progress import RunProgress, Said, ShardNow, ShardState, prog
 from shoal.results.read_again import read_listed
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Run
-from shoal.stores.object_store import ListedObject, ObjectStore
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database
 
 MOST_NOTES = 10_000

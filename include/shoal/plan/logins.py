@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from shoal.settings.dataset import Dataset
-from shoal.stores.object_store import Access
+from shoal.stores.access import Access
 
 
 def kinds_of_login(accesses: Mapping[str, Access]) -> dict[str, str]:

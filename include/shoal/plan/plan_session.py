@@ -8,45 +8,33 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from shoal.bucket.arrived import Arrived
 from shoal.bucket.correction_words import read_correction_words
-from shoal.bucket.drift import Drift, close_copied, copy_rows, count_changed, count_gone, part_unsettled
-from shoal.bucket.listed_anew import find_base, freeze_anew
-from shoal.bucket.listing import (
-    FrozenListing,
-    Scope,
-    by_clock_of,
-    count_images,
-    find_listing,
-    freeze_listing,
-    list_listings,
-    view_listing,
-)
-from shoal.bucket.listing_record import ListingRecord
-from shoal.bucket.newest_folders import begin_at, look_at_newest
+from shoal.bucket.drift import Drift, close_copied, copy_rows
+from shoal.bucket.listing import FrozenListing, Scope, count_images
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_name_words
-from shoal.contract.errors import ConfigError, ContractError, EmptyBucketError
+from shoal.contract.errors import EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.models.approval import Rate, Work, cores_of
 from shoal.models.variant import Variant
 from shoal.plan.cut_shards import Supply, cut_shards, group_rows
+from shoal.plan.drift_guard import guard_drift
 from shoal.plan.planned_work import UNMEASURED, PlannedWork
 from shoal.plan.request import PlanRequest
+from shoal.plan.run_listing import find_run_listing
 from shoal.plan.taken_by_others import find_taken
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
 from shoal.results.open_images import count_archived, find_open_images
 from shoal.results.plan_parts import PlannedBy
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.folder_listing import CLOSED, UNSETTLED
 from shoal.tables.capture_times import narrow_listing
 from shoal.tables.clock_table import ClockTable, read_clock_table
 from shoal.tables.clock_times import read_times
-from shoal.tables.frozen_listing import FrozenAt, find_files
+from shoal.tables.frozen_listing import FrozenAt
 from shoal.tables.session import Database
 
 ELSEWHERE_IMAGES = 32
@@ -103,7 +91,7 @@ class PlanSession:
         Raises:
             EmptyBucketError: No image in scope; for a window without images only where the request says so.
         """
-        listing = self._find_listing()
+        listing = find_run_listing(self._database, self._request, self._stores, self._scope, lambda: self._answer)
         if self._scope.window.is_open:
             return listing
         dataset = self._request.dataset
@@ -197,37 +185,10 @@ class PlanSession:
         """
         if self._request.again:
             return Drift()
-        params, answer = self._request.params, self._answer
-        known = None if answer is None else FrozenAt.of_answer(answer)
-        drift = count_gone(self._database, listing, known, self._scope, self._request.dataset.source)
-        drift.check(params, moved)
-        if drift.gone and not params.accept_gone and self._request.dataset.source.path:
-            self._need_same_ground(listing, known, drift)
-            if not {CLOSED, UNSETTLED}.isdisjoint(listing.counts.unlisted):
-                source = self._request.dataset.source
-                drift = part_unsettled(self._database, drift, self._stores.source, source, self._scope.prefix)
-        if to_infer:
-            drift = count_changed(self._database, drift, reused)
-            drift.check(params)
-        return replace(drift, copied=drift.changed) if params.accept_changed == "same" else drift
-
-    def _need_same_ground(self, listing: FrozenListing, answer: FrozenAt | None, drift: Drift) -> None:
-        """Refuse to take images for removed where a disk or share is away that the folder stood on.
-
-        Before there is an answer that is what any listing until now stood on: one that was refused is among them.
-
-        Raises:
-            ConfigError: It does.
-        """
-        results, layout = self._stores.results, self._stores.layout
-        keys = list_listings(results, layout) if answer is None else [answer.key]
-        before = {place for key in keys if (record := ListingRecord.read(results, key)) for place in record.ground}
-        if away := sorted(before - {*listing.ground}):
-            raise ConfigError(
-                f"{drift.gone} of {drift.known} known images are not in folder {self._stores.source.bucket}, and nothing is "
-                f"mounted at {' and '.join(away)} any more; nothing was started - mount it, or, where the images were moved and "
-                "these removed on purpose, start the run with accept_gone: true"
-            )
+        known = None if self._answer is None else FrozenAt.of_answer(self._answer)
+        return guard_drift(
+            self._database, self._request, self._stores, known, listing, reused=reused, to_infer=to_infer, moved=moved
+        )
 
     def copy_moved(self, layout: VariantLayout) -> list[str]:
         """Close the images whose rows are copied; write those rows, which a plan alone does not, and list their part.
@@ -314,47 +275,3 @@ class PlanSession:
     def _answer(self) -> dict[str, Any] | None:
         """The dataset's answer so far."""
         return read_current(self._stores.results, self._stores.layout)
-
-    def _find_listing(self) -> FrozenListing:
-        request, stores, database = self._request, self._stores, self._database
-        source, key = request.dataset.source, stores.layout.listing(request.run_key)
-        found = key if request.frozen and stores.results.has(key) else None
-        if found is None and request.reuse_since is not None:
-            since = by_clock_of(stores.source, request.reuse_since)
-            found = find_listing(database, stores.layout, source, self._scope, since)
-        if found is not None:
-            return view_listing(database, found)
-        mounts, kept, why = request.dataset.mounts, self._find_kept(), ""
-        if request.arrived is not None and request.params.full_scope:
-            anew = self._list_anew(request.arrived, key, kept)
-            if isinstance(anew, FrozenListing):
-                return anew
-            why = anew
-        listing = freeze_listing(stores.source, source, self._scope, database, key, mounts=mounts, kept=kept)
-        return replace(listing, why_whole=why)
-
-    def _list_anew(self, arrived: Arrived, key: str, kept: frozenset[str]) -> FrozenListing | str:
-        """List what events named, and the newest folders: an event that was lost costs nothing there; or say why all is listed.
-
-        Makes: listing
-        """
-        source, stores, prefix = self._request.dataset.source, self._stores, self._scope.prefix
-        answer = None if self._answer is None else FrozenAt.of_answer(self._answer)
-        base = find_base(stores, source, self._scope, answer, arrived)
-        if isinstance(base, str):
-            return base
-        look = look_at_newest(stores.source, source, begin_at(prefix), to_end=False)
-        base, mounts = (
-            base.widened(prefix, [leaf for leaf in look.leaves if leaf != prefix]),
-            self._request.dataset.mounts,
-        )
-        return freeze_anew(stores.source, source, base, self._database, key, mounts=mounts, kept=kept)
-
-    def _find_kept(self) -> frozenset[str]:
-        """Name the files of the answer's listing, which `gc` keeps whatever their age; none where it cannot be read."""
-        if self._answer is None:
-            return frozenset()
-        try:
-            return frozenset(find_files(self._stores.results, FrozenAt.of_answer(self._answer).key))
-        except ContractError:  # whoever needs it says so; here it costs some uploads
-            return frozenset()

@@ -12,7 +12,9 @@ from shoal.contract.layout import VariantLayout, mint_attempt
 from shoal.contract.run_rights import Rights, rights_of_run
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.object_store import Access, ImageStore, ObjectStore, open_store
+from shoal.stores.access import Access
+from shoal.stores.kinds import open_store
+from shoal.stores.object_store import ImageStore, ObjectStore
 
 TRIED = b"{}"
 """What the note holds that a key of results writes, reads and deletes."""

@@ -9,7 +9,8 @@ from shoal.contract.errors import ConfigError
 from shoal.contract.rows import ARCHIVES, RESTORE
 from shoal.settings.source import Source
 from shoal.stores.images import ImageArchived, ImageChanged, ImageDenied, ImageGone
-from shoal.stores.object_store import ImageStore, ListedObject
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ImageStore
 
 TRIED_IMAGES = 5
 

@@ -17,7 +17,9 @@ from shoal.settings.dataset import Dataset, Models, Results
 from shoal.settings.dataset_stores import Stores, open_source, refuse_results_among_images
 from shoal.settings.source import Source
 from shoal.settings.taxa import find_double_ids, taxon_of
-from shoal.stores.object_store import ObjectStore, ReadAccess, open_store
+from shoal.stores.access import ReadAccess
+from shoal.stores.kinds import open_store
+from shoal.stores.object_store import ObjectStore
 from shoal.stores.unreached import UnreachedStore
 from shoal.tables.clock_table import read_clock_table
 from shoal.tables.clock_times import read_times

@@ -20,7 +20,8 @@ from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import is_ledger
 from shoal.results.lineage import METADATA_KEY, MOST_NAMES, Lineage, join, ledger_name, read_lineages
 from shoal.settings.dataset import Run
-from shoal.stores.object_store import ListedObject, ObjectStore
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ObjectStore
 from shoal.tables.session import Database, open_database
 
 FAILURES = (ShoalError, duckdb.Error, OSError)

@@ -5,41 +5,18 @@ from dataclasses import replace
 
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.layout import FOLDER, RUN_KEY, is_time
-from shoal.contract.stored_names import is_ledger, is_part, need_own_variant, read_run_place
+from shoal.contract.stored_names import RunPlace, is_ledger, is_part
 from shoal.results.plan_parts import ComparedWith
+from shoal.results.run_objects import RunObject
 from shoal.results.stored_plan import StoredPlan
-from shoal.stores.object_store import ObjectStore
 
 
-def read_plan(results: ObjectStore, key: str) -> StoredPlan:
-    """Read a plan.json.
-
-    Raises:
-        ContractError: Missing, or not what its format promises.
-    """
-    return _of_its_place(StoredPlan.parse(results.read_json(key)), key)
-
-
-def find_plan(results: ObjectStore, key: str) -> StoredPlan | None:
-    """Read a plan.json; None where there is none.
-
-    Raises:
-        ContractError: Not what its format promises.
-    """
-    found = results.find_json(key)
-    return None if found is None else _of_its_place(StoredPlan.parse(found), key)
-
-
-def _of_its_place(plan: StoredPlan, key: str) -> StoredPlan:
-    """Check that a plan is of the run it lies with, and names nothing that lies elsewhere: what it names is read.
+def _of_its_place(plan: StoredPlan, place: RunPlace, key: str) -> StoredPlan:
+    """Check what a plan names, one by one.
 
     Raises:
         ContractError: Somebody else wrote it.
     """
-    place = read_run_place(key)
-    if place is None:
-        raise ContractError(f"{shown(key)} is no name of a plan - Shoal writes <variant>/runs/<run_key>/plan.json")
-    need_own_variant(place, key, plan.variant.directory)
     plan, layout = _with_names_of(place.root, plan), place.layout
     strange = [
         *([] if plan.run_key == place.run_key else [plan.run_key]),
@@ -83,3 +60,9 @@ def _with_names_of(root: str, plan: StoredPlan) -> StoredPlan:
         ledgers=tuple(map(here, plan.ledgers)),
         parts=tuple(map(here, plan.parts)),
     )
+
+
+_PLAN = RunObject("plan", StoredPlan.parse, lambda plan: plan.variant.directory, _of_its_place)
+
+read_plan, find_plan = _PLAN.read, _PLAN.find
+"""Read a plan.json by its key: one that must be there, or None where there is none."""

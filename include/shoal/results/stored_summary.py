@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shoal.contract.errors import ContractError, shown
+from shoal.contract.errors import ContractError
 from shoal.contract.rows import FATES
 from shoal.contract.stored_json import checked, pick, picked, reading, take
-from shoal.contract.stored_names import need_own_variant, read_run_place
+from shoal.contract.stored_names import RunPlace
 from shoal.results.plan_parts import StoredModel, StoredScope
+from shoal.results.run_objects import RunObject
 from shoal.results.summary_files import SummaryFile, of_its_place, parse_files
 from shoal.settings.run_form import RunParams
-from shoal.stores.object_store import ObjectStore
 from shoal.tables.clock_table import ClockTable
 
 
@@ -173,37 +173,12 @@ def _balance(stored: Mapping[str, int]) -> dict[str, int]:
     return {"listed": stored["listed"], **dict.fromkeys(FATES, 0), **stored}
 
 
-def read_summary(results: ObjectStore, key: str) -> StoredSummary:
-    """Read a summary.json.
-
-    Raises:
-        ContractError: Missing, or not what its format promises.
-    """
-    return _of_its_place(StoredSummary.parse(results.read_json(key)), key)
-
-
-def find_summary(results: ObjectStore, key: str) -> StoredSummary | None:
-    """Read a summary.json; None where there is none.
-
-    Raises:
-        ContractError: Not what its format promises.
-    """
-    found = results.find_json(key)
-    return None if found is None else _of_its_place(StoredSummary.parse(found), key)
-
-
-def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
-    """Check that a summary is of the run it lies with, and that its files are of that run or of what its variant's runs share.
+def _of_its_place(summary: StoredSummary, place: RunPlace, key: str) -> StoredSummary:
+    """Check that its files are of its run or of what its variant's runs share.
 
     Raises:
         ContractError: Somebody else wrote it.
     """
-    place = read_run_place(key)
-    if place is None:
-        raise ContractError(
-            f"{shown(key)} is no name of a summary - Shoal writes <variant>/runs/<run_key>/summary.json"
-        )
-    need_own_variant(place, key, summary.folder)
     try:
         folder, files = of_its_place(place, summary.run_key, summary.folder, summary.files)
     except ValueError as err:
@@ -211,3 +186,9 @@ def _of_its_place(summary: StoredSummary, key: str) -> StoredSummary:
             f"{key} names {str(err)!r}, which is not of its run - restore it, or clear task summarize of its Dag run"
         ) from err
     return replace(summary, folder=folder, files=files)
+
+
+_SUMMARY = RunObject("summary", StoredSummary.parse, lambda summary: summary.folder, _of_its_place)
+
+read_summary, find_summary = _SUMMARY.read, _SUMMARY.find
+"""Read a summary.json by its key: one that must be there, or None where there is none."""

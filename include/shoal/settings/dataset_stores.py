@@ -10,8 +10,10 @@ from shoal.settings.attempt_time import queue_of, work_of
 from shoal.settings.checkout import embedded_root
 from shoal.settings.dataset import Dataset
 from shoal.settings.source import Source
+from shoal.stores.access import Access, ReadAccess
 from shoal.stores.folder_access import FolderAccess, lies_in
-from shoal.stores.object_store import Access, ImageStore, ObjectStore, ReadAccess, limit_access, open_store, write_env
+from shoal.stores.kinds import limit_access, open_store, write_env
+from shoal.stores.object_store import ImageStore, ObjectStore
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.unreached import UnreachedStore
 

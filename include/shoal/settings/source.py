@@ -23,7 +23,7 @@ from shoal.settings.field_types import (
 )
 from shoal.settings.ignore import Ignored, is_path
 from shoal.stores.folder_access import SETTLE
-from shoal.stores.object_store import DEFAULT_KIND
+from shoal.stores.kinds import DEFAULT_KIND
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2",

@@ -8,7 +8,7 @@ from shoal.contract.job import ShardJob
 from shoal.contract.run_rights import Rights, rights_of_run
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.object_store import Access
+from shoal.stores.access import Access
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from shoal.contract.errors import ConfigError, ContractError, StoreError, TooLar
 from shoal.contract.gone_objects import gone
 from shoal.stores.files_here import FilesHere
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.pieces import Piece, Span
 
 _PATTERN = frozenset("*?[")

@@ -14,7 +14,7 @@ from stat import S_ISDIR, S_ISREG
 
 from shoal.contract.errors import ConfigError, StoreError, shown
 from shoal.stores.kept_times import file_version
-from shoal.stores.object_store import FolderLevel, ListedObject
+from shoal.stores.listed import FolderLevel, ListedObject
 
 LINKS = "links"
 NO_FILES = "neither files nor folders"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import IO
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 
 RUN_OBJECTS = 50_000
 """Held at once; what is more lies sorted on disk meanwhile."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shoal.contract.errors import ShoalError
 from shoal.stores.images import NOT_TEXT
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.s3_listing import ListingPage
 
 DELIMITER = "/"

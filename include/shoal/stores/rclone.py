@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from shoal.contract.errors import ConfigError, NoEventsError, NoRunKeyError, ShoalError, StoreError, shown
 from shoal.contract.run_rights import Rights
+from shoal.stores.access import Connection, RcloneRemote
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.object_store import Connection, FolderLevel, ListedObject, RcloneRemote
+from shoal.stores.listed import FolderLevel, ListedObject
 from shoal.stores.rclone_access import IN_PODS, RcloneAccess
 from shoal.stores.rclone_connection import read_connection
 from shoal.stores.rclone_listing import Lister

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.object_store import Connection
+from shoal.stores.access import Connection
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.run_keys_wanted import REQUIRED, read_run_keys
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from shoal.contract.errors import StoreError
 from shoal.stores.key_order import in_key_order
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.rclone_access import REMOTE
 from shoal.stores.rclone_log import MISNAMED, ListedInPart, RcloneFailed, count_left_out, end_of, last_words
 from shoal.stores.rclone_program import Rclone

@@ -1,7 +1,7 @@
 """What a connection says of keys of a run's own, whatever kind of store it is of."""
 
 from shoal.contract.errors import ConfigError, shown
-from shoal.stores.object_store import Connection
+from shoal.stores.access import Connection
 
 WANTED, UNWANTED, REQUIRED = "true", "false", "required"
 

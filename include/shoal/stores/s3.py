@@ -12,12 +12,15 @@ from urllib.parse import unquote, urlsplit
 from minio.deleteobjects import DeleteObject
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, ShoalError, StoreError
+from shoal.stores.access import Connection, RcloneRemote
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.object_store import Connection, RcloneRemote, StoreKind, UnfinishedUpload
+from shoal.stores.kinds import StoreKind
+from shoal.stores.listed import UnfinishedUpload
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_connection import read_connection
 from shoal.stores.s3_errors import answer_of, error_code
+from shoal.stores.s3_lister import S3Lister
 from shoal.stores.s3_login import LET_IN
 from shoal.stores.s3_patience import pace_pauses_s
 from shoal.stores.s3_rclone import reach_by_rclone
@@ -36,7 +39,7 @@ _NO_CONDITIONS = {"NotImplemented", "InvalidArgument", "InvalidRequest"}
 """Codes of stores that know no conditional PUT."""
 
 
-class S3Store(S3Reader, JsonObjects):
+class S3Store(S3Lister, S3Reader, JsonObjects):
     """One bucket of one store: an `ObjectStore`, as `KINDS` names it."""
 
     @staticmethod
@@ -178,7 +181,7 @@ class S3Store(S3Reader, JsonObjects):
         key_marker = id_marker = None
         try:
             while True:
-                # Private, as in S3Reader._list_page.
+                # Private, as in S3Lister._list_page.
                 page = self._client._list_multipart_uploads(  # noqa: SLF001
                     self.bucket, key_marker=key_marker, upload_id_marker=id_marker
                 )

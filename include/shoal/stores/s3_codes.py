@@ -3,64 +3,8 @@
 Each code stands under where it was read, see `SOURCES`; OVH runs Ceph's gateway and one of its own with AWS's codes.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from shoal.stores.s3_meaning import CHECK_LOGIN, NEW_TOKEN, About, Meaning
 
-
-class About(StrEnum):
-    """What an error is about, and so whom it concerns."""
-
-    OBJECT = "one object"
-    ARCHIVED = "one object in an archive"
-    DENIED = "what was asked for"
-    BUCKET = "the bucket"
-    LOGIN = "the login"
-    REGION = "the region"
-    CLOCK = "the clock"
-    PACE = "how much is asked for"
-    STORE = "the store"
-    REQUEST = "the request"
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """One line of the table.
-
-    Attributes:
-        about: What the error is about.
-        way_out: What helps.
-        source: Where the code was read, see `SOURCES`.
-    """
-
-    about: About
-    way_out: str
-    source: str
-
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether the same request is sent again after a while, for minutes."""
-        return self.about is About.PACE
-
-    @property
-    def is_trouble(self) -> bool:
-        """Whether neither who asks nor what is asked for is wrong: the same request may be answered later."""
-        return self.about in {About.PACE, About.STORE, About.CLOCK}
-
-    @property
-    def names_connection(self) -> bool:
-        """Whether what helps is said of the login, password or token of a connection."""
-        return self.way_out in {_CHECK_LOGIN, _NEW_TOKEN}
-
-    @property
-    def is_setting(self) -> bool:
-        """Whether somebody has to change something: trying again cannot help."""
-        return self.about in {About.BUCKET, About.LOGIN, About.REGION, About.DENIED}
-
-
-_CHECK_LOGIN = "check the login and password of the connection and the rights of that key"
-_NEW_TOKEN = (
-    "check the login and password of the connection and its aws_session_token, which has ended or is of another key"  # noqa: S105
-)
 _KMS = "the login needs kms:Decrypt for the key that encrypts it, and that key must be enabled"
 _OUR_FAULT = "report this with the store's name and version"
 _SERVER_LOG = "see the store's log"
@@ -130,7 +74,7 @@ _GROUPS: tuple[tuple[About, str, dict[str, str]], ...] = (
     # What was asked for
     (
         About.DENIED,
-        _CHECK_LOGIN,
+        CHECK_LOGIN,
         {
             "AWS": "AccessDenied AllAccessDisabled",
             "MinIO": "UnauthorizedAccess",
@@ -174,7 +118,7 @@ _GROUPS: tuple[tuple[About, str, dict[str, str]], ...] = (
     # The login
     (
         About.LOGIN,
-        _CHECK_LOGIN,
+        CHECK_LOGIN,
         {
             "AWS": (
                 "InvalidAccessKeyId SignatureDoesNotMatch InvalidSecurity CredentialsNotSupported MissingSecurityHeader "
@@ -186,7 +130,7 @@ _GROUPS: tuple[tuple[About, str, dict[str, str]], ...] = (
     ),
     (
         About.LOGIN,
-        _NEW_TOKEN,
+        NEW_TOKEN,
         {"AWS": "ExpiredToken InvalidToken TokenRefreshRequired", "MinIO": "InvalidTokenId"},
     ),
     (

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shoal.contract.errors import ConfigError
+from shoal.stores.access import Connection
 from shoal.stores.address import need_address
-from shoal.stores.object_store import Connection
 from shoal.stores.run_keys_wanted import read_run_keys
 from shoal.stores.s3_access import StoreAccess, is_amazon
 from shoal.stores.s3_login import DEFAULT_REGION, TOKEN_FILE

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import urllib3
 from minio.error import InvalidResponseError, S3Error, ServerError
 
-from shoal.stores.s3_codes import Meaning
+from shoal.stores.s3_meaning import Meaning
 
 _ERROR_CODE = re.compile(r"<Code>([\w.]+)</Code>")
 _REGION = re.compile(r"<Region>([\w-]+)</Region>|expecting (?:'|&#39;|&apos;)([\w-]+)|use region ([\w-]+)")

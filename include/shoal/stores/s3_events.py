@@ -74,7 +74,7 @@ def _ask(client: Minio, bucket: str, prefix: str, endpoint_url: str) -> "BaseHTT
         "ping": "1",
     }
     try:
-        # Private, as in S3Reader._list_page.
+        # Private, as in S3Lister._list_page.
         response = client._execute("GET", bucket, query_params=query, preload_content=False)  # noqa: SLF001
     except MaxRetryError as err:
         if isinstance(err.reason, ReadTimeoutError):

@@ -16,8 +16,9 @@ from shoal.contract.errors import (
     one_line,
 )
 from shoal.stores.s3_access import UNREADABLE_ANSWERS, StoreAccess
-from shoal.stores.s3_codes import About, Meaning, meaning_of
+from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_errors import clocks_apart, error_code, other_region, request_id
+from shoal.stores.s3_meaning import About, Meaning
 from shoal.stores.unresolved import LOOK_AT_DNS, is_unresolved
 
 _ASKED_WITHOUT_LOGIN = (

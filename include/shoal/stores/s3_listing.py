@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from shoal.contract.errors import StoreError
 from shoal.contract.rows import ARCHIVES, RESTORED
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.plain_page import PlainPage, cut_plain_page
 
 _MINIO_WALK = b"[minio_cache:"

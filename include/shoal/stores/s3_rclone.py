@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from shoal.stores.object_store import RcloneRemote
-from shoal.stores.s3_codes import About, meaning_of
+from shoal.stores.access import RcloneRemote
+from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_errors import region_in_words
+from shoal.stores.s3_meaning import About
 
 _OF_A_LOGIN = frozenset({"identity", "role_arn", "role_external_id", "sts_url", "token_file"})
 

@@ -28,7 +28,7 @@ def locate(access: StoreAccess, bucket: str, keys: Provider | None, *, hurried: 
         return access
     assumed = replace(access, region=DEFAULT_REGION)
     try:
-        assumed.connect(1, keys, hurried=hurried)._execute("GET", bucket, query_params=_ONE_KEY)  # noqa: SLF001 - as S3Reader._list_page
+        assumed.connect(1, keys, hurried=hurried)._execute("GET", bucket, query_params=_ONE_KEY)  # noqa: SLF001 - as S3Lister._list_page
     except TRANSPORT_ERRORS as err:
         region, meaning = other_region(err, DEFAULT_REGION), meaning_of(error_code(err))
         if region:

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 import urllib3
 
 from shoal.contract.errors import LoginRefusedError, StoreError
-from shoal.stores.s3_codes import About, meaning_of
+from shoal.stores.s3_codes import meaning_of
 from shoal.stores.s3_errors import clocks_apart, code_in
+from shoal.stores.s3_meaning import About
 from shoal.stores.s3_patience import Patience
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from shoal.contract.sharing import may_be_taken
-from shoal.stores.object_store import ListedObject, ObjectStore
+from shoal.stores.listed import ListedObject
+from shoal.stores.object_store import ObjectStore
 
 
 @dataclass(frozen=True)

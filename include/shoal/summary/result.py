@@ -20,7 +20,7 @@ from shoal.results.stored_plan import StoredPlan
 from shoal.summary.balance import Balance
 from shoal.summary.deployments import read_deployed
 from shoal.tables.clock_table import read_clock_table
-from shoal.tables.clock_words import say_devices
+from shoal.tables.odd_cameras import say_devices
 from shoal.tables.session import Database
 
 USES = ("used", "duplicate", "undated", "unusable", "failed")

@@ -8,8 +8,9 @@ from shoal.contract.errors import shown
 from shoal.contract.stored_json import checked, picked, take
 from shoal.contract.units import utc_text
 from shoal.settings.analysis import Clock, ClockEntry
+from shoal.tables.clock_facts import Whole, read_facts
 from shoal.tables.clock_times import read_keys
-from shoal.tables.clock_words import Whole, read_facts, say_odd
+from shoal.tables.clock_words import say_odd
 from shoal.tables.session import Database
 
 SHOWN_LINES = 20

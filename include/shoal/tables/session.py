@@ -1,8 +1,7 @@
 """DuckDB as Shoal uses it: its tables in a scratch folder that goes with it, Parquet read straight from the results bucket."""
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -10,24 +9,16 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from shoal.contract.errors import ContractError, ShoalError, first_line
-from shoal.contract.gone_objects import gone
 from shoal.contract.plain_keys import need_plain
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.settings.dataset import Run
 from shoal.stores.object_store import ObjectStore
+from shoal.tables.failed_statement import explain_failure
 from shoal.tables.limits import Limits, limits_of
-from shoal.tables.scratch import lacks_memory, out_of_room, scratch_folder, warn_of_room
-from shoal.tables.stored_columns import SAME_SCHEMA, need_same, stored_names
+from shoal.tables.scratch import scratch_folder, warn_of_room
+from shoal.tables.stored_columns import StoredColumns
 
 _REFUSED = (400, 401, 403)
-_NOT_FOUND = 404
-_ASKED = re.compile(r"'((?:s3|https?)://.+?)'(?= in region |\n|$)")
-"""The address that DuckDB was asked for, or what it stands for; quotes within it are not doubled."""
-
-_OVER_HTTP = re.compile(r"HTTP (?:GET|HEAD|PUT|POST)|Could not establish connection|SSL", re.IGNORECASE)
-"""What DuckDB calls an error of reading or writing when nobody answered."""
-
 
 HTTP_RETRIES = 5
 
@@ -74,8 +65,7 @@ class Database:
         self.folder = folder
         self.connection = duckdb.connect()
         self._told: dict[str, str] = {}
-        self._columns: dict[str, dict[str, str]] = {}
-        self._types: dict[str, str] = {}
+        self._columns = StoredColumns()
         self.run("SET TimeZone = 'UTC'")
         self.run("SET enable_progress_bar = false")  # DuckDB takes a task of Airflow's for a terminal
         # What is written does not depend on these: every stored query has one order to its end, every sum is of integers.
@@ -114,33 +104,10 @@ class Database:
             self._tell()
         try:
             return self._execute(sql, parameters)
-        except duckdb.HTTPException as err:
-            raise self._explain(err, err.status_code or 0, err.headers or {}, err.body or "") from err
-        except duckdb.InvalidInputException as err:
-            if ".parquet'" not in str(err):
+        except duckdb.Error as err:
+            if (problem := explain_failure(err, self._results, self.folder, self.limits)) is None:
                 raise
-            raise ContractError(
-                f"A stored file is no Parquet file: {first_line(err)} - restore it, or start a new run if it is of this one"
-            ) from err
-        except (
-            duckdb.TransactionException
-        ) as err:  # what a session's own file does not hold is found at the end of a statement
-            if not lacks_memory(err) and "Could not write" not in str(err) and "No space left" not in str(err):
-                raise
-            raise out_of_room(err, self.folder, self.limits) from err
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as err:
-            if self._results is not None and _OVER_HTTP.search(str(err)):
-                raise self._explain(err, 0, {}, first_line(err)) from err
-            raise out_of_room(err, self.folder, self.limits) from err
-
-    def _explain(self, err: duckdb.Error, status: int, headers: Mapping[str, str], body: str) -> ShoalError:
-        """Name an object that is gone; what else the store answered is told as the client tells it."""
-        found = _ASKED.search(str(err))
-        asked = found[1] if found else ""
-        key = asked.removeprefix(self.results.uri(""))
-        if status == _NOT_FOUND and key != asked and not self.results.has(key):
-            return gone(key, self.results.bucket)
-        return self.results.explain_answer(asked, status, headers, body)
+            raise problem from err
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         """Execute a statement, once more where its key ended meanwhile and there is a new one: nothing was done."""
@@ -202,7 +169,7 @@ class Database:
             self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
             return
         self.set_variable(f"{name}_files", [self.uri(key) for key in keys])
-        selected = ", ".join(self._select_stored(keys, columns))
+        selected = ", ".join(self._columns.select(self, keys, columns))
         self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT {selected} FROM read_parquet(getvariable('{name}_files'))")
 
     def view_rows(self, keys: Sequence[str]) -> None:
@@ -235,36 +202,6 @@ class Database:
     def copy(self, query: str, path: Path, options: str) -> int:
         """Write the rows of a query with a whole order to a local file; return how many."""
         return int(self.value(f"COPY ({query}) TO {_quoted(str(path))} ({options})"))
-
-    def _select_stored(self, keys: Sequence[str], columns: dict[str, str]) -> Iterator[str]:
-        """Read format 1 as format 2: other names, and NULL for what it did not have; no folder mixes the two."""
-        expected = {name: self._type_of(kind) for name, kind in columns.items()}
-        self._learn_columns(keys)
-        names = [stored_names(key, self._columns[key], expected) for key in keys]
-        need_same(keys, names)
-        for name, kind in columns.items():
-            stored = names[0].get(name)
-            yield f"NULL::{kind} AS {name}" if stored is None else stored if stored == name else f"{stored} AS {name}"
-
-    def _learn_columns(self, keys: Sequence[str]) -> None:
-        """Read the columns of stored Parquet objects and their types, once: they never change.
-
-        Of objects with one schema, as a file writes it, one is described: most of a folder are of one release.
-        """
-        new = {self.uri(key): key for key in keys if key not in self._columns}
-        if not new:
-            return
-        for alike in self.run(SAME_SCHEMA, [list(new)]).fetchall():
-            of_one = [new[uri] for uri in alike[0]]
-            described = self.run("DESCRIBE SELECT * FROM read_parquet(?)", [self.uri(of_one[0])]).fetchall()
-            columns = {name: kind for name, kind, *_ in described}
-            self._columns |= dict.fromkeys(of_one, columns)
-
-    def _type_of(self, kind: str) -> str:
-        """Write a type as DuckDB calls it."""
-        if kind not in self._types:
-            self._types[kind] = str(self.value(f"SELECT typeof(NULL::{kind})"))
-        return self._types[kind]
 
     def _keep_tables_on_disk(self) -> None:
         """Let tables be made in a file: packed, a third of what they take when they are spilled, and nothing to be spilled again.

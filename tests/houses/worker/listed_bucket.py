@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from random import Random
 
 from shoal.contract.errors import AccessDeniedError
+from shoal.stores.listed import ListedObject
 from shoal.stores.listing_ahead import list_ahead
-from shoal.stores.object_store import ListedObject
 from shoal.stores.s3_listing import ListingPage
 
 PAGE = 25

@@ -19,7 +19,7 @@ from shoal.contract.run_rights import Rights
 from shoal.settings.dataset_stores import open_stores
 from shoal.shards.attempt import prepare_shard
 from shoal.shards.own_keys import OwnKeys
-from shoal.stores.object_store import limit_access, open_store
+from shoal.stores.kinds import limit_access, open_store
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_login import fetch_key
 from shoal.stores.s3_policy import session_policy

@@ -13,7 +13,7 @@ from shoal.bucket.clock_proposal import propose_clock
 from shoal.bucket.clock_shapes import find_shapes
 from shoal.bucket.sampled_keys import fill_listing
 from shoal.settings.analysis import Clock
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import Database
 

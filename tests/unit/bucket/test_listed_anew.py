@@ -16,7 +16,7 @@ from shoal.bucket.listing import Scope, find_listing, freeze_listing
 from shoal.contract.layout import DatasetLayout
 from shoal.settings.source import Source
 from shoal.stores.folder import FolderStore
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.tables.session import open_database
 
 SOURCE = Source(conn_id="s3", bucket="fish", ignore=["trash/", "*-thumb.jpg"])

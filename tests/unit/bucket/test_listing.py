@@ -20,7 +20,7 @@ from shoal.contract.rows import LISTING_COLUMNS
 from shoal.settings.run_form import RunParams
 from shoal.settings.source import Source
 from shoal.stores import listing_ahead
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.s3 import S3Store
 from shoal.tables.frozen_listing import find_files, read_files
 from shoal.tables.session import open_database
@@ -324,7 +324,7 @@ def test_a_listing_that_is_read_ahead_is_frozen_byte_for_byte_as_one_read_page_b
 
 
 def test_folders_of_a_real_store_are_frozen_as_it_lists_them_page_by_page(empty_bucket, monkeypatch):
-    monkeypatch.setattr("shoal.stores.s3_reading.PAGE_KEYS", 4)
+    monkeypatch.setattr("shoal.stores.s3_lister.PAGE_KEYS", 4)
     monkeypatch.setattr(listing_ahead, "SLOW_STORE", 0)
     for folder in ("", "a/", "a/b c/", "a-b/", "a+b/", "a0/", "ñandú/照片/", "z/2026/"):
         for number in range(5 if folder else 1):

@@ -14,7 +14,7 @@ from shoal.bucket.newest_folders import (
 )
 from shoal.bucket.newest_round import Round
 from shoal.settings.source import Source
-from shoal.stores.object_store import FolderLevel, ListedObject
+from shoal.stores.listed import FolderLevel, ListedObject
 
 SOURCE = Source(conn_id="s3", bucket="fish")
 

@@ -10,7 +10,7 @@ import pytest
 from shard_attempts import airflow_connection
 from shoal.__main__ import main
 from shoal.exports.export import BY_MONTH, PACKAGES
-from shoal.stores.object_store import open_store
+from shoal.stores.kinds import open_store
 
 PAGE = (Path(__file__).parents[3] / "docs/exports.md").read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ import pytest
 from browser import page_by_itself
 from pipeline import make_pipeline
 from planted_boxes import write_boxes
-from shoal.compare import comparison
-from shoal.compare.comparison import read_series
+from shoal.compare import series
+from shoal.compare.series import read_series
 from shoal.contract.errors import ConfigError
 from shoal.exports.report.policy import COMPARISON_SCRIPTS, POLICY
 from shoal.tables.session import open_database
@@ -154,7 +154,7 @@ def test_a_series_too_long_for_days_is_told_in_months_and_the_latest_ones(monkey
             "2::BIGINT AS second_detections FROM common_images WHERE day >= DATE '2026-02-15'"
         )
         assert read_series(database, ["fish"]).width == "day"
-        monkeypatch.setattr(comparison, "MOST_CELLS", 4)
+        monkeypatch.setattr(series, "MOST_CELLS", 4)
         found = read_series(database, ["fish"])
     assert (found.width, found.starts, found.left_out) == ("month", (date(2026, 2, 1), date(2026, 3, 1)), 1)
     assert (found.images, found.counts["fish"]) == ((28, 31), ((14, 31), (28, 62)))

@@ -145,7 +145,7 @@ def test_a_damaged_table_of_the_other_run_costs_the_report_a_section_and_the_ans
         assert done.summary["run"]["inputs_sha256"], "it is the same on any night"
 
 
-WHOLE, PEOPLE = (compared, "read_comparison"), (comparison, "_find_people")
+WHOLE, PEOPLE = (compared, "read_comparison"), (comparison, "find_people")
 SAID = {
     "no memory": (WHOLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
     "no memory for who is a person": (PEOPLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),

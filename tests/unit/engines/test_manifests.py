@@ -13,7 +13,7 @@ from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
 from shoal.settings.execution import Cluster, PodSettings, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Nfs, Volume
-from shoal.stores.object_store import write_env
+from shoal.stores.kinds import write_env
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.s3_access import StoreAccess
 from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S

@@ -8,8 +8,9 @@ from importlib import import_module
 import pytest
 
 from shoal.contract.errors import ConfigError
-from shoal.evidence.estimates.make import NoLabelsError, read_labelled
+from shoal.evidence.estimates.make import NoLabelsError, need_labels
 from shoal.evidence.label_state import read_label_state
+from shoal.evidence.read_sampled import read_sampled
 from shoal.evidence.review.design import Wish, draw_review
 from shoal.evidence.review.published import Asked
 from shoal.evidence.stored import list_names, store_json
@@ -137,8 +138,11 @@ def test_why_there_is_no_estimate_names_no_run_as_each_night_would_have_another_
     first = list_names(stores.results, stores.layout, "samples")
     label(60)
     state = read_label_state(stores.results, stores.layout)
-    with open_database(stores.results) as database, pytest.raises(NoLabelsError, match="counted by this answer") as why:
-        read_labelled(database, stores.layout, reef.run, reef.pipeline.dataset.taxa, replace(state, samples=first))
+    with open_database(stores.results) as database:
+        taxa, state = reef.pipeline.dataset.taxa, replace(state, samples=first)
+        sampled = read_sampled(database, stores.layout, reef.run, taxa, state)
+    with pytest.raises(NoLabelsError, match="counted by this answer") as why:
+        need_labels(sampled, "reef", reef.run.plan.models)
     assert reef.run.run_key not in str(why.value)
 
 

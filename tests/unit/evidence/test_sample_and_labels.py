@@ -12,7 +12,7 @@ from field import open_with
 from published_answer import plain_keys
 from shoal.answers.find import find_run
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.evidence.estimates.make import NoLabelsError, read_labelled, tell_left_out
+from shoal.evidence.estimates.make import NoLabelsError, need_labels, tell_left_out
 from shoal.evidence.frame import view_frame
 from shoal.evidence.hand_out import hand_out
 from shoal.evidence.lists import find_list
@@ -219,8 +219,8 @@ def test_labels_behind_images_that_nobody_has_labelled_wait_for_them_unless_thes
     said = "\n".join(tell_left_out(whole, "demo"))
     assert re.search(f"{whole.unused} labels are not used, as [0-9]+ images before them in the order have none", said)
     stores = reef.pipeline.stores
-    with open_database(stores.results) as database, pytest.raises(NoLabelsError, match="28 labels are not used, as 34"):
-        read_labelled(database, stores.layout, reef.run, reef.pipeline.dataset.taxa)
+    with pytest.raises(NoLabelsError, match="28 labels are not used, as 34"):
+        need_labels(whole, "reef", "demo")
     plan = reef.pipeline.plan(prefix="A/")
     reef.pipeline.summarize(plan)
     found = sampled(reef, find_run(stores.results, stores.layout, plan.run_key))

@@ -10,7 +10,7 @@ from field import open_broken, open_with
 from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
-from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.exports.camtrap_dp.package import CAMTRAP_DP
 from shoal.tables.session import open_database
 
 NOWHERE = "detections in used images outside all deployments with a position"

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from field import open_with
-from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.exports.camtrap_dp.package import CAMTRAP_DP
 from shoal.exports.coco import COCO
 from shoal.exports.darwin_core.archive import DARWIN_CORE
 from shoal.exports.ifdo import IFDO

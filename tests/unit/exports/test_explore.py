@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from shoal.exports import explore as module
-from shoal.exports.explore import MOST_DAYS, write_explore
+from shoal.exports import explored_taxa
+from shoal.exports.explore import write_explore
+from shoal.exports.explored_bins import MOST_DAYS
 from shoal.tables.session import open_database
 from written_boxes import explore_of
 
@@ -189,13 +191,13 @@ def test_it_tells_of_little(shots):
 
 
 def test_shapes_that_have_no_room_are_left_out_box_by_box_and_corners_of_turned_ones_fit(monkeypatch):
-    monkeypatch.setattr(module, "MOST_MASK_CHARACTERS", 5)
-    monkeypatch.setattr(module, "MOST_POINT_NUMBERS", 9)
+    monkeypatch.setattr(explored_taxa, "MOST_MASK_CHARACTERS", 5)
+    monkeypatch.setattr(explored_taxa, "MOST_POINT_NUMBERS", 9)
     shared = [{"x1": 1.0, "mask": "abcd", "keypoints": [1.0] * 6}, {"x1": 2.0, "mask": "e", "keypoints": [2.0] * 3}]
-    told = module._with_shapes_in_room([{"pictures": [{"boxes": shared}, {"boxes": shared}]}])
+    told = explored_taxa._with_shapes_in_room([{"pictures": [{"boxes": shared}, {"boxes": shared}]}])
     first, second = (picture["boxes"] for picture in told[0]["pictures"])
     assert first == shared
     assert [(box["x1"], box["mask"], box["keypoints"]) for box in second] == [(1.0, None, None), (2.0, None, None)]
     monkeypatch.undo()
     pictures = module.MOST_TAXA + 2 * module.OF_KIND * module.COMMONEST
-    assert 12 * module.MOST_BOXES * pictures <= module.MOST_POINT_NUMBERS
+    assert 12 * explored_taxa.MOST_BOXES * pictures <= explored_taxa.MOST_POINT_NUMBERS

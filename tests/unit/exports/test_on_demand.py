@@ -22,7 +22,7 @@ from shoal.exports import on_demand
 from shoal.exports.export import find_afterwards, need_exports
 from shoal.exports.on_demand import Order, describe, export_to_folder, export_to_store
 from shoal.exports.out_folder import BEGUN, TOLD
-from shoal.stores.object_store import open_store
+from shoal.stores.kinds import open_store
 from shoal.tables.session import open_database
 
 LONG = find_afterwards("long", {})

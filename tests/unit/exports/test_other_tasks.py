@@ -24,7 +24,7 @@ from shoal.contract.errors import ConfigError
 from shoal.evidence.answer_evidence import AnswerEvidence
 from shoal.evidence.review.design import Wish, draw_review
 from shoal.evidence.review.published import Asked as AskedNumber
-from shoal.exports.camtrap_dp import CAMTRAP_DP
+from shoal.exports.camtrap_dp.package import CAMTRAP_DP
 from shoal.exports.camtrapr import CAMTRAPR
 from shoal.exports.coco import COCO
 from shoal.exports.corrected import corrected_rows

@@ -20,7 +20,7 @@ from shoal.history import gc
 from shoal.history.gc import delete, survey
 from shoal.history.retention import Needs, Stored, Terms, judge
 from shoal.stores.json_objects import JsonObjects
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.shared_files import SharedFiles
 
 LAYOUT = DatasetLayout("", "reef")

@@ -6,7 +6,8 @@ import pytest
 
 from shoal.plan.logins import doubts_about_logins, kinds_of_login
 from shoal.settings.dataset import Dataset
-from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection
 from shoal.stores.s3_access import StoreAccess
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

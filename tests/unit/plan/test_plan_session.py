@@ -15,8 +15,8 @@ HOUSE = Path(shoal.__file__).parent
 STEPS = [
     "bucket/correction_words.py", "bucket/drift.py", "bucket/listed_anew.py", "bucket/listing.py", "bucket/listing_months.py", "bucket/silent_cameras.py",
     "bucket/unshown_names.py", "tables/frozen_listing.py",
-    "plan/cut_shards.py", "plan/plan_session.py",
-    "results/open_images.py", "tables/capture_times.py", "tables/clock_table.py", "tables/clock_times.py", "tables/clock_words.py", "tables/session.py",
+    "plan/cut_shards.py", "plan/drift_guard.py", "plan/plan_session.py", "plan/run_listing.py",
+    "results/open_images.py", "tables/capture_times.py", "tables/clock_facts.py", "tables/clock_table.py", "tables/clock_times.py", "tables/clock_words.py", "tables/odd_cameras.py", "tables/session.py",
 ]  # fmt: skip
 OF_A_VIEW = {"view_parquet": ("{0}",), "view_rows": ("stored_rows", "judged_rows", "rows")}
 
@@ -58,8 +58,7 @@ def calls_of(function: ast.FunctionDef) -> list[ast.FunctionDef]:
     names = {
         node.func.id if isinstance(node.func, ast.Name) else node.func.attr
         for node in ast.walk(function)
-        if isinstance(node, ast.Call)
-        and (isinstance(node.func, ast.Name) or ast.unparse(node.func).startswith("self._find_l"))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     return [own[name] for name in names & set(own) if own[name] is not function]
 

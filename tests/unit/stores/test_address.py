@@ -3,7 +3,8 @@
 import pytest
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.object_store import Connection, access_from_connection, open_from_env
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection, open_from_env
 from shoal.stores.s3_access import StoreAccess
 
 SECRET = "s3cr3t-canary"

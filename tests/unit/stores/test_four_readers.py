@@ -26,7 +26,8 @@ from pipeline import Pipeline, make_pipeline
 from shoal.contract.errors import AccessDeniedError
 from shoal.contract.run_rights import Rights
 from shoal.settings.dataset_stores import open_stores
-from shoal.stores.object_store import Connection, access_from_connection, limit_access
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection, limit_access
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.tables import session

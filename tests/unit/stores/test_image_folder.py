@@ -20,7 +20,7 @@ from shoal.stores import image_folder, mount_points
 from shoal.stores.folder_access import FolderAccess
 from shoal.stores.folder_listing import CLOSED, LINKS, NO_FILES, UNSETTLED
 from shoal.stores.images import ImageChanged, ImageDenied, ImageMissing, ImageUnnamable
-from shoal.stores.object_store import open_from_env, open_store, write_env
+from shoal.stores.kinds import open_from_env, open_store, write_env
 
 INCLUDE = Path(__file__).parents[3] / "include"
 NAME = st.text(

@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.object_store import (
-    KINDS,
-    Connection,
-    access_from_connection,
-    load_kind,
-    open_from_env,
-    open_store,
-    write_env,
-)
+from shoal.stores.access import Connection
+from shoal.stores.kinds import KINDS, access_from_connection, load_kind, open_from_env, open_store, write_env
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.stores.unreached import UnreachedStore

@@ -30,9 +30,11 @@ from shoal.contract.errors import (
 )
 from shoal.engines.kubernetes.serve_sidecar import serve_script
 from shoal.stores import rclone_program, rclone_reading, rclone_serving
+from shoal.stores.access import Connection
 from shoal.stores.images import ImageChanged, ImageMissing
 from shoal.stores.key_order import in_key_order
-from shoal.stores.object_store import Connection, ListedObject, open_from_env, open_store, write_env
+from shoal.stores.kinds import open_from_env, open_store, write_env
+from shoal.stores.listed import ListedObject
 from shoal.stores.rclone import RcloneStore
 from shoal.stores.rclone_access import IN_PODS
 from shoal.stores.rclone_errors import explain
@@ -285,7 +287,7 @@ def test_what_serves_a_store_ends_with_who_started_it_even_killed(server):
     code = (
         "import os, sys\n"
         "from shoal.stores import rclone_serving\n"
-        "from shoal.stores.object_store import open_from_env\n"
+        "from shoal.stores.kinds import open_from_env\n"
         "store = open_from_env('source', 'dav:photos')\n"
         "store.read_bytes('a.jpg')\n"
         "print(*(one._process.pid for one in rclone_serving._SERVED.values()), flush=True)\n"

@@ -8,7 +8,8 @@ import urllib3
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, NoRunKeyError, StoreError
 from shoal.contract.run_rights import Rights
-from shoal.stores.object_store import Connection, access_from_connection, limit_access
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection, limit_access
 from shoal.stores.s3_policy import session_policy
 from worker.http_faults import faulty_store, first, late, status, whole
 

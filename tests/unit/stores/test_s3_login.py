@@ -10,7 +10,8 @@ import pytest
 from minio.credentials import Credentials
 
 from shoal.contract.errors import ConfigError, LoginRefusedError, NoAnswerError, ShoalError, StoreError
-from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_login import LET_IN, Renewed, fetch_key
 from worker.http_faults import faulty_store, status, whole

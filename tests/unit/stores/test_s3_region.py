@@ -14,7 +14,8 @@ from shoal.contract.errors import ConfigError, StoreError
 from shoal.contract.layout import DatasetLayout
 from shoal.settings.dataset_stores import Stores
 from shoal.stores import s3_patience, s3_region
-from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
 from shoal.stores.s3_rclone import other_region_said

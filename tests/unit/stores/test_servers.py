@@ -8,7 +8,8 @@ from cluster.binaries import VERSITYGW, are_built
 from cluster.object_store import start_versitygw
 from cluster.processes import Processes
 from shoal.contract.errors import AccessDeniedError, ConfigError, ContractError
-from shoal.stores.object_store import Connection, access_from_connection
+from shoal.stores.access import Connection
+from shoal.stores.kinds import access_from_connection
 from shoal.stores.pieces import Piece, Span
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess

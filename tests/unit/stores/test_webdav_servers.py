@@ -10,7 +10,7 @@ import pytest
 from shoal.contract.errors import AccessDeniedError, LoginRefusedError, NoAnswerError
 from shoal.stores import rclone_reading
 from shoal.stores.images import ImageDenied, ImageMissing
-from shoal.stores.object_store import open_store
+from shoal.stores.kinds import open_store
 from webdav import PASSWORD, serving
 from webdav_servers import ModDav, Wsgidav
 

@@ -19,7 +19,7 @@ from shoal.settings.dataset import Dataset, Model, Models, Results
 from shoal.settings.deployments import Deployment
 from shoal.settings.run_form import RunParams
 from shoal.settings.source import Source
-from shoal.stores.object_store import ListedObject
+from shoal.stores.listed import ListedObject
 from shoal.stores.shared_files import SharedFiles
 from shoal.summary import tables as summary_tables
 from shoal.summary.answer_tables import answer_tables

@@ -10,7 +10,7 @@ from shoal.settings.analysis import Clock
 from shoal.tables.capture_times import view_clocked, view_clocked_with_exif
 from shoal.tables.clock_table import SHOWN_LINES, ClockTable, read_clock_table
 from shoal.tables.clock_times import keep_times
-from shoal.tables.clock_words import say_devices
+from shoal.tables.odd_cameras import say_devices
 from shoal.tables.session import Database
 
 STORED = datetime(2026, 6, 10)

@@ -8,7 +8,7 @@ import pytest
 
 from shoal.contract.errors import StoreError
 from shoal.contract.job import Inference
-from shoal.stores.object_store import KINDS, load_kind
+from shoal.stores.kinds import KINDS, load_kind
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.fetch_ahead import AGAIN_S, FETCHERS, LOOK_S, MOST_FETCHERS, FetchAhead, Spent

@@ -4,7 +4,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from shoal.contract.errors import ConfigError
-from shoal.stores.object_store import Access, Connection, access_from_connection
+from shoal.stores.access import Access, Connection
+from shoal.stores.kinds import access_from_connection
 
 
 def read_access(conn_id: str) -> Access:

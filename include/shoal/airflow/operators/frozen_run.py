@@ -64,7 +64,7 @@ def frozen_run(now: Mapping[str, Any], run: Mapping[str, Any]) -> FrozenRun:
     """
     from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415 - see the package's docstring
     from shoal.results.read_plan import read_plan  # noqa: PLC0415
-    from shoal.stores.object_store import open_store  # noqa: PLC0415
+    from shoal.stores.kinds import open_store  # noqa: PLC0415
 
     file = Dataset.model_validate(now)
     place = ResultsPlace.parse(run["results"]) if run.get("results") else ResultsPlace.of(file)

@@ -25,7 +25,7 @@ from shoal.settings.results_place import ResultsPlace
 
 if TYPE_CHECKING:
     from shoal.results.stored_plan import StoredPlan
-    from shoal.summary.summarize import SummarizedRun
+    from shoal.summary.summarized_run import SummarizedRun
 
 log = logging.getLogger(__name__)
 

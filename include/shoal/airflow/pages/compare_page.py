@@ -15,7 +15,8 @@ from shoal.airflow.pages.svg_charts import draw_pair
 from shoal.answers.find import StoredRun
 from shoal.answers.where import Where
 from shoal.compare.agreement import TaxonAgreement
-from shoal.compare.comparison import COLOURS, Comparison
+from shoal.compare.comparison import Comparison
+from shoal.compare.differed import COLOURS
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.history.digest import RunDigest

@@ -18,7 +18,8 @@ from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset
 from shoal.settings.dataset_stores import Stores, open_results
 from shoal.settings.results_place import ResultsPlace
-from shoal.stores.object_store import ObjectStore, open_store
+from shoal.stores.kinds import open_store
+from shoal.stores.object_store import ObjectStore
 from shoal.stores.unreached import UnreachedStore
 
 

@@ -75,7 +75,7 @@ class ModelReleaseTrigger(BaseEventTrigger):
         """List the object version (ETag) of every version's file, and of LATEST, by name."""
         from shoal.airflow.hooks.object_store import read_access  # noqa: PLC0415
         from shoal.models.versions import LATEST_OBJECT, read_version  # noqa: PLC0415
-        from shoal.stores.object_store import open_store  # noqa: PLC0415 - see the operators' package
+        from shoal.stores.kinds import open_store  # noqa: PLC0415 - see the operators' package
 
         found = {}
         for entry in open_store(read_access(self.conn_id), self.bucket).list_objects(self.root):

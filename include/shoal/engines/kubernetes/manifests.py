@@ -25,7 +25,8 @@ from shoal.engines.kubernetes.service_sidecar import (
 from shoal.settings.execution import Cluster, Sidecar
 from shoal.settings.service import Worker
 from shoal.settings.source import Volume
-from shoal.stores.object_store import DEFAULT_KIND, Access, load_kind, write_env
+from shoal.stores.access import Access
+from shoal.stores.kinds import DEFAULT_KIND, load_kind, write_env
 from shoal.stores.rclone_access import RcloneAccess
 
 WORKER = "worker"

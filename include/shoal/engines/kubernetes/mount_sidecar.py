@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shoal.contract.errors import ConfigError
 from shoal.engines.kubernetes.overlay import Manifest
 from shoal.settings.execution import Container, Sidecar
-from shoal.stores.object_store import RcloneRemote
+from shoal.stores.access import RcloneRemote
 
 SIDECAR = "bucket"
 CA_FOLDER = "/etc/shoal/ca"

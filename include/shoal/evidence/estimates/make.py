@@ -11,9 +11,8 @@ from shoal.contract.units import counted
 from shoal.evidence.estimates.cells import BY, Cell, estimate_cells
 from shoal.evidence.estimates.frame_days import read_frame_days
 from shoal.evidence.estimates.taxa import TaxonEstimate, estimate_taxa
-from shoal.evidence.label_state import LabelState, names_of
 from shoal.evidence.read_sampled import Sampled, read_sampled
-from shoal.evidence.stored import read_designs, read_imports, store_json
+from shoal.evidence.stored import store_json
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
@@ -59,7 +58,7 @@ def make_estimate(
         ContractError: A stored object is not what it must be.
     """
     need_by(by)
-    sampled = read_labelled(database, layout, run, taxa)
+    sampled = need_labels(read_sampled(database, layout, run, taxa), layout.dataset, run.plan.models)
     frame = read_frame_days(database, list(sampled.images.predicted))
     whole = estimate_taxa(sampled.images, frame)
     cells = estimate_cells(sampled.images, frame, by, whole) if by else ()
@@ -67,7 +66,7 @@ def make_estimate(
         "format_version": FORMAT_VERSION,
         "kind": "estimate",
         "dataset": layout.dataset,
-        **told_of(database, layout, run, sampled),
+        **told_of(run, sampled),
         "by": list(by),
         "taxa": [taxon.to_json() for taxon in whole],
         "cells": [cell.to_json() for cell in cells],
@@ -87,55 +86,52 @@ def need_by(by: Sequence[str]) -> None:
         raise ConfigError(f"--by {','.join(by)} names one twice - write it once")
 
 
-def read_labelled(
-    database: Database,
-    layout: DatasetLayout,
-    run: StoredRun,
-    taxa: Mapping[str, Taxon],
-    state: LabelState | None = None,
-) -> Sampled:
-    """Read the labelled images of an answer; see `read_sampled`.
+def need_labels(sampled: Sampled, dataset: str, models: str) -> Sampled:
+    """Check that there is a labelled image to estimate from.
+
+    Args:
+        sampled: What was read of samples and labels.
+        dataset: Name of the dataset.
+        models: What the answer is of, in words.
 
     Raises:
         NoLabelsError: There is none; it says what to do next.
     """
-    sampled = read_sampled(database, layout, run, taxa, state)
     if sampled.keys:
         return sampled
-    name = layout.dataset
-    if not read_designs(database.results, layout, names_of(state, "samples")):
+    if not sampled.designs:
         raise NoLabelsError(
-            f"No sample of dataset {name} was drawn, so no label can be estimated from - draw one: "
-            f"python -m shoal sample {name} OUT -n 300"
+            f"No sample of dataset {dataset} was drawn, so no label can be estimated from - draw one: "
+            f"python -m shoal sample {dataset} OUT -n 300"
         )
-    if not read_imports(database.results, layout, names_of(state, "labels")):
+    if not sampled.label_files:
         raise NoLabelsError(
-            f"Nobody has labelled an image of dataset {name} yet: {counted(sampled.to_come, 'image')} drawn - bring the "
-            f"labels back: python -m shoal labels {name} FILE"
+            f"Nobody has labelled an image of dataset {dataset} yet: {counted(sampled.to_come, 'image')} drawn - bring the "
+            f"labels back: python -m shoal labels {dataset} FILE"
         )
     if sampled.of_training:
         raise NoLabelsError(
-            f"All labelled images are of days that {run.plan.models} may have learnt from - draw and label more: "
-            f"python -m shoal sample {name} OUT -n 300"
+            f"All labelled images are of days that {models} may have learnt from - draw and label more: "
+            f"python -m shoal sample {dataset} OUT -n 300"
         )
     if sampled.unused:
         raise NoLabelsError(
-            f"{_not_used(sampled)} - label these first, or bring their labels: python -m shoal labels {name} FILE"
+            f"{_not_used(sampled)} - label these first, or bring their labels: python -m shoal labels {dataset} FILE"
         )
     raise NoLabelsError(
-        f"No labelled image was drawn by a sample and is counted by this answer ({run.plan.models}) - what "
+        f"No labelled image was drawn by a sample and is counted by this answer ({models}) - what "
         "earlier samples handed out is labelled first, and each sample in its order: python -m shoal sample --help"
     )
 
 
-def told_of(database: Database, layout: DatasetLayout, run: StoredRun, sampled: Sampled) -> dict[str, Any]:
+def told_of(run: StoredRun, sampled: Sampled) -> dict[str, Any]:
     """Say of which answer, samples and labels something is, and what is left out of it."""
     return {
         "run_key": run.run_key,
         "model": run.plan.models,
         "result_sha256": run.summary.result_sha256,
         "samples": list(sampled.samples),
-        "label_files": [one.name for one in read_imports(database.results, layout)],
+        "label_files": list(sampled.label_files),
         **told_of_sampled(sampled),
     }
 

@@ -85,9 +85,7 @@ def make_evaluation(
             f"python -m shoal sample {layout.dataset} OUT -n 300"
         )
     scored = [one.only(keys) for _, one, _ in read]
-    versions = tuple(
-        _judged(database, layout, sampled, one, run) for (sampled, _, run), one in zip(read, scored, strict=True)
-    )
+    versions = tuple(_judged(sampled, one, run) for (sampled, _, run), one in zip(read, scored, strict=True))
     changes = compare_versions(*scored) if len(scored) == 2 else ()
     value = {
         "format_version": FORMAT_VERSION,
@@ -100,10 +98,10 @@ def make_evaluation(
     return Evaluated(store_json(database.results, layout, "estimates", value), value, versions, changes, len(keys))
 
 
-def _judged(database: Database, layout: DatasetLayout, sampled: Sampled, scored: Scored, run: StoredRun) -> Judged:
+def _judged(sampled: Sampled, scored: Scored, run: StoredRun) -> Judged:
     taxa, confused, confs = judge(scored), confusion(scored), confs_of(run.plan)
     value = {
-        **told_of(database, layout, run, sampled),
+        **told_of(run, sampled),
         "taxa": [{**one.to_json(), "conf": list(confs.get(one.taxon, ()))} for one in taxa],
         "confusion": confused,
     }

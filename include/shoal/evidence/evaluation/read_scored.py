@@ -7,9 +7,9 @@ from shoal.answers.find import StoredRun
 from shoal.compare.comparison import confs_of
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.tasks.classify import CLASSIFY
-from shoal.evidence.estimates.make import read_labelled
+from shoal.evidence.estimates.make import need_labels
 from shoal.evidence.evaluation.scored import Edges, Scored, ScoredBox, score_taxon
-from shoal.evidence.read_sampled import Sampled
+from shoal.evidence.read_sampled import Sampled, read_sampled
 from shoal.settings.analysis import Taxon
 from shoal.settings.taxa import taxon_of
 from shoal.tables.session import Database
@@ -44,7 +44,7 @@ def read_scored(
         ConfigError: The answer does not tell which images show people.
         ContractError: A stored object is not what it must be.
     """
-    sampled = read_labelled(database, layout, run, taxa)
+    sampled = need_labels(read_sampled(database, layout, run, taxa), layout.dataset, run.plan.models)
     keys, images = sampled.keys, sampled.images
     database.set_variable("evidence_keys", list(keys))
     found: dict[str, dict[str, list[ScoredBox]]] = defaultdict(lambda: defaultdict(list))

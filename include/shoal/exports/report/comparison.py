@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from shoal.compare.comparison import COLOURS, MOST_TAXA, Comparison, Differed
+from shoal.compare.comparison import MOST_TAXA, Comparison
+from shoal.compare.differed import COLOURS, Differed
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
 from shoal.exports.export import Draw

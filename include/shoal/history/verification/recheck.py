@@ -20,7 +20,7 @@ from shoal.engines.local.process import worker_environment
 from shoal.history.verification.same_rows import tell_difference
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset_stores import Stores
-from shoal.stores.object_store import write_env
+from shoal.stores.kinds import write_env
 from shoal.tables.session import Database
 
 MOST = 1000
