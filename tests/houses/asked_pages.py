@@ -132,7 +132,7 @@ def _answer() -> None:
     from airflow.api_fastapi.core_api.security import get_user
     from starlette.testclient import TestClient
 
-    from shoal.airflow.pages import answer_door, evidence_view, kept, looking, looking_routes
+    from shoal.airflow.pages import answer_door, evidence_view, kept, looking, looking_routes, pictures, reading
     from shoal.airflow.pages.app import app, logged_in, may_see_dag, readable_datasets
     from shoal.airflow.pages.reading import KEPT, dataset_files
     from shoal.airflow.pages.rights import may_edit, may_edit_dag
@@ -154,13 +154,13 @@ def _answer() -> None:
         answer_door.RUNS,
         looking.RUNS,
         looking.LOOKS,
-        looking.FOUND,
+        pictures.FOUND,
         looking.STORED,
-        looking.DRAWS,
+        pictures.DRAWS,
         evidence_view.FILES,
     ):
         one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
-    looking.PREPARED_S = looking_routes.LOOKED_S = 120
+    looking.PREPARED_S = looking_routes.LOOKED_S = reading.ALONE_S = 120
     looking.RUN_S = 0  # what a test changed is seen at once
     app.dependency_overrides |= {
         may_see_dag[0].dependency: fail_on_mistaken,

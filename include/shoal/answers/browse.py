@@ -25,7 +25,6 @@ from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import VariantLayout
 from shoal.pictures.colours import colours_of
-from shoal.pictures.drawing import PictureLimits
 from shoal.pictures.people import people_of
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
@@ -53,10 +52,9 @@ class BrowsedAnswer:
         cameras: Names of those with images.
     """
 
-    def __init__(self, database: Database, summary: StoredSummary, plan: StoredPlan) -> None:
+    def __init__(self, database: Database, summary: StoredSummary) -> None:
         self._database = database
         self.summary = summary
-        self.limits = PictureLimits(plan.settings.model.pixel_limit, plan.settings.model.scan_limit)
         self.taxa = tuple(name for (name,) in database.run("SELECT taxon FROM taxa ORDER BY taxon").fetchall())
         found = database.run("SELECT DISTINCT camera FROM pics ORDER BY camera").fetchall()
         self.cameras = tuple(name for (name,) in found)
@@ -264,7 +262,7 @@ def bring(
     else:
         view_nothing(database)
         bring_failures(database, summary, hide=people_of(summary.result, summary.run_key, taxa).any)
-    return BrowsedAnswer(database, summary, plan)
+    return BrowsedAnswer(database, summary)
 
 
 def _need_page(page: int, of: int) -> None:

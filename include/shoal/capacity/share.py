@@ -153,7 +153,8 @@ def take_share(
     if fit.pods == 0:
         raise InsufficientCapacityError(f"{fit.shortage} - lower {names.requests} or free some room")
     pods = max(1, floor(share * fit.pods))
-    reason = f"{fit.pods} {what} fit ({describe(fit.request)}), share {share:g}"
+    those = f"1 {what.removesuffix('s')} fits" if fit.pods == 1 else f"{fit.pods} {what} fit"
+    reason = f"{those} ({describe(fit.request)}), share {share:g}"
     if max_pods is not None and max_pods < pods:
         pods, reason = max_pods, f"{reason}, max_pods {max_pods}"
     # Where a quota leaves less than the nodes do, it binds; the notes name it.

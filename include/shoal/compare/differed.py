@@ -25,7 +25,8 @@ _OF = "of_"
 """Begins the names of the views of each of the two."""
 
 _DIFFERED = f"""
-    SELECT differing.*, of_images.size_bytes, of_images.content_sha256, common.camera, common.captured_at
+    SELECT differing.*, of_images.size_bytes, of_images.content_sha256, of_images.width, of_images.height, common.camera,
+        common.captured_at
     FROM differing_images AS differing
     JOIN {_OF}first_images AS of_images USING (key, object_version)
     JOIN common_images AS common USING (key)
@@ -62,6 +63,8 @@ class Differed:
         kept: Boxes that both count.
         lost: Boxes of the first alone.
         gained: Boxes of the second alone.
+        width: Of the image, px; None where its table does not say.
+        height: Likewise.
         drawing: Both sets of boxes.
     """
 
@@ -70,6 +73,8 @@ class Differed:
     kept: int
     lost: int
     gained: int
+    width: int | None
+    height: int | None
     drawing: Drawing
 
 
@@ -119,8 +124,8 @@ def _differed(image: Mapping[str, Any], boxes: Sequence[Box]) -> Differed:
         tuple(boxes),
         content_sha256=image["content_sha256"] or "",
     )
-    counts = {name: image[name] for name in ("kept", "lost", "gained")}
-    return Differed(image["camera"], image["captured_at"], **counts, drawing=drawing)
+    told = {name: image[name] for name in ("kept", "lost", "gained", "width", "height")}
+    return Differed(image["camera"], image["captured_at"], **told, drawing=drawing)
 
 
 def _box(row: Mapping[str, Any], words: tuple[str, str]) -> Box:

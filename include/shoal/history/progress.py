@@ -121,8 +121,13 @@ class ShardNow:
             shard, images, done, max(0, min(failed, done)), state,
             images_per_s=rate if is_watched else None, budget_left_s=budget_left_s,
             node=note.node, age_s=max(0.0, last.age_s), attempts=len(said),
-            waits_for_store=note.waits_for_store if is_watched else None,
+            waits_for_store=_share(note.waits_for_store) if is_watched else None,
         )  # fmt: skip
+
+
+def _share(said: float | None) -> float | None:
+    """Give a share; whoever may write to the bucket chooses the number."""
+    return None if said is None else min(1.0, max(0.0, said))
 
 
 def _state_of(note: ProgressNote, is_all_done: bool, age_s: float) -> ShardState:
@@ -210,15 +215,18 @@ class RunProgress:
             return f"ETA unknown: {counted(stand, 'shard')} {'stands' if stand == 1 else 'stand'} still"
         return "ETA unknown" if self.eta_s is None else f"ETA {tell_seconds(self.eta_s)}"
 
+    @property
+    def waits(self) -> str:
+        """How many shards wait for the image store most of the time, in words; empty where none does."""
+        waiting = sum((one.waits_for_store or 0.0) >= MOST_WAITED for one in self.shards)
+        return (
+            f"{counted(waiting, 'shard')} {'waits' if waiting == 1 else 'wait'} for the image store" if waiting else ""
+        )
+
     def describe(self) -> str:
         """Tell it in one line."""
         states = ", ".join(f"{count} {state}" for state in ShardState if (count := self.count(state)))
-        waiting = sum((one.waits_for_store or 0.0) >= MOST_WAITED for one in self.shards)
-        slow = (
-            f"; {counted(waiting, 'shard')} {'waits' if waiting == 1 else 'wait'} for the image store"
-            if waiting
-            else ""
-        )
+        slow = f"; {self.waits}" if self.waits else ""
         box = f"; {self.not_in_time} will not fit into the time box" if self.not_in_time else ""
         return (
             f"{self.done} of {self.images} images done, {self.failed} of them failed, {self.left} left; "

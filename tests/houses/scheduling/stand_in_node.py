@@ -15,14 +15,14 @@ class StandInNode:
     """The pods of one namespace, as they come and go.
 
     Attributes:
-        seen: Names of all pods that there were.
+        tasks: What the pods that there were work for: DAG, run and map index; another attempt of one has another pod.
         waited: Those the scheduler found no node for.
         most_at_once: The most that had not ended, at any look.
     """
 
     def __init__(self, core: client.CoreV1Api, namespace: str) -> None:
         self._core, self._namespace = core, namespace
-        self.seen: set[str] = set()
+        self.tasks: set[tuple[str, ...]] = set()
         self.waited: set[str] = set()
         self.most_at_once = 0
 
@@ -32,7 +32,7 @@ class StandInNode:
         alive = [pod for pod in pods if pod.status.phase in {"Pending", "Running"}]
         self.most_at_once = max(self.most_at_once, len(alive))
         for pod in pods:
-            self.seen.add(pod.metadata.name)
+            self.tasks.add(tuple(pod.metadata.labels[name] for name in ("dag_id", "run_id", "map_index")))
             if any(found.reason == "Unschedulable" for found in pod.status.conditions or ()):
                 self.waited.add(pod.metadata.name)
             self._go_on(pod)

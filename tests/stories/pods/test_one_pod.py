@@ -280,7 +280,9 @@ def test_a_full_quota_is_told_apart_from_an_error(pipelines, api, full_quota):
 
 
 def test_room_is_counted_with_the_service_account_s_rights(pipelines, api):
-    assert re.match(r"\d+ pods may start now: \d+ pods fit \(cpu 0\.2, memory", check_room(api, pipelines().dataset))
+    assert re.match(
+        r"\d+ pods? may start now: \d+ pods? fits? \(cpu 0\.2, memory", check_room(api, pipelines().dataset)
+    )
 
 
 def test_a_pod_that_fits_no_node_says_so_at_once(pipelines, api):

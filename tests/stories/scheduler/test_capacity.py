@@ -164,7 +164,7 @@ def test_a_full_cluster_is_waited_for_and_told_of_in_one_line(team, caplog):
     )
     team.core.delete_namespaced_pod(hogs[0], team.namespace, grace_period_seconds=0)
     assert len(asked.look_again(context, None, **{**second.value.kwargs, "since": SINCE})) == 1
-    assert caplog.records[-1].getMessage().startswith("1 pods may start now after a wait of ")
+    assert caplog.records[-1].getMessage().startswith("1 pod may start now after a wait of ")
 
 
 def test_a_wait_that_is_over_fails_with_what_was_missing(team):

@@ -81,14 +81,16 @@ def test_two_of_it_wait_on_a_full_cluster_go_on_when_there_is_room_and_never_tak
         for dag_id, run_id in runs.items():
             airflow.rest.reached(dag_id, run_id, "room", "deferred")
         time.sleep(LOOKS_S)
-        assert seen.seen == set(), "no pod is started while none fits"
+        assert seen.tasks == set(), "no pod is started while none fits"
         core.delete_namespaced_pod("p", NAMESPACE, grace_period_seconds=0)
         for dag_id, run_id in runs.items():
             assert airflow.rest.finished(dag_id, run_id) == "success", airflow.rest.story(dag_id, run_id)
     counts = [airflow.rest.xcom(dag_id, run_id, "room", "pods") for dag_id, run_id in runs.items()]
-    assert (seen.waited, len(seen.seen)) == (set(), sum(counts)), "none is Pending for want of room"
+    assert (seen.waited, len(seen.tasks)) == (set(), sum(counts)), "none is Pending for want of room"
     assert seen.most_at_once <= FIT
     for dag_id, run_id in runs.items():
-        log = airflow.rest.log(dag_id, run_id, "room")
-        assert log.count("0/1 nodes fit one pod (cpu 0.5, memory 0.0625Gi): 1 Insufficient cpu") == 1, "told once"
-        assert "pods may start now after a wait of" in log
+        # A busy machine begins some attempts too late for Airflow, which has them tried again.
+        logs = airflow.rest.logs(dag_id, run_id, "room")
+        full = "0/1 nodes fit one pod (cpu 0.5, memory 0.0625Gi): 1 Insufficient cpu"
+        assert max(log.count(full) for log in logs) == 1, "told once"
+        assert any("may start now after a wait of" in log for log in logs)

@@ -68,10 +68,19 @@ def check_unreadable(pages, pipeline, here, done):
     kept = pipeline.stores.results.read_bytes(file.key)
     pipeline.stores.results.delete([file.key])
     beside, explored = pages.get(here), pages.get(here.replace("/evidence/", "/explore/"))
+    dataset = pages.get(f"/dataset/{here.split('/')[2]}")
     pipeline.stores.results.write_bytes(file.key, kept, "application/json")
-    assert (beside.status, explored.status) == (200, 200)
+    assert (beside.status, explored.status, dataset.status) == (200, 200, 200)
+    assert re.search(r"Not shown: [^<]*findings", dataset.body)
     assert re.search(r'id="troubles">.*?They cannot be read: [^<]*findings', beside.body, re.DOTALL)
     assert "nobody had labelled an image when it was summarized" in beside.body
+
+
+def test_the_page_of_a_dataset_says_what_is_wrong_with_its_cameras(told):
+    pages, _, here, _ = told
+    page = pages.get(f"/dataset/{here.split('/')[2]}").body
+    assert '<p class="warn">A: lamps fail since 2026-06-15T00:00:00Z</p>' in page
+    assert f'<a href="/shoal{here}#troubles">Troubles of cameras in the images of the answer</a>: 1, lasting: 1' in page
 
 
 def test_a_person_looks_decides_and_takes_it_back(told):

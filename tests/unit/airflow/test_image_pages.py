@@ -39,12 +39,21 @@ class Seen:
     file: Path
     names: tuple[str, ...]
     versions: dict[str, str]
+    other: str
+    """Run key of the other version's."""
 
     def get(self, page: str, file: str = "", /, headers: dict[str, str] | None = None, **asked: object) -> Answered:
         place = f"reanalyse_{self.pipeline.dataset.name}/{self.plan.variant.directory}/{self.plan.run_key}{file and '/'}{file}"
         return self.pages.get(
             f"/{page}/{place}?{urlencode({name.rstrip('_'): value for name, value in asked.items()})}", headers=headers
         )
+
+    def compare(self, below: str = "", /, **asked: object) -> Answered:
+        two = {"first": self.plan.run_key, "second": self.other}
+        path = f"/compare/reanalyse_{self.pipeline.dataset.name}{below}?{urlencode(two | asked)}"
+        while (got := self.pages.get(path)).status == 202:
+            assert "are compared once" in got.body
+        return got
 
     def image(self, key: str, page: str = "image", /, **asked: object) -> Answered:
         return self.get(page, key=key, version=self.versions[key], **asked)
@@ -72,7 +81,7 @@ def seen(store, demo_models, scenes, tmp_path_factory):
         pipeline.put(names[4], photos[names[5]])
         pipeline.stores.source.delete([names[5]])
         pipeline.put(LATER, photos[names[5]])
-        answer(pipeline, "v2", {names[3]: [(CORIS, 0.8, BOX)] * 7, names[4]: [(CORIS, 0.8, BOX)]})
+        other = answer(pipeline, "v2", {names[3]: [(CORIS, 0.8, BOX)] * 7, names[4]: [(CORIS, 0.8, BOX)]})
         for key in names[4:6]:
             pipeline.put(key, photos[key])
         pipeline.stores.source.delete([LATER])
@@ -83,7 +92,9 @@ def seen(store, demo_models, scenes, tmp_path_factory):
         )  # fmt: skip
         pipeline.summarize(plan)
         versions = {one.key: one.object_version for one in pipeline.stores.source.list_objects("")}
-        yield Seen(pages, pipeline, plan, folder / f"{pipeline.dataset.name}.yaml", names, versions)
+        yield Seen(
+            pages, pipeline, plan, folder / f"{pipeline.dataset.name}.yaml", names, versions, other.stored.run_key
+        )
 
 
 def captions(got: Answered) -> list[str]:
@@ -262,6 +273,45 @@ def test_of_a_run_that_is_not_complete_only_the_failures_are_shown(seen):
     assert "The next run looks at them: see the log of the infer tasks" in got.body
 
 
+def pairs(got: Answered) -> dict[str, str]:
+    found = re.findall(r"<li><figure>\n(<div class=\"pair\">.*?)</figure>", got.body, re.DOTALL)
+    return {unescape(re.search("<strong>(.*?)</strong>", one)[1]): one for one in found}
+
+
+def test_images_on_which_two_versions_differ_most_are_shown_as_each_saw_them(seen):
+    told = pairs(seen.compare())
+    assert len(told) == 12
+    key = seen.names[3]
+    assert "both: 3 · v1 alone: 1 Chromis chromis · v2 alone: 4 Coris julis" in told[key]
+    first, second = re.findall(r'<a class="shot" href="(.*?)".*?</a>', told[key], re.DOTALL)
+    for href, run_key in ((first, seen.plan.run_key), (second, seen.other)):
+        got = seen.pages.get(unescape(href).removeprefix("/shoal"))
+        assert (got.status, f"run {run_key}" in got.body, f"<h1>{key}</h1>" in got.body) == (200, True, True)
+    of_first, of_second = told[key].split("</a>")[:2]
+    one_box = "M100 80H300V200H100Z"
+    thin, thick = 1, 2  # one line, and one on a darker one
+    assert (of_first.count(f'"{one_box * 3}"'), of_first.count(f'"{one_box}"')) == (thin, thick)
+    assert (of_second.count(f'"{one_box * 3}"'), of_second.count(f'"{one_box * 4}"')) == (thin, thick)
+    [source] = set(re.findall(r'<img src="/shoal(.*?)"', told[key]))
+    had = seen.pages.get(unescape(source))
+    assert (had.status, had.headers["content-type"], had.headers["cache-control"]) == (
+        200,
+        "image/jpeg",
+        "private, no-cache",
+    )
+    again = seen.pages.get(unescape(source), headers={"If-None-Match": had.headers["etag"]})
+    assert (again.status, again.body) == (304, "")
+
+
+def test_no_picture_is_shown_but_of_images_on_which_two_versions_differ_most(seen):
+    agreed = next(name for name in seen.names if name not in pairs(seen.compare()))
+    got = seen.compare("/picture", key=agreed, version=seen.versions[agreed])
+    assert (got.status, got.headers["content-type"]) == (404, "image/svg+xml")
+    assert "no such image among those" in " ".join(re.findall(r"<tspan[^>]*>([^<]*)", got.body))
+    assert seen.compare("/picture", key=agreed, version=seen.versions[agreed], side=9999).status == 404
+    assert "There is no such page" in seen.compare("/picture").detail
+
+
 def test_images_of_people_are_never_shown_also_of_whom_the_dataset_file_says_so_today(seen):
     written = seen.file.read_text(encoding="utf-8")
     key = seen.names[0]
@@ -277,6 +327,8 @@ def test_images_of_people_are_never_shown_also_of_whom_the_dataset_file_says_so_
             True,
             True,
         )
+        assert "<img" not in seen.compare().body
+        assert seen.compare("/picture", key=key, version=seen.versions[key]).status == 404
         of_taxon = seen.get("images", taxon="Coris julis").body
         assert "0 images with Coris julis" in of_taxon
         assert "30 more, with or without Coris julis, are not shown" in of_taxon
@@ -297,6 +349,9 @@ def test_a_summary_of_a_later_format_is_told_in_one_line(seen):
     try:
         for page in ("images", "failures"):
             assert "99" in seen.get(page).detail
+        picture = seen.image(seen.names[0], "picture")
+        assert (picture.status, picture.headers["content-type"]) == (404, "image/svg+xml")
+        assert "format_version 99" in " ".join(re.findall(r"<tspan[^>]*>([^<]*)", picture.body))
     finally:
         results.write_bytes(key, stored)
 

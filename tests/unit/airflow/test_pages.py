@@ -384,7 +384,11 @@ def test_two_runs_are_compared_and_what_cannot_be_is_said(shown):
     page = shown.ask(f"/compare/{shown.dag_id}", first=key, second=trial.run_key).body
     both = {one["taxon"]: one["detections"] for one in shown.results.read_json(shown.run.summary)["result"]["species"]}
     for one in done.result["species"]:
-        counted = rf"{one['taxon']}</a></th>.*<td class=\"n\">{both[one['taxon']]}</td><td class=\"n\">{one['detections']}</td>"
+        cells = (
+            f'<td data-label="{word}: all" class="n">{count}</td>'
+            for word, count in (("first", both[one["taxon"]]), ("second", one["detections"]))
+        )
+        counted = f"{one['taxon']}</a></th>.*{''.join(cells)}"
         assert re.search(counted, page), one
     assert f"/shoal/run/{shown.dag_id}/{trial.variant.directory}/{trial.run_key}" in page
     late = shown.ask(f"/compare/{shown.dag_id}", first=key, second=trial.run_key, **{"from": "x"})

@@ -126,17 +126,22 @@ def test_what_is_kept_for_all_who_look_holds_no_plan_and_no_summary(many, counte
     assert answer_door.RUNS._most < 50, "these are kept apart, a few of them"
 
 
-def test_a_shard_that_stands_still_is_named_and_no_end_is_told(many, counted):
+def test_a_shard_that_stands_still_is_named_with_how_long_it_waits_for_images_and_no_end_is_told(many, counted):
     pipeline, plan = many
     run = pipeline.stores.layout.variant(plan.variant.directory).run(plan.run_key)
     [shard] = plan.work.shards
     note = ProgressNote(
-        shard.shard, shard.images, 0, 0, 0.0, 900.0, "2026-06-01T00:00:00Z", "2026-06-01T00:02:00Z", "node-7"
-    )
+        shard.shard, shard.images, 0, 0, 0.0, 900.0, "2026-06-01T00:00:00Z", "2026-06-01T00:02:00Z", "node-7",
+        waits_for_store=0.97,
+    )  # fmt: skip
     pipeline.stores.results.write_json(run.shard_progress(shard.shard, "abcd1234"), note.to_json())
     seen = asyncio.run(reading.see_run_now(f"backfill_{pipeline.dataset.name}", plan.variant.directory, plan.run_key))
     page = render("run_now.html", run=seen.value, trouble="", read_at=seen.read_at, was_live=True)
-    assert "0 of 1 done · 0 failed · 1 left · 0.0 images/s · ETA unknown: 1 shard stands still</div>" in page
+    assert (
+        "0 of 1 done · 0 failed · 1 left · 0.0 images/s · ETA unknown: 1 shard stands still · "
+        '<span class="warn">1 shard waits for the image store</span></div>'
+    ) in page
+    assert '<td data-label="Waits for images" class="n">97%</td>' in page
     assert '<span class="warn">standing still</span>' in page
     assert "node-7" in page
 

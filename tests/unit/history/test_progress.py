@@ -78,11 +78,12 @@ def test_shards_that_wait_for_the_store_are_told_of_and_none_that_has_ended():
         0: [Said(note(0, done=3, images_per_s=0.0, waits_for_store=0.97), 5)],
         1: [Said(note(1, done=200, waits_for_store=0.07), 5)],
         2: [Said(note(2, done=400, waits_for_store=0.97, ended="done"), 5)],
+        3: [Said(note(3, done=200, waits_for_store=-1e300), 5)],
     }
-    progress = progress_of(dict.fromkeys(range(3), 400), said)
-    assert [shard.waits_for_store for shard in progress.shards] == [0.97, 0.07, None]
+    progress = progress_of(dict.fromkeys(range(4), 400), said)
+    assert [shard.waits_for_store for shard in progress.shards] == [0.97, 0.07, None, 0.0]
     assert progress.describe().endswith(
-        "shards: 1 at work, 1 standing still, 1 done; 1 shard waits for the image store"
+        "shards: 2 at work, 1 standing still, 1 done; 1 shard waits for the image store"
     )
 
 

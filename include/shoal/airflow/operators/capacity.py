@@ -12,7 +12,7 @@ from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.pod_room import Bounds, PodRoom, is_known, plain_pod, pods_of
 from shoal.capacity.share import DEFAULT_SHARE
 from shoal.contract.errors import ConfigError, InsufficientCapacityError
-from shoal.contract.units import format_duration
+from shoal.contract.units import counted, format_duration
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
@@ -148,4 +148,4 @@ def tell_found(capacity: "Capacity", since: datetime | None) -> None:
     """Say how many may start and what binds, and how long that was waited for."""
     waited_s = 0 if since is None else round((datetime.now(UTC) - since).total_seconds())
     waited = f" after a wait of {format_duration(timedelta(seconds=waited_s))}" if waited_s else ""
-    log.info("%d pods may start now%s: %s", capacity.pods, waited, capacity.reason)
+    log.info("%s may start now%s: %s", counted(capacity.pods, "pod"), waited, capacity.reason)

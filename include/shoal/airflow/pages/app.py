@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shoal.airflow.pages import looking_routes, reading
+from shoal.airflow.pages.dataset_health import NO_HEALTH, see_health
 from shoal.airflow.pages.dataset_page import dataset_page
 from shoal.airflow.pages.evidence_routes import router as evidence_routes
 from shoal.airflow.pages.explore_routes import router as explore_routes
@@ -178,12 +179,15 @@ async def datasets(dag_ids: Annotated[set[str], Depends(readable_datasets)]) -> 
 
 @app.get("/dataset/{dag_id}", dependencies=may_see_dag)
 async def dataset(dag_id: str, before: Annotated[str, Query(pattern=f"^({RUN_KEY})?$")] = "") -> Response:
-    """Show a dataset: its answer, runs, variants, cameras, months."""
+    """Show a dataset: its answer, runs, variants, cameras, months, health."""
     name = reading.need_dataset(dag_id)
     home, runs = await asyncio.gather(reading.see_dataset(name), reading.see_runs(name, before))
     # A store that does not answer is waited for once.
-    months = reading.NO_MONTHS if home.trouble or runs.trouble else await reading.see_months(name)
-    return dataset_page(dag_id, home, runs, months)
+    if home.trouble or runs.trouble:
+        return dataset_page(dag_id, home, runs, reading.NO_MONTHS, NO_HEALTH)
+    answer = home.value.overview.answer
+    months, health = await asyncio.gather(reading.see_months(name), see_health(dag_id, answer))
+    return dataset_page(dag_id, home, runs, months, health)
 
 
 @app.get("/dag-run/{dag_id}/{run_id:path}", dependencies=may_see_dag)

@@ -1,7 +1,7 @@
 """The page that compares two runs of a dataset: agreement on the same images and not accuracy, as `compare` tells it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 
+from shoal.airflow.pages.compared_shots import pairs_of
 from shoal.airflow.pages.explore_form import ExploreForm, bins_between
-from shoal.airflow.pages.frame import NOTHING, Crumb, crumbs, page, to_compare, to_dataset, to_image, to_run
+from shoal.airflow.pages.frame import NOTHING, Crumb, crumbs, page, to_compare, to_dataset, to_run
 from shoal.airflow.pages.svg_charts import draw_pair
 from shoal.answers.find import StoredRun
 from shoal.answers.where import Where
@@ -18,7 +19,6 @@ from shoal.compare.agreement import TaxonAgreement
 from shoal.compare.comparison import Comparison
 from shoal.compare.differed import COLOURS
 from shoal.contract.errors import shown
-from shoal.contract.units import utc_text
 from shoal.history.digest import RunDigest
 
 MOST_CHARTS = 4
@@ -51,17 +51,20 @@ class CompareForm:
         cameras = (self.part.camera,) if self.part.camera else ()
         return Where(cameras=cameras, start=_midnight(start, zone), end=_midnight(end, zone))
 
-    def query(self, taxon: str) -> str:
-        """Write it as the end of an address, with another taxon."""
+    def said(self) -> dict[str, str]:
+        """Give what an address says of the two and of the part."""
         part = self.part
-        told = {
+        return {
             "first": self.first,
             "second": self.second,
             "camera": part.camera,
             "from": part.start,
             "to": part.end,
-            "taxon": taxon,
         }
+
+    def query(self, taxon: str) -> str:
+        """Write it as the end of an address, with another taxon."""
+        told = self.said() | {"taxon": taxon}
         return f"?{urlencode({name: value for name, value in told.items() if value})}"
 
 
@@ -125,6 +128,15 @@ def _told(dag_id: str, form: CompareForm, runs: tuple[StoredRun, StoredRun], fou
         "otherwise_timed": agreement.otherwise_timed,
         "changed": found.changed,
         "whole_images": found.whole_images,
+        "measures": (
+            *words,
+            "Difference",
+            "On other days",
+            *(f"{word}: all" for word in words),
+            "Kept",
+            "Lost",
+            "Gained",
+        ),
         "rows": [(form.query(taxon.taxon), taxon, _numbers(taxon, agreement.images)) for taxon in found.taxa],
         "new": [(name, means[1].get(name)) for name in agreement.only_second],
         "gone": [(name, means[0].get(name)) for name in agreement.only_first],
@@ -135,7 +147,7 @@ def _told(dag_id: str, form: CompareForm, runs: tuple[StoredRun, StoredRun], fou
         "zone": found.zone,
         "width": found.series.width,
         "left_out": found.series.left_out,
-        "differed": list(_differed(dag_id, runs, found)),
+        "differed": list(pairs_of(dag_id, _as_found(form, runs).said(), runs, found)),
         "unshown": found.unshown,
         "with_people": found.with_people,
         "more_taxa": len(agreement.taxa) - len(found.taxa),
@@ -173,15 +185,9 @@ def _chart(found: Comparison, taxon: str) -> str:
     return draw_pair(about, labels, pairs, COLOURS, f"{what}, by {series.width}")
 
 
-def _differed(
-    dag_id: str, runs: tuple[StoredRun, StoredRun], found: Comparison
-) -> Iterator[tuple[str, str, str, int, int, int, list[str]]]:
-    for one in found.differed:
-        links = [
-            to_image(dag_id, run.plan.variant.directory, run.run_key, one.drawing.key, one.drawing.object_version)
-            for run in runs
-        ]
-        yield one.drawing.key, one.camera, utc_text(one.captured_at), one.kept, one.lost, one.gained, links
+def _as_found(form: CompareForm, runs: tuple[StoredRun, StoredRun]) -> CompareForm:
+    """Name the two that were compared: the dataset's answer may be another one tomorrow."""
+    return replace(form, first=runs[0].run_key, second=runs[1].run_key)
 
 
 def _midnight(day: date | None, zone: str) -> datetime | None:

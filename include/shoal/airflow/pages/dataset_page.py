@@ -1,9 +1,10 @@
-"""The page of a dataset: its answer, what is under way, its runs, variants, cameras and months."""
+"""The page of a dataset: its answer, what is under way, its runs, variants, cameras, what is wrong with these, and months."""
 
 from collections.abc import Iterator
 
 from fastapi.responses import HTMLResponse
 
+from shoal.airflow.pages.dataset_health import Health
 from shoal.airflow.pages.frame import NOTHING, Crumb, crumbs, page, to_dataset
 from shoal.airflow.pages.kept import Seen
 from shoal.airflow.pages.reading import Home, Months, RunsPage
@@ -11,7 +12,7 @@ from shoal.history.digest import own_dag_id
 from shoal.history.overview import AnswerFacts, Overview
 
 
-def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage], months: Months) -> HTMLResponse:
+def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage], months: Months, health: Health) -> HTMLResponse:
     """Fill in the page.
 
     Args:
@@ -19,6 +20,7 @@ def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage], months: Mo
         home: The dataset at a glance.
         runs: Some of its runs.
         months: The months that were looked at.
+        health: What is wrong with cameras.
     """
     one, name = home.value.overview, home.value.overview.dataset
     older = runs.value.older
@@ -34,9 +36,10 @@ def dataset_page(dag_id: str, home: Seen[Home], runs: Seen[RunsPage], months: Mo
         answer_facts=list(_answer_facts(one.answer)) if one.answer else [],
         runs=runs.value.digests,
         older=f"{to_dataset(name)}?before={older}" if older else "",
-        variants=[(variant.directory, f"{variant.runs:,}", variant.newest) for variant in one.variants],
+        variants=one.variants,
         cameras=list(_cameras(one)),
         months=months,
+        health=health,
         own_dag_id=own_dag_id,
     )
 

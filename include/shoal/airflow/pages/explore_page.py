@@ -29,6 +29,7 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import size_text
 from shoal.evidence.answer_evidence import ESTIMATES_FILE
+from shoal.exports.export import BY_MONTH, PACKAGES
 from shoal.pictures.colours import colours_of
 
 MOST_CHARTS = 4
@@ -112,6 +113,8 @@ def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView, b
         here=to_run("explore", dag_id, variant, run_key),
         files=list(_files(dag_id, variant, run)),
         cited=_cited(run),
+        named=f"{dataset}/{run_key}",
+        exports=sorted({*BY_MONTH, *PACKAGES}),
         whole_images=run.plan.task == CLASSIFY.name,
         told=_told(dag_id, variant, run, view) if view.explored else {},
         # Labels correct the answer as a whole, by its own thresholds: beside the numbers of a part they would mislead.

@@ -9,8 +9,12 @@ from shoal.airflow.pages.compare_page import CompareForm, compare_page
 from shoal.airflow.pages.evidence_view import EvidenceView, see_files
 from shoal.airflow.pages.explore_form import ExploreForm
 from shoal.airflow.pages.explore_page import explore_page, look
+from shoal.airflow.pages.looking import open_run
+from shoal.airflow.pages.looking_routes import Key, send_picture, side_of
+from shoal.airflow.pages.pictures import ToShow, to_show
 from shoal.airflow.pages.reading import need_dataset, see_runs
 from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
+from shoal.airflow.pages.shots import GRID_PX
 from shoal.contract.errors import ConfigError, ShoalError
 from shoal.evidence.answer_evidence import ESTIMATES_FILE
 
@@ -58,3 +62,27 @@ async def compare(dag_id: str, form: Annotated[CompareForm, Depends(read_compare
     except ConfigError as err:
         return compare_page(dag_id, name, form, choices, problem=str(err))
     return compare_page(dag_id, name, form, choices, compared=compared)
+
+
+@router.get("/compare/{dag_id}/picture", dependencies=may_see_dag)
+async def compared_picture(  # noqa: PLR0917 - FastAPI's signature
+    dag_id: str,
+    form: Annotated[CompareForm, Depends(read_compare_form)],
+    request: Request,
+    key: Key,
+    version: Key,
+    side: str = f"{GRID_PX}",
+) -> Response:
+    """Give a scaled picture of an image on which two runs differ; in its place why there is none."""
+    return await send_picture(_find_picture(dag_id, form, key, version, side_of(side)), request)
+
+
+async def _find_picture(dag_id: str, form: CompareForm, key: str, version: str, side_px: int) -> ToShow:
+    """Find a picture among those of a comparison: who shows people in either of the two is in none."""
+    (first, _), found = await see_comparison(need_dataset(dag_id), (form.first, form.second), form.where)
+    drawings = [one.drawing for one in found.differed]
+    named = next((one for one in drawings if (one.key, one.object_version) == (key, version)), None)
+    if named is None:
+        raise ConfigError("no such image among those on which the two differ most")
+    run = await open_run(dag_id, first.plan.variant.directory, first.run_key)
+    return to_show(run, named, side_px)

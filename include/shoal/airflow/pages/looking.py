@@ -1,11 +1,11 @@
-"""What the pages of images read: the run, its answer on this disk, and pictures of the images as the run looked at them."""
+"""What the pages of images read: the run, and its answer on this disk."""
 
 import asyncio
 import atexit
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TypeVar
 
@@ -20,8 +20,7 @@ from shoal.answers.shelf import MOST_ANSWERS, Brought, Shelf
 from shoal.answers.stored_look import stored_look
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.run_names import dataset_of
-from shoal.pictures.drawing import Drawing, PictureLimits
-from shoal.pictures.pool import Picture, PicturePool
+from shoal.pictures.drawing import PictureLimits
 from shoal.results.read_plan import read_plan
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary, find_summary
@@ -40,24 +39,14 @@ LOOK_S = 60.0
 PREPARED_S = 4.0
 """So long somebody waits for an answer to be brought here before he is told that it is on its way."""
 
-PICTURE_S = 40.0
-"""So long a picture may take with those before it."""
-
-PICTURES = PicturePool()
-atexit.register(PICTURES.close)
 RUNS = Kept(threads=4, most=24)
 """Runs that are looked at: the summary of a large one is megabytes."""
 
 LOOKS = Kept(threads=4, most=64, deadline_s=15.0)
 """Pages of images: each at most some hundred kilobytes."""
 
-FOUND = Kept(threads=4, most=4000, deadline_s=15.0)
-"""What single pictures are made of."""
-
 STORED = Kept(threads=2, most=64, deadline_s=15.0)
 """What is read from the results bucket for the page of an image."""
-
-DRAWS = Kept(threads=8, most=400, deadline_s=PICTURE_S)
 
 
 class StillComingError(Exception):
@@ -97,6 +86,12 @@ class OpenRun:
     def zone(self) -> str:
         """Of the dataset's days."""
         return self.plan.settings.report.zone
+
+    @property
+    def limits(self) -> PictureLimits:
+        """What the run let an image have."""
+        model = self.plan.settings.model
+        return PictureLimits(model.pixel_limit, model.scan_limit)
 
     @property
     def source(self) -> ImageStore:
@@ -224,55 +219,3 @@ async def shapes_of(run: OpenRun, image: SeenImage) -> SeenImage:
     if not has_shapes(run.plan):
         return image
     return await look_stored(run, ("shapes", image), lambda database: with_shapes(database, image, run.summary.tables))
-
-
-async def tag_of(run: OpenRun, key: str, object_version: str, side_px: int) -> str:
-    """Name a picture that may still be shown, as an ETag: one that a browser has it keeps; raises as `picture_of`."""
-    drawing, _ = await _find(run, key, object_version)
-    told = repr((drawing.key, drawing.object_version, drawing.content_sha256, side_px))
-    return f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
-
-
-async def picture_of(run: OpenRun, key: str, object_version: str, side_px: int) -> Picture:
-    """Give a picture of an image of a run, or why there is none.
-
-    Raises:
-        StillComingError: The answer is on its way.
-        ConfigError: There is no such image, or it is not shown.
-    """
-    drawing, limits = await _find(run, key, object_version)
-
-    def make() -> Picture:
-        source = run.source
-        return PICTURES.picture(
-            f"{source.address}/{source.bucket}", source, replace(drawing, long_side_px=side_px), limits
-        )
-
-    return await _draw(run, make)
-
-
-async def original_of(run: OpenRun, key: str, object_version: str) -> bytes | str:
-    """Give an image's own bytes, or why there are none; raises as `picture_of`."""
-    drawing, _ = await _find(run, key, object_version)
-    return await _draw(run, lambda: PICTURES.original(run.source, drawing))
-
-
-async def _find(run: OpenRun, key: str, object_version: str) -> tuple[Drawing, PictureLimits]:
-    """Find what a picture is made of; only the run's tables say which images there are."""
-
-    def find(answer: BrowsedAnswer) -> tuple[Drawing, PictureLimits]:
-        found = answer.to_draw(key, object_version)
-        sha256 = found.content_sha256 or ""
-        return Drawing(found.key, found.object_version, found.size_bytes, content_sha256=sha256), answer.limits
-
-    drawing, limits = await look(run, ("to draw", key, object_version), find, FOUND)
-    # Whoever writes tables has no say over the rest of the bucket.
-    source = run.place.dataset.source if run.place.dataset else run.plan.settings.source
-    if not drawing.key.startswith(source.prefix):
-        raise ConfigError(f"it is not below {source.prefix}, where the dataset file has the images now")
-    return drawing, limits
-
-
-async def _draw(run: OpenRun, make: Callable[[], T]) -> T:
-    """Make something for one person, in a thread of those for pictures."""
-    return (await DRAWS.get(f"Pictures of run {run.run_key}", object(), make, fresh_s=0.0, keep=False)).value

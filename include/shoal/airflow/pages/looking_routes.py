@@ -1,7 +1,7 @@
 """The routes of images: grid, single image, failures, and the pictures and originals that these pages ask for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from html import escape
 from textwrap import wrap
 from typing import Annotated, Any, TypeVar
@@ -20,11 +20,9 @@ from shoal.airflow.pages.looking import (
     look,
     need_images,
     open_run,
-    original_of,
-    picture_of,
     shapes_of,
-    tag_of,
 )
+from shoal.airflow.pages.pictures import ToShow, make_picture, original_of, picture_asked, picture_of
 from shoal.airflow.pages.rights import RunKey, Variant, may_see_dag
 from shoal.airflow.pages.sending import Sending
 from shoal.airflow.pages.shots import GRID_PX, PHOTO_PX, SIDES
@@ -113,14 +111,33 @@ async def picture(  # noqa: PLR0917 - FastAPI's signature
     dag_id: str, variant: Variant, run_key: RunKey, request: Request, key: Key, version: Key, side: str = f"{GRID_PX}"
 ) -> Response:
     """Give a scaled picture of an image, as the run looked at it; in its place why there is none."""
+    side_px = side_of(side)
+
+    async def find() -> ToShow:
+        return await picture_asked(await open_run(dag_id, variant, run_key), key, version, side_px)
+
+    return await send_picture(find(), request)
+
+
+def side_of(side: str) -> int:
+    """Read how large a picture is to be.
+
+    Raises:
+        HTTPException: There are none of that size.
+    """
     if side not in map(str, SIDES):
         raise HTTPException(404, f"There are pictures of {' or '.join(map(str, SIDES))} px")
-    run = await open_run(dag_id, variant, run_key)
+    return int(side)
+
+
+async def send_picture(find: Awaitable[ToShow], request: Request) -> Response:
+    """Give a picture that a page asks for; in its place why there is none."""
     try:
-        kept = {"Cache-Control": ASKED_AGAIN, "ETag": await tag_of(run, key, version, int(side))}
-        if kept["ETag"] in request.headers.get("If-None-Match", ""):  # it may be one of several, or weak by a proxy
+        asked = await find
+        kept = {"Cache-Control": ASKED_AGAIN, "ETag": asked.tag}
+        if asked.tag in request.headers.get("If-None-Match", ""):  # it may be one of several, or weak by a proxy
             return Response(status_code=304, headers=kept)
-        made = await picture_of(run, key, version, int(side))
+        made = await make_picture(asked)
     except StillComingError:
         return _no_picture("the answer is being brought here", 503)
     except ShoalError as err:

@@ -69,6 +69,7 @@ class Bar:
     left: int
     images_per_s: float
     eta: str
+    waits: str
     not_in_time: int
 
 
@@ -124,7 +125,8 @@ def view_run(dag_id: str, variant: str, facts: RunFacts) -> RunView:
 
 def _bar(progress: RunProgress) -> Bar:
     return Bar(
-        progress.images, progress.done, progress.failed, progress.left, progress.images_per_s, progress.eta, progress.not_in_time,
+        progress.images, progress.done, progress.failed, progress.left, progress.images_per_s, progress.eta, progress.waits,
+        progress.not_in_time,
     )  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def _is_of_airflow(plan: StoredPlan) -> bool:
 
 def _about(plan: StoredPlan) -> str:
     conf = plan.params_json.get("conf")
-    said = f"conf {conf} (asked)" if conf is not None else "conf of the dataset file"
+    said = f"conf {conf} (asked)" if conf is not None else f"conf {plan.settings.conf:g} (dataset file)"
     what = f"a count of the images of run {plan.of_run}" if plan.of_run else f"model {plan.models}"
     return f"{what} · {said} · started {tell_start(plan)}"
 

@@ -1,7 +1,7 @@
 """Images as pages show them: a picture, the boxes over it, a caption. Text is text, and lines are SVG's own attributes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -121,11 +121,19 @@ def _lines(image: SeenImage, taxon: str) -> Iterator[Line]:
     """Draw boxes, those of the taxon that is asked for on top: others are beside it."""
     paths: dict[tuple[bool, str, bool], list[str]] = {}
     for _, box, (x1, y1, x2, y2) in _edges(image):
-        path = "".join(map(_loop, box.outline)) or f"M{x1:.0f} {y1:.0f}H{x2:.0f}V{y2:.0f}H{x1:.0f}Z"
-        path += "".join(f"M{x:.0f} {y:.0f}h.01" for x, y in box.points)
+        path = draw_path((x1, y1, x2, y2), box.outline, box.points)
         paths.setdefault((bool(taxon) and box.taxon != taxon, box.colour, box.is_below), []).append(path)
     for (is_beside, colour, is_below), drawn in sorted(paths.items(), reverse=True):
         yield Line("".join(drawn), colour, is_below, is_beside)
+
+
+def draw_path(
+    edges: tuple[float, float, float, float], outline: Iterable[tuple[Point, ...]], points: Iterable[Point]
+) -> str:
+    """Write a box as a path in pixels of its image: as its outline, where it has one, and its key points as dots."""
+    x1, y1, x2, y2 = edges
+    path = "".join(map(_loop, outline)) or f"M{x1:.0f} {y1:.0f}H{x2:.0f}V{y2:.0f}H{x1:.0f}Z"
+    return path + "".join(f"M{x:.0f} {y:.0f}h.01" for x, y in points)
 
 
 def _loop(points: tuple[Point, ...]) -> str:

@@ -6,6 +6,7 @@ from kubernetes.client import ApiClient, AuthorizationV1Api, VersionApi
 
 from shoal.contract.errors import ConfigError
 from shoal.contract.run_names import CHECK_DAG_ID
+from shoal.contract.units import counted
 from shoal.engines.engine import DagRunId, Engine, Step
 from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.rights import FOR_CAPACITY, NEEDED, Right
@@ -64,7 +65,7 @@ def check_room(engine: Engine) -> str:
         InsufficientCapacityError: Nothing fits now.
     """
     capacity = engine.room(engine.sample_pod(), lambda: CHECK, lambda *_: None).find(promise=False)
-    return f"{capacity.pods} pods may start now: {capacity.reason}"
+    return f"{counted(capacity.pods, 'pod')} may start now: {capacity.reason}"
 
 
 def _may(api_client: ApiClient, right: Right, namespace: str) -> bool:
