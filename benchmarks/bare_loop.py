@@ -11,8 +11,9 @@ from pathlib import Path
 import cv2
 from photos import decode_photo
 
-from shoal.contract.job import Inference
-from shoal_worker.session import Detector, open_model
+from shoal.contract.inference import Inference
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 
 PHOTOS = 8
 

@@ -9,7 +9,7 @@ from statistics import median
 import cv2
 import numpy as np
 
-from shoal.contract.job import PIXEL_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT
 from shoal_worker.image.decode import decode
 from shoal_worker.image.exif import read_exif
 

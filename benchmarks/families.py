@@ -16,9 +16,10 @@ import cv2
 import family_graphs
 from photos import decode_photo, draw_photo
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import resolve_imgsz
-from shoal_worker.session import Detector, OpenedModel, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import OpenedModel, open_model
 
 PHOTOS = 4
 

@@ -26,14 +26,19 @@ from photos import decode_photo, draw_photo
 from yolov8n_graph import build_yolov8n
 
 from shoal.contract.cgroup import read_cores
-from shoal.contract.job import AUTO, PIXEL_LIMIT, SCAN_LIMIT, Inference
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
+from shoal.contract.inference import Inference
+from shoal.contract.job import AUTO
 from shoal.contract.model_info import resolve_imgsz
 from shoal.stores.images import Fetched
+from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import MOST_AUTO, Batches
-from shoal_worker.loop.pipeline import Fatal, Finished, Intake, Pipeline, count_fetchers
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.outcome import Fatal, Finished
+from shoal_worker.loop.pipeline import Pipeline, count_fetchers
 from shoal_worker.rows.parts import ListedImage, Row, Stamp
-from shoal_worker.session import Detector, OpenedModel, open_model
+from shoal_worker.session import OpenedModel, open_model
 from shoal_worker.tasks.detect import Detections
 
 NO_GPU = 3

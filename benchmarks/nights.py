@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shoal.contract.layout import VariantLayout, mint_attempt, mint_run_key
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import mint_attempt, mint_run_key
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.results.compaction import Compacted, compact

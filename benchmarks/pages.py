@@ -19,8 +19,10 @@ from far_store import far_store
 
 from asked_pages import AskedPages, asked_pages
 from pipeline import make_pipeline
-from shoal.contract.layout import DatasetLayout, RunLayout, mint_attempt, mint_run_key
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import mint_attempt, mint_run_key
 from shoal.contract.progress_note import ProgressNote
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.contract.units import utc_text
 from shoal.embedded.processes.rclone import embedded_store

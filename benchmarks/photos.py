@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from shoal.contract.job import PIXEL_LIMIT
-from shoal_worker.image.decode import Undecodable, decode
+from shoal.contract.image_limits import PIXEL_LIMIT
+from shoal_worker.image.decode import decode
+from shoal_worker.image.header import Undecodable
 from shoal_worker.image.letterbox import Image
 
 WIDTH, HEIGHT = 2688, 1520

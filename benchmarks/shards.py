@@ -10,9 +10,9 @@ from photos import HEIGHT, WIDTH, draw_photo
 from yolov8n_graph import build_yolov8n
 
 from shoal.capacity.share import NodeHeadroom
-from shoal.contract.job import WorkerCommand
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.model_file import MODEL_FILE
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.local.machine import find_room
 from shoal.plan.document import Plan
 from shoal.plan.make_plan import make_plan

@@ -8,7 +8,7 @@ keeps an identity of the machine and what it would send in the home folder.
 
 import os
 
-from shoal.contract.job import PIXEL_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXEL_LIMIT))

@@ -15,26 +15,33 @@ import cv2
 from shoal.contract.cgroup import read_cores
 from shoal.contract.errors import ServiceError, shown
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference, ShardJob, ThenModel, WorkerCommand
+from shoal.contract.inference import Inference
+from shoal.contract.job import ShardJob, ThenModel
 from shoal.contract.layout import VariantLayout
 from shoal.contract.model_file import MOST_GRAPH_BYTES
+from shoal.contract.worker_command import WorkerCommand
 from shoal.stores.image_folder import ImageFolder
 from shoal.stores.images import ImageSource
 from shoal.stores.kinds import open_from_env
 from shoal.stores.object_store import ObjectStore
+from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
-from shoal_worker.loop.loop import NEVER_READY, Ending, Limits, ShardRun
+from shoal_worker.loop.ending import Ending, Limits
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.judge import NEVER_READY
+from shoal_worker.loop.loop import ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
-from shoal_worker.loop.pipeline import Intake, Pipeline, Wake, count_fetchers
+from shoal_worker.loop.outcome import Wake
+from shoal_worker.loop.pipeline import Pipeline, count_fetchers
 from shoal_worker.loop.progress import Progress
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.planned import download_model_file, read_planned
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
 from shoal_worker.services.looking import ServiceDetector
-from shoal_worker.session import Detector, InferenceCancelledError, check_sha256, open_model
-from shoal_worker.sight import Sight
+from shoal_worker.session import check_sha256, open_model
+from shoal_worker.sight import InferenceCancelledError, Sight
 from shoal_worker.sources.mount import MountSource
 from shoal_worker.sources.mount_doubt import MountDoubt
 from shoal_worker.two_in_a_row import TwoInARow, inference_of

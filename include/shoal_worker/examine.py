@@ -1,31 +1,33 @@
 """What happens to one image, in two steps: up to the model's input, and through the model to its row."""
 
 import hashlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from shoal.contract.errors import ConfigError, StoreError, one_line
-from shoal.contract.job import too_many_bytes
+from shoal.contract.errors import one_line
+from shoal.contract.image_limits import too_many_bytes
 from shoal.contract.rows import Reason, Status
 from shoal.stores.images import (
     Fetched,
     ImageArchived,
     ImageChanged,
-    ImageDenied,
     ImageGone,
     ImageMissing,
     ImageSource,
     ImageUnnamable,
 )
-from shoal_worker.image.decode import Undecodable, decode_pixels, read_header
+from shoal_worker.budget import Budget
+from shoal_worker.image.decode import decode_pixels
 from shoal_worker.image.exif import read_exif
+from shoal_worker.image.header import Undecodable, read_header
 from shoal_worker.image.quality import measure
+from shoal_worker.login import Login
 from shoal_worker.loop.fetch_ahead import Spent
+from shoal_worker.ready import Decoder, Ready, here
 from shoal_worker.rows.parts import ListedImage, Row, Stamp, new_row
 from shoal_worker.services.asking import RefusedError
 from shoal_worker.sight import Original, Sight, Together
@@ -36,67 +38,6 @@ TOGETHER = "+batch"
 
 _OF_FAILED = ("content_sha256", "version_checked", "exif", "width", "height")
 """What the row of an image that a service refused has of what is known of it, as that of one which cannot be decoded."""
-
-
-class Budget:
-    """Bounds what several threads hold at once, in any unit; one that needs more than all of it goes alone."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held = 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self, amount: int) -> Iterator[ExitStack]:
-        """Wait until `amount` fits, and hold it, beyond the end where somebody takes over what is given."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._held == 0 or self._held + amount <= self._size)
-            self._held += amount
-        with ExitStack() as held:
-            held.callback(self._give_back, amount)
-            yield held
-
-    def _give_back(self, amount: int) -> None:
-        with self._changed:
-            self._held -= amount
-            self._changed.notify_all()
-
-
-@dataclass(frozen=True)
-class Ready:
-    """An image on its way to the model; the decoded image is no longer held, unless it is to be cut.
-
-    It is cut into tiles, or for a second model that looks at what is in the boxes.
-
-    Attributes:
-        image: As listed.
-        facts: Row columns known so far.
-        frame: As the model is to see it: `(H, W, …)`, or for a service the image's own bytes.
-        image_hw: (height, width) of the decoded image in pixels.
-        seconds: Spent on it so far, without waiting.
-        held: What of the budgets of pixels or bytes it holds; whoever takes it closes this.
-    """
-
-    image: ListedImage
-    facts: dict[str, Any]
-    frame: Any
-    image_hw: tuple[int, int]
-    seconds: float
-    held: ExitStack = field(default_factory=ExitStack)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Frames of one shape may go through a model together; bytes for a service have none."""
-        return tuple(getattr(self.frame, "shape", ()))
-
-
-Decoder = Callable[[Callable[[], Ready | Row]], Ready | Row]
-"""Calls what decodes an image."""
-
-
-def here(decode: Callable[[], Ready | Row]) -> Ready | Row:
-    """Decode at once, in this thread."""
-    return decode()
 
 
 class Examiner:
@@ -126,8 +67,8 @@ class Examiner:
         self._pixel_limit = pixel_limit
         self._scan_limit = scan_limit
         self._stamp = stamp
-        self._last_read: ListedImage | None = None
-        self._witnesses = witnesses
+        self.login = Login(source, witnesses)
+        """Whether it still reads, which is asked where the store refuses images."""
         self.underway = Underway()
         """What is decoded and inferred right now."""
         self.reads = Spent()
@@ -162,7 +103,7 @@ class Examiner:
                 return self.denied(image, f"in an archive: restore it, then run again ({err})")
             except ImageUnnamable as err:  # no login would read it: nothing has to be proved
                 return self.denied(image, err)
-            self._last_read = image
+            self.login.has_read(image)
             return decoding(partial(self._decode, image, fetched, held))
 
     def denied(self, image: ListedImage, said: object) -> Row:
@@ -170,39 +111,6 @@ class Examiner:
         if isinstance(said, ImageMissing):
             return self._row(image, Status.GONE)
         return self._row(image, Status.DENIED, detail=one_line(said))
-
-    def still_reads(self) -> bool:
-        """Try whether the login still reads an image: the one that it read last, else one of the witnesses.
-
-        A witness that is refused may itself lie in the folder that is; once one is read, no other is asked for.
-        """
-        if (last := self._last_read) is not None:
-            return self._reads(last) is True
-        for image in self._witnesses:
-            if (answer := self._reads(image)) is not False:
-                return answer is True
-        return False
-
-    def is_still_missing(self, image: ListedImage) -> bool:
-        """Look again for an image that was not there; where anything else is said of it, nothing is known of it yet."""
-        try:
-            self._source.read(image.key, image.object_version, image.size_bytes)
-        except ImageMissing:
-            return True
-        except (ImageArchived, ImageChanged, ImageDenied, ImageGone, StoreError, ConfigError):
-            return False
-        return False
-
-    def _reads(self, image: ListedImage) -> bool | None:
-        """Try to read an image; None where the store is in trouble, and another one would tell no more."""
-        try:
-            self._source.read(image.key, image.object_version, image.size_bytes)
-        except (ImageArchived, ImageChanged, ImageDenied, ImageGone):
-            return False
-        except (StoreError, ConfigError):
-            return None
-        self._last_read = image
-        return True
 
     def rehearse(self, data: bytes) -> None:
         """Take an image that belongs to nobody all the way: what ends the worker afterwards is the image it tries then.

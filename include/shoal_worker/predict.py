@@ -12,18 +12,21 @@ from typing import Any
 import cv2
 
 from shoal.contract.errors import BrokeOffError, ConfigError, ModelRefusedError
-from shoal.contract.job import PIXEL_LIMIT, Inference
+from shoal.contract.image_limits import PIXEL_LIMIT
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
 from shoal.contract.then import Then, need_boxes, need_classifier
 from shoal_worker.answered import answer_line
-from shoal_worker.image.decode import Decoded, Undecodable, decode_pixels, read_header
+from shoal_worker.detector import Detector
+from shoal_worker.image.decode import Decoded, decode_pixels
+from shoal_worker.image.header import Undecodable, read_header
 from shoal_worker.rows.parts import ListedImage
 from shoal_worker.services.asking import RefusedError
 from shoal_worker.services.looking import ServiceDetector
 from shoal_worker.services.picture import HEIGHT, WIDTH
 from shoal_worker.services.written_service import read_service
-from shoal_worker.session import Detector, OpenedModel, open_model
+from shoal_worker.session import OpenedModel, open_model
 from shoal_worker.sight import Original, Sight
 from shoal_worker.two_in_a_row import TwoInARow, inference_of
 from shoal_worker.underway import Underway

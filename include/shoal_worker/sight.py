@@ -5,9 +5,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from shoal.contract.errors import ShoalError
 from shoal.contract.tasks.task import Task
 from shoal_worker.image.letterbox import Image
 from shoal_worker.tasks.found import Found
+
+
+class InferenceCancelledError(Exception):
+    """The running inference was ended on purpose."""
+
+
+class GpuFailedError(ShoalError):
+    """The GPU or its driver failed, not the model: another node, or another time, may run it."""
+
 
 Noting = Callable[[], AbstractContextManager[None]]
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.job import ShardJob, WorkerCommand
+from shoal.contract.job import ShardJob
 from shoal.contract.json_bounds import IN_TASKS, PLAN_BYTES, most_manifest_bytes, read_object
-from shoal.contract.layout import RunLayout
+from shoal.contract.run_layout import RunLayout
+from shoal.contract.worker_command import WorkerCommand
 from shoal.stores.kinds import open_from_env
 from shoal.stores.object_store import ObjectStore
 from shoal_worker.planned import count_images, read_planned
 
 if TYPE_CHECKING:
-    from shoal_worker.loop.loop import Ending
+    from shoal_worker.loop.ending import Ending
     from shoal_worker.loop.stop import StopRequest
 
 PLAN_NAME = "plan.json"

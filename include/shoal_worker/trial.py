@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import resolve_imgsz
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 from shoal_worker.tasks.classify import Scores
 
 SIDE = 640

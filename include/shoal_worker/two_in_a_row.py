@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from numpy.typing import NDArray
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.then import Then
+from shoal_worker.detector import Detector
 from shoal_worker.image.crops import place_of_crop
 from shoal_worker.image.letterbox import Image
 from shoal_worker.roll_up import Called, Naming
-from shoal_worker.session import Detector
 from shoal_worker.sight import Noting, Original
 from shoal_worker.tasks.classify import Scores
 from shoal_worker.tasks.detect import Detections

@@ -12,7 +12,8 @@ from shoal.answers.find import find_run
 from shoal.bucket.listing import identity_of
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import ATTEMPT, FORMAT_VERSION, RUN_KEY
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.minted_names import ATTEMPT, RUN_KEY
 from shoal.contract.rows import FATES, LISTING_COLUMNS, MANIFEST_COLUMNS, ROW_COLUMNS, Reason, Status
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.evidence import stored as stored_evidence

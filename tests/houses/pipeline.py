@@ -17,9 +17,9 @@ from dataset_settings import dataset_settings
 from shoal.bucket.arrived import Arrived
 from shoal.capacity.share import Capacity, NodeHeadroom
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import WorkerCommand
-from shoal.contract.layout import mint_attempt, mint_run_key
+from shoal.contract.minted_names import mint_attempt, mint_run_key
 from shoal.contract.units import parse_quantity
+from shoal.contract.worker_command import WorkerCommand
 from shoal.embedded.samples.scenes import Scene
 from shoal.engines.local.machine import find_room
 from shoal.history.verify import Verification, verify_run
@@ -188,9 +188,10 @@ def run_worker_here(stores: Stores, plan: Plan, shard: int) -> "subprocess.Compl
     try:
         os.environ.update(stores.worker_env())
         from shoal_worker import __main__ as worker  # sets variables of its own
+        from shoal_worker.command_line import make_parser
         from shoal_worker.loop.stop import StopRequest
 
-        arguments = worker._parser().parse_args(words[words.index("run") :])
+        arguments = make_parser().parse_args(words[words.index("run") :])
         status, reason = worker._attempt(arguments, StopRequest())
     finally:
         os.environ.clear()

@@ -14,7 +14,7 @@ from airflow_rest import AirflowRest
 from dataset_settings import dataset_settings
 from pipeline import Pipeline
 from running_airflow import RunningAirflow, running_airflow
-from shoal.contract.layout import RunLayout
+from shoal.contract.run_layout import RunLayout
 from shoal.embedded.home import CONN_ID, Home
 from shoal.results.answer import read_current
 from shoal.settings.dataset_files import load_dataset

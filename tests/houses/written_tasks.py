@@ -11,7 +11,7 @@ from hostile_answer import reef_of
 from pipeline import Pipeline
 from published_answer import PLAIN, Published
 from shoal.answers.find import find_run
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.plan.document import Plan
 from shoal.results.read_plan import read_plan

@@ -20,7 +20,8 @@ from shoal.answers.views import view_answer
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.gone_objects import gone
-from shoal.contract.layout import DatasetLayout, run_time
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import run_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.results.answer import read_current
 from shoal.results.run_list import list_planned

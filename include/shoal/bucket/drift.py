@@ -12,7 +12,8 @@ from duckdb import DuckDBPyConnection
 
 from shoal.bucket.listing import FrozenListing, Scope
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS, select_rows
 from shoal.contract.units import agreed, counted
 from shoal.settings.run_form import RunParams

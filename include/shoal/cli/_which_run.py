@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from shoal.cli._reach import find_dataset, list_datasets, reach_stores
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.layout import RUN_KEY
+from shoal.contract.minted_names import RUN_KEY
 from shoal.settings.results_place import ResultsPlace, is_place
 
 

@@ -15,8 +15,8 @@ from shoal.bucket.sampled_keys import Sample, fill_listing, sample_images
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import positive
 from shoal.contract.shown_keys import quoted_key
+from shoal.contract.typed_numbers import positive
 from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores

@@ -16,7 +16,7 @@ from shoal.cli._tell import tell
 from shoal.cli._which_run import read_word
 from shoal.cli._whole import need_free, write_whole
 from shoal.contract.errors import ConfigError, shown
-from shoal.contract.job import positive
+from shoal.contract.typed_numbers import positive
 from shoal.contract.units import counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shoal.cli._reach import add_dataset, find_dataset, reach_stores
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, shown
-from shoal.contract.job import positive
+from shoal.contract.typed_numbers import positive
 from shoal.evidence.lists import KINDS
 
 

@@ -19,7 +19,7 @@ from shoal.cli._tell import tell
 from shoal.cli._which_run import read_word
 from shoal.cli._whole import write_whole
 from shoal.contract.errors import ConfigError, shown
-from shoal.contract.job import positive
+from shoal.contract.typed_numbers import positive
 from shoal.pictures.draw import draw, sheet
 from shoal.pictures.drawing import Box, Drawn
 from shoal.settings.dataset_stores import Stores

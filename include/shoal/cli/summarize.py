@@ -51,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Count a run's images again."""
     from shoal.answers.find import find_run  # noqa: PLC0415 - other commands do not need them
-    from shoal.contract.layout import mint_run_key, run_time  # noqa: PLC0415
+    from shoal.contract.minted_names import mint_run_key, run_time  # noqa: PLC0415
     from shoal.plan.resummary import Resummary  # noqa: PLC0415
 
     dataset = find_dataset(arguments.dataset, by_file=True)
@@ -180,7 +180,7 @@ def _thresholds_json(asked: "Resummary", columns: "list[AtThreshold]") -> dict[s
 
 def _confs(text: str) -> tuple[float, ...]:
     """Read one threshold, or several with commas between."""
-    from shoal.contract.job import STORED_CONF  # noqa: PLC0415
+    from shoal.contract.inference import STORED_CONF  # noqa: PLC0415
 
     found = []
     for word in text.split(","):

@@ -3,7 +3,7 @@
 import re
 
 from shoal.contract.errors import ContractError, MovedError, ShoalError
-from shoal.contract.layout import ATTEMPT, RUN_KEY
+from shoal.contract.minted_names import ATTEMPT, RUN_KEY
 from shoal.contract.stored_names import is_file_of_answers, is_month_of_listings, parse_ledger_run
 
 _RESTORE = "restore it from an older version or a backup of the bucket"

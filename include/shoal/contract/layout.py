@@ -1,4 +1,4 @@
-"""Where every stored object lies. No other module builds a key.
+"""Where every stored object lies; those of one run, `run_layout` says. No other module builds a key.
 
 <results>/<dataset>/current.json
                     releases.json
@@ -13,18 +13,16 @@
 
 import hashlib
 import re
-import secrets
-import string
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
+
+from shoal.contract.minted_names import RUN_KEY, is_time
+from shoal.contract.run_layout import RunLayout
 
 FORMAT_VERSION = 2
 """`format_version` of every JSON object stored; readers refuse a higher one. Format 1 is read, never continued."""
 
-RUN_KEY = r"[0-9]{8}T[0-9]{6}Z-[a-z0-9]{8}"
-ATTEMPT = r"[a-z0-9]{8}"
 NO_MONTH = "0000-00"
 """Stands for the month in the name of a file that is of no single one: of several, or of moments that no month is named for."""
 
@@ -36,75 +34,6 @@ CONTENT = 16
 
 Evidence = Literal["samples", "labels", "trainings", "estimates", "reviews"]
 """What is kept of people's labels: who was drawn, what was seen, what a model learnt from, what follows, and who tests it."""
-
-
-@dataclass(frozen=True)
-class RunLayout:
-    """Objects of one run below `<variant>/runs/<run_key>/`.
-
-    Attributes:
-        root: Key prefix, ends with a slash.
-    """
-
-    root: str
-
-    @property
-    def plan(self) -> str:
-        """What the run intends; written before any pod starts."""
-        return f"{self.root}plan.json"
-
-    @property
-    def manifest(self) -> str:
-        """The images to infer, with their shard."""
-        return f"{self.root}manifest.parquet"
-
-    def remaining(self, shard: int, attempt: str) -> str:
-        """Manifest of what a repeated shard still has to do."""
-        return f"{self.root}remaining-{shard:04d}-{attempt}.parquet"
-
-    def trying(self, shard: int, attempt: str) -> str:
-        """The one image that a careful attempt tries right now; replaced by that attempt, deleted when it tries several."""
-        return f"{self.root}trying-{shard:04d}-{attempt}.json"
-
-    def crashed(self, shard: int, attempt: str) -> str:
-        """Says that an attempt crashed, so that the next ones are careful."""
-        return f"{self.crashes(shard)}{attempt}.json"
-
-    def crashes(self, shard: int) -> str:
-        """Prefix of what the crashed attempts at a shard left."""
-        return f"{self.root}crashed-{shard:04d}-"
-
-    @property
-    def tries(self) -> str:
-        """Prefix of every image that a careful attempt named last."""
-        return f"{self.root}trying-"
-
-    @property
-    def attempts(self) -> str:
-        """Prefix of what became of attempts at shards that failed."""
-        return f"{self.root}attempts/"
-
-    def failed_attempt(self, shard: int, attempt: str) -> str:
-        """Why one attempt at one shard failed."""
-        return f"{self.attempts}{shard:04d}-{attempt}.json"
-
-    @property
-    def progress(self) -> str:
-        """Prefix of how far attempts at shards say they are."""
-        return f"{self.root}progress/"
-
-    def shard_progress(self, shard: int, attempt: str) -> str:
-        """How far one attempt at one shard is; replaced by its worker."""
-        return f"{self.progress}{shard:04d}-{attempt}.json"
-
-    @property
-    def summary(self) -> str:
-        """The answer; written last."""
-        return f"{self.root}summary.json"
-
-    def summary_file(self, attempt: str, name: str) -> str:
-        """One file of the folder that one summarize attempt writes."""
-        return f"{self.root}summary-{attempt}/{name}"
 
 
 @dataclass(frozen=True)
@@ -326,27 +255,3 @@ def listed_month(listing: str, month: str | None, sha256: str) -> str:
         sha256: Of the file's bytes.
     """
     return f"{listed_months(listing)}{month or NO_MONTH}-{sha256[:CONTENT]}.parquet"
-
-
-def run_time(run_key: str) -> datetime:
-    """Read when a run was planned, UTC."""
-    return datetime.strptime(run_key[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-
-
-def is_time(run_key: str) -> bool:
-    """Whether a run_key begins with a time that there is: `20269999T999999Z-abcd1234` is written like one."""
-    try:
-        run_time(run_key)
-    except ValueError:
-        return False
-    return True
-
-
-def mint_attempt() -> str:
-    """Make the 8 characters that tell two attempts at one thing apart."""
-    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
-
-
-def mint_run_key(now: datetime) -> str:
-    """Make a run_key: UTC time + 8 random characters, sorting by time."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{mint_attempt()}"

@@ -1,4 +1,4 @@
-"""What the key of a stored object tells: `layout` builds keys, this reads them back.
+"""What the key of a stored object tells: `layout` and `run_layout` build keys, this reads them back.
 
 What is not named so is not Shoal's and is never read: whoever may write to the bucket chooses names.
 """
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shoal.contract.errors import ContractError, shown
-from shoal.contract.layout import ATTEMPT, CONTENT, FOLDER, RUN_KEY, DatasetLayout, RunLayout, VariantLayout, is_time
+from shoal.contract.layout import CONTENT, FOLDER, DatasetLayout, VariantLayout
+from shoal.contract.minted_names import ATTEMPT, RUN_KEY, is_time
+from shoal.contract.run_layout import RunLayout
 
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 """Of a file beside a summary, whichever export wrote it."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, one_line
-from shoal.contract.layout import FORMAT_VERSION, DatasetLayout, run_time
+from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.contract.minted_names import run_time
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted, utc_text
 from shoal.results.stored_plan import StoredPlan

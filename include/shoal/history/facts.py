@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 
 from shoal.contract.errors import ContractError, TooLargeError
 from shoal.contract.json_bounds import MIB
-from shoal.contract.layout import RunLayout, VariantLayout, run_time
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import run_time
 from shoal.contract.rows import MANIFEST_COLUMNS
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
 from shoal.history.find_run import is_aside

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import RUN_KEY, VariantLayout
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import RUN_KEY
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.results.read_plan import find_plan
 from shoal.settings.dataset_stores import Stores

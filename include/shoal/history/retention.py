@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shoal.contract.layout import run_time
+from shoal.contract.minted_names import run_time
 from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import Kind, StoredName
 from shoal.contract.units import format_duration

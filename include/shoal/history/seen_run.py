@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from shoal.contract.layout import run_time
+from shoal.contract.minted_names import run_time
 from shoal.contract.stored_json import pick
 from shoal.contract.stored_names import is_failed_attempt
 from shoal.history.facts import Images, RunFacts, ShardProgress

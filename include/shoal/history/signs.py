@@ -5,9 +5,10 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 
-from shoal.contract.layout import RunLayout, VariantLayout
+from shoal.contract.layout import VariantLayout
 from shoal.contract.progress_note import ProgressNote
 from shoal.contract.rows import ROW_COLUMNS
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.stored_json import pick
 from shoal.contract.stored_names import parse_part, parse_progress
 from shoal.history.notes import Notes

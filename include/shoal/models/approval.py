@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import FORMAT_VERSION, VariantLayout, run_time
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.contract.minted_names import run_time
 from shoal.contract.stored_json import checked, reading
 from shoal.contract.units import parse_quantity, read_time
 from shoal.results.stored_plan import StoredPlan

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shoal.contract.families.layouts import says_nms
-from shoal.contract.job import STORED_CONF
+from shoal.contract.inference import STORED_CONF
 from shoal.contract.model_info import Graph
 from shoal.contract.onnx_file import MOST_FIELDS
 from shoal.contract.protobuf import BYTES, VARINT, Data, Field, Messages, NoMessageError, TooManyFieldsError

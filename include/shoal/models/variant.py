@@ -6,7 +6,7 @@ from typing import Any
 
 from shoal.contract.families import check_tileable
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import resolve_imgsz

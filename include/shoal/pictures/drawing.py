@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
 
 Style = Literal["counted", "below", "lost", "gained"]
 """How a box is drawn: `below` and `lost` are dashed, `gained` has a double line."""

@@ -18,7 +18,8 @@ from shoal.pictures.drawing import Box
 from shoal.pictures.legend import add_legend
 from shoal.pictures.shapes import Shape, draw_shape, shape_of
 from shoal.pictures.tags import draw_tags
-from shoal_worker.image.decode import Undecodable, decode
+from shoal_worker.image.decode import decode
+from shoal_worker.image.header import Undecodable
 
 MOST_ENLARGED = 4.0
 """A small image, or a small part of one, is enlarged so much and no more."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shoal.bucket.arrived import Arrived
-from shoal.contract.layout import mint_run_key
+from shoal.contract.minted_names import mint_run_key
 from shoal.models.approval import Asks
 from shoal.plan.taken_by_others import IsRunning
 from shoal.settings.dataset import Dataset

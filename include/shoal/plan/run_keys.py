@@ -8,7 +8,8 @@ from typing import Any
 
 from shoal.contract.errors import AccessDeniedError, ConfigError, NoRunKeyError, ShoalError, StoreError, one_line
 from shoal.contract.job import ShardJob
-from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.run_rights import Rights, rights_of_run
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shoal.capacity.share import Capacity
-from shoal.contract.job import WorkerCommand
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.contract.stored_names import parse_part
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import Connect, DagRunId, open_engine, run_to_end
 from shoal.plan.document import Plan
 from shoal.plan.make_plan import make_plan

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.sampled_keys import fill_listing, sample_images
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
-from shoal.contract.layout import DatasetLayout, mint_attempt
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted
 from shoal.engines.engine import Step

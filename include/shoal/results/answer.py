@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from shoal.contract.errors import ContractError, StoreError, shown
-from shoal.contract.layout import FOLDER, FORMAT_VERSION, RUN_KEY, DatasetLayout, is_time
+from shoal.contract.layout import FOLDER, FORMAT_VERSION, DatasetLayout
+from shoal.contract.minted_names import RUN_KEY, is_time
 from shoal.contract.stored_json import pick, reading, take
 from shoal.contract.stored_names import listing_below
 from shoal.contract.units import agreed, counted, read_time, utc_text

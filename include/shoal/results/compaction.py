@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from shoal.contract.errors import ContractError, ShoalError, first_line, shown
-from shoal.contract.layout import VariantLayout, mint_attempt
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import is_ledger

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shoal.contract.errors import ContractError
-from shoal.contract.layout import RunLayout
+from shoal.contract.run_layout import RunLayout
 from shoal.results.stored_plan import StoredPlan
 from shoal.stores.object_store import ObjectStore
 from shoal.tables.frozen_listing import find_files, find_missing

@@ -4,7 +4,8 @@ import re
 from dataclasses import replace
 
 from shoal.contract.errors import ContractError, shown
-from shoal.contract.layout import FOLDER, RUN_KEY, is_time
+from shoal.contract.layout import FOLDER
+from shoal.contract.minted_names import RUN_KEY, is_time
 from shoal.contract.stored_names import RunPlace, is_ledger, is_part
 from shoal.results.plan_parts import ComparedWith
 from shoal.results.run_objects import RunObject

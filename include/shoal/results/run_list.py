@@ -2,7 +2,8 @@
 
 import re
 
-from shoal.contract.layout import RUN_KEY, DatasetLayout, is_time
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import RUN_KEY, is_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.stores.object_store import ObjectStore
 

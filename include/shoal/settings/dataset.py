@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
-from shoal.contract.layout import RUN_KEY, DatasetLayout
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import RUN_KEY
 from shoal.contract.model_file import MODEL_BYTES, MOST_MODEL_BYTES
 from shoal.settings.alerts import Alerts
 from shoal.settings.analysis import Clock, ClockEntry, Report, Taxon, Usable

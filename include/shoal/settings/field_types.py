@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from shoal.contract.job import STORED_CONF
+from shoal.contract.inference import STORED_CONF
 from shoal.contract.plain_keys import SPECIAL
 from shoal.contract.units import parse_duration, read_size, size_text
 from shoal.settings.clock_patterns import GROUPS, name_groups, read_groups

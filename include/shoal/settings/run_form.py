@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from shoal.contract.errors import ConfigError, shown
-from shoal.contract.job import STORED_CONF
+from shoal.contract.inference import STORED_CONF
 from shoal.contract.rows import Reason
 from shoal.contract.run_names import backfill_dag_id, may_move_answer, reanalyse_dag_id
 from shoal.settings.typed_numbers import (

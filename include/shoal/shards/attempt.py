@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import WorkerCrashError
-from shoal.contract.job import WorkerCommand
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
+from shoal.contract.worker_command import WorkerCommand
 from shoal.results.read_again import read_listed
 from shoal.results.read_plan import read_plan
 from shoal.settings.dataset_stores import Stores

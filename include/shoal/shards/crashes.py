@@ -7,8 +7,9 @@ it alone; when that attempt crashes too, and the image it named has no row, the 
 from dataclasses import dataclass
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import failed_too_often
-from shoal.contract.layout import FORMAT_VERSION, VariantLayout, mint_attempt
+from shoal.contract.failed_share import failed_too_often
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import NO_IMAGES, ROW_COLUMNS, Reason, Status, ddl
 from shoal.contract.stored_json import pick, reading
 from shoal.results.read_again import read_listed

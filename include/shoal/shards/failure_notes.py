@@ -3,8 +3,10 @@
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from shoal.contract.layout import FORMAT_VERSION, RunLayout, mint_attempt
+from shoal.contract.layout import FORMAT_VERSION
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.plain_keys import only_named
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.stored_json import pick, reading
 from shoal.contract.stored_names import is_failed_attempt
 from shoal.stores.object_store import ObjectStore

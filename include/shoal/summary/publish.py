@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import FORMAT_VERSION, RunLayout, VariantLayout
+from shoal.contract.layout import FORMAT_VERSION, VariantLayout
+from shoal.contract.run_layout import RunLayout
 from shoal.exports.explore import write_explore
 from shoal.exports.write import Exported
 from shoal.results.summary_files import EXPLORE_FILE, SummaryFile, beside

@@ -7,8 +7,8 @@ from typing import Any
 
 from shoal.bucket.sieve import ListingCounts
 from shoal.contract.errors import ContractError
+from shoal.contract.failed_share import failed_too_often
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.job import failed_too_often
 from shoal.contract.rows import NO_IMAGES
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.detect import DETECT

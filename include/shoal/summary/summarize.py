@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shoal.bucket.drift import compare_known
-from shoal.contract.layout import DatasetLayout, VariantLayout, mint_attempt
+from shoal.contract.layout import DatasetLayout, VariantLayout
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.units import utc_text
 from shoal.evidence.answer_evidence import NO_ANSWER, AnswerEvidence

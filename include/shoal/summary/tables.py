@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from shoal.contract.layout import RunLayout
 from shoal.contract.rows import ARCHIVES, MANIFEST_COLUMNS
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.tasks.obb import OBB
 from shoal.contract.tasks.segment import SEGMENT

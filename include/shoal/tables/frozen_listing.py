@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from shoal.contract.errors import shown
-from shoal.contract.layout import run_time
+from shoal.contract.minted_names import run_time
 from shoal.contract.rows import LISTING_COLUMNS
 from shoal.contract.stored_json import picked, reading
 from shoal.contract.stored_names import listing_file_of

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.classify import find_scores
 from shoal.contract.families.layouts import check_one_image
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
 from shoal_worker.families.probabilities import check_probabilities

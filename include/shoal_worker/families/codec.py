@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import Graph, ModelInfo
 from shoal_worker.image.letterbox import Image
 from shoal_worker.tasks.found import Found

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import CHOSEN, check_one_image
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import detections, keep, refuse_parts

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import Graph, ModelInfo, Resize
 from shoal_worker.families.codec import Floats
 from shoal_worker.image.letterbox import Image, letterbox, to_original, to_tensor

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal_worker.families.probabilities import check_probabilities
 from shoal_worker.image.letterbox import to_original
 from shoal_worker.tasks.detect import Detections

@@ -6,7 +6,7 @@ import numpy as np
 
 from shoal.contract.families.box_outputs import find_boxes
 from shoal.contract.families.obb import ANGLES
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from shoal.contract.families.pose import find_outputs
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import CHOSEN, check_one_image, says_head
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import CARD_FILE
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo, Resize
 from shoal_worker.families.chosen import detections, keep

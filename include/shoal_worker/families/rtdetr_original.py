@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import check_one_image
 from shoal.contract.families.rtdetr_original import output_names, split_inputs
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import Graph, ModelInfo, Resize
 from shoal_worker.families.chosen import detections, keep
 from shoal_worker.families.codec import Floats

@@ -7,7 +7,7 @@ import numpy as np
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families.layouts import check_one_image
 from shoal.contract.families.segment import SCALE, find_outputs
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import EXPORT_HINT, Graph, ModelInfo
 from shoal_worker.families.chosen import refuse_parts
 from shoal_worker.families.codec import Floats

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shoal.contract.job import BYTES_PER_PIXEL
+from shoal.contract.image_limits import BYTES_PER_PIXEL
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"

@@ -3,8 +3,8 @@
 A card that was pulled out leaves a folder of broken files, and it may stand in front of a hundred thousand good ones.
 """
 
-from shoal.contract.job import TOO_FEW_TO_JUDGE, failed_too_often
-from shoal_worker.loop.pipeline import Intake
+from shoal.contract.failed_share import TOO_FEW_TO_JUDGE, failed_too_often
+from shoal_worker.loop.intake import Intake
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, Row
 

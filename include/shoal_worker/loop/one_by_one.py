@@ -13,18 +13,13 @@ from PIL import Image as Pillow
 from shoal.contract.errors import StoreError
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.stores.object_store import ObjectStore
-from shoal_worker.examine import Examiner, Ready
+from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.fetch_ahead import FETCHERS, MOST_FETCHERS
-from shoal_worker.loop.pipeline import (
-    BrokeOff,
-    Checkpoint,
-    Fatal,
-    Intake,
-    Outcome,
-    Pipeline,
-    Unreached,
-)
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.outcome import BrokeOff, Checkpoint, Fatal, Outcome, Unreached
+from shoal_worker.loop.pipeline import Pipeline
+from shoal_worker.ready import Ready
 from shoal_worker.rows.parts import ListedImage, Row
 
 
@@ -96,7 +91,7 @@ class OneByOne(Pipeline):
 
     def _begin_alone(self) -> None:
         try:
-            self._examiner.rehearse(_blank_jpeg(*self._imgsz))
+            self.examiner.rehearse(_blank_jpeg(*self._imgsz))
             if not self._try_alone():
                 return  # the image stays named
             self._naming.clear()
@@ -133,8 +128,8 @@ class OneByOne(Pipeline):
             self._naming.name(image)
         except StoreError as err:
             return Unreached(image, err)
-        prepared = self._prepare(image)
-        return self._finish(prepared) if isinstance(prepared, Ready) else prepared
+        prepared = self._each.prepare(image)
+        return self._each.finish(prepared) if isinstance(prepared, Ready) else prepared
 
 
 def _blank_jpeg(height: int, width: int) -> bytes:

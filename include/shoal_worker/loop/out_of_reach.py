@@ -7,7 +7,7 @@ a store that is started anew: reads at once fail at once, so the more there are,
 from collections.abc import Callable
 
 from shoal_worker.loop.fetch_ahead import FETCHERS
-from shoal_worker.loop.pipeline import Intake
+from shoal_worker.loop.intake import Intake
 from shoal_worker.rows.parts import ListedImage
 
 IN_A_ROW = 20

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import BrokeOffError, ConfigError, ServiceError, one_line
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.service import Service
 from shoal.contract.tasks import TASKS
 from shoal_worker.image.letterbox import Image
@@ -17,8 +17,7 @@ from shoal_worker.services.asking import LONGEST_FILE_NAME, SAID, Answer, BusyEr
 from shoal_worker.services.mapping import AnswerMapping
 from shoal_worker.services.picture import HEIGHT, NAME, WIDTH, rehearsal_jpeg
 from shoal_worker.services.table import KINDS
-from shoal_worker.session import InferenceCancelledError
-from shoal_worker.sight import Noting, Original
+from shoal_worker.sight import InferenceCancelledError, Noting, Original
 from shoal_worker.tasks.found import Found
 from shoal_worker.underway import PATIENCE_S
 

@@ -16,7 +16,7 @@ import numpy as np
 from jmespath.exceptions import JMESPathError
 
 from shoal.contract.errors import ConfigError, first_line, one_line, shown
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.service import Service
 from shoal_worker.families import chosen
 from shoal_worker.services.asking import SAID, RefusedError, same_file

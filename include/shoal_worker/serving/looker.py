@@ -115,7 +115,7 @@ def _look(
     detector: Any, words: Mapping[str, Any], blobs: Sequence[bytes], pixel_limit: int
 ) -> tuple[dict[str, Any], list[bytes]]:
     from shoal_worker.predict import look_at  # noqa: PLC0415
-    from shoal_worker.session import GpuFailedError  # noqa: PLC0415
+    from shoal_worker.sight import GpuFailedError  # noqa: PLC0415
 
     try:
         line = look_at(detector, words["image"], blobs[0], pixel_limit)

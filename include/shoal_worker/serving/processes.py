@@ -10,7 +10,7 @@ from shoal.contract.cgroup import count_oom_kills
 from shoal.contract.errors import ModelRefusedError, ServiceError, one_line
 from shoal.contract.exit_codes import CRASH_SIGNALS
 from shoal.contract.frames import write_frame
-from shoal.contract.job import SCAN_LIMIT
+from shoal.contract.image_limits import SCAN_LIMIT
 from shoal_worker.serving.settings import LookSettings
 
 LOOKER = "shoal_worker.serving.looker"

@@ -7,7 +7,7 @@ from typing import Any
 
 from shoal.contract.cgroup import read_memory_limit
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import BYTES_PER_PIXEL, too_many_bytes
+from shoal.contract.image_limits import BYTES_PER_PIXEL, too_many_bytes
 
 MIB = 1024**2
 

@@ -12,10 +12,12 @@ from typing import Any
 import duckdb
 
 import shoal_worker
-from shoal.contract.job import Inference, ShardJob, WorkerCommand
+from shoal.contract.inference import Inference
+from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.rows import MANIFEST_COLUMNS, ddl
 from shoal.contract.stored_names import parse_part
+from shoal.contract.worker_command import WorkerCommand
 
 RUN_KEY = "20260101T000000Z-testtest"
 ATTEMPT = "attempt1"

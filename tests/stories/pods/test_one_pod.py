@@ -24,7 +24,7 @@ from shoal.contract.errors import (
     ShoalError,
     WorkerError,
 )
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import DagRunId, open_engine
 from shoal.engines.kubernetes.checks import check_rights
 from shoal.engines.kubernetes.manifests import WORKER

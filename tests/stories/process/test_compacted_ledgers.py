@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import Pipeline, find_test_room
 from shoal.contract.errors import StoreError
-from shoal.contract.layout import mint_run_key
+from shoal.contract.minted_names import mint_run_key
 from shoal.history.facts import read_facts
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest

@@ -22,7 +22,7 @@ from pipeline import INCLUDE, Pipeline, find_test_room, make_pipeline, worker_en
 from seeds import CHOSEN
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
-from shoal.contract.layout import RUN_KEY, mint_run_key, run_time
+from shoal.contract.minted_names import RUN_KEY, mint_run_key, run_time
 from shoal.contract.stored_names import Kind, read_name
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.history.gc import delete, survey, terms_of

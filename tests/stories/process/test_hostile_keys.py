@@ -10,7 +10,7 @@ import pytest
 
 from hostile import hostile_keys
 from pipeline import INCLUDE, make_pipeline
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.history.facts import read_facts

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import make_pipeline
 from shoal.contract.errors import ConfigError
-from shoal.contract.layout import mint_run_key
+from shoal.contract.minted_names import mint_run_key
 from shoal.history.gc import delete, survey
 from shoal.history.in_flight import need_none_in_flight
 from shoal.history.retention import Terms

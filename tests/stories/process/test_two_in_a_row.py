@@ -18,7 +18,7 @@ from shoal.answers.find import find_run
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.exports.coco import COCO
 from shoal.exports.megadetector import MEGADETECTOR
 from shoal.history.verification.identity import check_identity
@@ -27,8 +27,9 @@ from shoal.results.answer import move_current
 from shoal.results.read_plan import read_plan
 from shoal.results.stored_plan import StoredPlan
 from shoal.tables.session import open_database
+from shoal_worker.detector import Detector
 from shoal_worker.predict import ThenFile, open_detector
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from worker.colour_classifier import PAINTED, SIDE, colour_classifier
 from worker.onnx_models import constant_model
 

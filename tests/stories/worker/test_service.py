@@ -11,7 +11,7 @@ import pytest
 
 from deepaas_environment import deepaas_command
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.service import DEEPAAS, Service
 from shoal.embedded.samples.demo_model import build_demo_model
 from shoal.embedded.samples.scenes import LOOKS, scene

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from worker.http_faults import faulty_store, status
 from worker.images import dark_jpeg, one_bit_png, white_jpeg
 from worker.onnx_models import constant_model, slow_on_white, stubborn_on_white

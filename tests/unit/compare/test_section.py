@@ -10,7 +10,7 @@ from planted_boxes import write_boxes
 from shoal.compare import comparison
 from shoal.compare.agreement import NotOfOneKindError
 from shoal.contract.errors import NoAnswerError, NoRoomError, StoreError
-from shoal.contract.layout import mint_run_key
+from shoal.contract.minted_names import mint_run_key
 from shoal.plan.resummary import Resummary, plan_resummary
 from shoal.results.compared_with import GONE, INCOMPLETE, OLDER, choose_compared_with, find_compared
 from shoal.results.read_plan import read_plan

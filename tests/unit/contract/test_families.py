@@ -7,7 +7,8 @@ import pytest
 
 from shoal.contract.errors import ConfigError, ModelRefusedError
 from shoal.contract.families import FAMILIES, GROUP, load_codec, understand, understand_planned
-from shoal.contract.job import Inference, ShardJob
+from shoal.contract.inference import Inference
+from shoal.contract.job import ShardJob
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_card import Card
 from shoal.contract.model_info import Graph, Tensor

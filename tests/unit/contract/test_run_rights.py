@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from shoal.contract.job import Inference, ShardJob, ThenModel
+from shoal.contract.inference import Inference
+from shoal.contract.job import ShardJob, ThenModel
 from shoal.contract.run_rights import rights_of_run
 
 JOB = ShardJob(

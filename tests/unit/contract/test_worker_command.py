@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 
 PLAIN = WorkerCommand("results", "frozen/demo/runs/x/plan.json", 7, "attempt7")
 

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.rows import Reason, Status
 from shoal.embedded.samples.bad_files import bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import demo_scenes
-from shoal_worker.image.decode import Undecodable, decode
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.image.decode import decode
+from shoal_worker.image.header import Undecodable
+from shoal_worker.session import open_model
 
 NAME = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+\d+)")
 INFERENCE = Inference(imgsz=(640, 640), rect=False)

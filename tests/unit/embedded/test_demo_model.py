@@ -8,11 +8,12 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import LOOKS, demo_scenes, scene
 from shoal.models.inspect import inspect_model
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 
 CONF = 0.25
 

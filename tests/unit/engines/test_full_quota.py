@@ -7,8 +7,8 @@ import pytest
 from kubernetes.client import ApiClient, Configuration
 
 from shoal.contract.errors import QuotaExceededError, ShoalError
-from shoal.contract.job import WorkerCommand
 from shoal.contract.run_rights import Rights
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import DagRunId, Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine
 from shoal.engines.kubernetes.errors import explained

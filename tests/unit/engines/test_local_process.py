@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.local.process import WorkerProcess
 from shoal.models import trial
 from shoal.models.trial import judge_model

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import DagRunId
 from shoal.engines.kubernetes.manifests import ShardPod, run_secret, shard_pod
 from shoal.settings.execution import Cluster, PodSettings, Sidecar

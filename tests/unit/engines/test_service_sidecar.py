@@ -8,7 +8,7 @@ import pytest
 from service_settings import DIGEST, IMAGE, deepaas, oscar
 from shoal.capacity.scheduler.requests import pod_requests
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod

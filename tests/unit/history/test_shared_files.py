@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shoal.contract.layout import DatasetLayout, mint_run_key
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import mint_run_key
 from shoal.contract.sharing import WRITTEN_WITHIN, may_be_taken
 from shoal.contract.stored_names import Kind, read_name
 from shoal.history import gc

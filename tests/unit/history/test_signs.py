@@ -8,7 +8,7 @@ import pytest
 from pipeline import make_pipeline
 from shoal.cli.why import _lines
 from shoal.contract.errors import StoreError
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 from shoal.history.facts import read_facts
 from shoal.history.notes import Notes
 from shoal.history.seen_run import see_run

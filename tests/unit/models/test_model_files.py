@@ -12,7 +12,7 @@ from onnx import helper
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import ModelInfo
 from shoal.contract.onnx_file import read_onnx
@@ -20,7 +20,8 @@ from shoal.contract.outside_weights import need_plain_name
 from shoal.models.release import ModelRelease
 from shoal.models.trial import judge_model
 from shoal.models.variant import Variant
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 from worker.onnx_models import apart, grid_model
 
 WEIGHTS_BYTES = 72

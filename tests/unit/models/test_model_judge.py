@@ -11,13 +11,14 @@ from onnx import helper
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families import understand
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import Card
 from shoal.contract.model_info import Graph, Tensor, read_names, resolve_imgsz
 from shoal.models import trial
 from shoal.models.inspect import inspect_model
 from shoal.models.trial import judge_model
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 from worker.images import photo
 from worker.onnx_models import constant_model, grid_model
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from shoal.contract.job import PIXEL_LIMIT, SCAN_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.pictures.boxes import line_width
 from shoal.pictures.colours import COLOURS, colours_of
 from shoal.pictures.drawing import Box

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.capacity.share import Capacity
-from shoal.contract.layout import DatasetLayout, mint_attempt, mint_run_key
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.minted_names import mint_attempt, mint_run_key
 from shoal.contract.stored_names import parse_ledger_run, parse_part
 from shoal.history.find_run import parse_run
 from shoal.models.approval import Rate

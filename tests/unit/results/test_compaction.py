@@ -14,7 +14,8 @@ import pytest
 
 from seeds import chosen_seeds
 from shoal.contract.errors import ContractError, StoreError
-from shoal.contract.layout import VariantLayout, mint_attempt, mint_run_key
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import mint_attempt, mint_run_key
 from shoal.contract.rows import ROW_COLUMNS
 from shoal.results import compaction
 from shoal.results.compaction import compact

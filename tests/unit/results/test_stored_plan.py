@@ -16,7 +16,8 @@ from shoal.capacity.share import Capacity, NodeFit
 from shoal.contract.errors import ContractError
 from shoal.contract.families import Understood
 from shoal.contract.families.yolov8 import YOLOV8
-from shoal.contract.job import Inference, ShardJob, ThenModel, Witness
+from shoal.contract.inference import Inference
+from shoal.contract.job import ShardJob, ThenModel, Witness
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.model_files import ModelFile
 from shoal.contract.model_info import ModelInfo

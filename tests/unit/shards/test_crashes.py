@@ -10,7 +10,7 @@ import pytest
 from pipeline import INCLUDE, run_worker
 from shoal.contract.errors import ConfigError, MovedError
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.shards import crashes
 from shoal.shards.crashes import Aftermath, ShardAttempt, has_crashed, settle_crash
 from worker.images import dark_jpeg, white_jpeg
@@ -160,7 +160,7 @@ def test_a_process_killed_for_want_of_memory_has_crashed(pipelines, store, small
     run = layout_of(pipeline, plan).run(plan.run_key)
     program = (
         "import os, sys\n"
-        "from shoal.contract.job import WorkerCommand\n"
+        "from shoal.contract.worker_command import WorkerCommand\n"
         "from shoal.engines.local.process import WorkerProcess\n"
         "credentials = {name: value for name, value in os.environ.items() if name.startswith('SHOAL_')}\n"
         "worker = WorkerProcess.start(WorkerCommand.parse(sys.argv[1:]), credentials)\n"

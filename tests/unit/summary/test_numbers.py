@@ -9,7 +9,7 @@ from html import escape
 import duckdb
 import pytest
 
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.contract.stored_names import parse_part
 from shoal.settings.analysis import Clock

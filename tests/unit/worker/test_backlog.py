@@ -7,18 +7,23 @@ import pytest
 
 from shoal.contract.errors import StoreError
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.stores.images import Fetched
+from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
-from shoal_worker.loop import pipeline as pipelines
-from shoal_worker.loop.loop import Limits, ShardRun
+from shoal_worker.loop import unwritten
+from shoal_worker.loop.ending import Limits
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.loop import ShardRun
 from shoal_worker.loop.one_by_one import Naming, OneByOne
-from shoal_worker.loop.pipeline import Intake, Pipeline, Unwritten, Wake
+from shoal_worker.loop.outcome import Wake
+from shoal_worker.loop.pipeline import Pipeline
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
+from shoal_worker.loop.unwritten import Unwritten
 from shoal_worker.rows import parts as written
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from waiting import wait_until
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
@@ -84,7 +89,7 @@ class Shard:
 
 @pytest.fixture
 def shard(monkeypatch):
-    monkeypatch.setattr(pipelines, "MOST_UNWRITTEN_BYTES", 300)  # a row of one box holds 384
+    monkeypatch.setattr(unwritten, "MOST_UNWRITTEN_BYTES", 300)  # a row of one box holds 384
     monkeypatch.setattr(written, "HELD_BYTES", 300)
     return Shard
 
@@ -118,10 +123,10 @@ def test_a_worker_whose_time_is_over_meanwhile_ends(shard):
 
 
 def test_what_was_written_makes_room():
-    unwritten = Unwritten()
-    unwritten.add(written.MOST_UNWRITTEN_BYTES + 1)
-    assert unwritten.is_much
-    unwritten.wait(0.01)
-    assert unwritten.is_much
-    unwritten.add(-2)
-    assert not unwritten.is_much
+    rows = Unwritten()
+    rows.add(written.MOST_UNWRITTEN_BYTES + 1)
+    assert rows.is_much
+    rows.wait(0.01)
+    assert rows.is_much
+    rows.add(-2)
+    assert not rows.is_much

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 
 from shoal.contract.errors import ContractError, ModelRefusedError
-from shoal.contract.job import AUTO, MOST_BATCH, Inference, ShardJob
+from shoal.contract.inference import Inference
+from shoal.contract.job import AUTO, MOST_BATCH, ShardJob
 from shoal.contract.rows import Status
 from shoal.stores.images import Fetched
+from shoal_worker.detector import Detector
 from shoal_worker.examine import TOGETHER, Examiner
 from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.fetch_ahead import FETCHERS, MOST_FETCHERS
-from shoal_worker.loop.pipeline import AHEAD, Fatal, Finished, Intake, Pipeline, Unreached, count_fetchers
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.outcome import Fatal, Finished, Unreached
+from shoal_worker.loop.pipeline import AHEAD, Pipeline, count_fetchers
 from shoal_worker.rows.parts import ListedImage, Row, Stamp
-from shoal_worker.session import Detector, InferenceCancelledError, open_model
-from shoal_worker.sight import Sight
+from shoal_worker.session import open_model
+from shoal_worker.sight import InferenceCancelledError, Sight
 from shoal_worker.tasks.detect import Detections
 from shoal_worker.underway import INFERENCE_S, Underway
 from worker.images import encoded

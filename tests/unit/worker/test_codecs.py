@@ -7,7 +7,7 @@ import pytest
 
 from shoal.contract.errors import ModelRefusedError
 from shoal.contract.families import load_codec, understand
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import Card
 from shoal.contract.model_info import Graph, Tensor, resolve_imgsz
 from shoal_worker.given import Given

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
 from shoal.contract.rows import Reason
-from shoal_worker.image.decode import Decoded, Undecodable, decode
+from shoal_worker.image.decode import Decoded, decode
 from shoal_worker.image.exif import Exif, read_exif
+from shoal_worker.image.header import Undecodable
 from worker.images import photo, saved
 
 CASES = Path(__file__).parents[2] / "fixtures" / "cases"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shoal.contract.job import PIXEL_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT
 from shoal.contract.rows import Reason
-from shoal_worker.image.decode import Header, Undecodable, decode, read_header
+from shoal_worker.image.decode import decode
+from shoal_worker.image.header import Header, Undecodable, read_header
 from worker.images import encoded, one_bit_png, photo, saved
 from worker.processes import worker_env
 

@@ -6,16 +6,20 @@ from threading import Event
 import pytest
 
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.stores.images import Fetched, ImageArchived, ImageDenied, ImageMissing, ImageUnnamable
 from shoal.stores.s3 import S3Store
-from shoal_worker.examine import Examiner, Ready
-from shoal_worker.loop.loop import Limits, ShardRun
-from shoal_worker.loop.pipeline import Intake, Pipeline
+from shoal_worker.detector import Detector
+from shoal_worker.examine import Examiner
+from shoal_worker.loop.ending import Limits
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.loop import ShardRun
+from shoal_worker.loop.pipeline import Pipeline
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
+from shoal_worker.ready import Ready
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
 
@@ -72,8 +76,8 @@ def test_a_worker_that_is_told_to_stop_asks_no_more_and_writes_what_it_has(runni
     pipeline = Pipeline(intake := Intake([], 60), Examiner(source, detector, 10**8, stamp, scan_limit=500))
     images = [ListedImage(key, "", 9) for key in ("a", "secret")]
     for image in images:  # in this order, whatever the threads would do
-        prepared = pipeline._prepare(image)
-        pipeline.outcomes.put(pipeline._finish(prepared) if isinstance(prepared, Ready) else prepared)
+        prepared = pipeline._each.prepare(image)
+        pipeline.outcomes.put(pipeline._each.finish(prepared) if isinstance(prepared, Ready) else prepared)
     parts, tally = (
         PartWriter(S3Store(running_store.access, empty_bucket), "parts/{}.parquet".format),
         Tally(0, len(images)),

@@ -9,8 +9,9 @@ from shoal.contract.rows import Status
 from shoal.stores.images import Fetched, ImageDenied
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from shoal_worker.examine import Examiner, Ready
-from shoal_worker.image.decode import read_header
+from shoal_worker.examine import Examiner
+from shoal_worker.image.header import read_header
+from shoal_worker.ready import Ready
 from shoal_worker.rows.parts import ListedImage, Stamp
 from shoal_worker.sight import Sight
 from shoal_worker.tasks.detect import Detections

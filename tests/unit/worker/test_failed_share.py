@@ -6,7 +6,7 @@ import pytest
 
 from shoal.contract.rows import Reason, Status
 from shoal_worker.loop.failed_share import FailedShare
-from shoal_worker.loop.pipeline import Intake
+from shoal_worker.loop.intake import Intake
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, Stamp, new_row
 

@@ -10,12 +10,13 @@ import onnxruntime as ort
 import pytest
 
 from shoal.contract.families import understand
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import Card
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.onnx_file import read_onnx
+from shoal_worker.detector import Detector
 from shoal_worker.image.decode import decode
-from shoal_worker.session import Detector, OpenedModel
+from shoal_worker.session import OpenedModel
 
 FIGURES = Path(__file__).parents[2] / "fixtures/parity"
 NAMES = ("a", "b", "c", "d")

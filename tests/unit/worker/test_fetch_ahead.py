@@ -7,15 +7,18 @@ from itertools import pairwise
 import pytest
 
 from shoal.contract.errors import StoreError
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.stores.kinds import KINDS, load_kind
+from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
 from shoal_worker.loop.batches import Batches
 from shoal_worker.loop.fetch_ahead import AGAIN_S, FETCHERS, LOOK_S, MOST_FETCHERS, FetchAhead, Spent
+from shoal_worker.loop.intake import Intake
 from shoal_worker.loop.one_by_one import OneByOne
-from shoal_worker.loop.pipeline import AHEAD, Fatal, Finished, Intake, Pipeline
+from shoal_worker.loop.outcome import Fatal, Finished
+from shoal_worker.loop.pipeline import AHEAD, Pipeline
 from shoal_worker.rows.parts import ListedImage, Stamp
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from worker.images import dark_jpeg
 from worker.onnx_models import constant_model
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.rows import Status
 from shoal.stores.images import Fetched
-from shoal_worker.examine import Examiner, Ready
+from shoal_worker.detector import Detector
+from shoal_worker.examine import Examiner
 from shoal_worker.image.decode import decode
+from shoal_worker.ready import Ready
 from shoal_worker.rows.parts import ListedImage, Stamp
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from worker.generated_files import DAMAGED, WHOLE, generated_files, whole_files
 from worker.onnx_models import constant_model
 

@@ -7,8 +7,9 @@ import pytest
 
 from shoal.contract.rows import Reason
 from shoal_worker import predict, underway
-from shoal_worker.image.decode import Decoded, Undecodable, decode
+from shoal_worker.image.decode import Decoded, decode
 from shoal_worker.image.exif import read_exif
+from shoal_worker.image.header import Undecodable
 from worker import hostile_pictures as pictures
 
 LIMIT = 100_000_000

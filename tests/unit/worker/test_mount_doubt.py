@@ -14,17 +14,20 @@ from pathlib import Path
 import pytest
 
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.stores.rclone_program import find_rclone
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
+from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
-from shoal_worker.loop.loop import Limits, ShardRun
-from shoal_worker.loop.pipeline import Intake, Pipeline
+from shoal_worker.loop.ending import Limits
+from shoal_worker.loop.intake import Intake
+from shoal_worker.loop.loop import ShardRun
+from shoal_worker.loop.pipeline import Pipeline
 from shoal_worker.loop.stop import StopRequest
 from shoal_worker.loop.tally import Tally
 from shoal_worker.rows.parts import ListedImage, PartWriter, Stamp
-from shoal_worker.session import Detector, open_model
+from shoal_worker.session import open_model
 from shoal_worker.sources.mount import MountSource
 from shoal_worker.sources.mount_doubt import ANSWER_S, SILENT_S, MountDoubt
 from waiting import wait_until

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal_worker.loop.intake import Intake
 from shoal_worker.loop.out_of_reach import ELSEWHERE, IN_A_ROW, OutOfReach
-from shoal_worker.loop.pipeline import Intake
 from shoal_worker.rows.parts import ListedImage
 
 IN_FLIGHT = 9

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from worker.images import dark_jpeg, encoded, photo
 from worker.onnx_models import constant_model
 from worker.processes import worker_env

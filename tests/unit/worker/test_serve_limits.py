@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from shoal.contract.errors import ConfigError
-from shoal_worker.__main__ import DEADLINE_S, READ_S, SIZE_LIMIT_MB, WAITING
+from shoal_worker.command_line import DEADLINE_S, READ_S, SIZE_LIMIT_MB, WAITING
 from shoal_worker.serving import settings
 from shoal_worker.serving.body import MOST_HEAD_BYTES, NoImageError, open_form
 from shoal_worker.serving.settings import MIB, Limits, Shares, share_memory

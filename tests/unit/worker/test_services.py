@@ -10,7 +10,7 @@ import pytest
 
 from shoal.contract.errors import BrokeOffError, ConfigError, ServiceError
 from shoal.contract.exit_codes import WorkerExit
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.service import DEEPAAS, Service
 from shoal_worker.__main__ import main
 from shoal_worker.assemble import _await_ready

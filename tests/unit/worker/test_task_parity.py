@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import resolve_imgsz
-from shoal_worker.session import Detector, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import open_model
 from worker.run_lengths import decode
 
 FOLDER = Path(__file__, "../../../fixtures/parity/tasks").resolve()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shoal.contract.errors import ModelRefusedError
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_info import Graph, ModelInfo, Resize, Tensor
 from shoal.contract.tasks import TASKS
 from shoal_worker.families.classify import ClassifyCodec

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
+from shoal_worker.detector import Detector
 from shoal_worker.image.tiles import Tiles, merge
-from shoal_worker.session import Detector, InferenceCancelledError, open_model
+from shoal_worker.session import open_model
+from shoal_worker.sight import InferenceCancelledError
 from shoal_worker.tasks.detect import Detections
 from worker.onnx_models import constant_model
 

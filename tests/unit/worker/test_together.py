@@ -12,11 +12,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from shoal.contract.families import understand
-from shoal.contract.job import Inference
+from shoal.contract.inference import Inference
 from shoal.contract.model_card import Card
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.onnx_file import read_onnx
-from shoal_worker.session import Detector, OpenedModel, open_model
+from shoal_worker.detector import Detector
+from shoal_worker.session import OpenedModel, open_model
 from shoal_worker.together import DOUBTS, HALF_TOLERANCE, TOLERANCE, Proof, UnlikeError, alike
 
 PARITY = Path(__file__, "../../../fixtures/parity").resolve()

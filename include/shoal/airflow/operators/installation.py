@@ -4,7 +4,7 @@ import time
 
 from airflow.sdk import Variable
 
-from shoal.contract.layout import mint_attempt
+from shoal.contract.minted_names import mint_attempt
 
 VARIABLE = "shoal_installation"
 """Airflow variable: the same for every component and after every upgrade, and another one in every other Airflow."""

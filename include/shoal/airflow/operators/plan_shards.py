@@ -33,7 +33,7 @@ from shoal.airflow.pages.links import PlanLink
 from shoal.airflow.run_words import tell_count_again
 from shoal.airflow.xcom_keys import PLAN, TELLS
 from shoal.contract.errors import ConfigError, InsufficientCapacityError, shown
-from shoal.contract.layout import is_time, mint_run_key, run_time
+from shoal.contract.minted_names import is_time, mint_run_key, run_time
 from shoal.contract.units import utc_text
 from shoal.models.approval import Decision
 from shoal.models.versions import LATEST

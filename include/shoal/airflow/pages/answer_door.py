@@ -19,7 +19,8 @@ from shoal.compare.choose import need_two
 from shoal.compare.comparison import Comparison
 from shoal.compare.kept_comparisons import KeptComparisons
 from shoal.contract.errors import ConfigError, NoAnswerError, shown
-from shoal.contract.layout import RUN_KEY, VariantLayout, is_time
+from shoal.contract.layout import VariantLayout
+from shoal.contract.minted_names import RUN_KEY, is_time
 
 T = TypeVar("T")
 

@@ -46,7 +46,8 @@ from shoal.airflow.pages.try_page import HEADERS_OF_PICTURE
 from shoal.airflow.pages.try_routes import router as try_routes
 from shoal.answers.awaited import StillOpeningError
 from shoal.contract.errors import ConfigError, ContractError, ShoalError
-from shoal.contract.layout import RUN_KEY, RunLayout
+from shoal.contract.minted_names import RUN_KEY
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.run_names import dataset_of
 from shoal.exports.report.policy import SCRIPT_SOURCES
 from shoal.models.approval import answer_to

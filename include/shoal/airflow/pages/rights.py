@@ -5,7 +5,7 @@ from typing import Annotated
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
 from fastapi import Depends, HTTPException, Path, Request
 
-from shoal.contract.layout import RUN_KEY
+from shoal.contract.minted_names import RUN_KEY
 
 may_edit_dag = [Depends(requires_access_dag(method="PUT"))]
 may_see_dag = [Depends(requires_access_dag(method="GET"))]

@@ -12,7 +12,8 @@ from shoal.airflow.configured import configured_datasets_folder
 from shoal.airflow.hooks.object_store import read_access
 from shoal.airflow.open_runs import find_place
 from shoal.contract.errors import ConfigError, ShoalError
-from shoal.contract.layout import DatasetLayout, RunLayout
+from shoal.contract.layout import DatasetLayout
+from shoal.contract.run_layout import RunLayout
 from shoal.contract.run_names import dataset_of
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_files import dataset_files, load_dataset

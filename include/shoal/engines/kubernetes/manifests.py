@@ -7,9 +7,9 @@ from math import floor
 from pathlib import Path
 
 from shoal.contract.errors import ConfigError
-from shoal.contract.job import WorkerCommand
 from shoal.contract.progress_note import NODE_VARIABLE
 from shoal.contract.units import parse_quantity
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.kubernetes.images_volume import images_mount, images_volume
 from shoal.engines.kubernetes.mount_sidecar import CA_FOLDER, IMAGES, MOUNT_ROOT, SIDECAR, image_of, mount_sidecar
 from shoal.engines.kubernetes.overlay import Manifest, literal, overlay

@@ -3,7 +3,7 @@
 Airflow asks for that whenever it reads the DAG file, and in every task.
 """
 
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.manifests import ShardPod, shard_pod
 from shoal.engines.kubernetes.overlay import Manifest

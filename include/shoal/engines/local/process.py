@@ -11,7 +11,7 @@ from typing import Any
 
 from shoal.contract.cgroup import count_oom_kills
 from shoal.contract.errors import ShoalError
-from shoal.contract.job import WorkerCommand
+from shoal.contract.worker_command import WorkerCommand
 from shoal.engines.verdict import judge
 
 STOP_S = 10

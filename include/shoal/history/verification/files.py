@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import RunLayout
+from shoal.contract.run_layout import RunLayout
 from shoal.exports.export import BY_MONTH
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
