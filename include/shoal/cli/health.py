@@ -15,6 +15,7 @@ from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
+from shoal.evidence.health.again import lasts
 
 if TYPE_CHECKING:
     from shoal.evidence.health.finding import Finding
@@ -67,6 +68,13 @@ def _row(finding: "Finding") -> list[str]:
         shown(finding.deployment),
         str(finding.trouble),
         utc_text(finding.start),
-        "lasts" if finding.end is None else utc_text(finding.end),
+        _end(finding),
         f"{finding.size:.3g} {finding.unit}",
     ]
+
+
+def _end(finding: "Finding") -> str:
+    """Say until when; what happens in a moment has no end."""
+    if finding.end is not None:
+        return utc_text(finding.end)
+    return "lasts" if lasts(finding.to_json()) else "-"

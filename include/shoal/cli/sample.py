@@ -76,8 +76,16 @@ def execute(arguments: Namespace) -> int:
             design = drawn.design
             tell(*describe(drawn))
         if not design.json["drawn"]["new"]:
-            tell("nothing to label: earlier samples have handed out all of its images - ask for more with -n")
+            tell(_nothing_new(drawn=design.json["drawn"]["images"], there=design.json["frame"]["images"]))
             return 0
         found = hand_out(database, stores.source, run, design, kind=kind, to=folder)
     tell(*describe_files(found, design, arguments.out))
     return 1 if found.failed else 0
+
+
+def _nothing_new(*, drawn: int, there: int) -> str:
+    """Say that all of a sample has been handed out, and what may be done."""
+    more = "ask for more with -n, or " if drawn < there else ""
+    return (
+        f"nothing to label: earlier samples have handed out all of its images - {more}write these again: --again SAMPLE"
+    )

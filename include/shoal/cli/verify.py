@@ -7,6 +7,7 @@ from shoal.cli._reach import find_dataset, reach_results
 from shoal.cli._tell import tell
 from shoal.cli._which_run import read_word
 from shoal.contract.errors import ConfigError
+from shoal.contract.units import counted
 from shoal.settings.dataset_stores import Stores
 
 
@@ -54,7 +55,7 @@ def execute(arguments: Namespace) -> int:
     tell(f"result sha256 {found.result_sha256}")
     for line in (*found.notes, *found.deviations):
         tell(line)
-    tell("every check holds" if not found.deviations else f"{len(found.deviations)} deviations")
+    tell("every check holds" if not found.deviations else counted(len(found.deviations), "deviation"))
     return 1 if found.deviations else 0
 
 

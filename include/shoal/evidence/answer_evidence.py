@@ -179,7 +179,8 @@ def _find(database: Database, run: StoredRun, decisions: Sequence[Decision]) -> 
 
     since = _since(run.summary.result)
     view_answer(database, run.summary, Where(start=since))
-    kept, rest = split_health([one.to_json() for one in find_health(database)])
+    troubles = tell_health([one.to_json() for one in find_health(database)])
+    kept = troubles["health"]
     health = int(database.value("SELECT count(*) FROM pictures"))
     boxes = run.plan.task != CLASSIFY.name
     repeats = find_repeats(database, run.plan.settings.taxa, decisions) if boxes else Repeats()
@@ -189,27 +190,39 @@ def _find(database: Database, run: StoredRun, decisions: Sequence[Decision]) -> 
         "dataset": run.summary.dataset,
         "since": since and utc_text(since),
         "images": health,
-        "health": kept,
-        **({"more_health": rest} if rest else {}),
+        **troubles,
         "versions": _versions(database, [key for one in kept for key in (one["before"], one["after"]) if key]),
         "repeats": {**_of_repeats(repeats), "things": _things(database, run, repeats) if repeats.clusters else []},
     }
 
 
-def split_health(found: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Keep as many as are told whole; of the rest what says which they are, so that nobody takes one for new some night."""
+def tell_health(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give as many as are told whole; of the rest what says which they are, so that nobody takes one for new some night.
+
+    Of those beyond it is told how many they are.
+    """
     latest = sorted(range(len(found)), key=lambda number: (lasts(found[number]), found[number]["from"]), reverse=True)
     kept = set(latest[:MOST_FINDINGS])
     named = set(latest[MOST_FINDINGS:MOST_KNOWN])
     rest = [one for number, one in enumerate(found) if number in named]
-    return [dict(one) for number, one in enumerate(found) if number in kept], [
-        {name: one[name] for name in (*KNOWN_BY, "size", "unit")} for one in rest
-    ]
+    unnamed = len(found) - len(kept) - len(rest)
+    return {
+        "health": [dict(one) for number, one in enumerate(found) if number in kept],
+        **(
+            {"more_health": [{name: one[name] for name in (*KNOWN_BY, "size", "unit")} for one in rest]} if rest else {}
+        ),
+        **({"unnamed_health": unnamed} if unnamed else {}),
+    }
 
 
 def health_of(findings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Give all troubles of findings.json, those among them of which it says no more than which they are."""
     return [*findings["health"], *findings.get("more_health", ())]
+
+
+def count_health(findings: Mapping[str, Any]) -> int:
+    """Say how many troubles of cameras there are, those among them that findings.json does not name."""
+    return len(health_of(findings)) + int(findings.get("unnamed_health", 0))
 
 
 def _versions(database: Database, keys: Sequence[str]) -> dict[str, str]:

@@ -87,11 +87,20 @@ def _images(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
             *([f"the first {scope.limit} of them"] if scope.limit else []),
         ]
     )  # fmt: skip
-    releases = _releases(summary) or "(release unknown)"
     yield (
         f"All {plan.counts.listed} images of the data set {plan.dataset}{f' ({part})' if part else ''}, as listed on "
-        f"{listed_at:%Y-%m-%d at %H:%M} UTC, were examined with {SOFTWARE} {releases}."
+        f"{listed_at:%Y-%m-%d at %H:%M} UTC, were examined with {_by_whom(plan, summary)}."
     )
+
+
+def _by_whom(plan: StoredPlan, summary: StoredSummary) -> str:
+    """Name the release, and of how many images it is not: others may have looked at those of earlier runs."""
+    if plan.of_run:
+        return f"{SOFTWARE} in run {plan.dataset}/{plan.of_run}"
+    releases, reused = _releases(summary), summary.balance.get("reused", 0)
+    if not reused:
+        return f"{SOFTWARE} {releases or '(release unknown)'}"
+    return f"{f'{SOFTWARE} {releases}'.rstrip()}, {reused} of them in earlier runs"
 
 
 def _model(plan: StoredPlan) -> Iterator[str]:

@@ -31,9 +31,10 @@ SAID_OF = {
 def describe(taken: "Taken") -> Iterator[str]:
     """Say what became of labels, in lines."""
     counts = taken.json["counts"]
+    words = f" in the words of {counts['people']} people" if counts["people"] > 1 else ""
     yield (
         f"labels {taken.name}{', taken before: nothing is new' if taken.again else ''}: {counted(counts['images'], 'image')}, "
-        f"{counted(counts['individuals'], 'individual')} of its taxa, {counts['empty']} looked at and without any"
+        f"{counted(counts['individuals'], 'individual')} of its taxa{words}, {counts['empty']} looked at and without any"
     )
     if counts["images"] == counts["empty"]:
         yield (

@@ -18,7 +18,7 @@ from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.stored_json import reading
 from shoal.contract.units import counted
 from shoal.evidence.answer_evidence import ESTIMATES_FILE, AnswerEvidence
-from shoal.evidence.answer_files import read_file
+from shoal.evidence.answer_files import read_file, way_out
 from shoal.evidence.estimates.told import tell_taxa
 from shoal.exports.days import need_days
 from shoal.exports.export import Answer, Export, ListsFiles, Written, holds_estimates, is_of_days
@@ -172,7 +172,7 @@ def export_to_store(database: Database, order: Order, store: ObjectStore, prefix
 def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
     run = order.run
     view_answer(database, run.summary, order.where)
-    evidence = _read_estimates(database.results, order.estimates)
+    evidence = _read_estimates(database.results, order)
     answer = Answer(run.plan, True, run.summary.result, run.summary.run, dataset=order.dataset, evidence=evidence)
     written = order.export.write(database, answer, out.path, order.where)
     told = {**order.identity, "files": _files(out.path, written), "not_held": _not_held(written)}
@@ -180,12 +180,13 @@ def _write(database: Database, order: Order, out: OutFolder) -> dict[str, Any]:
     return told
 
 
-def _read_estimates(results: ObjectStore, stored: SummaryFile | None) -> AnswerEvidence | None:
+def _read_estimates(results: ObjectStore, order: Order) -> AnswerEvidence | None:
     """Read what labels make of the answer's counts; None where it has nothing of it."""
-    if stored is None:
+    if order.estimates is None:
         return None
-    estimates = read_file(results, stored)
-    with reading(stored.key, "restore it from a copy of the bucket"):
+    summary = order.run.summary
+    estimates = read_file(results, summary, ESTIMATES_FILE)
+    with reading(order.estimates.key, way_out(summary.dataset)):
         tell_taxa(estimates)
     return AnswerEvidence(estimates=estimates)
 

@@ -1,6 +1,8 @@
 """The page of what stands beside an answer: both numbers, troubles with links, and a person's word about things that stand."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -14,6 +16,8 @@ from shard_attempts import airflow_connection
 from shoal.airflow.operators import summarize
 from shoal.airflow.operators.frozen_run import where_it_lies
 from shoal.airflow.operators.summarize import SummarizeOperator
+from shoal.evidence import answer_evidence
+from shoal.evidence.health import found
 from shoal.evidence.repeats.decisions import read_decisions
 from shoal.settings.results_place import ResultsPlace
 from troubled_reef import SETTINGS, images, night, write
@@ -129,3 +133,30 @@ def test_a_person_looks_decides_and_takes_it_back(told):
     pages.post(here, b"", OWN, thing=thing, verdict="animal")
     assert [str(word.verdict) for word in decided(pipeline)][-1] == "animal"
     assert decided(pipeline)[-1].place == one.place
+
+
+def test_report_and_page_say_how_many_troubles_there_are_beyond_those_that_they_tell(told, monkeypatch):
+    pages, pipeline, here, _ = told
+    [thing] = re.findall(r'name="thing" value="(\w+)"', pages.get(here).body)
+    pages.post(here, b"", OWN, thing=thing, verdict="repeat")  # or the night would name what it told before
+    find, moment = found.find_health, timedelta(hours=1)
+    monkeypatch.setattr(
+        found,
+        "find_health",
+        lambda *of: [
+            one
+            for lasting in find(*of)
+            for one in (
+                replace(lasting, camera="over", start=lasting.start + moment, end=lasting.start + 2 * moment),
+                *(replace(lasting, camera=f"C{number}") for number in range(30)),
+            )
+        ],
+    )
+    monkeypatch.setattr(answer_evidence, "MOST_FINDINGS", 29)
+    done = night(pipeline)
+    page = pages.get(f"{here.rpartition('/')[0]}/{done.stored.run_key}").body
+    report = pipeline.stores.results.read_bytes(done.stored.named["report.html"].key).decode()
+    for told_by in (page, report):
+        assert "what lasts first, then the latest (29 of 31)" in told_by
+        assert re.search(rf"And 2 more[^<]* <code[^>]*>python -m shoal health {pipeline.dataset.name}</code>", told_by)
+    assert "9 further camera troubles" in page

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
 from shoal.contract.errors import ContractError, UnreadableError
-from shoal.evidence.answer_evidence import MOST_FINDINGS, health_of, split_health
+from shoal.evidence.answer_evidence import MOST_FINDINGS, MOST_KNOWN, count_health, health_of, tell_health
+from shoal.evidence.answer_files import read_file
 from shoal.evidence.estimates.make import make_estimate
 from shoal.evidence.health.again import describe_new, new_of
 from shoal.evidence.health.days import day_start
@@ -22,6 +24,7 @@ from shoal.exports.coco import COCO
 from shoal.exports.long import LONG
 from shoal.exports.on_demand import Order, export_to_folder
 from shoal.exports.xlsx import WORKBOOK
+from shoal.stores.folder import FolderStore
 from shoal.summary import evidence_beside, same_answer
 from shoal.summary.summarize import summarize_run
 from shoal.tables.session import open_database
@@ -201,6 +204,20 @@ def test_labels_and_troubles_stand_beside_the_answer_from_the_next_night_on(demo
         check_unreadable(reef, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("lies_there", "what"),
+    [(None, "is gone"), (b'{"format_version": 1, "labels": 9}', "was changed"), (b"no JSON", "was changed"), (b" " * 9_000_000, "was changed")],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_told_with_its_run_and_a_way_out(tmp_path, lies_there, what):
+    if lies_there is not None:
+        (tmp_path / "estimates.json").write_bytes(lies_there)
+    file = SimpleNamespace(key="estimates.json", sha256="0" * 64)
+    summary = SimpleNamespace(dataset="reef", run_key="20260601T000000Z-abcdefgh", named={"estimates.json": file})
+    said = f"estimates.json of run reef/20260601T000000Z-abcdefgh {what}.* python -m shoal summarize reef --publish$"
+    with pytest.raises(ContractError, match=said):
+        read_file(FolderStore(tmp_path), summary, "estimates.json")
+
+
 FOULED = {"camera": "A", "deployment": None, "trouble": "fouling", "from": "2026-06-10T00:00:00Z", "to": None}
 LEAPT = {**FOULED, "trouble": "clock"}
 MOVED = {**FOULED, "trouble": "moved"}
@@ -255,13 +272,14 @@ def test_of_many_troubles_those_that_last_are_told_whole_and_none_is_new_twice()
     found = [finding("A", Trouble.FOULING, 0)]
     found += [finding("B", Trouble.CLOCK, day) for day in range(MOST_FINDINGS)]
     found += [finding("C", Trouble.FROZEN, MOST_FINDINGS + 1, day_start(MOST_FINDINGS + 2))]
-    kept, rest = split_health(found)
-    assert len(kept) == MOST_FINDINGS
+    told = tell_health(found)
+    kept, rest = told["health"], told["more_health"]
+    assert (len(kept), count_health(told)) == (MOST_FINDINGS, len(found))
     assert {one["camera"] for one in kept} == {"A", "B", "C"}
     assert [(one["trouble"], one["from"]) for one in rest] == [
         ("clock", "1970-01-01T00:00:00Z"), ("clock", "1970-01-02T00:00:00Z"),
     ]  # fmt: skip
-    told = health_of({"health": kept, "more_health": rest})
-    later = [*found, finding("D", Trouble.MOVED, 1)]
-    kept, rest = split_health(later)
-    assert [one["camera"] for one in new_of(health_of({"health": kept, "more_health": rest}), told, NEWEST)] == ["D"]
+    later = tell_health([*found, finding("D", Trouble.MOVED, 1)])
+    assert [one["camera"] for one in new_of(health_of(later), health_of(told), NEWEST)] == ["D"]
+    many = tell_health([finding("B", Trouble.CLOCK, day) for day in range(MOST_KNOWN + 7)])
+    assert (len(health_of(many)), count_health(many)) == (MOST_KNOWN, MOST_KNOWN + 7)

@@ -26,6 +26,26 @@ def test_the_methods_say_what_was_looked_at_how_and_what_counts(reef):
         assert part in said, said
 
 
+@pytest.mark.parametrize(
+    ("of_run", "reused", "versions", "by_whom"),
+    [
+        pytest.param(None, 0, ["0.1.0"], "Shoal 0.1.0.", id="one release looked at all"),
+        pytest.param(None, 40, ["0.2.0"], "Shoal 0.2.0, 40 of them in earlier runs.", id="another one may have looked at most"),
+        pytest.param(None, 40, [], "Shoal, 40 of them in earlier runs.", id="an idle night"),
+        pytest.param("20260601T000000Z-abcdefgh", 0, [], "Shoal in run reef/20260601T000000Z-abcdefgh.", id="counted again"),
+    ],
+)  # fmt: skip
+def test_no_release_is_said_to_have_looked_at_images_of_others(reef, of_run, reused, versions, by_whom):
+    summary = reef.run.summary
+    summary = replace(
+        summary,
+        balance={**summary.balance, "reused": reused},
+        run={**summary.run, "worker_versions": versions},
+    )
+    run = replace(reef.run, plan=replace(reef.run.plan, of_run=of_run), summary=summary)
+    assert cite(run).methods[0].endswith(f"were examined with {by_whom}")
+
+
 def test_names_that_latex_would_read_are_written_so_that_it_does_not(reef):
     said = Publish(
         title="100% of {reef} & co_1",

@@ -101,6 +101,7 @@ def test_all_images_labelled_are_counted_and_all_empty_is_no_error(ask, label):
         assert taxon["total"]["bias"]["value"] == taxon["total"]["raw"]
     assert [cell["camera"] for cell in told["cells"]] == ["A", "B", "C", "D"]
     assert [bool(cell["taxa"]) for cell in told["cells"]] == [True] * 4
+    assert f"people saw none of these taxa in {labels} labelled images, and the model does" in ask("estimate")
 
 
 def test_a_reviewer_tests_what_an_estimate_says_with_its_interval(ask, label, reef):

@@ -62,26 +62,39 @@ def test_a_period_tells_its_break_and_ends_where_the_thing_was_taken_away():
     assert comes_back(place)
 
 
+def view_stones(database, series):
+    """One stone for each of so many cameras and taxa, seen for six days, as an answer's views tell it."""
+    database.run(
+        """
+        CREATE TABLE detections AS SELECT n::VARCHAR AS key, 'c' || s AS camera, NULL::VARCHAR AS deployment, 't' || s AS taxon,
+            TIMESTAMP '2026-06-01' + INTERVAL (n) HOUR AS captured_at, 0.9 AS confidence, 0 AS class_id, 100 AS width,
+            100 AS height, 'count' AS role, 'used' AS use, 10 + s AS x1, 10 AS y1, 40 + s AS x2, 40 AS y2
+        FROM range(144) AS t(n), range(?) AS of(s)
+    """,
+        [series],
+    )
+    database.run("CREATE VIEW images AS SELECT DISTINCT key, camera, deployment, captured_at, use FROM detections")
+    view_boxes(database, [])
+    return read_looked(database)
+
+
+def test_where_no_box_lies_twice_at_one_place_nothing_stands():
+    """An answer without a box, or of boxes that lie everywhere: a night's findings, cameras' among them, had failed with it."""
+    with open_database(None) as database:
+        assert find_places(database, view_stones(database, 0)) == []
+    with open_database(None) as database:
+        looked = view_stones(database, 1)
+        database.run("DELETE FROM placed WHERE key <> '7'")
+        assert find_places(database, looked) == []
+
+
 def test_places_of_many_cameras_and_taxa_are_found_in_as_many_statements_as_those_of_one(monkeypatch):
     """One statement for each over the bucket's files had cost a night of 100 cameras and 20 taxa 48 s of CPU."""
 
     def find(series):
         asked = []
         with open_database(None) as database:
-            database.run(
-                """
-                CREATE TABLE detections AS SELECT n::VARCHAR AS key, 'c' || s AS camera, NULL::VARCHAR AS deployment, 't' || s AS taxon,
-                    TIMESTAMP '2026-06-01' + INTERVAL (n) HOUR AS captured_at, 0.9 AS confidence, 0 AS class_id, 100 AS width,
-                    100 AS height, 'count' AS role, 'used' AS use, 10 + s AS x1, 10 AS y1, 40 + s AS x2, 40 AS y2
-                FROM range(144) AS t(n), range(?) AS of(s)
-            """,
-                [series],
-            )
-            database.run(
-                "CREATE VIEW images AS SELECT DISTINCT key, camera, deployment, captured_at, use FROM detections"
-            )
-            view_boxes(database, [])
-            looked, run = read_looked(database), database.run
+            looked, run = view_stones(database, series), database.run
             monkeypatch.setattr(database, "run", lambda *words: asked.append(words) or run(*words))
             return find_places(database, looked), len(asked)
 

@@ -424,6 +424,12 @@ def of_no_format(out):
     return out / "images.csv"
 
 
+def empty(out):
+    path = out / "empty.json"
+    path.write_text("", encoding="utf-8")
+    return path
+
+
 def twice(out):
     path = tools.coco(out, truth_of(out))
     found = json.loads(path.read_text())
@@ -442,7 +448,12 @@ BROKEN = {
         "does not tell empty images from those nobody looked at - .*--all-looked-at",
     ),
     "what a model says": (with_scores, "has a score behind its box: it is what a model says"),
-    "another table": (of_no_format, "is of none of the formats of labels"),
+    "another table": (
+        of_no_format,
+        "is of none of the formats of labels .* - name the file that the labelling tool exported",
+    ),
+    "an empty file": (empty, "is empty - export it again, whole"),
+    "a folder of pictures": (lambda out: out / "images", "is no folder of YOLO's labels, .* - name the file"),
     "an image twice": (twice, "two images have the same id"),
     "no file": (lambda out: out / "gone.json", "cannot be read: No such file"),
 }

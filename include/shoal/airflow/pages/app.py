@@ -244,15 +244,19 @@ async def report(dag_id: str, variant: Variant, run_key: RunKey, name: str) -> R
 
 
 def _file(place: Place, run: RunLayout, name: str) -> Response:
-    files = read_summary(place.results, run.summary).named
+    summary = read_summary(place.results, run.summary)
+    files = summary.named
     if name not in files:
         known = ", ".join([*list(files)[:NAMED], *(["…"] if len(files) > NAMED else [])])
         raise ContractError(f"{run.summary} names no file {name!r} - it has {known}")
-    if name == "report.html":
-        return _stream(place.results, files[name].key, HTMLResponse.media_type, **HEADERS_OF_REPORT)
-    # Whatever its name says: a browser keeps it, and never shows it.
-    held = {"Content-Disposition": attached(name)}
-    return _stream(place.results, files[name].key, "application/octet-stream", **held)
+    try:
+        if name == "report.html":
+            return _stream(place.results, files[name].key, HTMLResponse.media_type, **HEADERS_OF_REPORT)
+        # Whatever its name says: a browser keeps it, and never shows it.
+        held = {"Content-Disposition": attached(name)}
+        return _stream(place.results, files[name].key, "application/octet-stream", **held)
+    except ContractError as err:  # files are shared by runs: their keys do not say by which one somebody came
+        raise ContractError(f"{name} of run {summary.dataset}/{summary.run_key} cannot be read: {err}") from err
 
 
 class _PassedOn(StreamingResponse):

@@ -16,12 +16,16 @@ from shoal.contract.errors import shown
 from shoal.contract.run_names import dataset_of
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import read_time, utc_text
+from shoal.evidence.health.again import lasts
 from shoal.evidence.repeats.decisions import Decision, Verdict
 from shoal.evidence.repeats.things import Thing
-from shoal.exports.report.troubles import name_of, tell_repeats
+from shoal.exports.report.troubles import first_pictured, in_order, name_of, tell_more, tell_repeats
 
 MOST_PICTURED = 12
-"""Troubles with pictures, the latest ones first."""
+"""Troubles with pictures, those that last and the latest ones first."""
+
+MOST_UNFOLDED = 20
+"""Troubles in the table; all further ones are folded below it, or nobody would come to the things on a phone."""
 
 AROUND = timedelta(days=1)
 
@@ -46,13 +50,14 @@ def evidence_page(run: OpenRun, seen: EvidenceView, *, edits: bool, problem: str
         problem: Why what was sent is not stored; empty where nothing was.
         status: Of the answer.
     """
-    findings = seen.findings
+    findings, dataset = seen.findings, dataset_of(run.dag_id) or run.summary.dataset
+    troubles = list(_troubles(run, findings)) if findings else []
     return page(
         "evidence.html",
         "Beside the numbers",
         way_to(run, Crumb("beside the numbers")),
         status,
-        dataset=dataset_of(run.dag_id) or run.summary.dataset,
+        dataset=dataset,
         run=run,
         problem=problem,
         edits=edits,
@@ -64,7 +69,10 @@ def evidence_page(run: OpenRun, seen: EvidenceView, *, edits: bool, problem: str
         why_not=run.summary.run.get("why_not_beside", {}),
         unread=seen.unread,
         since=findings["since"] if findings else None,
-        troubles=list(_troubles(run, findings)) if findings else [],
+        troubles=troubles,
+        unfolded=troubles[:MOST_UNFOLDED],
+        folded=troubles[MOST_UNFOLDED:],
+        more_troubles=tell_more(findings, dataset),
         things=[_thing(run, one, seen.decisions) for one in seen.things],
         more_things=findings["repeats"]["clusters"] - len(seen.things) if findings else 0,
         repeats=tell_repeats(run.summary.result, findings),
@@ -75,13 +83,14 @@ def evidence_page(run: OpenRun, seen: EvidenceView, *, edits: bool, problem: str
 
 def _troubles(run: OpenRun, findings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     versions = findings["versions"]
-    found = sorted(findings["health"], key=lambda one: (one["from"], one["camera"]), reverse=True)
-    for number, one in enumerate(found):
+    pictured = first_pictured(findings["health"], MOST_PICTURED)
+    for one in in_order(findings["health"]):
         start = read_time(one["from"])
         end = start + 3 * AROUND if one["to"] is None else read_time(one["to"])
         yield {
             **one,
             "what": name_of(one),
+            "lasts": lasts(one),
             "size": f"{one['size']:.3g} {one['unit']}",
             "images": to_images(
                 **place_of(run), camera=one["camera"], start=utc_text(start - AROUND), end=utc_text(end + AROUND)
@@ -91,7 +100,7 @@ def _troubles(run: OpenRun, findings: Mapping[str, Any]) -> Iterator[dict[str, A
                 for words, key in (("Before", one["before"]), ("Since then", one["after"]))
                 if key in versions
             ]
-            if number < MOST_PICTURED
+            if one in pictured
             else [],
         }
 

@@ -10,13 +10,12 @@ from shoal.airflow.pages.reading import need_dataset
 from shoal.airflow.pages.run_place import Place, label_of
 from shoal.contract.errors import ContractError
 from shoal.contract.stored_json import reading
-from shoal.evidence.answer_evidence import ESTIMATES_FILE, FINDINGS_FILE
-from shoal.evidence.answer_files import read_file
+from shoal.evidence.answer_evidence import ESTIMATES_FILE, FINDINGS_FILE, count_health
+from shoal.evidence.answer_files import read_file, way_out
 from shoal.evidence.estimates.told import ToldTaxon, tell_taxa
 from shoal.evidence.repeats.decisions import Decision
 from shoal.evidence.repeats.things import Thing, read_things
 from shoal.results.stored_summary import StoredSummary
-from shoal.results.summary_files import SummaryFile
 from shoal.stores.object_store import ObjectStore
 
 FILES_S = 300.0
@@ -63,19 +62,19 @@ class EvidenceView:
         return bool(self.things) or bool(self.findings and self.findings["health"])
 
 
-def _read(results: ObjectStore, name: str, file: SummaryFile) -> dict[str, Any]:
+def _read(results: ObjectStore, summary: StoredSummary, name: str) -> dict[str, Any]:
     """Read a file, and see that what pages take of it is there.
 
     Raises:
         ContractError: It is gone, too large or no such file.
     """
-    value = read_file(results, file)
-    with reading(file.key, "restore it from a copy of the bucket"):
+    value, key = read_file(results, summary, name), summary.named[name].key
+    with reading(key, way_out(summary.dataset)):
         if name == ESTIMATES_FILE:
             tell_taxa(value)
         else:
-            read_things(value, file.key)
-            _ = value["health"], value["since"], value["versions"], value["repeats"]["clusters"]
+            read_things(value, key)
+            _ = count_health(value), value["since"], value["versions"], value["repeats"]["clusters"]
     return value
 
 
@@ -89,9 +88,9 @@ async def see_files(place: Place, summary: StoredSummary, dag_id: str) -> Eviden
 
     def read() -> EvidenceView:
         found, unread = dict[str, dict[str, Any]](), dict[str, str]()
-        for name, file in files.items():
+        for name in files:
             try:
-                found[name] = _read(place.results, name, file)
+                found[name] = _read(place.results, summary, name)
             except ContractError as err:
                 unread[name] = str(err)
         return EvidenceView(found.get(ESTIMATES_FILE), found.get(FINDINGS_FILE), unread=unread)

@@ -163,6 +163,11 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
         said.append(
             f"not of {counted(sampled.not_drawable, 'image')} that came after the last sample - draw again to have them in"
         )
+    if _looks_lost(sampled):
+        said.append(
+            f"people saw none of these taxa in {counted(len(sampled.keys), 'labelled image')}, and the model does: were their "
+            "boxes lost on the way, bring the right files with python -m shoal labels, the newest word counts"
+        )
     if sampled.unused:
         said.append(f"{_not_used(sampled)} - once these are labelled, they count")
     if sampled.to_come:
@@ -178,6 +183,14 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
             "interval knows of it"
         )
     return said
+
+
+def _looks_lost(sampled: Sampled) -> bool:
+    """Whether labels are empty throughout where the model sees something."""
+    images = sampled.images
+    return not any(one.any() for one in images.labelled.values()) and any(
+        one.any() for one in images.predicted.values()
+    )
 
 
 def _not_used(sampled: Sampled) -> str:

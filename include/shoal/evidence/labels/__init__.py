@@ -130,7 +130,15 @@ def open_labels(path: Path) -> tuple[str, LabelKind, Opened]:
         kind = cast("LabelKind", resolve_name(place))
         if kind.is_one(opened):
             return name, kind, opened
-    raise ConfigError(f"{shown(str(path), 300)} is of none of the formats of labels that there are: {', '.join(KINDS)}")
+    what, then = "is of none of the formats of labels that there are", "name the file that the labelling tool exported"
+    if path.is_dir():
+        what, then = (
+            "is no folder of YOLO's labels, with data.yaml, classes.txt or obj.names",
+            f"{then}, or such a folder",
+        )
+    elif not path.stat().st_size:
+        what, then = "is empty", "export it again, whole"
+    raise ConfigError(f"{shown(str(path), 300)} {what} - {then}; read are {', '.join(KINDS)}")
 
 
 def text_of(path: Path) -> str:

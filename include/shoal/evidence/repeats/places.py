@@ -8,6 +8,7 @@ ten overlaps it by 0.7 (four edges are free, so it goes with the fourth power of
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor
 from typing import Any
 
@@ -118,13 +119,18 @@ def find_places(database: Database, looked: Looked) -> list[Place]:
     all_series: list[tuple[str, str, str]] = [(str(camera), str(place), str(taxon)) for camera, place, taxon in rows]
     fewest = [LEAST_DAYS * LEAST_SLOTS * max(1.0, LEAST_SHARE * usual.get(one[:2], 1.0)) for one in all_series]
     cells = _read_cells(database, [_least_of(one) for one in fewest])
-    numbers, starts = np.unique(cells["series"], return_index=True)
     places: list[Place] = []
-    for number, start, end in zip(numbers, starts, [*starts[1:], len(cells["series"])], strict=True):
-        part = slice(start, end)
+    for number, part in _parts_of(cells["series"]):
         edges = np.stack([cells[name][part] for name in ("x1", "y1", "x2", "y2")], axis=1).astype(np.float64)
         places.extend(_places_of(all_series[number], edges, cells["boxes"][part], fewest[number]))
     return places
+
+
+def _parts_of(numbers: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Split a sorted column by its numbers; an empty one has no part."""
+    names, starts = np.unique(numbers, return_index=True)
+    for name, (start, end) in zip(names, pairwise([*starts, len(numbers)]), strict=True):
+        yield int(name), slice(start, end)
 
 
 def _least_of(fewest: float) -> float:
@@ -259,11 +265,7 @@ def see_places(database: Database, places: Sequence[Place]) -> Iterator[SeenPlac
             SELECT place FROM seen_places GROUP BY place HAVING sum(at_it) >= {LEAST_MIDDLE / 2} * sum(near_it)
         ) ORDER BY place, slot
     """).fetchnumpy()
-    numbers, starts = np.unique(found["place"], return_index=True)
-    if not len(numbers):
-        return
-    for number, start, end in zip(numbers, starts, [*starts[1:], len(found["place"])], strict=True):
-        part = slice(start, end)
+    for number, part in _parts_of(found["place"]):
         yield SeenPlace(places[number], found["slot"][part], found["at_it"][part], found["near_it"][part])
 
 

@@ -187,7 +187,7 @@ def _is_of(page: KnownPage, saved: Saved) -> bool:
 
 
 def _no_design(layout: DatasetLayout, name: str) -> str:
-    return f"design {shown(name, 40)} is none that is stored of dataset {layout.dataset}"
+    return f"design {shown(name, 40)} is none that is stored of dataset {layout.dataset} - name the dataset that it was drawn of"
 
 
 def _numbers(review: Review, found: Mapping[str, Any]) -> str:

@@ -193,7 +193,7 @@ def _find_estimate(
                 f"--estimate {name}: run {layout.dataset}/{run.run_key} has no {ESTIMATES_FILE} - label images, or name an "
                 f"estimate: {again}"
             )
-        return file.key, read_file(results, file)
+        return file.key, read_file(results, run.summary, ESTIMATES_FILE)
     key = layout.evidence_file("estimates", name, "json")
     stored = results.find_json(key) if name.isalnum() else None
     if stored is None or stored.get("kind") != "estimate":

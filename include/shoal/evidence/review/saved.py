@@ -92,7 +92,7 @@ def read_saved(path: Path) -> Saved:
         )
     except (KeyError, TypeError, ValueError) as err:
         raise ConfigError(
-            f"{shown(str(path), 300)}: it lacks a field of what a page saves ({shown(str(err), 80)}) - save it again there"
+            f"{shown(str(path), 300)}: it is not as a page saves it ({shown(str(err), 80)}) - save it again there"
         ) from err
 
 

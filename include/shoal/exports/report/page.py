@@ -32,7 +32,7 @@ from shoal.exports.report.script_data import (
     spans_days,
     within_script,
 )
-from shoal.exports.report.troubles import ask_troubles, pictured, tell_repeats, tell_troubles
+from shoal.exports.report.troubles import ask_troubles, pictured, tell_more, tell_repeats, tell_troubles
 from shoal.exports.report.verdict import say_verdict
 from shoal.exports.table_file import SPREADSHEET
 from shoal.results.stored_plan import StoredPlan
@@ -138,6 +138,9 @@ class Report:
                 evidence=answer.evidence,
                 estimated=_estimated(answer),
                 troubles=troubles,
+                more_troubles=tell_more(
+                    answer.evidence.findings if answer.evidence else None, answer.result["dataset"]
+                ),
                 pictured=list(pictured(troubles)),
                 repeats=tell_repeats(answer.result, answer.evidence.findings if answer.evidence else None),
             )

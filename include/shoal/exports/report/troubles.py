@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.errors import shown
-from shoal.evidence.answer_evidence import AnswerEvidence
+from shoal.evidence.answer_evidence import AnswerEvidence, count_health
+from shoal.evidence.health.again import lasts
 from shoal.exports.report.pictures import Picture
 from shoal.pictures.drawing import Drawing
 from shoal.tables.session import Database
@@ -39,7 +40,8 @@ class TroubleText:
         deployment: In which deployment; empty without one.
         what: What is wrong.
         start: Since when, UTC.
-        end: Until when; empty while it lasts.
+        end: Until when; empty while it lasts, and of a moment.
+        lasts: Whether it goes on.
         size: How much, with its unit.
         why: What shows it.
         before: A picture before it; None where there is none, or it may not be shown.
@@ -51,10 +53,43 @@ class TroubleText:
     what: str
     start: str
     end: str
+    lasts: bool
     size: str
     why: str
     before: Picture | None = None
     after: Picture | None = None
+
+
+@dataclass(frozen=True)
+class MoreTroubles:
+    """That an answer has more troubles than are told of, as report and page say it.
+
+    Attributes:
+        told: How many are.
+        found: How many there are.
+        command: Lists all.
+    """
+
+    told: int
+    found: int
+    command: str
+
+    @property
+    def part(self) -> str:
+        """How many of how many are told."""
+        return f"{self.told:,} of {self.found:,}"
+
+    @property
+    def words(self) -> str:
+        """What is to be said, before the command."""
+        return f"And {self.found - self.told:,} more, which are over or earlier. All of them:"
+
+
+def tell_more(findings: Mapping[str, Any] | None, dataset: str) -> MoreTroubles | None:
+    """Say how many troubles an answer has beyond those that are told of; None where it has none."""
+    if not findings or (found := count_health(findings)) == (told := len(findings["health"])):
+        return None
+    return MoreTroubles(told, found, f"python -m shoal health {dataset}")
 
 
 def ask_troubles(database: Database, evidence: AnswerEvidence | None) -> list[Picture]:
@@ -66,7 +101,7 @@ def ask_troubles(database: Database, evidence: AnswerEvidence | None) -> list[Pi
         database: Holds the tables of the summary.
         evidence: What stands beside the numbers.
     """
-    found = _latest(_health(evidence))
+    found = first_pictured(_health(evidence), MOST_SHOWN)
     keys = [key for one in found for key in (one["before"], one["after"]) if key]
     rows = {row["key"]: row for row in database.records(_IMAGES, [keys])} if keys else {}
     return [
@@ -78,7 +113,7 @@ def ask_troubles(database: Database, evidence: AnswerEvidence | None) -> list[Pi
 
 
 def tell_troubles(evidence: AnswerEvidence | None, pictures: Sequence[Picture]) -> list[TroubleText]:
-    """Tell all troubles, the latest first, each with its pictures as far as there are any."""
+    """Tell all troubles, each with its pictures as far as there are any."""
     drawn = {(one.key, one.kind): one for one in pictures}
     return [
         TroubleText(
@@ -87,12 +122,13 @@ def tell_troubles(evidence: AnswerEvidence | None, pictures: Sequence[Picture]) 
             name_of(one),
             one["from"],
             one["to"] or "",
+            lasts(one),
             f"{one['size']:.3g} {one['unit']}",
             shown(one["why"], 300),
             drawn.get((one["before"], "before")),
             drawn.get((one["after"], "after")),
         )
-        for one in _by_time(_health(evidence))
+        for one in in_order(_health(evidence))
     ]
 
 
@@ -126,13 +162,14 @@ def _health(evidence: AnswerEvidence | None) -> Sequence[Mapping[str, Any]]:
     return evidence.findings["health"] if evidence and evidence.findings else ()
 
 
-def _by_time(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(found, key=lambda one: (one["from"], one["camera"], one["trouble"]), reverse=True)
+def in_order(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Put those that last first, then the latest: so they are told, and so pictures are chosen where there is room for few."""
+    return sorted(found, key=lambda one: (lasts(one), one["from"], one["camera"], one["trouble"]), reverse=True)
 
 
-def _latest(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    ordered = sorted(_by_time(found), key=lambda one: one["to"] is not None)
-    return [one for one in ordered if one["before"] or one["after"]][:MOST_SHOWN]
+def first_pictured(found: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """Take those whose pictures are shown where there is room for so many."""
+    return [one for one in in_order(found) if one["before"] or one["after"]][:most]
 
 
 def _picture(row: Mapping[str, Any], one: Mapping[str, Any], what: str) -> Picture:
