@@ -11,7 +11,7 @@ import pytest
 
 from drawn_scenes import drawn
 from hostile_answer import HostileAnswer, hostile_answer
-from pipeline import Pipeline, make_pipeline
+from pipeline import Pipeline, few_of, make_pipeline
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.bad_files import BadFile, bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
@@ -121,8 +121,7 @@ def empty_bucket(store: StoreAccess, demo_models: dict[str, bytes], tmp_path: Pa
 @pytest.fixture
 def few_images(empty_bucket: Pipeline, scenes: tuple[Scene, ...]) -> Pipeline:
     """A dataset with twelve daylight scenes, six of each camera."""
-    chosen = [scene for scene in scenes if "0602-" in scene.key and scene.fish][:12]
-    empty_bucket.put_scenes(chosen)
+    empty_bucket.put_scenes(few_of(scenes))
     return empty_bucket
 
 

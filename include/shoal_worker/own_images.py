@@ -15,7 +15,7 @@ from shoal.contract.json_bounds import MIB, too_large
 from shoal.stores.object_store import ObjectStore
 from shoal.stores.pieces import Piece
 from shoal_worker.planned import download_planned
-from shoal_worker.rows.parts import open_duckdb
+from shoal_worker.rows.parts import open_duckdb, quoted
 
 TAIL_BYTES = 128 * 1024
 """What is asked for first: a manifest of a few thousand images as a whole, of a million the footer."""
@@ -37,11 +37,11 @@ _RANGES = """
 WITH chunks AS (
     SELECT row_group_id, path_in_schema, total_compressed_size AS size_bytes, stats_min, stats_max,
         least(data_page_offset, nullif(dictionary_page_offset, 0)) AS first, bloom_filter_offset, bloom_filter_length
-    FROM parquet_metadata($path)
+    FROM parquet_metadata('{path}')
 ),
 own AS (
     SELECT row_group_id FROM chunks WHERE path_in_schema = 'shard'
-    AND coalesce($shard BETWEEN try_cast(stats_min AS INTEGER) AND try_cast(stats_max AS INTEGER), true)
+    AND coalesce({shard:d} BETWEEN try_cast(stats_min AS INTEGER) AND try_cast(stats_max AS INTEGER), true)
 )
 SELECT min(first)::BIGINT, max(first + size_bytes)::BIGINT FROM chunks SEMI JOIN own USING (row_group_id) GROUP BY row_group_id
 UNION ALL
@@ -148,7 +148,7 @@ def _find_ranges(path: Path, shard: int, size_bytes: int) -> list[tuple[int, int
     """Read off the footer where the shard's row groups lie; None where that is no few places in the file."""
     try:
         with open_duckdb() as con:
-            found = con.execute(_RANGES, {"path": str(path), "shard": shard}).fetchall()
+            found = con.execute(_RANGES.format(path=quoted(path), shard=shard)).fetchall()
     except duckdb.Error:
         return None  # whoever reads it tells what it is
     joined: list[tuple[int, int]] = []

@@ -13,15 +13,27 @@ import pytest
 from shoal.exports.export import BY_MONTH, PACKAGES
 
 CHECKOUT = Path(__file__).parents[2]
+BENCHMARKS = CHECKOUT / "benchmarks"
+wide = pytest.mark.skipif(
+    not os.environ.get("SHOAL_WIDE"), reason="a benchmark takes up to half a minute of a processor: make test-wide"
+)
+LOAD = """
+import runpy, sys
+for path in sys.argv[1:]:
+    runpy.run_path(path, run_name="loaded")
+"""
 
 
 def run_benchmark(name: str, *options: str, ends_with: int = 0) -> str:
-    command = [sys.executable, str(CHECKOUT / "benchmarks" / name), *options]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(str(CHECKOUT / folder) for folder in ("include", "tests/houses")),
-    }
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return run_python(str(BENCHMARKS / name), *options, ends_with=ends_with)
+
+
+def run_python(*words: str, ends_with: int = 0, beside: tuple[str, ...] = ()) -> str:
+    folders = [str(CHECKOUT / folder) for folder in ("include", "tests/houses", *beside)]
+    done = subprocess.run(
+        [sys.executable, *words], env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == ends_with, done.stderr
     return done.stdout
 
@@ -32,6 +44,14 @@ def row(table: str, name: str) -> list[str]:
     return line.removeprefix(name).split()
 
 
+def test_every_benchmark_finds_what_it_imports():
+    """Most are run by the wide tests only: here a name that is gone is found."""
+    paths = sorted(map(str, BENCHMARKS.glob("*.py")))
+    assert len(paths) > 40
+    run_python("-c", LOAD, *paths, beside=("benchmarks",))
+
+
+@wide
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="each worker needs a CPU of its own: give the tests two")
 def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_loops():
     table = run_benchmark("worker.py", "--images", "24", "--rounds", "1", "--megapixels", "4", "--latency-ms", "0")
@@ -47,6 +67,7 @@ def test_the_worker_benchmark_measures_one_and_two_workers_beside_the_loops():
         assert re.search(rf"^{ratio} +\d+\.\d{{3}} +\d+\.\d{{3}}  \(target {aim}\)$", table, re.MULTILINE)
 
 
+@wide
 def test_the_benchmark_of_families_sets_each_whole_path_beside_its_bare_session():
     table = run_benchmark("families.py", "--images", "1", "--rounds", "1", "--family", "rfdetr", "segment")
     for family in ("rfdetr", "segment"):
@@ -72,6 +93,7 @@ def test_the_benchmark_of_gpus_says_where_none_is_and_measures_a_cpu_when_told()
         assert run_benchmark("gpu.py", ends_with=3).startswith("No GPU was measured: ONNX Runtime ")
 
 
+@wide
 def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
     table = run_benchmark("planning.py", "--keys", "3000", "--rounds", "1")
     assert row(table, "bare listing")[0] == "3000"
@@ -80,12 +102,14 @@ def test_the_planning_benchmark_lists_every_key_and_finds_the_settled_ones():
     assert "targets: 1.25 x listing, 500 MB" in table
 
 
+@wide
 def test_the_parsing_benchmark_parses_every_file_of_both_kinds():
     table = run_benchmark("parsing.py", "--files", "2", "--rounds", "1")
     assert row(table, "local processes")[0] == row(table, "pods")[0] == "4"
     assert "target: 2 s beyond the imports of Airflow" in table
 
 
+@wide
 def test_the_storage_benchmark_counts_a_first_run_and_an_idle_night():
     table = run_benchmark("storage.py", "--keys", "2000")
     (first, idle), kept = ([float(size) for size in row(table, name)[:2]] for name in ("all", "kept for good"))
@@ -96,6 +120,7 @@ def test_the_storage_benchmark_counts_a_first_run_and_an_idle_night():
     assert (first_months > 0, idle_months) == (True, 0), "and no month of the listing or of a table"
 
 
+@wide
 def test_the_benchmark_of_nights_writes_ledgers_together_and_opens_few():
     table = run_benchmark("nights.py", "--nights", "10", "--images", "20")
     opened, most = row(table, "1")[:2]
@@ -111,9 +136,7 @@ def test_the_listing_benchmark_lists_every_key_with_every_client():
     assert all(float(line[-1]) >= 1000 for line in found)
 
 
-@pytest.mark.skipif(
-    not os.environ.get("SHOAL_WIDE"), reason="to summarize and export takes half a minute: make test-wide"
-)
+@wide
 def test_the_benchmark_of_exports_tells_each_in_a_line():
     told = [json.loads(line) for line in run_benchmark("exports.py", "--keys", "2000").splitlines()]
     assert [one["export"] for one in told] == sorted({**BY_MONTH, **PACKAGES})
@@ -121,7 +144,7 @@ def test_the_benchmark_of_exports_tells_each_in_a_line():
     assert all(one["rss_mb"] > 50 and one["images_per_s"] > 0 and one["written_mb"] > 0 for one in told)
 
 
-@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="what nothing is read of is waited for: make test-wide")
+@wide
 def test_the_benchmark_of_pages_asks_for_each_of_them_cold_warm_and_later():
     told = run_benchmark("pages.py", "--datasets", "3", "--shards", "20", "--runs", "60").splitlines()[-1]
     pages = json.loads(told)["pages"]
@@ -129,13 +152,14 @@ def test_the_benchmark_of_pages_asks_for_each_of_them_cold_warm_and_later():
     assert all(min(one["cold_s"], one["warm_s"], one["later_s"], one["kb"]) > 0 for one in pages.values()), pages
 
 
+@wide
 def test_the_manifest_benchmark_reads_a_shard_of_every_kind_of_manifest():
     table = run_benchmark("worker_manifest.py", "--keys", "20000", "--shards", "20")
     whole, own = (float(row(table, name)[0]) for name in ("whole, row groups of earlier releases", "own"))
     assert own < whole / 2
 
 
-@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="takes half a minute of two cores: make test-wide")
+@wide
 def test_the_benchmark_of_serve_tells_what_became_of_every_image():
     measured = json.loads(run_benchmark("serve.py", "--seconds", "6", "--photos", "2"))
     assert sum(measured["by_code"].values()) == measured["sent"]
@@ -160,7 +184,7 @@ def test_the_benchmark_of_repeats_flags_things_and_no_animals():
     assert float(row(table, "boxes of animals flagged")[0].rstrip("%")) <= 1
 
 
-@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="reads from far away take a while: make test-wide")
+@wide
 def test_the_benchmark_of_far_images_tells_a_rate_of_each_store_and_leaves_no_image_out():
     table = run_benchmark("far_images.py", "--images", "200", "--stores", "100", "100:25")
     rates = re.findall(r"^100 ms away(?:, 25 reads a second)? +(?:four|by itself) +(\d+\.\d) ", table, re.MULTILINE)
@@ -169,7 +193,7 @@ def test_the_benchmark_of_far_images_tells_a_rate_of_each_store_and_leaves_no_im
     assert "no row" not in table
 
 
-@pytest.mark.skipif(not os.environ.get("SHOAL_WIDE"), reason="two years of a camera take seconds: make test-wide")
+@wide
 def test_the_benchmark_of_health_finds_what_was_planted():
     table = run_benchmark("health.py", "--seeds", "1", "--first-seed", "2001")
     assert row(table, "all")[:2] == ["6", "100.0%"]

@@ -25,10 +25,14 @@ def drawn(name: str, draw: Callable[[], Iterable[scenes.Scene]], *words: str) ->
         draw: Draws them.
         words: What they depend on beside the code that draws.
     """
-    digest = digest_of([("", Path(scenes.__file__)), ("", Path(__file__))], cv2.__version__, np.__version__, *words)
 
     def make(folder: Path) -> None:
         (folder / DRAWN).write_bytes(pickle.dumps(tuple(draw())))
 
-    kept = (built(SCENES, name, digest, make) / DRAWN).read_bytes()
+    kept = (built(SCENES, name, made_by(Path(__file__), words=words), make) / DRAWN).read_bytes()
     return tuple(pickle.loads(kept))  # noqa: S301 - what this wrote
+
+
+def made_by(*code: Path, words: Iterable[str] = ()) -> str:
+    """Identify what draws scenes, with other code and words that decide what is kept of them."""
+    return digest_of([("", path) for path in (Path(scenes.__file__), *code)], cv2.__version__, np.__version__, *words)

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from cluster.cache import DATABASES, built, digest_of
+from drawn_scenes import SCENES, made_by
 from impatience import write_policies
 from metadata_database import airflow_packages
+from shoal.embedded import fill
 from shoal.embedded import home as embedded_home
 from shoal.embedded.fill import fill_demo, prepare_folders
 from shoal.embedded.home import Home
 from shoal.embedded.own_files import OwnFiles
 from shoal.embedded.processes.rclone import embedded_store
+from shoal.embedded.samples import bad_files, demo_model
 
 ROOT = Path(__file__).parents[2]
 OF_DATABASE = ("airflow.db", "migrated-")
@@ -66,10 +69,21 @@ class Installation:
         return ended.stdout.strip().splitlines()[-1]
 
 
+def lay_database(new_database: Path, home: Path) -> None:
+    """Give a folder Airflow's database as `new_database` made it; a first command would take ten seconds to make the same."""
+    folder = home / "airflow"
+    folder.mkdir(mode=0o700, parents=True)
+    for path in new_database.iterdir():
+        if path.name.startswith(OF_DATABASE):
+            shutil.copy2(path, folder)
+
+
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """One installation for the whole session: tests that need it changed say so."""
-    return Installation(tmp_path_factory.mktemp("shoal-home"))
+def installation(tmp_path_factory: pytest.TempPathFactory, new_database: Path) -> Installation:
+    """One installation for the whole session, with nothing but Airflow's database: tests that need it changed say so."""
+    home = tmp_path_factory.mktemp("shoal-home")
+    lay_database(new_database, home)
+    return Installation(home)
 
 
 @pytest.fixture(scope="session")
@@ -91,13 +105,20 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_content(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the first demo draws, seconds of a processor: its buckets, and the mark that they are filled."""
-    home = Home(tmp_path_factory.mktemp("content") / "home")
-    home.make()
-    prepare_folders(home, OwnFiles(None, None))
-    with embedded_store(home.store, home.logs / "store.log") as access:
-        fill_demo(home, access)
-    return home.root
+    """A folder with what the first demo draws, seconds of a processor, kept: its buckets, and the mark that they are filled."""
+
+    def make(entry: Path) -> None:
+        home = Home(tmp_path_factory.mktemp("content") / "home")
+        home.make()
+        prepare_folders(home, OwnFiles(None, None))
+        with embedded_store(home.store, home.logs / "store.log") as access:
+            fill_demo(home, access)
+        shutil.copytree(home.store, entry / "store")
+        shutil.copy2(home.root / "filled", entry)
+
+    return built(
+        SCENES, "content", made_by(Path(__file__), *(Path(one.__file__) for one in (fill, bad_files, demo_model))), make
+    )
 
 
 @pytest.fixture
@@ -107,9 +128,6 @@ def fresh_installation(tmp_path: Path, new_database: Path, demo_content: Path) -
     home.mkdir(mode=0o700)
     shutil.copytree(demo_content / "store", home / "store")
     shutil.copy2(demo_content / "filled", home)
-    (home / "airflow").mkdir(mode=0o700)
-    for path in new_database.iterdir():
-        if path.name.startswith(OF_DATABASE):
-            shutil.copy2(path, home / "airflow")
+    lay_database(new_database, home)
     write_policies(home / "airflow")
     return Installation(home)

@@ -144,6 +144,11 @@ def _own_second(dataset: str) -> datetime:
     return now
 
 
+def few_of(scenes: Iterable[Scene]) -> list[Scene]:
+    """Choose twelve daylight scenes, six of each camera."""
+    return [scene for scene in scenes if "0602-" in scene.key and scene.fish][:12]
+
+
 def make_pipeline(access: StoreAccess, models: dict[str, bytes], folder: Path, **settings: Any) -> Pipeline:
     """Make a dataset with three fresh buckets."""
     name = f"t{secrets.token_hex(4)}"

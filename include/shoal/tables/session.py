@@ -37,6 +37,9 @@ _LOCKS = (
 """Said last, and in this order: https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview."""
 
 
+_UNSIGNED = "allow_unsigned_extensions"
+
+
 class StoredParquet(NamedTuple):
     """A Parquet object as it was written: its rows, and what its bytes hash to."""
 
@@ -63,7 +66,9 @@ class Database:
         self.limits = limits or limits_of()
         self._results = results
         self.folder = folder
-        self.connection = duckdb.connect()
+        # The bytes of DuckDB's extension came the way its library did: hashing them again for their signature would be a tenth
+        # of a second of each session. Nothing unsigned is loaded once it is, see `_reach`.
+        self.connection = duckdb.connect(config={_UNSIGNED: results is not None})
         self._told: dict[str, str] = {}
         self._columns = StoredColumns()
         self.run("SET TimeZone = 'UTC'")
@@ -216,6 +221,7 @@ class Database:
         # Loaded from where its package put it: DuckDB's own install would download it, or copy it into the home folder.
         package = resources.files("duckdb_extension_httpfs")
         self.run(f"LOAD '{package}/extensions/v{duckdb.__version__}/httpfs.duckdb_extension'")
+        self.run(f"SET {_UNSIGNED} = false")  # DuckDB takes no way back
         self.run(f"SET http_retries = {HTTP_RETRIES}")
         self._tell()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from embedded_installation import Installation, lay_database
 from shoal.embedded.samples.demo_model import build_demo_model
 
 
@@ -179,8 +180,9 @@ def test_a_store_that_goes_in_mid_run_is_one_line(installation, second_demo, man
     assert "Retrying" not in output
 
 
-def test_a_disk_that_fills_in_mid_run_is_one_line_that_says_so(installation, small_disk, many_photos):
-    installation = type(installation)(small_disk)
+def test_a_disk_that_fills_in_mid_run_is_one_line_that_says_so(new_database, small_disk, many_photos):
+    installation = Installation(small_disk)
+    lay_database(new_database, small_disk)
     process = start_until_a_shard_runs(installation, "--images", str(many_photos))
     with suppress(OSError), (small_disk / "filler").open("wb") as filler:
         while True:

@@ -13,6 +13,9 @@ from cluster.place import MAIN
 from cluster.shoal_namespace import shoal_namespace
 from compose.engine import Engine, missing_programs, running_engine
 from compose.project import Project, one_file
+from embedded_installation import demo_content, fresh_installation, new_database
+
+__all__ = ["demo_content", "fresh_installation", "new_database"]
 
 
 @pytest.fixture(scope="module")

@@ -111,12 +111,10 @@ def run_in_up(installed, demo) -> str:
         assert alive == []
 
 
-def test_the_demo_gives_the_result_of_a_checkout(installed, demo, tmp_path):
+def test_the_demo_gives_the_result_of_a_checkout(installed, demo, fresh_installation):
     """Both draw the same scenes, so nothing but the installation can differ."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("SHOAL_", "AIRFLOW"))}
-    settings |= {"SHOAL_HOME": str(tmp_path / "home"), "PYTHONPATH": str(CHECKOUT / "include")}
-    command = [sys.executable, "-m", "shoal", "demo"]
-    checkout = subprocess.run(command, cwd=CHECKOUT, env=settings, text=True, capture_output=True, check=True)
+    checkout = fresh_installation.run("demo")
+    assert checkout.returncode == 0, checkout.stdout
     (sha256,) = re.findall(r"result sha256 (\w{64})", demo)
     assert re.findall(r"result sha256 (\w{64})", checkout.stdout) == [sha256]
     assert installed.summary()["result_sha256"] == sha256

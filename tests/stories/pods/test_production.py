@@ -78,7 +78,7 @@ def shell(real_cluster, registry, store, folder) -> Iterator[Shell]:
     environment = own_environment(
         **known,
         **registry.builder,
-        PATH=f"{folder}/venv/bin:{kubernetes_program('kubectl').parent}:{os.environ['PATH']}",
+        PATH=f"{folder}/venv/bin:{registry.programs}:{kubernetes_program('kubectl').parent}:{os.environ['PATH']}",
         KUBECONFIG=str(real_cluster.kubeconfig),
         AIRFLOW_HOME=str(folder / "airflow"),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Pipeline
+from played_once import play_once
 from shoal.bucket.drift import Drift
 from shoal.contract.errors import ConfigError
 from shoal.results.answer import read_current
@@ -19,13 +20,22 @@ def put_files(pipeline, numbers, content="v1"):
         pipeline.put(f"cam1/{number:04d}.jpg", f"no image {number:04d} {content}".encode())
 
 
-@pytest.fixture
-def settled_files(pipelines):
+@pytest.fixture(scope="module")
+def played(demo_models, tmp_path_factory):
     """A dataset whose 110 files were all looked at; they are no images, which is as good a row as any and quick."""
-    pipeline = pipelines(run={"tolerated_failed_share": 1.0})
-    put_files(pipeline, range(FILES))
-    assert pipeline.run().balance.fates["failed"] == FILES
-    return pipeline
+
+    def play(pipeline):
+        put_files(pipeline, range(FILES))
+        assert pipeline.run().balance.fates["failed"] == FILES
+
+    return play_once(tmp_path_factory.mktemp("settled"), demo_models, play, run={"tolerated_failed_share": 1.0})
+
+
+@pytest.fixture
+def settled_files(played, tmp_path):
+    """That dataset, the test's own."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline
 
 
 def fates(done):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from jumping_clock import JumpingClock
-from pipeline import INCLUDE, Pipeline, find_test_room, make_pipeline, worker_environment
+from pipeline import INCLUDE, Pipeline, few_of, find_test_room, make_pipeline, worker_environment
+from played_once import play_once
 from seeds import CHOSEN
 from shoal.__main__ import main
 from shoal.contract.errors import ConfigError, ContractError
@@ -30,7 +30,6 @@ from shoal.history.retention import Terms
 from shoal.plan.make_plan import make_plan
 from shoal.plan.request import PlanRequest
 from shoal.results.answer import read_current
-from shoal.settings.dataset_stores import open_stores
 from shoal.settings.run_form import RunParams
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
@@ -83,26 +82,24 @@ WHOLE = {"listing", "manifest", "plan", "summary"}
 
 @pytest.fixture(scope="module")
 def played_nights(demo_models, scenes, tmp_path_factory):
-    """Two old runs and a young one, which is the answer; each inferred something. The store's folder, once it is over."""
-    folder = tmp_path_factory.mktemp("nights")
-    (folder / "data").mkdir()
-    plans = []
-    with embedded_store(folder / "data", folder / "store.log") as access:
-        pipeline = make_pipeline(access, demo_models, folder)
-        pipeline.put_scenes([scene for scene in scenes if "0602-" in scene.key and scene.fish][:12])
+    """Two old runs and a young one, which is the answer; each inferred something."""
+
+    def play(pipeline):
+        pipeline.put_scenes(few_of(scenes))
+        plans = []
         for number, days_ago in enumerate((180, 150, 10)):
             pipeline.put(f"later/2026060{number + 4}-120000-IPC608.jpg", scenes[number + 3].jpeg)
             plans.append(run_at(pipeline, days_ago))
-    return folder / "data", pipeline.dataset, plans
+        return plans
+
+    return play_once(tmp_path_factory.mktemp("nights"), demo_models, play)
 
 
 @pytest.fixture
 def three_nights(played_nights, tmp_path):
     """Those nights in a store of the test's own."""
-    data, dataset, plans = played_nights
-    shutil.copytree(data, tmp_path / "data")
-    with embedded_store(tmp_path / "data", tmp_path / "store.log") as access:
-        yield Pipeline(dataset, open_stores(dataset, lambda _: access)), plans
+    with played_nights.copy(tmp_path) as pipeline:
+        yield pipeline, played_nights.told
 
 
 def test_old_runs_lose_what_only_recomputing_needs_and_the_answer_keeps_everything(three_nights):

@@ -6,7 +6,8 @@ from html import unescape
 
 import pytest
 
-from pipeline import beside_report, run_worker, worker_command, worker_environment
+from pipeline import beside_report, few_of, run_worker, worker_command, worker_environment
+from played_once import play_once
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.history.facts import read_facts
@@ -18,6 +19,30 @@ from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 
 
+@pytest.fixture(scope="module")
+def played(demo_models, scenes, tmp_path_factory):
+    """A dataset of twelve images that a run has looked at, which is its answer."""
+
+    def play(pipeline):
+        pipeline.put_scenes(few_of(scenes))
+        return pipeline.run()
+
+    return play_once(tmp_path_factory.mktemp("answered"), demo_models, play)
+
+
+@pytest.fixture
+def answered(played, tmp_path):
+    """That dataset, the test's own."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def first_run(played):
+    """What that run came to."""
+    return played.told
+
+
 def fates(done):
     return {fate: count for fate, count in done.balance.fates.items() if count}
 
@@ -26,51 +51,45 @@ def layout_of(pipeline, plan):
     return pipeline.stores.layout.variant(plan.variant.directory)
 
 
-def test_an_added_image_is_the_only_one_inferred(few_images, scenes):
-    few_images.run()
-    few_images.put("later/20260605-120000-IPC608.jpg", scenes[3].jpeg)
-    assert fates(few_images.run()) == {"reused": 12, "processed": 1}
+def test_an_added_image_is_the_only_one_inferred(answered, scenes):
+    answered.put("later/20260605-120000-IPC608.jpg", scenes[3].jpeg)
+    assert fates(answered.run()) == {"reused": 12, "processed": 1}
 
 
-def test_an_overwritten_image_is_inferred_again(few_images, scenes):
-    few_images.run()
-    key = few_images.plan(limit=1).listing and next(iter(few_images.stores.source.list_keys("")))
-    few_images.put(key, scenes[0].jpeg)
-    assert fates(few_images.run()) == {"reused": 11, "processed": 1}
+def test_an_overwritten_image_is_inferred_again(answered, scenes):
+    key = answered.plan(limit=1).listing and next(iter(answered.stores.source.list_keys("")))
+    answered.put(key, scenes[0].jpeg)
+    assert fates(answered.run()) == {"reused": 11, "processed": 1}
 
 
-def test_a_removed_image_leaves_the_numbers_and_is_reported(few_images):
-    first = few_images.run()
-    few_images.stores.source.delete(few_images.stores.source.list_keys("")[:1])
-    second = few_images.run()
+def test_a_removed_image_leaves_the_numbers_and_is_reported(answered, first_run):
+    answered.stores.source.delete(answered.stores.source.list_keys("")[:1])
+    second = answered.run()
     assert second.summary["run"]["removed_since_previous"] == 1
-    assert second.summary["result"]["examined"] == first.summary["result"]["examined"] - 1
+    assert second.summary["result"]["examined"] == first_run.summary["result"]["examined"] - 1
 
 
-def test_another_conf_needs_no_inference_and_never_moves_the_answer(few_images):
-    first = few_images.run()
-    plan = few_images.plan(conf=0.75)
+def test_another_conf_needs_no_inference_and_never_moves_the_answer(answered, first_run):
+    plan = answered.plan(conf=0.75)
     assert plan.work.shards == ()
-    strict = few_images.summarize(plan)
-    assert total(strict) < total(first)
-    current = read_current(few_images.stores.results, few_images.stores.layout)
-    assert current["run_key"] == first.summary["run"]["run_key"]
+    strict = answered.summarize(plan)
+    assert total(strict) < total(first_run)
+    current = read_current(answered.stores.results, answered.stores.layout)
+    assert current["run_key"] == first_run.summary["run"]["run_key"]
 
 
-def test_another_time_zone_reaches_old_results_at_once(few_images):
-    utc = few_images.run()
-    clock = {**few_images.dataset.clock.model_dump(mode="json"), "zone": "Pacific/Auckland"}
-    moved = few_images.with_settings(clock=clock).run()
+def test_another_time_zone_reaches_old_results_at_once(answered, first_run):
+    clock = {**answered.dataset.clock.model_dump(mode="json"), "zone": "Pacific/Auckland"}
+    moved = answered.with_settings(clock=clock).run()
     assert fates(moved) == {"reused": 12}
-    first_images = [done.summary["result"]["series"][0]["first_image"] for done in (utc, moved)]
+    first_images = [done.summary["result"]["series"][0]["first_image"] for done in (first_run, moved)]
     assert first_images[0] != first_images[1]
-    assert total(utc) == total(moved)
+    assert total(first_run) == total(moved)
 
 
-def test_a_changed_dataset_file_moves_the_answer(few_images):
-    few_images.run()
-    stricter = few_images.with_settings(conf=0.75).run()
-    current = read_current(few_images.stores.results, few_images.stores.layout)
+def test_a_changed_dataset_file_moves_the_answer(answered):
+    stricter = answered.with_settings(conf=0.75).run()
+    current = read_current(answered.stores.results, answered.stores.layout)
     assert current["run_key"] == stricter.summary["run"]["run_key"]
 
 

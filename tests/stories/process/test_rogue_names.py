@@ -276,6 +276,8 @@ def test_a_listing_that_names_files_elsewhere_is_not_followed(answered):
         pytest.param("COPY (SELECT 1) TO '/tmp/x.parquet'", "Cannot access file", id="writing"),
         pytest.param("ATTACH '/tmp/x.db'", "Cannot access file", id="another database"),
         pytest.param("INSTALL spatial", "disabled", id="an extension"),
+        pytest.param("LOAD '/tmp/x.duckdb_extension'", "disabled", id="an extension of the machine"),
+        pytest.param("SET allow_unsigned_extensions = true", "Cannot change|locked", id="one that nobody signed"),
         pytest.param("SET enable_external_access = true", "Cannot change|locked", id="unlocking"),
         pytest.param("SET allowed_directories = ['/']", "Cannot change|locked", id="allowing more"),
         pytest.param("SET memory_limit = '8GB'", "locked", id="more memory"),

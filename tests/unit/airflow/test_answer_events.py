@@ -8,6 +8,8 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from dataset_settings import dataset_settings
+from pipeline import few_of
+from played_once import play_once
 from shard_attempts import airflow_connection
 from shoal.airflow.assets import answer_asset, answer_outlets, describe_answer, emit_answer, is_news
 from shoal.airflow.lineage_facts import find_lineage
@@ -44,34 +46,52 @@ def values(samples):
     return {(sample.metric.name, sample.tags.get("fate", sample.tags.get("run"))): sample.value for sample in samples}
 
 
+@pytest.fixture(scope="module")
+def played(demo_models, scenes, tmp_path_factory):
+    """A dataset of twelve images, a first night and one without news."""
+
+    def play(pipeline):
+        pipeline.put_scenes(few_of(scenes))
+        return [night(pipeline), night(pipeline)]
+
+    return play_once(tmp_path_factory.mktemp("nights"), demo_models, play)
+
+
 @pytest.fixture
-def nights(few_images):
-    """A first night and one without news."""
-    return [night(few_images), night(few_images)]
+def answered(played, tmp_path):
+    """That dataset, the test's own."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline
 
 
-def test_the_first_answer_is_news_and_the_same_one_again_is_told_as_that(few_images, nights):
+@pytest.fixture
+def nights(played):
+    """Plan and summary of those nights."""
+    return played.told
+
+
+def test_the_first_answer_is_news_and_the_same_one_again_is_told_as_that(answered, nights):
     (_, first), (_, idle) = nights
     told = [describe_answer(done, f"s3://{done.key}") for done in (first, idle)]
     assert [entry["changed"] for entry in told] == [True, False]
     assert told[0]["result_sha256"] == told[1]["result_sha256"]
-    current = read_current(few_images.stores.results, few_images.stores.layout)
+    current = read_current(answered.stores.results, answered.stores.layout)
     assert told[1] == {
         "run_key": current["run_key"], "result_sha256": current["result_sha256"], "model": {"name": "demo-fish", "version": "v1"},
         "images": 12, "listed_at": current["listed_at"], "summary": f"s3://{idle.key}", "changed": False,
     }  # fmt: skip
 
 
-def test_an_answer_that_is_summarized_again_is_news_as_its_event_may_be_lost(few_images, nights):
+def test_an_answer_that_is_summarized_again_is_news_as_its_event_may_be_lost(answered, nights):
     plan, _ = nights[1]
-    assert is_news(few_images.summarize(plan))
+    assert is_news(answered.summarize(plan))
 
 
-def test_after_a_count_from_the_command_line_the_next_night_is_news(few_images, nights):
-    counted = few_images.with_settings(conf=0.6)
+def test_after_a_count_from_the_command_line_the_next_night_is_news(answered, nights):
+    counted = answered.with_settings(conf=0.6)
     (plan, _) = nights[1]
     asked = Resummary(counted.dataset, plan.run_key, plan.variant.directory, "29990101T000000Z-aaaaaaaa", publish=True)
-    done = few_images.summarize(plan_resummary_of(asked, counted))
+    done = answered.summarize(plan_resummary_of(asked, counted))
     assert done.not_current_because is None
     assert is_news(done)
 
@@ -136,14 +156,14 @@ def test_the_task_that_summarizes_adds_the_event_and_says_its_result(few_images,
     assert operator.lineage.run_key == plan.run_key
 
 
-def test_people_are_told_of_the_first_answer_of_a_version_and_of_no_other(few_images, nights):
+def test_people_are_told_of_the_first_answer_of_a_version_and_of_no_other(answered, nights):
     (_, first), (_, idle) = nights
     assert tell_new_answer(first, "reef") == (
         "reef has its first complete answer of demo-fish v1: 12 examined = 12 used",
         "python -m shoal current reef",
     )
     assert tell_new_answer(idle, "reef") is None
-    newer = few_images.with_settings(model={"name": "demo-fish", "version": "v2"})
+    newer = answered.with_settings(model={"name": "demo-fish", "version": "v2"})
     _, done = night(newer)
     text, command = tell_new_answer(done, "reef")
     assert text.endswith("answer of demo-fish v2: 12 examined = 12 used; until now it was demo-fish v1")
@@ -171,31 +191,31 @@ def test_expected_times_are_said_as_people_do(seconds, said):
     assert about(seconds) == said
 
 
-def test_a_summary_is_measured_by_fate_and_a_night_that_looked_at_nothing_leaves_speed_as_it_was(few_images, nights):
+def test_a_summary_is_measured_by_fate_and_a_night_that_looked_at_nothing_leaves_speed_as_it_was(answered, nights):
     (plan, first), (idle_plan, idle) = nights
     now = datetime.now(UTC)
-    found = values(measure_summary(stored_plan(few_images, plan), first, now - LATER, now))
+    found = values(measure_summary(stored_plan(answered, plan), first, now - LATER, now))
     assert found["shoal.images", "processed"] == 12
     assert sum(value for (name, _), value in found.items() if name == "shoal.images") == 12
     assert (found["shoal.pending_images", "own"], found["shoal.failed_share", "own"]) == (0, 0)
     assert found["shoal.images_per_second", "own"] == 1.2
     assert found["shoal.answer_bytes", "own"] > 1000
     assert 0 <= found["shoal.answer_age_seconds", None] < 600
-    counted_again = values(measure_summary(stored_plan(few_images, plan), few_images.summarize(plan), now - LATER, now))
+    counted_again = values(measure_summary(stored_plan(answered, plan), answered.summarize(plan), now - LATER, now))
     assert found.keys() - counted_again.keys() == {("shoal.images_per_second", "own")}, "it is no slower for that"
-    again = values(measure_summary(stored_plan(few_images, idle_plan), idle, now - LATER, now))
+    again = values(measure_summary(stored_plan(answered, idle_plan), idle, now - LATER, now))
     assert again["shoal.images", "reused"] == 12
     for name in ("failed_share", "images_per_second", "seconds_per_image"):
         assert (f"shoal.{name}", "own") not in again
 
 
-def test_a_trial_is_measured_beside_the_dataset_s_own_runs(few_images, nights):
-    plan, done = night(few_images, conf=0.9)
+def test_a_trial_is_measured_beside_the_dataset_s_own_runs(answered, nights):
+    plan, done = night(answered, conf=0.9)
     now = datetime.now(UTC)
-    found = values(measure_summary(stored_plan(few_images, plan), done, None, now))
+    found = values(measure_summary(stored_plan(answered, plan), done, None, now))
     assert ("shoal.pending_images", "other") in found
     assert ("shoal.pending_images", "own") not in found
-    before = read_current(few_images.stores.results, few_images.stores.layout)["listed_at"]
+    before = read_current(answered.stores.results, answered.stores.layout)["listed_at"]
     assert found["shoal.answer_listed_timestamp_seconds", None] == datetime.fromisoformat(before).timestamp()
 
 
@@ -240,18 +260,18 @@ def facts_of(pipeline, plan, done):
     return find_lineage(FrozenRun(pipeline.dataset, stored_plan(pipeline, plan), pipeline.stores, ""), done)
 
 
-def test_lineage_leads_from_bucket_and_model_to_the_answer_and_of_a_trial_to_its_variant(few_images, nights):
+def test_lineage_leads_from_bucket_and_model_to_the_answer_and_of_a_trial_to_its_variant(answered, nights):
     plan, done = nights[1]
-    facts, name = facts_of(few_images, plan, done), few_images.dataset.name
+    facts, name = facts_of(answered, plan, done), answered.dataset.name
     assert (facts.images_namespace, facts.listing) == (f"s3://{name}-images", plan.listing_key)
     assert (facts.model_key, facts.model_sha256) == ("demo-fish/v1/model.onnx", plan.variant.release.sha256)
-    assert (facts.output, facts.is_answer) == (few_images.stores.layout.current, True)
+    assert (facts.output, facts.is_answer) == (answered.stores.layout.current, True)
     assert (facts.run_key, facts.examined, facts.fates["listed"]) == (done.stored.run_key, 12, 12)
-    trial = facts_of(few_images, *night(few_images, conf=0.9))
+    trial = facts_of(answered, *night(answered, conf=0.9))
     assert (trial.output, trial.is_answer) == (f"{name}/{plan.variant.directory}/", False)
 
 
-def test_openlineage_receives_it_as_its_own_facets(few_images, nights, tmp_path):
+def test_openlineage_receives_it_as_its_own_facets(answered, nights, tmp_path):
     """Through openlineage-python's own file transport, as a server would receive it."""
     pytest.importorskip("airflow.providers.openlineage", reason="shoal[lineage] is not installed")
     import json
@@ -263,9 +283,9 @@ def test_openlineage_receives_it_as_its_own_facets(few_images, nights, tmp_path)
 
     from shoal.airflow.operators.summarize import SummarizeOperator
 
-    operator = SummarizeOperator(task_id="summarize", dataset=few_images.dataset.model_dump(mode="json"))
+    operator = SummarizeOperator(task_id="summarize", dataset=answered.dataset.model_dump(mode="json"))
     assert operator.get_openlineage_facets_on_complete(None) is None
-    operator.lineage = facts = facts_of(few_images, *nights[0])
+    operator.lineage = facts = facts_of(answered, *nights[0])
     told = operator.get_openlineage_facets_on_complete(None)
     path = tmp_path / "events.jsonl"
     client = OpenLineageClient(transport=FileTransport(FileConfig(log_file_path=str(path), append=True)))

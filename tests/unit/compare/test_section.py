@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from planted_boxes import write_boxes
+from played_once import play_once
 from shoal.compare import comparison
 from shoal.compare.agreement import NotOfOneKindError
 from shoal.contract.errors import NoAnswerError, NoRoomError, StoreError
@@ -41,15 +42,26 @@ def stored_plan(pipeline, run_key, directory):
     return read_plan(pipeline.stores.results, pipeline.stores.layout.variant(directory).run(run_key).plan)
 
 
+@pytest.fixture(scope="module")
+def played(demo_models, tmp_path_factory):
+    """Three images that version v1 has answered for, and the plan of its run."""
+
+    def play(pipeline):
+        for key in KEYS:
+            pipeline.put(key, key.encode())
+        plan, done = night(pipeline, FIRST)
+        assert plan.compared_with is None
+        assert 'id="compared"' not in report(pipeline, done)
+        return plan
+
+    return play_once(tmp_path_factory.mktemp("first"), demo_models, play)
+
+
 @pytest.fixture
-def first(empty_bucket):
-    """Three images that version v1 has answered for."""
-    for key in KEYS:
-        empty_bucket.put(key, key.encode())
-    plan, done = night(empty_bucket, FIRST)
-    assert plan.compared_with is None
-    assert 'id="compared"' not in report(empty_bucket, done)
-    return empty_bucket, plan
+def first(played, tmp_path):
+    """That dataset, the test's own, and that plan."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline, played.told
 
 
 def test_the_report_of_a_new_version_compares_with_the_answer_before_and_so_do_idle_nights(first, monkeypatch):

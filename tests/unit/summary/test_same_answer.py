@@ -1,11 +1,14 @@
 """A night in which nothing happened: what it names again, what it costs, and what each thing that changes makes it compute."""
 
+import os
 from dataclasses import fields, replace
 from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 
+from pipeline import few_of
+from played_once import play_once
 from shoal import LOADED_AT
 from shoal.exports import loaded_code
 from shoal.results import compaction
@@ -43,28 +46,57 @@ def night(pipeline, **params):
     return pipeline.summarize(plan)
 
 
+@pytest.fixture(scope="module")
+def played(demo_models, scenes, tmp_path_factory):
+    """A dataset of twelve images whose first night is over."""
+
+    def play(pipeline):
+        pipeline.put_scenes(few_of(scenes))
+        return night(pipeline)
+
+    return play_once(tmp_path_factory.mktemp("answered"), demo_models, play)
+
+
+@pytest.fixture
+def answered(played, tmp_path):
+    """That dataset, the test's own."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def first(played):
+    """What that night came to."""
+    return played.told
+
+
+@pytest.fixture
+def computed_since(computed, first):
+    """Run keys of the runs whose tables were built, that night's among them."""
+    computed.append(first.stored.run_key)
+    return computed
+
+
 def objects(pipeline):
     return {found.key: found.last_modified for found in pipeline.stores.results.list_objects("")}
 
 
-def test_an_idle_night_names_the_files_of_the_answer_and_computes_nothing(few_images, computed):
-    first = night(few_images)
-    before = objects(few_images)
-    idle = night(few_images)
-    assert computed == [first.stored.run_key]
+def test_an_idle_night_names_the_files_of_the_answer_and_computes_nothing(answered, computed_since, first):
+    before = objects(answered)
+    idle = night(answered)
+    assert computed_since == [first.stored.run_key]
     assert idle.balance.to_json() == {"listed": 12, **dict.fromkeys(idle.balance.fates, 0), "reused": 12}
     for name in ("result", "result_sha256", "folder", "files", "complete"):
         assert idle.summary[name] == first.summary[name], name
     assert idle.not_current_because is None
-    added = {name.rsplit("/", 1)[-1] for name, at in objects(few_images).items() if before.get(name) != at}
+    added = {name.rsplit("/", 1)[-1] for name, at in objects(answered).items() if before.get(name) != at}
     assert {name for name in added if len(name) < 24} == {"plan.json", "summary.json", "current.json"}
     assert len(added) <= 5, "beside them only the listing"
 
 
-def test_a_night_after_an_idle_one_is_idle_too(few_images, computed):
-    night(few_images)
-    third = [night(few_images), night(few_images)][-1]
-    assert len(computed) == 1
+def test_a_night_after_an_idle_one_is_idle_too(answered, computed_since):
+    third = [night(answered), night(answered)][-1]
+    assert len(computed_since) == 1
     assert third.not_current_because is None
 
 
@@ -167,62 +199,57 @@ def test_each_of_the_inputs_has_its_line(inputs_of, monkeypatch):
         assert (hash_rules(replace(before, **{name: other})) == hash_rules(before)) == (name in OF_IMAGES_AND_ROWS)
 
 
-def test_a_changed_setting_computes_the_answer_anew(few_images, computed):
+def test_a_changed_setting_computes_the_answer_anew(answered, computed_since):
     """Each once, from then on the answer is another: one of numbers, one that the report shows, one that decides no number."""
-    night(few_images)
     for setting in ({"conf": 0.4}, {"description": "Ana's camera"}, {"run": {"budget": "3h"}}):
-        few_images = few_images.with_settings(**setting)
-        after = night(few_images)
-        assert computed[-1] == after.stored.run_key, setting
+        answered = answered.with_settings(**setting)
+        after = night(answered)
+        assert computed_since[-1] == after.stored.run_key, setting
         assert after.balance.fates["reused"] == 12
-        night(few_images)
-        assert computed[-1] == after.stored.run_key
+        night(answered)
+        assert computed_since[-1] == after.stored.run_key
 
 
-def test_a_changed_image_a_new_one_and_a_lost_one_compute_the_answer_anew(few_images, computed):
-    night(few_images)
-    keys = few_images.stores.source.list_keys("")
+def test_a_changed_image_a_new_one_and_a_lost_one_compute_the_answer_anew(answered, computed_since):
+    keys = answered.stores.source.list_keys("")
     for change in (
-        lambda: few_images.put(keys[0], b"other bytes"),
-        lambda: few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new"),
-        lambda: few_images.stores.source.delete(keys[1:2]),
-        lambda: few_images.put("notes.txt", b"no image"),  # the report counts what is left out
+        lambda: answered.put(keys[0], b"other bytes"),
+        lambda: answered.put("IPC608/20260605-120000-IPC608.jpg", b"new"),
+        lambda: answered.stores.source.delete(keys[1:2]),
+        lambda: answered.put("notes.txt", b"no image"),  # the report counts what is left out
     ):
         change()
-        after = night(few_images)
-        assert computed[-1] == after.stored.run_key
+        after = night(answered)
+        assert computed_since[-1] == after.stored.run_key
 
 
-def test_a_file_that_is_gone_is_computed_and_stored_again(few_images, computed):
-    first = night(few_images)
+def test_a_file_that_is_gone_is_computed_and_stored_again(answered, computed_since, first):
     for file in (first.stored.tables[0], first.stored.named["report.html"]):
-        few_images.stores.results.delete([file.key])
-        mended = night(few_images)
-        assert computed[-1] == mended.stored.run_key
+        answered.stores.results.delete([file.key])
+        mended = night(answered)
+        assert computed_since[-1] == mended.stored.run_key
         assert mended.summary["files"] == first.summary["files"]
-        assert few_images.stores.results.has(file.key)
+        assert answered.stores.results.has(file.key)
 
 
-def test_a_file_of_another_size_is_written_again(few_images, computed):
-    first = night(few_images)
+def test_a_file_of_another_size_is_written_again(answered, computed_since, first):
     file = first.stored.tables[0]
-    few_images.stores.results.write_bytes(file.key, b"half of it")
-    mended = night(few_images)
-    assert computed[-1] == mended.stored.run_key
-    assert len(few_images.stores.results.read_bytes(file.key)) == file.bytes
+    answered.stores.results.write_bytes(file.key, b"half of it")
+    mended = night(answered)
+    assert computed_since[-1] == mended.stored.run_key
+    assert len(answered.stores.results.read_bytes(file.key)) == file.bytes
 
 
-def test_an_answer_that_cannot_be_read_or_was_changed_is_no_reason_not_to_compute(few_images, computed):
-    first = night(few_images)
+def test_an_answer_that_cannot_be_read_or_was_changed_is_no_reason_not_to_compute(answered, computed_since, first):
     for change in (
         {"result": {**first.summary["result"], "examined": 11}},
         {"files": {"report.html": 7}},
         {"complete": False},
         {"run": {**first.summary["run"], "silent": 7, "etag_unchecked_images": None, "clock": {"odd": None}}},
     ):
-        few_images.stores.results.write_json(first.key, {**first.summary, **change})
-        after = night(few_images)
-        assert computed[-1] == after.stored.run_key
+        answered.stores.results.write_json(first.key, {**first.summary, **change})
+        after = night(answered)
+        assert computed_since[-1] == after.stored.run_key
         assert after.summary["result_sha256"] == first.summary["result_sha256"]
         first = after
 
@@ -251,15 +278,17 @@ def test_a_run_that_is_summarized_again_is_computed(few_images, computed):
 
 
 def test_code_that_changed_since_it_was_loaded_has_no_inputs_to_be_taken_again(few_images, computed, monkeypatch):
-    loaded = loaded_code._hash_code()
-    monkeypatch.setattr(loaded_code, "_hash_code", lambda: "0" * 64)
+    loaded = loaded_code._look_at_code()
+    path, looks = next(iter(loaded.items()))
+    written = {**loaded, path: looks._replace(changed_ns=looks.changed_ns + 1)}
+    monkeypatch.setattr(loaded_code, "_look_at_code", lambda: written)
     assert night(few_images).summary["run"]["inputs_sha256"] is None
     for as_loaded in (1, 2):  # when inputs are read, and before months are named again
-        hashes = iter([*[loaded] * as_loaded, *["0" * 64] * 2])
-        monkeypatch.setattr(loaded_code, "_hash_code", lambda hashes=hashes: next(hashes))
+        looked = iter([*[loaded] * as_loaded, *[written] * 2])
+        monkeypatch.setattr(loaded_code, "_look_at_code", lambda looked=looked: next(looked))
         told = night(few_images).summary["run"]
         assert (told["inputs_sha256"], told["lines"]) == (None, None), "moved on while it was summarized"
-    monkeypatch.setattr(loaded_code, "_hash_code", lambda: loaded)
+    monkeypatch.setattr(loaded_code, "_look_at_code", lambda: loaded)
     assert night(few_images).summary["run"]["inputs_sha256"] is not None
     monkeypatch.setattr(loaded_code, "LOADED_AT", LOADED_AT - 10 * 365 * 24 * 3600)
     assert night(few_images).summary["run"]["inputs_sha256"] is None, (
@@ -268,20 +297,37 @@ def test_code_that_changed_since_it_was_loaded_has_no_inputs_to_be_taken_again(f
     assert len(computed) == 5
 
 
-def test_ledgers_that_are_written_together_leave_the_answer_as_it_is(few_images, computed, monkeypatch):
-    night(few_images)
-    few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new")
-    last = night(few_images)
-    results = few_images.stores.results
+def test_a_file_that_is_written_removed_or_new_is_no_code_as_it_was_loaded(monkeypatch, tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("old")
+    monkeypatch.setattr(loaded_code, "_PACKAGE", str(tmp_path))
+    monkeypatch.setattr(loaded_code, "_LOADED_LOOKS", loaded_code._look_at_code())
+    monkeypatch.setattr(loaded_code, "LOADED_AT", LOADED_AT + 365 * 24 * 3600)
+    assert loaded_code.is_code_as_loaded()
+    before = path.stat()
+    path.write_text("new")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not loaded_code.is_code_as_loaded(), "as long as before and, by its time of writing, as old"
+    monkeypatch.setattr(loaded_code, "_LOADED_LOOKS", loaded_code._look_at_code())
+    (tmp_path / "b.sql").touch()
+    assert not loaded_code.is_code_as_loaded()
+    path.rename(tmp_path / "b.sql")
+    assert not loaded_code.is_code_as_loaded()
+
+
+def test_ledgers_that_are_written_together_leave_the_answer_as_it_is(answered, computed_since, monkeypatch):
+    answered.put("IPC608/20260605-120000-IPC608.jpg", b"new")
+    last = night(answered)
+    results = answered.stores.results
     ledgers = {key for key in results.list_keys("") if "/ledger/" in key}
     assert len(ledgers) == 2
     monkeypatch.setattr(compaction, "CROWD", 2)
-    assert "2 ledgers are one now" in " ".join(night(few_images).remarks)
-    night(few_images)  # rows lie in both
+    assert "2 ledgers are one now" in " ".join(night(answered).remarks)
+    night(answered)  # rows lie in both
     results.delete(ledgers)
-    after = night(few_images)
-    assert computed[-1] == last.stored.run_key
-    assert len(computed) == 2
+    after = night(answered)
+    assert computed_since[-1] == last.stored.run_key
+    assert len(computed_since) == 2
     assert after.stored.result_sha256 == last.stored.result_sha256
 
 

@@ -9,8 +9,8 @@ def test_no_progress_bar_is_drawn_into_a_log(monkeypatch):
     """DuckDB draws one where it finds no script, as in the tasks that Airflow forks."""
     connect = duckdb.connect
 
-    def connect_at_a_terminal():
-        connection = connect()
+    def connect_at_a_terminal(**told):
+        connection = connect(**told)
         connection.execute("SET enable_progress_bar = true")
         return connection
 

@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 import duckdb
 import numpy as np
@@ -215,3 +218,18 @@ def test_a_results_bucket_that_refuses_is_a_configuration_error():
         parts.add(row("a"))
         with pytest.raises(ConfigError, match=r"Access to bucket 'results' .* denied"):
             parts.write()
+
+
+def test_a_worker_s_files_are_written_and_read_without_pandas(tmp_path):
+    """DuckDB imports it where it is given a parameter, half a second of every worker where it is installed."""
+    program = (
+        "import sys; from pathlib import Path; from shoal_worker.rows import parts; from shoal_worker import own_images\n"
+        f'path = Path({str(tmp_path)!r}, "it\'s.parquet")\n'
+        "parts.write_parquet([], path)\n"
+        "try:\n    parts.read_manifest(path, 0, 1)\nexcept parts.ContractError as no_manifest:\n    print(no_manifest)\n"
+        "assert own_images._find_ranges(path, 0, path.stat().st_size) is not None\n"
+        "print('pandas' in sys.modules, 'pyarrow' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split()[-2:] == ["False", "False"], done.stdout
