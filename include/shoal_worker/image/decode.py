@@ -1,7 +1,7 @@
 """From the bytes of an object to an image, or to the reason why there is none.
 
-The header is judged before anything is decoded (`header`). JPEGs are libjpeg's from the header to the last row (`jpeg`);
-everything else is decoded by OpenCV.
+The header is judged before anything is decoded (`header`). JPEGs are libjpeg's from the header to the last row (`jpeg`), plain
+LZW TIFFs are Pillow's (`tiff_damage`); everything else is decoded by OpenCV.
 """
 
 import io
@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from shoal.contract.image_limits import SCAN_LIMIT
 from shoal.contract.rows import Reason
-from shoal_worker.image import jpeg, png
+from shoal_worker.image import gif, jpeg, png, tiff, tiff_damage
 from shoal_worker.image.header import Header, Undecodable, jpeg_reason, pillow_words, read_header
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.markers import read_markers
@@ -60,7 +60,11 @@ def decode_pixels(data: bytes, header: Header) -> Decoded | Undecodable:
         return _decode_jpeg(data, header)
     if header.format == "PNG":
         return _judge_png(data, header, _by_opencv(png.without_texts(data), header))
+    if header.format == "TIFF":
+        return _decode_tiff(data, header)
     image = _by_opencv(data, header)
+    if image is None and header.format == "GIF":
+        return _without_trailer(data, header)
     return Decoded(image) if image is not None else _diagnose(data, header)
 
 
@@ -80,6 +84,28 @@ def _decode_jpeg(data: bytes, header: Header) -> Decoded | Undecodable:
             return Decoded(image, detail=f"{err} (OpenCV does, and tells no damage)")
         return Decoded(image, damaged=str(err))
     return Decoded(judged.image, judged.damaged, judged.remark)
+
+
+def _decode_tiff(data: bytes, header: Header) -> Decoded | Undecodable:
+    stored = tiff_damage.stored_as(data)
+    image = damaged = None
+    if stored is not None and stored.compression == tiff.LZW:
+        image, damaged = tiff_damage.read_lzw(data, stored)
+    if image is None:
+        image = _by_opencv(data, header)
+    if image is None:
+        return _diagnose(data, header)
+    if stored is None:
+        return Decoded(image)
+    if missing := stored.find_missing(len(data)):
+        return Undecodable(Reason.TRUNCATED, header, missing)
+    return Decoded(image, damaged or tiff_damage.find_damage(data, stored, image))
+
+
+def _without_trailer(data: bytes, header: Header) -> Decoded | Undecodable:
+    closed = gif.with_trailer(data)
+    image = None if closed is None else _by_opencv(closed, header)
+    return _diagnose(data, header) if image is None else Decoded(image, detail="trailer missing (all rows are there)")
 
 
 def _judge_png(data: bytes, header: Header, image: Image | None) -> Decoded | Undecodable:
@@ -113,9 +139,19 @@ def _diagnose(data: bytes, header: Header) -> Undecodable:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's decoders raise anything on hostile bytes
         words = pillow_words(err)
-        cut = "truncated" in words.lower() or (header.format in {"AVIF", "JPEG2000"} and _boxes_are_cut(data))
+        cut = "truncated" in words.lower() or _is_cut(data, header)
         return Undecodable(Reason.TRUNCATED if cut else Reason.CORRUPT, header, words)
+    if _is_cut(data, header):
+        return Undecodable(Reason.TRUNCATED, header, f"{header.format} that ends early")
     return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} of a kind that OpenCV does not decode")
+
+
+def _is_cut(data: bytes, header: Header) -> bool:
+    if header.format == "TIFF":
+        return tiff.is_cut(data)
+    if header.format == "GIF":
+        return gif.is_cut(data)
+    return header.format in {"AVIF", "JPEG2000"} and _boxes_are_cut(data)
 
 
 def _boxes_are_cut(data: bytes) -> bool:

@@ -22,8 +22,13 @@ LONGEST = 64
 MOST_MINUTES = 14 * 60
 """Greatest offset from UTC in use (Kiribati)."""
 
-_TIME = re.compile(r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-_OFFSET = re.compile(r"([+-])(\d\d):?([0-5]\d)|Z")
+_TIME = re.compile(
+    r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?([AP])\.?M\.?)?(?: ?(Z|[+-][\d:]+))?",
+    re.ASCII | re.IGNORECASE,
+)
+"""What stands behind the digits belongs to the time: with words that are not understood there is none."""
+
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::([0-5]\d)|(?<=\d\d)([0-5]\d))?|Z|UTC|GMT", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Exif:
 
     Attributes:
         local_time: DateTimeOriginal with SubSecTimeOriginal, the camera's clock as it stood.
-        offset_minutes: OffsetTimeOriginal, minutes east of UTC.
+        offset_minutes: OffsetTimeOriginal, or what stands behind the time itself, minutes east of UTC.
         make: The camera's maker.
         model: Its model.
         serial: The body's serial number.
@@ -63,9 +68,12 @@ def read_exif(data: bytes) -> Exif:
         if tags is None:
             return Exif()
         inner = tags.get_ifd(EXIF_IFD)
+        local_time, offset_minutes = _capture(
+            *(inner.get(tag) for tag in (TIME_ORIGINAL, SUBSECONDS_ORIGINAL, OFFSET_ORIGINAL))
+        )
         return Exif(
-            local_time=_time(inner.get(TIME_ORIGINAL), inner.get(SUBSECONDS_ORIGINAL)),
-            offset_minutes=_offset(inner.get(OFFSET_ORIGINAL)),
+            local_time=local_time,
+            offset_minutes=offset_minutes,
             make=_text(tags.get(MAKE)),
             model=_text(tags.get(MODEL)),
             serial=_text(inner.get(BODY_SERIAL)),
@@ -111,25 +119,44 @@ def _text(value: object) -> str | None:
     return " ".join(printable.split())[:LONGEST] or None
 
 
-def _time(value: object, subseconds: object) -> datetime | None:
-    found = _TIME.match(_text(value) or "")
+def _capture(value: object, subseconds: object, offset: object) -> tuple[datetime | None, int | None]:
+    """Read a time and its offset, which some programs write behind it."""
+    beside = _offset(_text(offset))
+    found = _TIME.fullmatch(_text(value) or "")
     if found is None:
-        return None
-    digits = re.match(r"[0-9]*", _text(subseconds) or "")
-    microseconds = int((digits[0] if digits else "")[:6].ljust(6, "0"))
-    year, month, day, hour, minute, second = (int(group) for group in found.groups())
+        return None, beside
+    *digits, fraction, half, behind = found.groups()
+    minutes = _offset(behind)
+    if (behind and minutes is None) or (None not in (minutes, beside) and minutes != beside):
+        return None, beside
+    subsecond = re.match(r"[0-9]+", _text(subseconds) or "")
+    microseconds = int((subsecond[0] if subsecond else fraction or "")[:6].ljust(6, "0"))
+    year, month, day, hour, minute, second = map(int, digits)
     try:
-        return datetime(year, month, day, hour, minute, second, microseconds)  # noqa: DTZ001 - the zone is not known here
+        time = datetime(year, month, day, _of_day(hour, half), minute, second, microseconds)  # noqa: DTZ001 - the zone is not known here
     except ValueError:
-        return None  # 0000:00:00, 24:00:00, 31 February: no time is invented
+        return None, beside  # 0000:00:00, 24:00:00, 13 PM, 31 February: no time is invented
+    return time, beside if minutes is None else minutes
 
 
-def _offset(value: object) -> int | None:
-    text = _text(value) or ""
-    found = _OFFSET.fullmatch(text)
+def _of_day(hour: int, half: str | None) -> int:
+    """Count an hour from midnight.
+
+    Raises:
+        ValueError: A half of a day has no such hour.
+    """
+    if half is None:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError(f"no hour {hour} in a half of a day")
+    return hour % 12 + (12 if half in "pP" else 0)
+
+
+def _offset(text: str | None) -> int | None:
+    found = _OFFSET.fullmatch(text or "")
     if found is None:
         return None
-    if text == "Z":
+    if found[1] is None:
         return 0
-    minutes = int(found[2]) * 60 + int(found[3])
+    minutes = int(found[2]) * 60 + int(found[3] or found[4] or 0)
     return (minutes if found[1] == "+" else -minutes) if minutes <= MOST_MINUTES else None

@@ -99,6 +99,24 @@ def decode_jpeg(data: bytes) -> Judged:
     return Judged(_turned_as_opencv(image, data), damage, None if damage else words)
 
 
+def damage_of(data: bytes) -> str | None:
+    """Say what libjpeg says of pixels that another decoder reads; they are unpacked at an eighth of their size, thrown away.
+
+    Raises:
+        MemoryError: There was no room; this says nothing about the image.
+    """
+    ended = data if data.rstrip(b"\0").endswith(END) else data + END
+    try:
+        simplejpeg.decode_jpeg(ended, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8)
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - its words tell a warning
+        words = str(err)
+        is_known = SUBSAMPLED_OTHERWISE in words or _is_harmless(words, read_markers(ended).scans)
+        return None if is_known else words
+    return None
+
+
 def _without_end(data: bytes, markers: Markers) -> Judged:
     """Judge bytes without an end marker by the rows that they hold."""
     ended = data.removesuffix(b"\xff") + END

@@ -1,13 +1,80 @@
-"""TIFF: how large its tiles are, and whether its bytes end early, both read from its first directory."""
+"""TIFF: how its first picture is stored, and whether its bytes end early, both read from its first directory."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
 from PIL import Image as Pillow
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-STRIP_OFFSETS, STRIP_BYTES, SHORT, FIELD_BYTES = 273, 279, 3, 4
+STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
+PHOTOMETRIC, FILL_ORDER, ORIENTATION, ROWS_PER_STRIP, PLANES, PREDICTOR, JPEG_TABLES = 262, 266, 274, 278, 284, 317, 347
+WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES = 256, 257, 258, 259, 277
+
+YCBCR = 6
+DEFLATE, LZW, PACKBITS, JPEG = frozenset({8, 32946}), 5, 32773, 7
+
+_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of one value by the type of its field (TIFF 6.0, section 2; 16 to 18 are BigTIFF's)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A strip or a tile.
+
+    Attributes:
+        name: How it is called in words.
+        start: Where its bytes begin.
+        size_bytes: Its bytes as stored.
+        top: Its first row.
+        rows: Its rows.
+        unpacked_bytes: Bytes that it unpacks to.
+    """
+
+    name: str
+    start: int
+    size_bytes: int
+    top: int
+    rows: int
+    unpacked_bytes: int
+
+    def body(self, data: bytes) -> bytes:
+        """Its bytes as stored."""
+        return data[self.start : self.start + self.size_bytes]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How a TIFF's first picture is stored.
+
+    Attributes:
+        compression: The code of its packing, 1 for none.
+        predictor: 2 where pixels are kept as differences from their left neighbour.
+        is_plain: Whether its samples, row by row, are the bytes of the picture: 8 bits, grey or RGB, not turned.
+        jpeg_tables: Tables that all its JPEG pieces share; empty where there are none.
+        is_usual: Whether the highest bit of a byte comes first, and colours have the size of the picture or are JPEG's.
+        pieces: Its strips or tiles, in their order.
+    """
+
+    compression: int
+    predictor: int
+    is_plain: bool
+    jpeg_tables: bytes
+    is_usual: bool
+    pieces: list[Piece]
+
+    def find_missing(self, size_bytes: int) -> str | None:
+        """Name the first piece that ends behind a file of so many bytes.
+
+        One that is not packed needs no more than its pixels, whatever size is written for it.
+        """
+        for piece in self.pieces:
+            needed = min(piece.size_bytes, piece.unpacked_bytes) if self.compression == 1 else piece.size_bytes
+            if piece.start + needed > size_bytes:
+                return f"{piece.name} ends behind the file"
+        return None
 
 
 def tile_pixels(lazy: Pillow.Image) -> int:
@@ -17,28 +84,73 @@ def tile_pixels(lazy: Pillow.Image) -> int:
     return prod(sides) if all(isinstance(side, int) for side in sides) and sides else 0
 
 
+def read_stored(lazy: Pillow.Image) -> Stored:
+    """Read how an opened TIFF is stored; of hostile tags anything is raised."""
+    tags = lazy.tag_v2  # type: ignore[attr-defined]
+    width, height, bits, samples = tags[WIDTH], tags[HEIGHT], tags.get(BITS, (1,)), tags.get(SAMPLES, 1)
+    tiled, packing = TILE_OFFSETS in tags, tags.get(COMPRESSION, 1)
+    wide, high = (
+        (tags[TILE_WIDTH], tags[TILE_HEIGHT]) if tiled else (width, min(tags.get(ROWS_PER_STRIP, height), height))
+    )
+    in_planes = tags.get(PLANES, 1) == 2
+    row_bytes = (wide * bits[0] * (1 if in_planes else samples) + 7) // 8
+    places = zip(
+        tags[TILE_OFFSETS if tiled else STRIP_OFFSETS], tags[TILE_BYTES if tiled else STRIP_BYTES], strict=True
+    )
+    in_plane = -(-height // high)
+    pieces = []
+    for number, (start, size) in enumerate(places):
+        top = 0 if tiled else number % in_plane * high
+        rows = high if tiled else min(high, height - top)
+        name = f"{'tile' if tiled else 'strip'} {number}"
+        pieces.append(Piece(name, start, size, top, rows, rows * row_bytes))
+    colours = {1: (1,), 3: (2,)}.get(samples, ())
+    is_plain = (
+        set(bits) == {8}
+        and tags.get(PHOTOMETRIC) in colours
+        and tags.get(ORIENTATION, 1) == 1
+        and not tiled
+        and not in_planes
+        and tags.get(PREDICTOR, 1) in (1, 2)
+    )
+    return Stored(
+        compression=packing,
+        predictor=tags.get(PREDICTOR, 1),
+        is_plain=is_plain,
+        jpeg_tables=tags.get(JPEG_TABLES, b""),
+        is_usual=tags.get(FILL_ORDER, 1) == 1 and (tags.get(PHOTOMETRIC) != YCBCR or packing == JPEG),
+        pieces=pieces,
+    )
+
+
 def is_cut(data: bytes) -> bool:
-    """Whether the first directory of a TIFF, or the last strip that it names, ends behind the bytes."""
+    """Whether the first directory of a TIFF, a value or a piece that it names, ends behind the bytes."""
     order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
-    if b"+" in data[2:4]:
-        return False  # BigTIFF: not looked into
+    is_big = b"+" in data[2:4]
+    word, count_bytes = (8, 8) if is_big else (4, 2)
+    field_bytes = 4 + 2 * word
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], order)
 
-    at = number(4, 4)
-    end = at + 2 + 12 * number(at, 2)
-    if end > len(data):
+    at = number(8 if is_big else 4, word)
+    first, last = at + count_bytes, at + count_bytes + field_bytes * number(at, count_bytes)
+    if last + word > len(data):
         return True
-    fields = {number(place, 2): place for place in range(at + 2, end, 12)}
+    values: dict[int, tuple[int, int, int]] = {}
+    for place in range(first, last, field_bytes):
+        size, count, where = _VALUE_BYTES.get(number(place + 2, 2), 0), number(place + 4, word), place + 4 + word
+        where = number(where, word) if size * count > word else where
+        if where + size * count > len(data):
+            return True
+        values[number(place, 2)] = where, size, count
 
-    def last(tag: int) -> int:
-        place = fields.get(tag)
-        if place is None:
-            return 0
-        size, values, where = (2 if number(place + 2, 2) == SHORT else 4), number(place + 4, 4), place + 8
-        if values * size > FIELD_BYTES:
-            where = number(where, 4)
-        return number(where + size * (values - 1), size) if values else 0
+    def listed(tag: int) -> Iterator[int]:
+        where, size, count = values.get(tag, (0, 0, 0))
+        return (number(where + size * n, size) for n in range(count if size else 0))
 
-    return last(STRIP_OFFSETS) + last(STRIP_BYTES) > len(data)
+    return any(
+        start + size > len(data)
+        for starts, sizes in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
+        for start, size in zip(listed(starts), listed(sizes), strict=False)
+    )

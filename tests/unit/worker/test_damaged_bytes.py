@@ -5,6 +5,7 @@ import re
 import struct
 import time
 import zlib
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -207,6 +208,29 @@ def test_the_capture_time_and_the_camera_are_read(kind):
         "model": "HYPERFIRE 2",
         "serial": "H500A",
     }
+
+
+@pytest.mark.parametrize(
+    ("inner", "time", "minutes"),
+    [
+        pytest.param({"time": "2024:06:01 10:00:00 PM"}, "22:00:00", None, id="PM behind it"),
+        pytest.param({"time": "2024:06:01 12:00:00am"}, "00:00:00", None, id="midnight"),
+        pytest.param({"time": "2024:06:01 10:00:00+02:00"}, "10:00:00", 120, id="an offset behind it"),
+        pytest.param({"time": "2024-06-01T10:00:00-0500"}, "10:00:00", -300, id="an offset without colon"),
+        pytest.param({"time": "2024-06-01T10:00:00Z"}, "10:00:00", 0, id="UTC behind it"),
+        pytest.param({"time": "2024:06:01 10:00:00.75"}, "10:00:00.750000", None, id="a fraction behind it"),
+        pytest.param({"time": "2024:06:01 10:00:00", "offset": "+2:00"}, "10:00:00", 120, id="an offset of one digit"),
+        pytest.param({"time": "2024:06:01 10:00:00", "offset": "UTC-3"}, "10:00:00", -180, id="hours from UTC"),
+        pytest.param({"time": "2024:06:01 10:00:00 ?", "offset": "+02:00"}, None, 120, id="what nobody understands"),
+        pytest.param({"time": "2024:06:01 13:00:00 PM"}, None, None, id="13 PM"),
+        pytest.param({"time": "2024:06:01 10:00:00+99:00"}, None, None, id="an impossible offset"),
+        pytest.param({"time": "2024:06:01 10:00:00+01:00", "offset": "+02:00"}, None, 120, id="two offsets"),
+    ],
+)
+def test_what_stands_behind_a_time_is_used_or_there_is_none(inner, time, minutes):
+    found = read_exif(saved(Image.fromarray(photo(40, 24)), "JPEG", exif=with_exif(**inner)))
+    assert found.local_time == (time and datetime.fromisoformat(f"2024-06-01 {time}"))
+    assert found.offset_minutes == minutes
 
 
 @pytest.mark.parametrize(
