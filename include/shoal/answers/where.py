@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.units import utc_text
 from shoal.settings.moments import in_utc
+from shoal.tables.zone_rules import first_moment
 
 _SEVERAL = {"camera": "cameras", "deployment": "deployments", "taxon": "taxa"}
 _MOMENTS = {"from": "start", "to": "end"}
@@ -102,7 +102,7 @@ def _said(word: str, value: str) -> str:
 def _moment(word: str, value: str, zone: str) -> datetime:
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            return datetime.combine(date.fromisoformat(value), datetime.min.time(), ZoneInfo(zone)).astimezone(UTC)
+            return first_moment(date.fromisoformat(value), zone)
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}T.+", value):
             return in_utc(datetime.fromisoformat(value)).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shoal.bucket.clock_cameras import find_place
-from shoal.bucket.clock_shapes import Found, Shape, find_shapes
+from shoal.bucket.clock_shapes import SHORT, Found, Shape, find_shapes
 from shoal.bucket.sampled_keys import fill_listing
 from shoal.contract.errors import shown
 from shoal.settings.analysis import Clock, ClockEntry
@@ -26,6 +26,8 @@ NEAR, FAR = timedelta(days=2), timedelta(days=10)
 
 WIDE, SEVERAL = 200, 5
 """Digits that would be no minute or second are left out by a time and not by a counter, over so wide a range."""
+
+_TWELVE = "the twelve digits may begin with a year of two digits or of four, or be a number of another kind"
 
 _Places = dict[int, Found]
 """Where a shape stands, by the number of the image."""
@@ -127,7 +129,10 @@ def _weigh(images: Sequence[ListedObject]) -> Iterator[_Weighed]:
     for shape, valid in places.items():
         if len(valid) >= SURE_SHARE * matched[shape] and shape.zone != "?":
             invalid = matched[shape] - len(valid)
-            yield _Weighed(shape, valid, invalid, _doubt(shape, valid, invalid))
+            doubt = _doubt(shape, valid, invalid)
+            if shape.kind == "HM" and len(valid.keys() & places.get(SHORT, {}).keys()) >= SURE_SHARE * len(valid):
+                doubt = _TWELVE
+            yield _Weighed(shape, valid, invalid, doubt)
 
 
 def _is_possible(at: datetime, last_modified: datetime) -> bool:
@@ -138,6 +143,8 @@ def _is_possible(at: datetime, last_modified: datetime) -> bool:
 def _doubt(shape: Shape, places: _Places, invalid: int) -> str:
     """Say what else the digits could be; nothing where they cannot."""
     moments = [found.at for found in places.values() if found.at]
+    if shape == SHORT:
+        return _TWELVE
     if shape.is_epoch:
         return "the digits may be seconds since 1970, or a number of another kind"
     values = sorted({moment.hour * 10000 + moment.minute * 100 + moment.second for moment in moments})

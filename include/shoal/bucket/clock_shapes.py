@@ -16,12 +16,18 @@ _DATES = {
     "mdY": r"(?P<m>\d\d)(?P<s>[-_. ])(?P<d>\d\d)(?P=s)" + _YEAR,
     "Yj": _YEAR + r"(?P<s>[-_.]?)(?P<j>\d{3})",
 }
+_HALF = r"(?P<b>[-_. \u202f]?)(?P<p>[AaPp][Mm])(?![A-Za-z0-9])"
+# An hour of twelve whose half of the day is written in a way that no format reads, is no hour of 24.
+_NO_HALF = r"(?![-_. \u202f]?[AaPp]\.?[Mm](?![A-Za-z0-9]))"
+_NO_DOTTED_HALF = r"(?![-_. \u202f]?[AaPp]\.[Mm](?![A-Za-z0-9]))"
 _TIMES = {
-    "HMS": r"(?P<H>\d\d)(?P<t>[-_.:;/ ]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<g>\d{3})?",
-    "hms": r"(?P<H>\d\d)(?P<th>h)(?P<M>\d\d)(?P<tm>m)(?P<S>\d\d)(?P<ts>s?)",
-    "hm": r"(?P<H>\d\d)(?P<t>h)(?P<M>\d\d)",
-    "HM": r"(?P<H>\d\d)(?P<t>)(?P<M>\d\d)",
-    "IMS": r"(?P<I>\d{1,2})(?P<t>[.:])(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<b>[ \u202f]?)(?P<p>[AaPp][Mm])",
+    "HMS": r"(?P<H>\d\d)(?P<t>[-_.:;/ ]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?P<g>\d{3})?" + _NO_DOTTED_HALF,
+    "hms": r"(?P<H>\d\d)(?P<th>h)(?P<M>\d\d)(?P<tm>m)(?P<S>\d\d)(?P<ts>s?)" + _NO_HALF,
+    "hm": r"(?P<H>\d\d)(?P<t>h)(?P<M>\d\d)" + _NO_HALF,
+    "HM": r"(?P<H>\d\d)(?P<t>)(?P<M>\d\d)" + _NO_DOTTED_HALF,
+    "IMS": r"(?P<I>\d{1,2})(?P<t>[-_.:;])(?P<M>\d\d)(?P=t)(?P<S>\d\d)" + _HALF,
+    "ims": r"(?P<I>\d\d)(?P<t>)(?P<M>\d\d)(?P<S>\d\d)" + _HALF,
+    "im": r"(?P<I>\d\d)(?P<t>)(?P<M>\d\d)" + _HALF,
 }
 _JOIN = r"(?P<join>[-_Tt@#., ]{0,3}| [^\W\d_]{1,3} )"
 # A time's zone: Z, or an offset with a colon; -0001 is a counter, and so is -0100 unless date and time are joined by a T.
@@ -32,10 +38,15 @@ _SHAPES = {
     for names in product(_DATES, _TIMES)
 }
 _TENTH = re.compile(rf"(?<!\d){_DATES['Yj']}{_JOIN}(?P<H>\d\d)(?P<t>)(?P<M>\d\d)(?P<S>\d\d)(?=\d(?!\d))")
+_SHORT = re.compile(r"(?<!\d)(?P<y>\d\d)(?P<m>\d\d)(?P<d>\d\d)(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)(?!\d)" + _NO_HALF)
 _EPOCH = re.compile(r"(?<!\d)(?P<seconds>1\d{9}|1\d{12})(?!\d)")
 _FOLDER_DATE = re.compile(rf"(?<![0-9]){_DATES['Ymd']}(?![0-9])")
-_NAME_TIME = re.compile(r"(?<![0-9A-Za-z])(?P<H>\d\d)(?P<t>[-_.:]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?![0-9A-Za-z])")
-_FOLDERS_TIME = re.compile(r"(?<![0-9])(?P<H>\d\d)(?P<t>/)(?P<M>\d\d)(?P<u>[/.-])(?P<S>\d\d)(?![0-9]|[-.:_]\d)")
+_NAME_TIME = re.compile(
+    r"(?<![0-9A-Za-z])(?P<H>\d\d)(?P<t>[-_.:]?)(?P<M>\d\d)(?P=t)(?P<S>\d\d)(?![0-9A-Za-z])" + _NO_HALF
+)
+_FOLDERS_TIME = re.compile(
+    r"(?<![0-9])(?P<H>\d\d)(?P<t>/)(?P<M>\d\d)(?P<u>[/.-])(?P<S>\d\d)(?![0-9]|[-.:_]\d)" + _NO_HALF
+)
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2, "g": 3}
 _SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
 
@@ -52,7 +63,7 @@ class Shape:
         zone: Its zone where the key itself says one; `?` where it says offsets that are no zone's.
         behind: Expression of what belongs to the time and is not read, behind it.
         kind: Which digits it is made of: `HM` with what stands before it, `folder` with the separator of the time, `bare` with an
-            offset of four digits behind it, or empty.
+            offset of four digits behind it, `short` with a year of two digits, or empty.
     """
 
     time: str
@@ -72,6 +83,10 @@ class Shape:
     def is_epoch(self) -> bool:
         """Whether it counts seconds or milliseconds since 1970."""
         return self.format == "%s"
+
+
+SHORT = Shape(r"\d{12}", "%y%m%d%H%M%S", kind="short")
+"""Twelve digits, the first two of them the year: of some years they are also a year of four digits, up to the minute."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +136,8 @@ def _whole_times(key: str, name: int) -> Iterator[Found]:
             yield _found(match, date, time)
     for match in _TENTH.finditer(key, name):
         yield _found(match, "Yj", "HMS", behind=r"\d")
+    for match in _SHORT.finditer(key, name):
+        yield Found(SHORT, match.start(), match.end(), _moment(match.groupdict()))
     for match in _EPOCH.finditer(key, name):
         digits = match["seconds"]
         at = datetime(1970, 1, 1) + timedelta(seconds=int(digits[:10]))  # noqa: DTZ001 - naive times are UTC here
@@ -174,13 +191,20 @@ def _pieces(match: re.Match[str], name: str) -> list[str]:
         "hm": ["%H", "h", "%M"],
         "HM": ["%H", "%M"],
         "IMS": ["%I", of_time, "%M", of_time, "%S", parts.get("b") or "", "%p"],
+        "ims": ["%I", "%M", "%S", parts.get("b") or "", "%p"],
+        "im": ["%I", "%M", parts.get("b") or "", "%p"],
     }
     return [piece for piece in pieces[name] if piece]
 
 
 def _expression(pieces: list[str]) -> str:
     written, digits = [], 0
+    # An hour of one digit is told by what parts it from the minutes.
+    glued = "%I%M" in "".join(pieces)
     for piece in [*filter(None, pieces), ""]:
+        if piece == "%I" and glued:
+            digits += 2
+            continue
         if count := _DIGITS.get(piece[1:]) if piece.startswith("%") else None:
             digits += count
             continue
@@ -204,7 +228,9 @@ def _zone(text: str) -> str:
 
 
 def _moment(parts: dict[str, str | None]) -> datetime | None:
-    number = {name: int(value) for name in "YmdjHMSI" if (value := parts.get(name))}
+    number = {name: int(value) for name in "YymdjHMSI" if (value := parts.get(name))}
+    if "y" in number:  # as strptime takes them
+        number["Y"] = number["y"] + (2000 if number["y"] < 69 else 1900)
     hour = number.get("H", 0)
     if "I" in number:
         if not 1 <= number["I"] <= 12:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shoal.bucket.camera_spellings import find_spellings, spelling_words
 from shoal.contract.errors import shown
 from shoal.contract.units import counted, utc_text
 from shoal.settings.deployments import Deployment
@@ -15,7 +16,7 @@ _SHOWN_CAMERAS = 5
 def read_correction_words(
     database: Database, deployments: Sequence[Deployment], *, full_scope: bool
 ) -> tuple[str, ...]:
-    """Say which times of a listing are corrected, and what is odd in that; nothing where no deployment corrects any.
+    """Say which cameras are spelled in several ways, which times of a listing deployments correct, and what is odd in that.
 
     Reads: listing, times
 
@@ -24,9 +25,11 @@ def read_correction_words(
         deployments: All of the dataset.
         full_scope: Whether the listing is the whole dataset: in a part of it a camera may be absent and rightly written.
     """
+    spellings = find_spellings(database, deployments)
+    spelled = spelling_words(spellings, deployments)
     correcting = [stay for stay in deployments if stay.correction]
     if not correcting:
-        return ()
+        return tuple(spelled)
     cameras = list(dict.fromkeys(stay.camera for stay in correcting))
     records = database.records(
         "SELECT camera, deployment, was_told(captured_at, clock_flag) AS dated, count(*) AS images, "
@@ -48,9 +51,10 @@ def read_correction_words(
         of_camera = [stay for stay in correcting if stay.camera == camera]
         lines += _outside(camera, of_camera, seen.get((camera, None, True)))
     if not full_scope:
-        return tuple(lines)
-    unseen = set(cameras) - {camera for camera, *_ in seen}
-    return (*lines, *_unseen(database, [stay for stay in correcting if stay.camera in unseen]))
+        return (*spelled, *lines)
+    told = {camera for several in spellings for camera, _ in several}
+    unseen = set(cameras) - {camera for camera, *_ in seen} - told
+    return (*spelled, *lines, *_unseen(database, [stay for stay in correcting if stay.camera in unseen]))
 
 
 def _unseen(database: Database, correcting: list[Deployment]) -> list[str]:

@@ -12,6 +12,7 @@ from shoal.bucket.clock_proposal import Offer, Proposal, as_clock, propose_clock
 from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.exif_samples import Seen, fill_rows, read_handful
 from shoal.bucket.sampled_keys import Sample, fill_listing, sample_images
+from shoal.bucket.zone_words import read_zone_words
 from shoal.cli._reach import find_dataset, reach_stores
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError
@@ -74,7 +75,11 @@ def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -
     fill_listing(database, sample.images)
     read_times(database, dataset.clock, dataset.deployments)
     corrected = read_correction_words(database, dataset.deployments, full_scope=sample.whole)
-    return [*read_clock_table(database, dataset.clock, name).describe(), *corrected]
+    return [
+        *read_clock_table(database, dataset.clock, name).describe(),
+        *corrected,
+        *read_zone_words(database, dataset),
+    ]
 
 
 def _show_proposal(

@@ -13,6 +13,7 @@ from shoal.answers.views import cut_bins
 from shoal.answers.where import Where
 from shoal.exports.corrected import COLUMNS, corrected_not_held, corrected_rows, has_corrected
 from shoal.exports.export import Answer, Written
+from shoal.exports.rests import find_rests
 from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import CSV, CSV_TYPE, FORMULA, PARQUET, SPREADSHEET, TIME, without_formulas
 from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
@@ -28,7 +29,10 @@ _COLUMNS = """
 
 _UNDATED = "SELECT count(*) FROM images WHERE use = 'undated'"
 
-_HELD = "counts_day WHERE NOT list_contains(getvariable('counted_people'), taxon)"
+_HELD = (
+    "counts_day ANTI JOIN rests USING (camera, deployment, bin_start) "
+    "WHERE NOT list_contains(getvariable('counted_people'), taxon)"
+)
 _LINES = f"SELECT {{columns}} FROM {_HELD} ORDER BY counts_day.bin_start, camera, deployment NULLS FIRST, taxon"
 
 
@@ -55,6 +59,7 @@ class Long:
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the series into both files, and a third for spreadsheets where a name would be a formula there."""
         of_people = leave_people_out(database, answer, "day")
+        rests = find_rests(database, answer, "day")
         text, table = to / "long.csv", to / "long.parquet"
         of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
         copy_whole(database, _query(*of_text), text, CSV)
@@ -70,7 +75,7 @@ class Long:
             files.append(write_whole(to / "corrected.csv", lambda part: _write_corrected(part, corrected)))
             rows["corrected.csv"] = len(corrected)
         cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
-        not_held = {**self.not_held(database, answer), **cut, **of_people, **corrected_not_held(answer, where)}
+        not_held = {**self.not_held(database, answer), **cut, **rests, **of_people, **corrected_not_held(answer, where)}
         return Written(tuple(files), not_held, rows)
 
 

@@ -27,6 +27,7 @@ from shoal.exports.corrected import COLUMNS as CORRECTED
 from shoal.exports.corrected import corrected_not_held, corrected_rows, has_corrected
 from shoal.exports.equal_effort import COLUMNS, GROUP_IMAGES, equal_effort, has_maxn
 from shoal.exports.export import Answer, Written
+from shoal.exports.rests import find_rests
 from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import FORMULA
 from shoal.exports.whole_file import write_whole
@@ -116,13 +117,14 @@ class Sheet:
 
     def rows(self) -> Iterator[Row]:
         """Give a row for each camera, deployment and bin: effort, then the detections of each taxon."""
+        find_rests(self.database, self.answer, self.width)
         begin = "bin_start"
         if self._is_local:
-            self.database.set_variable("report_zone", self.answer.plan.settings.report.zone)
             begin = "((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE"
         days = "camera_days" if self._is_local else "NULL"
         query = (
             f"SELECT {begin} AS begin, camera, deployment, images, {days}, taxon, detections FROM counts_{self.width} "
+            "ANTI JOIN rests USING (camera, deployment, bin_start) "
             "ORDER BY camera, deployment NULLS FIRST, bin_start, taxon"
         )
         taxa = self.taxa
@@ -294,6 +296,11 @@ def _not_held(database: Database, answer: Answer, where: Where) -> dict[str, int
         **{
             f"bins of {width} that the time asked for cuts": cut_bins(database, where, width)
             for width in answer.plan.settings.report.bins
+        },
+        **{
+            what: bins
+            for width in answer.plan.settings.report.bins
+            for what, bins in find_rests(database, answer, width).items()
         },
         **leave_people_out(database, answer, answer.plan.settings.report.bins[0]),
         **(equal_effort(answer, where)[1] if has_maxn(answer) else {}),

@@ -14,6 +14,7 @@ from shoal.bucket.listing import FrozenListing, Scope, count_images
 from shoal.bucket.nothing_there import beside_window
 from shoal.bucket.silent_cameras import Silent, find_silent
 from shoal.bucket.unshown_names import read_name_words
+from shoal.bucket.zone_words import read_zone_words
 from shoal.contract.errors import EmptyBucketError
 from shoal.contract.job import Witness
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
@@ -140,7 +141,8 @@ class PlanSession:
         """
         dataset, full = self._request.dataset, self._request.params.full_scope
         corrected = read_correction_words(self._database, dataset.deployments, full_scope=full)
-        return (*corrected, *read_name_words(self._database, mounts=dataset.mounts))
+        zones = read_zone_words(self._database, dataset)
+        return (*corrected, *zones, *read_name_words(self._database, mounts=dataset.mounts))
 
     def count_work(self, variant: Variant) -> Work:
         """Count what a variant still has to infer in the listing of this run.

@@ -9,6 +9,7 @@ from typing import Any
 
 from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.unshown_names import read_name_words
+from shoal.bucket.zone_words import read_zone_words
 from shoal.contract.errors import ConfigError
 from shoal.contract.layout import FORMAT_VERSION, VariantLayout
 from shoal.contract.run_names import may_move_answer, reanalyse_dag_id
@@ -221,8 +222,9 @@ def _read_again(told: StoredPlan, settings: Dataset, stores: Stores) -> dict[str
         read_times(database, settings.clock, settings.deployments)
         full = told.params.full_scope
         corrected = read_correction_words(database, settings.deployments, full_scope=full)
+        zones = read_zone_words(database, settings)
         names = read_name_words(database, mounts=told.settings.mounts)
         return {
             "clock": read_clock_table(database, settings.clock, settings.name).to_json(),
-            "remarks": [*corrected, *names],
+            "remarks": [*corrected, *zones, *names],
         }

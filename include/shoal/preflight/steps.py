@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from shoal.bucket.correction_words import read_correction_words
 from shoal.bucket.sampled_keys import fill_listing, sample_images
+from shoal.bucket.zone_words import read_zone_words
 from shoal.contract.errors import ConfigError, NoAnswerError, ShoalError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.minted_names import mint_attempt
@@ -154,7 +155,8 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
             "WHERE was_told(captured_at, clock_flag) ORDER BY key"
         )
         corrected = read_correction_words(database, dataset.deployments, full_scope=sample.whole)
-    understood = [*table.describe(), *corrected]
+        zones = read_zone_words(database, dataset)
+    understood = [*table.describe(), *corrected, *zones]
     keys = [image.key for image in sample.images]
     if not keys:
         return "no image was found, so no key was read"

@@ -292,6 +292,6 @@ class Dataset(Settings):
         return self
 
     @model_validator(mode="after")
-    def _taxa_agree(self) -> "Dataset":
-        check_taxa(self.taxa)
+    def _taxa_agree(self, info: ValidationInfo) -> "Dataset":
+        check_taxa(self.taxa, by_hand=info.context == BY_HAND)
         return self

@@ -13,11 +13,16 @@ COUNT = "count"
 """Role of classes that are counted."""
 
 
-def check_taxa(taxa: Mapping[str, Taxon]) -> None:
+def check_taxa(taxa: Mapping[str, Taxon], *, by_hand: bool = False) -> None:
     """Check what entries say of each other.
 
+    Args:
+        taxa: The dataset file's.
+        by_hand: Whether a person wrote them; what is stored was counted as its merges say, and stays readable.
+
     Raises:
-        ValueError: A merge leads to a class that is merged itself, a person is counted as something else, or parents go round.
+        ValueError: A merge leads to a class that is merged itself, a person is counted as something else, a class has another
+            role than what it is merged into, or parents go round.
     """
     above = _parents(taxa)
     for name, taxon in taxa.items():
@@ -30,8 +35,19 @@ def check_taxa(taxa: Mapping[str, Taxon]) -> None:
             raise ValueError(
                 f"taxa.{name}: role: human and merge_into {taxon.merge_into!r}, which is counted - leave one of the two out"
             )
+        if taxon.merge_into and by_hand and "role" in taxon.model_fields_set:
+            _check_role(name, taxon, target or Taxon())
         if (own := taxon.scientific_name or name) in _line_above(own, above):
             raise ValueError(f"taxa.{name}.parent {taxon.parent!r} - the taxa above it lead back to itself")
+
+
+def _check_role(name: str, taxon: Taxon, target: Taxon) -> None:
+    """A merged class counts as its target does: another role beside the merge would do nothing."""
+    if taxon.role != target.role:
+        raise ValueError(
+            f"taxa.{name}: role: {taxon.role} and merge_into {taxon.merge_into!r}, which has role {target.role} - leave one of "
+            "the two out"
+        )
 
 
 def human_classes(taxa: Mapping[str, Taxon]) -> frozenset[str]:

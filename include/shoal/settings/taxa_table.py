@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shoal.contract.errors import shown
 from shoal.contract.shown_keys import quoted_key
 from shoal.settings.analysis import Taxon
-from shoal.settings.taxa import taxon_of
+from shoal.settings.taxa import role_of, taxon_of
 
 _COLUMNS = ("class", "taxon", "AphiaID", "GBIF key", "common name", "mobility", "parent", "role")
 _NO = "-"
@@ -40,7 +40,7 @@ def _row(name: str, taxa: Mapping[str, Taxon]) -> tuple[str, ...]:
             shown(name, _LONGEST),
             f"into {shown(entry.merge_into, _LONGEST)}",
             *[_NO] * (len(_COLUMNS) - 3),
-            entry.role,
+            role_of(name, taxa),
         )
     said = (entry.aphia_id, entry.gbif_key, entry.vernacular, entry.mobility, entry.parent, entry.role)
     cells = (_NO if cell is None else shown(str(cell), _LONGEST) for cell in said)

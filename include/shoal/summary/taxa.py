@@ -35,7 +35,7 @@ def fill_classes(database: Database, names: Sequence[str], dataset: Dataset, con
         "CREATE OR REPLACE VIEW taxa AS "
         "SELECT taxon, min(aphia_id) AS aphia_id FROM classes WHERE role = 'count' GROUP BY taxon"
     )
-    box = "STRUCT(position BIGINT, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
+    box = "STRUCT(position BIGINT, first_class_id INTEGER, confidence FLOAT, x1 FLOAT, y1 FLOAT, x2 FLOAT, y2 FLOAT)"
     with suppress(duckdb.InvalidInputException):  # of another threshold
         database.connection.remove_function("merged_nms")
     database.connection.create_function(
@@ -97,16 +97,16 @@ def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> li
 
 
 def suppressed_by_merging(boxes: list[Box], iou: float) -> list[int]:
-    """Run NMS again inside one merged class; return the positions that go.
+    """Run NMS inside one merged class, between boxes of two classes of the model; return the positions that go.
 
     Args:
-        boxes: Position, confidence and `xyxy` of each box of one image and merged class.
-        iou: Boxes that overlap a better one by more than this go.
+        boxes: Position, the model's class, confidence and `xyxy` of each box of one image and merged class.
+        iou: Boxes that overlap a better one of another class, which stays, by more than this go.
     """
     kept: list[Box] = []
     gone = []
     for box in sorted(boxes, key=lambda box: (-box["confidence"], box["position"])):
-        if any(_iou(box, better) > iou for better in kept):
+        if any(box["first_class_id"] != better["first_class_id"] and _iou(box, better) > iou for better in kept):
             gone.append(int(box["position"]))
         else:
             kept.append(box)

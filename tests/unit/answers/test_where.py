@@ -1,11 +1,20 @@
 """`--where` as people write it: names that hold commas, moments with and without a zone, and what is none."""
 
+import zoneinfo
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from dataset_settings import dataset_settings
 from shoal.answers.where import Where
+from shoal.bucket.sampled_keys import fill_listing
+from shoal.bucket.zone_words import read_zone_words
 from shoal.contract.errors import ConfigError
+from shoal.settings.dataset import Dataset
+from shoal.stores.object_store import ListedObject
+from shoal.tables.clock_times import read_times
+from shoal.tables.session import open_database
 
 
 @pytest.mark.parametrize(
@@ -52,3 +61,37 @@ def test_what_is_no_part_is_told_in_one_line(text, said):
     with pytest.raises(ConfigError, match=said) as told:
         Where.parse([text])
     assert "\n" not in str(told.value)
+
+
+@pytest.fixture
+def other_rules(tmp_path):
+    """Python's zone database is of another year, in which Vancouver keeps the clocks of Phoenix."""
+    source = next(folder for folder in map(Path, zoneinfo.TZPATH) if (folder / "America/Phoenix").exists())
+    for zone, rules in (("America/Vancouver", "America/Phoenix"), ("Europe/Madrid", "Europe/Madrid")):
+        (tmp_path / zone).parent.mkdir(exist_ok=True)
+        (tmp_path / zone).write_bytes((source / rules).read_bytes())
+    zoneinfo.reset_tzpath(to=[tmp_path])
+    zoneinfo.ZoneInfo.clear_cache()
+    yield
+    zoneinfo.reset_tzpath()
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+def read_doubts(zone, *keys):
+    settings = dataset_settings("reef", "test", name="reef", clock={"zone": zone}, report={"zone": zone})
+    dataset = Dataset.model_validate(settings)
+    with open_database(None) as database:
+        fill_listing(database, [ListedObject(key, "v", 1, datetime(2026, 1, 31, tzinfo=UTC)) for key in keys])
+        read_times(database, dataset.clock, ())
+        return read_zone_words(database, dataset)
+
+
+def test_spans_and_days_go_by_one_zone_database_and_another_one_s_doubt_is_told(other_rules):
+    assert Where.parse(["from=2026-01-15"], "America/Vancouver").start == datetime(2026, 1, 15, 8, tzinfo=UTC)
+    [line] = read_doubts("America/Vancouver", "20250715-120000-A.jpg", "20260115-120000-A.jpg")
+    assert "zone America/Vancouver two zone databases say different things" in line
+    assert "first at 2025-11-02T" in line
+    assert "days are cut, -08:00, and Python's -07:00" in line
+    assert read_doubts("America/Vancouver", "20250715-120000-A.jpg") == (), "in summer both say the same"
+    assert read_doubts("Europe/Madrid", "20250715-120000-A.jpg", "20260115-120000-A.jpg") == ()
+    assert read_doubts("Europe/Madrid", "IMG_0001.jpg") == ()

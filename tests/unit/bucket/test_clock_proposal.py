@@ -217,6 +217,34 @@ def test_digits_that_may_be_a_counter_are_offered_with_that_doubt(keys, doubt, p
     assert {offer.choice for offer in proposal.offers} <= {doubt}
 
 
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("Snapshot_%Y-%m-%d_%I-%M-%S_%p.jpg", "%Y-%m-%d_%I-%M-%S_%p"),
+        ("CAM1 %Y-%m-%d %I-%M-%S %p.jpg", "%Y-%m-%d %I-%M-%S %p"),
+        ("CAM1_%Y%m%d_%I%M%S_%p.jpg", "%Y%m%d_%I%M%S_%p"),
+        ("CAM1_%Y%m%d-%I%M%S%p.jpg", "%Y%m%d-%I%M%S%p"),
+        ("CAM1_%Y%m%d_%I%M_%p.jpg", "%Y%m%d_%I%M_%p"),
+        ("%Y-%m-%d/%I-%M-%S %p.jpg", None),
+        ("%Y-%m-%d %Ih%M %p.jpg", None),
+    ],
+)
+def test_half_of_the_day_is_read_or_nothing_is_proposed(form, expected, propose):
+    proposal = propose(every(7, form))
+    assert (proposal.sure and proposal.sure.entries[0].format) == expected
+    assert all(offer.choice for offer in proposal.offers) or proposal.sure
+
+
+def test_a_year_of_two_digits_that_may_be_one_of_four_is_a_choice(propose):
+    at = datetime(2020, 3, 1, 8, tzinfo=UTC)
+    keys = [f"{at + timedelta(days=day, minutes=5 * n):%y%m%d%H%M%S}.jpg" for day in range(12) for n in range(5)]
+    proposal = propose(keys)
+    assert proposal.sure is None
+    assert {offer.entries[0].format for offer in proposal.offers} == {"%y%m%d%H%M%S", "%Y%m%d%H%M"}
+    alone = propose([f"CAM_{at.replace(year=2019) + number * STEP:%y%m%d%H%M%S}.jpg" for number in range(20)])
+    assert (alone.sure, [offer.entries[0].format for offer in alone.offers]) == (None, ["%y%m%d%H%M%S"])
+
+
 def test_what_is_doubted_beside_a_proposal_is_named(propose):
     proposal = propose([*every(7, "%Y%m%d_%H%M%S.jpg"), "1772236849.jpg"])
     assert proposal.sure is not None

@@ -9,6 +9,8 @@ from field import open_all, open_with
 from shoal.contract.errors import ConfigError
 from shoal.exports.archive import zip_files
 from shoal.exports.darwin_core.archive import DARWIN_CORE
+from shoal.exports.long import LONG
+from shoal.exports.xlsx import WORKBOOK
 
 NOWHERE = "detections in used images outside all deployments with a position"
 
@@ -75,6 +77,43 @@ def test_a_taxon_is_absent_only_where_its_recall_was_measured(reef, tmp_path):
     days = {row["eventID"] for row in read["tables"]["event.csv"] if row["eventType"] == "day"}
     of_coris = {row["eventID"] for row in read["tables"]["occurrence.csv"] if row["scientificName"] == "Coris julis"}
     assert of_coris == days, "each day at work, present or absent, and none without work"
+
+
+def test_images_from_a_time_without_work_make_nothing_absent_and_no_zero(reef, tmp_path):
+    """A's lens was overgrown on the whole 5th in Madrid: what was found stands with a remark, and no number is effort."""
+    said = reef.pipeline.dataset.publish.model_dump()
+    recall = {taxon: {"value": 0.9, "source": "a paper"} for taxon in reef.counted}
+    stays = [stay.model_dump(mode="json") for stay in reef.pipeline.dataset.deployments]
+    stays[0]["not_working"] = [{"from": "2026-06-04T22:00:00", "to": "2026-06-05T22:00:00", "reason": "overgrown"}]
+    answer, held = reef.answer(), {}
+    answer.plan.__dict__["settings"] = reef.pipeline.with_settings(deployments=stays).dataset
+    try:
+        reef.write(DARWIN_CORE, tmp_path / "package", publish={**said, "recall": recall})
+        for export in (LONG, WORKBOOK):
+            held[export.name] = reef.write(export, tmp_path / export.name).not_held
+    finally:
+        answer.plan.__dict__.pop("settings")
+    tables = open_with("darwin_core", tmp_path / "package")["tables"]
+    event = "reef:A:pier:2026-06-05"
+    [row] = [row for row in tables["event.csv"] if row["eventID"] == event]
+    assert (row["sampleSizeValue"], "not to have been at work" in row["eventRemarks"]) == ("", True)
+    of_day = [row for row in tables["occurrence.csv"] if row["eventID"] == event]
+    assert {row["occurrenceStatus"] for row in of_day} == {"present"}
+    assert len({row["eventID"] for row in tables["occurrence.csv"] if row["occurrenceStatus"] == "absent"}) > 1
+    days = {
+        line.split(",")[0]
+        for line in (tmp_path / "long/long.csv").read_text(encoding="utf-8").splitlines()
+        if ",A,pier," in line
+    }
+    assert "2026-06-04T22:00:00Z" not in days
+    assert {"2026-06-03T22:00:00Z", "2026-06-05T22:00:00Z"} <= days
+    rest = "bins of day whose images are all from times in which the camera was not at work (no rows)"
+    assert {name: counts[rest] for name, counts in held.items()} == {"long": 1, "xlsx": 1}
+    assert held["long"]["detections in these bins of day"] == sum(
+        int(row["measurementValue"])
+        for row in tables["measurement.csv"]
+        if (row["eventID"], row["measurementType"]) == (event, "detections")
+    )
 
 
 def test_recall_of_a_taxon_that_is_not_there_is_refused(reef, tmp_path):

@@ -33,8 +33,13 @@ def read(written):
 
 def test_openpyxl_opens_it_and_every_sheet_counts_what_the_summary_counts(reef, written, read):
     assert read["errors"] == []
-    assert read["counts"] == dict.fromkeys(("hour", "day", "month"), reef.counted)
-    assert written[1] == {"images without a capture time": 1}
+    assert read["counts"] == {"hour": read["counts"]["hour"], "day": reef.counted, "month": reef.counted}
+    without_work = sum(reef.counted.values()) - sum(read["counts"]["hour"].values())
+    assert written[1] == {
+        "images without a capture time": 1,
+        "detections in these bins of hour": without_work,
+        "bins of hour whose images are all from times in which the camera was not at work (no rows)": 2,
+    }, "A's lens was overgrown until noon of the 4th: at midnight and at six of that day"
 
 
 def test_a_day_is_a_local_date_with_its_effort_and_one_without_work_has_no_row(read):
@@ -88,14 +93,15 @@ def test_the_same_answer_is_the_same_bytes(written, reef, tmp_path):
     assert (written[0] / "counts.xlsx").read_bytes() == (tmp_path / "again/counts.xlsx").read_bytes()
 
 
-def test_more_rows_than_a_sheet_holds_go_on_in_another(reef, tmp_path, monkeypatch):
+def test_more_rows_than_a_sheet_holds_go_on_in_another(read, reef, tmp_path, monkeypatch):
+    of_one_sheet = read["counts"]["hour"]
     monkeypatch.setattr(xlsx, "MOST_ROWS", 20)
     reef.write(WORKBOOK, tmp_path / "package")
     read = open_with("xlsx", tmp_path / "package")
     hours = [title for title in read["sheets"] if title.startswith("hour")]
     assert hours == ["hour", "hour 2", "hour 3"]
     assert {len(read["sheets"][title]) for title in hours[:-1]} == {20}
-    assert {taxon: sum(read["counts"][title][taxon] for title in hours) for taxon in reef.counted} == reef.counted
+    assert {taxon: sum(read["counts"][title][taxon] for title in hours) for taxon in reef.counted} == of_one_sheet
 
 
 def test_csv_for_excel_has_semicolons_decimal_commas_and_a_mark(hostile_reef, reef, tmp_path):

@@ -47,6 +47,8 @@ def load(tmp_path):
         pytest.param({"vernacular": "two\nlines"}, "is no name", id="two lines"),
         pytest.param({"parent": "Coris julis"}, "the taxa above it lead back to itself", id="its own parent"),
         pytest.param({"role": "human", "merge_into": "Sarpa salpa"}, "role: human and merge_into 'Sarpa salpa', which is counted", id="a person as fish"),
+        pytest.param({"role": "ignore", "merge_into": "Sarpa salpa"}, "role: ignore and merge_into 'Sarpa salpa', which has role count - leave one", id="ignored and counted"),
+        pytest.param({"role": "exclude_image", "merge_into": "Sarpa salpa"}, "which has role count", id="excluded and counted"),
         pytest.param({"scientific": "Coris julis"}, "did you mean scientific_name?", id="another word"),
     ],
 )  # fmt: skip
@@ -73,6 +75,18 @@ def test_files_and_plans_of_before_are_read_and_written_as_they_were(load):
     assert stored_settings(dataset)["taxa"] == {"a": before, "b": {**before, "aphia_id": -1}}
     said = {"vernacular": "sargo", "gbif_key": 5, "mobility": "sessile", "parent": "Diplodus"}
     assert Taxon(**said).model_dump(mode="json") == {**before, "aphia_id": None, **said}
+
+
+def test_a_merged_class_may_have_the_role_of_what_it_is_merged_into_and_stored_ones_any(load):
+    people = {"Diver": {"role": "human", "merge_into": "Person"}, "Person": {"role": "human"}}
+    assert load(people)["Diver"].role == "human"
+    stored = {"Coris julis": {"role": "ignore", "merge_into": "Chromis chromis"}}
+    settings = dataset_settings("reef", "test", taxa=stored, name="reef")
+    assert stored_settings(Dataset.model_validate(settings))["taxa"]["Coris julis"]["role"] == "ignore"
+    rows = list(
+        table_lines(["Tripod", "Frame"], load({"Tripod": {"merge_into": "Frame"}, "Frame": {"role": "ignore"}}))
+    )
+    assert [row.split()[-1] for row in rows[1:]] == ["ignore", "ignore"], "the role it counts with"
 
 
 def test_people_are_known_by_what_they_are_merged_into():

@@ -86,6 +86,19 @@ def test_a_class_merged_into_another_counts_one_fish_once(empty_bucket):
     ]
 
 
+def test_boxes_of_one_class_count_alike_whether_or_not_a_box_of_a_merged_class_touches_them(empty_bucket):
+    """A model without NMS keeps boxes of one class that overlap: a bystander that touches one of them changes nothing."""
+    twice = [box(CHROMIS, 0.9, (0, 0, 50, 50)), box(CHROMIS, 0.8, (2, 2, 52, 52))]
+    images = {
+        name(1): [*twice, box(CORIS, 0.7, (60, 60, 90, 90))],
+        name(2): [*twice, box(CORIS, 0.7, (48, 48, 80, 80))],
+        name(3): twice,
+        name(4): [*twice, box(CORIS, 0.7, (1, 1, 51, 51))],
+    }
+    _, done = seen(empty_bucket, images, taxa={"Coris julis": {"merge_into": "Chromis chromis"}})
+    assert species(done)["Chromis chromis"]["detections"] == 3 + 3 + 2 + 2
+
+
 def test_ignored_classes_are_no_species_and_excluding_ones_make_an_image_unusable(empty_bucket):
     taxa = {"Coris julis": {"role": "ignore"}, "Diplodus vulgaris": {"role": "exclude_image"}}
     images = {name(1): [box(CHROMIS), box(CORIS)], name(2): [box(CHROMIS), box(DIPLODUS)]}

@@ -246,10 +246,10 @@ def test_a_deployment_s_zone_reads_what_a_clock_in_that_zone_shows(database, tru
             id="the wrong sign",
         ),
         pytest.param(
-            [{**YEAR_2024, "camera": "c1", "offset": "+1h"}],
+            [{**YEAR_2024, "camera": "C9", "offset": "+1h"}],
             ["20240422-080001-C1.jpg", "20240422-080001-C2.jpg"],
             [
-                ("clock: no image in scope is of camera c1, which deployment stay0 corrects (+1h) - write it as clock finds it in "
+                ("clock: no image in scope is of camera C9, which deployment stay0 corrects (+1h) - write it as clock finds it in "
                 "the keys: C1, C2")
             ],
             id="a camera that no image is of",
@@ -269,6 +269,25 @@ def test_the_plan_says_what_is_corrected_and_what_is_odd_in_it(database, deploym
     fill(database, dict.fromkeys(listed, KEPT))
     read_times(database, Clock(), stays(*deployments))
     assert read_correction_words(database, stays(*deployments), full_scope=True) == tuple(words)
+
+
+@pytest.mark.parametrize("correction", [{}, {"offset": "+1h"}], ids=["a stay", "a correction"])
+@pytest.mark.parametrize(
+    ("stay", "listed", "word"),
+    [
+        pytest.param("C1", {"20240422-080001-C1.jpg", "20240423-080001-c1.jpg"}, "cameras C1 (1 image, with a deployment) and c1 (1 image, without a deployment) differ only in case: ", id="case"),
+        pytest.param("C1", {"20240423-080001-c1.jpg"}, "cameras C1 (0 images, with a deployment) and c1 (1 image, without", id="all otherwise than the file"),
+        pytest.param("R\u00eda", {"20240422-080001-R\u00eda.jpg", "20240423-080001-Ri\u0301a.jpg"}, r'"Ri\u0301a" (1 image, without a deployment) and "R\u00eda" (1 image, with a deployment) differ only in how', id="form"),
+    ],
+)  # fmt: skip
+def test_cameras_that_differ_only_in_spelling_are_told(database, stay, listed, word, correction):
+    fill(database, dict.fromkeys(listed, KEPT))
+    deployments = stays({**YEAR_2024, "camera": stay, **correction})
+    read_times(database, Clock(), deployments)
+    for full in (True, False):
+        lines = read_correction_words(database, deployments, full_scope=full)
+        assert word in lines[0]
+        assert not any("no image in scope" in line for line in lines)
 
 
 def test_times_of_upload_are_not_said_to_be_corrected(database):

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 
@@ -20,6 +19,7 @@ from shoal.compare.comparison import Comparison
 from shoal.compare.differed import COLOURS
 from shoal.contract.errors import shown
 from shoal.history.digest import RunDigest
+from shoal.tables.zone_rules import first_moment
 
 MOST_CHARTS = 4
 """Taxa that are drawn where none is chosen: those with most boxes."""
@@ -191,4 +191,4 @@ def _as_found(form: CompareForm, runs: tuple[StoredRun, StoredRun]) -> CompareFo
 
 
 def _midnight(day: date | None, zone: str) -> datetime | None:
-    return None if day is None else datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).astimezone(UTC)
+    return None if day is None else first_moment(day, zone)

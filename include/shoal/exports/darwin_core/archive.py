@@ -25,6 +25,7 @@ from shoal.exports.export import Answer, Written
 from shoal.exports.named_images import name_images
 from shoal.exports.places import Places, count_unplaced, count_unused, find_places, need_places, precision_of
 from shoal.exports.published import missing_fields, missing_places, said_project
+from shoal.exports.rests import find_rests
 from shoal.exports.table_file import CSV
 from shoal.exports.taxa import entries_of, gbif_address
 from shoal.exports.whole_file import write_whole
@@ -36,26 +37,41 @@ ARCHIVE_TYPE = "application/zip"
 _PLAIN = "CREATE OR REPLACE MACRO plain(text) AS trim(regexp_replace(text, '[[:cntrl:]]+', ' ', 'g'))"
 """Readers of these archives part rows by lines, whatever quotes say: a line break or a tab in a name becomes a blank."""
 
+_WITHOUT_WORK = """
+CREATE OR REPLACE TEMP TABLE without_work AS
+SELECT camera, deployment, bin_start,
+    bool_or(detections > 0 AND NOT list_contains(getvariable('people_taxa'), taxon)) AS found
+FROM counts_day SEMI JOIN rests USING (camera, deployment, bin_start) SEMI JOIN places USING (camera, deployment) GROUP BY ALL
+"""
+"""Days whose images are all from times without work: where nothing was found there is no event, and nothing is absent."""
+
+_NO_EVENTS = "SELECT count(*) FROM without_work WHERE NOT found"
+
 _DAYS = """
 CREATE OR REPLACE VIEW days AS
 SELECT getvariable('dataset') || ':' || url_encode(camera) || ':' || deployment AS parent_id, parent_id || ':'
     || strftime((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'), '%Y-%m-%d') AS event_id,
     strftime(bin_start, '%Y-%m-%dT%H:%M:%SZ') || '/' || strftime(bin_end, '%Y-%m-%dT%H:%M:%SZ') AS event_date,
-    places.motion, counts_day.*
-FROM counts_day JOIN places USING (camera, deployment)
+    places.motion, coalesce(without_work.found, false) AS without_work, counts_day.*
+FROM counts_day JOIN places USING (camera, deployment) LEFT JOIN without_work USING (camera, deployment, bin_start)
+WHERE without_work.found IS NOT false
 """
 
 _LOOKED_AT = """
 CREATE OR REPLACE VIEW looked_at AS
 SELECT event_id, parent_id, 'day' AS kind, any_value(event_date) AS event_date, any_value(camera) AS camera,
     any_value(deployment) AS deployment, any_value(motion) AS motion, any_value(images) AS images,
-    any_value(camera_days) AS camera_days
+    any_value(camera_days) AS camera_days, any_value(without_work) AS without_work
 FROM days GROUP BY event_id, parent_id
 UNION ALL
 SELECT parent_id, NULL, 'deployment', strftime(min(bin_start), '%Y-%m-%dT%H:%M:%SZ') || '/'
         || strftime(max(bin_end), '%Y-%m-%dT%H:%M:%SZ'),
-    any_value(camera), any_value(deployment), any_value(motion), sum(images), round(sum(camera_days), 6)
-FROM (SELECT DISTINCT event_id, parent_id, bin_start, bin_end, camera, deployment, motion, images, camera_days FROM days)
+    any_value(camera), any_value(deployment), any_value(motion), sum(images) FILTER (NOT without_work),
+    round(sum(camera_days), 6), bool_and(without_work)
+FROM (
+    SELECT DISTINCT event_id, parent_id, bin_start, bin_end, camera, deployment, motion, images, camera_days, without_work
+    FROM days
+)
 GROUP BY parent_id
 """
 """Days, and the stays that they are parts of."""
@@ -63,13 +79,13 @@ GROUP BY parent_id
 _EVENTS = """
 SELECT event_id AS eventID, event_date AS eventDate,
     CASE WHEN motion THEN 'fixed camera, released by motion' ELSE 'fixed camera, by the clock' END AS samplingProtocol,
-    CASE WHEN NOT motion THEN images::DOUBLE WHEN camera_days > 0 THEN camera_days END AS sampleSizeValue,
+    CASE WHEN NOT motion AND NOT without_work THEN images::DOUBLE WHEN camera_days > 0 THEN camera_days END AS sampleSizeValue,
     CASE WHEN motion THEN 'camera-days' ELSE 'images' END AS sampleSizeUnit, latitude AS decimalLatitude,
     longitude AS decimalLongitude, 'EPSG:4326' AS geodeticDatum, uncertainty_m AS coordinateUncertaintyInMeters,
     precision AS coordinatePrecision, depth_m AS minimumDepthInMeters, depth_m AS maximumDepthInMeters,
     plain(camera || '/' || deployment) AS locationID, plain(getvariable('dataset_title')) AS datasetName,
     plain(getvariable('licence')) AS license,
-    CASE WHEN motion AND camera_days = 0
+    CASE WHEN without_work OR motion AND camera_days = 0
         THEN 'images from a time in which the camera is said not to have been at work' END AS eventRemarks,
     parent_id AS parentEventID, kind AS eventType
 FROM looked_at JOIN positions USING (camera, deployment) ORDER BY event_id
@@ -81,7 +97,7 @@ CREATE OR REPLACE VIEW seen_on_days AS
 SELECT event_id || ':' || substr(sha256(taxon), 1, 16) AS occurrence_id, days.*, recall.value AS recall,
     recall.source AS recall_source
 FROM days LEFT JOIN recall USING (taxon)
-WHERE (detections > 0 OR recall.value IS NOT NULL AND (images > 0 OR camera_days > 0))
+WHERE (detections > 0 OR recall.value IS NOT NULL AND NOT without_work AND (images > 0 OR camera_days > 0))
     AND NOT list_contains(getvariable('people_taxa'), taxon)
 """
 
@@ -189,6 +205,9 @@ class DarwinCore:
             **count_unplaced(database),
             **count_unused(database),
             **places.unsaid_pauses("they are no events"),
+            "days whose images are all from times without work, and show nothing (no events)": int(
+                database.value(_NO_EVENTS)
+            ),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
             "occurrences of taxa that people were counted as": int(database.value(_OF_PEOPLE)),
             **not_told,
@@ -223,11 +242,11 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
     publish, plan = answer.described.publish, answer.plan
     project, licence = said_project(answer)
     name_images(database, answer)
+    find_rests(database, answer, "day")
     said = {
         "dataset": answer.result["dataset"],
         "dataset_title": publish.title or project.title,
         "licence": licence.data,
-        "report_zone": answer.plan.settings.report.zone,
         "whole_images": answer.plan.task == CLASSIFY.name,
         "model": plan.models,
         "model_file": " | ".join(
@@ -255,7 +274,7 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
     database.run("CREATE OR REPLACE TABLE said_of_taxa (taxon VARCHAR, address VARCHAR, vernacular VARCHAR)")
     for taxon, entry in entries_of(answer.described.taxa).items():
         database.run("INSERT INTO said_of_taxa VALUES (?, ?, ?)", [taxon, gbif_address(entry), entry.vernacular])
-    for statement in (_PLAIN, _DAYS, _LOOKED_AT, _SEEN):
+    for statement in (_PLAIN, _WITHOUT_WORK, _DAYS, _LOOKED_AT, _SEEN):
         database.run(statement)
 
 
