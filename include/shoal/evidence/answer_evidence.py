@@ -63,15 +63,16 @@ class AnswerEvidence:
         findings: As findings.json has it.
         why_no_estimates: Empty where nobody has labelled anything.
         why_no_findings: Why nobody looked.
-        only_now: Why nothing was found at this moment, which another one may do; empty where that does not lie at it. No other
-            night may name the report again.
+        failed: Why nothing could be found; empty where it could, or where there is nothing to look for.
+        only_now: Whether that is of this moment, and another one may do: no other night may name the report again.
     """
 
     estimates: Mapping[str, Any] | None = None
     findings: Mapping[str, Any] | None = None
     why_no_estimates: str = ""
     why_no_findings: str = ""
-    only_now: str = ""
+    failed: str = ""
+    only_now: bool = False
 
     @property
     def files(self) -> dict[str, Mapping[str, Any]]:

@@ -38,7 +38,10 @@ NOTHING_IN_COMMON = "the two have no image in common that both use"
 NOT_OF_ONE_KIND = (
     "one of the two classifies images as a whole and the other one finds boxes: they count different things"
 )
-NO_ROOM = "memory or disk of the machine was too small for it; the log says which, and the next run tries again"
+NO_ROOM = (
+    "memory or disk of the machine was too small for it; the log says which, and the next night with news tries again"
+)
+"""A quiet night does not: it would compute all of a known answer anew, with as little of both."""
 NOT_NOW = "the results bucket did not give what is stored of that run; the log says why, and the next run tries again"
 
 
@@ -82,7 +85,7 @@ def _not_compared(model: str, err: Exception) -> Compared:
     if isinstance(err, NothingInCommonError | NotOfOneKindError):
         return Compared(model, why_not=NOTHING_IN_COMMON if isinstance(err, NothingInCommonError) else NOT_OF_ONE_KIND)
     if isinstance(err, NoRoomError | duckdb.OutOfMemoryException):
-        return Compared(model, why_not=NO_ROOM, only_now=True)
+        return Compared(model, why_not=NO_ROOM)
     if isinstance(err, ContractError | MovedError | UnreadableError | duckdb.Error):
         return Compared(model, why_not=GONE)
     return Compared(model, why_not=NOT_NOW, only_now=True)
@@ -97,7 +100,8 @@ def _compare(
     there = layout_of(plan, asked)
     first = StoredRun(there, read_plan(results, there.run(asked.run_key).plan), other)
     second = StoredRun(layout, plan, as_summary(answer, tables))
-    with open_database(results, plan.settings.run, beside=1) as database:  # the one of the run's own tables
+    # Beside it the session of the run's own tables is open.
+    with open_database(results, plan.settings.run, beside=1, images=plan.counts.listed) as database:
         return read_comparison(database, first, second, plan.settings.taxa, _window(plan))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shoal.answers.find import StoredRun
-from shoal.contract.errors import NoAnswerError, one_line
+from shoal.contract.errors import NoAnswerError, NoRoomError, one_line
 from shoal.contract.json_bounds import need_readable
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.evidence.answer_evidence import (
@@ -68,16 +68,20 @@ def find_evidence(  # noqa: PLR0917 - what it is made of
             need_readable(name, write_evidence(value))
     except NoAnswerError:
         raise
-    except (
-        Exception
-    ) as err:  # whatever it was, labels that somebody damaged or no room: the answer stands, with every number
+    except NoRoomError as err:  # every night would have as little: it would compute a known answer anew, and fail again
+        log.warning("Nothing is told beside the answer's numbers: %s", one_line(err))
+        return _nothing(said, err, "the next night with news tries again, `summarize --publish` at once", lasts=True)
+    except Exception as err:  # whatever it was, labels that somebody damaged: the answer stands, with every number
         log.warning("Nothing is told beside the answer's numbers", exc_info=True)
-        reason = one_line(f"{type(err).__name__}: {err}", MOST_WORDS)
-        why = f"it could not be computed ({reason}); the next run tries again"
-        return AnswerEvidence(
-            why_no_estimates=why if said.labels.is_labelled else "", why_no_findings=why, only_now=reason
-        )
+        return _nothing(said, err, "the next run tries again", lasts=False)
     return found
+
+
+def _nothing(said: Said, err: Exception, when: str, *, lasts: bool) -> AnswerEvidence:
+    reason = one_line(f"{type(err).__name__}: {err}", MOST_WORDS)
+    why = f"it could not be computed ({reason}); {when}"
+    why_no_estimates = why if said.labels.is_labelled else ""
+    return AnswerEvidence(why_no_estimates=why_no_estimates, why_no_findings=why, failed=reason, only_now=not lasts)
 
 
 def find_again(  # noqa: PLR0917 - likewise
@@ -150,5 +154,6 @@ def _told_before(results: ObjectStore, known: KnownAnswer | None) -> list[dict[s
 
 
 def _read(results: ObjectStore, dataset: DatasetLayout, run: StoredRun, said: Said) -> AnswerEvidence:
-    with open_database(results, run.plan.settings.run, beside=1) as database:
+    images = run.plan.counts.listed
+    with open_database(results, run.plan.settings.run, beside=1, images=images) as database:
         return read_evidence(database, dataset, run, said.labels, said.decisions)

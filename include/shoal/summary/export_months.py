@@ -68,7 +68,10 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
         return ExportedMonths()
     files: list[SummaryFile] = []
     told: dict[str, Mapping[str, Any]] = {}
-    with open_database(shared.results, answer.plan.settings.run, beside=1) as database:  # the one of the run's tables
+    images = answer.plan.counts.listed
+    with open_database(
+        shared.results, answer.plan.settings.run, beside=1, images=images
+    ) as database:  # the run's own is open
         for name in asked:
             try:
                 export = _find(name)

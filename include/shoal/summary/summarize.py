@@ -182,7 +182,7 @@ def _store_answer(  # noqa: PLR0917 - what was found, and where it goes
     answer = replace(answer, compared=compared, evidence=evidence, run={**answer.run, **of_today, **new})
     exported = write_exports(database, answer, answer.plan.settings.exports)
     folder = export_folder(exported, layout.run(answer.plan.run_key).summary_file(attempt, ""), layout)
-    missing = {"evidence": {"failed": evidence.only_now}} if evidence and evidence.only_now else {}
+    missing = {"evidence": {"failed": evidence.failed}} if evidence and evidence.failed else {}
     told = {"exports": {**exported.told, **missing}} if exported.told or missing else {}
     files = (*store_exports(exported, folder, shared), *([explore] if explore else []), *tables)
     return Found(balance, exported.answer.result, {**answer.run, **told}, folder, files)

@@ -159,8 +159,8 @@ def test_a_damaged_table_of_the_other_run_costs_the_report_a_section_and_the_ans
 
 WHOLE, PEOPLE = (compared, "read_comparison"), (comparison, "find_people")
 SAID = {
-    "no memory": (WHOLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
-    "no memory for who is a person": (PEOPLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, False),
+    "no memory": (WHOLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, True),
+    "no memory for who is a person": (PEOPLE, NoRoomError("1 GB of memory were not enough"), compared.NO_ROOM, True),
     "an error of the store": (WHOLE, StoreError("InternalError again and again"), compared.NOT_NOW, False),
     "of two kinds": (WHOLE, NotOfOneKindError("one counts boxes"), compared.NOT_OF_ONE_KIND, True),
 }

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shoal.contract.errors import ContractError, MovedError, NoAnswerError, StoreError, UnreadableError
+from shoal.contract.errors import ContractError, MovedError, NoAnswerError, NoRoomError, StoreError, UnreadableError
 from shoal.contract.json_bounds import MIB
 from shoal.contract.layout import DatasetLayout
 from shoal.evidence.answer_evidence import AnswerEvidence
@@ -52,8 +52,16 @@ def found(monkeypatch, made):
 def test_nothing_of_it_takes_the_answer_away_and_the_report_says_why(monkeypatch, made, reason):
     evidence = found(monkeypatch, made)
     assert evidence.files == {}
-    assert evidence.only_now.startswith(reason)
+    assert (evidence.failed.startswith(reason), evidence.only_now) == (True, True)
     assert reason in evidence.why_no_findings
+
+
+def test_want_of_memory_lets_quiet_nights_name_the_answer_again(monkeypatch):
+    """They would compute all of it anew, and have as little memory."""
+    evidence = found(monkeypatch, NoRoomError("256 MiB of memory were not enough"))
+    assert (evidence.files, evidence.only_now) == ({}, False)
+    assert evidence.failed == "NoRoomError: 256 MiB of memory were not enough"
+    assert "`summarize --publish` at once" in evidence.why_no_findings
 
 
 def test_a_bucket_that_does_not_answer_fails_the_attempt(monkeypatch):
@@ -100,7 +108,7 @@ def test_nights_without_findings_carry_on_what_was_told(tmp_path):
     results = FolderStore(tmp_path)
     write(tmp_path, {"health": [FOULED]})
     for answer_before in (known(), known(findings=False, told_troubles=[FOULED])):
-        told = tell_new_troubles(results, ANSWER, AnswerEvidence(only_now="no room"), answer_before)
+        told = tell_new_troubles(results, ANSWER, AnswerEvidence(failed="no room"), answer_before)
         assert told == {"new_troubles": [], "told_troubles": [FOULED]}
 
 
